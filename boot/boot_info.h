@@ -1,0 +1,41 @@
+/*
+ * What every way of booting boils down to. Filled by boot/multiboot2.c (later also by the EFI
+ * application); read by main() and nobody else.
+ */
+#ifndef CAISSON_BOOT_BOOT_INFO_H
+#define CAISSON_BOOT_BOOT_INFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/limits.h"
+#include "mm/frame.h"
+
+struct boot_module {
+    maddr_t start;
+    uint64_t size;
+    char line[MAX_CMDLINE]; /* the words of the module2 line, file name included where GRUB gives it */
+};
+
+struct boot_framebuffer {
+    maddr_t start;
+    uint32_t pitch, width, height; /* bytes a line, pixels, pixels */
+    uint8_t bpp;                   /* bits a pixel; 0: there is none, VGA text it is */
+    uint8_t red_shift, green_shift, blue_shift;
+};
+
+struct boot_info {
+    const char *loader_kind;      /* "multiboot2" */
+    char loader_name[64];
+    char cmdline[MAX_CMDLINE];    /* Caisson's own options */
+    unsigned module_count, region_count;
+    struct boot_module modules[MAX_MODULES];
+    struct mem_region regions[MAX_MEM_REGIONS]; /* sorted, not overlapping */
+    uint8_t rsdp[36];             /* copy of the ACPI root pointer */
+    bool has_rsdp;
+    bool efi;                     /* booted by UEFI firmware */
+    struct boot_framebuffer framebuffer;
+};
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * What every emulated device is: registers, time, and interrupt lines. No more.
+ *
+ * A device embeds struct device as its first member and fills in its operations. It knows neither
+ * domain nor VMCS nor bus address: a machine (domain/machine_*.c) places it, hands it accesses
+ * with an offset, tells it the time, and connects its lines. The same object file is linked into
+ * the host tests.
+ *
+ * Time is nanoseconds of the domain's clock, from 0 at its creation, never running backwards.
+ * A device never looks at a clock: `now` comes with every call. What happens by itself (a timer
+ * that expires) happens in tick(), and deadline() says when the next such thing is due; the
+ * machine asks again after every access and every tick.
+ */
+#ifndef CAISSON_DEVICES_DEVICE_H
+#define CAISSON_DEVICES_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DEVICE_NEVER UINT64_MAX
+
+/* A wire from a device to whatever listens: an interrupt controller's input, or a reset switch. */
+struct line {
+    void (*set)(void *ctx, unsigned n, bool level); /* may be NULL: connected to nothing */
+    void *ctx;
+    unsigned n; /* which input */
+};
+
+static inline void line_set(const struct line *l, bool level)
+{
+    if (l->set)
+        l->set(l->ctx, l->n, level);
+}
+
+struct device;
+struct device_ops {
+    const char *name;
+    /* offset: within the device, as its header numbers the registers; size: 1, 2 or 4 bytes.
+     * Sizes that the hardware has no answer to read as all ones and write nothing. */
+    uint32_t (*read)(struct device *dev, uint32_t offset, unsigned size, uint64_t now);
+    void (*write)(struct device *dev, uint32_t offset, unsigned size, uint32_t value, uint64_t now);
+    void (*tick)(struct device *dev, uint64_t now);      /* NULL: has no clockwork */
+    uint64_t (*deadline)(const struct device *dev);      /* NULL: never */
+    void (*reset)(struct device *dev, uint64_t now);     /* to power-on state, lines stay connected */
+};
+
+struct device {
+    const struct device_ops *ops;
+};
+
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * Invariants. A failed ASSERT is Caisson's own bug, never a guest's doing, and ends in panic().
+ *
+ * panic() is declared here so that every room can reach it and defined in arch/x86/panic.c (in
+ * tests/fakes for host tests): the one upward reference by name, like a trap instruction.
+ */
+#ifndef CAISSON_LIB_ASSERT_H
+#define CAISSON_LIB_ASSERT_H
+
+/* Prints the message, registers, backtrace and the domain being served, then stops the machine. */
+_Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#define ASSERT(cond)                                                                               \
+    do {                                                                                           \
+        if (__builtin_expect(!(cond), 0))                                                          \
+            panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond);                       \
+    } while (0)
+
+#endif

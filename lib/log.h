@@ -1,0 +1,38 @@
+/*
+ * The hypervisor's log: lines with a level, kept in a ring and handed to every registered sink.
+ *
+ * The one piece of state in lib/: every room must be able to log, from the first instruction in C,
+ * and the log must not depend on any of them. Sinks (COM1, screen, port 0xE9) are registered by
+ * boot/ as they come up; a sink that comes late is first handed what the ring still holds.
+ */
+#ifndef CAISSON_LIB_LOG_H
+#define CAISSON_LIB_LOG_H
+
+#include <stddef.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Takes len bytes of text. Called with the log's lock held, interrupts off; must not log. */
+typedef void (*log_sink_fn)(const char *text, size_t len);
+
+/* Logs one line; the newline and the prefix are added here. printf's formats as in lib/fmt.h. */
+void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+/* Adds a sink and replays the ring to it. At most four; boot only. */
+void log_add_sink(log_sink_fn sink);
+
+/* Lines above this level go to the ring only. LOG_INFO at start. */
+void log_set_level(enum log_level level);
+
+/* Copies the newest bytes of the ring to buf, NUL-terminated; returns how many, the NUL excluded. */
+size_t log_copy(char *buf, size_t size);
+
+/* After a panic has stopped the other CPUs: take no lock again, whoever held it is not coming. */
+void log_break_lock(void);
+
+#endif

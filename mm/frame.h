@@ -1,0 +1,53 @@
+/*
+ * The machine's frames: a buddy allocator in which every frame has an owner.
+ *
+ * Two kinds of memory come out of it. Frames for domains (frame_alloc) are mapped nowhere in
+ * Caisson; mm/window.h reaches them for a moment. Memory for Caisson itself (mm/heap.h) is
+ * mapped in the direct map. The direct map starts nearly empty and only ever grows, by 2 MiB
+ * blocks taken from here: so no frame is ever unmapped under another CPU's feet, and no
+ * TLB shootdown is needed.
+ *
+ * Lock: one ticket lock, the innermost but the log's. Source of the memory map: the boot loader.
+ */
+#ifndef CAISSON_MM_FRAME_H
+#define CAISSON_MM_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+
+/* Who a frame belongs to: a domain's id, or one of these. */
+#define OWNER_FREE     0xFFFF
+#define OWNER_RESERVED 0xFFFE /* firmware, holes, devices */
+#define OWNER_CAISSON  0xFFFD /* image, heap, tables */
+#define OWNER_MODULE   0xFFFC /* boot modules, kept as the catalogue */
+
+/* A piece of the machine's physical address space, as the boot loader tells it. */
+enum mem_kind { MEM_USABLE = 1, MEM_RESERVED = 2, MEM_ACPI = 3, MEM_NVS = 4, MEM_BAD = 5 };
+struct mem_region {
+    maddr_t start;
+    uint64_t size; /* bytes */
+    enum mem_kind kind;
+};
+
+/* Number of frame in the table: highest usable frame + 1. */
+uint64_t frame_table_size(void);
+
+/* 2^order frames, naturally aligned, owned by owner, scrubbed to zero. 0 or -ENOMEM. */
+int must_check frame_alloc(unsigned order, uint16_t owner, mfn_t *out);
+/* Gives them back; owner must match (ASSERT). Any piece of what was allocated may be freed alone. */
+void frame_free(mfn_t m, unsigned order, uint16_t owner);
+
+uint16_t frame_owner(mfn_t m); /* OWNER_RESERVED outside the table */
+uint64_t frame_count(uint16_t owner); /* frames owned now; OWNER_FREE: free ones */
+uint64_t frame_total(void);    /* usable frames of the machine */
+
+/* The highest order that frame_alloc takes. */
+#define FRAME_MAX_ORDER ORDER_1G
+
+/* Test and debugging: make the nth allocation from now fail (1 = the next); 0 switches it off. */
+void frame_fail_nth(uint64_t n);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * Memory for Caisson itself: whole pages in the direct map, and small objects through slabs.
+ *
+ * Everything is zeroed. owner says who pays: OWNER_CAISSON, or the domain for which it is (page
+ * tables, VMCS, bitmaps, device state), so that frame_count(domid) tells all that a domain costs.
+ */
+#ifndef CAISSON_MM_HEAP_H
+#define CAISSON_MM_HEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "mm/frame.h"
+
+/* 2^order zeroed pages, or NULL. */
+void *heap_pages(unsigned order, uint16_t owner);
+void heap_free_pages(void *p, unsigned order, uint16_t owner);
+
+/* The machine address behind a pointer that heap_pages() gave (into the direct map), and back. */
+maddr_t heap_to_maddr(const void *p);
+void *heap_from_maddr(maddr_t m);
+
+/* Slabs of one object size, at most half a page. Objects of different owners never share a page. */
+struct slab;
+struct slab *slab_create(const char *name, size_t object_size);
+void *slab_alloc(struct slab *s, uint16_t owner); /* zeroed, 16-aligned; or NULL */
+void slab_free(struct slab *s, void *object);
+uint64_t slab_count(const struct slab *s); /* objects in use */
+
+#endif

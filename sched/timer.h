@@ -1,0 +1,32 @@
+/*
+ * Timers of a pCPU: a sorted list of moments at which something wants to be called.
+ *
+ * A timer belongs to the pCPU that armed it and fires there, from the scheduler's loop, with
+ * interrupts off and no lock held. Time is the machine's TSC.
+ */
+#ifndef CAISSON_SCHED_TIMER_H
+#define CAISSON_SCHED_TIMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/list.h"
+
+#define TIMER_NEVER UINT64_MAX
+
+struct timer {
+    struct list_node link;
+    uint64_t deadline; /* TSC */
+    void (*fn)(struct timer *t);
+    bool armed;
+};
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t));
+/* (Re-)arms on the calling pCPU; TIMER_NEVER disarms. A deadline in the past fires at the next look. */
+void timer_set(struct timer *t, uint64_t deadline);
+void timer_cancel(struct timer *t);
+/* The first deadline of this pCPU, or TIMER_NEVER. */
+uint64_t timer_next(void);
+/* Fires all that are due at now. */
+void timer_run(uint64_t now);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * Extended page tables: the format, and nothing but the format. What a guest's memory is made of
+ * is domain/p2m's business.
+ *
+ * Sources: SDM, "The Extended Page Table Mechanism (EPT)". Callers hold the p2m's lock.
+ */
+#ifndef CAISSON_VMX_EPT_H
+#define CAISSON_VMX_EPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+
+enum ept_type { EPT_UC = 0, EPT_WC = 1, EPT_WT = 4, EPT_WP = 5, EPT_WB = 6 };
+#define EPT_R   1u
+#define EPT_W   2u
+#define EPT_X   4u
+#define EPT_RWX 7u
+
+struct ept {
+    uint64_t *root;     /* heap page: PML4 */
+    uint16_t owner;     /* charged for table frames */
+    uint64_t tables;    /* table frames in use, root included */
+    uint64_t pointer;   /* the EPTP */
+};
+
+struct ept_entry {
+    mfn_t mfn;     /* of the very gfn that was looked up */
+    uint8_t order; /* ORDER_4K, ORDER_2M or ORDER_1G: size of the mapping it lies in */
+    uint8_t rights;
+    enum ept_type type;
+};
+
+int must_check ept_init(struct ept *e, uint16_t owner);
+/* Frees all tables; the mapped frames are the caller's. */
+void ept_destroy(struct ept *e);
+
+/* Maps 2^order frames. -EINVAL misaligned or out of range, -EEXIST something is mapped there,
+ * -ENOMEM; nothing has changed then but perhaps empty tables. A 1 GiB mapping needs vmx_caps.ept_1g. */
+int must_check ept_map(struct ept *e, gfn_t gfn, mfn_t mfn, unsigned order, unsigned rights,
+                       enum ept_type type);
+/* Unmaps the 4 KiB at gfn, splitting a larger mapping. 0 (also if nothing was there) or -ENOMEM.
+ * The caller flushes (vmx_flush_ept) before it lets go of the frame. */
+int must_check ept_unmap(struct ept *e, gfn_t gfn);
+/* 0, or -ENOENT. */
+int must_check ept_lookup(const struct ept *e, gfn_t gfn, struct ept_entry *out);
+/* Calls fn for each mapping, in order of address. */
+void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
+              void *ctx);
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * Intel VT-x as a library: what the rest of Caisson may know of it.
+ *
+ * A vCPU here is a register file, a VMCS and the state that hardware does not switch by itself.
+ * vmx_run() enters it and comes back with a typed exit; nobody above this folder reads a VMCS
+ * field or knows an exit-reason number. svm/ will stand behind the same interface.
+ *
+ * All functions taking a struct vmx_vcpu want it loaded on the calling pCPU (vmx_load), save for
+ * create and destroy. No locks: a loaded vCPU belongs to its pCPU. Interrupts are off throughout.
+ */
+#ifndef CAISSON_VMX_VMX_H
+#define CAISSON_VMX_VMX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+
+struct ept;
+
+/* ---- The machine ---------------------------------------------------------------------------- */
+
+/* What this CPU's VT-x can do beyond the needed. Filled by vmx_probe(); read-only afterwards. */
+struct vmx_caps {
+    bool vpid;
+    bool ept_1g;
+    bool ept_2m;
+    bool ept_ad;           /* accessed and dirty bits */
+    bool preemption_timer; /* and its rate: one tick per 2^preemption_shift TSC ticks */
+    uint8_t preemption_shift;
+    bool true_controls;
+    bool tsc_scaling;
+    bool pause_loop_exiting;
+    bool xsaves;
+};
+extern struct vmx_caps vmx_caps;
+
+/*
+ * Reads the capability MSRs of the boot CPU, logs a report in words, fills vmx_caps.
+ * Returns 0, or -ENODEV after logging one clear line that names what is missing and needed
+ * (no VT-x, locked off in firmware, no EPT, no unrestricted guest, ...). Boot only.
+ */
+int must_check vmx_probe(void);
+
+/* VMXON on the calling pCPU. 0, -ENOMEM, or -ENODEV (logged) if this CPU is lesser than the first. */
+int must_check vmx_cpu_enable(void);
+
+/* VMXOFF on the calling pCPU; for shutdown and reboot. Harmless where VMX is off. */
+void vmx_cpu_disable(void);
+
+/* ---- A vCPU's state -------------------------------------------------------------------------- */
+
+/* General registers, numbered as instructions encode them. */
+enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_R8, GPR_R9,
+           GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15, GPR_COUNT };
+
+/* Segment registers, numbered as instructions encode them, then the two system segments. */
+enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+/* ar: access rights as in the VMCS (SDM, "Guest Register State"): type 3:0, S 4, DPL 6:5, P 7,
+ * AVL 12, L 13, D/B 14, G 15, unusable 16. */
+struct segment {
+    uint64_t base;
+    uint32_t limit; /* in bytes */
+    uint32_t ar;
+    uint16_t selector;
+};
+#define SEG_AR_S        (1u << 4)
+#define SEG_AR_P        (1u << 7)
+#define SEG_AR_L        (1u << 13)
+#define SEG_AR_DB       (1u << 14)
+#define SEG_AR_G        (1u << 15)
+#define SEG_AR_UNUSABLE (1u << 16)
+
+/* An event to deliver through the guest's IDT. */
+enum event_type { EVENT_EXTINT = 0, EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INT = 4,
+                  EVENT_PRIV_SOFT_EXC = 5, EVENT_SOFT_EXC = 6 };
+struct event {
+    bool valid;
+    bool has_error;
+    uint8_t vector;
+    uint8_t insn_len; /* for the software kinds */
+    enum event_type type;
+    uint32_t error;
+};
+
+/* Model-specific registers that the guest owns while it runs and that are switched by software,
+ * at vmx_load/vmx_unload only: Caisson itself never uses them. */
+enum vmx_soft_msr { SOFT_STAR, SOFT_LSTAR, SOFT_CSTAR, SOFT_FMASK, SOFT_KERNEL_GS_BASE,
+                    SOFT_TSC_AUX, SOFT_MSR_COUNT };
+
+/* Members above the line may be used by anyone; those below belong to vmx/. */
+struct vmx_vcpu {
+    uint64_t gpr[GPR_COUNT]; /* all but RSP, which vmx_gpr/vmx_set_gpr know where to find */
+    void *owner;             /* for the creator: the struct vcpu around this */
+    uint64_t exits;          /* VM exits so far */
+    /* ------------------------------------------------------------------------------------- */
+    uint64_t cr2, dr[4], dr6, xcr0;
+    uint64_t soft_msr[SOFT_MSR_COUNT];
+    struct event pending;    /* to be injected at the next entry */
+    uint16_t owner_id;       /* frame owner that pays for all this */
+    uint16_t vpid;
+    bool launched;           /* VMLAUNCH has succeeded on this VMCS since its last VMCLEAR */
+    bool nmi_blocked_guess;  /* without virtual NMIs: one NMI is being handled */
+    uint32_t exit_insn_len;  /* of the last exit */
+    uint32_t proc_ctls;      /* mirror of the primary processor-based controls */
+    unsigned pcpu;           /* where it is or was last loaded */
+    void *vmcs;              /* heap page */
+    void *msr_bitmap;        /* heap page */
+    void *io_bitmap;         /* two heap pages, shared by the domain; owned by the creator */
+    void *fpu;               /* XSAVE area, heap */
+    struct ept *ept;
+};
+
+/* What a vCPU is created from. */
+struct vmx_vcpu_config {
+    struct ept *ept;
+    void *io_bitmap;    /* 8 KiB: bit set = that port exits (SDM, "I/O-Bitmap Addresses") */
+    uint16_t owner_id;  /* charged for its frames, see mm/frame.h */
+    uint64_t xcr0_mask; /* the XSAVE features that the domain's CPUID shows */
+    uint64_t cr4_mask;  /* the CR4 bits that the domain's CPUID allows it to set */
+};
+
+/* Builds VMCS, bitmaps and FPU area; state as after RESET (SDM, "Processor State After Reset").
+ * 0 or -ENOMEM, then nothing is kept. */
+int must_check vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config);
+void vmx_vcpu_destroy(struct vmx_vcpu *v);
+
+/* Makes v the current VMCS of this pCPU and loads FPU, debug registers and soft MSRs. */
+void vmx_load(struct vmx_vcpu *v);
+/* Saves the same and VMCLEARs, so that another pCPU may load it. */
+void vmx_unload(struct vmx_vcpu *v);
+
+uint64_t vmx_gpr(const struct vmx_vcpu *v, enum gpr n);
+void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value);
+uint64_t vmx_rip(const struct vmx_vcpu *v);
+void vmx_set_rip(struct vmx_vcpu *v, uint64_t rip);
+uint64_t vmx_rflags(const struct vmx_vcpu *v);
+void vmx_set_rflags(struct vmx_vcpu *v, uint64_t rflags);
+void vmx_segment(const struct vmx_vcpu *v, enum seg s, struct segment *out);
+void vmx_set_segment(struct vmx_vcpu *v, enum seg s, const struct segment *in);
+void vmx_set_gdt(struct vmx_vcpu *v, uint64_t base, uint16_t limit);
+void vmx_set_idt(struct vmx_vcpu *v, uint64_t base, uint16_t limit);
+unsigned vmx_cpl(const struct vmx_vcpu *v); /* 0..3 */
+
+/* Control registers as the guest sees them. The setters check as the instruction would and return
+ * 0, or -EINVAL where the guest is owed #GP(0); they change nothing then. */
+uint64_t vmx_cr0(const struct vmx_vcpu *v);
+uint64_t vmx_cr3(const struct vmx_vcpu *v);
+uint64_t vmx_cr4(const struct vmx_vcpu *v);
+uint64_t vmx_efer(const struct vmx_vcpu *v);
+int must_check vmx_set_cr0(struct vmx_vcpu *v, uint64_t value);
+int must_check vmx_set_cr3(struct vmx_vcpu *v, uint64_t value);
+int must_check vmx_set_cr4(struct vmx_vcpu *v, uint64_t value);
+int must_check vmx_set_efer(struct vmx_vcpu *v, uint64_t value);
+int must_check vmx_set_xcr0(struct vmx_vcpu *v, uint64_t value);
+
+/* MSRs that live in the VMCS or in soft_msr (SYSENTER_*, FS/GS/KERNEL_GS base, PAT, STAR, ...):
+ * true if msr is one of them. A set with a value hardware would refuse gives -EINVAL in *err. */
+bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value);
+bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err);
+
+/* Added to the machine's TSC to give the guest's. */
+void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset);
+
+/* ---- Entering, leaving ------------------------------------------------------------------------ */
+
+enum vmx_exit_kind {
+    VMX_EXIT_HOST,           /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */
+    VMX_EXIT_DEADLINE,       /* the deadline given to vmx_run() has passed */
+    VMX_EXIT_IRQ_WINDOW,     /* the guest can take an interrupt now; the window request is off again */
+    VMX_EXIT_NMI_WINDOW,     /* the same for NMI */
+    VMX_EXIT_CPUID,
+    VMX_EXIT_RDMSR,          /* index in RCX */
+    VMX_EXIT_WRMSR,
+    VMX_EXIT_IO,             /* .io */
+    VMX_EXIT_CR,             /* .cr */
+    VMX_EXIT_XSETBV,
+    VMX_EXIT_HLT,
+    VMX_EXIT_PAUSE,
+    VMX_EXIT_VMCALL,
+    VMX_EXIT_WBINVD,         /* WBINVD or INVD */
+    VMX_EXIT_RDPMC,
+    VMX_EXIT_MONITOR,        /* MONITOR or MWAIT, which CPUID hides */
+    VMX_EXIT_VMX_INSN,       /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
+    VMX_EXIT_MEMORY,         /* .memory: nothing is mapped there, or not for this access */
+    VMX_EXIT_EXCEPTION,      /* .exception: one that is intercepted */
+    VMX_EXIT_TASK_SWITCH,    /* not supported: the end of the domain, with words */
+    VMX_EXIT_TRIPLE_FAULT,
+    VMX_EXIT_INIT,
+    VMX_EXIT_ENTRY_FAILED,   /* .why names the field and the rule of the SDM */
+    VMX_EXIT_UNKNOWN,        /* .raw_reason */
+    VMX_EXIT_KINDS
+};
+extern const char *const vmx_exit_name[VMX_EXIT_KINDS];
+
+struct vmx_exit {
+    enum vmx_exit_kind kind;
+    uint32_t raw_reason;
+    uint64_t qualification;
+    union {
+        struct {
+            uint16_t port;
+            uint8_t size; /* bytes: 1, 2, 4 */
+            bool in, string, rep;
+            uint8_t addr_size; /* string forms: 2, 4, 8 */
+            enum seg seg;      /* string forms: segment of the source of OUTS */
+        } io;
+        struct {
+            uint8_t number; /* 0, 3, 4, 8 */
+            enum { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW } op;
+            enum gpr gpr;
+            uint16_t lmsw; /* the source operand */
+        } cr;
+        struct {
+            gpa_t gpa;
+            gva_t gva;
+            bool gva_valid;
+            bool read, write, fetch; /* the access that was made */
+            bool page_walk;          /* made by the guest's page walk, not by the instruction */
+            bool present;            /* EPT had a translation there, with lesser rights */
+        } memory;
+        struct event exception;
+        const char *why;
+    };
+};
+
+#define VMX_NO_DEADLINE UINT64_MAX
+
+/*
+ * Enters the guest and stays until something wants attention; fills *exit and returns its kind.
+ * deadline: machine TSC at which to come back at the latest; honoured through the preemption
+ * timer where there is one (else the caller's LAPIC timer ends the run).
+ * An event whose delivery was cut short by the exit is kept and delivered again at the next entry.
+ */
+enum vmx_exit_kind vmx_run(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *exit);
+
+/* Steps over the instruction that caused the last exit; ends STI and MOV-SS shadows. */
+void vmx_skip(struct vmx_vcpu *v);
+/* The same with a length that the caller decoded. */
+void vmx_skip_len(struct vmx_vcpu *v, unsigned len);
+
+/* Queues an event for the next entry. An exception over a pending one makes #DF or a triple
+ * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it
+ * is a triple fault. An EXTINT wants vmx_irq_open() to be true. */
+bool must_check vmx_inject(struct vmx_vcpu *v, const struct event *e);
+/* Short hands for exceptions. Same answer. */
+bool must_check vmx_inject_gp(struct vmx_vcpu *v);
+bool must_check vmx_inject_ud(struct vmx_vcpu *v);
+bool must_check vmx_inject_pf(struct vmx_vcpu *v, gva_t address, uint32_t error); /* sets CR2 */
+
+bool vmx_event_pending(const struct vmx_vcpu *v);
+/* True if an external interrupt could be delivered at the next entry: IF=1, no shadow, nothing pending. */
+bool vmx_irq_open(const struct vmx_vcpu *v);
+/* Ask for an exit as soon as vmx_irq_open() turns true. Cheap when nothing changes. */
+void vmx_want_irq_window(struct vmx_vcpu *v, bool want);
+/* Delivers an NMI as soon as the guest's NMI blocking allows it. */
+void vmx_queue_nmi(struct vmx_vcpu *v);
+
+/* Forget translations cached for this vCPU's EPT on this pCPU. */
+void vmx_flush_ept(const struct ept *ept);
+
+/* The state that instruction tests and people want to see: registers or the whole VMCS, in words. */
+void vmx_dump_regs(const struct vmx_vcpu *v);
+void vmx_dump_vmcs(const struct vmx_vcpu *v);
+
+#endif
