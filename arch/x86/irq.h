@@ -1,0 +1,29 @@
+/*
+ * Interrupts of the machine. Caisson runs with interrupts off; they come in at a VM exit
+ * (irq_let_in) or while a pCPU is idle (irq_wait). Handlers therefore never interrupt Caisson's
+ * own work, need no lock against it, and may call whatever the loop may call.
+ */
+#ifndef CAISSON_ARCH_X86_IRQ_H
+#define CAISSON_ARCH_X86_IRQ_H
+
+#include <stdint.h>
+#include "lib/errno.h"
+
+typedef void (*irq_fn)(void);
+
+/* A free vector (0x30..0xEF) for fn; the caller routes a device to it. -ENOSPC when none is left. */
+int must_check irq_alloc_vector(irq_fn fn);
+/* Routes legacy ISA line irq (0..15) through the machine's I/O APIC to fn on the boot CPU,
+ * with the MADT's overrides. 0, -ENODEV without an I/O APIC. */
+int must_check irq_route_isa(unsigned irq, irq_fn fn);
+
+/* Makes another pCPU come out of its guest or out of HLT. From anywhere. */
+void irq_kick(unsigned cpu);
+
+/* MSR access that answers #GP with -EFAULT instead of a panic. */
+int must_check rdmsr_safe(uint32_t msr, uint64_t *value);
+int must_check wrmsr_safe(uint32_t msr, uint64_t value);
+/* The same for XSETBV. */
+int must_check xsetbv_safe(uint32_t n, uint64_t value);
+
+#endif

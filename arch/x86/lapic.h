@@ -1,0 +1,22 @@
+/*
+ * The local APIC of the pCPU: x2APIC where the CPU has it, else by memory.
+ */
+#ifndef CAISSON_ARCH_X86_LAPIC_H
+#define CAISSON_ARCH_X86_LAPIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* mmio: the registers mapped uncached; unused in x2APIC mode. On every pCPU. */
+void lapic_init(volatile void *mmio);
+uint32_t lapic_id(void);
+void lapic_eoi(void);
+void lapic_send_init(uint32_t apic_id);
+void lapic_send_startup(uint32_t apic_id, uint8_t page);
+void lapic_send(uint32_t apic_id, uint8_t vector);
+
+/* One shot at machine TSC `deadline` (TSC deadline mode, or the count register); UINT64_MAX stops
+ * it. Its interrupt only wakes the pCPU: who armed it looks at the time. */
+void lapic_timer_set(uint64_t deadline);
+
+#endif

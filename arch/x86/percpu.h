@@ -1,0 +1,37 @@
+/*
+ * Per-CPU data: one struct for each pCPU, found through the GS base. Needs no lock.
+ *
+ * Other rooms keep their own per-CPU state in static arrays indexed by cpu_id().
+ */
+#ifndef CAISSON_ARCH_X86_PERCPU_H
+#define CAISSON_ARCH_X86_PERCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/limits.h"
+
+struct percpu {
+    struct percpu *self;   /* at offset 0: gs:0 */
+    unsigned id;           /* 0 = the boot CPU, then dense in the order of the MADT */
+    uint32_t apic_id;
+    bool online;
+    void *stack_top;       /* the one stack of this pCPU */
+    const void *serving;   /* the vCPU that is being run, for panic messages; or NULL */
+};
+
+extern struct percpu percpu[MAX_PCPUS];
+extern unsigned cpu_count; /* pCPUs found in the MADT and brought up, the boot CPU included */
+
+static inline struct percpu *this_cpu(void)
+{
+    struct percpu *p;
+    asm volatile("mov %%gs:0, %0" : "=r"(p));
+    return p;
+}
+
+static inline unsigned cpu_id(void)
+{
+    return this_cpu()->id;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * Starting the other CPUs (SDM, "Multiple-Processor (MP) Initialization").
+ */
+#ifndef CAISSON_ARCH_X86_SMP_H
+#define CAISSON_ARCH_X86_SMP_H
+
+#include "lib/addr.h"
+
+/* Starts every CPU of acpi.apic_id but the caller's, one after the other, through the trampoline
+ * copied to `low` (a frame below 1 MiB, mapped at low_map); each gets stack() and then calls
+ * entry() and never returns. Logs and leaves out a CPU that does not answer. */
+void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void),
+               void (*entry)(void));
+
+/* Brings all other CPUs to a stop for good (NMI); for panic and before power-off. */
+void smp_stop_others(void);
+
+#endif
