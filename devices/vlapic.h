@@ -1,0 +1,115 @@
+/*
+ * A virtual local APIC: xAPIC register page and x2APIC MSRs, timer, interrupt state of one vCPU.
+ *
+ * Sources: SDM volume 3, chapter "Advanced Programmable Interrupt Controller (APIC)". As a device
+ * it is the register page: offsets 0..0xFFF, decoded by the machine at vlapic_base() while
+ * vlapic_mmio_active(). The rest of a vCPU reaches it through the functions below.
+ *
+ * No locks: the machine serialises all calls for one vlapic. vlapic_accept() is what other vCPUs
+ * and devices cause; the machine wakes the vCPU after it.
+ */
+#ifndef CAISSON_DEVICES_VLAPIC_H
+#define CAISSON_DEVICES_VLAPIC_H
+
+#include "devices/apic.h"
+#include "devices/device.h"
+#include "lib/errno.h"
+
+#define VLAPIC_SIZE 0x1000
+
+#define MSR_IA32_APICBASE     0x1B
+#define MSR_IA32_TSC_DEADLINE 0x6E0 /* the owner's: see vlapic_set_deadline() */
+#define MSR_X2APIC_FIRST      0x800
+#define MSR_X2APIC_LAST       0x8FF
+#define APICBASE_BSP          (1u << 8)
+#define APICBASE_X2APIC       (1u << 10)
+#define APICBASE_ENABLE       (1u << 11)
+#define VLAPIC_DEFAULT_BASE   0xFEE00000UL
+
+/* Local vector table entries, in the order of their registers 0x320..0x370. */
+enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
+
+/* What a local APIC is connected to. One may serve all vCPUs of a domain. */
+struct vlapic_bus {
+    void *ctx;
+    /* An ICR write (or NMI, SMI, INIT of an LVT pin, then shorthand is APIC_TO_SELF) wants
+     * delivery. Fixed interrupts to itself by shorthand never come here. INIT level de-assert
+     * neither. */
+    void (*send_ipi)(void *ctx, const struct apic_message *m);
+    /* EOI of a level-triggered interrupt, for the I/O APIC. */
+    void (*eoi)(void *ctx, uint8_t vector);
+    uint8_t address_bits; /* physical address width that CPUID shows; 0: 52 */
+};
+
+enum vlapic_timer_mode { VLAPIC_ONE_SHOT, VLAPIC_PERIODIC, VLAPIC_DEADLINE };
+
+struct vlapic {
+    struct device dev;
+    const struct vlapic_bus *bus;
+    uint32_t id;
+    uint64_t base;                   /* IA32_APICBASE */
+    uint64_t irr[4], isr[4], tmr[4]; /* bit v of the 256: vector v */
+    uint32_t tpr, ldr, dfr, svr;
+    uint32_t esr, esr_pending; /* latched, and collected since */
+    uint32_t icr_low, icr_high;
+    uint32_t lvt[LVT_COUNT];
+    bool lint[2]; /* levels at the pins */
+    struct {
+        uint64_t hz;              /* input clock before the divider */
+        uint32_t initial, divide; /* registers */
+        uint64_t start;           /* when the initial count was written */
+        uint64_t fired;           /* expirations since */
+        bool running;
+        uint64_t deadline_tsc, deadline_ns; /* TSC-deadline mode; tsc 0: disarmed */
+    } timer;
+};
+
+/* bus must outlive it. id is the APIC ID, 0 the bootstrap processor's. */
+void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz, const struct vlapic_bus *bus);
+/* INIT: as power-on, but IA32_APICBASE stays (SDM, "Local APIC State After It Receives an INIT").
+ */
+void vlapic_init_signal(struct vlapic *l);
+
+/* ---- MSRs: IA32_APICBASE and 0x800..0x8FF. 0, or -EINVAL where the guest is owed #GP(0). --------
+ */
+int must_check vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value, uint64_t now);
+int must_check vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t value, uint64_t now);
+
+/* IA32_TSC_DEADLINE: tsc_raw is the guest's value, at_ns the same moment as domain time. Ignored
+ * unless the timer is in that mode; 0 disarms; a moment that has passed fires at once. */
+void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uint64_t now);
+/* What RDMSR gives: 0 when disarmed, fired, or in another mode. */
+uint64_t vlapic_deadline_tsc(struct vlapic *l, uint64_t now);
+
+/* ---- Placement ---------------------------------------------------------------------------------
+ */
+bool vlapic_enabled(const struct vlapic *l);     /* globally, by IA32_APICBASE */
+bool vlapic_mmio_active(const struct vlapic *l); /* xAPIC mode: the page is decoded */
+uint64_t vlapic_base(const struct vlapic *l);    /* gpa of the page */
+bool vlapic_x2apic(const struct vlapic *l);
+
+/* ---- Interrupts --------------------------------------------------------------------------------
+ */
+/* A fixed or lowest-priority interrupt arrives; dropped while disabled by hardware or software.
+ * True if it was not pending already. */
+bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level);
+/* Highest vector above the processor priority, or -1. */
+int vlapic_pending(const struct vlapic *l);
+/* It is being delivered: from IRR to ISR. vector must be what vlapic_pending() gave (ASSERT). */
+void vlapic_ack(struct vlapic *l, uint8_t vector);
+/* True if the 8259's INTR may be delivered: LVT0 unmasked in ExtINT mode, or no APIC at all. */
+bool vlapic_accepts_extint(const struct vlapic *l);
+/* Pins LINT0 and LINT1, fit for struct line: n is 0 or 1. */
+void vlapic_set_lint(void *ctx, unsigned n, bool level);
+/* Does a message with this destination reach l? */
+bool vlapic_matches(const struct vlapic *l, uint32_t dest, bool logical);
+/* The same with shorthands: is l among those that m is for? */
+bool vlapic_addressed(const struct vlapic *l, const struct apic_message *m);
+
+/* ---- CR8, and what others want to know
+ * ----------------------------------------------------------- */
+uint64_t vlapic_cr8(const struct vlapic *l);
+void vlapic_set_cr8(struct vlapic *l, uint64_t value); /* 0..15; the caller has checked */
+uint8_t vlapic_ppr(const struct vlapic *l);
+
+#endif
