@@ -1,0 +1,31 @@
+/*
+ * Caisson's own command line: the words of the boot loader's multiboot2 line.
+ *
+ *     console=com1[,baud] console=com2[,baud] console=vga console=none
+ *     loglevel=error|warn|info|debug   exit=halt|reboot|shutdown
+ *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
+ */
+#ifndef CAISSON_BOOT_OPTIONS_H
+#define CAISSON_BOOT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/log.h"
+
+enum option_exit { EXIT_HALT, EXIT_REBOOT, EXIT_SHUTDOWN };
+
+struct options {
+    bool com1, com2, vga; /* consoles; vga is the screen, text or framebuffer */
+    uint32_t baud;        /* of the serial consoles */
+    enum log_level level;
+    enum option_exit exit; /* when the last domain is gone */
+    bool monitor;
+    uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
+};
+
+/* Fills *out with the defaults (com1 at 115200 and vga, info, halt), then with what the words say.
+ * The first console= replaces the default consoles, later ones add to it. Unknown words and
+ * bad values are warned about by name and change nothing. */
+void options_parse(const char *cmdline, struct options *out);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * A domain's description, as the boot loader's menu gives it: one module2 line per file.
+ *
+ *     kernel name=alpha mem=256M vcpus=1 -- console=ttyS0
+ *     ramdisk name=alpha
+ *     module name=alpha -- words for this multiboot module
+ *
+ * The words before "--" are Caisson's, those behind it the guest's, untouched. A file name in front
+ * (a word that begins with "/" or "(") is passed over: some boot loaders hand it on.
+ */
+#ifndef CAISSON_DOMAIN_DESCR_H
+#define CAISSON_DOMAIN_DESCR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "domain/image.h"
+#include "domain/module.h"
+#include "lib/errno.h"
+#include "lib/limits.h"
+
+#define DESCR_DEFAULT_MEM    (128UL << 20)
+#define DESCR_DEFAULT_WEIGHT 256u
+
+enum descr_kind { DESCR_KERNEL, DESCR_RAMDISK, DESCR_MODULE };
+enum descr_type { DESCR_HVM, DESCR_PVH };
+
+/* One line, parsed. Numbers that the line does not give have their defaults. */
+struct descr {
+    enum descr_kind kind;
+    char name[MAX_NAME]; /* "": the line does not say */
+    uint64_t mem;        /* bytes */
+    unsigned vcpus;
+    unsigned weight;
+    unsigned cap;  /* percent of a pCPU; 0: none */
+    uint64_t cpus; /* mask of the pCPUs on which it may run; all ones: any */
+    enum descr_type type;
+    bool lazy;           /* populate=lazy: frames come at the first touch */
+    const char *cmdline; /* the guest's words, within the line; "" for none */
+};
+
+/* One domain to be created. Pointers lead into the modules and their lines. */
+struct domain_config {
+    char name[MAX_NAME];
+    uint64_t mem; /* bytes; fit for memmap_build() */
+    unsigned vcpus;
+    unsigned weight;
+    unsigned cap;
+    uint64_t cpus;
+    enum descr_type type;
+    bool lazy;
+    const struct module *kernel;
+    const char *cmdline;
+    struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */
+    unsigned module_count;
+};
+
+/* Parses mod->line. 0, or -EINVAL after one log line for each word at fault; then *out still holds
+ * what could be read. */
+int must_check descr_parse(const struct module *mod, struct descr *out);
+
+/* Pairs kernels with their ramdisks and modules, by name; a ramdisk or module without a name goes
+ * to the kernel before it, a kernel without one is dom<n> if it is the n-th kernel. At most
+ * MAX_MODULES modules. Fills out[] (room for n) with the domains that can be started, in the order
+ * of the menu, and returns how many; what is wrong with the others is logged. */
+unsigned descr_collect(const struct module *mods, unsigned n, struct domain_config *out);
+
+#endif
