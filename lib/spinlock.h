@@ -1,0 +1,51 @@
+/*
+ * Ticket spinlocks: who comes first is served first.
+ *
+ * Interrupts are off wherever Caisson runs, so a lock needs to know nothing of them. Whoever waits
+ * for seconds waits for a CPU that died with the lock or for itself; that is a bug, and said so.
+ */
+#ifndef CAISSON_LIB_SPINLOCK_H
+#define CAISSON_LIB_SPINLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/assert.h"
+
+struct spinlock {
+    uint32_t next;    /* the ticket that the next comer takes */
+    uint32_t serving; /* the ticket that may go in */
+};
+
+#define SPINLOCK_INIT                                                                              \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
+
+/* Rounds of PAUSE that no honest wait needs: some ten seconds on a CPU of today. */
+#define SPINLOCK_PATIENCE (1u << 28)
+
+static inline void spin_lock(struct spinlock *lock)
+{
+    uint32_t mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+    uint32_t rounds = 0;
+
+    while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine) {
+        __builtin_ia32_pause();
+        ASSERT(++rounds < SPINLOCK_PATIENCE);
+    }
+}
+
+static inline void spin_unlock(struct spinlock *lock)
+{
+    /* Only the holder writes `serving`. */
+    __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
+}
+
+/* For assertions: somebody holds it. */
+static inline bool spin_is_locked(const struct spinlock *lock)
+{
+    return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) !=
+           __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
+}
+
+#endif
