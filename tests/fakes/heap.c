@@ -1,0 +1,183 @@
+/*
+ * Frames, heap, slabs and windows on the host's malloc(). Any whole piece of an allocation may be
+ * freed alone, as with the real ones; the memory goes back to malloc() with the last piece.
+ */
+#include "tests/fakes/heap.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/window.h"
+
+static uint64_t counts[0x10000]; /* frames of each owner */
+static uint64_t objects;
+static uint64_t fail_in;
+
+static bool fails_now(void)
+{
+    return fail_in && --fail_in == 0;
+}
+
+void frame_fail_nth(uint64_t n)
+{
+    fail_in = n;
+}
+
+uint64_t frame_count(uint16_t owner)
+{
+    return counts[owner];
+}
+
+uint64_t fake_heap_in_use(void)
+{
+    uint64_t sum = objects;
+
+    for (unsigned i = 0; i < 0x10000; i++)
+        sum += counts[i];
+    return sum;
+}
+
+/* The owner and order of a block stand in a header that nobody but this file sees. */
+struct block {
+    struct block *next;
+    char *memory;
+    unsigned order;
+    uint16_t owner;
+    uint64_t left; /* frames not yet freed */
+};
+static struct block *blocks;
+
+static struct block *block_of(const void *p)
+{
+    for (struct block *b = blocks; b; b = b->next) {
+        if ((const char *)p >= b->memory && (const char *)p < b->memory + (PAGE_SIZE << b->order))
+            return b;
+    }
+    return NULL;
+}
+
+void *heap_pages(unsigned order, uint16_t owner)
+{
+    struct block *b;
+
+    if (fails_now())
+        return NULL;
+    b = calloc(1, sizeof(*b));
+    b->memory = aligned_alloc(PAGE_SIZE << order, PAGE_SIZE << order);
+    if (!b->memory)
+        abort();
+    memset(b->memory, 0, PAGE_SIZE << order);
+    b->order = order;
+    b->owner = owner;
+    b->left = 1UL << order;
+    b->next = blocks;
+    blocks = b;
+    counts[owner] += 1UL << order;
+    return b->memory;
+}
+
+static void release(struct block *b)
+{
+    struct block **link = &blocks;
+
+    while (*link != b)
+        link = &(*link)->next;
+    *link = b->next;
+    free(b->memory);
+    free(b);
+}
+
+void heap_free_pages(void *p, unsigned order, uint16_t owner)
+{
+    struct block *b = block_of(p);
+
+    ASSERT(b != NULL);
+    ASSERT(b->owner == owner);
+    ASSERT(b->left >= 1UL << order);
+    counts[owner] -= 1UL << order;
+    b->left -= 1UL << order;
+    if (!b->left)
+        release(b);
+}
+
+maddr_t heap_to_maddr(const void *p)
+{
+    return maddr((uintptr_t)p);
+}
+
+void *heap_from_maddr(maddr_t m)
+{
+    return (void *)(uintptr_t)m.v;
+}
+
+int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
+{
+    void *p = heap_pages(order, owner);
+
+    if (!p)
+        return -ENOMEM;
+    *out = maddr_to_mfn(heap_to_maddr(p));
+    return 0;
+}
+
+void frame_free(mfn_t m, unsigned order, uint16_t owner)
+{
+    heap_free_pages(heap_from_maddr(mfn_to_maddr(m)), order, owner);
+}
+
+uint16_t frame_owner(mfn_t m)
+{
+    const struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
+
+    return b ? b->owner : OWNER_RESERVED;
+}
+
+void *window_open(mfn_t m)
+{
+    return heap_from_maddr(mfn_to_maddr(m));
+}
+
+void window_close(void *p)
+{
+    (void)p;
+}
+
+struct slab {
+    size_t size;
+    uint64_t used;
+};
+
+struct slab *slab_create(const char *name, size_t object_size)
+{
+    struct slab *s = calloc(1, sizeof(*s));
+
+    (void)name;
+    ASSERT(object_size <= PAGE_SIZE / 2);
+    s->size = object_size;
+    return s;
+}
+
+void *slab_alloc(struct slab *s, uint16_t owner)
+{
+    (void)owner;
+    if (fails_now())
+        return NULL;
+    s->used++;
+    objects++;
+    return calloc(1, s->size);
+}
+
+void slab_free(struct slab *s, void *object)
+{
+    ASSERT(s->used > 0);
+    s->used--;
+    objects--;
+    free(object);
+}
+
+uint64_t slab_count(const struct slab *s)
+{
+    return s->used;
+}

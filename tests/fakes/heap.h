@@ -1,0 +1,13 @@
+/*
+ * Frames, heap and slabs on the host's malloc(), so that the sanitizers watch each of them.
+ * A machine address is the host's pointer. Everything is counted per owner as the real ones do.
+ */
+#ifndef CAISSON_TESTS_FAKES_HEAP_H
+#define CAISSON_TESTS_FAKES_HEAP_H
+
+#include <stdint.h>
+
+/* Frames, heap pages and slab objects that were allocated and not freed. */
+uint64_t fake_heap_in_use(void);
+
+#endif
