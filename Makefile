@@ -1,0 +1,146 @@
+# Caisson's build. `make help` lists what it can do; `make V=1` shows the commands.
+#
+# One flat file: every room's sources are found by wildcard, so that adding a file needs no edit
+# here. Everything made goes under $(B).
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+B      ?= build
+CC      = gcc
+NASM    = nasm
+PYTHON  = /usr/bin/python3
+DEBUG  ?= 1
+V      ?=
+
+ROOMS := boot arch/x86 mm drivers devices vmx sched domain hypercall monitor lib
+O     := $(B)/obj
+GEN   := $(B)/gen
+
+# What is worth remembering between two runs of make: a change of any of it rebuilds.
+WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+          -Wundef -Wpointer-arith -Wwrite-strings
+CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-common -mcmodel=kernel -mno-red-zone \
+          -mgeneral-regs-only -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables \
+          -fstack-protector-strong -mstack-protector-guard=global $(WARN) -I. $(EXTRA_CFLAGS)
+NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
+LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+             -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
+
+# What freed frames are filled with is a question of which file is linked, not of an #if.
+LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c,mm/fill_debug.c)
+C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
+ASM_SRC  := $(wildcard $(addsuffix /*.asm,$(ROOMS)))
+GEN_SRC  := $(if $(wildcard domain/dsdt.asl),$(GEN)/domain/dsdt.c)
+OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o)
+
+Q   := $(if $(V),,@)
+say  = @printf '  %-8s %s\n' $(1) $(2)
+
+.PHONY: all
+all: $(B)/caisson.elf ## build build/caisson.elf (CC=gcc|clang, DEBUG=1|0, V=1, B=dir)
+
+# ---- The kernel ---------------------------------------------------------------------------------
+
+$(B)/caisson.elf: $(OBJ) linker.ld
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $@ $(OBJ)
+
+$(O)/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/gen/%.o: $(GEN)/%.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/%.asm.o: %.asm $(B)/flags
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP -MQ $@ -o $@ $<
+
+# The compiler may see a memset in memset's own loop.
+$(O)/lib/string.o: CFLAGS += $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
+
+# The guests' DSDT as a C array: `const unsigned char dsdt_aml[]` and `const size_t dsdt_aml_size`.
+$(GEN)/domain/dsdt.c: domain/dsdt.asl tools/bin2c $(B)/flags
+	$(call say,IASL,$<)
+	@mkdir -p $(@D)
+	$(Q)iasl -vs -p $(@:.c=.aml) $< > $(@:.c=.log) || { cat $(@:.c=.log); false; }
+	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
+
+FLAGS_NOW := $(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ)
+$(B)/flags: FORCE | deps-build
+	@mkdir -p $(B)
+	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+.PHONY: FORCE
+FORCE:
+
+-include $(OBJ:.o=.d)
+
+# ---- Tools that must be there -------------------------------------------------------------------
+
+# deps-GROUP makes sure of the packages of one group of tools/packages, once per list.
+DEPS = build iso run test lint
+.PHONY: $(DEPS:%=deps-%) deps
+$(DEPS:%=deps-%): deps-%: $(B)/deps/%
+$(B)/deps/%: tools/packages
+	$(Q)tools/deps $*
+	@mkdir -p $(@D) && touch $@
+
+deps: ## install the Debian packages that all targets need (asks apt-get, through sudo if need be)
+	$(Q)tools/deps $(DEPS)
+
+# ---- Tests --------------------------------------------------------------------------------------
+
+UNIT      := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
+U         := $(B)/unit
+UNIT_CC   ?= gcc
+UNIT_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+             -fno-sanitize-recover=all -Wall -Wextra -Werror -Itests/fakes -I. $(UNIT_EXTRA)
+
+# A test's first comment says what it links: /* links: devices/vpit.c lib/string.c libs: -lZydis */
+first_line = $(shell grep -m1 -E '^/\* *links:' $(1))
+links_of   = $(filter %.c,$(call first_line,$(1)))
+libs_of    = $(filter -l%,$(call first_line,$(1)))
+
+define unit_rule
+$(U)/$(1): $$(patsubst %.c,$(U)/obj/%.o,tests/unit/$(1).c $$(call links_of,tests/unit/$(1).c))
+	$$(call say,LD,$$@)
+	$$(Q)$$(UNIT_CC) $$(UNIT_FLAGS) -o $$@ $$^ -lcmocka $$(call libs_of,tests/unit/$(1).c)
+endef
+ifneq ($(filter unit unit-build test coverage $(U)/%,$(MAKECMDGOALS)),)
+$(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+-include $(shell find $(U)/obj -name '*.d' 2>/dev/null)
+endif
+
+$(U)/obj/%.o: %.c Makefile | deps-test
+	$(call say,'CC host',$<)
+	@mkdir -p $(@D)
+	$(Q)$(UNIT_CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
+$(U)/obj/gen/%.o: $(GEN)/%.c | deps-test
+	@mkdir -p $(@D)
+	$(Q)$(UNIT_CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
+
+.PHONY: unit unit-build
+unit-build: $(UNIT:%=$(U)/%)
+# A test that does not compile counts as failed; the others still run.
+unit: deps-test ## run the host unit tests (ASan, UBSan); T=name runs one
+	-$(Q)$(MAKE) -k unit-build
+	$(Q)$(PYTHON) tools/unit --dir $(U) --result $(B)/unit.result $(or $(T:%=test_%),$(UNIT))
+
+# ---- Housekeeping -------------------------------------------------------------------------------
+
+.PHONY: format clean help
+format: deps-lint ## clang-format every C file in place
+	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
+
+clean: ## remove everything that was made
+	$(Q)rm -rf $(B)
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
