@@ -15,6 +15,7 @@
 #define CAISSON_DEVICES_DEVICE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define DEVICE_NEVER UINT64_MAX
@@ -39,15 +40,15 @@ struct device_ops {
      * Sizes that the hardware has no answer to read as all ones and write nothing. */
     uint32_t (*read)(struct device *dev, uint32_t offset, unsigned size, uint64_t now);
     void (*write)(struct device *dev, uint32_t offset, unsigned size, uint32_t value, uint64_t now);
-    void (*tick)(struct device *dev, uint64_t now);      /* NULL: has no clockwork */
-    uint64_t (*deadline)(const struct device *dev);      /* NULL: never */
-    void (*reset)(struct device *dev, uint64_t now);     /* to power-on state, lines stay connected */
+    void (*tick)(struct device *dev, uint64_t now);  /* NULL: has no clockwork */
+    uint64_t (*deadline)(const struct device *dev);  /* NULL: never */
+    void (*reset)(struct device *dev, uint64_t now); /* to power-on state, lines stay connected */
 };
 
 struct device {
     const struct device_ops *ops;
 };
 
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif
