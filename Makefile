@@ -44,9 +44,13 @@ all: $(B)/caisson.elf ## build build/caisson.elf (CC=gcc|clang, DEBUG=1|0, V=1, 
 
 # ---- The kernel ---------------------------------------------------------------------------------
 
-$(B)/caisson.elf: $(OBJ) linker.ld
+# Linked twice: the names of the first link become the symbol table of the second, for backtraces.
+$(B)/caisson.elf: $(OBJ) linker.ld tools/symbols.awk
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $@ $(OBJ)
+	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $(O)/caisson.1 $(OBJ)
+	$(Q)nm -n $(O)/caisson.1 | awk -f tools/symbols.awk > $(O)/symbols.s
+	$(Q)$(CC) -c -o $(O)/symbols.o $(O)/symbols.s
+	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $@ $(OBJ) $(O)/symbols.o
 
 $(O)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)

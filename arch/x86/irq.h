@@ -11,11 +11,21 @@
 
 typedef void (*irq_fn)(void);
 
+/* Vectors with a fixed meaning; those of irq_alloc_vector() lie below. */
+#define VECTOR_FIRST    0x30
+#define VECTOR_LAST     0xEF
+#define VECTOR_KICK     0xF0 /* irq_kick(): does nothing but wake */
+#define VECTOR_TIMER    0xF1 /* lapic_timer_set(): the same */
+#define VECTOR_SPURIOUS 0xFF /* of the LAPIC: no EOI */
+
 /* A free vector (0x30..0xEF) for fn; the caller routes a device to it. -ENOSPC when none is left. */
 int must_check irq_alloc_vector(irq_fn fn);
 /* Routes legacy ISA line irq (0..15) through the machine's I/O APIC to fn on the boot CPU,
  * with the MADT's overrides. 0, -ENODEV without an I/O APIC. */
 int must_check irq_route_isa(unsigned irq, irq_fn fn);
+
+/* From the trap handler: runs whoever has the vector, and sends the EOI. */
+void irq_dispatch(unsigned vector);
 
 /* Makes another pCPU come out of its guest or out of HLT. From anywhere. */
 void irq_kick(unsigned cpu);

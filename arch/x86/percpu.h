@@ -34,4 +34,13 @@ static inline unsigned cpu_id(void)
     return this_cpu()->id;
 }
 
+/* Fills in a pCPU's struct before it starts. The trampoline loads its GS base. */
+struct percpu *percpu_prepare(unsigned id, uint32_t apic_id, void *stack_top);
+
+/* The same for the boot CPU, GS base included. First of all, before anything may panic. */
+void percpu_init_boot(void);
+
+/* Leaves the current stack for good and calls fn(), which does not return, on the one at top. */
+_Noreturn void percpu_run_on_stack(void *top, void (*fn)(void));
+
 #endif

@@ -1,0 +1,59 @@
+/*
+ * Who gets which interrupt vector of the machine.
+ */
+#include "arch/x86/irq.h"
+
+#include <stdbool.h>
+#include "arch/x86/lapic.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/trap.h"
+#include "lib/assert.h"
+#include "lib/log.h"
+#include "lib/spinlock.h"
+
+static struct spinlock lock = SPINLOCK_INIT; /* for giving out vectors */
+static irq_fn handlers[TRAP_VECTORS];        /* an entry is set once, before its vector fires */
+static bool warned[TRAP_VECTORS];
+
+int irq_alloc_vector(irq_fn fn)
+{
+    int vector = -ENOSPC;
+
+    ASSERT(fn);
+    spin_lock(&lock);
+    for (int v = VECTOR_FIRST; v <= VECTOR_LAST && vector < 0; v++) {
+        if (!handlers[v]) {
+            handlers[v] = fn;
+            vector = v;
+        }
+    }
+    spin_unlock(&lock);
+    return vector;
+}
+
+void irq_kick(unsigned cpu)
+{
+    ASSERT(cpu < MAX_PCPUS);
+    lapic_send(percpu[cpu].apic_id, VECTOR_KICK);
+}
+
+static void irq_unexpected(unsigned vector)
+{
+    if (!warned[vector])
+        log_warn("interrupt with vector 0x%x came unasked; said once", vector);
+    warned[vector] = true;
+}
+
+void irq_dispatch(unsigned vector)
+{
+    /* Below are the legacy PICs' spurious ones: masked, but nothing stops line 7 from glitching. */
+    if (vector == VECTOR_SPURIOUS || vector < VECTOR_FIRST)
+        return;
+    if (vector == VECTOR_KICK || vector == VECTOR_TIMER)
+        ; /* that it came is all there is to it */
+    else if (handlers[vector])
+        handlers[vector]();
+    else
+        irq_unexpected(vector);
+    lapic_eoi();
+}

@@ -1,0 +1,162 @@
+/*
+ * panic(): Caisson found a bug in itself and stops the machine, saying all that helps to find it.
+ *
+ * It has to work in bad company: locks may be held by CPUs that are stopped, the stack may be
+ * damaged, and the report itself may fault. So it goes from the certain to the risky, and a panic
+ * within the panic ends at once with one line.
+ */
+#include "arch/x86/panic.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "arch/x86/acpi.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/fixup.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/smp.h"
+#include "arch/x86/symbol.h"
+#include "arch/x86/trap.h"
+#include "lib/assert.h"
+#include "lib/fmt.h"
+#include "lib/log.h"
+
+#define BACKTRACE_MAX 24
+#define NOBODY        UINT32_MAX
+
+static uint32_t panicking = NOBODY; /* the pCPU that came first; atomic */
+static void (*prepare_fn)(void);    /* the three: boot only */
+static void (*context_fn)(void);
+static void (*end_fn)(void);
+
+void panic_set_prepare(void (*prepare)(void))
+{
+    prepare_fn = prepare;
+}
+
+void panic_set_context(void (*print)(void))
+{
+    context_fn = print;
+}
+
+void panic_set_end(void (*end)(void))
+{
+    end_fn = end;
+}
+
+/* Makes this pCPU the only one that runs. A second pCPU that panics waits here for its NMI. */
+static void panic_take_over(void)
+{
+    uint32_t first = NOBODY;
+
+    irq_disable();
+    if (__atomic_compare_exchange_n(&panicking, &first, cpu_id(), false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST)) {
+        smp_stop_others();
+        log_break_lock();
+        if (prepare_fn)
+            prepare_fn();
+        return;
+    }
+    if (first == cpu_id())
+        log_error("panic: and again while reporting the first one");
+    for (;;)
+        halt();
+}
+
+static void panic_line(uint64_t address)
+{
+    uint64_t offset;
+    const char *name = symbol_find(address, &offset);
+
+    if (name)
+        log_error("panic:   0x%016lx %s+0x%lx", address, name, offset);
+    else
+        log_error("panic:   0x%016lx", address);
+}
+
+/* Frame pointers lead upwards (System V ABI): the caller's at rbp, the return address above. */
+static void panic_backtrace(uint64_t rip, uint64_t rbp)
+{
+    log_error("panic: backtrace:");
+    panic_line(rip);
+    for (unsigned i = 0; i < BACKTRACE_MAX && rbp && rbp % 8 == 0; i++) {
+        uint64_t caller, address;
+
+        if (fixup_read(rbp, &caller) || fixup_read(rbp + 8, &address) || !address)
+            return;
+        panic_line(address - 1); /* within the call, not after it */
+        if (caller <= rbp)
+            return;
+        rbp = caller;
+    }
+}
+
+static void panic_registers(const struct trap_frame *f)
+{
+    log_error("panic: rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
+    log_error("panic: rsi %016lx rdi %016lx rbp %016lx rsp %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
+    log_error("panic: r8  %016lx r9  %016lx r10 %016lx r11 %016lx", f->r8, f->r9, f->r10, f->r11);
+    log_error("panic: r12 %016lx r13 %016lx r14 %016lx r15 %016lx", f->r12, f->r13, f->r14, f->r15);
+    log_error("panic: rip %016lx rfl %016lx cs %04lx ss %04lx", f->rip, f->rflags, f->cs, f->ss);
+}
+
+static void panic_control_registers(void)
+{
+    log_error("panic: cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", read_cr0(), read_cr2(),
+              read_cr3(), read_cr4());
+}
+
+static _Noreturn void panic_end(void)
+{
+    if (context_fn)
+        context_fn();
+    log_error("panic: stopped");
+    if (end_fn)
+        end_fn();
+    machine_halt();
+}
+
+void panic(const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+
+    panic_take_over();
+    va_start(args, fmt);
+    fmt_vsn(text, sizeof(text), fmt, args);
+    va_end(args);
+    log_error("panic: pCPU %u: %s", cpu_id(), text);
+    panic_control_registers();
+    panic_backtrace((uint64_t)__builtin_return_address(0) - 1,
+                    *(const uint64_t *)__builtin_frame_address(0));
+    panic_end();
+}
+
+/* SDM, "Page-Fault Exceptions": the error code in words. */
+static void panic_page_fault(const struct trap_frame *f)
+{
+    log_error("panic: pCPU %u: page fault: %s of 0x%lx, %s", cpu_id(),
+              f->error & 16  ? "execution"
+              : f->error & 2 ? "write"
+                             : "read",
+              read_cr2(),
+              f->error & 8   ? "reserved bit set"
+              : f->error & 1 ? "forbidden"
+                             : "not mapped");
+}
+
+void panic_trap(const struct trap_frame *f)
+{
+    panic_take_over();
+    if (f->vector == VECTOR_PF)
+        panic_page_fault(f);
+    else
+        log_error("panic: pCPU %u: %s, error 0x%lx", cpu_id(), trap_name(f->vector), f->error);
+    panic_registers(f);
+    panic_control_registers();
+    panic_backtrace(f->rip, f->rbp);
+    panic_end();
+}

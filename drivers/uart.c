@@ -1,0 +1,257 @@
+/*
+ * The 16550, with its FIFOs and a transmit ring of our own.
+ *
+ * Writers put bytes into the ring; the transmitter takes 16 at a time, whenever its FIFO is empty:
+ * in the interrupt, or at once when a writer finds it idle. The interrupt is therefore a matter
+ * of speed and not of correctness, and the same code works without it.
+ *
+ * Source: PC16550D data sheet (National Semiconductor), "Registers" and "FIFO Interrupt Mode
+ * Operation". Lock: one for each port, below the log's.
+ */
+#include "drivers/uart.h"
+
+#include <stdbool.h>
+#include "arch/x86/insn.h"
+#include "lib/assert.h"
+#include "lib/spinlock.h"
+
+#define CLOCK_BAUD 115200 /* divisor 1 */
+#define FIFO_BYTES 16
+#define PATIENCE   1000000 /* polls of a transmitter that never gets empty: give up, do not hang */
+
+enum { REG_DATA, REG_IER, REG_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRATCH };
+enum { REG_DIVISOR_LOW = 0, REG_DIVISOR_HIGH = 1, REG_IIR = 2 };
+
+#define IER_RX         0x01
+#define IER_TX         0x02
+#define FCR_ENABLE     0x01
+#define FCR_CLEAR      0x06
+#define FCR_TRIGGER_8  0x80
+#define LCR_8N1        0x03
+#define LCR_DIVISOR    0x80
+#define MCR_DTR        0x01
+#define MCR_RTS        0x02
+#define MCR_OUT2       0x08 /* on a PC: lets the interrupt out */
+#define LSR_DATA_READY 0x01
+#define LSR_TX_EMPTY   0x20
+#define LSR_ABSENT     0xFF
+
+struct uart {
+    uint16_t port;
+    uint8_t isa_line;
+    bool open, interrupts;
+    struct spinlock lock;
+    uint32_t head, tail; /* of the ring: put at head, sent from tail; they run free */
+    uint8_t ring[UART_TX_BYTES];
+    void (*receive)(const uint8_t *data, size_t len);
+};
+
+static struct uart uarts[] = {
+    { .port = 0x3F8, .isa_line = 4 },
+    { .port = 0x2F8, .isa_line = 3 },
+};
+#define UARTS (sizeof(uarts) / sizeof(uarts[0]))
+
+static bool unlocked; /* set once, in a panic */
+
+static void uart_lock(struct uart *u)
+{
+    if (!unlocked)
+        spin_lock(&u->lock);
+}
+
+static void uart_unlock(struct uart *u)
+{
+    if (!unlocked)
+        spin_unlock(&u->lock);
+}
+
+static uint8_t uart_in(const struct uart *u, unsigned reg)
+{
+    return inb(u->port + reg);
+}
+
+static void uart_out(const struct uart *u, unsigned reg, uint8_t value)
+{
+    outb(u->port + reg, value);
+}
+
+static uint32_t uart_queued(const struct uart *u)
+{
+    return u->head - u->tail;
+}
+
+/* Fills the transmitter's FIFO if it is empty. The interrupt for "empty again" is asked for only
+ * while there is something to send. */
+static void uart_push(struct uart *u)
+{
+    if (!uart_queued(u) || !(uart_in(u, REG_LSR) & LSR_TX_EMPTY))
+        return;
+    for (unsigned i = 0; i < FIFO_BYTES && uart_queued(u); i++)
+        uart_out(u, REG_DATA, u->ring[u->tail++ % UART_TX_BYTES]);
+}
+
+static void uart_ask_for_interrupts(const struct uart *u)
+{
+    if (u->interrupts)
+        uart_out(u, REG_IER, IER_RX | (uart_queued(u) ? IER_TX : 0));
+}
+
+/* Sends until `most` bytes at most are left, or the port turns out to be dead. */
+static void uart_drain(struct uart *u, uint32_t most)
+{
+    for (unsigned i = 0; uart_queued(u) > most && i < PATIENCE; i++) {
+        uint32_t before = uart_queued(u);
+
+        uart_push(u);
+        if (uart_queued(u) != before)
+            i = 0;
+        else
+            cpu_relax();
+    }
+    if (uart_queued(u) > most)
+        u->tail = u->head;
+}
+
+static void uart_put(struct uart *u, char c)
+{
+    if (uart_queued(u) == UART_TX_BYTES)
+        uart_drain(u, UART_TX_BYTES - FIFO_BYTES);
+    u->ring[u->head++ % UART_TX_BYTES] = (uint8_t)c;
+}
+
+static void uart_write_one(struct uart *u, const char *text, size_t len)
+{
+    uart_lock(u);
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n')
+            uart_put(u, '\r');
+        uart_put(u, text[i]);
+    }
+    if (u->interrupts)
+        uart_push(u);
+    else
+        uart_drain(u, 0);
+    uart_ask_for_interrupts(u);
+    uart_unlock(u);
+}
+
+void uart_write(const char *text, size_t len)
+{
+    for (unsigned i = 0; i < UARTS; i++) {
+        if (uarts[i].open)
+            uart_write_one(&uarts[i], text, len);
+    }
+}
+
+size_t uart_try_write(struct uart *u, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+    size_t taken = 0;
+
+    uart_lock(u);
+    while (taken < len && uart_queued(u) < UART_TX_BYTES)
+        u->ring[u->head++ % UART_TX_BYTES] = bytes[taken++];
+    uart_push(u);
+    uart_ask_for_interrupts(u);
+    uart_unlock(u);
+    return taken;
+}
+
+/* Reads what has come. A port that has died says "ready" for ever, hence the bound. */
+static size_t uart_pull(struct uart *u, uint8_t *data, size_t size)
+{
+    size_t n = 0;
+
+    while (n < size && (uart_in(u, REG_LSR) & LSR_DATA_READY))
+        data[n++] = uart_in(u, REG_DATA);
+    return n;
+}
+
+static void uart_serve(struct uart *u)
+{
+    uint8_t data[4 * FIFO_BYTES];
+    size_t n;
+
+    uart_lock(u);
+    uart_in(u, REG_IIR);
+    n = uart_pull(u, data, sizeof(data));
+    uart_push(u);
+    uart_ask_for_interrupts(u);
+    uart_unlock(u);
+    if (n && u->receive)
+        u->receive(data, n);
+}
+
+void uart_irq(void)
+{
+    for (unsigned i = 0; i < UARTS; i++) {
+        if (uarts[i].open)
+            uart_serve(&uarts[i]);
+    }
+}
+
+/* A register that keeps what is written is somebody; a bus without a device reads as ones. */
+static bool uart_present(const struct uart *u)
+{
+    if (uart_in(u, REG_LSR) == LSR_ABSENT)
+        return false;
+    uart_out(u, REG_SCRATCH, 0x5A);
+    return uart_in(u, REG_SCRATCH) == 0x5A;
+}
+
+struct uart *uart_open(unsigned com, uint32_t baud)
+{
+    struct uart *u = &uarts[com - 1];
+    uint32_t divisor = baud && baud <= CLOCK_BAUD ? CLOCK_BAUD / baud : 1;
+
+    ASSERT(com >= 1 && com <= UARTS);
+    if (divisor > UINT16_MAX || !uart_present(u))
+        return NULL;
+    uart_out(u, REG_IER, 0);
+    uart_out(u, REG_LCR, LCR_DIVISOR | LCR_8N1);
+    uart_out(u, REG_DIVISOR_LOW, divisor & 0xFF);
+    uart_out(u, REG_DIVISOR_HIGH, divisor >> 8);
+    uart_out(u, REG_LCR, LCR_8N1);
+    uart_out(u, REG_FCR, FCR_ENABLE | FCR_CLEAR | FCR_TRIGGER_8);
+    uart_out(u, REG_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+    u->open = true;
+    return u;
+}
+
+void uart_on_receive(struct uart *u, void (*fn)(const uint8_t *data, size_t len))
+{
+    u->receive = fn;
+}
+
+void uart_hold(struct uart *u, bool hold)
+{
+    uart_lock(u);
+    uart_out(u, REG_MCR, MCR_DTR | MCR_OUT2 | (hold ? 0 : MCR_RTS));
+    uart_unlock(u);
+}
+
+unsigned uart_isa_line(const struct uart *u)
+{
+    return u->isa_line;
+}
+
+void uart_use_interrupts(struct uart *u)
+{
+    uart_lock(u);
+    u->interrupts = true;
+    uart_ask_for_interrupts(u);
+    uart_unlock(u);
+}
+
+void uart_go_polled(void)
+{
+    unlocked = true;
+    for (unsigned i = 0; i < UARTS; i++) {
+        uarts[i].interrupts = false;
+        if (!uarts[i].open)
+            continue;
+        uart_out(&uarts[i], REG_IER, 0);
+        uart_drain(&uarts[i], 0);
+    }
+}
