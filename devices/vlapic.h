@@ -41,8 +41,6 @@ struct vlapic_bus {
     uint8_t address_bits; /* physical address width that CPUID shows; 0: 52 */
 };
 
-enum vlapic_timer_mode { VLAPIC_ONE_SHOT, VLAPIC_PERIODIC, VLAPIC_DEADLINE };
-
 struct vlapic {
     struct device dev;
     const struct vlapic_bus *bus;
@@ -57,10 +55,12 @@ struct vlapic {
     struct {
         uint64_t hz;              /* input clock before the divider */
         uint32_t initial, divide; /* registers */
-        uint64_t start;           /* when the initial count was written */
-        uint64_t fired;           /* expirations since */
-        bool running;
-        uint64_t deadline_tsc, deadline_ns; /* TSC-deadline mode; tsc 0: disarmed */
+        uint32_t from;            /* what the count stood at, at start */
+        uint64_t start;           /* since when it counts */
+        uint64_t fired;           /* expirations since start */
+        bool running;             /* one-shot and periodic: the count is not 0 */
+        uint64_t deadline_tsc;    /* TSC-deadline mode: as the guest wrote it; 0: disarmed */
+        uint64_t due;             /* the next expiration, or DEVICE_NEVER */
     } timer;
 };
 
