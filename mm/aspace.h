@@ -1,12 +1,9 @@
 /*
  * Caisson's own address space. All addresses of it are in this file.
  *
- *   0xffff8000_0000_0000  direct map of the heap: address + machine address
- *   0xffff9000_0000_0000  table of frames
- *   0xffffa000_0000_0000  device memory, firmware tables, boot modules: aspace_map()
- *   0xffffb000_0000_0000  stacks, each below a guard page: aspace_stack()
- *   0xffffc000_0000_0000  windows: mm/window.h
- *   0xffffffff_8000_0000  the image: text RX, rodata R, data RW+NX
+ * Built once by aspace_init(); afterwards mappings are only ever added, so that no CPU has to be
+ * told of anything. No page is both writable and executable. The tables themselves are mapped
+ * nowhere and written through windows. Addresses are in mm/layout.h.
  */
 #ifndef CAISSON_MM_ASPACE_H
 #define CAISSON_MM_ASPACE_H
@@ -15,24 +12,47 @@
 #include <stdint.h>
 #include "lib/addr.h"
 #include "lib/errno.h"
+#include "mm/layout.h"
 
-#define DIRECT_BASE  0xffff800000000000UL
-#define FRAMES_BASE  0xffff900000000000UL
-#define MAP_BASE     0xffffa00000000000UL
-#define STACKS_BASE  0xffffb00000000000UL
-#define WINDOW_BASE  0xffffc00000000000UL
-#define IMAGE_BASE   0xffffffff80000000UL
-#define STACK_PAGES  4
+/* Where the image lies: machine address of IMAGE_BASE, then virtual addresses, whole pages. */
+struct aspace_image {
+    maddr_t phys;
+    uint64_t text, text_end;     /* read, execute */
+    uint64_t rodata, rodata_end; /* read */
+    uint64_t data, data_end;     /* read, write */
+};
+/* The image that runs, from the linker's symbols. */
+struct aspace_image aspace_linked_image(void);
 
-enum aspace_kind { ASPACE_RO, ASPACE_RW, ASPACE_UC /* device registers */, ASPACE_WC /* framebuffer */ };
+/* Builds the tables, makes them the calling CPU's, and lets the memory above 4 GiB join the
+ * allocator. The boot code's identity map is gone then. Wants frame_init(), and EFER.NXE set if
+ * the CPU has it. 0 or -ENOMEM. Boot only. */
+int must_check aspace_init(const struct aspace_image *image);
 
-/* Maps size bytes of machine memory that is nobody's (device, table, module); keeps the offset
- * within the page. NULL when out of memory. Boot and device set-up only; never unmapped. */
+/* Walks all tables: ASSERTs that nothing is mapped writable and executable, nothing for CPL 3 and
+ * nothing below the direct map. Returns the number of mappings. */
+uint64_t aspace_check(void);
+
+enum aspace_kind {
+    ASPACE_RO,
+    ASPACE_RW,
+    ASPACE_UC /* device registers */,
+    ASPACE_WC /* framebuffer */
+};
+
+/* Maps size bytes of machine memory that is no domain's and not free (device, table, module); keeps
+ * the offset within the page. NULL when out of memory, or (logged) if the memory is somebody's.
+ * Boot and device set-up only; never unmapped. */
 void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind);
 
 /* A new stack of STACK_PAGES pages with an unmapped page on either side; returns its top
  * (16-aligned), or NULL. */
 void *aspace_stack(void);
+
+/* For mm/: adds 2^order frames to the direct map. 0 or -ENOMEM. */
+int must_check aspace_map_direct(mfn_t m, unsigned order);
+/* For mm/: PTE_NX, or 0 on a CPU without it. */
+uint64_t aspace_nx(void);
 
 /* The page table root, for CR3 of every CPU. */
 maddr_t aspace_root(void);

@@ -32,22 +32,44 @@ struct mem_region {
     enum mem_kind kind;
 };
 
-/* Number of frame in the table: highest usable frame + 1. */
+/* Memory that is in use already when frame_init() is called. */
+struct mem_claim {
+    maddr_t start;
+    uint64_t size;  /* bytes */
+    uint16_t owner; /* OWNER_CAISSON for the image, OWNER_MODULE for a boot module */
+};
+
+/*
+ * Takes over the machine's memory. Regions may overlap (the least usable kind wins), be unsorted
+ * and unaligned; claims may lie anywhere. Memory below 1 MiB is left alone.
+ * 0, or -ENOMEM where there is no room for the table of frames. Boot only, on the boot code's
+ * identity map; memory above 4 GiB joins with aspace_init().
+ */
+int must_check frame_init(const struct mem_region *regions, unsigned region_count,
+                          const struct mem_claim *claims, unsigned claim_count);
+
+/* One frame below 1 MiB for the trampoline of the other CPUs, owned by OWNER_CAISSON; 0 if there is
+ * none. Boot only. */
+maddr_t frame_reserve_low(void);
+
+/* Number of frames in the table: highest usable frame + 1. */
 uint64_t frame_table_size(void);
 
 /* 2^order frames, naturally aligned, owned by owner, scrubbed to zero. 0 or -ENOMEM. */
 int must_check frame_alloc(unsigned order, uint16_t owner, mfn_t *out);
-/* Gives them back; owner must match (ASSERT). Any piece of what was allocated may be freed alone. */
+/* Gives them back; owner must match (ASSERT). Any piece of what was allocated may be freed alone.
+ */
 void frame_free(mfn_t m, unsigned order, uint16_t owner);
 
-uint16_t frame_owner(mfn_t m); /* OWNER_RESERVED outside the table */
+uint16_t frame_owner(mfn_t m);        /* OWNER_RESERVED outside the table */
 uint64_t frame_count(uint16_t owner); /* frames owned now; OWNER_FREE: free ones */
-uint64_t frame_total(void);    /* usable frames of the machine */
+uint64_t frame_total(void);           /* usable frames of the machine */
 
 /* The highest order that frame_alloc takes. */
 #define FRAME_MAX_ORDER ORDER_1G
 
-/* Test and debugging: make the nth allocation from now fail (1 = the next); 0 switches it off. */
+/* Test and debugging: make the nth allocation from now fail (1 = the next); 0 switches it off.
+ * Counts frame_alloc(), heap_pages() and slab_alloc(). */
 void frame_fail_nth(uint64_t n);
 
 #endif

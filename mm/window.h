@@ -1,12 +1,13 @@
 /*
  * Windows: how Caisson touches a frame that it does not keep mapped.
  *
- * Each pCPU has a few slots of its own; mapping one is a store and an INVLPG, no lock, no other
- * CPU to tell. A window is opened, used and closed within one function.
+ * Each pCPU has a few slots of its own; opening one is a store, closing it a store and an INVLPG,
+ * no lock, no other CPU to tell. A window is opened, used and closed within one function.
  */
 #ifndef CAISSON_MM_WINDOW_H
 #define CAISSON_MM_WINDOW_H
 
+#include <stdint.h>
 #include "lib/addr.h"
 
 #define WINDOW_SLOTS 8 /* open at once on one pCPU; nesting deeper is a bug (ASSERT) */
@@ -15,5 +16,13 @@
 void *window_open(mfn_t m);
 /* Closes it; windows close in the reverse order of opening (ASSERT). */
 void window_close(void *p);
+
+/* Sets every byte of 2^order frames, 2 MiB at a time where it can. */
+void window_fill(mfn_t m, unsigned order, uint8_t byte);
+
+/* For aspace_init(): the table (level 2, static) that the PML4's entry for WINDOW_BASE shall name,
+ * given the machine address of IMAGE_BASE; and that it is in force from now on. */
+maddr_t window_table(maddr_t image_phys);
+void window_start(void);
 
 #endif

@@ -1,0 +1,17 @@
+/*
+ * Freed memory is filled: the choice of a debug build.
+ */
+#include "mm/fill.h"
+
+#include "lib/string.h"
+#include "mm/window.h"
+
+void fill_frames(mfn_t m, unsigned order)
+{
+    window_fill(m, order, FILL_FREED);
+}
+
+void fill_bytes(void *p, size_t size)
+{
+    memset(p, FILL_FREED, size);
+}

@@ -1,0 +1,34 @@
+/*
+ * What mm/ knows of the frames beyond mm/frame.h. For mm/ only.
+ */
+#ifndef CAISSON_MM_FRAME_TABLE_H
+#define CAISSON_MM_FRAME_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "mm/buddy.h"
+#include "mm/frame.h"
+
+/* 2^order frames for owner, as they are; false if zone has no such block. */
+bool must_check frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out);
+/* Gives owner's frames back to the zone that they are of. */
+void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner);
+/* Frames that the caller has taken are of another zone from now on. */
+void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone);
+/* True if the allocation that is being tried was chosen to fail. */
+bool frame_fails_now(void);
+
+/* The table: where it lies in memory, filled with owners by frame_init(). */
+struct frame_table {
+    maddr_t start;
+    uint64_t bytes; /* whole pages */
+    uint64_t size;  /* frames */
+};
+void frame_table_adopt(const struct frame_table *t, struct frame *at, uint64_t usable);
+struct frame_table frame_table_place(void);
+/* From now on the table is found at `at`, and all memory can be reached through windows. */
+void frame_table_move(struct frame *at);
+/* One frame changes hands without passing through the free lists. */
+void frame_reown(mfn_t m, uint16_t from, uint16_t to);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * Windows.
+ *
+ * Their page tables are static, so that the whole lot needs no memory and window_open() cannot
+ * fail. All small slots of all pCPUs are in one page table; behind it in the page directory
+ * follows one slot of 2 MiB for each pCPU, which makes scrubbing cheap. An entry is written by its
+ * own pCPU alone, and a closed one is not present, which no TLB caches (SDM, "Caching Translation
+ * Information"): so it is the closing that invalidates, and opening need not.
+ *
+ * Until window_start() the boot code's identity map serves: machine memory below 4 GiB only, and
+ * one pCPU.
+ */
+#include "mm/window.h"
+
+#include <stdbool.h>
+#include "arch/x86/insn.h"
+#include "arch/x86/paging.h"
+#include "arch/x86/percpu.h"
+#include "lib/assert.h"
+#include "lib/limits.h"
+#include "lib/string.h"
+#include "mm/aspace.h"
+
+#define LARGE_ORDER ORDER_2M
+#define IDENTITY    (1UL << 32) /* end of the boot code's map */
+
+_Static_assert(MAX_PCPUS *WINDOW_SLOTS <= PAGING_ENTRIES, "one page table holds all small slots");
+_Static_assert(MAX_PCPUS < PAGING_ENTRIES, "one page directory holds all large slots");
+
+static volatile pte_t pdpt[PAGING_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
+static volatile pte_t directory[PAGING_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
+static volatile pte_t table[PAGING_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
+
+static unsigned depth[MAX_PCPUS]; /* windows that are open, per CPU */
+static pte_t leaf_flags;          /* of a small window; boot only */
+static bool started;              /* boot only */
+
+maddr_t window_table(maddr_t image_phys)
+{
+    uint64_t shift = image_phys.v - IMAGE_BASE;
+    pte_t link = PTE_P | PTE_W | PTE_A;
+
+    directory[0] = ((uintptr_t)table + shift) | link;
+    pdpt[0] = ((uintptr_t)directory + shift) | link;
+    leaf_flags = PTE_P | PTE_W | PTE_A | PTE_D | PTE_TYPE_WB | aspace_nx();
+    return maddr((uintptr_t)pdpt + shift);
+}
+
+void window_start(void)
+{
+    started = true;
+}
+
+static void *small_address(unsigned slot)
+{
+    return (void *)(WINDOW_BASE + slot * PAGE_SIZE);
+}
+
+void *window_open(mfn_t m)
+{
+    unsigned cpu, slot;
+
+    if (!started) {
+        ASSERT(mfn_to_maddr(m).v < IDENTITY);
+        return (void *)mfn_to_maddr(m).v;
+    }
+    cpu = cpu_id();
+    ASSERT(depth[cpu] < WINDOW_SLOTS);
+    slot = cpu * WINDOW_SLOTS + depth[cpu]++;
+    ASSERT(table[slot] == 0);
+    table[slot] = mfn_to_maddr(m).v | leaf_flags;
+    return small_address(slot);
+}
+
+void window_close(void *p)
+{
+    unsigned cpu, slot;
+
+    if (!started)
+        return;
+    cpu = cpu_id();
+    ASSERT(depth[cpu] > 0);
+    slot = cpu * WINDOW_SLOTS + --depth[cpu];
+    ASSERT(((uintptr_t)p & PAGE_MASK) == (uintptr_t)small_address(slot));
+    table[slot] = 0;
+    invlpg(small_address(slot));
+}
+
+/* Never nests: only window_fill() uses it. */
+static void fill_large(mfn_t m, uint8_t byte)
+{
+    unsigned slot = 1 + cpu_id();
+    void *p = (void *)(WINDOW_BASE + slot * LARGE_SIZE);
+
+    ASSERT(directory[slot] == 0);
+    directory[slot] = mfn_to_maddr(m).v | leaf_flags | PTE_PS;
+    memset(p, byte, LARGE_SIZE);
+    directory[slot] = 0;
+    invlpg(p);
+}
+
+static void fill_small(mfn_t m, uint8_t byte)
+{
+    void *p = window_open(m);
+
+    memset(p, byte, PAGE_SIZE);
+    window_close(p);
+}
+
+void window_fill(mfn_t m, unsigned order, uint8_t byte)
+{
+    uint64_t end = m.v + (1UL << order);
+    bool large = order >= LARGE_ORDER && started;
+
+    ASSERT(!(m.v & ((1UL << order) - 1)));
+    for (uint64_t n = m.v; n < end; n += large ? 1UL << LARGE_ORDER : 1) {
+        if (large)
+            fill_large(mfn(n), byte);
+        else
+            fill_small(mfn(n), byte);
+    }
+}
