@@ -19,10 +19,10 @@ enum ept_type { EPT_UC = 0, EPT_WC = 1, EPT_WT = 4, EPT_WP = 5, EPT_WB = 6 };
 #define EPT_RWX 7u
 
 struct ept {
-    uint64_t *root;     /* heap page: PML4 */
-    uint16_t owner;     /* charged for table frames */
-    uint64_t tables;    /* table frames in use, root included */
-    uint64_t pointer;   /* the EPTP */
+    uint64_t *root;   /* heap page: PML4 */
+    uint16_t owner;   /* charged for table frames */
+    uint64_t tables;  /* table frames in use, root included */
+    uint64_t pointer; /* the EPTP */
 };
 
 struct ept_entry {
@@ -37,7 +37,9 @@ int must_check ept_init(struct ept *e, uint16_t owner);
 void ept_destroy(struct ept *e);
 
 /* Maps 2^order frames. -EINVAL misaligned or out of range, -EEXIST something is mapped there,
- * -ENOMEM; nothing has changed then but perhaps empty tables. A 1 GiB mapping needs vmx_caps.ept_1g. */
+ * -ENOMEM; nothing has changed then but perhaps empty tables. A 1 GiB mapping needs
+ * vmx_caps.ept_1g. A large mapping may take the place of tables that have become empty; flush then
+ * as after unmap. */
 int must_check ept_map(struct ept *e, gfn_t gfn, mfn_t mfn, unsigned order, unsigned rights,
                        enum ept_type type);
 /* Unmaps the 4 KiB at gfn, splitting a larger mapping. 0 (also if nothing was there) or -ENOMEM.

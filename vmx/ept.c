@@ -1,0 +1,271 @@
+/*
+ * Extended page tables: four levels of 512 entries each, a leaf at level 0, 1 or 2.
+ *
+ * Levels are counted from the leaf up: level 0 maps 4 KiB, 1 maps 2 MiB, 2 maps 1 GiB, 3 is the
+ * root. Tables are heap pages, charged to the domain, and go when the whole EPT goes.
+ * Sources: SDM, "The Extended Page Table Mechanism (EPT)".
+ */
+#include "vmx/ept.h"
+
+#include <stddef.h>
+#include "lib/assert.h"
+#include "mm/heap.h"
+#include "vmx/controls.h"
+#include "vmx/vmx.h"
+
+#define LEVELS     4
+#define ENTRIES    512
+#define TYPE_SHIFT 3
+#define TYPE_MASK  (7UL << TYPE_SHIFT)
+#define LEAF       (1UL << 7) /* at levels 1 and 2: a mapping, not a table */
+#define FRAME_MASK 0x000FFFFFFFFFF000UL
+#define GFN_BITS   36 /* 48 bits of guest-physical address */
+
+static unsigned level_shift(unsigned level)
+{
+    return 9 * level; /* in frames */
+}
+
+static unsigned index_of(gfn_t g, unsigned level)
+{
+    return g.v >> level_shift(level) & (ENTRIES - 1);
+}
+
+static bool is_present(uint64_t entry)
+{
+    return (entry & EPT_RWX) != 0;
+}
+
+static bool is_leaf(uint64_t entry, unsigned level)
+{
+    return level == 0 || (entry & LEAF) != 0;
+}
+
+static uint64_t *table_of(uint64_t entry)
+{
+    return heap_from_maddr(maddr(entry & FRAME_MASK));
+}
+
+static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
+{
+    return mfn_to_maddr(m).v | type << TYPE_SHIFT | rights | (level ? LEAF : 0);
+}
+
+static uint64_t *new_table(struct ept *e)
+{
+    uint64_t *table = heap_pages(0, e->owner);
+    if (table)
+        e->tables++;
+    return table;
+}
+
+static void link_table(uint64_t *entry, const uint64_t *table)
+{
+    /* Rights are decided in the leaf: an upper entry grants all. */
+    __atomic_store_n(entry, heap_to_maddr(table).v | EPT_RWX, __ATOMIC_RELEASE);
+}
+
+int ept_init(struct ept *e, uint16_t owner)
+{
+    *e = (struct ept){ .owner = owner };
+    e->root = new_table(e);
+    if (!e->root)
+        return -ENOMEM;
+    e->pointer = heap_to_maddr(e->root).v | EPTP_WALK4 | EPTP_WB;
+    return 0;
+}
+
+static void free_table(struct ept *e, uint64_t *table, unsigned level)
+{
+    for (unsigned i = 0; level > 0 && i < ENTRIES; i++)
+        if (is_present(table[i]) && !is_leaf(table[i], level))
+            free_table(e, table_of(table[i]), level - 1);
+    heap_free_pages(table, 0, e->owner);
+    e->tables--;
+}
+
+void ept_destroy(struct ept *e)
+{
+    if (!e->root)
+        return;
+    free_table(e, e->root, LEVELS - 1);
+    ASSERT(e->tables == 0);
+    e->root = NULL;
+    e->pointer = 0;
+}
+
+/* The level whose leaf has 2^order frames, or -EINVAL if there is none on this CPU. */
+static int level_of_order(unsigned order)
+{
+    switch (order) {
+    case ORDER_4K:
+        return 0;
+    case ORDER_2M:
+        return vmx_caps.ept_2m ? 1 : -EINVAL;
+    case ORDER_1G:
+        return vmx_caps.ept_1g ? 2 : -EINVAL;
+    }
+    return -EINVAL;
+}
+
+static bool is_known_type(enum ept_type type)
+{
+    return type == EPT_UC || type == EPT_WC || type == EPT_WT || type == EPT_WP || type == EPT_WB;
+}
+
+static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
+{
+    uint64_t inside = (1UL << order) - 1;
+    if (((g.v | m.v) & inside) || g.v >> GFN_BITS || (m.v << PAGE_SHIFT & ~FRAME_MASK))
+        return false;
+    /* Write without read is a misconfiguration (SDM, "EPT Misconfigurations"), and so is execute
+     * alone where the CPU lacks it: both are refused. */
+    return (rights & ~EPT_RWX) == 0 && (rights & EPT_R);
+}
+
+/* Walks down to the entry at level, making tables on the way. 0, -EEXIST (a larger mapping is in
+ * the way) or -ENOMEM. */
+static int descend(struct ept *e, gfn_t g, unsigned level, uint64_t **out)
+{
+    uint64_t *table = e->root;
+    for (unsigned l = LEVELS - 1; l > level; l--) {
+        uint64_t *entry = &table[index_of(g, l)];
+        if (is_present(*entry) && is_leaf(*entry, l))
+            return -EEXIST;
+        if (!is_present(*entry)) {
+            uint64_t *below = new_table(e);
+            if (!below)
+                return -ENOMEM;
+            link_table(entry, below);
+        }
+        table = table_of(*entry);
+    }
+    *out = &table[index_of(g, level)];
+    return 0;
+}
+
+static bool is_empty(const uint64_t *table, unsigned level)
+{
+    for (unsigned i = 0; i < ENTRIES; i++)
+        if (is_present(table[i]) &&
+            (is_leaf(table[i], level) || !is_empty(table_of(table[i]), level - 1)))
+            return false;
+    return true;
+}
+
+/* Makes room for a leaf: tables without any mapping below the entry are given back. */
+static int clear_for_leaf(struct ept *e, uint64_t *entry, unsigned level)
+{
+    if (!is_present(*entry))
+        return 0;
+    if (is_leaf(*entry, level) || !is_empty(table_of(*entry), level - 1))
+        return -EEXIST;
+    uint64_t *table = table_of(*entry);
+    *entry = 0;
+    free_table(e, table, level - 1);
+    return 0;
+}
+
+int ept_map(struct ept *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, enum ept_type type)
+{
+    int level = level_of_order(order);
+    if (level < 0 || !is_mappable(g, m, order, rights) || !is_known_type(type))
+        return -EINVAL;
+
+    uint64_t *entry;
+    int err = descend(e, g, level, &entry);
+    if (!err)
+        err = clear_for_leaf(e, entry, level);
+    if (err)
+        return err;
+    __atomic_store_n(entry, make_leaf(m, level, rights, type), __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* Replaces a leaf by a table of 512 smaller ones that mean the same. */
+static int split(struct ept *e, uint64_t *entry, unsigned level)
+{
+    uint64_t *table = new_table(e);
+    if (!table)
+        return -ENOMEM;
+    mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
+    uint64_t type = (*entry & TYPE_MASK) >> TYPE_SHIFT;
+    for (unsigned i = 0; i < ENTRIES; i++)
+        table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
+                             *entry & EPT_RWX, type);
+    link_table(entry, table);
+    return 0;
+}
+
+int ept_unmap(struct ept *e, gfn_t g)
+{
+    if (g.v >> GFN_BITS)
+        return 0;
+    uint64_t *table = e->root;
+    for (unsigned level = LEVELS - 1; level > 0; level--) {
+        uint64_t *entry = &table[index_of(g, level)];
+        if (!is_present(*entry))
+            return 0;
+        int err = is_leaf(*entry, level) ? split(e, entry, level) : 0;
+        if (err)
+            return err;
+        table = table_of(*entry);
+    }
+    __atomic_store_n(&table[index_of(g, 0)], 0, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static struct ept_entry describe(uint64_t entry, unsigned level, uint64_t offset)
+{
+    return (struct ept_entry){
+        .mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset),
+        .order = level_shift(level),
+        .rights = entry & EPT_RWX,
+        .type = (enum ept_type)((entry & TYPE_MASK) >> TYPE_SHIFT),
+    };
+}
+
+int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
+{
+    if (g.v >> GFN_BITS)
+        return -ENOENT;
+    const uint64_t *table = e->root;
+    for (unsigned level = LEVELS - 1;; level--) {
+        uint64_t entry = table[index_of(g, level)];
+        if (!is_present(entry))
+            return -ENOENT;
+        if (is_leaf(entry, level)) {
+            *out = describe(entry, level, g.v & ((1UL << level_shift(level)) - 1));
+            return 0;
+        }
+        table = table_of(entry);
+    }
+}
+
+struct walk {
+    void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry);
+    void *ctx;
+};
+
+static void walk_table(const uint64_t *table, unsigned level, gfn_t first, const struct walk *w)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        gfn_t g = gfn(first.v + ((uint64_t)i << level_shift(level)));
+        if (!is_present(table[i]))
+            continue;
+        if (!is_leaf(table[i], level)) {
+            walk_table(table_of(table[i]), level - 1, g, w);
+            continue;
+        }
+        struct ept_entry entry = describe(table[i], level, 0);
+        w->fn(w->ctx, g, &entry);
+    }
+}
+
+void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
+              void *ctx)
+{
+    struct walk w = { fn, ctx };
+    if (e->root)
+        walk_table(e->root, LEVELS - 1, gfn(0), &w);
+}
