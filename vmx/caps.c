@@ -1,0 +1,237 @@
+/*
+ * Capabilities: what this CPU's VT-x can do, said in words, and whether that is enough.
+ *
+ * One table lists every control that Caisson switches on and whether it can live without. All
+ * else follows from it: the settings, the refusal and the report.
+ * Sources: SDM, appendix "VMX Capability Reporting Facility".
+ */
+#include "vmx/caps.h"
+
+#include <stddef.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "lib/log.h"
+#include "vmx/controls.h"
+#include "vmx/vmx.h"
+
+struct caps caps;
+struct vmx_caps vmx_caps;
+
+const char *const control_word_name[CTL_COUNT] = {
+    "pin-based controls",
+    "primary processor-based controls",
+    "secondary processor-based controls",
+    "VM-exit controls",
+    "VM-entry controls",
+};
+
+enum need { OPTIONAL, NEEDED };
+
+static const struct control {
+    enum control_word word;
+    uint32_t bit;
+    enum need need;
+    const char *name;
+} controls[] = {
+    { CTL_PIN, PIN_EXTINT_EXIT, NEEDED, "external-interrupt exiting" },
+    { CTL_PIN, PIN_NMI_EXIT, NEEDED, "NMI exiting" },
+    { CTL_PIN, PIN_VIRTUAL_NMI, NEEDED, "virtual NMIs" },
+    { CTL_PIN, PIN_PREEMPTION, OPTIONAL, "preemption timer" },
+    { CTL_PROC, PROC_TSC_OFFSET, NEEDED, "TSC offsetting" },
+    { CTL_PROC, PROC_HLT_EXIT, NEEDED, "HLT exiting" },
+    { CTL_PROC, PROC_MWAIT_EXIT, NEEDED, "MWAIT exiting" },
+    { CTL_PROC, PROC_MONITOR_EXIT, NEEDED, "MONITOR exiting" },
+    { CTL_PROC, PROC_RDPMC_EXIT, NEEDED, "RDPMC exiting" },
+    { CTL_PROC, PROC_CR8_LOAD, NEEDED, "CR8-load exiting" },
+    { CTL_PROC, PROC_CR8_STORE, NEEDED, "CR8-store exiting" },
+    { CTL_PROC, PROC_IO_BITMAPS, NEEDED, "I/O bitmaps" },
+    { CTL_PROC, PROC_MSR_BITMAPS, NEEDED, "MSR bitmaps" },
+    { CTL_PROC, PROC_SECONDARY, NEEDED, "secondary controls" },
+    { CTL_PROC2, PROC2_EPT, NEEDED, "EPT" },
+    { CTL_PROC2, PROC2_UNRESTRICTED, NEEDED, "unrestricted guest" },
+    { CTL_PROC2, PROC2_VPID, OPTIONAL, "VPID" },
+    { CTL_PROC2, PROC2_RDTSCP, OPTIONAL, "RDTSCP" },
+    { CTL_PROC2, PROC2_INVPCID, OPTIONAL, "INVPCID" },
+    { CTL_PROC2, PROC2_WBINVD_EXIT, OPTIONAL, "WBINVD exiting" },
+    { CTL_PROC2, PROC2_XSAVES, OPTIONAL, "XSAVES" },
+    { CTL_EXIT, EXIT_HOST_64BIT, NEEDED, "64-bit host" },
+    { CTL_EXIT, EXIT_SAVE_DEBUG, NEEDED, "save debug controls" },
+    { CTL_EXIT, EXIT_SAVE_PAT, NEEDED, "save IA32_PAT" },
+    { CTL_EXIT, EXIT_LOAD_PAT, NEEDED, "load host IA32_PAT" },
+    { CTL_EXIT, EXIT_SAVE_EFER, NEEDED, "save IA32_EFER" },
+    { CTL_EXIT, EXIT_LOAD_EFER, NEEDED, "load host IA32_EFER" },
+    { CTL_ENTRY, ENTRY_LOAD_DEBUG, NEEDED, "load debug controls" },
+    { CTL_ENTRY, ENTRY_LOAD_PAT, NEEDED, "load guest IA32_PAT" },
+    { CTL_ENTRY, ENTRY_LOAD_EFER, NEEDED, "load guest IA32_EFER" },
+};
+#define CONTROL_COUNT (sizeof(controls) / sizeof(controls[0]))
+
+/* What IA32_VMX_EPT_VPID_CAP and IA32_VMX_BASIC must have. */
+static const struct {
+    uint64_t bit;
+    const char *name;
+} ept_needs[] = {
+    { EPTCAP_WALK4, "EPT with 4 levels" },
+    { EPTCAP_WB, "EPT tables in write-back memory" },
+    { EPTCAP_INVEPT, "INVEPT" },
+};
+
+#define BASIC_INS_OUTS_INFO (1UL << 54)
+#define BASIC_TRUE_CONTROLS (1UL << 55)
+#define MISC_TIMER_SHIFT    0x1FUL
+
+static void read_allowed(struct caps *c, enum control_word word, uint32_t msr)
+{
+    uint64_t v = rdmsr(msr);
+    c->must_be_1[word] = (uint32_t)v;
+    c->may_be_1[word] = v >> 32;
+}
+
+void caps_read(struct caps *out)
+{
+    *out = (struct caps){ .basic = rdmsr(MSR_IA32_VMX_BASIC), .misc = rdmsr(MSR_IA32_VMX_MISC) };
+    out->revision = out->basic & 0x7FFFFFFF;
+    bool exact = out->basic & BASIC_TRUE_CONTROLS;
+    uint32_t shift = exact ? MSR_IA32_VMX_TRUE_PINBASED_CTLS - MSR_IA32_VMX_PINBASED_CTLS : 0;
+    read_allowed(out, CTL_PIN, MSR_IA32_VMX_PINBASED_CTLS + shift);
+    read_allowed(out, CTL_PROC, MSR_IA32_VMX_PROCBASED_CTLS + shift);
+    read_allowed(out, CTL_EXIT, MSR_IA32_VMX_EXIT_CTLS + shift);
+    read_allowed(out, CTL_ENTRY, MSR_IA32_VMX_ENTRY_CTLS + shift);
+    if (out->may_be_1[CTL_PROC] & PROC_SECONDARY)
+        read_allowed(out, CTL_PROC2, MSR_IA32_VMX_PROCBASED_CTLS2);
+    if (out->may_be_1[CTL_PROC2] & (PROC2_EPT | PROC2_VPID))
+        out->ept_vpid = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
+    out->cr0_fixed0 = rdmsr(MSR_IA32_VMX_CR0_FIXED0);
+    out->cr0_fixed1 = rdmsr(MSR_IA32_VMX_CR0_FIXED1);
+    out->cr4_fixed0 = rdmsr(MSR_IA32_VMX_CR4_FIXED0);
+    out->cr4_fixed1 = rdmsr(MSR_IA32_VMX_CR4_FIXED1);
+}
+
+static bool has_vmx(void)
+{
+    if (!(cpuid(1, 0).ecx & CPUID_1C_VMX)) {
+        log_error("VT-x: this CPU has none (CPUID.1:ECX.VMX is clear)");
+        return false;
+    }
+    uint64_t fc = rdmsr(MSR_IA32_FEATURE_CONTROL);
+    if ((fc & FEATURE_CONTROL_LOCK) && !(fc & FEATURE_CONTROL_VMX)) {
+        log_error("VT-x: locked off in firmware (IA32_FEATURE_CONTROL = %#lx)", fc);
+        return false;
+    }
+    return true;
+}
+
+static bool has_needed(const struct caps *c)
+{
+    for (size_t i = 0; i < CONTROL_COUNT; i++)
+        if (controls[i].need == NEEDED && !(c->may_be_1[controls[i].word] & controls[i].bit)) {
+            log_error("VT-x: this CPU lacks %s, which Caisson needs", controls[i].name);
+            return false;
+        }
+    for (size_t i = 0; i < sizeof(ept_needs) / sizeof(ept_needs[0]); i++)
+        if (!(c->ept_vpid & ept_needs[i].bit)) {
+            log_error("VT-x: this CPU lacks %s, which Caisson needs", ept_needs[i].name);
+            return false;
+        }
+    if (!(c->ept_vpid & (EPTCAP_INVEPT_SINGLE | EPTCAP_INVEPT_ALL)) ||
+        !(c->basic & BASIC_INS_OUTS_INFO)) {
+        log_error("VT-x: this CPU lacks an INVEPT scope or INS/OUTS exit information");
+        return false;
+    }
+    return true;
+}
+
+/* VPID is of use only with a way to flush it. */
+static bool can_use(const struct caps *c, const struct control *ctl)
+{
+    if (!(c->may_be_1[ctl->word] & ctl->bit))
+        return false;
+    if (ctl->word == CTL_PROC2 && ctl->bit == PROC2_VPID)
+        return (c->ept_vpid & EPTCAP_INVVPID) &&
+               (c->ept_vpid & (EPTCAP_INVVPID_SINGLE | EPTCAP_INVVPID_ALL));
+    return true;
+}
+
+static void choose(struct caps *c)
+{
+    for (unsigned w = 0; w < CTL_COUNT; w++)
+        c->chosen[w] = c->must_be_1[w];
+    for (size_t i = 0; i < CONTROL_COUNT; i++)
+        if (can_use(c, &controls[i]))
+            c->chosen[controls[i].word] |= controls[i].bit;
+}
+
+static void fill_public(const struct caps *c)
+{
+    vmx_caps = (struct vmx_caps){
+        .vpid = c->chosen[CTL_PROC2] & PROC2_VPID,
+        .ept_1g = c->ept_vpid & EPTCAP_1G,
+        .ept_2m = c->ept_vpid & EPTCAP_2M,
+        .ept_ad = c->ept_vpid & EPTCAP_AD,
+        .preemption_timer = c->chosen[CTL_PIN] & PIN_PREEMPTION,
+        .preemption_shift = c->misc & MISC_TIMER_SHIFT,
+        .true_controls = c->basic & BASIC_TRUE_CONTROLS,
+        .tsc_scaling = c->may_be_1[CTL_PROC2] & PROC2_TSC_SCALING,
+        .pause_loop_exiting = c->may_be_1[CTL_PROC2] & PROC2_PAUSE_LOOP,
+        .xsaves = c->chosen[CTL_PROC2] & PROC2_XSAVES,
+    };
+}
+
+static void report(void)
+{
+    const struct {
+        bool there;
+        const char *name;
+    } lines[] = {
+        { vmx_caps.vpid, "VPID" },
+        { vmx_caps.ept_2m, "2 MiB EPT pages" },
+        { vmx_caps.ept_1g, "1 GiB EPT pages" },
+        { vmx_caps.ept_ad, "EPT accessed and dirty bits" },
+        { vmx_caps.preemption_timer, "preemption timer" },
+        { vmx_caps.true_controls, "true controls" },
+        { vmx_caps.tsc_scaling, "TSC scaling" },
+        { vmx_caps.pause_loop_exiting, "PAUSE-loop exiting" },
+        { vmx_caps.xsaves, "XSAVES" },
+    };
+    log_info("VT-x: VMCS revision %#x; all that is needed is there", caps.revision);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        log_info("VT-x: %-28s %s", lines[i].name, lines[i].there ? "yes" : "no, done without");
+}
+
+int vmx_probe(void)
+{
+    if (!has_vmx())
+        return -ENODEV;
+    caps_read(&caps);
+    if (!has_needed(&caps))
+        return -ENODEV;
+    choose(&caps);
+    fill_public(&caps);
+    report();
+    return 0;
+}
+
+int caps_compare(const struct caps *mine)
+{
+    for (unsigned w = 0; w < CTL_COUNT; w++)
+        if ((caps.chosen[w] & ~mine->may_be_1[w]) || (mine->must_be_1[w] & ~caps.chosen[w])) {
+            log_error("VT-x: this CPU's %s differ from the boot CPU's", control_word_name[w]);
+            return -ENODEV;
+        }
+    if ((caps.ept_vpid & ~mine->ept_vpid) || caps.revision != mine->revision) {
+        log_error("VT-x: this CPU's EPT, VPID or VMCS revision differ from the boot CPU's");
+        return -ENODEV;
+    }
+    return 0;
+}
+
+bool caps_has_invvpid_single(void)
+{
+    return caps.ept_vpid & EPTCAP_INVVPID_SINGLE;
+}
+
+bool caps_has_invept_single(void)
+{
+    return caps.ept_vpid & EPTCAP_INVEPT_SINGLE;
+}

@@ -1,0 +1,72 @@
+/*
+ * Forgetting cached translations: by EPT pointer and by VPID, and the numbering of VPIDs.
+ *
+ * A VPID that is given out again may still have translations cached on any pCPU; vmx_load flushes
+ * whenever a vCPU comes to a pCPU on which it was not last, so none of them is ever used.
+ * Sources: SDM, "Caching Translation Information", "Invalidation of Cached Translations".
+ */
+#include "vmx/flush.h"
+
+#include "lib/assert.h"
+#include "lib/limits.h"
+#include "lib/spinlock.h"
+#include "vmx/caps.h"
+#include "vmx/ept.h"
+#include "vmx/insn.h"
+#include "vmx/vmx.h"
+
+#define VPID_COUNT (MAX_DOMAINS * MAX_VCPUS + 1) /* number 0 is the host's own */
+_Static_assert(VPID_COUNT <= 65536, "a VPID has 16 bits");
+
+static struct spinlock lock = SPINLOCK_INIT;
+static uint64_t taken[(VPID_COUNT + 63) / 64]; /* under lock */
+
+void vmx_flush_ept(const struct ept *ept)
+{
+    struct vmx_inv_operand what = { .id = ept->pointer };
+    if (!invept(caps_has_invept_single() ? INV_SINGLE : INV_ALL, &what))
+        panic("INVEPT refused the EPT pointer %#lx", ept->pointer);
+}
+
+void flush_vpid(uint16_t vpid)
+{
+    if (!vpid)
+        return;
+    struct vmx_inv_operand what = { .id = vpid };
+    if (!invvpid(caps_has_invvpid_single() ? INV_SINGLE : INV_ALL, &what))
+        panic("INVVPID refused the VPID %u", vpid);
+}
+
+static int find_free(void)
+{
+    for (unsigned n = 1; n < VPID_COUNT; n++)
+        if (!(taken[n / 64] & 1UL << n % 64))
+            return n;
+    return -ENOSPC;
+}
+
+int flush_vpid_alloc(uint16_t *vpid)
+{
+    *vpid = 0;
+    if (!vmx_caps.vpid)
+        return 0;
+    spin_lock(&lock);
+    int n = find_free();
+    if (n > 0)
+        taken[n / 64] |= 1UL << n % 64;
+    spin_unlock(&lock);
+    if (n < 0)
+        return n;
+    *vpid = n;
+    return 0;
+}
+
+void flush_vpid_free(uint16_t vpid)
+{
+    if (!vpid)
+        return;
+    spin_lock(&lock);
+    ASSERT(taken[vpid / 64] & 1UL << vpid % 64);
+    taken[vpid / 64] &= ~(1UL << vpid % 64);
+    spin_unlock(&lock);
+}

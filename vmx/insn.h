@@ -1,0 +1,126 @@
+/*
+ * The VMX instructions, one inline function each. All answer true when they worked; why they did
+ * not is in the VMCS field VM-instruction error (SDM, "Conventions"), if there is a current VMCS.
+ * Host tests get the twin in tests/fakes/vmx/insn.h, which keeps the fields in an array.
+ */
+#ifndef CAISSON_VMX_INSN_H
+#define CAISSON_VMX_INSN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+
+/* Operand of INVEPT (the EPTP) and INVVPID (the VPID, then a linear address). */
+struct vmx_inv_operand {
+    uint64_t id;
+    uint64_t address;
+};
+enum vmx_inv_scope { INV_SINGLE = 1, INV_ALL = 2 };
+
+static inline bool vmxon(maddr_t region)
+{
+    bool failed;
+    asm volatile("vmxon %1" : "=@ccna"(failed) : "m"(region.v) : "memory");
+    return !failed;
+}
+
+static inline void vmxoff(void)
+{
+    asm volatile("vmxoff" : : : "cc", "memory");
+}
+
+static inline bool vmclear(maddr_t vmcs)
+{
+    bool failed;
+    asm volatile("vmclear %1" : "=@ccna"(failed) : "m"(vmcs.v) : "memory");
+    return !failed;
+}
+
+static inline bool vmptrld(maddr_t vmcs)
+{
+    bool failed;
+    asm volatile("vmptrld %1" : "=@ccna"(failed) : "m"(vmcs.v) : "memory");
+    return !failed;
+}
+
+static inline bool vmread(uint64_t field, uint64_t *value)
+{
+    bool failed;
+    asm volatile("vmread %2, %1" : "=@ccna"(failed), "=r"(*value) : "r"(field));
+    return !failed;
+}
+
+static inline bool vmwrite(uint64_t field, uint64_t value)
+{
+    bool failed;
+    asm volatile("vmwrite %1, %2" : "=@ccna"(failed) : "r"(value), "r"(field) : "memory");
+    return !failed;
+}
+
+static inline bool invept(enum vmx_inv_scope scope, const struct vmx_inv_operand *what)
+{
+    bool failed;
+    asm volatile("invept %1, %2" : "=@ccna"(failed) : "m"(*what), "r"((uint64_t)scope) : "memory");
+    return !failed;
+}
+
+static inline bool invvpid(enum vmx_inv_scope scope, const struct vmx_inv_operand *what)
+{
+    bool failed;
+    asm volatile("invvpid %1, %2" : "=@ccna"(failed) : "m"(*what), "r"((uint64_t)scope) : "memory");
+    return !failed;
+}
+
+/* What a VM exit must load again: the descriptor tables and selectors of this pCPU. */
+struct vmx_table_register {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+static inline uint64_t read_gdt_base(void)
+{
+    struct vmx_table_register r;
+    asm volatile("sgdt %0" : "=m"(r));
+    return r.base;
+}
+
+static inline uint64_t read_idt_base(void)
+{
+    struct vmx_table_register r;
+    asm volatile("sidt %0" : "=m"(r));
+    return r.base;
+}
+
+static inline uint16_t read_cs(void)
+{
+    uint16_t v;
+    asm volatile("mov %%cs, %0" : "=r"(v));
+    return v;
+}
+
+static inline uint16_t read_ss(void)
+{
+    uint16_t v;
+    asm volatile("mov %%ss, %0" : "=r"(v));
+    return v;
+}
+
+static inline uint16_t read_tr(void)
+{
+    uint16_t v;
+    asm volatile("str %0" : "=r"(v));
+    return v;
+}
+
+/* The machine's own NMI and #MC handlers, for an NMI or #MC that came as a VM exit. */
+static inline void raise_nmi(void)
+{
+    asm volatile("int $2" : : : "memory");
+}
+
+static inline void raise_mc(void)
+{
+    asm volatile("int $18" : : : "memory");
+}
+
+#endif
