@@ -42,7 +42,8 @@ extern struct vmx_caps vmx_caps;
  */
 int must_check vmx_probe(void);
 
-/* VMXON on the calling pCPU. 0, -ENOMEM, or -ENODEV (logged) if this CPU is lesser than the first. */
+/* VMXON on the calling pCPU. 0, -ENOMEM, or -ENODEV (logged) if this CPU is lesser than the first.
+ */
 int must_check vmx_cpu_enable(void);
 
 /* VMXOFF on the calling pCPU; for shutdown and reboot. Harmless where VMX is off. */
@@ -51,8 +52,25 @@ void vmx_cpu_disable(void);
 /* ---- A vCPU's state -------------------------------------------------------------------------- */
 
 /* General registers, numbered as instructions encode them. */
-enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_R8, GPR_R9,
-           GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15, GPR_COUNT };
+enum gpr {
+    GPR_RAX,
+    GPR_RCX,
+    GPR_RDX,
+    GPR_RBX,
+    GPR_RSP,
+    GPR_RBP,
+    GPR_RSI,
+    GPR_RDI,
+    GPR_R8,
+    GPR_R9,
+    GPR_R10,
+    GPR_R11,
+    GPR_R12,
+    GPR_R13,
+    GPR_R14,
+    GPR_R15,
+    GPR_COUNT
+};
 
 /* Segment registers, numbered as instructions encode them, then the two system segments. */
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
@@ -73,8 +91,14 @@ struct segment {
 #define SEG_AR_UNUSABLE (1u << 16)
 
 /* An event to deliver through the guest's IDT. */
-enum event_type { EVENT_EXTINT = 0, EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INT = 4,
-                  EVENT_PRIV_SOFT_EXC = 5, EVENT_SOFT_EXC = 6 };
+enum event_type {
+    EVENT_EXTINT = 0,
+    EVENT_NMI = 2,
+    EVENT_EXCEPTION = 3,
+    EVENT_SOFT_INT = 4,
+    EVENT_PRIV_SOFT_EXC = 5,
+    EVENT_SOFT_EXC = 6
+};
 struct event {
     bool valid;
     bool has_error;
@@ -86,8 +110,17 @@ struct event {
 
 /* Model-specific registers that the guest owns while it runs and that are switched by software,
  * at vmx_load/vmx_unload only: Caisson itself never uses them. */
-enum vmx_soft_msr { SOFT_STAR, SOFT_LSTAR, SOFT_CSTAR, SOFT_FMASK, SOFT_KERNEL_GS_BASE,
-                    SOFT_TSC_AUX, SOFT_MSR_COUNT };
+enum vmx_soft_msr {
+    SOFT_STAR,
+    SOFT_LSTAR,
+    SOFT_CSTAR,
+    SOFT_FMASK,
+    SOFT_KERNEL_GS_BASE,
+    SOFT_TSC_AUX,
+    SOFT_MSR_COUNT
+};
+
+#define VMX_NOWHERE UINT32_MAX
 
 /* Members above the line may be used by anyone; those below belong to vmx/. */
 struct vmx_vcpu {
@@ -95,20 +128,25 @@ struct vmx_vcpu {
     void *owner;             /* for the creator: the struct vcpu around this */
     uint64_t exits;          /* VM exits so far */
     /* ------------------------------------------------------------------------------------- */
-    uint64_t cr2, dr[4], dr6, xcr0;
+    uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
     uint64_t soft_msr[SOFT_MSR_COUNT];
-    struct event pending;    /* to be injected at the next entry */
-    uint16_t owner_id;       /* frame owner that pays for all this */
-    uint16_t vpid;
-    bool launched;           /* VMLAUNCH has succeeded on this VMCS since its last VMCLEAR */
-    bool nmi_blocked_guess;  /* without virtual NMIs: one NMI is being handled */
-    uint32_t exit_insn_len;  /* of the last exit */
-    uint32_t proc_ctls;      /* mirror of the primary processor-based controls */
-    unsigned pcpu;           /* where it is or was last loaded */
-    void *vmcs;              /* heap page */
-    void *msr_bitmap;        /* heap page */
-    void *io_bitmap;         /* two heap pages, shared by the domain; owned by the creator */
-    void *fpu;               /* XSAVE area, heap */
+    struct event pending; /* to be injected at the next entry */
+    bool nmi_waiting;     /* vmx_queue_nmi: to be injected once NMIs are not blocked */
+    bool loaded;          /* between vmx_load and vmx_unload */
+    bool launched;        /* VMLAUNCH has succeeded on this VMCS since its last VMCLEAR */
+    uint16_t owner_id;    /* frame owner that pays for all this */
+    uint16_t vpid;        /* 0: the CPU has none */
+    uint32_t proc_ctls;   /* mirror of the primary processor-based controls */
+    unsigned pcpu;        /* where it is or was last loaded; VMX_NOWHERE at first */
+    uint64_t irqs_let_in; /* TSC at which the machine's interrupts last had their moment */
+    uint64_t cr4_mask;    /* CR4 bits the guest may set */
+    uint64_t cr4_owned;   /* those of them that it sets without an exit */
+    uint64_t xcr0_mask;   /* what vmx_set_xcr0 grants, and what the FPU area holds */
+    void *vmcs;           /* heap page */
+    void *msr_bitmap;     /* heap page */
+    void *io_bitmap;      /* two heap pages, shared by the domain; owned by the creator */
+    void *fpu;            /* XSAVE area, heap */
+    unsigned fpu_order;   /* of its pages */
     struct ept *ept;
 };
 
@@ -163,33 +201,34 @@ bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err);
 /* Added to the machine's TSC to give the guest's. */
 void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset);
 
-/* ---- Entering, leaving ------------------------------------------------------------------------ */
+/* ---- Entering, leaving ------------------------------------------------------------------------
+ */
 
 enum vmx_exit_kind {
-    VMX_EXIT_HOST,           /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */
-    VMX_EXIT_DEADLINE,       /* the deadline given to vmx_run() has passed */
-    VMX_EXIT_IRQ_WINDOW,     /* the guest can take an interrupt now; the window request is off again */
-    VMX_EXIT_NMI_WINDOW,     /* the same for NMI */
+    VMX_EXIT_HOST,     /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */
+    VMX_EXIT_DEADLINE, /* the deadline given to vmx_run() has passed */
+    VMX_EXIT_IRQ_WINDOW, /* the guest can take an interrupt now; the window request is off again */
+    VMX_EXIT_NMI_WINDOW, /* the same for NMI */
     VMX_EXIT_CPUID,
-    VMX_EXIT_RDMSR,          /* index in RCX */
+    VMX_EXIT_RDMSR, /* index in RCX */
     VMX_EXIT_WRMSR,
-    VMX_EXIT_IO,             /* .io */
-    VMX_EXIT_CR,             /* .cr */
+    VMX_EXIT_IO, /* .io */
+    VMX_EXIT_CR, /* .cr */
     VMX_EXIT_XSETBV,
     VMX_EXIT_HLT,
     VMX_EXIT_PAUSE,
     VMX_EXIT_VMCALL,
-    VMX_EXIT_WBINVD,         /* WBINVD or INVD */
+    VMX_EXIT_WBINVD, /* WBINVD or INVD */
     VMX_EXIT_RDPMC,
-    VMX_EXIT_MONITOR,        /* MONITOR or MWAIT, which CPUID hides */
-    VMX_EXIT_VMX_INSN,       /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
-    VMX_EXIT_MEMORY,         /* .memory: nothing is mapped there, or not for this access */
-    VMX_EXIT_EXCEPTION,      /* .exception: one that is intercepted */
-    VMX_EXIT_TASK_SWITCH,    /* not supported: the end of the domain, with words */
+    VMX_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */
+    VMX_EXIT_VMX_INSN,    /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
+    VMX_EXIT_MEMORY,      /* .memory: nothing is mapped there, or not for this access */
+    VMX_EXIT_EXCEPTION,   /* .exception: one that is intercepted */
+    VMX_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
     VMX_EXIT_TRIPLE_FAULT,
     VMX_EXIT_INIT,
-    VMX_EXIT_ENTRY_FAILED,   /* .why names the field and the rule of the SDM */
-    VMX_EXIT_UNKNOWN,        /* .raw_reason */
+    VMX_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */
+    VMX_EXIT_UNKNOWN,      /* .raw_reason */
     VMX_EXIT_KINDS
 };
 extern const char *const vmx_exit_name[VMX_EXIT_KINDS];
@@ -250,7 +289,8 @@ bool must_check vmx_inject_ud(struct vmx_vcpu *v);
 bool must_check vmx_inject_pf(struct vmx_vcpu *v, gva_t address, uint32_t error); /* sets CR2 */
 
 bool vmx_event_pending(const struct vmx_vcpu *v);
-/* True if an external interrupt could be delivered at the next entry: IF=1, no shadow, nothing pending. */
+/* True if an external interrupt could be delivered at the next entry: IF=1, no shadow, nothing
+ * pending. */
 bool vmx_irq_open(const struct vmx_vcpu *v);
 /* Ask for an exit as soon as vmx_irq_open() turns true. Cheap when nothing changes. */
 void vmx_want_irq_window(struct vmx_vcpu *v, bool want);
@@ -260,7 +300,8 @@ void vmx_queue_nmi(struct vmx_vcpu *v);
 /* Forget translations cached for this vCPU's EPT on this pCPU. */
 void vmx_flush_ept(const struct ept *ept);
 
-/* The state that instruction tests and people want to see: registers or the whole VMCS, in words. */
+/* The state that instruction tests and people want to see: registers or the whole VMCS, in words.
+ */
 void vmx_dump_regs(const struct vmx_vcpu *v);
 void vmx_dump_vmcs(const struct vmx_vcpu *v);
 

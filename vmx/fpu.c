@@ -1,0 +1,134 @@
+/*
+ * FPU, SSE and the extended states: whole, and only when a vCPU comes to or leaves a pCPU.
+ *
+ * Caisson is built without FPU code, so the guest's registers simply stay where they are while it
+ * is loaded, and so does its XCR0. The area is in XSAVE's standard format, as large as the states
+ * that the domain may enable; a CPU without XSAVE gets FXSAVE's 512 bytes.
+ * Sources: SDM volume 1, "Managing State Using the XSAVE Feature Set".
+ */
+#include "vmx/fpu.h"
+
+#include <stddef.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "mm/heap.h"
+#include "vmx/vmx.h"
+
+#define XSAVE_LEAF   0xD
+#define LEGACY_BYTES 576 /* FXSAVE's image and XSAVE's header */
+#define FCW_RESET    0x0040
+#define FTW_RESET    0xFF /* abridged: all registers in use, as zeroes */
+#define MXCSR_RESET  0x1F80
+#define AVX512       (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
+
+struct fpu_area {
+    uint16_t fcw, fsw;
+    uint8_t ftw, zero[19];
+    uint32_t mxcsr;
+    uint8_t registers[484];
+    uint64_t xstate_bv;
+};
+_Static_assert(offsetof(struct fpu_area, mxcsr) == 24, "as the SDM draws it");
+_Static_assert(offsetof(struct fpu_area, xstate_bv) == 512, "as the SDM draws it");
+
+static bool has_xsave(void)
+{
+    return cpuid(1, 0).ecx & CPUID_1C_XSAVE;
+}
+
+static uint32_t area_bytes(uint64_t mask)
+{
+    uint32_t bytes = LEGACY_BYTES;
+    for (unsigned i = 2; i < 63; i++) {
+        if (!(mask & 1UL << i))
+            continue;
+        struct cpuid_regs r = cpuid(XSAVE_LEAF, i);
+        if (r.ebx + r.eax > bytes)
+            bytes = r.ebx + r.eax;
+    }
+    return bytes;
+}
+
+static unsigned order_of(uint32_t bytes)
+{
+    unsigned order = 0;
+    while (PAGE_SIZE << order < bytes)
+        order++;
+    return order;
+}
+
+/* Only states that this CPU has; x87 and SSE always, for they need saving in any case. */
+static uint64_t sane_mask(uint64_t wanted)
+{
+    if (!has_xsave())
+        return XCR0_X87 | XCR0_SSE;
+    struct cpuid_regs r = cpuid(XSAVE_LEAF, 0);
+    uint64_t there = (uint64_t)r.edx << 32 | r.eax;
+    return (wanted & there) | XCR0_X87 | XCR0_SSE;
+}
+
+int fpu_create(struct vmx_vcpu *v)
+{
+    v->xcr0_mask = sane_mask(v->xcr0_mask);
+    v->fpu_order = order_of(area_bytes(v->xcr0_mask));
+    struct fpu_area *area = heap_pages(v->fpu_order, v->owner_id);
+    if (!area)
+        return -ENOMEM;
+    area->fcw = FCW_RESET;
+    area->ftw = FTW_RESET;
+    area->mxcsr = MXCSR_RESET;
+    area->xstate_bv = XCR0_X87 | XCR0_SSE;
+    v->fpu = area;
+    v->xcr0 = XCR0_X87;
+    return 0;
+}
+
+void fpu_destroy(struct vmx_vcpu *v)
+{
+    if (v->fpu)
+        heap_free_pages(v->fpu, v->fpu_order, v->owner_id);
+    v->fpu = NULL;
+}
+
+void fpu_load(struct vmx_vcpu *v)
+{
+    if (!has_xsave()) {
+        fxrstor(v->fpu);
+        return;
+    }
+    xsetbv(0, v->xcr0_mask); /* what the guest has switched off for now is its state all the same */
+    xrstor(v->fpu, v->xcr0_mask);
+    xsetbv(0, v->xcr0);
+}
+
+void fpu_save(struct vmx_vcpu *v)
+{
+    if (!has_xsave()) {
+        fxsave(v->fpu);
+        return;
+    }
+    xsetbv(0, v->xcr0_mask);
+    xsave(v->fpu, v->xcr0_mask);
+}
+
+/* SDM volume 1, "Enabling the XSAVE Feature Set and XSAVE-Enabled Features". */
+static bool is_valid_xcr0(uint64_t value, uint64_t mask)
+{
+    if (!(value & XCR0_X87) || (value & ~mask))
+        return false;
+    if ((value & XCR0_AVX) && !(value & XCR0_SSE))
+        return false;
+    if (!(value & XCR0_BNDREGS) != !(value & XCR0_BNDCSR))
+        return false;
+    uint64_t wide = value & AVX512;
+    return wide == 0 || (wide == AVX512 && (value & XCR0_AVX));
+}
+
+int vmx_set_xcr0(struct vmx_vcpu *v, uint64_t value)
+{
+    if (!is_valid_xcr0(value, v->xcr0_mask))
+        return -EINVAL;
+    v->xcr0 = value;
+    xsetbv(0, value);
+    return 0;
+}

@@ -1,0 +1,16 @@
+/*
+ * FPU, SSE and the extended states: whole, and only when a vCPU comes to or leaves a pCPU.
+ */
+#ifndef CAISSON_VMX_FPU_H
+#define CAISSON_VMX_FPU_H
+
+#include "lib/errno.h"
+
+struct vmx_vcpu;
+
+int must_check fpu_create(struct vmx_vcpu *v); /* for v->xcr0_mask; state as after RESET */
+void fpu_destroy(struct vmx_vcpu *v);
+void fpu_load(struct vmx_vcpu *v);
+void fpu_save(struct vmx_vcpu *v);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * The policy for model-specific registers, as one table: where the guest's value lives, whether
+ * its own RDMSR and WRMSR reach hardware, and what a value must look like. What is not in the table
+ * exits and is domain/'s to answer.
+ *
+ * Source: SDM, "MSR-Bitmap Address"; volume 4 for the registers.
+ */
+#include "vmx/msr.h"
+
+#include <stddef.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "lib/addr.h"
+#include "lib/string.h"
+#include "vmx/controls.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+enum home { IN_VMCS, IN_SOFT, IN_TSC, IN_NOTHING /* always 0 */ };
+enum passes { EXITS, READS_PASS, BOTH_PASS };
+enum form { ANY, CANONICAL, LOW_32, PAT, EFER, DEBUGCTL, ZERO };
+
+static const struct msr_row {
+    uint32_t msr;
+    enum home home;
+    uint32_t where; /* VMCS field, or enum vmx_soft_msr */
+    enum passes passes;
+    enum form form;
+} rows[] = {
+    { MSR_IA32_TSC, IN_TSC, 0, READS_PASS, ANY }, /* hardware adds the offset */
+    { MSR_IA32_SYSENTER_CS, IN_VMCS, VMCS_G_SYSENTER_CS, BOTH_PASS, ANY },
+    { MSR_IA32_SYSENTER_ESP, IN_VMCS, VMCS_G_SYSENTER_ESP, BOTH_PASS, CANONICAL },
+    { MSR_IA32_SYSENTER_EIP, IN_VMCS, VMCS_G_SYSENTER_EIP, BOTH_PASS, CANONICAL },
+    { MSR_IA32_DEBUGCTL, IN_VMCS, VMCS_G_DEBUGCTL, EXITS, DEBUGCTL },
+    { MSR_IA32_PAT, IN_VMCS, VMCS_G_PAT, READS_PASS, PAT },
+    { MSR_IA32_XSS, IN_NOTHING, 0, EXITS, ZERO },
+    { MSR_IA32_EFER, IN_VMCS, VMCS_G_EFER, READS_PASS, EFER },
+    { MSR_IA32_STAR, IN_SOFT, SOFT_STAR, BOTH_PASS, ANY },
+    { MSR_IA32_LSTAR, IN_SOFT, SOFT_LSTAR, BOTH_PASS, CANONICAL },
+    { MSR_IA32_CSTAR, IN_SOFT, SOFT_CSTAR, BOTH_PASS, CANONICAL },
+    { MSR_IA32_FMASK, IN_SOFT, SOFT_FMASK, BOTH_PASS, LOW_32 },
+    { MSR_IA32_FS_BASE, IN_VMCS, VMCS_G_FS_BASE, BOTH_PASS, CANONICAL },
+    { MSR_IA32_GS_BASE, IN_VMCS, VMCS_G_GS_BASE, BOTH_PASS, CANONICAL },
+    { MSR_IA32_KERNEL_GS_BASE, IN_SOFT, SOFT_KERNEL_GS_BASE, BOTH_PASS, CANONICAL },
+    { MSR_IA32_TSC_AUX, IN_SOFT, SOFT_TSC_AUX, BOTH_PASS, LOW_32 },
+};
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static const uint32_t soft_number[SOFT_MSR_COUNT] = {
+    [SOFT_STAR] = MSR_IA32_STAR,
+    [SOFT_LSTAR] = MSR_IA32_LSTAR,
+    [SOFT_CSTAR] = MSR_IA32_CSTAR,
+    [SOFT_FMASK] = MSR_IA32_FMASK,
+    [SOFT_KERNEL_GS_BASE] = MSR_IA32_KERNEL_GS_BASE,
+    [SOFT_TSC_AUX] = MSR_IA32_TSC_AUX,
+};
+
+static const struct msr_row *row_of(uint32_t msr)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (rows[i].msr == msr)
+            return &rows[i];
+    return NULL;
+}
+
+static bool has_rdtscp(void)
+{
+    return cpuid(0x80000001, 0).edx & CPUID_EXT1D_RDTSCP;
+}
+
+/* A register that this CPU lacks: let the access exit and be refused like any unknown one. */
+static bool is_there(const struct msr_row *r)
+{
+    return r->msr != MSR_IA32_TSC_AUX || has_rdtscp();
+}
+
+/* Four bitmaps of 1 KiB: reads of 0.., reads of 0xC0000000.., then writes of both. */
+static void let_pass(uint8_t *bitmap, uint32_t msr, bool write)
+{
+    uint32_t n = msr & 0x1FFF;
+    uint32_t part = (msr >= 0xC0000000 ? 1024 : 0) + (write ? 2048 : 0);
+    bitmap[part + n / 8] &= ~(1u << n % 8);
+}
+
+void msr_bitmap_fill(void *bitmap)
+{
+    memset(bitmap, 0xFF, PAGE_SIZE);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].passes == EXITS || !is_there(&rows[i]))
+            continue;
+        let_pass(bitmap, rows[i].msr, false);
+        if (rows[i].passes == BOTH_PASS)
+            let_pass(bitmap, rows[i].msr, true);
+    }
+}
+
+void msr_soft_load(struct vmx_vcpu *v)
+{
+    unsigned count = has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
+    for (unsigned i = 0; i < count; i++)
+        wrmsr(soft_number[i], v->soft_msr[i]);
+}
+
+void msr_soft_save(struct vmx_vcpu *v)
+{
+    unsigned count = has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
+    for (unsigned i = 0; i < count; i++)
+        v->soft_msr[i] = rdmsr(soft_number[i]);
+}
+_Static_assert(SOFT_TSC_AUX == SOFT_MSR_COUNT - 1, "the one that may be absent is last");
+
+static bool is_canonical(uint64_t v)
+{
+    return (uint64_t)((int64_t)(v << 16) >> 16) == v;
+}
+
+/* Each byte a memory type: 0, 1, 4, 5, 6 or 7 (SDM, "IA32_PAT MSR"). */
+static bool is_pat(uint64_t v)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        uint8_t type = v >> 8 * i;
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
+
+static bool fits(enum form form, uint64_t value)
+{
+    switch (form) {
+    case CANONICAL:
+        return is_canonical(value);
+    case LOW_32:
+        return value >> 32 == 0;
+    case PAT:
+        return is_pat(value);
+    case DEBUGCTL:
+        return (value & ~(uint64_t)DEBUGCTL_BTF) == 0;
+    case ZERO:
+        return value == 0;
+    case ANY:
+    case EFER: /* vmx_set_efer looks for itself */
+        break;
+    }
+    return true;
+}
+
+bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)v;
+    const struct msr_row *r = row_of(msr);
+    if (!r || !is_there(r))
+        return false;
+    switch (r->home) {
+    case IN_VMCS:
+        *value = vmcs_read(r->where);
+        break;
+    case IN_SOFT:
+        *value = rdmsr(msr); /* loaded, so the guest's; SWAPGS may have changed it at any time */
+        break;
+    case IN_TSC:
+        *value = rdtsc() + vmcs_read(VMCS_TSC_OFFSET);
+        break;
+    case IN_NOTHING:
+        *value = 0;
+        break;
+    }
+    return true;
+}
+
+static int write_home(struct vmx_vcpu *v, const struct msr_row *r, uint64_t value)
+{
+    if (!fits(r->form, value))
+        return -EINVAL;
+    if (r->form == EFER)
+        return vmx_set_efer(v, value);
+    if (r->home == IN_VMCS)
+        vmcs_write(r->where, value);
+    if (r->home == IN_SOFT)
+        wrmsr(r->msr, value);
+    if (r->home == IN_TSC)
+        vmx_set_tsc_offset(v, value - rdtsc());
+    return 0;
+}
+
+bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err)
+{
+    const struct msr_row *r = row_of(msr);
+    if (!r || !is_there(r))
+        return false;
+    *err = write_home(v, r, value);
+    return true;
+}

@@ -1,0 +1,47 @@
+/*
+ * The four page-directory-pointer-table entries of PAE paging.
+ *
+ * The CPU keeps them in registers and reads memory only when CR3 is loaded or the paging mode
+ * changes. Where such a change exits, that reading is ours to do.
+ * Sources: SDM, "PDPTE Registers"; "Guest Page-Directory-Pointer-Table Entries".
+ */
+#include "vmx/pdpte.h"
+
+#include "arch/x86/cpu.h"
+#include "lib/addr.h"
+#include "mm/window.h"
+#include "vmx/ept.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+#define PDPTE_COUNT   4
+#define PDPTE_PRESENT 1UL
+#define CR3_PAE_MASK  0xFFFFFFE0UL
+
+static bool is_valid(uint64_t pdpte)
+{
+    uint64_t reserved = 0x1E6UL | ~0UL << cpu_maddr_bits();
+    return !(pdpte & PDPTE_PRESENT) || !(pdpte & reserved);
+}
+
+int pdpte_load(struct vmx_vcpu *v, uint64_t cr3)
+{
+    gpa_t table = gpa(cr3 & CR3_PAE_MASK);
+    struct ept_entry e;
+    if (ept_lookup(v->ept, gpa_to_gfn(table), &e))
+        return -EINVAL; /* nothing there reads as all ones, which has reserved bits set */
+
+    uint64_t pdpte[PDPTE_COUNT];
+    char *frame = window_open(e.mfn);
+    const volatile uint64_t *from = (void *)(frame + (table.v & ~PAGE_MASK));
+    for (unsigned i = 0; i < PDPTE_COUNT; i++)
+        pdpte[i] = from[i];
+    window_close(frame);
+
+    for (unsigned i = 0; i < PDPTE_COUNT; i++)
+        if (!is_valid(pdpte[i]))
+            return -EINVAL;
+    for (unsigned i = 0; i < PDPTE_COUNT; i++)
+        vmcs_write(vmcs_nth(VMCS_G_PDPTE0, i), pdpte[i]);
+    return 0;
+}

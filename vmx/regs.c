@@ -1,0 +1,96 @@
+/*
+ * General registers, segments and descriptor tables of the loaded vCPU.
+ */
+#include "arch/x86/cpu.h"
+#include "lib/assert.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+uint64_t vmx_gpr(const struct vmx_vcpu *v, enum gpr n)
+{
+    ASSERT(n < GPR_COUNT);
+    return n == GPR_RSP ? vmcs_read(VMCS_G_RSP) : v->gpr[n];
+}
+
+void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value)
+{
+    ASSERT(n < GPR_COUNT);
+    if (n == GPR_RSP)
+        vmcs_write(VMCS_G_RSP, value);
+    else
+        v->gpr[n] = value;
+}
+
+uint64_t vmx_rip(const struct vmx_vcpu *v)
+{
+    (void)v;
+    return vmcs_read(VMCS_G_RIP);
+}
+
+void vmx_set_rip(struct vmx_vcpu *v, uint64_t rip)
+{
+    (void)v;
+    vmcs_write(VMCS_G_RIP, rip);
+}
+
+uint64_t vmx_rflags(const struct vmx_vcpu *v)
+{
+    (void)v;
+    return vmcs_read(VMCS_G_RFLAGS);
+}
+
+void vmx_set_rflags(struct vmx_vcpu *v, uint64_t rflags)
+{
+    const uint64_t reserved = ~0x3F7FD7UL; /* bits 3, 5, 15 and 22 up are zero */
+    (void)v;
+    vmcs_write(VMCS_G_RFLAGS, (rflags & ~reserved) | RFLAGS_FIXED);
+}
+
+void vmx_segment(const struct vmx_vcpu *v, enum seg s, struct segment *out)
+{
+    (void)v;
+    ASSERT(s < SEG_COUNT);
+    *out = (struct segment){
+        .base = vmcs_read(vmcs_nth(VMCS_G_ES_BASE, s)),
+        .limit = vmcs_read(vmcs_nth(VMCS_G_ES_LIMIT, s)),
+        .ar = vmcs_read(vmcs_nth(VMCS_G_ES_AR, s)),
+        .selector = vmcs_read(vmcs_nth(VMCS_G_ES_SEL, s)),
+    };
+}
+
+void vmx_set_segment(struct vmx_vcpu *v, enum seg s, const struct segment *in)
+{
+    (void)v;
+    ASSERT(s < SEG_COUNT);
+    vmcs_write(vmcs_nth(VMCS_G_ES_BASE, s), in->base);
+    vmcs_write(vmcs_nth(VMCS_G_ES_LIMIT, s), in->limit);
+    vmcs_write(vmcs_nth(VMCS_G_ES_AR, s), in->ar);
+    vmcs_write(vmcs_nth(VMCS_G_ES_SEL, s), in->selector);
+}
+
+void vmx_set_gdt(struct vmx_vcpu *v, uint64_t base, uint16_t limit)
+{
+    (void)v;
+    vmcs_write(VMCS_G_GDTR_BASE, base);
+    vmcs_write(VMCS_G_GDTR_LIMIT, limit);
+}
+
+void vmx_set_idt(struct vmx_vcpu *v, uint64_t base, uint16_t limit)
+{
+    (void)v;
+    vmcs_write(VMCS_G_IDTR_BASE, base);
+    vmcs_write(VMCS_G_IDTR_LIMIT, limit);
+}
+
+/* The CPU itself takes the CPL from there (SDM, "Guest Register State"). */
+unsigned vmx_cpl(const struct vmx_vcpu *v)
+{
+    (void)v;
+    return vmcs_read(VMCS_G_SS_AR) >> 5 & 3;
+}
+
+void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset)
+{
+    (void)v;
+    vmcs_write(VMCS_TSC_OFFSET, offset);
+}

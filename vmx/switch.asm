@@ -1,0 +1,93 @@
+; The world switch: out of C into the guest and back.
+;
+;   int vmx_enter(struct vmx_vcpu *v, bool launched)
+;
+; Enters the guest of the current VMCS by VMRESUME if launched, else by VMLAUNCH, with the general
+; registers of v->gpr (RSP excepted: it is in the VMCS). Returns 0 after a VM exit, with v->gpr as
+; the guest left them; 1 if the instruction itself failed (VMfail) and no guest instruction ran.
+; CR2, DR0-DR3 and DR6 stay the guest's while it is loaded: Caisson itself neither takes page faults
+; nor sets breakpoints. Everything else of the host is restored by the VM exit.
+; SDM, "VM Entries" and "VM Exits".
+
+bits 64
+default rel
+
+; enum vmcs_field
+VMCS_H_RSP equ 0x6C14
+
+; offsets into struct vmx_vcpu, pinned by _Static_assert in run.c
+%define GPR(n) [rdi + 8 * n]
+
+global vmx_enter
+global vmx_exited
+
+section .text
+
+vmx_enter:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    push rdi
+    mov eax, VMCS_H_RSP
+    vmwrite rax, rsp
+    test sil, sil                   ; no instruction below up to jz changes the flags
+    mov rax, GPR(0)
+    mov rcx, GPR(1)
+    mov rdx, GPR(2)
+    mov rbx, GPR(3)
+    mov rbp, GPR(5)
+    mov rsi, GPR(6)
+    mov r8, GPR(8)
+    mov r9, GPR(9)
+    mov r10, GPR(10)
+    mov r11, GPR(11)
+    mov r12, GPR(12)
+    mov r13, GPR(13)
+    mov r14, GPR(14)
+    mov r15, GPR(15)
+    mov rdi, GPR(7)
+    jz .launch
+    vmresume
+    jmp .failed
+.launch:
+    vmlaunch
+.failed:
+    mov eax, 1
+    jmp leave_enter
+
+; The VMCS field host RIP. RSP is as it was at the VMWRITE: at the saved pointer to v.
+vmx_exited:
+    push rdi
+    mov rdi, [rsp + 8]
+    mov GPR(0), rax
+    mov GPR(1), rcx
+    mov GPR(2), rdx
+    mov GPR(3), rbx
+    mov GPR(5), rbp
+    mov GPR(6), rsi
+    mov GPR(8), r8
+    mov GPR(9), r9
+    mov GPR(10), r10
+    mov GPR(11), r11
+    mov GPR(12), r12
+    mov GPR(13), r13
+    mov GPR(14), r14
+    mov GPR(15), r15
+    pop rax
+    mov GPR(7), rax
+    xor eax, eax
+
+leave_enter:
+    pop rdi
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits
