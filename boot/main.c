@@ -12,6 +12,7 @@
 #include "drivers/vga.h"
 #include "lib/log.h"
 
+extern uint64_t image_phys_base;
 _Noreturn void main(uint64_t mbi);
 
 _Noreturn void main(uint64_t mbi)
@@ -25,6 +26,6 @@ _Noreturn void main(uint64_t mbi)
     vga_init((void *)VGA_MADDR);
     log_add_sink(vga_write);
     cpu_init();
-    log_info("boot information at 0x%lx", mbi);
+    log_info("boot information at 0x%lx, image base 0x%lx", mbi, image_phys_base);
     machine_halt();
 }

@@ -1,83 +1,42 @@
 /*
- * The text screen: a terminal that knows newline, carriage return and tab, and scrolls.
+ * The text screen of a PC.
  *
- * The screen is written, never read back: reads of video memory are slow on real machines. What
- * it shows is kept in `shown`. Lock: the log's.
+ * A cell is a character and its colours. The hardware cursor follows the text, through the CRT
+ * controller's index and data ports (IBM VGA: registers 0x0E and 0x0F, cursor location).
  */
 #include "drivers/vga.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "arch/x86/insn.h"
+#include "drivers/screen.h"
 
-#define COLUMNS   80
-#define ROWS      25
-#define ATTRIBUTE 0x0700 /* light grey on black */
-#define TAB       8
+#define COLUMNS       80
+#define ROWS          25
+#define GREY_ON_BLACK 0x0700
 
 #define CRTC_INDEX       0x3D4
 #define CRTC_DATA        0x3D5
 #define CRTC_CURSOR_HIGH 0x0E
 #define CRTC_CURSOR_LOW  0x0F
 
-static volatile uint16_t *cells; /* NULL: no screen */
-static uint16_t shown[ROWS * COLUMNS];
-static unsigned row, column;
+_Static_assert(COLUMNS *ROWS * sizeof(uint16_t) == VGA_BYTES, "vga.h tells how much to map");
 
-static void put_cell(unsigned at, uint16_t cell)
+static volatile uint16_t *cells; /* NULL: no screen. Boot only */
+
+static void vga_draw(unsigned row, unsigned column, char c)
 {
-    shown[at] = cell;
-    cells[at] = cell;
+    cells[row * COLUMNS + column] = GREY_ON_BLACK | (uint8_t)c;
 }
 
-static void clear_from(unsigned at)
-{
-    for (; at < ROWS * COLUMNS; at++)
-        put_cell(at, ATTRIBUTE | ' ');
-}
+static char shown[COLUMNS * ROWS];
+static struct screen screen = {
+    .columns = COLUMNS, .rows = ROWS, .shown = shown, .draw = vga_draw
+};
 
-static void scroll(void)
+static void vga_move_cursor(void)
 {
-    for (unsigned at = 0; at < (ROWS - 1) * COLUMNS; at++) {
-        if (shown[at] != shown[at + COLUMNS])
-            put_cell(at, shown[at + COLUMNS]);
-    }
-    clear_from((ROWS - 1) * COLUMNS);
-}
-
-static void new_line(void)
-{
-    column = 0;
-    if (row == ROWS - 1)
-        scroll();
-    else
-        row++;
-}
-
-static void put(char c)
-{
-    if (c == '\n') {
-        new_line();
-        return;
-    }
-    if (c == '\r') {
-        column = 0;
-        return;
-    }
-    if (c == '\t') {
-        column = (column + TAB) / TAB * TAB;
-        if (column >= COLUMNS)
-            new_line();
-        return;
-    }
-    if (column == COLUMNS)
-        new_line();
-    put_cell(row * COLUMNS + column++, ATTRIBUTE | (uint8_t)c);
-}
-
-static void move_cursor(void)
-{
-    unsigned at = row * COLUMNS + (column < COLUMNS ? column : COLUMNS - 1);
+    unsigned at = screen.row * COLUMNS + screen.column;
 
     outb(CRTC_INDEX, CRTC_CURSOR_HIGH);
     outb(CRTC_DATA, at >> 8);
@@ -85,20 +44,19 @@ static void move_cursor(void)
     outb(CRTC_DATA, at & 0xFF);
 }
 
-void vga_init(void *screen)
+void vga_init(void *video_memory)
 {
     bool first = !cells;
 
-    cells = screen;
+    cells = video_memory;
     if (first)
-        clear_from(0);
+        screen_clear(&screen);
 }
 
 void vga_write(const char *text, size_t len)
 {
     if (!cells)
         return;
-    for (size_t i = 0; i < len; i++)
-        put(text[i]);
-    move_cursor();
+    screen_write(&screen, text, len);
+    vga_move_cursor();
 }

@@ -9,11 +9,11 @@
 #define VGA_MADDR 0xB8000
 #define VGA_BYTES 4000
 
-/* screen: VGA_MADDR, mapped. Clears it. Called again after the mapping has moved, it only takes
- * over the new address. Boot only. */
-void vga_init(void *screen);
+/* video_memory: VGA_MADDR, mapped. Clears the screen the first time; later calls only say that it
+ * is mapped elsewhere now, or (NULL) no more. Boot only. */
+void vga_init(void *video_memory);
 
-/* A log sink; without vga_init() it does nothing. */
+/* A log sink; without a screen it does nothing. */
 void vga_write(const char *text, size_t len);
 
 #endif

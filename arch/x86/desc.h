@@ -17,7 +17,8 @@ struct desc_stacks {
 
 /*
  * Loads GDT, TSS and IDT on the calling pCPU. Without stacks (NULL) all exceptions run on the
- * current one: good for the first moments of the boot CPU, which calls again later. Keeps GS.
+ * current one: good only for the first moments of the boot CPU, which calls again with stacks
+ * before the others come, since the IDT is shared. Keeps GS.
  */
 void desc_init(const struct desc_stacks *stacks);
 
