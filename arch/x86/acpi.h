@@ -7,37 +7,41 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "arch/x86/power.h"
 #include "lib/addr.h"
 #include "lib/errno.h"
 #include "lib/limits.h"
 
 struct acpi_info {
-    unsigned cpu_count;              /* enabled entries of the MADT, at most MAX_PCPUS */
+    unsigned cpu_count; /* enabled entries of the MADT, at most MAX_PCPUS */
     uint32_t apic_id[MAX_PCPUS];
-    maddr_t lapic, ioapic;           /* 0: none */
+    maddr_t lapic, ioapic; /* 0: none */
     uint32_t ioapic_gsi_base;
-    struct {
+    struct acpi_isa {
         uint32_t gsi;
-        uint16_t flags;              /* polarity and trigger as in the MADT */
-    } isa[16];                       /* where each ISA line really arrives */
-    uint16_t pm_timer_port;          /* 0: none */
+        uint16_t flags;     /* polarity and trigger as in the MADT */
+    } isa[16];              /* where each ISA line really arrives */
+    uint16_t pm_timer_port; /* 0: none */
     uint16_t pm1a_control, pm1b_control;
-    uint8_t s5_type_a, s5_type_b;    /* SLP_TYP for soft-off; valid if has_s5 */
+    uint16_t smi_command;         /* 0: ACPI mode needs no switching on */
+    uint8_t acpi_enable;          /* what to write there */
+    uint8_t s5_type_a, s5_type_b; /* SLP_TYP for soft-off; valid if has_s5 */
     bool has_s5;
-    bool has_reset;                  /* FADT reset register, system I/O only */
+    bool has_reset; /* FADT reset register, system I/O only */
     uint16_t reset_port;
     uint8_t reset_value;
 };
 extern struct acpi_info acpi;
 
-/* Reads the tables that rsdp (36 bytes) leads to; map makes a piece of machine memory readable.
- * Without tables: one CPU, LAPIC at its default, ISA lines 1:1. Checks checksums and lengths, logs
- * and passes over what is broken. Boot only. */
-void acpi_read(const uint8_t *rsdp, const void *(*map)(maddr_t start, size_t size));
+/* The MADT's "MPS INTI Flags": how a line signals. Zero in a field: as its bus does. */
+#define ACPI_INTI_POLARITY 0x0003
+#define ACPI_INTI_LOW      0x0003
+#define ACPI_INTI_TRIGGER  0x000C
+#define ACPI_INTI_LEVEL    0x000C
 
-/* Ends the machine, whatever of it works: ACPI, then the emulators' doors, then HLT. */
-_Noreturn void machine_power_off(void);
-_Noreturn void machine_reboot(void);
-_Noreturn void machine_halt(void);
+/* Reads the tables that rsdp (36 bytes, or NULL) leads to; map makes a piece of machine memory
+ * readable, or answers NULL. Without tables: one CPU, LAPIC at its default, ISA lines
+ * 1:1. Checks checksums and lengths, logs and passes over what is broken. Boot only. */
+void acpi_read(const uint8_t *rsdp, const void *(*map)(maddr_t start, size_t size));
 
 #endif

@@ -137,6 +137,17 @@ static inline void halt(void)
     asm volatile("hlt" : : : "memory");
 }
 
+/* The end of all ways to reset: an exception with an IDT of no entries. */
+static inline void triple_fault(void)
+{
+    static const struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) none = { 0, 0 };
+
+    asm volatile("lidt %0; ud2" : : "m"(none) : "memory");
+}
+
 static inline void cpu_relax(void)
 {
     asm volatile("pause" : : : "memory");

@@ -7,13 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* mmio: the registers mapped uncached; unused in x2APIC mode. On every pCPU. */
+/* mmio: the registers mapped uncached; unused in x2APIC mode. On every pCPU, the boot CPU first and
+ * after tsc_calibrate(), against which it measures the timer. Also corrects this_cpu()->apic_id. */
 void lapic_init(volatile void *mmio);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page);
 void lapic_send(uint32_t apic_id, uint8_t vector);
+void lapic_send_nmi(uint32_t apic_id);
 
 /* One shot at machine TSC `deadline` (TSC deadline mode, or the count register); UINT64_MAX stops
  * it. Its interrupt only wakes the pCPU: who armed it looks at the time. */

@@ -8,11 +8,14 @@
 
 /* Starts every CPU of acpi.apic_id but the caller's, one after the other, through the trampoline
  * copied to `low` (a frame below 1 MiB, mapped at low_map); each gets stack() and then calls
- * entry() and never returns. Logs and leaves out a CPU that does not answer. */
-void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void),
-               void (*entry)(void));
+ * entry(), which sets up the CPU's tables and never returns. Logs and leaves out a CPU that does
+ * not answer. */
+void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), void (*entry)(void));
 
-/* Brings all other CPUs to a stop for good (NMI); for panic and before power-off. */
+/* Brings all other CPUs to a stop for good (NMI); for panic and before power-off. Of two callers
+ * the second one is stopped too. */
 void smp_stop_others(void);
+/* What a CPU does before it stops, in its NMI handler: leaves VMX operation. Boot only. */
+void smp_on_stop(void (*fn)(void));
 
 #endif

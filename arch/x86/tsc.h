@@ -9,11 +9,14 @@
 /* Measures against the PM timer (pm_port, 0 if there is none) or the PIT; takes CPUID 0x15/0x16
  * only where they agree within 0.5 %. Logs what was found. Boot CPU only. */
 void tsc_calibrate(uint16_t pm_port);
-extern uint64_t tsc_hz; /* ticks a second */
+/* The same with a rate that is known; 1 MHz to 1 THz. */
+void tsc_set_rate(uint64_t hz);
+extern uint64_t tsc_hz; /* ticks a second; 0 before tsc_calibrate() */
 
-/* Ticks to nanoseconds and back; exact to 1 ns over 100 years. */
+/* Ticks to nanoseconds and back; exact to 1 ns over 100 years. UINT64_MAX stays what it is, and
+ * what would be more becomes it. */
 uint64_t tsc_to_ns(uint64_t ticks);
-uint64_t tsc_from_ns(uint64_t ns); /* rounds up: the moment is not before ns */
+uint64_t tsc_from_ns(uint64_t ns); /* the first moment that is not before ns */
 void tsc_delay_us(uint64_t us);
 
 #endif

@@ -1,0 +1,16 @@
+/*
+ * The ends of the machine: off, again, or still.
+ */
+#ifndef CAISSON_ARCH_X86_POWER_H
+#define CAISSON_ARCH_X86_POWER_H
+
+/* fn is called once, on the calling pCPU, before power-off and reboot: stops the other CPUs and
+ * leaves VMX operation, in which a CPU ignores INIT. Boot only. */
+void power_set_hook(void (*fn)(void));
+
+/* Ends the machine, whatever of it works: ACPI, then the emulators' doors, then HLT. */
+_Noreturn void machine_power_off(void);
+_Noreturn void machine_reboot(void);
+_Noreturn void machine_halt(void);
+
+#endif
