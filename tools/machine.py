@@ -1,0 +1,160 @@
+"""A whole machine in an emulator, headless, with its COM1 on a socket.
+
+One class for everybody who boots something: tools/run bridges the socket to a terminal, the system
+tests talk to it through pexpect, the bench reads a table from it. The emulator connects to us, on
+a port that the kernel chose, so any number of machines run side by side. TCP loses nothing and
+pushes back when either side is slow.
+"""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+BOCHS_CPUS = ("corei7_skylake_x", "corei7_icelake_u", "tigerlake", "core2_penryn_t9600")
+BOCHS_MAX_MEM = 2048  # MiB, of the host's memory
+
+# Settings that served well: `error: action=ignore` as each EPT violation would write a log line;
+# no VGA extension as GRUB's multiboot2 loader trips over Bochs' VBE; a fixed time0 and sync=none
+# make each run the same, instruction by instruction.
+BOCHSRC = """
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1, iodebug=0
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+cpu: model={cpu}, count={pcpus}, ips={ips}, quantum=16, reset_on_triple_fault=0
+megs: {mem}
+clock: sync=none, time0={time0}
+vga: extension=none
+port_e9_hack: enabled=1
+private_colormap: enabled=0
+com1: enabled=1, mode=socket-client, dev=localhost:{port}
+ata0-master: type=cdrom, path={iso}, status=inserted
+boot: cdrom
+log: {log}
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+"""
+
+OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+
+def nested_vmx():
+    """True if QEMU with KVM could give its guest VT-x here."""
+    def says(path, words):
+        try:
+            with open(path, encoding="ascii", errors="replace") as f:
+                return any(word in f.read() for word in words)
+        except OSError:
+            return False
+    return (os.access("/dev/kvm", os.R_OK | os.W_OK) and says("/proc/cpuinfo", [" vmx "])
+            and says("/sys/module/kvm_intel/parameters/nested", ["Y", "1"]))
+
+
+def best_emulator():
+    return "kvm" if nested_vmx() else "bochs"
+
+
+class Machine:
+    """Started by the constructor; `com1` is the connected socket. Use as a context manager.
+
+    emulator: "bochs", "qemu" (TCG: no VT-x), or "kvm" (QEMU with nested VT-x)
+    cpu:      a Bochs model, or whatever QEMU's -cpu takes
+    firmware: "bios" or "uefi" (QEMU only)
+    ips:      Bochs' instructions a second, by which it counts time
+    time0:    what the RTC says at first; seconds, or "local" or "utc"
+    """
+
+    def __init__(self, iso, *, emulator="bochs", cpu=None, pcpus=1, mem=512, firmware="bios",
+                 ips=100_000_000, time0=1_700_000_000, logs=None, extra=()):
+        self.logs = logs or tempfile.mkdtemp(prefix="caisson-machine-")
+        os.makedirs(self.logs, exist_ok=True)
+        self.emulator = emulator
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        if emulator == "bochs":
+            argv = self._bochs(iso, cpu or BOCHS_CPUS[0], pcpus, mem, ips, time0, port)
+        else:
+            argv = self._qemu(iso, cpu, pcpus, mem, firmware, port)
+        argv += extra
+        with open(os.path.join(self.logs, "emulator.txt"), "wb") as out:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=subprocess.STDOUT, start_new_session=True)
+        self.com1 = self._accept(listener)
+
+    def _bochs(self, iso, cpu, pcpus, mem, ips, time0, port):
+        rc = os.path.join(self.logs, "bochsrc")
+        go = os.path.join(self.logs, "debugger-commands")
+        with open(rc, "w", encoding="ascii") as f:
+            f.write(BOCHSRC.format(cpu=cpu, pcpus=pcpus, ips=ips, mem=min(mem, BOCHS_MAX_MEM),
+                                   time0=time0, port=port, iso=os.path.abspath(iso),
+                                   log=os.path.join(self.logs, "bochs.log")))
+        with open(go, "w", encoding="ascii") as f:
+            f.write("c\n")  # Debian's Bochs starts in its debugger
+        return ["bochs", "-q", "-f", rc, "-rc", go]
+
+    def _qemu(self, iso, cpu, pcpus, mem, firmware, port):
+        accel = ["-accel", "kvm"] if self.emulator == "kvm" else ["-accel", "tcg"]
+        argv = ["qemu-system-x86_64", *accel, "-cpu",
+                cpu or ("host" if self.emulator == "kvm" else "qemu64"), "-smp", str(pcpus),
+                "-m", f"{mem}M", "-display", "none", "-no-reboot", "-nic", "none",
+                "-cdrom", os.path.abspath(iso), "-boot", "d",
+                "-chardev", f"socket,id=com1,host=127.0.0.1,port={port},nodelay=on",
+                "-serial", "chardev:com1",
+                "-debugcon", "file:" + os.path.join(self.logs, "port-e9.txt")]
+        if firmware == "uefi":
+            variables = os.path.join(self.logs, "ovmf-vars.fd")
+            shutil.copyfile(OVMF_VARS, variables)
+            argv += ["-machine", "q35",
+                     "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",
+                     "-drive", f"if=pflash,format=raw,file={variables}"]
+        return argv
+
+    def _accept(self, listener):
+        listener.settimeout(0.2)
+        for _ in range(150):
+            try:
+                connection, _ = listener.accept()
+                connection.settimeout(None)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                listener.close()
+                return connection
+            except socket.timeout:
+                if self.process.poll() is not None:
+                    break
+        self.close()
+        raise RuntimeError(f"{self.emulator} did not start; see {self.logs}")
+
+    def running(self):
+        return self.process.poll() is None
+
+    def wait(self, timeout):
+        """True if the machine has switched itself off within timeout seconds."""
+        try:
+            self.process.wait(timeout)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
+    def close(self):
+        if getattr(self, "com1", None):
+            self.com1.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            deadline = time.time() + 3
+            while self.process.poll() is None and time.time() < deadline:
+                time.sleep(0.05)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
