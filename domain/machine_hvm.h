@@ -29,6 +29,9 @@
 #define HVM_RESET_PORT   0xCF9
 #define HVM_RESET_VALUE  0x06
 
+/* CMOS. */
+#define HVM_RTC_CENTURY 0x32 /* register with the century, as on most PCs */
+
 /* Interrupt lines: ISA numbers, which are GSIs too, but for the timer. */
 #define HVM_PIT_IRQ  0
 #define HVM_PIT_GSI  2

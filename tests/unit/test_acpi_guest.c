@@ -1,0 +1,274 @@
+/* links: domain/acpi_guest.c gen/domain/dsdt.c tests/fakes/panic.c */
+/*
+ * A guest's ACPI tables: found as an operating system finds them, their sums, what they say, and
+ * what iasl makes of them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "domain/acpi_guest.h"
+#include "domain/acpi_tables.h"
+#include "domain/machine_hvm.h"
+#include "lib/limits.h"
+#include "tests/fakes/panic.h"
+
+#define WHERE 0xE0000
+
+static uint8_t buf[ACPI_GUEST_MAX_SIZE] __attribute__((aligned(64)));
+
+static size_t build(unsigned vcpus)
+{
+    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = vcpus };
+
+    memset(buf, 0xAA, sizeof(buf));
+    return acpi_guest_build(&config, buf, sizeof(buf));
+}
+
+static uint8_t sum(const void *p, size_t n)
+{
+    const uint8_t *b = p;
+    uint8_t s = 0;
+
+    while (n--)
+        s += *b++;
+    return s;
+}
+
+static void *at(uint64_t address)
+{
+    assert_true(address >= WHERE && address < WHERE + sizeof(buf));
+    return buf + (address - WHERE);
+}
+
+/* Looks a table up in the XSDT, and finds the RSDT to say the same. */
+static void *find(const char *signature)
+{
+    const struct acpi_rsdp *rsdp = (void *)buf;
+    const struct acpi_header *xsdt = at(rsdp->xsdt), *rsdt = at(rsdp->rsdt);
+    unsigned n = (xsdt->length - sizeof(*xsdt)) / 8;
+
+    assert_int_equal((rsdt->length - sizeof(*rsdt)) / 4, n);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t wide;
+        uint32_t narrow;
+        struct acpi_header *h;
+
+        memcpy(&wide, (uint8_t *)(xsdt + 1) + i * 8, 8);
+        memcpy(&narrow, (uint8_t *)(rsdt + 1) + i * 4, 4);
+        assert_int_equal(wide, narrow);
+        h = at(wide);
+        if (!memcmp(h->signature, signature, 4)) {
+            assert_int_equal(sum(h, h->length), 0);
+            return h;
+        }
+    }
+    fail_msg("no table %s", signature);
+    return NULL;
+}
+
+static void test_roots(void **state)
+{
+    const struct acpi_rsdp *rsdp = (void *)buf;
+    struct acpi_header *h;
+
+    (void)state;
+    assert_true(build(1) > 0);
+    assert_memory_equal(rsdp->signature, "RSD PTR ", 8);
+    assert_int_equal(rsdp->revision, 2);
+    assert_int_equal(sum(rsdp, 20), 0);
+    assert_int_equal(sum(rsdp, 36), 0);
+    h = at(rsdp->xsdt);
+    assert_memory_equal(h->signature, "XSDT", 4);
+    assert_int_equal(sum(h, h->length), 0);
+    h = at(rsdp->rsdt);
+    assert_memory_equal(h->signature, "RSDT", 4);
+    assert_int_equal(sum(h, h->length), 0);
+}
+
+static void test_fadt(void **state)
+{
+    const struct acpi_fadt *f;
+    const struct acpi_header *dsdt;
+    const struct acpi_facs *facs;
+
+    (void)state;
+    build(1);
+    f = find("FACP");
+    assert_int_equal(f->header.length, 244);
+    assert_int_equal(f->sci_irq, 9);
+    assert_int_equal(f->smi_command, 0xB2);
+    assert_int_equal(f->pm1a_event, 0x600);
+    assert_int_equal(f->x_pm1a_event.address, 0x600);
+    assert_int_equal(f->x_pm1a_event.bits, 32);
+    assert_int_equal(f->pm1a_control, 0x604);
+    assert_int_equal(f->pm_timer, 0x608);
+    assert_int_equal(f->x_pm_timer.access, 3);
+    assert_int_equal(f->reset_register.space, ACPI_SPACE_IO);
+    assert_int_equal(f->reset_register.address, 0xCF9);
+    assert_int_equal(f->reset_value, 6);
+    assert_int_equal(f->flags & (1 << 10 | 1 << 8 | 1 << 4), 1 << 10 | 1 << 8);
+    assert_int_equal(f->boot_flags, 7); /* 8042 and RTC there, no VGA */
+
+    dsdt = at(f->x_dsdt);
+    assert_int_equal(f->dsdt, f->x_dsdt);
+    assert_memory_equal(dsdt->signature, "DSDT", 4);
+    assert_int_equal(sum(dsdt, dsdt->length), 0);
+    facs = at(f->facs);
+    assert_memory_equal(facs->signature, "FACS", 4);
+    assert_int_equal(f->facs % 64, 0);
+    assert_int_equal(facs->global_lock, 0);
+}
+
+struct madt_seen {
+    unsigned lapics, ioapics, overrides, nmis;
+};
+
+static void see_entry(struct madt_seen *seen, const uint8_t *p)
+{
+    const struct madt_lapic *lapic = (const void *)p;
+    const struct madt_ioapic *ioapic = (const void *)p;
+    const struct madt_override *o = (const void *)p;
+    const struct madt_nmi *nmi = (const void *)p;
+
+    switch (p[0]) {
+    case MADT_LAPIC:
+        assert_int_equal(lapic->uid, seen->lapics);
+        assert_int_equal(lapic->apic_id, seen->lapics);
+        assert_int_equal(lapic->flags, 1);
+        seen->lapics++;
+        break;
+    case MADT_IOAPIC:
+        assert_int_equal(ioapic->address, HVM_IOAPIC_BASE);
+        assert_int_equal(ioapic->gsi_base, 0);
+        seen->ioapics++;
+        break;
+    case MADT_OVERRIDE:
+        assert_true((o->irq == 0 && o->gsi == 2 && o->flags == 0) ||
+                    (o->irq == 9 && o->gsi == 9 && o->flags == 0xD));
+        seen->overrides++;
+        break;
+    case MADT_NMI:
+        assert_int_equal(nmi->uid, 0xFF);
+        assert_int_equal(nmi->lint, 1);
+        seen->nmis++;
+        break;
+    default:
+        fail_msg("MADT entry of type %u", p[0]);
+    }
+}
+
+static void check_madt(unsigned vcpus)
+{
+    struct madt_seen seen = { 0 };
+    const struct acpi_madt *madt;
+    uint32_t offset = sizeof(*madt);
+
+    assert_true(build(vcpus) > 0);
+    madt = find("APIC");
+    assert_int_equal(madt->lapic, HVM_LAPIC_BASE);
+    assert_int_equal(madt->flags, MADT_PCAT_COMPAT);
+    while (offset < madt->header.length) {
+        const uint8_t *p = (const uint8_t *)madt + offset;
+
+        assert_true(p[1] >= 6);
+        see_entry(&seen, p);
+        offset += p[1];
+    }
+    assert_int_equal(offset, madt->header.length);
+    assert_int_equal(seen.lapics, vcpus);
+    assert_int_equal(seen.ioapics, 1);
+    assert_int_equal(seen.overrides, 2);
+    assert_int_equal(seen.nmis, 1);
+}
+
+static void test_madt(void **state)
+{
+    (void)state;
+    check_madt(1);
+    check_madt(4);
+    check_madt(MAX_VCPUS);
+}
+
+static void test_refuses(void **state)
+{
+    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = 2 };
+    size_t size = build(2);
+
+    (void)state;
+    memset(buf, 0xAA, sizeof(buf));
+    assert_int_equal(acpi_guest_build(&config, buf, size - 1), 0);
+    assert_int_equal(buf[0], 0xAA);
+    assert_int_equal(acpi_guest_build(&config, buf, 0), 0);
+    assert_int_equal(acpi_guest_build(&config, buf, size), size);
+    assert_int_equal(buf[size], 0xAA); /* nothing behind what was said */
+
+    config.vcpus = 0;
+    EXPECT_PANIC((void)!acpi_guest_build(&config, buf, sizeof(buf)));
+    config.vcpus = MAX_VCPUS + 1;
+    EXPECT_PANIC((void)!acpi_guest_build(&config, buf, sizeof(buf)));
+}
+
+/* ---- iasl ------------------------------------------------------------------------------------ */
+
+static char dir[] = "/tmp/test_acpi_guest.XXXXXX";
+
+static void dump(const char *name, const void *table)
+{
+    char path[128];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s.aml", dir, name);
+    f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(table, ((const struct acpi_header *)table)->length, 1, f), 1);
+    fclose(f);
+}
+
+static int run(const char *command)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "cd %s && { %s; } > log 2>&1", dir, command);
+    return system(line);
+}
+
+/* Disassembles every table, looks for a complaint or an undefined value, and for the words that
+ * matter; then compiles what came out. */
+static void test_iasl(void **state)
+{
+    (void)state;
+    build(MAX_VCPUS);
+    assert_non_null(mkdtemp(dir));
+    dump("dsdt", at(((struct acpi_fadt *)find("FACP"))->x_dsdt));
+    dump("facs", at(((struct acpi_fadt *)find("FACP"))->facs));
+    dump("facp", find("FACP"));
+    dump("apic", find("APIC"));
+    dump("ssdt", find("SSDT"));
+
+    assert_int_equal(
+        run("(iasl -e ssdt.aml -d dsdt.aml && iasl -e dsdt.aml -d ssdt.aml) > words 2>&1"), 0);
+    assert_int_not_equal(run("grep -iE 'error|warning|invalid' words"), 0);
+    assert_int_equal(run("for t in facp apic facs; do iasl -d $t.aml || exit 1; done"), 0);
+    assert_int_not_equal(run("grep -liE 'invalid|incorrect|unknown|error' facp.dsl apic.dsl"), 0);
+    assert_int_equal(run("grep -q _S5 dsdt.dsl && grep -q PNP0501 dsdt.dsl"), 0);
+    assert_int_equal(run("test $(grep -c ACPI0007 ssdt.dsl) = 64 && grep -q C03F ssdt.dsl"), 0);
+    assert_int_equal(run("for t in dsdt ssdt facp apic; do iasl $t.dsl || exit 1; done"), 0);
+    snprintf((char *)buf, sizeof(buf), "rm -r %s", dir);
+    assert_int_equal(system((char *)buf), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_roots),   cmocka_unit_test(test_fadt), cmocka_unit_test(test_madt),
+        cmocka_unit_test(test_refuses), cmocka_unit_test(test_iasl),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
