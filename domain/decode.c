@@ -1,0 +1,424 @@
+/*
+ * The instruction decoder: prefixes, opcode by table, operands, immediate.
+ *
+ * Source: SDM volume 2, "Instruction Format" and "Opcode Map". What an opcode means is in the
+ * tables, one line each; the code below them knows only how operands are encoded.
+ */
+#include "domain/decode.h"
+#include <stddef.h>
+#include "vmx/vmx.h"
+
+#define F_MODRM  (1u << 0)  /* a ModR/M byte follows; only its memory forms are ours */
+#define F_BYTE   (1u << 1)  /* the operand is a byte, else of the operand size */
+#define F_TO_REG (1u << 2)  /* the register is the destination of an arithmetic form */
+#define F_IMM8   (1u << 3)  /* a byte follows, sign-extended */
+#define F_IMMZ   (1u << 4)  /* an immediate of the operand size follows, 4 bytes at most */
+#define F_MOFFS  (1u << 5)  /* a bare address follows; the register is the accumulator */
+#define F_STRING (1u << 6)  /* no operand bytes */
+#define F_GROUP  (1u << 7)  /* ModR/M's reg field chooses from groups[op] */
+#define F_LOCK   (1u << 8)  /* LOCK is allowed */
+#define F_MEM8   (1u << 9)  /* memory is a byte, the register of the operand size */
+#define F_MEM16  (1u << 10) /* memory is a word, the register of the operand size */
+#define F_MEM32  (1u << 11) /* memory is a doubleword, the register of the operand size */
+#define F_SIGNED (1u << 12) /* sign-extends */
+#define F_UNARY  (1u << 13) /* memory is the only operand */
+#define F_ONLY64 (1u << 14) /* means something else outside 64-bit mode */
+
+/* An opcode's form; one without flags is not ours. */
+struct form {
+    uint8_t op; /* enum decode_op, or the group's number */
+    uint16_t flags;
+};
+
+enum {
+    GROUP1_BYTE,
+    GROUP1,
+    GROUP1_IMM8,
+    GROUP3_BYTE,
+    GROUP3,
+    GROUP4,
+    GROUP5,
+    GROUP8,
+    GROUP11_BYTE,
+    GROUP11,
+    GROUPS
+};
+
+#define ARITHMETIC(first, operation, lock)                                                         \
+    [(first)] = { (operation), F_MODRM | F_BYTE | (lock) },                                        \
+    [(first) + 1] = { (operation), F_MODRM | (lock) },                                             \
+    [(first) + 2] = { (operation), F_MODRM | F_BYTE | F_TO_REG },                                  \
+    [(first) + 3] = { (operation), F_MODRM | F_TO_REG }
+
+static const struct form one_byte[256] = {
+    ARITHMETIC(0x00, DECODE_ADD, F_LOCK),
+    ARITHMETIC(0x08, DECODE_OR, F_LOCK),
+    ARITHMETIC(0x20, DECODE_AND, F_LOCK),
+    ARITHMETIC(0x28, DECODE_SUB, F_LOCK),
+    ARITHMETIC(0x30, DECODE_XOR, F_LOCK),
+    ARITHMETIC(0x38, DECODE_CMP, 0),
+    [0x63] = { DECODE_LOAD, F_MODRM | F_MEM32 | F_SIGNED | F_ONLY64 },
+    [0x80] = { GROUP1_BYTE, F_GROUP },
+    [0x81] = { GROUP1, F_GROUP },
+    [0x83] = { GROUP1_IMM8, F_GROUP },
+    [0x84] = { DECODE_TEST, F_MODRM | F_BYTE },
+    [0x85] = { DECODE_TEST, F_MODRM },
+    [0x86] = { DECODE_XCHG, F_MODRM | F_BYTE | F_LOCK },
+    [0x87] = { DECODE_XCHG, F_MODRM | F_LOCK },
+    [0x88] = { DECODE_STORE, F_MODRM | F_BYTE },
+    [0x89] = { DECODE_STORE, F_MODRM },
+    [0x8A] = { DECODE_LOAD, F_MODRM | F_BYTE },
+    [0x8B] = { DECODE_LOAD, F_MODRM },
+    [0xA0] = { DECODE_LOAD, F_MOFFS | F_BYTE },
+    [0xA1] = { DECODE_LOAD, F_MOFFS },
+    [0xA2] = { DECODE_STORE, F_MOFFS | F_BYTE },
+    [0xA3] = { DECODE_STORE, F_MOFFS },
+    [0xA4] = { DECODE_MOVS, F_STRING | F_BYTE },
+    [0xA5] = { DECODE_MOVS, F_STRING },
+    [0xAA] = { DECODE_STOS, F_STRING | F_BYTE },
+    [0xAB] = { DECODE_STOS, F_STRING },
+    [0xAC] = { DECODE_LODS, F_STRING | F_BYTE },
+    [0xAD] = { DECODE_LODS, F_STRING },
+    [0xC6] = { GROUP11_BYTE, F_GROUP },
+    [0xC7] = { GROUP11, F_GROUP },
+    [0xF6] = { GROUP3_BYTE, F_GROUP },
+    [0xF7] = { GROUP3, F_GROUP },
+    [0xFE] = { GROUP4, F_GROUP },
+    [0xFF] = { GROUP5, F_GROUP },
+};
+
+/* Behind 0F. */
+static const struct form two_byte[256] = {
+    [0xB0] = { DECODE_CMPXCHG, F_MODRM | F_BYTE | F_LOCK },
+    [0xB1] = { DECODE_CMPXCHG, F_MODRM | F_LOCK },
+    [0xB6] = { DECODE_LOAD, F_MODRM | F_MEM8 },
+    [0xB7] = { DECODE_LOAD, F_MODRM | F_MEM16 },
+    [0xBA] = { GROUP8, F_GROUP },
+    [0xBE] = { DECODE_LOAD, F_MODRM | F_MEM8 | F_SIGNED },
+    [0xBF] = { DECODE_LOAD, F_MODRM | F_MEM16 | F_SIGNED },
+};
+
+#define GROUP_ONE(bits)                                                                            \
+    {                                                                                              \
+        [0] = { DECODE_ADD, (bits) | F_LOCK }, [1] = { DECODE_OR, (bits) | F_LOCK },               \
+        [4] = { DECODE_AND, (bits) | F_LOCK }, [5] = { DECODE_SUB, (bits) | F_LOCK },              \
+        [6] = { DECODE_XOR, (bits) | F_LOCK }, [7] = { DECODE_CMP, (bits) },                       \
+    }
+#define GROUP_THREE(bits, imm)                                                                     \
+    {                                                                                              \
+        [0] = { DECODE_TEST, (bits) | (imm) }, [2] = { DECODE_NOT, (bits) | F_UNARY | F_LOCK },    \
+        [3] = { DECODE_NEG, (bits) | F_UNARY | F_LOCK },                                           \
+    }
+#define GROUP_FOUR(bits)                                                                           \
+    {                                                                                              \
+        [0] = { DECODE_INC, (bits) | F_UNARY | F_LOCK },                                           \
+        [1] = { DECODE_DEC, (bits) | F_UNARY | F_LOCK },                                           \
+    }
+
+static const struct form groups[GROUPS][8] = {
+    [GROUP1_BYTE] = GROUP_ONE(F_BYTE | F_IMM8),
+    [GROUP1] = GROUP_ONE(F_IMMZ),
+    [GROUP1_IMM8] = GROUP_ONE(F_IMM8),
+    [GROUP3_BYTE] = GROUP_THREE(F_BYTE, F_IMM8),
+    [GROUP3] = GROUP_THREE(0, F_IMMZ),
+    [GROUP4] = GROUP_FOUR(F_BYTE),
+    [GROUP5] = GROUP_FOUR(0),
+    [GROUP8] = { [4] = { DECODE_BT, F_IMM8 },
+                 [5] = { DECODE_BTS, F_IMM8 | F_LOCK },
+                 [6] = { DECODE_BTR, F_IMM8 | F_LOCK },
+                 [7] = { DECODE_BTC, F_IMM8 | F_LOCK } },
+    [GROUP11_BYTE] = { [0] = { DECODE_STORE, F_BYTE | F_IMM8 } },
+    [GROUP11] = { [0] = { DECODE_STORE, F_IMMZ } },
+};
+
+/* The bytes, how far we are, and what the prefixes said. */
+struct cursor {
+    const uint8_t *bytes;
+    unsigned count, pos;
+    int error; /* the first one; sticks */
+    enum decode_mode mode;
+    uint8_t rex;
+    bool size_prefix, address_prefix;
+    int segment; /* override, or -1 */
+};
+
+#define REX_W 8
+#define REX_R 4
+#define REX_X 2
+#define REX_B 1
+
+static uint8_t next(struct cursor *c)
+{
+    if (c->error)
+        return 0;
+    if (c->pos >= DECODE_MAX_BYTES) {
+        c->error = -EINVAL;
+        return 0;
+    }
+    if (c->pos >= c->count) {
+        c->error = -ENODATA;
+        return 0;
+    }
+    return c->bytes[c->pos++];
+}
+
+/* A little-endian number of 1, 2, 4 or 8 bytes, sign-extended. */
+static int64_t next_signed(struct cursor *c, unsigned bytes)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        v |= (uint64_t)next(c) << (8 * i);
+    unsigned unused = 64 - 8 * bytes;
+    return (int64_t)(v << unused) >> unused;
+}
+
+/* In 64-bit mode only FS and GS can be chosen: the other four overrides are passed over. */
+static void set_segment(struct cursor *c, enum seg segment)
+{
+    if (c->mode != DECODE_64 || segment >= SEG_FS)
+        c->segment = (int)segment;
+}
+
+/* Takes one legacy prefix; false if the byte is none. Of F2 and F3 the last counts. */
+static bool take_prefix(struct cursor *c, struct decode *d, uint8_t byte)
+{
+    switch (byte) {
+    case 0x26:
+    case 0x2E:
+    case 0x36:
+    case 0x3E:
+        set_segment(c, (byte >> 3) & 3);
+        return true;
+    case 0x64:
+    case 0x65:
+        set_segment(c, byte & 1 ? SEG_GS : SEG_FS);
+        return true;
+    case 0x66:
+        c->size_prefix = true;
+        return true;
+    case 0x67:
+        c->address_prefix = true;
+        return true;
+    case 0xF0:
+        d->lock = true;
+        return true;
+    case 0xF2:
+    case 0xF3:
+        d->rep = byte == 0xF3;
+        d->repne = byte == 0xF2;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Eats the prefixes; returns the first byte of the opcode. A REX counts only right before it. */
+static uint8_t take_prefixes(struct cursor *c, struct decode *d)
+{
+    for (;;) {
+        uint8_t byte = next(c);
+        if (c->error)
+            return 0;
+        if (take_prefix(c, d, byte))
+            c->rex = 0;
+        else if (c->mode == DECODE_64 && (byte & 0xF0) == 0x40)
+            c->rex = byte;
+        else
+            return byte;
+    }
+}
+
+static uint8_t address_size(const struct cursor *c)
+{
+    if (c->mode == DECODE_64)
+        return c->address_prefix ? 4 : 8;
+    return (c->mode == DECODE_32) != c->address_prefix ? 4 : 2;
+}
+
+static uint8_t operand_size(const struct cursor *c)
+{
+    if (c->rex & REX_W)
+        return 8;
+    return (c->mode == DECODE_16) != c->size_prefix ? 2 : 4;
+}
+
+/* SDM, "16-Bit Addressing Forms with the ModR/M Byte". */
+static void take_memory16(struct cursor *c, struct decode *d, uint8_t modrm)
+{
+    static const int8_t bases[8] = { GPR_RBX, GPR_RBX, GPR_RBP, GPR_RBP,
+                                     GPR_RSI, GPR_RDI, GPR_RBP, GPR_RBX };
+    static const int8_t indexes[8] = { GPR_RSI, GPR_RDI, GPR_RSI, GPR_RDI, -1, -1, -1, -1 };
+    unsigned mod = modrm >> 6, rm = modrm & 7;
+
+    if (mod == 0 && rm == 6) {
+        d->displacement = next_signed(c, 2);
+        return;
+    }
+    d->base = bases[rm];
+    d->index = indexes[rm];
+    if (mod)
+        d->displacement = next_signed(c, mod);
+}
+
+/* SDM, "32-Bit Addressing Forms with the SIB Byte". */
+static void take_sib(struct cursor *c, struct decode *d, unsigned mod)
+{
+    uint8_t sib = next(c);
+    unsigned index = ((sib >> 3) & 7) | (c->rex & REX_X ? 8 : 0);
+    unsigned base = sib & 7;
+
+    if (index != GPR_RSP) {
+        d->index = (int8_t)index;
+        d->scale = (uint8_t)(1u << (sib >> 6));
+    }
+    if (mod == 0 && base == GPR_RBP)
+        d->displacement = next_signed(c, 4);
+    else
+        d->base = (int8_t)(base | (c->rex & REX_B ? 8 : 0));
+}
+
+/* SDM, "32-Bit Addressing Forms with the ModR/M Byte" and "RIP-Relative Addressing". */
+static void take_memory32(struct cursor *c, struct decode *d, uint8_t modrm)
+{
+    unsigned mod = modrm >> 6, rm = modrm & 7;
+
+    if (rm == GPR_RSP) {
+        take_sib(c, d, mod);
+    } else if (mod == 0 && rm == GPR_RBP) {
+        d->rip_relative = c->mode == DECODE_64;
+        d->displacement = next_signed(c, 4);
+    } else {
+        d->base = (int8_t)(rm | (c->rex & REX_B ? 8 : 0));
+    }
+    if (mod)
+        d->displacement = next_signed(c, mod == 1 ? 1 : 4);
+}
+
+/* Fills in the memory operand. The stack's registers as base make SS the default segment. */
+static void take_memory(struct cursor *c, struct decode *d, uint8_t modrm)
+{
+    if (d->addr_size == 2)
+        take_memory16(c, d, modrm);
+    else
+        take_memory32(c, d, modrm);
+    d->segment = d->base == GPR_RSP || d->base == GPR_RBP ? SEG_SS : SEG_DS;
+}
+
+/* The register operand: with a byte and no REX, 4..7 are the high halves of the first four. */
+static void set_register(const struct cursor *c, struct decode *d, unsigned field)
+{
+    d->high_byte = d->reg_size == 1 && !c->rex && field >= 4;
+    d->reg = (int8_t)(d->high_byte ? field - 4 : field | (c->rex & REX_R ? 8 : 0));
+}
+
+static void set_sizes(const struct cursor *c, struct decode *d, unsigned flags)
+{
+    d->reg_size = flags & F_BYTE ? 1 : operand_size(c);
+    d->size = d->reg_size;
+    if (flags & F_MEM8)
+        d->size = 1;
+    if (flags & F_MEM16)
+        d->size = 2;
+    if (flags & F_MEM32)
+        d->size = 4;
+}
+
+static void take_immediate(struct cursor *c, struct decode *d, unsigned flags)
+{
+    unsigned bytes = flags & F_IMM8 ? 1 : d->size > 4 ? 4 : d->size;
+    d->has_immediate = true;
+    d->immediate = (uint64_t)next_signed(c, bytes);
+    if (d->size < 8)
+        d->immediate &= (1UL << (8 * d->size)) - 1;
+    /* SDM, "BT--Bit Test": an immediate bit number is taken modulo the operand's size. */
+    if (d->op >= DECODE_BT && d->op <= DECODE_BTC)
+        d->immediate &= 8 * d->size - 1;
+}
+
+static void set_string(struct decode *d)
+{
+    bool stores = d->op == DECODE_STOS;
+    d->base = stores ? GPR_RDI : GPR_RSI;
+    d->segment = stores ? SEG_ES : SEG_DS;
+    d->reg = d->op == DECODE_MOVS ? -1 : GPR_RAX;
+}
+
+static void take_operands(struct cursor *c, struct decode *d, unsigned flags, uint8_t modrm)
+{
+    d->addr_size = address_size(c);
+    set_sizes(c, d, flags);
+    d->sign_extend = flags & F_SIGNED;
+    d->to_register = flags & F_TO_REG;
+
+    if (flags & F_STRING) {
+        set_string(d);
+    } else if (flags & F_MOFFS) {
+        d->displacement = next_signed(c, d->addr_size);
+        d->segment = SEG_DS;
+        d->reg = GPR_RAX;
+    } else {
+        take_memory(c, d, modrm);
+    }
+    if (flags & F_MODRM)
+        set_register(c, d, (modrm >> 3) & 7);
+    if (flags & (F_IMM8 | F_IMMZ))
+        take_immediate(c, d, flags);
+    /* SDM, "String Destination": ES of STOS cannot be overridden. */
+    if (c->segment >= 0 && d->op != DECODE_STOS)
+        d->segment = (uint8_t)c->segment;
+}
+
+/* What makes an encoding of a known form illegal or not ours. */
+static int check_form(const struct cursor *c, const struct decode *d, unsigned flags)
+{
+    if (d->lock && !(flags & F_LOCK))
+        return -EINVAL;
+    if ((flags & F_ONLY64) && c->mode != DECODE_64)
+        return -EOPNOTSUPP;
+    /* MOVSXD to 16 bits: the vendors do not agree on how much memory it reads. */
+    if ((flags & F_MEM32) && operand_size(c) == 2)
+        return -EOPNOTSUPP;
+    return 0;
+}
+
+static int decode_body(struct cursor *c, struct decode *d)
+{
+    uint8_t opcode = take_prefixes(c, d), modrm = 0;
+    const struct form *form = &one_byte[opcode];
+
+    if (opcode == 0x0F)
+        form = &two_byte[next(c)];
+    if (c->error)
+        return c->error;
+    if (!form->flags)
+        return -EOPNOTSUPP;
+    if (form->flags & (F_MODRM | F_GROUP)) {
+        modrm = next(c);
+        if (c->error)
+            return c->error;
+        if (form->flags & F_GROUP)
+            form = &groups[form->op][(modrm >> 3) & 7];
+        if (!form->flags || modrm >> 6 == 3)
+            return -EOPNOTSUPP;
+    }
+    d->op = form->op;
+    int error = check_form(c, d, form->flags);
+    if (error)
+        return error;
+    take_operands(c, d, form->flags, modrm);
+    return c->error;
+}
+
+int decode_insn(const uint8_t *bytes, unsigned count, enum decode_mode mode, struct decode *out)
+{
+    struct cursor c = { .bytes = bytes, .count = count, .mode = mode, .segment = -1 };
+    *out = (struct decode){ .reg = -1, .base = -1, .index = -1, .scale = 1 };
+
+    int error = decode_body(&c, out);
+    if (error)
+        return error;
+    out->length = (uint8_t)c.pos;
+    if (out->op != DECODE_MOVS && out->op != DECODE_STOS && out->op != DECODE_LODS)
+        out->rep = out->repne = false; /* there they mean nothing */
+    return 0;
+}

@@ -1,0 +1,251 @@
+/*
+ * The comparison of our decoder with Zydis.
+ *
+ * What we are to accept is said here in Zydis's terms (mnemonic and kinds of operands), not by
+ * opcode, so that a hole in our opcode table shows as a difference.
+ */
+#include "tests/fakes/decode_oracle.h"
+#include <stddef.h>
+#include <Zydis/Zydis.h>
+
+static const struct {
+    ZydisMnemonic mnemonic;
+    enum decode_op op;
+} names[] = {
+    { ZYDIS_MNEMONIC_ADD, DECODE_ADD },     { ZYDIS_MNEMONIC_OR, DECODE_OR },
+    { ZYDIS_MNEMONIC_AND, DECODE_AND },     { ZYDIS_MNEMONIC_SUB, DECODE_SUB },
+    { ZYDIS_MNEMONIC_XOR, DECODE_XOR },     { ZYDIS_MNEMONIC_CMP, DECODE_CMP },
+    { ZYDIS_MNEMONIC_TEST, DECODE_TEST },   { ZYDIS_MNEMONIC_XCHG, DECODE_XCHG },
+    { ZYDIS_MNEMONIC_MOVZX, DECODE_LOAD },  { ZYDIS_MNEMONIC_MOVSX, DECODE_LOAD },
+    { ZYDIS_MNEMONIC_MOVSXD, DECODE_LOAD }, { ZYDIS_MNEMONIC_MOVSB, DECODE_MOVS },
+    { ZYDIS_MNEMONIC_MOVSW, DECODE_MOVS },  { ZYDIS_MNEMONIC_MOVSD, DECODE_MOVS },
+    { ZYDIS_MNEMONIC_MOVSQ, DECODE_MOVS },  { ZYDIS_MNEMONIC_STOSB, DECODE_STOS },
+    { ZYDIS_MNEMONIC_STOSW, DECODE_STOS },  { ZYDIS_MNEMONIC_STOSD, DECODE_STOS },
+    { ZYDIS_MNEMONIC_STOSQ, DECODE_STOS },  { ZYDIS_MNEMONIC_LODSB, DECODE_LODS },
+    { ZYDIS_MNEMONIC_LODSW, DECODE_LODS },  { ZYDIS_MNEMONIC_LODSD, DECODE_LODS },
+    { ZYDIS_MNEMONIC_LODSQ, DECODE_LODS },  { ZYDIS_MNEMONIC_BT, DECODE_BT },
+    { ZYDIS_MNEMONIC_BTS, DECODE_BTS },     { ZYDIS_MNEMONIC_BTR, DECODE_BTR },
+    { ZYDIS_MNEMONIC_BTC, DECODE_BTC },     { ZYDIS_MNEMONIC_NEG, DECODE_NEG },
+    { ZYDIS_MNEMONIC_NOT, DECODE_NOT },     { ZYDIS_MNEMONIC_INC, DECODE_INC },
+    { ZYDIS_MNEMONIC_DEC, DECODE_DEC },     { ZYDIS_MNEMONIC_CMPXCHG, DECODE_CMPXCHG },
+};
+
+struct theirs {
+    ZydisDecodedInstruction insn;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    const ZydisDecodedOperand *memory, *reg, *immediate; /* first of each, or NULL */
+    bool memory_first, other_reg;
+};
+
+static bool is_gpr(ZydisRegister r)
+{
+    ZydisRegisterClass c = ZydisRegisterGetClass(r);
+    return c == ZYDIS_REGCLASS_GPR8 || c == ZYDIS_REGCLASS_GPR16 || c == ZYDIS_REGCLASS_GPR32 ||
+           c == ZYDIS_REGCLASS_GPR64;
+}
+
+static void sort_operands(struct theirs *t)
+{
+    for (unsigned i = 0; i < t->insn.operand_count; i++) {
+        const ZydisDecodedOperand *o = &t->operands[i];
+        bool visible = i < t->insn.operand_count_visible;
+        if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && o->mem.type == ZYDIS_MEMOP_TYPE_MEM) {
+            if (!t->memory)
+                t->memory_first = i == 0;
+            /* Of two, the source: that is how MOVS is described. */
+            if (!t->memory || !(o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+                t->memory = o;
+        } else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && visible) {
+            t->other_reg |= !is_gpr(o->reg.value);
+            t->reg = t->reg ? t->reg : o;
+        } else if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && visible) {
+            t->immediate = o;
+        }
+    }
+}
+
+static bool zydis_decodes(const uint8_t *bytes, unsigned count, enum decode_mode mode,
+                          struct theirs *t)
+{
+    static const ZydisMachineMode modes[] = { ZYDIS_MACHINE_MODE_LEGACY_16,
+                                              ZYDIS_MACHINE_MODE_LEGACY_32,
+                                              ZYDIS_MACHINE_MODE_LONG_64 };
+    static const ZydisStackWidth stacks[] = { ZYDIS_STACK_WIDTH_16, ZYDIS_STACK_WIDTH_32,
+                                              ZYDIS_STACK_WIDTH_64 };
+    ZydisDecoder decoder;
+
+    ZydisDecoderInit(&decoder, modes[mode], stacks[mode]);
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, count, &t->insn, t->operands)))
+        return false;
+    sort_operands(t);
+    return true;
+}
+
+/* The operation in our terms, or -1. MOV is a load or a store by where the memory stands. */
+static int op_of(const struct theirs *t)
+{
+    if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOV)
+        return t->memory_first ? DECODE_STORE : DECODE_LOAD;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i].mnemonic == t->insn.mnemonic)
+            return (int)names[i].op;
+    }
+    return -1;
+}
+
+/* True if decode.h promises to accept it. */
+static bool is_ours(const struct theirs *t)
+{
+    int op = op_of(t);
+    bool map_ok =
+        t->insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT || t->insn.opcode_map == ZYDIS_OPCODE_MAP_0F;
+
+    if (op < 0 || !t->memory || t->other_reg || !map_ok)
+        return false;
+    if (t->insn.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+        return false;
+    if (op == DECODE_MOVS && t->insn.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT)
+        return false; /* MOVSD of SSE2 */
+    if (op >= DECODE_BT && op <= DECODE_BTC && !t->immediate)
+        return false;
+    if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD && t->insn.operand_width == 16)
+        return false;
+    if (op == DECODE_TEST && t->immediate && t->insn.raw.modrm.reg == 1)
+        return false; /* the undocumented second encoding */
+    return !(t->insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && t->insn.opcode == 0x82);
+}
+
+static int number_of(ZydisRegister r)
+{
+    return r == ZYDIS_REGISTER_NONE ? -1 : ZydisRegisterGetId(r);
+}
+
+static const char *memory_differs(const struct decode *d, const struct theirs *t)
+{
+    const ZydisDecodedOperandMem *m = &t->memory->mem;
+    bool rip = m->base == ZYDIS_REGISTER_RIP || m->base == ZYDIS_REGISTER_EIP;
+    uint64_t mask = d->addr_size == 8 ? UINT64_MAX : (1UL << (8 * d->addr_size)) - 1;
+    int64_t displacement = m->disp.has_displacement ? m->disp.value : 0;
+
+    if (t->memory->size != 8 * d->size)
+        return "size";
+    if (t->insn.address_width != 8 * d->addr_size)
+        return "address size";
+    if (rip != d->rip_relative)
+        return "rip_relative";
+    if (d->base != (rip ? -1 : number_of(m->base)))
+        return "base";
+    if (d->index != number_of(m->index))
+        return "index";
+    if (d->index >= 0 && d->scale != (m->scale ? m->scale : 1))
+        return "scale";
+    if (d->segment != ZydisRegisterGetId(m->segment))
+        return "segment";
+    if (((uint64_t)d->displacement ^ (uint64_t)displacement) & mask)
+        return "displacement";
+    return NULL;
+}
+
+static const char *register_differs(const struct decode *d, const struct theirs *t)
+{
+    bool string = d->op == DECODE_MOVS || d->op == DECODE_STOS || d->op == DECODE_LODS;
+    if (string)
+        return d->reg == (d->op == DECODE_MOVS ? -1 : 0) ? NULL : "register of a string form";
+    if (!t->reg)
+        return d->reg == -1 ? NULL : "a register where there is none";
+    ZydisRegister r = t->reg->reg.value;
+    bool high = r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH;
+    /* Zydis counts AL CL DL BL AH CH DH BH SPL ...: all above BL stand four higher. */
+    int number = ZydisRegisterGetId(r);
+    if (ZydisRegisterGetClass(r) == ZYDIS_REGCLASS_GPR8)
+        number = r < ZYDIS_REGISTER_AH ? r - ZYDIS_REGISTER_AL
+                 : high                ? r - ZYDIS_REGISTER_AH
+                                       : r - ZYDIS_REGISTER_SPL + 4;
+    if (high != d->high_byte)
+        return "high_byte";
+    if (number != d->reg)
+        return "register";
+    return t->reg->size == 8 * d->reg_size ? NULL : "register's size";
+}
+
+static const char *immediate_differs(const struct decode *d, const struct theirs *t)
+{
+    uint64_t mask = d->size == 8 ? UINT64_MAX : (1UL << (8 * d->size)) - 1;
+
+    if (d->has_immediate != !!t->immediate)
+        return "has_immediate";
+    if (!t->immediate)
+        return NULL;
+    if (d->op >= DECODE_BT && d->op <= DECODE_BTC)
+        mask = 8 * d->size - 1;
+    return d->immediate == (t->immediate->imm.value.u & mask) ? NULL : "immediate";
+}
+
+/* The last of F2 and F3 among the prefixes of a string form, or 0. Zydis has no attribute for F2
+ * with MOVS, STOS and LODS, though it keeps the byte. */
+static uint8_t repeat_prefix(const struct decode *d, const struct theirs *t)
+{
+    uint8_t last = 0;
+    if (d->op != DECODE_MOVS && d->op != DECODE_STOS && d->op != DECODE_LODS)
+        return 0;
+    for (unsigned i = 0; i < t->insn.raw.prefix_count; i++) {
+        uint8_t byte = t->insn.raw.prefixes[i].value;
+        if (byte == 0xF2 || byte == 0xF3)
+            last = byte;
+    }
+    return last;
+}
+
+static const char *all_differs(const struct decode *d, const struct theirs *t)
+{
+    bool arithmetic = d->op >= DECODE_AND && d->op <= DECODE_CMP;
+    const char *what;
+
+    if (d->length != t->insn.length)
+        return "length";
+    if ((int)d->op != op_of(t))
+        return "operation";
+    if ((what = memory_differs(d, t)) || (what = register_differs(d, t)) ||
+        (what = immediate_differs(d, t)))
+        return what;
+    if (arithmetic && d->to_register == t->memory_first)
+        return "to_register";
+    if (d->lock != !!(t->insn.attributes & ZYDIS_ATTRIB_HAS_LOCK))
+        return "lock";
+    if (d->rep != (repeat_prefix(d, t) == 0xF3) || d->repne != (repeat_prefix(d, t) == 0xF2))
+        return "rep";
+    if (d->sign_extend !=
+        (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSX || t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD))
+        return "sign_extend";
+    return NULL;
+}
+
+/* Zydis 4.0 takes R13D as base where a SIB byte says "no base, disp32", if REX.B meets a 32-bit
+ * address. SDM, "Special Cases of REX Encodings": REX.B does not count there; binutils agrees. */
+static bool is_zydis_error(const struct theirs *t)
+{
+    return t->insn.address_width == 32 && t->insn.raw.rex.B && t->insn.raw.modrm.mod == 0 &&
+           t->insn.raw.modrm.rm == 4 && t->insn.raw.sib.base == 5;
+}
+
+const char *decode_oracle(const uint8_t *bytes, unsigned count, enum decode_mode mode,
+                          bool *accepted)
+{
+    struct theirs t = { 0 };
+    struct decode d;
+    bool known = zydis_decodes(bytes, count, mode, &t);
+    int error = decode_insn(bytes, count, mode, &d);
+
+    *accepted = error == 0;
+    if (known && is_zydis_error(&t))
+        return NULL;
+    if (error == 0)
+        return known ? all_differs(&d, &t) : "accepted, and is no instruction";
+    if (error != -EINVAL && error != -ENODATA && error != -EOPNOTSUPP)
+        return "an error that is not in the contract";
+    if (known && error != -EOPNOTSUPP)
+        return error == -EINVAL ? "called illegal" : "called cut short";
+    if (known && is_ours(&t))
+        return "refused, and is one of ours";
+    return NULL;
+}
