@@ -1,0 +1,91 @@
+/*
+ * Debug registers and debug exceptions, and stepping over an instruction that was emulated.
+ *
+ * #DB and #AC are intercepted because a guest can make their delivery raise themselves, for ever
+ * and within one instruction, which would lock up the pCPU (CVE-2015-5307, CVE-2015-8104). They
+ * are given back to the guest unchanged; the exit in between is the point.
+ * Sources: SDM, "Debug Registers", "Guest Non-Register State" (pending debug exceptions),
+ * "Exit Qualification for Debug Exceptions".
+ */
+#include "vmx/debug.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "vmx/controls.h"
+#include "vmx/cr.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+#define DR6_BREAKPOINTS 0xFUL
+#define DR6_RTM         (1UL << 16) /* in DR6 the sense of this bit is inverted */
+#define SHADOWS         ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
+
+void debug_load(struct vmx_vcpu *v)
+{
+    write_dr0(v->dr[0]);
+    write_dr1(v->dr[1]);
+    write_dr2(v->dr[2]);
+    write_dr3(v->dr[3]);
+    write_dr6(v->dr6);
+}
+
+void debug_save(struct vmx_vcpu *v)
+{
+    v->dr[0] = read_dr0();
+    v->dr[1] = read_dr1();
+    v->dr[2] = read_dr2();
+    v->dr[3] = read_dr3();
+    v->dr6 = read_dr6();
+}
+
+void debug_before_db(uint64_t qualification)
+{
+    uint64_t dr6 = read_dr6() & ~DR6_BREAKPOINTS;
+    dr6 |= (qualification & (DR6_BREAKPOINTS | DR6_BD | DR6_BS)) | DR6_RTM;
+    if (qualification & DR6_RTM)
+        dr6 &= ~DR6_RTM;
+    write_dr6(dr6);
+    vmcs_write(VMCS_G_DR7, vmcs_read(VMCS_G_DR7) & ~DR7_GD);
+}
+
+/* In a shadow with TF set, BS must be pending, else not (SDM, "Checks on Guest Non-Register
+ * State"). Hardware keeps to it by itself; a #DB exit, however, has cleared the field. */
+void debug_sync_pending(void)
+{
+    if (!(vmcs_read(VMCS_G_INTERRUPTIBILITY) & SHADOWS))
+        return;
+    bool steps =
+        (vmcs_read(VMCS_G_RFLAGS) & RFLAGS_TF) && !(vmcs_read(VMCS_G_DEBUGCTL) & DEBUGCTL_BTF);
+    uint64_t pending = vmcs_read(VMCS_G_PENDING_DEBUG) & ~(uint64_t)PENDING_DEBUG_BS;
+    vmcs_write(VMCS_G_PENDING_DEBUG, pending | (steps ? PENDING_DEBUG_BS : 0));
+}
+
+/* What the end of an instruction does: shadows and RF are over, a single step is due. */
+static void end_instruction(void)
+{
+    uint64_t state = vmcs_read(VMCS_G_INTERRUPTIBILITY);
+    if (state & SHADOWS)
+        vmcs_write(VMCS_G_INTERRUPTIBILITY, state & ~SHADOWS);
+    uint64_t rflags = vmcs_read(VMCS_G_RFLAGS);
+    if (!(rflags & (RFLAGS_RF | RFLAGS_TF)))
+        return;
+    vmcs_write(VMCS_G_RFLAGS, rflags & ~RFLAGS_RF);
+    if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_G_DEBUGCTL) & DEBUGCTL_BTF))
+        vmcs_write(VMCS_G_PENDING_DEBUG, vmcs_read(VMCS_G_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
+{
+    uint64_t rip = vmx_rip(v) + len;
+    /* Outside 64-bit code RIP has 32 bits. IP running over 0xFFFF is the segment limit's affair:
+     * the next fetch raises #GP there, as on hardware. */
+    if (rip >> 32 && !cr_in_64bit_code())
+        rip = (uint32_t)rip;
+    vmx_set_rip(v, rip);
+    end_instruction();
+}
+
+void vmx_skip(struct vmx_vcpu *v)
+{
+    vmx_skip_len(v, vmcs_read(VMCS_EXIT_INSN_LEN));
+}

@@ -1,0 +1,235 @@
+/*
+ * Events on their way into the guest: exceptions, interrupts, NMIs, and the windows for them.
+ *
+ * At most one is pending. An exception that meets a pending one is merged with it by the rules for
+ * double faults; one that meets a pending interrupt takes its place, as on hardware, where an
+ * exception during the delivery of an interrupt is delivered instead.
+ * Sources: SDM, "Event Injection", "Information for VM Exits During Event Delivery",
+ * "Interrupt 8: Double Fault Exception (#DF)".
+ */
+#include "vmx/event.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "lib/assert.h"
+#include "vmx/controls.h"
+#include "vmx/exit.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+/* ---- Double faults ---- */
+
+enum class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT, CLASSES };
+enum outcome { SERIAL, MAKES_DF, TRIPLE };
+
+/* SDM, "Conditions for Generating a Double Fault": first the pending one, then the new one. */
+static const uint8_t outcomes[CLASSES][CLASSES] = {
+    [CONTRIBUTORY] = { [CONTRIBUTORY] = MAKES_DF },
+    [PAGE_FAULT] = { [CONTRIBUTORY] = MAKES_DF, [PAGE_FAULT] = MAKES_DF },
+    [DOUBLE_FAULT] = { [CONTRIBUTORY] = TRIPLE, [PAGE_FAULT] = TRIPLE, [DOUBLE_FAULT] = TRIPLE },
+};
+
+static enum class class_of(const struct event *e) {
+    if (e->type != EVENT_EXCEPTION) return BENIGN; /* interrupts of any kind, INT n, INT3, INTO */
+    switch (e->vector){
+        case VECTOR_DE : case VECTOR_TS : case VECTOR_NP : case VECTOR_SS : case VECTOR_GP : case
+        VECTOR_CP : return CONTRIBUTORY;
+        case VECTOR_PF : case VECTOR_VE : return PAGE_FAULT;
+        case VECTOR_DF : return DOUBLE_FAULT;
+    }
+return BENIGN;
+}
+
+static const struct event double_fault = {
+    .valid = true,
+    .has_error = true,
+    .vector = VECTOR_DF,
+    .type = EVENT_EXCEPTION,
+};
+
+static bool is_exception(const struct event *e)
+{
+    return e->type == EVENT_EXCEPTION || e->type == EVENT_SOFT_EXC ||
+           e->type == EVENT_PRIV_SOFT_EXC;
+}
+
+bool vmx_inject(struct vmx_vcpu *v, const struct event *e)
+{
+    ASSERT(e->valid);
+    if (!v->pending.valid) {
+        v->pending = *e;
+        return true;
+    }
+    ASSERT(is_exception(e)); /* who injects an interrupt has asked vmx_irq_open() */
+    switch (outcomes[class_of(&v->pending)][class_of(e)]) {
+    case TRIPLE:
+        v->pending.valid = false;
+        return false;
+    case MAKES_DF:
+        v->pending = double_fault;
+        return true;
+    }
+    v->pending = *e;
+    return true;
+}
+
+bool vmx_inject_gp(struct vmx_vcpu *v)
+{
+    const struct event e = {
+        .valid = true, .has_error = true, .vector = VECTOR_GP, .type = EVENT_EXCEPTION
+    };
+    return vmx_inject(v, &e);
+}
+
+bool vmx_inject_ud(struct vmx_vcpu *v)
+{
+    const struct event e = { .valid = true, .vector = VECTOR_UD, .type = EVENT_EXCEPTION };
+    return vmx_inject(v, &e);
+}
+
+bool vmx_inject_pf(struct vmx_vcpu *v, gva_t address, uint32_t error)
+{
+    const struct event e = { .valid = true,
+                             .has_error = true,
+                             .vector = VECTOR_PF,
+                             .type = EVENT_EXCEPTION,
+                             .error = error };
+    write_cr2(address.v); /* loaded, so CR2 is the guest's */
+    return vmx_inject(v, &e);
+}
+
+/* ---- Windows ---- */
+
+void event_window(struct vmx_vcpu *v, uint32_t window, bool want)
+{
+    uint32_t ctls = want ? v->proc_ctls | window : v->proc_ctls & ~window;
+    if (ctls == v->proc_ctls)
+        return;
+    v->proc_ctls = ctls;
+    vmcs_write(VMCS_PROC_CTLS, ctls);
+}
+
+bool vmx_event_pending(const struct vmx_vcpu *v)
+{
+    return v->pending.valid;
+}
+
+bool vmx_irq_open(const struct vmx_vcpu *v)
+{
+    if (v->pending.valid || !(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF))
+        return false;
+    return !(vmcs_read(VMCS_G_INTERRUPTIBILITY) & (SHADOW_STI | SHADOW_MOV_SS));
+}
+
+void vmx_want_irq_window(struct vmx_vcpu *v, bool want)
+{
+    event_window(v, PROC_IRQ_WINDOW, want);
+}
+
+void vmx_queue_nmi(struct vmx_vcpu *v)
+{
+    v->nmi_waiting = true;
+}
+
+/* ---- Into the VMCS ---- */
+
+static void queue_waiting_nmi(struct vmx_vcpu *v)
+{
+    uint64_t blocked = SHADOW_STI | SHADOW_MOV_SS | BLOCKED_NMI;
+    if (v->pending.valid || (vmcs_read(VMCS_G_INTERRUPTIBILITY) & blocked)) {
+        event_window(v, PROC_NMI_WINDOW, true);
+        return;
+    }
+    v->nmi_waiting = false;
+    event_window(v, PROC_NMI_WINDOW, false);
+    v->pending = (struct event){ .valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI };
+}
+
+static bool is_soft(const struct event *e)
+{
+    return e->type == EVENT_SOFT_INT || e->type == EVENT_SOFT_EXC || e->type == EVENT_PRIV_SOFT_EXC;
+}
+
+/* Fault-class exceptions are pushed with RF set, so that the instruction can be restarted over a
+ * breakpoint on it (SDM, "Resume Flag"). */
+static bool sets_rf(const struct event *e)
+{
+    return e->type == EVENT_EXCEPTION && e->vector != VECTOR_DB && e->vector != VECTOR_DF &&
+           e->vector != VECTOR_MC;
+}
+
+static void write_event(const struct event *e)
+{
+    uint32_t info = EVENT_VALID | (uint32_t)e->type << 8 | e->vector;
+    /* Real mode pushes no error codes (SDM, "VM-Entry Control Fields", checks). */
+    if (e->has_error && (vmcs_read(VMCS_G_CR0) & CR0_PE)) {
+        info |= EVENT_HAS_ERROR;
+        vmcs_write(VMCS_ENTRY_EVENT_ERROR, e->error);
+    }
+    if (is_soft(e))
+        vmcs_write(VMCS_ENTRY_INSN_LEN, e->insn_len);
+    if (sets_rf(e))
+        vmcs_write(VMCS_G_RFLAGS, vmcs_read(VMCS_G_RFLAGS) | RFLAGS_RF);
+    vmcs_write(VMCS_ENTRY_EVENT, info);
+}
+
+void event_prepare(struct vmx_vcpu *v)
+{
+    if (v->nmi_waiting)
+        queue_waiting_nmi(v);
+    if (v->pending.valid)
+        write_event(&v->pending);
+}
+
+/* ---- Out of the VMCS ---- */
+
+struct event event_decode(uint32_t info, uint32_t error)
+{
+    return (struct event){
+        .valid = info & EVENT_VALID,
+        .has_error = info & EVENT_HAS_ERROR,
+        .vector = EVENT_VECTOR(info),
+        .type = (enum event_type)EVENT_TYPE(info),
+        .error = info & EVENT_HAS_ERROR ? error : 0,
+    };
+}
+
+static void set_nmi_blocking(bool blocked)
+{
+    uint64_t state = vmcs_read(VMCS_G_INTERRUPTIBILITY);
+    vmcs_write(VMCS_G_INTERRUPTIBILITY,
+               blocked ? state | BLOCKED_NMI : state & ~(uint64_t)BLOCKED_NMI);
+}
+
+/* An IRET that faulted had already ended NMI blocking, and will be executed again (SDM,
+ * "Information for VM Exits Due to Vectored Events", bit 12; EPT violations: qualification). */
+static void restore_nmi_blocking(void)
+{
+    uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
+    if (reason == REASON_EPT_VIOLATION) {
+        if (vmcs_read(VMCS_EXIT_QUALIFICATION) & EVENT_NMI_UNBLOCKING)
+            set_nmi_blocking(true);
+        return;
+    }
+    if (reason != REASON_EXCEPTION)
+        return;
+    uint32_t info = vmcs_read(VMCS_EXIT_EVENT);
+    bool df = EVENT_TYPE(info) == EVENT_EXCEPTION && EVENT_VECTOR(info) == VECTOR_DF;
+    if ((info & EVENT_VALID) && (info & EVENT_NMI_UNBLOCKING) && !df)
+        set_nmi_blocking(true);
+}
+
+void event_collect(struct vmx_vcpu *v)
+{
+    v->pending.valid = false; /* hardware took it */
+    uint32_t info = vmcs_read(VMCS_IDT_EVENT);
+    if (!(info & EVENT_VALID)) {
+        restore_nmi_blocking();
+        return;
+    }
+    v->pending = event_decode(info, vmcs_read(VMCS_IDT_EVENT_ERROR));
+    if (is_soft(&v->pending))
+        v->pending.insn_len = vmcs_read(VMCS_EXIT_INSN_LEN);
+    if (v->pending.type == EVENT_NMI)
+        set_nmi_blocking(false); /* its delivery had set it, and will again */
+}

@@ -1,0 +1,205 @@
+/*
+ * A vCPU: making and unmaking its VMCS, and moving it onto and off a pCPU.
+ *
+ * A VMCS is written in full once, in vmx_vcpu_create; from then on only what changes is. Reset
+ * values stand in one table.
+ * Sources: SDM, "Virtual-Machine Control Structures", "Processor State After Reset".
+ */
+#include <stddef.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
+#include "lib/assert.h"
+#include "mm/heap.h"
+#include "vmx/caps.h"
+#include "vmx/controls.h"
+#include "vmx/cr.h"
+#include "vmx/debug.h"
+#include "vmx/ept.h"
+#include "vmx/flush.h"
+#include "vmx/fpu.h"
+#include "vmx/host.h"
+#include "vmx/msr.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+static struct vmx_vcpu *current[MAX_PCPUS]; /* whose VMCS is current; each pCPU its own entry */
+
+#define AR_DATA 0x93 /* present, DPL 0, read/write, accessed */
+#define AR_CODE 0x9B /* present, DPL 0, execute/read, accessed */
+#define AR_LDT  0x82
+#define AR_TSS  0x8B /* busy; TR is never unusable in VMX */
+#define LIMIT   0xFFFF
+
+static const struct segment reset_segments[SEG_COUNT] = {
+    [SEG_ES] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_CS] = { .base = 0xFFFF0000, .limit = LIMIT, .ar = AR_CODE, .selector = 0xF000 },
+    [SEG_SS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_DS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_FS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_GS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_LDTR] = { .limit = LIMIT, .ar = AR_LDT },
+    [SEG_TR] = { .limit = LIMIT, .ar = AR_TSS },
+};
+
+/* Fields with the same value in every new vCPU; those left out are written elsewhere. */
+static const struct {
+    enum vmcs_field field;
+    uint64_t value;
+} reset_fields[] = {
+    { VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC },
+    { VMCS_PF_ERROR_MASK, 0 },
+    { VMCS_PF_ERROR_MATCH, 0 },
+    { VMCS_CR3_TARGET_COUNT, 0 },
+    { VMCS_EXIT_MSR_STORE_COUNT, 0 },
+    { VMCS_EXIT_MSR_LOAD_COUNT, 0 },
+    { VMCS_ENTRY_MSR_LOAD_COUNT, 0 },
+    { VMCS_ENTRY_EVENT, 0 },
+    { VMCS_TSC_OFFSET, 0 },
+    { VMCS_G_LINK, UINT64_MAX },
+    { VMCS_G_DEBUGCTL, 0 },
+    { VMCS_G_PAT, PAT_AFTER_RESET },
+    { VMCS_G_GDTR_BASE, 0 },
+    { VMCS_G_GDTR_LIMIT, LIMIT },
+    { VMCS_G_IDTR_BASE, 0 },
+    { VMCS_G_IDTR_LIMIT, LIMIT },
+    { VMCS_G_INTERRUPTIBILITY, 0 },
+    { VMCS_G_ACTIVITY, 0 },
+    { VMCS_G_PENDING_DEBUG, 0 },
+    { VMCS_G_SYSENTER_CS, 0 },
+    { VMCS_G_SYSENTER_ESP, 0 },
+    { VMCS_G_SYSENTER_EIP, 0 },
+    { VMCS_G_DR7, DR7_FIXED },
+    { VMCS_G_RSP, 0 },
+    { VMCS_G_RIP, 0xFFF0 },
+    { VMCS_G_RFLAGS, RFLAGS_FIXED },
+};
+
+static void make_current(struct vmx_vcpu *v)
+{
+    current[cpu_id()] = v;
+    if (v && !vmptrld(heap_to_maddr(v->vmcs)))
+        panic("VMPTRLD refused a VMCS");
+}
+
+static void clear_vmcs(struct vmx_vcpu *v)
+{
+    if (!vmclear(heap_to_maddr(v->vmcs)))
+        panic("VMCLEAR refused a VMCS");
+    v->launched = false;
+}
+
+static void write_controls(struct vmx_vcpu *v)
+{
+    uint32_t proc2 = caps.chosen[CTL_PROC2];
+    v->proc_ctls = caps.chosen[CTL_PROC];
+    vmcs_write(VMCS_PIN_CTLS, caps.chosen[CTL_PIN]);
+    vmcs_write(VMCS_PROC_CTLS, v->proc_ctls);
+    vmcs_write(VMCS_PROC_CTLS2, proc2);
+    vmcs_write(VMCS_EXIT_CTLS, caps.chosen[CTL_EXIT]);
+    vmcs_write(VMCS_ENTRY_CTLS, caps.chosen[CTL_ENTRY]);
+    vmcs_write(VMCS_EPT_POINTER, v->ept->pointer);
+    vmcs_write(VMCS_MSR_BITMAP, heap_to_maddr(v->msr_bitmap).v);
+    vmcs_write(VMCS_IO_BITMAP_A, heap_to_maddr(v->io_bitmap).v);
+    vmcs_write(VMCS_IO_BITMAP_B, heap_to_maddr(v->io_bitmap).v + PAGE_SIZE);
+    if (proc2 & PROC2_VPID)
+        vmcs_write(VMCS_VPID, v->vpid);
+    if (proc2 & PROC2_XSAVES)
+        vmcs_write(VMCS_XSS_EXITING, UINT64_MAX);
+}
+
+static void write_reset_state(struct vmx_vcpu *v)
+{
+    for (size_t i = 0; i < sizeof(reset_fields) / sizeof(reset_fields[0]); i++)
+        vmcs_write(reset_fields[i].field, reset_fields[i].value);
+    for (unsigned s = 0; s < SEG_COUNT; s++)
+        vmx_set_segment(v, (enum seg)s, &reset_segments[s]);
+    cr_reset(v);
+    v->dr6 = DR6_FIXED;
+}
+
+/* Another vCPU may be loaded here while this one is made: its VMCS becomes current again. */
+static void write_vmcs(struct vmx_vcpu *v)
+{
+    struct vmx_vcpu *before = current[cpu_id()];
+    *(uint32_t *)v->vmcs = caps.revision;
+    clear_vmcs(v);
+    make_current(v);
+    write_controls(v);
+    write_reset_state(v);
+    clear_vmcs(v);
+    make_current(before);
+}
+
+int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
+{
+    *v = (struct vmx_vcpu){
+        .owner = v->owner,
+        .owner_id = config->owner_id,
+        .ept = config->ept,
+        .io_bitmap = config->io_bitmap,
+        .cr4_mask = config->cr4_mask,
+        .xcr0_mask = config->xcr0_mask,
+        .pcpu = VMX_NOWHERE,
+    };
+    if (flush_vpid_alloc(&v->vpid))
+        return -ENOMEM;
+    v->vmcs = heap_pages(0, v->owner_id);
+    v->msr_bitmap = heap_pages(0, v->owner_id);
+    if (!v->vmcs || !v->msr_bitmap || fpu_create(v)) {
+        vmx_vcpu_destroy(v);
+        return -ENOMEM;
+    }
+    msr_bitmap_fill(v->msr_bitmap);
+    write_vmcs(v);
+    return 0;
+}
+
+void vmx_vcpu_destroy(struct vmx_vcpu *v)
+{
+    ASSERT(!v->loaded);
+    fpu_destroy(v);
+    if (v->msr_bitmap)
+        heap_free_pages(v->msr_bitmap, 0, v->owner_id);
+    if (v->vmcs)
+        heap_free_pages(v->vmcs, 0, v->owner_id);
+    v->msr_bitmap = v->vmcs = NULL;
+    flush_vpid_free(v->vpid);
+    v->vpid = 0;
+}
+
+/* Nothing that this pCPU may have cached of an earlier stay, or of the VPID's last owner. */
+static void arrive(struct vmx_vcpu *v)
+{
+    host_state_write();
+    flush_vpid(v->vpid);
+    vmx_flush_ept(v->ept);
+    v->pcpu = cpu_id();
+}
+
+void vmx_load(struct vmx_vcpu *v)
+{
+    ASSERT(!v->loaded && !current[cpu_id()]);
+    make_current(v);
+    v->loaded = true;
+    if (v->pcpu != cpu_id())
+        arrive(v);
+    fpu_load(v);
+    debug_load(v);
+    msr_soft_load(v);
+    write_cr2(v->cr2);
+    v->irqs_let_in = rdtsc();
+}
+
+void vmx_unload(struct vmx_vcpu *v)
+{
+    ASSERT(v->loaded && current[cpu_id()] == v);
+    v->cr2 = read_cr2();
+    msr_soft_save(v);
+    debug_save(v);
+    fpu_save(v);
+    clear_vmcs(v);
+    v->loaded = false;
+    make_current(NULL);
+}
