@@ -33,7 +33,8 @@ enum { REG_DIVISOR_LOW = 0, REG_DIVISOR_HIGH = 1, REG_IIR = 2 };
 #define MCR_RTS        0x02
 #define MCR_OUT2       0x08 /* on a PC: lets the interrupt out */
 #define LSR_DATA_READY 0x01
-#define LSR_TX_EMPTY   0x20
+#define LSR_TX_EMPTY   0x20 /* room for a FIFO's worth */
+#define LSR_TX_IDLE    0x40 /* and the last bit is on the line */
 #define LSR_ABSENT     0xFF
 
 struct uart {
@@ -244,6 +245,13 @@ void uart_use_interrupts(struct uart *u)
     uart_unlock(u);
 }
 
+/* An emulator that is switched off forgets what its FIFO holds. */
+static void uart_wait_idle(const struct uart *u)
+{
+    for (unsigned i = 0; i < PATIENCE && !(uart_in(u, REG_LSR) & LSR_TX_IDLE); i++)
+        cpu_relax();
+}
+
 void uart_go_polled(void)
 {
     unlocked = true;
@@ -253,5 +261,6 @@ void uart_go_polled(void)
             continue;
         uart_out(&uarts[i], REG_IER, 0);
         uart_drain(&uarts[i], 0);
+        uart_wait_idle(&uarts[i]);
     }
 }

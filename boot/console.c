@@ -1,0 +1,91 @@
+/*
+ * Where the log goes.
+ *
+ * As early as can be and to as many places as there are: a machine that is silent at boot is the
+ * worst kind to help with.
+ */
+#include "boot/console.h"
+
+#include <stddef.h>
+#include "arch/x86/irq.h"
+#include "arch/x86/panic.h"
+#include "drivers/fb.h"
+#include "drivers/port_e9.h"
+#include "drivers/vga.h"
+#include "lib/log.h"
+#include "mm/aspace.h"
+
+#define COMS 2
+
+static struct uart *uarts[COMS]; /* boot only */
+
+void console_start_debug(void)
+{
+    if (port_e9_present())
+        log_add_sink(port_e9_write);
+}
+
+static void console_open(unsigned com, uint32_t baud)
+{
+    uarts[com - 1] = uart_open(com, baud);
+    if (!uarts[com - 1])
+        log_warn("console: no serial port at COM%u", com);
+}
+
+struct uart *console_uart(void)
+{
+    return uarts[0] ? uarts[0] : uarts[1];
+}
+
+void console_start(const struct options *o)
+{
+    if (o->com1)
+        console_open(1, o->baud);
+    if (o->com2)
+        console_open(2, o->baud);
+    if (console_uart())
+        log_add_sink(uart_write);
+    panic_set_prepare(uart_go_polled);
+}
+
+static void console_map_framebuffer(const struct boot_framebuffer *fb)
+{
+    struct fb_mode mode = { .pitch = fb->pitch,
+                            .width = fb->width,
+                            .height = fb->height,
+                            .bpp = fb->bpp,
+                            .red_shift = fb->red_shift,
+                            .green_shift = fb->green_shift,
+                            .blue_shift = fb->blue_shift };
+    void *pixels = aspace_map(fb->start, (size_t)fb->pitch * fb->height, ASPACE_WC);
+
+    if (pixels && fb_init(&mode, pixels) == 0)
+        log_add_sink(fb_write);
+    else
+        log_warn("console: cannot use a framebuffer of %ux%u, %u bits", fb->width, fb->height,
+                 fb->bpp);
+}
+
+void console_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o)
+{
+    if (!o->vga)
+        return;
+    if (fb->bpp) {
+        console_map_framebuffer(fb);
+    } else if (!efi) {
+        vga_init(aspace_map(maddr(VGA_MADDR), VGA_BYTES, ASPACE_UC));
+        log_add_sink(vga_write);
+    }
+}
+
+void console_use_interrupts(void)
+{
+    for (unsigned i = 0; i < COMS; i++) {
+        if (!uarts[i])
+            continue;
+        if (irq_route_isa(uart_isa_line(uarts[i]), uart_irq))
+            log_warn("console: no interrupt for COM%u, polling it", i + 1);
+        else
+            uart_use_interrupts(uarts[i]);
+    }
+}

@@ -1,0 +1,24 @@
+/*
+ * Where the log goes: which of the machine's outputs become its sinks, and when.
+ */
+#ifndef CAISSON_BOOT_CONSOLE_H
+#define CAISSON_BOOT_CONSOLE_H
+
+#include <stdbool.h>
+#include "boot/boot_info.h"
+#include "boot/options.h"
+#include "drivers/uart.h"
+
+/* Port 0xE9, before anything is known. */
+void console_start_debug(void);
+/* The serial ports that the options name. */
+void console_start(const struct options *o);
+/* The screen: the framebuffer, or VGA text on a BIOS machine. Wants aspace_init(). */
+void console_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o);
+/* Lets the serial ports interrupt, where the machine can route that. Wants ioapic_init(). */
+void console_use_interrupts(void);
+
+/* The serial port that guests' consoles share with the log: the first one open, or NULL. */
+struct uart *console_uart(void);
+
+#endif
