@@ -99,6 +99,43 @@ $(B)/deps/%: tools/packages
 deps: ## install the Debian packages that all targets need (asks apt-get, through sudo if need be)
 	$(Q)tools/deps $(DEPS)
 
+# ---- Images, and running them -------------------------------------------------------------------
+
+# The guests of our own: guest/rules.mk sets GUESTS to the ELF files it makes.
+-include guest/rules.mk
+
+KERNEL  ?= $(B)/debian/vmlinuz
+INITRD  ?= $(B)/initrd.img
+CMDLINE ?= console=ttyS0,115200
+MEM     ?= 256M
+OPTIONS ?= console=com1 exit=shutdown
+RUN     ?=
+
+$(B)/debian/vmlinuz: | deps-run
+	$(call say,FETCH,$@)
+	$(Q)tools/fetch-debian-kernel $(@D)
+
+$(B)/initrd.img: tools/mkinitrd | deps-run
+	$(call say,INITRD,$@)
+	$(Q)$(PYTHON) tools/mkinitrd $@
+
+IMAGE_NOW := $(KERNEL) $(INITRD) $(CMDLINE) $(MEM) $(OPTIONS)
+$(B)/image-options: FORCE
+	@mkdir -p $(B)
+	@echo '$(IMAGE_NOW)' | cmp -s - $@ || echo '$(IMAGE_NOW)' > $@
+
+$(B)/caisson.iso: $(B)/caisson.elf $(GUESTS) $(KERNEL) $(INITRD) $(B)/image-options \
+                  tools/mkimage tools/mkiso.py | deps-iso
+	$(call say,ISO,$@)
+	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel '$(KERNEL)' --initrd '$(INITRD)' \
+	    --cmdline '$(CMDLINE)' --mem $(MEM) --options '$(OPTIONS)' $(GUESTS)
+
+.PHONY: iso run
+iso: $(B)/caisson.iso ## build build/caisson.iso: GRUB (BIOS and UEFI), Caisson, Debian's kernel, our guests
+
+run: $(B)/caisson.iso | deps-run ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= OPTIONS= RUN='--pcpus 4')
+	$(Q)$(PYTHON) tools/run $< $(RUN)
+
 # ---- Tests --------------------------------------------------------------------------------------
 
 UNIT      := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
@@ -136,6 +173,18 @@ unit-build: $(UNIT:%=$(U)/%)
 unit: deps-test ## run the host unit tests (ASan, UBSan); T=name runs one
 	-$(Q)$(MAKE) -k unit-build
 	$(Q)$(PYTHON) tools/unit --dir $(U) --result $(B)/unit.result $(or $(T:%=test_%),$(UNIT))
+
+# The system tests boot whole machines; K=word runs those whose name has the word in it.
+.PHONY: system test
+SYSTEM_NEEDS = $(B)/caisson.elf $(GUESTS) $(B)/debian/vmlinuz $(B)/initrd.img
+system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them
+	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(K:%=-k %)
+
+test: ## unit + system; ends with the total
+	$(Q)rm -f $(B)/unit.result $(B)/system.result
+	-$(Q)$(MAKE) unit
+	-$(Q)$(MAKE) system
+	$(Q)$(PYTHON) tools/total $(B)/unit.result $(B)/system.result
 
 # ---- Housekeeping -------------------------------------------------------------------------------
 

@@ -14,8 +14,11 @@ import subprocess
 import sys
 import tempfile
 
-MODULES = ("normal multiboot2 multiboot linux iso9660 part_msdos search search_fs_file echo test "
-           "configfile boot halt reboot ls cat")
+# The partition modules are loaded unasked by the core image of EFI, with an error line for each
+# that is not there.
+MODULES = ("normal multiboot2 multiboot linux iso9660 search search_fs_file echo test configfile "
+           "boot halt reboot ls cat part_msdos part_gpt part_apple part_acorn part_amiga part_bsd "
+           "part_dfly part_dvh part_plan part_sun part_sunpc")
 PREAMBLE = """set default=0
 set timeout={timeout}
 set gfxpayload=text
