@@ -151,7 +151,8 @@ static int place_table(const struct map *m, struct frame_table *t)
         if (first)
             break;
     }
-    if (!first)
+    /* A table that does not reach as far as itself would be of no use. */
+    if (!first || first + t->bytes / PAGE_SIZE > t->size)
         return -ENOMEM;
     if (t->size < wanted)
         log_warn("memory above %lu MiB stays unused: no room for its table", t->size >> 8);

@@ -1,0 +1,35 @@
+/*
+ * Memory of a pretended machine.
+ */
+#define _GNU_SOURCE
+#include "tests/fakes/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "mm/layout.h"
+
+static int memory = -1;
+
+void fake_machine_alias(uint64_t va, uint64_t start, uint64_t size)
+{
+    void *p = mmap((void *)va, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory,
+                   (off_t)(start - MACHINE_BASE));
+
+    if (p == MAP_FAILED) {
+        perror("mmap");
+        abort();
+    }
+}
+
+void fake_machine_map(void)
+{
+    if (memory >= 0)
+        return;
+    memory = memfd_create("machine", 0);
+    if (memory < 0 || ftruncate(memory, MACHINE_SIZE) < 0)
+        abort();
+    fake_machine_alias(MACHINE_BASE, MACHINE_BASE, MACHINE_SIZE);
+    fake_machine_alias(DIRECT_BASE + MACHINE_BASE, MACHINE_BASE, MACHINE_SIZE);
+}

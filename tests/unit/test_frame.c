@@ -1,0 +1,448 @@
+/* clang-format off */
+/* links: mm/frame.c mm/frame_map.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * Frames: memory maps good and bad, and the allocator against a model of itself.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "mm/fill.h"
+#include "mm/frame.h"
+#include "mm/frame_table.h"
+#include "tests/fakes/log.h"
+#include "tests/fakes/machine.h"
+#include "tests/fakes/panic.h"
+#include "tests/fakes/window.h"
+
+#define MIB   0x100000UL
+#define FIRST (MACHINE_BASE >> PAGE_SHIFT)
+#define END   (MACHINE_END >> PAGE_SHIFT)
+#define COUNT (END - FIRST)
+
+static const struct mem_region whole[] = {
+    { { MACHINE_BASE }, MACHINE_SIZE, MEM_USABLE },
+};
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_machine_map();
+    fake_log_reset();
+    frame_fail_nth(0);
+    return frame_init(whole, 1, NULL, 0);
+}
+
+static uint64_t table_frames(void)
+{
+    return frame_table_place().bytes >> PAGE_SHIFT;
+}
+
+/* Every frame is counted with exactly its owner. */
+static void check_counts(void)
+{
+    static const uint16_t owner[] = {
+        OWNER_FREE, OWNER_RESERVED, OWNER_CAISSON, OWNER_MODULE, 0, 1, 2, 3
+    };
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < sizeof(owner) / sizeof(owner[0]); i++) {
+        uint64_t n = 0;
+
+        for (uint64_t f = 0; f < frame_table_size(); f++)
+            n += frame_owner(mfn(f)) == owner[i];
+        assert_int_equal(frame_count(owner[i]), n);
+        sum += n;
+    }
+    assert_int_equal(sum, frame_table_size());
+}
+
+/* ---- Memory maps ------------------------------------------------------------------------------
+ */
+
+static void test_map_plain(void **state)
+{
+    (void)state;
+    assert_int_equal(frame_table_size(), END);
+    assert_int_equal(frame_total(), COUNT);
+    assert_int_equal(frame_count(OWNER_CAISSON), table_frames());
+    assert_int_equal(frame_count(OWNER_FREE), COUNT - table_frames());
+    assert_int_equal(frame_owner(mfn(0)), OWNER_RESERVED);
+    assert_int_equal(frame_owner(mfn(END)), OWNER_RESERVED);
+    assert_int_equal(frame_owner(mfn(UINT64_MAX)), OWNER_RESERVED);
+    check_counts();
+}
+
+static void test_map_unaligned(void **state)
+{
+    const struct mem_region regions[] = {
+        { { MACHINE_BASE + 32 * MIB + 1 }, 4 * MIB, MEM_USABLE },   /* 1023 whole frames */
+        { { MACHINE_BASE + 1 }, 16 * MIB - 2, MEM_USABLE },         /* 4094 */
+        { { MACHINE_BASE + 64 * MIB + 7 }, PAGE_SIZE, MEM_USABLE }, /* none */
+        { { MACHINE_BASE + 65 * MIB }, 0, MEM_USABLE },
+        { { MACHINE_BASE + 66 * MIB }, 5, MEM_USABLE },
+    };
+
+    (void)state;
+    assert_int_equal(frame_init(regions, 5, NULL, 0), 0);
+    assert_int_equal(frame_table_size(), (MACHINE_BASE + 36 * MIB) >> PAGE_SHIFT);
+    assert_int_equal(frame_total(), 4094 + 1023);
+    assert_int_equal(frame_owner(mfn(FIRST)), OWNER_RESERVED);
+    check_counts();
+}
+
+static void test_map_overlapping(void **state)
+{
+    const struct mem_region regions[] = {
+        { { MACHINE_BASE + MIB + 100 }, 10, MEM_ACPI }, /* one frame of the usable memory */
+        { { MACHINE_BASE + 8 * MIB }, 16 * MIB, MEM_USABLE },
+        { { MACHINE_BASE }, 16 * MIB, MEM_USABLE },          /* half of it again */
+        { { MACHINE_BASE + 2 * MIB - 1 }, 2, MEM_RESERVED }, /* touches two frames */
+        { { MACHINE_BASE + 3 * MIB }, 0, MEM_BAD },
+        { { MACHINE_BASE + 20 * MIB }, UINT64_MAX, MEM_BAD }, /* to the end of all addresses */
+    };
+
+    (void)state;
+    assert_int_equal(frame_init(regions, 6, NULL, 0), 0);
+    assert_int_equal(frame_total(), 20 * 256 - 3);
+    assert_int_equal(frame_owner(mfn(FIRST + 256)), OWNER_RESERVED);
+    assert_int_equal(frame_owner(mfn(FIRST + 511)), OWNER_RESERVED);
+    assert_int_equal(frame_owner(mfn(FIRST + 512)), OWNER_RESERVED);
+    check_counts();
+}
+
+static void test_map_claims(void **state)
+{
+    const struct mem_claim claims[] = {
+        { { MACHINE_BASE }, 4 * MIB, OWNER_CAISSON },
+        { { MACHINE_BASE + 8 * MIB + 5 }, PAGE_SIZE, OWNER_MODULE }, /* two frames */
+        { { MACHINE_END - 5 }, 2 * MIB, OWNER_MODULE },              /* beyond the end */
+        { { MACHINE_BASE + 9 * MIB }, 0, OWNER_MODULE },
+    };
+    struct frame_table t;
+
+    (void)state;
+    assert_int_equal(frame_init(whole, 1, claims, 4), 0);
+    t = frame_table_place();
+    assert_true(t.start.v >= MACHINE_BASE + 4 * MIB);
+    assert_true(t.start.v + t.bytes <= MACHINE_BASE + 8 * MIB);
+    assert_int_equal(frame_count(OWNER_MODULE), 3);
+    assert_int_equal(frame_count(OWNER_CAISSON), 1024 + table_frames());
+    assert_int_equal(frame_total(), COUNT);
+    check_counts();
+}
+
+static void test_map_low(void **state)
+{
+    const struct mem_region regions[] = {
+        { { 0 }, 0x20000, MEM_USABLE },
+        { { 0x1f800 }, 0xe0800, MEM_RESERVED },
+        whole[0],
+    };
+    const struct mem_claim claims[] = { { { 0x9000 }, 1, OWNER_MODULE } };
+    uint64_t before, low = 0;
+    maddr_t m;
+
+    (void)state;
+    assert_int_equal(frame_init(regions, 3, claims, 1), 0);
+    assert_int_equal(frame_owner(mfn(1)), OWNER_RESERVED);
+    assert_int_equal(frame_owner(mfn(9)), OWNER_MODULE);
+    before = frame_count(OWNER_CAISSON);
+    while ((m = frame_reserve_low()).v) {
+        assert_true(m.v >= 0x8000 && m.v < 0x1f000 && m.v != 0x9000);
+        assert_int_equal(frame_owner(maddr_to_mfn(m)), OWNER_CAISSON);
+        low++;
+    }
+    assert_int_equal(low, 0x1f - 8 - 1);
+    assert_int_equal(frame_count(OWNER_CAISSON), before + low);
+    check_counts();
+}
+
+static void test_map_too_small(void **state)
+{
+    const struct mem_region tiny[] = { { { MACHINE_BASE }, 64 * PAGE_SIZE, MEM_USABLE } };
+    const struct mem_region low[] = { { { 0 }, 0xa0000, MEM_USABLE } };
+    const struct mem_region none[] = { { { MACHINE_BASE }, MACHINE_SIZE, MEM_RESERVED } };
+    const struct mem_claim all[] = { { { 0 }, UINT64_MAX, OWNER_MODULE } };
+
+    (void)state;
+    assert_int_equal(frame_init(tiny, 1, NULL, 0), -ENOMEM);
+    assert_int_equal(frame_init(low, 1, NULL, 0), -ENOMEM);
+    assert_int_equal(frame_init(none, 1, NULL, 0), -ENOMEM);
+    assert_int_equal(frame_init(NULL, 0, NULL, 0), -ENOMEM);
+    assert_int_equal(frame_init(whole, 1, all, 1), -ENOMEM);
+}
+
+/* 8 GiB above 4 GiB: in the table from the start, free when windows reach them. */
+static void test_map_high(void **state)
+{
+    const struct mem_region regions[] = {
+        { { 0x100000000 }, 0x200000000, MEM_USABLE },
+        whole[0],
+    };
+    struct frame_table t;
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_init(regions, 2, NULL, 0), 0);
+    t = frame_table_place();
+    assert_int_equal(frame_table_size(), 0x300000);
+    assert_int_equal(t.bytes, 36 * MIB); /* whole large pages */
+    assert_int_equal(t.start.v % (2 * MIB), 0);
+    assert_int_equal(frame_total(), COUNT + 0x200000);
+    assert_false(frame_take(ZONE_DOMAIN, ORDER_1G, 1, &m));
+    frame_table_move((struct frame *)t.start.v);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(frame_take(ZONE_DOMAIN, ORDER_1G, 1, &m));
+        assert_true(m.v >= 0x100000 && m.v % 0x40000 == 0);
+    }
+    assert_false(frame_take(ZONE_DOMAIN, ORDER_1G, 1, &m));
+    check_counts();
+}
+
+/* The table of 1 TiB does not fit: half is lost, with a word, and so on. */
+static void test_map_huge(void **state)
+{
+    const struct mem_region regions[] = {
+        whole[0],
+        { { 0x100000000 }, UINT64_MAX, MEM_USABLE },
+    };
+
+    (void)state;
+    assert_int_equal(frame_init(regions, 2, NULL, 0), 0);
+    assert_true(frame_table_place().bytes <= MACHINE_SIZE);
+    assert_true(frame_table_size() > 4 * END);
+    assert_true(fake_log_has("stays unused"));
+}
+
+/* ---- Allocation --------------------------------------------------------------------------------
+ */
+
+static unsigned char *at(mfn_t m)
+{
+    return (unsigned char *)mfn_to_maddr(m).v;
+}
+
+static void test_alloc_scrubs(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(3, 1, &m), 0);
+    memset(at(m), 0x77, 8 * PAGE_SIZE);
+    frame_free(m, 3, 1);
+    assert_int_equal(at(m)[0], FILL_FREED);
+    assert_int_equal(at(m)[8 * PAGE_SIZE - 1], FILL_FREED);
+    assert_int_equal(frame_alloc(3, 2, &m), 0);
+    for (unsigned i = 0; i < 8 * PAGE_SIZE; i++)
+        assert_int_equal(at(m)[i], 0);
+    assert_int_equal(fake_windows_open, 0);
+}
+
+static void test_alloc_pieces(void **state)
+{
+    uint64_t before = frame_count(OWNER_FREE);
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(9, 1, &m), 0);
+    assert_int_equal(m.v % 512, 0);
+    assert_int_equal(frame_count(1), 512);
+    frame_free(mfn(m.v + 256), 8, 1);
+    frame_free(mfn(m.v + 3), 0, 1);
+    assert_int_equal(frame_owner(mfn(m.v + 3)), OWNER_FREE);
+    assert_int_equal(frame_owner(mfn(m.v + 2)), 1);
+    assert_int_equal(frame_count(1), 255);
+    for (unsigned i = 0; i < 256; i++) {
+        if (i != 3)
+            frame_free(mfn(m.v + i), 0, 1);
+    }
+    assert_int_equal(frame_count(1), 0);
+    assert_int_equal(frame_count(OWNER_FREE), before);
+    check_counts();
+}
+
+static void test_alloc_abuse(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(2, 1, &m), 0);
+    EXPECT_PANIC(frame_free(m, 2, 2));                 /* another's */
+    EXPECT_PANIC(frame_free(m, 3, 1));                 /* more than was allocated */
+    EXPECT_PANIC(frame_free(mfn(END), 0, 1));          /* beyond the table */
+    EXPECT_PANIC(frame_free(mfn(0), 0, OWNER_MODULE)); /* a reserved one */
+    frame_free(m, 2, 1);
+    EXPECT_PANIC(frame_free(m, 2, 1)); /* twice */
+    EXPECT_PANIC(frame_free(m, 2, OWNER_FREE));
+    EXPECT_PANIC(assert_int_equal(frame_alloc(FRAME_MAX_ORDER + 1, 1, &m), 0));
+}
+
+static void test_zones(void **state)
+{
+    mfn_t m, half;
+
+    (void)state;
+    assert_false(frame_take(ZONE_HEAP, 0, 1, &m));
+    assert_true(frame_take(ZONE_DOMAIN, 1, OWNER_CAISSON, &m));
+    frame_rezone(m, 1, ZONE_HEAP);
+    EXPECT_PANIC(frame_free(m, 1, OWNER_CAISSON)); /* by the wrong door */
+    set_up(NULL);
+    assert_true(frame_take(ZONE_DOMAIN, 1, OWNER_CAISSON, &m));
+    half = mfn(m.v + 1);
+    frame_rezone(m, 0, ZONE_HEAP);
+    frame_give(ZONE_HEAP, m, 0, OWNER_CAISSON);
+    frame_give(ZONE_DOMAIN, half, 0, OWNER_CAISSON); /* does not merge with the other zone's */
+    assert_true(frame_take(ZONE_HEAP, 0, 1, &m));
+    assert_int_equal(m.v, half.v - 1);
+    assert_false(frame_take(ZONE_HEAP, 0, 1, &m));
+    check_counts();
+}
+
+static void test_fail_nth(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    frame_fail_nth(3);
+    assert_int_equal(frame_alloc(0, 1, &m), 0);
+    assert_int_equal(frame_alloc(0, 1, &m), 0);
+    assert_int_equal(frame_alloc(0, 1, &m), -ENOMEM);
+    assert_int_equal(frame_alloc(0, 1, &m), 0);
+    assert_int_equal(frame_count(1), 3);
+    frame_fail_nth(1);
+    frame_fail_nth(0);
+    assert_int_equal(frame_alloc(0, 1, &m), 0);
+}
+
+static void test_exhaustion(void **state)
+{
+    uint64_t before = frame_count(OWNER_FREE), got = 0;
+    mfn_t m;
+
+    (void)state;
+    while (frame_take(ZONE_DOMAIN, 0, 1, &m))
+        got++;
+    assert_int_equal(got, before);
+    assert_int_equal(frame_alloc(0, 1, &m), -ENOMEM);
+    assert_int_equal(frame_count(OWNER_FREE), 0);
+    check_counts();
+    /* Every second frame: half of the memory is free, and not two frames in one piece. */
+    for (uint64_t n = FIRST; n < END; n += 2) {
+        if (frame_owner(mfn(n)) == 1)
+            frame_give(ZONE_DOMAIN, mfn(n), 0, 1);
+    }
+    assert_false(frame_take(ZONE_DOMAIN, 1, 1, &m));
+    for (uint64_t n = FIRST; n < END; n++) {
+        if (frame_owner(mfn(n)) == 1)
+            frame_give(ZONE_DOMAIN, mfn(n), 0, 1);
+    }
+    assert_int_equal(frame_count(OWNER_FREE), before);
+    assert_true(frame_take(ZONE_DOMAIN, 14, 1, &m)); /* 64 MiB of the 128: all has merged */
+}
+
+/* ---- Against a model ----------------------------------------------------------------------------
+ */
+
+#define PIECES 400
+
+static struct piece {
+    mfn_t m;
+    unsigned order;
+    uint16_t owner;
+} pieces[PIECES];
+static unsigned piece_count;
+static uint16_t model[END]; /* owner of each frame; 0xffff: free */
+
+static void paint(mfn_t m, unsigned order, uint16_t from, uint16_t to)
+{
+    for (uint64_t n = m.v; n < m.v + (1UL << order); n++) {
+        assert_int_equal(model[n], from);
+        model[n] = to;
+    }
+}
+
+static void model_alloc(void)
+{
+    struct piece *p = &pieces[piece_count];
+
+    p->order = rand() % 4 ? (unsigned)rand() % 5 : (unsigned)rand() % 12;
+    p->owner = (uint16_t)(rand() % 4);
+    if (frame_alloc(p->order, p->owner, &p->m) < 0)
+        return;
+    assert_int_equal(p->m.v & ((1UL << p->order) - 1), 0);
+    paint(p->m, p->order, OWNER_FREE, p->owner);
+    piece_count++;
+}
+
+/* Frees a piece, or half of it. */
+static void model_free(void)
+{
+    struct piece *p = &pieces[(unsigned)rand() % piece_count];
+
+    if (p->order && rand() % 2) {
+        uint64_t half = 1UL << --p->order;
+        mfn_t upper = mfn(p->m.v + half), lower = p->m;
+        mfn_t gone = rand() % 2 ? upper : lower;
+
+        p->m = gone.v == upper.v ? lower : upper;
+        paint(gone, p->order, p->owner, OWNER_FREE);
+        frame_free(gone, p->order, p->owner);
+        return;
+    }
+    paint(p->m, p->order, p->owner, OWNER_FREE);
+    frame_free(p->m, p->order, p->owner);
+    *p = pieces[--piece_count];
+}
+
+static void check_model(void)
+{
+    for (uint64_t n = FIRST; n < END; n++) {
+        if (model[n] != OWNER_RESERVED)
+            assert_int_equal(frame_owner(mfn(n)), model[n]);
+    }
+    check_counts();
+}
+
+static void test_model(void **state)
+{
+    uint64_t before = frame_count(OWNER_FREE);
+    mfn_t m;
+
+    (void)state;
+    srand(7);
+    for (uint64_t n = 0; n < END; n++)
+        model[n] = frame_owner(mfn(n)) == OWNER_FREE ? OWNER_FREE : OWNER_RESERVED;
+    for (unsigned round = 0; round < 6000; round++) {
+        if (piece_count && (piece_count == PIECES || rand() % 2))
+            model_free();
+        else
+            model_alloc();
+        if (round % 1500 == 0)
+            check_model();
+    }
+    while (piece_count)
+        model_free();
+    check_model();
+    assert_int_equal(frame_count(OWNER_FREE), before);
+    assert_true(frame_take(ZONE_DOMAIN, 14, 1, &m));
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_map_plain),    TEST(test_map_unaligned), TEST(test_map_overlapping),
+        TEST(test_map_claims),   TEST(test_map_low),       TEST(test_map_too_small),
+        TEST(test_map_high),     TEST(test_map_huge),      TEST(test_alloc_scrubs),
+        TEST(test_alloc_pieces), TEST(test_alloc_abuse),   TEST(test_zones),
+        TEST(test_fail_nth),     TEST(test_exhaustion),    TEST(test_model),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,280 @@
+/* clang-format off */
+/* links: mm/heap.c mm/slab.c mm/aspace.c mm/frame.c mm/frame_map.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * Heap and slabs, on real page tables (that the host does not use) and a pretended machine.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "mm/aspace.h"
+#include "mm/fill.h"
+#include "mm/frame_table.h"
+#include "mm/heap.h"
+#include "tests/fakes/machine.h"
+#include "tests/fakes/panic.h"
+#include "tests/fakes/window.h"
+
+static const struct aspace_image image = {
+    .phys = { MACHINE_BASE },
+    .text = IMAGE_BASE,
+    .text_end = IMAGE_BASE + 0x1000,
+    .rodata = IMAGE_BASE + 0x1000,
+    .rodata_end = IMAGE_BASE + 0x2000,
+    .data = IMAGE_BASE + 0x2000,
+    .data_end = IMAGE_BASE + 0x3000,
+};
+
+static void set_up_with(uint64_t size)
+{
+    const struct mem_region whole = { { MACHINE_BASE }, size, MEM_USABLE };
+    struct frame_table t;
+
+    fake_machine_map();
+    frame_fail_nth(0);
+    assert_int_equal(frame_init(&whole, 1, NULL, 0), 0);
+    t = frame_table_place();
+    fake_machine_alias(FRAMES_BASE, t.start.v, t.bytes);
+    assert_int_equal(aspace_init(&image), 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    set_up_with(MACHINE_SIZE);
+    return 0;
+}
+
+static bool is_zero(const unsigned char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (p[i])
+            return false;
+    }
+    return true;
+}
+
+static void test_pages(void **state)
+{
+    uint64_t before = frame_count(OWNER_FREE);
+    unsigned char *p, *q;
+
+    (void)state;
+    p = heap_pages(1, 5);
+    q = heap_pages(0, 6);
+    assert_non_null(p);
+    assert_non_null(q);
+    assert_true(is_zero(p, 2 * PAGE_SIZE));
+    assert_int_equal((uintptr_t)p % (2 * PAGE_SIZE), 0);
+    assert_int_equal(frame_count(5), 2);
+    assert_int_equal(frame_count(6), 1);
+    assert_ptr_equal(heap_from_maddr(heap_to_maddr(p)), p);
+    memset(p, 0x55, 2 * PAGE_SIZE);
+    heap_free_pages(p, 1, 5);
+    assert_int_equal(p[100], FILL_FREED);
+    p = heap_pages(1, OWNER_CAISSON);
+    assert_true(is_zero(p, 2 * PAGE_SIZE));
+    heap_free_pages(p + PAGE_SIZE, 0, OWNER_CAISSON); /* a piece alone */
+    heap_free_pages(p, 0, OWNER_CAISSON);
+    EXPECT_PANIC(heap_free_pages(q, 0, 5));
+    heap_free_pages(q, 0, 6);
+    EXPECT_PANIC(heap_free_pages(q, 0, 6));
+    EXPECT_PANIC(heap_to_maddr(&before));
+    assert_int_equal(frame_count(OWNER_FREE), before); /* not even a table was needed */
+}
+
+static void test_pages_large(void **state)
+{
+    unsigned char *p = heap_pages(10, 1);
+
+    (void)state;
+    assert_non_null(p);
+    assert_int_equal((uintptr_t)p % (4UL << 20), 0);
+    p[(4UL << 20) - 1] = 1;
+    heap_free_pages(p, 10, 1);
+}
+
+/* Until nothing is left, with the domains' zone in shreds; and all of it back. */
+static void test_pages_exhaustion(void **state)
+{
+    static void *taken[4096];
+    unsigned count = 0;
+    uint64_t before, tables;
+    mfn_t m;
+
+    (void)state;
+    set_up_with(8UL << 20);
+    while (frame_take(ZONE_DOMAIN, 0, 9, &m))
+        ;
+    for (uint64_t n = MACHINE_BASE >> PAGE_SHIFT; n < frame_table_size(); n += 3) {
+        if (frame_owner(mfn(n)) == 9)
+            frame_give(ZONE_DOMAIN, mfn(n), 0, 9);
+    }
+    before = frame_count(OWNER_FREE);
+    tables = frame_count(OWNER_CAISSON);
+    while ((taken[count] = heap_pages(0, 1)))
+        count++;
+    assert_int_equal(frame_count(1), count);
+    tables = frame_count(OWNER_CAISSON) - tables;
+    assert_true(tables > 0 && tables <= 4); /* a page table for each 2 MiB */
+    assert_int_equal(frame_count(OWNER_FREE), 0);
+    assert_int_equal(count + tables, before);
+    while (count)
+        heap_free_pages(taken[--count], 0, 1);
+    assert_int_equal(frame_count(OWNER_FREE), before - tables);
+    assert_int_equal(fake_windows_open, 0);
+    assert_true(aspace_check() > 0);
+}
+
+static void test_pages_fail_nth(void **state)
+{
+    void *p;
+
+    (void)state;
+    frame_fail_nth(2);
+    p = heap_pages(0, 1);
+    assert_non_null(p);
+    assert_null(heap_pages(0, 1));
+    heap_free_pages(p, 0, 1);
+}
+
+static struct slab *slab_of(size_t size)
+{
+    static struct slab *slabs[16];
+    static size_t sizes[16];
+    unsigned i = 0;
+
+    while (i < 16 && sizes[i] && sizes[i] != size)
+        i++;
+    if (!sizes[i])
+        slabs[i] = slab_create("test", size);
+    sizes[i] = size;
+    return slabs[i];
+}
+
+static void test_slab_sizes(void **state)
+{
+    static const size_t sizes[] = { 1, 8, 16, 17, 100, 1000, 2048 };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct slab *s = slab_of(sizes[i]);
+        unsigned char *o[300];
+
+        for (unsigned n = 0; n < 300; n++) {
+            o[n] = slab_alloc(s, 1);
+            assert_non_null(o[n]);
+            assert_int_equal((uintptr_t)o[n] % 16, 0);
+            assert_true(is_zero(o[n], sizes[i]));
+            memset(o[n], (int)n, sizes[i]);
+        }
+        assert_int_equal(slab_count(s), 300);
+        for (unsigned n = 0; n < 300; n++) {
+            assert_int_equal(o[n][0], n & 0xff); /* nobody else's object lies over it */
+            assert_int_equal(o[n][sizes[i] - 1], n & 0xff);
+            slab_free(s, o[n]);
+        }
+        assert_int_equal(slab_count(s), 0);
+        assert_int_equal(frame_count(1), 0);
+    }
+    EXPECT_PANIC(slab_create("too large", 2049));
+    EXPECT_PANIC(slab_create("nothing", 0));
+}
+
+static void test_slab_owners(void **state)
+{
+    struct slab *s = slab_of(64);
+    void *a = slab_alloc(s, 1), *b = slab_alloc(s, 2), *c = slab_alloc(s, 1);
+
+    (void)state;
+    assert_int_equal(frame_count(1), 1);
+    assert_int_equal(frame_count(2), 1);
+    assert_int_equal((uintptr_t)a & PAGE_MASK, (uintptr_t)c & PAGE_MASK);
+    slab_free(s, b);
+    assert_int_equal(frame_count(2), 0);
+    slab_free(s, a);
+    slab_free(s, c);
+    assert_int_equal(frame_count(1), 0);
+}
+
+static void test_slab_abuse(void **state)
+{
+    struct slab *s = slab_of(64);
+    char *a = slab_alloc(s, 1), *b = slab_alloc(s, 1);
+
+    (void)state;
+    EXPECT_PANIC(slab_free(slab_of(128), a));
+    EXPECT_PANIC(slab_free(s, a + 16));
+    EXPECT_PANIC(slab_free(s, (char *)((uintptr_t)a & PAGE_MASK)));
+    slab_free(s, a);
+    slab_free(s, b);
+}
+
+static void test_slab_fail_nth(void **state)
+{
+    struct slab *s = slab_of(64);
+    void *a;
+
+    (void)state;
+    frame_fail_nth(1);
+    assert_null(slab_alloc(s, 1));
+    frame_fail_nth(2); /* the page for the object */
+    assert_null(slab_alloc(s, 1));
+    assert_int_equal(slab_count(s), 0);
+    a = slab_alloc(s, 1);
+    assert_non_null(a);
+    slab_free(s, a);
+}
+
+static void test_slab_model(void **state)
+{
+    static struct {
+        unsigned char *p;
+        unsigned char tag;
+        unsigned s;
+    } live[500];
+    struct slab *slabs[] = { slab_of(24), slab_of(200), slab_of(2048) };
+    static const size_t size[] = { 24, 200, 2048 };
+    uint64_t before = frame_count(OWNER_FREE);
+    unsigned count = 0;
+
+    (void)state;
+    srand(3);
+    for (unsigned round = 0; round < 30000 || count; round++) {
+        if (round < 30000 && count < 500 && rand() % 2) {
+            unsigned s = (unsigned)rand() % 3;
+            unsigned char *p = slab_alloc(slabs[s], (uint16_t)(rand() % 3));
+
+            assert_true(is_zero(p, size[s]));
+            live[count].p = p;
+            live[count].s = s;
+            live[count].tag = (unsigned char)rand();
+            memset(p, live[count++].tag, size[s]);
+        } else if (count) {
+            unsigned i = (unsigned)rand() % count;
+
+            assert_int_equal(live[i].p[0], live[i].tag);
+            assert_int_equal(live[i].p[size[live[i].s] - 1], live[i].tag);
+            slab_free(slabs[live[i].s], live[i].p);
+            live[i] = live[--count];
+        }
+    }
+    assert_int_equal(frame_count(OWNER_FREE), before);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_pages),          TEST(test_pages_large),   TEST(test_pages_exhaustion),
+        TEST(test_pages_fail_nth), TEST(test_slab_sizes),    TEST(test_slab_owners),
+        TEST(test_slab_abuse),     TEST(test_slab_fail_nth), TEST(test_slab_model),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
