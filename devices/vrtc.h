@@ -25,10 +25,10 @@ struct vrtc {
 };
 
 /* epoch: the time of day at `now`, in UTC seconds since 1970. */
-void vrtc_init(struct vrtc *rtc, struct line irq, int64_t epoch, uint64_t now);
+void vrtc_init(struct vrtc *r, struct line irq, int64_t epoch, uint64_t now);
 
 /* Writes what a PC's firmware tells of the memory into CMOS. low: end of RAM below 4 GiB;
  * high: bytes of RAM from 4 GiB on. */
-void vrtc_set_memory(struct vrtc *rtc, uint64_t low, uint64_t high);
+void vrtc_set_memory(struct vrtc *r, uint64_t low, uint64_t high);
 
 #endif
