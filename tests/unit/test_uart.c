@@ -1,0 +1,245 @@
+/* links: drivers/uart.c tests/fakes/panic.c */
+/*
+ * The serial driver against a pretended 16550: registers, FIFO, ring, back-pressure, a dead port.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/insn.h"
+#include "drivers/uart.h"
+
+#define COM1 0x3F8
+
+/* What the line has seen, and the chip. `busy`: reads of LSR until the transmitter is empty. */
+static char line[65536];
+static size_t line_length;
+static struct {
+    uint8_t reg[8], divisor_low, divisor_high;
+    unsigned fifo, busy, overruns;
+    uint8_t rx[256];
+    unsigned rx_count, rx_at;
+    int absent, dead;
+} chip;
+
+static uint8_t chip_lsr(void)
+{
+    uint8_t lsr = chip.rx_at < chip.rx_count ? 0x01 : 0;
+
+    if (chip.dead)
+        return lsr;
+    if (chip.busy && --chip.busy == 0)
+        chip.fifo = 0;
+    return lsr | (chip.fifo ? 0 : 0x60);
+}
+
+static uint32_t chip_in(uint16_t port, unsigned size)
+{
+    unsigned reg = port - COM1;
+
+    assert_int_equal(size, 1);
+    if (reg > 7 || chip.absent)
+        return 0xFF;
+    if (reg == 5)
+        return chip_lsr();
+    if (reg == 0)
+        return chip.rx[chip.rx_at++];
+    return chip.reg[reg];
+}
+
+static void chip_transmit(uint8_t byte)
+{
+    if (chip.fifo == 16)
+        chip.overruns++;
+    chip.fifo++;
+    chip.busy = 3;
+    if (line_length < sizeof(line))
+        line[line_length++] = (char)byte;
+}
+
+static void chip_out(uint16_t port, unsigned size, uint32_t value)
+{
+    unsigned reg = port - COM1;
+    int divisor = chip.reg[3] & 0x80;
+
+    assert_int_equal(size, 1);
+    if (reg > 7)
+        return;
+    if (reg == 0 && divisor)
+        chip.divisor_low = (uint8_t)value;
+    else if (reg == 1 && divisor)
+        chip.divisor_high = (uint8_t)value;
+    else if (reg == 0)
+        chip_transmit((uint8_t)value);
+    else
+        chip.reg[reg] = (uint8_t)value;
+}
+
+static int chip_new(void **state)
+{
+    (void)state;
+    memset(&chip, 0, sizeof(chip));
+    line_length = 0;
+    fake_in = chip_in;
+    fake_out = chip_out;
+    return 0;
+}
+
+static void opens_with_the_right_line_settings(void **state)
+{
+    (void)state;
+    assert_non_null(uart_open(1, 9600));
+    assert_int_equal(chip.divisor_low, 12);
+    assert_int_equal(chip.divisor_high, 0);
+    assert_int_equal(chip.reg[3], 0x03);
+    assert_int_equal(chip.reg[1], 0);
+    assert_int_equal(chip.reg[2] & 0x01, 0x01);
+    assert_int_equal(chip.reg[4], 0x0B);
+    assert_non_null(uart_open(1, 110));
+    assert_int_equal(chip.divisor_high << 8 | chip.divisor_low, 1047);
+}
+
+static void notices_an_absent_port(void **state)
+{
+    (void)state;
+    assert_null(uart_open(2, 115200));
+    chip.absent = 1;
+    assert_null(uart_open(1, 115200));
+}
+
+static void refuses_a_rate_that_does_not_fit(void **state)
+{
+    (void)state;
+    assert_null(uart_open(1, 1));
+    assert_non_null(uart_open(1, 115200));
+}
+
+static void polled_lines_come_out_whole(void **state)
+{
+    static const char text[] = "a line that is longer than one FIFO holds\nsecond\n";
+    static const char want[] = "a line that is longer than one FIFO holds\r\nsecond\r\n";
+
+    (void)state;
+    uart_open(1, 115200);
+    uart_write(text, strlen(text));
+    assert_int_equal(line_length, strlen(want));
+    assert_memory_equal(line, want, strlen(want));
+    assert_int_equal(chip.overruns, 0);
+}
+
+static void asks_for_tx_interrupts_while_it_has_bytes_only(void **state)
+{
+    struct uart *u = uart_open(1, 115200);
+
+    (void)state;
+    uart_use_interrupts(u);
+    assert_int_equal(chip.reg[1], 0x01);
+    assert_int_equal(uart_try_write(u, "0123456789abcdefXYZ", 19), 19);
+    assert_int_equal(line_length, 16);
+    assert_int_equal(chip.reg[1], 0x03);
+    chip.busy = 0;
+    chip.fifo = 0;
+    uart_irq();
+    assert_int_equal(line_length, 19);
+    assert_int_equal(chip.reg[1], 0x01);
+    assert_memory_equal(line, "0123456789abcdefXYZ", 19);
+}
+
+/* Bytes that are not taken are the caller's to bring again; taken ones come out in order. */
+static void full_ring_pushes_back_and_loses_nothing(void **state)
+{
+    struct uart *u = uart_open(1, 115200);
+    static char data[3 * UART_TX_BYTES];
+    size_t sent = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (char)(i * 31 + i / 256);
+    uart_use_interrupts(u);
+    chip.dead = 1;
+    sent = uart_try_write(u, data, sizeof(data));
+    assert_int_equal(sent, UART_TX_BYTES);
+    assert_int_equal(uart_try_write(u, data, 1), 0);
+    chip.dead = 0;
+    while (sent < sizeof(data) || line_length < sizeof(data)) {
+        uart_irq();
+        sent += uart_try_write(u, data + sent, sizeof(data) - sent);
+    }
+    assert_memory_equal(line, data, sizeof(data));
+    assert_int_equal(chip.overruns, 0);
+}
+
+static void log_waits_where_guests_do_not(void **state)
+{
+    struct uart *u = uart_open(1, 115200);
+    static char data[UART_TX_BYTES];
+
+    (void)state;
+    memset(data, 'g', sizeof(data));
+    uart_use_interrupts(u);
+    chip.dead = 1;
+    assert_int_equal(uart_try_write(u, data, sizeof(data)), sizeof(data));
+    chip.dead = 0;
+    uart_write("log\n", 4);
+    uart_go_polled();
+    assert_int_equal(line_length, sizeof(data) + 5);
+    assert_memory_equal(line + sizeof(data), "log\r\n", 5);
+}
+
+static void dead_transmitter_does_not_hang(void **state)
+{
+    (void)state;
+    uart_open(1, 115200);
+    chip.dead = 1;
+    uart_write("never seen\n", 11);
+    assert_int_equal(line_length, 0);
+}
+
+static uint8_t got[256];
+static size_t got_length;
+
+static void receive(const uint8_t *data, size_t len)
+{
+    memcpy(got + got_length, data, len);
+    got_length += len;
+}
+
+static void hands_over_what_is_received(void **state)
+{
+    struct uart *u = uart_open(1, 115200);
+
+    (void)state;
+    uart_on_receive(u, receive);
+    for (unsigned i = 0; i < sizeof(chip.rx); i++)
+        chip.rx[i] = (uint8_t)i;
+    chip.rx_count = 200;
+    for (unsigned i = 0; i < 4; i++)
+        uart_irq();
+    assert_int_equal(got_length, 200);
+    assert_memory_equal(got, chip.rx, 200);
+    uart_hold(u, true);
+    assert_int_equal(chip.reg[4] & 0x02, 0);
+    uart_hold(u, false);
+    assert_int_equal(chip.reg[4] & 0x02, 0x02);
+}
+
+int main(void)
+{
+    /* uart_go_polled() is for good: the test that calls it comes last. */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(opens_with_the_right_line_settings, chip_new),
+        cmocka_unit_test_setup(notices_an_absent_port, chip_new),
+        cmocka_unit_test_setup(refuses_a_rate_that_does_not_fit, chip_new),
+        cmocka_unit_test_setup(polled_lines_come_out_whole, chip_new),
+        cmocka_unit_test_setup(dead_transmitter_does_not_hang, chip_new),
+        cmocka_unit_test_setup(asks_for_tx_interrupts_while_it_has_bytes_only, chip_new),
+        cmocka_unit_test_setup(full_ring_pushes_back_and_loses_nothing, chip_new),
+        cmocka_unit_test_setup(hands_over_what_is_received, chip_new),
+        cmocka_unit_test_setup(log_waits_where_guests_do_not, chip_new),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
