@@ -72,7 +72,11 @@ size_t strlen(const char *s)
 
 int strcmp(const char *a, const char *b)
 {
-    return strncmp(a, b, SIZE_MAX);
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    return (uint8_t)*a - (uint8_t)*b;
 }
 
 int strncmp(const char *a, const char *b, size_t n)

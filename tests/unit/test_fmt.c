@@ -13,10 +13,8 @@
 #include "lib/fmt.h"
 
 #pragma GCC diagnostic ignored "-Wformat"
-#pragma GCC diagnostic ignored "-Wformat-overflow"
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-security"
-#pragma GCC diagnostic ignored "-Wformat-truncation"
 
 #define SAME(...)                                                                                  \
     do {                                                                                           \

@@ -1,0 +1,126 @@
+/* links: lib/log.c lib/fmt.c tests/fakes/panic.c */
+/*
+ * The log: levels, sinks that come late, a ring that overflows, text that does not behave.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include "lib/limits.h"
+#include "lib/log.h"
+#include "tests/fakes/panic.h"
+
+struct sink {
+    char text[2 * LOG_RING_BYTES];
+    size_t length;
+};
+static struct sink early, late;
+
+static void take(struct sink *s, const char *text, size_t length)
+{
+    assert_true(s->length + length < sizeof(s->text));
+    memcpy(s->text + s->length, text, length);
+    s->length += length;
+    s->text[s->length] = '\0';
+}
+
+static void take_early(const char *text, size_t length)
+{
+    take(&early, text, length);
+}
+
+static void take_late(const char *text, size_t length)
+{
+    take(&late, text, length);
+}
+
+static void clear(struct sink *s)
+{
+    s->length = 0;
+    s->text[0] = '\0';
+}
+
+/* One log, so one test after the other: they build on each other. */
+static void test_levels(void **state)
+{
+    char copy[256];
+
+    (void)state;
+    assert_int_equal(log_copy(copy, sizeof(copy)), 0);
+    log_info("before any sink: %d", 1);
+    log_debug("hidden");
+    log_add_sink(take_early);
+    assert_string_equal(early.text, "caisson: before any sink: 1\n");
+    log_warn("two");
+    log_debug("hidden too");
+    log_set_level(LOG_ERROR);
+    log_info("hidden for a while");
+    log_error("three");
+    log_set_level(LOG_INFO);
+    assert_string_equal(early.text, "caisson: before any sink: 1\ncaisson: warning: two\n"
+                                    "caisson: error: three\n");
+    assert_true(log_copy(copy, sizeof(copy)) > 0);
+    assert_string_equal(copy, "caisson: before any sink: 1\ncaisson: debug: hidden\n"
+                              "caisson: warning: two\ncaisson: debug: hidden too\n"
+                              "caisson: hidden for a while\ncaisson: error: three\n");
+    assert_int_equal(log_copy(copy, 7), 6); /* the newest bytes */
+    assert_string_equal(copy, "three\n");
+    assert_int_equal(log_copy(copy, 1), 0);
+    assert_int_equal(log_copy(copy, 0), 0);
+}
+
+static void test_text(void **state)
+{
+    char long_text[2000];
+
+    (void)state;
+    clear(&early);
+    log_info("a\x1b[2Jb\nc\td\x01");
+    assert_string_equal(early.text, "caisson: a?[2Jb?c\td?\n");
+    clear(&early);
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = '\0';
+    log_info("%s", long_text);
+    assert_true(early.length > 400 && early.length < 600);
+    assert_int_equal(early.text[early.length - 1], '\n');
+    assert_int_equal(early.text[early.length - 2], 'x');
+}
+
+static void test_overflow(void **state)
+{
+    static char copy[LOG_RING_BYTES + 10];
+    size_t length;
+
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        clear(&early);
+        log_at(i % 2 ? LOG_INFO : LOG_DEBUG, "line %04d of many", i);
+    }
+    length = log_copy(copy, sizeof(copy));
+    assert_true(length > LOG_RING_BYTES - 3000 && length < LOG_RING_BYTES);
+    assert_memory_equal(copy, "caisson: ", 9); /* starts with a whole line */
+    assert_string_equal(copy + length - 27, "caisson: line 4999 of many\n");
+    log_add_sink(take_late);
+    assert_null(strstr(late.text, "debug"));
+    assert_non_null(strstr(late.text, "caisson: line 4997 of many\ncaisson: line 4999 of many\n"));
+    log_break_lock();
+    log_info("after the lock broke");
+    assert_non_null(strstr(late.text, "after the lock broke"));
+    log_add_sink(take_late);
+    log_add_sink(take_late);
+    EXPECT_PANIC(log_add_sink(take_late));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_overflow),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
