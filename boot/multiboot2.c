@@ -1,0 +1,357 @@
+/*
+ * Reads the Multiboot2 information structure, tag by tag.
+ *
+ * The boot loader is trusted no further than needed: a length is checked before what lies under
+ * it is read, and every field is fetched by memcpy, so that alignment does not matter. Which tag
+ * is read by whom stands in one table.
+ */
+#include "boot/multiboot2.h"
+#include <stdbool.h>
+#include "boot/regions.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+/* Multiboot2 Specification, "Boot information format". */
+enum {
+    TAG_END = 0,
+    TAG_CMDLINE = 1,
+    TAG_LOADER = 2,
+    TAG_MODULE = 3,
+    TAG_MMAP = 6,
+    TAG_FRAMEBUFFER = 8,
+    TAG_EFI32 = 11,
+    TAG_EFI64 = 12,
+    TAG_RSDP_OLD = 14,
+    TAG_RSDP_NEW = 15,
+    TAG_EFI_MMAP = 17
+};
+
+#define HEADER_BYTES  8 /* of the structure, and of each tag */
+#define RSDP_V1_BYTES 20
+#define RSDP_V2_BYTES 36
+
+struct tag {
+    const uint8_t *bytes; /* the header included */
+    uint32_t type, size;
+};
+
+/* What is to be read of the memory maps: the passes of mb2_parse() differ in it. */
+struct parse {
+    struct boot_info *out;
+    enum mem_kind kind; /* the kind of memory that this pass is after */
+    bool efi_usable;    /* believe the EFI map's usable memory: there is no other map */
+    unsigned usable;    /* entries of usable memory in the plain map */
+    bool rsdp_new, has_cmdline;
+};
+
+static uint32_t get32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static uint64_t get64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* Copies the text at `from` of the tag; it need not be terminated. */
+static void copy_text(char *dst, size_t size, const struct tag *t, size_t from, const char *what)
+{
+    size_t n = 0;
+    while (from + n < t->size && t->bytes[from + n])
+        n++;
+    if (n >= size) {
+        log_warn("multiboot2: %s of %zu bytes is cut to %zu", what, n, size - 1);
+        n = size - 1;
+    }
+    memcpy(dst, t->bytes + from, n);
+    dst[n] = '\0';
+}
+
+static void read_cmdline(struct parse *p, const struct tag *t)
+{
+    if (p->has_cmdline) {
+        log_warn("multiboot2: a second command line is passed over");
+        return;
+    }
+    p->has_cmdline = true;
+    copy_text(p->out->cmdline, sizeof(p->out->cmdline), t, HEADER_BYTES, "command line");
+}
+
+static void read_loader(struct parse *p, const struct tag *t)
+{
+    copy_text(p->out->loader_name, sizeof(p->out->loader_name), t, HEADER_BYTES, "loader's name");
+}
+
+static void read_module(struct parse *p, const struct tag *t)
+{
+    uint32_t start = get32(t->bytes + 8), end = get32(t->bytes + 12);
+    unsigned n = p->out->module_count;
+
+    if (end < start) {
+        log_warn("multiboot2: a module from %#x to %#x is passed over", start, end);
+        return;
+    }
+    if (n == MAX_MODULES) {
+        log_warn("multiboot2: more than %u modules, the rest is passed over", MAX_MODULES);
+        return;
+    }
+    struct boot_module *m = &p->out->modules[n];
+    m->start = maddr(start);
+    m->size = end - start;
+    copy_text(m->line, sizeof(m->line), t, 16, "module's line");
+    p->out->module_count++;
+}
+
+/* Only direct colour with eight bits a channel; EGA text is what we have anyway. */
+static void read_framebuffer(struct parse *p, const struct tag *t)
+{
+    const uint8_t *b = t->bytes;
+    struct boot_framebuffer fb = {
+        .start = maddr(get64(b + 8)),
+        .pitch = get32(b + 16),
+        .width = get32(b + 20),
+        .height = get32(b + 24),
+        .bpp = b[28],
+        .red_shift = b[32],
+        .green_shift = b[34],
+        .blue_shift = b[36],
+    };
+    bool rgb = b[29] == 1, whole = b[33] == 8 && b[35] == 8 && b[37] == 8;
+
+    if (!rgb)
+        return;
+    if (!whole || (fb.bpp != 24 && fb.bpp != 32) || fb.red_shift > fb.bpp - 8 ||
+        fb.green_shift > fb.bpp - 8 || fb.blue_shift > fb.bpp - 8)
+        return log_warn("multiboot2: a framebuffer of %u bits a pixel is not used", fb.bpp);
+    if (!fb.start.v || !fb.width || !fb.height || fb.width > 16384 || fb.height > 16384 ||
+        fb.pitch < fb.width * (fb.bpp / 8) || fb.pitch > 16384 * 8)
+        return log_warn("multiboot2: a framebuffer of %ux%u, %u bytes a line makes no sense",
+                        fb.width, fb.height, fb.pitch);
+    p->out->framebuffer = fb;
+}
+
+static void read_efi(struct parse *p, const struct tag *t)
+{
+    (void)t;
+    p->out->efi = true;
+}
+
+static bool sums_to_zero(const uint8_t *p, size_t n)
+{
+    uint8_t sum = 0;
+    while (n--)
+        sum = (uint8_t)(sum + *p++);
+    return sum == 0;
+}
+
+/* The new form beats the old one, in whatever order they come. */
+static void take_rsdp(struct parse *p, const struct tag *t, size_t n)
+{
+    const uint8_t *rsdp = t->bytes + HEADER_BYTES;
+
+    if (p->rsdp_new)
+        return;
+    if (memcmp(rsdp, "RSD PTR ", 8) != 0 || !sums_to_zero(rsdp, RSDP_V1_BYTES) ||
+        !sums_to_zero(rsdp, n))
+        return log_warn("multiboot2: an ACPI root pointer with a bad checksum is passed over");
+    memset(p->out->rsdp, 0, sizeof(p->out->rsdp));
+    memcpy(p->out->rsdp, rsdp, n);
+    p->out->has_rsdp = true;
+    p->rsdp_new = t->type == TAG_RSDP_NEW;
+}
+
+static void read_rsdp_old(struct parse *p, const struct tag *t)
+{
+    take_rsdp(p, t, RSDP_V1_BYTES);
+}
+
+static void read_rsdp_new(struct parse *p, const struct tag *t)
+{
+    take_rsdp(p, t, RSDP_V2_BYTES);
+}
+
+/* ---- The memory maps ------------------------------------------------------------------------- */
+
+static enum mem_kind kind_of_e820(uint32_t type)
+{
+    return type >= MEM_USABLE && type <= MEM_BAD ? (enum mem_kind)type : MEM_RESERVED;
+}
+
+/* UEFI, "Memory Type Usage after ExitBootServices()". */
+static enum mem_kind kind_of_efi(uint32_t type, uint64_t attributes)
+{
+    static const uint8_t kinds[] = {
+        [1] = MEM_USABLE, [2] = MEM_USABLE, /* the boot loader's code and data */
+        [3] = MEM_USABLE, [4] = MEM_USABLE, /* boot services' code and data */
+        [7] = MEM_USABLE, [8] = MEM_BAD,    [9] = MEM_ACPI, [10] = MEM_NVS,
+    };
+    bool runtime = attributes >> 63;
+
+    if (type >= sizeof(kinds) || !kinds[type] || (runtime && kinds[type] == MEM_USABLE))
+        return MEM_RESERVED;
+    return (enum mem_kind)kinds[type];
+}
+
+/* The maps are read several times; the first pass complains. */
+static bool step_fits(const struct parse *p, uint32_t step, uint32_t min)
+{
+    if (step >= min)
+        return true;
+    if (p->kind == MEM_USABLE)
+        log_warn("multiboot2: a memory map with entries of %u bytes is passed over", step);
+    return false;
+}
+
+static void read_mmap(struct parse *p, const struct tag *t)
+{
+    uint32_t step = get32(t->bytes + 8);
+
+    if (!step_fits(p, step, 20))
+        return;
+    for (uint64_t at = 16; at + step <= t->size; at += step) {
+        const uint8_t *e = t->bytes + at;
+        enum mem_kind kind = kind_of_e820(get32(e + 16));
+        if (kind != p->kind)
+            continue;
+        p->usable += kind == MEM_USABLE && get64(e + 8) > 0;
+        regions_put(p->out, get64(e), get64(e + 8), kind);
+    }
+}
+
+static void read_efi_mmap(struct parse *p, const struct tag *t)
+{
+    uint32_t step = get32(t->bytes + 8);
+
+    p->out->efi = true;
+    if (!step_fits(p, step, 40))
+        return;
+    for (uint64_t at = 16; at + step <= t->size; at += step) {
+        const uint8_t *e = t->bytes + at;
+        enum mem_kind kind = kind_of_efi(get32(e), get64(e + 32));
+        uint64_t pages = get64(e + 24);
+        if (kind != p->kind || (kind == MEM_USABLE && !p->efi_usable))
+            continue;
+        if (pages > UINT64_MAX >> PAGE_SHIFT)
+            pages = UINT64_MAX >> PAGE_SHIFT;
+        regions_put(p->out, get64(e + 8), pages << PAGE_SHIFT, kind);
+    }
+}
+
+/* ---- The walk -------------------------------------------------------------------------------- */
+
+struct reader {
+    uint32_t type, min_size;
+    void (*read)(struct parse *p, const struct tag *t);
+};
+
+static const struct reader readers[] = {
+    { TAG_CMDLINE, 8, read_cmdline },
+    { TAG_LOADER, 8, read_loader },
+    { TAG_MODULE, 16, read_module },
+    { TAG_FRAMEBUFFER, 38, read_framebuffer },
+    { TAG_EFI32, 8, read_efi },
+    { TAG_EFI64, 8, read_efi },
+    { TAG_RSDP_OLD, HEADER_BYTES + RSDP_V1_BYTES, read_rsdp_old },
+    { TAG_RSDP_NEW, HEADER_BYTES + RSDP_V2_BYTES, read_rsdp_new },
+    { 0, 0, NULL },
+};
+static const struct reader plain_map[] = { { TAG_MMAP, 16, read_mmap }, { 0, 0, NULL } };
+static const struct reader efi_map[] = { { TAG_EFI_MMAP, 16, read_efi_mmap }, { 0, 0, NULL } };
+
+static void read_tag(struct parse *p, const struct tag *t, const struct reader *r)
+{
+    for (; r->read; r++) {
+        if (r->type != t->type || t->type == TAG_END)
+            continue;
+        if (t->size >= r->min_size)
+            r->read(p, t);
+        else
+            log_warn("multiboot2: tag %u of %u bytes is too short", t->type, t->size);
+        return;
+    }
+}
+
+/* How many of the size bytes hold whole tags; says what is wrong with the rest. */
+static size_t whole_tags(const uint8_t *mbi, size_t size)
+{
+    size_t at = HEADER_BYTES;
+    while (at + HEADER_BYTES <= size) {
+        uint32_t type = get32(mbi + at), bytes = get32(mbi + at + 4);
+        if (type == TAG_END)
+            return at;
+        if (bytes < HEADER_BYTES || bytes > size - at) {
+            log_warn("multiboot2: tag %u of %u bytes does not fit", type, bytes);
+            return at;
+        }
+        at += ((size_t)bytes + 7) & ~(size_t)7;
+    }
+    log_warn("multiboot2: no end tag");
+    return at < size ? at : size;
+}
+
+/* Shows every tag to the readers; size is as whole_tags() says. */
+static void walk(struct parse *p, const uint8_t *mbi, size_t size, const struct reader *r)
+{
+    for (size_t at = HEADER_BYTES; at < size;) {
+        struct tag t = { mbi + at, get32(mbi + at), get32(mbi + at + 4) };
+        read_tag(p, &t, r);
+        at += ((size_t)t.size + 7) & ~(size_t)7;
+    }
+}
+
+/* Usable memory first, and what must not be used over it: firmware's maps do overlap. */
+static void read_maps(struct parse *p, const uint8_t *mbi, size_t size)
+{
+    static const uint8_t order[] = { MEM_ACPI, MEM_NVS, MEM_RESERVED, MEM_BAD };
+
+    p->kind = MEM_USABLE;
+    walk(p, mbi, size, plain_map);
+    p->efi_usable = p->usable == 0;
+    walk(p, mbi, size, efi_map);
+    for (unsigned i = 0; i < sizeof(order); i++) {
+        p->kind = (enum mem_kind)order[i];
+        walk(p, mbi, size, plain_map);
+        walk(p, mbi, size, efi_map);
+    }
+}
+
+static bool has_usable(const struct boot_info *info)
+{
+    for (unsigned i = 0; i < info->region_count; i++) {
+        if (info->regions[i].kind == MEM_USABLE)
+            return true;
+    }
+    return false;
+}
+
+uint32_t mb2_size(const void *mbi)
+{
+    return get32(mbi);
+}
+
+int mb2_parse(const void *mbi, size_t size, struct boot_info *out)
+{
+    struct parse p = { .out = out };
+
+    memset(out, 0, sizeof(*out));
+    out->loader_kind = "multiboot2";
+    if (size < HEADER_BYTES || mb2_size(mbi) < HEADER_BYTES) {
+        log_error("multiboot2: no information structure");
+        return -EINVAL;
+    }
+    if (mb2_size(mbi) < size)
+        size = mb2_size(mbi);
+    size = whole_tags(mbi, size);
+    walk(&p, mbi, size, readers);
+    read_maps(&p, mbi, size);
+    if (!has_usable(out)) {
+        log_error("multiboot2: the boot loader names no usable memory");
+        return -EINVAL;
+    }
+    return 0;
+}
