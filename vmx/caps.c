@@ -116,7 +116,7 @@ static bool has_vmx(void)
     }
     uint64_t fc = rdmsr(MSR_IA32_FEATURE_CONTROL);
     if ((fc & FEATURE_CONTROL_LOCK) && !(fc & FEATURE_CONTROL_VMX)) {
-        log_error("VT-x: locked off in firmware (IA32_FEATURE_CONTROL = %#lx)", fc);
+        log_error("VT-x: locked off in firmware (IA32_FEATURE_CONTROL = 0x%lx)", fc);
         return false;
     }
     return true;
@@ -194,7 +194,7 @@ static void report(void)
         { vmx_caps.pause_loop_exiting, "PAUSE-loop exiting" },
         { vmx_caps.xsaves, "XSAVES" },
     };
-    log_info("VT-x: VMCS revision %#x; all that is needed is there", caps.revision);
+    log_info("VT-x: VMCS revision 0x%x; all that is needed is there", caps.revision);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         log_info("VT-x: %-28s %s", lines[i].name, lines[i].there ? "yes" : "no, done without");
 }

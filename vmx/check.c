@@ -35,7 +35,7 @@ const char *check_say(const char *fmt, ...)
 
 const char *check_field(enum vmcs_field field, const char *rule)
 {
-    return check_say("%s (%#lx): %s", vmcs_field_name(field), vmcs_read(field), rule);
+    return check_say("%s (0x%lx): %s", vmcs_field_name(field), vmcs_read(field), rule);
 }
 
 bool check_is_canonical(uint64_t address)
@@ -78,10 +78,10 @@ static const char *check_allowed(void)
     for (unsigned w = 0; w < CTL_COUNT; w++) {
         uint32_t value = vmcs_read(control_fields[w]);
         if (caps.must_be_1[w] & ~value)
-            return check_say("%s (%#x): bits %#x must be 1 on this CPU", control_word_name[w],
+            return check_say("%s (0x%x): bits 0x%x must be 1 on this CPU", control_word_name[w],
                              value, caps.must_be_1[w] & ~value);
         if (value & ~caps.may_be_1[w])
-            return check_say("%s (%#x): bits %#x must be 0 on this CPU", control_word_name[w],
+            return check_say("%s (0x%x): bits 0x%x must be 0 on this CPU", control_word_name[w],
                              value, value & ~caps.may_be_1[w]);
     }
     return NULL;

@@ -25,7 +25,7 @@ static const char *say(unsigned seg, const char *rule)
         "ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"
     };
     return check_say(
-        "guest %s (selector %#lx, base %#lx, limit %#lx, access rights %#lx): %s", names[seg],
+        "guest %s (selector 0x%lx, base 0x%lx, limit 0x%lx, access rights 0x%lx): %s", names[seg],
         vmcs_read(vmcs_nth(VMCS_G_ES_SEL, seg)), vmcs_read(vmcs_nth(VMCS_G_ES_BASE, seg)),
         vmcs_read(vmcs_nth(VMCS_G_ES_LIMIT, seg)), vmcs_read(vmcs_nth(VMCS_G_ES_AR, seg)), rule);
 }

@@ -44,7 +44,7 @@ void vmx_dump_regs(const struct vmx_vcpu *v)
               read_cr2(), vmx_cr3(v), vmx_cr4(v), vmx_efer(v), v->xcr0);
     dump_segments(v);
     if (v->pending.valid)
-        log_error("  pending: vector %u type %d error %#x", v->pending.vector, v->pending.type,
+        log_error("  pending: vector %u type %d error 0x%x", v->pending.vector, v->pending.type,
                   v->pending.error);
 }
 

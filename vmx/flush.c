@@ -25,7 +25,7 @@ void vmx_flush_ept(const struct ept *ept)
 {
     struct vmx_inv_operand what = { .id = ept->pointer };
     if (!invept(caps_has_invept_single() ? INV_SINGLE : INV_ALL, &what))
-        panic("INVEPT refused the EPT pointer %#lx", ept->pointer);
+        panic("INVEPT refused the EPT pointer 0x%lx", ept->pointer);
 }
 
 void flush_vpid(uint16_t vpid)

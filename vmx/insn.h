@@ -71,47 +71,6 @@ static inline bool invvpid(enum vmx_inv_scope scope, const struct vmx_inv_operan
     return !failed;
 }
 
-/* What a VM exit must load again: the descriptor tables and selectors of this pCPU. */
-struct vmx_table_register {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
-static inline uint64_t read_gdt_base(void)
-{
-    struct vmx_table_register r;
-    asm volatile("sgdt %0" : "=m"(r));
-    return r.base;
-}
-
-static inline uint64_t read_idt_base(void)
-{
-    struct vmx_table_register r;
-    asm volatile("sidt %0" : "=m"(r));
-    return r.base;
-}
-
-static inline uint16_t read_cs(void)
-{
-    uint16_t v;
-    asm volatile("mov %%cs, %0" : "=r"(v));
-    return v;
-}
-
-static inline uint16_t read_ss(void)
-{
-    uint16_t v;
-    asm volatile("mov %%ss, %0" : "=r"(v));
-    return v;
-}
-
-static inline uint16_t read_tr(void)
-{
-    uint16_t v;
-    asm volatile("str %0" : "=r"(v));
-    return v;
-}
-
 /* The machine's own NMI and #MC handlers, for an NMI or #MC that came as a VM exit. */
 static inline void raise_nmi(void)
 {

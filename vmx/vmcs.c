@@ -26,7 +26,7 @@ const char *vmcs_field_name(enum vmcs_field field)
 
 _Noreturn void vmcs_access_failed(const char *verb, enum vmcs_field field)
 {
-    panic("VMCS: cannot %s %s (field %#x)", verb, vmcs_field_name(field), field);
+    panic("VMCS: cannot %s %s (field 0x%x)", verb, vmcs_field_name(field), field);
 }
 
 void vmcs_walk(void (*fn)(const char *name, enum vmcs_field field, uint64_t value))
