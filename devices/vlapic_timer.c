@@ -73,7 +73,7 @@ void vlapic_timer_run(struct vlapic *l, uint64_t now)
 
 uint64_t vlapic_timer_due(const struct vlapic *l)
 {
-    return l->lvt[LVT_TIMER] & LVT_MASKED ? DEVICE_NEVER : l->timer.due;
+    return (l->lvt[LVT_TIMER] & LVT_MASKED) ? DEVICE_NEVER : l->timer.due;
 }
 
 static void count_from(struct vlapic *l, uint32_t count, uint64_t now)

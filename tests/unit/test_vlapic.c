@@ -246,6 +246,8 @@ static void test_task_priority(void **state)
     assert_int_equal(vlapic_pending(&l), 0x45);
     vlapic_ack(&l, 0x45);
     assert_int_equal(vlapic_ppr(&l), 0x40);
+    wr(0x80, 0x47); /* of two in one class, the task's priority shows its low bits */
+    assert_int_equal(vlapic_ppr(&l), 0x47);
     vlapic_set_cr8(&l, 15);
     assert_int_equal(vlapic_ppr(&l), 0xF0);
 }
