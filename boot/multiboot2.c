@@ -107,8 +107,8 @@ static void read_module(struct parse *p, const struct tag *t)
     p->out->module_count++;
 }
 
-/* Only direct colour with eight bits a channel; EGA text is what we have anyway. */
-static void read_framebuffer(struct parse *p, const struct tag *t)
+/* Only direct colour with eight bits a channel. */
+static void read_rgb_framebuffer(struct parse *p, const struct tag *t)
 {
     const uint8_t *b = t->bytes;
     struct boot_framebuffer fb = {
@@ -121,10 +121,8 @@ static void read_framebuffer(struct parse *p, const struct tag *t)
         .green_shift = b[34],
         .blue_shift = b[36],
     };
-    bool rgb = b[29] == 1, whole = b[33] == 8 && b[35] == 8 && b[37] == 8;
+    bool whole = b[33] == 8 && b[35] == 8 && b[37] == 8;
 
-    if (!rgb)
-        return;
     if (!whole || (fb.bpp != 24 && fb.bpp != 32) || fb.red_shift > fb.bpp - 8 ||
         fb.green_shift > fb.bpp - 8 || fb.blue_shift > fb.bpp - 8)
         return log_warn("multiboot2: a framebuffer of %u bits a pixel is not used", fb.bpp);
@@ -133,6 +131,16 @@ static void read_framebuffer(struct parse *p, const struct tag *t)
         return log_warn("multiboot2: a framebuffer of %ux%u, %u bytes a line makes no sense",
                         fb.width, fb.height, fb.pitch);
     p->out->framebuffer = fb;
+}
+
+/* EGA text, on a BIOS machine, is what we have anyway; its tag ends before the colours. */
+static void read_framebuffer(struct parse *p, const struct tag *t)
+{
+    if (t->bytes[29] != 1)
+        return;
+    if (t->size < 38)
+        return log_warn("multiboot2: tag %u of %u bytes is too short", t->type, t->size);
+    read_rgb_framebuffer(p, t);
 }
 
 static void read_efi(struct parse *p, const struct tag *t)
@@ -253,7 +261,7 @@ static const struct reader readers[] = {
     { TAG_CMDLINE, 8, read_cmdline },
     { TAG_LOADER, 8, read_loader },
     { TAG_MODULE, 16, read_module },
-    { TAG_FRAMEBUFFER, 38, read_framebuffer },
+    { TAG_FRAMEBUFFER, 31, read_framebuffer },
     { TAG_EFI32, 8, read_efi },
     { TAG_EFI64, 8, read_efi },
     { TAG_RSDP_OLD, HEADER_BYTES + RSDP_V1_BYTES, read_rsdp_old },

@@ -290,6 +290,29 @@ static void test_framebuffer(void **state)
     assert_int_equal(framebuffer_bpp(1, 24, 4096, 17), 0); /* red beyond the pixel */
 }
 
+/* As GRUB on a BIOS sends it: 32 bytes, no colours. Direct colour without colours is cut short. */
+static void framebuffer_of_32_bytes(uint8_t type)
+{
+    uint8_t body[24] = { 0 };
+
+    body[21] = type;
+    fake_log_reset();
+    begin(NULL);
+    mb2_tag(&m, 8, body, sizeof(body));
+    mb2_mmap(&m, pc, 4);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(info.framebuffer.bpp, 0);
+}
+
+static void test_text_framebuffer_is_no_complaint(void **state)
+{
+    (void)state;
+    framebuffer_of_32_bytes(2);
+    assert_false(fake_log_has("too short"));
+    framebuffer_of_32_bytes(1);
+    assert_true(fake_log_has("too short"));
+}
+
 static void test_tag_that_does_not_fit(void **state)
 {
     (void)state;
