@@ -1,5 +1,6 @@
 /*
- * panic() for host tests: ends the test program, unless the test expects it.
+ * panic() for host tests: ends the test program, unless the test expects it. It comes back by
+ * longjmp(): a local that changes around EXPECT_PANIC() may have to be volatile.
  *
  *     EXPECT_PANIC(frame_free(m, 0, 7));
  *     assert_non_null(strstr(fake_panic_text, "owner"));
