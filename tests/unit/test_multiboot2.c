@@ -430,6 +430,7 @@ int main(void)
         T(test_rsdp),
         T(test_bad_rsdp),
         T(test_framebuffer),
+        T(test_text_framebuffer_is_no_complaint),
         T(test_tag_that_does_not_fit),
         T(test_cut_everywhere),
         T(test_regions_model),
