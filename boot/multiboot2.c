@@ -93,7 +93,7 @@ static void read_module(struct parse *p, const struct tag *t)
     unsigned n = p->out->module_count;
 
     if (end < start) {
-        log_warn("multiboot2: a module from %#x to %#x is passed over", start, end);
+        log_warn("multiboot2: a module from 0x%x to 0x%x is passed over", start, end);
         return;
     }
     if (n == MAX_MODULES) {

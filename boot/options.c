@@ -1,0 +1,126 @@
+/*
+ * Reads Caisson's command line. A word that is wrong is named and passed over: a machine far
+ * away is better booted with one option less than not at all.
+ */
+#include "boot/options.h"
+#include <stddef.h>
+#include "lib/word.h"
+
+struct reading {
+    struct options *out;
+    bool console_seen; /* the defaults have been replaced */
+};
+
+static bool read_console_item(struct options *o, struct word item)
+{
+    uint64_t baud;
+
+    if (word_is(item, "com1"))
+        o->com1 = true;
+    else if (word_is(item, "com2"))
+        o->com2 = true;
+    else if (word_is(item, "vga"))
+        o->vga = true;
+    else if (word_number(item, 115200, &baud) && baud && 115200 % baud == 0)
+        o->baud = (uint32_t)baud;
+    else
+        return word_is(item, "none");
+    return true;
+}
+
+/* Tried on a copy first, so that a bad value changes nothing. */
+static bool read_console(struct reading *r, struct word value)
+{
+    struct options o = *r->out;
+    struct word item;
+
+    if (!r->console_seen)
+        o.com1 = o.com2 = o.vga = false;
+    while (word_split(&value, &item)) {
+        if (!read_console_item(&o, item))
+            return false;
+    }
+    r->console_seen = true;
+    *r->out = o;
+    return true;
+}
+
+/* Which of the NULL-terminated names it is, or -1. */
+static int choice(struct word value, const char *const *names)
+{
+    for (int i = 0; names[i]; i++) {
+        if (word_is(value, names[i]))
+            return i;
+    }
+    return -1;
+}
+
+static bool read_level(struct reading *r, struct word value)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug", NULL };
+    int n = choice(value, names);
+    if (n >= 0)
+        r->out->level = (enum log_level)n;
+    return n >= 0;
+}
+
+static bool read_exit(struct reading *r, struct word value)
+{
+    static const char *const names[] = { "halt", "reboot", "shutdown", NULL };
+    int n = choice(value, names);
+    if (n >= 0)
+        r->out->exit = (enum option_exit)n;
+    return n >= 0;
+}
+
+static bool read_monitor(struct reading *r, struct word value)
+{
+    if (!word_is(value, "off"))
+        return false;
+    r->out->monitor = false;
+    return true;
+}
+
+static bool read_fail_alloc(struct reading *r, struct word value)
+{
+    return word_number(value, UINT64_MAX, &r->out->fail_alloc);
+}
+
+static const struct {
+    const char *key;
+    bool (*read)(struct reading *r, struct word value);
+} keys[] = {
+    { "console", read_console }, { "loglevel", read_level },        { "exit", read_exit },
+    { "monitor", read_monitor }, { "fail-alloc", read_fail_alloc },
+};
+
+static void read_word(struct reading *r, struct word w)
+{
+    struct word key, value;
+
+    if (!word_key_value(w, &key, &value))
+        return log_warn("unknown option \"%.*s\" is passed over", WORD_ARGS(w));
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (!word_is(key, keys[i].key))
+            continue;
+        if (!keys[i].read(r, value))
+            log_warn("option \"%.*s\": bad value, passed over", WORD_ARGS(w));
+        return;
+    }
+    log_warn("unknown option \"%.*s\" is passed over", WORD_ARGS(w));
+}
+
+void options_parse(const char *cmdline, struct options *out)
+{
+    struct reading r = { .out = out };
+    struct word w;
+
+    *out = (struct options){
+        .com1 = true, .vga = true, .baud = 115200, .level = LOG_INFO, .monitor = true
+    };
+    for (bool first = true; word_next(&cmdline, &w); first = false) {
+        /* Some boot loaders put the file's name in front. */
+        if (!first || (w.text[0] != '/' && w.text[0] != '('))
+            read_word(&r, w);
+    }
+}

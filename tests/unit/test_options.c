@@ -1,0 +1,92 @@
+/* links: boot/options.c lib/word.c tests/fakes/log.c */
+/*
+ * boot/options.c: Caisson's command line.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "boot/options.h"
+#include "tests/fakes/log.h"
+
+static struct options o;
+
+static void parse(const char *cmdline)
+{
+    fake_log_reset();
+    options_parse(cmdline, &o);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    parse("");
+    assert_true(o.com1 && o.vga && !o.com2 && o.monitor);
+    assert_int_equal(o.baud, 115200);
+    assert_int_equal(o.level, LOG_INFO);
+    assert_int_equal(o.exit, EXIT_HALT);
+    assert_int_equal(o.fail_alloc, 0);
+    parse("/boot/caisson.elf exit=reboot");
+    assert_int_equal(o.exit, EXIT_REBOOT);
+    assert_string_equal(fake_log_text, "");
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    parse("console=com2,9600 loglevel=debug exit=shutdown monitor=off fail-alloc=12 ");
+    assert_true(!o.com1 && !o.vga && o.com2 && !o.monitor);
+    assert_int_equal(o.baud, 9600);
+    assert_int_equal(o.level, LOG_DEBUG);
+    assert_int_equal(o.exit, EXIT_SHUTDOWN);
+    assert_int_equal(o.fail_alloc, 12);
+    parse("console=com1 console=vga loglevel=error");
+    assert_true(o.com1 && o.vga && !o.com2);
+    assert_int_equal(o.level, LOG_ERROR);
+    parse("console=none");
+    assert_true(!o.com1 && !o.vga && !o.com2);
+    assert_string_equal(fake_log_text, "");
+}
+
+/* Each bad word is named, changes nothing, and the ones behind it still count. */
+static void test_bad_words(void **state)
+{
+    static const char *const bad[] = { "console=com3",
+                                       "console=com2,9601",
+                                       "console=com2,0",
+                                       "console=com2,,",
+                                       "console=",
+                                       "loglevel=loud",
+                                       "exit=never",
+                                       "monitor=on",
+                                       "fail-alloc=x",
+                                       "fail-alloc=-1",
+                                       "quiet",
+                                       "colour=red",
+                                       "fail-alloc=18446744073709551616" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char line[128];
+        strcpy(line, bad[i]);
+        strcat(line, " exit=reboot");
+        parse(line);
+        assert_true(fake_log_has(bad[i]));
+        assert_int_equal(fake_log_lines[LOG_WARN], 1);
+        assert_true(o.com1 && o.vga && !o.com2 && o.monitor);
+        assert_int_equal(o.baud, 115200);
+        assert_int_equal(o.fail_alloc, 0);
+        assert_int_equal(o.exit, EXIT_REBOOT);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_bad_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
