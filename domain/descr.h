@@ -21,7 +21,12 @@
 #define DESCR_DEFAULT_MEM    (128UL << 20)
 #define DESCR_DEFAULT_WEIGHT 256u
 
-enum descr_kind { DESCR_KERNEL, DESCR_RAMDISK, DESCR_MODULE };
+enum descr_kind {
+    DESCR_NONE /* the role could not be read */,
+    DESCR_KERNEL,
+    DESCR_RAMDISK,
+    DESCR_MODULE
+};
 enum descr_type { DESCR_HVM, DESCR_PVH };
 
 /* One line, parsed. Numbers that the line does not give have their defaults. */

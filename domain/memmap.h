@@ -52,8 +52,8 @@ struct memmap {
     uint64_t low_end; /* end of the RAM below 4 GiB */
 };
 
-/* Lays out ram_bytes (whole pages; the holes below 1 MiB cost 384 KiB of them, as on a PC).
- * 0, or -EINVAL if it is out of MEMMAP_MIN_BYTES..MEMMAP_MAX_BYTES or no whole pages. */
+/* Lays out ram_bytes (whole pages; addresses below 1 MiB that are no RAM cost as many bytes, as on
+ * a PC). 0, or -EINVAL if it is out of MEMMAP_MIN_BYTES..MEMMAP_MAX_BYTES or no whole pages. */
 int must_check memmap_build(struct memmap *out, uint64_t ram_bytes);
 
 /* True if all of [start, start + size) is RAM in one entry of the map; size 0 is not. */
