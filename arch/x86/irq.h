@@ -18,7 +18,8 @@ typedef void (*irq_fn)(void);
 #define VECTOR_TIMER    0xF1 /* lapic_timer_set(): the same */
 #define VECTOR_SPURIOUS 0xFF /* of the LAPIC: no EOI */
 
-/* A free vector (0x30..0xEF) for fn; the caller routes a device to it. -ENOSPC when none is left. */
+/* A free vector (0x30..0xEF) for fn; the caller routes a device to it. -ENOSPC when none is left.
+ */
 int must_check irq_alloc_vector(irq_fn fn);
 /* Routes legacy ISA line irq (0..15) through the machine's I/O APIC to fn on the boot CPU,
  * with the MADT's overrides. 0, -ENODEV without an I/O APIC. */
