@@ -9,8 +9,9 @@
 
 struct out {
     char *buf;
-    size_t size; /* of buf */
-    size_t used; /* characters of the whole text so far, those without a place in buf included */
+    size_t size;  /* of buf */
+    size_t used;  /* characters of the whole text so far, those without a place in buf included */
+    va_list args; /* those not yet taken */
 };
 
 struct directive {
@@ -161,37 +162,37 @@ static uint64_t take_integer(const struct directive *d, bool is_signed, va_list 
     return is_signed ? (uint64_t)((int64_t)value >> shift) : value >> shift;
 }
 
-static void put_signed(struct out *o, struct directive *d, va_list *args)
+static void put_signed(struct out *o, struct directive *d)
 {
-    int64_t value = (int64_t)take_integer(d, true, args);
+    int64_t value = (int64_t)take_integer(d, true, &o->args);
 
     d->conversion = 'd';
     put_number(o, d, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0 ? "-" : "");
 }
 
 /* Puts one directive; false if it is none that we know. */
-static bool put_directive(struct out *o, struct directive *d, va_list *args)
+static bool put_directive(struct out *o, struct directive *d)
 {
     char c;
 
     switch (d->conversion) {
     case 'd':
     case 'i':
-        put_signed(o, d, args);
+        put_signed(o, d);
         return true;
     case 'u':
     case 'x':
     case 'X':
-        put_number(o, d, take_integer(d, false, args), "");
+        put_number(o, d, take_integer(d, false, &o->args), "");
         return true;
     case 'p':
-        put_number(o, d, (uintptr_t)va_arg(*args, void *), "0x");
+        put_number(o, d, (uintptr_t)va_arg(o->args, void *), "0x");
         return true;
     case 's':
-        put_string(o, d, va_arg(*args, const char *));
+        put_string(o, d, va_arg(o->args, const char *));
         return true;
     case 'c':
-        c = (char)va_arg(*args, int);
+        c = (char)va_arg(o->args, int);
         put_field(o, d, &c, 1);
         return true;
     case '%':
@@ -203,19 +204,19 @@ static bool put_directive(struct out *o, struct directive *d, va_list *args)
 }
 
 /* f stands behind the '%'; returns what follows the directive. */
-static const char *format_one(struct out *o, const char *f, va_list *args)
+static const char *format_one(struct out *o, const char *f)
 {
     const char *start = f - 1;
     struct directive d = { 0 };
 
     f = read_flags(f, &d);
-    f = read_width(f, &d, args);
-    f = read_precision(f, &d, args);
+    f = read_width(f, &d, &o->args);
+    f = read_precision(f, &d, &o->args);
     f = read_length(f, &d);
     d.conversion = *f;
     if (d.conversion)
         f++;
-    if (!put_directive(o, &d, args)) {
+    if (!put_directive(o, &d)) {
         while (start < f)
             put(o, *start++);
     }
@@ -225,16 +226,15 @@ static const char *format_one(struct out *o, const char *f, va_list *args)
 size_t fmt_vsn(char *buf, size_t size, const char *fmt, va_list args)
 {
     struct out o = { .buf = buf, .size = size };
-    va_list rest;
 
-    va_copy(rest, args);
+    va_copy(o.args, args);
     while (*fmt) {
         if (*fmt == '%')
-            fmt = format_one(&o, fmt + 1, &rest);
+            fmt = format_one(&o, fmt + 1);
         else
             put(&o, *fmt++);
     }
-    va_end(rest);
+    va_end(o.args);
     if (size)
         buf[o.used < size ? o.used : size - 1] = '\0';
     return o.used;

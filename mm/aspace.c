@@ -178,7 +178,7 @@ static int prepare_direct_map(void)
 
 int aspace_init(const struct aspace_image *image)
 {
-    nx = rdmsr(MSR_IA32_EFER) & EFER_NXE ? PTE_NX : 0;
+    nx = (rdmsr(MSR_IA32_EFER) & EFER_NXE) ? PTE_NX : 0;
     if (new_table(&root) < 0 || map_image(image) < 0 || map_frame_table() < 0 ||
         prepare_direct_map() < 0)
         return -ENOMEM;

@@ -118,7 +118,7 @@ static uint64_t find_in_region(const struct map *m, struct span region, uint64_t
 
 static uint64_t find_place(const struct map *m, uint64_t bytes)
 {
-    uint64_t align = (bytes % LARGE_SIZE ? PAGE_SIZE : LARGE_SIZE) / PAGE_SIZE;
+    uint64_t align = ((bytes % LARGE_SIZE) ? PAGE_SIZE : LARGE_SIZE) / PAGE_SIZE;
     uint64_t found = 0;
 
     for (unsigned i = 0; i < m->region_count && !found; i++) {
