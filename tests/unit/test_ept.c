@@ -1,0 +1,264 @@
+/* links: vmx/ept.c tests/fakes/heap.c tests/fakes/panic.c */
+/*
+ * vmx/ept.c against a plain array that says what each frame of a small guest is mapped to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "mm/frame.h"
+#include "tests/fakes/heap.h"
+#include "vmx/ept.h"
+#include "vmx/vmx.h"
+
+#define DOMAIN 5
+#define FRAMES (6 * 512)   /* of the model, from gfn BASE on */
+#define BASE   (1UL << 18) /* a 1 GiB boundary */
+
+struct vmx_caps vmx_caps;
+
+struct model {
+    bool mapped;
+    struct ept_entry e;
+};
+static struct model model[FRAMES];
+
+static int setup(void **state)
+{
+    (void)state;
+    vmx_caps = (struct vmx_caps){ .ept_1g = true, .ept_2m = true };
+    memset(model, 0, sizeof(model));
+    return 0;
+}
+
+static void assert_mapped(const struct ept *e, uint64_t g, const struct ept_entry *want)
+{
+    struct ept_entry got;
+    assert_int_equal(ept_lookup(e, gfn(g), &got), 0);
+    assert_int_equal(got.mfn.v, want->mfn.v);
+    assert_int_equal(got.rights, want->rights);
+    assert_int_equal(got.type, want->type);
+}
+
+static void compare(const struct ept *e)
+{
+    for (unsigned i = 0; i < FRAMES; i++) {
+        struct ept_entry got;
+        if (model[i].mapped)
+            assert_mapped(e, BASE + i, &model[i].e);
+        else
+            assert_int_equal(ept_lookup(e, gfn(BASE + i), &got), -ENOENT);
+    }
+}
+
+static bool is_free(unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++)
+        if (model[i].mapped)
+            return false;
+    return true;
+}
+
+static void map_and_model(struct ept *e, unsigned first, unsigned order)
+{
+    static const enum ept_type types[] = { EPT_UC, EPT_WC, EPT_WT, EPT_WP, EPT_WB };
+    unsigned count = 1u << order;
+    struct ept_entry want = { .mfn = mfn((uint64_t)(rand() % 4096) << 9),
+                              .rights = EPT_R | (rand() & (EPT_W | EPT_X)),
+                              .type = types[rand() % 5] };
+    int err = ept_map(e, gfn(BASE + first), want.mfn, order, want.rights, want.type);
+    assert_int_equal(err, is_free(first, count) ? 0 : -EEXIST);
+    if (err)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        model[first + i] = (struct model){ true, want };
+        model[first + i].e.mfn.v += i;
+    }
+}
+
+static void count_mapping(void *ctx, gfn_t g, const struct ept_entry *entry)
+{
+    uint64_t *next = ctx;
+    assert_true(g.v >= *next); /* in order, none twice */
+    for (unsigned i = 0; i < 1u << entry->order; i++)
+        assert_true(model[g.v - BASE + i].mapped);
+    assert_int_equal(entry->mfn.v, model[g.v - BASE].e.mfn.v);
+    *next = g.v + (1UL << entry->order);
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    struct ept e;
+    srand(1);
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    for (unsigned round = 0; round < 20000; round++) {
+        unsigned i = rand() % FRAMES;
+        if (rand() % 100 == 0) {
+            map_and_model(&e, i & ~511u, ORDER_2M);
+        } else if (rand() % 3 == 0) {
+            map_and_model(&e, i, ORDER_4K);
+        } else if (rand() % 50 == 0) {
+            for (i &= ~511u; i % 512 != 511; i++) { /* empty a table but for its last entry */
+                assert_int_equal(ept_unmap(&e, gfn(BASE + i)), 0);
+                model[i].mapped = false;
+            }
+        } else {
+            assert_int_equal(ept_unmap(&e, gfn(BASE + i)), 0);
+            model[i].mapped = false;
+        }
+        if (round % 1000 == 0)
+            compare(&e);
+    }
+    compare(&e);
+    uint64_t next = 0;
+    ept_walk(&e, count_mapping, &next);
+    assert_int_equal(e.tables, frame_count(DOMAIN));
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
+static void test_large(void **state)
+{
+    (void)state;
+    struct ept e;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(ept_map(&e, gfn(BASE), mfn(1UL << 18), ORDER_1G, EPT_RWX, EPT_WB), 0);
+    struct ept_entry got;
+    assert_int_equal(ept_lookup(&e, gfn(BASE + 12345), &got), 0);
+    assert_int_equal(got.mfn.v, (1UL << 18) + 12345);
+    assert_int_equal(got.order, ORDER_1G);
+
+    assert_int_equal(ept_unmap(&e, gfn(BASE + 12345)), 0); /* splits twice */
+    assert_int_equal(ept_lookup(&e, gfn(BASE + 12345), &got), -ENOENT);
+    assert_int_equal(ept_lookup(&e, gfn(BASE + 12344), &got), 0);
+    assert_int_equal(got.mfn.v, (1UL << 18) + 12344);
+    assert_int_equal(got.order, ORDER_4K);
+    assert_int_equal(ept_lookup(&e, gfn(BASE + 200000), &got), 0);
+    assert_int_equal(got.mfn.v, (1UL << 18) + 200000);
+    assert_int_equal(got.order, ORDER_2M);
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
+/* The bits themselves, since everything else here would pass with any encoding. */
+static void test_format(void **state)
+{
+    (void)state;
+    struct ept e;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(e.pointer, (uintptr_t)e.root | 0x1E); /* 4 levels, write-back */
+    assert_int_equal(ept_map(&e, gfn(0), mfn(0x200), ORDER_2M, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(ept_map(&e, gfn(0x200), mfn(0x123), ORDER_4K, EPT_R, EPT_UC), 0);
+    uint64_t *l2 = (void *)(uintptr_t)(e.root[0] & ~0xFFFUL);
+    uint64_t *l1 = (void *)(uintptr_t)(l2[0] & ~0xFFFUL);
+    uint64_t *l0 = (void *)(uintptr_t)(l1[1] & ~0xFFFUL);
+    assert_int_equal(e.root[0] & 0xFFF, 7);
+    assert_int_equal(l1[0], 0x2000B7); /* RWX, type 6, leaf */
+    assert_int_equal(l0[0], 0x123001);
+    ept_destroy(&e);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    struct ept e;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    static const struct {
+        uint64_t gfn, mfn;
+        unsigned order, rights, type;
+    } bad[] = {
+        { 1, 0, ORDER_2M, EPT_RWX, EPT_WB },
+        { 0, 1, ORDER_2M, EPT_RWX, EPT_WB },
+        { 512, 0, ORDER_1G, EPT_RWX, EPT_WB },
+        { 1UL << 36, 0, ORDER_4K, EPT_RWX, EPT_WB },
+        { 0, 1UL << 40, ORDER_4K, EPT_RWX, EPT_WB },
+        { 0, 0, 1, EPT_RWX, EPT_WB },
+        { 0, 0, ORDER_4K, 0, EPT_WB },
+        { 0, 0, ORDER_4K, EPT_W, EPT_WB },
+        { 0, 0, ORDER_4K, EPT_W | EPT_X, EPT_WB },
+        { 0, 0, ORDER_4K, 8 | EPT_R, EPT_WB },
+        { 0, 0, ORDER_4K, EPT_RWX, 2 },
+        { 0, 0, ORDER_4K, EPT_RWX, 7 },
+    };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(ept_map(&e, gfn(bad[i].gfn), mfn(bad[i].mfn), bad[i].order, bad[i].rights,
+                                 (enum ept_type)bad[i].type),
+                         -EINVAL);
+    vmx_caps = (struct vmx_caps){ 0 };
+    assert_int_equal(ept_map(&e, gfn(0), mfn(0), ORDER_1G, EPT_RWX, EPT_WB), -EINVAL);
+    assert_int_equal(ept_map(&e, gfn(0), mfn(0), ORDER_2M, EPT_RWX, EPT_WB), -EINVAL);
+    struct ept_entry got;
+    assert_int_equal(ept_unmap(&e, gfn(1UL << 36)), 0);
+    assert_int_equal(ept_lookup(&e, gfn(1UL << 36), &got), -ENOENT);
+    assert_int_equal(e.tables, 1);
+    ept_destroy(&e);
+}
+
+/* A large mapping may come where small ones were, but not where one still is. */
+static void test_refill(void **state)
+{
+    (void)state;
+    struct ept e;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(ept_map(&e, gfn(BASE + 3), mfn(7), ORDER_4K, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(ept_map(&e, gfn(BASE), mfn(512), ORDER_2M, EPT_RWX, EPT_WB), -EEXIST);
+    assert_int_equal(ept_map(&e, gfn(BASE), mfn(1 << 18), ORDER_1G, EPT_RWX, EPT_WB), -EEXIST);
+    assert_int_equal(ept_unmap(&e, gfn(BASE + 3)), 0);
+    assert_int_equal(e.tables, 4);
+    assert_int_equal(ept_map(&e, gfn(BASE), mfn(1 << 18), ORDER_1G, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(e.tables, 2);
+    assert_int_equal(ept_map(&e, gfn(BASE + 3), mfn(7), ORDER_4K, EPT_RWX, EPT_WB), -EEXIST);
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
+/* Every allocation fails once; nothing is lost and the same call then works. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct ept e;
+    struct ept_entry got;
+    frame_fail_nth(1);
+    assert_int_equal(ept_init(&e, DOMAIN), -ENOMEM);
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    for (unsigned n = 1; n <= 3; n++) {
+        frame_fail_nth(n);
+        int err = ept_map(&e, gfn(BASE * n), mfn(9), ORDER_4K, EPT_RWX, EPT_WB);
+        frame_fail_nth(0);
+        if (err) {
+            assert_int_equal(err, -ENOMEM);
+            assert_int_equal(ept_lookup(&e, gfn(BASE * n), &got), -ENOENT);
+            assert_int_equal(ept_map(&e, gfn(BASE * n), mfn(9), ORDER_4K, EPT_RWX, EPT_WB), 0);
+        }
+    }
+    assert_int_equal(ept_map(&e, gfn(BASE * 9), mfn(1 << 18), ORDER_1G, EPT_RWX, EPT_WB), 0);
+    for (unsigned n = 1; n <= 2; n++) {
+        frame_fail_nth(n);
+        assert_int_equal(ept_unmap(&e, gfn(BASE * 9 + 5)), -ENOMEM);
+        assert_int_equal(ept_lookup(&e, gfn(BASE * 9 + 5), &got), 0);
+        assert_int_equal(got.mfn.v, (1 << 18) + 5);
+        if (n == 1)
+            continue;
+        frame_fail_nth(0);
+        assert_int_equal(ept_unmap(&e, gfn(BASE * 9 + 5)), 0);
+    }
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_random, setup),
+        cmocka_unit_test_setup(test_large, setup),
+        cmocka_unit_test_setup(test_format, setup),
+        cmocka_unit_test_setup(test_refusals, setup),
+        cmocka_unit_test_setup(test_refill, setup),
+        cmocka_unit_test_setup(test_out_of_memory, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
