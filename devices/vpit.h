@@ -13,33 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "devices/device.h"
+#include "devices/vpit_channel.h"
 
 #define VPIT_HZ       1193182 /* 14.31818 MHz / 12 */
 #define VPIT_CHANNELS 3
-
-/* Times are input clocks since the domain's start. */
-struct vpit_channel {
-    uint8_t mode; /* 0..5 */
-    uint8_t rw;   /* 1 low byte, 2 high byte, 3 low then high */
-    bool bcd;
-    bool gate;
-    bool loaded;           /* the counting element holds a count of this mode */
-    bool counting;         /* false: stopped by the gate, or by half a write */
-    int64_t start;         /* clock at which `count` was loaded; moved on over pauses */
-    int64_t frozen;        /* clocks counted so far, while not counting */
-    uint32_t count;        /* 1..65536, in the counting element */
-    uint64_t rises;        /* rising edges of OUT since start that have been seen */
-    bool has_next;         /* a count has been written that is not loaded yet */
-    uint32_t next;         /* that count, and */
-    int64_t next_at;       /* when it will be; INT64_MAX: at the gate's next rising edge */
-    uint8_t written_low;   /* first byte of a two-byte write */
-    bool write_high;       /* the second is due */
-    bool read_high;        /* the second byte of a two-byte read is due */
-    uint8_t latched_bytes; /* bytes of `latch` that are still to be read */
-    uint16_t latch;
-    bool status_latched;
-    uint8_t status;
-};
 
 struct vpit {
     struct device dev;

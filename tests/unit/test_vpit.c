@@ -1,4 +1,4 @@
-/* links: devices/vpit.c tests/fakes/panic.c */
+/* links: devices/vpit.c devices/vpit_channel.c tests/fakes/panic.c */
 /*
  * The 8254 and port 0x61, register by register and mode by mode. Time is counted in the timer's
  * own clocks: at(n) is a moment within clock n.
