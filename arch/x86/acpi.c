@@ -19,6 +19,7 @@
 #define MADT_ENTRIES     44
 #define GAS_SYSTEM_IO    1
 #define FADT_RESET_VALID (1u << 10)
+#define FADT_RESET_END   129
 #define MADT_CPU_ENABLED 1u
 
 struct acpi_info acpi;
@@ -245,6 +246,17 @@ static void find_s5(const struct table *dsdt)
     log_warn("acpi: no _S5 in the DSDT, soft-off is not known");
 }
 
+/* Absent from tables of revision 1, which end before it. */
+static void read_reset(const struct table *t)
+{
+    if (t->length < FADT_RESET_END || !(field(t, 112, 4) & FADT_RESET_VALID) ||
+        field(t, 116, 1) != GAS_SYSTEM_IO || field(t, 120, 8) > UINT16_MAX)
+        return;
+    acpi.has_reset = true;
+    acpi.reset_port = (uint16_t)field(t, 120, 8);
+    acpi.reset_value = (uint8_t)field(t, 128, 1);
+}
+
 static void read_fadt(const struct table *t)
 {
     struct table dsdt;
@@ -255,12 +267,7 @@ static void read_fadt(const struct table *t)
     acpi.pm_timer_port = field(t, 91, 1) == 4 ? fadt_port(t, 76, 208) : 0;
     acpi.smi_command = (uint16_t)field(t, 48, 4);
     acpi.acpi_enable = (uint8_t)field(t, 52, 1);
-    if ((field(t, 112, 4) & FADT_RESET_VALID) && field(t, 116, 1) == GAS_SYSTEM_IO &&
-        field(t, 120, 8) <= UINT16_MAX) {
-        acpi.has_reset = true;
-        acpi.reset_port = (uint16_t)field(t, 120, 8);
-        acpi.reset_value = (uint8_t)field(t, 128, 1);
-    }
+    read_reset(t);
     if (table_open(&dsdt, at ? at : field(t, 40, 4)) && table_is(&dsdt, "DSDT"))
         find_s5(&dsdt);
 }

@@ -5,7 +5,7 @@
 #define CAISSON_ARCH_X86_IOAPIC_H
 
 /* mmio: acpi.ioapic mapped uncached, or NULL if there is none. Masks all its lines, and those of
- * the 8259s in any case. After acpi_read(). Boot CPU only. */
+ * the 8259s in any case. After acpi_read(), before lapic_init(). Boot CPU only. */
 void ioapic_init(volatile void *mmio);
 
 #endif

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* mmio: the registers mapped uncached; unused in x2APIC mode. On every pCPU, the boot CPU first and
- * after tsc_calibrate(), against which it measures the timer. Also corrects this_cpu()->apic_id. */
+/* mmio: the registers mapped uncached; unused in x2APIC mode. On every pCPU, the boot CPU first:
+ * there after tsc_calibrate(), against which it measures the timer, and after ioapic_init(), since
+ * an 8259 that still asks for attention when its way in is shut confuses QEMU for good. Also
+ * corrects this_cpu()->apic_id. */
 void lapic_init(volatile void *mmio);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
