@@ -3,6 +3,9 @@
  *
  * A timer belongs to the pCPU that armed it and fires there, from the scheduler's loop, with
  * interrupts off and no lock held. Time is the machine's TSC.
+ *
+ * Any pCPU may re-arm or cancel a timer; two at the same time may not, and a timer cancelled from
+ * afar may be firing at that moment. Lock: one for each pCPU's queue, held for no other's sake.
  */
 #ifndef CAISSON_SCHED_TIMER_H
 #define CAISSON_SCHED_TIMER_H
@@ -17,11 +20,13 @@ struct timer {
     struct list_node link;
     uint64_t deadline; /* TSC */
     void (*fn)(struct timer *t);
+    unsigned pcpu; /* in whose queue it is while armed */
     bool armed;
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
-/* (Re-)arms on the calling pCPU; TIMER_NEVER disarms. A deadline in the past fires at the next look. */
+/* (Re-)arms on the calling pCPU; TIMER_NEVER disarms. A deadline in the past fires at the next
+ * look. */
 void timer_set(struct timer *t, uint64_t deadline);
 void timer_cancel(struct timer *t);
 /* The first deadline of this pCPU, or TIMER_NEVER. */

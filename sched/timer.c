@@ -1,0 +1,127 @@
+/*
+ * Timers: a list for each pCPU, sorted by deadline.
+ *
+ * A pCPU has a handful of them (a few for each vCPU), so a list is as fast as anything cleverer
+ * and can be checked by eye. Equal deadlines fire in the order in which they were set.
+ */
+#include "sched/timer.h"
+
+#include <stddef.h>
+#include "arch/x86/percpu.h"
+#include "lib/assert.h"
+#include "lib/limits.h"
+#include "lib/spinlock.h"
+
+static struct timer_queue {
+    struct spinlock lock;
+    struct list_node timers;
+} queues[MAX_PCPUS];
+
+/* A queue of zeroes is one that nobody has looked at yet; its own pCPU does so first. */
+static struct timer_queue *queue_lock(unsigned pcpu)
+{
+    struct timer_queue *q = &queues[pcpu];
+
+    ASSERT(pcpu < MAX_PCPUS);
+    spin_lock(&q->lock);
+    if (!q->timers.next)
+        list_init(&q->timers);
+    return q;
+}
+
+static struct timer *queue_first(const struct timer_queue *q)
+{
+    return list_empty(&q->timers) ? NULL : LIST_ENTRY(q->timers.next, struct timer, link);
+}
+
+static void queue_insert(struct timer_queue *q, struct timer *t)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &q->timers) {
+        if (LIST_ENTRY(pos, struct timer, link)->deadline > t->deadline)
+            break;
+    }
+    list_add_tail(pos, &t->link);
+}
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+    *t = (struct timer){ .deadline = TIMER_NEVER, .fn = fn };
+    list_init(&t->link);
+}
+
+void timer_cancel(struct timer *t)
+{
+    struct timer_queue *q = queue_lock(t->pcpu);
+
+    list_remove(&t->link);
+    t->armed = false;
+    spin_unlock(&q->lock);
+}
+
+void timer_set(struct timer *t, uint64_t deadline)
+{
+    struct timer_queue *q;
+
+    ASSERT(t->fn);
+    timer_cancel(t);
+    if (deadline == TIMER_NEVER)
+        return;
+    t->pcpu = cpu_id();
+    t->deadline = deadline;
+    q = queue_lock(t->pcpu);
+    queue_insert(q, t);
+    t->armed = true;
+    spin_unlock(&q->lock);
+}
+
+uint64_t timer_next(void)
+{
+    struct timer_queue *q = queue_lock(cpu_id());
+    struct timer *t = queue_first(q);
+    uint64_t deadline = t ? t->deadline : TIMER_NEVER;
+
+    spin_unlock(&q->lock);
+    return deadline;
+}
+
+/* Takes the first timer out if it is due. */
+static struct timer *take_due(uint64_t now)
+{
+    struct timer_queue *q = queue_lock(cpu_id());
+    struct timer *t = queue_first(q);
+
+    if (t && t->deadline > now)
+        t = NULL;
+    if (t) {
+        list_remove(&t->link);
+        t->armed = false;
+    }
+    spin_unlock(&q->lock);
+    return t;
+}
+
+static unsigned count_timers(void)
+{
+    struct timer_queue *q = queue_lock(cpu_id());
+    struct list_node *pos;
+    unsigned n = 0;
+
+    list_for_each (pos, &q->timers)
+        n++;
+    spin_unlock(&q->lock);
+    return n;
+}
+
+/*
+ * At most as many as there were at first: a timer that sets itself anew for a moment that is due
+ * already waits for the next look, else a short period could hold the pCPU for ever.
+ */
+void timer_run(uint64_t now)
+{
+    struct timer *t;
+
+    for (unsigned n = count_timers(); n > 0 && (t = take_due(now)); n--)
+        t->fn(t);
+}
