@@ -3,7 +3,6 @@
  * Receiver/Transmitter with FIFOs"; that OUT2 gates the interrupt is the PC's wiring.
  */
 #include "devices/vuart.h"
-#include "lib/assert.h"
 
 #define UART_HZ 1843200 /* the crystal; a bit takes 16 * divisor of its clocks */
 
@@ -50,9 +49,6 @@
 
 static const uint8_t trigger_levels[4] = { 1, 4, 8, 14 };
 
-/* ---- FIFOs ------------------------------------------------------------------------------------
- */
-
 static bool fifo_enabled(const struct vuart *u)
 {
     return u->fcr & FCR_ENABLE;
@@ -64,42 +60,17 @@ static unsigned capacity(const struct vuart *u)
     return fifo_enabled(u) ? VUART_FIFO : 1;
 }
 
-static void push(struct vuart_fifo *f, uint16_t entry)
-{
-    ASSERT(f->count < VUART_FIFO);
-    f->entry[(f->head + f->count++) % VUART_FIFO] = entry;
-}
-
-static uint16_t pop(struct vuart_fifo *f)
-{
-    ASSERT(f->count > 0);
-    uint16_t entry = f->entry[f->head];
-    f->head = (f->head + 1) % VUART_FIFO;
-    f->count--;
-    return entry;
-}
-
-static bool any_error(const struct vuart_fifo *f)
-{
-    for (unsigned i = 0; i < f->count; i++) {
-        if (f->entry[(f->head + i) % VUART_FIFO] >> 8)
-            return true;
-    }
-    return false;
-}
-
-/* ---- Status -----------------------------------------------------------------------------------
- */
+/* ---- Status ------------------------------------------------------------------------------ */
 
 static uint8_t line_status(const struct vuart *u)
 {
     uint8_t lsr = u->overrun;
 
     if (u->rx.count)
-        lsr |= LSR_READY | (u->rx.entry[u->rx.head] >> 8);
+        lsr |= LSR_READY | (vuart_fifo_head(&u->rx) >> 8);
     if (u->tx.count == 0)
         lsr |= LSR_THRE | LSR_EMPTY;
-    if (fifo_enabled(u) && any_error(&u->rx))
+    if (fifo_enabled(u) && vuart_fifo_has_error(&u->rx))
         lsr |= LSR_IN_FIFO;
     return lsr;
 }
@@ -164,8 +135,7 @@ static void check_timeout(struct vuart *u, uint64_t now)
         u->timed_out = true;
 }
 
-/* ---- Sending and receiving --------------------------------------------------------------------
- */
+/* ---- Sending and receiving --------------------------------------------------------------- */
 
 static bool looping(const struct vuart *u)
 {
@@ -174,7 +144,7 @@ static bool looping(const struct vuart *u)
 
 static void receive_entry(struct vuart *u, uint16_t entry, uint64_t now)
 {
-    push(&u->rx, entry);
+    vuart_fifo_push(&u->rx, entry);
     u->rx_at = now;
     u->timed_out = false;
 }
@@ -202,8 +172,8 @@ static void drain(struct vuart *u, uint64_t now)
 {
     if (u->tx.count == 0)
         return;
-    while (u->tx.count && send(u, (uint8_t)u->tx.entry[u->tx.head], now))
-        pop(&u->tx);
+    while (u->tx.count && send(u, (uint8_t)vuart_fifo_head(&u->tx), now))
+        vuart_fifo_pop(&u->tx);
     if (u->tx.count == 0)
         u->thre_irq = true;
 }
@@ -243,13 +213,12 @@ void vuart_kick(struct vuart *u, uint64_t now)
     update(u);
 }
 
-/* ---- Registers --------------------------------------------------------------------------------
- */
+/* ---- Registers --------------------------------------------------------------------------- */
 
 /* The receive FIFO's next byte; an empty one reads 0. */
 static uint8_t read_rbr(struct vuart *u, uint64_t now)
 {
-    uint8_t byte = u->rx.count ? (uint8_t)pop(&u->rx) : 0;
+    uint8_t byte = u->rx.count ? (uint8_t)vuart_fifo_pop(&u->rx) : 0;
 
     u->timed_out = false;
     u->rx_at = now;
@@ -273,7 +242,7 @@ static uint8_t read_lsr(struct vuart *u)
 
     u->overrun = 0;
     if (u->rx.count)
-        u->rx.entry[u->rx.head] &= 0xff;
+        vuart_fifo_clear_error(&u->rx);
     return lsr;
 }
 
@@ -315,7 +284,7 @@ static void write_thr(struct vuart *u, uint8_t byte, uint64_t now)
 {
     u->thre_irq = false;
     if (u->tx.count < capacity(u))
-        push(&u->tx, byte);
+        vuart_fifo_push(&u->tx, byte);
     drain(u, now);
 }
 

@@ -12,8 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "devices/device.h"
-
-#define VUART_FIFO 16
+#include "devices/vuart_fifo.h"
 
 /* The other end of the cable. Members may be NULL: bytes sent then go nowhere, at once. */
 struct vuart_peer {
@@ -22,11 +21,6 @@ struct vuart_peer {
     /* The guest has made room in the receive FIFO: vuart_receive() may be called, from here too. */
     void (*room)(void *ctx, uint64_t now);
     void *ctx;
-};
-
-struct vuart_fifo {
-    uint16_t entry[VUART_FIFO]; /* the byte, and its error bits of the LSR << 8 */
-    uint8_t head, count;
 };
 
 struct vuart {

@@ -1,4 +1,4 @@
-/* links: devices/vuart.c tests/fakes/panic.c */
+/* links: devices/vuart.c devices/vuart_fifo.c tests/fakes/panic.c */
 /*
  * The 16550A, register by register, with a peer that can be full.
  */
