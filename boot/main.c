@@ -27,12 +27,13 @@
 #include "lib/log.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
+#include "vmx/vmx.h"
 
 _Noreturn void main(uint64_t mbi);
 
 /* Boot only, all of them. */
 static struct boot_info boot;
-static struct options options = { .com1 = true, .vga = true, .baud = 115200, .level = LOG_INFO };
+static struct options options;
 static struct desc_stacks exception_stacks[MAX_PCPUS];
 static void *lapic_page;
 
@@ -49,7 +50,15 @@ static void read_boot_info(uint64_t mbi)
 
     if (mb2_parse(p, mb2_size(p), &boot))
         panic("nothing usable came from the boot loader");
+    options_parse(boot.cmdline, &options);
     log_set_level(options.level);
+}
+
+static void say_hello(void)
+{
+    log_info("Caisson, a hypervisor for x86-64, on %s", boot.efi ? "UEFI" : "a PC BIOS");
+    log_info("boot: by %s, %u modules, image at 0x%lx", boot.loader_name, boot.module_count,
+             aspace_linked_image().phys.v + (aspace_linked_image().text - IMAGE_BASE));
 }
 
 /* Image and modules are in use before the first frame is given out. */
@@ -93,6 +102,8 @@ static void cpu_main(void)
     desc_init(&exception_stacks[cpu_id()]);
     cpu_init();
     lapic_init(lapic_page);
+    if (vmx_cpu_enable())
+        log_warn("pCPU %u cannot run guests", cpu_id());
     for (;;)
         irq_wait();
 }
@@ -127,7 +138,17 @@ static void start_other_cpus(void)
 static void quiesce(void)
 {
     smp_stop_others();
+    vmx_cpu_disable();
     uart_go_polled();
+}
+
+/* A machine without VT-x is no bug of ours: vmx_probe() has said why, and that is the end. */
+static void virtualization_start(void)
+{
+    if (vmx_probe() || vmx_cpu_enable()) {
+        uart_go_polled();
+        machine_halt();
+    }
 }
 
 static void main_on_stack(void)
@@ -135,9 +156,12 @@ static void main_on_stack(void)
     desc_init(new_exception_stacks(0));
     console_map_screen(&boot.framebuffer, boot.efi, &options);
     machine_start();
+    virtualization_start();
     start_other_cpus();
     console_use_interrupts();
+    smp_on_stop(vmx_cpu_disable);
     power_set_hook(quiesce);
+    frame_fail_nth(options.fail_alloc);
     log_info("nothing to run yet");
     quiesce();
     machine_halt();
@@ -151,6 +175,7 @@ _Noreturn void main(uint64_t mbi)
     console_start_debug();
     read_boot_info(mbi);
     console_start(&options);
+    say_hello();
     cpu_init();
     memory_start();
     percpu_run_on_stack(must_have(aspace_stack()), main_on_stack);
