@@ -118,9 +118,9 @@ static void machine_start(void)
     acpi_read(boot.has_rsdp ? boot.rsdp : NULL, map_table);
     mtrr_read();
     tsc_calibrate(acpi.pm_timer_port);
+    ioapic_init(acpi.ioapic.v ? aspace_map(acpi.ioapic, PAGE_SIZE, ASPACE_UC) : NULL);
     lapic_page = must_have(aspace_map(acpi.lapic, PAGE_SIZE, ASPACE_UC));
     lapic_init(lapic_page);
-    ioapic_init(acpi.ioapic.v ? aspace_map(acpi.ioapic, PAGE_SIZE, ASPACE_UC) : NULL);
 }
 
 static void start_other_cpus(void)
