@@ -1,0 +1,172 @@
+"""What the system tests share: the `boot` fixture, which makes a CD image for one configuration,
+starts a whole machine on it, and gives its COM1 as a pexpect object.
+
+    def test_it(boot):
+        m = boot(modules=[linux()], cpu="corei7_icelake_u", pcpus=4)
+        m.expect("caisson-guest# ")
+
+All logs of a test lie in build/test-logs/<test>/: com1.txt, bochs.log, port-e9.txt, ...
+"""
+import hashlib
+import os
+import re
+import shutil
+import sys
+
+import pexpect.fdpexpect
+import pytest
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+os.chdir(ROOT)
+
+# pylint: disable=wrong-import-position
+import machine  # noqa: E402
+import mkiso  # noqa: E402
+
+BUILD = os.environ.get("B", "build")
+CAISSON = os.path.join(BUILD, "caisson.elf")
+VMLINUZ = os.path.join(BUILD, "debian/vmlinuz")
+INITRD = os.path.join(BUILD, "initrd.img")
+ISO_CACHE = os.path.join(BUILD, "test-iso")
+ISO_KEPT = 24
+PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds for any one expectation
+
+PANIC = r"caisson: error: panic: pCPU[^\n]*\n"
+PROMPT = "caisson-guest# "
+QUIET = ("console=ttyS0,115200 nokaslr cryptomgr.notests nowatchdog mitigations=off "
+         "random.trust_cpu=on")
+
+
+class Module:
+    """A module2 line: a file of this machine, and its words."""
+
+    def __init__(self, source, words):
+        self.source, self.words = source, words
+
+
+def linux(cmdline=QUIET, name="linux", mem="256M"):
+    """The lines that start Debian's kernel with our initramfs."""
+    return [Module(VMLINUZ, f"kernel name={name} mem={mem} -- {cmdline}"),
+            Module(INITRD, f"ramdisk name={name}")]
+
+
+def guest(which, mem="16M", words=""):
+    """The line that starts one of our own guests; skips the test while that is not built."""
+    path = os.path.join(BUILD, "guest", which + ".elf")
+    if not os.path.exists(path):
+        pytest.skip(f"guest {which} is not built")
+    return [Module(path, f"kernel name={which} mem={mem}" + (f" -- {words}" if words else ""))]
+
+
+def menu_of(modules, options):
+    """GRUB's menu entry for Caisson, and the files that it names."""
+    files, lines = {"caisson.elf": CAISSON}, [f"multiboot2 /boot/caisson.elf {options}"]
+    for m in modules:
+        path = f"{os.path.basename(m.source)}"
+        files[path] = m.source
+        words = " ".join("'" + w + "'" for w in m.words.split())
+        lines.append(f"module2 /boot/{path} {words}")
+    return "menuentry caisson {\n" + "\n".join(lines) + "\n}\n", files
+
+
+def image(menu, files):
+    """A CD image for menu and files, made once for the same content."""
+    key = hashlib.sha256(menu.encode())
+    with open(mkiso.__file__, "rb") as f:
+        key.update(f.read())
+    for path, source in sorted(files.items()):
+        with open(source, "rb") as f:
+            key.update(path.encode() + hashlib.sha256(f.read()).digest())
+    os.makedirs(ISO_CACHE, exist_ok=True)
+    out = os.path.join(ISO_CACHE, key.hexdigest()[:24] + ".iso")
+    if not os.path.exists(out):
+        mkiso.make(out, menu, files)
+    os.utime(out)
+    return out
+
+
+def pytest_sessionfinish():
+    if not os.path.isdir(ISO_CACHE):
+        return
+    images = [os.path.join(ISO_CACHE, f) for f in os.listdir(ISO_CACHE)]
+    for old in sorted(images, key=os.path.getmtime)[:-ISO_KEPT]:
+        os.remove(old)
+
+
+class Console(pexpect.fdpexpect.fdspawn):
+    """COM1 of a running machine. `machine` is the emulator behind it."""
+
+    def __init__(self, m):
+        super().__init__(m.com1.fileno(), timeout=PATIENCE, encoding="utf-8",
+                         codec_errors="replace", maxread=65536)
+        self.machine = m
+        self.logfile_read = open(os.path.join(m.logs, "com1.txt"), "w", encoding="utf-8")
+
+    def ask(self, line, timeout=-1):
+        """Types line at a guest's prompt; returns what it printed before the next prompt."""
+        self.sendline(line)
+        self.expect_exact(PROMPT, timeout=timeout)
+        text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.before).replace("\r", "")
+        return text.partition("\n")[2]
+
+    def expect(self, pattern, timeout=-1, **rest):
+        """As pexpect's, for one pattern; a panic of Caisson's ends the wait at once."""
+        if super().expect([pattern, PANIC], timeout=timeout, **rest) == 1:
+            pytest.fail("Caisson panicked:\n" + self.before[-300:] + self.after)
+
+    def __str__(self):
+        """For pexpect's messages: where the waiting ended."""
+        return f"logs in {self.machine.logs}; the last that was read:\n{(self.buffer or '')[-1500:]}"
+
+    def expect_off(self, timeout=PATIENCE):
+        """The machine switches itself off."""
+        try:
+            self.expect(pexpect.EOF, timeout=timeout)
+        except OSError:
+            pass  # the emulator is gone in the middle of a read
+        assert self.machine.wait(timeout), "the machine is still on"
+
+    def shut(self):
+        self.logfile_read.close()
+        self.machine.close()
+
+
+@pytest.fixture
+def machine_of(request):
+    """machine_of(menu, files, **settings of Machine): any menu, not only Caisson's."""
+    opened = []
+    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    logs = os.path.abspath(os.path.join(BUILD, "test-logs", name))
+    shutil.rmtree(logs, ignore_errors=True)
+
+    def start(menu, files, **settings):
+        where = logs if not opened else f"{logs}-{len(opened) + 1}"
+        console = Console(machine.Machine(image(menu, files), logs=where, **settings))
+        opened.append(console)
+        return console
+
+    yield start
+    for console in opened:
+        console.shut()
+
+
+@pytest.fixture
+def boot(machine_of):
+    """boot(modules=[...], options="...", **settings of Machine): Caisson on a machine.
+
+    Without Linux the machine counts time by fewer instructions, so that less of the emulator's
+    time goes into waiting for the UART.
+    """
+
+    def start(modules=(), options="console=com1 exit=shutdown", **settings):
+        has_linux = any(m.source == VMLINUZ for m in modules)
+        settings.setdefault("ips", 100_000_000 if has_linux else 20_000_000)
+        settings.setdefault("mem", 512)
+        settings.setdefault("emulator", machine.best_emulator())
+        if settings["emulator"] == "kvm":
+            settings.pop("cpu", None)
+        menu, files = menu_of(modules, options)
+        return machine_of(menu, files, **settings)
+
+    return start

@@ -1,0 +1,65 @@
+"""From the firmware through GRUB to the report on VT-x: firmware, CPUs, memory, CPU models."""
+import re
+
+import pytest
+
+READY = r"VT-x: VMCS revision \S+ all that is needed is there"
+NO_VTX = r"error: VT-x: this CPU has none"
+
+
+@pytest.mark.parametrize("emulator, firmware, end", [
+    ("bochs", "bios", READY),
+    ("qemu", "bios", NO_VTX),
+    ("qemu", "uefi", NO_VTX),
+], ids=["bochs-bios", "qemu-bios", "qemu-uefi"])
+def test_firmware(boot, emulator, firmware, end):
+    m = boot(emulator=emulator, firmware=firmware)
+    m.expect(r"caisson: cpu: protections WP NX")
+    m.expect(end)
+
+
+@pytest.mark.parametrize("pcpus", [1, 4])
+@pytest.mark.parametrize("emulator", ["bochs", "qemu"])
+def test_cpus_online(boot, emulator, pcpus):
+    m = boot(emulator=emulator, pcpus=pcpus)
+    if pcpus == 1:
+        m.expect(r"acpi: 1 CPU,")
+    else:
+        m.expect(rf"smp: {pcpus} of {pcpus} CPUs online")
+
+
+@pytest.mark.parametrize("emulator, firmware, mem", [
+    ("bochs", "bios", 64), ("bochs", "bios", 2048),
+    ("qemu", "bios", 64), ("qemu", "bios", 4096), ("qemu", "uefi", 4096),
+])
+def test_memory(boot, emulator, firmware, mem):
+    m = boot(emulator=emulator, firmware=firmware, mem=mem)
+    m.expect(READY if emulator == "bochs" else NO_VTX)
+    assert "panic" not in m.before
+
+
+@pytest.mark.parametrize("cpu", ["corei7_skylake_x", "corei7_icelake_u", "tigerlake"])
+def test_cpu_model(boot, cpu):
+    m = boot(emulator="bochs", cpu=cpu)
+    m.expect(r"cpu: protections ([^\r\n]*)")
+    assert {"WP", "NX", "SMEP", "SMAP"} <= set(m.match.group(1).split())
+    m.expect(READY)
+    m.expect(r"VT-x: +VPID +yes|VT-x: [^\r\n]*VPID[^\r\n]*yes")
+
+
+def test_tsc_is_measured(boot):
+    """Bochs' CPUs claim 3.5 GHz in CPUID; the clock runs at its ips."""
+    m = boot(emulator="bochs", ips=20_000_000)
+    m.expect(r"tsc: (\d+\.\d+) MHz")
+    assert 19.9 < float(m.match.group(1)) < 20.1
+
+
+def test_log_is_whole(boot):
+    """COM1 and port 0xE9 say the same."""
+    m = boot(emulator="qemu")
+    m.expect(NO_VTX + r"[^\n]*\n")
+    com1 = m.before + m.after
+    with open(m.machine.logs + "/port-e9.txt", encoding="ascii", errors="replace") as f:
+        e9 = f.read()
+    for line in re.findall(r"caisson: [^\r\n]+", com1):
+        assert line in e9
