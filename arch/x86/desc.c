@@ -56,7 +56,7 @@ static struct gate idt[TRAP_VECTORS];   /* written by the boot CPU, the same eac
 static void idt_fill(const struct desc_stacks *stacks)
 {
     for (unsigned i = 0; i < TRAP_VECTORS; i++) {
-        uint64_t stub = (uint64_t)trap_stubs + i * TRAP_STUB_BYTES;
+        uint64_t stub = (uint64_t)trap_stubs + (uint64_t)i * TRAP_STUB_BYTES;
 
         idt[i] = (struct gate){ .offset_low = stub & 0xFFFF,
                                 .selector = SEL_CODE,

@@ -25,9 +25,11 @@ extern const struct fixup fixup_start[], fixup_end[]; /* linker.ld */
 
 bool fixup_apply(struct trap_frame *frame)
 {
-    for (const struct fixup *f = fixup_start; f < fixup_end; f++) {
-        if (f->fault == frame->rip) {
-            frame->rip = f->resume;
+    size_t count = ((uintptr_t)fixup_end - (uintptr_t)fixup_start) / sizeof(struct fixup);
+
+    for (size_t i = 0; i < count; i++) {
+        if (fixup_start[i].fault == frame->rip) {
+            frame->rip = fixup_start[i].resume;
             return true;
         }
     }

@@ -46,6 +46,7 @@ static void irq_unexpected(unsigned vector)
 
 void irq_dispatch(unsigned vector)
 {
+    ASSERT(vector < TRAP_VECTORS);
     /* Below are the legacy PICs' spurious ones: masked, but nothing stops line 7 from glitching. */
     if (vector == VECTOR_SPURIOUS || vector < VECTOR_FIRST)
         return;
