@@ -139,7 +139,7 @@ int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .owner_id = config->owner_id,
         .ept = config->ept,
         .io_bitmap = config->io_bitmap,
-        .cr4_mask = config->cr4_mask,
+        .cr4_mask = config->cr4_mask & caps.cr4_fixed1 & ~(CR4_VMXE | CR4_SMXE),
         .xcr0_mask = config->xcr0_mask,
         .pcpu = VMX_NOWHERE,
     };

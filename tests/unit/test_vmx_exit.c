@@ -1,0 +1,194 @@
+/* links: vmx/exit.c vmx/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c */
+/*
+ * vmx/exit.c: raw exit information made typed; vmx/debug.c: stepping over an instruction.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "vmx/controls.h"
+#include "vmx/cr.h"
+#include "vmx/debug.h"
+#include "vmx/exit.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+static struct vmx_vcpu v;
+static struct vmx_exit x;
+static bool in_64bit_code;
+
+bool cr_in_64bit_code(void)
+{
+    return in_64bit_code;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(fake_vmcs, 0, sizeof(fake_vmcs));
+    memset(&x, 0xEE, sizeof(x));
+    vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED);
+    in_64bit_code = false;
+    return 0;
+}
+
+static void decode(uint32_t reason, uint64_t qualification)
+{
+    vmcs_write(VMCS_EXIT_QUALIFICATION, qualification);
+    exit_decode(reason, &x);
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t reason;
+        enum vmx_exit_kind kind;
+    } rows[] = {
+        { 1, VMX_EXIT_HOST },       { 2, VMX_EXIT_TRIPLE_FAULT }, { 7, VMX_EXIT_IRQ_WINDOW },
+        { 8, VMX_EXIT_NMI_WINDOW }, { 9, VMX_EXIT_TASK_SWITCH },  { 10, VMX_EXIT_CPUID },
+        { 12, VMX_EXIT_HLT },       { 13, VMX_EXIT_WBINVD },      { 18, VMX_EXIT_VMCALL },
+        { 24, VMX_EXIT_VMX_INSN },  { 31, VMX_EXIT_RDMSR },       { 32, VMX_EXIT_WRMSR },
+        { 36, VMX_EXIT_MONITOR },   { 49, VMX_EXIT_UNKNOWN },     { 52, VMX_EXIT_HOST },
+        { 55, VMX_EXIT_XSETBV },    { 14, VMX_EXIT_UNKNOWN },     { 0xFFFF, VMX_EXIT_UNKNOWN },
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        decode(rows[i].reason, 0);
+        assert_int_equal(x.kind, rows[i].kind);
+        assert_int_equal(x.raw_reason, rows[i].reason);
+    }
+    for (unsigned k = 0; k < VMX_EXIT_KINDS; k++)
+        assert_non_null(vmx_exit_name[k]);
+}
+
+static void test_io(void **state)
+{
+    (void)state;
+    decode(30, 0x03F80000 | 8);
+    assert_int_equal(x.kind, VMX_EXIT_IO);
+    assert_int_equal(x.io.port, 0x3F8);
+    assert_int_equal(x.io.size, 1);
+    assert_true(x.io.in && !x.io.string && !x.io.rep);
+
+    vmcs_write(VMCS_EXIT_INSN_INFO, 1 << 7 | SEG_FS << 15);
+    decode(30, 0x01F00000 | 3 | 16 | 32);
+    assert_int_equal(x.io.size, 4);
+    assert_true(!x.io.in && x.io.string && x.io.rep);
+    assert_int_equal(x.io.addr_size, 4);
+    assert_int_equal(x.io.seg, SEG_FS);
+    decode(30, 0x01F00000 | 1 | 8 | 16);
+    assert_int_equal(x.io.size, 2);
+    assert_int_equal(x.io.seg, SEG_ES); /* INS has no override */
+}
+
+static void test_cr(void **state)
+{
+    (void)state;
+    decode(28, 4 | 0 << 4 | GPR_R9 << 8);
+    assert_int_equal(x.cr.number, 4);
+    assert_int_equal(x.cr.op, CR_WRITE);
+    assert_int_equal(x.cr.gpr, GPR_R9);
+    decode(28, 8 | 1 << 4 | GPR_RBX << 8);
+    assert_int_equal(x.cr.number, 8);
+    assert_int_equal(x.cr.op, CR_READ);
+    decode(28, 3 << 4 | 0xBEEF0000);
+    assert_int_equal(x.cr.op, CR_LMSW);
+    assert_int_equal(x.cr.lmsw, 0xBEEF);
+    assert_int_equal(x.cr.number, 0);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_EXIT_GPA, 0xFEE00080);
+    vmcs_write(VMCS_EXIT_GVA, 0xFFFF0080);
+    decode(48, 2 | 8 | 0x80 | 0x100);
+    assert_int_equal(x.memory.gpa.v, 0xFEE00080);
+    assert_int_equal(x.memory.gva.v, 0xFFFF0080);
+    assert_true(x.memory.write && !x.memory.read && !x.memory.fetch);
+    assert_true(x.memory.present && x.memory.gva_valid && !x.memory.page_walk);
+    decode(48, 1 | 0x80);
+    assert_true(x.memory.read && x.memory.page_walk && !x.memory.present);
+    decode(48, 4);
+    assert_true(x.memory.fetch && !x.memory.gva_valid && !x.memory.page_walk);
+}
+
+static void test_exceptions(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_EXIT_EVENT, 0x80000B11);
+    decode(0, 0);
+    assert_int_equal(x.kind, VMX_EXIT_EXCEPTION);
+    assert_int_equal(x.exception.vector, VECTOR_AC);
+    assert_true(x.exception.has_error);
+    vmcs_write(VMCS_EXIT_EVENT, 0x80000202);
+    decode(0, 0);
+    assert_int_equal(x.kind, VMX_EXIT_HOST); /* the machine's NMI */
+    vmcs_write(VMCS_EXIT_EVENT, 0x80000312);
+    decode(0, 0);
+    assert_int_equal(x.kind, VMX_EXIT_HOST); /* machine check */
+}
+
+static void test_skip(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_EXIT_INSN_LEN, 2);
+    vmcs_write(VMCS_G_RIP, 0xFFFFFFFF);
+    vmcs_write(VMCS_G_INTERRUPTIBILITY, SHADOW_STI | BLOCKED_NMI);
+    vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_RF);
+    vmx_skip(&v);
+    assert_int_equal(vmx_rip(&v), 1); /* wraps */
+    assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), BLOCKED_NMI);
+    assert_int_equal(vmx_rflags(&v), RFLAGS_FIXED);
+    assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), 0);
+
+    in_64bit_code = true;
+    vmcs_write(VMCS_G_RIP, 0xFFFFFFFF);
+    vmx_skip_len(&v, 3);
+    assert_int_equal(vmx_rip(&v), 0x100000002);
+}
+
+static void test_single_step(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
+    vmx_skip_len(&v, 1);
+    assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), PENDING_DEBUG_BS);
+    vmcs_write(VMCS_G_PENDING_DEBUG, 0);
+    vmcs_write(VMCS_G_DEBUGCTL, DEBUGCTL_BTF);
+    vmx_skip_len(&v, 1);
+    assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), 0);
+
+    vmcs_write(VMCS_G_DEBUGCTL, 0);
+    vmcs_write(VMCS_G_INTERRUPTIBILITY, SHADOW_STI);
+    debug_sync_pending();
+    assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), PENDING_DEBUG_BS);
+    vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED);
+    debug_sync_pending();
+    assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), 0);
+}
+
+static void test_dr6(void **state)
+{
+    (void)state;
+    write_dr6(DR6_FIXED | DR6_BS | 3);
+    vmcs_write(VMCS_G_DR7, DR7_FIXED | DR7_GD);
+    debug_before_db(4 | DR6_BD);
+    assert_int_equal(read_dr6(), DR6_FIXED | DR6_BS | DR6_BD | 4); /* BS is sticky, B0-B3 are not */
+    assert_int_equal(vmcs_read(VMCS_G_DR7), DR7_FIXED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_kinds, setup),       cmocka_unit_test_setup(test_io, setup),
+        cmocka_unit_test_setup(test_cr, setup),          cmocka_unit_test_setup(test_memory, setup),
+        cmocka_unit_test_setup(test_exceptions, setup),  cmocka_unit_test_setup(test_skip, setup),
+        cmocka_unit_test_setup(test_single_step, setup), cmocka_unit_test_setup(test_dr6, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* links: vmx/msr.c vmx/vmcs.c lib/string.c tests/fakes/panic.c */
+/*
+ * vmx/msr.c: which accesses exit, where values live, which values are refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "vmx/msr.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+static struct vmx_vcpu v;
+static uint64_t efer_asked;
+static bool rdtscp;
+
+int vmx_set_efer(struct vmx_vcpu *vcpu, uint64_t value)
+{
+    (void)vcpu;
+    efer_asked = value;
+    return value == 0xBAD ? -EINVAL : 0;
+}
+
+void vmx_set_tsc_offset(struct vmx_vcpu *vcpu, uint64_t offset)
+{
+    (void)vcpu;
+    vmcs_write(VMCS_TSC_OFFSET, offset);
+}
+
+static struct cpuid_regs some_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    (void)subleaf;
+    return (struct cpuid_regs){ .edx = leaf == 0x80000001 && rdtscp ? CPUID_EXT1D_RDTSCP : 0 };
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(fake_vmcs, 0, sizeof(fake_vmcs));
+    fake_cpuid = some_cpuid;
+    fake_msr_count = 0;
+    fake_tsc = 1000;
+    rdtscp = true;
+    v = (struct vmx_vcpu){ 0 };
+    return 0;
+}
+
+static bool exits(const uint8_t *bitmap, uint32_t msr, bool write)
+{
+    uint32_t bit = (msr & 0x1FFF) + (msr >> 31) * 8192 + write * 16384;
+    return bitmap[bit / 8] >> bit % 8 & 1;
+}
+
+static void test_bitmap(void **state)
+{
+    (void)state;
+    static uint8_t bitmap[4096];
+    static const struct {
+        uint32_t msr;
+        bool read_exits, write_exits;
+    } rows[] = {
+        { MSR_IA32_FS_BASE, false, false },     { MSR_IA32_KERNEL_GS_BASE, false, false },
+        { MSR_IA32_LSTAR, false, false },       { MSR_IA32_SYSENTER_EIP, false, false },
+        { MSR_IA32_TSC, false, true },          { MSR_IA32_PAT, false, true },
+        { MSR_IA32_EFER, false, true },         { MSR_IA32_DEBUGCTL, true, true },
+        { MSR_IA32_APIC_BASE, true, true },     { MSR_IA32_FEATURE_CONTROL, true, true },
+        { MSR_IA32_VMX_BASIC, true, true },     { MSR_IA32_TSC_DEADLINE, true, true },
+        { MSR_X2APIC_FIRST + 0xB, true, true }, { MSR_IA32_TSC_AUX, false, false },
+    };
+    msr_bitmap_fill(bitmap);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(exits(bitmap, rows[i].msr, false), rows[i].read_exits);
+        assert_int_equal(exits(bitmap, rows[i].msr, true), rows[i].write_exits);
+    }
+    rdtscp = false;
+    msr_bitmap_fill(bitmap);
+    assert_true(exits(bitmap, MSR_IA32_TSC_AUX, false));
+}
+
+static void test_homes(void **state)
+{
+    (void)state;
+    uint64_t value;
+    int err = 1;
+    assert_true(vmx_msr_write(&v, MSR_IA32_FS_BASE, 0x1234, &err));
+    assert_int_equal(err, 0);
+    assert_int_equal(vmcs_read(VMCS_G_FS_BASE), 0x1234);
+    assert_true(vmx_msr_read(&v, MSR_IA32_FS_BASE, &value));
+    assert_int_equal(value, 0x1234);
+
+    assert_true(vmx_msr_write(&v, MSR_IA32_LSTAR, 0x5678, &err));
+    assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
+    msr_soft_save(&v);
+    assert_int_equal(v.soft_msr[SOFT_LSTAR], 0x5678);
+    wrmsr(MSR_IA32_LSTAR, 0);
+    msr_soft_load(&v);
+    assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
+
+    assert_true(vmx_msr_write(&v, MSR_IA32_TSC, 50, &err));
+    assert_true(vmx_msr_read(&v, MSR_IA32_TSC, &value));
+    assert_int_equal(value, 50);
+    assert_true(vmx_msr_write(&v, MSR_IA32_EFER, 0x500, &err));
+    assert_int_equal(efer_asked, 0x500);
+    assert_false(vmx_msr_read(&v, MSR_IA32_APIC_BASE, &value));
+    assert_false(vmx_msr_write(&v, MSR_IA32_APIC_BASE, 0, &err));
+}
+
+static void test_refused_values(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t msr;
+        uint64_t value;
+    } bad[] = {
+        { MSR_IA32_FS_BASE, 1UL << 47 },
+        { MSR_IA32_LSTAR, 1UL << 63 },
+        { MSR_IA32_SYSENTER_EIP, ~0UL >> 1 },
+        { MSR_IA32_TSC_AUX, 1UL << 32 },
+        { MSR_IA32_PAT, 2 },
+        { MSR_IA32_PAT, 8UL << 56 },
+        { MSR_IA32_DEBUGCTL, 1UL << 6 },
+        { MSR_IA32_XSS, 1 },
+        { MSR_IA32_EFER, 0xBAD },
+    };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        int err = 0;
+        assert_true(vmx_msr_write(&v, bad[i].msr, bad[i].value, &err));
+        assert_int_equal(err, -EINVAL);
+    }
+    assert_int_equal(fake_msr_count, 0);
+    int err = 1;
+    assert_true(vmx_msr_write(&v, MSR_IA32_PAT, PAT_AFTER_RESET, &err));
+    assert_int_equal(err, 0);
+    assert_true(vmx_msr_write(&v, MSR_IA32_LSTAR, 0xFFFF800000000000, &err));
+    assert_int_equal(err, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_bitmap, setup),
+        cmocka_unit_test_setup(test_homes, setup),
+        cmocka_unit_test_setup(test_refused_values, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
