@@ -67,6 +67,17 @@ enum image_kind image_kind_of(const void *data, size_t size);
 int must_check image_load(const struct image *image, const struct image_memory *memory,
                           struct image_start *out);
 
+/* For the loaders: memory->write and ->zero, after a check that all of it is RAM (-ENOMEM). n may
+ * be 0. A little-endian number of a file, at an offset that the caller has checked. */
+int must_check image_write(const struct image_memory *memory, uint64_t to, const void *from,
+                           size_t n);
+int must_check image_zero(const struct image_memory *memory, uint64_t to, size_t n);
+uint16_t image_get16(const void *p);
+uint32_t image_get32(const void *p);
+uint64_t image_get64(const void *p);
+/* Where in the file a multiboot1 header stands, or -1. */
+long image_multiboot_header(const void *data, size_t size);
+
 /* The loaders, one per kind; image_load() chooses. */
 int must_check image_bzimage_load(const struct image *image, const struct image_memory *memory,
                                   struct image_start *out);

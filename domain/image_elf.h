@@ -1,0 +1,19 @@
+/*
+ * ELF kernels by their program headers, 32 and 64 bit, for x86.
+ */
+#ifndef CAISSON_DOMAIN_IMAGE_ELF_H
+#define CAISSON_DOMAIN_IMAGE_ELF_H
+
+#include "domain/image.h"
+
+/* Where a kernel came to lie, from its lowest to behind its highest byte. */
+struct image_extent {
+    uint64_t start, end, entry; /* physical, below 4 GiB */
+};
+
+/* Loads all PT_LOAD segments to their physical addresses. 0; or, logged, -ENOEXEC, -ENOMEM or what
+ * the writes answered. */
+int must_check image_elf_load(const struct image *image, const struct image_memory *memory,
+                              struct image_extent *out);
+
+#endif

@@ -1,0 +1,392 @@
+/* links: domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_elf.c domain/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * domain/image*.c: sound images and where everything lands; images that are wrong in each way.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include "lib/log.h"
+#include "tests/fakes/guest_ram.h"
+#include "tests/fakes/log.h"
+
+static uint8_t file[65536];
+static size_t file_size;
+static struct memmap map;
+static struct image_memory memory;
+static struct image_start start;
+static struct image_module modules[3];
+static struct image image;
+
+static void set16(size_t at, unsigned v)
+{
+    memcpy(file + at, &(uint16_t){ (uint16_t)v }, 2);
+}
+
+static void set32(size_t at, uint64_t v)
+{
+    memcpy(file + at, &(uint32_t){ (uint32_t)v }, 4);
+}
+
+static uint32_t ram32(uint64_t at)
+{
+    uint32_t v;
+    memcpy(&v, guest_ram + at, 4);
+    return v;
+}
+
+static uint64_t ram64(uint64_t at)
+{
+    return ram32(at) | (uint64_t)ram32(at + 4) << 32;
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    fake_log_reset();
+    memset(file, 0, sizeof(file));
+    memset(guest_ram, 0, sizeof(guest_ram));
+    guest_ram_error = 0;
+    assert_int_equal(memmap_build(&map, GUEST_RAM_BYTES), 0);
+    memory = guest_ram_memory(&map);
+    image = (struct image){ .domain = "dom1", .cmdline = "console=ttyS0", .modules = modules };
+    return 0;
+}
+
+static int load(void)
+{
+    /* A copy of exactly that size, so that the sanitizer sees a read beyond it. */
+    uint8_t *copy = malloc(file_size + 1);
+    memcpy(copy, file, file_size);
+    image.data = copy;
+    image.size = file_size;
+    int error = image_load(&image, &memory, &start);
+    free(copy);
+    return error;
+}
+
+/* ---- bzImage --------------------------------------------------------------------------------- */
+
+static void make_bzimage(void)
+{
+    reset(NULL);
+    file[0x1F1] = 1; /* setup sectors */
+    set32(0x1F4, 0x1000 / 16);
+    set16(0x1FE, 0xAA55);
+    file[0x200] = 0xEB;
+    file[0x201] = 0x6A;
+    memcpy(file + 0x202, "HdrS", 4);
+    set16(0x206, 0x20F);
+    set32(0x22C, 0x7FFFFFFF);
+    set32(0x230, 0x200000);
+    set16(0x236, 0x3F);
+    set32(0x238, 2047);
+    set32(0x258, 0x1000000);
+    set32(0x260, 0x400000);
+    memset(file + 1024, 0xAB, 0x1000);
+    file_size = 1024 + 0x1000;
+}
+
+static void test_bzimage(void **state)
+{
+    static const char ramdisk[5000] = "ramdisk";
+    (void)state;
+    make_bzimage();
+    modules[0] = (struct image_module){ ramdisk, sizeof(ramdisk), "" };
+    image.module_count = 1;
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_LONG);
+    assert_int_equal(start.rip, 0x1000200);
+    assert_int_equal(guest_ram[0x1000000], 0xAB);
+    assert_int_equal(guest_ram[0x1000FFF], 0xAB);
+    assert_int_equal(guest_ram[0x1001000], 0);
+
+    uint64_t zp = start.rsi;
+    assert_memory_equal(guest_ram + zp + 0x202, "HdrS", 4);
+    assert_int_equal(guest_ram[zp + 0x1EF], 0); /* the sentinel */
+    assert_int_equal(guest_ram[zp + 0x210], 0xFF);
+    assert_int_equal(ram64(zp + 0x70), MEMMAP_RSDP);
+    assert_string_equal((char *)guest_ram + ram32(zp + 0x228), "console=ttyS0");
+    assert_int_equal(guest_ram[zp + 0x1E8], map.e820_count);
+    assert_memory_equal(guest_ram + zp + 0x2D0, map.e820, map.e820_count * 20);
+    uint32_t at = ram32(zp + 0x218);
+    assert_int_equal(ram32(zp + 0x21C), 5000);
+    assert_int_equal(at, GUEST_RAM_BYTES - 8192);
+    assert_string_equal((char *)guest_ram + at, "ramdisk");
+}
+
+/* Walks the tables that CR3 leads to, as the CPU would. */
+static void test_bzimage_tables(void **state)
+{
+    (void)state;
+    make_bzimage();
+    assert_int_equal(load(), 0);
+    for (uint64_t va = 0; va < 1UL << 32; va += 0x200000) {
+        uint64_t e = ram64(start.page_root.v);
+        e = ram64((e & ~0xFFFUL) + (va >> 30) * 8);
+        e = ram64((e & ~0xFFFUL) + ((va >> 21) & 511) * 8);
+        assert_int_equal(e, va | 0x83);
+    }
+    assert_int_equal(start.gdt_limit, 31);
+    assert_int_equal(ram64(start.gdt_base.v + start.cs), 0x00AF9B000000FFFF);
+    assert_int_equal(ram64(start.gdt_base.v + start.ds), 0x00CF93000000FFFF);
+}
+
+static void refused(int error, const char *why)
+{
+    fake_log_reset();
+    assert_int_equal(load(), error);
+    if (!fake_log_has(why))
+        fail_msg("expected \"%s\", got: %s", why, fake_log_text);
+    assert_int_equal(fake_log_lines[LOG_ERROR], 1);
+    assert_true(fake_log_has("dom1"));
+}
+
+#define BAD_BZIMAGE(change, error, why)                                                            \
+    do {                                                                                           \
+        make_bzimage();                                                                            \
+        change;                                                                                    \
+        refused(error, why);                                                                       \
+    } while (0)
+
+static void test_bad_bzimage(void **state)
+{
+    static char words[2049];
+    (void)state;
+    BAD_BZIMAGE(file_size = 0x206, -ENOEXEC, "within the header");
+    BAD_BZIMAGE(set16(0x206, 0x20B), -ENOEXEC, "2.12");
+    BAD_BZIMAGE(set16(0x236, 0x3E), -ENOEXEC, "XLF_KERNEL_64");
+    BAD_BZIMAGE(file[0x201] = 0x10, -ENOEXEC, "header is shorter");
+    BAD_BZIMAGE(file[0x1F1] = 255, -ENOEXEC, "within the setup code");
+    BAD_BZIMAGE(set32(0x1F4, 0), -ENOEXEC, "syssize");
+    BAD_BZIMAGE(set32(0x1F4, 0x20), -ENOEXEC, "64-bit entry");
+    BAD_BZIMAGE(set32(0x1F4, 0xFFFFFFFF), -ENOEXEC, "cut short");
+    BAD_BZIMAGE(file_size -= 16, -ENOEXEC, "cut short");
+    BAD_BZIMAGE(set32(0x230, 0), -ENOEXEC, "not aligned");
+    BAD_BZIMAGE(set32(0x230, 0x300000), -ENOEXEC, "not aligned");
+    BAD_BZIMAGE(set32(0x258, 0x1001000), -ENOEXEC, "not aligned");
+    BAD_BZIMAGE(set32(0x258, 0), -ENOEXEC, "below 1 MiB");
+    BAD_BZIMAGE(set32(0x260, 0xFFF), -ENOEXEC, "init_size");
+    BAD_BZIMAGE(set32(0x260, 0x1000001), -ENOMEM, "needs 33 MiB");
+    BAD_BZIMAGE(set32(0x260, 0xFFFFFFFF), -ENOMEM, "too little memory");
+    BAD_BZIMAGE(set32(0x25C, 0xFFFFFFFF), -ENOMEM, "too little memory");
+    BAD_BZIMAGE(set32(0x238, 3), -EINVAL, "command line");
+    memset(words, 'w', 2048);
+    BAD_BZIMAGE(image.cmdline = words, -EINVAL, "command line");
+    BAD_BZIMAGE(image.module_count = 2, -EINVAL, "one ramdisk");
+    modules[0] = (struct image_module){ file, 0, "" };
+    BAD_BZIMAGE(image.module_count = 1, -EINVAL, "empty");
+    modules[0].size = GUEST_RAM_BYTES - 0x1400000 + 1;
+    BAD_BZIMAGE(image.module_count = 1, -ENOMEM, "ramdisk");
+    modules[0].size = SIZE_MAX;
+    BAD_BZIMAGE(image.module_count = 1, -ENOMEM, "ramdisk");
+    modules[0].size = 4096;
+    BAD_BZIMAGE((set32(0x22C, 0x1400FFE), image.module_count = 1), -ENOMEM, "ramdisk");
+    BAD_BZIMAGE(guest_ram_error = -EIO, -EIO, "could not be written");
+}
+
+/* ---- multiboot ------------------------------------------------------------------------------- */
+
+static void make_header(size_t at, uint32_t flags)
+{
+    set32(at, 0x1BADB002);
+    set32(at + 4, flags);
+    set32(at + 8, 0u - 0x1BADB002u - flags);
+}
+
+/* One segment: virtual 0xC0100000 at physical 1 MiB, 0x1000 bytes of 0x3000 in the file. */
+static void make_elf32(void)
+{
+    reset(NULL);
+    memcpy(file, "\177ELF\1\1\1", 7);
+    set16(16, 2);
+    set16(18, 3);
+    set32(24, 0xC0100010);
+    set32(28, 52);
+    set16(42, 32);
+    set16(44, 1);
+    static const uint32_t segment[] = { 1, 0x1000, 0xC0100000, 0x100000, 0x1000, 0x3000, 7, 4096 };
+    memcpy(file + 52, segment, sizeof(segment));
+    make_header(0x80, 3);
+    memset(file + 0x1000, 0xCD, 0x1000);
+    file_size = 0x2000;
+}
+
+static void check_modules(uint32_t mbi)
+{
+    uint32_t table = ram32(mbi + 24);
+    assert_int_equal(ram32(mbi + 20), 2);
+    assert_int_equal(ram32(table), 0x103000);
+    assert_int_equal(ram32(table + 4), 0x103005);
+    assert_string_equal((char *)guest_ram + ram32(table + 8), "first");
+    assert_int_equal(ram32(table + 16), 0x104000);
+    assert_string_equal((char *)guest_ram + ram32(table + 24), "");
+    assert_memory_equal(guest_ram + 0x103000, "12345", 5);
+    assert_memory_equal(guest_ram + 0x104000, "678", 3);
+}
+
+static void test_multiboot_elf(void **state)
+{
+    (void)state;
+    make_elf32();
+    modules[0] = (struct image_module){ "12345", 5, "first" };
+    modules[1] = (struct image_module){ "678", 3, "" };
+    image.module_count = 2;
+    guest_ram[0x101000] = 0xFF; /* the loader clears what the file does not fill */
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_PROTECTED32);
+    assert_int_equal(start.rip, 0x100010);
+    assert_int_equal(start.rax, 0x2BADB002);
+    assert_int_equal(start.gdt_limit, 0);
+    assert_int_equal(guest_ram[0x100FFF], 0xCD);
+    assert_int_equal(guest_ram[0x101000], 0);
+
+    uint32_t mbi = (uint32_t)start.rbx;
+    assert_int_equal(ram32(mbi), 0x24D);
+    assert_int_equal(ram32(mbi + 4), 639);
+    assert_int_equal(ram32(mbi + 8), (GUEST_RAM_BYTES >> 10) - 1024);
+    assert_string_equal((char *)guest_ram + ram32(mbi + 16), "console=ttyS0");
+    assert_string_equal((char *)guest_ram + ram32(mbi + 64), "Caisson");
+    check_modules(mbi);
+    uint32_t entry = ram32(mbi + 48);
+    assert_int_equal(ram32(mbi + 44), map.e820_count * 24);
+    for (unsigned i = 0; i < map.e820_count; i++, entry += 24) {
+        assert_int_equal(ram32(entry), 20);
+        assert_memory_equal(guest_ram + entry + 4, &map.e820[i], 20);
+    }
+}
+
+static void test_multiboot_elf64(void **state)
+{
+    static const uint64_t segment[] = { 1 | 7UL << 32, 0x1000, 0x200000, 0x200000, 0x800, 0x800 };
+    (void)state;
+    make_elf32();
+    memset(file + 16, 0, 0x80 - 16);
+    file[4] = 2;
+    set16(16, 2);
+    set16(18, 62);
+    set32(24, 0x200004);
+    set32(32, 0x100);
+    set16(54, 56);
+    set16(56, 1);
+    memcpy(file + 0x100, segment, sizeof(segment));
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.rip, 0x200004);
+    assert_int_equal(guest_ram[0x2007FF], 0xCD);
+}
+
+/* A flat file at 0x8000, that is, in conventional memory: the structure must keep off it. */
+static void make_flat(void)
+{
+    reset(NULL);
+    make_header(0x10, 1u << 16);
+    set32(0x1C, 0x8010);
+    set32(0x20, 0x8000);
+    set32(0x24, 0);
+    set32(0x28, 0x20000);
+    set32(0x2C, 0x8040);
+    memset(file + 0x40, 0x90, 0x40);
+    file_size = 0x80;
+}
+
+static void test_multiboot_addresses(void **state)
+{
+    (void)state;
+    make_flat();
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.rip, 0x8040);
+    assert_int_equal(guest_ram[0x8040], 0x90);
+    assert_true(start.rbx >= 0x100000);
+}
+
+#define BAD(make, change, error, why)                                                              \
+    do {                                                                                           \
+        make();                                                                                    \
+        change;                                                                                    \
+        refused(error, why);                                                                       \
+    } while (0)
+
+static void test_bad_multiboot(void **state)
+{
+    (void)state;
+    BAD(make_elf32, set32(0x88, 0), -ENOEXEC, "neither a bzImage nor");
+    BAD(make_elf32, make_header(0x80, 0x10), -ENOEXEC, "unknown");
+    BAD(make_elf32, file[0] = 0, -ENOEXEC, "no ELF file");
+    BAD(make_elf32, file[4] = 3, -ENOEXEC, "neither 32 nor 64");
+    BAD(make_elf32, file[5] = 2, -ENOEXEC, "little-endian");
+    BAD(make_elf32, set16(16, 3), -ENOEXEC, "not an executable");
+    BAD(make_elf32, set16(18, 40), -ENOEXEC, "not an executable");
+    BAD(make_elf32, set16(44, 0), -ENOEXEC, "no program headers");
+    BAD(make_elf32, set16(44, 65535), -ENOEXEC, "more than 64");
+    BAD(make_elf32, set16(42, 31), -ENOEXEC, "too short");
+    BAD(make_elf32, set32(28, 0xFFFFFFF0), -ENOEXEC, "outside the file");
+    BAD(make_elf32, set32(28, 0x1FF0), -ENOEXEC, "outside the file");
+    BAD(make_elf32, set32(52 + 4, 0x1001), -ENOEXEC, "outside the file");
+    BAD(make_elf32, set32(52 + 4, 0xFFFFFFFF), -ENOEXEC, "outside the file");
+    BAD(make_elf32, set32(52 + 20, 0xFFF), -ENOEXEC, "larger in the file");
+    BAD(make_elf32, set32(52 + 20, 0xFFFFFFFF), -ENOMEM, "no memory at 0x100000");
+    BAD(make_elf32, set32(52 + 12, 0x9F000), -ENOMEM, "no memory at 0x9f000");
+    BAD(make_elf32, set32(52 + 12, 0xFFFFF000), -ENOMEM, "no memory");
+    BAD(make_elf32, set32(24, 0xC0103000), -ENOEXEC, "entry");
+    BAD(make_elf32, set32(52, 2), -ENOEXEC, "entry");
+    BAD(make_elf32, guest_ram_error = -EIO, -EIO, "could not be written");
+    modules[0] = (struct image_module){ file, GUEST_RAM_BYTES, "" };
+    BAD(make_elf32, image.module_count = 1, -ENOMEM, "modules");
+    modules[0].size = SIZE_MAX;
+    BAD(make_elf32, image.module_count = 1, -ENOMEM, "modules");
+
+    BAD(make_flat, file_size = 0x2F, -ENOEXEC, "ends within the header");
+    BAD(make_flat, set32(0x20, 0x8011), -ENOEXEC, "load_addr");
+    BAD(make_flat, set32(0x20, 0x7FFF), -ENOEXEC, "load_addr");
+    BAD(make_flat, set32(0x24, 0x7FFF), -ENOEXEC, "load_end_addr");
+    BAD(make_flat, set32(0x24, 0x8081), -ENOEXEC, "load_end_addr");
+    BAD(make_flat, set32(0x28, 0x807F), -ENOEXEC, "bss_end_addr");
+    BAD(make_flat, set32(0x28, 0xA0000), -ENOMEM, "does not fit");
+    BAD(make_flat, set32(0x2C, 0x20000), -ENOEXEC, "entry_addr");
+    BAD(make_flat, set32(0x2C, 0x7FFF), -ENOEXEC, "entry_addr");
+}
+
+static void test_header_place(void **state)
+{
+    (void)state;
+    make_elf32();
+    memset(file + 0x80, 0, 12);
+    make_header(8192 - 12, 0);
+    file_size = 8192;
+    assert_int_equal(image_kind_of(file, file_size), IMAGE_MULTIBOOT);
+    assert_int_equal(image_kind_of(file, file_size - 1), IMAGE_UNKNOWN);
+    memset(file + 8192 - 12, 0, 12);
+    make_header(8192 - 8, 0);
+    assert_int_equal(image_kind_of(file, 16384), IMAGE_UNKNOWN);
+    assert_int_equal(image_kind_of(file, 0), IMAGE_UNKNOWN);
+    make_bzimage();
+    assert_int_equal(image_kind_of(file, file_size), IMAGE_BZIMAGE);
+}
+
+/* Sound images with some bytes of their headers changed: guest_ram.h watches the writes. */
+static void test_random_changes(void **state)
+{
+    static void (*const makes[])(void) = { make_bzimage, make_elf32, make_flat };
+    (void)state;
+    srand(5);
+    for (unsigned round = 0; round < 600; round++) {
+        makes[round % 3]();
+        for (unsigned i = 1 + (unsigned)rand() % 4; i; i--)
+            file[(unsigned)rand() % 0x270] = (uint8_t)rand();
+        (void)!load();
+    }
+}
+
+#define T(name) cmocka_unit_test_setup(name, reset)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_bzimage),       T(test_bzimage_tables),  T(test_bad_bzimage),
+        T(test_multiboot_elf), T(test_multiboot_elf64), T(test_multiboot_addresses),
+        T(test_bad_multiboot), T(test_header_place),    T(test_random_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
