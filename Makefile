@@ -186,9 +186,44 @@ test: ## unit + system; ends with the total
 	-$(Q)$(MAKE) system
 	$(Q)$(PYTHON) tools/total $(B)/unit.result $(B)/system.result
 
+# Harnesses name what they link as unit tests do. SECS is the time for each.
+FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+SECS ?= 20
+F    := $(B)/fuzz
+define fuzz_rule
+$(F)/$(1): tests/fuzz/$(1).c $$(call links_of,tests/fuzz/$(1).c) | deps-lint
+	$$(call say,FUZZER,$$@)
+	@mkdir -p $(F)/corpus-$(1)
+	$$(Q)clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -Itests/fakes -I. -o $$@ $$^ $$(call libs_of,tests/fuzz/$(1).c)
+endef
+ifneq ($(filter fuzz $(F)/%,$(MAKECMDGOALS)),)
+$(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
+endif
+
+.PHONY: fuzz coverage bench
+fuzz: $(FUZZ:%=$(F)/%) ## fuzz each parser for SECS=20 seconds (libFuzzer)
+	$(Q)for t in $(FUZZ); do echo "  $$t"; \
+	    $(F)/$$t -max_total_time=$(SECS) -print_final_stats=1 -artifact_prefix=$(F)/ \
+	        $(F)/corpus-$$t > $(F)/$$t.txt 2>&1 || { tail -n 40 $(F)/$$t.txt; exit 1; }; \
+	    grep -E 'number_of_executed_units|new_units_added' $(F)/$$t.txt; done
+
+coverage: deps-test deps-lint ## lines and branches that the unit tests reach (gcovr)
+	$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
+	$(Q)gcovr --root . --exclude 'tests/.*' $(B)/coverage
+
+bench: $(B)/caisson.elf $(GUESTS) | deps-run deps-iso ## instructions per VM exit round trip, a table
+	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf
+
 # ---- Housekeeping -------------------------------------------------------------------------------
 
-.PHONY: format clean help
+.PHONY: lint stats format clean help
+lint: deps-lint deps-build ## matrix and circles of includes, headers alone, format, tidy, cppcheck, sparse, clang
+	$(Q)B=$(B) tools/lint $(CHECKS)
+
+stats: deps-lint ## the tree's measures: sizes, comments, globals, asserts
+	$(Q)$(PYTHON) tools/stats
+
 format: deps-lint ## clang-format every C file in place
 	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
 

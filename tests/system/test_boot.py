@@ -14,18 +14,23 @@ NO_VTX = r"error: VT-x: this CPU has none"
 ], ids=["bochs-bios", "qemu-bios", "qemu-uefi"])
 def test_firmware(boot, emulator, firmware, end):
     m = boot(emulator=emulator, firmware=firmware)
-    m.expect(r"caisson: cpu: protections WP NX")
+    m.expect(r"Caisson, a hypervisor for x86-64, on " + ("UEFI" if firmware == "uefi" else "a PC"))
+    m.expect(r"cpu: protections WP NX")
     m.expect(end)
 
 
-@pytest.mark.parametrize("pcpus", [1, 4])
-@pytest.mark.parametrize("emulator", ["bochs", "qemu"])
-def test_cpus_online(boot, emulator, pcpus):
-    m = boot(emulator=emulator, pcpus=pcpus)
-    if pcpus == 1:
-        m.expect(r"acpi: 1 CPU,")
-    else:
-        m.expect(rf"smp: {pcpus} of {pcpus} CPUs online")
+@pytest.mark.parametrize("pcpus", [1, 2, 4])
+def test_cpus_online(boot, pcpus):
+    m = boot(emulator="bochs", pcpus=pcpus)
+    m.expect(rf"smp: {pcpus} of {pcpus} CPUs online")
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_cpus_found(boot, firmware):
+    """Where there is no VT-x the others are not even started."""
+    m = boot(emulator="qemu", pcpus=4, firmware=firmware)
+    m.expect(r"acpi: 4 CPUs,")
+    m.expect(NO_VTX)
 
 
 @pytest.mark.parametrize("emulator, firmware, mem", [
