@@ -17,7 +17,7 @@ def test_no_ept(boot):
 
 def test_no_module(boot):
     m = boot()
-    m.expect(r"(?i)(error|warning): [^\r\n]*\b(no domain|no kernel|no module|nothing to run)")
+    m.expect(r"(?i)caisson: [^\r\n]*\b(no domain|no kernel|no module|nothing to run)")
 
 
 def test_unknown_option(boot):
