@@ -1,135 +1,13 @@
 /*
  * The instruction decoder: prefixes, opcode by table, operands, immediate.
  *
- * Source: SDM volume 2, "Instruction Format" and "Opcode Map". What an opcode means is in the
- * tables, one line each; the code below them knows only how operands are encoded.
+ * Source: SDM volume 2, "Instruction Format". What an opcode means is in domain/decode_form.c; this
+ * file knows only how operands are encoded.
  */
 #include "domain/decode.h"
 #include <stddef.h>
+#include "domain/decode_form.h"
 #include "vmx/vmx.h"
-
-#define F_MODRM  (1u << 0)  /* a ModR/M byte follows; only its memory forms are ours */
-#define F_BYTE   (1u << 1)  /* the operand is a byte, else of the operand size */
-#define F_TO_REG (1u << 2)  /* the register is the destination of an arithmetic form */
-#define F_IMM8   (1u << 3)  /* a byte follows, sign-extended */
-#define F_IMMZ   (1u << 4)  /* an immediate of the operand size follows, 4 bytes at most */
-#define F_MOFFS  (1u << 5)  /* a bare address follows; the register is the accumulator */
-#define F_STRING (1u << 6)  /* no operand bytes */
-#define F_GROUP  (1u << 7)  /* ModR/M's reg field chooses from groups[op] */
-#define F_LOCK   (1u << 8)  /* LOCK is allowed */
-#define F_MEM8   (1u << 9)  /* memory is a byte, the register of the operand size */
-#define F_MEM16  (1u << 10) /* memory is a word, the register of the operand size */
-#define F_MEM32  (1u << 11) /* memory is a doubleword, the register of the operand size */
-#define F_SIGNED (1u << 12) /* sign-extends */
-#define F_UNARY  (1u << 13) /* memory is the only operand */
-#define F_ONLY64 (1u << 14) /* means something else outside 64-bit mode */
-
-/* An opcode's form; one without flags is not ours. */
-struct form {
-    uint8_t op; /* enum decode_op, or the group's number */
-    uint16_t flags;
-};
-
-enum {
-    GROUP1_BYTE,
-    GROUP1,
-    GROUP1_IMM8,
-    GROUP3_BYTE,
-    GROUP3,
-    GROUP4,
-    GROUP5,
-    GROUP8,
-    GROUP11_BYTE,
-    GROUP11,
-    GROUPS
-};
-
-#define ARITHMETIC(first, operation, lock)                                                         \
-    [(first)] = { (operation), F_MODRM | F_BYTE | (lock) },                                        \
-    [(first) + 1] = { (operation), F_MODRM | (lock) },                                             \
-    [(first) + 2] = { (operation), F_MODRM | F_BYTE | F_TO_REG },                                  \
-    [(first) + 3] = { (operation), F_MODRM | F_TO_REG }
-
-static const struct form one_byte[256] = {
-    ARITHMETIC(0x00, DECODE_ADD, F_LOCK),
-    ARITHMETIC(0x08, DECODE_OR, F_LOCK),
-    ARITHMETIC(0x20, DECODE_AND, F_LOCK),
-    ARITHMETIC(0x28, DECODE_SUB, F_LOCK),
-    ARITHMETIC(0x30, DECODE_XOR, F_LOCK),
-    ARITHMETIC(0x38, DECODE_CMP, 0),
-    [0x63] = { DECODE_LOAD, F_MODRM | F_MEM32 | F_SIGNED | F_ONLY64 },
-    [0x80] = { GROUP1_BYTE, F_GROUP },
-    [0x81] = { GROUP1, F_GROUP },
-    [0x83] = { GROUP1_IMM8, F_GROUP },
-    [0x84] = { DECODE_TEST, F_MODRM | F_BYTE },
-    [0x85] = { DECODE_TEST, F_MODRM },
-    [0x86] = { DECODE_XCHG, F_MODRM | F_BYTE | F_LOCK },
-    [0x87] = { DECODE_XCHG, F_MODRM | F_LOCK },
-    [0x88] = { DECODE_STORE, F_MODRM | F_BYTE },
-    [0x89] = { DECODE_STORE, F_MODRM },
-    [0x8A] = { DECODE_LOAD, F_MODRM | F_BYTE },
-    [0x8B] = { DECODE_LOAD, F_MODRM },
-    [0xA0] = { DECODE_LOAD, F_MOFFS | F_BYTE },
-    [0xA1] = { DECODE_LOAD, F_MOFFS },
-    [0xA2] = { DECODE_STORE, F_MOFFS | F_BYTE },
-    [0xA3] = { DECODE_STORE, F_MOFFS },
-    [0xA4] = { DECODE_MOVS, F_STRING | F_BYTE },
-    [0xA5] = { DECODE_MOVS, F_STRING },
-    [0xAA] = { DECODE_STOS, F_STRING | F_BYTE },
-    [0xAB] = { DECODE_STOS, F_STRING },
-    [0xAC] = { DECODE_LODS, F_STRING | F_BYTE },
-    [0xAD] = { DECODE_LODS, F_STRING },
-    [0xC6] = { GROUP11_BYTE, F_GROUP },
-    [0xC7] = { GROUP11, F_GROUP },
-    [0xF6] = { GROUP3_BYTE, F_GROUP },
-    [0xF7] = { GROUP3, F_GROUP },
-    [0xFE] = { GROUP4, F_GROUP },
-    [0xFF] = { GROUP5, F_GROUP },
-};
-
-/* Behind 0F. */
-static const struct form two_byte[256] = {
-    [0xB0] = { DECODE_CMPXCHG, F_MODRM | F_BYTE | F_LOCK },
-    [0xB1] = { DECODE_CMPXCHG, F_MODRM | F_LOCK },
-    [0xB6] = { DECODE_LOAD, F_MODRM | F_MEM8 },
-    [0xB7] = { DECODE_LOAD, F_MODRM | F_MEM16 },
-    [0xBA] = { GROUP8, F_GROUP },
-    [0xBE] = { DECODE_LOAD, F_MODRM | F_MEM8 | F_SIGNED },
-    [0xBF] = { DECODE_LOAD, F_MODRM | F_MEM16 | F_SIGNED },
-};
-
-#define GROUP_ONE(bits)                                                                            \
-    {                                                                                              \
-        [0] = { DECODE_ADD, (bits) | F_LOCK }, [1] = { DECODE_OR, (bits) | F_LOCK },               \
-        [4] = { DECODE_AND, (bits) | F_LOCK }, [5] = { DECODE_SUB, (bits) | F_LOCK },              \
-        [6] = { DECODE_XOR, (bits) | F_LOCK }, [7] = { DECODE_CMP, (bits) },                       \
-    }
-#define GROUP_THREE(bits, imm)                                                                     \
-    {                                                                                              \
-        [0] = { DECODE_TEST, (bits) | (imm) }, [2] = { DECODE_NOT, (bits) | F_UNARY | F_LOCK },    \
-        [3] = { DECODE_NEG, (bits) | F_UNARY | F_LOCK },                                           \
-    }
-#define GROUP_FOUR(bits)                                                                           \
-    {                                                                                              \
-        [0] = { DECODE_INC, (bits) | F_UNARY | F_LOCK },                                           \
-        [1] = { DECODE_DEC, (bits) | F_UNARY | F_LOCK },                                           \
-    }
-
-static const struct form groups[GROUPS][8] = {
-    [GROUP1_BYTE] = GROUP_ONE(F_BYTE | F_IMM8),
-    [GROUP1] = GROUP_ONE(F_IMMZ),
-    [GROUP1_IMM8] = GROUP_ONE(F_IMM8),
-    [GROUP3_BYTE] = GROUP_THREE(F_BYTE, F_IMM8),
-    [GROUP3] = GROUP_THREE(0, F_IMMZ),
-    [GROUP4] = GROUP_FOUR(F_BYTE),
-    [GROUP5] = GROUP_FOUR(0),
-    [GROUP8] = { [4] = { DECODE_BT, F_IMM8 },
-                 [5] = { DECODE_BTS, F_IMM8 | F_LOCK },
-                 [6] = { DECODE_BTR, F_IMM8 | F_LOCK },
-                 [7] = { DECODE_BTC, F_IMM8 | F_LOCK } },
-    [GROUP11_BYTE] = { [0] = { DECODE_STORE, F_BYTE | F_IMM8 } },
-    [GROUP11] = { [0] = { DECODE_STORE, F_IMMZ } },
-};
 
 /* The bytes, how far we are, and what the prefixes said. */
 struct cursor {
@@ -384,10 +262,10 @@ static int check_form(const struct cursor *c, const struct decode *d, unsigned f
 static int decode_body(struct cursor *c, struct decode *d)
 {
     uint8_t opcode = take_prefixes(c, d), modrm = 0;
-    const struct form *form = &one_byte[opcode];
+    const struct form *form = decode_form(opcode);
 
     if (opcode == 0x0F)
-        form = &two_byte[next(c)];
+        form = decode_form_0f(next(c));
     if (c->error)
         return c->error;
     if (!form->flags)
@@ -397,7 +275,7 @@ static int decode_body(struct cursor *c, struct decode *d)
         if (c->error)
             return c->error;
         if (form->flags & F_GROUP)
-            form = &groups[form->op][(modrm >> 3) & 7];
+            form = decode_form_group(form, (modrm >> 3) & 7);
         if (!form->flags || modrm >> 6 == 3)
             return -EOPNOTSUPP;
     }

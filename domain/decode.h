@@ -17,32 +17,43 @@
 enum decode_mode { DECODE_16, DECODE_32, DECODE_64 };
 
 enum decode_op {
-    DECODE_LOAD,    /* register <- memory: MOV 8A 8B A0 A1, MOVZX, MOVSX, MOVSXD */
-    DECODE_STORE,   /* memory <- register or immediate: MOV 88 89 A2 A3 C6/0 C7/0 */
-    DECODE_XCHG,    /* 86 87 */
-    DECODE_AND, DECODE_OR, DECODE_XOR, DECODE_ADD, DECODE_SUB, /* memory op= register/immediate, or
-                                                                * register op= memory: see to_register */
-    DECODE_CMP, DECODE_TEST, /* flags only */
-    DECODE_MOVS,    /* A4 A5, with rep */
-    DECODE_STOS,    /* AA AB, with rep */
-    DECODE_LODS,    /* AC AD, with rep */
-    DECODE_BT, DECODE_BTS, DECODE_BTR, DECODE_BTC, /* 0F BA /4../7 ib: immediate bit number only */
-    DECODE_NEG, DECODE_NOT, DECODE_INC, DECODE_DEC,
+    DECODE_LOAD,  /* register <- memory: MOV 8A 8B A0 A1, MOVZX, MOVSX, MOVSXD */
+    DECODE_STORE, /* memory <- register or immediate: MOV 88 89 A2 A3 C6/0 C7/0 */
+    DECODE_XCHG,  /* 86 87 */
+    DECODE_AND,
+    DECODE_OR,
+    DECODE_XOR,
+    DECODE_ADD,
+    DECODE_SUB, /* memory op= register/immediate, or
+                 * register op= memory: see to_register */
+    DECODE_CMP,
+    DECODE_TEST, /* flags only */
+    DECODE_MOVS, /* A4 A5, with rep */
+    DECODE_STOS, /* AA AB, with rep */
+    DECODE_LODS, /* AC AD, with rep */
+    DECODE_BT,
+    DECODE_BTS,
+    DECODE_BTR,
+    DECODE_BTC, /* 0F BA /4../7 ib: immediate bit number only */
+    DECODE_NEG,
+    DECODE_NOT,
+    DECODE_INC,
+    DECODE_DEC,
     DECODE_CMPXCHG,
 };
 
 /* The memory operand is [segment + base + index * scale + disp]; absent registers are -1. */
 struct decode {
     enum decode_op op;
-    uint8_t length;       /* bytes of the instruction */
-    uint8_t size;         /* bytes of the memory access: 1, 2, 4, 8 */
-    uint8_t reg_size;     /* bytes of the register operand: differs for MOVZX and MOVSX */
-    uint8_t addr_size;    /* 2, 4, 8 */
-    bool sign_extend;     /* MOVSX, MOVSXD */
-    bool to_register;     /* for the arithmetic forms */
-    bool has_immediate;   /* else reg is the operand */
+    uint8_t length;     /* bytes of the instruction */
+    uint8_t size;       /* bytes of the memory access: 1, 2, 4, 8 */
+    uint8_t reg_size;   /* bytes of the register operand: differs for MOVZX and MOVSX */
+    uint8_t addr_size;  /* 2, 4, 8 */
+    bool sign_extend;   /* MOVSX, MOVSXD */
+    bool to_register;   /* for the arithmetic forms */
+    bool has_immediate; /* else reg is the operand */
     bool rep, repne, lock;
-    bool high_byte;       /* reg is AH..BH: bits 15:8 of register reg (0..3) */
+    bool high_byte; /* reg is AH..BH: bits 15:8 of register reg (0..3) */
     bool rip_relative;
     int8_t reg;           /* 0..15, or -1 */
     int8_t base, index;   /* 0..15, or -1 */

@@ -1,4 +1,4 @@
-/* links: domain/decode.c tests/fakes/decode_oracle.c libs: -lZydis */
+/* links: domain/decode.c domain/decode_form.c tests/fakes/decode_oracle.c tests/fakes/panic.c libs: -lZydis */
 /*
  * domain/decode.c: forms that kernels are known to use, every opcode with every ModR/M byte, and
  * many random encodings, all compared with Zydis.
