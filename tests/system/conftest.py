@@ -128,6 +128,7 @@ class Console(pexpect.fdpexpect.fdspawn):
         assert self.machine.wait(timeout), "the machine is still on"
 
     def shut(self):
+        """May be called twice."""
         self.logfile_read.close()
         self.machine.close()
 
