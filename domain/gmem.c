@@ -1,0 +1,63 @@
+/*
+ * Reaching a guest's memory. See domain/gmem.h.
+ */
+#include "domain/gmem.h"
+#include "domain/p2m.h"
+#include "lib/string.h"
+#include "mm/window.h"
+
+enum gmem_op { GMEM_READ, GMEM_WRITE, GMEM_ZERO };
+
+/* One piece that does not cross a page. */
+static int piece(struct p2m *p, gpa_t at, void *buf, size_t n, enum gmem_op op)
+{
+    mfn_t m;
+    int err = p2m_populate(p, gpa_to_gfn(at), &m);
+
+    if (err)
+        return err;
+    char *page = window_open(m);
+    char *bytes = page + (at.v & ~PAGE_MASK);
+    if (op == GMEM_READ)
+        memcpy(buf, bytes, n);
+    else if (op == GMEM_WRITE)
+        memcpy(bytes, buf, n);
+    else
+        memset(bytes, 0, n);
+    window_close(page);
+    return 0;
+}
+
+static int pieces(struct p2m *p, gpa_t at, char *buf, size_t n, enum gmem_op op)
+{
+    if (at.v + n < at.v)
+        return -EFAULT;
+    while (n) {
+        size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
+        if (here > n)
+            here = n;
+        int err = piece(p, at, buf, here, op);
+        if (err)
+            return err;
+        at.v += here;
+        n -= here;
+        if (buf)
+            buf += here;
+    }
+    return 0;
+}
+
+int gmem_read(struct p2m *p, gpa_t from, void *to, size_t n)
+{
+    return pieces(p, from, to, n, GMEM_READ);
+}
+
+int gmem_write(struct p2m *p, gpa_t to, const void *from, size_t n)
+{
+    return pieces(p, to, (char *)from, n, GMEM_WRITE);
+}
+
+int gmem_zero(struct p2m *p, gpa_t to, size_t n)
+{
+    return pieces(p, to, NULL, n, GMEM_ZERO);
+}

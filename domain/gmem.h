@@ -1,0 +1,24 @@
+/*
+ * The one door to a guest's memory. Everything that Caisson reads or writes of a domain's RAM goes
+ * through here, by guest-physical address, checked against the domain's RAM, a page at a time
+ * through a window. A frame that has not been touched yet arrives now.
+ *
+ * A caller that needs the same bytes twice reads them once and keeps the copy: the guest may
+ * change them in between.
+ */
+#ifndef CAISSON_DOMAIN_GMEM_H
+#define CAISSON_DOMAIN_GMEM_H
+
+#include <stddef.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+
+struct p2m;
+
+/* All: 0; -EFAULT if any byte is not RAM; -ENOMEM. On an error a leading part may have been done.
+ */
+int must_check gmem_read(struct p2m *p, gpa_t from, void *to, size_t n);
+int must_check gmem_write(struct p2m *p, gpa_t to, const void *from, size_t n);
+int must_check gmem_zero(struct p2m *p, gpa_t to, size_t n);
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * Walking the guest's page tables. See domain/gva.h.
+ *
+ * One loop serves all paging modes: a const table gives each mode's levels, entry size and index
+ * width; what differs beyond that (PAE's page-directory pointers, PSE's 36-bit addresses) is
+ * in the few lines that say so.
+ */
+#include "domain/gva.h"
+#include "arch/x86/cpu.h"
+#include "domain/domain.h"
+#include "domain/gmem.h"
+#include "domain/vcpu.h"
+
+#define PTE_P       (1ul << 0)
+#define PTE_RW      (1ul << 1)
+#define PTE_US      (1ul << 2)
+#define PTE_A       (1ul << 5)
+#define PTE_D       (1ul << 6)
+#define PTE_PS      (1ul << 7)
+#define PTE_NX      (1ul << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ul
+
+struct paging_mode {
+    unsigned levels;
+    unsigned entry_size; /* bytes */
+    unsigned index_bits;
+};
+
+static const struct paging_mode paging_32 = { 2, 4, 10 };
+static const struct paging_mode paging_pae = { 3, 8, 9 };
+static const struct paging_mode paging_4level = { 4, 8, 9 };
+static const struct paging_mode paging_5level = { 5, 8, 9 };
+
+static const struct paging_mode *mode_of(struct vcpu *v)
+{
+    uint64_t cr4 = vmx_cr4(&v->vmx);
+
+    if (!(cr4 & CR4_PAE))
+        return &paging_32;
+    if (!(vmx_efer(&v->vmx) & EFER_LMA))
+        return &paging_pae;
+    return cr4 & CR4_LA57 ? &paging_5level : &paging_4level;
+}
+
+static int fail(struct gva_fault *fault, gva_t at, uint32_t access, uint32_t why)
+{
+    fault->address = at;
+    fault->error = (access & (GVA_WRITE | GVA_USER | GVA_FETCH)) | why;
+    return -EFAULT;
+}
+
+static bool canonical(gva_t at, unsigned bits)
+{
+    int64_t top = (int64_t)at.v >> (bits - 1);
+
+    return top == 0 || top == -1;
+}
+
+/* May the access be made, given what all levels allow together? (SDM, "Access Rights") */
+static bool allowed(struct vcpu *v, uint64_t rights, uint32_t access)
+{
+    uint64_t cr0 = vmx_cr0(&v->vmx), cr4 = vmx_cr4(&v->vmx);
+    bool user = access & GVA_USER, user_page = rights & PTE_US;
+
+    if (user && !user_page)
+        return false;
+    if ((access & GVA_WRITE) && !(rights & PTE_RW) && (user || (cr0 & CR0_WP)))
+        return false;
+    if ((access & GVA_FETCH) && (rights & PTE_NX) && (vmx_efer(&v->vmx) & EFER_NXE))
+        return false;
+    if (user || !user_page)
+        return true;
+    if (access & GVA_FETCH)
+        return !(cr4 & CR4_SMEP);
+    return !(cr4 & CR4_SMAP) || (vmx_rflags(&v->vmx) & RFLAGS_AC);
+}
+
+/* Sets bits in the lowest byte of the guest's entry, as the CPU does with A and D. */
+static int mark(struct vcpu *v, gpa_t at, uint64_t *entry, uint64_t bits)
+{
+    if ((*entry & bits) == bits)
+        return 0;
+    *entry |= bits;
+    return gmem_write(&v->domain->p2m, at, entry, 1);
+}
+
+/* Bytes that an entry covers which maps a page at this level (0 is the lowest). */
+static uint64_t page_bytes(const struct paging_mode *m, unsigned level)
+{
+    return PAGE_SIZE << (level * m->index_bits);
+}
+
+/* Where a leaf's page begins; PSE puts address bits 39:32 into bits 20:13. */
+static uint64_t leaf_base(const struct paging_mode *m, uint64_t entry, unsigned level)
+{
+    uint64_t base = entry & PTE_ADDRESS & ~(page_bytes(m, level) - 1);
+
+    if (m->entry_size == 4 && level == 1)
+        base = (entry & 0xffc00000) | (entry >> 13 & 0xff) << 32;
+    return base;
+}
+
+static bool is_leaf(struct vcpu *v, const struct paging_mode *m, uint64_t entry, unsigned level)
+{
+    if (level == 0)
+        return true;
+    if (!(entry & PTE_PS) || level > 2 || (m == &paging_pae && level == 2))
+        return false;
+    return m->entry_size == 8 || (vmx_cr4(&v->vmx) & CR4_PSE);
+}
+
+static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t access, gpa_t *out,
+                struct gva_fault *fault)
+{
+    uint64_t table = vmx_cr3(&v->vmx) & (m == &paging_pae ? 0xffffffe0 : PTE_ADDRESS);
+    uint64_t rights = PTE_RW | PTE_US;
+
+    for (unsigned level = m->levels; level-- > 0;) {
+        uint64_t index = at.v >> (PAGE_SHIFT + level * m->index_bits) & ((1u << m->index_bits) - 1);
+        gpa_t slot = gpa(table + index * m->entry_size);
+        bool pdpte = m == &paging_pae && level == 2; /* has no rights and no accessed bit */
+        uint64_t entry = 0;
+        int err = gmem_read(&v->domain->p2m, slot, &entry, m->entry_size);
+        if (err == -EFAULT || (!err && !(entry & PTE_P)))
+            return fail(fault, at, access, 0);
+        if (!err && !pdpte)
+            err = mark(v, slot, &entry, PTE_A);
+        if (err)
+            return err;
+        if (!pdpte)
+            rights = (rights & entry & (PTE_RW | PTE_US)) | ((rights | entry) & PTE_NX);
+        if (is_leaf(v, m, entry, level)) {
+            if (!allowed(v, rights, access))
+                return fail(fault, at, access, GVA_PRESENT);
+            *out = gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1)));
+            return access & GVA_WRITE ? mark(v, slot, &entry, PTE_D) : 0;
+        }
+        table = entry & (m->entry_size == 4 ? 0xfffff000 : PTE_ADDRESS);
+    }
+    return -EFAULT; /* not reached: level 0 is always a leaf */
+}
+
+int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct gva_fault *fault)
+{
+    if (!(vmx_cr0(&v->vmx) & CR0_PG)) {
+        *out = gpa(at.v & 0xffffffff);
+        return 0;
+    }
+    const struct paging_mode *m = mode_of(v);
+    if (m->levels < 4)
+        at.v &= 0xffffffff;
+    else if (!canonical(at, m->levels == 5 ? 57 : 48))
+        return fail(fault, at, access, 0);
+    return walk(v, m, at, access, out, fault);
+}
+
+static int copy(struct vcpu *v, gva_t at, char *buf, size_t n, uint32_t access,
+                struct gva_fault *fault)
+{
+    while (n) {
+        size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
+        if (here > n)
+            here = n;
+        gpa_t where;
+        int err = gva_translate(v, at, access, &where, fault);
+        if (err)
+            return err;
+        if (access & GVA_WRITE)
+            err = gmem_write(&v->domain->p2m, where, buf, here);
+        else
+            err = gmem_read(&v->domain->p2m, where, buf, here);
+        if (err)
+            return err == -EFAULT ? fail(fault, at, access, GVA_PRESENT) : err;
+        at.v += here;
+        buf += here;
+        n -= here;
+    }
+    return 0;
+}
+
+int gva_read(struct vcpu *v, gva_t from, void *to, size_t n, uint32_t access,
+             struct gva_fault *fault)
+{
+    return copy(v, from, to, n, access & ~GVA_WRITE, fault);
+}
+
+int gva_write(struct vcpu *v, gva_t to, const void *from, size_t n, uint32_t access,
+              struct gva_fault *fault)
+{
+    return copy(v, to, (char *)from, n, access | GVA_WRITE, fault);
+}

@@ -1,0 +1,102 @@
+/*
+ * The p2m: RAM ranges, frames at the first touch. See domain/p2m.h.
+ */
+#include "domain/p2m.h"
+#include "arch/x86/mtrr.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+
+int p2m_init(struct p2m *p, uint16_t owner)
+{
+    *p = (struct p2m){ .owner = owner };
+    return ept_init(&p->ept, owner);
+}
+
+static void free_mapping(void *ctx, gfn_t g, const struct ept_entry *e)
+{
+    struct p2m *p = ctx;
+
+    (void)g;
+    frame_free(e->mfn, e->order, p->owner);
+    p->populated -= 1UL << e->order;
+}
+
+void p2m_destroy(struct p2m *p)
+{
+    if (!p->ept.root)
+        return;
+    ept_walk(&p->ept, free_mapping, p);
+    ept_destroy(&p->ept);
+    ASSERT(p->populated == 0);
+}
+
+int p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames)
+{
+    if (start.v + frames < start.v)
+        return -EINVAL;
+    if (p->range_count == P2M_RAM_RANGES)
+        return -ENOSPC;
+    p->ram[p->range_count].start = start;
+    p->ram[p->range_count].frames = frames;
+    p->range_count++;
+    p->promised += frames;
+    return 0;
+}
+
+/* True if the 2^order frames around g, naturally aligned, lie in one range of RAM. */
+static bool block_is_ram(const struct p2m *p, gfn_t g, unsigned order)
+{
+    uint64_t size = 1UL << order, first = g.v & ~(size - 1);
+
+    for (unsigned i = 0; i < p->range_count; i++)
+        if (first >= p->ram[i].start.v && first + size <= p->ram[i].start.v + p->ram[i].frames)
+            return true;
+    return false;
+}
+
+bool p2m_is_ram(const struct p2m *p, gfn_t g)
+{
+    return block_is_ram(p, g, ORDER_4K);
+}
+
+/* Allocates and maps the 2^order frames around g. -EEXIST if part of them has come singly. */
+static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
+{
+    gfn_t first = gfn(g.v & ~((1UL << order) - 1));
+    mfn_t m;
+    int err = frame_alloc(order, p->owner, &m);
+
+    if (err)
+        return err;
+    err = ept_map(&p->ept, first, m, order, EPT_RWX,
+                  (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE << order));
+    if (err) {
+        frame_free(m, order, p->owner);
+        return err;
+    }
+    p->populated += 1UL << order;
+    *out = mfn(m.v + (g.v - first.v));
+    return 0;
+}
+
+int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)
+{
+    struct ept_entry entry;
+    int err = 0;
+
+    if (!p2m_is_ram(p, g))
+        return -EFAULT;
+    spin_lock(&p->lock);
+    if (ept_lookup(&p->ept, g, &entry) == 0) {
+        *out = entry.mfn;
+        goto unlock;
+    }
+    err = -EEXIST;
+    if (block_is_ram(p, g, ORDER_2M))
+        err = populate_block(p, g, ORDER_2M, out);
+    if (err)
+        err = populate_block(p, g, ORDER_4K, out);
+unlock:
+    spin_unlock(&p->lock);
+    return err;
+}
