@@ -1,0 +1,187 @@
+/*
+ * The MSR policy: who answers for which register.
+ *
+ * Asked in this order: the state that VT-x switches (vmx/), the local APIC, time, memory types, a
+ * const table of registers that read a fixed value. Whatever remains is a register that this
+ * machine does not have: #GP, and one warning for each.
+ */
+#include "domain/msr.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/tsc.h"
+#include "domain/cpuid.h"
+#include "domain/domain.h"
+#include "domain/vcpu.h"
+#include "lib/log.h"
+
+#define MTRR_VARIABLE  8
+#define MTRR_FIXED     11
+#define MTRRCAP        (MTRR_VARIABLE | 1 << 8 | 1 << 10) /* fixed ranges, write combining */
+#define MTRR_DEF_RESET 0xC06                              /* enabled, fixed enabled, write-back */
+
+/* Index in vcpu.mtrr of each register: variable pairs, then fixed ones, then the default type. */
+static int mtrr_index(uint32_t msr)
+{
+    if (msr >= MSR_IA32_MTRR_PHYSBASE0 && msr < MSR_IA32_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE)
+        return (int)(msr - MSR_IA32_MTRR_PHYSBASE0);
+    if (msr == MSR_IA32_MTRR_FIX64K)
+        return 2 * MTRR_VARIABLE;
+    if (msr == MSR_IA32_MTRR_FIX16K_80000 || msr == MSR_IA32_MTRR_FIX16K_A0000)
+        return 2 * MTRR_VARIABLE + 1 + (int)(msr - MSR_IA32_MTRR_FIX16K_80000);
+    if (msr >= MSR_IA32_MTRR_FIX4K_C0000 && msr <= MSR_IA32_MTRR_FIX4K_F8000)
+        return 2 * MTRR_VARIABLE + 3 + (int)(msr - MSR_IA32_MTRR_FIX4K_C0000);
+    if (msr == MSR_IA32_MTRR_DEF_TYPE)
+        return 2 * MTRR_VARIABLE + MTRR_FIXED;
+    return -1;
+}
+
+static bool memory_type_valid(uint8_t type)
+{
+    return type == 0 || type == 1 || (type >= 4 && type <= 6);
+}
+
+/* Would the CPU take this value? (SDM, "Memory Type Range Registers (MTRRs)") */
+static bool mtrr_valid(uint32_t msr, uint64_t value)
+{
+    uint64_t beyond = ~0ul << (cpuid(0x80000008, 0).eax & 0xff);
+
+    if (msr == MSR_IA32_MTRR_DEF_TYPE)
+        return !(value & ~0xcfful) && memory_type_valid((uint8_t)value);
+    if (msr < MSR_IA32_MTRR_FIX64K) {
+        bool mask = msr & 1;
+        return !(value & beyond) &&
+               (mask ? !(value & 0x7ff) : !(value & 0xf00) && memory_type_valid((uint8_t)value));
+    }
+    for (unsigned i = 0; i < 8; i++)
+        if (!memory_type_valid((uint8_t)(value >> (8 * i))))
+            return false;
+    return true;
+}
+
+/* Registers that read a fixed value and take no other. */
+static const struct {
+    uint32_t msr;
+    uint64_t value;
+    bool ignore_writes;
+} fixed[] = {
+    { MSR_IA32_PLATFORM_ID, 0, false },
+    { MSR_IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCK, false },
+    { MSR_IA32_BIOS_SIGN_ID, 0, true }, /* microcode revision: written before CPUID */
+    { MSR_IA32_MTRRCAP, MTRRCAP, false },
+    { MSR_IA32_MISC_ENABLE, 1 | 3 << 11, true }, /* fast strings; no BTS, no PEBS */
+    { MSR_IA32_MCG_CAP, 0, false },              /* machine checks: the registers, but no bank */
+    { MSR_IA32_MCG_STATUS, 0, true },
+    { MSR_IA32_P5_MC_ADDR, 0, true },
+    { MSR_IA32_P5_MC_TYPE, 0, true },
+    { MSR_IA32_XSS, 0, false },
+    { MSR_IA32_DEBUGCTL, 0, true },
+};
+
+static int fixed_index(uint32_t msr)
+{
+    for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        if (fixed[i].msr == msr)
+            return (int)i;
+    return -1;
+}
+
+static bool is_lapic(uint32_t msr)
+{
+    return msr == MSR_IA32_APIC_BASE || (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST);
+}
+
+static uint64_t guest_tsc(const struct vcpu *v)
+{
+    return rdtsc() + v->tsc_offset;
+}
+
+/* Writing the TSC moves TSC_ADJUST by as much, and the reverse (SDM, "IA32_TSC_ADJUST MSR"). */
+static void tsc_move(struct vcpu *v, uint64_t by)
+{
+    v->tsc_offset += by;
+    v->tsc_adjust += by;
+    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+}
+
+static void set_deadline(struct vcpu *v, uint64_t value)
+{
+    uint64_t machine_tsc = value - v->tsc_offset, now = domain_now(v->domain);
+    int64_t ahead = (int64_t)(machine_tsc - v->domain->tsc_zero);
+    uint64_t at = ahead > 0 ? tsc_to_ns((uint64_t)ahead) : 0;
+
+    vlapic_set_deadline(&v->lapic, value, at, now);
+    vcpu_lapic_touched(v);
+}
+
+static int unknown(struct vcpu *v, uint32_t msr, const char *what)
+{
+    if (domain_first_warning(v->domain->warned_msr, msr))
+        log_warn("%s: %s of MSR %#x, which this machine does not have: #GP", v->domain->name, what,
+                 msr);
+    return -EINVAL;
+}
+
+int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    int i;
+
+    if (vmx_msr_read(&v->vmx, msr, value))
+        return 0;
+    if (is_lapic(msr))
+        return vlapic_msr_read(&v->lapic, msr, value, domain_now(v->domain));
+    if (msr == MSR_IA32_TSC_DEADLINE)
+        *value = vlapic_deadline_tsc(&v->lapic, domain_now(v->domain));
+    else if (msr == MSR_IA32_TSC)
+        *value = guest_tsc(v);
+    else if (msr == MSR_IA32_TSC_ADJUST)
+        *value = v->tsc_adjust;
+    else if ((i = mtrr_index(msr)) >= 0)
+        *value = v->mtrr[i];
+    else if ((i = fixed_index(msr)) >= 0)
+        *value = fixed[i].value;
+    else
+        return unknown(v, msr, "read");
+    return 0;
+}
+
+static int write_lapic(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    int err = vlapic_msr_write(&v->lapic, msr, value, domain_now(v->domain));
+
+    vcpu_lapic_touched(v);
+    return err;
+}
+
+int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    int err = 0, i;
+
+    if (vmx_msr_write(&v->vmx, msr, value, &err))
+        return err;
+    if (is_lapic(msr))
+        return write_lapic(v, msr, value);
+    if (msr == MSR_IA32_TSC_DEADLINE) {
+        set_deadline(v, value);
+    } else if (msr == MSR_IA32_TSC) {
+        tsc_move(v, value - guest_tsc(v));
+    } else if (msr == MSR_IA32_TSC_ADJUST) {
+        tsc_move(v, value - v->tsc_adjust);
+    } else if ((i = mtrr_index(msr)) >= 0) {
+        if (!mtrr_valid(msr, value))
+            return -EINVAL;
+        v->mtrr[i] = value;
+    } else if ((i = fixed_index(msr)) >= 0) {
+        return fixed[i].ignore_writes || value == fixed[i].value ? 0 : -EINVAL;
+    } else {
+        return unknown(v, msr, "write");
+    }
+    return 0;
+}
+
+void msr_reset(struct vcpu *v)
+{
+    for (unsigned i = 2 * MTRR_VARIABLE; i < 2 * MTRR_VARIABLE + MTRR_FIXED; i++)
+        v->mtrr[i] = 0x0606060606060606; /* write-back */
+    v->mtrr[2 * MTRR_VARIABLE + MTRR_FIXED] = MTRR_DEF_RESET;
+    v->mtrr[mtrr_index(MSR_IA32_MTRR_FIX16K_A0000)] = 0; /* the hole of old video memory: UC */
+}
