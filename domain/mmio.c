@@ -1,0 +1,271 @@
+/*
+ * Device memory: fetch the instruction, decode it, do what it does. See domain/mmio.h.
+ *
+ * The exit tells the guest-physical address, so the ordinary forms need no address arithmetic and
+ * no walk but that of the code itself. Only the string forms, which touch two places, compute.
+ */
+#include "domain/mmio.h"
+#include "arch/x86/cpu.h"
+#include "domain/alu.h"
+#include "domain/decode.h"
+#include "domain/domain.h"
+#include "domain/gmem.h"
+#include "domain/gva.h"
+#include "domain/operand.h"
+#include "domain/vcpu.h"
+#include "lib/fmt.h"
+
+#define STRING_BATCH 256 /* repetitions carried out by one exit, as in pio.c */
+
+static enum decode_mode mode_of(struct vcpu *v)
+{
+    struct segment cs;
+
+    if (operand_is_64bit(v))
+        return DECODE_64;
+    vmx_segment(&v->vmx, SEG_CS, &cs);
+    return cs.ar & SEG_AR_DB ? DECODE_32 : DECODE_16;
+}
+
+static void cannot(struct vcpu *v, const struct vmx_exit *e, const uint8_t *bytes, unsigned count)
+{
+    char text[3 * DECODE_MAX_BYTES + 1] = "";
+
+    for (unsigned i = 0; i < count; i++)
+        fmt_sn(text + 3 * i, 4, " %02x", bytes[i]);
+    domain_end(v->domain, END_KILLED,
+               "instruction at %#lx on device memory %#lx is not one that is emulated:%s",
+               vmx_rip(&v->vmx), e->memory.gpa.v, text);
+}
+
+/* Reads the instruction at RIP: what there is up to the next page first, since it may end there.
+ * 0 with *insn filled in; else the guest has its fault, or the domain its end. */
+static int fetch(struct vcpu *v, const struct vmx_exit *e, struct decode *insn)
+{
+    uint8_t bytes[DECODE_MAX_BYTES];
+    struct segment cs;
+    struct gva_fault fault;
+    uint32_t access = GVA_FETCH | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
+
+    vmx_segment(&v->vmx, SEG_CS, &cs);
+    gva_t at = gva(vmx_rip(&v->vmx) + (operand_is_64bit(v) ? 0 : cs.base));
+    unsigned count = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK));
+    if (count > DECODE_MAX_BYTES)
+        count = DECODE_MAX_BYTES;
+    int err = gva_read(v, at, bytes, count, access, &fault);
+    if (!err) {
+        err = decode_insn(bytes, count, mode_of(v), insn);
+        if (err != -ENODATA || count == DECODE_MAX_BYTES)
+            goto decoded;
+        unsigned rest = DECODE_MAX_BYTES - count;
+        err = gva_read(v, gva(at.v + count), bytes + count, rest, access, &fault);
+    }
+    if (err) {
+        operand_fault(v, err, &fault);
+        return err;
+    }
+    count = DECODE_MAX_BYTES;
+    err = decode_insn(bytes, count, mode_of(v), insn);
+decoded:
+    if (err)
+        cannot(v, e, bytes, count);
+    return err;
+}
+
+static uint64_t register_read(struct vcpu *v, const struct decode *insn)
+{
+    uint64_t value = vmx_gpr(&v->vmx, (enum gpr)insn->reg);
+
+    return operand_truncate(insn->high_byte ? value >> 8 : value, insn->reg_size);
+}
+
+static void register_write(struct vcpu *v, const struct decode *insn, uint64_t value)
+{
+    uint64_t old = vmx_gpr(&v->vmx, (enum gpr)insn->reg);
+
+    if (insn->high_byte)
+        value = (old & ~0xff00ul) | (value & 0xff) << 8;
+    else
+        value = operand_merge(old, value, insn->reg_size);
+    vmx_set_gpr(&v->vmx, (enum gpr)insn->reg, value);
+}
+
+static uint64_t source(struct vcpu *v, const struct decode *insn)
+{
+    return insn->has_immediate ? insn->immediate : register_read(v, insn);
+}
+
+/* CMPXCHG: compares with the accumulator. */
+static void compare_exchange(struct vcpu *v, const struct decode *insn, gpa_t at)
+{
+    struct machine_hvm *m = &v->domain->machine;
+    uint64_t flags = vmx_rflags(&v->vmx), rax = vmx_gpr(&v->vmx, GPR_RAX);
+    uint64_t old = machine_mmio_read(m, v, at, insn->size);
+
+    alu(DECODE_CMP, rax, old, insn->size, &flags);
+    if (flags & RFLAGS_ZF)
+        machine_mmio_write(m, v, at, insn->size, source(v, insn));
+    else
+        vmx_set_gpr(&v->vmx, GPR_RAX, operand_merge(rax, old, insn->size));
+    vmx_set_rflags(&v->vmx, flags);
+}
+
+/* The forms that read, compute and perhaps write back. */
+static void modify(struct vcpu *v, const struct decode *insn, gpa_t at)
+{
+    struct machine_hvm *m = &v->domain->machine;
+    bool unary = insn->reg < 0 && !insn->has_immediate;
+    uint64_t flags = vmx_rflags(&v->vmx);
+    uint64_t memory = machine_mmio_read(m, v, at, insn->size);
+    uint64_t other = unary ? 0 : source(v, insn);
+    uint64_t result = insn->to_register ? alu(insn->op, other, memory, insn->size, &flags)
+                                        : alu(insn->op, memory, other, insn->size, &flags);
+
+    if (insn->op != DECODE_NOT)
+        vmx_set_rflags(&v->vmx, flags);
+    if (insn->op == DECODE_CMP || insn->op == DECODE_TEST || insn->op == DECODE_BT)
+        return;
+    if (insn->to_register)
+        register_write(v, insn, result);
+    else
+        machine_mmio_write(m, v, at, insn->size, result);
+}
+
+static void simple(struct vcpu *v, const struct decode *insn, gpa_t at)
+{
+    struct machine_hvm *m = &v->domain->machine;
+    uint64_t value;
+
+    switch (insn->op) {
+    case DECODE_LOAD:
+        value = machine_mmio_read(m, v, at, insn->size);
+        if (insn->sign_extend)
+            value = operand_sign_extend(value, insn->size);
+        else
+            value = operand_truncate(value, insn->size);
+        register_write(v, insn, value);
+        break;
+    case DECODE_STORE:
+        machine_mmio_write(m, v, at, insn->size, source(v, insn));
+        break;
+    case DECODE_XCHG:
+        value = machine_mmio_read(m, v, at, insn->size);
+        machine_mmio_write(m, v, at, insn->size, register_read(v, insn));
+        register_write(v, insn, value);
+        break;
+    case DECODE_CMPXCHG:
+        compare_exchange(v, insn, at);
+        break;
+    default:
+        modify(v, insn, at);
+        break;
+    }
+    if (!v->domain->end)
+        vmx_skip_len(&v->vmx, insn->length);
+}
+
+/* One operand of a string instruction, in RAM or device memory. Does not cross pages in practice:
+ * a piece that would is carried out in RAM's terms, byte by byte. */
+static int string_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
+                         struct gva_fault *fault)
+{
+    uint32_t access = (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
+    gpa_t where;
+    int err = gva_translate(v, at, access, &where, fault);
+
+    if (err)
+        return err;
+    if (p2m_is_ram(&v->domain->p2m, gpa_to_gfn(where)))
+        return write ? gva_write(v, at, value, size, access, fault)
+                     : gva_read(v, at, value, size, access, fault);
+    if (write)
+        machine_mmio_write(&v->domain->machine, v, where, size, *value);
+    else
+        *value = machine_mmio_read(&v->domain->machine, v, where, size);
+    return 0;
+}
+
+static void advance(struct vcpu *v, const struct decode *insn, enum gpr pointer)
+{
+    uint64_t old = vmx_gpr(&v->vmx, pointer);
+    uint64_t step = vmx_rflags(&v->vmx) & RFLAGS_DF ? -(uint64_t)insn->size : insn->size;
+
+    vmx_set_gpr(&v->vmx, pointer, operand_merge(old, old + step, insn->addr_size));
+}
+
+/* Reads or writes the place that RSI or RDI points to. 0, or the guest has its fault. */
+static int string_operand(struct vcpu *v, const struct decode *insn, bool destination,
+                          uint64_t *value)
+{
+    enum gpr pointer = destination ? GPR_RDI : GPR_RSI;
+    enum seg s = destination ? SEG_ES : (enum seg)insn->segment;
+    struct gva_fault fault;
+    gva_t at;
+    int err = operand_linear(v, s, operand_truncate(vmx_gpr(&v->vmx, pointer), insn->addr_size),
+                             insn->size, destination, &at);
+
+    if (err)
+        return err;
+    err = string_access(v, at, value, insn->size, destination, &fault);
+    if (err)
+        operand_fault(v, err, &fault);
+    return err;
+}
+
+static int string_step(struct vcpu *v, const struct decode *insn)
+{
+    uint64_t rax = vmx_gpr(&v->vmx, GPR_RAX), value = operand_truncate(rax, insn->size);
+    int err = 0;
+
+    if (insn->op != DECODE_STOS)
+        err = string_operand(v, insn, false, &value);
+    if (!err && insn->op != DECODE_LODS)
+        err = string_operand(v, insn, true, &value);
+    if (err)
+        return err;
+    if (insn->op == DECODE_LODS)
+        vmx_set_gpr(&v->vmx, GPR_RAX, operand_merge(rax, value, insn->size));
+    if (insn->op != DECODE_STOS)
+        advance(v, insn, GPR_RSI);
+    if (insn->op != DECODE_LODS)
+        advance(v, insn, GPR_RDI);
+    return 0;
+}
+
+static void string(struct vcpu *v, const struct decode *insn)
+{
+    bool rep = insn->rep || insn->repne;
+    uint64_t rcx = vmx_gpr(&v->vmx, GPR_RCX);
+    uint64_t count = rep ? operand_truncate(rcx, insn->addr_size) : 1;
+
+    for (unsigned i = 0; i < STRING_BATCH && count && !v->domain->end; i++) {
+        if (string_step(v, insn))
+            return;
+        count--;
+        if (rep)
+            vmx_set_gpr(&v->vmx, GPR_RCX, operand_merge(rcx, count, insn->addr_size));
+    }
+    if (!count && !v->domain->end)
+        vmx_skip_len(&v->vmx, insn->length);
+}
+
+void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
+{
+    struct decode insn;
+
+    if (e->memory.page_walk) { /* page tables where only ones are read: reserved bits are set */
+        uint32_t error = GVA_PRESENT | GVA_RESERVED | (e->memory.write ? GVA_WRITE : 0);
+        vcpu_fault(v, vmx_inject_pf(&v->vmx, e->memory.gva, error));
+        return;
+    }
+    if (e->memory.fetch) { /* all ones is no instruction */
+        vcpu_ud(v);
+        return;
+    }
+    if (fetch(v, e, &insn))
+        return;
+    if (insn.op == DECODE_MOVS || insn.op == DECODE_STOS || insn.op == DECODE_LODS)
+        string(v, &insn);
+    else
+        simple(v, &insn, e->memory.gpa);
+}

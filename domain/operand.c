@@ -1,0 +1,76 @@
+/*
+ * Segmentation and faults for emulated instructions. See domain/operand.h.
+ * Sources: SDM volume 3, "Limit Checking", "Type Checking", "Canonicality Checking".
+ */
+#include "domain/operand.h"
+#include "arch/x86/cpu.h"
+#include "domain/domain.h"
+#include "domain/vcpu.h"
+
+#define TYPE_CODE        8u /* of a code or data segment's type field */
+#define TYPE_WRITE_READ  2u /* data: writable; code: readable */
+#define TYPE_EXPAND_DOWN 4u
+
+bool operand_is_64bit(struct vcpu *v)
+{
+    struct segment cs;
+
+    if (!(vmx_efer(&v->vmx) & EFER_LMA))
+        return false;
+    vmx_segment(&v->vmx, SEG_CS, &cs);
+    return cs.ar & SEG_AR_L;
+}
+
+static bool rights_ok(const struct segment *s, bool write)
+{
+    if (s->ar & SEG_AR_UNUSABLE)
+        return false;
+    if (s->ar & TYPE_CODE)
+        return !write && (s->ar & TYPE_WRITE_READ);
+    return !write || (s->ar & TYPE_WRITE_READ);
+}
+
+static bool limit_ok(const struct segment *s, uint64_t offset, unsigned size)
+{
+    uint64_t last = offset + size - 1;
+
+    if (!(s->ar & TYPE_CODE) && (s->ar & TYPE_EXPAND_DOWN))
+        return offset > s->limit && last <= (s->ar & SEG_AR_DB ? 0xffffffff : 0xffff);
+    return last <= s->limit;
+}
+
+static int refuse(struct vcpu *v, enum seg s)
+{
+    struct event e = { .valid = true,
+                       .type = EVENT_EXCEPTION,
+                       .has_error = true,
+                       .vector = s == SEG_SS ? VECTOR_SS : VECTOR_GP };
+
+    vcpu_fault(v, vmx_inject(&v->vmx, &e));
+    return -EFAULT;
+}
+
+int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, bool write,
+                   gva_t *out)
+{
+    struct segment segment;
+
+    vmx_segment(&v->vmx, s, &segment);
+    if (operand_is_64bit(v)) {
+        *out = gva(offset + (s == SEG_FS || s == SEG_GS ? segment.base : 0));
+        int64_t top = (int64_t)out->v >> 47;
+        return top == 0 || top == -1 ? 0 : refuse(v, s);
+    }
+    if (!rights_ok(&segment, write) || !limit_ok(&segment, offset, size))
+        return refuse(v, s);
+    *out = gva((segment.base + offset) & 0xffffffff);
+    return 0;
+}
+
+void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault)
+{
+    if (err == -EFAULT)
+        vcpu_fault(v, vmx_inject_pf(&v->vmx, fault->address, fault->error));
+    else
+        domain_end(v->domain, END_KILLED, "no memory left for its RAM");
+}

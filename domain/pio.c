@@ -1,0 +1,83 @@
+/*
+ * Port I/O. See domain/pio.h. Source: SDM volume 2, IN, OUT, INS, OUTS; "Exit Qualification for
+ * I/O Instructions".
+ */
+#include "domain/pio.h"
+#include "arch/x86/cpu.h"
+#include "domain/domain.h"
+#include "domain/gva.h"
+#include "domain/operand.h"
+#include "domain/vcpu.h"
+
+/* One exit carries out at most this many repetitions, then the guest runs the rest of the
+ * instruction again: so no count of the guest's holds the pCPU up. */
+#define STRING_BATCH 256
+
+static void single(struct vcpu *v, const struct vmx_exit *e)
+{
+    struct machine_hvm *m = &v->domain->machine;
+    uint64_t rax = vmx_gpr(&v->vmx, GPR_RAX);
+
+    if (e->io.in)
+        vmx_set_gpr(&v->vmx, GPR_RAX,
+                    operand_merge(rax, machine_port_read(m, e->io.port, e->io.size), e->io.size));
+    else
+        machine_port_write(m, e->io.port, e->io.size, (uint32_t)rax);
+    vmx_skip(&v->vmx);
+}
+
+/* One repetition. 0, or what gva_read/gva_write answer. */
+static int string_step(struct vcpu *v, const struct vmx_exit *e, gva_t at, struct gva_fault *fault)
+{
+    struct machine_hvm *m = &v->domain->machine;
+    uint32_t access = vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0, value = 0;
+
+    if (e->io.in) {
+        gpa_t probe; /* a fault must come before the device is read */
+        int err = gva_translate(v, at, access | GVA_WRITE, &probe, fault);
+        if (err)
+            return err;
+        value = machine_port_read(m, e->io.port, e->io.size);
+        return gva_write(v, at, &value, e->io.size, access, fault);
+    }
+    int err = gva_read(v, at, &value, e->io.size, access, fault);
+    if (!err)
+        machine_port_write(m, e->io.port, e->io.size, value);
+    return err;
+}
+
+static void string(struct vcpu *v, const struct vmx_exit *e)
+{
+    enum gpr pointer = e->io.in ? GPR_RDI : GPR_RSI;
+    enum seg seg = e->io.in ? SEG_ES : e->io.seg;
+    unsigned width = e->io.addr_size;
+    int64_t step = vmx_rflags(&v->vmx) & RFLAGS_DF ? -(int64_t)e->io.size : e->io.size;
+    uint64_t count = e->io.rep ? operand_truncate(vmx_gpr(&v->vmx, GPR_RCX), width) : 1;
+
+    for (unsigned i = 0; i < STRING_BATCH && count && !v->domain->end; i++) {
+        uint64_t offset = vmx_gpr(&v->vmx, pointer);
+        gva_t at;
+        struct gva_fault fault;
+        if (operand_linear(v, seg, operand_truncate(offset, width), e->io.size, e->io.in, &at))
+            return;
+        int err = string_step(v, e, at, &fault);
+        if (err) {
+            operand_fault(v, err, &fault);
+            return;
+        }
+        vmx_set_gpr(&v->vmx, pointer, operand_merge(offset, offset + (uint64_t)step, width));
+        count--;
+        if (e->io.rep)
+            vmx_set_gpr(&v->vmx, GPR_RCX, operand_merge(vmx_gpr(&v->vmx, GPR_RCX), count, width));
+    }
+    if (!count)
+        vmx_skip(&v->vmx);
+}
+
+void pio_handle(struct vcpu *v, const struct vmx_exit *e)
+{
+    if (e->io.string)
+        string(v, e);
+    else
+        single(v, e);
+}
