@@ -14,20 +14,21 @@
 #define HVM_ACPI_SIZE   0x10000u
 
 /* Ports. */
-#define HVM_PIC1_PORT    0x20 /* 2 ports */
-#define HVM_PIT_PORT     0x40 /* 4 ports */
-#define HVM_I8042_DATA   0x60
-#define HVM_PORT_61      0x61
-#define HVM_I8042_STATUS 0x64
-#define HVM_RTC_PORT     0x70 /* 2 ports */
-#define HVM_PIC2_PORT    0xA0 /* 2 ports */
-#define HVM_SMI_PORT     0xB2
-#define HVM_COM2_PORT    0x2F8 /* 8 ports */
-#define HVM_COM1_PORT    0x3F8 /* 8 ports */
-#define HVM_PIC_ELCR     0x4D0 /* 2 ports */
-#define HVM_PM_BASE      0x600 /* VPM_BLOCK_SIZE ports */
-#define HVM_RESET_PORT   0xCF9
-#define HVM_RESET_VALUE  0x06
+#define HVM_PIC1_PORT     0x20 /* 2 ports */
+#define HVM_PIT_PORT      0x40 /* 4 ports */
+#define HVM_I8042_DATA    0x60
+#define HVM_PORT_61       0x61
+#define HVM_I8042_STATUS  0x64
+#define HVM_RTC_PORT      0x70 /* 2 ports */
+#define HVM_FAST_A20_PORT 0x92
+#define HVM_PIC2_PORT     0xA0 /* 2 ports */
+#define HVM_SMI_PORT      0xB2
+#define HVM_COM2_PORT     0x2F8 /* 8 ports */
+#define HVM_COM1_PORT     0x3F8 /* 8 ports */
+#define HVM_PIC_ELCR      0x4D0 /* 2 ports */
+#define HVM_PM_BASE       0x600 /* VPM_BLOCK_SIZE ports */
+#define HVM_RESET_PORT    0xCF9
+#define HVM_RESET_VALUE   0x06
 
 /* CMOS. */
 #define HVM_RTC_CENTURY 0x32 /* register with the century, as on most PCs */

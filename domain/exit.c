@@ -1,0 +1,216 @@
+/*
+ * What each VM exit means: one flat switch, a named handler a case.
+ *
+ * A handler either carries the guest's instruction out and steps over it, or queues the fault that
+ * hardware would give, or ends the domain with a reason. Nothing here can fail in another way.
+ */
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "domain/cpuid.h"
+#include "domain/domain.h"
+#include "domain/mmio.h"
+#include "domain/msr.h"
+#include "domain/pio.h"
+#include "domain/vcpu.h"
+#include "lib/log.h"
+
+static void handle_cpuid(struct vcpu *v)
+{
+    struct cpuid_regs r =
+        cpuid_guest(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RAX), (uint32_t)vmx_gpr(&v->vmx, GPR_RCX));
+
+    vmx_set_gpr(&v->vmx, GPR_RAX, r.eax);
+    vmx_set_gpr(&v->vmx, GPR_RBX, r.ebx);
+    vmx_set_gpr(&v->vmx, GPR_RCX, r.ecx);
+    vmx_set_gpr(&v->vmx, GPR_RDX, r.edx);
+    vmx_skip(&v->vmx);
+}
+
+/* Steps over the instruction if it went well; else the guest is owed #GP(0). */
+static void skip_or_gp(struct vcpu *v, int err)
+{
+    if (err)
+        vcpu_gp(v);
+    else
+        vmx_skip(&v->vmx);
+}
+
+static void handle_rdmsr(struct vcpu *v)
+{
+    uint64_t value = 0;
+    int err = msr_read(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), &value);
+
+    if (!err) {
+        vmx_set_gpr(&v->vmx, GPR_RAX, (uint32_t)value);
+        vmx_set_gpr(&v->vmx, GPR_RDX, value >> 32);
+    }
+    skip_or_gp(v, err);
+}
+
+/* EDX:EAX, as WRMSR and XSETBV take their operand. */
+static uint64_t edx_eax(const struct vcpu *v)
+{
+    return vmx_gpr(&v->vmx, GPR_RDX) << 32 | (uint32_t)vmx_gpr(&v->vmx, GPR_RAX);
+}
+
+static void handle_wrmsr(struct vcpu *v)
+{
+    skip_or_gp(v, msr_write(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), edx_eax(v)));
+}
+
+static void handle_xsetbv(struct vcpu *v)
+{
+    if (vmx_gpr(&v->vmx, GPR_RCX) & 0xffffffff || vmx_cpl(&v->vmx) != 0) {
+        vcpu_gp(v);
+        return;
+    }
+    skip_or_gp(v, vmx_set_xcr0(&v->vmx, edx_eax(v)));
+}
+
+static int cr_write(struct vcpu *v, unsigned number, uint64_t value)
+{
+    switch (number) {
+    case 0:
+        return vmx_set_cr0(&v->vmx, value);
+    case 3:
+        return vmx_set_cr3(&v->vmx, value);
+    case 4:
+        return vmx_set_cr4(&v->vmx, value);
+    case 8:
+        if (value > 15)
+            return -EINVAL;
+        vlapic_set_cr8(&v->lapic, value);
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static uint64_t cr_read(struct vcpu *v, unsigned number)
+{
+    switch (number) {
+    case 0:
+        return vmx_cr0(&v->vmx);
+    case 3:
+        return vmx_cr3(&v->vmx);
+    case 4:
+        return vmx_cr4(&v->vmx);
+    }
+    return vlapic_cr8(&v->lapic);
+}
+
+static void handle_cr(struct vcpu *v, const struct vmx_exit *e)
+{
+    uint64_t cr0 = vmx_cr0(&v->vmx);
+    int err = 0;
+
+    switch (e->cr.op) {
+    case CR_WRITE:
+        err = cr_write(v, e->cr.number, vmx_gpr(&v->vmx, e->cr.gpr));
+        break;
+    case CR_READ:
+        vmx_set_gpr(&v->vmx, e->cr.gpr, cr_read(v, e->cr.number));
+        break;
+    case CR_CLTS:
+        err = vmx_set_cr0(&v->vmx, cr0 & ~CR0_TS);
+        break;
+    case CR_LMSW: /* sets PE, never clears it */
+        err = vmx_set_cr0(&v->vmx, (cr0 & ~0xeul) | (e->cr.lmsw & 0xf));
+        break;
+    }
+    skip_or_gp(v, err);
+}
+
+/* Nothing is mapped there: RAM that has not been touched yet, or a device. */
+static void handle_memory(struct vcpu *v, const struct vmx_exit *e)
+{
+    gfn_t g = gpa_to_gfn(e->memory.gpa);
+    mfn_t m;
+
+    if (!p2m_is_ram(&v->domain->p2m, g)) {
+        mmio_handle(v, e);
+        return;
+    }
+    if (p2m_populate(&v->domain->p2m, g, &m))
+        domain_end(v->domain, END_KILLED, "no memory left for its RAM at %#lx", e->memory.gpa.v);
+}
+
+static void handle_hlt(struct vcpu *v)
+{
+    vmx_skip(&v->vmx);
+    v->halted = true;
+}
+
+static void handle_entry_failed(struct vcpu *v, const struct vmx_exit *e)
+{
+    domain_end(v->domain, END_KILLED, "VM entry failed: %s", e->why);
+    vmx_dump_vmcs(&v->vmx);
+}
+
+void exit_handle(struct vcpu *v, const struct vmx_exit *e)
+{
+    switch (e->kind) {
+    case VMX_EXIT_HOST:
+    case VMX_EXIT_DEADLINE:
+    case VMX_EXIT_IRQ_WINDOW:
+    case VMX_EXIT_NMI_WINDOW:
+        return; /* the loop does what is to be done */
+    case VMX_EXIT_CPUID:
+        handle_cpuid(v);
+        return;
+    case VMX_EXIT_RDMSR:
+        handle_rdmsr(v);
+        return;
+    case VMX_EXIT_WRMSR:
+        handle_wrmsr(v);
+        return;
+    case VMX_EXIT_IO:
+        pio_handle(v, e);
+        return;
+    case VMX_EXIT_MEMORY:
+        handle_memory(v, e);
+        return;
+    case VMX_EXIT_CR:
+        handle_cr(v, e);
+        return;
+    case VMX_EXIT_XSETBV:
+        handle_xsetbv(v);
+        return;
+    case VMX_EXIT_HLT:
+        handle_hlt(v);
+        return;
+    case VMX_EXIT_VMCALL:
+        domain_hooks->hypercall(v);
+        return;
+    case VMX_EXIT_PAUSE:
+        vmx_skip(&v->vmx);
+        return;
+    case VMX_EXIT_WBINVD: /* all of the guest's RAM is cacheable and coherent with its devices */
+        vmx_skip(&v->vmx);
+        return;
+    case VMX_EXIT_RDPMC: /* CPUID shows no counter */
+        vcpu_gp(v);
+        return;
+    case VMX_EXIT_MONITOR:
+    case VMX_EXIT_VMX_INSN:
+        vcpu_ud(v);
+        return;
+    case VMX_EXIT_EXCEPTION:
+        vcpu_fault(v, vmx_inject(&v->vmx, &e->exception));
+        return;
+    case VMX_EXIT_INIT: /* the machine's, to a CPU that is in use: not the guest's affair */
+        return;
+    case VMX_EXIT_TRIPLE_FAULT:
+        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at %#lx", v->id, vmx_rip(&v->vmx));
+        return;
+    case VMX_EXIT_TASK_SWITCH:
+        domain_end(v->domain, END_KILLED, "hardware task switch, which is not emulated");
+        return;
+    case VMX_EXIT_ENTRY_FAILED:
+        handle_entry_failed(v, e);
+        return;
+    case VMX_EXIT_UNKNOWN:
+    case VMX_EXIT_KINDS:
+        break;
+    }
+    domain_end(v->domain, END_KILLED, "unexpected VM exit, reason %#x", e->raw_reason);
+}

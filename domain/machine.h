@@ -1,0 +1,77 @@
+/*
+ * A domain's machine: the devices of an hvm guest, on their ports and lines, with their clockwork.
+ *
+ * machine_hvm.h has the addresses, machine_hvm.c the wiring: the whole port map is one const table
+ * there, and it is the place to add a device.
+ */
+#ifndef CAISSON_DOMAIN_MACHINE_H
+#define CAISSON_DOMAIN_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "devices/vi8042.h"
+#include "devices/vioapic.h"
+#include "devices/vpic.h"
+#include "devices/vpit.h"
+#include "devices/vpm.h"
+#include "devices/vreset.h"
+#include "devices/vrtc.h"
+#include "devices/vuart.h"
+#include "domain/memmap.h"
+#include "lib/addr.h"
+
+struct domain;
+struct vcpu;
+
+enum machine_device {
+    DEV_PIC,
+    DEV_PIT,
+    DEV_RTC,
+    DEV_COM1,
+    DEV_COM2,
+    DEV_I8042,
+    DEV_RESET,
+    DEV_PM,
+    DEV_IOAPIC,
+    DEV_COUNT
+};
+
+struct machine_hvm {
+    struct domain *domain;
+    struct vpic pic;
+    struct vpit pit;
+    struct vrtc rtc;
+    struct vuart com[2];
+    struct vi8042 i8042;
+    struct vreset reset;
+    struct vpm pm;
+    struct vioapic ioapic;
+    struct vioapic_bus ioapic_bus;
+    struct vuart_peer com_peer[2];
+    struct device *device[DEV_COUNT];
+    uint64_t device_due[DEV_COUNT]; /* ns of the domain's clock */
+    uint64_t due;                   /* the first of them */
+};
+
+void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map);
+
+/* One access to a port of 1, 2 or 4 bytes. Where nothing answers: all ones, and one warning. */
+uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size);
+void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value);
+
+/* One access to device memory by v: its local APIC's page, the I/O APIC, or nothing. */
+uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size);
+void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
+                        uint64_t value);
+
+/* Lets every device that is due do what it has to. now: ns of the domain's clock. */
+void machine_tick(struct machine_hvm *m, uint64_t now);
+
+/* An inter-processor interrupt or an I/O APIC's message, to whomever it addresses. */
+void machine_apic_message(struct machine_hvm *m, const struct apic_message *message);
+
+/* COM1: hands over a byte from the console, false if there is no room; and: output may go on. */
+bool machine_console_give(struct machine_hvm *m, uint8_t byte);
+void machine_console_kick(struct machine_hvm *m);
+
+#endif

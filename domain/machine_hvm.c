@@ -1,0 +1,349 @@
+/*
+ * The hvm machine: which device is on which port and drives which line. See domain/machine.h.
+ */
+#include "domain/machine.h"
+#include "domain/domain.h"
+#include "domain/machine_hvm.h"
+#include "domain/vcpu.h"
+#include "lib/log.h"
+
+/* The port map of the machine, hottest first. `base` is the device's own number of the first
+ * register. A port that is not here reads all ones. */
+static const struct port_range {
+    uint16_t first, last;
+    enum machine_device device;
+    uint32_t base;
+} port_map[] = {
+    { HVM_COM1_PORT, HVM_COM1_PORT + 7, DEV_COM1, 0 },
+    { HVM_PIT_PORT, HVM_PIT_PORT + 3, DEV_PIT, 0 },
+    { HVM_PIC1_PORT, HVM_PIC1_PORT + 1, DEV_PIC, 0 },
+    { HVM_PIC2_PORT, HVM_PIC2_PORT + 1, DEV_PIC, 2 },
+    { HVM_PM_BASE, HVM_PM_BASE + VPM_BLOCK_SIZE - 1, DEV_PM, 0 },
+    { HVM_RTC_PORT, HVM_RTC_PORT + 1, DEV_RTC, 0 },
+    { HVM_PORT_61, HVM_PORT_61, DEV_PIT, 4 },
+    { HVM_I8042_DATA, HVM_I8042_DATA, DEV_I8042, 0 },
+    { HVM_I8042_STATUS, HVM_I8042_STATUS, DEV_I8042, 1 },
+    { HVM_COM2_PORT, HVM_COM2_PORT + 7, DEV_COM2, 0 },
+    { HVM_PIC_ELCR, HVM_PIC_ELCR + 1, DEV_PIC, 4 },
+    { HVM_RESET_PORT, HVM_RESET_PORT, DEV_RESET, 0 },
+    { HVM_FAST_A20_PORT, HVM_FAST_A20_PORT, DEV_RESET, 1 },
+    { HVM_SMI_PORT, HVM_SMI_PORT, DEV_PM, VPM_SMI_COMMAND },
+};
+
+/* Ports that software probes on every PC, without being answered: no warning is owed. */
+static const struct {
+    uint16_t first, last;
+} known_absent[] = {
+    { 0x80, 0x80 },   /* POST codes, and the delay of old drivers */
+    { 0xED, 0xED },   /* the other delay */
+    { 0x2E8, 0x2EF }, /* COM4 */
+    { 0x3E8, 0x3EF }, /* COM3 */
+    { 0xCF8, 0xCFF }, /* PCI configuration */
+};
+
+/* ---- Lines ------------------------------------------------------------------------------------
+ */
+
+/* An ISA line is one pin of the 8259 pair and one of the I/O APIC; the timer's differ. */
+static void isa_irq(void *ctx, unsigned irq, bool level)
+{
+    struct machine_hvm *m = ctx;
+
+    vpic_set_irq(&m->pic, irq, level);
+    vioapic_set_irq(&m->ioapic, irq == HVM_PIT_IRQ ? HVM_PIT_GSI : irq, level);
+}
+
+static struct line isa_line(struct machine_hvm *m, unsigned irq)
+{
+    return (struct line){ .set = isa_irq, .ctx = m, .n = irq };
+}
+
+/* The 8259 pair's INTR: LINT0 of vCPU 0. That it is pending is seen by asking; a halted vCPU has to
+ * be told. */
+static void pic_intr(void *ctx, unsigned n, bool level)
+{
+    struct machine_hvm *m = ctx;
+
+    (void)n;
+    if (level && m->domain->vcpu_count)
+        vcpu_kick(m->domain->vcpus[0]);
+}
+
+static void reset_pulled(void *ctx, unsigned n, bool level)
+{
+    struct machine_hvm *m = ctx;
+
+    (void)n;
+    if (level)
+        domain_end(m->domain, END_REBOOT, "reset line");
+}
+
+static void sleep_entered(void *ctx, unsigned type)
+{
+    struct machine_hvm *m = ctx;
+
+    if (type == VPM_SLP_TYP_S5)
+        domain_end(m->domain, END_POWEROFF, "ACPI S5");
+    else
+        log_warn("%s: ACPI sleep type %u asked for, which this machine does not have",
+                 m->domain->name, type);
+}
+
+/* ---- The bus of the APICs ---------------------------------------------------------------------
+ */
+
+/* What one vCPU does with a message that reaches it. */
+static void apic_deliver(struct vcpu *v, const struct apic_message *message)
+{
+    switch (message->mode) {
+    case APIC_FIXED:
+    case APIC_LOWEST:
+        vlapic_accept(&v->lapic, message->vector, message->level);
+        break;
+    case APIC_NMI:
+        vmx_queue_nmi(&v->vmx);
+        break;
+    case APIC_EXTINT: /* the 8259's INTR is looked at before every entry */
+    case APIC_SMI:    /* there is no SMM */
+    case APIC_INIT:   /* a machine of one vCPU has nobody to start */
+    case APIC_STARTUP:
+        return;
+    }
+    vcpu_kick(v);
+}
+
+void machine_apic_message(struct machine_hvm *m, const struct apic_message *message)
+{
+    for (unsigned i = 0; i < m->domain->vcpu_count; i++) {
+        struct vcpu *v = m->domain->vcpus[i];
+        if (!vlapic_addressed(&v->lapic, message))
+            continue;
+        apic_deliver(v, message);
+        if (message->mode == APIC_LOWEST)
+            return;
+    }
+}
+
+static void ioapic_deliver(void *ctx, const struct apic_message *message)
+{
+    machine_apic_message(ctx, message);
+}
+
+/* ---- Console ----------------------------------------------------------------------------------
+ */
+
+static bool com1_transmit(void *ctx, uint8_t byte)
+{
+    struct machine_hvm *m = ctx;
+
+    return domain_hooks->console_put(m->domain, byte);
+}
+
+static void com1_room(void *ctx, uint64_t now)
+{
+    struct machine_hvm *m = ctx;
+
+    (void)now;
+    domain_hooks->console_room(m->domain);
+}
+
+/* COM2 is there and leads nowhere. */
+static bool com2_transmit(void *ctx, uint8_t byte)
+{
+    (void)ctx;
+    (void)byte;
+    return true;
+}
+
+/* ---- Time -------------------------------------------------------------------------------------
+ */
+
+static void update_due(struct machine_hvm *m)
+{
+    m->due = DEVICE_NEVER;
+    for (unsigned i = 0; i < DEV_COUNT; i++)
+        if (m->device_due[i] < m->due)
+            m->due = m->device_due[i];
+}
+
+/* After anything that may have changed when device i is due. */
+static void touched(struct machine_hvm *m, enum machine_device i)
+{
+    const struct device *dev = m->device[i];
+
+    if (!dev->ops->deadline)
+        return;
+    m->device_due[i] = dev->ops->deadline(dev);
+    update_due(m);
+}
+
+void machine_tick(struct machine_hvm *m, uint64_t now)
+{
+    for (unsigned i = 0; i < DEV_COUNT; i++) {
+        struct device *dev = m->device[i];
+        if (now < m->device_due[i])
+            continue;
+        dev->ops->tick(dev, now);
+        m->device_due[i] = dev->ops->deadline(dev);
+    }
+    update_due(m);
+}
+
+bool machine_console_give(struct machine_hvm *m, uint8_t byte)
+{
+    bool taken = vuart_receive(&m->com[0], byte, domain_now(m->domain));
+
+    touched(m, DEV_COM1);
+    return taken;
+}
+
+void machine_console_kick(struct machine_hvm *m)
+{
+    vuart_kick(&m->com[0], domain_now(m->domain));
+    touched(m, DEV_COM1);
+}
+
+/* ---- Accesses ---------------------------------------------------------------------------------
+ */
+
+static uint32_t all_ones(unsigned size)
+{
+    return size == 4 ? ~0u : (1u << (8 * size)) - 1;
+}
+
+static const struct port_range *port_lookup(uint16_t port)
+{
+    for (unsigned i = 0; i < sizeof(port_map) / sizeof(port_map[0]); i++)
+        if (port >= port_map[i].first && port <= port_map[i].last)
+            return &port_map[i];
+    return NULL;
+}
+
+static void warn_port(struct machine_hvm *m, uint16_t port, const char *what)
+{
+    for (unsigned i = 0; i < sizeof(known_absent) / sizeof(known_absent[0]); i++)
+        if (port >= known_absent[i].first && port <= known_absent[i].last)
+            return;
+    if (domain_first_warning(m->domain->warned_port, port))
+        log_warn("%s: %s port %#x, where nothing is", m->domain->name, what, port);
+}
+
+uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
+{
+    const struct port_range *r = port_lookup(port);
+
+    if (!r) {
+        warn_port(m, port, "read of");
+        return all_ones(size);
+    }
+    struct device *dev = m->device[r->device];
+    uint32_t value = dev->ops->read(dev, r->base + (port - r->first), size, domain_now(m->domain));
+    touched(m, r->device);
+    return value & all_ones(size);
+}
+
+void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value)
+{
+    const struct port_range *r = port_lookup(port);
+
+    if (!r) {
+        warn_port(m, port, "write to");
+        return;
+    }
+    struct device *dev = m->device[r->device];
+    dev->ops->write(dev, r->base + (port - r->first), size, value & all_ones(size),
+                    domain_now(m->domain));
+    touched(m, r->device);
+}
+
+/* The device whose registers are at this address, and the offset within; NULL: nothing is there. */
+static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t at, uint32_t *offset)
+{
+    if (vlapic_mmio_active(&v->lapic) && at.v - vlapic_base(&v->lapic) < VLAPIC_SIZE) {
+        *offset = (uint32_t)(at.v - vlapic_base(&v->lapic));
+        return &v->lapic.dev;
+    }
+    if (at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE) {
+        *offset = (uint32_t)(at.v - HVM_IOAPIC_BASE);
+        return &m->ioapic.dev;
+    }
+    return NULL;
+}
+
+uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
+{
+    uint32_t offset;
+    struct device *dev = mmio_lookup(m, v, at, &offset);
+    uint64_t now = domain_now(m->domain);
+
+    if (!dev)
+        return ~0ul;
+    if (size < 8)
+        return dev->ops->read(dev, offset, size, now);
+    uint64_t low = dev->ops->read(dev, offset, 4, now);
+    return low | (uint64_t)dev->ops->read(dev, offset + 4, 4, now) << 32;
+}
+
+void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
+                        uint64_t value)
+{
+    uint32_t offset;
+    struct device *dev = mmio_lookup(m, v, at, &offset);
+    uint64_t now = domain_now(m->domain);
+
+    if (!dev)
+        return;
+    dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
+    if (size == 8)
+        dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
+    if (dev == &v->lapic.dev)
+        vcpu_lapic_touched(v);
+}
+
+/* ---- Building ---------------------------------------------------------------------------------
+ */
+
+/* The guest's calendar starts at Caisson's; until the machine's own clock is read, at this day. */
+#define HVM_EPOCH 1767225600 /* 2026-01-01 00:00 UTC */
+
+static void init_devices(struct machine_hvm *m, const struct memmap *map)
+{
+    struct line reset = { .set = reset_pulled, .ctx = m };
+
+    vpic_init(&m->pic, (struct line){ .set = pic_intr, .ctx = m });
+    m->ioapic_bus = (struct vioapic_bus){ .ctx = m, .deliver = ioapic_deliver };
+    vioapic_init(&m->ioapic, HVM_IOAPIC_ID, &m->ioapic_bus);
+    vpit_init(&m->pit, isa_line(m, HVM_PIT_IRQ), 0);
+    vrtc_init(&m->rtc, isa_line(m, HVM_RTC_IRQ), HVM_EPOCH, 0);
+    vrtc_set_memory(&m->rtc, map->low_end, m->domain->config->mem - map->low_end);
+    m->com_peer[0] = (struct vuart_peer){ .transmit = com1_transmit, .room = com1_room, .ctx = m };
+    m->com_peer[1] = (struct vuart_peer){ .transmit = com2_transmit, .ctx = m };
+    vuart_init(&m->com[0], isa_line(m, HVM_COM1_IRQ), &m->com_peer[0]);
+    vuart_init(&m->com[1], isa_line(m, HVM_COM2_IRQ), &m->com_peer[1]);
+    vi8042_init(&m->i8042, reset);
+    vreset_init(&m->reset, reset);
+    struct vpm_bus pm = {
+        .ctx = m, .sleep = sleep_entered, .sci = isa_line(m, HVM_SCI_IRQ), .timer_32bit = true
+    };
+    vpm_init(&m->pm, &pm);
+}
+
+void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
+{
+    m->domain = d;
+    init_devices(m, map);
+    m->device[DEV_PIC] = &m->pic.dev;
+    m->device[DEV_PIT] = &m->pit.dev;
+    m->device[DEV_RTC] = &m->rtc.dev;
+    m->device[DEV_COM1] = &m->com[0].dev;
+    m->device[DEV_COM2] = &m->com[1].dev;
+    m->device[DEV_I8042] = &m->i8042.dev;
+    m->device[DEV_RESET] = &m->reset.dev;
+    m->device[DEV_PM] = &m->pm.dev;
+    m->device[DEV_IOAPIC] = &m->ioapic.dev;
+    for (unsigned i = 0; i < DEV_COUNT; i++) {
+        m->device_due[i] = DEVICE_NEVER;
+        touched(m, i);
+    }
+    update_due(m);
+}

@@ -1,0 +1,278 @@
+/*
+ * A vCPU's life: made, run, halted, woken. See domain/vcpu.h.
+ *
+ * All roads lead back to the loop in vcpu_run(): deliver what is pending, run the guest, handle
+ * why it came out; until its time is up, it halts, or its domain has ended.
+ */
+#include "domain/vcpu.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/tsc.h"
+#include "domain/cpuid.h"
+#include "domain/domain.h"
+#include "domain/msr.h"
+#include "lib/assert.h"
+#include "mm/heap.h"
+
+#define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */
+_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two pages");
+
+/* Which vCPU's state is in the registers of each pCPU; it stays there until another is to run. */
+static struct vcpu *loaded[MAX_PCPUS];
+
+static void load(struct vcpu *v)
+{
+    struct vcpu **here = &loaded[cpu_id()];
+
+    if (*here == v)
+        return;
+    if (*here)
+        vmx_unload(&(*here)->vmx);
+    vmx_load(&v->vmx);
+    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+    *here = v;
+}
+
+static void unload(struct vcpu *v)
+{
+    if (loaded[cpu_id()] != v)
+        return;
+    vmx_unload(&v->vmx);
+    loaded[cpu_id()] = NULL;
+}
+
+/* Only vCPU 0 answers for the devices that all share. */
+static bool serves_machine(const struct vcpu *v)
+{
+    return v->id == 0;
+}
+
+/* Does whatever of the devices is due. Returns when the next thing is: machine TSC. */
+static uint64_t tick_devices(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    uint64_t now = domain_now(d), due = v->lapic_due;
+
+    if (now >= due) {
+        v->lapic.dev.ops->tick(&v->lapic.dev, now);
+        vcpu_lapic_touched(v);
+        due = v->lapic_due;
+    }
+    if (serves_machine(v)) {
+        if (now >= d->machine.due)
+            machine_tick(&d->machine, now);
+        if (d->machine.due < due)
+            due = d->machine.due;
+    }
+    return due == DEVICE_NEVER ? VMX_NO_DEADLINE : domain_ns_to_tsc(d, due);
+}
+
+void vcpu_lapic_touched(struct vcpu *v)
+{
+    v->lapic_due = v->lapic.dev.ops->deadline(&v->lapic.dev);
+}
+
+/* The 8259 pair reaches vCPU 0 through LINT0, or directly while the local APIC is off. */
+static bool pic_wants_in(struct vcpu *v)
+{
+    return serves_machine(v) && vpic_pending(&v->domain->machine.pic) &&
+           vlapic_accepts_extint(&v->lapic);
+}
+
+static bool has_interrupt(struct vcpu *v)
+{
+    return pic_wants_in(v) || vlapic_pending(&v->lapic) >= 0;
+}
+
+/* Hands the guest one interrupt if it can take one, else asks for an exit when it can. */
+static void deliver(struct vcpu *v)
+{
+    if (!has_interrupt(v)) {
+        vmx_want_irq_window(&v->vmx, false);
+        return;
+    }
+    if (!vmx_irq_open(&v->vmx)) {
+        vmx_want_irq_window(&v->vmx, true);
+        return;
+    }
+    int vector;
+    if (pic_wants_in(v)) {
+        vector = vpic_ack(&v->domain->machine.pic);
+    } else {
+        vector = vlapic_pending(&v->lapic);
+        vlapic_ack(&v->lapic, (uint8_t)vector);
+    }
+    struct event e = { .valid = true, .type = EVENT_EXTINT, .vector = (uint8_t)vector };
+    vcpu_fault(v, vmx_inject(&v->vmx, &e));
+    vmx_want_irq_window(&v->vmx, has_interrupt(v));
+}
+
+/* In HLT with nothing to wake it? Then its timer watches for the devices. */
+static bool stays_halted(struct vcpu *v, uint64_t due)
+{
+    if (!v->halted)
+        return false;
+    if (has_interrupt(v) || vmx_event_pending(&v->vmx)) {
+        v->halted = false;
+        return false;
+    }
+    timer_set(&v->wake, due);
+    return true;
+}
+
+static bool run(struct vcpu *v, uint64_t deadline)
+{
+    struct domain *d = v->domain;
+    struct vmx_exit exit;
+
+    timer_cancel(&v->wake);
+    load(v);
+    while (!d->end) {
+        uint64_t due = tick_devices(v);
+        if (stays_halted(v, due))
+            return false;
+        deliver(v);
+        vmx_run(&v->vmx, due < deadline ? due : deadline, &exit);
+        v->exits[exit.kind]++;
+        exit_handle(v, &exit);
+        if (rdtsc() >= deadline)
+            return true;
+    }
+    unload(v);
+    timer_set(&d->reaper, 0);
+    return false;
+}
+
+static bool vcpu_run(struct sched_unit *u, uint64_t deadline)
+{
+    struct vcpu *v = container_of(u, struct vcpu, unit);
+
+    this_cpu()->serving = v;
+    bool more = run(v, deadline);
+    this_cpu()->serving = NULL;
+    return more;
+}
+
+static void wake_fires(struct timer *t)
+{
+    struct vcpu *v = container_of(t, struct vcpu, wake);
+
+    sched_wake(&v->unit);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    sched_wake(&v->unit);
+}
+
+static void ipi_sent(void *ctx, const struct apic_message *message)
+{
+    struct vcpu *v = ctx;
+
+    machine_apic_message(&v->domain->machine, message);
+}
+
+static void eoi_broadcast(void *ctx, uint8_t vector)
+{
+    struct vcpu *v = ctx;
+
+    vioapic_eoi(&v->domain->machine.ioapic, vector);
+}
+
+int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
+{
+    struct vcpu *v = heap_pages(VCPU_ORDER, d->id);
+    if (!v)
+        return -ENOMEM;
+    v->domain = d;
+    v->id = id;
+    struct vmx_vcpu_config config = {
+        .ept = &d->p2m.ept,
+        .io_bitmap = d->io_bitmap,
+        .owner_id = d->id,
+        .xcr0_mask = cpuid_xcr0_mask(),
+        .cr4_mask = cpuid_cr4_mask(),
+    };
+    int err = vmx_vcpu_create(&v->vmx, &config);
+    if (err) {
+        heap_free_pages(v, VCPU_ORDER, d->id);
+        return err;
+    }
+    v->vmx.owner = v;
+    v->lapic_bus = (struct vlapic_bus){ .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v };
+    vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus);
+    vcpu_lapic_touched(v);
+    v->tsc_offset = -d->tsc_zero;
+    msr_reset(v);
+    timer_init(&v->wake, wake_fires);
+    sched_unit_init(&v->unit, 0, vcpu_run);
+    *out = v;
+    return 0;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+    timer_cancel(&v->wake);
+    unload(v);
+    vmx_vcpu_destroy(&v->vmx);
+    heap_free_pages(v, VCPU_ORDER, v->domain->id);
+}
+
+/* Flat segments as the boot protocols ask for them. */
+static void flat_segments(struct vcpu *v, const struct image_start *start)
+{
+    bool is_long = start->mode == START_LONG;
+    struct segment code = { .limit = ~0u,
+                            .selector = start->cs,
+                            .ar = 0xb | SEG_AR_S | SEG_AR_P | SEG_AR_G |
+                                  (is_long ? SEG_AR_L : SEG_AR_DB) };
+    struct segment data = { .limit = ~0u,
+                            .selector = start->ds,
+                            .ar = 0x3 | SEG_AR_S | SEG_AR_P | SEG_AR_G | SEG_AR_DB };
+    vmx_set_segment(&v->vmx, SEG_CS, &code);
+    static const enum seg data_segments[] = { SEG_DS, SEG_ES, SEG_SS, SEG_FS, SEG_GS };
+    for (unsigned i = 0; i < sizeof(data_segments) / sizeof(data_segments[0]); i++)
+        vmx_set_segment(&v->vmx, data_segments[i], &data);
+}
+
+void vcpu_set_start(struct vcpu *v, const struct image_start *start)
+{
+    int err = 0;
+
+    load(v);
+    if (start->mode == START_LONG) {
+        err |= vmx_set_cr4(&v->vmx, CR4_PAE);
+        err |= vmx_set_efer(&v->vmx, EFER_LME);
+        err |= vmx_set_cr3(&v->vmx, start->page_root.v);
+        err |= vmx_set_cr0(&v->vmx, CR0_PE | CR0_ET | CR0_PG);
+    } else {
+        err |= vmx_set_cr0(&v->vmx, CR0_PE | CR0_ET);
+    }
+    ASSERT(!err);
+    flat_segments(v, start);
+    vmx_set_gdt(&v->vmx, start->gdt_base.v, start->gdt_limit);
+    vmx_set_gpr(&v->vmx, GPR_RAX, start->rax);
+    vmx_set_gpr(&v->vmx, GPR_RBX, start->rbx);
+    vmx_set_gpr(&v->vmx, GPR_RSI, start->rsi);
+    vmx_set_gpr(&v->vmx, GPR_RSP, start->rsp);
+    vmx_set_rip(&v->vmx, start->rip);
+    vmx_set_rflags(&v->vmx, RFLAGS_FIXED);
+    unload(v);
+}
+
+void vcpu_fault(struct vcpu *v, bool delivered)
+{
+    if (!delivered)
+        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u", v->id);
+}
+
+void vcpu_gp(struct vcpu *v)
+{
+    vcpu_fault(v, vmx_inject_gp(&v->vmx));
+}
+
+void vcpu_ud(struct vcpu *v)
+{
+    vcpu_fault(v, vmx_inject_ud(&v->vmx));
+}

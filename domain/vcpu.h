@@ -1,0 +1,52 @@
+/*
+ * A vCPU: the library's vCPU (vmx/), a local APIC, and the loop that runs them.
+ *
+ * The loop is in vcpu.c and reads: deliver, run, handle. What each exit means is in exit.c.
+ */
+#ifndef CAISSON_DOMAIN_VCPU_H
+#define CAISSON_DOMAIN_VCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "devices/vlapic.h"
+#include "domain/image.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+#include "vmx/vmx.h"
+
+struct domain;
+
+struct vcpu {
+    struct domain *domain;
+    unsigned id;
+    struct vmx_vcpu vmx;
+    struct sched_unit unit;
+    struct vlapic lapic;
+    struct vlapic_bus lapic_bus;
+    struct timer wake;              /* when halted: the next thing that its devices have to do */
+    bool halted;                    /* in HLT, or blocked by a hypercall */
+    uint64_t tsc_offset;            /* guest TSC - machine TSC */
+    uint64_t tsc_adjust;            /* IA32_TSC_ADJUST as the guest last left it */
+    uint64_t lapic_due;             /* deadline of its local APIC, ns of the domain */
+    uint64_t mtrr[32];              /* stored for the guest, see msr.c */
+    uint64_t exits[VMX_EXIT_KINDS]; /* counted by kind */
+};
+
+int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+void vcpu_destroy(struct vcpu *v);
+/* Registers and mode as the loaded image wants to be entered. */
+void vcpu_set_start(struct vcpu *v, const struct image_start *start);
+/* Something may have become deliverable: leave HLT and look. From any pCPU. */
+void vcpu_kick(struct vcpu *v);
+/* After an access to its local APIC: when is it due next? */
+void vcpu_lapic_touched(struct vcpu *v);
+
+/* exit.c: acts on one exit. */
+void exit_handle(struct vcpu *v, const struct vmx_exit *e);
+
+/* An exception for the guest; a triple fault ends the domain. */
+void vcpu_fault(struct vcpu *v, bool delivered);
+void vcpu_gp(struct vcpu *v);
+void vcpu_ud(struct vcpu *v);
+
+#endif
