@@ -1,0 +1,31 @@
+/*
+ * The paravirtual interface: VMCALL with Xen's numbers.
+ *
+ * Each call is decode, then do: decode reads the guest's arguments once, checks everything and
+ * changes nothing; do cannot fail. One file per group of Xen's calls.
+ */
+#ifndef CAISSON_HYPERCALL_HYPERCALL_H
+#define CAISSON_HYPERCALL_HYPERCALL_H
+
+#include <stdint.h>
+#include "domain/vcpu.h"
+
+#define HYPERCALL_ARGS 5
+
+/* Carries out the hypercall that made v exit; the hook of domain/domain.h. */
+void hypercall_handle(struct vcpu *v);
+
+/* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
+ * executes the VMCALL again, after whatever interrupt is due: no call holds a pCPU for long. */
+#define HYPERCALL_CONTINUE INT64_MIN
+
+/* The groups: arguments in Xen's order; result, negative errno, or HYPERCALL_CONTINUE. */
+int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args);
+int64_t hypercall_console_io(struct vcpu *v, uint64_t *args);
+int64_t hypercall_sched_op(struct vcpu *v, uint64_t *args);
+
+/* Copies between Caisson and the guest-virtual address of an argument. 0 or -EFAULT. */
+int must_check hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n);
+int must_check hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n);
+
+#endif
