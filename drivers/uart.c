@@ -44,7 +44,10 @@ struct uart {
     struct spinlock lock;
     uint32_t head, tail; /* of the ring: put at head, sent from tail; they run free */
     uint8_t ring[UART_TX_BYTES];
+    bool refused; /* uart_try_write() has turned bytes away since there was room */
+    bool midline; /* the last byte was somebody's console output and not the end of a line */
     void (*receive)(const uint8_t *data, size_t len);
+    void (*room)(void);
 };
 
 static struct uart uarts[] = {
@@ -124,6 +127,11 @@ static void uart_put(struct uart *u, char c)
 static void uart_write_one(struct uart *u, const char *text, size_t len)
 {
     uart_lock(u);
+    if (u->midline) {
+        uart_put(u, '\r');
+        uart_put(u, '\n');
+        u->midline = false;
+    }
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '\n')
             uart_put(u, '\r');
@@ -153,6 +161,9 @@ size_t uart_try_write(struct uart *u, const void *data, size_t len)
     uart_lock(u);
     while (taken < len && uart_queued(u) < UART_TX_BYTES)
         u->ring[u->head++ % UART_TX_BYTES] = bytes[taken++];
+    u->refused |= taken < len;
+    if (taken)
+        u->midline = bytes[taken - 1] != '\n';
     uart_push(u);
     uart_ask_for_interrupts(u);
     uart_unlock(u);
@@ -175,13 +186,18 @@ static void uart_serve(struct uart *u)
     size_t n;
 
     uart_lock(u);
-    uart_in(u, REG_IIR);
+    uart_in(u, REG_IIR); /* ends a transmitter interrupt */
     n = uart_pull(u, data, sizeof(data));
     uart_push(u);
     uart_ask_for_interrupts(u);
+    bool room = u->refused && uart_queued(u) <= UART_TX_BYTES / 2;
+    if (room)
+        u->refused = false;
     uart_unlock(u);
     if (n && u->receive)
         u->receive(data, n);
+    if (room && u->room)
+        u->room();
 }
 
 void uart_irq(void)
@@ -223,6 +239,11 @@ struct uart *uart_open(unsigned com, uint32_t baud)
 void uart_on_receive(struct uart *u, void (*fn)(const uint8_t *data, size_t len))
 {
     u->receive = fn;
+}
+
+void uart_on_room(struct uart *u, void (*fn)(void))
+{
+    u->room = fn;
 }
 
 void uart_hold(struct uart *u, bool hold)

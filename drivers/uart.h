@@ -20,8 +20,8 @@ struct uart;
  * nothing answers there. Polled until uart_use_interrupts(). Boot only. */
 struct uart *uart_open(unsigned com, uint32_t baud);
 
-/* A log sink: to all open ports, with a carriage return before each newline. What does not fit
- * into the ring waits for the line. */
+/* A log sink: to all open ports, with a carriage return before each newline, on a line of its own
+ * even if a guest's output stopped in the middle of one. What does not fit waits for the line. */
 void uart_write(const char *text, size_t len);
 
 /* Takes as many bytes as there is room for, as they are; returns how many. Never waits. */
@@ -29,6 +29,10 @@ size_t uart_try_write(struct uart *u, const void *data, size_t len);
 
 /* fn gets what is received, in uart_irq(). Boot only. */
 void uart_on_receive(struct uart *u, void (*fn)(const uint8_t *data, size_t len));
+
+/* fn is called, in uart_irq(), when there is room again after uart_try_write() took less than all.
+ * Boot only. */
+void uart_on_room(struct uart *u, void (*fn)(void));
 
 /* Asks the other side to pause (RTS off) or to go on. For a reader who runs out of room. */
 void uart_hold(struct uart *u, bool hold);
