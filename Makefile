@@ -86,6 +86,8 @@ FORCE:
 
 -include $(OBJ:.o=.d)
 
+include guest/rules.mk
+
 # ---- Tools that must be there -------------------------------------------------------------------
 
 # deps-GROUP makes sure of the packages of one group of tools/packages, once per list.

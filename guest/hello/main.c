@@ -1,0 +1,48 @@
+/*
+ * The small paravirtual guest: says who it is by UART and by hypercall, counts a few ticks of its
+ * timer, and ends itself. The place to begin when you write a guest.
+ */
+#include "guest/lib/cpu.h"
+#include "guest/lib/hypercall.h"
+#include "guest/lib/print.h"
+#include "guest/lib/timer.h"
+#include "guest/lib/trap.h"
+
+#define HZ    100
+#define TICKS 10
+
+static void say(const char *text)
+{
+    uint64_t n = 0;
+
+    while (text[n])
+        n++;
+    xen_console_write(text, n);
+}
+
+void main(const void *boot_information);
+
+void main(const void *boot_information)
+{
+    int64_t version = xen_version();
+
+    (void)boot_information;
+    trap_init();
+    print("hello: this line went through a 16550\n");
+    print("hello: the hypervisor speaks Xen's interface, version %ld.%ld\n", version >> 16,
+          version & 0xffff);
+    say("hello: this line went through a hypercall\r\n");
+    print("hello: an unknown hypercall is answered with %ld\n", hypercall(63, 0, 0, 0));
+
+    timer_start(HZ);
+    uint64_t from = rdtsc();
+    while (timer_ticks() < TICKS)
+        irq_wait();
+    timer_stop();
+    print("hello: %lu ticks at %u Hz, the TSC runs\n", timer_ticks(), HZ);
+    if (rdtsc() <= from)
+        print("hello: no, it does not\n");
+
+    xen_sched(XEN_SCHED_YIELD);
+    xen_shutdown(XEN_SHUTDOWN_POWEROFF);
+}

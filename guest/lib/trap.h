@@ -1,0 +1,30 @@
+/*
+ * Exceptions and interrupts of a guest.
+ */
+#ifndef GUEST_TRAP_H
+#define GUEST_TRAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* As start.asm pushes it. */
+struct trap {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+typedef void (*trap_fn)(struct trap *t);
+
+/* Loads the IDT. Exceptions without a handler print themselves and end the guest. */
+void trap_init(void);
+void trap_set(uint8_t vector, trap_fn fn);
+
+/*
+ * Runs fn(arg) and comes back with -1, or with the vector of the first exception that it met; what
+ * it had done until then stays done.
+ */
+int trap_try(void (*fn)(void *arg), void *arg);
+
+#endif
