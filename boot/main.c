@@ -1,5 +1,5 @@
 /*
- * The table of contents: what is brought up, in which order.
+ * The table of contents: what is brought up, in which order. Every step logs what it found.
  *
  * Two halves, because the stack changes between them: main() runs on the entry code's tables and
  * stack, main_on_stack() on the final ones.
@@ -20,13 +20,19 @@
 #include "arch/x86/smp.h"
 #include "arch/x86/tsc.h"
 #include "boot/boot_info.h"
-#include "boot/console.h"
+#include "boot/sinks.h"
 #include "boot/multiboot2.h"
 #include "boot/options.h"
+#include "domain/descr.h"
+#include "domain/domain.h"
+#include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "lib/log.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
+#include "monitor/console.h"
+#include "monitor/lifecycle.h"
+#include "sched/sched.h"
 #include "vmx/vmx.h"
 
 _Noreturn void main(uint64_t mbi);
@@ -36,6 +42,8 @@ static struct boot_info boot;
 static struct options options;
 static struct desc_stacks exception_stacks[MAX_PCPUS];
 static void *lapic_page;
+static struct module modules[MAX_MODULES];
+static struct domain_config configs[MAX_MODULES];
 
 static void *must_have(void *p)
 {
@@ -76,8 +84,8 @@ static void memory_start(void)
     if (frame_init(boot.regions, boot.region_count, claims, 1 + boot.module_count) ||
         aspace_init(&image))
         panic("too little memory to start");
-    log_info("memory: %lu MiB, %lu MiB free", frame_total() >> 8, frame_count(OWNER_FREE) >> 8);
-    log_debug("memory: %lu mappings, none writable and executable", aspace_check());
+    log_info("memory: %lu MiB, %lu MiB free; %lu mappings, none writable and executable",
+             frame_total() >> 8, frame_count(OWNER_FREE) >> 8, aspace_check());
 }
 
 static const struct desc_stacks *new_exception_stacks(unsigned cpu)
@@ -103,9 +111,8 @@ static void cpu_main(void)
     cpu_init();
     lapic_init(lapic_page);
     if (vmx_cpu_enable())
-        log_warn("pCPU %u cannot run guests", cpu_id());
-    for (;;)
-        irq_wait();
+        log_error("pCPU %u cannot run guests", cpu_id());
+    sched_loop();
 }
 
 static const void *map_table(maddr_t start, size_t size)
@@ -134,49 +141,107 @@ static void start_other_cpus(void)
         log_warn("no free page below 1 MiB: the other CPUs stay off");
 }
 
-/* Before power-off and reboot. */
+/* Before power-off and reboot: nothing runs any more, and no CPU is left in VMX operation. */
 static void quiesce(void)
 {
+    uart_go_polled();
     smp_stop_others();
     vmx_cpu_disable();
-    uart_go_polled();
 }
 
-/* A machine without VT-x is no bug of ours: vmx_probe() has said why, and that is the end. */
-static void virtualization_start(void)
+static void panic_context(void)
 {
-    if (vmx_probe() || vmx_cpu_enable()) {
-        uart_go_polled();
-        machine_halt();
+    const struct vcpu *v = this_cpu()->serving;
+
+    if (!v) {
+        log_error("it served no domain");
+        return;
     }
+    log_error("it served domain %u (%s), vCPU %u", v->domain->id, v->domain->name, v->id);
+    vmx_dump_vmcs(&v->vmx);
+}
+
+static void set_ends(void)
+{
+    panic_set_prepare(uart_go_polled);
+    panic_set_context(panic_context);
+    smp_on_stop(vmx_cpu_disable);
+    power_set_hook(quiesce);
+}
+
+/* What exit= says, when no domain is left or none can run. */
+static void no_domain_left(void)
+{
+    switch (options.exit) {
+    case EXIT_REBOOT:
+        machine_reboot();
+    case EXIT_SHUTDOWN:
+        machine_power_off();
+    case EXIT_HALT:
+        break;
+    }
+    log_info("halted; the machine can be switched off");
+    quiesce();
+    machine_halt();
+}
+
+/* The modules stay where the boot loader put them, mapped read-only. */
+static void map_modules(void)
+{
+    for (unsigned i = 0; i < boot.module_count; i++) {
+        const struct boot_module *m = &boot.modules[i];
+        modules[i] = (struct module){ .data = must_have(aspace_map(m->start, m->size, ASPACE_RO)),
+                                      .size = m->size,
+                                      .line = m->line,
+                                      .index = i + 1 };
+    }
+}
+
+static void start_domains(void)
+{
+    static const struct domain_hooks hooks = {
+        .console_put = console_put,
+        .console_room = console_room,
+        .hypercall = hypercall_handle,
+        .ended = lifecycle_ended,
+    };
+    unsigned count = descr_collect(modules, boot.module_count, configs);
+
+    if (!count)
+        log_error("the boot menu names no kernel that can be started");
+    domain_set_hooks(&hooks);
+    console_init(sinks_uart());
+    lifecycle_begin(configs, count, no_domain_left);
 }
 
 static void main_on_stack(void)
 {
     desc_init(new_exception_stacks(0));
-    console_map_screen(&boot.framebuffer, boot.efi, &options);
-    machine_start();
-    virtualization_start();
+    sinks_map_screen(&boot.framebuffer, boot.efi, &options);
+    machine_start(); /* ACPI tables, clock, interrupt controllers */
+    sinks_use_interrupts();
+    set_ends();
+    if (vmx_probe() || vmx_cpu_enable()) {
+        log_error("Caisson cannot run guests on this machine");
+        no_domain_left();
+    }
     start_other_cpus();
-    console_use_interrupts();
-    smp_on_stop(vmx_cpu_disable);
-    power_set_hook(quiesce);
+    map_modules();
     frame_fail_nth(options.fail_alloc);
-    log_info("nothing to run yet");
-    quiesce();
-    machine_halt();
+    start_domains();
+    sched_loop();
 }
 
 _Noreturn void main(uint64_t mbi)
 {
     cpu_seed_canary();
     percpu_init_boot();
-    desc_init(NULL); /* from here on a panic can be read */
-    console_start_debug();
-    read_boot_info(mbi);
-    console_start(&options);
+    desc_init(NULL);       /* from here on a panic can be read */
+    sinks_start_debug();   /* port 0xE9 */
+    read_boot_info(mbi);   /* modules, memory map, options */
+    sinks_start(&options); /* serial ports */
     say_hello();
-    cpu_init();
-    memory_start();
+    cpu_init();     /* WP, NXE, SMEP, SMAP, UMIP */
+    memory_start(); /* frames, our own page tables */
     percpu_run_on_stack(must_have(aspace_stack()), main_on_stack);
 }

@@ -224,7 +224,7 @@ static void warn_port(struct machine_hvm *m, uint16_t port, const char *what)
     for (unsigned i = 0; i < sizeof(known_absent) / sizeof(known_absent[0]); i++)
         if (port >= known_absent[i].first && port <= known_absent[i].last)
             return;
-    if (domain_first_warning(m->domain->warned_port, port))
+    if (domain_mention(&m->domain->unknown_ports, port))
         log_warn("%s: %s port %#x, where nothing is", m->domain->name, what, port);
 }
 

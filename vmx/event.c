@@ -19,7 +19,7 @@
 
 /* ---- Double faults ---- */
 
-enum class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT, CLASSES };
+enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT, CLASSES };
 enum outcome { SERIAL, MAKES_DF, TRIPLE };
 
 /* SDM, "Conditions for Generating a Double Fault": first the pending one, then the new one. */
@@ -29,15 +29,25 @@ static const uint8_t outcomes[CLASSES][CLASSES] = {
     [DOUBLE_FAULT] = { [CONTRIBUTORY] = TRIPLE, [PAGE_FAULT] = TRIPLE, [DOUBLE_FAULT] = TRIPLE },
 };
 
-static enum class class_of(const struct event *e) {
-    if (e->type != EVENT_EXCEPTION) return BENIGN; /* interrupts of any kind, INT n, INT3, INTO */
-    switch (e->vector){
-        case VECTOR_DE : case VECTOR_TS : case VECTOR_NP : case VECTOR_SS : case VECTOR_GP : case
-        VECTOR_CP : return CONTRIBUTORY;
-        case VECTOR_PF : case VECTOR_VE : return PAGE_FAULT;
-        case VECTOR_DF : return DOUBLE_FAULT;
+static enum fault_class class_of(const struct event *e)
+{
+    if (e->type != EVENT_EXCEPTION)
+        return BENIGN; /* interrupts of any kind, INT n, INT3, INTO */
+    switch (e->vector) {
+    case VECTOR_DE:
+    case VECTOR_TS:
+    case VECTOR_NP:
+    case VECTOR_SS:
+    case VECTOR_GP:
+    case VECTOR_CP:
+        return CONTRIBUTORY;
+    case VECTOR_PF:
+    case VECTOR_VE:
+        return PAGE_FAULT;
+    case VECTOR_DF:
+        return DOUBLE_FAULT;
     }
-return BENIGN;
+    return BENIGN;
 }
 
 static const struct event double_fault = {

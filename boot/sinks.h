@@ -1,8 +1,8 @@
 /*
  * Where the log goes: which of the machine's outputs become its sinks, and when.
  */
-#ifndef CAISSON_BOOT_CONSOLE_H
-#define CAISSON_BOOT_CONSOLE_H
+#ifndef CAISSON_BOOT_SINKS_H
+#define CAISSON_BOOT_SINKS_H
 
 #include <stdbool.h>
 #include "boot/boot_info.h"
@@ -10,15 +10,15 @@
 #include "drivers/uart.h"
 
 /* Port 0xE9, before anything is known. */
-void console_start_debug(void);
+void sinks_start_debug(void);
 /* The serial ports that the options name. */
-void console_start(const struct options *o);
+void sinks_start(const struct options *o);
 /* The screen: the framebuffer, or VGA text on a BIOS machine. Wants aspace_init(). */
-void console_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o);
+void sinks_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o);
 /* Lets the serial ports interrupt, where the machine can route that. Wants ioapic_init(). */
-void console_use_interrupts(void);
+void sinks_use_interrupts(void);
 
 /* The serial port that guests' consoles share with the log: the first one open, or NULL. */
-struct uart *console_uart(void);
+struct uart *sinks_uart(void);
 
 #endif

@@ -4,7 +4,7 @@
  * As early as can be and to as many places as there are: a machine that is silent at boot is the
  * worst kind to help with.
  */
-#include "boot/console.h"
+#include "boot/sinks.h"
 
 #include <stddef.h>
 #include "arch/x86/irq.h"
@@ -19,36 +19,36 @@
 
 static struct uart *uarts[COMS]; /* boot only */
 
-void console_start_debug(void)
+void sinks_start_debug(void)
 {
     if (port_e9_present())
         log_add_sink(port_e9_write);
 }
 
-static void console_open(unsigned com, uint32_t baud)
+static void sinks_open(unsigned com, uint32_t baud)
 {
     uarts[com - 1] = uart_open(com, baud);
     if (!uarts[com - 1])
         log_warn("console: no serial port at COM%u", com);
 }
 
-struct uart *console_uart(void)
+struct uart *sinks_uart(void)
 {
     return uarts[0] ? uarts[0] : uarts[1];
 }
 
-void console_start(const struct options *o)
+void sinks_start(const struct options *o)
 {
     if (o->com1)
-        console_open(1, o->baud);
+        sinks_open(1, o->baud);
     if (o->com2)
-        console_open(2, o->baud);
-    if (console_uart())
+        sinks_open(2, o->baud);
+    if (sinks_uart())
         log_add_sink(uart_write);
     panic_set_prepare(uart_go_polled);
 }
 
-static void console_map_framebuffer(const struct boot_framebuffer *fb)
+static void sinks_map_framebuffer(const struct boot_framebuffer *fb)
 {
     struct fb_mode mode = { .pitch = fb->pitch,
                             .width = fb->width,
@@ -66,19 +66,19 @@ static void console_map_framebuffer(const struct boot_framebuffer *fb)
                  fb->bpp);
 }
 
-void console_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o)
+void sinks_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o)
 {
     if (!o->vga)
         return;
     if (fb->bpp) {
-        console_map_framebuffer(fb);
+        sinks_map_framebuffer(fb);
     } else if (!efi) {
         vga_init(aspace_map(maddr(VGA_MADDR), VGA_BYTES, ASPACE_UC));
         log_add_sink(vga_write);
     }
 }
 
-void console_use_interrupts(void)
+void sinks_use_interrupts(void)
 {
     for (unsigned i = 0; i < COMS; i++) {
         if (!uarts[i])
