@@ -72,14 +72,15 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
         log_error("%s: %s: %s", d->name, domain_end_name(end), d->end_why);
 }
 
-bool domain_first_warning(uint64_t seen[2], uint32_t key)
+bool domain_mention(struct mentioned *m, uint32_t key)
 {
-    uint32_t bit = (key * 2654435761u) >> 25; /* one of 128, spread by Knuth's multiplier */
-    uint64_t mask = 1ul << (bit & 63);
-    bool first = !(seen[bit >> 6] & mask);
-
-    seen[bit >> 6] |= mask;
-    return first;
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->key[i] == key)
+            return false;
+    if (m->count == MENTIONED_MOST)
+        return false;
+    m->key[m->count++] = key;
+    return true;
 }
 
 static void reap(struct timer *t)

@@ -30,6 +30,13 @@ enum domain_end {
     END_KILLED, /* Caisson cannot go on with it; domain->end_why says why */
 };
 
+/* Which unknown MSRs or ports have been warned about: once each, and not for ever. */
+#define MENTIONED_MOST 16
+struct mentioned {
+    uint32_t key[MENTIONED_MOST];
+    unsigned count;
+};
+
 struct domain {
     uint16_t id; /* also the owner of its frames */
     char name[MAX_NAME];
@@ -80,7 +87,7 @@ uint64_t domain_now(const struct domain *d);
 /* The machine's TSC at that moment of the domain's clock. */
 uint64_t domain_ns_to_tsc(const struct domain *d, uint64_t ns);
 
-/* True the first time that it is asked for this key: for one warning each, never a flood. */
-bool domain_first_warning(uint64_t seen[2], uint32_t key);
+/* Is a warning about this one owed? True once for each key, and for MENTIONED_MOST keys at most. */
+bool domain_mention(struct mentioned *m, uint32_t key);
 
 #endif

@@ -131,7 +131,7 @@ static void handle_memory(struct vcpu *v, const struct vmx_exit *e)
         return;
     }
     if (p2m_populate(&v->domain->p2m, g, &m))
-        domain_end(v->domain, END_KILLED, "no memory left for its RAM at %#lx", e->memory.gpa.v);
+        domain_end(v->domain, END_KILLED, "no memory left for its RAM at 0x%lx", e->memory.gpa.v);
 }
 
 static void handle_hlt(struct vcpu *v)
@@ -200,7 +200,7 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     case VMX_EXIT_INIT: /* the machine's, to a CPU that is in use: not the guest's affair */
         return;
     case VMX_EXIT_TRIPLE_FAULT:
-        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at %#lx", v->id, vmx_rip(&v->vmx));
+        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, vmx_rip(&v->vmx));
         return;
     case VMX_EXIT_TASK_SWITCH:
         domain_end(v->domain, END_KILLED, "hardware task switch, which is not emulated");
@@ -212,5 +212,5 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     case VMX_EXIT_KINDS:
         break;
     }
-    domain_end(v->domain, END_KILLED, "unexpected VM exit, reason %#x", e->raw_reason);
+    domain_end(v->domain, END_KILLED, "unexpected VM exit, reason 0x%x", e->raw_reason);
 }

@@ -225,7 +225,7 @@ static void warn_port(struct machine_hvm *m, uint16_t port, const char *what)
         if (port >= known_absent[i].first && port <= known_absent[i].last)
             return;
     if (domain_mention(&m->domain->unknown_ports, port))
-        log_warn("%s: %s port %#x, where nothing is", m->domain->name, what, port);
+        log_warn("%s: %s port 0x%x, where nothing is", m->domain->name, what, port);
 }
 
 uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)

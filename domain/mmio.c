@@ -34,7 +34,7 @@ static void cannot(struct vcpu *v, const struct vmx_exit *e, const uint8_t *byte
     for (unsigned i = 0; i < count; i++)
         fmt_sn(text + 3 * i, 4, " %02x", bytes[i]);
     domain_end(v->domain, END_KILLED,
-               "instruction at %#lx on device memory %#lx is not one that is emulated:%s",
+               "instruction at 0x%lx on device memory 0x%lx is not one that is emulated:%s",
                vmx_rip(&v->vmx), e->memory.gpa.v, text);
 }
 
@@ -164,27 +164,6 @@ static void simple(struct vcpu *v, const struct decode *insn, gpa_t at)
         vmx_skip_len(&v->vmx, insn->length);
 }
 
-/* One operand of a string instruction, in RAM or device memory. Does not cross pages in practice:
- * a piece that would is carried out in RAM's terms, byte by byte. */
-static int string_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
-                         struct gva_fault *fault)
-{
-    uint32_t access = (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
-    gpa_t where;
-    int err = gva_translate(v, at, access, &where, fault);
-
-    if (err)
-        return err;
-    if (p2m_is_ram(&v->domain->p2m, gpa_to_gfn(where)))
-        return write ? gva_write(v, at, value, size, access, fault)
-                     : gva_read(v, at, value, size, access, fault);
-    if (write)
-        machine_mmio_write(&v->domain->machine, v, where, size, *value);
-    else
-        *value = machine_mmio_read(&v->domain->machine, v, where, size);
-    return 0;
-}
-
 static void advance(struct vcpu *v, const struct decode *insn, enum gpr pointer)
 {
     uint64_t old = vmx_gpr(&v->vmx, pointer);
@@ -206,7 +185,7 @@ static int string_operand(struct vcpu *v, const struct decode *insn, bool destin
 
     if (err)
         return err;
-    err = string_access(v, at, value, insn->size, destination, &fault);
+    err = operand_access(v, at, value, insn->size, destination, &fault);
     if (err)
         operand_fault(v, err, &fault);
     return err;

@@ -116,7 +116,7 @@ static void set_deadline(struct vcpu *v, uint64_t value)
 static int unknown(struct vcpu *v, uint32_t msr, const char *what)
 {
     if (domain_mention(&v->domain->unknown_msrs, msr))
-        log_warn("%s: %s of MSR %#x, which this machine does not have: #GP", v->domain->name, what,
+        log_warn("%s: %s of MSR 0x%x, which this machine does not have: #GP", v->domain->name, what,
                  msr);
     return -EINVAL;
 }

@@ -67,6 +67,25 @@ int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, b
     return 0;
 }
 
+int operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
+                   struct gva_fault *fault)
+{
+    uint32_t access = (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
+    gpa_t where;
+    int err = gva_translate(v, at, access, &where, fault);
+
+    if (err)
+        return err;
+    if (p2m_is_ram(&v->domain->p2m, gpa_to_gfn(where)))
+        return write ? gva_write(v, at, value, size, access, fault)
+                     : gva_read(v, at, value, size, access, fault);
+    if (write)
+        machine_mmio_write(&v->domain->machine, v, where, size, *value);
+    else
+        *value = machine_mmio_read(&v->domain->machine, v, where, size);
+    return 0;
+}
+
 void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault)
 {
     if (err == -EFAULT)

@@ -43,6 +43,11 @@ static inline uint64_t operand_merge(uint64_t old, uint64_t value, unsigned widt
 int must_check operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size,
                               bool write, gva_t *out);
 
+/* Reads or writes size bytes with the guest's own privilege, in RAM or in device memory. 0; -EFAULT
+ * with *fault; -ENOMEM. */
+int must_check operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
+                              struct gva_fault *fault);
+
 /* Gives the guest the #PF of a failed access, or ends the domain if memory ran out. */
 void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault);
 

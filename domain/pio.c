@@ -26,24 +26,25 @@ static void single(struct vcpu *v, const struct vmx_exit *e)
     vmx_skip(&v->vmx);
 }
 
-/* One repetition. 0, or what gva_read/gva_write answer. */
+/* One repetition. 0, or what operand_access() answers. */
 static int string_step(struct vcpu *v, const struct vmx_exit *e, gva_t at, struct gva_fault *fault)
 {
     struct machine_hvm *m = &v->domain->machine;
-    uint32_t access = vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0, value = 0;
+    uint64_t value = 0;
 
-    if (e->io.in) {
-        gpa_t probe; /* a fault must come before the device is read */
-        int err = gva_translate(v, at, access | GVA_WRITE, &probe, fault);
-        if (err)
-            return err;
-        value = machine_port_read(m, e->io.port, e->io.size);
-        return gva_write(v, at, &value, e->io.size, access, fault);
+    if (!e->io.in) {
+        int err = operand_access(v, at, &value, e->io.size, false, fault);
+        if (!err)
+            machine_port_write(m, e->io.port, e->io.size, (uint32_t)value);
+        return err;
     }
-    int err = gva_read(v, at, &value, e->io.size, access, fault);
-    if (!err)
-        machine_port_write(m, e->io.port, e->io.size, value);
-    return err;
+    gpa_t probe; /* a fault must come before the device is read */
+    int err =
+        gva_translate(v, at, (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0) | GVA_WRITE, &probe, fault);
+    if (err)
+        return err;
+    value = machine_port_read(m, e->io.port, e->io.size);
+    return operand_access(v, at, &value, e->io.size, true, fault);
 }
 
 static void string(struct vcpu *v, const struct vmx_exit *e)

@@ -18,6 +18,9 @@
 #define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two pages");
 
+/* However short a period the guest gives its timers, it gets this long between two ticks. */
+#define MIN_PERIOD_NS 5000
+
 /* Which vCPU's state is in the registers of each pCPU; it stays there until another is to run. */
 static struct vcpu *loaded[MAX_PCPUS];
 
@@ -53,18 +56,24 @@ static uint64_t tick_devices(struct vcpu *v)
 {
     struct domain *d = v->domain;
     uint64_t now = domain_now(d), due = v->lapic_due;
+    bool ticked = false;
 
     if (now >= due) {
         v->lapic.dev.ops->tick(&v->lapic.dev, now);
         vcpu_lapic_touched(v);
         due = v->lapic_due;
+        ticked = true;
     }
     if (serves_machine(v)) {
-        if (now >= d->machine.due)
+        if (now >= d->machine.due) {
             machine_tick(&d->machine, now);
+            ticked = true;
+        }
         if (d->machine.due < due)
             due = d->machine.due;
     }
+    if (ticked && due < now + MIN_PERIOD_NS)
+        due = now + MIN_PERIOD_NS;
     return due == DEVICE_NEVER ? VMX_NO_DEADLINE : domain_ns_to_tsc(d, due);
 }
 
@@ -180,6 +189,22 @@ static void eoi_broadcast(void *ctx, uint8_t vector)
     vioapic_eoi(&v->domain->machine.ioapic, vector);
 }
 
+/* What firmware leaves behind on the first CPU: the 8259's interrupts pass through LINT0 ("virtual
+ * wire mode"), NMI comes at LINT1 (MultiProcessor Specification, "Virtual Wire Mode"). */
+static void set_virtual_wire(struct vlapic *l)
+{
+    static const struct {
+        uint32_t offset, value;
+    } writes[] = {
+        { 0x0F0, 0x10F }, /* spurious vector, software enable */
+        { 0x350, 0x700 }, /* LVT LINT0: ExtINT */
+        { 0x360, 0x400 }, /* LVT LINT1: NMI */
+    };
+
+    for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+        l->dev.ops->write(&l->dev, writes[i].offset, 4, writes[i].value, 0);
+}
+
 int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
 {
     struct vcpu *v = heap_pages(VCPU_ORDER, d->id);
@@ -202,6 +227,8 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->vmx.owner = v;
     v->lapic_bus = (struct vlapic_bus){ .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v };
     vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus);
+    if (serves_machine(v))
+        set_virtual_wire(&v->lapic);
     vcpu_lapic_touched(v);
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);

@@ -6,7 +6,6 @@
 #include "guest/lib/print.h"
 
 #define VECTORS    256
-#define EXCEPTIONS 32
 #define STUB_BYTES 16
 #define GATE_INT   0x8E00 /* present, DPL 0, 64-bit interrupt gate */
 #define CODE       0x08
@@ -63,7 +62,7 @@ void trap_handle(struct trap *t)
         handlers[t->vector](t);
         return;
     }
-    if (t->vector >= EXCEPTIONS || !trying)
+    if (!trying)
         unexpected(t);
     caught = (int)t->vector;
     trying = false;
