@@ -50,8 +50,7 @@ struct domain {
     enum domain_end end;
     char end_why[160];
     struct timer reaper;    /* fires outside all vCPUs once it has ended */
-    uint64_t warned_msr[2]; /* Bloom-like: which unknown MSRs have been mentioned */
-    uint64_t warned_port[2];
+    struct mentioned unknown_msrs, unknown_ports;
 };
 
 /* What a domain calls upwards; set once at boot. */

@@ -145,8 +145,8 @@ static bool run(struct vcpu *v, uint64_t deadline)
         vmx_run(&v->vmx, due < deadline ? due : deadline, &exit);
         v->exits[exit.kind]++;
         exit_handle(v, &exit);
-        if (rdtsc() >= deadline)
-            return true;
+        if (exit.kind == VMX_EXIT_HOST || rdtsc() >= deadline)
+            return true; /* an interrupt may have woken others */
     }
     unload(v);
     timer_set(&d->reaper, 0);
@@ -241,6 +241,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
 void vcpu_destroy(struct vcpu *v)
 {
     timer_cancel(&v->wake);
+    sched_unit_remove(&v->unit);
     unload(v);
     vmx_vcpu_destroy(&v->vmx);
     heap_free_pages(v, VCPU_ORDER, v->domain->id);

@@ -66,6 +66,16 @@ void sched_wake(struct sched_unit *u)
         irq_kick(u->pcpu);
 }
 
+void sched_unit_remove(struct sched_unit *u)
+{
+    struct run_queue *q = queue_lock(u->pcpu);
+
+    ASSERT(u->state != SCHED_RUNNING);
+    list_remove(&u->link);
+    u->state = SCHED_BLOCKED;
+    spin_unlock(&q->lock);
+}
+
 uint64_t sched_deadline(void)
 {
     struct run_queue *q = queue_lock(cpu_id());

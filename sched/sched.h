@@ -31,6 +31,8 @@ struct sched_unit {
 
 void sched_unit_init(struct sched_unit *u, unsigned pcpu,
                      bool (*run)(struct sched_unit *u, uint64_t deadline));
+/* Takes u out of its queue, before it goes away; it must not be running. */
+void sched_unit_remove(struct sched_unit *u);
 /* Makes u runnable; from any pCPU, any context. Waking a running unit keeps it from blocking, and
  * makes it come out of its guest to look what is new. */
 void sched_wake(struct sched_unit *u);
