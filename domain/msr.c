@@ -113,9 +113,27 @@ static void set_deadline(struct vcpu *v, uint64_t value)
     vcpu_lapic_touched(v);
 }
 
+/* Registers of particular CPUs that Linux probes for, ready for a #GP: no warning is owed. */
+static bool is_probed(uint32_t msr)
+{
+    static const uint32_t probed[] = {
+        0x034,      /* MSR_SMI_COUNT */
+        0x04E,      /* MSR_PPIN_CTL */
+        0x140,      /* MSR_MISC_FEATURES_ENABLES */
+        0x606,      /* MSR_RAPL_POWER_UNIT */
+        0x64E,      /* MSR_PPERF */
+        0xC0011029, /* MSR_AMD64_DE_CFG */
+    };
+
+    for (unsigned i = 0; i < sizeof(probed) / sizeof(probed[0]); i++)
+        if (probed[i] == msr)
+            return true;
+    return false;
+}
+
 static int unknown(struct vcpu *v, uint32_t msr, const char *what)
 {
-    if (domain_mention(&v->domain->unknown_msrs, msr))
+    if (!is_probed(msr) && domain_mention(&v->domain->unknown_msrs, msr))
         log_warn("%s: %s of MSR 0x%x, which this machine does not have: #GP", v->domain->name, what,
                  msr);
     return -EINVAL;
