@@ -30,7 +30,7 @@ clock: sync=none, time0={time0}
 vga: extension=none
 port_e9_hack: enabled=1
 private_colormap: enabled=0
-com1: enabled=1, mode=socket-client, dev=localhost:{port}
+com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
 ata0-master: type=cdrom, path={iso}, status=inserted
 boot: cdrom
 log: {log}
