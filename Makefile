@@ -86,6 +86,7 @@ FORCE:
 
 -include $(OBJ:.o=.d)
 
+# The guests of our own: sets GUEST_ELF to the files it makes.
 include guest/rules.mk
 
 # ---- Tools that must be there -------------------------------------------------------------------
@@ -102,9 +103,6 @@ deps: ## install the Debian packages that all targets need (asks apt-get, throug
 	$(Q)tools/deps $(DEPS)
 
 # ---- Images, and running them -------------------------------------------------------------------
-
-# The guests of our own: guest/rules.mk sets GUESTS to the ELF files it makes.
--include guest/rules.mk
 
 KERNEL  ?= $(B)/debian/vmlinuz
 INITRD  ?= $(B)/initrd.img
@@ -126,11 +124,11 @@ $(B)/image-options: FORCE
 	@mkdir -p $(B)
 	@echo '$(IMAGE_NOW)' | cmp -s - $@ || echo '$(IMAGE_NOW)' > $@
 
-$(B)/caisson.iso: $(B)/caisson.elf $(GUESTS) $(KERNEL) $(INITRD) $(B)/image-options \
+$(B)/caisson.iso: $(B)/caisson.elf $(GUEST_ELF) $(KERNEL) $(INITRD) $(B)/image-options \
                   tools/mkimage tools/mkiso.py | deps-iso
 	$(call say,ISO,$@)
 	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel '$(KERNEL)' --initrd '$(INITRD)' \
-	    --cmdline '$(CMDLINE)' --mem $(MEM) --options '$(OPTIONS)' $(GUESTS)
+	    --cmdline '$(CMDLINE)' --mem $(MEM) --options '$(OPTIONS)' $(GUEST_ELF)
 
 .PHONY: iso run
 iso: $(B)/caisson.iso ## build build/caisson.iso: GRUB (BIOS and UEFI), Caisson, Debian's kernel, our guests
@@ -178,7 +176,7 @@ unit: deps-test ## run the host unit tests (ASan, UBSan); T=name runs one
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
-SYSTEM_NEEDS = $(B)/caisson.elf $(GUESTS) $(B)/debian/vmlinuz $(B)/initrd.img
+SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them
 	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(K:%=-k %)
 
@@ -214,7 +212,7 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 	$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
 	$(Q)gcovr --root . --exclude 'tests/.*' $(B)/coverage
 
-bench: $(B)/caisson.elf $(GUESTS) | deps-run deps-iso ## instructions per VM exit round trip, a table
+bench: $(B)/caisson.elf $(GUEST_ELF) | deps-run deps-iso ## instructions per VM exit round trip, a table
 	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf
 
 # ---- Housekeeping -------------------------------------------------------------------------------
@@ -233,4 +231,4 @@ clean: ## remove everything that was made
 	$(Q)rm -rf $(B)
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(wildcard Makefile guest/rules.mk)
