@@ -141,6 +141,11 @@ void vmx_queue_nmi(struct vmx_vcpu *v)
     v->nmi_waiting = true;
 }
 
+bool vmx_nmi_waiting(const struct vmx_vcpu *v)
+{
+    return v->nmi_waiting;
+}
+
 /* ---- Into the VMCS ---- */
 
 static void queue_waiting_nmi(struct vmx_vcpu *v)

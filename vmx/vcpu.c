@@ -192,6 +192,20 @@ void vmx_load(struct vmx_vcpu *v)
     v->irqs_let_in = rdtsc();
 }
 
+void vmx_reset(struct vmx_vcpu *v)
+{
+    ASSERT(v->loaded);
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        v->gpr[i] = 0;
+    v->gpr[GPR_RDX] = cpuid(1, 0).eax;
+    v->pending.valid = v->nmi_waiting = false;
+    write_reset_state(v);
+    for (unsigned i = 0; i < 4; i++)
+        v->dr[i] = 0;
+    debug_load(v);
+    write_cr2(0);
+}
+
 void vmx_unload(struct vmx_vcpu *v)
 {
     ASSERT(v->loaded && current[cpu_id()] == v);

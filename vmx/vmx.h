@@ -164,6 +164,9 @@ struct vmx_vcpu_config {
 int must_check vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config);
 void vmx_vcpu_destroy(struct vmx_vcpu *v);
 
+/* Back to the state after RESET, as INIT makes it (FPU and SYSCALL MSRs keep theirs). Loaded. */
+void vmx_reset(struct vmx_vcpu *v);
+
 /* Makes v the current VMCS of this pCPU and loads FPU, debug registers and soft MSRs. */
 void vmx_load(struct vmx_vcpu *v);
 /* Saves the same and VMCLEARs, so that another pCPU may load it. */
@@ -294,8 +297,9 @@ bool vmx_event_pending(const struct vmx_vcpu *v);
 bool vmx_irq_open(const struct vmx_vcpu *v);
 /* Ask for an exit as soon as vmx_irq_open() turns true. Cheap when nothing changes. */
 void vmx_want_irq_window(struct vmx_vcpu *v, bool want);
-/* Delivers an NMI as soon as the guest's NMI blocking allows it. */
+/* Delivers an NMI as soon as the guest's NMI blocking allows it. v need not be loaded here. */
 void vmx_queue_nmi(struct vmx_vcpu *v);
+bool vmx_nmi_waiting(const struct vmx_vcpu *v);
 
 /* Forget translations cached for this vCPU's EPT on this pCPU. */
 void vmx_flush_ept(const struct ept *ept);
