@@ -68,8 +68,6 @@ static void read_vcpus(struct reading *r, struct word value)
     uint64_t n;
     if (!word_number(value, MAX_VCPUS, &n) || n == 0)
         r->wrong = "want a number from 1 to 64";
-    else if (n != 1)
-        r->wrong = "only 1 is supported yet";
     else
         r->out->vcpus = (unsigned)n;
 }

@@ -63,6 +63,9 @@ struct domain_config {
  * what could be read. */
 int must_check descr_parse(const struct module *mod, struct descr *out);
 
+/* A configuration of what the line itself says: no kernel, no modules yet. */
+void descr_to_config(const struct descr *d, struct domain_config *out);
+
 /* Pairs kernels with their ramdisks and modules, by name; a ramdisk or module without a name goes
  * to the kernel before it, a kernel without one is dom<n> if it is the n-th kernel. At most
  * MAX_MODULES modules. Fills out[] (room for n) with the domains that can be started, in the order

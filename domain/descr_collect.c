@@ -106,11 +106,8 @@ static void pair_lines(const struct module *mods, unsigned n, struct line *lines
     }
 }
 
-static void fill(const struct module *mods, unsigned n, const struct line *lines, unsigned kernel,
-                 struct domain_config *out)
+void descr_to_config(const struct descr *d, struct domain_config *out)
 {
-    const struct descr *d = &lines[kernel].d;
-
     memset(out, 0, sizeof(*out));
     memcpy(out->name, d->name, sizeof(out->name));
     out->mem = d->mem;
@@ -120,8 +117,14 @@ static void fill(const struct module *mods, unsigned n, const struct line *lines
     out->cpus = d->cpus;
     out->type = d->type;
     out->lazy = d->lazy;
-    out->kernel = &mods[kernel];
     out->cmdline = d->cmdline;
+}
+
+static void fill(const struct module *mods, unsigned n, const struct line *lines, unsigned kernel,
+                 struct domain_config *out)
+{
+    descr_to_config(&lines[kernel].d, out);
+    out->kernel = &mods[kernel];
     for (unsigned i = 0; i < n; i++) {
         if (lines[i].kernel == (int)kernel)
             out->modules[out->module_count++] =

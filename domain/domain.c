@@ -22,8 +22,9 @@
 
 const struct domain_hooks *domain_hooks;
 
-static struct domain *domains[MAX_DOMAINS]; /* boot CPU only */
-static uint16_t next_id = 1;                /* 0 is the first domain's on Xen, the privileged one */
+static struct domain *domains; /* list, boot CPU only */
+static unsigned domain_count;  /* boot CPU only */
+static uint16_t next_id = 1;   /* 0 is the first domain's on Xen, the privileged one */
 
 void domain_set_hooks(const struct domain_hooks *hooks)
 {
@@ -52,24 +53,35 @@ const char *domain_end_name(enum domain_end end)
         [END_NOT] = "running",     [END_POWEROFF] = "powered off",
         [END_REBOOT] = "rebooted", [END_TRIPLE_FAULT] = "triple fault",
         [END_CRASH] = "crashed",   [END_KILLED] = "killed",
+        [END_DESTROYED] = "destroyed",
     };
     return name[end];
+}
+
+static void kick_all(struct domain *d)
+{
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        vcpu_kick(d->vcpus[i]);
 }
 
 void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
 {
     va_list args;
 
-    if (d->end)
+    if (__atomic_exchange_n(&d->end_claimed, true, __ATOMIC_ACQ_REL))
         return;
     va_start(args, why);
     fmt_vsn(d->end_why, sizeof(d->end_why), why, args);
     va_end(args);
-    d->end = end;
-    if (end == END_POWEROFF || end == END_REBOOT)
+    __atomic_store_n(&d->end, end, __ATOMIC_RELEASE);
+    if (end == END_POWEROFF || end == END_REBOOT || end == END_DESTROYED)
         log_info("%s: %s (%s)", d->name, domain_end_name(end), d->end_why);
     else
         log_error("%s: %s: %s", d->name, domain_end_name(end), d->end_why);
+    if (d->state == DOMAIN_BUILDING)
+        return;
+    d->state = DOMAIN_ENDING;
+    kick_all(d);
 }
 
 bool domain_mention(struct mentioned *m, uint32_t key)
@@ -83,9 +95,88 @@ bool domain_mention(struct mentioned *m, uint32_t key)
     return true;
 }
 
-static void reap(struct timer *t)
+/* ---- Its states -------------------------------------------------------------------------------
+ */
+
+const char *domain_state_name(enum domain_state state)
 {
-    domain_hooks->ended(container_of(t, struct domain, reaper));
+    static const char *const name[] = {
+        [DOMAIN_BUILDING] = "building",
+        [DOMAIN_PAUSED] = "paused",
+        [DOMAIN_RUNNING] = "running",
+        [DOMAIN_ENDING] = "ending",
+    };
+    return name[state];
+}
+
+static void set_state(struct domain *d, enum domain_state from, enum domain_state to)
+{
+    spin_lock(&d->lock);
+    if (d->state == from)
+        d->state = to;
+    spin_unlock(&d->lock);
+    kick_all(d);
+}
+
+void domain_pause(struct domain *d)
+{
+    set_state(d, DOMAIN_RUNNING, DOMAIN_PAUSED);
+}
+
+void domain_unpause(struct domain *d)
+{
+    set_state(d, DOMAIN_PAUSED, DOMAIN_RUNNING);
+}
+
+void domain_power_button(struct domain *d)
+{
+    spin_lock(&d->lock);
+    vpm_power_button(&d->machine.pm);
+    spin_unlock(&d->lock);
+}
+
+/* ---- Finding one ------------------------------------------------------------------------------
+ */
+
+struct domain *domain_next(const struct domain *after)
+{
+    return after ? after->next : domains;
+}
+
+struct domain *domain_by_id(uint16_t id)
+{
+    for (struct domain *d = domains; d; d = d->next)
+        if (d->id == id)
+            return d;
+    return NULL;
+}
+
+struct domain *domain_by_name(const char *name)
+{
+    for (struct domain *d = domains; d; d = d->next)
+        if (strcmp(d->name, name) == 0)
+            return d;
+    return NULL;
+}
+
+static void list_domain(struct domain *d)
+{
+    struct domain **end = &domains;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = d;
+    domain_count++;
+}
+
+static void unlist_domain(struct domain *d)
+{
+    struct domain **link = &domains;
+
+    while (*link != d)
+        link = &(*link)->next;
+    *link = d->next;
+    domain_count--;
 }
 
 /* ---- Its memory -------------------------------------------------------------------------------
@@ -96,9 +187,8 @@ static uint64_t promised_elsewhere(void)
 {
     uint64_t frames = 0;
 
-    for (unsigned i = 0; i < MAX_DOMAINS; i++)
-        if (domains[i])
-            frames += domains[i]->p2m.promised - domains[i]->p2m.populated;
+    for (const struct domain *d = domains; d; d = d->next)
+        frames += d->p2m.promised - d->p2m.populated;
     return frames;
 }
 
@@ -211,28 +301,42 @@ static int build(struct domain *d)
     return load_image(d, &map);
 }
 
-static int free_slot(void)
-{
-    for (int i = 0; i < MAX_DOMAINS; i++)
-        if (!domains[i])
-            return i;
-    return -ENOSPC;
-}
-
 #define DOMAIN_ORDER 2
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE << DOMAIN_ORDER, "a domain takes four pages");
 
+/* What must hold before anything is allocated. */
+static int check_config(const struct domain_config *config)
+{
+    if (domain_by_name(config->name)) {
+        log_error("%s: a domain of that name exists", config->name);
+        return -EEXIST;
+    }
+    if (domain_count == MAX_DOMAINS) {
+        log_error("%s: there are %d domains already", config->name, MAX_DOMAINS);
+        return -ENOSPC;
+    }
+    return check_promise(config);
+}
+
+/* Ids are not used again soon; Xen keeps those from 0x7FF0 for itself. */
+static uint16_t take_id(void)
+{
+    uint16_t id;
+
+    do {
+        id = next_id;
+        next_id = (uint16_t)(next_id % 0x7fef + 1);
+    } while (domain_by_id(id));
+    return id;
+}
+
 int domain_create(const struct domain_config *config, struct domain **out)
 {
-    int slot = free_slot(), err = check_promise(config);
-    uint16_t id = next_id;
+    int err = check_config(config);
 
-    if (slot < 0) {
-        log_error("%s: there are %d domains already", config->name, MAX_DOMAINS);
-        return slot;
-    }
     if (err)
         return err;
+    uint16_t id = take_id();
     struct domain *d = heap_pages(DOMAIN_ORDER, id);
     if (!d) {
         log_error("%s: out of memory for the domain itself", config->name);
@@ -242,39 +346,31 @@ int domain_create(const struct domain_config *config, struct domain **out)
     d->config = config;
     d->tsc_zero = rdtsc();
     str_copy(d->name, config->name, sizeof(d->name));
-    timer_init(&d->reaper, reap);
-    domains[slot] = d;
-    next_id = (uint16_t)(next_id % 0x7fef + 1); /* Xen keeps ids from 0x7FF0 for itself */
+    list_domain(d);
     err = build(d);
     if (err) {
         log_error("%s: cannot be started (error %d)", d->name, -err);
         domain_destroy(d);
         return err;
     }
+    d->state = DOMAIN_PAUSED;
     log_info("%s: domain %u, %luK, %u vCPU%s", d->name, d->id, config->mem >> 10, d->vcpu_count,
              d->vcpu_count == 1 ? "" : "s");
     *out = d;
     return 0;
 }
 
-void domain_start(struct domain *d)
-{
-    vcpu_kick(d->vcpus[0]); /* the others wait for a start-up message of the guest's */
-}
-
 void domain_destroy(struct domain *d)
 {
     uint16_t id = d->id;
 
-    timer_cancel(&d->reaper);
+    ASSERT(d->state == DOMAIN_BUILDING || d->vcpus_out == d->vcpu_count);
     for (unsigned i = 0; i < d->vcpu_count; i++)
         vcpu_destroy(d->vcpus[i]);
     if (d->io_bitmap)
         heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, id);
     p2m_destroy(&d->p2m);
-    for (unsigned i = 0; i < MAX_DOMAINS; i++)
-        if (domains[i] == d)
-            domains[i] = NULL;
+    unlist_domain(d);
     heap_free_pages(d, DOMAIN_ORDER, id);
     ASSERT(frame_count(id) == 0);
 }

@@ -1,11 +1,22 @@
 /*
  * A domain: memory, a machine, vCPUs, a console, and how it ended.
  *
- * A domain is created from a description (domain/descr.h) and a kernel image, runs until it ends,
- * and is destroyed; a reboot is a destroy and a create. Its end is sticky data: whoever decides it
- * calls domain_end(), and the vCPU's run loop sees it at one place.
+ *      domain_create()        domain_unpause()
+ *   -------------------> PAUSED <---------> RUNNING
+ *                          |  domain_pause()  |
+ *                          +----> ENDING <----+   domain_end(), by anyone, at any moment
+ *                                   |
+ *                                   | each vCPU leaves its pCPU; the last one calls hooks->ended
+ *                                   v
+ *                            domain_destroy()
  *
- * Locks: one domain runs at a time, on the boot CPU; the list of domains is boot-CPU only.
+ * A domain's end is sticky data: whoever decides it calls domain_end(), and each vCPU's loop sees
+ * it at one place. A reboot is an end too; who owns the domain creates it anew.
+ *
+ * Locks: `lock` is held by whoever works for the domain outside its guest code, so devices, local
+ * APICs and exits of one domain are dealt with one at a time; it is let go while a vCPU is in
+ * the guest. The list of domains changes on the boot CPU only, and only from units of the
+ * scheduler (monitor/lifecycle).
  */
 #ifndef CAISSON_DOMAIN_DOMAIN_H
 #define CAISSON_DOMAIN_DOMAIN_H
@@ -18,7 +29,7 @@
 #include "domain/vcpu.h"
 #include "lib/errno.h"
 #include "lib/limits.h"
-#include "sched/timer.h"
+#include "lib/spinlock.h"
 
 /* Why a domain ended. The first five are the guest's own wish or doing. */
 enum domain_end {
@@ -26,9 +37,12 @@ enum domain_end {
     END_POWEROFF,
     END_REBOOT,
     END_TRIPLE_FAULT,
-    END_CRASH,  /* the guest says that it crashed (SCHEDOP_shutdown) */
-    END_KILLED, /* Caisson cannot go on with it; domain->end_why says why */
+    END_CRASH,     /* the guest says that it crashed (SCHEDOP_shutdown) */
+    END_KILLED,    /* Caisson cannot go on with it; domain->end_why says why */
+    END_DESTROYED, /* the operator wants it gone */
 };
+
+enum domain_state { DOMAIN_BUILDING, DOMAIN_PAUSED, DOMAIN_RUNNING, DOMAIN_ENDING };
 
 /* Which unknown MSRs or ports have been warned about: once each, and not for ever. */
 #define MENTIONED_MOST 16
@@ -40,16 +54,20 @@ struct mentioned {
 struct domain {
     uint16_t id; /* also the owner of its frames */
     char name[MAX_NAME];
+    struct spinlock lock;
+    enum domain_state state;
     const struct domain_config *config;
     struct p2m p2m;
     struct machine_hvm machine;
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
-    uint64_t tsc_zero;  /* machine TSC at which the domain's clock read 0 */
-    uint8_t *io_bitmap; /* two pages, shared by its vCPUs */
-    enum domain_end end;
+    uint64_t tsc_zero;   /* machine TSC at which the domain's clock read 0 */
+    uint8_t *io_bitmap;  /* two pages, shared by its vCPUs */
+    enum domain_end end; /* not END_NOT: no vCPU enters the guest again */
+    bool end_claimed;    /* somebody is about to set it, with its reason */
     char end_why[160];
-    struct timer reaper;    /* fires outside all vCPUs once it has ended */
+    unsigned vcpus_out;  /* vCPUs that have left for good */
+    struct domain *next; /* in the list of all */
     struct mentioned unknown_msrs, unknown_ports;
 };
 
@@ -61,8 +79,8 @@ struct domain_hooks {
     void (*console_room)(struct domain *d);
     /* VMCALL. */
     void (*hypercall)(struct vcpu *v);
-    /* The domain has ended; called from the scheduler's loop; to destroy it is the callee's
-     * business. */
+    /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
+     * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);
 };
 void domain_set_hooks(const struct domain_hooks *hooks);
@@ -71,15 +89,27 @@ extern const struct domain_hooks *domain_hooks;
 /* Builds the domain and loads its image; it does not run yet. Logs what goes wrong, naming the
  * domain. 0; -ENOMEM (the promise does not fit, or tables), -ENOEXEC, -EINVAL: nothing is kept. */
 int must_check domain_create(const struct domain_config *config, struct domain **out);
-/* Lets its vCPUs run. */
-void domain_start(struct domain *d);
-/* Gives back all that it had. Its vCPUs must not be running. */
+/* Gives back all that it had, once hooks->ended has been called (or it never ran). */
 void domain_destroy(struct domain *d);
 
-/* Ends it: no vCPU of it enters the guest again. The first call wins. From anywhere. */
+/* Keeps its vCPUs out of the guest, or lets them in; they are on their way when these return. No
+ * effect on a domain that is ending. */
+void domain_pause(struct domain *d);
+void domain_unpause(struct domain *d);
+/* Presses the power button of its ACPI machine: the guest may shut itself down. */
+void domain_power_button(struct domain *d);
+const char *domain_state_name(enum domain_state state);
+
+/* Ends it: no vCPU of it enters the guest again. The first call wins. From anywhere, with or
+ * without its lock. */
 void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     __attribute__((format(printf, 3, 4)));
 const char *domain_end_name(enum domain_end end);
+
+/* The domains that exist, in order of creation; after NULL comes the first. Boot CPU. */
+struct domain *domain_next(const struct domain *after);
+struct domain *domain_by_id(uint16_t id);
+struct domain *domain_by_name(const char *name);
 
 /* Nanoseconds since its creation. */
 uint64_t domain_now(const struct domain *d);

@@ -70,7 +70,8 @@ void machine_tick(struct machine_hvm *m, uint64_t now);
 /* An inter-processor interrupt or an I/O APIC's message, to whomever it addresses. */
 void machine_apic_message(struct machine_hvm *m, const struct apic_message *message);
 
-/* COM1: hands over a byte from the console, false if there is no room; and: output may go on. */
+/* All of these want the domain's lock held. COM1: hands over a byte from the console, false if
+ * there is no room; and: output may go on. */
 bool machine_console_give(struct machine_hvm *m, uint8_t byte);
 void machine_console_kick(struct machine_hvm *m);
 

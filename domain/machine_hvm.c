@@ -2,6 +2,7 @@
  * The hvm machine: which device is on which port and drives which line. See domain/machine.h.
  */
 #include "domain/machine.h"
+#include "arch/x86/percpu.h"
 #include "domain/domain.h"
 #include "domain/machine_hvm.h"
 #include "domain/vcpu.h"
@@ -103,10 +104,14 @@ static void apic_deliver(struct vcpu *v, const struct apic_message *message)
     case APIC_NMI:
         vmx_queue_nmi(&v->vmx);
         break;
+    case APIC_INIT:
+        vcpu_init_signal(v);
+        break;
+    case APIC_STARTUP:
+        vcpu_startup_signal(v, message->vector);
+        break;
     case APIC_EXTINT: /* the 8259's INTR is looked at before every entry */
     case APIC_SMI:    /* there is no SMM */
-    case APIC_INIT:   /* a machine of one vCPU has nobody to start */
-    case APIC_STARTUP:
         return;
     }
     vcpu_kick(v);
@@ -158,12 +163,17 @@ static bool com2_transmit(void *ctx, uint8_t byte)
 /* ---- Time -------------------------------------------------------------------------------------
  */
 
+/* vCPU 0 does what is due: it has to know if that is now sooner than it thought. */
 static void update_due(struct machine_hvm *m)
 {
+    uint64_t before = m->due;
+
     m->due = DEVICE_NEVER;
     for (unsigned i = 0; i < DEV_COUNT; i++)
         if (m->device_due[i] < m->due)
             m->due = m->device_due[i];
+    if (m->due < before && m->domain->vcpu_count && this_cpu()->serving != m->domain->vcpus[0])
+        vcpu_kick(m->domain->vcpus[0]);
 }
 
 /* After anything that may have changed when device i is due. */

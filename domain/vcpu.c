@@ -13,6 +13,7 @@
 #include "domain/domain.h"
 #include "domain/msr.h"
 #include "lib/assert.h"
+#include "lib/log.h"
 #include "mm/heap.h"
 
 #define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */
@@ -122,7 +123,7 @@ static bool stays_halted(struct vcpu *v, uint64_t due)
 {
     if (!v->halted)
         return false;
-    if (has_interrupt(v) || vmx_event_pending(&v->vmx)) {
+    if (has_interrupt(v) || vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx)) {
         v->halted = false;
         return false;
     }
@@ -130,37 +131,127 @@ static bool stays_halted(struct vcpu *v, uint64_t due)
     return true;
 }
 
+/* ---- INIT and STARTUP -------------------------------------------------------------------------
+ */
+
+void vcpu_init_signal(struct vcpu *v)
+{
+    v->init_pending = true;
+    v->startup_page = -1;
+}
+
+void vcpu_startup_signal(struct vcpu *v, uint8_t page)
+{
+    if (v->init_pending || v->waits_for_startup)
+        v->startup_page = page;
+}
+
+/* The first vCPU starts at the reset vector then, where this machine has no firmware: it will fault
+ * and end the domain, as a machine without a BIOS would hang. */
+static void take_init(struct vcpu *v)
+{
+    v->init_pending = false;
+    vmx_reset(&v->vmx);
+    vlapic_init_signal(&v->lapic);
+    vcpu_lapic_touched(v);
+    v->halted = false;
+    v->waits_for_startup = v->id != 0;
+}
+
+/* Real mode, at the start of the page that the STARTUP names. */
+static void take_startup(struct vcpu *v)
+{
+    struct segment cs;
+
+    vmx_segment(&v->vmx, SEG_CS, &cs);
+    cs.selector = (uint16_t)(v->startup_page << 8);
+    cs.base = (uint64_t)v->startup_page << PAGE_SHIFT;
+    vmx_set_segment(&v->vmx, SEG_CS, &cs);
+    vmx_set_rip(&v->vmx, 0);
+    v->waits_for_startup = false;
+    v->startup_page = -1;
+}
+
+/* ---- The loop ---------------------------------------------------------------------------------
+ */
+
+static void dump(struct vcpu *v)
+{
+    log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
+    if (v->dump == DUMP_REGS)
+        vmx_dump_regs(&v->vmx);
+    else
+        vmx_dump_vmcs(&v->vmx);
+    v->dump = DUMP_NOTHING;
+}
+
+/* Acts on what others wanted of it; true if it may enter the guest now. */
+static bool may_enter(struct vcpu *v)
+{
+    if (v->dump)
+        dump(v);
+    if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
+        return false;
+    if (v->init_pending)
+        take_init(v);
+    if (v->waits_for_startup && v->startup_page >= 0)
+        take_startup(v);
+    return !v->waits_for_startup;
+}
+
+/* Deliver, run, handle. Domain's lock held, but for the stay in the guest. Returns true to be run
+ * again, false to be woken. */
 static bool run(struct vcpu *v, uint64_t deadline)
 {
     struct domain *d = v->domain;
     struct vmx_exit exit;
 
-    timer_cancel(&v->wake);
-    load(v);
-    while (!d->end) {
+    while (may_enter(v)) {
         uint64_t due = tick_devices(v);
         if (stays_halted(v, due))
             return false;
         deliver(v);
+        spin_unlock(&d->lock);
         vmx_run(&v->vmx, due < deadline ? due : deadline, &exit);
-        v->exits[exit.kind]++;
+        uint64_t left = rdtsc();
+        spin_lock(&d->lock);
         exit_handle(v, &exit);
-        if (exit.kind == VMX_EXIT_HOST || rdtsc() >= deadline)
+        uint64_t now = rdtsc();
+        v->exits[exit.kind]++;
+        v->exit_ticks[exit.kind] += now - left;
+        if (exit.kind == VMX_EXIT_HOST || now >= deadline)
             return true; /* an interrupt may have woken others */
     }
-    unload(v);
-    timer_set(&d->reaper, 0);
     return false;
+}
+
+/* Its domain has ended: it leaves this pCPU. True if it was the last to do so. */
+static bool leave_for_good(struct vcpu *v)
+{
+    unload(v);
+    v->out = true;
+    return ++v->domain->vcpus_out == v->domain->vcpu_count;
 }
 
 static bool vcpu_run(struct sched_unit *u, uint64_t deadline)
 {
     struct vcpu *v = container_of(u, struct vcpu, unit);
+    struct domain *d = v->domain;
+    bool more = false, last = false;
 
-    this_cpu()->serving = v;
-    bool more = run(v, deadline);
-    this_cpu()->serving = NULL;
-    return more;
+    timer_cancel(&v->wake);
+    spin_lock(&d->lock);
+    if (!v->out) {
+        this_cpu()->serving = v;
+        load(v);
+        more = run(v, deadline);
+        last = d->end && leave_for_good(v);
+        this_cpu()->serving = NULL;
+    }
+    spin_unlock(&d->lock);
+    if (last)
+        domain_hooks->ended(d);
+    return more && !v->out;
 }
 
 static void wake_fires(struct timer *t)
@@ -173,6 +264,12 @@ static void wake_fires(struct timer *t)
 void vcpu_kick(struct vcpu *v)
 {
     sched_wake(&v->unit);
+}
+
+void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
+{
+    v->dump = what;
+    vcpu_kick(v);
 }
 
 static void ipi_sent(void *ctx, const struct apic_message *message)
@@ -212,6 +309,8 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         return -ENOMEM;
     v->domain = d;
     v->id = id;
+    v->startup_page = -1;
+    v->waits_for_startup = id != 0;
     struct vmx_vcpu_config config = {
         .ept = &d->p2m.ept,
         .io_bitmap = d->io_bitmap,

@@ -2,6 +2,7 @@
  * A vCPU: the library's vCPU (vmx/), a local APIC, and the loop that runs them.
  *
  * The loop is in vcpu.c and reads: deliver, run, handle. What each exit means is in exit.c.
+ * All members belong to whoever holds the domain's lock, but vmx, which is its pCPU's.
  */
 #ifndef CAISSON_DOMAIN_VCPU_H
 #define CAISSON_DOMAIN_VCPU_H
@@ -16,6 +17,8 @@
 
 struct domain;
 
+enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_VMCS };
+
 struct vcpu {
     struct domain *domain;
     unsigned id;
@@ -25,11 +28,17 @@ struct vcpu {
     struct vlapic_bus lapic_bus;
     struct timer wake;              /* when halted: the next thing that its devices have to do */
     bool halted;                    /* in HLT, or blocked by a hypercall */
+    bool waits_for_startup;         /* as after INIT: nothing but a STARTUP helps */
+    bool init_pending;              /* an INIT has arrived and not been acted on */
+    int startup_page;               /* of a STARTUP that has arrived; -1: none has */
+    bool out;                       /* its domain has ended and it has left its pCPU for good */
+    enum vcpu_dump dump;            /* somebody wants to see its state */
     uint64_t tsc_offset;            /* guest TSC - machine TSC */
     uint64_t tsc_adjust;            /* IA32_TSC_ADJUST as the guest last left it */
     uint64_t lapic_due;             /* deadline of its local APIC, ns of the domain */
     uint64_t mtrr[32];              /* stored for the guest, see msr.c */
     uint64_t exits[VMX_EXIT_KINDS]; /* counted by kind */
+    uint64_t exit_ticks[VMX_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */
 };
 
 int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
@@ -38,6 +47,12 @@ void vcpu_destroy(struct vcpu *v);
 void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 /* Something may have become deliverable: leave HLT and look. From any pCPU. */
 void vcpu_kick(struct vcpu *v);
+/* INIT and STARTUP arrive (SDM, "MP Initialization Protocol Algorithm"). Domain's lock held; the
+ * caller kicks it. */
+void vcpu_init_signal(struct vcpu *v);
+void vcpu_startup_signal(struct vcpu *v, uint8_t page);
+/* Logs its state soon, from the pCPU where it is: registers or the whole VMCS. From anywhere. */
+void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
 /* After an access to its local APIC: when is it due next? */
 void vcpu_lapic_touched(struct vcpu *v);
 

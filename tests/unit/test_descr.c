@@ -92,7 +92,7 @@ static void test_refusals(void **state)
     refused("kernel name=", "1 to 31");
     refused("kernel name=01234567890123456789012345678901", "1 to 31");
     refused("kernel name=a/b", "letters");
-    refused("kernel vcpus=2", "\"vcpus=2\": only 1 is supported yet");
+    refused("kernel vcpus=65", "\"vcpus=65\": want a number from 1 to 64");
     refused("kernel vcpus=0", "from 1 to 64");
     refused("kernel vcpus=65", "from 1 to 64");
     refused("kernel vcpus=two", "from 1 to 64");
