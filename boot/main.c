@@ -23,7 +23,6 @@
 #include "boot/sinks.h"
 #include "boot/multiboot2.h"
 #include "boot/options.h"
-#include "domain/descr.h"
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
@@ -43,7 +42,6 @@ static struct options options;
 static struct desc_stacks exception_stacks[MAX_PCPUS];
 static void *lapic_page;
 static struct module modules[MAX_MODULES];
-static struct domain_config configs[MAX_MODULES];
 
 static void *must_have(void *p)
 {
@@ -205,13 +203,10 @@ static void start_domains(void)
         .hypercall = hypercall_handle,
         .ended = lifecycle_ended,
     };
-    unsigned count = descr_collect(modules, boot.module_count, configs);
 
-    if (!count)
-        log_error("the boot menu names no kernel that can be started");
     domain_set_hooks(&hooks);
     console_init(sinks_uart());
-    lifecycle_begin(configs, count, no_domain_left);
+    lifecycle_begin(modules, boot.module_count, no_domain_left);
 }
 
 static void main_on_stack(void)

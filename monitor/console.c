@@ -42,13 +42,25 @@ static void feed(void)
         hold(false);
 }
 
+/* The same from outside the domain: its lock is taken, as before all of the console's work. */
+static void feed_from_outside(void)
+{
+    struct domain *d = front;
+
+    if (!d)
+        return;
+    spin_lock(&d->lock);
+    feed();
+    spin_unlock(&d->lock);
+}
+
 static void received(const uint8_t *data, size_t len)
 {
     for (size_t i = 0; i < len && input_used() < INPUT_BYTES; i++)
         input.byte[input.tail++ % INPUT_BYTES] = data[i];
     if (input_used() > HOLD_AT)
         hold(true);
-    feed();
+    feed_from_outside();
 }
 
 static void sent(void)
@@ -56,7 +68,9 @@ static void sent(void)
     if (!output_waits || !front)
         return;
     output_waits = false;
+    spin_lock(&front->lock);
     machine_console_kick(&front->machine);
+    spin_unlock(&front->lock);
 }
 
 void console_init(struct uart *u)
@@ -70,15 +84,30 @@ void console_init(struct uart *u)
 
 void console_attach(struct domain *d)
 {
+    if (front)
+        return;
     front = d;
     output_waits = false;
-    feed();
+    feed_from_outside();
+}
+
+/* The next one comes to the front; what it wanted to say waits in its UART. */
+void console_detach(struct domain *d)
+{
+    if (front != d)
+        return;
+    front = domain_next(NULL) == d ? domain_next(d) : domain_next(NULL);
+    output_waits = true;
+    sent();
+    feed_from_outside();
 }
 
 bool console_put(struct domain *d, uint8_t byte)
 {
-    if (!port || d != front)
+    if (!port)
         return true;
+    if (d != front)
+        return false;
     if (uart_try_write(port, &byte, 1))
         return true;
     output_waits = true;

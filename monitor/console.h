@@ -18,8 +18,9 @@ struct uart;
 
 /* u: the port; NULL where the machine has none: output goes nowhere then. Boot only. */
 void console_init(struct uart *u);
-/* Who is in front; NULL: nobody, and what is typed is kept for the next one. */
+/* A domain comes to the front if nobody is there, and goes; what is typed meanwhile is kept. */
 void console_attach(struct domain *d);
+void console_detach(struct domain *d);
 
 /* Hooks of domain/domain.h. */
 bool console_put(struct domain *d, uint8_t byte);

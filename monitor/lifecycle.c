@@ -1,43 +1,111 @@
 /*
- * One domain after the other. See monitor/lifecycle.h.
+ * Domains made, made anew, buried. See monitor/lifecycle.h.
  */
 #include "monitor/lifecycle.h"
+#include "lib/assert.h"
 #include "lib/log.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "monitor/catalogue.h"
 #include "monitor/console.h"
+#include "sched/sched.h"
 
-static const struct domain_config *configs; /* boot only */
-static unsigned count, current;
-static void (*at_end)(void);
+#define LAST_WORDS 16
 
-/* Creates and starts configs[current], or the first after it that can be; else it is the end. */
-static void start_current(void)
+static void (*at_end)(void);                     /* boot only */
+static struct sched_unit undertaker;             /* boot CPU */
+static struct last_words last_words[LAST_WORDS]; /* a ring, boot CPU only, as are the counts */
+static unsigned words_written, words_read;
+
+static void remember(const struct domain *d)
 {
-    struct domain *d;
+    struct last_words *w = &last_words[words_written++ % LAST_WORDS];
 
-    for (; current < count; current++) {
-        if (domain_create(&configs[current], &d))
-            continue;
-        console_attach(d);
-        domain_start(d);
-        return;
-    }
-    log_info("no domain left");
-    at_end();
+    *w = (struct last_words){ .id = d->id, .end = d->end };
+    str_copy(w->name, d->name, sizeof(w->name));
+    str_copy(w->why, d->end_why, sizeof(w->why));
+    if (words_written - words_read > LAST_WORDS)
+        words_read = words_written - LAST_WORDS;
 }
 
-void lifecycle_begin(const struct domain_config *list, unsigned n, void (*fn)(void))
+void lifecycle_last_words(void (*fn)(const struct last_words *words))
 {
-    configs = list;
-    count = n;
-    at_end = fn;
-    start_current();
+    for (; words_read != words_written; words_read++)
+        fn(&last_words[words_read % LAST_WORDS]);
+}
+
+/* Creates and starts; the recipe is given back if that fails. */
+static int start(struct recipe *r)
+{
+    struct domain *d;
+    int err = domain_create(&r->config, &d);
+
+    if (err) {
+        catalogue_drop(r);
+        return err;
+    }
+    console_attach(d);
+    domain_unpause(d);
+    return 0;
+}
+
+static void bury(struct domain *d)
+{
+    struct recipe *r = catalogue_recipe_of(d->config);
+    enum domain_end end = d->end;
+
+    if (end == END_TRIPLE_FAULT || end == END_CRASH || end == END_KILLED)
+        remember(d);
+    console_detach(d);
+    domain_destroy(d);
+    if (end != END_REBOOT)
+        catalogue_drop(r);
+    else if (start(r))
+        log_error("a domain that rebooted could not be made again");
+}
+
+static bool undertake(struct sched_unit *u, uint64_t deadline)
+{
+    struct domain *next;
+
+    (void)u;
+    (void)deadline;
+    for (struct domain *d = domain_next(NULL); d; d = next) {
+        next = domain_next(d);
+        if (d->vcpus_out == d->vcpu_count)
+            bury(d);
+    }
+    if (!domain_next(NULL)) {
+        log_info("no domain left");
+        at_end();
+    }
+    return false;
 }
 
 void lifecycle_ended(struct domain *d)
 {
-    if (d->end != END_REBOOT)
-        current++;
-    console_attach(NULL);
-    domain_destroy(d);
-    start_current();
+    (void)d;
+    sched_wake(&undertaker);
+}
+
+int lifecycle_create(const char *line)
+{
+    struct recipe *r;
+    int err = catalogue_make(line, &r);
+
+    return err ? err : start(r);
+}
+
+void lifecycle_begin(const struct module *modules, unsigned n, void (*fn)(void))
+{
+    struct recipe *r;
+
+    at_end = fn;
+    sched_unit_init(&undertaker, 0, undertake);
+    catalogue_init(modules, n);
+    for (unsigned i = 0; (r = catalogue_of_menu(i)); i++)
+        if (start(r))
+            continue; /* said why; the others start all the same */
+    if (!domain_next(NULL))
+        sched_wake(&undertaker);
 }

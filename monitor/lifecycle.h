@@ -1,20 +1,41 @@
 /*
  * Which domains run, and what happens when one ends.
  *
- * For now they run one after the other, in the order of the boot menu: when one ends, the next is
- * created; one that reboots is created anew; when the last is gone the machine does what exit=
- * said.
+ * The domains of the boot menu are started together; more are made from the same modules by
+ * lifecycle_create(). One that reboots is made anew from its recipe; one that failed leaves its
+ * last words; when the last is gone the machine does what exit= said.
+ *
+ * The work is done by a unit of the scheduler on the boot CPU, so that domains are made and
+ * destroyed while no vCPU is under way there.
  */
 #ifndef CAISSON_MONITOR_LIFECYCLE_H
 #define CAISSON_MONITOR_LIFECYCLE_H
 
 #include "domain/domain.h"
 
-/* configs: n descriptions, kept by the caller for good. at_end: called when no domain is left.
- * Creates and starts the first; call it before sched_loop(), on the boot CPU. */
-void lifecycle_begin(const struct domain_config *configs, unsigned n, void (*at_end)(void));
+/* modules: the catalogue, kept by the caller for good. at_end: called when no domain is left.
+ * Creates and starts what the menu describes. Before sched_loop(), on the boot CPU. */
+void lifecycle_begin(const struct module *modules, unsigned n, void (*at_end)(void));
 
 /* Hook of domain/domain.h. */
 void lifecycle_ended(struct domain *d);
+
+/*
+ * Makes and starts one more domain. line: as behind `kernel` in the boot menu, and besides
+ * kernel=REF [ramdisk=REF]; a REF is a module's number, the path that its menu line repeats, or the
+ * name of a domain of the menu, meaning its kernel or ramdisk. From a unit on the boot CPU.
+ * 0; -EINVAL, -ENOENT, or what domain_create() answers; logged.
+ */
+int must_check lifecycle_create(const char *line);
+
+/* How a domain ended that did not do so by its own or the operator's wish. */
+struct last_words {
+    char name[MAX_NAME];
+    uint16_t id;
+    enum domain_end end;
+    char why[160];
+};
+/* Calls fn for each that has not been read yet, oldest first; they count as read then. */
+void lifecycle_last_words(void (*fn)(const struct last_words *words));
 
 #endif

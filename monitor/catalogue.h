@@ -1,0 +1,27 @@
+/*
+ * What domains can be made from: the boot modules, and the recipes of those that exist.
+ *
+ * A recipe is a domain's description that outlives the domain, for its reboot. Those of the boot
+ * menu come first; catalogue_make() adds more. Boot CPU only.
+ */
+#ifndef CAISSON_MONITOR_CATALOGUE_H
+#define CAISSON_MONITOR_CATALOGUE_H
+
+#include "domain/descr.h"
+
+struct recipe {
+    struct domain_config config; /* first: catalogue_recipe_of() finds the recipe by it */
+    char line[MAX_CMDLINE];      /* the words that config points into, unless they are the menu's */
+};
+
+/* Reads the menu's lines. modules: kept by the caller for good. Boot only. */
+void catalogue_init(const struct module *modules, unsigned n);
+/* The i-th domain that the menu describes well; NULL after the last. */
+struct recipe *catalogue_of_menu(unsigned i);
+/* A new one, from a line as lifecycle_create() takes it. 0; -EINVAL, -ENOENT, -ENOMEM; logged. */
+int must_check catalogue_make(const char *line, struct recipe **out);
+struct recipe *catalogue_recipe_of(const struct domain_config *config);
+/* Its domain is gone for good: forgets it, unless it is the menu's. */
+void catalogue_drop(struct recipe *r);
+
+#endif
