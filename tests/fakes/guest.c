@@ -1,0 +1,191 @@
+/*
+ * A domain with one vCPU for host tests. See tests/fakes/guest.h.
+ */
+#include "tests/fakes/guest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/mtrr.h"
+#include "arch/x86/tsc.h"
+#include "domain/gmem.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+
+struct domain guest;
+struct vcpu guest_vcpu;
+unsigned guest_kicks;
+uint8_t guest_mtrr_type;
+const struct domain_hooks *domain_hooks;
+
+#define FLAT_CODE (0xb | SEG_AR_S | SEG_AR_P | SEG_AR_G)
+#define FLAT_DATA (0x3 | SEG_AR_S | SEG_AR_P | SEG_AR_G | SEG_AR_DB)
+
+static void must(int err)
+{
+    if (err)
+        abort();
+}
+
+void guest_start(void)
+{
+    fake_vmx_reset();
+    memset(&guest, 0, sizeof(guest));
+    memset(&guest_vcpu, 0, sizeof(guest_vcpu));
+    guest_kicks = 0;
+    guest_mtrr_type = 6;
+    tsc_hz = 1000000000;
+    tsc_set_rate(tsc_hz);
+    guest.id = GUEST_ID;
+    strcpy(guest.name, "guest");
+    guest.tsc_zero = fake_tsc;
+    must(p2m_init(&guest.p2m, GUEST_ID));
+    must(p2m_add_ram(&guest.p2m, gfn(0), 0xa0));
+    must(p2m_add_ram(&guest.p2m, gfn(0x100), (GUEST_END >> PAGE_SHIFT) - 0x100));
+    guest.vcpus[0] = &guest_vcpu;
+    guest.vcpu_count = 1;
+    guest_vcpu.domain = &guest;
+    guest_vcpu.tsc_offset = -guest.tsc_zero;
+    guest_mode(DECODE_32);
+}
+
+void guest_stop(void)
+{
+    frame_fail_nth(0);
+    p2m_destroy(&guest.p2m);
+    ASSERT(frame_count(GUEST_ID) == 0);
+}
+
+static void set_segments(const struct segment *code, const struct segment *data)
+{
+    for (enum seg s = SEG_ES; s <= SEG_GS; s++)
+        vmx_set_segment(&guest_vcpu.vmx, s, s == SEG_CS ? code : data);
+}
+
+static void build_identity(void)
+{
+    guest_write64(0x1000, 0x2000 | 0x7);
+    for (unsigned i = 0; i < 4; i++)
+        guest_write64(0x2000 + 8 * i, (uint64_t)i << 30 | 0x87); /* present, write, user, large */
+}
+
+void guest_mode(enum decode_mode mode)
+{
+    struct segment code = { .limit = ~0u, .ar = FLAT_CODE | SEG_AR_DB };
+    struct segment data = { .limit = ~0u, .ar = FLAT_DATA };
+
+    cpu()->cr0 = CR0_PE;
+    cpu()->cr4 = cpu()->efer = 0;
+    if (mode == DECODE_16) {
+        cpu()->cr0 = 0;
+        code = data = (struct segment){ .limit = 0xffff, .ar = 0x3 | SEG_AR_S | SEG_AR_P };
+    } else if (mode == DECODE_64) {
+        code.ar = FLAT_CODE | SEG_AR_L;
+        build_identity();
+        cpu()->cr0 = CR0_PE | CR0_PG;
+        cpu()->cr4 = CR4_PAE;
+        cpu()->cr3 = 0x1000;
+        cpu()->efer = EFER_LME | EFER_LMA;
+    }
+    set_segments(&code, &data);
+}
+
+void guest_cpl(unsigned cpl)
+{
+    cpu()->seg[SEG_SS].ar = (cpu()->seg[SEG_SS].ar & ~(3u << 5)) | cpl << 5;
+}
+
+void guest_put(uint64_t at, const void *from, size_t n)
+{
+    must(gmem_write(&guest.p2m, gpa(at), from, n));
+}
+
+void guest_get(uint64_t at, void *to, size_t n)
+{
+    must(gmem_read(&guest.p2m, gpa(at), to, n));
+}
+
+uint64_t guest_read64(uint64_t at)
+{
+    uint64_t value;
+
+    guest_get(at, &value, sizeof(value));
+    return value;
+}
+
+void guest_write64(uint64_t at, uint64_t value)
+{
+    guest_put(at, &value, sizeof(value));
+}
+
+/* ---- What domain.c and vcpu.c would do ---- */
+
+uint8_t mtrr_type(maddr_t start, uint64_t size)
+{
+    (void)start;
+    (void)size;
+    return guest_mtrr_type;
+}
+
+void domain_set_hooks(const struct domain_hooks *hooks)
+{
+    domain_hooks = hooks;
+}
+
+void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
+{
+    va_list args;
+
+    if (d->end)
+        return;
+    va_start(args, why);
+    vsnprintf(d->end_why, sizeof(d->end_why), why, args);
+    va_end(args);
+    d->end = end;
+}
+
+uint64_t domain_now(const struct domain *d)
+{
+    return tsc_to_ns(rdtsc() - d->tsc_zero);
+}
+
+bool domain_mention(struct mentioned *m, uint32_t key)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->key[i] == key)
+            return false;
+    if (m->count == MENTIONED_MOST)
+        return false;
+    m->key[m->count++] = key;
+    return true;
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    (void)v;
+    guest_kicks++;
+}
+
+void vcpu_lapic_touched(struct vcpu *v)
+{
+    v->lapic_due = v->lapic.dev.ops->deadline(&v->lapic.dev);
+}
+
+void vcpu_fault(struct vcpu *v, bool delivered)
+{
+    if (!delivered)
+        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u", v->id);
+}
+
+void vcpu_gp(struct vcpu *v)
+{
+    vcpu_fault(v, vmx_inject_gp(&v->vmx));
+}
+
+void vcpu_ud(struct vcpu *v)
+{
+    vcpu_fault(v, vmx_inject_ud(&v->vmx));
+}

@@ -1,0 +1,42 @@
+/*
+ * A vCPU of VT-x as a plain struct, for tests of what stands above vmx/: link tests/fakes/vmx.c in
+ * its place.
+ *
+ * Whatever the code under test sets is found here, and what it is to read is put here. Setters of
+ * control registers take any value unless the test says which one is refused.
+ */
+#ifndef CAISSON_TESTS_FAKES_VMX_H
+#define CAISSON_TESTS_FAKES_VMX_H
+
+#include "vmx/vmx.h"
+
+struct fake_vmx {
+    const struct vmx_vcpu *of;
+    uint64_t rsp, rip, rflags, cr0, cr2, cr3, cr4, efer, xcr0, tsc_offset;
+    struct segment seg[SEG_COUNT];
+    uint64_t gdt_base, idt_base;
+    uint16_t gdt_limit, idt_limit;
+    struct event pending; /* what was injected last */
+    unsigned injected;    /* how many were */
+    bool triple;          /* the next injection answers: a triple fault */
+    bool irq_closed;      /* vmx_irq_open() answers false */
+    bool irq_window;      /* asked for */
+    unsigned nmis;        /* queued */
+    unsigned skips;       /* instructions stepped over */
+    unsigned insn_len;    /* of the instruction that exited, for vmx_skip() */
+    uint64_t refused;     /* a value that no setter takes; ~0: every one is taken */
+    uint32_t msr;         /* one MSR that vmx/ answers for, and its value */
+    uint64_t msr_value;
+    uint64_t last_deadline; /* of vmx_run() */
+};
+
+/* The state behind v; made at the first call, as after fake_vmx_reset(): real mode, all zero. */
+struct fake_vmx *fake_vmx(const struct vmx_vcpu *v);
+void fake_vmx_reset(void);
+
+/* What vmx_run() does: fills the exit. NULL: VMX_EXIT_HOST. */
+extern void (*fake_vmx_enter)(struct vmx_vcpu *v, struct vmx_exit *exit);
+extern unsigned fake_vmx_fail_create; /* vmx_vcpu_create() answers -ENOMEM this many times */
+extern unsigned fake_vmx_dumps;
+
+#endif

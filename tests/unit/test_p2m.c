@@ -1,0 +1,334 @@
+/* links: domain/p2m.c domain/gmem.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * A guest's RAM: when frames arrive, in which size, what happens at its edges and without memory,
+ * and that all of it comes back; then copies to and from it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "domain/gmem.h"
+#include "mm/frame.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/heap.h"
+#include "tests/fakes/panic.h"
+
+#define OWNER 9
+
+static struct p2m p;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_vmx_reset();
+    guest_mtrr_type = 6;
+    assert_int_equal(p2m_init(&p, OWNER), 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    frame_fail_nth(0);
+    p2m_destroy(&p);
+    assert_int_equal(p.populated, 0);
+    assert_int_equal(frame_count(OWNER), 0);
+    return 0;
+}
+
+static void add(uint64_t start, uint64_t frames)
+{
+    assert_int_equal(p2m_add_ram(&p, gfn(start), frames), 0);
+}
+
+static uint64_t populate(uint64_t g)
+{
+    mfn_t m = { 0 };
+
+    assert_int_equal(p2m_populate(&p, gfn(g), &m), 0);
+    return m.v;
+}
+
+static unsigned order_at(uint64_t g)
+{
+    struct ept_entry e;
+
+    assert_int_equal(ept_lookup(&p.ept, gfn(g), &e), 0);
+    assert_int_equal(e.rights, EPT_RWX);
+    return e.order;
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    add(0x10, 0x20);
+    add(0x100, 1);
+    assert_int_equal(p.promised, 0x21);
+    assert_false(p2m_is_ram(&p, gfn(0x0f)));
+    assert_true(p2m_is_ram(&p, gfn(0x10)));
+    assert_true(p2m_is_ram(&p, gfn(0x2f)));
+    assert_false(p2m_is_ram(&p, gfn(0x30)));
+    assert_false(p2m_is_ram(&p, gfn(0xff)));
+    assert_true(p2m_is_ram(&p, gfn(0x100)));
+    assert_false(p2m_is_ram(&p, gfn(0x101)));
+    assert_false(p2m_is_ram(&p, gfn(UINT64_MAX >> PAGE_SHIFT)));
+    assert_int_equal(p.populated, 0); /* nobody has touched anything */
+}
+
+static void test_range_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(p2m_add_ram(&p, gfn(UINT64_MAX), 2), -EINVAL);
+    assert_int_equal(p2m_add_ram(&p, gfn(2), UINT64_MAX), -EINVAL);
+    for (unsigned i = 0; i < P2M_RAM_RANGES; i++)
+        add(0x1000 * i, 1);
+    assert_int_equal(p2m_add_ram(&p, gfn(0x100000), 1), -ENOSPC);
+    assert_int_equal(p.promised, P2M_RAM_RANGES);
+    assert_false(p2m_is_ram(&p, gfn(0x100000)));
+}
+
+static void test_4k_where_2m_does_not_fit(void **state)
+{
+    (void)state;
+    add(0, 0xa0);
+    add(0x100, 0x200);
+    populate(0x9f);
+    populate(0x100);
+    populate(0x1ff);
+    populate(0x200); /* its block ends at 0x400, the RAM at 0x300 */
+    assert_int_equal(p.populated, 4);
+    assert_int_equal(order_at(0x9f), ORDER_4K);
+    assert_int_equal(order_at(0x200), ORDER_4K);
+}
+
+static void test_2m(void **state)
+{
+    (void)state;
+    add(0x200, 0x400);
+    uint64_t m = populate(0x201);
+    assert_int_equal(order_at(0x200), ORDER_2M);
+    assert_int_equal(p.populated, 512);
+    assert_int_equal(m % 512, 1);
+    assert_int_equal(populate(0x3ff), m + 0x1fe); /* arrived with it */
+    assert_int_equal(p.populated, 512);
+    populate(0x5ff); /* the last block that fits */
+    assert_int_equal(order_at(0x400), ORDER_2M);
+    assert_int_equal(p.populated, 1024);
+}
+
+static void test_again_is_the_same(void **state)
+{
+    (void)state;
+    add(0, 0x10);
+    uint64_t m = populate(3);
+    assert_int_equal(populate(3), m);
+    assert_int_not_equal(populate(4), m);
+    assert_int_equal(p.populated, 2);
+}
+
+static void test_outside(void **state)
+{
+    mfn_t m = { 42 };
+
+    (void)state;
+    add(0x10, 0x10);
+    assert_int_equal(p2m_populate(&p, gfn(0x20), &m), -EFAULT);
+    assert_int_equal(p2m_populate(&p, gfn(0x0f), &m), -EFAULT);
+    assert_int_equal(p2m_populate(&p, gfn(1ul << 51), &m), -EFAULT);
+    assert_int_equal(m.v, 42);
+    assert_int_equal(p.populated, 0);
+}
+
+static void test_memory_type(void **state)
+{
+    struct ept_entry e;
+
+    (void)state;
+    add(0, 0x10);
+    guest_mtrr_type = 4;
+    populate(1);
+    assert_int_equal(ept_lookup(&p.ept, gfn(1), &e), 0);
+    assert_int_equal(e.type, EPT_WT);
+}
+
+/* The first allocation is that of the 2 MiB: when it fails, single frames do. */
+static void test_2m_is_not_to_be_had(void **state)
+{
+    (void)state;
+    add(0x200, 0x200);
+    frame_fail_nth(1);
+    uint64_t first = populate(0x210);
+    assert_int_equal(order_at(0x210), ORDER_4K);
+    assert_int_equal(p.populated, 1);
+    uint64_t held = frame_count(OWNER);
+    populate(0x211); /* 2 MiB would come in the way of what is there */
+    assert_int_equal(order_at(0x211), ORDER_4K);
+    assert_int_equal(frame_count(OWNER), held + 1);
+    assert_int_equal(populate(0x210), first);
+}
+
+static void test_no_2m_in_ept(void **state)
+{
+    (void)state;
+    vmx_caps.ept_2m = false;
+    add(0x200, 0x200);
+    populate(0x200);
+    assert_int_equal(order_at(0x200), ORDER_4K);
+    assert_int_equal(p.populated, 1);
+}
+
+/* Whatever allocation fails: an error or success, nothing lost, and the next try goes well. */
+static void test_each_allocation_fails(void **state)
+{
+    static const uint64_t wanted[] = { 0x3, 0x201, 0x40000 };
+    unsigned failures = 0;
+
+    (void)state;
+    add(0, 0x10);
+    add(0x200, 0x200);
+    add(0x40000, 1);
+    for (unsigned n = 1; n < 12; n++) {
+        for (size_t i = 0; i < 3; i++) {
+            mfn_t m;
+            uint64_t populated = p.populated;
+            frame_fail_nth(n);
+            int err = p2m_populate(&p, gfn(wanted[i]), &m);
+            frame_fail_nth(0);
+            assert_true(err == 0 || err == -ENOMEM);
+            failures += err != 0;
+            if (err)
+                assert_int_equal(p.populated, populated);
+            assert_int_equal(frame_count(OWNER), p.populated + p.ept.tables);
+            assert_int_equal(p2m_populate(&p, gfn(wanted[i]), &m), 0);
+        }
+        teardown(NULL);
+        assert_int_equal(p2m_init(&p, OWNER), 0);
+        add(0, 0x10);
+        add(0x200, 0x200);
+        add(0x40000, 1);
+    }
+    assert_in_range(failures, 3, 30);
+}
+
+static void test_init_without_memory(void **state)
+{
+    struct p2m q;
+
+    (void)state;
+    frame_fail_nth(1);
+    assert_int_equal(p2m_init(&q, OWNER + 1), -ENOMEM);
+    p2m_destroy(&q); /* harmless */
+    assert_int_equal(frame_count(OWNER + 1), 0);
+}
+
+static void test_lock_is_let_go(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    add(0, 0x10);
+    frame_fail_nth(1);
+    assert_int_equal(p2m_populate(&p, gfn(1), &m), -ENOMEM);
+    assert_false(spin_is_locked(&p.lock));
+    populate(1);
+    assert_false(spin_is_locked(&p.lock));
+}
+
+/* ---- gmem ---- */
+
+static void test_copy_across_pages(void **state)
+{
+    static char out[3 * PAGE_SIZE], in[3 * PAGE_SIZE];
+
+    (void)state;
+    add(0, 0x10);
+    for (size_t i = 0; i < sizeof(out); i++)
+        out[i] = (char)(i * 7 + i / 256);
+    assert_int_equal(gmem_write(&p, gpa(0xff5), out, sizeof(out) - 100), 0);
+    assert_int_equal(p.populated, 4);
+    assert_int_equal(gmem_read(&p, gpa(0xff5), in, sizeof(in) - 100), 0);
+    assert_memory_equal(in, out, sizeof(in) - 100);
+    assert_int_equal(gmem_read(&p, gpa(0x1000), in, 5), 0);
+    assert_memory_equal(in, out + 11, 5);
+    assert_int_equal(gmem_zero(&p, gpa(0xffe), 4), 0);
+    assert_int_equal(gmem_read(&p, gpa(0xffd), in, 6), 0);
+    assert_memory_equal(in + 1, "\0\0\0\0", 4);
+    assert_int_equal(in[0], out[8]);
+    assert_int_equal(in[5], out[13]);
+}
+
+static void test_fresh_ram_is_zero(void **state)
+{
+    char page[64];
+    static const char zero[64];
+
+    (void)state;
+    add(0, 0x10);
+    assert_int_equal(gmem_read(&p, gpa(0x5010), page, sizeof(page)), 0);
+    assert_memory_equal(page, zero, sizeof(page));
+}
+
+static void test_copy_off_the_end(void **state)
+{
+    char byte[32];
+
+    (void)state;
+    add(0, 2);
+    assert_int_equal(gmem_read(&p, gpa(0x1fff), byte, 1), 0);
+    assert_int_equal(gmem_read(&p, gpa(0x1fff), byte, 2), -EFAULT);
+    assert_int_equal(gmem_write(&p, gpa(0x2000), byte, 1), -EFAULT);
+    assert_int_equal(gmem_zero(&p, gpa(0x1ff0), 32), -EFAULT);
+    assert_int_equal(gmem_write(&p, gpa(UINT64_MAX), byte, 1), -EFAULT);
+    assert_int_equal(gmem_write(&p, gpa(UINT64_MAX), byte, 2), -EFAULT);
+    assert_int_equal(gmem_read(&p, gpa(UINT64_MAX - 30), byte, 32), -EFAULT);
+    assert_int_equal(gmem_write(&p, gpa(1), byte, SIZE_MAX), -EFAULT); /* wraps */
+}
+
+static void test_copy_of_nothing(void **state)
+{
+    (void)state;
+    add(0, 2);
+    assert_int_equal(gmem_read(&p, gpa(0x5000), NULL, 0), 0);
+    assert_int_equal(p.populated, 0);
+}
+
+static void test_copy_without_memory(void **state)
+{
+    char bytes[16] = "0123456789abcde";
+
+    (void)state;
+    add(0, 2);
+    assert_int_equal(gmem_write(&p, gpa(0xff0), bytes, 1), 0);
+    frame_fail_nth(1);
+    assert_int_equal(gmem_write(&p, gpa(0xff8), bytes, 16), -ENOMEM);
+    assert_int_equal(gmem_write(&p, gpa(0xff8), bytes, 16), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_ranges),
+        TEST(test_range_limits),
+        TEST(test_4k_where_2m_does_not_fit),
+        TEST(test_2m),
+        TEST(test_again_is_the_same),
+        TEST(test_outside),
+        TEST(test_memory_type),
+        TEST(test_2m_is_not_to_be_had),
+        TEST(test_no_2m_in_ept),
+        TEST(test_each_allocation_fails),
+        TEST(test_init_without_memory),
+        TEST(test_lock_is_let_go),
+        TEST(test_copy_across_pages),
+        TEST(test_fresh_ram_is_zero),
+        TEST(test_copy_off_the_end),
+        TEST(test_copy_of_nothing),
+        TEST(test_copy_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
