@@ -42,10 +42,15 @@ static const struct paging_mode *mode_of(struct vcpu *v)
     return cr4 & CR4_LA57 ? &paging_5level : &paging_4level;
 }
 
-static int fail(struct gva_fault *fault, gva_t at, uint32_t access, uint32_t why)
+/* error: the access, and why it failed. That it was a fetch is told only where fetches are treated
+ * apart (SDM, "Page-Fault Exceptions", I/D flag). */
+static int fail(struct vcpu *v, struct gva_fault *fault, gva_t at, uint32_t error)
 {
+    uint64_t cr4 = vmx_cr4(&v->vmx);
+    bool nx = (cr4 & CR4_PAE) && (vmx_efer(&v->vmx) & EFER_NXE);
+
     fault->address = at;
-    fault->error = (access & (GVA_WRITE | GVA_USER | GVA_FETCH)) | why;
+    fault->error = nx || (cr4 & CR4_SMEP) ? error : error & ~GVA_FETCH;
     return -EFAULT;
 }
 
@@ -122,7 +127,7 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
         uint64_t entry = 0;
         int err = gmem_read(&v->domain->p2m, slot, &entry, m->entry_size);
         if (err == -EFAULT || (!err && !(entry & PTE_P)))
-            return fail(fault, at, access, 0);
+            return fail(v, fault, at, access);
         if (!err && !pdpte)
             err = mark(v, slot, &entry, PTE_A);
         if (err)
@@ -131,7 +136,7 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
             rights = (rights & entry & (PTE_RW | PTE_US)) | ((rights | entry) & PTE_NX);
         if (is_leaf(v, m, entry, level)) {
             if (!allowed(v, rights, access))
-                return fail(fault, at, access, GVA_PRESENT);
+                return fail(v, fault, at, access | GVA_PRESENT);
             *out = gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1)));
             return access & GVA_WRITE ? mark(v, slot, &entry, PTE_D) : 0;
         }
@@ -150,7 +155,7 @@ int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct 
     if (m->levels < 4)
         at.v &= 0xffffffff;
     else if (!canonical(at, m->levels == 5 ? 57 : 48))
-        return fail(fault, at, access, 0);
+        return fail(v, fault, at, access);
     return walk(v, m, at, access, out, fault);
 }
 
@@ -170,7 +175,7 @@ static int copy(struct vcpu *v, gva_t at, char *buf, size_t n, uint32_t access,
         else
             err = gmem_read(&v->domain->p2m, where, buf, here);
         if (err)
-            return err == -EFAULT ? fail(fault, at, access, GVA_PRESENT) : err;
+            return err == -EFAULT ? fail(v, fault, at, access | GVA_PRESENT) : err;
         at.v += here;
         buf += here;
         n -= here;
