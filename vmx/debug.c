@@ -76,12 +76,13 @@ static void end_instruction(void)
 
 void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
 {
-    uint64_t rip = vmx_rip(v) + len;
+    (void)v;
+    uint64_t rip = vmcs_read(VMCS_G_RIP) + len;
     /* Outside 64-bit code RIP has 32 bits. IP running over 0xFFFF is the segment limit's affair:
      * the next fetch raises #GP there, as on hardware. */
     if (rip >> 32 && !cr_in_64bit_code())
         rip = (uint32_t)rip;
-    vmx_set_rip(v, rip);
+    vmcs_write(VMCS_G_RIP, rip);
     end_instruction();
 }
 

@@ -141,11 +141,13 @@ void exit_decode(uint32_t reason, struct vmx_exit *x)
 {
     x->raw_reason = reason;
     x->kind = VMX_EXIT_UNKNOWN;
-    x->qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    x->qualification = 0;
     uint32_t basic = reason & 0xFFFF;
     if (basic >= sizeof(rows) / sizeof(rows[0]) || !rows[basic].known)
         return;
     x->kind = rows[basic].kind;
-    if (rows[basic].decode)
-        rows[basic].decode(x);
+    if (!rows[basic].decode)
+        return;
+    x->qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    rows[basic].decode(x);
 }

@@ -6,19 +6,16 @@
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
-uint64_t vmx_gpr(const struct vmx_vcpu *v, enum gpr n)
+uint64_t vmx_rsp(const struct vmx_vcpu *v)
 {
-    ASSERT(n < GPR_COUNT);
-    return n == GPR_RSP ? vmcs_read(VMCS_G_RSP) : v->gpr[n];
+    (void)v;
+    return vmcs_read(VMCS_G_RSP);
 }
 
-void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value)
+void vmx_set_rsp(struct vmx_vcpu *v, uint64_t rsp)
 {
-    ASSERT(n < GPR_COUNT);
-    if (n == GPR_RSP)
-        vmcs_write(VMCS_G_RSP, value);
-    else
-        v->gpr[n] = value;
+    (void)v;
+    vmcs_write(VMCS_G_RSP, rsp);
 }
 
 uint64_t vmx_rip(const struct vmx_vcpu *v)

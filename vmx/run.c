@@ -136,7 +136,8 @@ enum vmx_exit_kind vmx_run(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exi
         x->raw_reason = REASON_TIMER;
         return x->kind = host_or_deadline(deadline);
     }
-    event_prepare(v);
+    if (v->pending.valid || v->nmi_waiting)
+        event_prepare(v);
     int failed = vmx_enter(v, v->launched);
     v->exits++;
     if (failed) {

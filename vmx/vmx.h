@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/addr.h"
+#include "lib/assert.h"
 #include "lib/errno.h"
 
 struct ept;
@@ -124,7 +125,7 @@ enum vmx_soft_msr {
 
 /* Members above the line may be used by anyone; those below belong to vmx/. */
 struct vmx_vcpu {
-    uint64_t gpr[GPR_COUNT]; /* all but RSP, which vmx_gpr/vmx_set_gpr know where to find */
+    uint64_t gpr[GPR_COUNT]; /* all but RSP, which is in the VMCS */
     void *owner;             /* for the creator: the struct vcpu around this */
     uint64_t exits;          /* VM exits so far */
     /* ------------------------------------------------------------------------------------- */
@@ -172,8 +173,8 @@ void vmx_load(struct vmx_vcpu *v);
 /* Saves the same and VMCLEARs, so that another pCPU may load it. */
 void vmx_unload(struct vmx_vcpu *v);
 
-uint64_t vmx_gpr(const struct vmx_vcpu *v, enum gpr n);
-void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value);
+uint64_t vmx_rsp(const struct vmx_vcpu *v);
+void vmx_set_rsp(struct vmx_vcpu *v, uint64_t rsp);
 uint64_t vmx_rip(const struct vmx_vcpu *v);
 void vmx_set_rip(struct vmx_vcpu *v, uint64_t rip);
 uint64_t vmx_rflags(const struct vmx_vcpu *v);
@@ -183,6 +184,23 @@ void vmx_set_segment(struct vmx_vcpu *v, enum seg s, const struct segment *in);
 void vmx_set_gdt(struct vmx_vcpu *v, uint64_t base, uint16_t limit);
 void vmx_set_idt(struct vmx_vcpu *v, uint64_t base, uint16_t limit);
 unsigned vmx_cpl(const struct vmx_vcpu *v); /* 0..3 */
+
+/* General registers by number. Every exit uses some, mostly by a constant number: in line, that is
+ * one load or store. */
+static inline uint64_t vmx_gpr(const struct vmx_vcpu *v, enum gpr n)
+{
+    ASSERT(n < GPR_COUNT);
+    return n == GPR_RSP ? vmx_rsp(v) : v->gpr[n];
+}
+
+static inline void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value)
+{
+    ASSERT(n < GPR_COUNT);
+    if (n == GPR_RSP)
+        vmx_set_rsp(v, value);
+    else
+        v->gpr[n] = value;
+}
 
 /* Control registers as the guest sees them. The setters check as the instruction would and return
  * 0, or -EINVAL where the guest is owed #GP(0); they change nothing then. */
@@ -239,7 +257,7 @@ extern const char *const vmx_exit_name[VMX_EXIT_KINDS];
 struct vmx_exit {
     enum vmx_exit_kind kind;
     uint32_t raw_reason;
-    uint64_t qualification;
+    uint64_t qualification; /* of exits that carry more than their kind; else 0 */
     union {
         struct {
             uint16_t port;
