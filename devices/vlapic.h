@@ -93,6 +93,11 @@ bool vlapic_x2apic(const struct vlapic *l);
 /* A fixed or lowest-priority interrupt arrives; dropped while disabled by hardware or software.
  * True if it was not pending already. */
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level);
+/* Is any vector requested? Before every VM entry the answer is nearly always no. */
+static inline bool vlapic_requested(const struct vlapic *l)
+{
+    return l->irr[0] | l->irr[1] | l->irr[2] | l->irr[3];
+}
 /* Highest vector above the processor priority, or -1. */
 int vlapic_pending(const struct vlapic *l);
 /* It is being delivered: from IRR to ISR. vector must be what vlapic_pending() gave (ASSERT). */

@@ -39,11 +39,6 @@ uint64_t domain_now(const struct domain *d)
     return tsc_to_ns(rdtsc() - d->tsc_zero);
 }
 
-uint64_t domain_ns_to_tsc(const struct domain *d, uint64_t ns)
-{
-    return d->tsc_zero + tsc_from_ns(ns);
-}
-
 /* ---- Its end ----------------------------------------------------------------------------------
  */
 

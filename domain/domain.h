@@ -113,8 +113,6 @@ struct domain *domain_by_name(const char *name);
 
 /* Nanoseconds since its creation. */
 uint64_t domain_now(const struct domain *d);
-/* The machine's TSC at that moment of the domain's clock. */
-uint64_t domain_ns_to_tsc(const struct domain *d, uint64_t ns);
 
 /* Is a warning about this one owed? True once for each key, and for MENTIONED_MOST keys at most. */
 bool domain_mention(struct mentioned *m, uint32_t key);

@@ -18,6 +18,7 @@
 #include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "domain/memmap.h"
+#include "domain/moment.h"
 #include "lib/addr.h"
 
 struct domain;
@@ -50,7 +51,7 @@ struct machine_hvm {
     struct vuart_peer com_peer[2];
     struct device *device[DEV_COUNT];
     uint64_t device_due[DEV_COUNT]; /* ns of the domain's clock */
-    uint64_t due;                   /* the first of them */
+    struct moment due;              /* the first of them */
 };
 
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map);

@@ -166,13 +166,13 @@ static bool com2_transmit(void *ctx, uint8_t byte)
 /* vCPU 0 does what is due: it has to know if that is now sooner than it thought. */
 static void update_due(struct machine_hvm *m)
 {
-    uint64_t before = m->due;
+    uint64_t before = m->due.ns, first = DEVICE_NEVER;
 
-    m->due = DEVICE_NEVER;
     for (unsigned i = 0; i < DEV_COUNT; i++)
-        if (m->device_due[i] < m->due)
-            m->due = m->device_due[i];
-    if (m->due < before && m->domain->vcpu_count && this_cpu()->serving != m->domain->vcpus[0])
+        if (m->device_due[i] < first)
+            first = m->device_due[i];
+    moment_set(&m->due, m->domain->tsc_zero, first);
+    if (first < before && m->domain->vcpu_count && this_cpu()->serving != m->domain->vcpus[0])
         vcpu_kick(m->domain->vcpus[0]);
 }
 
@@ -351,6 +351,7 @@ void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *
     m->device[DEV_RESET] = &m->reset.dev;
     m->device[DEV_PM] = &m->pm.dev;
     m->device[DEV_IOAPIC] = &m->ioapic.dev;
+    moment_init(&m->due);
     for (unsigned i = 0; i < DEV_COUNT; i++) {
         m->device_due[i] = DEVICE_NEVER;
         touched(m, i);

@@ -19,8 +19,8 @@
 #define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two pages");
 
-/* However short a period the guest gives its timers, it gets this long between two ticks. */
-#define MIN_PERIOD_NS 5000
+/* However short a period the guest gives its timers, it gets 5 us between two ticks. */
+#define MOST_TICKS_PER_S 200000
 
 /* Which vCPU's state is in the registers of each pCPU; it stays there until another is to run. */
 static struct vcpu *loaded[MAX_PCPUS];
@@ -52,35 +52,36 @@ static bool serves_machine(const struct vcpu *v)
     return v->id == 0;
 }
 
+/* When the first of the devices that v answers for has something to do: machine TSC. */
+static uint64_t next_due(const struct vcpu *v)
+{
+    uint64_t due = v->lapic_due.tsc, machine = v->domain->machine.due.tsc;
+
+    return serves_machine(v) && machine < due ? machine : due;
+}
+
 /* Does whatever of the devices is due. Returns when the next thing is: machine TSC. */
 static uint64_t tick_devices(struct vcpu *v)
 {
-    struct domain *d = v->domain;
-    uint64_t now = domain_now(d), due = v->lapic_due;
-    bool ticked = false;
+    uint64_t start = rdtsc(), due = next_due(v);
 
-    if (now >= due) {
+    if (start < due)
+        return due;
+    uint64_t now = domain_now(v->domain);
+    if (now >= v->lapic_due.ns) {
         v->lapic.dev.ops->tick(&v->lapic.dev, now);
         vcpu_lapic_touched(v);
-        due = v->lapic_due;
-        ticked = true;
     }
-    if (serves_machine(v)) {
-        if (now >= d->machine.due) {
-            machine_tick(&d->machine, now);
-            ticked = true;
-        }
-        if (d->machine.due < due)
-            due = d->machine.due;
-    }
-    if (ticked && due < now + MIN_PERIOD_NS)
-        due = now + MIN_PERIOD_NS;
-    return due == DEVICE_NEVER ? VMX_NO_DEADLINE : domain_ns_to_tsc(d, due);
+    if (serves_machine(v) && now >= v->domain->machine.due.ns)
+        machine_tick(&v->domain->machine, now);
+    uint64_t soonest = start + tsc_hz / MOST_TICKS_PER_S;
+    due = next_due(v);
+    return due < soonest ? soonest : due;
 }
 
 void vcpu_lapic_touched(struct vcpu *v)
 {
-    v->lapic_due = v->lapic.dev.ops->deadline(&v->lapic.dev);
+    moment_set(&v->lapic_due, v->domain->tsc_zero, v->lapic.dev.ops->deadline(&v->lapic.dev));
 }
 
 /* The 8259 pair reaches vCPU 0 through LINT0, or directly while the local APIC is off. */
@@ -92,16 +93,15 @@ static bool pic_wants_in(struct vcpu *v)
 
 static bool has_interrupt(struct vcpu *v)
 {
-    return pic_wants_in(v) || vlapic_pending(&v->lapic) >= 0;
+    return pic_wants_in(v) || (vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0);
 }
 
-/* Hands the guest one interrupt if it can take one, else asks for an exit when it can. */
+/* Hands the guest one interrupt if it can take one, else asks for an exit when it can. (Should the
+ * interrupt go away meanwhile, that exit finds nothing and does no harm.) */
 static void deliver(struct vcpu *v)
 {
-    if (!has_interrupt(v)) {
-        vmx_want_irq_window(&v->vmx, false);
+    if (!has_interrupt(v))
         return;
-    }
     if (!vmx_irq_open(&v->vmx)) {
         vmx_want_irq_window(&v->vmx, true);
         return;
@@ -328,6 +328,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus);
     if (serves_machine(v))
         set_virtual_wire(&v->lapic);
+    moment_init(&v->lapic_due);
     vcpu_lapic_touched(v);
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);

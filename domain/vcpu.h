@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "devices/vlapic.h"
 #include "domain/image.h"
+#include "domain/moment.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
 #include "vmx/vmx.h"
@@ -35,7 +36,7 @@ struct vcpu {
     enum vcpu_dump dump;            /* somebody wants to see its state */
     uint64_t tsc_offset;            /* guest TSC - machine TSC */
     uint64_t tsc_adjust;            /* IA32_TSC_ADJUST as the guest last left it */
-    uint64_t lapic_due;             /* deadline of its local APIC, ns of the domain */
+    struct moment lapic_due;        /* deadline of its local APIC */
     uint64_t mtrr[32];              /* stored for the guest, see msr.c */
     uint64_t exits[VMX_EXIT_KINDS]; /* counted by kind */
     uint64_t exit_ticks[VMX_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */

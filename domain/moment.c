@@ -1,0 +1,22 @@
+/*
+ * Moments. See domain/moment.h.
+ */
+#include "domain/moment.h"
+#include "arch/x86/tsc.h"
+#include "devices/device.h"
+#include "vmx/vmx.h"
+
+void moment_set(struct moment *m, uint64_t zero, uint64_t ns)
+{
+    if (ns == m->ns)
+        return;
+    /* A guest may ask for any moment: what is beyond the machine's clock never comes. */
+    uint64_t ticks = tsc_from_ns(ns);
+    m->ns = ns;
+    m->tsc = ticks < VMX_NO_DEADLINE - zero ? zero + ticks : VMX_NO_DEADLINE;
+}
+
+void moment_init(struct moment *m)
+{
+    *m = (struct moment){ .ns = DEVICE_NEVER, .tsc = VMX_NO_DEADLINE };
+}
