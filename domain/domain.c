@@ -45,9 +45,9 @@ uint64_t domain_now(const struct domain *d)
 const char *domain_end_name(enum domain_end end)
 {
     static const char *const name[] = {
-        [END_NOT] = "running",     [END_POWEROFF] = "powered off",
-        [END_REBOOT] = "rebooted", [END_TRIPLE_FAULT] = "triple fault",
-        [END_CRASH] = "crashed",   [END_KILLED] = "killed",
+        [END_NOT] = "running",         [END_POWEROFF] = "powered off",
+        [END_REBOOT] = "rebooted",     [END_TRIPLE_FAULT] = "triple fault",
+        [END_CRASH] = "crashed",       [END_KILLED] = "killed",
         [END_DESTROYED] = "destroyed",
     };
     return name[end];

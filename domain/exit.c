@@ -214,3 +214,13 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     }
     domain_end(v->domain, END_KILLED, "unexpected VM exit, reason 0x%x", e->raw_reason);
 }
+
+void exit_log_counts(const struct vcpu *v)
+{
+    log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above vmx/:",
+              v->domain->name, v->id, v->vmx.exits);
+    for (unsigned kind = 0; kind < VMX_EXIT_KINDS; kind++)
+        if (v->exits[kind])
+            log_debug("%10lu  %-16s %8lu", v->exits[kind], vmx_exit_name[kind],
+                      v->exit_ticks[kind] / v->exits[kind]);
+}

@@ -229,6 +229,7 @@ static bool run(struct vcpu *v, uint64_t deadline)
 static bool leave_for_good(struct vcpu *v)
 {
     unload(v);
+    exit_log_counts(v);
     v->out = true;
     return ++v->domain->vcpus_out == v->domain->vcpu_count;
 }

@@ -57,8 +57,11 @@ void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
 /* After an access to its local APIC: when is it due next? */
 void vcpu_lapic_touched(struct vcpu *v);
 
-/* exit.c: acts on one exit. */
+/* ---- exit.c ---- */
+/* Acts on one exit. */
 void exit_handle(struct vcpu *v, const struct vmx_exit *e);
+/* A table in the debug log: how many exits of which kind there were. */
+void exit_log_counts(const struct vcpu *v);
 
 /* An exception for the guest; a triple fault ends the domain. */
 void vcpu_fault(struct vcpu *v, bool delivered);
