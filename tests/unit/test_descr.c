@@ -166,7 +166,7 @@ static void test_pairs(void **state)
 static void test_others_still_start(void **state)
 {
     static const char *const wrong[][2] = {
-        { "kernel name=alpha vcpus=9", "domain alpha is not started" },
+        { "kernel name=alpha vcpus=99", "domain alpha is not started" },
         { "ramdisk name=gamma", "no kernel of that name" },
         { "ramdisk", "no kernel before it" },
         { "junk", "want kernel" },
