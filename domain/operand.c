@@ -39,6 +39,13 @@ static bool limit_ok(const struct segment *s, uint64_t offset, unsigned size)
     return last <= s->limit;
 }
 
+static bool canonical(uint64_t at)
+{
+    int64_t top = (int64_t)at >> 47;
+
+    return top == 0 || top == -1;
+}
+
 static int refuse(struct vcpu *v, enum seg s)
 {
     struct event e = { .valid = true,
@@ -58,8 +65,7 @@ int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, b
     vmx_segment(&v->vmx, s, &segment);
     if (operand_is_64bit(v)) {
         *out = gva(offset + (s == SEG_FS || s == SEG_GS ? segment.base : 0));
-        int64_t top = (int64_t)out->v >> 47;
-        return top == 0 || top == -1 ? 0 : refuse(v, s);
+        return canonical(out->v) && canonical(out->v + size - 1) ? 0 : refuse(v, s);
     }
     if (!rights_ok(&segment, write) || !limit_ok(&segment, offset, size))
         return refuse(v, s);
