@@ -26,6 +26,18 @@ static void single(struct vcpu *v, const struct vmx_exit *e)
     vmx_skip(&v->vmx);
 }
 
+/* May the guest write these bytes? Both ends, since they may lie in two pages. */
+static int probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_fault *fault)
+{
+    uint32_t access = GVA_WRITE | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
+    gpa_t where;
+    int err = gva_translate(v, at, access, &where, fault);
+
+    if (err || (at.v & ~PAGE_MASK) + size <= PAGE_SIZE)
+        return err;
+    return gva_translate(v, gva((at.v | ~PAGE_MASK) + 1), access, &where, fault);
+}
+
 /* One repetition. 0, or what operand_access() answers. */
 static int string_step(struct vcpu *v, const struct vmx_exit *e, gva_t at, struct gva_fault *fault)
 {
@@ -38,9 +50,7 @@ static int string_step(struct vcpu *v, const struct vmx_exit *e, gva_t at, struc
             machine_port_write(m, e->io.port, e->io.size, (uint32_t)value);
         return err;
     }
-    gpa_t probe; /* a fault must come before the device is read */
-    int err =
-        gva_translate(v, at, (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0) | GVA_WRITE, &probe, fault);
+    int err = probe_write(v, at, e->io.size, fault); /* a fault comes before the device is read */
     if (err)
         return err;
     value = machine_port_read(m, e->io.port, e->io.size);

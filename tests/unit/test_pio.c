@@ -1,0 +1,328 @@
+/* links: domain/pio.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * IN, OUT, INS and OUTS against a machine of one register.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "domain/gva.h"
+#include "domain/pio.h"
+#include "tests/fakes/bus.h"
+#include "tests/fakes/guest.h"
+
+#define PORT  0x1f0
+#define BATCH 256 /* repetitions that one exit carries out */
+#define OLD   0x1122334455667788ul
+
+static int setup(void **state)
+{
+    (void)state;
+    guest_start();
+    bus_reset();
+    cpu()->rip = 0x7c00;
+    cpu()->insn_len = 2;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    guest_stop();
+    return 0;
+}
+
+static void plain(bool in, uint8_t size)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_IO, .io = { .port = PORT, .size = size, .in = in } };
+
+    pio_handle(&guest_vcpu, &e);
+}
+
+static void string(bool in, uint8_t size, uint8_t addr_size, bool rep)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_IO,
+                          .io = { .port = PORT,
+                                  .size = size,
+                                  .in = in,
+                                  .string = true,
+                                  .rep = rep,
+                                  .addr_size = addr_size,
+                                  .seg = SEG_DS } };
+
+    pio_handle(&guest_vcpu, &e);
+}
+
+static void test_in(void **state)
+{
+    static const struct {
+        uint8_t size;
+        uint64_t rax;
+    } cases[] = { { 1, 0x11223344556677ef }, { 2, 0x112233445566beef }, { 4, 0xdeadbeef } };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        bus_register = 0xdeadbeef;
+        set_reg(GPR_RAX, OLD);
+        plain(true, cases[i].size);
+        assert_int_equal(reg(GPR_RAX), cases[i].rax);
+        assert_int_equal(bus_log[i].size, cases[i].size);
+        assert_int_equal(bus_log[i].at, PORT);
+        assert_true(bus_log[i].port && !bus_log[i].write);
+        assert_int_equal(cpu()->skips, i + 1);
+    }
+    assert_int_equal(cpu()->rip, 0x7c06);
+}
+
+static void test_out(void **state)
+{
+    (void)state;
+    set_reg(GPR_RAX, OLD);
+    plain(false, 1);
+    plain(false, 2);
+    plain(false, 4);
+    assert_int_equal(bus_count, 3);
+    assert_int_equal(bus_log[0].value, 0x88);
+    assert_int_equal(bus_log[1].value, 0x7788);
+    assert_int_equal(bus_log[2].value, 0x55667788);
+    assert_int_equal(reg(GPR_RAX), OLD);
+    assert_int_equal(cpu()->skips, 3);
+}
+
+static void test_ins_once(void **state)
+{
+    (void)state;
+    bus_register = 0xdeadbeef;
+    set_reg(GPR_RDI, 0x5000);
+    set_reg(GPR_RCX, 77);
+    string(true, 2, 4, false);
+    assert_int_equal(guest_read64(0x5000), 0xbeef);
+    assert_int_equal(reg(GPR_RDI), 0x5002);
+    assert_int_equal(reg(GPR_RCX), 77);
+    assert_int_equal(cpu()->skips, 1);
+}
+
+static void test_rep_outs(void **state)
+{
+    char text[] = "caisson";
+
+    (void)state;
+    guest_put(0x5ffc, text, 7); /* across a page */
+    set_reg(GPR_RSI, 0x5ffc);
+    set_reg(GPR_RCX, 7);
+    string(false, 1, 4, true);
+    assert_int_equal(bus_count, 7);
+    for (unsigned i = 0; i < 7; i++)
+        assert_int_equal(bus_log[i].value, text[i]);
+    assert_int_equal(reg(GPR_RCX), 0);
+    assert_int_equal(reg(GPR_RSI), 0x6003);
+    assert_int_equal(cpu()->skips, 1);
+}
+
+static void test_down(void **state)
+{
+    (void)state;
+    bus_register = 1;
+    bus_step = 1;
+    cpu()->rflags |= RFLAGS_DF;
+    set_reg(GPR_RDI, 0x5008);
+    set_reg(GPR_RCX, 3);
+    string(true, 4, 4, true);
+    assert_int_equal(guest_read64(0x5000), 3 | 2ul << 32);
+    assert_int_equal(guest_read64(0x5008), 1);
+    assert_int_equal(reg(GPR_RDI), 0x4ffc);
+}
+
+static void test_count_zero(void **state)
+{
+    (void)state;
+    set_reg(GPR_RDI, 0xfffffff0);
+    set_reg(GPR_RCX, 0xabcd00000000); /* ECX is 0 */
+    string(true, 1, 4, true);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(cpu()->skips, 1);
+    assert_int_equal(reg(GPR_RCX), 0xabcd00000000);
+}
+
+/* Registers keep what the address size does not reach. */
+static void test_address_sizes(void **state)
+{
+    (void)state;
+    bus_register = 0x55;
+    set_reg(GPR_RDI, 0x1234ffff);
+    set_reg(GPR_RCX, 0x77770002);
+    guest_mode(DECODE_16);
+    string(true, 1, 2, true);
+    assert_int_equal(bus_count, 2);
+    assert_int_equal(reg(GPR_RDI), 0x12340001); /* DI went round */
+    assert_int_equal(reg(GPR_RCX), 0x77770000);
+    assert_int_equal(guest_read64(0) & 0xff, 0x55);
+    guest_mode(DECODE_64);
+    set_reg(GPR_RDI, 0xffff888000005000); /* EDI is meant */
+    set_reg(GPR_RCX, 0xffffffff00000001);
+    string(true, 1, 4, true);
+    assert_int_equal(reg(GPR_RDI), 0x5001);
+    assert_int_equal(reg(GPR_RCX), 0);
+    set_reg(GPR_RDI, 0x5010);
+    set_reg(GPR_RCX, 2);
+    string(true, 4, 8, true);
+    assert_int_equal(guest_read64(0x5010), 0x5500000055);
+    assert_int_equal(reg(GPR_RDI), 0x5018);
+}
+
+static void test_segments(void **state)
+{
+    (void)state;
+    cpu()->seg[SEG_ES].base = 0x10000;
+    cpu()->seg[SEG_DS].base = 0x20000;
+    bus_register = 0x11;
+    set_reg(GPR_RDI, 8);
+    string(true, 1, 4, false);
+    assert_int_equal(guest_read64(0x10008), 0x11);
+    guest_write64(0x20010, 0x22);
+    set_reg(GPR_RSI, 0x10);
+    string(false, 1, 4, false);
+    assert_int_equal(bus_log[1].value, 0x22);
+}
+
+/* A long count comes in pieces; in between the guest may be interrupted. */
+static void test_batches(void **state)
+{
+    (void)state;
+    bus_register = bus_step = 1;
+    set_reg(GPR_RDI, 0x5000);
+    set_reg(GPR_RCX, 2 * BATCH + 10);
+    string(true, 1, 4, true);
+    assert_int_equal(bus_count, BATCH);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(cpu()->rip, 0x7c00);
+    assert_int_equal(reg(GPR_RCX), BATCH + 10);
+    assert_int_equal(reg(GPR_RDI), 0x5000 + BATCH);
+    string(true, 1, 4, true);
+    assert_int_equal(cpu()->skips, 0);
+    string(true, 1, 4, true);
+    assert_int_equal(cpu()->skips, 1);
+    assert_int_equal(bus_count, 2 * BATCH + 10);
+    assert_int_equal(reg(GPR_RCX), 0);
+    uint8_t last;
+    guest_get(0x5000 + 2 * BATCH + 9, &last, 1);
+    assert_int_equal(last, (2 * BATCH + 10) & 0xff);
+    set_reg(GPR_RCX, BATCH); /* exactly one */
+    string(true, 1, 4, true);
+    assert_int_equal(cpu()->skips, 2);
+}
+
+/* The second GiB is not mapped, the third is read-only. */
+static void fault_mode(void)
+{
+    guest_mode(DECODE_64);
+    guest_write64(0x2008, 0);
+    guest_write64(0x2010, 0x85);
+    guest_write64(0x2000, 0x87);
+}
+
+static void test_fault_in_the_middle(void **state)
+{
+    (void)state;
+    fault_mode();
+    cpu()->cr0 |= CR0_WP;
+    guest_write64(0x1000, 0x2007);
+    set_reg(GPR_RDI, 0x3ffffffe); /* device memory before it, nothing behind */
+    set_reg(GPR_RCX, 5);
+    string(true, 1, 8, true);
+    assert_int_equal(reg(GPR_RCX), 3);
+    assert_int_equal(reg(GPR_RDI), 0x40000000);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(cpu()->pending.error, GVA_WRITE);
+    assert_int_equal(cpu()->cr2, 0x40000000);
+    unsigned reads = 0;
+    for (unsigned i = 0; i < bus_count; i++)
+        reads += bus_log[i].port;
+    assert_int_equal(reads, 2); /* the device has not lost a byte */
+    set_reg(GPR_RDI, 0x80000000);
+    string(true, 1, 8, true);
+    assert_int_equal(cpu()->pending.error, GVA_WRITE | GVA_PRESENT);
+}
+
+/* An element across two pages: the second one faults, and the device must not have been read. */
+static void test_fault_in_an_element(void **state)
+{
+    (void)state;
+    fault_mode();
+    set_reg(GPR_RDI, 0x3ffffffe);
+    string(true, 4, 8, false);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(cpu()->cr2, 0x40000000);
+    assert_int_equal(cpu()->skips, 0);
+}
+
+static void test_outs_fault(void **state)
+{
+    (void)state;
+    fault_mode();
+    set_reg(GPR_RSI, 0x40000000);
+    set_reg(GPR_RCX, 5);
+    guest_cpl(3);
+    string(false, 1, 8, true);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(cpu()->pending.error, GVA_USER);
+    assert_int_equal(reg(GPR_RCX), 5);
+}
+
+static void test_limit(void **state)
+{
+    (void)state;
+    cpu()->seg[SEG_ES].limit = 0x5001;
+    set_reg(GPR_RDI, 0x5000);
+    set_reg(GPR_RCX, 5);
+    string(true, 1, 4, true);
+    assert_int_equal(reg(GPR_RCX), 3);
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    assert_int_equal(cpu()->skips, 0);
+}
+
+static void end_domain(const struct bus_access *a)
+{
+    (void)a;
+    if (bus_count == 3)
+        domain_end(&guest, END_REBOOT, "by the device");
+}
+
+static void test_end_in_the_middle(void **state)
+{
+    (void)state;
+    bus_hook = end_domain;
+    set_reg(GPR_RSI, 0x5000);
+    set_reg(GPR_RCX, 9);
+    string(false, 1, 4, true);
+    assert_int_equal(bus_count, 3);
+    assert_int_equal(reg(GPR_RCX), 6);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_in),
+        TEST(test_out),
+        TEST(test_ins_once),
+        TEST(test_rep_outs),
+        TEST(test_down),
+        TEST(test_count_zero),
+        TEST(test_address_sizes),
+        TEST(test_segments),
+        TEST(test_batches),
+        TEST(test_fault_in_the_middle),
+        TEST(test_fault_in_an_element),
+        TEST(test_outs_fault),
+        TEST(test_limit),
+        TEST(test_end_in_the_middle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
