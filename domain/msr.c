@@ -3,7 +3,8 @@
  *
  * Asked in this order: the state that VT-x switches (vmx/), the local APIC, time, memory types, a
  * const table of registers that read a fixed value. Whatever remains is a register that this
- * machine does not have: #GP, and one warning for each.
+ * machine does not have: #GP, and one warning for each. The TSC is kept from vmx/, which knows it
+ * too: the domain's clock, TSC_ADJUST and the timer have to be told when it is written.
  */
 #include "domain/msr.h"
 #include "arch/x86/insn.h"
@@ -95,22 +96,30 @@ static uint64_t guest_tsc(const struct vcpu *v)
     return rdtsc() + v->tsc_offset;
 }
 
-/* Writing the TSC moves TSC_ADJUST by as much, and the reverse (SDM, "IA32_TSC_ADJUST MSR"). */
+/* The timer compares with the guest's TSC and without sign: a deadline beyond what the machine's
+ * TSC can reach never comes (SDM, "TSC-Deadline Mode"). */
+static void set_deadline(struct vcpu *v, uint64_t value)
+{
+    uint64_t tsc = rdtsc(), zero = v->domain->tsc_zero, guest = tsc + v->tsc_offset, then;
+    uint64_t ahead = value > guest ? value - guest : 0;
+    bool comes = !__builtin_add_overflow(tsc, ahead, &then);
+
+    vlapic_set_deadline(&v->lapic, value, comes ? tsc_to_ns(then - zero) : DEVICE_NEVER,
+                        tsc_to_ns(tsc - zero));
+    vcpu_lapic_touched(v);
+}
+
+/* Writing the TSC moves TSC_ADJUST by as much, and the reverse (SDM, "IA32_TSC_ADJUST MSR"). A
+ * deadline that is set comes sooner or later by it. */
 static void tsc_move(struct vcpu *v, uint64_t by)
 {
+    uint64_t deadline = vlapic_deadline_tsc(&v->lapic, domain_now(v->domain));
+
     v->tsc_offset += by;
     v->tsc_adjust += by;
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
-}
-
-static void set_deadline(struct vcpu *v, uint64_t value)
-{
-    uint64_t machine_tsc = value - v->tsc_offset, now = domain_now(v->domain);
-    int64_t ahead = (int64_t)(machine_tsc - v->domain->tsc_zero);
-    uint64_t at = ahead > 0 ? tsc_to_ns((uint64_t)ahead) : 0;
-
-    vlapic_set_deadline(&v->lapic, value, at, now);
-    vcpu_lapic_touched(v);
+    if (deadline)
+        set_deadline(v, deadline);
 }
 
 /* Registers of particular CPUs that Linux probes for, ready for a #GP: no warning is owed. */
@@ -143,7 +152,7 @@ int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     int i;
 
-    if (vmx_msr_read(&v->vmx, msr, value))
+    if (msr != MSR_IA32_TSC && vmx_msr_read(&v->vmx, msr, value))
         return 0;
     if (is_lapic(msr))
         return vlapic_msr_read(&v->lapic, msr, value, domain_now(v->domain));
@@ -174,7 +183,7 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     int err = 0, i;
 
-    if (vmx_msr_write(&v->vmx, msr, value, &err))
+    if (msr != MSR_IA32_TSC && vmx_msr_write(&v->vmx, msr, value, &err))
         return err;
     if (is_lapic(msr))
         return write_lapic(v, msr, value);
