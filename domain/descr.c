@@ -142,9 +142,8 @@ static void read_type(struct reading *r, struct word value)
 
 static void read_populate(struct reading *r, struct word value)
 {
-    if (word_is(value, "lazy"))
-        r->wrong = "only now is supported yet";
-    else if (!word_is(value, "now"))
+    r->out->populate_now = word_is(value, "now");
+    if (!r->out->populate_now && !word_is(value, "lazy"))
         r->wrong = "want now or lazy";
 }
 

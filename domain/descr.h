@@ -39,7 +39,7 @@ struct descr {
     unsigned cap;  /* percent of a pCPU; 0: none */
     uint64_t cpus; /* mask of the pCPUs on which it may run; all ones: any */
     enum descr_type type;
-    bool lazy;           /* populate=lazy: frames come at the first touch */
+    bool populate_now;   /* all frames arrive before it starts, not at the first touch */
     const char *cmdline; /* the guest's words, within the line; "" for none */
 };
 
@@ -52,7 +52,7 @@ struct domain_config {
     unsigned cap;
     uint64_t cpus;
     enum descr_type type;
-    bool lazy;
+    bool populate_now;
     const struct module *kernel;
     const char *cmdline;
     struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */

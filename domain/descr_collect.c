@@ -116,7 +116,7 @@ void descr_to_config(const struct descr *d, struct domain_config *out)
     out->cap = d->cap;
     out->cpus = d->cpus;
     out->type = d->type;
-    out->lazy = d->lazy;
+    out->populate_now = d->populate_now;
     out->cmdline = d->cmdline;
 }
 

@@ -211,6 +211,8 @@ static int build_memory(struct domain *d, struct memmap *map)
     for (unsigned i = 0; !err && i < map->backed_count; i++)
         err = p2m_add_ram(&d->p2m, gpa_to_gfn(map->backed[i].start),
                           map->backed[i].size >> PAGE_SHIFT);
+    if (!err && d->config->populate_now)
+        err = p2m_populate_all(&d->p2m);
     return err;
 }
 

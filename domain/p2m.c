@@ -5,6 +5,7 @@
 #include "arch/x86/mtrr.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
+#include "vmx/vmx.h"
 
 int p2m_init(struct p2m *p, uint16_t owner)
 {
@@ -77,6 +78,44 @@ static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
     p->populated += 1UL << order;
     *out = mfn(m.v + (g.v - first.v));
     return 0;
+}
+
+/* The largest order that may begin at g, of those that the CPU maps, with frames to be had. */
+static int populate_largest(struct p2m *p, gfn_t g, unsigned *order)
+{
+    static const unsigned orders[] = { ORDER_1G, ORDER_2M, ORDER_4K };
+    mfn_t m;
+    int err = -ENOMEM;
+
+    for (unsigned i = 0; err && i < sizeof(orders) / sizeof(orders[0]); i++) {
+        *order = orders[i];
+        if (*order == ORDER_1G && !vmx_caps.ept_1g)
+            continue;
+        if (!(g.v & ((1UL << *order) - 1)) && block_is_ram(p, g, *order))
+            err = populate_block(p, g, *order, &m);
+    }
+    return err;
+}
+
+int p2m_populate_all(struct p2m *p)
+{
+    int err = 0;
+
+    spin_lock(&p->lock);
+    for (unsigned i = 0; i < p->range_count; i++) {
+        gfn_t g = p->ram[i].start, end = gfn(g.v + p->ram[i].frames);
+        struct ept_entry entry;
+        unsigned order;
+        while (!err && g.v < end.v) {
+            if (ept_lookup(&p->ept, g, &entry) == 0)
+                order = entry.order;
+            else
+                err = populate_largest(p, g, &order);
+            g.v = (g.v | ((1UL << order) - 1)) + 1;
+        }
+    }
+    spin_unlock(&p->lock);
+    return err;
 }
 
 int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)

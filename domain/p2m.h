@@ -41,6 +41,9 @@ void p2m_destroy(struct p2m *p);
 int must_check p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames);
 bool p2m_is_ram(const struct p2m *p, gfn_t g);
 
+/* Lets all frames arrive now, in pieces of 1 GiB, 2 MiB or 4 KiB. 0 or -ENOMEM. */
+int must_check p2m_populate_all(struct p2m *p);
+
 /* The frame behind g, which arrives now if it had not. 0, -EFAULT outside RAM, -ENOMEM. */
 int must_check p2m_populate(struct p2m *p, gfn_t g, mfn_t *out);
 

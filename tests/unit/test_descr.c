@@ -106,7 +106,6 @@ static void test_refusals(void **state)
     refused("kernel cpus=1,", "want a list");
     refused("kernel type=pvh", "supported yet");
     refused("kernel type=vax", "hvm or pvh");
-    refused("kernel populate=lazy", "supported yet");
     refused("kernel populate=x", "now or lazy");
     refused("kernel mem=64M mem=64M", "given twice");
     refused("ramdisk mem=64M", "for kernel lines");
