@@ -119,15 +119,26 @@ void event_window(struct vmx_vcpu *v, uint32_t window, bool want)
     vmcs_write(VMCS_PROC_CTLS, ctls);
 }
 
+/* A single step or breakpoint that the end of an instruction left behind. The entry delivers it by
+ * itself, unless it is given an event to inject: that would make the CPU forget it (SDM, "Delivery
+ * of Pending Debug Exceptions after VM Entry"). */
+static bool debug_pending(void)
+{
+    return vmcs_read(VMCS_G_PENDING_DEBUG) & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BP);
+}
+
 bool vmx_event_pending(const struct vmx_vcpu *v)
 {
-    return v->pending.valid;
+    return v->pending.valid || debug_pending();
 }
 
 bool vmx_irq_open(const struct vmx_vcpu *v)
 {
-    if (v->pending.valid || !(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF))
+    uint64_t rflags = vmcs_read(VMCS_G_RFLAGS);
+    if (v->pending.valid || !(rflags & RFLAGS_IF))
         return false;
+    if ((rflags & RFLAGS_TF) && debug_pending())
+        return false; /* the step comes first (SDM, "Prioritization of Concurrent Events") */
     return !(vmcs_read(VMCS_G_INTERRUPTIBILITY) & (SHADOW_STI | SHADOW_MOV_SS));
 }
 
@@ -151,7 +162,7 @@ bool vmx_nmi_waiting(const struct vmx_vcpu *v)
 static void queue_waiting_nmi(struct vmx_vcpu *v)
 {
     uint64_t blocked = SHADOW_STI | SHADOW_MOV_SS | BLOCKED_NMI;
-    if (v->pending.valid || (vmcs_read(VMCS_G_INTERRUPTIBILITY) & blocked)) {
+    if (v->pending.valid || debug_pending() || (vmcs_read(VMCS_G_INTERRUPTIBILITY) & blocked)) {
         event_window(v, PROC_NMI_WINDOW, true);
         return;
     }

@@ -309,6 +309,7 @@ bool must_check vmx_inject_gp(struct vmx_vcpu *v);
 bool must_check vmx_inject_ud(struct vmx_vcpu *v);
 bool must_check vmx_inject_pf(struct vmx_vcpu *v, gva_t address, uint32_t error); /* sets CR2 */
 
+/* Will the next entry deliver something: an event that is queued, or a single step that is due? */
 bool vmx_event_pending(const struct vmx_vcpu *v);
 /* True if an external interrupt could be delivered at the next entry: IF=1, no shadow, nothing
  * pending. */

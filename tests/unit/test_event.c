@@ -197,6 +197,28 @@ static void test_irq_open(void **state)
     assert_false(vmx_irq_open(&v));
 }
 
+/* An event that is injected makes the CPU forget the step: so interrupts and NMIs wait for it, and
+ * HLT does not begin. */
+static void test_step_comes_first(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_IF | RFLAGS_TF);
+    assert_true(vmx_irq_open(&v));
+    vmcs_write(VMCS_G_PENDING_DEBUG, PENDING_DEBUG_BS);
+    assert_true(vmx_event_pending(&v));
+    assert_false(vmx_irq_open(&v));
+
+    vmx_queue_nmi(&v);
+    event_prepare(&v);
+    assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0);
+    assert_true(vmcs_read(VMCS_PROC_CTLS) & PROC_NMI_WINDOW);
+
+    vmcs_write(VMCS_G_PENDING_DEBUG, 0);
+    assert_false(vmx_event_pending(&v));
+    event_prepare(&v);
+    assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0x80000202);
+}
+
 static void test_window(void **state)
 {
     (void)state;
@@ -219,6 +241,7 @@ int main(void)
         cmocka_unit_test_setup(test_nmi, setup),
         cmocka_unit_test_setup(test_iret_restores_blocking, setup),
         cmocka_unit_test_setup(test_irq_open, setup),
+        cmocka_unit_test_setup(test_step_comes_first, setup),
         cmocka_unit_test_setup(test_window, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
