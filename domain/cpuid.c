@@ -113,6 +113,11 @@ uint64_t cpuid_cr4_mask(void)
     return mask;
 }
 
+uint8_t cpuid_address_bits(void)
+{
+    return (uint8_t)machine_less_hidden(0x80000008, 0).eax;
+}
+
 /* Leaf 0x15 holds 32 bits of Hz: a faster TSC is told as twice its half. */
 static uint32_t crystal_multiple(void)
 {

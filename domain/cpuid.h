@@ -18,6 +18,8 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 /* What follows from the same policy: XCR0 and CR4 bits that a guest may set. */
 uint64_t cpuid_xcr0_mask(void);
 uint64_t cpuid_cr4_mask(void);
+/* How many bits a guest-physical address has. */
+uint8_t cpuid_address_bits(void);
 /* The clock of leaf 0x15, in Hz, from which TSC and local APIC timer are told to run. */
 uint64_t cpuid_crystal_hz(void);
 

@@ -44,7 +44,7 @@ static bool memory_type_valid(uint8_t type)
 /* Would the CPU take this value? (SDM, "Memory Type Range Registers (MTRRs)") */
 static bool mtrr_valid(uint32_t msr, uint64_t value)
 {
-    uint64_t beyond = ~0ul << (cpuid(0x80000008, 0).eax & 0xff);
+    uint64_t beyond = ~0ul << (cpuid_address_bits());
 
     if (msr == MSR_IA32_MTRR_DEF_TYPE)
         return !(value & ~0xcfful) && memory_type_valid((uint8_t)value);

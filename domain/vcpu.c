@@ -325,7 +325,9 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         return err;
     }
     v->vmx.owner = v;
-    v->lapic_bus = (struct vlapic_bus){ .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v };
+    v->lapic_bus = (struct vlapic_bus){
+        .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v, .address_bits = cpuid_address_bits()
+    };
     vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus);
     if (serves_machine(v))
         set_virtual_wire(&v->lapic);
