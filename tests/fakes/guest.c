@@ -17,7 +17,8 @@
 
 struct domain guest;
 struct vcpu guest_vcpu;
-unsigned guest_kicks;
+unsigned guest_kicks, guest_inits;
+int guest_startup_page;
 uint8_t guest_mtrr_type;
 const struct domain_hooks *domain_hooks;
 
@@ -35,7 +36,8 @@ void guest_start(void)
     fake_vmx_reset();
     memset(&guest, 0, sizeof(guest));
     memset(&guest_vcpu, 0, sizeof(guest_vcpu));
-    guest_kicks = 0;
+    guest_kicks = guest_inits = 0;
+    guest_startup_page = -1;
     guest_mtrr_type = 6;
     tsc_hz = 1000000000;
     tsc_set_rate(tsc_hz);
@@ -47,6 +49,8 @@ void guest_start(void)
     must(p2m_add_ram(&guest.p2m, gfn(0x100), (GUEST_END >> PAGE_SHIFT) - 0x100));
     guest.vcpus[0] = &guest_vcpu;
     guest.vcpu_count = 1;
+    moment_init(&guest.machine.due);
+    moment_init(&guest_vcpu.lapic_due);
     guest_vcpu.domain = &guest;
     guest_vcpu.tsc_offset = -guest.tsc_zero;
     guest_mode(DECODE_32);
@@ -169,9 +173,21 @@ void vcpu_kick(struct vcpu *v)
     guest_kicks++;
 }
 
+void vcpu_init_signal(struct vcpu *v)
+{
+    (void)v;
+    guest_inits++;
+}
+
+void vcpu_startup_signal(struct vcpu *v, uint8_t page)
+{
+    (void)v;
+    guest_startup_page = page;
+}
+
 void vcpu_lapic_touched(struct vcpu *v)
 {
-    v->lapic_due = v->lapic.dev.ops->deadline(&v->lapic.dev);
+    moment_set(&v->lapic_due, v->domain->tsc_zero, v->lapic.dev.ops->deadline(&v->lapic.dev));
 }
 
 void vcpu_fault(struct vcpu *v, bool delivered)

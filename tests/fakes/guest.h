@@ -4,7 +4,7 @@
  * short stand-ins that remember.
  *
  * RAM: 0 to 640 KiB, 1 MiB to 16 MiB. Devices: 0xC0000000 up, by tests/fakes/bus.c or the real
- * machine. Links: domain/p2m.c domain/gmem.c vmx/ept.c arch/x86/tsc.c lib/fmt.c and the fakes.
+ * machine. Links: domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c, the fakes.
  */
 #ifndef CAISSON_TESTS_FAKES_GUEST_H
 #define CAISSON_TESTS_FAKES_GUEST_H
@@ -19,8 +19,9 @@
 
 extern struct domain guest;
 extern struct vcpu guest_vcpu;
-extern unsigned guest_kicks;
-extern uint8_t guest_mtrr_type; /* what mtrr_type() answers: 6 at start */
+extern unsigned guest_kicks, guest_inits; /* vcpu_kick(), vcpu_init_signal() */
+extern int guest_startup_page;            /* of vcpu_startup_signal(), -1 before */
+extern uint8_t guest_mtrr_type;           /* what mtrr_type() answers: 6 at start */
 
 /* A fresh domain whose vCPU is in flat 32-bit protected mode without paging; the clock stands. */
 void guest_start(void);

@@ -54,6 +54,14 @@ void vmx_vcpu_destroy(struct vmx_vcpu *v)
     *fake_vmx(v) = (struct fake_vmx){ 0 };
 }
 
+void vmx_reset(struct vmx_vcpu *v)
+{
+    struct fake_vmx *f = fake_vmx(v);
+
+    *f = (struct fake_vmx){ .of = v, .rflags = RFLAGS_FIXED, .refused = ~0ul };
+    memset(v->gpr, 0, sizeof(v->gpr));
+}
+
 void vmx_load(struct vmx_vcpu *v)
 {
     ASSERT(!v->loaded);
@@ -67,18 +75,6 @@ void vmx_unload(struct vmx_vcpu *v)
 }
 
 /* ---- Registers ---- */
-
-uint64_t vmx_gpr(const struct vmx_vcpu *v, enum gpr n)
-{
-    ASSERT((unsigned)n < GPR_COUNT);
-    return n == GPR_RSP ? fake_vmx(v)->rsp : v->gpr[n];
-}
-
-void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value)
-{
-    ASSERT((unsigned)n < GPR_COUNT);
-    *(n == GPR_RSP ? &fake_vmx(v)->rsp : &v->gpr[n]) = value;
-}
 
 #define PLAIN(name)                                                                                \
     uint64_t vmx_##name(const struct vmx_vcpu *v)                                                  \
@@ -98,12 +94,14 @@ void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value)
         fake_vmx(v)->name = value;                                                                 \
         return 0;                                                                                  \
     }
+PLAIN(rsp)
 PLAIN(rip)
 PLAIN(rflags)
 PLAIN(cr0)
 PLAIN(cr3)
 PLAIN(cr4)
 PLAIN(efer)
+SETS(rsp)
 SETS(rip)
 SETS(rflags)
 SETS(tsc_offset)
@@ -240,6 +238,11 @@ void vmx_want_irq_window(struct vmx_vcpu *v, bool want)
 void vmx_queue_nmi(struct vmx_vcpu *v)
 {
     fake_vmx(v)->nmis++;
+}
+
+bool vmx_nmi_waiting(const struct vmx_vcpu *v)
+{
+    return fake_vmx(v)->nmis > 0;
 }
 
 void vmx_dump_vmcs(const struct vmx_vcpu *v)

@@ -1,4 +1,4 @@
-/* links: domain/gva.c domain/p2m.c domain/gmem.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The walk of a guest's page tables, in every paging mode, against tables built here from the
  * figures of the SDM ("Paging"), and rights against a second statement of the SDM's rules.

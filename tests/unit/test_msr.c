@@ -1,4 +1,4 @@
-/* links: domain/msr.c domain/p2m.c domain/gmem.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/msr.c domain/p2m.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The MSR policy: who answers, what is refused, and the arithmetic of time.
  */
@@ -306,7 +306,7 @@ static void test_deadline(void **state)
     fake_tsc += 5000; /* at 1 GHz a tick is 1 ns */
     wr(MSR_IA32_TSC_DEADLINE, 7000);
     assert_int_equal(rd(MSR_IA32_TSC_DEADLINE), 7000);
-    assert_int_equal(guest_vcpu.lapic_due, 7000);
+    assert_int_equal(guest_vcpu.lapic_due.ns, 7000);
     assert_false(fires_at(6999));
     assert_true(fires_at(7000));
     fake_tsc += 3000;
@@ -321,7 +321,7 @@ static void test_deadline_of_a_moved_tsc(void **state)
     fake_tsc += 5000;
     wr(MSR_IA32_TSC, 1000000);
     wr(MSR_IA32_TSC_DEADLINE, 1002000);
-    assert_int_equal(guest_vcpu.lapic_due, 3500); /* 2000 ticks after 2500 ns */
+    assert_int_equal(guest_vcpu.lapic_due.ns, 3500); /* 2000 ticks after 2500 ns */
 }
 
 static void test_deadline_past_and_off(void **state)
@@ -331,7 +331,7 @@ static void test_deadline_past_and_off(void **state)
     fake_tsc += 5000;
     wr(MSR_IA32_TSC_DEADLINE, 6000);
     wr(MSR_IA32_TSC_DEADLINE, 0);
-    assert_int_equal(guest_vcpu.lapic_due, DEVICE_NEVER);
+    assert_int_equal(guest_vcpu.lapic_due.ns, DEVICE_NEVER);
     assert_false(fires_at(10000));
     wr(MSR_IA32_TSC_DEADLINE, 4999);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);
@@ -347,7 +347,7 @@ static void test_deadline_far(void **state)
     fake_tsc += 5000;
     for (unsigned i = 0; i < 4; i++) {
         wr(MSR_IA32_TSC_DEADLINE, far[i]);
-        assert_true(guest_vcpu.lapic_due > 1ul << 62);
+        assert_true(guest_vcpu.lapic_due.ns > 1ul << 62);
         assert_false(fires_at(1ul << 60));
         assert_int_equal(rd(MSR_IA32_TSC_DEADLINE), far[i]);
     }
@@ -359,7 +359,7 @@ static void test_deadline_moves_with_tsc(void **state)
     deadline_mode();
     wr(MSR_IA32_TSC_DEADLINE, 7000);
     wr(MSR_IA32_TSC, 6000); /* from 0: it comes 6000 ticks sooner */
-    assert_int_equal(guest_vcpu.lapic_due, 1000);
+    assert_int_equal(guest_vcpu.lapic_due.ns, 1000);
     wr(MSR_IA32_TSC_ADJUST, 8000);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);
 }

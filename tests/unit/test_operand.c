@@ -1,4 +1,4 @@
-/* links: domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Widths, segments and accesses of emulated instructions.
  */

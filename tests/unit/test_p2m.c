@@ -1,4 +1,4 @@
-/* links: domain/p2m.c domain/gmem.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest's RAM: when frames arrive, in which size, what happens at its edges and without memory,
  * and that all of it comes back; then copies to and from it.
