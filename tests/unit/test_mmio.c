@@ -1,0 +1,457 @@
+/* links: domain/mmio.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "domain/gva.h"
+#include "domain/mmio.h"
+#include "tests/fakes/bus.h"
+#include "tests/fakes/guest.h"
+
+#define CODE   0x7000ul
+#define DEVICE 0xfec00010ul
+#define OLD    0x1122334455667788ul
+#define BATCH  256
+
+static int setup(void **state)
+{
+    (void)state;
+    guest_start();
+    guest_mode(DECODE_64);
+    bus_reset();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    guest_stop();
+    return 0;
+}
+
+static struct vmx_exit exit_at(uint64_t at)
+{
+    return (struct vmx_exit){ .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(at) } };
+}
+
+static void run_at(uint64_t rip, const char *code, unsigned length)
+{
+    struct vmx_exit e = exit_at(DEVICE);
+
+    guest_put(rip, code, length);
+    cpu()->rip = rip;
+    mmio_handle(&guest_vcpu, &e);
+}
+
+/* Runs one instruction that goes well. */
+static void run(const char *code, unsigned length)
+{
+    unsigned skips = cpu()->skips;
+
+    run_at(CODE, code, length);
+    assert_int_equal(guest.end, END_NOT);
+    assert_int_equal(cpu()->injected, 0);
+    assert_int_equal(cpu()->skips, skips + 1);
+    assert_int_equal(cpu()->rip, CODE + length);
+}
+#define RUN(code) run(code, sizeof(code) - 1)
+
+static void test_page_walk_and_fetch(void **state)
+{
+    struct vmx_exit e = exit_at(DEVICE);
+
+    (void)state;
+    e.memory.page_walk = true;
+    e.memory.gva = gva(0x123456);
+    e.memory.write = true;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(cpu()->pending.error, GVA_PRESENT | GVA_RESERVED | GVA_WRITE);
+    assert_int_equal(cpu()->cr2, 0x123456);
+    e = exit_at(DEVICE);
+    e.memory.fetch = true;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(cpu()->pending.vector, VECTOR_UD);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(cpu()->skips, 0);
+}
+
+/* ---- One form after the other: reg before, memory before; reg after, memory after ---- */
+
+static const struct form_case {
+    const char *name;
+    const char *code;
+    unsigned length;
+    uint64_t rax, memory;
+    uint64_t rax_after, memory_after;
+    unsigned accesses;
+} forms[] = {
+#define FORM(name, code, ...)                                                                      \
+    {                                                                                              \
+        name, code, sizeof(code) - 1, __VA_ARGS__                                                  \
+    }
+    /* [rbx] is the memory */
+    FORM("mov al,[m]", "\x8a\x03", OLD, 0xf1, 0x11223344556677f1, 0xf1, 1),
+    FORM("mov ah,[m]", "\x8a\x23", OLD, 0xf1, 0x112233445566f188, 0xf1, 1),
+    FORM("mov ax,[m]", "\x66\x8b\x03", OLD, 0xf1f2, 0x112233445566f1f2, 0xf1f2, 1),
+    FORM("mov eax,[m]", "\x8b\x03", OLD, 0xf1f2f3f4, 0xf1f2f3f4, 0xf1f2f3f4, 1),
+    FORM("mov rax,[m]", "\x48\x8b\x03", OLD, 0xf1f2f3f4f5f6f7f8, 0xf1f2f3f4f5f6f7f8,
+         0xf1f2f3f4f5f6f7f8, 1),
+    FORM("mov eax,[moffs]", "\xa1\x10\0\xc0\xfe\0\0\0\0", OLD, 5, 5, 5, 1),
+    FORM("mov [moffs],eax", "\xa3\x10\0\xc0\xfe\0\0\0\0", OLD, 5, OLD, 0x55667788, 1),
+    FORM("movzx eax,byte", "\x0f\xb6\x03", OLD, 0x80, 0x80, 0x80, 1),
+    FORM("movzx ax,byte", "\x66\x0f\xb6\x03", OLD, 0x80, 0x1122334455660080, 0x80, 1),
+    FORM("movzx eax,word", "\x0f\xb7\x03", OLD, 0x8001, 0x8001, 0x8001, 1),
+    FORM("movsx eax,byte", "\x0f\xbe\x03", OLD, 0x80, 0xffffff80, 0x80, 1),
+    FORM("movsx rax,byte", "\x48\x0f\xbe\x03", OLD, 0x80, 0xffffffffffffff80, 0x80, 1),
+    FORM("movsx rax,word", "\x48\x0f\xbf\x03", OLD, 0x8001, 0xffffffffffff8001, 0x8001, 1),
+    FORM("movsxd rax,dword", "\x48\x63\x03", OLD, 0x80000001, 0xffffffff80000001, 0x80000001, 1),
+    FORM("mov [m],al", "\x88\x03", OLD, 0, OLD, 0x88, 1),
+    FORM("mov [m],ah", "\x88\x23", OLD, 0, OLD, 0x77, 1),
+    FORM("mov [m],ax", "\x66\x89\x03", OLD, 0, OLD, 0x7788, 1),
+    FORM("mov [m],eax", "\x89\x03", OLD, 0, OLD, 0x55667788, 1),
+    FORM("mov [m],rax", "\x48\x89\x03", OLD, 0, OLD, OLD, 1),
+    FORM("mov byte[m],5", "\xc6\x03\x05", OLD, 0, OLD, 5, 1),
+    FORM("mov dword[m],imm", "\xc7\x03\x78\x56\x34\x12", OLD, 0, OLD, 0x12345678, 1),
+    FORM("mov qword[m],-2", "\x48\xc7\x03\xfe\xff\xff\xff", OLD, 0, OLD, -2ul, 1),
+    FORM("xchg [m],eax", "\x87\x03", OLD, 0xf1, 0xf1, 0x55667788, 2),
+    FORM("xchg [m],ah", "\x86\x23", OLD, 0xf1, 0x112233445566f188, 0x77, 2),
+    FORM("and [m],eax", "\x21\x03", 0xff, 0x1234, 0xff, 0x34, 2),
+    FORM("and eax,[m]", "\x23\x03", OLD, 0x1234, 0x1200, 0x1234, 1),
+    FORM("or [m],eax", "\x09\x03", 0xff, 0x1200, 0xff, 0x12ff, 2),
+    FORM("or al,[m]", "\x0a\x03", 0xf001, 0x82, 0xf083, 0x82, 1),
+    FORM("xor [m],eax", "\x31\x03", 0xff, 0x1234, 0xff, 0x12cb, 2),
+    FORM("add [m],eax", "\x01\x03", 2, 0xffffffff, 2, 1, 2),
+    FORM("add rax,[m]", "\x48\x03\x03", OLD, 1, OLD + 1, 1, 1),
+    FORM("sub [m],eax", "\x29\x03", 2, 1, 2, 0xffffffff, 2),
+    FORM("sub eax,[m]", "\x2b\x03", 5, 3, 2, 3, 1),
+    FORM("or dword[m],8", "\x83\x0b\x08", OLD, 1, OLD, 9, 2),
+    FORM("and dword[m],~1", "\x83\x23\xfe", OLD, 0xff, OLD, 0xfe, 2),
+    FORM("cmp [m],eax", "\x39\x03", 2, 2, 2, 2, 1),
+    FORM("cmp eax,[m]", "\x3b\x03", 2, 3, 2, 3, 1),
+    FORM("test [m],eax", "\x85\x03", 2, 3, 2, 3, 1),
+    FORM("test byte[m],1", "\xf6\x03\x01", 2, 3, 2, 3, 1),
+    FORM("not dword[m]", "\xf7\x13", OLD, 1, OLD, 0xfffffffe, 2),
+    FORM("neg dword[m]", "\xf7\x1b", OLD, 1, OLD, 0xffffffff, 2),
+    FORM("inc dword[m]", "\xff\x03", OLD, 7, OLD, 8, 2),
+    FORM("dec byte[m]", "\xfe\x0b", OLD, 0, OLD, 0xff, 2),
+    FORM("bt dword[m],4", "\x0f\xba\x23\x04", OLD, 0x10, OLD, 0x10, 1),
+    FORM("bts dword[m],4", "\x0f\xba\x2b\x04", OLD, 1, OLD, 0x11, 2),
+    FORM("btr dword[m],4", "\x0f\xba\x33\x04", OLD, 0x11, OLD, 1, 2),
+    FORM("btc dword[m],4", "\x0f\xba\x3b\x04", OLD, 0x11, OLD, 1, 2),
+    FORM("lock or [m],eax", "\xf0\x09\x03", 1, 2, 1, 3, 2),
+    FORM("cmpxchg [m],eax: differs", "\x0f\xb1\x03", 1, 2, 2, 2, 1),
+    FORM("cmpxchg [m],eax: equal", "\x0f\xb1\x03", 0x500000002, 2, 0x500000002, 2, 2),
+};
+
+static void check_form(const struct form_case *c)
+{
+    bus_reset();
+    bus_register = c->memory;
+    cpu()->skips = 0;
+    set_reg(GPR_RAX, c->rax);
+    set_reg(GPR_RBX, DEVICE);
+    run(c->code, c->length);
+    if (reg(GPR_RAX) != c->rax_after || bus_register != c->memory_after || bus_count != c->accesses)
+        fail_msg("%s: rax %lx, memory %lx, %u accesses", c->name, reg(GPR_RAX), bus_register,
+                 bus_count);
+    for (unsigned i = 0; i < bus_count; i++)
+        assert_int_equal(bus_log[i].at, DEVICE);
+}
+
+static void test_forms(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        check_form(&forms[i]);
+}
+
+static void test_flags(void **state)
+{
+    const uint64_t rest = RFLAGS_FIXED | RFLAGS_IF | RFLAGS_DF;
+
+    (void)state;
+    set_reg(GPR_RAX, 2);
+    bus_register = 1;
+    cpu()->rflags = rest | RFLAGS_ZF;
+    RUN("\x39\x03"); /* cmp [m],eax: 1 - 2 */
+    assert_int_equal(cpu()->rflags, rest | RFLAGS_CF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF);
+    RUN("\x3b\x03"); /* cmp eax,[m]: 2 - 1 */
+    assert_int_equal(cpu()->rflags, rest);
+    cpu()->rflags = rest | RFLAGS_CF;
+    RUN("\xf7\x13"); /* not leaves all flags */
+    assert_int_equal(cpu()->rflags, rest | RFLAGS_CF);
+    bus_register = 0xffffffff;
+    RUN("\xff\x03"); /* inc leaves the carry */
+    assert_int_equal(cpu()->rflags & (RFLAGS_CF | RFLAGS_ZF), RFLAGS_CF | RFLAGS_ZF);
+    bus_register = 0x10;
+    cpu()->rflags = rest;
+    RUN("\x0f\xba\x23\x04"); /* bt 4 */
+    assert_true(cpu()->rflags & RFLAGS_CF);
+    RUN("\x8b\x03"); /* mov leaves all */
+    assert_true(cpu()->rflags & RFLAGS_CF);
+    set_reg(GPR_RAX, 0x10);
+    set_reg(GPR_RCX, 0x77);
+    RUN("\x0f\xb1\x0b"); /* cmpxchg [m],ecx: equal */
+    assert_true(cpu()->rflags & RFLAGS_ZF);
+    assert_int_equal(bus_register, 0x77);
+    RUN("\x0f\xb1\x0b");
+    assert_false(cpu()->rflags & RFLAGS_ZF);
+    assert_int_equal(reg(GPR_RAX), 0x77);
+}
+
+static void test_other_registers(void **state)
+{
+    (void)state;
+    bus_register = 0x1234;
+    RUN("\x44\x8b\x3b"); /* mov r15d,[rbx] */
+    assert_int_equal(reg(GPR_R15), 0x1234);
+    RUN("\x8b\x23"); /* mov esp,[rbx] */
+    assert_int_equal(reg(GPR_RSP), 0x1234);
+    set_reg(GPR_RSI, 0x55);
+    RUN("\x40\x88\x33"); /* mov [rbx],sil: with REX no high byte */
+    assert_int_equal(bus_register & 0xff, 0x55);
+}
+
+/* ---- Modes ---- */
+
+static void test_32_bit_code(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_32);
+    cpu()->seg[SEG_CS].base = 0x1000;
+    cpu()->rip = CODE - 0x1000;
+    guest_put(CODE, "\x40\x40", 2); /* inc eax, not a REX prefix: no access to memory */
+    struct vmx_exit e = exit_at(DEVICE);
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(guest.end, END_KILLED);
+    guest.end = END_NOT;
+    bus_register = 0x1234;
+    guest_put(CODE, "\x8b\x03", 2);
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(reg(GPR_RAX), 0x1234);
+    assert_int_equal(cpu()->rip, CODE - 0x1000 + 2);
+}
+
+static void test_16_bit_code(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_16);
+    set_reg(GPR_RAX, OLD);
+    bus_register = 0xabcd1234;
+    RUN("\x8b\x07"); /* mov ax,[bx] */
+    assert_int_equal(reg(GPR_RAX), 0x1122334455661234);
+    RUN("\x66\x8b\x07");
+    assert_int_equal(reg(GPR_RAX), 0xabcd1234);
+}
+
+/* ---- Fetching ---- */
+
+static void test_fetch_across_pages(void **state)
+{
+    (void)state;
+    bus_register = 0;
+    set_reg(GPR_RAX, 7);
+    cpu()->rip = 0x7ffd;
+    run_at(0x7ffd, "\xc7\x03\x78\x56\x34\x12", 6);
+    assert_int_equal(bus_register, 0x12345678);
+    assert_int_equal(cpu()->rip, 0x8003);
+}
+
+/* The last page before a hole: what ends there needs no second page, what goes on has a fault. */
+static void test_fetch_at_the_end(void **state)
+{
+    (void)state;
+    guest_write64(0x2000, 0x3000 | 7); /* a table instead of the first GiB */
+    guest_write64(0x3000, 0x4000 | 7);
+    for (unsigned i = 0; i < 8; i++)
+        guest_write64(0x4000 + 8 * i, i << 12 | 7);
+    bus_register = 0x77;
+    run_at(0x7ffe, "\x8b\x03", 2);
+    assert_int_equal(reg(GPR_RAX), 0x77);
+    assert_int_equal(cpu()->injected, 0);
+    cpu()->efer |= EFER_NXE;
+    guest_cpl(3);
+    run_at(0x7ffe, "\xc7\x03", 2);
+    assert_int_equal(cpu()->injected, 1);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(cpu()->cr2, 0x8000);
+    assert_int_equal(cpu()->pending.error, GVA_FETCH | GVA_USER);
+    assert_int_equal(cpu()->rip, 0x7ffe);
+}
+
+static void test_unknown_instruction(void **state)
+{
+    (void)state;
+    run_at(CODE, "\x0f\x11\x03\x90", 4); /* movups [rbx],xmm0 */
+    assert_int_equal(guest.end, END_KILLED);
+    assert_non_null(strstr(guest.end_why, "0x7000"));
+    assert_non_null(strstr(guest.end_why, "0xfec00010"));
+    assert_non_null(strstr(guest.end_why, ": 0f 11 03 90"));
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(bus_count, 0);
+}
+
+/* ---- String forms ---- */
+
+static void test_movs_from_device(void **state)
+{
+    (void)state;
+    bus_register = bus_step = 0x11;
+    set_reg(GPR_RSI, DEVICE);
+    set_reg(GPR_RDI, 0x9000);
+    set_reg(GPR_RCX, 3);
+    RUN("\xf3\xa5");
+    assert_int_equal(guest_read64(0x9000), 0x2200000011);
+    assert_int_equal(guest_read64(0x9008), 0x33);
+    assert_int_equal(reg(GPR_RSI), DEVICE + 12);
+    assert_int_equal(reg(GPR_RDI), 0x900c);
+    assert_int_equal(reg(GPR_RCX), 0);
+    assert_int_equal(bus_log[2].at, DEVICE + 8);
+}
+
+static void test_movs_to_device_down(void **state)
+{
+    (void)state;
+    guest_write64(0x9000, 0x2222222211111111);
+    cpu()->rflags |= RFLAGS_DF;
+    set_reg(GPR_RSI, 0x9004);
+    set_reg(GPR_RDI, DEVICE + 4);
+    set_reg(GPR_RCX, 2);
+    RUN("\xf3\xa5");
+    assert_int_equal(bus_log[0].value, 0x22222222);
+    assert_int_equal(bus_log[0].at, DEVICE + 4);
+    assert_int_equal(bus_log[1].value, 0x11111111);
+    assert_int_equal(bus_log[1].at, DEVICE);
+    assert_int_equal(reg(GPR_RSI), 0x8ffc);
+    assert_int_equal(reg(GPR_RDI), DEVICE - 4);
+}
+
+static void test_stos_lods(void **state)
+{
+    (void)state;
+    set_reg(GPR_RAX, OLD);
+    set_reg(GPR_RDI, DEVICE);
+    set_reg(GPR_RSI, 0x1111);
+    RUN("\x66\xab"); /* stosw */
+    assert_int_equal(bus_log[0].value, 0x7788);
+    assert_int_equal(reg(GPR_RDI), DEVICE + 2);
+    assert_int_equal(reg(GPR_RSI), 0x1111);
+    bus_register = 0xf1;
+    set_reg(GPR_RSI, DEVICE);
+    RUN("\xac"); /* lodsb */
+    assert_int_equal(reg(GPR_RAX), 0x11223344556677f1);
+    assert_int_equal(reg(GPR_RSI), DEVICE + 1);
+    assert_int_equal(reg(GPR_RDI), DEVICE + 2);
+}
+
+static void test_string_count(void **state)
+{
+    (void)state;
+    set_reg(GPR_RDI, DEVICE);
+    set_reg(GPR_RCX, 0);
+    RUN("\xf3\xab");
+    assert_int_equal(bus_count, 0);
+    set_reg(GPR_RCX, 5);
+    RUN("\xab"); /* without rep the count is nobody's */
+    assert_int_equal(reg(GPR_RCX), 5);
+    set_reg(GPR_RCX, 0xffffffff00000002);
+    RUN("\x67\xf3\xab"); /* 32-bit addresses, so ECX */
+    assert_int_equal(bus_count, 3);
+    assert_int_equal(reg(GPR_RCX), 0);
+}
+
+static void test_string_batches(void **state)
+{
+    (void)state;
+    set_reg(GPR_RDI, DEVICE);
+    set_reg(GPR_RCX, BATCH + 1);
+    run_at(CODE, "\xf3\xaa", 2);
+    assert_int_equal(bus_count, BATCH);
+    assert_int_equal(reg(GPR_RCX), 1);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(cpu()->rip, CODE);
+    RUN("\xf3\xaa");
+    assert_int_equal(bus_count, BATCH + 1);
+}
+
+static void test_string_fault_in_the_middle(void **state)
+{
+    (void)state;
+    guest_write64(0x2008, 0); /* the second GiB */
+    bus_register = bus_step = 1;
+    set_reg(GPR_RSI, DEVICE);
+    set_reg(GPR_RDI, 0x3ffffffe); /* device memory, then nothing */
+    set_reg(GPR_RCX, 5);
+    run_at(CODE, "\xf3\xa4", 2);
+    assert_int_equal(reg(GPR_RCX), 3);
+    assert_int_equal(reg(GPR_RSI), DEVICE + 2);
+    assert_int_equal(reg(GPR_RDI), 0x40000000);
+    assert_int_equal(cpu()->cr2, 0x40000000);
+    assert_int_equal(cpu()->pending.error, GVA_WRITE);
+    assert_int_equal(cpu()->rip, CODE);
+}
+
+static void test_string_segments(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_32);
+    cpu()->seg[SEG_FS].base = 0x9000;
+    cpu()->seg[SEG_ES].base = DEVICE;
+    guest_write64(0x9010, 0x77);
+    set_reg(GPR_RSI, 0x10);
+    set_reg(GPR_RDI, 0);
+    RUN("\x64\xa4"); /* movsb es:[edi], fs:[esi] */
+    assert_int_equal(bus_log[0].at, DEVICE);
+    assert_int_equal(bus_log[0].value, 0x77);
+}
+
+static void end_domain(const struct bus_access *a)
+{
+    (void)a;
+    domain_end(&guest, END_REBOOT, "by the device");
+}
+
+static void test_end_in_the_middle(void **state)
+{
+    (void)state;
+    bus_hook = end_domain;
+    set_reg(GPR_RDI, DEVICE);
+    set_reg(GPR_RCX, 5);
+    run_at(CODE, "\xf3\xaa", 2);
+    assert_int_equal(bus_count, 1);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(guest.end, END_REBOOT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_page_walk_and_fetch),
+        TEST(test_forms),
+        TEST(test_flags),
+        TEST(test_other_registers),
+        TEST(test_32_bit_code),
+        TEST(test_16_bit_code),
+        TEST(test_fetch_across_pages),
+        TEST(test_fetch_at_the_end),
+        TEST(test_unknown_instruction),
+        TEST(test_movs_from_device),
+        TEST(test_movs_to_device_down),
+        TEST(test_stos_lods),
+        TEST(test_string_count),
+        TEST(test_string_batches),
+        TEST(test_string_fault_in_the_middle),
+        TEST(test_string_segments),
+        TEST(test_end_in_the_middle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
