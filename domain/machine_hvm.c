@@ -183,7 +183,10 @@ static void touched(struct machine_hvm *m, enum machine_device i)
 
     if (!dev->ops->deadline)
         return;
-    m->device_due[i] = dev->ops->deadline(dev);
+    uint64_t due = dev->ops->deadline(dev);
+    if (due == m->device_due[i])
+        return;
+    m->device_due[i] = due;
     update_due(m);
 }
 
