@@ -208,6 +208,7 @@ uint64_t vmx_cr0(const struct vmx_vcpu *v);
 uint64_t vmx_cr3(const struct vmx_vcpu *v);
 uint64_t vmx_cr4(const struct vmx_vcpu *v);
 uint64_t vmx_efer(const struct vmx_vcpu *v);
+bool vmx_in_64bit_code(const struct vmx_vcpu *v); /* CS.L in IA-32e mode */
 int must_check vmx_set_cr0(struct vmx_vcpu *v, uint64_t value);
 int must_check vmx_set_cr3(struct vmx_vcpu *v, uint64_t value);
 int must_check vmx_set_cr4(struct vmx_vcpu *v, uint64_t value);
