@@ -16,7 +16,7 @@ static void update_sci(struct vpm *v)
     line_set(&v->bus.sci, v->control & VPM_SCI_EN && v->status & v->enable & ENABLE_BITS);
 }
 
-/* ---- The timer ------------------------------------------------------------------------------- */
+/* ---- The timer ---- */
 
 /* Ticks between two changes of the highest bit. */
 static uint64_t half_period(const struct vpm *v)
@@ -56,7 +56,7 @@ static void tick(struct device *dev, uint64_t now)
     timer_run((struct vpm *)dev, now);
 }
 
-/* ---- Registers ------------------------------------------------------------------------------- */
+/* ---- Registers ---- */
 
 static uint32_t block_read(const struct vpm *v, uint32_t offset, uint64_t now)
 {

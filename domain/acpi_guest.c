@@ -45,7 +45,7 @@ struct layout {
     size_t facs, dsdt, ssdt, fadt, madt, rsdt, xsdt, end; /* offsets; the RSDP is at 0 */
 };
 
-/* ---- Places ---------------------------------------------------------------------------------- */
+/* ---- Places ---- */
 
 static size_t dsdt_length(void)
 {
@@ -83,7 +83,7 @@ static void lay_out(struct layout *t)
     t->end = after(t->xsdt, sizeof(struct acpi_header) + XSDT_TABLES * sizeof(uint64_t));
 }
 
-/* ---- Headers and sums ------------------------------------------------------------------------ */
+/* ---- Headers and sums ---- */
 
 static uint8_t checksum(const void *data, size_t length)
 {
@@ -113,7 +113,7 @@ static void seal(struct acpi_header *h)
     h->checksum = checksum(h, h->length);
 }
 
-/* ---- The tables ------------------------------------------------------------------------------ */
+/* ---- The tables ---- */
 
 static void build_facs(const struct layout *t)
 {

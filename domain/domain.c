@@ -31,16 +31,14 @@ void domain_set_hooks(const struct domain_hooks *hooks)
     domain_hooks = hooks;
 }
 
-/* ---- Its clock --------------------------------------------------------------------------------
- */
+/* ---- Its clock ---- */
 
 uint64_t domain_now(const struct domain *d)
 {
     return tsc_to_ns(rdtsc() - d->tsc_zero);
 }
 
-/* ---- Its end ----------------------------------------------------------------------------------
- */
+/* ---- Its end ---- */
 
 const char *domain_end_name(enum domain_end end)
 {
@@ -90,8 +88,7 @@ bool domain_mention(struct mentioned *m, uint32_t key)
     return true;
 }
 
-/* ---- Its states -------------------------------------------------------------------------------
- */
+/* ---- Its states ---- */
 
 const char *domain_state_name(enum domain_state state)
 {
@@ -130,8 +127,7 @@ void domain_power_button(struct domain *d)
     spin_unlock(&d->lock);
 }
 
-/* ---- Finding one ------------------------------------------------------------------------------
- */
+/* ---- Finding one ---- */
 
 struct domain *domain_next(const struct domain *after)
 {
@@ -174,8 +170,7 @@ static void unlist_domain(struct domain *d)
     domain_count--;
 }
 
-/* ---- Its memory -------------------------------------------------------------------------------
- */
+/* ---- Its memory ---- */
 
 /* Frames that others have been promised and that have not come yet. */
 static uint64_t promised_elsewhere(void)
@@ -226,8 +221,7 @@ static int zero_ram(void *ctx, gpa_t to, size_t n)
     return gmem_zero(ctx, to, n);
 }
 
-/* ---- Building it ------------------------------------------------------------------------------
- */
+/* ---- Building it ---- */
 
 static int build_acpi(struct domain *d)
 {

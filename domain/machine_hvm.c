@@ -42,8 +42,7 @@ static const struct {
     { 0xCF8, 0xCFF }, /* PCI configuration */
 };
 
-/* ---- Lines ------------------------------------------------------------------------------------
- */
+/* ---- Lines ---- */
 
 /* An ISA line is one pin of the 8259 pair and one of the I/O APIC; the timer's differ. */
 static void isa_irq(void *ctx, unsigned irq, bool level)
@@ -90,8 +89,7 @@ static void sleep_entered(void *ctx, unsigned type)
                  m->domain->name, type);
 }
 
-/* ---- The bus of the APICs ---------------------------------------------------------------------
- */
+/* ---- The bus of the APICs ---- */
 
 /* What one vCPU does with a message that reaches it. */
 static void apic_deliver(struct vcpu *v, const struct apic_message *message)
@@ -134,8 +132,7 @@ static void ioapic_deliver(void *ctx, const struct apic_message *message)
     machine_apic_message(ctx, message);
 }
 
-/* ---- Console ----------------------------------------------------------------------------------
- */
+/* ---- Console ---- */
 
 static bool com1_transmit(void *ctx, uint8_t byte)
 {
@@ -160,8 +157,7 @@ static bool com2_transmit(void *ctx, uint8_t byte)
     return true;
 }
 
-/* ---- Time -------------------------------------------------------------------------------------
- */
+/* ---- Time ---- */
 
 /* vCPU 0 does what is due: it has to know if that is now sooner than it thought. */
 static void update_due(struct machine_hvm *m)
@@ -216,8 +212,7 @@ void machine_console_kick(struct machine_hvm *m)
     touched(m, DEV_COM1);
 }
 
-/* ---- Accesses ---------------------------------------------------------------------------------
- */
+/* ---- Accesses ---- */
 
 static uint32_t all_ones(unsigned size)
 {
@@ -313,8 +308,7 @@ void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigne
         vcpu_lapic_touched(v);
 }
 
-/* ---- Building ---------------------------------------------------------------------------------
- */
+/* ---- Building ---- */
 
 /* The guest's calendar starts at Caisson's; until the machine's own clock is read, at this day. */
 #define HVM_EPOCH 1767225600 /* 2026-01-01 00:00 UTC */

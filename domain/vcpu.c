@@ -131,8 +131,7 @@ static bool stays_halted(struct vcpu *v, uint64_t due)
     return true;
 }
 
-/* ---- INIT and STARTUP -------------------------------------------------------------------------
- */
+/* ---- INIT and STARTUP ---- */
 
 void vcpu_init_signal(struct vcpu *v)
 {
@@ -172,8 +171,7 @@ static void take_startup(struct vcpu *v)
     v->startup_page = -1;
 }
 
-/* ---- The loop ---------------------------------------------------------------------------------
- */
+/* ---- The loop ---- */
 
 static void dump(struct vcpu *v)
 {

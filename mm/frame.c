@@ -176,7 +176,7 @@ bool frame_fails_now(void)
     return n == 1;
 }
 
-/* ---- Boot only ------------------------------------------------------------------------------- */
+/* ---- Boot only ---- */
 
 static bool is_free(uint64_t n)
 {

@@ -214,7 +214,7 @@ static void test_refuses(void **state)
     EXPECT_PANIC((void)!acpi_guest_build(&config, buf, sizeof(buf)));
 }
 
-/* ---- iasl ------------------------------------------------------------------------------------ */
+/* ---- iasl ---- */
 
 static char dir[] = "/tmp/test_acpi_guest.XXXXXX";
 
