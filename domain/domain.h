@@ -111,6 +111,10 @@ struct domain *domain_next(const struct domain *after);
 struct domain *domain_by_id(uint16_t id);
 struct domain *domain_by_name(const char *name);
 
+/* For create.c: it is among them from now on, or no more. */
+void domain_list(struct domain *d);
+void domain_unlist(struct domain *d);
+
 /* Nanoseconds since its creation. */
 uint64_t domain_now(const struct domain *d);
 
