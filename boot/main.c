@@ -24,6 +24,8 @@
 #include "boot/multiboot2.h"
 #include "boot/options.h"
 #include "domain/domain.h"
+#include "domain/wallclock.h"
+#include "drivers/rtc.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "lib/log.h"
@@ -118,11 +120,22 @@ static const void *map_table(maddr_t start, size_t size)
     return aspace_map(start, size, ASPACE_RO);
 }
 
+/* Guests are told the time from here on. */
+static void read_clock(void)
+{
+    int64_t epoch = 0;
+
+    if (!rtc_read(&epoch))
+        log_warn("no clock at ports 0x70 and 0x71: the guests' calendars start in 1970");
+    wallclock_set(epoch);
+}
+
 static void machine_start(void)
 {
     acpi_read(boot.has_rsdp ? boot.rsdp : NULL, map_table);
     mtrr_read();
     tsc_calibrate(acpi.pm_timer_port);
+    read_clock();
     ioapic_init(acpi.ioapic.v ? aspace_map(acpi.ioapic, PAGE_SIZE, ASPACE_UC) : NULL);
     lapic_page = must_have(aspace_map(acpi.lapic, PAGE_SIZE, ASPACE_UC));
     lapic_init(lapic_page);

@@ -7,7 +7,7 @@
 #include "devices/clock.h"
 #include "devices/vpm.h"
 
-#define ENABLE_BITS  (VPM_TMR | VPM_GBL | VPM_PWRBTN)
+#define ENABLE_BITS  (VPM_TMR | VPM_GBL | VPM_PWRBTN | VPM_RTC)
 #define STATUS_BITS  (ENABLE_BITS | VPM_WAK)
 #define CONTROL_BITS (7u << 10 | 1u << 1) /* SLP_TYP, BM_RLD; SCI_EN is the SMI command's */
 
@@ -140,6 +140,12 @@ static void vpm_write(struct device *dev, uint32_t offset, unsigned size, uint32
 void vpm_power_button(struct vpm *v)
 {
     v->status |= VPM_PWRBTN;
+    update_sci(v);
+}
+
+void vpm_rtc_alarm(struct vpm *v)
+{
+    v->status |= VPM_RTC;
     update_sci(v);
 }
 

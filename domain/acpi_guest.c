@@ -19,13 +19,13 @@
 #define BOOT_8042           (1u << 1)
 #define BOOT_NO_VGA         (1u << 2)
 
-/* FADT, "Fixed Feature Flags". The power button is in PM1 status, so its bit is clear. */
-#define FADT_WBINVD        (1u << 0)
-#define FADT_C1            (1u << 2)
-#define FADT_SLEEP_BUTTON  (1u << 5) /* not in PM1 status; there is none */
-#define FADT_RTC_NOT_FIXED (1u << 6)
-#define FADT_TIMER_32BIT   (1u << 8)
-#define FADT_RESET         (1u << 10)
+/* FADT, "Fixed Feature Flags". The power button and the RTC are in PM1 status, so
+ * their bits are clear. */
+#define FADT_WBINVD       (1u << 0)
+#define FADT_C1           (1u << 2)
+#define FADT_SLEEP_BUTTON (1u << 5) /* not in PM1 status; there is none */
+#define FADT_TIMER_32BIT  (1u << 8)
+#define FADT_RESET        (1u << 10)
 
 /* One processor in AML: Device (\_SB.C0xx) { Name (_HID, "ACPI0007") Name (_UID, xx) }. */
 static const uint8_t processor_aml[] = {
@@ -181,8 +181,7 @@ static void build_fadt(const struct layout *t)
     fill_pm(f);
     f->century = HVM_RTC_CENTURY;
     f->boot_flags = BOOT_LEGACY_DEVICES | BOOT_8042 | BOOT_NO_VGA;
-    f->flags = FADT_WBINVD | FADT_C1 | FADT_SLEEP_BUTTON | FADT_RTC_NOT_FIXED | FADT_TIMER_32BIT |
-               FADT_RESET;
+    f->flags = FADT_WBINVD | FADT_C1 | FADT_SLEEP_BUTTON | FADT_TIMER_32BIT | FADT_RESET;
     f->reset_register = io_address(HVM_RESET_PORT, 1);
     f->reset_value = HVM_RESET_VALUE;
     seal(&f->header);

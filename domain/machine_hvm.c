@@ -6,10 +6,11 @@
 #include "domain/domain.h"
 #include "domain/machine_hvm.h"
 #include "domain/vcpu.h"
+#include "domain/wallclock.h"
 #include "lib/log.h"
 
-/* The port map of the machine, hottest first. `base` is the device's own number of the first
- * register. A port that is not here reads all ones. */
+/* The port map of the machine, hottest first; where two ranges meet the first one answers. `base`
+ * is the device's own number of the first register. A port that is not here reads all ones. */
 static const struct port_range {
     uint16_t first, last;
     enum machine_device device;
@@ -29,6 +30,7 @@ static const struct port_range {
     { HVM_RESET_PORT, HVM_RESET_PORT, DEV_RESET, 0 },
     { HVM_FAST_A20_PORT, HVM_FAST_A20_PORT, DEV_RESET, 1 },
     { HVM_SMI_PORT, HVM_SMI_PORT, DEV_PM, VPM_SMI_COMMAND },
+    { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_PCI, 0 },
 };
 
 /* Ports that software probes on every PC, without being answered: no warning is owed. */
@@ -39,7 +41,6 @@ static const struct {
     { 0xED, 0xED },   /* the other delay */
     { 0x2E8, 0x2EF }, /* COM4 */
     { 0x3E8, 0x3EF }, /* COM3 */
-    { 0xCF8, 0xCFF }, /* PCI configuration */
 };
 
 /* ---- Lines ---- */
@@ -67,6 +68,16 @@ static void pic_intr(void *ctx, unsigned n, bool level)
     (void)n;
     if (level && m->domain->vcpu_count)
         vcpu_kick(m->domain->vcpus[0]);
+}
+
+/* The clock's line is also an event of the power management (ACPI, "Real Time Clock Alarm"). */
+static void rtc_irq(void *ctx, unsigned irq, bool level)
+{
+    struct machine_hvm *m = ctx;
+
+    isa_irq(m, irq, level);
+    if (level)
+        vpm_rtc_alarm(&m->pm);
 }
 
 static void reset_pulled(void *ctx, unsigned n, bool level)
@@ -310,9 +321,6 @@ void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigne
 
 /* ---- Building ---- */
 
-/* The guest's calendar starts at Caisson's; until the machine's own clock is read, at this day. */
-#define HVM_EPOCH 1767225600 /* 2026-01-01 00:00 UTC */
-
 static void init_devices(struct machine_hvm *m, const struct memmap *map)
 {
     struct line reset = { .set = reset_pulled, .ctx = m };
@@ -321,7 +329,8 @@ static void init_devices(struct machine_hvm *m, const struct memmap *map)
     m->ioapic_bus = (struct vioapic_bus){ .ctx = m, .deliver = ioapic_deliver };
     vioapic_init(&m->ioapic, HVM_IOAPIC_ID, &m->ioapic_bus);
     vpit_init(&m->pit, isa_line(m, HVM_PIT_IRQ), 0);
-    vrtc_init(&m->rtc, isa_line(m, HVM_RTC_IRQ), HVM_EPOCH, 0);
+    vrtc_init(&m->rtc, (struct line){ .set = rtc_irq, .ctx = m, .n = HVM_RTC_IRQ }, wallclock_now(),
+              0);
     vrtc_set_memory(&m->rtc, map->low_end, m->domain->config->mem - map->low_end);
     m->com_peer[0] = (struct vuart_peer){ .transmit = com1_transmit, .room = com1_room, .ctx = m };
     m->com_peer[1] = (struct vuart_peer){ .transmit = com2_transmit, .ctx = m };
@@ -333,6 +342,7 @@ static void init_devices(struct machine_hvm *m, const struct memmap *map)
         .ctx = m, .sleep = sleep_entered, .sci = isa_line(m, HVM_SCI_IRQ), .timer_32bit = true
     };
     vpm_init(&m->pm, &pm);
+    vpci_init(&m->pci);
 }
 
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
@@ -348,6 +358,7 @@ void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *
     m->device[DEV_RESET] = &m->reset.dev;
     m->device[DEV_PM] = &m->pm.dev;
     m->device[DEV_IOAPIC] = &m->ioapic.dev;
+    m->device[DEV_PCI] = &m->pci.dev;
     moment_init(&m->due);
     for (unsigned i = 0; i < DEV_COUNT; i++) {
         m->device_due[i] = DEVICE_NEVER;
