@@ -60,9 +60,14 @@ uint64_t vlapic_base(const struct vlapic *l)
 
 /* ---- Acceptance ---- */
 
+bool vlapic_takes_interrupts(const struct vlapic *l)
+{
+    return vlapic_enabled(l) && (l->svr & SVR_ENABLE);
+}
+
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level)
 {
-    if (!vlapic_enabled(l) || !(l->svr & SVR_ENABLE))
+    if (!vlapic_takes_interrupts(l))
         return false;
     if (vector < FIRST_LEGAL_VECTOR) {
         vlapic_error(l, ESR_RECEIVE_VECTOR);

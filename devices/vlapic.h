@@ -87,6 +87,8 @@ uint64_t vlapic_base(const struct vlapic *l);    /* gpa of the page */
 bool vlapic_x2apic(const struct vlapic *l);
 
 /* ---- Interrupts ---- */
+/* Neither hardware nor software has disabled it. */
+bool vlapic_takes_interrupts(const struct vlapic *l);
 /* A fixed or lowest-priority interrupt arrives; dropped while disabled by hardware or software.
  * True if it was not pending already. */
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level);

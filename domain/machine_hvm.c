@@ -130,10 +130,13 @@ void machine_apic_message(struct machine_hvm *m, const struct apic_message *mess
 {
     for (unsigned i = 0; i < m->domain->vcpu_count; i++) {
         struct vcpu *v = m->domain->vcpus[i];
+        bool lowest = message->mode == APIC_LOWEST; /* one of those that take any */
         if (!vlapic_addressed(&v->lapic, message))
             continue;
+        if (lowest && !vlapic_takes_interrupts(&v->lapic))
+            continue;
         apic_deliver(v, message);
-        if (message->mode == APIC_LOWEST)
+        if (lowest)
             return;
     }
 }
