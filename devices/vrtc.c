@@ -101,10 +101,11 @@ static int64_t period_clocks(const struct vrtc *r)
 
 static int64_t periods_at(const struct vrtc *r, int64_t ns)
 {
-    int64_t s = seconds_at(r, ns);
+    int64_t s = seconds_at(r, ns), clocks = period_clocks(r);
     int64_t rest = ns - second_start(r, s);
 
-    return (s * CRYSTAL_HZ + rest * CRYSTAL_HZ / NS_PER_S) / period_clocks(r);
+    ASSERT(clocks); /* nobody asks while it is off */
+    return (s * CRYSTAL_HZ + rest * CRYSTAL_HZ / NS_PER_S) / clocks;
 }
 
 /* The first nanosecond of period number n after base. */
