@@ -213,7 +213,7 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 	$(Q)gcovr --root . --exclude 'tests/.*' $(B)/coverage
 
 bench: $(B)/caisson.elf $(GUEST_ELF) | deps-run deps-iso ## instructions per VM exit round trip, a table
-	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf
+	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf $(CPU)
 
 # ---- Housekeeping -------------------------------------------------------------------------------
 
