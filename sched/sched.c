@@ -53,7 +53,10 @@ void sched_unit_init(struct sched_unit *u, unsigned pcpu,
 void sched_wake(struct sched_unit *u)
 {
     struct run_queue *q = queue_lock(u->pcpu);
-    bool news = u->state != SCHED_RUNNABLE;
+    bool here = u->pcpu == cpu_id();
+    /* Whoever runs here was given its deadline while nobody waited: it has to come out and be given
+     * another. */
+    bool news = here ? u->state == SCHED_BLOCKED && q->running : u->state != SCHED_RUNNABLE;
 
     if (u->state == SCHED_RUNNING)
         u->woken = true;
@@ -62,7 +65,7 @@ void sched_wake(struct sched_unit *u)
         list_add_tail(&q->waiting, &u->link);
     }
     spin_unlock(&q->lock);
-    if (news && u->pcpu != cpu_id())
+    if (news)
         irq_kick(u->pcpu);
 }
 

@@ -212,6 +212,25 @@ static void wake_b(struct runner *r)
 }
 
 /* One who was alone for longer than a slice makes room at once. */
+static void wake_b(struct runner *r)
+{
+    (void)r;
+    sched_wake(&b.unit);
+}
+
+/* Who runs was promised all the time there is while nobody waited; one who is woken here in the
+ * middle has it come out. */
+static void test_wake_beside_a_running_one(void **state)
+{
+    (void)state;
+    sched_wake(&a.unit);
+    assert_int_equal(kicks, 0); /* nobody runs: the loop will look */
+    a.within = wake_b;
+    sched_turn();
+    assert_int_equal(kicks, 1);
+    assert_int_equal(kicked, 0);
+}
+
 static void test_newcomer(void **state)
 {
     (void)state;
@@ -309,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interrupts_do_not_cost_the_slice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wake_while_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wake_beside_a_running_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newcomer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timer_bounds_the_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tick, setup, teardown),
