@@ -28,6 +28,7 @@
 #include "drivers/rtc.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
+#include "lib/lockdep.h"
 #include "lib/log.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
@@ -112,6 +113,8 @@ static void cpu_main(void)
     lapic_init(lapic_page);
     if (vmx_cpu_enable())
         log_error("pCPU %u cannot run guests", cpu_id());
+    else
+        sched_join();
     sched_loop();
 }
 
@@ -233,6 +236,7 @@ static void main_on_stack(void)
         log_error("Caisson cannot run guests on this machine");
         no_domain_left();
     }
+    sched_join();
     start_other_cpus();
     map_modules();
     frame_fail_nth(options.fail_alloc);
@@ -244,6 +248,8 @@ _Noreturn void main(uint64_t mbi)
 {
     cpu_seed_canary();
     percpu_init_boot();
+    if (lockdep_start)
+        lockdep_start(cpu_id);
     desc_init(NULL);       /* from here on a panic can be read */
     sinks_start_debug();   /* port 0xE9 */
     read_boot_info(mbi);   /* modules, memory map, options */

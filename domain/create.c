@@ -196,6 +196,8 @@ int domain_create(const struct domain_config *config, struct domain **out)
     }
     d->id = id;
     d->config = config;
+    d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
+    sched_group_init(&d->sched, config->weight, config->cap);
     d->tsc_zero = rdtsc();
     str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);

@@ -58,6 +58,7 @@ struct domain {
     enum domain_state state;
     const struct domain_config *config;
     struct p2m p2m;
+    struct sched_group sched; /* its vCPUs' weight and cap */
     struct machine_hvm machine;
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;

@@ -9,7 +9,7 @@
 
 int p2m_init(struct p2m *p, uint16_t owner)
 {
-    *p = (struct p2m){ .owner = owner };
+    *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner };
     return ept_init(&p->ept, owner);
 }
 

@@ -22,7 +22,7 @@ struct account {
     uint64_t frames;
 };
 
-static struct spinlock lock = SPINLOCK_INIT;
+static struct spinlock lock = SPINLOCK_RANK("frames", LOCK_FRAMES);
 static struct buddy buddy;                /* under the lock */
 static struct account accounts[ACCOUNTS]; /* under the lock */
 static struct frame_table place;          /* boot only */
