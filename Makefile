@@ -168,6 +168,24 @@ $(U)/obj/gen/%.o: $(GEN)/%.c | deps-test
 	@mkdir -p $(@D)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
 
+# Tests with real threads, under ThreadSanitizer; they name what they link as the others do.
+TSAN     := $(sort $(patsubst tests/tsan/%.c,%,$(wildcard tests/tsan/test_*.c)))
+T_FLAGS  := -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=thread -Wall -Wextra -Werror \
+            -Itests/tsan/fakes -Itests/fakes -I.
+define tsan_rule
+$(B)/tsan/$(1): tests/tsan/$(1).c $$(call links_of,tests/tsan/$(1).c) FORCE | deps-test
+	$$(call say,'CC tsan',$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(UNIT_CC) $$(T_FLAGS) -o $$@ $$(filter %.c,$$^) -lcmocka -lpthread
+endef
+ifneq ($(filter tsan $(B)/tsan/%,$(MAKECMDGOALS)),)
+$(foreach t,$(TSAN),$(eval $(call tsan_rule,$(t))))
+endif
+
+.PHONY: tsan
+tsan: $(TSAN:%=$(B)/tsan/%) ## run the tests with real threads (ThreadSanitizer)
+	$(Q)$(PYTHON) tools/unit --dir $(B)/tsan --result $(B)/tsan.result $(TSAN)
+
 .PHONY: unit unit-build
 unit-build: $(UNIT:%=$(U)/%)
 # A test that does not compile counts as failed; the others still run.
