@@ -131,8 +131,8 @@ int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)
     err = -EFAULT;
     if (!p2m_is_ram(p, g))
         goto unlock;
-    err = -EEXIST;
-    if (block_is_ram(p, g, ORDER_2M))
+    err = -EEXIST; /* part of the block may have come singly */
+    if (block_is_ram(p, g, ORDER_2M) && ept_hole_order(&p->ept, g) >= ORDER_2M)
         err = populate_block(p, g, ORDER_2M, out);
     if (err)
         err = populate_block(p, g, ORDER_4K, out);

@@ -115,12 +115,20 @@ static void deliver(struct vcpu *v)
     vmx_want_irq_window(&v->vmx, has_interrupt(v));
 }
 
+/* Interrupts wake a CPU from HLT if it has them enabled, NMIs always (SDM volume 2, HLT). */
+static bool wakes(struct vcpu *v)
+{
+    if (vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx))
+        return true;
+    return (vmx_rflags(&v->vmx) & RFLAGS_IF) && has_interrupt(v);
+}
+
 /* In HLT with nothing to wake it? Then its timer watches for the devices. */
 static bool stays_halted(struct vcpu *v, uint64_t due)
 {
     if (!v->halted)
         return false;
-    if (has_interrupt(v) || vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx)) {
+    if (wakes(v)) {
         v->halted = false;
         return false;
     }

@@ -242,6 +242,20 @@ int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
     }
 }
 
+unsigned ept_hole_order(const struct ept *e, gfn_t g)
+{
+    const uint64_t *table = e->root;
+
+    ASSERT(g.v >> GFN_BITS == 0);
+    for (unsigned level = LEVELS - 1;; level--) {
+        uint64_t entry = table[index_of(g, level)];
+        if (!is_present(entry))
+            return level_shift(level);
+        ASSERT(!is_leaf(entry, level)); /* the caller has looked */
+        table = table_of(entry);
+    }
+}
+
 struct walk {
     void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry);
     void *ctx;

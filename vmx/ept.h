@@ -47,6 +47,9 @@ int must_check ept_map(struct ept *e, gfn_t gfn, mfn_t mfn, unsigned order, unsi
 int must_check ept_unmap(struct ept *e, gfn_t gfn);
 /* 0, or -ENOENT. */
 int must_check ept_lookup(const struct ept *e, gfn_t gfn, struct ept_entry *out);
+/* Nothing is mapped at gfn: the largest order of which nothing is mapped in the whole block around
+ * it, as far as the tables tell without a search. */
+unsigned ept_hole_order(const struct ept *e, gfn_t gfn);
 /* Calls fn for each mapping, in order of address. */
 void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
               void *ctx);

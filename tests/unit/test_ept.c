@@ -250,11 +250,27 @@ static void test_out_of_memory(void **state)
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
+/* How much room there is around a gfn behind which nothing is. */
+static void test_holes(void **state)
+{
+    (void)state;
+    struct ept e;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(ept_hole_order(&e, gfn(BASE)), 27); /* all that the root's entry covers */
+    assert_int_equal(ept_map(&e, gfn(BASE + 1), mfn(1), ORDER_4K, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(ept_hole_order(&e, gfn(BASE)), ORDER_4K);
+    assert_int_equal(ept_hole_order(&e, gfn(BASE + 512)), ORDER_2M);
+    assert_int_equal(ept_hole_order(&e, gfn(BASE + (1 << ORDER_1G))), ORDER_1G);
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_random, setup),
         cmocka_unit_test_setup(test_large, setup),
+        cmocka_unit_test_setup(test_holes, setup),
         cmocka_unit_test_setup(test_format, setup),
         cmocka_unit_test_setup(test_refusals, setup),
         cmocka_unit_test_setup(test_refill, setup),
