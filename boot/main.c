@@ -25,6 +25,7 @@
 #include "boot/options.h"
 #include "domain/domain.h"
 #include "domain/wallclock.h"
+#include "drivers/keyboard.h"
 #include "drivers/rtc.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
@@ -34,6 +35,7 @@
 #include "mm/frame.h"
 #include "monitor/console.h"
 #include "monitor/lifecycle.h"
+#include "monitor/monitor.h"
 #include "sched/sched.h"
 #include "vmx/vmx.h"
 
@@ -158,7 +160,8 @@ static void start_other_cpus(void)
 /* Before power-off and reboot: nothing runs any more, and no CPU is left in VMX operation. */
 static void quiesce(void)
 {
-    uart_go_polled();
+    console_finish();
+    sinks_go_polled();
     smp_stop_others();
     vmx_cpu_disable();
 }
@@ -177,7 +180,7 @@ static void panic_context(void)
 
 static void set_ends(void)
 {
-    panic_set_prepare(uart_go_polled);
+    panic_set_prepare(sinks_go_polled);
     panic_set_context(panic_context);
     smp_on_stop(vmx_cpu_disable);
     power_set_hook(quiesce);
@@ -211,6 +214,21 @@ static void map_modules(void)
     }
 }
 
+/* The operator's side: the serial port, the screen and the keyboard, as far as there are any. */
+static void start_monitor(void)
+{
+    struct console_config config = { .port = sinks_uart(),
+                                     .screen = options.vga ? sinks_screen_text : NULL,
+                                     .shared = options.monitor,
+                                     .switch_key = options.switch_key,
+                                     .monitor_first = options.monitor_first };
+
+    console_init(&config, monitor_init());
+    if (options.vga && keyboard_open(console_received) &&
+        irq_route_isa(KEYBOARD_ISA_LINE, keyboard_irq))
+        log_warn("keyboard: no interrupt for it, it stays unheard");
+}
+
 static void start_domains(void)
 {
     static const struct domain_hooks hooks = {
@@ -221,7 +239,7 @@ static void start_domains(void)
     };
 
     domain_set_hooks(&hooks);
-    console_init(sinks_uart());
+    start_monitor();
     lifecycle_begin(modules, boot.module_count, no_domain_left);
 }
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include "lib/word.h"
 
+#define DEFAULT_SWITCH_KEY 1 /* Ctrl-A */
+
 struct reading {
     struct options *out;
     bool console_seen; /* the defaults have been replaced */
@@ -81,6 +83,18 @@ static bool read_monitor(struct reading *r, struct word value)
     return true;
 }
 
+/* As Xen's: a letter, and x to keep the keys at the monitor. */
+static bool read_conswitch(struct reading *r, struct word value)
+{
+    bool stay = value.length == 2 && value.text[1] == 'x';
+
+    if ((value.length != 1 && !stay) || value.text[0] < 'a' || value.text[0] > 'z')
+        return false;
+    r->out->switch_key = (uint8_t)(value.text[0] - 'a' + 1);
+    r->out->monitor_first = stay;
+    return true;
+}
+
 static bool read_fail_alloc(struct reading *r, struct word value)
 {
     return word_number(value, UINT64_MAX, &r->out->fail_alloc);
@@ -90,8 +104,8 @@ static const struct {
     const char *key;
     bool (*read)(struct reading *r, struct word value);
 } keys[] = {
-    { "console", read_console }, { "loglevel", read_level },        { "exit", read_exit },
-    { "monitor", read_monitor }, { "fail-alloc", read_fail_alloc },
+    { "console", read_console }, { "loglevel", read_level },      { "exit", read_exit },
+    { "monitor", read_monitor }, { "conswitch", read_conswitch }, { "fail-alloc", read_fail_alloc },
 };
 
 static void read_word(struct reading *r, struct word w)
@@ -115,9 +129,12 @@ void options_parse(const char *cmdline, struct options *out)
     struct reading r = { .out = out };
     struct word w;
 
-    *out = (struct options){
-        .com1 = true, .vga = true, .baud = 115200, .level = LOG_INFO, .monitor = true
-    };
+    *out = (struct options){ .com1 = true,
+                             .vga = true,
+                             .baud = 115200,
+                             .level = LOG_INFO,
+                             .monitor = true,
+                             .switch_key = DEFAULT_SWITCH_KEY };
     for (bool first = true; word_next(&cmdline, &w); first = false) {
         /* Some boot loaders put the file's name in front. */
         if (!first || (w.text[0] != '/' && w.text[0] != '('))

@@ -13,11 +13,54 @@
 #include "drivers/port_e9.h"
 #include "drivers/vga.h"
 #include "lib/log.h"
+#include "lib/spinlock.h"
 #include "mm/aspace.h"
 
 #define COMS 2
 
 static struct uart *uarts[COMS]; /* boot only */
+
+static struct spinlock screen_lock = SPINLOCK_INIT; /* inside the log's and the console's */
+static log_sink_fn screen;                          /* vga_write, fb_write, or NULL. Boot only */
+static bool screen_midline; /* the operator's text stopped within a line. Under screen_lock */
+static bool unlocked;       /* set once, in a panic */
+
+static void screen_write_locked(const char *text, size_t len, bool log)
+{
+    if (!screen)
+        return;
+    if (!unlocked)
+        spin_lock(&screen_lock);
+    if (log && screen_midline)
+        screen("\n", 1);
+    screen(text, len);
+    screen_midline = !log && text[len - 1] != '\n';
+    if (!unlocked)
+        spin_unlock(&screen_lock);
+}
+
+static void screen_log(const char *text, size_t len)
+{
+    screen_write_locked(text, len, true);
+}
+
+void sinks_screen_text(const char *text, size_t len)
+{
+    if (len)
+        screen_write_locked(text, len, false);
+}
+
+void sinks_go_polled(void)
+{
+    unlocked = true;
+    uart_go_polled();
+}
+
+static void sinks_use_screen(log_sink_fn write)
+{
+    screen = write;
+    log_add_sink(screen_log);
+}
 
 void sinks_start_debug(void)
 {
@@ -45,7 +88,7 @@ void sinks_start(const struct options *o)
         sinks_open(2, o->baud);
     if (sinks_uart())
         log_add_sink(uart_write);
-    panic_set_prepare(uart_go_polled);
+    panic_set_prepare(sinks_go_polled);
 }
 
 static void sinks_map_framebuffer(const struct boot_framebuffer *fb)
@@ -60,7 +103,7 @@ static void sinks_map_framebuffer(const struct boot_framebuffer *fb)
     void *pixels = aspace_map(fb->start, (size_t)fb->pitch * fb->height, ASPACE_WC);
 
     if (pixels && fb_init(&mode, pixels) == 0)
-        log_add_sink(fb_write);
+        sinks_use_screen(fb_write);
     else
         log_warn("console: cannot use a framebuffer of %ux%u, %u bits", fb->width, fb->height,
                  fb->bpp);
@@ -74,7 +117,7 @@ void sinks_map_screen(const struct boot_framebuffer *fb, bool efi, const struct 
         sinks_map_framebuffer(fb);
     } else if (!efi) {
         vga_init(aspace_map(maddr(VGA_MADDR), VGA_BYTES, ASPACE_UC));
-        log_add_sink(vga_write);
+        sinks_use_screen(vga_write);
     }
 }
 

@@ -5,6 +5,7 @@
 #define CAISSON_BOOT_SINKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "boot/boot_info.h"
 #include "boot/options.h"
 #include "drivers/uart.h"
@@ -20,5 +21,11 @@ void sinks_use_interrupts(void);
 
 /* The serial port that guests' consoles share with the log: the first one open, or NULL. */
 struct uart *sinks_uart(void);
+
+/* For the operator's text: the screen, whichever it is; the log's lines share it. */
+void sinks_screen_text(const char *text, size_t len);
+
+/* For panic and the end: uart_go_polled(), and the screen takes no lock any more. */
+void sinks_go_polled(void);
 
 #endif

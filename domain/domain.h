@@ -51,6 +51,8 @@ struct mentioned {
     unsigned count;
 };
 
+struct console;
+
 struct domain {
     uint16_t id; /* also the owner of its frames */
     char name[MAX_NAME];
@@ -70,6 +72,7 @@ struct domain {
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
     struct mentioned unknown_msrs, unknown_ports;
+    struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
 
 /* What a domain calls upwards; set once at boot. */

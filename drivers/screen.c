@@ -77,6 +77,9 @@ void screen_write(struct screen *s, const char *text, size_t len)
         case '\r':
             s->column = 0;
             break;
+        case '\b':
+            s->column -= s->column > 0;
+            break;
         case '\t':
             screen_tab(s);
             break;

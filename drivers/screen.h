@@ -16,7 +16,8 @@ struct screen {
 /* Makes it blank. */
 void screen_clear(struct screen *s);
 
-/* Puts text at the cursor; knows newline, carriage return, tab, and scrolls. */
+/* Puts text at the cursor; knows newline, carriage return, backspace (which only moves), tab,
+ * and scrolls. */
 void screen_write(struct screen *s, const char *text, size_t len);
 
 #endif

@@ -83,3 +83,12 @@ void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned 
     }
     push(b, zone, first, order);
 }
+
+uint64_t buddy_count(const struct buddy *b, enum frame_zone zone, unsigned order)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = b->heads[zone][order]; i != BUDDY_NONE; i = b->table[i].next)
+        n++;
+    return n;
+}

@@ -36,4 +36,7 @@ void buddy_init(struct buddy *b, struct frame *table, uint64_t size);
 uint32_t buddy_alloc(struct buddy *b, enum frame_zone zone, unsigned order);
 void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned order);
 
+/* Free blocks of this order; walks their list. */
+uint64_t buddy_count(const struct buddy *b, enum frame_zone zone, unsigned order);
+
 #endif

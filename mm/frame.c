@@ -151,6 +151,17 @@ uint64_t frame_count(uint16_t owner)
     return frames;
 }
 
+uint64_t frame_free_blocks(unsigned order)
+{
+    uint64_t n;
+
+    ASSERT(order <= FRAME_MAX_ORDER);
+    spin_lock(&lock);
+    n = buddy_count(&buddy, ZONE_DOMAIN, order) + buddy_count(&buddy, ZONE_HEAP, order);
+    spin_unlock(&lock);
+    return n;
+}
+
 uint64_t frame_total(void)
 {
     return total;

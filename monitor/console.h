@@ -1,26 +1,69 @@
 /*
- * The operator's console: the machine's serial line, lent to the domain in front.
+ * The consoles of all domains, on one terminal.
  *
- * What the domain sends to its COM1 goes out as it is; what the operator types goes to its COM1.
- * Nothing is lost in either direction: a full transmitter holds the guest's UART up, and what the
- * guest is slow to read waits here, at last with RTS off.
+ * Every domain has a console with an input and an output ring. The operator's keys go to the one
+ * in front, or to the monitor; the switch key (Ctrl-A unless told otherwise) pressed three times
+ * changes between the two. What the domain in front sends goes out as it is; what the others send
+ * comes out line by line, each with "(name) " before it. Nothing is lost in either direction: a
+ * full port holds the UARTs of all guests up, and what a guest is slow to read waits here, at last
+ * with RTS off.
  *
- * All of it runs on the boot CPU, from VM exits, idle, and the serial port's interrupt; no lock.
+ * Locks: console_put() and console_room() are called on any pCPU, with the domain's lock held; the
+ * terminal's lock is inside it. Everything else belongs to units of the scheduler on the boot CPU,
+ * with nothing locked: to open, to close, to select.
  */
 #ifndef CAISSON_MONITOR_CONSOLE_H
 #define CAISSON_MONITOR_CONSOLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include "lib/errno.h"
 
 struct domain;
 struct uart;
 
-/* u: the port; NULL where the machine has none: output goes nowhere then. Boot only. */
-void console_init(struct uart *u);
-/* A domain comes to the front if nobody is there, and goes; what is typed meanwhile is kept. */
-void console_attach(struct domain *d);
-void console_detach(struct domain *d);
+struct console_config {
+    struct uart *port;                            /* or NULL */
+    void (*screen)(const char *text, size_t len); /* or NULL; any pCPU, must not log */
+    bool shared;        /* false: one domain's raw console and no more (monitor=off) */
+    uint8_t switch_key; /* 1 (Ctrl-A) to 26 */
+    bool monitor_first; /* the monitor is in front until told otherwise */
+};
+
+/* What the console calls of the monitor. */
+struct console_monitor {
+    void (*input)(uint8_t byte); /* a key, while it is in front */
+    void (*prompt)(void);        /* show the prompt (again), on an empty line */
+};
+
+/* monitor: kept; only used if config->shared. Boot only. */
+void console_init(const struct console_config *config, const struct console_monitor *monitor);
+
+/* A console for d, before d runs; it is in front if nobody is. 0 or -ENOMEM. A domain without one
+ * has its output go nowhere. */
+int must_check console_open(struct domain *d);
+/* Before d is destroyed, and after its last vCPU has stopped. If it was in front another domain
+ * is now; or nobody, and what is typed waits for it if it reboots. Harmless without a console. */
+void console_close(struct domain *d);
+
+/* Who gets the keys from now on; NULL: the monitor. False if d has no console. */
+bool console_select(struct domain *d);
+/* What the switch key does: from a domain to the monitor, and back. */
+void console_toggle(void);
+/* Who does: NULL for the monitor and for nobody. */
+struct domain *console_front(void);
+
+/* The monitor's words for the operator, as they are. Boot CPU. */
+void console_print(const char *text, size_t len);
+/* See operator_set_prompt(). */
+void console_set_prompt(unsigned width);
+
+/* Sends what waits for the port, before the machine goes off; not in a panic. */
+void console_finish(void);
+
+/* Keys from elsewhere than the port: the keyboard. In its interrupt, on the boot CPU. */
+void console_received(const uint8_t *data, size_t len);
 
 /* Hooks of domain/domain.h. */
 bool console_put(struct domain *d, uint8_t byte);

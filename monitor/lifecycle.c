@@ -45,7 +45,8 @@ static int start(struct recipe *r)
         catalogue_drop(r);
         return err;
     }
-    console_attach(d);
+    if (console_open(d))
+        domain_end(d, END_KILLED, "no memory for its console");
     domain_unpause(d);
     return 0;
 }
@@ -57,7 +58,7 @@ static void bury(struct domain *d)
 
     if (end == END_TRIPLE_FAULT || end == END_CRASH || end == END_KILLED)
         remember(d);
-    console_detach(d);
+    console_close(d);
     domain_destroy(d);
     if (end != END_REBOOT)
         catalogue_drop(r);

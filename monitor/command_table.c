@@ -1,0 +1,38 @@
+/*
+ * All commands of the monitor. The place to add one.
+ */
+#include "monitor/commands.h"
+
+#define ANY COMMAND_WORDS
+
+/* clang-format off */
+const struct command commands[] = {
+    { "help", "[COMMAND]", "this list, or more about one", COMPLETES_COMMANDS, 0, 1, command_help },
+    { "list", "", "domains: memory in use and promised, vCPUs, state, CPU seconds",
+      COMPLETES_NOTHING, 0, 0, show_list },
+    { "vcpus", "[DOM]", "vCPUs: where they are and what they do",
+      COMPLETES_DOMAINS, 0, 1, show_vcpus },
+    { "top", "", "CPU time and exits since top was last called", COMPLETES_NOTHING, 0, 0, show_top },
+    { "console", "[DOM]", "give the keys to a domain; without a name, to the one before",
+      COMPLETES_DOMAINS, 0, 1, control_console },
+    { "create", "name=N kernel=K [...] [-- WORDS]", "make a domain from the boot menu's modules",
+      COMPLETES_NOTHING, 1, ANY, control_create },
+    { "pause", "DOM", "keep its vCPUs out of the guest", COMPLETES_DOMAINS, 1, 1, control_pause },
+    { "unpause", "DOM", "let them in again", COMPLETES_DOMAINS, 1, 1, control_unpause },
+    { "shutdown", "DOM", "press its power button", COMPLETES_DOMAINS, 1, 1, control_shutdown },
+    { "reboot", "DOM", "end it and make it anew", COMPLETES_DOMAINS, 1, 1, control_reboot },
+    { "destroy", "DOM", "end it, whatever it does", COMPLETES_DOMAINS, 1, 1, control_destroy },
+    { "sched", "[DOM [weight=N] [cap=PERCENT] [cpus=0-1,3]]", "show or set who gets how much CPU",
+      COMPLETES_DOMAINS, 0, 4, control_sched },
+    { "mem", "", "the machine's memory: free blocks by size, frames by owner",
+      COMPLETES_NOTHING, 0, 0, show_mem },
+    { "exits", "[DOM]", "VM exits by kind, and the time spent on them",
+      COMPLETES_DOMAINS, 0, 1, show_exits },
+    { "regs", "DOM [VCPU]", "log a vCPU's registers", COMPLETES_DOMAINS, 1, 2, show_regs },
+    { "vmcs", "DOM [VCPU]", "log a vCPU's VMCS", COMPLETES_DOMAINS, 1, 2, show_vmcs },
+    { "log", "", "Caisson's log, as far back as it is kept", COMPLETES_NOTHING, 0, 0, show_log },
+    { "poweroff", "", "switch the machine off", COMPLETES_NOTHING, 0, 0, end_power_off },
+    { "reboot-host", "", "reboot the machine", COMPLETES_NOTHING, 0, 0, end_reboot },
+};
+/* clang-format on */
+const unsigned command_count = sizeof(commands) / sizeof(commands[0]);

@@ -1,0 +1,33 @@
+/*
+ * The functions behind the commands, for the table in monitor/command_table.c.
+ */
+#ifndef CAISSON_MONITOR_COMMANDS_H
+#define CAISSON_MONITOR_COMMANDS_H
+
+#include "monitor/command.h"
+
+/* show_domains.c: what the domains do. */
+void show_list(const struct command_args *args);
+void show_vcpus(const struct command_args *args);
+void show_top(const struct command_args *args);
+void show_exits(const struct command_args *args);
+void show_regs(const struct command_args *args);
+void show_vmcs(const struct command_args *args);
+
+/* show_machine.c: what the machine has. */
+void show_mem(const struct command_args *args);
+void show_log(const struct command_args *args);
+void end_power_off(const struct command_args *args);
+void end_reboot(const struct command_args *args);
+
+/* control.c: what the operator wants of a domain. */
+void control_create(const struct command_args *args);
+void control_pause(const struct command_args *args);
+void control_unpause(const struct command_args *args);
+void control_reboot(const struct command_args *args);
+void control_shutdown(const struct command_args *args);
+void control_destroy(const struct command_args *args);
+void control_console(const struct command_args *args);
+void control_sched(const struct command_args *args);
+
+#endif

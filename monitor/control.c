@@ -1,0 +1,66 @@
+/*
+ * Commands that change what a domain does, and to whom the keys go.
+ */
+#include "monitor/commands.h"
+#include "monitor/console.h"
+#include "monitor/domains.h"
+#include "monitor/lifecycle.h"
+#include "monitor/monitor.h"
+
+void control_create(const struct command_args *args)
+{
+    int err = lifecycle_create(args->rest);
+
+    if (err)
+        monitor_print("not created (error %d); the log says why\n", -err);
+}
+
+void control_pause(const struct command_args *args)
+{
+    struct domain *d = domains_find(args->word[0]);
+
+    if (d)
+        domain_pause(d);
+}
+
+void control_unpause(const struct command_args *args)
+{
+    struct domain *d = domains_find(args->word[0]);
+
+    if (d)
+        domain_unpause(d);
+}
+
+void control_reboot(const struct command_args *args)
+{
+    struct domain *d = domains_find(args->word[0]);
+
+    if (d)
+        domain_end(d, END_REBOOT, "by the operator");
+}
+
+void control_shutdown(const struct command_args *args)
+{
+    struct domain *d = domains_find(args->word[0]);
+
+    if (d)
+        domain_power_button(d);
+}
+
+void control_destroy(const struct command_args *args)
+{
+    struct domain *d = domains_find(args->word[0]);
+
+    if (d)
+        domain_end(d, END_DESTROYED, "by the operator");
+}
+
+void control_console(const struct command_args *args)
+{
+    struct domain *d = args->count ? domains_find(args->word[0]) : NULL;
+
+    if (!args->count)
+        console_toggle();
+    else if (d && !console_select(d))
+        monitor_print("%s has no console\n", d->name);
+}

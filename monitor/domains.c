@@ -1,0 +1,72 @@
+/*
+ * Domains as the operator names and measures them. See monitor/domains.h.
+ *
+ * The counters are read while other pCPUs write them: a figure may be a moment old, never torn.
+ */
+#include "monitor/domains.h"
+#include "arch/x86/tsc.h"
+#include "lib/string.h"
+#include "monitor/command.h"
+#include "monitor/monitor.h"
+
+const char *command_domain(unsigned n)
+{
+    const struct domain *d = domain_next(NULL);
+
+    while (d && n--)
+        d = domain_next(d);
+    return d ? d->name : NULL;
+}
+
+struct domain *domains_find(struct word name)
+{
+    struct domain *d;
+    uint64_t id;
+
+    for (d = domain_next(NULL); d; d = domain_next(d)) {
+        if (word_is(name, d->name))
+            return d;
+    }
+    d = word_number(name, UINT16_MAX, &id) ? domain_by_id((uint16_t)id) : NULL;
+    if (!d)
+        monitor_print("no domain \"%.*s\"\n", WORD_ARGS(name));
+    return d;
+}
+
+struct vcpu *domains_find_vcpu(const struct domain *d, struct word number)
+{
+    uint64_t n;
+
+    if (word_number(number, UINT64_MAX, &n) && n < d->vcpu_count)
+        return d->vcpus[n];
+    monitor_print("%s has no vCPU \"%.*s\"\n", d->name, WORD_ARGS(number));
+    return NULL;
+}
+
+uint64_t vcpu_ran(const struct vcpu *v)
+{
+    return v->unit.stats.ran;
+}
+
+uint64_t domains_ran(const struct domain *d)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        sum += vcpu_ran(d->vcpus[i]);
+    return sum;
+}
+
+uint64_t domains_exits(const struct domain *d)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        sum += d->vcpus[i]->vmx.exits;
+    return sum;
+}
+
+uint64_t domains_tenths(uint64_t ticks)
+{
+    return tsc_to_ns(ticks) / 100000000;
+}

@@ -1,0 +1,24 @@
+/*
+ * Domains as the operator names and measures them.
+ */
+#ifndef CAISSON_MONITOR_DOMAINS_H
+#define CAISSON_MONITOR_DOMAINS_H
+
+#include <stdint.h>
+#include "domain/domain.h"
+#include "lib/word.h"
+
+/* The domain of that name, or with that number; NULL after saying that there is none. */
+struct domain *domains_find(struct word name);
+/* Its vCPU of that number; NULL after saying that there is none. */
+struct vcpu *domains_find_vcpu(const struct domain *d, struct word number);
+
+/* TSC ticks that it has run, and VM exits that it has made, on all vCPUs. */
+uint64_t domains_ran(const struct domain *d);
+uint64_t domains_exits(const struct domain *d);
+uint64_t vcpu_ran(const struct vcpu *v);
+
+/* Tenths of a second, for "%lu.%lu" with / 10 and % 10. */
+uint64_t domains_tenths(uint64_t ticks);
+
+#endif

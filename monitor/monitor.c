@@ -1,0 +1,89 @@
+/*
+ * The monitor. See monitor/monitor.h.
+ *
+ * All of it runs in the console's work, on the boot CPU: a command is carried out when its line is
+ * complete, and the prompt comes back when that is done.
+ */
+#include "monitor/monitor.h"
+#include <stdarg.h>
+#include "lib/fmt.h"
+#include "lib/string.h"
+#include "monitor/command.h"
+#include "monitor/console.h"
+#include "monitor/lineedit.h"
+
+#define PROMPT "caisson> "
+
+static struct lineedit line; /* the console's work only */
+
+static void show_prompt(void)
+{
+    console_print(PROMPT, strlen(PROMPT));
+    lineedit_show(&line);
+    console_set_prompt((unsigned)strlen(PROMPT) + line.length);
+}
+
+void monitor_write(const char *text)
+{
+    while (*text) {
+        const char *end = strchr(text, '\n');
+        size_t n = end ? (size_t)(end - text) : strlen(text);
+
+        console_print(text, n);
+        if (end)
+            console_print("\r\n", 2);
+        text += n + (end != NULL);
+    }
+}
+
+void monitor_print(const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, fmt);
+    fmt_vsn(text, sizeof(text), fmt, args);
+    va_end(args);
+    monitor_write(text);
+}
+
+static void complete(void)
+{
+    struct completion c;
+
+    command_complete(line.text, line.cursor, &c);
+    lineedit_insert(&line, c.insert);
+    if (c.count < 2 || c.insert[0])
+        return;
+    monitor_print("\n");
+    command_print_choices(line.text, line.cursor);
+    show_prompt();
+}
+
+static void input(uint8_t byte)
+{
+    switch (lineedit_feed(&line, byte)) {
+    case LINEEDIT_DONE:
+        console_set_prompt(0);
+        command_run(line.text);
+        lineedit_begin(&line);
+        return; /* the console asks for the prompt if we are still in front */
+    case LINEEDIT_CANCEL:
+        console_set_prompt(0);
+        return;
+    case LINEEDIT_COMPLETE:
+        complete();
+        break;
+    case LINEEDIT_NONE:
+        break;
+    }
+    console_set_prompt((unsigned)strlen(PROMPT) + line.length);
+}
+
+const struct console_monitor *monitor_init(void)
+{
+    static const struct console_monitor hooks = { .input = input, .prompt = show_prompt };
+
+    lineedit_init(&line, console_print);
+    return &hooks;
+}

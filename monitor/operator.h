@@ -1,0 +1,49 @@
+/*
+ * The operator's terminal: the serial port, and the screen beside it.
+ *
+ * Three kinds of writers, none of which loses a byte: the domain in front (raw bytes, as they
+ * come), the domains behind (whole lines with a name before them), and the monitor (words that
+ * wait here). A writer who is refused is told by operator_room() when to come again.
+ *
+ * Lock: the caller's, one for all of it (monitor/console.c's).
+ */
+#ifndef CAISSON_MONITOR_OPERATOR_H
+#define CAISSON_MONITOR_OPERATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OPERATOR_HELD_BYTES 131072 /* a power of two: the longest answer of a command */
+
+struct uart;
+
+/* Either may be NULL: then nothing goes there. Boot only. */
+void operator_init(struct uart *port, void (*screen)(const char *text, size_t len));
+
+/* One raw byte; false: no room now. */
+bool operator_put(uint8_t byte);
+/* "(name) text" on a line of its own; false: no room now, and nothing of it was taken. */
+bool operator_line(const char *name, const char *text, size_t len);
+/* The same, at once and in any case; for a domain that goes away. */
+void operator_last_line(const char *name, const char *text, size_t len);
+/* The monitor's words. Those for which there is no room any more are cut off. */
+void operator_print(const char *text, size_t len);
+
+/* The same, on a line of its own. */
+void operator_announce(const char *text, size_t len);
+
+/* The port has room again. */
+void operator_room(void);
+/* Sends all that waits, for as long as the port takes anything. */
+void operator_finish(void);
+/* True if operator_put() and operator_line() would take something. */
+bool operator_ready(void);
+
+/* The line with the cursor holds `width` characters of a prompt, to be taken off before somebody
+ * else's line; 0: there is none. */
+void operator_set_prompt(unsigned width);
+/* The width; 0 after somebody else's line took its place. */
+unsigned operator_prompt(void);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * Commands about the machine: mem, log, poweroff, reboot-host.
+ */
+#include "arch/x86/power.h"
+#include "domain/domain.h"
+#include "lib/log.h"
+#include "mm/frame.h"
+#include "monitor/commands.h"
+#include "monitor/monitor.h"
+
+#define FRAMES_TO_KIB(frames) ((frames) << (PAGE_SHIFT - 10))
+
+static void print_owner(const char *name, uint64_t frames)
+{
+    monitor_print("  %-31s %10lu frames %12luK\n", name, frames, FRAMES_TO_KIB(frames));
+}
+
+static void print_free_blocks(void)
+{
+    monitor_print("free blocks:\n");
+    for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++) {
+        uint64_t n = frame_free_blocks(order);
+
+        if (n)
+            monitor_print("  of %9luK %10lu\n", FRAMES_TO_KIB(1UL << order), n);
+    }
+}
+
+void show_mem(const struct command_args *args)
+{
+    uint64_t owed = 0;
+
+    (void)args;
+    monitor_print("owners:\n");
+    print_owner("free", frame_count(OWNER_FREE));
+    print_owner("Caisson", frame_count(OWNER_CAISSON));
+    print_owner("boot modules", frame_count(OWNER_MODULE));
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d)) {
+        print_owner(d->name, frame_count(d->id));
+        owed += d->p2m.promised - d->p2m.populated;
+    }
+    print_owner("(promised and not yet touched)", owed);
+    print_free_blocks();
+}
+
+void show_log(const struct command_args *args)
+{
+    static char text[LOG_RING_BYTES + 1]; /* the monitor's work only */
+
+    (void)args;
+    log_copy(text, sizeof(text));
+    monitor_write(text);
+}
+
+void end_power_off(const struct command_args *args)
+{
+    (void)args;
+    log_info("switched off by the operator");
+    machine_power_off();
+}
+
+void end_reboot(const struct command_args *args)
+{
+    (void)args;
+    log_info("rebooted by the operator");
+    machine_reboot();
+}

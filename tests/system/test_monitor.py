@@ -1,0 +1,104 @@
+"""The operator's side: switching the keys, commands, completion, several domains on one line."""
+import pytest
+
+from conftest import PROMPT, guest, linux
+
+SWITCH = "\x01" * 3
+MONITOR = "caisson> "
+
+
+class Operator:
+    """Types at a machine whose keys may go to the monitor or to a domain."""
+
+    def __init__(self, m):
+        self.m = m
+
+    def to_monitor(self):
+        self.m.send(SWITCH)
+        self.m.expect_exact(MONITOR)
+
+    def ask(self, line):
+        """Types line at the monitor; returns what it printed before the next prompt."""
+        self.m.send(line + "\r")
+        self.m.expect_exact("\r\n")
+        self.m.expect_exact(MONITOR)
+        return self.m.before.replace("\r", "")
+
+
+@pytest.fixture
+def alone(boot):
+    """The monitor with its keys at once, and a domain that has gone by."""
+    m = boot(modules=linux(), options="console=com1 exit=shutdown conswitch=ax")
+    m.expect_exact(MONITOR)
+    return Operator(m)
+
+
+def test_commands(alone):
+    assert "destroy" in alone.ask("help")
+    assert "usage: pause DOM" in alone.ask("pause")
+    assert 'unknown command "nonsense"' in alone.ask("nonsense")
+    assert "linux" in alone.ask("list")
+    assert "running" in alone.ask("list")
+    assert "linux" in alone.ask("vcpus")
+    assert "CPU(%)" in alone.ask("top")
+    assert "Count" in alone.ask("exits linux")
+    assert "free blocks" in alone.ask("mem")
+    assert "256" in alone.ask("sched")
+    assert "Caisson, a hypervisor" in alone.ask("log")
+    assert 'no domain "nobody"' in alone.ask("regs nobody")
+
+
+def test_completion_and_history(alone):
+    assert "linux" in alone.ask("unp\tli\t")
+    assert alone.ask("pause li\t") == ""
+    assert "paused" in alone.ask("list")
+    assert alone.ask("\x1b[A\x1b[A\x01un") == ""  # two lines back, and "un" before it
+    assert "running" in alone.ask("list")
+
+
+def test_pause_and_destroy(alone):
+    alone.ask("pause linux")
+    assert "paused" in alone.ask("list")
+    alone.ask("unpause linux")
+    assert "running" in alone.ask("list")
+    alone.m.send("destroy linux\r")
+    alone.m.expect("linux: destroyed")
+    alone.m.expect_off()
+
+
+def test_poweroff(alone):
+    alone.m.send("poweroff\r")
+    alone.m.expect_off()
+
+
+def test_switching(boot):
+    """Keys go to the guest, to the monitor, and back; single Ctrl-As are the guest's."""
+    m = boot(modules=linux())
+    m.expect_exact(PROMPT)
+    op = Operator(m)
+    assert m.ask("echo $((6*7))").strip() == "42"
+    op.to_monitor()
+    assert "linux" in op.ask("list")
+    m.send("console linux\r")
+    m.expect("keys go to domain linux")
+    assert m.ask("echo $((5*5))").strip() == "25"
+    m.send("\x01\x01")
+    assert "36" in m.ask("echo $((6*6))")
+
+
+def test_monitor_off(boot):
+    m = boot(modules=guest("hello"), options="console=com1 exit=shutdown monitor=off")
+    m.expect(r"(?i)hello")
+    m.expect_off()
+    assert "caisson> " not in m.before
+
+
+def test_two_domains(boot):
+    """The one in front comes raw, the other with its name before each line."""
+    m = boot(modules=linux(name="alpha") + linux(name="beta"), mem=768)
+    m.expect(r"\(beta\) [^\r\n]*Linux version")
+    m.expect_exact("\n" + PROMPT)
+    op = Operator(m)
+    op.to_monitor()
+    text = op.ask("list")
+    assert "alpha" in text and "beta" in text
