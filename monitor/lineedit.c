@@ -242,10 +242,11 @@ static void control(struct lineedit *e, uint8_t byte)
 enum lineedit_event lineedit_feed(struct lineedit *e, uint8_t byte)
 {
     ASSERT(e->cursor <= e->length && e->length < LINEEDIT_BYTES);
-    if (e->escape) {
+    if (e->escape && byte >= ' ') {
         sequence(e, byte);
         return LINEEDIT_NONE;
     }
+    e->escape = 0; /* a control character breaks a sequence off */
     switch (byte) {
     case ESC:
         e->escape = 1;

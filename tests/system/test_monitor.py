@@ -49,7 +49,9 @@ def test_commands(alone):
 
 
 def test_completion_and_history(alone):
-    assert "linux" in alone.ask("unp\tli\t")
+    alone.m.send("unp\tli\t")
+    alone.m.expect_exact("unpause linux ")
+    assert alone.ask("") == ""
     assert alone.ask("pause li\t") == ""
     assert "paused" in alone.ask("list")
     assert alone.ask("\x1b[A\x1b[A\x01un") == ""  # two lines back, and "un" before it

@@ -1,0 +1,171 @@
+/* links: monitor/command.c lib/word.c lib/string.c tests/fakes/panic.c */
+/*
+ * Commands: parsing, counts of words, help, completion; with a table and domains of the test's own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "monitor/command.h"
+#include "monitor/monitor.h"
+
+static char printed[4096];
+static const char *ran;
+static struct command_args got;
+
+void monitor_print(const char *fmt, ...)
+{
+    size_t n = strlen(printed);
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(printed + n, sizeof(printed) - n, fmt, args);
+    va_end(args);
+}
+
+static void run_list(const struct command_args *args)
+{
+    ran = "list";
+    got = *args;
+}
+
+static void run_pause(const struct command_args *args)
+{
+    ran = "pause";
+    got = *args;
+}
+
+static void run_create(const struct command_args *args)
+{
+    ran = "create";
+    got = *args;
+}
+
+const struct command commands[] = {
+    { "help", "[COMMAND]", "this list", COMPLETES_COMMANDS, 0, 1, command_help },
+    { "list", "", "domains", COMPLETES_NOTHING, 0, 0, run_list },
+    { "log", "", "the log", COMPLETES_NOTHING, 0, 0, run_list },
+    { "pause", "DOM", "stop it", COMPLETES_DOMAINS, 1, 1, run_pause },
+    { "create", "WORDS", "make one", COMPLETES_NOTHING, 1, COMMAND_WORDS, run_create },
+};
+const unsigned command_count = sizeof(commands) / sizeof(commands[0]);
+
+const char *command_domain(unsigned n)
+{
+    static const char *const names[] = { "alpha", "alphabet", "beta",
+                                         "a-name-of-thirty-one-characters" };
+    return n < 4 ? names[n] : NULL;
+}
+
+static void run(const char *line)
+{
+    printed[0] = '\0';
+    ran = "nothing";
+    command_run(line);
+}
+
+static void runs_what_fits(void **state)
+{
+    (void)state;
+    run("list");
+    assert_string_equal(ran, "list");
+    run("  pause \t beta  ");
+    assert_string_equal(ran, "pause");
+    assert_int_equal(got.count, 1);
+    assert_true(word_is(got.word[0], "beta"));
+    run("create name=x -- a  b");
+    assert_string_equal(ran, "create");
+    assert_string_equal(got.rest, " name=x -- a  b");
+    assert_int_equal(got.count, 4);
+    assert_string_equal(printed, "");
+}
+
+static void refuses_what_does_not(void **state)
+{
+    char many[128] = "create";
+
+    (void)state;
+    run("");
+    run("   ");
+    assert_string_equal(printed, "");
+    run("lis");
+    assert_non_null(strstr(printed, "unknown command \"lis\""));
+    run("pause");
+    assert_string_equal(printed, "usage: pause DOM\n");
+    run("pause a b");
+    assert_string_equal(printed, "usage: pause DOM\n");
+    run("list x");
+    assert_string_equal(printed, "usage: list\n");
+    for (int i = 0; i <= COMMAND_WORDS; i++)
+        strcat(many, " x");
+    run(many);
+    assert_string_equal(printed, "usage: create WORDS\n");
+    assert_string_equal(ran, "nothing");
+}
+
+static void helps(void **state)
+{
+    (void)state;
+    run("help");
+    for (unsigned i = 0; i < command_count; i++)
+        assert_non_null(strstr(printed, commands[i].help));
+    run("help pause");
+    assert_string_equal(printed, "usage: pause DOM\nstop it\n");
+    run("help x");
+    assert_string_equal(printed, "unknown command \"x\"\n");
+}
+
+static void completes_to(const char *line, unsigned count, const char *insert)
+{
+    struct completion c;
+
+    command_complete(line, (unsigned)strlen(line), &c);
+    assert_int_equal(c.count, count);
+    assert_string_equal(c.insert, insert);
+}
+
+static void completes(void **state)
+{
+    struct completion c;
+
+    (void)state;
+    completes_to("", 5, "");
+    completes_to("p", 1, "ause ");
+    completes_to("l", 2, "");
+    completes_to("pause", 1, " ");
+    completes_to("x", 0, "");
+    completes_to("pause b", 1, "eta ");
+    completes_to("pause a", 3, "");
+    completes_to("pause al", 2, "pha");
+    completes_to("pause alpha", 2, "");
+    completes_to("pause a-", 1, "name-of-thirty-one-characters ");
+    completes_to("pause ", 4, "");
+    completes_to("help cr", 1, "eate ");
+    completes_to("list a", 0, "");
+    completes_to("nonsense a", 0, "");
+    completes_to("  pa", 1, "use ");
+    command_complete("pa beta", 2, &c);
+    assert_string_equal(c.insert, "use ");
+}
+
+static void prints_choices(void **state)
+{
+    (void)state;
+    printed[0] = '\0';
+    command_print_choices("pause al", 8);
+    assert_string_equal(printed, "alpha  alphabet  \n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_what_fits), cmocka_unit_test(refuses_what_does_not),
+        cmocka_unit_test(helps),          cmocka_unit_test(completes),
+        cmocka_unit_test(prints_choices),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
