@@ -20,8 +20,9 @@
 
 static struct uart *uarts[COMS]; /* boot only */
 
-static struct spinlock screen_lock = SPINLOCK_INIT; /* inside the log's and the console's */
-static log_sink_fn screen;                          /* vga_write, fb_write, or NULL. Boot only */
+static struct spinlock screen_lock =
+    SPINLOCK_RANK("screen", LOCK_SCREEN); /* inside the log's and the console's */
+static log_sink_fn screen;                /* vga_write, fb_write, or NULL. Boot only */
 static bool screen_midline; /* the operator's text stopped within a line. Under screen_lock */
 static bool unlocked;       /* set once, in a panic */
 

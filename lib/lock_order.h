@@ -18,8 +18,10 @@ enum lock_rank {
     LOCK_SLAB,
     LOCK_ASPACE,
     LOCK_FRAMES,
+    LOCK_CONSOLE, /* the operator's terminal */
     LOCK_LOG,
-    LOCK_UART, /* a sink of the log */
+    LOCK_UART,   /* a sink of the log */
+    LOCK_SCREEN, /* the same */
     LOCK_RANKS
 };
 

@@ -40,8 +40,9 @@ _Static_assert(sizeof(struct console) <= PAGE_SIZE, "a console takes one page of
 static struct console_config config;          /* boot only */
 static const struct console_monitor *monitor; /* boot only; NULL: there is none */
 
-static struct spinlock lock = SPINLOCK_INIT; /* guards the terminal and the output rings */
-static struct console *front;                /* changed by the boot CPU, under the lock */
+static struct spinlock lock =
+    SPINLOCK_RANK("console", LOCK_CONSOLE); /* guards the terminal and the output rings */
+static struct console *front;               /* changed by the boot CPU, under the lock */
 static struct list_node consoles = LIST_INIT(consoles); /* all below: boot CPU only */
 static bool monitor_front;
 static struct console *last;   /* who was in front before the monitor; or NULL */

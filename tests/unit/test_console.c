@@ -1,289 +1,554 @@
-/* links: monitor/console.c domain/machine_hvm.c domain/p2m.c domain/gmem.c domain/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: monitor/console.c monitor/input.c monitor/operator.c monitor/plain.c sched/timer.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * The console between a real COM1 of a guest and a pretended serial port of the machine: nothing
- * may be lost in either direction, however slow the reader.
+ * The consoles on one terminal: many domains and a port that is slow; nothing is lost, the order is
+ * kept, and the keys go where they should.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/insn.h"
-#include "domain/machine.h"
+#include "arch/x86/tsc.h"
+#include "domain/domain.h"
 #include "drivers/uart.h"
+#include "mm/heap.h"
 #include "monitor/console.h"
-#include "tests/fakes/guest.h"
+#include "monitor/work.h"
+#include "sched/timer.h"
+#include "tests/fakes/heap.h"
+#include "tests/fakes/log.h"
 
-#define PASTE 65536
-#define COM1  0x3f8
-#define INPUT 131072 /* what console.c keeps, and when it asks for a pause */
-#define HOLD  (INPUT - INPUT / 4)
+#define DOMAINS 12
 
-static struct machine_hvm *const m = &guest.machine;
-static const struct domain_config config = { .mem = 16 << 20 };
-static const struct domain_hooks hooks = { .console_put = console_put,
-                                           .console_room = console_room };
-static struct vlapic_bus bus;
+/* ---- What the console calls ------------------------------------------------------------------ */
 
-/* ---- The serial port ---- */
+static char line[1 << 20], screen[1 << 20];
+static size_t line_length, screen_length;
+static size_t room; /* bytes that the port takes before it says no */
+static bool refused, port_held;
+static void (*on_receive)(const uint8_t *data, size_t len);
+static void (*on_room)(void);
+static void (*work)(void);
+static bool raised;
 
-static void (*receive)(const uint8_t *data, size_t len);
-static void (*has_room)(void);
-static uint8_t line[2 * PASTE];
-static unsigned line_used, room;
-static bool held;
-static unsigned holds;
+size_t uart_try_write(struct uart *u, const void *data, size_t len)
+{
+    size_t n = len < room ? len : room;
+
+    (void)u;
+    assert_true(line_length + n < sizeof(line));
+    memcpy(line + line_length, data, n);
+    line_length += n;
+    room -= n;
+    refused |= n < len;
+    return n;
+}
 
 void uart_on_receive(struct uart *u, void (*fn)(const uint8_t *data, size_t len))
 {
     (void)u;
-    receive = fn;
+    on_receive = fn;
 }
 
 void uart_on_room(struct uart *u, void (*fn)(void))
 {
     (void)u;
-    has_room = fn;
+    on_room = fn;
 }
 
-size_t uart_try_write(struct uart *u, const void *data, size_t len)
+void uart_hold(struct uart *u, bool hold)
 {
     (void)u;
-    size_t n = len < room ? len : room;
-    memcpy(line + line_used, data, n);
-    line_used += n;
-    room -= n;
-    return n;
+    port_held = hold;
 }
 
-void uart_hold(struct uart *u, bool on)
+static void show(const char *text, size_t len)
 {
-    (void)u;
-    assert_int_not_equal(on, held); /* told only when it changes */
-    held = on;
-    holds += on;
+    memcpy(screen + screen_length, text, len);
+    screen_length += len;
 }
 
-/* ---- The domains ---- */
-
-static struct domain *other;
-
-struct domain *domain_next(const struct domain *after)
+void work_init(void (*fn)(void))
 {
-    return after ? after == &guest ? other : NULL : &guest;
+    work = fn;
 }
 
-static int setup(void **state)
+void work_raise(void)
 {
-    struct memmap map = { .low_end = 16 << 20 };
-
-    (void)state;
-    guest_start();
-    domain_set_hooks(&hooks);
-    guest.config = &config;
-    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus);
-    machine_init(m, &guest, &map);
-    line_used = holds = 0;
-    held = false;
-    room = sizeof(line);
-    other = NULL;
-    console_init((struct uart *)&line);
-    console_attach(&guest);
-    return 0;
+    raised = true;
 }
 
-static uint8_t in(uint16_t port)
+uint64_t tsc_from_ns(uint64_t ns)
 {
-    return (uint8_t)machine_port_read(m, port, 1);
+    return ns;
 }
 
-static void out(uint16_t port, uint8_t value)
+/* ---- Guests ---------------------------------------------------------------------------------- */
+
+static struct guest {
+    struct domain d; /* first: the console knows only this */
+    const char *text;
+    size_t said, length;
+    bool stopped; /* until it is kicked */
+    char heard[8192];
+    size_t heard_length, appetite; /* bytes that it takes before its UART is full */
+} guests[DOMAINS];
+
+static struct guest *guest_of(struct machine_hvm *m)
 {
-    machine_port_write(m, port, 1, value);
+    return container_of(container_of(m, struct domain, machine), struct guest, d);
 }
 
-static int teardown(void **state)
+bool machine_console_give(struct machine_hvm *m, uint8_t byte)
 {
-    (void)state;
-    while (in(COM1 + 5) & 1) /* the console keeps what nobody read */
-        in(COM1);
-    console_detach(&guest);
-    guest_stop();
-    return 0;
+    struct guest *g = guest_of(m);
+
+    assert_true(spin_is_locked(&g->d.lock));
+    if (!g->appetite)
+        return false;
+    g->appetite--;
+    g->heard[g->heard_length++] = (char)byte;
+    return true;
 }
 
-static uint8_t pattern(unsigned i)
+/* As a UART with a full FIFO would: from within the kick. */
+static void speak(struct guest *g, size_t most)
 {
-    return (uint8_t)(i * 31 + i / 256 * 7);
-}
-
-static void paste(unsigned from, unsigned n)
-{
-    uint8_t piece[64];
-
-    for (unsigned done = 0; done < n; done += sizeof(piece)) {
-        for (unsigned i = 0; i < sizeof(piece); i++)
-            piece[i] = pattern(from + done + i);
-        receive(piece, sizeof(piece));
+    for (; most && !g->stopped && g->said < g->length; most--) {
+        if (console_put(&g->d, (uint8_t)g->text[g->said]))
+            g->said++;
+        else
+            g->stopped = true;
     }
 }
 
-static void read_and_compare(unsigned from, unsigned n)
+void machine_console_kick(struct machine_hvm *m)
 {
-    for (unsigned i = from; i < from + n; i++) {
-        assert_true(in(COM1 + 5) & 1);
-        uint8_t byte = in(COM1);
-        if (byte != pattern(i))
-            fail_msg("byte %u is %02x", i, byte);
+    struct guest *g = guest_of(m);
+
+    assert_true(spin_is_locked(&g->d.lock));
+    g->stopped = false;
+    speak(g, 16);
+}
+
+/* ---- The world ------------------------------------------------------------------------------- */
+
+static char keys[256];
+static unsigned prompts;
+
+static void monitor_key(uint8_t byte)
+{
+    keys[strlen(keys)] = (char)byte;
+}
+
+static void monitor_prompt(void)
+{
+    console_print("> ", 2);
+    console_set_prompt(2);
+    prompts++;
+}
+
+static void settle(void)
+{
+    for (unsigned i = 0; raised && i < 1000; i++) {
+        raised = false;
+        work();
+    }
+    assert_false(raised);
+}
+
+/* Time goes by: unfinished lines get old. */
+static void pass(uint64_t ns)
+{
+    fake_tsc += ns;
+    timer_run(fake_tsc);
+    settle();
+}
+
+static void drain(size_t bytes)
+{
+    room += bytes;
+    if (refused) {
+        refused = false;
+        on_room();
+    }
+    settle();
+}
+
+static void set_up(bool shared, bool monitor_first)
+{
+    static const struct console_monitor monitor = { monitor_key, monitor_prompt };
+    struct console_config config = { .port = (struct uart *)&room,
+                                     .screen = show,
+                                     .shared = shared,
+                                     .switch_key = 1,
+                                     .monitor_first = monitor_first };
+
+    for (unsigned i = 0; i < DOMAINS; i++) {
+        if (guests[i].d.console)
+            console_close(&guests[i].d);
+    }
+    for (unsigned i = 0; work && i < 3; i++) {
+        raised = false;
+        pass(1000000000); /* no timer is left armed */
+    }
+    memset(guests, 0, sizeof(guests));
+    memset(keys, 0, sizeof(keys));
+    fake_log_reset();
+    prompts = 0;
+    raised = false;
+    console_init(&config, &monitor);
+    room = SIZE_MAX / 2;
+    refused = false;
+    on_room();
+    raised = false;
+    work();
+    line_length = screen_length = 0;
+}
+
+static struct guest *add(unsigned n)
+{
+    struct guest *g = &guests[n];
+
+    g->d.id = (uint16_t)(n + 1);
+    snprintf(g->d.name, sizeof(g->d.name), "d%u", n);
+    assert_int_equal(console_open(&g->d), 0);
+    settle();
+    return g;
+}
+
+static void say(struct guest *g, const char *text)
+{
+    g->text = text;
+    g->said = 0;
+    g->length = strlen(text);
+    speak(g, SIZE_MAX);
+    settle();
+}
+
+static void type(const char *text)
+{
+    on_receive((const uint8_t *)text, strlen(text));
+    settle();
+}
+
+static void shows(const char *text)
+{
+    line[line_length] = '\0';
+    assert_string_equal(line, text);
+    line_length = 0;
+}
+
+/* ---- Tests ----------------------------------------------------------------------------------- */
+
+static void one_domain_is_raw(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    struct guest *g = add(0);
+    g->appetite = 100;
+    say(g, "boot\r\n\x1b[1mlogin\x1b[0m: ");
+    shows("boot\r\n\x1b[1mlogin\x1b[0m: ");
+    screen[screen_length] = '\0';
+    assert_string_equal(screen, "boot\r\nlogin: ");
+    type("root\r");
+    assert_string_equal(g->heard, "root\r");
+    assert_int_equal(prompts, 0);
+}
+
+static void others_come_by_the_line(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0), *b = add(1);
+    say(a, "front: ");
+    say(b, "one\r\ntwo\nthr");
+    shows("front: \r\n(d1) one\r\n(d1) two\r\n");
+    say(a, "go on");
+    say(b, "ee\r\n");
+    shows("go on\r\n(d1) three\r\n");
+    say(b, "password: ");
+    shows("");
+    pass(150000000);
+    pass(150000000);
+    shows("(d1) password: \r\n");
+    say(b, "\r\n");
+    shows("(d1) \r\n");
+}
+
+static void long_lines_come_in_pieces(void **state)
+{
+    static char text[1001];
+
+    (void)state;
+    set_up(true, false);
+    add(0);
+    struct guest *b = add(1);
+    memset(text, 'x', 1000);
+    say(b, text);
+    line[line_length] = '\0';
+    unsigned pieces = 0, xs = 0;
+    for (char *p = line; (p = strstr(p, "(d1) ")); p++)
+        pieces++;
+    for (size_t i = 0; i < line_length; i++)
+        xs += line[i] == 'x';
+    assert_int_equal(pieces, 5);
+    assert_int_equal(xs, 1000);
+}
+
+static void keys_switch(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0), *b = add(1);
+    a->appetite = b->appetite = 100;
+    type("x\x01y\x01\x01z");
+    assert_string_equal(a->heard, "x\x01y\x01\x01z");
+    type("1\x01\x01\x01help");
+    assert_string_equal(a->heard, "x\x01y\x01\x01z1");
+    assert_string_equal(keys, "help");
+    assert_null(console_front());
+    assert_true(prompts > 0);
+    type("\x01\x01\x01"
+         "2");
+    assert_ptr_equal(console_front(), &a->d);
+    assert_true(console_select(&b->d));
+    settle();
+    type("3\x01\x01\x01\x01\x01\x01"
+         "4");
+    assert_string_equal(b->heard, "34");
+    assert_string_equal(a->heard, "x\x01y\x01\x01z12");
+}
+
+static void prompt_makes_room(void **state)
+{
+    (void)state;
+    set_up(true, true);
+    struct guest *a = add(0);
+    assert_null(console_front());
+    line_length = 0;
+    say(a, "hello\n");
+    work();
+    shows("\r  \r(d0) hello\r\n> ");
+}
+
+static void slow_reader_loses_nothing(void **state)
+{
+    char text[3001], want[3001];
+
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0);
+    for (int i = 0; i < 3000; i++)
+        text[i] = (char)('a' + i % 26);
+    text[3000] = '\0';
+    memcpy(want, text, sizeof(want));
+    type(text);
+    assert_int_equal(a->heard_length, 0);
+    while (a->heard_length < 3000) {
+        size_t before = a->heard_length;
+
+        a->appetite = 16;
+        spin_lock(&a->d.lock);
+        console_room(&a->d);
+        spin_unlock(&a->d.lock);
+        settle();
+        assert_int_equal(a->heard_length, before + (3000 - before < 16 ? 3000 - before : 16));
+    }
+    assert_memory_equal(a->heard, want, 3000);
+}
+
+static void typed_ahead_goes_along(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0);
+    type("for a");
+    type("\x01\x01\x01list");
+    assert_string_equal(keys, "list");
+    a->appetite = 100;
+    console_room(&a->d);
+    settle();
+    assert_string_equal(a->heard, "for a");
+}
+
+static void nobody_there_keeps_the_keys(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    type("early");
+    struct guest *a = add(0);
+    a->appetite = 100;
+    work();
+    assert_string_equal(a->heard, "early");
+}
+
+static void paste_holds_the_port(void **state)
+{
+    static char text[4001];
+
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0);
+    memset(text, 'p', 4000);
+    for (int i = 0; i < 32; i++)
+        type(text);
+    assert_true(port_held);
+    while (port_held) {
+        a->appetite = 4000;
+        a->heard_length = 0;
+        console_room(&a->d);
+        settle();
+    }
+    while (!a->appetite) {
+        a->appetite = 4000;
+        a->heard_length = 0;
+        console_room(&a->d);
+        settle();
     }
 }
 
-static void test_paste_into_a_sleeper(void **state)
+static void front_ends_another_comes(void **state)
 {
     (void)state;
-    for (unsigned fifo = 0; fifo < 2; fifo++) {
-        out(COM1 + 2, fifo ? 0xc1 : 0);
-        paste(0, PASTE); /* all of it before the guest reads the first byte */
-        assert_false(held);
-        read_and_compare(0, PASTE);
-        assert_false(in(COM1 + 5) & 1);
-    }
+    set_up(true, false);
+    struct guest *a = add(0), *b = add(1);
+    say(b, "half a li");
+    a->d.end = END_REBOOT;
+    console_close(&a->d);
+    settle();
+    assert_null(console_front());
+    add(2);
+    assert_null(console_front());
+    add(0);
+    assert_ptr_equal(console_front(), &guests[0].d);
+    guests[0].d.end = END_POWEROFF;
+    console_close(&guests[0].d);
+    settle();
+    assert_non_null(console_front());
 }
 
-static void test_paste_into_a_slow_reader(void **state)
+static void last_words_are_kept(void **state)
 {
-    unsigned given = 0, taken = 0;
-
     (void)state;
-    out(COM1 + 2, 0x01);
-    while (taken < 4 * PASTE) {
-        if (given < 4 * PASTE && !held) {
-            paste(given, 256);
-            given += 256;
+    set_up(true, false);
+    add(0);
+    struct guest *b = add(1);
+    say(b, "I die");
+    console_close(&b->d);
+    shows("(d1) I die\r\n");
+    assert_int_equal(fake_heap_in_use(), 1);
+}
+
+static void without_a_monitor(void **state)
+{
+    (void)state;
+    set_up(false, false);
+    struct guest *a = add(0), *b = add(1);
+    a->appetite = 100;
+    type("\x01\x01\x01x");
+    assert_string_equal(a->heard, "\x01\x01\x01x");
+    say(b, "lost\n");
+    assert_int_equal(b->said, 5);
+    say(a, "kept");
+    shows("kept");
+    assert_false(console_select(NULL));
+    a->d.end = END_POWEROFF;
+    console_close(&a->d);
+}
+
+static void no_memory_is_said(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    frame_fail_nth(1);
+    assert_int_equal(console_open(&guests[0].d), -ENOMEM);
+    say(&guests[0], "goes nowhere\n");
+    shows("");
+    assert_int_equal(guests[0].said, 13);
+}
+
+/* All talk at once, far more than the port takes: each byte arrives, in order, and nobody starves.
+ */
+#define TALK 6000
+static char talk[DOMAINS][TALK + 1], arrived[DOMAINS][TALK * 2];
+static size_t arrived_length[DOMAINS];
+
+static void collect(void)
+{
+    for (size_t i = 0; i < line_length;) {
+        unsigned who = 0;
+        int used = 0;
+
+        if (sscanf(line + i, "(d%u) %n", &who, &used) == 1 && used) {
+            for (i += (size_t)used; i < line_length && line[i] != '\r'; i++)
+                arrived[who][arrived_length[who]++] = line[i];
+        } else if (line[i] == '\r' || line[i] == '\n') {
+            i++;
+        } else {
+            arrived[0][arrived_length[0]++] = line[i++];
         }
-        read_and_compare(taken, given - taken < 100 ? given - taken : 100);
-        taken += given - taken < 100 ? given - taken : 100;
     }
-    assert_true(holds > 0);
-    assert_false(held);
 }
 
-static void test_hold_and_release(void **state)
+static void many_and_a_slow_port(void **state)
 {
-    unsigned given = 0;
+    bool busy = true;
+    unsigned rounds = 0;
 
     (void)state;
-    for (; !held; given += 64)
-        paste(given, 64);
-    assert_in_range(given, HOLD, HOLD + 128);
-    paste(given, 16384); /* the far end is slow to obey: there is room for that */
-    given += 16384;
-    unsigned taken = 0;
-    for (; held; taken++)
-        read_and_compare(taken, 1);
-    assert_in_range(given - taken, INPUT / 2 - 64, INPUT / 2 + 64);
-    read_and_compare(taken, given - taken);
-    assert_int_equal(holds, 1);
-}
-
-/* Sends as a driver does: a byte when THRE says so. */
-static unsigned send(unsigned from, unsigned to)
-{
-    while (from < to && (in(COM1 + 5) & 0x20))
-        out(COM1, pattern(from++));
-    return from;
-}
-
-static void test_full_transmitter(void **state)
-{
-    unsigned sent = 0;
-
-    (void)state;
+    set_up(true, false);
     room = 0;
-    while (sent < PASTE) {
-        sent = send(sent, PASTE);
-        room += 37;
-        has_room();
+    for (unsigned n = 0; n < DOMAINS; n++) {
+        for (unsigned i = 0; i < TALK; i++)
+            talk[n][i] = n && i % (20 + 17 * n) == 19 ? '\n' : (char)('a' + (i * 7 + n) % 26);
+        add(n);
+        guests[n].text = talk[n];
+        guests[n].length = TALK;
     }
-    while (line_used < PASTE) {
-        room += 37;
-        has_room();
-    }
-    assert_int_equal(line_used, PASTE);
-    for (unsigned i = 0; i < PASTE; i++)
-        if (line[i] != pattern(i))
-            fail_msg("byte %u is %02x", i, line[i]);
-}
-
-/* The paste of the guest's "cat": both directions at once, through a transmitter that is full. */
-static void test_echo(void **state)
-{
-    unsigned echoed = 0;
-
-    (void)state;
-    out(COM1 + 2, 0x01);
-    room = 0;
-    paste(0, PASTE);
-    while (echoed < PASTE) {
-        while ((in(COM1 + 5) & 0x21) == 0x21) {
-            out(COM1, in(COM1));
-            echoed++;
+    line_length = 0;
+    room = 100;
+    for (; busy && rounds < 100000; rounds++) {
+        busy = false;
+        for (unsigned n = 0; n < DOMAINS; n++) {
+            speak(&guests[n], 50);
+            busy |= guests[n].said < TALK;
         }
-        room += 5;
-        has_room();
+        settle();
+        drain(200);
     }
-    room = 16;
-    has_room();
-    assert_int_equal(line_used, PASTE);
-    for (unsigned i = 0; i < PASTE; i++)
-        assert_int_equal(line[i], pattern(i));
+    assert_false(busy);
+    for (unsigned i = 0; i < 200; i++) {
+        drain(1000);
+        pass(100000000);
+    }
+    line[line_length] = '\0';
+    collect();
+    for (unsigned n = 0; n < DOMAINS; n++) {
+        size_t k = 0;
+
+        for (unsigned i = 0; i < TALK; i++) {
+            if (talk[n][i] != '\n')
+                assert_int_equal(arrived[n][k++], talk[n][i]);
+        }
+        assert_int_equal(arrived_length[n], k);
+    }
 }
-
-static void test_kept_for_the_next(void **state)
-{
-    (void)state;
-    console_detach(&guest);
-    paste(0, 1024);
-    assert_false(in(COM1 + 5) & 1);
-    console_attach(&guest);
-    read_and_compare(0, 1024);
-}
-
-static void test_not_in_front(void **state)
-{
-    static struct domain behind;
-
-    (void)state;
-    assert_false(console_put(&behind, 'x')); /* waits */
-    console_room(&behind);
-    assert_int_equal(line_used, 0);
-    console_attach(&behind); /* somebody is in front */
-    assert_true(console_put(&guest, 'y'));
-    assert_int_equal(line[0], 'y');
-}
-
-static void test_no_port(void **state)
-{
-    (void)state;
-    console_init(NULL);
-    assert_true(console_put(&guest, 'x'));
-    assert_int_equal(line_used, 0);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_paste_into_a_sleeper),
-        TEST(test_paste_into_a_slow_reader),
-        TEST(test_hold_and_release),
-        TEST(test_full_transmitter),
-        TEST(test_echo),
-        TEST(test_kept_for_the_next),
-        TEST(test_not_in_front),
-        TEST(test_no_port),
+        cmocka_unit_test(one_domain_is_raw),         cmocka_unit_test(others_come_by_the_line),
+        cmocka_unit_test(long_lines_come_in_pieces), cmocka_unit_test(keys_switch),
+        cmocka_unit_test(prompt_makes_room),         cmocka_unit_test(slow_reader_loses_nothing),
+        cmocka_unit_test(typed_ahead_goes_along),    cmocka_unit_test(nobody_there_keeps_the_keys),
+        cmocka_unit_test(paste_holds_the_port),      cmocka_unit_test(front_ends_another_comes),
+        cmocka_unit_test(last_words_are_kept),       cmocka_unit_test(without_a_monitor),
+        cmocka_unit_test(no_memory_is_said),         cmocka_unit_test(many_and_a_slow_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,12 +81,32 @@ static void test_bad_words(void **state)
     }
 }
 
+static void test_conswitch(void **state)
+{
+    static const char *const bad[] = { "conswitch=", "conswitch=A", "conswitch=ab", "conswitch=axx",
+                                       "conswitch=`" };
+
+    (void)state;
+    parse("");
+    assert_true(o.switch_key == 1 && !o.monitor_first);
+    parse("conswitch=b");
+    assert_true(o.switch_key == 2 && !o.monitor_first);
+    parse("conswitch=zx");
+    assert_true(o.switch_key == 26 && o.monitor_first);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        parse(bad[i]);
+        assert_true(o.switch_key == 1 && !o.monitor_first);
+        assert_true(fake_log_has(bad[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_bad_words),
+        cmocka_unit_test(test_conswitch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,7 @@ static void text_goes_where_it_should(void **state)
     shows("", "                              ");
     shows("ab\ncd", "ab        cd                  ");
     shows("abc\rx", "xbc                           ");
+    shows("abc\b\bx\b\b\b\by", "yxc                           ");
     shows("a\tb", "a       b                     ");
     shows("123456789\tb", "123456789 b                   ");
     shows("0123456789", "0123456789                    ");
