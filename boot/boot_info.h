@@ -15,7 +15,8 @@
 struct boot_module {
     maddr_t start;
     uint64_t size;
-    char line[MAX_CMDLINE]; /* the words of the module2 line, file name included where GRUB gives it */
+    char line[MAX_CMDLINE]; /* the words of the module2 line, file name included where GRUB gives it
+                             */
 };
 
 struct boot_framebuffer {
@@ -26,15 +27,15 @@ struct boot_framebuffer {
 };
 
 struct boot_info {
-    const char *loader_kind;      /* "multiboot2" */
+    const char *loader_kind; /* "multiboot2" */
     char loader_name[64];
-    char cmdline[MAX_CMDLINE];    /* Caisson's own options */
+    char cmdline[MAX_CMDLINE]; /* Caisson's own options */
     unsigned module_count, region_count;
     struct boot_module modules[MAX_MODULES];
     struct mem_region regions[MAX_MEM_REGIONS]; /* sorted, not overlapping */
-    uint8_t rsdp[36];             /* copy of the ACPI root pointer */
+    uint8_t rsdp[36];                           /* copy of the ACPI root pointer */
     bool has_rsdp;
-    bool efi;                     /* booted by UEFI firmware */
+    bool efi; /* booted by UEFI firmware */
     struct boot_framebuffer framebuffer;
 };
 

@@ -63,20 +63,20 @@ static bool mtrr_valid(uint32_t msr, uint64_t value)
 /* Registers that read a fixed value and take no other. */
 static const struct {
     uint32_t msr;
-    uint64_t value;
     bool ignore_writes;
+    uint64_t value;
 } fixed[] = {
-    { MSR_IA32_PLATFORM_ID, 0, false },
-    { MSR_IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCK, false },
-    { MSR_IA32_BIOS_SIGN_ID, 0, true }, /* microcode revision: written before CPUID */
-    { MSR_IA32_MTRRCAP, MTRRCAP, false },
-    { MSR_IA32_MISC_ENABLE, 1 | 3 << 11, true }, /* fast strings; no BTS, no PEBS */
-    { MSR_IA32_MCG_CAP, 0, false },              /* machine checks: the registers, but no bank */
-    { MSR_IA32_MCG_STATUS, 0, true },
-    { MSR_IA32_P5_MC_ADDR, 0, true },
-    { MSR_IA32_P5_MC_TYPE, 0, true },
-    { MSR_IA32_XSS, 0, false },
-    { MSR_IA32_DEBUGCTL, 0, true },
+    { MSR_IA32_PLATFORM_ID, false, 0 },
+    { MSR_IA32_FEATURE_CONTROL, false, FEATURE_CONTROL_LOCK },
+    { MSR_IA32_BIOS_SIGN_ID, true, 0 }, /* microcode revision: written before CPUID */
+    { MSR_IA32_MTRRCAP, false, MTRRCAP },
+    { MSR_IA32_MISC_ENABLE, true, 1 | 3 << 11 }, /* fast strings; no BTS, no PEBS */
+    { MSR_IA32_MCG_CAP, false, 0 },              /* machine checks: the registers, but no bank */
+    { MSR_IA32_MCG_STATUS, true, 0 },
+    { MSR_IA32_P5_MC_ADDR, true, 0 },
+    { MSR_IA32_P5_MC_TYPE, true, 0 },
+    { MSR_IA32_XSS, false, 0 },
+    { MSR_IA32_DEBUGCTL, true, 0 },
 };
 
 static int fixed_index(uint32_t msr)

@@ -18,8 +18,9 @@
 #define B_BINARY   (1u << 2)
 #define HOUR_PM    (1u << 7)
 
-#define TRIES 100000 /* to see no update: it takes 2 ms of each second, a port access about 1 us   \
-                      */
+#define TRIES                                                                                      \
+    100000 /* to see no update: it takes 2 ms of each second, a port access about 1 us             \
+            */
 
 enum field { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
 struct reading {

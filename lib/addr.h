@@ -11,12 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAGE_SHIFT  12
-#define PAGE_SIZE   (1UL << PAGE_SHIFT)
-#define PAGE_MASK   (~(PAGE_SIZE - 1))
-#define ORDER_4K    0  /* 2^0 frames */
-#define ORDER_2M    9  /* 2^9 frames */
-#define ORDER_1G    18 /* 2^18 frames */
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  (1UL << PAGE_SHIFT)
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define ORDER_4K   0  /* 2^0 frames */
+#define ORDER_2M   9  /* 2^9 frames */
+#define ORDER_1G   18 /* 2^18 frames */
 
 typedef struct {
     uint64_t v; /* byte address on the machine's physical bus */

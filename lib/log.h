@@ -29,7 +29,8 @@ void log_add_sink(log_sink_fn sink);
 /* Lines above this level go to the ring only. LOG_INFO at start. */
 void log_set_level(enum log_level level);
 
-/* Copies the newest bytes of the ring to buf, NUL-terminated; returns how many, the NUL excluded. */
+/* Copies the newest bytes of the ring to buf, NUL-terminated; returns how many, the NUL excluded.
+ */
 size_t log_copy(char *buf, size_t size);
 
 /* After a panic has stopped the other CPUs: take no lock again, whoever held it is not coming. */

@@ -33,10 +33,11 @@ struct mapping {
     pte_t flags;
 };
 
-static struct spinlock lock = SPINLOCK_RANK("aspace", LOCK_ASPACE); /* of the tables and the two below */
-static uint64_t next_map = MAP_BASE;         /* aspace_map() takes from here */
-static uint64_t next_stack = STACKS_BASE;    /* aspace_stack() takes from here */
-static maddr_t root;                         /* boot only, like the next one */
+static struct spinlock lock =
+    SPINLOCK_RANK("aspace", LOCK_ASPACE); /* of the tables and the two below */
+static uint64_t next_map = MAP_BASE;      /* aspace_map() takes from here */
+static uint64_t next_stack = STACKS_BASE; /* aspace_stack() takes from here */
+static maddr_t root;                      /* boot only, like the next one */
 static pte_t nx;
 
 maddr_t aspace_root(void)

@@ -15,7 +15,9 @@ struct cpuid_regs {
 static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r;
-    asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+    asm volatile("cpuid"
+                 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                 : "a"(leaf), "c"(subleaf));
     return r;
 }
 
@@ -28,7 +30,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-    asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+    asm volatile("wrmsr"
+                 :
+                 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                 : "memory");
 }
 
 static inline uint64_t rdtsc(void)
@@ -172,12 +177,18 @@ static inline void xsetbv(uint32_t n, uint64_t value)
 
 static inline void xsave(void *area, uint64_t mask)
 {
-    asm volatile("xsave64 (%0)" : : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32)) : "memory");
+    asm volatile("xsave64 (%0)"
+                 :
+                 : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+                 : "memory");
 }
 
 static inline void xrstor(const void *area, uint64_t mask)
 {
-    asm volatile("xrstor64 (%0)" : : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32)) : "memory");
+    asm volatile("xrstor64 (%0)"
+                 :
+                 : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+                 : "memory");
 }
 
 static inline void fxsave(void *area)

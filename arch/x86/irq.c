@@ -11,8 +11,9 @@
 #include "lib/log.h"
 #include "lib/spinlock.h"
 
-static struct spinlock lock = SPINLOCK_RANK("irq vectors", LOCK_IRQ_VECTORS); /* for giving out vectors */
-static irq_fn handlers[TRAP_VECTORS];        /* an entry is set once, before its vector fires */
+static struct spinlock lock =
+    SPINLOCK_RANK("irq vectors", LOCK_IRQ_VECTORS); /* for giving out vectors */
+static irq_fn handlers[TRAP_VECTORS]; /* an entry is set once, before its vector fires */
 static bool warned[TRAP_VECTORS];
 
 int irq_alloc_vector(irq_fn fn)
@@ -52,6 +53,7 @@ void irq_dispatch(unsigned vector)
         return;
     if (vector == VECTOR_KICK || vector == VECTOR_TIMER)
         ; /* that it came is all there is to it */
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond; it does not know ASSERT */
     else if (handlers[vector])
         handlers[vector]();
     else

@@ -114,7 +114,7 @@ static void test_fadt(void **state)
     assert_int_equal(f->reset_value, 6);
     assert_int_equal(f->flags & (1 << 10 | 1 << 8 | 1 << 4), 1 << 10 | 1 << 8);
     assert_int_equal(f->flags & (1 << 6), 0); /* the RTC's alarm is in PM1 status */
-    assert_int_equal(f->boot_flags, 7); /* 8042 and RTC there, no VGA */
+    assert_int_equal(f->boot_flags, 7);       /* 8042 and RTC there, no VGA */
 
     dsdt = at(f->x_dsdt);
     assert_int_equal(f->dsdt, f->x_dsdt);
