@@ -197,7 +197,7 @@ unit: deps-test ## run the host unit tests (ASan, UBSan); T=name runs one
 .PHONY: system test
 SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them
-	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(K:%=-k %)
+	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
 test: ## unit + system; ends with the total
 	$(Q)rm -f $(B)/unit.result $(B)/system.result

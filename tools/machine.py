@@ -5,8 +5,10 @@ tests talk to it through pexpect, the bench reads a table from it. The emulator 
 a port that the kernel chose, so any number of machines run side by side. TCP loses nothing and
 pushes back when either side is slow.
 """
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -40,8 +42,16 @@ info: action=ignore
 debug: action=ignore
 """
 
+PRCTL = ctypes.CDLL(None).prctl  # looked up before any fork
+PR_SET_PDEATHSIG = 1
+
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+
+def die_with_parent():
+    """Run in the emulator's process: the kernel ends it when we end, however that comes about."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def nested_vmx():
@@ -84,7 +94,8 @@ class Machine:
         argv += extra
         with open(os.path.join(self.logs, "emulator.txt"), "wb") as out:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=subprocess.STDOUT, start_new_session=True)
+                                            stderr=subprocess.STDOUT, start_new_session=True,
+                                            preexec_fn=die_with_parent)
         self.com1 = self._accept(listener)
 
     def _bochs(self, iso, cpu, pcpus, mem, ips, time0, port):

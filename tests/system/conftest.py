@@ -34,7 +34,9 @@ PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds for any one expectat
 
 PANIC = r"caisson: error: panic: pCPU[^\n]*\n"
 PROMPT = "caisson-guest# "
-QUIET = ("console=ttyS0,115200 nokaslr cryptomgr.notests nowatchdog mitigations=off "
+BOOT = 5 * PATIENCE  # seconds from GRUB to Linux' prompt
+# What only costs time; a kernel that complains is still heard.
+QUIET = ("console=ttyS0,115200 quiet nokaslr cryptomgr.notests nowatchdog mitigations=off "
          "random.trust_cpu=on")
 
 
@@ -45,9 +47,9 @@ class Module:
         self.source, self.words = source, words
 
 
-def linux(cmdline=QUIET, name="linux", mem="256M"):
+def linux(cmdline=QUIET, name="linux", mem="256M", vcpus=1):
     """The lines that start Debian's kernel with our initramfs."""
-    return [Module(VMLINUZ, f"kernel name={name} mem={mem} -- {cmdline}"),
+    return [Module(VMLINUZ, f"kernel name={name} mem={mem} vcpus={vcpus} -- {cmdline}"),
             Module(INITRD, f"ramdisk name={name}")]
 
 
@@ -81,14 +83,16 @@ def image(menu, files):
     os.makedirs(ISO_CACHE, exist_ok=True)
     out = os.path.join(ISO_CACHE, key.hexdigest()[:24] + ".iso")
     if not os.path.exists(out):
-        mkiso.make(out, menu, files)
+        own = f"{out}.{os.getpid()}"  # another worker may be making the same one
+        mkiso.make(own, menu, files)
+        os.rename(own, out)
     os.utime(out)
     return out
 
 
-def pytest_sessionfinish():
-    if not os.path.isdir(ISO_CACHE):
-        return
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workerinput") or not os.path.isdir(ISO_CACHE):
+        return  # only once, when no worker has an image in use any more
     images = [os.path.join(ISO_CACHE, f) for f in os.listdir(ISO_CACHE)]
     for old in sorted(images, key=os.path.getmtime)[:-ISO_KEPT]:
         os.remove(old)

@@ -1,18 +1,69 @@
-"""The guests of our own."""
-from conftest import guest
+"""The guests of our own, and what Caisson does when the last of them is gone."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+from conftest import BUILD, CAISSON, PATIENCE, Module, guest
 
 
-def test_hello(boot):
-    m = boot(modules=guest("hello"))
-    m.expect(r"(?i)hello")
+@pytest.mark.parametrize("pcpus", [1, 4])
+def test_hello(boot, pcpus):
+    m = boot(modules=guest("hello"), emulator="bochs", pcpus=pcpus)
+    m.expect(r"hello: this line went through a 16550\r\n")
+    m.expect(r"hello: this line went through a hypercall\r\n")
+    m.expect(r"hello: \d+ ticks at \d+ Hz")
+    m.expect(r"caisson: hello: powered off")
     m.expect_off()
+
+
+@pytest.mark.parametrize("mem", [64, 2048])
+def test_hello_in_memory(boot, mem):
+    m = boot(modules=guest("hello"), emulator="bochs", mem=mem)
+    m.expect(r"caisson: hello: powered off")
+
+
+def test_torture(boot):
+    """No instruction, port, register or address that it tries stops Caisson."""
+    m = boot(modules=guest("torture"))
+    m.expect(r"torture: survived", timeout=10 * PATIENCE)
+    m.expect(r"caisson: torture: powered off")
+    m.expect_off()
+
+
+def test_bench_twice():
+    """Bochs counts instructions: two runs print the same table."""
+    argv = [sys.executable, "tools/bench", CAISSON, os.path.join(BUILD, "guest/bench.elf")]
+    tables = [subprocess.run(argv, capture_output=True, check=True, text=True,
+                             timeout=20 * PATIENCE).stdout for _ in range(2)]
+    assert tables[0] == tables[1] and len(tables[0].splitlines()) > 5
 
 
 def test_two_domains_one_broken(boot, tmp_path):
     """The other domains still start."""
-    from conftest import Module
     blob = tmp_path / "blob.bin"
     blob.write_bytes(b"nothing" * 1000)
     m = boot(modules=[Module(str(blob), "kernel name=broken mem=16M")] + guest("hello"))
     m.expect(r"error: [^\r\n]*broken")
-    m.expect(r"(?i)hello")
+    m.expect(r"caisson: hello: powered off")
+
+
+def test_exit_halt(boot):
+    m = boot(modules=guest("hello"), options="console=com1 exit=halt")
+    m.expect(r"caisson: no domain left")
+    m.expect(r"caisson: halted; the machine can be switched off")
+    assert m.machine.running()
+
+
+def test_exit_reboot(boot):
+    m = boot(modules=guest("hello"), options="console=com1 exit=reboot")
+    m.expect(r"caisson: no domain left")
+    m.expect(r"Caisson, a hypervisor for x86-64")
+    m.expect(r"caisson: hello: powered off")
+
+
+def test_exit_shutdown(boot):
+    m = boot(modules=guest("hello"), options="console=com1 exit=shutdown")
+    m.expect(r"caisson: no domain left")
+    m.expect_off()

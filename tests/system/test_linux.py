@@ -1,16 +1,18 @@
-"""An unmodified Debian kernel under Caisson, from GRUB to a typed command and each way to end."""
+"""An unmodified Debian kernel under Caisson, from GRUB to a typed command and its answer."""
 import hashlib
 import random
 import re
+import time
 
 import pytest
 
-from conftest import INITRD, PROMPT, QUIET, VMLINUZ, linux
+from conftest import BOOT, INITRD, PATIENCE, PROMPT, QUIET, VMLINUZ, linux
 
-COMPLAINT = re.compile(r"WARNING:|BUG:|Call Trace|unstable|[Uu]nknown NMI|\[Firmware Bug\]"
-                       r"|[Ff]ailed|not supported|IO-APIC \+ timer")
+TIME0 = 1_700_000_000  # what the machine's clock says at first
+COMPLAINT = re.compile(r"WARNING:|BUG:|Call Trace|unstable|[Uu]nknown NMI|\[Firmware Bug\]|Fatal"
+                       r"|[Ff]ailed|[Ee]rror|[Cc]ould not|not supported|IO-APIC \+ timer")
 NATIVE_MENU = ("menuentry native {\nlinux /boot/vmlinuz " + QUIET
-               + " tsc_early_khz=100000 tsc=reliable idle=halt quiet\n"
+               + " tsc_early_khz=100000 tsc=reliable idle=halt\n"
                "initrd /boot/initrd.img\n}\n")
 
 
@@ -20,32 +22,44 @@ def complaints(dmesg):
     return {re.sub(r"0x[0-9a-f]+|\d+", "N", line) for line in lines if COMPLAINT.search(line)}
 
 
+def interrupts(m, name):
+    """A row of /proc/interrupts: the counts of all CPUs together."""
+    row = m.ask(f"grep -h {name}: /proc/interrupts")
+    return sum(int(n) for n in re.search(name + r":((?: +\d+)+)", row).group(1).split())
+
+
 @pytest.fixture
 def shell(boot):
-    def start(cmdline=QUIET, **settings):
-        m = boot(modules=linux(cmdline), **settings)
-        m.expect_exact(PROMPT, timeout=300)
+    def start(cmdline=QUIET, vcpus=1, **settings):
+        m = boot(modules=linux(cmdline, vcpus=vcpus), **settings)
+        m.expect_exact(PROMPT, timeout=BOOT)
         return m
     return start
 
 
-@pytest.mark.parametrize("cpu", ["corei7_skylake_x", "corei7_icelake_u", "tigerlake"])
+@pytest.mark.parametrize("cpu", ["corei7_icelake_u", "tigerlake"])
 def test_shell(shell, cpu):
     m = shell(cpu=cpu)
     assert re.search(r"Linux guest \S+-cloud-amd64 .*x86_64", m.ask("uname -a"))
 
 
-@pytest.mark.parametrize("pcpus", [4])
-def test_shell_on_many_pcpus(shell, pcpus):
-    m = shell(pcpus=pcpus)
+def test_shell_on_many_pcpus(shell):
+    m = shell(pcpus=4)
     assert m.ask("nproc").strip() == "1"
 
 
 def test_looks_like_a_small_pc(shell):
     m = shell()
+    assert re.search(r"Linux guest \S+-cloud-amd64 .*x86_64", m.ask("uname -a"))
     total = int(re.search(r"Mem: +(\d+)", m.ask("free -k")).group(1))
     assert 200_000 < total < 262_144
-    assert "GenuineIntel" in m.ask("cat /proc/cpuinfo")
+    cpuinfo = m.ask("cat /proc/cpuinfo")
+    assert "GenuineIntel" in cpuinfo and "hypervisor" in cpuinfo
+    assert re.search(r"cpu MHz\s*: (99|100)\.", cpuinfo)
+    assert "0000:00:00.0" in m.ask("ls /sys/bus/pci/devices")
+    clocks = "/sys/devices/system/clocksource/clocksource0"
+    assert "tsc" in m.ask(f"cat {clocks}/current_clocksource")
+    assert 0 < int(m.ask("date +%s")) - TIME0 < 600
 
 
 def test_dmesg_is_that_of_the_bare_machine(shell, machine_of):
@@ -53,58 +67,85 @@ def test_dmesg_is_that_of_the_bare_machine(shell, machine_of):
     inconsistency of Bochs' xstate, for instance)."""
     native = machine_of(NATIVE_MENU, {"vmlinuz": VMLINUZ, "initrd.img": INITRD},
                         emulator="bochs")
-    native.expect_exact(PROMPT, timeout=300)
+    native.expect_exact(PROMPT, timeout=BOOT)
     known = complaints(native.ask("dmesg"))
     native.shut()
     assert complaints(shell().ask("dmesg")) - known == set()
 
 
 def test_timer_at_hz(shell):
-    """The tick, over two seconds: CONFIG_HZ is 250; a tickless idle may only be slower."""
+    """The tick, over two seconds: CONFIG_HZ is 250."""
     m = shell(QUIET + " nohz=off highres=off")
     text = m.ask("grep -h LOC: /proc/interrupts; sleep 2; grep -h LOC: /proc/interrupts")
     before, after = (int(n) for n in re.findall(r"LOC: +(\d+)", text))
-    assert 480 <= after - before <= 560
+    assert 490 <= after - before <= 540
 
 
-@pytest.mark.parametrize("typed, says, cmdline", [
-    ("poweroff -f", r"linux[^\r\n]*power", QUIET),
-    ("echo c > /proc/sysrq-trigger", r"linux[^\r\n]*(reset|reboot|triple)", QUIET + " panic=-1"),
-])
-def test_ends(shell, typed, says, cmdline):
-    m = shell(cmdline)
-    m.sendline(typed)
-    m.expect(r"caisson: [^\r\n]*" + says)
+@pytest.mark.parametrize("vcpus, pcpus", [(2, 1), (2, 2), (4, 2)])
+def test_smp(shell, vcpus, pcpus):
+    m = shell(vcpus=vcpus, pcpus=pcpus)
+    assert m.ask("nproc").strip() == str(vcpus)
+    ipis = interrupts(m, "RES") + interrupts(m, "CAL")
+    assert ipis > 0
+    loads = " ".join(f"(cat /bin/busybox | sha256sum >> /tmp/sums) &" for _ in range(vcpus))
+    m.ask(loads + " wait")
+    assert m.ask("sort -u /tmp/sums | wc -l").strip() == "1"
+    assert m.ask("wc -l < /tmp/sums").strip() == str(vcpus)
+    assert interrupts(m, "RES") + interrupts(m, "CAL") > ipis
+
+
+def test_poweroff(shell):
+    m = shell()
+    m.sendline("poweroff -f")
+    m.expect(r"caisson: linux: powered off \(ACPI S5\)")
+    m.expect(r"caisson: no domain left")
     m.expect_off()
 
 
-@pytest.mark.parametrize("way", ["acpi", "kbd", "triple", "pci"])
-def test_reboots(shell, way):
-    """Linux' ways to reset a PC: each starts the domain anew, after a line that says which."""
+def test_crash(shell):
+    """A kernel that panics reboots, as it was told to."""
+    m = shell(QUIET + " panic=-1")
+    m.sendline("echo c > /proc/sysrq-trigger")
+    m.expect(r"Kernel panic")
+    m.expect(r"caisson: linux: rebooted")
+
+
+def test_reboot(shell):
+    """The domain starts anew, and is as good as before."""
+    m = shell()
+    m.sendline("reboot -f")
+    m.expect(r"caisson: linux: rebooted \(reset line\)")
+    m.expect(r"caisson: linux: domain 2, ")
+    m.expect_exact(PROMPT, timeout=BOOT)
+    assert 0 < int(m.ask("date +%s")) - TIME0 < 600
+    m.sendline("poweroff -f")
+    m.expect_off()
+
+
+@pytest.mark.parametrize("way, says", [
+    ("acpi", r"rebooted \(reset line\)"),
+    ("kbd", r"rebooted \(reset line\)"),
+    ("pci", r"rebooted \(reset line\)"),
+    ("triple", r"triple fault"),
+])
+def test_ways_to_reset(shell, way, says):
+    """Linux' ways to reset a PC: each ends the domain, with a line that says how."""
     m = shell(QUIET + f" reboot={way}")
     m.sendline("reboot -f")
-    m.expect(r"caisson: [^\r\n]*linux[^\r\n]*(reboot|reset|triple|restart)")
-    m.expect_exact(PROMPT, timeout=300)
+    m.expect(r"caisson: [^\r\n]*linux: " + says)
 
 
 def test_paste_64k(shell):
-    """Nothing typed gets lost at full speed."""
+    """Nothing gets lost at full speed, typed or printed."""
     rng = random.Random(1)
     alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-    lines = ["".join(rng.choice(alphabet) for _ in range(63)) + "\n" for _ in range(1024)]
-    data = "".join(lines)
+    data = "".join("".join(rng.choice(alphabet) for _ in range(63)) + "\n" for _ in range(1024))
     m = shell()
     m.sendline("stty -echo; cat > /tmp/file; stty echo")
     m.expect("\n")
+    time.sleep(1)  # until cat reads: the shell's line editor would take what comes before
     m.send(data)
     m.send("\x04")
-    m.expect_exact(PROMPT, timeout=300)
+    m.expect_exact(PROMPT, timeout=5 * PATIENCE)
     assert hashlib.sha256(data.encode()).hexdigest() in m.ask("sha256sum /tmp/file")
-
-
-def test_natively(machine_of):
-    """The yardstick: the same kernel and initramfs on the bare emulator."""
-    m = machine_of(NATIVE_MENU, {"vmlinuz": VMLINUZ, "initrd.img": INITRD}, emulator="bochs")
-    m.expect_exact(PROMPT, timeout=300)
-    assert "cloud-amd64" in m.ask("uname -r")
-    m.sendline("poweroff -f")
+    assert m.ask("cat /tmp/file", timeout=5 * PATIENCE) == data
