@@ -76,7 +76,7 @@ def test_poweroff(alone):
 def test_switching(boot):
     """Keys go to the guest, to the monitor, and back; single Ctrl-As are the guest's."""
     m = boot(modules=linux())
-    m.expect_exact(PROMPT)
+    m.expect_exact(PROMPT, timeout=300)
     op = Operator(m)
     assert m.ask("echo $((6*7))").strip() == "42"
     op.to_monitor()
@@ -98,8 +98,8 @@ def test_monitor_off(boot):
 def test_two_domains(boot):
     """The one in front comes raw, the other with its name before each line."""
     m = boot(modules=linux(name="alpha") + linux(name="beta"), mem=768)
-    m.expect(r"\(beta\) [^\r\n]*Linux version")
-    m.expect_exact("\n" + PROMPT)
+    m.expect(r"\(beta\) [^\r\n]*Linux version", timeout=300)
+    m.expect_exact("\n" + PROMPT, timeout=300)
     op = Operator(m)
     op.to_monitor()
     text = op.ask("list")
