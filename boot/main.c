@@ -107,6 +107,8 @@ static void *new_cpu_stack(void)
     return aspace_stack();
 }
 
+static unsigned others_ready; /* CPUs that have come as far as they will; boot only */
+
 /* Every other CPU begins here. */
 static void cpu_main(void)
 {
@@ -117,6 +119,7 @@ static void cpu_main(void)
         log_error("pCPU %u cannot run guests", cpu_id());
     else
         sched_join();
+    __atomic_add_fetch(&others_ready, 1, __ATOMIC_RELEASE);
     sched_loop();
 }
 
@@ -155,6 +158,8 @@ static void start_other_cpus(void)
         smp_start(low, low_map, aspace_root(), new_cpu_stack, cpu_main);
     else if (acpi.cpu_count > 1)
         log_warn("no free page below 1 MiB: the other CPUs stay off");
+    while (__atomic_load_n(&others_ready, __ATOMIC_ACQUIRE) < cpu_count - 1)
+        cpu_relax(); /* so that domains find all pCPUs on which they may run */
 }
 
 /* Before power-off and reboot: nothing runs any more, and no CPU is left in VMX operation. */
@@ -254,6 +259,7 @@ static void main_on_stack(void)
         log_error("Caisson cannot run guests on this machine");
         no_domain_left();
     }
+    sched_use_tick(!vmx_caps.preemption_timer);
     sched_join();
     start_other_cpus();
     map_modules();

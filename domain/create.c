@@ -167,6 +167,10 @@ static int check_config(const struct domain_config *config)
         log_error("%s: there are %d domains already", config->name, MAX_DOMAINS);
         return -ENOSPC;
     }
+    if (!(config->cpus & sched_joined())) {
+        log_error("%s: cpus= names no pCPU that runs guests", config->name);
+        return -EINVAL;
+    }
     return check_promise(config);
 }
 
@@ -212,6 +216,15 @@ int domain_create(const struct domain_config *config, struct domain **out)
              d->vcpu_count == 1 ? "" : "s");
     *out = d;
     return 0;
+}
+
+bool domain_retire(struct domain *d)
+{
+    bool all = d->vcpus_out == d->vcpu_count;
+
+    for (unsigned i = 0; all && i < d->vcpu_count; i++)
+        all = vcpu_retire(d->vcpus[i]);
+    return all;
 }
 
 void domain_destroy(struct domain *d)

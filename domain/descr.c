@@ -77,8 +77,6 @@ static void read_weight(struct reading *r, struct word value)
     uint64_t n;
     if (!word_number(value, MAX_WEIGHT, &n) || n == 0)
         r->wrong = "want a number from 1 to 65535";
-    else if (n != DESCR_DEFAULT_WEIGHT)
-        r->wrong = "only 256 is supported yet";
     else
         r->out->weight = (unsigned)n;
 }
@@ -88,8 +86,6 @@ static void read_cap(struct reading *r, struct word value)
     uint64_t n;
     if (!word_number(value, MAX_CAP, &n))
         r->wrong = "want percents of a CPU, 0 for no cap";
-    else if (n != 0)
-        r->wrong = "only 0 is supported yet";
     else
         r->out->cap = (unsigned)n;
 }
@@ -129,7 +125,6 @@ static void read_cpus(struct reading *r, struct word value)
         }
     }
     r->out->cpus = mask;
-    r->wrong = "only all is supported yet";
 }
 
 static void read_type(struct reading *r, struct word value)

@@ -186,6 +186,7 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
         return;
     case VMX_EXIT_PAUSE:
         vmx_skip(&v->vmx);
+        vcpu_spins(v);
         return;
     case VMX_EXIT_WBINVD: /* all of the guest's RAM is cacheable and coherent with its devices */
         vmx_skip(&v->vmx);

@@ -20,7 +20,6 @@
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two pages");
 
 /* Monitor and machines are the boot CPU's as yet. */
-#define BOOT_PCPU 1UL
 
 /* However short a period the guest gives its timers, it gets 5 us between two ticks. */
 #define MOST_TICKS_PER_S 200000
@@ -278,6 +277,16 @@ void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
     vcpu_kick(v);
 }
 
+void vcpu_spins(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+
+    for (unsigned i = 1; i < d->vcpu_count; i++)
+        if (sched_yield_to(&d->vcpus[(v->id + i) % d->vcpu_count]->unit))
+            return;
+    sched_unit_yield(&v->unit);
+}
+
 static void ipi_sent(void *ctx, const struct apic_message *message)
 {
     struct vcpu *v = ctx;
@@ -341,16 +350,22 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);
     timer_init(&v->wake, wake_fires);
-    sched_unit_init(&v->unit, &d->sched, BOOT_PCPU, vcpu_run, leave);
+    sched_unit_init(&v->unit, &d->sched, d->config->cpus, vcpu_run, leave);
     *out = v;
     return 0;
 }
 
+bool vcpu_retire(struct vcpu *v)
+{
+    return sched_unit_remove(&v->unit) == 0;
+}
+
 void vcpu_destroy(struct vcpu *v)
 {
-    timer_cancel(&v->wake);
-    int err = sched_unit_remove(&v->unit);
-    ASSERT(!err); /* the caller runs where they all do */
+    bool retired = vcpu_retire(v);
+
+    ASSERT(retired); /* it never ran, or the caller has seen to it */
+    timer_cancel_sync(&v->wake);
     vmx_vcpu_destroy(&v->vmx);
     heap_free_pages(v, VCPU_ORDER, v->domain->id);
 }

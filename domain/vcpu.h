@@ -43,7 +43,12 @@ struct vcpu {
 };
 
 int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+/* Takes it out of the scheduler, for good. False: a pCPU is not done with it, ask again soon. */
+bool must_check vcpu_retire(struct vcpu *v);
+/* It has been retired, or it never ran. */
 void vcpu_destroy(struct vcpu *v);
+/* It spins, perhaps for a lock whose holder does not run: another vCPU of the domain goes first. */
+void vcpu_spins(struct vcpu *v);
 /* Registers and mode as the loaded image wants to be entered. */
 void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 /* Something may have become deliverable: leave HLT and look. From any pCPU. */

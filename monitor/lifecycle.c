@@ -66,22 +66,28 @@ static void bury(struct domain *d)
         log_error("a domain that rebooted could not be made again");
 }
 
+/* Stays runnable while a pCPU is not quite done with a vCPU of the dead: a matter of moments. */
 static bool undertake(struct sched_unit *u, uint64_t deadline)
 {
     struct domain *next;
+    bool again = false;
 
     (void)u;
     (void)deadline;
     for (struct domain *d = domain_next(NULL); d; d = next) {
         next = domain_next(d);
-        if (d->vcpus_out == d->vcpu_count)
+        if (d->vcpus_out != d->vcpu_count)
+            continue;
+        if (domain_retire(d))
             bury(d);
+        else
+            again = true;
     }
     if (!domain_next(NULL)) {
         log_info("no domain left");
         at_end();
     }
-    return false;
+    return again;
 }
 
 /* The undertaker keeps no registers. */

@@ -53,6 +53,7 @@ static const struct control {
     { CTL_PROC2, PROC2_VPID, OPTIONAL, "VPID" },
     { CTL_PROC2, PROC2_RDTSCP, OPTIONAL, "RDTSCP" },
     { CTL_PROC2, PROC2_INVPCID, OPTIONAL, "INVPCID" },
+    { CTL_PROC2, PROC2_PAUSE_LOOP, OPTIONAL, "PAUSE-loop exiting" },
     { CTL_PROC2, PROC2_WBINVD_EXIT, OPTIONAL, "WBINVD exiting" },
     { CTL_PROC2, PROC2_XSAVES, OPTIONAL, "XSAVES" },
     { CTL_EXIT, EXIT_HOST_64BIT, NEEDED, "64-bit host" },
@@ -173,7 +174,7 @@ static void fill_public(const struct caps *c)
         .preemption_shift = c->misc & MISC_TIMER_SHIFT,
         .true_controls = c->basic & BASIC_TRUE_CONTROLS,
         .tsc_scaling = c->may_be_1[CTL_PROC2] & PROC2_TSC_SCALING,
-        .pause_loop_exiting = c->may_be_1[CTL_PROC2] & PROC2_PAUSE_LOOP,
+        .pause_loop_exiting = c->chosen[CTL_PROC2] & PROC2_PAUSE_LOOP,
         .xsaves = c->chosen[CTL_PROC2] & PROC2_XSAVES,
     };
 }

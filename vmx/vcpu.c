@@ -32,6 +32,11 @@ static struct vmx_vcpu *current[MAX_PCPUS]; /* whose VMCS is current; each pCPU 
 #define AR_TSS  0x8B /* busy; TR is never unusable in VMX */
 #define LIMIT   0xFFFF
 
+/* A PAUSE within so many TSC ticks of the last one belongs to the same loop, and a loop that goes
+ * on for so long makes an exit: as other hypervisors set them (SDM, "PLE_Gap", "PLE_Window"). */
+#define PLE_GAP    128
+#define PLE_WINDOW 4096
+
 static const struct segment reset_segments[SEG_COUNT] = {
     [SEG_ES] = { .limit = LIMIT, .ar = AR_DATA },
     [SEG_CS] = { .base = 0xFFFF0000, .limit = LIMIT, .ar = AR_CODE, .selector = 0xF000 },
@@ -105,6 +110,10 @@ static void write_controls(struct vmx_vcpu *v)
     vmcs_write(VMCS_IO_BITMAP_B, heap_to_maddr(v->io_bitmap).v + PAGE_SIZE);
     if (proc2 & PROC2_VPID)
         vmcs_write(VMCS_VPID, v->vpid);
+    if (proc2 & PROC2_PAUSE_LOOP) {
+        vmcs_write(VMCS_PLE_GAP, PLE_GAP);
+        vmcs_write(VMCS_PLE_WINDOW, PLE_WINDOW);
+    }
     if (proc2 & PROC2_XSAVES)
         vmcs_write(VMCS_XSS_EXITING, UINT64_MAX);
 }

@@ -65,6 +65,8 @@
     X(ENTRY_EVENT_ERROR, 0x4018, "VM-entry exception error code")  \
     X(ENTRY_INSN_LEN, 0x401A, "VM-entry instruction length")       \
     X(PROC_CTLS2, 0x401E, "secondary processor-based controls")    \
+    X(PLE_GAP, 0x4020, "PLE gap")                                  \
+    X(PLE_WINDOW, 0x4022, "PLE window")                            \
     X(INSN_ERROR, 0x4400, "VM-instruction error")                  \
     X(EXIT_REASON, 0x4402, "exit reason")                          \
     X(EXIT_EVENT, 0x4404, "VM-exit interruption information")      \

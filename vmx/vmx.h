@@ -237,7 +237,7 @@ enum vmx_exit_kind {
     VMX_EXIT_CR, /* .cr */
     VMX_EXIT_XSETBV,
     VMX_EXIT_HLT,
-    VMX_EXIT_PAUSE,
+    VMX_EXIT_PAUSE, /* the guest spins: it has said PAUSE over and over at CPL 0 */
     VMX_EXIT_VMCALL,
     VMX_EXIT_WBINVD, /* WBINVD or INVD */
     VMX_EXIT_RDPMC,
