@@ -168,6 +168,11 @@ bool domain_mention(struct mentioned *m, uint32_t key)
     return true;
 }
 
+void vcpu_spins(struct vcpu *v)
+{
+    (void)v;
+}
+
 void vcpu_kick(struct vcpu *v)
 {
     (void)v;

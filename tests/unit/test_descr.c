@@ -96,11 +96,10 @@ static void test_refusals(void **state)
     refused("kernel vcpus=0", "from 1 to 64");
     refused("kernel vcpus=65", "from 1 to 64");
     refused("kernel vcpus=two", "from 1 to 64");
-    refused("kernel weight=512", "supported yet");
+    refused("kernel weight=65536", "1 to 65535");
     refused("kernel weight=0", "1 to 65535");
-    refused("kernel cap=50", "supported yet");
+    refused("kernel cap=6401", "percents");
     refused("kernel cap=x", "percents");
-    refused("kernel cpus=0-2,5", "supported yet");
     refused("kernel cpus=5-2", "want a list");
     refused("kernel cpus=64", "want a list");
     refused("kernel cpus=1,", "want a list");
@@ -122,9 +121,11 @@ static void test_all_faults_are_told(void **state)
 static void test_cpus_mask(void **state)
 {
     (void)state;
-    assert_int_equal(parse("kernel cpus=0-2,5,63"), -EINVAL);
+    assert_int_equal(parse("kernel cpus=0-2,5,63 weight=512 cap=50"), 0);
     assert_int_equal(d.cpus, 0x8000000000000027UL);
-    assert_int_equal(parse("kernel cpus=0-63"), -EINVAL);
+    assert_int_equal(d.weight, 512);
+    assert_int_equal(d.cap, 50);
+    assert_int_equal(parse("kernel cpus=0-63"), 0);
     assert_int_equal(d.cpus, UINT64_MAX);
 }
 
