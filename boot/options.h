@@ -4,7 +4,7 @@
  *     console=com1[,baud] console=com2[,baud] console=vga console=none
  *     loglevel=error|warn|info|debug   exit=halt|reboot|shutdown
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
- *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: the monitor has them first)
+ *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
 #define CAISSON_BOOT_OPTIONS_H

@@ -12,9 +12,9 @@
 
 static struct sched_unit unit;
 static struct sched_group own_time; /* the unit's */
-static void (*work)(void); /* boot only */
-static int vector;         /* boot only */
-static bool raised;        /* atomic: the interrupt is on its way, or the unit awake */
+static void (*work)(void);          /* boot only */
+static int vector;                  /* boot only */
+static bool raised;                 /* atomic: the interrupt is on its way, or the unit awake */
 
 static bool run(struct sched_unit *u, uint64_t deadline)
 {
