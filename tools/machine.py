@@ -54,12 +54,6 @@ def die_with_parent():
     PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def die_with_parent():
-    """In the child, before exec: a runner that is killed leaves no emulator behind (prctl(2))."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
 def nested_vmx():
     """True if QEMU with KVM could give its guest VT-x here."""
     def says(path, words):
