@@ -93,8 +93,8 @@ extern const struct domain_hooks *domain_hooks;
 /* Builds the domain and loads its image; it does not run yet. Logs what goes wrong, naming the
  * domain. 0; -ENOMEM (the promise does not fit, or tables), -ENOEXEC, -EINVAL: nothing is kept. */
 int must_check domain_create(const struct domain_config *config, struct domain **out);
-/* After hooks->ended: takes its vCPUs out of the scheduler. False: some pCPU is not done with one of
- * them yet, ask again soon. */
+/* After hooks->ended: takes its vCPUs out of the scheduler. False: some pCPU is not done with one
+ * of them yet, ask again soon. */
 bool must_check domain_retire(struct domain *d);
 /* Gives back all that it had, once it is retired (or if it never ran). */
 void domain_destroy(struct domain *d);
