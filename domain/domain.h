@@ -26,6 +26,7 @@
 #include "domain/descr.h"
 #include "domain/machine.h"
 #include "domain/p2m.h"
+#include "domain/pv.h"
 #include "domain/vcpu.h"
 #include "lib/errno.h"
 #include "lib/limits.h"
@@ -59,6 +60,7 @@ struct domain {
     const struct domain_config *config;
     struct p2m p2m;
     struct machine_hvm machine;
+    struct pv_domain pv;
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
     uint64_t tsc_zero;   /* machine TSC at which the domain's clock read 0 */

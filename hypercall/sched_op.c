@@ -4,7 +4,7 @@
 #include "arch/x86/cpu.h"
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
-#include "include/public/xen.h"
+#include "include/public/sched.h"
 
 static void shutdown(struct vcpu *v, uint32_t reason)
 {

@@ -2,7 +2,7 @@
  * xen_version: who the hypervisor is. Source: xen/include/public/version.h.
  */
 #include "hypercall/hypercall.h"
-#include "include/public/xen.h"
+#include "include/public/version.h"
 
 /* The interface that is spoken, in Xen's own counting: 4.17. */
 #define VERSION (4 << 16 | 17)
