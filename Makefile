@@ -29,8 +29,9 @@ NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
 LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 
-# What freed frames are filled with is a question of which file is linked, not of an #if.
-LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c,mm/fill_debug.c)
+# What freed frames are filled with, and whether the order of locks is checked, is a question of
+# which file is linked, not of an #if.
+LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c,mm/fill_debug.c lib/lockdep.c)
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 ASM_SRC  := $(wildcard $(addsuffix /*.asm,$(ROOMS)))
 GEN_SRC  := $(if $(wildcard domain/dsdt.asl),$(GEN)/domain/dsdt.c)
@@ -213,7 +214,7 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 	$(Q)gcovr --root . --exclude 'tests/.*' $(B)/coverage
 
 bench: $(B)/caisson.elf $(GUEST_ELF) | deps-run deps-iso ## instructions per VM exit round trip, a table
-	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf
+	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf $(CPU)
 
 # ---- Housekeeping -------------------------------------------------------------------------------
 

@@ -24,8 +24,11 @@
 #include "boot/multiboot2.h"
 #include "boot/options.h"
 #include "domain/domain.h"
+#include "domain/wallclock.h"
+#include "drivers/rtc.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
+#include "lib/lockdep.h"
 #include "lib/log.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
@@ -110,6 +113,8 @@ static void cpu_main(void)
     lapic_init(lapic_page);
     if (vmx_cpu_enable())
         log_error("pCPU %u cannot run guests", cpu_id());
+    else
+        sched_join();
     sched_loop();
 }
 
@@ -118,11 +123,22 @@ static const void *map_table(maddr_t start, size_t size)
     return aspace_map(start, size, ASPACE_RO);
 }
 
+/* Guests are told the time from here on. */
+static void read_clock(void)
+{
+    int64_t epoch = 0;
+
+    if (!rtc_read(&epoch))
+        log_warn("no clock at ports 0x70 and 0x71: the guests' calendars start in 1970");
+    wallclock_set(epoch);
+}
+
 static void machine_start(void)
 {
     acpi_read(boot.has_rsdp ? boot.rsdp : NULL, map_table);
     mtrr_read();
     tsc_calibrate(acpi.pm_timer_port);
+    read_clock();
     ioapic_init(acpi.ioapic.v ? aspace_map(acpi.ioapic, PAGE_SIZE, ASPACE_UC) : NULL);
     lapic_page = must_have(aspace_map(acpi.lapic, PAGE_SIZE, ASPACE_UC));
     lapic_init(lapic_page);
@@ -220,6 +236,7 @@ static void main_on_stack(void)
         log_error("Caisson cannot run guests on this machine");
         no_domain_left();
     }
+    sched_join();
     start_other_cpus();
     map_modules();
     frame_fail_nth(options.fail_alloc);
@@ -231,6 +248,8 @@ _Noreturn void main(uint64_t mbi)
 {
     cpu_seed_canary();
     percpu_init_boot();
+    if (lockdep_start)
+        lockdep_start(cpu_id);
     desc_init(NULL);       /* from here on a panic can be read */
     sinks_start_debug();   /* port 0xE9 */
     read_boot_info(mbi);   /* modules, memory map, options */

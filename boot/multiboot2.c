@@ -183,7 +183,7 @@ static void read_rsdp_new(struct parse *p, const struct tag *t)
     take_rsdp(p, t, RSDP_V2_BYTES);
 }
 
-/* ---- The memory maps ------------------------------------------------------------------------- */
+/* ---- The memory maps ---- */
 
 static enum mem_kind kind_of_e820(uint32_t type)
 {
@@ -250,7 +250,7 @@ static void read_efi_mmap(struct parse *p, const struct tag *t)
     }
 }
 
-/* ---- The walk -------------------------------------------------------------------------------- */
+/* ---- The walk ---- */
 
 struct reader {
     uint32_t type, min_size;

@@ -77,7 +77,7 @@ void vioapic_eoi(struct vioapic *v, uint8_t vector)
     }
 }
 
-/* ---- Registers ------------------------------------------------------------------------------- */
+/* ---- Registers ---- */
 
 static uint32_t window_read(const struct vioapic *v)
 {

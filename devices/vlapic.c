@@ -10,7 +10,7 @@
 
 #define FIRST_LEGAL_VECTOR 16
 
-/* ---- 256 bits, one for each vector ---------------------------------------------------------- */
+/* ---- 256 bits, one for each vector ---- */
 
 static bool vector_test(const uint64_t *set, uint8_t vector)
 {
@@ -36,7 +36,7 @@ static int vector_highest(const uint64_t *set)
     return -1;
 }
 
-/* ---- Placement ------------------------------------------------------------------------------- */
+/* ---- Placement ---- */
 
 bool vlapic_enabled(const struct vlapic *l)
 {
@@ -58,11 +58,16 @@ uint64_t vlapic_base(const struct vlapic *l)
     return l->base & ~(uint64_t)(VLAPIC_SIZE - 1);
 }
 
-/* ---- Acceptance ------------------------------------------------------------------------------ */
+/* ---- Acceptance ---- */
+
+bool vlapic_takes_interrupts(const struct vlapic *l)
+{
+    return vlapic_enabled(l) && (l->svr & SVR_ENABLE);
+}
 
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level)
 {
-    if (!vlapic_enabled(l) || !(l->svr & SVR_ENABLE))
+    if (!vlapic_takes_interrupts(l))
         return false;
     if (vector < FIRST_LEGAL_VECTOR) {
         vlapic_error(l, ESR_RECEIVE_VECTOR);
@@ -133,7 +138,7 @@ void vlapic_self_ipi(struct vlapic *l, uint8_t vector)
     vlapic_accept(l, vector, false);
 }
 
-/* ---- Priority and delivery ------------------------------------------------------------------- */
+/* ---- Priority and delivery ---- */
 
 /* SDM, "Task and Processor Priorities". */
 uint8_t vlapic_ppr(const struct vlapic *l)
@@ -181,7 +186,7 @@ void vlapic_set_cr8(struct vlapic *l, uint64_t value)
     l->tpr = (value & 0xF) << 4;
 }
 
-/* ---- Addressing ------------------------------------------------------------------------------ */
+/* ---- Addressing ---- */
 
 /* SDM, "Logical Destination Mode": the DFR chooses between one bit for each CPU, and a cluster
  * number with four bits. */
@@ -234,7 +239,7 @@ bool vlapic_addressed(const struct vlapic *l, const struct apic_message *m)
     }
 }
 
-/* ---- Beginnings ------------------------------------------------------------------------------ */
+/* ---- Beginnings ---- */
 
 static void vectors_clear(struct vlapic *l)
 {

@@ -70,8 +70,7 @@ void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz, const struct 
  */
 void vlapic_init_signal(struct vlapic *l);
 
-/* ---- MSRs: IA32_APICBASE and 0x800..0x8FF. 0, or -EINVAL where the guest is owed #GP(0). --------
- */
+/* ---- MSRs: IA32_APICBASE and 0x800..0x8FF. 0, or -EINVAL where the guest is owed #GP(0). ---- */
 int must_check vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value, uint64_t now);
 int must_check vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t value, uint64_t now);
 
@@ -81,15 +80,15 @@ void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uin
 /* What RDMSR gives: 0 when disarmed, fired, or in another mode. */
 uint64_t vlapic_deadline_tsc(struct vlapic *l, uint64_t now);
 
-/* ---- Placement ---------------------------------------------------------------------------------
- */
+/* ---- Placement ---- */
 bool vlapic_enabled(const struct vlapic *l);     /* globally, by IA32_APICBASE */
 bool vlapic_mmio_active(const struct vlapic *l); /* xAPIC mode: the page is decoded */
 uint64_t vlapic_base(const struct vlapic *l);    /* gpa of the page */
 bool vlapic_x2apic(const struct vlapic *l);
 
-/* ---- Interrupts --------------------------------------------------------------------------------
- */
+/* ---- Interrupts ---- */
+/* Neither hardware nor software has disabled it. */
+bool vlapic_takes_interrupts(const struct vlapic *l);
 /* A fixed or lowest-priority interrupt arrives; dropped while disabled by hardware or software.
  * True if it was not pending already. */
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level);

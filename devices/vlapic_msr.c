@@ -48,7 +48,7 @@ static const struct msr_rule *x2apic_rule(const struct vlapic *l, uint32_t msr)
     return find_rule(msr - MSR_X2APIC_FIRST);
 }
 
-/* ---- IA32_APICBASE --------------------------------------------------------------------------- */
+/* ---- IA32_APICBASE ---- */
 
 /* Three states are legal; x2APIC mode is entered from xAPIC mode and left to disabled, only. */
 static bool legal_transition(uint64_t old, uint64_t new)
@@ -78,7 +78,7 @@ static int write_base(struct vlapic *l, uint64_t value)
     return 0;
 }
 
-/* ---- Registers ------------------------------------------------------------------------------- */
+/* ---- Registers ---- */
 
 int vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value, uint64_t now)
 {

@@ -26,7 +26,7 @@ uint32_t vlapic_logical_id(const struct vlapic *l)
     return l->id >> 4 << 16 | 1u << (l->id & 0xF);
 }
 
-/* ---- Reading --------------------------------------------------------------------------------- */
+/* ---- Reading ---- */
 
 /* One of the eight registers over which 256 bits are spread. */
 static uint32_t vectors_word(const uint64_t *set, unsigned n)
@@ -104,7 +104,7 @@ bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t n
     }
 }
 
-/* ---- Writing --------------------------------------------------------------------------------- */
+/* ---- Writing ---- */
 
 /* While disabled by software, every LVT entry is masked and stays so. */
 static void write_lvt(struct vlapic *l, enum vlapic_lvt which, uint32_t value)
@@ -232,7 +232,7 @@ bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t n
     }
 }
 
-/* ---- The page -------------------------------------------------------------------------------- */
+/* ---- The page ---- */
 
 /* SDM: registers are 32 bits at 16-byte boundaries; what touches the gaps is undefined. Narrow
  * reads within a register work here, as they do on most processors. */

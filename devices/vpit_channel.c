@@ -113,7 +113,7 @@ static uint32_t count_of(const struct vpit_channel *c, uint16_t written)
     return v ? v : 10000;
 }
 
-/* ---- Counting ---------------------------------------------------------------------------- */
+/* ---- Counting ---- */
 
 /* The waiting count enters the counting element at clock `at`; in mode 3 perhaps for its low half.
  */
@@ -239,7 +239,7 @@ void vpit_channel_set_gate(struct vpit_channel *c, bool level, int64_t t)
         gate_falls(c, t);
 }
 
-/* ---- Reading ----------------------------------------------------------------------------- */
+/* ---- Reading ---- */
 
 void vpit_channel_latch_count(struct vpit_channel *c, int64_t t)
 {

@@ -7,7 +7,7 @@
 #include "devices/clock.h"
 #include "devices/vpm.h"
 
-#define ENABLE_BITS  (VPM_TMR | VPM_GBL | VPM_PWRBTN)
+#define ENABLE_BITS  (VPM_TMR | VPM_GBL | VPM_PWRBTN | VPM_RTC)
 #define STATUS_BITS  (ENABLE_BITS | VPM_WAK)
 #define CONTROL_BITS (7u << 10 | 1u << 1) /* SLP_TYP, BM_RLD; SCI_EN is the SMI command's */
 
@@ -16,7 +16,7 @@ static void update_sci(struct vpm *v)
     line_set(&v->bus.sci, v->control & VPM_SCI_EN && v->status & v->enable & ENABLE_BITS);
 }
 
-/* ---- The timer ------------------------------------------------------------------------------- */
+/* ---- The timer ---- */
 
 /* Ticks between two changes of the highest bit. */
 static uint64_t half_period(const struct vpm *v)
@@ -56,7 +56,7 @@ static void tick(struct device *dev, uint64_t now)
     timer_run((struct vpm *)dev, now);
 }
 
-/* ---- Registers ------------------------------------------------------------------------------- */
+/* ---- Registers ---- */
 
 static uint32_t block_read(const struct vpm *v, uint32_t offset, uint64_t now)
 {
@@ -140,6 +140,12 @@ static void vpm_write(struct device *dev, uint32_t offset, unsigned size, uint32
 void vpm_power_button(struct vpm *v)
 {
     v->status |= VPM_PWRBTN;
+    update_sci(v);
+}
+
+void vpm_rtc_alarm(struct vpm *v)
+{
+    v->status |= VPM_RTC;
     update_sci(v);
 }
 

@@ -1,5 +1,5 @@
 /*
- * The fixed hardware of ACPI: PM timer, power button, SCI, sleep control.
+ * The fixed hardware of ACPI: PM timer, power button, RTC alarm, SCI, sleep control.
  *
  * Source: ACPI specification, "ACPI Hardware Specification", sections "PM1 Event Grouping", "PM1
  * Control Grouping" and "Power Management Timer". The offsets below are those of the block of
@@ -26,6 +26,7 @@
 #define VPM_TMR    (1u << 0)
 #define VPM_GBL    (1u << 5)
 #define VPM_PWRBTN (1u << 8)
+#define VPM_RTC    (1u << 10)
 #define VPM_WAK    (1u << 15) /* status only */
 
 /* Bits of control. */
@@ -52,5 +53,7 @@ struct vpm {
 
 void vpm_init(struct vpm *v, const struct vpm_bus *bus); /* copies *bus */
 void vpm_power_button(struct vpm *v);
+/* The real-time clock has raised its interrupt. */
+void vpm_rtc_alarm(struct vpm *v);
 
 #endif

@@ -61,7 +61,7 @@ static bool is_clock_byte(uint8_t index)
     return false;
 }
 
-/* ---- The course of time ------------------------------------------------------------------ */
+/* ---- The course of time ---- */
 
 static bool runs(const struct vrtc *r)
 {
@@ -101,10 +101,11 @@ static int64_t period_clocks(const struct vrtc *r)
 
 static int64_t periods_at(const struct vrtc *r, int64_t ns)
 {
-    int64_t s = seconds_at(r, ns);
+    int64_t s = seconds_at(r, ns), clocks = period_clocks(r);
     int64_t rest = ns - second_start(r, s);
 
-    return (s * CRYSTAL_HZ + rest * CRYSTAL_HZ / NS_PER_S) / period_clocks(r);
+    ASSERT(clocks); /* nobody asks while it is off */
+    return (s * CRYSTAL_HZ + rest * CRYSTAL_HZ / NS_PER_S) / clocks;
 }
 
 /* The first nanosecond of period number n after base. */
@@ -117,7 +118,7 @@ static int64_t period_start(const struct vrtc *r, int64_t n)
     return second_start(r, s) + (rest * NS_PER_S + CRYSTAL_HZ - 1) / CRYSTAL_HZ;
 }
 
-/* ---- The registers' form ----------------------------------------------------------------- */
+/* ---- The registers' form ---- */
 
 static struct rtc_format format(const struct vrtc *r)
 {
@@ -180,7 +181,7 @@ static int64_t thaw(const struct vrtc *r)
     return rtc_epoch_of(&d);
 }
 
-/* ---- Interrupts -------------------------------------------------------------------------- */
+/* ---- Interrupts ---- */
 
 static bool alarm_matches(uint8_t alarm, uint8_t now)
 {
@@ -267,7 +268,7 @@ static uint64_t vrtc_deadline(const struct device *dev)
     return at == INT64_MAX ? DEVICE_NEVER : (uint64_t)at;
 }
 
-/* ---- Registers --------------------------------------------------------------------------- */
+/* ---- Registers ---- */
 
 /* Takes up the time that stands in cmos. The divider goes on, so seconds change when they did. */
 static void restart(struct vrtc *r, int64_t ns)

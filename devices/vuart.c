@@ -60,7 +60,7 @@ static unsigned capacity(const struct vuart *u)
     return fifo_enabled(u) ? VUART_FIFO : 1;
 }
 
-/* ---- Status ------------------------------------------------------------------------------ */
+/* ---- Status ---- */
 
 static uint8_t line_status(const struct vuart *u)
 {
@@ -135,7 +135,7 @@ static void check_timeout(struct vuart *u, uint64_t now)
         u->timed_out = true;
 }
 
-/* ---- Sending and receiving --------------------------------------------------------------- */
+/* ---- Sending and receiving ---- */
 
 static bool looping(const struct vuart *u)
 {
@@ -213,7 +213,7 @@ void vuart_kick(struct vuart *u, uint64_t now)
     update(u);
 }
 
-/* ---- Registers --------------------------------------------------------------------------- */
+/* ---- Registers ---- */
 
 /* The receive FIFO's next byte; an empty one reads 0. */
 static uint8_t read_rbr(struct vuart *u, uint64_t now)

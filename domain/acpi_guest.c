@@ -19,13 +19,13 @@
 #define BOOT_8042           (1u << 1)
 #define BOOT_NO_VGA         (1u << 2)
 
-/* FADT, "Fixed Feature Flags". The power button is in PM1 status, so its bit is clear. */
-#define FADT_WBINVD        (1u << 0)
-#define FADT_C1            (1u << 2)
-#define FADT_SLEEP_BUTTON  (1u << 5) /* not in PM1 status; there is none */
-#define FADT_RTC_NOT_FIXED (1u << 6)
-#define FADT_TIMER_32BIT   (1u << 8)
-#define FADT_RESET         (1u << 10)
+/* FADT, "Fixed Feature Flags". The power button and the RTC are in PM1 status, so
+ * their bits are clear. */
+#define FADT_WBINVD       (1u << 0)
+#define FADT_C1           (1u << 2)
+#define FADT_SLEEP_BUTTON (1u << 5) /* not in PM1 status; there is none */
+#define FADT_TIMER_32BIT  (1u << 8)
+#define FADT_RESET        (1u << 10)
 
 /* One processor in AML: Device (\_SB.C0xx) { Name (_HID, "ACPI0007") Name (_UID, xx) }. */
 static const uint8_t processor_aml[] = {
@@ -45,7 +45,7 @@ struct layout {
     size_t facs, dsdt, ssdt, fadt, madt, rsdt, xsdt, end; /* offsets; the RSDP is at 0 */
 };
 
-/* ---- Places ---------------------------------------------------------------------------------- */
+/* ---- Places ---- */
 
 static size_t dsdt_length(void)
 {
@@ -83,7 +83,7 @@ static void lay_out(struct layout *t)
     t->end = after(t->xsdt, sizeof(struct acpi_header) + XSDT_TABLES * sizeof(uint64_t));
 }
 
-/* ---- Headers and sums ------------------------------------------------------------------------ */
+/* ---- Headers and sums ---- */
 
 static uint8_t checksum(const void *data, size_t length)
 {
@@ -113,7 +113,7 @@ static void seal(struct acpi_header *h)
     h->checksum = checksum(h, h->length);
 }
 
-/* ---- The tables ------------------------------------------------------------------------------ */
+/* ---- The tables ---- */
 
 static void build_facs(const struct layout *t)
 {
@@ -181,8 +181,7 @@ static void build_fadt(const struct layout *t)
     fill_pm(f);
     f->century = HVM_RTC_CENTURY;
     f->boot_flags = BOOT_LEGACY_DEVICES | BOOT_8042 | BOOT_NO_VGA;
-    f->flags = FADT_WBINVD | FADT_C1 | FADT_SLEEP_BUTTON | FADT_RTC_NOT_FIXED | FADT_TIMER_32BIT |
-               FADT_RESET;
+    f->flags = FADT_WBINVD | FADT_C1 | FADT_SLEEP_BUTTON | FADT_TIMER_32BIT | FADT_RESET;
     f->reset_register = io_address(HVM_RESET_PORT, 1);
     f->reset_value = HVM_RESET_VALUE;
     seal(&f->header);

@@ -25,27 +25,31 @@ struct cursor {
 #define REX_X 2
 #define REX_B 1
 
-static uint8_t next(struct cursor *c)
+/* Are there that many more? If not: is it the fetch that ended, or the longest instruction? */
+static bool have(struct cursor *c, unsigned bytes)
 {
     if (c->error)
-        return 0;
-    if (c->pos >= DECODE_MAX_BYTES) {
-        c->error = -EINVAL;
-        return 0;
-    }
-    if (c->pos >= c->count) {
-        c->error = -ENODATA;
-        return 0;
-    }
-    return c->bytes[c->pos++];
+        return false;
+    if (c->pos + bytes <= c->count && c->pos + bytes <= DECODE_MAX_BYTES)
+        return true;
+    c->error = c->count < DECODE_MAX_BYTES ? -ENODATA : -EINVAL;
+    return false;
+}
+
+static uint8_t next(struct cursor *c)
+{
+    return have(c, 1) ? c->bytes[c->pos++] : 0;
 }
 
 /* A little-endian number of 1, 2, 4 or 8 bytes, sign-extended. */
 static int64_t next_signed(struct cursor *c, unsigned bytes)
 {
     uint64_t v = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        v |= (uint64_t)next(c) << (8 * i);
+    if (!have(c, bytes))
+        return 0;
+    for (unsigned i = bytes; i-- > 0;)
+        v = v << 8 | c->bytes[c->pos + i];
+    c->pos += bytes;
     unsigned unused = 64 - 8 * bytes;
     return (int64_t)(v << unused) >> unused;
 }

@@ -59,6 +59,7 @@ struct domain {
     enum domain_state state;
     const struct domain_config *config;
     struct p2m p2m;
+    struct sched_group sched; /* its vCPUs' weight and cap */
     struct machine_hvm machine;
     struct pv_domain pv;
     struct vcpu *vcpus[MAX_VCPUS];
@@ -112,6 +113,10 @@ const char *domain_end_name(enum domain_end end);
 struct domain *domain_next(const struct domain *after);
 struct domain *domain_by_id(uint16_t id);
 struct domain *domain_by_name(const char *name);
+
+/* For create.c: it is among them from now on, or no more. */
+void domain_list(struct domain *d);
+void domain_unlist(struct domain *d);
 
 /* Nanoseconds since its creation. */
 uint64_t domain_now(const struct domain *d);

@@ -10,6 +10,7 @@
 #include "domain/domain.h"
 #include "domain/mmio.h"
 #include "domain/msr.h"
+#include "domain/operand.h"
 #include "domain/pio.h"
 #include "domain/vcpu.h"
 #include "lib/log.h"
@@ -69,6 +70,8 @@ static void handle_xsetbv(struct vcpu *v)
 
 static int cr_write(struct vcpu *v, unsigned number, uint64_t value)
 {
+    if (!operand_is_64bit(v))
+        value = (uint32_t)value; /* long mode may have left something above */
     switch (number) {
     case 0:
         return vmx_set_cr0(&v->vmx, value);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "devices/vi8042.h"
 #include "devices/vioapic.h"
+#include "devices/vpci.h"
 #include "devices/vpic.h"
 #include "devices/vpit.h"
 #include "devices/vpm.h"
@@ -34,6 +35,7 @@ enum machine_device {
     DEV_RESET,
     DEV_PM,
     DEV_IOAPIC,
+    DEV_PCI,
     DEV_COUNT
 };
 
@@ -47,6 +49,7 @@ struct machine_hvm {
     struct vreset reset;
     struct vpm pm;
     struct vioapic ioapic;
+    struct vpci pci;
     struct vioapic_bus ioapic_bus;
     struct vuart_peer com_peer[2];
     struct device *device[DEV_COUNT];

@@ -6,10 +6,11 @@
 #include "domain/domain.h"
 #include "domain/machine_hvm.h"
 #include "domain/vcpu.h"
+#include "domain/wallclock.h"
 #include "lib/log.h"
 
-/* The port map of the machine, hottest first. `base` is the device's own number of the first
- * register. A port that is not here reads all ones. */
+/* The port map of the machine, hottest first; where two ranges meet the first one answers. `base`
+ * is the device's own number of the first register. A port that is not here reads all ones. */
 static const struct port_range {
     uint16_t first, last;
     enum machine_device device;
@@ -29,6 +30,7 @@ static const struct port_range {
     { HVM_RESET_PORT, HVM_RESET_PORT, DEV_RESET, 0 },
     { HVM_FAST_A20_PORT, HVM_FAST_A20_PORT, DEV_RESET, 1 },
     { HVM_SMI_PORT, HVM_SMI_PORT, DEV_PM, VPM_SMI_COMMAND },
+    { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_PCI, 0 },
 };
 
 /* Ports that software probes on every PC, without being answered: no warning is owed. */
@@ -39,11 +41,9 @@ static const struct {
     { 0xED, 0xED },   /* the other delay */
     { 0x2E8, 0x2EF }, /* COM4 */
     { 0x3E8, 0x3EF }, /* COM3 */
-    { 0xCF8, 0xCFF }, /* PCI configuration */
 };
 
-/* ---- Lines ------------------------------------------------------------------------------------
- */
+/* ---- Lines ---- */
 
 /* An ISA line is one pin of the 8259 pair and one of the I/O APIC; the timer's differ. */
 static void isa_irq(void *ctx, unsigned irq, bool level)
@@ -70,6 +70,16 @@ static void pic_intr(void *ctx, unsigned n, bool level)
         vcpu_kick(m->domain->vcpus[0]);
 }
 
+/* The clock's line is also an event of the power management (ACPI, "Real Time Clock Alarm"). */
+static void rtc_irq(void *ctx, unsigned irq, bool level)
+{
+    struct machine_hvm *m = ctx;
+
+    isa_irq(m, irq, level);
+    if (level)
+        vpm_rtc_alarm(&m->pm);
+}
+
 static void reset_pulled(void *ctx, unsigned n, bool level)
 {
     struct machine_hvm *m = ctx;
@@ -90,8 +100,7 @@ static void sleep_entered(void *ctx, unsigned type)
                  m->domain->name, type);
 }
 
-/* ---- The bus of the APICs ---------------------------------------------------------------------
- */
+/* ---- The bus of the APICs ---- */
 
 /* What one vCPU does with a message that reaches it. */
 static void apic_deliver(struct vcpu *v, const struct apic_message *message)
@@ -121,10 +130,13 @@ void machine_apic_message(struct machine_hvm *m, const struct apic_message *mess
 {
     for (unsigned i = 0; i < m->domain->vcpu_count; i++) {
         struct vcpu *v = m->domain->vcpus[i];
+        bool lowest = message->mode == APIC_LOWEST; /* one of those that take any */
         if (!vlapic_addressed(&v->lapic, message))
             continue;
+        if (lowest && !vlapic_takes_interrupts(&v->lapic))
+            continue;
         apic_deliver(v, message);
-        if (message->mode == APIC_LOWEST)
+        if (lowest)
             return;
     }
 }
@@ -134,8 +146,7 @@ static void ioapic_deliver(void *ctx, const struct apic_message *message)
     machine_apic_message(ctx, message);
 }
 
-/* ---- Console ----------------------------------------------------------------------------------
- */
+/* ---- Console ---- */
 
 static bool com1_transmit(void *ctx, uint8_t byte)
 {
@@ -160,8 +171,7 @@ static bool com2_transmit(void *ctx, uint8_t byte)
     return true;
 }
 
-/* ---- Time -------------------------------------------------------------------------------------
- */
+/* ---- Time ---- */
 
 /* vCPU 0 does what is due: it has to know if that is now sooner than it thought. */
 static void update_due(struct machine_hvm *m)
@@ -183,7 +193,10 @@ static void touched(struct machine_hvm *m, enum machine_device i)
 
     if (!dev->ops->deadline)
         return;
-    m->device_due[i] = dev->ops->deadline(dev);
+    uint64_t due = dev->ops->deadline(dev);
+    if (due == m->device_due[i])
+        return;
+    m->device_due[i] = due;
     update_due(m);
 }
 
@@ -213,8 +226,7 @@ void machine_console_kick(struct machine_hvm *m)
     touched(m, DEV_COM1);
 }
 
-/* ---- Accesses ---------------------------------------------------------------------------------
- */
+/* ---- Accesses ---- */
 
 static uint32_t all_ones(unsigned size)
 {
@@ -310,11 +322,7 @@ void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigne
         vcpu_lapic_touched(v);
 }
 
-/* ---- Building ---------------------------------------------------------------------------------
- */
-
-/* The guest's calendar starts at Caisson's; until the machine's own clock is read, at this day. */
-#define HVM_EPOCH 1767225600 /* 2026-01-01 00:00 UTC */
+/* ---- Building ---- */
 
 static void init_devices(struct machine_hvm *m, const struct memmap *map)
 {
@@ -324,7 +332,8 @@ static void init_devices(struct machine_hvm *m, const struct memmap *map)
     m->ioapic_bus = (struct vioapic_bus){ .ctx = m, .deliver = ioapic_deliver };
     vioapic_init(&m->ioapic, HVM_IOAPIC_ID, &m->ioapic_bus);
     vpit_init(&m->pit, isa_line(m, HVM_PIT_IRQ), 0);
-    vrtc_init(&m->rtc, isa_line(m, HVM_RTC_IRQ), HVM_EPOCH, 0);
+    vrtc_init(&m->rtc, (struct line){ .set = rtc_irq, .ctx = m, .n = HVM_RTC_IRQ }, wallclock_now(),
+              0);
     vrtc_set_memory(&m->rtc, map->low_end, m->domain->config->mem - map->low_end);
     m->com_peer[0] = (struct vuart_peer){ .transmit = com1_transmit, .room = com1_room, .ctx = m };
     m->com_peer[1] = (struct vuart_peer){ .transmit = com2_transmit, .ctx = m };
@@ -336,6 +345,7 @@ static void init_devices(struct machine_hvm *m, const struct memmap *map)
         .ctx = m, .sleep = sleep_entered, .sci = isa_line(m, HVM_SCI_IRQ), .timer_32bit = true
     };
     vpm_init(&m->pm, &pm);
+    vpci_init(&m->pci);
 }
 
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
@@ -351,6 +361,7 @@ void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *
     m->device[DEV_RESET] = &m->reset.dev;
     m->device[DEV_PM] = &m->pm.dev;
     m->device[DEV_IOAPIC] = &m->ioapic.dev;
+    m->device[DEV_PCI] = &m->pci.dev;
     moment_init(&m->due);
     for (unsigned i = 0; i < DEV_COUNT; i++) {
         m->device_due[i] = DEVICE_NEVER;

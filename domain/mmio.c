@@ -17,13 +17,16 @@
 
 #define STRING_BATCH 256 /* repetitions carried out by one exit, as in pio.c */
 
-static enum decode_mode mode_of(struct vcpu *v)
+/* How the code at RIP is to be read, and where: its linear address. */
+static enum decode_mode code_at(struct vcpu *v, gva_t *at)
 {
     struct segment cs;
 
+    *at = gva(vmx_rip(&v->vmx));
     if (operand_is_64bit(v))
         return DECODE_64;
     vmx_segment(&v->vmx, SEG_CS, &cs);
+    at->v = (uint32_t)(at->v + cs.base);
     return cs.ar & SEG_AR_DB ? DECODE_32 : DECODE_16;
 }
 
@@ -43,18 +46,17 @@ static void cannot(struct vcpu *v, const struct vmx_exit *e, const uint8_t *byte
 static int fetch(struct vcpu *v, const struct vmx_exit *e, struct decode *insn)
 {
     uint8_t bytes[DECODE_MAX_BYTES];
-    struct segment cs;
     struct gva_fault fault;
+    gva_t at;
+    enum decode_mode mode = code_at(v, &at);
     uint32_t access = GVA_FETCH | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
 
-    vmx_segment(&v->vmx, SEG_CS, &cs);
-    gva_t at = gva(vmx_rip(&v->vmx) + (operand_is_64bit(v) ? 0 : cs.base));
     unsigned count = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK));
     if (count > DECODE_MAX_BYTES)
         count = DECODE_MAX_BYTES;
     int err = gva_read(v, at, bytes, count, access, &fault);
     if (!err) {
-        err = decode_insn(bytes, count, mode_of(v), insn);
+        err = decode_insn(bytes, count, mode, insn);
         if (err != -ENODATA || count == DECODE_MAX_BYTES)
             goto decoded;
         unsigned rest = DECODE_MAX_BYTES - count;
@@ -65,7 +67,7 @@ static int fetch(struct vcpu *v, const struct vmx_exit *e, struct decode *insn)
         return err;
     }
     count = DECODE_MAX_BYTES;
-    err = decode_insn(bytes, count, mode_of(v), insn);
+    err = decode_insn(bytes, count, mode, insn);
 decoded:
     if (err)
         cannot(v, e, bytes, count);

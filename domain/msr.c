@@ -1,10 +1,11 @@
 /*
  * The MSR policy: who answers for which register.
  *
- * Asked in this order: the state that VT-x switches (vmx/), the local APIC, time, memory types, a
- * const table of registers that read a fixed value. Whatever remains is a register that this
- * machine does not have: #GP, and one warning for each. The TSC is kept from vmx/, which knows it
- * too: the domain's clock, TSC_ADJUST and the timer have to be told when it is written.
+ * Asked in this order: the local APIC and time, which a running guest uses most; the state that
+ * VT-x switches (vmx/); memory types; a const table of registers that read a fixed value. Whatever
+ * remains is a register that this machine does not have: #GP, and one warning for each. The TSC is
+ * kept from vmx/, which knows it too: the domain's clock, TSC_ADJUST and the timer have to be told
+ * when it is written.
  */
 #include "domain/msr.h"
 #include "arch/x86/insn.h"
@@ -152,8 +153,6 @@ int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     int i;
 
-    if (msr != MSR_IA32_TSC && vmx_msr_read(&v->vmx, msr, value))
-        return 0;
     if (is_lapic(msr))
         return vlapic_msr_read(&v->lapic, msr, value, domain_now(v->domain));
     if (msr == MSR_IA32_TSC_DEADLINE)
@@ -162,6 +161,8 @@ int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
         *value = guest_tsc(v);
     else if (msr == MSR_IA32_TSC_ADJUST)
         *value = v->tsc_adjust;
+    else if (vmx_msr_read(&v->vmx, msr, value))
+        return 0;
     else if ((i = mtrr_index(msr)) >= 0)
         *value = v->mtrr[i];
     else if ((i = fixed_index(msr)) >= 0)
@@ -183,8 +184,6 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     int err = 0, i;
 
-    if (msr != MSR_IA32_TSC && vmx_msr_write(&v->vmx, msr, value, &err))
-        return err;
     if (is_lapic(msr))
         return write_lapic(v, msr, value);
     if (msr == MSR_IA32_TSC_DEADLINE) {
@@ -193,6 +192,8 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
         tsc_move(v, value - guest_tsc(v));
     } else if (msr == MSR_IA32_TSC_ADJUST) {
         tsc_move(v, value - v->tsc_adjust);
+    } else if (vmx_msr_write(&v->vmx, msr, value, &err)) {
+        return err;
     } else if ((i = mtrr_index(msr)) >= 0) {
         if (!mtrr_valid(msr, value))
             return -EINVAL;

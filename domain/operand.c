@@ -13,12 +13,7 @@
 
 bool operand_is_64bit(struct vcpu *v)
 {
-    struct segment cs;
-
-    if (!(vmx_efer(&v->vmx) & EFER_LMA))
-        return false;
-    vmx_segment(&v->vmx, SEG_CS, &cs);
-    return cs.ar & SEG_AR_L;
+    return vmx_in_64bit_code(&v->vmx);
 }
 
 static bool rights_ok(const struct segment *s, bool write)

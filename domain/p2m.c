@@ -9,7 +9,7 @@
 
 int p2m_init(struct p2m *p, uint16_t owner)
 {
-    *p = (struct p2m){ .owner = owner };
+    *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner };
     return ept_init(&p->ept, owner);
 }
 
@@ -123,13 +123,14 @@ int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)
     struct ept_entry entry;
     int err = 0;
 
-    if (!p2m_is_ram(p, g))
-        return -EFAULT;
     spin_lock(&p->lock);
-    if (ept_lookup(&p->ept, g, &entry) == 0) {
+    if (ept_lookup(&p->ept, g, &entry) == 0) { /* nothing but RAM is ever mapped */
         *out = entry.mfn;
         goto unlock;
     }
+    err = -EFAULT;
+    if (!p2m_is_ram(p, g))
+        goto unlock;
     err = -EEXIST;
     if (block_is_ram(p, g, ORDER_2M))
         err = populate_block(p, g, ORDER_2M, out);

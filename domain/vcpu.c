@@ -19,31 +19,28 @@
 #define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two pages");
 
+/* Monitor and machines are the boot CPU's as yet. */
+#define BOOT_PCPU 1UL
+
 /* However short a period the guest gives its timers, it gets 5 us between two ticks. */
 #define MOST_TICKS_PER_S 200000
 
-/* Which vCPU's state is in the registers of each pCPU; it stays there until another is to run. */
-static struct vcpu *loaded[MAX_PCPUS];
-
+/* Its state goes into the registers of this pCPU and stays there until the scheduler calls leave().
+ */
 static void load(struct vcpu *v)
 {
-    struct vcpu **here = &loaded[cpu_id()];
-
-    if (*here == v)
+    if (v->vmx.loaded)
         return;
-    if (*here)
-        vmx_unload(&(*here)->vmx);
     vmx_load(&v->vmx);
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
-    *here = v;
 }
 
-static void unload(struct vcpu *v)
+static void leave(struct sched_unit *u)
 {
-    if (loaded[cpu_id()] != v)
-        return;
-    vmx_unload(&v->vmx);
-    loaded[cpu_id()] = NULL;
+    struct vcpu *v = container_of(u, struct vcpu, unit);
+
+    if (v->vmx.loaded)
+        vmx_unload(&v->vmx);
 }
 
 /* Only vCPU 0 answers for the devices that all share. */
@@ -131,8 +128,7 @@ static bool stays_halted(struct vcpu *v, uint64_t due)
     return true;
 }
 
-/* ---- INIT and STARTUP -------------------------------------------------------------------------
- */
+/* ---- INIT and STARTUP ---- */
 
 void vcpu_init_signal(struct vcpu *v)
 {
@@ -172,8 +168,7 @@ static void take_startup(struct vcpu *v)
     v->startup_page = -1;
 }
 
-/* ---- The loop ---------------------------------------------------------------------------------
- */
+/* ---- The loop ---- */
 
 static void dump(struct vcpu *v)
 {
@@ -212,6 +207,8 @@ static bool run(struct vcpu *v, uint64_t deadline)
             return false;
         deliver(v);
         spin_unlock(&d->lock);
+        if (sched_news()) /* somebody woke since: there may be no time left at all */
+            deadline = sched_deadline();
         vmx_run(&v->vmx, due < deadline ? due : deadline, &exit);
         uint64_t left = rdtsc();
         spin_lock(&d->lock);
@@ -228,7 +225,7 @@ static bool run(struct vcpu *v, uint64_t deadline)
 /* Its domain has ended: it leaves this pCPU. True if it was the last to do so. */
 static bool leave_for_good(struct vcpu *v)
 {
-    unload(v);
+    leave(&v->unit);
     exit_log_counts(v);
     v->out = true;
     return ++v->domain->vcpus_out == v->domain->vcpu_count;
@@ -336,7 +333,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);
     timer_init(&v->wake, wake_fires);
-    sched_unit_init(&v->unit, 0, vcpu_run);
+    sched_unit_init(&v->unit, &d->sched, BOOT_PCPU, vcpu_run, leave);
     *out = v;
     return 0;
 }
@@ -344,8 +341,8 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
 void vcpu_destroy(struct vcpu *v)
 {
     timer_cancel(&v->wake);
-    sched_unit_remove(&v->unit);
-    unload(v);
+    int err = sched_unit_remove(&v->unit);
+    ASSERT(!err); /* the caller runs where they all do */
     vmx_vcpu_destroy(&v->vmx);
     heap_free_pages(v, VCPU_ORDER, v->domain->id);
 }
@@ -371,6 +368,7 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
 {
     int err = 0;
 
+    sched_clear_pcpu();
     load(v);
     if (start->mode == START_LONG) {
         err |= vmx_set_cr4(&v->vmx, CR4_PAE);
@@ -389,7 +387,7 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
     vmx_set_gpr(&v->vmx, GPR_RSP, start->rsp);
     vmx_set_rip(&v->vmx, start->rip);
     vmx_set_rflags(&v->vmx, RFLAGS_FIXED);
-    unload(v);
+    leave(&v->unit);
 }
 
 void vcpu_fault(struct vcpu *v, bool delivered)

@@ -51,8 +51,8 @@ struct uart {
 };
 
 static struct uart uarts[] = {
-    { .port = 0x3F8, .isa_line = 4 },
-    { .port = 0x2F8, .isa_line = 3 },
+    { .lock = SPINLOCK_RANK("uart", LOCK_UART), .port = 0x3F8, .isa_line = 4 },
+    { .lock = SPINLOCK_RANK("uart", LOCK_UART), .port = 0x2F8, .isa_line = 3 },
 };
 #define UARTS (sizeof(uarts) / sizeof(uarts[0]))
 

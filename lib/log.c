@@ -28,7 +28,7 @@ static const char *const prefix[] = {
 };
 
 /* All under the lock. */
-static struct spinlock lock = SPINLOCK_INIT;
+static struct spinlock lock = SPINLOCK_RANK("log", LOCK_LOG);
 static char ring[LOG_RING_BYTES];
 static uint64_t head;
 static log_sink_fn sinks[SINKS];

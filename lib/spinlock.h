@@ -3,6 +3,10 @@
  *
  * Interrupts are off wherever Caisson runs, so a lock needs to know nothing of them. Whoever waits
  * for seconds waits for a CPU that died with the lock or for itself; that is a bug, and said so.
+ *
+ * A lock has a name and a rank, its place in the order of docs/locking.md. A debug build links
+ * lib/lockdep.c, which panics where a CPU takes locks against that order; without that file the
+ * two references below are null and nothing is checked.
  */
 #ifndef CAISSON_LIB_SPINLOCK_H
 #define CAISSON_LIB_SPINLOCK_H
@@ -10,22 +14,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/assert.h"
+#include "lib/lock_order.h"
 
 struct spinlock {
     uint32_t next;    /* the ticket that the next comer takes */
     uint32_t serving; /* the ticket that may go in */
+    const char *name;
+    enum lock_rank rank;
 };
 
-#define SPINLOCK_INIT                                                                              \
+/* Of a rank of lib/lock_order.h; a cast makes it a value to assign. */
+#define SPINLOCK_RANK(name, rank)                                                                  \
     {                                                                                              \
-        0, 0                                                                                       \
+        0, 0, name, rank                                                                           \
     }
+/* Without a place in the order: only taking it twice is noticed. */
+#define SPINLOCK_INIT SPINLOCK_RANK("unranked", LOCK_UNRANKED)
+
+__attribute__((weak)) void lockdep_take(const struct spinlock *lock);
+__attribute__((weak)) void lockdep_release(const struct spinlock *lock);
 
 /* Rounds of PAUSE that no honest wait needs: some ten seconds on a CPU of today. */
 #define SPINLOCK_PATIENCE (1u << 28)
 
 static inline void spin_lock(struct spinlock *lock)
 {
+    if (lockdep_take)
+        lockdep_take(lock);
     uint32_t mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
     uint32_t rounds = 0;
 
@@ -37,6 +52,8 @@ static inline void spin_lock(struct spinlock *lock)
 
 static inline void spin_unlock(struct spinlock *lock)
 {
+    if (lockdep_release)
+        lockdep_release(lock);
     /* Only the holder writes `serving`. */
     __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }

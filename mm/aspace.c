@@ -33,7 +33,7 @@ struct mapping {
     pte_t flags;
 };
 
-static struct spinlock lock = SPINLOCK_INIT; /* of the tables and the two below */
+static struct spinlock lock = SPINLOCK_RANK("aspace", LOCK_ASPACE); /* of the tables and the two below */
 static uint64_t next_map = MAP_BASE;         /* aspace_map() takes from here */
 static uint64_t next_stack = STACKS_BASE;    /* aspace_stack() takes from here */
 static maddr_t root;                         /* boot only, like the next one */
@@ -138,7 +138,7 @@ static int map_locked(struct mapping p)
     return err;
 }
 
-/* ---- At boot --------------------------------------------------------------------------------- */
+/* ---- At boot ---- */
 
 static int map_part(const struct aspace_image *i, uint64_t start, uint64_t end, pte_t flags)
 {
@@ -189,7 +189,7 @@ int aspace_init(const struct aspace_image *image)
     return 0;
 }
 
-/* ---- Later ----------------------------------------------------------------------------------- */
+/* ---- Later ---- */
 
 int aspace_map_direct(mfn_t m, unsigned order)
 {
@@ -266,7 +266,7 @@ void *aspace_stack(void)
     return (void *)(slot + STACK_SLOT);
 }
 
-/* ---- Proof ----------------------------------------------------------------------------------- */
+/* ---- Proof ---- */
 
 /* rights: W and not-NX as all tables above grant them. */
 static uint64_t check_table(maddr_t table, unsigned level, pte_t above)

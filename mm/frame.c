@@ -22,7 +22,7 @@ struct account {
     uint64_t frames;
 };
 
-static struct spinlock lock = SPINLOCK_INIT;
+static struct spinlock lock = SPINLOCK_RANK("frames", LOCK_FRAMES);
 static struct buddy buddy;                /* under the lock */
 static struct account accounts[ACCOUNTS]; /* under the lock */
 static struct frame_table place;          /* boot only */
@@ -176,7 +176,7 @@ bool frame_fails_now(void)
     return n == 1;
 }
 
-/* ---- Boot only ------------------------------------------------------------------------------- */
+/* ---- Boot only ---- */
 
 static bool is_free(uint64_t n)
 {

@@ -50,7 +50,7 @@ struct slab *slab_create(const char *name, size_t object_size)
     ASSERT(slab_total < MAX_SLABS);
     ASSERT(object_size > 0 && object_size <= PAGE_SIZE / 2);
     slab_total++;
-    s->lock = (struct spinlock)SPINLOCK_INIT;
+    s->lock = (struct spinlock)SPINLOCK_RANK("slab", LOCK_SLAB);
     s->name = name;
     s->size = (object_size + OBJECT_ALIGN - 1) & ~(OBJECT_ALIGN - 1UL);
     s->capacity = (unsigned)((PAGE_SIZE - HEADER_SIZE) / s->size);

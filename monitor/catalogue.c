@@ -41,8 +41,7 @@ void catalogue_drop(struct recipe *r)
         heap_free_pages(r, 0, OWNER_CAISSON);
 }
 
-/* ---- From a line ------------------------------------------------------------------------------
- */
+/* ---- From a line ---- */
 
 /* What a line asks for besides the words of a menu line. */
 struct request {

@@ -14,6 +14,7 @@
 
 static void (*at_end)(void);                     /* boot only */
 static struct sched_unit undertaker;             /* boot CPU */
+static struct sched_group own_time;              /* the undertaker's */
 static struct last_words last_words[LAST_WORDS]; /* a ring, boot CPU only, as are the counts */
 static unsigned words_written, words_read;
 
@@ -82,6 +83,12 @@ static bool undertake(struct sched_unit *u, uint64_t deadline)
     return false;
 }
 
+/* The undertaker keeps no registers. */
+static void leave_nothing(struct sched_unit *u)
+{
+    (void)u;
+}
+
 void lifecycle_ended(struct domain *d)
 {
     (void)d;
@@ -101,7 +108,8 @@ void lifecycle_begin(const struct module *modules, unsigned n, void (*fn)(void))
     struct recipe *r;
 
     at_end = fn;
-    sched_unit_init(&undertaker, 0, undertake);
+    sched_group_init(&own_time, SCHED_DEFAULT_WEIGHT, 0);
+    sched_unit_init(&undertaker, &own_time, 1, undertake, leave_nothing);
     catalogue_init(modules, n);
     for (unsigned i = 0; (r = catalogue_of_menu(i)); i++)
         if (start(r))

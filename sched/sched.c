@@ -1,29 +1,20 @@
 /*
- * The scheduler: a run queue for each pCPU, first in, first out.
+ * The loop of a pCPU: pick, switch, run, put back. See sched/sched.h.
  *
- * A unit that runs is in no queue; its pCPU's `running` names it. It goes back to the head while
- * its slice lasts and to the tail after that, so an interrupt in the middle costs it nothing.
+ * A unit that runs stays counted in its queue, but is in no list; its pCPU's `running` names it,
+ * and `loaded` the one whose registers the pCPU holds, running or not.
  */
 #include "sched/sched.h"
 
 #include <stddef.h>
 #include "arch/x86/insn.h"
-#include "arch/x86/irq.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
-#include "arch/x86/tsc.h"
 #include "lib/assert.h"
-#include "lib/limits.h"
-#include "lib/spinlock.h"
+#include "sched/policy.h"
+#include "sched/queue.h"
 #include "sched/timer.h"
 
-#define SLICE_NS 10000000
-
-static struct run_queue {
-    struct spinlock lock;
-    struct list_node waiting;   /* runnable, not running */
-    struct sched_unit *running; /* or NULL */
-} queues[MAX_PCPUS];
 static bool use_tick; /* boot only */
 
 void sched_use_tick(bool on)
@@ -31,126 +22,279 @@ void sched_use_tick(bool on)
     use_tick = on;
 }
 
-static struct run_queue *queue_lock(unsigned pcpu)
-{
-    struct run_queue *q = &queues[pcpu];
-
-    ASSERT(pcpu < MAX_PCPUS);
-    spin_lock(&q->lock);
-    if (!q->waiting.next)
-        list_init(&q->waiting);
-    return q;
-}
-
-void sched_unit_init(struct sched_unit *u, unsigned pcpu,
-                     bool (*run)(struct sched_unit *u, uint64_t deadline))
-{
-    ASSERT(pcpu < MAX_PCPUS && run);
-    *u = (struct sched_unit){ .state = SCHED_BLOCKED, .pcpu = pcpu, .run = run };
-    list_init(&u->link);
-}
-
-void sched_wake(struct sched_unit *u)
-{
-    struct run_queue *q = queue_lock(u->pcpu);
-    bool news = u->state != SCHED_RUNNABLE;
-
-    if (u->state == SCHED_RUNNING)
-        u->woken = true;
-    if (u->state == SCHED_BLOCKED) {
-        u->state = SCHED_RUNNABLE;
-        list_add_tail(&q->waiting, &u->link);
-    }
-    spin_unlock(&q->lock);
-    if (news && u->pcpu != cpu_id())
-        irq_kick(u->pcpu);
-}
-
-void sched_unit_remove(struct sched_unit *u)
-{
-    struct run_queue *q = queue_lock(u->pcpu);
-
-    ASSERT(u->state != SCHED_RUNNING);
-    list_remove(&u->link);
-    u->state = SCHED_BLOCKED;
-    spin_unlock(&q->lock);
-}
-
 uint64_t sched_deadline(void)
 {
     struct run_queue *q = queue_lock(cpu_id());
     uint64_t next = timer_next();
-    uint64_t deadline = TIMER_NEVER;
 
-    if (q->running && !list_empty(&q->waiting))
-        deadline = q->running->slice_end;
+    __atomic_store_n(&q->news, false, __ATOMIC_RELAXED);
+    q->bound = q->running ? policy_bound(q, rdtsc()) : UINT64_MAX;
+    if (q->bound < next)
+        next = q->bound;
     spin_unlock(&q->lock);
-    return next < deadline ? next : deadline;
+    return next;
 }
 
-/* Takes the first unit out of the queue to run it; NULL if there is none. */
-static struct sched_unit *sched_pick(uint64_t now)
+bool sched_news(void)
 {
-    struct run_queue *q = queue_lock(cpu_id());
-    struct sched_unit *u = NULL;
+    return __atomic_load_n(&sched_queues[cpu_id()].news, __ATOMIC_RELAXED);
+}
 
+/* ---- Leaving ------------------------------------------------------------------------------- */
+
+/* While leave() is at work the unit still counts as loaded: it is not freed under its feet. */
+void queue_unload(struct run_queue *q)
+{
+    struct sched_unit *u = q->loaded;
+
+    ASSERT(u && q->pcpu == cpu_id() && q->running != u);
+    u->leave(u);
+    spin_lock(&q->lock);
+    ASSERT(u->loaded && u->pcpu == q->pcpu);
+    u->loaded = false;
+    q->loaded = NULL;
+    spin_unlock(&q->lock);
+}
+
+void sched_clear_pcpu(void)
+{
+    struct run_queue *q = &sched_queues[cpu_id()];
+
+    if (q->loaded && q->loaded != q->running)
+        queue_unload(q);
+}
+
+/* Does its stay here end? */
+static bool must_leave(struct run_queue *q)
+{
+    const struct sched_unit *u;
+    bool must;
+
+    spin_lock(&q->lock);
+    __atomic_store_n(&q->unsettled, false, __ATOMIC_RELAXED);
+    u = q->loaded;
+    must = u && (u->going || !(queue_allowed(u) & PCPU_BIT(q->pcpu)));
+    spin_unlock(&q->lock);
+    return must;
+}
+
+static struct sched_unit *find_stray(struct list_node *list, unsigned pcpu)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, list) {
+        struct sched_unit *u = LIST_ENTRY(pos, struct sched_unit, link);
+        if (!(queue_allowed(u) & PCPU_BIT(pcpu)))
+            return u;
+    }
+    return NULL;
+}
+
+/* Sends one unit that waits here and must not to where it may; false if there is none. */
+static bool send_stray(struct run_queue *q)
+{
+    struct sched_unit *u;
+    unsigned to = 0;
+
+    spin_lock(&q->lock);
+    u = find_stray(&q->waiting, q->pcpu);
+    if (!u)
+        u = find_stray(&q->parked, q->pcpu);
+    if (u)
+        to = policy_place(u);
+    spin_unlock(&q->lock);
+    if (u && to != q->pcpu)
+        queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+    return u;
+}
+
+/* Does what others asked of this pCPU since the last turn. */
+static void settle(struct run_queue *q)
+{
+    if (!__atomic_load_n(&q->unsettled, __ATOMIC_RELAXED))
+        return;
+    if (must_leave(q))
+        queue_unload(q);
+    while (send_stray(q))
+        ;
+}
+
+/* ---- Sharing ------------------------------------------------------------------------------- */
+
+/* Gives what waits here to pCPUs that have nothing, once for each unit at most. */
+static void share_out(struct run_queue *q)
+{
+    for (unsigned n = __atomic_load_n(&q->count, __ATOMIC_RELAXED); n > 1 && queue_idle(); n--) {
+        struct sched_unit *u;
+        unsigned to = 0;
+
+        spin_lock(&q->lock);
+        u = policy_give(q, &to);
+        spin_unlock(&q->lock);
+        if (!u || !queue_move(u, q->pcpu, to, SCHED_RUNNABLE))
+            return;
+    }
+}
+
+/* Now and then a unit goes to a pCPU that has less to do. */
+static void rotate(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u;
+    unsigned to = 0;
+
+    if (__atomic_load_n(&q->count, __ATOMIC_RELAXED) < 2)
+        return;
+    spin_lock(&q->lock);
+    u = policy_rotate(q, now, &to);
+    spin_unlock(&q->lock);
+    if (u)
+        queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+}
+
+static bool take_from(struct run_queue *other, unsigned to, uint64_t now)
+{
+    struct sched_unit *u;
+
+    if (!__atomic_load_n(&other->count, __ATOMIC_RELAXED))
+        return false;
+    queue_lock(other->pcpu);
+    u = policy_spare(other, now, to);
+    spin_unlock(&other->lock);
+    return u && queue_move(u, other->pcpu, to, SCHED_RUNNABLE);
+}
+
+/* Takes work that waits elsewhere. This pCPU already counts as idle: what begins to wait after we
+ * looked is sent to it. */
+static bool take_any(struct run_queue *q, uint64_t now)
+{
+    for (unsigned i = 1; i < MAX_PCPUS; i++) {
+        unsigned n = (q->pcpu + i) % MAX_PCPUS;
+        if (sched_joined() & PCPU_BIT(n) && take_from(&sched_queues[n], q->pcpu, now))
+            return true;
+    }
+    return false;
+}
+
+/* ---- A turn -------------------------------------------------------------------------------- */
+
+/* Takes the unit that is to run out of its queue; NULL if there is none. */
+static struct sched_unit *pick(struct run_queue *q)
+{
+    struct sched_unit *u;
+
+    spin_lock(&q->lock);
     ASSERT(!q->running);
-    if (!list_empty(&q->waiting)) {
-        u = LIST_ENTRY(q->waiting.next, struct sched_unit, link);
-        ASSERT(u->state == SCHED_RUNNABLE && u->pcpu == cpu_id());
-        list_remove(&u->link);
+    uint64_t now = rdtsc();
+    u = policy_pick(q, now);
+    if (u) {
+        bool again = u == q->last;
+
+        ASSERT(u->state == SCHED_RUNNABLE && u->pcpu == q->pcpu && !u->paused);
+        policy_dequeue(q, u);
+        q->last = NULL;
+        u->stats.waited += now > u->since ? now - u->since : 0;
         u->state = SCHED_RUNNING;
         u->woken = false;
-        if (u->slice_end <= now)
-            u->slice_end = now + tsc_from_ns(SLICE_NS);
         q->running = u;
+        q->bound = 0; /* sched_deadline() is yet to be asked: no need to be told */
+        policy_begin(q, u, again, now);
     }
     spin_unlock(&q->lock);
     return u;
 }
 
-/* Puts a unit that has run where it belongs. */
-static void sched_put(struct sched_unit *u, bool runnable, uint64_t now)
+/* Puts the unit that has run where it belongs. */
+static void put(struct run_queue *q, bool runnable, uint64_t now)
 {
-    struct run_queue *q = queue_lock(u->pcpu);
+    struct sched_unit *u;
 
-    ASSERT(q->running == u && u->state == SCHED_RUNNING);
+    spin_lock(&q->lock);
+    u = q->running;
+    ASSERT(u && u->state == SCHED_RUNNING && u->pcpu == q->pcpu);
+    policy_charge(q, now);
     q->running = NULL;
-    u->state = runnable || u->woken ? SCHED_RUNNABLE : SCHED_BLOCKED;
-    if (u->state == SCHED_RUNNABLE && u->slice_end > now)
-        list_add(&q->waiting, &u->link);
-    else if (u->state == SCHED_RUNNABLE)
-        list_add_tail(&q->waiting, &u->link);
+    if (u->paused || !(runnable || u->woken)) {
+        u->woken |= runnable;
+        queue_drop(q, u);
+    } else {
+        u->state = SCHED_RUNNABLE;
+        policy_enqueue(q, u, now);
+        q->last = u;
+    }
     spin_unlock(&q->lock);
 }
 
-/* A wake that comes after the queue was found empty sends an interrupt, and irq_wait() does not
- * sleep over one that is pending. */
-static void sched_idle(void)
+/* Brings u's registers' pCPU in order: whoever is loaded leaves first. */
+static void switch_to(struct run_queue *q, struct sched_unit *u)
 {
-    lapic_timer_set(timer_next());
+    if (q->loaded == u)
+        return;
+    if (q->loaded)
+        queue_unload(q);
+    spin_lock(&q->lock);
+    ASSERT(!u->loaded);
+    u->loaded = true;
+    q->loaded = u;
+    u->stats.switches++;
+    spin_unlock(&q->lock);
+}
+
+static void run(struct run_queue *q, struct sched_unit *u)
+{
+    uint64_t deadline = sched_deadline();
+    bool runnable;
+
+    if (use_tick)
+        lapic_timer_set(deadline);
+    runnable = u->run(u, deadline);
+    put(q, runnable, rdtsc());
+}
+
+/* A unit that comes after we looked for one sends an interrupt, and irq_wait() does not sleep over
+ * one that is pending. */
+static void rest(struct run_queue *q)
+{
+    uint64_t next = timer_next(), release;
+
+    spin_lock(&q->lock);
+    release = policy_release(q);
+    spin_unlock(&q->lock);
+    lapic_timer_set(next < release ? next : release);
     irq_wait();
+}
+
+/* Nothing to do here: looks elsewhere, else halts. */
+static struct sched_unit *idle(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u = NULL;
+
+    queue_set_idle(q->pcpu, true);
+    if (take_any(q, now))
+        u = pick(q);
+    else
+        rest(q);
+    queue_set_idle(q->pcpu, false);
+    return u;
 }
 
 void sched_turn(void)
 {
-    uint64_t start = rdtsc(), end, deadline;
+    struct run_queue *q = queue_lock(cpu_id());
+    uint64_t now = rdtsc();
     struct sched_unit *u;
-    bool runnable;
 
-    timer_run(start);
-    u = sched_pick(start);
-    if (!u) {
-        sched_idle();
+    spin_unlock(&q->lock);
+    timer_run(now);
+    settle(q);
+    rotate(q, now);
+    u = pick(q);
+    if (!u)
+        u = idle(q, now);
+    if (!u)
         return;
-    }
-    deadline = sched_deadline();
-    if (use_tick)
-        lapic_timer_set(deadline);
-    runnable = u->run(u, deadline);
-    end = rdtsc();
-    u->ran += end - start;
-    sched_put(u, runnable, end);
+    switch_to(q, u);
+    share_out(q);
+    run(q, u);
 }
 
 void sched_loop(void)

@@ -2,48 +2,124 @@
  * The scheduler: which unit runs on this pCPU, and for how long.
  *
  * A unit is anything with a run function; the scheduler knows nothing of what is inside. Each pCPU
- * has one loop (sched_loop) and one stack: pick a unit, run it until its deadline, it blocks or it
- * has enough; fire timers; again. With nothing to run the pCPU halts until an interrupt.
+ * has one loop (sched_loop), one stack and one run queue: pick a unit, run it until its deadline,
+ * it blocks or it has enough; fire timers; again. With nothing to run the pCPU takes work that
+ * waits elsewhere, else it halts until an interrupt; no tick wakes it in vain.
  *
- * Policy: first in, first out, on the pCPU that a unit was given. Who shares one gets slices of
- * 10 ms; who is alone is never disturbed. Lock: one for each run queue.
+ * sched.c is the loop, unit.c what others may do to a unit, group.c the accounts of a domain.
+ * Which unit is next, where it goes and for how long is policy.c's alone.
+ *
+ * A unit's registers stay in the pCPU on which it last ran until that pCPU calls its leave(). Until
+ * then no other pCPU runs it, moves it or lets it be freed.
  */
 #ifndef CAISSON_SCHED_SCHED_H
 #define CAISSON_SCHED_SCHED_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/errno.h"
 #include "lib/list.h"
+#include "lib/spinlock.h"
+
+#define SCHED_DEFAULT_WEIGHT 256
+
+/* Units that share one account: a domain's vCPUs. */
+struct sched_group {
+    struct spinlock lock; /* of used and period_end */
+    unsigned weight;      /* its share against other groups', divided among its active units */
+    unsigned cap;         /* percent of one pCPU that it may use at most; 0: no bound */
+    unsigned active;      /* units that run or want to */
+    uint64_t used;        /* ticks of this period's allowance; what is over counts in the next */
+    uint64_t period_end;  /* TSC */
+};
+
+void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap);
+/* Live changes, from any pCPU; a weight of 0 counts as 1. */
+void sched_group_set_weight(struct sched_group *g, unsigned weight);
+void sched_group_set_cap(struct sched_group *g, unsigned cap);
 
 enum sched_state { SCHED_BLOCKED, SCHED_RUNNABLE, SCHED_RUNNING };
 
-struct sched_unit {
-    struct list_node link; /* in its pCPU's run queue while runnable */
-    enum sched_state state;
-    bool woken; /* a wake came while it was running: do not block */
-    unsigned pcpu;
-    uint64_t ran;       /* TSC ticks spent running */
-    uint64_t slice_end; /* TSC at which it makes room if others wait; 0: at its next turn */
-    /* Runs until deadline (TSC) at the latest; returns true to stay runnable, false to block.
-     * Returns soon after each interrupt of the machine too, or asks sched_deadline() again. */
-    bool (*run)(struct sched_unit *u, uint64_t deadline);
+struct sched_stats {
+    uint64_t ran;        /* TSC ticks spent running */
+    uint64_t waited;     /* TSC ticks spent runnable */
+    uint64_t waits;      /* how often it became runnable and had to be picked */
+    uint64_t switches;   /* picked where another unit's registers, or none, were loaded */
+    uint64_t migrations; /* moved to another pCPU's queue */
 };
 
-void sched_unit_init(struct sched_unit *u, unsigned pcpu,
-                     bool (*run)(struct sched_unit *u, uint64_t deadline));
-/* Takes u out of its queue, before it goes away; it must not be running. */
-void sched_unit_remove(struct sched_unit *u);
+/* Guarded by the lock of the queue of u->pcpu; leave and run are constant. */
+struct sched_unit {
+    struct list_node link; /* in its pCPU's queue while runnable */
+    struct sched_group *group;
+    /* Runs until deadline (TSC) at the latest; returns true to stay runnable, false to block.
+     * Returns soon after each interrupt of the machine; asks sched_deadline() again when
+     * sched_news() says so. */
+    bool (*run)(struct sched_unit *u, uint64_t deadline);
+    /* Takes its registers off the calling pCPU. Called with no lock held. */
+    void (*leave)(struct sched_unit *u);
+    uint64_t affinity; /* mask of the pCPUs on which it may run */
+    enum sched_state state;
+    unsigned pcpu; /* whose queue it belongs to, also while blocked */
+    bool loaded;   /* its registers are in that pCPU */
+    bool woken;    /* a wake came while it was running or paused */
+    bool paused;   /* is not picked, whatever wakes it */
+    bool going;    /* sched_unit_remove() waits for it to leave */
+    struct sched_stats stats;
+    /* The policy's. */
+    uint64_t vtime;   /* ticks it ran, scaled by its share */
+    uint64_t started; /* TSC at which its slice began */
+    uint64_t since;   /* TSC from which it runs or waits */
+    unsigned share;   /* its part of the group's weight, as counted in its queue's load */
+    bool fresh;       /* woken and not run since: may cut another's slice short */
+};
+
+/* Blocked at first. affinity: not empty; pCPUs that have not joined are passed over. */
+void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t affinity,
+                     bool (*run)(struct sched_unit *u, uint64_t deadline),
+                     void (*leave)(struct sched_unit *u));
+/*
+ * Before u goes away: it is not picked any more and leaves its pCPU. 0: it has, and nobody but the
+ * caller knows of it. -EBUSY: it runs, or is loaded on another pCPU, which has been told; call
+ * again (from a timer, not in a loop: the caller may be what keeps it running). From any pCPU.
+ */
+int must_check sched_unit_remove(struct sched_unit *u);
+
 /* Makes u runnable; from any pCPU, any context. Waking a running unit keeps it from blocking, and
  * makes it come out of its guest to look what is new. */
 void sched_wake(struct sched_unit *u);
 
+/* While paused, wakes are remembered. 0, or -EBUSY while it still runs for a moment. */
+int sched_pause(struct sched_unit *u);
+void sched_unpause(struct sched_unit *u);
+
+/* Takes effect at once for a unit that waits, within a kick for one that runs. -EINVAL if no pCPU
+ * of the mask runs units. */
+int must_check sched_set_affinity(struct sched_unit *u, uint64_t affinity);
+
+/* From within u's run(): someone else first, if someone waits here. */
+void sched_unit_yield(struct sched_unit *u);
+/* From within another unit's run(): u first, here if it may come here. False if u does not wait.
+ * Who is favoured pays for it: never more than a slice ahead of the others. */
+bool sched_yield_to(struct sched_unit *u);
+
 /* Until when (TSC) the unit that runs on this pCPU may go on, as of now: a wake of another unit or
  * a timer set since run() was called may have brought it nearer. */
 uint64_t sched_deadline(void);
+/* Whether sched_deadline() may have changed since it was last asked. Cheap. */
+bool sched_news(void);
 
 /* Whether units need the LAPIC's timer to be brought back at their deadline, since nothing within
  * does it (no VMX preemption timer). Off at first. Boot only. */
 void sched_use_tick(bool on);
+
+/* The calling pCPU takes part: units may come to it. Boot only, after tsc_calibrate();
+ * the boot CPU first. */
+void sched_join(void);
+uint64_t sched_joined(void); /* mask of those that have */
+/* Whatever unit is loaded on this pCPU leaves. For who needs the registers himself, outside the
+ * runs of units that keep any. */
+void sched_clear_pcpu(void);
 
 /* The loop of the calling pCPU; every CPU ends here. */
 _Noreturn void sched_loop(void);

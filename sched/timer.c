@@ -7,6 +7,7 @@
 #include "sched/timer.h"
 
 #include <stddef.h>
+#include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "lib/limits.h"
@@ -15,7 +16,10 @@
 static struct timer_queue {
     struct spinlock lock;
     struct list_node timers;
-} queues[MAX_PCPUS];
+    struct timer *firing; /* its fn() is at work; or NULL */
+} queues[MAX_PCPUS] = {
+    [0 ... MAX_PCPUS - 1] = { .lock = SPINLOCK_RANK("timers", LOCK_TIMERS) },
+};
 
 /* A queue of zeroes is one that nobody has looked at yet; its own pCPU does so first. */
 static struct timer_queue *queue_lock(unsigned pcpu)
@@ -60,6 +64,15 @@ void timer_cancel(struct timer *t)
     spin_unlock(&q->lock);
 }
 
+void timer_cancel_sync(struct timer *t)
+{
+    timer_cancel(t);
+    for (unsigned i = 0; i < MAX_PCPUS; i++) {
+        while (i != cpu_id() && __atomic_load_n(&queues[i].firing, __ATOMIC_ACQUIRE) == t)
+            cpu_relax();
+    }
+}
+
 void timer_set(struct timer *t, uint64_t deadline)
 {
     struct timer_queue *q;
@@ -98,6 +111,7 @@ static struct timer *take_due(uint64_t now)
         list_remove(&t->link);
         t->armed = false;
     }
+    __atomic_store_n(&q->firing, t, __ATOMIC_RELAXED);
     spin_unlock(&q->lock);
     return t;
 }
@@ -122,6 +136,8 @@ void timer_run(uint64_t now)
 {
     struct timer *t;
 
-    for (unsigned n = count_timers(); n > 0 && (t = take_due(now)); n--)
+    for (unsigned n = count_timers(); n > 0 && (t = take_due(now)); n--) {
         t->fn(t);
+        __atomic_store_n(&queues[cpu_id()].firing, NULL, __ATOMIC_RELEASE);
+    }
 }

@@ -29,6 +29,9 @@ void timer_init(struct timer *t, void (*fn)(struct timer *t));
  * look. */
 void timer_set(struct timer *t, uint64_t deadline);
 void timer_cancel(struct timer *t);
+/* The same, and waits while it fires on another pCPU: afterwards t may be freed, if nobody arms it
+ * again. Not with a lock held that its fn() takes, nor from a timer that such an fn() waits for. */
+void timer_cancel_sync(struct timer *t);
 /* The first deadline of this pCPU, or TIMER_NEVER. */
 uint64_t timer_next(void);
 /* Fires all that are due at now. */

@@ -55,6 +55,12 @@ bool cr_in_64bit_code(void)
     return (vmcs_read(VMCS_G_EFER) & EFER_LMA) && (vmcs_read(VMCS_G_CS_AR) & SEG_AR_L);
 }
 
+bool vmx_in_64bit_code(const struct vmx_vcpu *v)
+{
+    (void)v;
+    return cr_in_64bit_code();
+}
+
 /* With caches off (CD) all of the guest's memory would become uncached: the guest only sees the
  * bit. NE must be on in VMX operation; PE and PG need not be in an unrestricted guest. */
 static void write_cr0_fields(uint64_t value)

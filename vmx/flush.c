@@ -18,7 +18,7 @@
 #define VPID_COUNT (MAX_DOMAINS * MAX_VCPUS + 1) /* number 0 is the host's own */
 _Static_assert(VPID_COUNT <= 65536, "a VPID has 16 bits");
 
-static struct spinlock lock = SPINLOCK_INIT;
+static struct spinlock lock = SPINLOCK_RANK("vpids", LOCK_VPIDS);
 static uint64_t taken[(VPID_COUNT + 63) / 64]; /* under lock */
 
 void vmx_flush_ept(const struct ept *ept)

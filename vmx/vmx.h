@@ -19,7 +19,7 @@
 
 struct ept;
 
-/* ---- The machine ---------------------------------------------------------------------------- */
+/* ---- The machine ---- */
 
 /* What this CPU's VT-x can do beyond the needed. Filled by vmx_probe(); read-only afterwards. */
 struct vmx_caps {
@@ -50,7 +50,7 @@ int must_check vmx_cpu_enable(void);
 /* VMXOFF on the calling pCPU; for shutdown and reboot. Harmless where VMX is off. */
 void vmx_cpu_disable(void);
 
-/* ---- A vCPU's state -------------------------------------------------------------------------- */
+/* ---- A vCPU's state ---- */
 
 /* General registers, numbered as instructions encode them. */
 enum gpr {
@@ -208,6 +208,7 @@ uint64_t vmx_cr0(const struct vmx_vcpu *v);
 uint64_t vmx_cr3(const struct vmx_vcpu *v);
 uint64_t vmx_cr4(const struct vmx_vcpu *v);
 uint64_t vmx_efer(const struct vmx_vcpu *v);
+bool vmx_in_64bit_code(const struct vmx_vcpu *v); /* CS.L in IA-32e mode */
 int must_check vmx_set_cr0(struct vmx_vcpu *v, uint64_t value);
 int must_check vmx_set_cr3(struct vmx_vcpu *v, uint64_t value);
 int must_check vmx_set_cr4(struct vmx_vcpu *v, uint64_t value);
@@ -222,8 +223,7 @@ bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err);
 /* Added to the machine's TSC to give the guest's. */
 void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset);
 
-/* ---- Entering, leaving ------------------------------------------------------------------------
- */
+/* ---- Entering, leaving ---- */
 
 enum vmx_exit_kind {
     VMX_EXIT_HOST,     /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */

@@ -82,7 +82,7 @@ static bool table_is(const struct table *t, const char *signature)
     return memcmp(t->bytes, signature, 4) == 0;
 }
 
-/* ---- MADT: CPUs and interrupt controllers ---------------------------------------------------- */
+/* ---- MADT: CPUs and interrupt controllers ---- */
 
 static void add_cpu(uint32_t apic_id, uint32_t flags)
 {
@@ -180,8 +180,7 @@ static void read_madt(const struct table *t)
     }
 }
 
-/* ---- FADT and DSDT: power ----------------------------------------------------------------------
- */
+/* ---- FADT and DSDT: power ---- */
 
 /* A register's I/O port: from its 64-bit generic address where that is given and in I/O space. */
 static uint16_t fadt_port(const struct table *t, uint32_t old, uint32_t generic)
@@ -272,8 +271,7 @@ static void read_fadt(const struct table *t)
         find_s5(&dsdt);
 }
 
-/* ---- The way to them ---------------------------------------------------------------------------
- */
+/* ---- The way to them ---- */
 
 static void read_table(uint64_t at)
 {

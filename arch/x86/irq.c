@@ -11,7 +11,7 @@
 #include "lib/log.h"
 #include "lib/spinlock.h"
 
-static struct spinlock lock = SPINLOCK_INIT; /* for giving out vectors */
+static struct spinlock lock = SPINLOCK_RANK("irq vectors", LOCK_IRQ_VECTORS); /* for giving out vectors */
 static irq_fn handlers[TRAP_VECTORS];        /* an entry is set once, before its vector fires */
 static bool warned[TRAP_VECTORS];
 

@@ -79,8 +79,7 @@ void lapic_eoi(void)
     lapic_write(LAPIC_EOI, 0);
 }
 
-/* ---- Interrupts to other CPUs ------------------------------------------------------------------
- */
+/* ---- Interrupts to other CPUs ---- */
 
 /* WRMSR to the ICR is not serializing: what was stored before must be seen by who gets this. */
 static void icr_write(uint32_t apic_id, uint32_t command)
@@ -117,8 +116,7 @@ void lapic_send_nmi(uint32_t apic_id)
     icr_write(apic_id, ICR_NMI | ICR_ASSERT);
 }
 
-/* ---- The timer ---------------------------------------------------------------------------------
- */
+/* ---- The timer ---- */
 
 static void timer_set_deadline(uint64_t deadline)
 {
@@ -176,8 +174,7 @@ static void timer_init_cpu(void)
     lapic_timer_set(UINT64_MAX);
 }
 
-/* ---- Setting up --------------------------------------------------------------------------------
- */
+/* ---- Setting up ---- */
 
 /* The boot CPU's part: which modes there are. */
 static void lapic_choose(volatile void *mmio)

@@ -21,6 +21,7 @@
 #include "arch/x86/trap.h"
 #include "lib/assert.h"
 #include "lib/fmt.h"
+#include "lib/lockdep.h"
 #include "lib/log.h"
 
 #define BACKTRACE_MAX 24
@@ -56,6 +57,8 @@ static void panic_take_over(void)
                                     __ATOMIC_SEQ_CST)) {
         smp_stop_others();
         log_break_lock();
+        if (lockdep_stop)
+            lockdep_stop();
         if (prepare_fn)
             prepare_fn();
         return;

@@ -105,8 +105,7 @@ void tsc_delay_us(uint64_t us)
         cpu_relax();
 }
 
-/* ---- Measuring ---------------------------------------------------------------------------------
- */
+/* ---- Measuring ---- */
 
 /* Waits until `port` has moved by at least `ticks`; the distance it went, 0 if it stands still. */
 static uint32_t pm_wait(uint16_t port, uint32_t from, uint32_t ticks)

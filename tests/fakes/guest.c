@@ -12,6 +12,7 @@
 #include "arch/x86/mtrr.h"
 #include "arch/x86/tsc.h"
 #include "domain/gmem.h"
+#include "domain/wallclock.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 
@@ -204,4 +205,9 @@ void vcpu_gp(struct vcpu *v)
 void vcpu_ud(struct vcpu *v)
 {
     vcpu_fault(v, vmx_inject_ud(&v->vmx));
+}
+
+int64_t wallclock_now(void)
+{
+    return 1767225600; /* 2026-01-01 */
 }

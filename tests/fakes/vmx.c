@@ -111,6 +111,11 @@ SETS_CHECKED(cr4)
 SETS_CHECKED(efer)
 SETS_CHECKED(xcr0)
 
+bool vmx_in_64bit_code(const struct vmx_vcpu *v)
+{
+    return (fake_vmx(v)->efer & EFER_LMA) && (fake_vmx(v)->seg[SEG_CS].ar & SEG_AR_L);
+}
+
 void vmx_segment(const struct vmx_vcpu *v, enum seg s, struct segment *out)
 {
     ASSERT((unsigned)s < SEG_COUNT);

@@ -113,6 +113,7 @@ static void test_fadt(void **state)
     assert_int_equal(f->reset_register.address, 0xCF9);
     assert_int_equal(f->reset_value, 6);
     assert_int_equal(f->flags & (1 << 10 | 1 << 8 | 1 << 4), 1 << 10 | 1 << 8);
+    assert_int_equal(f->flags & (1 << 6), 0); /* the RTC's alarm is in PM1 status */
     assert_int_equal(f->boot_flags, 7); /* 8042 and RTC there, no VGA */
 
     dsdt = at(f->x_dsdt);
@@ -214,7 +215,7 @@ static void test_refuses(void **state)
     EXPECT_PANIC((void)!acpi_guest_build(&config, buf, sizeof(buf)));
 }
 
-/* ---- iasl ------------------------------------------------------------------------------------ */
+/* ---- iasl ---- */
 
 static char dir[] = "/tmp/test_acpi_guest.XXXXXX";
 

@@ -61,8 +61,7 @@ static void check_counts(void)
     assert_int_equal(sum, frame_table_size());
 }
 
-/* ---- Memory maps ------------------------------------------------------------------------------
- */
+/* ---- Memory maps ---- */
 
 static void test_map_plain(void **state)
 {
@@ -219,8 +218,7 @@ static void test_map_huge(void **state)
     assert_true(fake_log_has("stays unused"));
 }
 
-/* ---- Allocation --------------------------------------------------------------------------------
- */
+/* ---- Allocation ---- */
 
 static unsigned char *at(mfn_t m)
 {
@@ -345,8 +343,7 @@ static void test_exhaustion(void **state)
     assert_true(frame_take(ZONE_DOMAIN, 14, 1, &m)); /* 64 MiB of the 128: all has merged */
 }
 
-/* ---- Against a model ----------------------------------------------------------------------------
- */
+/* ---- Against a model ---- */
 
 #define PIECES 400
 

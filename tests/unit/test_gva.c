@@ -25,7 +25,7 @@
 
 #define ROOT 0x20000ul /* tables: from here on */
 
-/* ---- Building tables --------------------------------------------------------------------- */
+/* ---- Building tables ---- */
 
 struct mode {
     const char *name;
@@ -93,7 +93,7 @@ static void map(const struct mode *m, uint64_t va, unsigned depth, uint64_t uppe
     entry_put(m, slot[depth - 1], leaf);
 }
 
-/* ---- Asking ------------------------------------------------------------------------------ */
+/* ---- Asking ---- */
 
 static struct gva_fault fault;
 
@@ -129,7 +129,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- Tests ------------------------------------------------------------------------------- */
+/* ---- Tests ---- */
 
 static void test_no_paging(void **state)
 {

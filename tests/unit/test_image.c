@@ -67,7 +67,7 @@ static int load(void)
     return error;
 }
 
-/* ---- bzImage --------------------------------------------------------------------------------- */
+/* ---- bzImage ---- */
 
 static void make_bzimage(void)
 {
@@ -187,7 +187,7 @@ static void test_bad_bzimage(void **state)
     BAD_BZIMAGE(guest_ram_error = -EIO, -EIO, "could not be written");
 }
 
-/* ---- multiboot ------------------------------------------------------------------------------- */
+/* ---- multiboot ---- */
 
 static void make_header(size_t at, uint32_t flags)
 {

@@ -203,6 +203,7 @@ static void test_flags(void **state)
     assert_int_equal(bus_register, 0x77);
     RUN("\x0f\xb1\x0b");
     assert_false(cpu()->rflags & RFLAGS_ZF);
+    assert_true(cpu()->rflags & RFLAGS_CF); /* those of 0x10 - 0x77 */
     assert_int_equal(reg(GPR_RAX), 0x77);
 }
 
@@ -258,7 +259,8 @@ static void test_fetch_across_pages(void **state)
     (void)state;
     bus_register = 0;
     set_reg(GPR_RAX, 7);
-    cpu()->rip = 0x7ffd;
+    run_at(0x7fe0, "\x89\x03", 2); /* more than an instruction's bytes to the page's end */
+    assert_int_equal(bus_register, 7);
     run_at(0x7ffd, "\xc7\x03\x78\x56\x34\x12", 6);
     assert_int_equal(bus_register, 0x12345678);
     assert_int_equal(cpu()->rip, 0x8003);

@@ -213,6 +213,22 @@ static void test_each_allocation_fails(void **state)
     assert_in_range(failures, 3, 30);
 }
 
+static void test_all_at_once(void **state)
+{
+    (void)state;
+    add(0, 0xa0);
+    add(0x100, 0x500);
+    populate(0x105);
+    assert_int_equal(p2m_populate_all(&p), 0);
+    assert_int_equal(p.populated, p.promised);
+    assert_int_equal(order_at(0x9f), ORDER_4K);
+    assert_int_equal(order_at(0x1ff), ORDER_4K);
+    assert_int_equal(order_at(0x200), ORDER_2M);
+    assert_int_equal(order_at(0x400), ORDER_2M);
+    assert_int_equal(p2m_populate_all(&p), 0); /* nothing is left to do */
+    assert_int_equal(p.populated, p.promised);
+}
+
 static void test_init_without_memory(void **state)
 {
     struct p2m q;
@@ -322,6 +338,7 @@ int main(void)
         TEST(test_2m_is_not_to_be_had),
         TEST(test_no_2m_in_ept),
         TEST(test_each_allocation_fails),
+        TEST(test_all_at_once),
         TEST(test_init_without_memory),
         TEST(test_lock_is_let_go),
         TEST(test_copy_across_pages),

@@ -1,7 +1,9 @@
-/* links: sched/sched.c sched/timer.c arch/x86/tsc.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format off */
+/* links: sched/sched.c sched/unit.c sched/queue.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
 /*
  * The scheduler on a pretended clock of 1 GHz: each unit runs for as long as the test says, or
- * until its deadline, and the test looks at who ran when.
+ * until its deadline, and the test looks at who ran when, who was kicked and who had to leave.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,15 +15,19 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
+#include "lib/lockdep.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
 #include "tests/fakes/panic.h"
 
-#define SLICE 10000000
-#define START 1000
+#define SLICE   10000000
+#define GRANULE 1000000
+#define BOTH    3
+#define START   1000
 
 struct runner {
     struct sched_unit unit;
+    struct sched_group group;
     uint64_t for_ticks; /* how long it wants to run in each turn */
     bool stays;         /* what its run() answers */
     unsigned turns;
@@ -35,6 +41,8 @@ static unsigned kicks, kicked;
 static uint64_t lapic_deadline;
 static struct timer timer;
 static unsigned timer_fired;
+static struct runner *left; /* the last whose registers left */
+static unsigned leaves;
 
 void irq_kick(unsigned cpu)
 {
@@ -68,43 +76,61 @@ static void fire(struct timer *t)
     timer_fired++;
 }
 
-static void make(struct runner *r, unsigned pcpu)
+static void leave(struct sched_unit *u)
+{
+    assert_int_equal(lockdep_held(), 0);
+    assert_true(u->loaded && u->state != SCHED_RUNNING && u->pcpu == fake_cpu_id);
+    left = (struct runner *)u;
+    leaves++;
+}
+
+static void make(struct runner *r, uint64_t affinity)
 {
     *r = (struct runner){ .for_ticks = 100, .stays = true };
-    sched_unit_init(&r->unit, pcpu, run);
+    sched_group_init(&r->group, SCHED_DEFAULT_WEIGHT, 0);
+    sched_unit_init(&r->unit, &r->group, affinity, run, leave);
+}
+
+static unsigned this_cpu_id(void)
+{
+    return fake_cpu_id;
 }
 
 static int setup(void **state)
 {
     (void)state;
     tsc_set_rate(1000000000);
+    lockdep_start(this_cpu_id);
+    for (fake_cpu_id = 0; fake_cpu_id < 2; fake_cpu_id++)
+        sched_join();
     fake_cpu_id = 0;
     fake_tsc = START;
     kicks = 0;
+    leaves = 0;
     timer_fired = 0;
     lapic_deadline = 0;
     fake_halts = 0;
     last = NULL;
     sched_use_tick(false);
     timer_init(&timer, fire);
-    make(&a, 0);
-    make(&b, 0);
-    make(&c, 1);
+    make(&a, 1);
+    make(&b, 1);
+    make(&c, 2);
     return 0;
 }
 
-/* Lets whoever is still runnable block, on both pCPUs. */
+/* Each is removed by its own pCPU. */
 static int teardown(void **state)
 {
+    struct runner *all[] = { &a, &b, &c };
+
     (void)state;
     timer_cancel(&timer);
-    a.stays = b.stays = c.stays = false;
-    a.within = b.within = c.within = NULL;
-    for (fake_cpu_id = 0; fake_cpu_id < 2; fake_cpu_id++) {
-        uint64_t halts = fake_halts;
-        for (unsigned i = 0; i < 10 && fake_halts == halts; i++)
-            sched_turn();
-        assert_int_equal(fake_halts, halts + 1);
+    for (unsigned i = 0; i < 3; i++) {
+        fake_cpu_id = all[i]->unit.pcpu;
+        assert_int_equal(sched_unit_remove(&all[i]->unit), 0);
+        assert_false(all[i]->unit.loaded);
+        assert_int_equal(all[i]->group.active, 0);
     }
     return 0;
 }
@@ -133,7 +159,9 @@ static void test_alone(void **state)
         assert_true(a.deadline == UINT64_MAX); /* no tick */
     }
     assert_int_equal(a.turns, 5);
-    assert_int_equal(a.unit.ran, 15 * SLICE);
+    assert_int_equal(a.unit.stats.ran, 15 * SLICE);
+    assert_int_equal(a.unit.stats.switches, 1);
+    assert_int_equal(leaves, 0);
     assert_int_equal(fake_halts, 0);
     assert_int_equal(kicks, 0);
     assert_int_equal(lapic_deadline, 0);
@@ -151,15 +179,19 @@ static void test_two_take_turns(void **state)
         assert_ptr_equal(last, i % 2 ? &b : &a);
         assert_int_equal(fake_tsc - before, SLICE);
     }
-    assert_int_equal(a.unit.ran, b.unit.ran);
+    assert_int_equal(a.unit.stats.ran, b.unit.stats.ran);
+    assert_int_equal(leaves, 5);
 }
 
 static void test_interrupts_do_not_cost_the_slice(void **state)
 {
     (void)state;
-    a.for_ticks = SLICE / 4;
+    a.for_ticks = b.for_ticks = SLICE;
     sched_wake(&a.unit);
     sched_wake(&b.unit);
+    sched_turn();
+    sched_turn(); /* both are under way: neither has just woken */
+    a.for_ticks = SLICE / 4;
     for (unsigned i = 0; i < 4; i++) {
         sched_turn();
         assert_ptr_equal(last, &a);
@@ -207,11 +239,14 @@ static void wake_b(struct runner *r)
 {
     (void)r;
     assert_true(sched_deadline() == UINT64_MAX);
+    assert_false(sched_news());
     sched_wake(&b.unit);
+    assert_true(sched_news());
     assert_true(sched_deadline() <= fake_tsc);
+    assert_false(sched_news());
 }
 
-/* One who was alone for longer than a slice makes room at once. */
+/* One who was alone, and so was promised all the time there is, makes room at once. */
 static void test_newcomer(void **state)
 {
     (void)state;
@@ -291,13 +326,198 @@ static void test_running_on_another_pcpu_is_kicked(void **state)
     assert_int_equal(c.unit.state, SCHED_RUNNABLE);
 }
 
+/* Registers stay while a unit is blocked and nobody else runs; they leave just before that. */
+static void test_registers_stay(void **state)
+{
+    (void)state;
+    a.stays = false;
+    sched_wake(&a.unit);
+    sched_turn();
+    sched_turn();
+    assert_true(a.unit.loaded);
+    sched_wake(&a.unit);
+    sched_turn();
+    assert_int_equal(a.unit.stats.switches, 1);
+    assert_int_equal(leaves, 0);
+    sched_wake(&b.unit);
+    sched_turn();
+    assert_int_equal(leaves, 1);
+    assert_ptr_equal(left, &a);
+    assert_false(a.unit.loaded);
+    sched_clear_pcpu();
+    assert_ptr_equal(left, &b);
+}
+
+static void wait_within(struct runner *r)
+{
+    (void)r;
+    sched_wake(&b.unit);
+}
+
+/* The bound on a wake: a hog that has just begun keeps its granule, no more. */
+static void test_wake_cuts_the_slice(void **state)
+{
+    (void)state;
+    a.for_ticks = 1000;
+    a.within = wait_within;
+    sched_wake(&a.unit);
+    sched_turn();
+    a.within = NULL;
+    a.for_ticks = 2 * SLICE;
+    sched_turn();
+    if (last == &a) {
+        assert_true(a.deadline <= START + GRANULE);
+        sched_turn();
+    }
+    assert_ptr_equal(last, &b);
+}
+
+static void yield(struct runner *r)
+{
+    sched_unit_yield(&r->unit);
+    assert_true(sched_news());
+    assert_true(sched_deadline() <= fake_tsc);
+}
+
+static void test_yield(void **state)
+{
+    (void)state;
+    sched_wake(&a.unit);
+    sched_wake(&b.unit);
+    sched_turn();
+    assert_ptr_equal(last, &a);
+    a.within = yield;
+    sched_turn();
+    a.within = NULL;
+    sched_turn();
+    assert_ptr_equal(last, &b);
+}
+
+static void yield_to_b(struct runner *r)
+{
+    (void)r;
+    assert_true(sched_yield_to(&b.unit));
+    assert_false(sched_yield_to(&c.unit)); /* blocked */
+}
+
+static void test_yield_to(void **state)
+{
+    (void)state;
+    a.within = yield_to_b;
+    sched_wake(&a.unit);
+    sched_wake(&b.unit);
+    sched_turn();
+    sched_turn();
+    assert_ptr_equal(last, &b);
+    assert_true(b.deadline > fake_tsc);
+}
+
+static void pause_itself(struct runner *r)
+{
+    assert_int_equal(sched_pause(&r->unit), -EBUSY);
+}
+
+static void test_pause_running(void **state)
+{
+    (void)state;
+    a.within = pause_itself;
+    sched_wake(&a.unit);
+    sched_turn();
+    assert_int_equal(a.unit.state, SCHED_BLOCKED);
+    sched_turn();
+    assert_int_equal(a.turns, 1);
+    a.within = NULL;
+    sched_unpause(&a.unit); /* it had not blocked of its own will */
+    sched_turn();
+    assert_int_equal(a.turns, 2);
+}
+
+static void remove_itself(struct runner *r)
+{
+    assert_int_equal(sched_unit_remove(&r->unit), -EBUSY);
+}
+
+static void test_remove_running(void **state)
+{
+    (void)state;
+    a.within = remove_itself;
+    sched_wake(&a.unit);
+    sched_turn();
+    sched_wake(&a.unit);
+    sched_turn();
+    assert_int_equal(a.turns, 1);
+    assert_ptr_equal(left, &a);
+    assert_int_equal(sched_unit_remove(&a.unit), 0);
+}
+
+/* Loaded on another pCPU: that one is told, and it is gone after its next turn. */
+static void test_remove_from_afar(void **state)
+{
+    (void)state;
+    c.stays = false;
+    sched_wake(&c.unit);
+    fake_cpu_id = 1;
+    sched_turn();
+    fake_cpu_id = 0;
+    kicks = 0;
+    assert_int_equal(sched_unit_remove(&c.unit), -EBUSY);
+    assert_int_equal(kicks, 1);
+    assert_int_equal(kicked, 1);
+    fake_cpu_id = 1;
+    sched_turn();
+    assert_ptr_equal(left, &c);
+    fake_cpu_id = 0;
+    assert_int_equal(sched_unit_remove(&c.unit), 0);
+}
+
+/* An idle pCPU takes what waits behind another unit, but never what is loaded there. */
+static void test_idle_takes_work(void **state)
+{
+    (void)state;
+    a.within = wait_within;
+    sched_wake(&a.unit);
+    sched_turn();
+    assert_int_equal(b.unit.state, SCHED_RUNNABLE);
+    assert_int_equal(sched_set_affinity(&b.unit, BOTH), 0);
+    a.within = NULL;
+    a.for_ticks = 10;
+    fake_cpu_id = 1;
+    sched_turn(); /* pCPU 0 is about to pick b itself */
+    assert_int_equal(b.turns, 0);
+    fake_cpu_id = 0;
+    sched_turn();
+    assert_int_equal(a.unit.stats.migrations, 0);
+    assert_int_equal(b.turns + a.turns, 2);
+}
+
+static void test_cap(void **state)
+{
+    (void)state;
+    sched_group_set_cap(&a.group, 10);
+    a.for_ticks = SLICE;
+    sched_wake(&a.unit);
+    sched_turn();
+    assert_true(a.deadline <= START + 3000000);
+    sched_turn();
+    assert_int_equal(a.turns, 1);
+    assert_int_equal(fake_halts, 1);
+    assert_true(lapic_deadline > fake_tsc && lapic_deadline <= START + 30000000);
+    fake_tsc = lapic_deadline;
+    sched_turn();
+    assert_int_equal(a.turns, 2);
+}
+
 static void test_bad_unit(void **state)
 {
     struct sched_unit u;
 
     (void)state;
-    EXPECT_PANIC(sched_unit_init(&u, MAX_PCPUS, run));
-    EXPECT_PANIC(sched_unit_init(&u, 0, NULL));
+    EXPECT_PANIC(sched_unit_init(&u, &a.group, 0, run, leave));
+    EXPECT_PANIC(sched_unit_init(&u, NULL, 1, run, leave));
+    EXPECT_PANIC(sched_unit_init(&u, &a.group, 1, NULL, leave));
+    EXPECT_PANIC(sched_unit_init(&u, &a.group, 1, run, NULL));
+    assert_int_equal(sched_set_affinity(&a.unit, 0), -EINVAL);
+    assert_int_equal(sched_set_affinity(&a.unit, 4), -EINVAL);
 }
 
 int main(void)
@@ -314,6 +534,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tick, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_pcpu, setup, teardown),
         cmocka_unit_test_setup_teardown(test_running_on_another_pcpu_is_kicked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_registers_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wake_cuts_the_slice, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_yield, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_yield_to, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pause_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remove_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remove_from_afar, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle_takes_work, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_unit, setup, teardown),
     };
 

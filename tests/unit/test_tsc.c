@@ -79,8 +79,7 @@ static void test_extremes(void **state)
     EXPECT_PANIC(tsc_set_rate(999999));
 }
 
-/* ---- Calibration: ports that follow the pretended TSC ------------------------------------------
- */
+/* ---- Calibration: ports that follow the pretended TSC ---- */
 
 static uint64_t real_hz;
 static bool pm_dead, pit_dead;

@@ -53,7 +53,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* ---- Registers ------------------------------------------------------------------------------- */
+/* ---- Registers ---- */
 
 static void test_power_on(void **state)
 {
@@ -172,7 +172,7 @@ static void test_illegal_register(void **state)
     }
 }
 
-/* ---- Interrupts ------------------------------------------------------------------------------ */
+/* ---- Interrupts ---- */
 
 static void test_accept_ack_eoi(void **state)
 {
@@ -299,7 +299,7 @@ static void test_init_signal(void **state)
     assert_true(vlapic_enabled(&l));
 }
 
-/* ---- Pins ------------------------------------------------------------------------------------ */
+/* ---- Pins ---- */
 
 static void test_extint(void **state)
 {
@@ -342,7 +342,7 @@ static void test_lint_fixed_and_nmi(void **state)
     EXPECT_PANIC(vlapic_set_lint(&l, 2, true));
 }
 
-/* ---- IPIs ------------------------------------------------------------------------------------ */
+/* ---- IPIs ---- */
 
 static void send(uint8_t dest, uint32_t low)
 {
@@ -403,7 +403,7 @@ static void test_ipi_self(void **state)
     assert_int_equal(vlapic_pending(&l), 0x45);
 }
 
-/* ---- Addressing ------------------------------------------------------------------------------ */
+/* ---- Addressing ---- */
 
 static void test_matches(void **state)
 {

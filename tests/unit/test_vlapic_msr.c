@@ -67,7 +67,7 @@ static int setup_x2apic(void **state)
     return 0;
 }
 
-/* ---- IA32_APICBASE --------------------------------------------------------------------------- */
+/* ---- IA32_APICBASE ---- */
 
 static void go_to(uint64_t state)
 {
@@ -142,7 +142,7 @@ static void test_entering_x2apic_keeps(void **state)
     assert_int_equal(rd(0x80F), 0x1FF);
 }
 
-/* ---- x2APIC registers ------------------------------------------------------------------------ */
+/* ---- x2APIC registers ---- */
 
 static void test_not_in_xapic_mode(void **state)
 {

@@ -111,11 +111,11 @@ static void test_enable(void **state)
 {
     (void)state;
     wr(VPM_ENABLE, 2, 0xFFFF);
-    assert_int_equal(rd(VPM_ENABLE, 2, 0), VPM_TMR | VPM_GBL | VPM_PWRBTN);
-    assert_int_equal(rd(VPM_STATUS, 4, 0), (VPM_TMR | VPM_GBL | VPM_PWRBTN) << 16);
-    assert_int_equal(rd(VPM_ENABLE + 1, 1, 0), 1);
+    assert_int_equal(rd(VPM_ENABLE, 2, 0), VPM_TMR | VPM_GBL | VPM_PWRBTN | VPM_RTC);
+    assert_int_equal(rd(VPM_STATUS, 4, 0), (VPM_TMR | VPM_GBL | VPM_PWRBTN | VPM_RTC) << 16);
+    assert_int_equal(rd(VPM_ENABLE + 1, 1, 0), (VPM_PWRBTN | VPM_RTC) >> 8);
     wr(VPM_ENABLE, 1, 0); /* the low byte alone */
-    assert_int_equal(rd(VPM_ENABLE, 2, 0), VPM_PWRBTN);
+    assert_int_equal(rd(VPM_ENABLE, 2, 0), VPM_PWRBTN | VPM_RTC);
     wr(VPM_STATUS, 4, VPM_GBL << 16);
     assert_int_equal(rd(VPM_ENABLE, 2, 0), VPM_GBL);
 }
@@ -135,6 +135,23 @@ static void test_power_button(void **state)
     wr(VPM_STATUS + 1, 1, VPM_PWRBTN >> 8);
     assert_false(sci);
     assert_int_equal(rd(VPM_STATUS, 2, 0), 0);
+}
+
+static void test_rtc_alarm(void **state)
+{
+    (void)state;
+    wr(VPM_SMI_COMMAND, 1, VPM_ACPI_ENABLE);
+    vpm_rtc_alarm(&v);
+    assert_int_equal(rd(VPM_STATUS, 2, 0), VPM_RTC);
+    assert_false(sci); /* not enabled */
+    wr(VPM_ENABLE, 2, VPM_RTC);
+    assert_true(sci);
+    wr(VPM_STATUS, 2, VPM_RTC);
+    assert_false(sci);
+    vpm_rtc_alarm(&v);
+    assert_true(sci);
+    v.dev.ops->reset(&v.dev, 0);
+    assert_false(sci);
 }
 
 static void test_acpi_mode(void **state)
@@ -206,6 +223,7 @@ int main(void)
         cmocka_unit_test_setup(test_timer_event, setup),
         cmocka_unit_test_setup(test_enable, setup),
         cmocka_unit_test_setup(test_power_button, setup),
+        cmocka_unit_test_setup(test_rtc_alarm, setup),
         cmocka_unit_test_setup(test_acpi_mode, setup),
         cmocka_unit_test_setup(test_sleep, setup),
         cmocka_unit_test_setup(test_reset, setup),

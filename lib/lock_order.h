@@ -1,0 +1,26 @@
+/*
+ * The order in which locks are taken: a CPU that holds one takes only later ones. docs/locking.md
+ * says what each guards. Locks of one rank are taken in the order of their addresses.
+ */
+#ifndef CAISSON_LIB_LOCK_ORDER_H
+#define CAISSON_LIB_LOCK_ORDER_H
+
+enum lock_rank {
+    LOCK_UNRANKED,
+    LOCK_DOMAINS, /* the list of domains */
+    LOCK_DOMAIN,  /* one domain's machine and state */
+    LOCK_P2M,
+    LOCK_SCHED_QUEUE, /* of a pCPU; two at most */
+    LOCK_SCHED_GROUP,
+    LOCK_TIMERS, /* of a pCPU */
+    LOCK_IRQ_VECTORS,
+    LOCK_VPIDS,
+    LOCK_SLAB,
+    LOCK_ASPACE,
+    LOCK_FRAMES,
+    LOCK_LOG,
+    LOCK_UART, /* a sink of the log */
+    LOCK_RANKS
+};
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * The account of a group of units: weight, cap, and what of the cap is used.
+ *
+ * A cap is kept by periods: a group may run cap percent of PERIOD_NS in each. Who overdraws, since
+ * several units ran at once or an exit took long, has that much less in the next ones. Time that
+ * was not used is lost. Lock: the group's own, within a queue's.
+ */
+#include "sched/group.h"
+
+#include "arch/x86/irq.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/tsc.h"
+#include "lib/assert.h"
+#include "sched/queue.h"
+
+#define PERIOD_NS 30000000
+
+static unsigned peek(const unsigned *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap)
+{
+    *g = (struct sched_group){ .lock = SPINLOCK_RANK("sched group", LOCK_SCHED_GROUP),
+                               .weight = weight ? weight : 1,
+                               .cap = cap };
+}
+
+void sched_group_set_weight(struct sched_group *g, unsigned weight)
+{
+    __atomic_store_n(&g->weight, weight ? weight : 1, __ATOMIC_RELAXED);
+}
+
+/* A unit that runs alone has been given no deadline: everyone looks again. */
+void sched_group_set_cap(struct sched_group *g, unsigned cap)
+{
+    spin_lock(&g->lock);
+    __atomic_store_n(&g->cap, cap, __ATOMIC_RELAXED);
+    g->used = 0;
+    spin_unlock(&g->lock);
+    __atomic_store_n(&sched_queues[cpu_id()].news, true, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < MAX_PCPUS; i++) {
+        if (sched_joined() >> i & 1 && i != cpu_id())
+            irq_kick(i);
+    }
+}
+
+/* Under the lock: begins a new period if the old one is over. */
+static uint64_t allowance(struct sched_group *g, uint64_t now)
+{
+    uint64_t period = tsc_from_ns(PERIOD_NS), each = period * peek(&g->cap) / 100, passed, paid;
+
+    if (now < g->period_end)
+        return each;
+    passed = (now - g->period_end) / period + 1;
+    paid = each && passed > g->used / each ? g->used : passed * each;
+    g->used -= paid;
+    g->period_end += passed * period;
+    ASSERT(g->period_end > now);
+    return each;
+}
+
+uint64_t group_budget(struct sched_group *g, uint64_t now)
+{
+    uint64_t each, left;
+
+    if (!peek(&g->cap))
+        return UINT64_MAX;
+    spin_lock(&g->lock);
+    each = allowance(g, now);
+    left = g->used < each ? each - g->used : 0;
+    spin_unlock(&g->lock);
+    return left;
+}
+
+uint64_t group_period_end(struct sched_group *g)
+{
+    uint64_t end;
+
+    spin_lock(&g->lock);
+    end = g->period_end;
+    spin_unlock(&g->lock);
+    return end;
+}
+
+void group_charge(struct sched_group *g, uint64_t ticks, uint64_t now)
+{
+    if (!peek(&g->cap))
+        return;
+    spin_lock(&g->lock);
+    allowance(g, now);
+    g->used += ticks;
+    spin_unlock(&g->lock);
+}
+
+void group_count(struct sched_group *g, int by)
+{
+    unsigned before = __atomic_fetch_add(&g->active, (unsigned)by, __ATOMIC_RELAXED);
+
+    ASSERT(by > 0 || before > 0);
+}
+
+unsigned group_share(const struct sched_group *g)
+{
+    unsigned active = peek(&g->active), share = peek(&g->weight) / (active ? active : 1);
+
+    return share ? share : 1;
+}

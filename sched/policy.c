@@ -1,0 +1,406 @@
+/*
+ * The policy: proportional share by virtual time.
+ *
+ * A unit's virtual time is the time that it ran, counted the slower the greater its share; its
+ * share is its group's weight divided by the group's active units. The one that is furthest behind
+ * runs next. That alone gives everyone his part; the rest of this file bounds what it costs:
+ *
+ * - Slices: a unit runs SLICE before it makes room, at least GRANULE even if one that has just
+ *   woken is further behind. Who is alone has no slice at all.
+ * - Sleepers: who wakes is at most CREDIT behind the others, so that he runs soon and does not make
+ *   up for all the time he did not want.
+ * - Caps: a unit whose group has no budget left is parked until the group's next period.
+ * - pCPUs: each queue's `floor` is the time that all its units have reached. Floors of two queues
+ *   drift apart where units may not move, so when one does they are brought to within REACH. A unit
+ * that waits goes to an idle pCPU at once; else every ROTATE the unit furthest behind goes to a
+ * pCPU with less load, which is what gives three spinners on two pCPUs two thirds each.
+ *
+ * Invariants: q->floor never goes back; in q->waiting virtual times ascend; while a queue has
+ * someone who waits, its running unit has a bound. Virtual times are compared as differences, as
+ * they wrap.
+ */
+#include "sched/policy.h"
+
+#include <stddef.h>
+#include "arch/x86/tsc.h"
+#include "lib/assert.h"
+#include "sched/group.h"
+
+#define SLICE_NS   10000000
+#define GRANULE_NS 1000000
+#define CREDIT_NS  5000000
+#define REACH_NS   40000000
+#define ROTATE_NS  30000000
+
+/* The same in ticks; boot only. */
+static struct {
+    uint64_t slice, granule, credit, reach, rotate;
+} ticks;
+
+void policy_start(void)
+{
+    ticks.slice = tsc_from_ns(SLICE_NS);
+    ticks.granule = tsc_from_ns(GRANULE_NS);
+    ticks.credit = tsc_from_ns(CREDIT_NS);
+    ticks.reach = tsc_from_ns(REACH_NS);
+    ticks.rotate = tsc_from_ns(ROTATE_NS);
+}
+
+static bool before(uint64_t a, uint64_t b)
+{
+    return (int64_t)(a - b) < 0;
+}
+
+static unsigned peek(const unsigned *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static uint64_t scaled(const struct sched_unit *u, uint64_t t)
+{
+    return t * SCHED_DEFAULT_WEIGHT / u->share;
+}
+
+static struct sched_unit *unit_at(struct list_node *pos)
+{
+    return LIST_ENTRY(pos, struct sched_unit, link);
+}
+
+/* The first that waits, save `except`. */
+static struct sched_unit *first_but(struct run_queue *q, const struct sched_unit *except)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &q->waiting) {
+        if (unit_at(pos) != except)
+            return unit_at(pos);
+    }
+    return NULL;
+}
+
+/* ---- Order --------------------------------------------------------------------------------- */
+
+/* Behind those with the same virtual time. */
+static void insert(struct run_queue *q, struct sched_unit *u)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &q->waiting) {
+        if (before(u->vtime, unit_at(pos)->vtime))
+            break;
+    }
+    list_add_tail(pos, &u->link);
+}
+
+static void not_before(struct sched_unit *u, uint64_t least)
+{
+    if (before(u->vtime, least))
+        u->vtime = least;
+}
+
+void policy_wake(struct run_queue *q, struct sched_unit *u)
+{
+    not_before(u, q->floor - scaled(u, ticks.credit));
+    u->fresh = true;
+}
+
+static void shift_list(struct list_node *list, uint64_t by)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, list)
+        unit_at(pos)->vtime += by;
+}
+
+/* Sets a queue's clock forward, and all that are in it: nobody gains on another. */
+static void shift(struct run_queue *q, uint64_t by)
+{
+    q->floor += by;
+    shift_list(&q->waiting, by);
+    shift_list(&q->parked, by);
+    if (q->running)
+        q->running->vtime += by;
+}
+
+/* What one queue had ahead of the other beyond REACH was nobody's to share, and is forgotten. */
+static void synchronise(struct run_queue *a, struct run_queue *b)
+{
+    if (before(a->floor + ticks.reach, b->floor))
+        shift(a, b->floor - ticks.reach - a->floor);
+    if (before(b->floor + ticks.reach, a->floor))
+        shift(b, a->floor - ticks.reach - b->floor);
+}
+
+/* Who wakes keeps his place relative to the others; who was waiting, what he is owed. */
+void policy_arrive(struct run_queue *from, struct run_queue *to, struct sched_unit *u, uint64_t now)
+{
+    uint64_t reach = scaled(u, ticks.reach), before_sync = from->floor;
+
+    to->rotated = now;
+    synchronise(from, to);
+    if (u->state == SCHED_BLOCKED)
+        u->vtime += to->floor - before_sync;
+    not_before(u, to->floor - reach);
+    if (before(to->floor + reach, u->vtime))
+        u->vtime = to->floor + reach;
+}
+
+void policy_enqueue(struct run_queue *q, struct sched_unit *u, uint64_t now)
+{
+    u->since = now;
+    insert(q, u);
+}
+
+void policy_dequeue(struct run_queue *q, struct sched_unit *u)
+{
+    list_remove(&u->link);
+    if (q->last == u)
+        q->last = NULL;
+    if (q->next == u)
+        q->next = NULL;
+}
+
+/* The floor follows whoever is furthest behind: the running unit or the first that waits. */
+static void raise_floor(struct run_queue *q, uint64_t vtime)
+{
+    const struct sched_unit *first = first_but(q, NULL);
+
+    if (first && before(first->vtime, vtime))
+        vtime = first->vtime;
+    if (before(q->floor, vtime))
+        q->floor = vtime;
+}
+
+/* ---- Caps ---------------------------------------------------------------------------------- */
+
+static void park_exhausted(struct run_queue *q, uint64_t now)
+{
+    struct list_node *pos, *after;
+
+    list_for_each_safe (pos, after, &q->waiting) {
+        if (group_budget(unit_at(pos)->group, now))
+            continue;
+        list_remove(pos);
+        list_add_tail(&q->parked, pos);
+    }
+}
+
+/* Who comes back has slept, if not by his own will. */
+static void unpark(struct run_queue *q, uint64_t now)
+{
+    struct list_node *pos, *after;
+
+    list_for_each_safe (pos, after, &q->parked) {
+        if (!group_budget(unit_at(pos)->group, now))
+            continue;
+        list_remove(pos);
+        not_before(unit_at(pos), q->floor - scaled(unit_at(pos), ticks.credit));
+        insert(q, unit_at(pos));
+    }
+}
+
+uint64_t policy_release(struct run_queue *q)
+{
+    struct list_node *pos;
+    uint64_t first = UINT64_MAX;
+
+    list_for_each (pos, &q->parked) {
+        uint64_t end = group_period_end(unit_at(pos)->group);
+        if (end < first)
+            first = end;
+    }
+    return first;
+}
+
+/* ---- Turns --------------------------------------------------------------------------------- */
+
+/* Until when u may go on as far as the first that waits is concerned. */
+static uint64_t slice_end(const struct run_queue *q, const struct sched_unit *u,
+                          const struct sched_unit *other)
+{
+    bool urgent;
+
+    if (!other)
+        return UINT64_MAX;
+    if (q->skip == u)
+        return 0;
+    urgent = q->next || (other->fresh && before(other->vtime, u->vtime));
+    return u->started + (urgent ? ticks.granule : ticks.slice);
+}
+
+uint64_t policy_bound(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u = q->running;
+    uint64_t bound = slice_end(q, u, first_but(q, NULL));
+    uint64_t release = policy_release(q), budget = group_budget(u->group, now);
+
+    if (release < bound)
+        bound = release;
+    if (budget != UINT64_MAX && u->since + budget < bound)
+        bound = u->since + budget;
+    return bound;
+}
+
+/* A unit that is asked for by name must not be further ahead than a slice. */
+static bool may_favour(const struct sched_unit *u, const struct sched_unit *first)
+{
+    return !before(first->vtime + scaled(u, ticks.slice), u->vtime);
+}
+
+/* Whose slice is over begins anew, if at all. */
+static void end_slice(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u = q->last;
+
+    if (u && (!group_budget(u->group, now) || now >= slice_end(q, u, first_but(q, u))))
+        q->last = NULL;
+}
+
+/* Everyone in q->waiting has budget. */
+static struct sched_unit *choose(struct run_queue *q)
+{
+    struct sched_unit *first = first_but(q, NULL), *other = first_but(q, q->skip);
+
+    if (!first)
+        return NULL;
+    if (q->next && may_favour(q->next, first))
+        return q->next;
+    if (q->skip && other)
+        return other;
+    return q->last ? q->last : first;
+}
+
+struct sched_unit *policy_pick(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u;
+
+    unpark(q, now);
+    park_exhausted(q, now);
+    end_slice(q, now);
+    if (q->next && !group_budget(q->next->group, now))
+        q->next = NULL;
+    u = choose(q);
+    q->next = q->skip = NULL;
+    return u;
+}
+
+void policy_begin(struct run_queue *q, struct sched_unit *u, bool again, uint64_t now)
+{
+    (void)q;
+    u->fresh = false;
+    u->since = now;
+    if (!again)
+        u->started = now;
+}
+
+/* Its share changes with the number of its group's active units. */
+static void refresh_share(struct run_queue *q, struct sched_unit *u)
+{
+    unsigned share = group_share(u->group);
+
+    __atomic_store_n(&q->load, q->load - u->share + share, __ATOMIC_RELAXED);
+    u->share = share;
+}
+
+void policy_charge(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u = q->running;
+    uint64_t ran = now - u->since;
+
+    if (!before(u->since, now)) /* another pCPU's clock, or nothing to charge */
+        return;
+    refresh_share(q, u);
+    group_charge(u->group, ran, now);
+    u->stats.ran += ran;
+    u->vtime += scaled(u, ran);
+    u->since = now;
+    raise_floor(q, u->vtime);
+}
+
+/* ---- Places -------------------------------------------------------------------------------- */
+
+unsigned policy_place(const struct sched_unit *u)
+{
+    uint64_t may = queue_allowed(u), idle = may & queue_idle();
+    unsigned home = __atomic_load_n(&u->pcpu, __ATOMIC_RELAXED);
+    unsigned best = may & PCPU_BIT(home) ? home : (unsigned)__builtin_ctzl(may);
+
+    if (best == home && !peek(&sched_queues[home].count))
+        return home;
+    if (idle)
+        return idle & PCPU_BIT(home) ? home : (unsigned)__builtin_ctzl(idle);
+    for (uint64_t rest = may; rest; rest &= rest - 1) {
+        unsigned n = (unsigned)__builtin_ctzl(rest);
+        if (peek(&sched_queues[n].load) < peek(&sched_queues[best].load))
+            best = n;
+    }
+    return best;
+}
+
+static unsigned lightest(uint64_t pcpus)
+{
+    unsigned best = (unsigned)__builtin_ctzl(pcpus);
+
+    for (; pcpus; pcpus &= pcpus - 1) {
+        unsigned n = (unsigned)__builtin_ctzl(pcpus);
+        if (peek(&sched_queues[n].load) < peek(&sched_queues[best].load))
+            best = n;
+    }
+    return best;
+}
+
+struct sched_unit *policy_give(struct run_queue *q, unsigned *to)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &q->waiting) {
+        struct sched_unit *u = unit_at(pos);
+        uint64_t idle = queue_allowed(u) & queue_idle() & ~PCPU_BIT(q->pcpu);
+        if (u->loaded || !idle)
+            continue;
+        *to = (unsigned)__builtin_ctzl(idle);
+        return u;
+    }
+    return NULL;
+}
+
+/* The one furthest behind that may go, sleepers apart, who are soon gone. Worth it if the
+ * difference between the two queues does not grow much by it: at equal shares a queue of two and
+ * one of one change places. */
+static struct sched_unit *find_mover(struct run_queue *q, unsigned *to)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &q->waiting) {
+        struct sched_unit *u = unit_at(pos);
+        uint64_t others = queue_allowed(u) & ~PCPU_BIT(q->pcpu);
+        if (u->loaded || u->fresh || !others)
+            continue;
+        *to = lightest(others);
+        if (peek(&sched_queues[*to].load) + u->share / 2 < q->load)
+            return u;
+    }
+    return NULL;
+}
+
+struct sched_unit *policy_rotate(struct run_queue *q, uint64_t now, unsigned *to)
+{
+    if (!before(q->rotated + ticks.rotate, now))
+        return NULL;
+    q->rotated = now;
+    return find_mover(q, to);
+}
+
+struct sched_unit *policy_spare(struct run_queue *q, uint64_t now, unsigned to)
+{
+    struct list_node *pos;
+
+    if (!q->running) /* it is about to pick someone itself */
+        return NULL;
+    list_for_each (pos, &q->waiting) {
+        struct sched_unit *u = unit_at(pos);
+        if (!u->loaded && queue_allowed(u) & PCPU_BIT(to) && group_budget(u->group, now))
+            return u;
+    }
+    return NULL;
+}

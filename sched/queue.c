@@ -1,0 +1,172 @@
+/*
+ * Run queues: their locks, who is in them, and moving between them. See sched/queue.h.
+ */
+#include "sched/queue.h"
+
+#include <stddef.h>
+#include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/percpu.h"
+#include "lib/assert.h"
+#include "sched/group.h"
+#include "sched/policy.h"
+
+struct run_queue sched_queues[MAX_PCPUS] = {
+    [0 ... MAX_PCPUS - 1] = { .lock = SPINLOCK_RANK("run queue", LOCK_SCHED_QUEUE) },
+};
+static uint64_t joined, idle; /* masks of pCPUs; atomic */
+
+void sched_join(void)
+{
+    if (!sched_joined())
+        policy_start();
+    __atomic_fetch_or(&joined, PCPU_BIT(cpu_id()), __ATOMIC_SEQ_CST);
+}
+
+uint64_t sched_joined(void)
+{
+    return __atomic_load_n(&joined, __ATOMIC_SEQ_CST);
+}
+
+uint64_t queue_idle(void)
+{
+    return __atomic_load_n(&idle, __ATOMIC_SEQ_CST) & sched_joined();
+}
+
+void queue_set_idle(unsigned pcpu, bool on)
+{
+    if (on)
+        __atomic_fetch_or(&idle, PCPU_BIT(pcpu), __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&idle, ~PCPU_BIT(pcpu), __ATOMIC_SEQ_CST);
+}
+
+static unsigned home_of(const struct sched_unit *u)
+{
+    return __atomic_load_n(&u->pcpu, __ATOMIC_ACQUIRE);
+}
+
+uint64_t queue_allowed(const struct sched_unit *u)
+{
+    uint64_t may = __atomic_load_n(&u->affinity, __ATOMIC_RELAXED) & sched_joined();
+
+    return may ? may : PCPU_BIT(home_of(u));
+}
+
+/* A queue of zeroes is one that nobody has looked at yet. */
+struct run_queue *queue_lock(unsigned pcpu)
+{
+    struct run_queue *q = &sched_queues[pcpu];
+
+    ASSERT(pcpu < MAX_PCPUS);
+    spin_lock(&q->lock);
+    if (!q->waiting.next) {
+        list_init(&q->waiting);
+        list_init(&q->parked);
+        q->pcpu = pcpu;
+    }
+    return q;
+}
+
+/* It may move while we wait for the lock. */
+struct run_queue *queue_lock_of(const struct sched_unit *u)
+{
+    for (;;) {
+        unsigned home = home_of(u);
+        struct run_queue *q = queue_lock(home);
+
+        if (home_of(u) == home)
+            return q;
+        spin_unlock(&q->lock);
+    }
+}
+
+static void lock_two(unsigned a, unsigned b)
+{
+    queue_lock(a < b ? a : b);
+    queue_lock(a < b ? b : a);
+}
+
+static void count(struct run_queue *q, int by, unsigned load)
+{
+    __atomic_store_n(&q->count, q->count + (unsigned)by, __ATOMIC_RELAXED);
+    __atomic_store_n(&q->load, by > 0 ? q->load + load : q->load - load, __ATOMIC_RELAXED);
+}
+
+void queue_add(struct run_queue *q, struct sched_unit *u, uint64_t now)
+{
+    ASSERT(u->state == SCHED_BLOCKED && !u->paused);
+    if (q->running)
+        policy_charge(q, now);
+    u->state = SCHED_RUNNABLE;
+    u->stats.waits++;
+    group_count(u->group, 1);
+    u->share = group_share(u->group);
+    count(q, 1, u->share);
+    policy_wake(q, u);
+    policy_enqueue(q, u, now);
+    if (!(queue_allowed(u) & PCPU_BIT(q->pcpu)))
+        __atomic_store_n(&q->unsettled, true, __ATOMIC_RELAXED);
+}
+
+void queue_drop(struct run_queue *q, struct sched_unit *u)
+{
+    if (u->state == SCHED_RUNNABLE)
+        policy_dequeue(q, u);
+    u->state = SCHED_BLOCKED;
+    count(q, -1, u->share);
+    group_count(u->group, -1);
+}
+
+void queue_tell(struct run_queue *q, bool always)
+{
+    unsigned pcpu = q->pcpu;
+    bool here = pcpu == cpu_id();
+    bool kick = !here && (always || !q->running || policy_bound(q, rdtsc()) < q->bound);
+
+    __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+    if (kick && queue_idle() & PCPU_BIT(pcpu))
+        queue_set_idle(pcpu, false); /* it is spoken for */
+    spin_unlock(&q->lock);
+    if (kick)
+        irq_kick(pcpu);
+}
+
+static void change_home(struct sched_unit *u, struct run_queue *from, struct run_queue *to,
+                        uint64_t now)
+{
+    bool waits = u->state == SCHED_RUNNABLE;
+
+    if (to->running)
+        policy_charge(to, now);
+    if (waits) {
+        policy_dequeue(from, u);
+        count(from, -1, u->share);
+        count(to, 1, u->share);
+        u->stats.waited += now > u->since ? now - u->since : 0;
+    }
+    __atomic_store_n(&u->pcpu, to->pcpu, __ATOMIC_RELEASE);
+    u->stats.migrations++;
+    policy_arrive(from, to, u, now);
+    if (waits)
+        policy_enqueue(to, u, now);
+    else
+        queue_add(to, u, now);
+}
+
+bool queue_move(struct sched_unit *u, unsigned from, unsigned to, enum sched_state state)
+{
+    struct run_queue *q = &sched_queues[from], *target = &sched_queues[to];
+
+    ASSERT(from != to && state != SCHED_RUNNING);
+    lock_two(from, to);
+    bool can = home_of(u) == from && u->state == state && !u->loaded && !u->paused;
+    if (can)
+        change_home(u, q, target, rdtsc());
+    spin_unlock(&q->lock);
+    if (can)
+        queue_tell(target, false);
+    else
+        spin_unlock(&target->lock);
+    return can;
+}

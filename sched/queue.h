@@ -1,0 +1,63 @@
+/*
+ * A run queue, as sched.c, unit.c and policy.c share it; not for other rooms.
+ *
+ * Rules: a unit belongs to the queue of u->pcpu, and that queue's lock guards it. To move one takes
+ * both locks, the lower pCPU's first. No lock is held while run(), leave() or a timer is called.
+ * Who adds a unit to a queue tells its pCPU (queue_tell).
+ */
+#ifndef CAISSON_SCHED_QUEUE_H
+#define CAISSON_SCHED_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/limits.h"
+#include "lib/list.h"
+#include "lib/spinlock.h"
+#include "sched/sched.h"
+
+_Static_assert(MAX_PCPUS <= 64, "sets of pCPUs are masks of 64 bits");
+
+struct run_queue {
+    struct spinlock lock;
+    unsigned pcpu;
+    struct list_node waiting;   /* runnable and not running, in the policy's order */
+    struct list_node parked;    /* runnable, but the group has used up its cap */
+    struct sched_unit *running; /* or NULL */
+    struct sched_unit *loaded;  /* whose registers this pCPU holds; only it writes this */
+    struct sched_unit *last;    /* ran last and waits again: its slice may go on */
+    struct sched_unit *next;    /* asked for by sched_yield_to() */
+    struct sched_unit *skip;    /* has yielded: someone else first */
+    uint64_t bound;             /* what the running unit has been told (without timers) */
+    uint64_t floor;             /* the virtual time that all here have reached; never goes back */
+    uint64_t rotated;           /* TSC at which it last gave a unit away to a lighter queue */
+    unsigned count;             /* units here, the running one included; others peek at it */
+    unsigned load;              /* the sum of their shares; the same */
+    bool unsettled;             /* a unit here has to leave, or does not belong here */
+    bool news;                  /* sched_deadline() may have changed; set under the lock */
+};
+
+extern struct run_queue sched_queues[MAX_PCPUS];
+
+#define PCPU_BIT(n) (1UL << (n))
+
+struct run_queue *queue_lock(unsigned pcpu);
+/* The queue that u belongs to, locked. */
+struct run_queue *queue_lock_of(const struct sched_unit *u);
+/* u becomes runnable here (queue_add) or stops being so (queue_drop). Under the lock. */
+void queue_add(struct run_queue *q, struct sched_unit *u, uint64_t now);
+void queue_drop(struct run_queue *q, struct sched_unit *u);
+/* Moves u, which waits or is blocked and is not loaded, and tells the pCPU where it then waits.
+ * False if u is no longer as the caller saw it. No lock held. */
+bool queue_move(struct sched_unit *u, unsigned from, unsigned to, enum sched_state state);
+/* Unlocks q; its pCPU looks at it again, if that can make a difference or `always`. */
+void queue_tell(struct run_queue *q, bool always);
+
+/* The pCPUs that u may use: of its affinity those that have joined; with none, where it is. */
+uint64_t queue_allowed(const struct sched_unit *u);
+/* pCPUs that halt, or are about to. */
+uint64_t queue_idle(void);
+void queue_set_idle(unsigned pcpu, bool idle);
+/* The registers of q->loaded leave; on q's own pCPU, no lock held. */
+void queue_unload(struct run_queue *q);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * What others may do to a unit, from any pCPU: wake, pause, move, remove it. See sched/sched.h.
+ *
+ * Each takes the lock of the queue that the unit belongs to, looks at its state, and where the
+ * unit's pCPU has to act itself leaves it a note and kicks it.
+ */
+#include <stddef.h>
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "lib/assert.h"
+#include "sched/group.h"
+#include "sched/policy.h"
+#include "sched/queue.h"
+#include "sched/sched.h"
+
+void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t affinity,
+                     bool (*run)(struct sched_unit *u, uint64_t deadline),
+                     void (*leave)(struct sched_unit *u))
+{
+    ASSERT(group && affinity && run && leave);
+    *u = (struct sched_unit){ .group = group,
+                              .affinity = affinity,
+                              .run = run,
+                              .leave = leave,
+                              .state = SCHED_BLOCKED,
+                              .pcpu = (unsigned)__builtin_ctzl(affinity),
+                              .share = SCHED_DEFAULT_WEIGHT };
+    list_init(&u->link);
+}
+
+/* It runs or is on its way: it is to look again. */
+static void wake_running(struct run_queue *q, struct sched_unit *u)
+{
+    u->woken = true;
+    if (u->state == SCHED_RUNNING && q->pcpu != cpu_id())
+        queue_tell(q, true);
+    else
+        spin_unlock(&q->lock);
+}
+
+/* Only where its registers are may a loaded unit wait; its pCPU sends it on if need be. */
+void sched_wake(struct sched_unit *u)
+{
+    for (;;) {
+        struct run_queue *q = queue_lock_of(u);
+        unsigned home = q->pcpu, to;
+
+        if (u->state != SCHED_BLOCKED || u->paused) {
+            wake_running(q, u);
+            return;
+        }
+        to = u->loaded ? home : policy_place(u);
+        if (to == home) {
+            queue_add(q, u, rdtsc());
+            queue_tell(q, false);
+            return;
+        }
+        spin_unlock(&q->lock);
+        if (queue_move(u, home, to, SCHED_BLOCKED))
+            return;
+    }
+}
+
+int sched_pause(struct sched_unit *u)
+{
+    struct run_queue *q = queue_lock_of(u);
+
+    u->paused = true;
+    if (u->state == SCHED_RUNNING) {
+        q->bound = 0;
+        queue_tell(q, true);
+        return -EBUSY;
+    }
+    if (u->state == SCHED_RUNNABLE) {
+        queue_drop(q, u);
+        u->woken = true;
+    }
+    spin_unlock(&q->lock);
+    return 0;
+}
+
+void sched_unpause(struct sched_unit *u)
+{
+    struct run_queue *q = queue_lock_of(u);
+    bool wake = u->woken && u->state == SCHED_BLOCKED && !u->going;
+
+    u->paused = u->going;
+    spin_unlock(&q->lock);
+    if (wake)
+        sched_wake(u);
+}
+
+int sched_unit_remove(struct sched_unit *u)
+{
+    int err = sched_pause(u);
+    struct run_queue *q = queue_lock_of(u);
+    bool here = q->pcpu == cpu_id();
+
+    u->going = true;
+    if (err || (u->loaded && !here)) {
+        __atomic_store_n(&q->unsettled, true, __ATOMIC_RELAXED);
+        queue_tell(q, true);
+        return -EBUSY;
+    }
+    bool loaded = u->loaded;
+    spin_unlock(&q->lock);
+    if (loaded)
+        queue_unload(q);
+    return 0;
+}
+
+int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
+{
+    struct run_queue *q;
+
+    if (!(affinity & sched_joined()))
+        return -EINVAL;
+    q = queue_lock_of(u);
+    __atomic_store_n(&u->affinity, affinity, __ATOMIC_RELAXED);
+    if (affinity & PCPU_BIT(q->pcpu) || (u->state == SCHED_BLOCKED && !u->loaded)) {
+        spin_unlock(&q->lock);
+        return 0;
+    }
+    __atomic_store_n(&q->unsettled, true, __ATOMIC_RELAXED);
+    q->bound = 0;
+    queue_tell(q, true);
+    return 0;
+}
+
+void sched_unit_yield(struct sched_unit *u)
+{
+    struct run_queue *q = queue_lock(cpu_id());
+
+    ASSERT(q->running == u);
+    q->skip = u;
+    queue_tell(q, false);
+}
+
+/* u waits in q, locked: it goes before the others, and whoever runs makes room. */
+static void favour(struct run_queue *q, struct sched_unit *u)
+{
+    q->next = u;
+    if (q->pcpu == cpu_id())
+        q->skip = q->running;
+    queue_tell(q, false);
+}
+
+bool sched_yield_to(struct sched_unit *u)
+{
+    struct run_queue *q = queue_lock_of(u);
+    unsigned home = q->pcpu, here = cpu_id();
+
+    if (u->state == SCHED_RUNNABLE && home != here && !u->loaded &&
+        queue_allowed(u) & PCPU_BIT(here)) {
+        spin_unlock(&q->lock);
+        queue_move(u, home, here, SCHED_RUNNABLE);
+        q = queue_lock_of(u);
+    }
+    if (u->state != SCHED_RUNNABLE) {
+        spin_unlock(&q->lock);
+        return false;
+    }
+    favour(q, u);
+    return true;
+}

@@ -1,0 +1,302 @@
+/* links: domain/cpuid.c domain/p2m.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * The CPUID policy, on a machine that has everything: every bit of every leaf is one, so that what
+ * leaks shows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/tsc.h"
+#include "domain/cpuid.h"
+#include "tests/fakes/guest.h"
+
+static struct vlapic_bus bus;
+
+static struct cpuid_regs everything(uint32_t leaf, uint32_t subleaf)
+{
+    (void)leaf;
+    (void)subleaf;
+    return (struct cpuid_regs){ ~0u, ~0u, ~0u, ~0u };
+}
+
+static struct cpuid_regs nothing(uint32_t leaf, uint32_t subleaf)
+{
+    (void)leaf;
+    (void)subleaf;
+    return (struct cpuid_regs){ 0, 0, 0, 0 };
+}
+
+/* XSAVE of a machine with AVX, MPX, AVX-512 and PKRU, in the standard format. */
+static struct cpuid_regs with_parts(uint32_t leaf, uint32_t subleaf)
+{
+    static const struct cpuid_regs part[] = {
+        [0] = { 0x2ff, 832, 2696, 0 }, [1] = { 0xf, 0, 0x100, 0 }, [2] = { 256, 576, 0, 0 },
+        [3] = { 64, 960, 0, 0 },       [4] = { 64, 1024, 0, 0 },   [5] = { 64, 1088, 0, 0 },
+        [6] = { 512, 1152, 0, 0 },     [7] = { 1024, 1664, 0, 0 }, [8] = { 128, 0, 1, 0 },
+        [9] = { 8, 2688, 0, 0 },
+    };
+
+    if (leaf != 0xd)
+        return everything(leaf, subleaf);
+    return subleaf < 10 ? part[subleaf] : (struct cpuid_regs){ 0, 0, 0, 0 };
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_cpuid = everything;
+    guest_start();
+    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    guest_stop();
+    return 0;
+}
+
+static struct cpuid_regs ask(uint32_t leaf, uint32_t subleaf)
+{
+    return cpuid_guest(&guest_vcpu, leaf, subleaf);
+}
+
+static void assert_zero(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_regs r = ask(leaf, subleaf);
+
+    if (r.eax | r.ebx | r.ecx | r.edx)
+        fail_msg("leaf %x.%x shows %x %x %x %x", leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
+}
+
+static void test_unlisted_leaves(void **state)
+{
+    static const uint32_t basic[] = { 0x3, 0x5,  0x8,  0x9,  0xa,  0xc, 0xe,
+                                      0xf, 0x10, 0x11, 0x12, 0x13, 0x14 };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(basic) / sizeof(basic[0]); i++)
+        for (uint32_t sub = 0; sub < 4; sub++)
+            assert_zero(basic[i], sub);
+    for (uint32_t sub = 1; sub < 40; sub++)
+        assert_zero(7, sub);
+    for (uint32_t leaf = 0x80000009; leaf < 0x80000040; leaf++)
+        assert_zero(leaf, 0);
+    for (uint32_t leaf = 0x40000001; leaf < 0x40000100; leaf++)
+        assert_zero(leaf, 0);
+    assert_zero(0xc0000000, 0);
+    assert_zero(0xffffffff, 0);
+}
+
+/* Beyond the last basic leaf Intel's CPUs answer with the last one. */
+static void test_beyond_basic(void **state)
+{
+    struct cpuid_regs last = ask(0x16, 0), r = ask(0x17, 0);
+
+    (void)state;
+    assert_memory_equal(&r, &last, sizeof(r));
+    r = ask(0x7fffffff, 3);
+    assert_memory_equal(&r, &last, sizeof(r));
+    r = ask(0x40000100, 0);
+    assert_memory_equal(&r, &last, sizeof(r));
+}
+
+static void test_ends_of_ranges(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(0, 0).eax, 0x16);
+    assert_int_equal(ask(0, 0).ebx, ~0u);
+    assert_int_equal(ask(0x80000000, 0).eax, 0x80000008);
+    assert_int_equal(ask(0x40000000, 0).eax, 0x40000000);
+    assert_int_equal(ask(0x80000008, 0).eax, 0xffff);
+    assert_int_equal(ask(0x80000008, 0).ebx, 0);
+    assert_int_equal(ask(0x80000007, 0).edx, CPUID_EXT7D_INVARIANT_TSC);
+    assert_int_equal(ask(0x80000007, 0).eax, 0);
+    assert_int_equal(ask(6, 0).eax, CPUID_6A_ARAT);
+    assert_int_equal(ask(6, 0).ecx, 0);
+}
+
+/* What Caisson does not carry must be off on a machine that has it. */
+static void test_hidden_features(void **state)
+{
+    struct cpuid_regs one = ask(1, 0), seven = ask(7, 0), ext = ask(0x80000001, 0);
+
+    (void)state;
+    assert_int_equal(one.ecx & (CPUID_1C_VMX | CPUID_1C_SMX | CPUID_1C_MONITOR | CPUID_1C_EIST |
+                                CPUID_1C_TM2 | CPUID_1C_PDCM | CPUID_1C_DTES64 | CPUID_1C_DSCPL |
+                                CPUID_1C_XTPR | CPUID_1C_DCA | 1u << 10 | 1u << 11 | 1u << 16),
+                     0);
+    assert_int_equal(one.edx & (CPUID_1D_DS | CPUID_1D_ACPI | CPUID_1D_TM | CPUID_1D_PBE |
+                                1u << 10 | 1u << 18 | 1u << 20),
+                     0);
+    assert_int_equal(seven.eax, 0); /* no sub-leaf 1 */
+    assert_int_equal(seven.ebx & (CPUID_7B_SGX | CPUID_7B_HLE | CPUID_7B_RTM | CPUID_7B_PQM |
+                                  CPUID_7B_MPX | CPUID_7B_PQE | CPUID_7B_PT),
+                     0);
+    assert_int_equal(seven.ecx & (CPUID_7C_WAITPKG | CPUID_7C_CET_SS | CPUID_7C_LA57 | CPUID_7C_KL |
+                                  CPUID_7C_PKS),
+                     0);
+    assert_int_equal(seven.edx, CPUID_7D_MD_CLEAR);
+    assert_int_equal(ext.ecx & CPUID_EXT1C_SVM, 0);
+    assert_int_equal(ext.ebx, 0);
+}
+
+static void test_shown_features(void **state)
+{
+    struct cpuid_regs one = ask(1, 0);
+
+    (void)state;
+    assert_int_equal(one.ecx & (CPUID_1C_HYPERVISOR | CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE),
+                     CPUID_1C_HYPERVISOR | CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE);
+    assert_true(one.edx & CPUID_1D_SSE2);
+    assert_true(ask(0x80000001, 0).edx & CPUID_EXT1D_LM);
+    fake_cpuid = nothing; /* what we make ourselves does not depend on the machine */
+    assert_int_equal(ask(1, 0).ecx, CPUID_1C_HYPERVISOR | CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE);
+    assert_int_equal(ask(7, 0).ebx, CPUID_7B_TSC_ADJUST);
+    assert_int_equal(ask(1, 0).edx, CPUID_1D_APIC);
+}
+
+static void test_os_bits(void **state)
+{
+    (void)state;
+    assert_false(ask(1, 0).ecx & CPUID_1C_OSXSAVE);
+    assert_false(ask(7, 0).ecx & CPUID_7C_OSPKE);
+    cpu()->cr4 = CR4_OSXSAVE | CR4_PKE;
+    assert_true(ask(1, 0).ecx & CPUID_1C_OSXSAVE);
+    assert_true(ask(7, 0).ecx & CPUID_7C_OSPKE);
+    fake_cpuid = nothing;
+    assert_false(ask(1, 0).ecx & CPUID_1C_OSXSAVE);
+    assert_false(ask(7, 0).ecx & CPUID_7C_OSPKE);
+}
+
+static void test_apic(void **state)
+{
+    (void)state;
+    assert_true(ask(1, 0).edx & CPUID_1D_APIC);
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APIC_BASE, 0xfee00100, 0), 0);
+    assert_false(ask(1, 0).edx & CPUID_1D_APIC);
+}
+
+static void test_topology(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(1, 0).ebx >> 16, 0);
+    assert_false(ask(1, 0).edx & CPUID_1D_HTT);
+    guest.vcpu_count = 5;
+    guest_vcpu.id = 3;
+    assert_int_equal(ask(1, 0).ebx, 3u << 24 | 5u << 16 | 0xffff);
+    assert_true(ask(1, 0).edx & CPUID_1D_HTT);
+    struct cpuid_regs r = ask(0xb, 0);
+    assert_int_equal(r.eax, 0);
+    assert_int_equal(r.ebx, 1);
+    assert_int_equal(r.ecx, 1 << 8);
+    assert_int_equal(r.edx, 3);
+    r = ask(0xb, 1);
+    assert_int_equal(r.eax, 3); /* 5 need 3 bits */
+    assert_int_equal(r.ebx, 5);
+    assert_int_equal(r.ecx, 2 << 8 | 1);
+    r = ask(0xb, 2);
+    assert_int_equal(r.eax | r.ebx, 0);
+    assert_int_equal(r.ecx, 2);
+    guest.vcpu_count = 1;
+    assert_int_equal(ask(0xb, 1).eax, 0);
+    assert_int_equal(ask(4, 0).eax, 0x3fff); /* caches are shared by nobody */
+}
+
+static void test_frequencies(void **state)
+{
+    static const uint64_t rates[] = { 1000000000, 2596232433, 3500000000, 4294967296, 5123456789 };
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        tsc_set_rate(rates[i]);
+        struct cpuid_regs r = ask(0x15, 0);
+        assert_int_equal(r.ecx, cpuid_crystal_hz());
+        uint64_t told = (uint64_t)r.ecx * r.ebx / r.eax;
+        assert_in_range(told, rates[i] - 3, rates[i]);
+        assert_int_equal(ask(0x16, 0).eax, (rates[i] + 500000) / 1000000);
+    }
+}
+
+static void test_xsave(void **state)
+{
+    (void)state;
+    fake_cpuid = with_parts;
+    assert_int_equal(cpuid_xcr0_mask(), 0x2e7); /* no MPX, no PT */
+    struct cpuid_regs r = ask(0xd, 0);
+    assert_int_equal(r.eax, 0x2e7);
+    assert_int_equal(r.edx, 0);
+    assert_int_equal(r.ecx, 2696);
+    r = ask(0xd, 1);
+    assert_int_equal(r.eax, 7); /* XSAVES only where vmx/ can switch it */
+    assert_int_equal(r.ecx | r.edx, 0);
+    vmx_caps.xsaves = true;
+    assert_int_equal(ask(0xd, 1).eax, 0xf);
+    assert_int_equal(ask(0xd, 2).eax, 256);
+    assert_int_equal(ask(0xd, 2).ebx, 576);
+    assert_zero(0xd, 3); /* MPX */
+    assert_zero(0xd, 4);
+    assert_zero(0xd, 8); /* supervisor state */
+    assert_int_equal(ask(0xd, 9).ebx, 2688);
+    assert_zero(0xd, 10);
+    assert_zero(0xd, 64);
+    assert_zero(0xd, 0xffffffff);
+}
+
+static struct cpuid_regs no_xsave(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_regs r = everything(leaf, subleaf);
+
+    if (leaf == 1)
+        r.ecx &= ~CPUID_1C_XSAVE;
+    return r;
+}
+
+static void test_no_xsave(void **state)
+{
+    (void)state;
+    fake_cpuid = no_xsave;
+    assert_int_equal(cpuid_xcr0_mask(), XCR0_X87 | XCR0_SSE);
+    for (uint32_t sub = 0; sub < 4; sub++)
+        assert_zero(0xd, sub);
+    assert_false(cpuid_cr4_mask() & CR4_OSXSAVE);
+}
+
+static void test_cr4_mask(void **state)
+{
+    const uint64_t always = 0x7ff; /* VME to OSXMMEXCPT */
+    const uint64_t by_feature =
+        CR4_PCIDE | CR4_OSXSAVE | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP | CR4_UMIP | CR4_PKE;
+
+    (void)state;
+    assert_int_equal(cpuid_cr4_mask(), always | by_feature);
+    fake_cpuid = nothing;
+    assert_int_equal(cpuid_cr4_mask(), always);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_unlisted_leaves),
+        TEST(test_beyond_basic),
+        TEST(test_ends_of_ranges),
+        TEST(test_hidden_features),
+        TEST(test_shown_features),
+        TEST(test_os_bits),
+        TEST(test_apic),
+        TEST(test_topology),
+        TEST(test_frequencies),
+        TEST(test_xsave),
+        TEST(test_no_xsave),
+        TEST(test_cr4_mask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,430 @@
+/* links: domain/exit.c domain/p2m.c domain/gmem.c domain/moment.c domain/operand.c domain/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * What each VM exit means. Ports, device memory, MSRs and CPUID have tests of their own: here it
+ * is only that they are reached, with stand-ins at the end of this file.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "domain/cpuid.h"
+#include "domain/mmio.h"
+#include "domain/msr.h"
+#include "domain/pio.h"
+#include "mm/frame.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/log.h"
+
+static unsigned pio_calls, mmio_calls, hypercalls;
+static uint32_t last_msr;
+static uint64_t last_value;
+static struct vlapic_bus bus;
+
+static void hypercall(struct vcpu *v)
+{
+    assert_ptr_equal(v, &guest_vcpu);
+    hypercalls++;
+}
+static const struct domain_hooks hooks = { .hypercall = hypercall };
+
+static int setup(void **state)
+{
+    (void)state;
+    guest_start();
+    domain_set_hooks(&hooks);
+    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus);
+    pio_calls = mmio_calls = hypercalls = 0;
+    cpu()->rip = 0x1000;
+    cpu()->insn_len = 2;
+    fake_log_reset();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    guest_stop();
+    return 0;
+}
+
+static void exits(enum vmx_exit_kind kind)
+{
+    struct vmx_exit e = { .kind = kind };
+
+    exit_handle(&guest_vcpu, &e);
+}
+
+static void assert_skipped(unsigned n)
+{
+    assert_int_equal(cpu()->skips, n);
+    assert_int_equal(cpu()->injected, 0);
+    assert_int_equal(guest.end, END_NOT);
+}
+
+static void assert_exception(uint8_t vector)
+{
+    assert_int_equal(cpu()->pending.vector, vector);
+    assert_int_equal(cpu()->pending.has_error, vector == VECTOR_GP);
+    assert_int_equal(cpu()->pending.error, 0);
+    assert_int_equal(cpu()->injected, 1);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(guest.end, END_NOT);
+    cpu()->injected = 0;
+}
+
+static void test_nothing_to_do(void **state)
+{
+    (void)state;
+    exits(VMX_EXIT_HOST);
+    exits(VMX_EXIT_DEADLINE);
+    exits(VMX_EXIT_IRQ_WINDOW);
+    exits(VMX_EXIT_NMI_WINDOW);
+    exits(VMX_EXIT_INIT);
+    assert_skipped(0);
+}
+
+static void test_stepped_over(void **state)
+{
+    (void)state;
+    exits(VMX_EXIT_PAUSE);
+    exits(VMX_EXIT_WBINVD);
+    assert_skipped(2);
+    assert_int_equal(cpu()->rip, 0x1004);
+}
+
+static void test_exceptions(void **state)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_EXCEPTION,
+                          .exception = { .valid = true, .vector = 1, .type = EVENT_EXCEPTION } };
+
+    (void)state;
+    exits(VMX_EXIT_RDPMC);
+    assert_exception(VECTOR_GP);
+    exits(VMX_EXIT_MONITOR);
+    assert_exception(VECTOR_UD);
+    exits(VMX_EXIT_VMX_INSN);
+    assert_exception(VECTOR_UD);
+    exit_handle(&guest_vcpu, &e);
+    assert_exception(VECTOR_DB);
+}
+
+static void test_hlt(void **state)
+{
+    (void)state;
+    exits(VMX_EXIT_HLT);
+    assert_true(guest_vcpu.halted);
+    assert_skipped(1);
+}
+
+static void test_cpuid(void **state)
+{
+    (void)state;
+    set_reg(GPR_RAX, 0xffffffff00000007);
+    set_reg(GPR_RCX, 0xffffffff00000003);
+    exits(VMX_EXIT_CPUID);
+    assert_int_equal(reg(GPR_RAX), 7); /* as the stand-in below answers */
+    assert_int_equal(reg(GPR_RBX), 3);
+    assert_int_equal(reg(GPR_RCX), 0xcccccccc);
+    assert_int_equal(reg(GPR_RDX), 0xdddddddd);
+    assert_skipped(1);
+}
+
+static void test_rdmsr(void **state)
+{
+    (void)state;
+    set_reg(GPR_RCX, 0xffffffff00000010);
+    exits(VMX_EXIT_RDMSR);
+    assert_int_equal(last_msr, 0x10);
+    assert_int_equal(reg(GPR_RAX), 0x55667788);
+    assert_int_equal(reg(GPR_RDX), 0x11223344);
+    assert_skipped(1);
+    cpu()->skips = 0;
+    set_reg(GPR_RCX, 0xbad);
+    set_reg(GPR_RAX, 42);
+    exits(VMX_EXIT_RDMSR);
+    assert_int_equal(reg(GPR_RAX), 42);
+    assert_exception(VECTOR_GP);
+}
+
+static void test_wrmsr(void **state)
+{
+    (void)state;
+    set_reg(GPR_RCX, 0x10);
+    set_reg(GPR_RAX, 0xdead000055667788);
+    set_reg(GPR_RDX, 0xdead000011223344);
+    exits(VMX_EXIT_WRMSR);
+    assert_int_equal(last_value, 0x1122334455667788);
+    assert_skipped(1);
+    cpu()->skips = 0;
+    set_reg(GPR_RCX, 0xbad);
+    exits(VMX_EXIT_WRMSR);
+    assert_exception(VECTOR_GP);
+}
+
+static void test_xsetbv(void **state)
+{
+    (void)state;
+    set_reg(GPR_RAX, 7);
+    exits(VMX_EXIT_XSETBV);
+    assert_int_equal(cpu()->xcr0, 7);
+    assert_skipped(1);
+    cpu()->skips = 0;
+    cpu()->refused = 2;
+    set_reg(GPR_RAX, 2);
+    exits(VMX_EXIT_XSETBV);
+    assert_exception(VECTOR_GP);
+    set_reg(GPR_RAX, 3);
+    set_reg(GPR_RCX, 1);
+    exits(VMX_EXIT_XSETBV);
+    assert_exception(VECTOR_GP);
+    set_reg(GPR_RCX, 0);
+    guest_cpl(3);
+    exits(VMX_EXIT_XSETBV);
+    assert_exception(VECTOR_GP);
+    assert_int_equal(cpu()->xcr0, 7);
+}
+
+/* ---- Control registers ---- */
+
+static void cr(unsigned number, int op, enum gpr gpr, uint16_t lmsw)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_CR };
+
+    e.cr.number = (uint8_t)number;
+    e.cr.op = op;
+    e.cr.gpr = gpr;
+    e.cr.lmsw = lmsw;
+    exit_handle(&guest_vcpu, &e);
+}
+
+static void test_cr_write(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_64);
+    set_reg(GPR_R9, CR0_PE | CR0_PG | CR0_WP);
+    cr(0, CR_WRITE, GPR_R9, 0);
+    assert_int_equal(cpu()->cr0, CR0_PE | CR0_PG | CR0_WP);
+    set_reg(GPR_RSP, 0x123456000);
+    cr(3, CR_WRITE, GPR_RSP, 0);
+    assert_int_equal(cpu()->cr3, 0x123456000);
+    set_reg(GPR_RAX, CR4_PAE | CR4_PGE);
+    cr(4, CR_WRITE, GPR_RAX, 0);
+    assert_int_equal(cpu()->cr4, CR4_PAE | CR4_PGE);
+    set_reg(GPR_RAX, 9);
+    cr(8, CR_WRITE, GPR_RAX, 0);
+    assert_int_equal(vlapic_cr8(&guest_vcpu.lapic), 9);
+    assert_skipped(4);
+}
+
+static void test_cr_write_refused(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_64);
+    cpu()->refused = 0x77;
+    set_reg(GPR_RAX, 0x77);
+    for (unsigned n = 0; n < 5; n += n ? 1 : 3) { /* 0, 3, 4 */
+        cr(n, CR_WRITE, GPR_RAX, 0);
+        assert_exception(VECTOR_GP);
+    }
+    set_reg(GPR_RAX, 16);
+    cr(8, CR_WRITE, GPR_RAX, 0);
+    assert_exception(VECTOR_GP);
+    set_reg(GPR_RAX, 1ul << 32); /* 64-bit code means all 64 bits */
+    cr(8, CR_WRITE, GPR_RAX, 0);
+    assert_exception(VECTOR_GP);
+    cr(2, CR_WRITE, GPR_RAX, 0);
+    assert_exception(VECTOR_GP);
+}
+
+/* Outside 64-bit mode a register has 32 bits, whatever long mode left above them. */
+static void test_cr_write_32(void **state)
+{
+    (void)state;
+    set_reg(GPR_RAX, 0xdeadbeef00000000 | CR0_PE);
+    cr(0, CR_WRITE, GPR_RAX, 0);
+    assert_int_equal(cpu()->cr0, CR0_PE);
+    set_reg(GPR_RAX, 0xdeadbeef00005000);
+    cr(3, CR_WRITE, GPR_RAX, 0);
+    assert_int_equal(cpu()->cr3, 0x5000);
+    assert_skipped(2);
+}
+
+static void test_cr_read(void **state)
+{
+    (void)state;
+    cpu()->cr0 = 0x11;
+    cpu()->cr3 = 0x5000;
+    cpu()->cr4 = 0x20;
+    vlapic_set_cr8(&guest_vcpu.lapic, 5);
+    cr(0, CR_READ, GPR_RBX, 0);
+    cr(3, CR_READ, GPR_RSP, 0);
+    cr(4, CR_READ, GPR_R15, 0);
+    cr(8, CR_READ, GPR_RCX, 0);
+    assert_int_equal(reg(GPR_RBX), 0x11);
+    assert_int_equal(reg(GPR_RSP), 0x5000);
+    assert_int_equal(reg(GPR_R15), 0x20);
+    assert_int_equal(reg(GPR_RCX), 5);
+    assert_skipped(4);
+}
+
+static void test_clts_lmsw(void **state)
+{
+    (void)state;
+    cpu()->cr0 = CR0_PE | CR0_TS | CR0_NE;
+    cr(0, CR_CLTS, GPR_RAX, 0);
+    assert_int_equal(cpu()->cr0, CR0_PE | CR0_NE);
+    cr(0, CR_LMSW, GPR_RAX, 0xfffe); /* four bits, and PE stays */
+    assert_int_equal(cpu()->cr0, CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE);
+    cr(0, CR_LMSW, GPR_RAX, 0);
+    assert_int_equal(cpu()->cr0, CR0_PE | CR0_NE);
+    cpu()->cr0 = 0;
+    cr(0, CR_LMSW, GPR_RAX, 1);
+    assert_int_equal(cpu()->cr0, CR0_PE);
+    assert_skipped(4);
+}
+
+/* ---- Memory ---- */
+
+static void touches(uint64_t at)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(at) } };
+
+    exit_handle(&guest_vcpu, &e);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    touches(0x5123);
+    assert_int_equal(guest.p2m.populated, 1);
+    assert_skipped(0); /* the instruction is executed again */
+    touches(0x5fff);
+    assert_int_equal(guest.p2m.populated, 1);
+    assert_int_equal(mmio_calls, 0);
+    touches(0xa0000);
+    touches(0xfee00000);
+    touches(GUEST_END);
+    assert_int_equal(mmio_calls, 3);
+    assert_int_equal(guest.p2m.populated, 1);
+    touches(0x200000);
+    assert_int_equal(guest.p2m.populated, 513);
+}
+
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    frame_fail_nth(1);
+    touches(0x5123);
+    assert_int_equal(guest.end, END_KILLED);
+    assert_non_null(strstr(guest.end_why, "0x5123"));
+}
+
+/* ---- Others ---- */
+
+static void test_reached(void **state)
+{
+    (void)state;
+    exits(VMX_EXIT_IO);
+    exits(VMX_EXIT_VMCALL);
+    assert_int_equal(pio_calls, 1);
+    assert_int_equal(hypercalls, 1);
+    assert_skipped(0);
+}
+
+static void ends(const struct vmx_exit *e, enum domain_end end, const char *why)
+{
+    guest.end = END_NOT;
+    guest.end_claimed = false;
+    exit_handle(&guest_vcpu, e);
+    assert_int_equal(guest.end, end);
+    assert_non_null(strstr(guest.end_why, why));
+}
+
+static void test_ends(void **state)
+{
+    (void)state;
+    ends(&(struct vmx_exit){ .kind = VMX_EXIT_TRIPLE_FAULT }, END_TRIPLE_FAULT, "0x1000");
+    ends(&(struct vmx_exit){ .kind = VMX_EXIT_TASK_SWITCH }, END_KILLED, "task switch");
+    ends(&(struct vmx_exit){ .kind = VMX_EXIT_ENTRY_FAILED, .why = "the rule" }, END_KILLED,
+         "the rule");
+    assert_int_equal(fake_vmx_dumps, 1);
+    ends(&(struct vmx_exit){ .kind = VMX_EXIT_UNKNOWN, .raw_reason = 0x99 }, END_KILLED, "0x99");
+}
+
+static void test_fault_becomes_triple(void **state)
+{
+    (void)state;
+    cpu()->triple = true;
+    exits(VMX_EXIT_RDPMC);
+    assert_int_equal(guest.end, END_TRIPLE_FAULT);
+}
+
+/* ---- Stand-ins ---- */
+
+void pio_handle(struct vcpu *v, const struct vmx_exit *e)
+{
+    (void)v;
+    (void)e;
+    pio_calls++;
+}
+
+void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
+{
+    (void)v;
+    (void)e;
+    mmio_calls++;
+}
+
+int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)v;
+    last_msr = msr;
+    if (msr == 0xbad)
+        return -EINVAL;
+    *value = 0x1122334455667788;
+    return 0;
+}
+
+int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)v;
+    last_msr = msr;
+    last_value = value;
+    return msr == 0xbad ? -EINVAL : 0;
+}
+
+struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+{
+    (void)v;
+    return (struct cpuid_regs){ leaf, subleaf, 0xcccccccc, 0xdddddddd };
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_nothing_to_do),
+        TEST(test_stepped_over),
+        TEST(test_exceptions),
+        TEST(test_hlt),
+        TEST(test_cpuid),
+        TEST(test_rdmsr),
+        TEST(test_wrmsr),
+        TEST(test_xsetbv),
+        TEST(test_cr_write),
+        TEST(test_cr_write_32),
+        TEST(test_cr_write_refused),
+        TEST(test_cr_read),
+        TEST(test_clts_lmsw),
+        TEST(test_memory),
+        TEST(test_memory_runs_out),
+        TEST(test_reached),
+        TEST(test_ends),
+        TEST(test_fault_becomes_triple),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,297 @@
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * Hypercalls as a guest makes them: registers of both widths, privilege, pointers, continuation.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "hypercall/hypercall.h"
+#include "include/public/xen.h"
+#include "tests/fakes/guest.h"
+
+#define BUFFER 0x5f00ul /* a copy from here crosses a page */
+
+static char console[2048];
+static unsigned console_used, console_room;
+
+static bool put(struct domain *d, uint8_t byte)
+{
+    assert_ptr_equal(d, &guest);
+    if (!console_room)
+        return false;
+    console_room--;
+    console[console_used++] = (char)byte;
+    return true;
+}
+static const struct domain_hooks hooks = { .console_put = put };
+
+static int setup(void **state)
+{
+    (void)state;
+    guest_start();
+    guest_mode(DECODE_64);
+    domain_set_hooks(&hooks);
+    cpu()->insn_len = 3;
+    console_used = 0;
+    console_room = sizeof(console);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    guest_stop();
+    return 0;
+}
+
+static void set_args(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+    set_reg(GPR_RAX, nr);
+    set_reg(GPR_RDI, a);
+    set_reg(GPR_RSI, b);
+    set_reg(GPR_RDX, c);
+}
+
+/* A call from 64-bit code that ends. */
+static int64_t call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+    unsigned skips = cpu()->skips;
+
+    set_args(nr, a, b, c);
+    hypercall_handle(&guest_vcpu);
+    assert_int_equal(cpu()->skips, skips + 1);
+    assert_int_equal(cpu()->injected, 0);
+    return (int64_t)reg(GPR_RAX);
+}
+
+/* ---- The door ---- */
+
+static void test_unknown_numbers(void **state)
+{
+    static const uint64_t absent[] = { 0,           1,       16,
+                                       19,          30,      0x80000000,
+                                       0x100000011, 1 << 20, 0xffffffffffffffff };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+        assert_int_equal(call(absent[i], 0, 0, 0), -ENOSYS);
+    for (uint64_t nr = 32; nr < 200; nr++)
+        assert_int_equal(call(nr, 0, 0, 0), -ENOSYS);
+}
+
+static void test_privilege(void **state)
+{
+    (void)state;
+    for (unsigned cpl = 1; cpl < 4; cpl++) {
+        guest_cpl(cpl);
+        assert_int_equal(call(XEN_HYPERCALL_XEN_VERSION, XENVER_VERSION, 0, 0), -EPERM);
+        assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), -EPERM);
+        assert_int_equal(call(99, 0, 0, 0), -EPERM);
+    }
+    assert_int_equal(guest.end, END_NOT);
+}
+
+static void test_32bit_registers(void **state)
+{
+    char text[] = "from 32 bits";
+
+    (void)state;
+    guest_mode(DECODE_32);
+    guest_put(BUFFER, text, sizeof(text));
+    set_reg(GPR_RAX, 0xffffffff00000000 | XEN_HYPERCALL_CONSOLE_IO);
+    set_reg(GPR_RBX, 0xffffffff00000000 | XEN_CONSOLE_WRITE);
+    set_reg(GPR_RCX, 0xffffffff00000000 | 12);
+    set_reg(GPR_RDX, 0xffffffff00000000 | BUFFER);
+    hypercall_handle(&guest_vcpu);
+    assert_int_equal(reg(GPR_RAX), 0);
+    assert_int_equal(console_used, 12);
+    assert_memory_equal(console, text, 12);
+    set_reg(GPR_RAX, 99);
+    hypercall_handle(&guest_vcpu);
+    assert_int_equal(reg(GPR_RAX), 0xffffffda); /* -ENOSYS in EAX */
+}
+
+/* ---- xen_version ---- */
+
+static void test_version(void **state)
+{
+    char extra[XENVER_EXTRAVERSION_LEN];
+
+    (void)state;
+    assert_int_equal(call(XEN_HYPERCALL_XEN_VERSION, XENVER_VERSION, 0, 0), 0x40011);
+    assert_int_equal(call(XEN_HYPERCALL_XEN_VERSION, XENVER_PAGESIZE, 0, 0), 4096);
+    assert_int_equal(call(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION, 0x5ffc, 0), 0);
+    guest_get(0x5ffc, extra, sizeof(extra));
+    assert_string_equal(extra, "-caisson");
+    assert_int_equal(call(XEN_HYPERCALL_XEN_VERSION, 99, 0, 0), -ENOSYS);
+}
+
+static void test_bad_pointers(void **state)
+{
+    static const uint64_t bad[] = { 0xa0000,     GUEST_END - 3,  0xfee00000,
+                                    0x100000000, 0x800000000000, ~0ul };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(call(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION, bad[i], 0), -EFAULT);
+        assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, bad[i], 0), -EFAULT);
+        assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_WRITE, 8, bad[i]), -EFAULT);
+    }
+    assert_int_equal(guest.end, END_NOT);
+    assert_int_equal(console_used, 0);
+}
+
+static void test_read_only_pointer(void **state)
+{
+    (void)state;
+    cpu()->cr0 |= CR0_WP;
+    guest_write64(0x2000, 0x85); /* the first GiB */
+    assert_int_equal(call(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION, BUFFER, 0), -EFAULT);
+}
+
+/* ---- console_io ---- */
+
+static void fill(unsigned n)
+{
+    char text[2048];
+
+    for (unsigned i = 0; i < n; i++)
+        text[i] = (char)('!' + i % 90);
+    guest_put(BUFFER, text, n);
+}
+
+static void assert_written(unsigned n)
+{
+    assert_int_equal(console_used, n);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(console[i], '!' + i % 90);
+}
+
+static void test_console_write(void **state)
+{
+    (void)state;
+    fill(256);
+    assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_WRITE, 0, ~0ul), 0);
+    assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_WRITE, 256, BUFFER), 0);
+    assert_written(256);
+    assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_READ, 256, BUFFER), 0);
+    assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, 7, 0, 0), -ENOSYS);
+}
+
+/* Runs the call as the guest would, over and over; returns how often it was continued. */
+static unsigned until_done(uint64_t count, unsigned room_each)
+{
+    unsigned continued = 0;
+
+    set_args(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_WRITE, count, BUFFER);
+    for (cpu()->skips = 0; continued < 10000; continued++) {
+        hypercall_handle(&guest_vcpu);
+        if (cpu()->skips)
+            break;
+        assert_int_equal(reg(GPR_RAX), XEN_HYPERCALL_CONSOLE_IO);
+        console_room += room_each;
+    }
+    return continued;
+}
+
+static void test_continuation(void **state)
+{
+    (void)state;
+    fill(1000);
+    assert_int_equal(until_done(1000, 0), 3); /* 256 at a time */
+    assert_int_equal(reg(GPR_RAX), 0);
+    assert_written(1000);
+}
+
+static void test_full_console(void **state)
+{
+    (void)state;
+    fill(1000);
+    console_room = 0;
+    assert_in_range(until_done(1000, 7), 100, 200);
+    assert_int_equal(reg(GPR_RAX), 0);
+    assert_written(1000);
+}
+
+static void test_continuation_32(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_32);
+    fill(300);
+    set_reg(GPR_RAX, XEN_HYPERCALL_CONSOLE_IO);
+    set_reg(GPR_RBX, XEN_CONSOLE_WRITE);
+    set_reg(GPR_RCX, 300);
+    set_reg(GPR_RDX, BUFFER);
+    hypercall_handle(&guest_vcpu);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(reg(GPR_RCX), 300 - 256);
+    assert_int_equal(reg(GPR_RDX), BUFFER + 256);
+    hypercall_handle(&guest_vcpu);
+    assert_int_equal(cpu()->skips, 1);
+    assert_written(300);
+}
+
+/* A count that nobody can have: ends with an error at the first page that is none. */
+static void test_huge_count(void **state)
+{
+    (void)state;
+    console_room = 100;
+    set_args(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_WRITE, ~0ul, GUEST_END - 100);
+    hypercall_handle(&guest_vcpu);
+    assert_int_equal(reg(GPR_RAX), -EFAULT);
+    assert_int_equal(console_used, 0);
+}
+
+/* ---- sched_op ---- */
+
+static void test_yield_block(void **state)
+{
+    (void)state;
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD, 0, 0), 0);
+    assert_false(guest_vcpu.halted);
+    assert_false(cpu()->rflags & RFLAGS_IF);
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_BLOCK, 0, 0), 0);
+    assert_true(guest_vcpu.halted);
+    assert_true(cpu()->rflags & RFLAGS_IF);
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, 42, 0, 0), -ENOSYS);
+}
+
+static void test_shutdown(void **state)
+{
+    static const enum domain_end ends[] = { [XEN_SHUTDOWN_POWEROFF] = END_POWEROFF,
+                                            [XEN_SHUTDOWN_REBOOT] = END_REBOOT,
+                                            [XEN_SHUTDOWN_SUSPEND] = END_CRASH,
+                                            [XEN_SHUTDOWN_CRASH] = END_CRASH,
+                                            [XEN_SHUTDOWN_WATCHDOG] = END_CRASH };
+
+    (void)state;
+    for (uint32_t reason = 0; reason <= XEN_SHUTDOWN_WATCHDOG; reason++) {
+        guest.end = END_NOT;
+        guest_put(BUFFER, &reason, sizeof(reason));
+        assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), 0);
+        assert_int_equal(guest.end, ends[reason]);
+    }
+    guest.end = END_NOT;
+    uint32_t reason = XEN_SHUTDOWN_WATCHDOG + 1;
+    guest_put(BUFFER, &reason, sizeof(reason));
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), -EINVAL);
+    assert_int_equal(guest.end, END_NOT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_unknown_numbers), TEST(test_privilege),    TEST(test_32bit_registers),
+        TEST(test_version),         TEST(test_bad_pointers), TEST(test_read_only_pointer),
+        TEST(test_console_write),   TEST(test_continuation), TEST(test_full_console),
+        TEST(test_continuation_32), TEST(test_huge_count),   TEST(test_yield_block),
+        TEST(test_shutdown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,537 @@
+/* links: domain/machine_hvm.c domain/p2m.c domain/gmem.c domain/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "domain/machine.h"
+#include "domain/machine_hvm.h"
+#include "lib/log.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/log.h"
+
+#define MS 1000000ul /* of nanoseconds, and of TSC ticks here */
+
+static struct machine_hvm *const m = &guest.machine;
+static const struct domain_config config = { .mem = 16 << 20 };
+static struct vcpu second;
+static struct vlapic_bus bus;
+static char sent[64];
+static unsigned sent_count, rooms;
+static bool full;
+
+static bool put(struct domain *d, uint8_t byte)
+{
+    assert_ptr_equal(d, &guest);
+    if (full)
+        return false;
+    sent[sent_count++ % sizeof(sent)] = (char)byte;
+    return true;
+}
+
+static void room(struct domain *d)
+{
+    (void)d;
+    rooms++;
+}
+static const struct domain_hooks hooks = { .console_put = put, .console_room = room };
+
+static void start_lapic(struct vcpu *v, unsigned id)
+{
+    struct device *dev = &v->lapic.dev;
+
+    v->domain = &guest;
+    v->id = id;
+    vlapic_init(&v->lapic, id, 1000000000, &bus);
+    dev->ops->write(dev, 0xf0, 4, 0x1ff, 0);
+}
+
+static int setup(void **state)
+{
+    struct memmap map = { .low_end = 16 << 20 };
+
+    (void)state;
+    guest_start();
+    fake_log_reset();
+    domain_set_hooks(&hooks);
+    sent_count = rooms = 0;
+    full = false;
+    guest.config = &config;
+    start_lapic(&guest_vcpu, 0);
+    machine_init(m, &guest, &map);
+    this_cpu()->serving = &guest_vcpu;
+    guest_kicks = 0;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    guest_stop();
+    return 0;
+}
+
+static uint32_t in(uint16_t port)
+{
+    return machine_port_read(m, port, 1);
+}
+
+static void out(uint16_t port, uint8_t value)
+{
+    machine_port_write(m, port, 1, value);
+}
+
+/* ---- Ports ---- */
+
+static void test_each_device_answers(void **state)
+{
+    (void)state;
+    out(0x3ff, 0x11); /* the scratch registers of both UARTs */
+    out(0x2ff, 0x22);
+    assert_int_equal(in(0x3ff), 0x11);
+    assert_int_equal(in(0x2ff), 0x22);
+    out(0x21, 0x5a);
+    out(0xa1, 0xa5);
+    assert_int_equal(in(0x21), 0x5a);
+    assert_int_equal(in(0xa1), 0xa5);
+    out(0x4d0, 0x20);
+    out(0x4d1, 0x0c);
+    assert_int_equal(in(0x4d0), 0x20);
+    assert_int_equal(in(0x4d1), 0x0c);
+    out(0x61, 0x03);
+    assert_int_equal(in(0x61) & 3, 3);
+    out(0x70, 0x0d);
+    assert_int_equal(in(0x71), 0x80);
+    out(0x70, 0x34); /* 64 KiB units above 16 MiB: none */
+    assert_int_equal(in(0x71), 0);
+    out(0x70, 0x18); /* 15 MiB above 1 MiB, in KiB */
+    assert_int_equal(in(0x71), 15 * 1024 >> 8);
+    assert_int_equal(in(0x64) & 1, 0);
+    out(0x92, 0x02);
+    assert_int_equal(in(0x92) & 2, 2);
+    assert_int_equal(in(0xcf9), 0);
+    machine_port_write(m, 0x602, 2, VPM_PWRBTN);
+    assert_int_equal(machine_port_read(m, 0x602, 2), VPM_PWRBTN);
+    out(0xb2, VPM_ACPI_ENABLE);
+    assert_int_equal(machine_port_read(m, 0x604, 2) & VPM_SCI_EN, VPM_SCI_EN);
+    out(0x43, 0x34);
+    out(0x40, 0x10);
+    out(0x40, 0x00);
+    assert_in_range(in(0x40), 0, 0x10);
+    assert_int_equal(fake_log_lines[LOG_WARN], 0);
+}
+
+static void test_nothing_there(void **state)
+{
+    (void)state;
+    assert_int_equal(machine_port_read(m, 0x1234, 1), 0xff);
+    assert_int_equal(machine_port_read(m, 0x1234, 2), 0xffff);
+    assert_int_equal(machine_port_read(m, 0x1234, 4), 0xffffffff);
+    machine_port_write(m, 0x1234, 4, 0);
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+    assert_true(fake_log_has("0x1234"));
+    for (uint16_t port = 0x1000; port < 0x1100; port++)
+        machine_port_read(m, port, 1);
+    assert_int_equal(fake_log_lines[LOG_WARN], MENTIONED_MOST);
+}
+
+static void test_known_absent(void **state)
+{
+    static const uint16_t ports[] = { 0x80, 0xed, 0x2e8, 0x3ef, 0xcf8, 0xcfc };
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(in(ports[i]), 0xff);
+        out(ports[i], 0);
+    }
+    assert_int_equal(fake_log_lines[LOG_WARN], 0);
+    out(0xcf9, 0); /* in the middle of PCI's, and a device */
+    assert_int_equal(fake_log_lines[LOG_WARN], 0);
+}
+
+/* A port's neighbours are not it: the PIT's range and 0x61 meet at other ports. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    assert_int_equal(machine_port_read(m, 0x3f8, 4), 0xffffffff);
+    assert_int_equal(machine_port_read(m, 0x21, 2), 0xffff);
+    machine_port_write(m, 0x3ff, 2, 0x55);
+    assert_int_equal(in(0x3ff), 0);
+}
+
+/* ---- Ends ---- */
+
+static void ends(enum domain_end end)
+{
+    assert_int_equal(guest.end, end);
+    guest.end = END_NOT;
+}
+
+static void test_ways_to_end(void **state)
+{
+    (void)state;
+    out(0xcf9, 0x02);
+    ends(END_NOT);
+    out(0xcf9, 0x06);
+    ends(END_REBOOT);
+    out(0x64, 0xfe);
+    ends(END_REBOOT);
+    out(0x92, 0x01);
+    ends(END_REBOOT);
+    machine_port_write(m, 0x604, 2, 1 << 13 | 1 << 10); /* S1, which there is not */
+    ends(END_NOT);
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+    machine_port_write(m, 0x604, 2, 1 << 13 | VPM_SLP_TYP_S5 << 10);
+    ends(END_POWEROFF);
+}
+
+/* ---- Lines ---- */
+
+static void init_pic(void)
+{
+    static const uint16_t port[] = { 0x20, 0xa0 };
+
+    for (unsigned i = 0; i < 2; i++) {
+        out(port[i], 0x11);
+        out(port[i] + 1, i ? 0x28 : 0x20);
+        out(port[i] + 1, i ? 2 : 4);
+        out(port[i] + 1, 1);
+        out(port[i] + 1, 0);
+    }
+}
+
+static void ioapic_write(uint32_t index, uint32_t value)
+{
+    machine_mmio_write(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE), 4, index);
+    machine_mmio_write(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE + 0x10), 4, value);
+}
+
+/* Vector 0x50 + pin for each pin, to APIC 0, masked but for one. */
+static void route(unsigned open)
+{
+    for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++) {
+        ioapic_write(0x11 + 2 * pin, 0);
+        ioapic_write(0x10 + 2 * pin, (0x50 + pin) | (pin == open ? 0 : 1 << 16));
+    }
+}
+
+static void test_com1_interrupts(void **state)
+{
+    (void)state;
+    init_pic();
+    route(HVM_COM1_IRQ);
+    out(0x3fc, 0x08);
+    out(0x3f9, 0x02); /* the transmitter is empty: at once */
+    assert_true(vpic_pending(&m->pic));
+    assert_int_equal(vpic_ack(&m->pic), 0x24);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x54);
+    assert_true(guest_kicks > 0);
+}
+
+static void test_com2_and_rtc_lines(void **state)
+{
+    (void)state;
+    init_pic();
+    route(HVM_COM2_IRQ);
+    out(0x2fc, 0x08);
+    out(0x2f9, 0x02);
+    assert_int_equal(vpic_ack(&m->pic), 0x23);
+    out(0x20, 0x20);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x53);
+    vlapic_ack(&guest_vcpu.lapic, 0x53);
+    machine_mmio_write(m, &guest_vcpu, gpa(0xfee000b0), 4, 0); /* EOI */
+    route(HVM_RTC_IRQ);
+    out(0x70, 0x0b);
+    out(0x71, 0x42); /* periodic */
+    fake_tsc += 2 * MS;
+    machine_tick(m, domain_now(&guest));
+    assert_int_equal(vpic_ack(&m->pic), 0x28);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x58);
+}
+
+/* The timer is input 0 of the 8259 and pin 2 of the I/O APIC. */
+static void test_timer_line(void **state)
+{
+    (void)state;
+    init_pic();
+    route(HVM_PIT_GSI);
+    out(0x43, 0x34);
+    out(0x40, 0xa9);
+    out(0x40, 0x04); /* 1193 ticks: 1 ms */
+    fake_tsc += 2 * MS;
+    machine_tick(m, domain_now(&guest));
+    assert_int_equal(vpic_ack(&m->pic), 0x20);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x52);
+}
+
+static void test_sci(void **state)
+{
+    (void)state;
+    init_pic();
+    route(HVM_SCI_IRQ);
+    out(0xb2, VPM_ACPI_ENABLE);
+    machine_port_write(m, 0x602, 2, VPM_PWRBTN);
+    vpm_power_button(&m->pm);
+    assert_int_equal(vpic_ack(&m->pic), 0x29);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x59);
+}
+
+/* ---- Time ---- */
+
+static void program_pit(uint16_t count)
+{
+    out(0x43, 0x34);
+    out(0x40, (uint8_t)count);
+    out(0x40, count >> 8);
+}
+
+static void test_due(void **state)
+{
+    (void)state;
+    assert_int_equal(m->due.ns, DEVICE_NEVER);
+    program_pit(11932); /* 10 ms */
+    uint64_t slow = m->due.ns;
+    assert_in_range(slow, 9 * MS, 11 * MS);
+    assert_int_equal(m->device_due[DEV_PIT], slow);
+    out(0x70, 0x0a);
+    out(0x71, 0x26);
+    out(0x70, 0x0b);
+    out(0x71, 0x42); /* 1024 Hz: sooner */
+    assert_in_range(m->due.ns, 0, 2 * MS);
+    out(0x71, 0x02);
+    assert_int_equal(m->due.ns, slow); /* the PIT's again */
+    assert_int_equal(m->due.tsc, guest.tsc_zero + slow);
+}
+
+static void test_tick_only_who_is_due(void **state)
+{
+    (void)state;
+    init_pic();
+    program_pit(1193); /* OUT goes up: the first edge */
+    assert_int_equal(vpic_ack(&m->pic), 0x20);
+    out(0x20, 0x20);
+    machine_tick(m, m->due.ns - 1);
+    assert_false(vpic_pending(&m->pic));
+    uint64_t due = m->due.ns;
+    machine_tick(m, due);
+    assert_true(vpic_pending(&m->pic));
+    assert_in_range(m->due.ns, due + 1, due + 2 * MS);
+}
+
+/* Another pCPU's access may make something due sooner than vCPU 0 thinks. */
+static void test_sooner_kicks(void **state)
+{
+    (void)state;
+    program_pit(11932);
+    assert_int_equal(guest_kicks, 0); /* vCPU 0 did it itself */
+    this_cpu()->serving = &second;
+    program_pit(1193);
+    assert_true(guest_kicks > 0);
+}
+
+/* ---- Memory ---- */
+
+static void test_mmio(void **state)
+{
+    (void)state;
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfee00030), 4) & 0xff, 0x14);
+    machine_mmio_write(m, &guest_vcpu, gpa(0xfee00080), 4, 0x20);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfee00080), 4), 0x20);
+    machine_mmio_write(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE), 4, 1);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE + 0x10), 4) & 0xff,
+                     VIOAPIC_VERSION);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xd0000000), 4) & 0xffffffff, ~0u);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xd0000000), 8), ~0ul);
+    machine_mmio_write(m, &guest_vcpu, gpa(0xd0000000), 8, 0);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE - 4), 4) & 0xffffffff,
+                     ~0u);
+}
+
+static void test_lapic_moves_and_goes(void **state)
+{
+    (void)state;
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed00900, 0), 0);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfed00030), 4) & 0xff, 0x14);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfee00030), 4) & 0xff, 0xff);
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed00d00, 0), 0); /* x2APIC */
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfed00030), 4) & 0xff, 0xff);
+}
+
+/* The vCPU that asks meets its own local APIC; its timer is looked at after a write. */
+static void test_own_lapic(void **state)
+{
+    (void)state;
+    start_lapic(&second, 1);
+    moment_init(&second.lapic_due);
+    guest.vcpus[1] = &second;
+    guest.vcpu_count = 2;
+    assert_int_equal(machine_mmio_read(m, &second, gpa(0xfee00020), 4), 1 << 24);
+    machine_mmio_write(m, &second, gpa(0xfee003e0), 4, 0xb);
+    machine_mmio_write(m, &second, gpa(0xfee00320), 4, 0x40);
+    machine_mmio_write(m, &second, gpa(0xfee00380), 4, 1000000);
+    assert_int_equal(second.lapic_due.ns, domain_now(&guest) + MS);
+    assert_int_equal(guest_vcpu.lapic_due.ns, DEVICE_NEVER);
+}
+
+/* ---- Messages ---- */
+
+static void two_vcpus(void)
+{
+    start_lapic(&second, 1);
+    guest.vcpus[1] = &second;
+    guest.vcpu_count = 2;
+}
+
+static void message(enum apic_mode mode, uint32_t dest, bool logical)
+{
+    struct apic_message msg = { .dest = dest, .mode = mode, .vector = 0x60, .logical = logical };
+
+    guest_kicks = 0;
+    machine_apic_message(m, &msg);
+}
+
+static bool got(struct vcpu *v)
+{
+    int vector = vlapic_pending(&v->lapic);
+
+    if (vector < 0)
+        return false;
+    assert_int_equal(vector, 0x60);
+    vlapic_ack(&v->lapic, 0x60);
+    v->lapic.dev.ops->write(&v->lapic.dev, 0xb0, 4, 0, 0); /* EOI */
+    return true;
+}
+
+static void test_fixed(void **state)
+{
+    (void)state;
+    two_vcpus();
+    message(APIC_FIXED, 1, false);
+    assert_false(got(&guest_vcpu));
+    assert_true(got(&second));
+    assert_int_equal(guest_kicks, 1);
+    message(APIC_FIXED, APIC_DEST_ALL, false);
+    assert_true(got(&guest_vcpu));
+    assert_true(got(&second));
+    message(APIC_FIXED, 7, false);
+    assert_int_equal(guest_kicks, 0);
+}
+
+static void test_lowest_priority(void **state)
+{
+    (void)state;
+    two_vcpus();
+    for (unsigned i = 0; i < 2; i++) { /* logical ids 1 and 2, flat */
+        struct device *dev = &guest.vcpus[i]->lapic.dev;
+        dev->ops->write(dev, 0xd0, 4, 1u << (24 + i), 0);
+    }
+    message(APIC_LOWEST, 3, true);
+    assert_int_equal(got(&guest_vcpu) + got(&second), 1); /* one of them, not both */
+    assert_int_equal(guest_kicks, 1);
+    message(APIC_LOWEST, 2, true);
+    assert_true(got(&second));
+}
+
+/* An APIC that software has switched off takes no interrupt: another one must get it. */
+static void test_lowest_priority_enabled(void **state)
+{
+    struct device *dev = &guest_vcpu.lapic.dev;
+
+    (void)state;
+    two_vcpus();
+    for (unsigned i = 0; i < 2; i++) {
+        struct device *d = &guest.vcpus[i]->lapic.dev;
+        d->ops->write(d, 0xd0, 4, 1u << (24 + i), 0);
+    }
+    dev->ops->write(dev, 0xf0, 4, 0xff, 0);
+    message(APIC_LOWEST, 3, true);
+    assert_true(got(&second));
+}
+
+static void test_other_modes(void **state)
+{
+    (void)state;
+    message(APIC_NMI, 0, false);
+    assert_int_equal(cpu()->nmis, 1);
+    assert_int_equal(guest_kicks, 1);
+    message(APIC_INIT, 0, false);
+    assert_int_equal(guest_inits, 1);
+    message(APIC_STARTUP, 0, false);
+    assert_int_equal(guest_startup_page, 0x60);
+    message(APIC_SMI, 0, false);
+    message(APIC_EXTINT, 0, false);
+    assert_int_equal(guest_kicks, 0);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), -1);
+}
+
+/* ---- Console ---- */
+
+static void test_console(void **state)
+{
+    (void)state;
+    out(0x3f8, 'A');
+    out(0x2f8, 'B'); /* leads nowhere */
+    assert_int_equal(sent_count, 1);
+    assert_int_equal(sent[0], 'A');
+    full = true;
+    out(0x3f8, 'C');
+    assert_int_equal(in(0x3fd) & 0x20, 0); /* not empty */
+    full = false;
+    machine_console_kick(m);
+    assert_int_equal(sent_count, 2);
+    assert_int_equal(sent[1], 'C');
+    assert_int_equal(in(0x3fd) & 0x20, 0x20);
+    assert_true(machine_console_give(m, 'x'));
+    assert_false(machine_console_give(m, 'y')); /* no FIFO yet: one byte */
+    assert_int_equal(in(0x3f8), 'x');
+    assert_int_equal(rooms, 1);
+    assert_true(machine_console_give(m, 'y'));
+}
+
+/* A byte that waits in the FIFO is told of after a while: the machine has to know when. */
+static void test_console_timeout_is_due(void **state)
+{
+    (void)state;
+    out(0x3fa, 0x81); /* FIFO, trigger at 8 */
+    out(0x3f9, 0x01);
+    assert_true(machine_console_give(m, 'x'));
+    assert_int_not_equal(m->due.ns, DEVICE_NEVER);
+    in(0x3f8);
+    assert_int_equal(m->due.ns, DEVICE_NEVER);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_each_device_answers),
+        TEST(test_nothing_there),
+        TEST(test_known_absent),
+        TEST(test_sizes),
+        TEST(test_ways_to_end),
+        TEST(test_com1_interrupts),
+        TEST(test_com2_and_rtc_lines),
+        TEST(test_timer_line),
+        TEST(test_sci),
+        TEST(test_due),
+        TEST(test_tick_only_who_is_due),
+        TEST(test_sooner_kicks),
+        TEST(test_mmio),
+        TEST(test_lapic_moves_and_goes),
+        TEST(test_own_lapic),
+        TEST(test_fixed),
+        TEST(test_lowest_priority),
+        TEST(test_lowest_priority_enabled),
+        TEST(test_other_modes),
+        TEST(test_console),
+        TEST(test_console_timeout_is_due),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
