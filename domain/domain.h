@@ -71,6 +71,7 @@ struct domain {
     char end_why[160];
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
+    uint32_t holders;    /* atomic: who keeps it from going away, for a moment */
     struct mentioned unknown_msrs, unknown_ports;
 };
 
@@ -113,6 +114,15 @@ const char *domain_end_name(enum domain_end end);
 struct domain *domain_next(const struct domain *after);
 struct domain *domain_by_id(uint16_t id);
 struct domain *domain_by_name(const char *name);
+
+/* For calls between domains, from any CPU: finds it and keeps it from going away until
+ * domain_put(). Held for a moment only, by one who waits for its lock or has it. NULL: there is
+ * none. domain_hold() does the same for one that is known to exist. */
+struct domain *domain_get(uint16_t id);
+void domain_hold(struct domain *d);
+void domain_put(struct domain *d);
+/* For its destruction: waits until nobody holds it. No lock held. */
+void domain_wait_alone(const struct domain *d);
 
 /* For create.c: it is among them from now on, or no more. */
 void domain_list(struct domain *d);
