@@ -214,17 +214,27 @@ int domain_create(const struct domain_config *config, struct domain **out)
     return 0;
 }
 
+/* Nobody finds d from here on, and those who had found it have gone when this returns. */
+static void sever(struct domain *d)
+{
+    domain_unlist(d);
+    domain_wait_alone(d);
+    if (domain_hooks->severed)
+        domain_hooks->severed(d);
+    domain_wait_alone(d);
+}
+
 void domain_destroy(struct domain *d)
 {
     uint16_t id = d->id;
 
     ASSERT(d->state == DOMAIN_BUILDING || d->vcpus_out == d->vcpu_count);
+    sever(d);
     for (unsigned i = 0; i < d->vcpu_count; i++)
         vcpu_destroy(d->vcpus[i]);
     if (d->io_bitmap)
         heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, id);
     p2m_destroy(&d->p2m);
-    domain_unlist(d);
     heap_free_pages(d, DOMAIN_ORDER, id);
     ASSERT(frame_count(id) == 0);
 }

@@ -86,6 +86,9 @@ struct domain_hooks {
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);
+    /* The domain is about to go and nobody finds it by its id any more: cut what ties it to others.
+     * No lock is held. NULL: nothing can be. */
+    void (*severed)(struct domain *d);
 };
 void domain_set_hooks(const struct domain_hooks *hooks);
 extern const struct domain_hooks *domain_hooks;
