@@ -57,6 +57,7 @@ struct domain {
     char name[MAX_NAME];
     struct spinlock lock;
     enum domain_state state;
+    enum descr_type type;
     const struct domain_config *config;
     struct p2m p2m;
     struct sched_group sched; /* its vCPUs' weight and cap */
@@ -106,6 +107,9 @@ void domain_unpause(struct domain *d);
 /* Presses the power button of its ACPI machine: the guest may shut itself down. */
 void domain_power_button(struct domain *d);
 const char *domain_state_name(enum domain_state state);
+
+/* The memory map that its kernel was told of. */
+void domain_memmap(const struct domain *d, struct memmap *out);
 
 /* Ends it: no vCPU of it enters the guest again. The first call wins. From anywhere, with or
  * without its lock. */

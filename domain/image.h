@@ -8,13 +8,14 @@
 #ifndef CAISSON_DOMAIN_IMAGE_H
 #define CAISSON_DOMAIN_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "domain/memmap.h"
 #include "lib/addr.h"
 #include "lib/errno.h"
 
-enum image_kind { IMAGE_UNKNOWN, IMAGE_BZIMAGE, IMAGE_MULTIBOOT, IMAGE_KINDS };
+enum image_kind { IMAGE_UNKNOWN, IMAGE_BZIMAGE, IMAGE_MULTIBOOT, IMAGE_PVH, IMAGE_KINDS };
 extern const char *const image_kind_name[IMAGE_KINDS];
 
 /* The guest's memory, before it runs. write and zero return 0 or a negative errno, which ends
@@ -41,6 +42,7 @@ struct image {
     const char *domain; /* name, for the log */
     const void *data;   /* the kernel's file */
     size_t size;
+    bool pvh;            /* prefer the PVH entry where there are several */
     const char *cmdline; /* never NULL */
     const struct image_module *modules;
     unsigned module_count;

@@ -63,8 +63,7 @@ int must_check p2m_populate(struct p2m *p, gfn_t g, mfn_t *out);
 /* The same, for writing: -EFAULT too where the guest itself may only read. */
 int must_check p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out);
 
-/* ---- Changes by the guest's wish; the domain's lock is held ------------------------------------
- */
+/* ---- Changes by the guest's wish; the domain's lock is held ---- */
 
 /* Lends the guest a frame that is not its RAM, at g where nothing may be (p2m_remove() first). What
  * is unmapped later with p2m_remove() is just forgotten. rights: EPT_R..., 0; -EEXIST, -EINVAL,

@@ -28,6 +28,9 @@
 struct domain;
 struct vcpu;
 
+/* The interface that is spoken, in Xen's own counting: 4.17. */
+#define PV_XEN_VERSION (4u << 16 | 17)
+
 struct pv_domain {
     struct xen_shared_info *shared; /* heap page */
     void *console;                  /* heap page: struct xencons_interface; NULL: has none */
@@ -66,8 +69,7 @@ struct pv_vcpu {
     uint64_t woken; /* ns of the domain's clock at which it stopped being blocked; 0: it has not */
 };
 
-/* ---- What events do for the rest; registered at boot ------------------------------------------
- */
+/* ---- What events do for the rest; registered at boot ---- */
 struct pv_events {
     int (*init)(struct domain *d);     /* 0 or -ENOMEM */
     void (*destroy)(struct domain *d); /* harmless if init failed or was not called */
@@ -84,17 +86,17 @@ struct pv_events {
 void pv_set_events(const struct pv_events *events);
 extern const struct pv_events *pv_events; /* NULL in tests that register none */
 
-/* ---- A domain's and a vCPU's part of its life -------------------------------------------------
- */
+/* ---- A domain's and a vCPU's part of its life ---- */
 int must_check pv_domain_init(struct domain *d);
 /* Before the p2m goes. */
 void pv_domain_destroy(struct domain *d);
 void pv_vcpu_init(struct vcpu *v);
-/* INIT: areas and timers are forgotten? No: Xen keeps them; only a poll ends. */
-void pv_vcpu_reset(struct vcpu *v);
 
-/* ---- vcpu_info --------------------------------------------------------------------------------
- */
+/* Fills a page of the guest's with a stub for each hypercall, and takes the width of the vCPU that
+ * asks for the domain's. value: what it wrote to XEN_HYPERCALL_MSR. 0; -EINVAL. */
+int must_check pv_hypercall_page(struct vcpu *v, uint64_t value);
+
+/* ---- vcpu_info ---- */
 /* Opens a vCPU's vcpu_info for a moment (it may be a window: windows nest, close in the reverse
  * order); NULL if the guest has unmapped it. The guest may change it meanwhile: atomic accesses.
  * Which of the two layouts (xen_vcpu_info, xen_vcpu_info_32) tells domain->pv.is_32bit. */
@@ -106,13 +108,17 @@ int must_check pv_info_register(struct vcpu *v, gfn_t g, uint32_t offset);
 /* There is an event for v: sets evtchn_upcall_pending, kicks v. From any vCPU of the domain, or
  * from anyone with its lock. */
 void pv_vcpu_mark_pending(struct vcpu *v);
-/* Is an upcall due: is it pending, not masked, and has the guest said where it wants it? */
+/* Is an upcall due by the domain's callback vector? As in Xen, evtchn_upcall_mask is not asked: a
+ * guest of this kind closes itself to interrupts by RFLAGS.IF. */
 bool pv_upcall_due(struct vcpu *v);
+/* It is being delivered: the guest will clear evtchn_upcall_pending before it looks for events. */
+void pv_upcall_taken(struct vcpu *v);
+/* The guest now looks at the shared page with 32-bit or 64-bit eyes. */
+void pv_set_width(struct domain *d, bool is_32bit);
 /* A port has become pending, masked or not: whoever polls it goes on. */
 void pv_poll_wake(struct domain *d, uint32_t port);
 
-/* ---- Time -------------------------------------------------------------------------------------
- */
+/* ---- Time ---- */
 /* Writes the clock's parameters to vcpu_info and the registered area; after the guest's TSC moved,
  * too. */
 void pv_time_update(struct vcpu *v);
@@ -126,19 +132,17 @@ void pv_tick(struct vcpu *v, uint64_t now);
 /* Watchdogs: seconds from now, 0 for off. */
 void pv_watchdog_set(struct domain *d, unsigned i, uint64_t seconds);
 
-/* ---- Runstate ---------------------------------------------------------------------------------
- */
-/* v is in this state from now on. */
+/* ---- Runstate ---- */
+/* v is in this state from now on; the guest is told. */
 void pv_runstate(struct vcpu *v, enum xen_runstate state);
 /* Its account as of now. */
 void pv_runstate_now(const struct vcpu *v, struct xen_runstate_info *out);
 /* It is woken, may be running: without the lock, from any pCPU. */
 void pv_note_wake(struct vcpu *v);
-/* Writes the account to the registered area. */
+/* Writes the account to the registered area, if there is one. */
 void pv_runstate_write(struct vcpu *v);
 
-/* ---- Areas ------------------------------------------------------------------------------------
- */
+/* ---- Areas ---- */
 /* Finds an area by its virtual address as v sees it now. 0 or -EFAULT. */
 int must_check pv_area_find(struct vcpu *v, gva_t at, uint32_t bytes, struct pv_area *out);
 /* The same by physical address, all within one page. 0; -EINVAL, -EFAULT. */

@@ -66,8 +66,7 @@ struct xen_multicall_entry {
     uint64_t args[6]; /* five of them are used */
 };
 
-/* ---- The shared page --------------------------------------------------------------------------
- */
+/* ---- The shared page ---- */
 
 /* Time: system_time + ((TSC - tsc_timestamp) << tsc_shift) * tsc_to_system_mul >> 32. version is
  * odd while the rest is being written. */
