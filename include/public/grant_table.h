@@ -69,6 +69,16 @@ struct xen_gnttab_setup_table {
     uint64_t frame_list; /* handle: uint64_t[] */
 };
 
+/* A page of the caller's becomes another's; not between translated guests. */
+struct xen_gnttab_transfer {
+    uint64_t mfn;
+    uint16_t domid;
+    uint16_t pad0;
+    uint32_t ref;
+    int16_t status; /* out */
+    uint16_t pad1[3];
+};
+
 struct xen_gnttab_copy_ptr {
     uint64_t ref_or_gmfn; /* a reference has 32 bits */
     uint16_t domid;
@@ -123,6 +133,7 @@ _Static_assert(sizeof(struct xen_grant_entry) == 8, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_map_grant_ref) == 32, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_unmap_grant_ref) == 24, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_setup_table) == 24, "as in Xen");
+_Static_assert(sizeof(struct xen_gnttab_transfer) == 24, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_copy) == 40, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_query_size) == 16, "as in Xen");
 
