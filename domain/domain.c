@@ -12,8 +12,8 @@
 
 const struct domain_hooks *domain_hooks;
 
-static struct domain *domains;    /* changed on the boot CPU only, under the lock */
-static struct spinlock list_lock; /* for those who look from another CPU; innermost */
+static struct domain *domains; /* changed on the boot CPU only, under the lock */
+static struct spinlock list_lock = SPINLOCK_RANK("domains", LOCK_DOMAINS);
 
 void domain_set_hooks(const struct domain_hooks *hooks)
 {

@@ -4,15 +4,12 @@
 #include "domain/pair.h"
 #include "lib/assert.h"
 
-/* The lower id's lock comes first. To try for a lock is never against the order. */
 static void lock_second(struct domain *mine, struct domain *other)
 {
-    if (mine->id < other->id) {
+    if ((uintptr_t)&mine->lock < (uintptr_t)&other->lock) {
         spin_lock(&other->lock);
         return;
     }
-    if (spin_try(&other->lock))
-        return;
     spin_unlock(&mine->lock);
     spin_lock(&other->lock);
     spin_lock(&mine->lock);

@@ -1,11 +1,11 @@
 /*
  * Two domains at once: how a call of one domain takes the lock of another.
  *
- * Locks of domains are taken in the order of their ids. A call comes in with its own domain's lock
- * held, so where the other's id is the lower one, and its lock is not free at once, the own lock is
- * let go and both are taken in order. Hence the rule for callers: after pair_lock(), believe
- * nothing that was read of one's own domain before it. Calls decode first (from a copy of their
- * arguments), then lock, then check, then do.
+ * Locks of one rank are taken in the order of their addresses (docs/locking.md). A call comes in
+ * with its own domain's lock held, so where the other's comes first the own one is let go and both
+ * are taken in order. Hence the rule for callers: after pair_lock(), believe nothing that was read
+ * of one's own domain before it. Calls decode first (from a copy of their arguments), then lock,
+ * then check, then do.
  */
 #ifndef CAISSON_DOMAIN_PAIR_H
 #define CAISSON_DOMAIN_PAIR_H

@@ -32,13 +32,15 @@ int evtchn_find_free(struct domain *d)
             *chunk = heap_pages(0, d->id);
         if (!*chunk)
             return -ENOMEM;
-        if (evtchn_port(d, port)->state == EVTCHN_FREE && !evtchn_abi(d)->is_busy(d, port))
+        bool unused = evtchn_port(d, port)->state == EVTCHN_FREE;
+        if (unused && !evtchn_abi(d)->is_busy(d, port))
             return (int)port;
+        if (!unused && e->lowest == port)
+            e->lowest++;
     }
     return -ENOSPC;
 }
 
-/* As if it were the next after `lowest`: those in between are in use, or busy for the moment. */
 struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state state, unsigned vcpu)
 {
     struct evtchn *ch = evtchn_port(d, port);
@@ -47,8 +49,6 @@ struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state st
     ch->state = (uint8_t)state;
     ch->vcpu = (uint16_t)vcpu;
     ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-    if (evtchn_domain(d)->lowest == port)
-        evtchn_domain(d)->lowest++;
     return ch;
 }
 

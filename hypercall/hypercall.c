@@ -5,6 +5,10 @@
 #include "hypercall/hypercall.h"
 #include "domain/gva.h"
 #include "domain/operand.h"
+#include "hypercall/event_channel.h"
+#include "hypercall/evtchn.h"
+#include "hypercall/grant.h"
+#include "hypercall/grant_table.h"
 #include "include/public/xen.h"
 
 typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
@@ -12,7 +16,9 @@ typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
 static const hypercall_fn calls[] = {
     [XEN_HYPERCALL_XEN_VERSION] = hypercall_xen_version,
     [XEN_HYPERCALL_CONSOLE_IO] = hypercall_console_io,
+    [XEN_HYPERCALL_GRANT_TABLE_OP] = hypercall_grant_table_op,
     [XEN_HYPERCALL_SCHED_OP] = hypercall_sched_op,
+    [XEN_HYPERCALL_EVENT_CHANNEL_OP] = hypercall_event_channel_op,
 };
 
 static const enum gpr args_64[HYPERCALL_ARGS] = { GPR_RDI, GPR_RSI, GPR_RDX, GPR_R10, GPR_R8 };
@@ -46,6 +52,12 @@ void hypercall_handle(struct vcpu *v)
         return;
     vmx_set_gpr(&v->vmx, GPR_RAX, is_64bit ? (uint64_t)result : (uint32_t)result);
     vmx_skip(&v->vmx);
+}
+
+void hypercall_sever(struct domain *d)
+{
+    evtchn_sever(d);
+    grant_sever(d);
 }
 
 int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)

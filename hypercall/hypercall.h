@@ -14,6 +14,8 @@
 
 /* Carries out the hypercall that made v exit; the hook of domain/domain.h. */
 void hypercall_handle(struct vcpu *v);
+/* Cuts a domain that is about to go from all others; the hook of that name. */
+void hypercall_sever(struct domain *d);
 
 /* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
  * executes the VMCALL again, after whatever interrupt is due: no call holds a pCPU for long. */

@@ -50,15 +50,6 @@ static inline void spin_lock(struct spinlock *lock)
     }
 }
 
-/* Takes it only if nobody has it or waits. */
-static inline bool spin_try(struct spinlock *lock)
-{
-    uint32_t mine = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED), next = mine;
-
-    return __atomic_compare_exchange_n(&lock->next, &next, mine + 1, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
-}
-
 static inline void spin_unlock(struct spinlock *lock)
 {
     if (lockdep_release)
