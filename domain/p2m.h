@@ -80,6 +80,8 @@ int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);
 /* What is mapped at g now. 0; -ENOENT. lent: it is not the domain's RAM. */
 int must_check p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent);
 
+/* All TLBs of the domain's are to be flushed before its vCPUs enter again. */
+void p2m_flush(struct p2m *p);
 /* A vCPU is about to enter the guest on this pCPU: flushes if it must. Returns the epoch. */
 uint64_t p2m_enter(struct p2m *p);
 /* All vCPUs that are in the guest have entered at this epoch or later: frees what was waiting. */

@@ -152,6 +152,13 @@ int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
     return 0;
 }
 
+void p2m_flush(struct p2m *p)
+{
+    spin_lock(&p->lock);
+    p->epoch++;
+    spin_unlock(&p->lock);
+}
+
 uint64_t p2m_enter(struct p2m *p)
 {
     uint64_t *seen = &p->seen[cpu_id()];

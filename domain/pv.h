@@ -53,6 +53,7 @@ struct pv_area {
 #define PV_POLL_SEVERAL UINT32_MAX
 
 struct pv_vcpu {
+    bool down;       /* by VCPUOP_down: it does not run */
     bool registered; /* its vcpu_info is at info, not in the shared page */
     gpa_t info;
     bool upcall;           /* evtchn_upcall_pending may be set: worth a look before entry */

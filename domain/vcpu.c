@@ -208,7 +208,7 @@ static bool may_enter(struct vcpu *v)
         take_init(v);
     if (v->waits_for_startup && v->startup_page >= 0)
         take_startup(v);
-    return !v->waits_for_startup;
+    return !v->waits_for_startup && !v->pv.down;
 }
 
 /* Frames that no vCPU in the guest can reach any more are free. */
@@ -266,7 +266,7 @@ static bool leave_for_good(struct vcpu *v)
 /* What it is, for the account that its guest sees, while it is not running. */
 static enum xen_runstate rests_as(const struct vcpu *v, bool more)
 {
-    if (v->waits_for_startup)
+    if (v->waits_for_startup || v->pv.down)
         return XEN_RUNSTATE_OFFLINE;
     return more ? XEN_RUNSTATE_RUNNABLE : XEN_RUNSTATE_BLOCKED;
 }

@@ -13,5 +13,7 @@
 #define XENFEAT_DOM0                    11
 #define XENFEAT_MEMORY_OP_VNODE         13
 #define XENFEAT_NOT_DIRECT_MAPPED       16
+#define XENFEAT_RUNSTATE_PHYS_AREA      18
+#define XENFEAT_TIME_PHYS_AREA          19
 
 #endif
