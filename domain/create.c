@@ -160,6 +160,8 @@ static int build(struct domain *d)
         err = pv_domain_init(d);
     if (!err)
         err = build_vcpus(d);
+    if (!err && d->type == DESCR_PVH)
+        err = pv_console_init(d);
     if (err)
         return err;
     machine_init(&d->machine, d, &map);

@@ -36,10 +36,7 @@ int pv_domain_init(struct domain *d)
     if (!d->pv.shared)
         return -ENOMEM;
     pv_wall_clock_update(d);
-    int err = pv_events ? pv_events->init(d) : 0;
-    if (!err && d->type == DESCR_PVH)
-        err = pv_console_init(d);
-    return err;
+    return pv_events ? pv_events->init(d) : 0;
 }
 
 void pv_domain_destroy(struct domain *d)

@@ -88,6 +88,7 @@ void pv_set_events(const struct pv_events *events);
 extern const struct pv_events *pv_events; /* NULL in tests that register none */
 
 /* ---- A domain's and a vCPU's part of its life ---- */
+/* Before its vCPUs are made; 0 or -ENOMEM. */
 int must_check pv_domain_init(struct domain *d);
 /* Before the p2m goes. */
 void pv_domain_destroy(struct domain *d);

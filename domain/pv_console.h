@@ -16,7 +16,8 @@ struct domain;
 #define PV_SPECIAL_SIZE 0x8000u
 #define PV_CONSOLE_GPA  0xFEFFF000u
 
-/* Makes the ring, its port, and the parameters that tell the guest. 0 or -ENOMEM. */
+/* Makes the ring, its port, and the parameters that tell the guest, once there are vCPUs.
+ * 0, -ENOMEM, -ENOSPC. */
 int must_check pv_console_init(struct domain *d);
 void pv_console_destroy(struct domain *d);
 /* A byte from the operator; false: no room, hooks->console_room() is called when there is. */

@@ -7,6 +7,8 @@
 #include "domain/domain.h"
 #include "domain/operand.h"
 #include "hypercall/event_channel.h"
+#include "hypercall/evtchn.h"
+#include "hypercall/grant.h"
 #include "hypercall/grant_table.h"
 #include "include/public/xen.h"
 
