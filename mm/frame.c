@@ -134,7 +134,8 @@ int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
 void frame_pin(mfn_t m)
 {
     spin_lock(&lock);
-    ASSERT(frame_owner(m) < OWNER_PINNED);
+    ASSERT(frame_owner(m) < OWNER_PINNED ||
+           (frame_owner(m) == OWNER_PINNED && buddy.table[m.v].pins > 0));
     ASSERT(buddy.table[m.v].pins < UINT32_MAX);
     buddy.table[m.v].pins++;
     spin_unlock(&lock);

@@ -64,8 +64,9 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner);
 
 /* Pins keep a domain's frame from being given out again while somebody else still uses it: another
  * domain that has mapped it, Caisson that writes events into it. Whoever pins makes sure that the
- * owner has not let go of it yet (it is in the owner's p2m, under that one's lock). A pinned frame
- * that frame_free() is told of becomes OWNER_PINNED's, and goes with the last pin. */
+ * owner has not let go of it yet (it is in the owner's p2m, under that one's lock), or holds a pin.
+ * A pinned frame that frame_free() is told of becomes OWNER_PINNED's, and goes with the last pin.
+ */
 void frame_pin(mfn_t m);
 void frame_unpin(mfn_t m);
 uint32_t frame_pins(mfn_t m);

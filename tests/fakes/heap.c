@@ -159,7 +159,7 @@ void frame_pin(mfn_t m)
 {
     struct pin *p = pin_of(m);
 
-    ASSERT(!p || !p->left_behind);
+    ASSERT(!p || !p->left_behind || p->count);
     if (!p) {
         struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
         ASSERT(b != NULL);

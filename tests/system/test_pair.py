@@ -6,9 +6,9 @@ import pytest
 
 from conftest import BUILD, Module
 
-MESSAGES = (r"producer: 64 MiB sent, checksum (0x[0-9a-f]+), \d+ events",
-            r"consumer: 64 MiB received, checksum (0x[0-9a-f]+) is right",
-            r"consumer: all unmapped")
+# The operator's console shows the first domain; when that has ended, the other.
+SENT = r"producer: 64 MiB sent, checksum 0x[0-9a-f]+, \d+ events"
+RECEIVED = (r"consumer: 64 MiB received, checksum 0x[0-9a-f]+ is right", r"consumer: all unmapped")
 
 
 def ends(first, second, words="type=pvh"):
@@ -25,5 +25,5 @@ def test_ring(boot, pcpus, first, second):
     m = boot(modules=ends(first, second), pcpus=pcpus)
     m.expect_off(timeout=180)
     said = m.before if isinstance(m.before, str) else ""
-    for pattern in MESSAGES:
+    for pattern in RECEIVED + ((SENT,) if first == "producer" else ()):
         assert re.search(pattern, said), f"{pattern} is missing in:\n{said[-1500:]}"
