@@ -55,3 +55,18 @@ int64_t grant_unmap(uint64_t handle, uint64_t at)
 
     return err ? err : arg.status;
 }
+
+int64_t grant_copy_from(uint16_t peer, uint32_t ref, void *to, uint16_t bytes)
+{
+    struct xen_gnttab_copy arg = {
+        .source = { .ref_or_gmfn = ref, .domid = peer },
+        .dest = { .ref_or_gmfn = (uint64_t)to >> 12,
+                  .domid = XEN_DOMID_SELF,
+                  .offset = (uint16_t)((uint64_t)to & 0xfff) },
+        .len = bytes,
+        .flags = GNTCOPY_SOURCE_GREF,
+    };
+    int64_t err = hypercall(XEN_HYPERCALL_GRANT_TABLE_OP, GNTTABOP_COPY, (uint64_t)&arg, 1);
+
+    return err ? err : arg.status;
+}

@@ -19,5 +19,7 @@ bool grant_end(uint32_t ref);
 /* Maps peer's page at a guest-physical address where nothing is. Handle, or a negative status. */
 int64_t grant_map(uint16_t peer, uint32_t ref, uint64_t at);
 int64_t grant_unmap(uint64_t handle, uint64_t at);
+/* Copies the beginning of peer's page without mapping it, to within one page. 0, or negative. */
+int64_t grant_copy_from(uint16_t peer, uint32_t ref, void *to, uint16_t bytes);
 
 #endif
