@@ -62,7 +62,8 @@ struct image_start {
     uint16_t cs, ds;    /* selectors; ES = SS = FS = GS = DS */
 };
 
-enum image_kind image_kind_of(const void *data, size_t size);
+/* pvh: where a file is of several kinds, prefer that one. */
+enum image_kind image_kind_of(const void *data, size_t size, bool pvh);
 
 /* Recognises and loads. 0; -ENOEXEC not an image that can be started, -ENOMEM too little guest
  * memory, -EINVAL the words or modules do not suit it; logged. Or what write/zero answered. */
@@ -85,5 +86,9 @@ int must_check image_bzimage_load(const struct image *image, const struct image_
                                   struct image_start *out);
 int must_check image_multiboot_load(const struct image *image, const struct image_memory *memory,
                                     struct image_start *out);
+int must_check image_pvh_load(const struct image *image, const struct image_memory *memory,
+                              struct image_start *out);
+/* Has it the note that names a PVH entry? */
+bool image_is_pvh(const void *data, size_t size);
 
 #endif
