@@ -2,7 +2,6 @@
  * vcpu_op: a vCPU's areas in guest memory, its timers, whether it is up. And set_timer_op, its
  * older relative. Source: xen/include/public/vcpu.h.
  */
-#include "devices/device.h"
 #include "domain/domain.h"
 #include "domain/pv.h"
 #include "hypercall/hypercall.h"
