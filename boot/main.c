@@ -27,6 +27,7 @@
 #include "domain/wallclock.h"
 #include "drivers/keyboard.h"
 #include "drivers/rtc.h"
+#include "hypercall/event_channel.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "lib/lockdep.h"
@@ -240,10 +241,12 @@ static void start_domains(void)
         .console_put = console_put,
         .console_room = console_room,
         .hypercall = hypercall_handle,
+        .severed = hypercall_sever,
         .ended = lifecycle_ended,
     };
 
     domain_set_hooks(&hooks);
+    pv_set_events(&event_channel_events);
     start_monitor();
     lifecycle_begin(modules, boot.module_count, no_domain_left);
 }

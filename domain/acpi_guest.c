@@ -18,14 +18,22 @@
 #define BOOT_LEGACY_DEVICES (1u << 0)
 #define BOOT_8042           (1u << 1)
 #define BOOT_NO_VGA         (1u << 2)
+#define BOOT_NO_RTC         (1u << 5)
 
 /* FADT, "Fixed Feature Flags". The power button and the RTC are in PM1 status, so
  * their bits are clear. */
-#define FADT_WBINVD       (1u << 0)
-#define FADT_C1           (1u << 2)
-#define FADT_SLEEP_BUTTON (1u << 5) /* not in PM1 status; there is none */
-#define FADT_TIMER_32BIT  (1u << 8)
-#define FADT_RESET        (1u << 10)
+#define FADT_WBINVD        (1u << 0)
+#define FADT_C1            (1u << 2)
+#define FADT_SLEEP_BUTTON  (1u << 5) /* not in PM1 status; there is none */
+#define FADT_RTC_NOT_FIXED (1u << 6)
+#define FADT_TIMER_32BIT   (1u << 8)
+#define FADT_RESET         (1u << 10)
+#define FADT_HW_REDUCED    (1u << 20) /* no PM1 block, no SCI: the sleep registers instead */
+
+/* The DSDT of a machine without devices: Name (_S5, Package () { 5, 5, 0, 0 }). */
+static const uint8_t pvh_aml[] = {
+    0x08, '_', 'S', '5', '_', 0x12, 8, 4, 0x0A, VPM_SLP_TYP_S5, 0x0A, VPM_SLP_TYP_S5, 0, 0,
+};
 
 /* One processor in AML: Device (\_SB.C0xx) { Name (_HID, "ACPI0007") Name (_UID, xx) }. */
 static const uint8_t processor_aml[] = {
@@ -42,15 +50,18 @@ struct layout {
     uint8_t *buf;
     uint64_t where; /* gpa of buf */
     unsigned vcpus;
+    bool pvh;
     size_t facs, dsdt, ssdt, fadt, madt, rsdt, xsdt, end; /* offsets; the RSDP is at 0 */
 };
 
 /* ---- Places ---- */
 
-static size_t dsdt_length(void)
+static size_t dsdt_length(const struct layout *t)
 {
     struct acpi_header header;
 
+    if (t->pvh)
+        return sizeof(header) + sizeof(pvh_aml);
     memcpy(&header, dsdt_aml, sizeof(header));
     return header.length;
 }
@@ -60,10 +71,14 @@ static size_t ssdt_length(unsigned vcpus)
     return sizeof(struct acpi_header) + vcpus * sizeof(processor_aml);
 }
 
-static size_t madt_length(unsigned vcpus)
+static size_t madt_length(const struct layout *t)
 {
-    return sizeof(struct acpi_madt) + vcpus * sizeof(struct madt_lapic) +
-           sizeof(struct madt_ioapic) + 2 * sizeof(struct madt_override) + sizeof(struct madt_nmi);
+    size_t lapics = sizeof(struct acpi_madt) + t->vcpus * sizeof(struct madt_lapic);
+
+    if (t->pvh)
+        return lapics;
+    return lapics + sizeof(struct madt_ioapic) + 2 * sizeof(struct madt_override) +
+           sizeof(struct madt_nmi);
 }
 
 static size_t after(size_t offset, size_t length)
@@ -75,10 +90,10 @@ static void lay_out(struct layout *t)
 {
     t->facs = 64; /* must be 64-aligned */
     t->dsdt = after(t->facs, sizeof(struct acpi_facs));
-    t->ssdt = after(t->dsdt, dsdt_length());
+    t->ssdt = after(t->dsdt, dsdt_length(t));
     t->fadt = after(t->ssdt, ssdt_length(t->vcpus));
     t->madt = after(t->fadt, sizeof(struct acpi_fadt));
-    t->rsdt = after(t->madt, madt_length(t->vcpus));
+    t->rsdt = after(t->madt, madt_length(t));
     t->xsdt = after(t->rsdt, sizeof(struct acpi_header) + XSDT_TABLES * sizeof(uint32_t));
     t->end = after(t->xsdt, sizeof(struct acpi_header) + XSDT_TABLES * sizeof(uint64_t));
 }
@@ -122,6 +137,19 @@ static void build_facs(const struct layout *t)
     memcpy(facs->signature, "FACS", sizeof(facs->signature));
     facs->length = sizeof(*facs);
     facs->version = 2;
+}
+
+static void build_dsdt(const struct layout *t)
+{
+    struct acpi_header *h = (void *)(t->buf + t->dsdt);
+
+    if (!t->pvh) {
+        memcpy(h, dsdt_aml, dsdt_length(t));
+        return;
+    }
+    fill_header(h, "DSDT", dsdt_length(t), 2);
+    memcpy(h + 1, pvh_aml, sizeof(pvh_aml));
+    seal(h);
 }
 
 static void build_ssdt(const struct layout *t)
@@ -170,18 +198,36 @@ static void fill_pm(struct acpi_fadt *f)
     f->c3_latency = 0xFFFF;
 }
 
-static void build_fadt(const struct layout *t)
+/* A machine without the PC's devices (ACPI specification, "Hardware-Reduced ACPI"): its sleep
+ * registers are the upper bytes of PM1's, which were made to fit. */
+static void fill_pvh(struct acpi_fadt *f)
 {
-    struct acpi_fadt *f = (void *)(t->buf + t->fadt);
+    f->sleep_control = io_address(HVM_PM_BASE + VPM_CONTROL + 1, 1);
+    f->sleep_status = io_address(HVM_PM_BASE + VPM_STATUS + 1, 1);
+    f->boot_flags = BOOT_NO_VGA | BOOT_NO_RTC;
+    f->flags = FADT_WBINVD | FADT_SLEEP_BUTTON | FADT_RTC_NOT_FIXED | FADT_RESET | FADT_HW_REDUCED;
+}
 
-    fill_header(&f->header, "FACP", sizeof(*f), 4);
-    f->facs = f->x_facs = t->where + t->facs;
-    f->dsdt = f->x_dsdt = t->where + t->dsdt;
-    f->pm_profile = 1; /* desktop */
+static void fill_hvm(struct acpi_fadt *f)
+{
     fill_pm(f);
     f->century = HVM_RTC_CENTURY;
     f->boot_flags = BOOT_LEGACY_DEVICES | BOOT_8042 | BOOT_NO_VGA;
     f->flags = FADT_WBINVD | FADT_C1 | FADT_SLEEP_BUTTON | FADT_TIMER_32BIT | FADT_RESET;
+}
+
+static void build_fadt(const struct layout *t)
+{
+    struct acpi_fadt *f = (void *)(t->buf + t->fadt);
+
+    fill_header(&f->header, "FACP", t->pvh ? sizeof(*f) : ACPI_FADT_4_SIZE, t->pvh ? 5 : 4);
+    f->facs = f->x_facs = t->where + t->facs;
+    f->dsdt = f->x_dsdt = t->where + t->dsdt;
+    f->pm_profile = 1; /* desktop */
+    if (t->pvh)
+        fill_pvh(f);
+    else
+        fill_hvm(f);
     f->reset_register = io_address(HVM_RESET_PORT, 1);
     f->reset_value = HVM_RESET_VALUE;
     seal(&f->header);
@@ -189,7 +235,7 @@ static void build_fadt(const struct layout *t)
 
 /* The timer's ISA line 0 arrives at pin 2, where it is on every PC; the SCI is a level as the
  * specification wants it. All other ISA lines are 1:1. */
-static void build_madt(const struct layout *t)
+static void put_ioapic(uint8_t *at)
 {
     static const struct madt_override overrides[2] = {
         { MADT_OVERRIDE, sizeof(overrides[0]), 0, HVM_PIT_IRQ, HVM_PIT_GSI, 0 },
@@ -199,20 +245,27 @@ static void build_madt(const struct layout *t)
     static const struct madt_nmi nmi = { MADT_NMI, sizeof(nmi), 0xFF, 0, 1 };
     static const struct madt_ioapic ioapic = { MADT_IOAPIC, sizeof(ioapic),  HVM_IOAPIC_ID,
                                                0,           HVM_IOAPIC_BASE, 0 };
+
+    memcpy(at, &ioapic, sizeof(ioapic));
+    at += sizeof(ioapic);
+    memcpy(at, overrides, sizeof(overrides));
+    at += sizeof(overrides);
+    memcpy(at, &nmi, sizeof(nmi));
+}
+
+static void build_madt(const struct layout *t)
+{
     struct acpi_madt *madt = (void *)(t->buf + t->madt);
     struct madt_lapic *lapic = (void *)(madt + 1);
     uint8_t *rest = (uint8_t *)(lapic + t->vcpus);
 
-    fill_header(&madt->header, "APIC", madt_length(t->vcpus), 3);
+    fill_header(&madt->header, "APIC", madt_length(t), 3);
     madt->lapic = HVM_LAPIC_BASE;
-    madt->flags = MADT_PCAT_COMPAT;
+    madt->flags = t->pvh ? 0 : MADT_PCAT_COMPAT;
     for (unsigned i = 0; i < t->vcpus; i++)
         lapic[i] = (struct madt_lapic){ MADT_LAPIC, sizeof(*lapic), i, i, 1 };
-    memcpy(rest, &ioapic, sizeof(ioapic));
-    rest += sizeof(ioapic);
-    memcpy(rest, overrides, sizeof(overrides));
-    rest += sizeof(overrides);
-    memcpy(rest, &nmi, sizeof(nmi));
+    if (!t->pvh)
+        put_ioapic(rest);
     seal(&madt->header);
 }
 
@@ -251,7 +304,9 @@ static void build_rsdp(const struct layout *t)
 
 size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_t size)
 {
-    struct layout t = { .buf = buf, .where = config->where.v, .vcpus = config->vcpus };
+    struct layout t = {
+        .buf = buf, .where = config->where.v, .vcpus = config->vcpus, .pvh = config->pvh
+    };
 
     ASSERT(t.vcpus >= 1 && t.vcpus <= MAX_VCPUS);
     ASSERT(t.where % 64 == 0 && t.where + ACPI_GUEST_MAX_SIZE <= 1UL << 32);
@@ -261,7 +316,7 @@ size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_
 
     memset(buf, 0, t.end);
     build_facs(&t);
-    memcpy(t.buf + t.dsdt, dsdt_aml, dsdt_length());
+    build_dsdt(&t);
     build_ssdt(&t);
     build_fadt(&t);
     build_madt(&t);

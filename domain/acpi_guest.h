@@ -8,12 +8,14 @@
 #ifndef CAISSON_DOMAIN_ACPI_GUEST_H
 #define CAISSON_DOMAIN_ACPI_GUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
 
 struct acpi_guest_config {
     gpa_t where;    /* where the buffer will lie: below 4 GiB, 64-aligned */
+    bool pvh;       /* the tables of a machine without a PC's devices */
     unsigned vcpus; /* 1..MAX_VCPUS; APIC IDs and processor UIDs are 0..vcpus-1 */
 };
 

@@ -81,7 +81,9 @@ struct packed acpi_fadt {
     uint64_t x_facs, x_dsdt;
     struct acpi_address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control,
         x_pm_timer, x_gpe0, x_gpe1;
+    struct acpi_address sleep_control, sleep_status; /* from revision 5 on */
 };
+#define ACPI_FADT_4_SIZE 244 /* of revision 4 */
 
 /* "Multiple APIC Description Table (MADT)", and its entries */
 struct packed acpi_madt {
@@ -120,7 +122,7 @@ enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_NMI = 4 };
 _Static_assert(sizeof(struct acpi_rsdp) == 36, "RSDP as in the specification");
 _Static_assert(sizeof(struct acpi_header) == 36, "header as in the specification");
 _Static_assert(sizeof(struct acpi_facs) == 64, "FACS as in the specification");
-_Static_assert(sizeof(struct acpi_fadt) == 244, "FADT as in the specification");
+_Static_assert(sizeof(struct acpi_fadt) == 268, "FADT as in the specification");
 _Static_assert(sizeof(struct acpi_madt) == 44, "MADT as in the specification");
 
 #endif

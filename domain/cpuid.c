@@ -6,6 +6,7 @@
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
 #include "domain/vcpu.h"
+#include "include/public/arch-x86/cpuid.h"
 
 #define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 #define XCR0_SHOWN  (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
@@ -205,10 +206,39 @@ static struct cpuid_regs xsave_leaf(uint32_t subleaf)
     return r;
 }
 
-/* The leaves that only say who the hypervisor is. Xen's belong here as soon as its interface is
- * whole; a half of it makes Linux stop. */
-static struct cpuid_regs hypervisor(uint32_t leaf)
+/* Xen's leaves, for guests that are to take us at that word. */
+static struct cpuid_regs xen(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
+    switch (leaf - XEN_CPUID_BASE) {
+    case 0:
+        return (struct cpuid_regs){ XEN_CPUID_BASE + XEN_CPUID_HVM, XEN_CPUID_SIGNATURE_EBX,
+                                    XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
+    case XEN_CPUID_VERSION:
+        return (struct cpuid_regs){ .eax = PV_XEN_VERSION };
+    case XEN_CPUID_HYPERCALL:
+        return (struct cpuid_regs){ .eax = 1, .ebx = XEN_HYPERCALL_MSR };
+    case XEN_CPUID_TIME:
+        if (subleaf == 0)
+            return (struct cpuid_regs){ .eax = XEN_CPUID_TSC_RELIABLE | XEN_CPUID_TSC_RDTSCP,
+                                        .ebx = XEN_CPUID_TSC_MODE_NEVER_EMULATE,
+                                        .ecx = (uint32_t)(tsc_hz / 1000) };
+        break;
+    case XEN_CPUID_HVM:
+        if (subleaf == 0)
+            return (struct cpuid_regs){ .eax = XEN_CPUID_HVM_VCPU_ID | XEN_CPUID_HVM_DOMID,
+                                        .ebx = v->id,
+                                        .ecx = v->domain->id };
+        break;
+    }
+    return (struct cpuid_regs){ 0 };
+}
+
+/* An hvm guest is only told who we are: it has COM1 and its timers, and Linux would look for Xen's
+ * platform devices besides. */
+static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+{
+    if (v->domain->type == DESCR_PVH)
+        return xen(v, leaf, subleaf);
     if (leaf != LEAF_HYPERVISOR)
         return (struct cpuid_regs){ 0 };
     return (struct cpuid_regs){ LEAF_HYPERVISOR, 0x73696143, 0x436e6f73, 0x73736961 };
@@ -217,7 +247,7 @@ static struct cpuid_regs hypervisor(uint32_t leaf)
 struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     if (leaf >= LEAF_HYPERVISOR && leaf < LEAF_HYPERVISOR + 0x100)
-        return hypervisor(leaf);
+        return hypervisor(v, leaf, subleaf);
     if (leaf < 0x80000000 && leaf > LEAF_MAX_BASIC)
         leaf = LEAF_MAX_BASIC; /* as Intel's CPUs answer beyond their last basic leaf */
     struct cpuid_regs r = machine_less_hidden(leaf, leaf == 7 ? subleaf : 0);

@@ -10,6 +10,7 @@
 #include "domain/image.h"
 #include "domain/machine_hvm.h"
 #include "domain/memmap.h"
+#include "domain/pv_console.h"
 #include "lib/assert.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -49,9 +50,25 @@ static int check_promise(const struct domain_config *config)
     return -ENOMEM;
 }
 
+static int build_memmap(const struct domain *d, struct memmap *out)
+{
+    int err = memmap_build(out, d->config->mem);
+
+    if (!err && d->type == DESCR_PVH)
+        memmap_reserve(out, PV_SPECIAL_BASE, PV_SPECIAL_SIZE);
+    return err;
+}
+
+void domain_memmap(const struct domain *d, struct memmap *out)
+{
+    int err = build_memmap(d, out);
+
+    ASSERT(!err); /* it was built with this size */
+}
+
 static int build_memory(struct domain *d, struct memmap *map)
 {
-    int err = memmap_build(map, d->config->mem);
+    int err = build_memmap(d, map);
 
     if (!err)
         err = p2m_init(&d->p2m, d->id);
@@ -77,7 +94,9 @@ static int zero_ram(void *ctx, gpa_t to, size_t n)
 
 static int build_acpi(struct domain *d)
 {
-    struct acpi_guest_config config = { .where = gpa(HVM_ACPI_BASE), .vcpus = d->config->vcpus };
+    struct acpi_guest_config config = { .where = gpa(HVM_ACPI_BASE),
+                                        .vcpus = d->config->vcpus,
+                                        .pvh = d->type == DESCR_PVH };
     void *buf = heap_pages(ACPI_GUEST_ORDER, d->id);
 
     if (!buf)
@@ -111,6 +130,7 @@ static int load_image(struct domain *d, const struct memmap *map)
     struct image image = { .domain = d->name,
                            .data = c->kernel->data,
                            .size = c->kernel->size,
+                           .pvh = d->type == DESCR_PVH,
                            .cmdline = c->cmdline,
                            .modules = c->modules,
                            .module_count = c->module_count };
@@ -137,7 +157,11 @@ static int build(struct domain *d)
     if (!err)
         err = build_acpi(d);
     if (!err)
+        err = pv_domain_init(d);
+    if (!err)
         err = build_vcpus(d);
+    if (!err && d->type == DESCR_PVH)
+        err = pv_console_init(d);
     if (err)
         return err;
     machine_init(&d->machine, d, &map);
@@ -200,6 +224,7 @@ int domain_create(const struct domain_config *config, struct domain **out)
     }
     d->id = id;
     d->config = config;
+    d->type = config->type;
     d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
     sched_group_init(&d->sched, config->weight, config->cap);
     d->tsc_zero = rdtsc();
@@ -227,17 +252,28 @@ bool domain_retire(struct domain *d)
     return all;
 }
 
+/* Nobody finds d from here on, and those who had found it have gone when this returns. */
+static void sever(struct domain *d)
+{
+    domain_unlist(d);
+    domain_wait_alone(d);
+    if (domain_hooks->severed)
+        domain_hooks->severed(d);
+    domain_wait_alone(d);
+}
+
 void domain_destroy(struct domain *d)
 {
     uint16_t id = d->id;
 
     ASSERT(d->state == DOMAIN_BUILDING || d->vcpus_out == d->vcpu_count);
+    sever(d);
     for (unsigned i = 0; i < d->vcpu_count; i++)
         vcpu_destroy(d->vcpus[i]);
     if (d->io_bitmap)
         heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, id);
+    pv_domain_destroy(d);
     p2m_destroy(&d->p2m);
-    domain_unlist(d);
     heap_free_pages(d, DOMAIN_ORDER, id);
     ASSERT(frame_count(id) == 0);
 }

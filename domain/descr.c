@@ -130,7 +130,7 @@ static void read_cpus(struct reading *r, struct word value)
 static void read_type(struct reading *r, struct word value)
 {
     if (word_is(value, "pvh"))
-        r->wrong = "only hvm is supported yet";
+        r->out->type = DESCR_PVH;
     else if (!word_is(value, "hvm"))
         r->wrong = "want hvm or pvh";
 }

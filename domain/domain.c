@@ -5,13 +5,15 @@
 #include "domain/domain.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
+#include "lib/assert.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
 const struct domain_hooks *domain_hooks;
 
-static struct domain *domains; /* list, boot CPU only */
+static struct domain *domains; /* changed on the boot CPU only, under the lock */
+static struct spinlock list_lock = SPINLOCK_RANK("domains", LOCK_DOMAINS);
 
 void domain_set_hooks(const struct domain_hooks *hooks)
 {
@@ -137,20 +139,54 @@ struct domain *domain_by_name(const char *name)
     return NULL;
 }
 
+struct domain *domain_get(uint16_t id)
+{
+    spin_lock(&list_lock);
+    struct domain *d = domain_by_id(id);
+    if (d)
+        domain_hold(d);
+    spin_unlock(&list_lock);
+    return d;
+}
+
+void domain_hold(struct domain *d)
+{
+    __atomic_fetch_add(&d->holders, 1, __ATOMIC_ACQUIRE);
+}
+
+void domain_put(struct domain *d)
+{
+    ASSERT(__atomic_fetch_sub(&d->holders, 1, __ATOMIC_RELEASE) > 0);
+}
+
+void domain_wait_alone(const struct domain *d)
+{
+    uint32_t rounds = 0;
+
+    while (__atomic_load_n(&d->holders, __ATOMIC_ACQUIRE)) {
+        __builtin_ia32_pause();
+        ASSERT(++rounds < SPINLOCK_PATIENCE);
+    }
+}
+
 void domain_list(struct domain *d)
 {
     struct domain **end = &domains;
 
+    spin_lock(&list_lock);
     while (*end)
         end = &(*end)->next;
     *end = d;
+    spin_unlock(&list_lock);
 }
 
 void domain_unlist(struct domain *d)
 {
     struct domain **link = &domains;
 
+    spin_lock(&list_lock);
     while (*link != d)
         link = &(*link)->next;
     *link = d->next;
+    spin_unlock(&list_lock);
 }

@@ -26,6 +26,7 @@
 #include "domain/descr.h"
 #include "domain/machine.h"
 #include "domain/p2m.h"
+#include "domain/pv.h"
 #include "domain/vcpu.h"
 #include "lib/errno.h"
 #include "lib/limits.h"
@@ -58,10 +59,12 @@ struct domain {
     char name[MAX_NAME];
     struct spinlock lock;
     enum domain_state state;
+    enum descr_type type;
     const struct domain_config *config;
     struct p2m p2m;
     struct sched_group sched; /* its vCPUs' weight and cap */
     struct machine_hvm machine;
+    struct pv_domain pv;
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
     uint64_t tsc_zero;   /* machine TSC at which the domain's clock read 0 */
@@ -71,6 +74,7 @@ struct domain {
     char end_why[160];
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
+    uint32_t holders;    /* atomic: who keeps it from going away, for a moment */
     struct mentioned unknown_msrs, unknown_ports;
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
@@ -86,6 +90,9 @@ struct domain_hooks {
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);
+    /* The domain is about to go and nobody finds it by its id any more: cut what ties it to others.
+     * No lock is held. NULL: nothing can be. */
+    void (*severed)(struct domain *d);
 };
 void domain_set_hooks(const struct domain_hooks *hooks);
 extern const struct domain_hooks *domain_hooks;
@@ -107,6 +114,9 @@ void domain_unpause(struct domain *d);
 void domain_power_button(struct domain *d);
 const char *domain_state_name(enum domain_state state);
 
+/* The memory map that its kernel was told of. */
+void domain_memmap(const struct domain *d, struct memmap *out);
+
 /* Ends it: no vCPU of it enters the guest again. The first call wins. From anywhere, with or
  * without its lock. */
 void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
@@ -117,6 +127,15 @@ const char *domain_end_name(enum domain_end end);
 struct domain *domain_next(const struct domain *after);
 struct domain *domain_by_id(uint16_t id);
 struct domain *domain_by_name(const char *name);
+
+/* For calls between domains, from any CPU: finds it and keeps it from going away until
+ * domain_put(). Held for a moment only, by one who waits for its lock or has it. NULL: there is
+ * none. domain_hold() does the same for one that is known to exist. */
+struct domain *domain_get(uint16_t id);
+void domain_hold(struct domain *d);
+void domain_put(struct domain *d);
+/* For its destruction: waits until nobody holds it. No lock held. */
+void domain_wait_alone(const struct domain *d);
 
 /* For create.c: it is among them from now on, or no more. */
 void domain_list(struct domain *d);

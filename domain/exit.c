@@ -123,17 +123,18 @@ static void handle_cr(struct vcpu *v, const struct vmx_exit *e)
     skip_or_gp(v, err);
 }
 
-/* Nothing is mapped there: RAM that has not been touched yet, or a device. */
+/* Nothing is mapped there, or not for this access: RAM that has not been touched yet, a hole that
+ * the guest made, or a device. */
 static void handle_memory(struct vcpu *v, const struct vmx_exit *e)
 {
     gfn_t g = gpa_to_gfn(e->memory.gpa);
     mfn_t m;
 
-    if (!p2m_is_ram(&v->domain->p2m, g)) {
+    int err = e->memory.present ? -EFAULT : p2m_populate(&v->domain->p2m, g, &m);
+
+    if (err == -EFAULT)
         mmio_handle(v, e);
-        return;
-    }
-    if (p2m_populate(&v->domain->p2m, g, &m))
+    else if (err)
         domain_end(v->domain, END_KILLED, "no memory left for its RAM at 0x%lx", e->memory.gpa.v);
 }
 

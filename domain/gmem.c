@@ -12,7 +12,8 @@ enum gmem_op { GMEM_READ, GMEM_WRITE, GMEM_ZERO };
 static int piece(struct p2m *p, gpa_t at, void *buf, size_t n, enum gmem_op op)
 {
     mfn_t m;
-    int err = p2m_populate(p, gpa_to_gfn(at), &m);
+    int err = op == GMEM_READ ? p2m_populate(p, gpa_to_gfn(at), &m)
+                              : p2m_populate_writable(p, gpa_to_gfn(at), &m);
 
     if (err)
         return err;

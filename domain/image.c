@@ -9,6 +9,7 @@ const char *const image_kind_name[IMAGE_KINDS] = {
     [IMAGE_UNKNOWN] = "unknown",
     [IMAGE_BZIMAGE] = "bzImage",
     [IMAGE_MULTIBOOT] = "multiboot",
+    [IMAGE_PVH] = "PVH",
 };
 
 uint16_t image_get16(const void *p)
@@ -57,11 +58,14 @@ static bool is_bzimage(const uint8_t *data, size_t size)
            memcmp(data + 0x202, "HdrS", 4) == 0;
 }
 
-enum image_kind image_kind_of(const void *data, size_t size)
+enum image_kind image_kind_of(const void *data, size_t size, bool pvh)
 {
     if (is_bzimage(data, size))
         return IMAGE_BZIMAGE;
-    if (image_multiboot_header(data, size) >= 0)
+    bool multiboot = image_multiboot_header(data, size) >= 0;
+    if (image_is_pvh(data, size) && (pvh || !multiboot))
+        return IMAGE_PVH;
+    if (multiboot)
         return IMAGE_MULTIBOOT;
     return IMAGE_UNKNOWN;
 }
@@ -70,11 +74,13 @@ int image_load(const struct image *image, const struct image_memory *memory,
                struct image_start *out)
 {
     memset(out, 0, sizeof(*out));
-    switch (image_kind_of(image->data, image->size)) {
+    switch (image_kind_of(image->data, image->size, image->pvh)) {
     case IMAGE_BZIMAGE:
         return image_bzimage_load(image, memory, out);
     case IMAGE_MULTIBOOT:
         return image_multiboot_load(image, memory, out);
+    case IMAGE_PVH:
+        return image_pvh_load(image, memory, out);
     default:
         log_error("%s: the kernel is neither a bzImage nor a multiboot image (%zu bytes)",
                   image->domain, image->size);

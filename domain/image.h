@@ -8,13 +8,14 @@
 #ifndef CAISSON_DOMAIN_IMAGE_H
 #define CAISSON_DOMAIN_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "domain/memmap.h"
 #include "lib/addr.h"
 #include "lib/errno.h"
 
-enum image_kind { IMAGE_UNKNOWN, IMAGE_BZIMAGE, IMAGE_MULTIBOOT, IMAGE_KINDS };
+enum image_kind { IMAGE_UNKNOWN, IMAGE_BZIMAGE, IMAGE_MULTIBOOT, IMAGE_PVH, IMAGE_KINDS };
 extern const char *const image_kind_name[IMAGE_KINDS];
 
 /* The guest's memory, before it runs. write and zero return 0 or a negative errno, which ends
@@ -41,6 +42,7 @@ struct image {
     const char *domain; /* name, for the log */
     const void *data;   /* the kernel's file */
     size_t size;
+    bool pvh;            /* prefer the PVH entry where there are several */
     const char *cmdline; /* never NULL */
     const struct image_module *modules;
     unsigned module_count;
@@ -60,7 +62,8 @@ struct image_start {
     uint16_t cs, ds;    /* selectors; ES = SS = FS = GS = DS */
 };
 
-enum image_kind image_kind_of(const void *data, size_t size);
+/* pvh: where a file is of several kinds, prefer that one. */
+enum image_kind image_kind_of(const void *data, size_t size, bool pvh);
 
 /* Recognises and loads. 0; -ENOEXEC not an image that can be started, -ENOMEM too little guest
  * memory, -EINVAL the words or modules do not suit it; logged. Or what write/zero answered. */
@@ -83,5 +86,9 @@ int must_check image_bzimage_load(const struct image *image, const struct image_
                                   struct image_start *out);
 int must_check image_multiboot_load(const struct image *image, const struct image_memory *memory,
                                     struct image_start *out);
+int must_check image_pvh_load(const struct image *image, const struct image_memory *memory,
+                              struct image_start *out);
+/* Has it the note that names a PVH entry? */
+bool image_is_pvh(const void *data, size_t size);
 
 #endif

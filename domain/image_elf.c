@@ -9,6 +9,7 @@
 #include "lib/string.h"
 
 #define PT_LOAD      1
+#define PT_NOTE      4
 #define MAX_SEGMENTS 64 /* kernels have a handful; bounds the work for a hostile file */
 
 struct headers {
@@ -37,25 +38,24 @@ static void read_headers(const uint8_t *f, struct headers *h)
     h->phnum = image_get16(f + (h->elf64 ? 56 : 44));
 }
 
-static int check_headers(const struct image *image, struct headers *h)
+/* NULL, or why the file cannot be read. */
+static const char *headers_fault(const uint8_t *f, size_t size, struct headers *h)
 {
-    const uint8_t *f = image->data;
-
-    if (image->size < 64 || memcmp(f, "\177ELF", 4) != 0)
-        return refuse(image, -ENOEXEC, "a multiboot header without addresses, and no ELF file");
+    if (size < 64 || memcmp(f, "\177ELF", 4) != 0)
+        return "a multiboot header without addresses, and no ELF file";
     if ((f[4] != 1 && f[4] != 2) || f[5] != 1)
-        return refuse(image, -ENOEXEC, "neither 32 nor 64 bit, or not little-endian");
+        return "neither 32 nor 64 bit, or not little-endian";
     uint16_t machine = image_get16(f + 18);
     if (image_get16(f + 16) != 2 || (machine != 3 && machine != 62))
-        return refuse(image, -ENOEXEC, "not an executable for x86");
+        return "not an executable for x86";
     read_headers(f, h);
     if (h->phnum == 0 || h->phnum > MAX_SEGMENTS)
-        return refuse(image, -ENOEXEC, "no program headers, or more than 64");
+        return "no program headers, or more than 64";
     if (h->phentsize < (h->elf64 ? 56 : 32))
-        return refuse(image, -ENOEXEC, "program headers are too short");
-    if (h->phoff > image->size || h->phnum * h->phentsize > image->size - h->phoff)
-        return refuse(image, -ENOEXEC, "program headers lie outside the file");
-    return 0;
+        return "program headers are too short";
+    if (h->phoff > size || h->phnum * h->phentsize > size - h->phoff)
+        return "program headers lie outside the file";
+    return NULL;
 }
 
 static struct segment_header read_segment(const struct headers *h, const uint8_t *p)
@@ -103,10 +103,11 @@ int image_elf_load(const struct image *image, const struct image_memory *memory,
                    struct image_extent *out)
 {
     struct headers h;
-    int error = check_headers(image, &h);
+    const char *fault = headers_fault(image->data, image->size, &h);
+    int error;
 
-    if (error)
-        return error;
+    if (fault)
+        return refuse(image, -ENOEXEC, fault);
     *out = (struct image_extent){ UINT64_MAX, 0, UINT64_MAX };
     for (unsigned i = 0; i < h.phnum; i++) {
         const uint8_t *p = (const uint8_t *)image->data + h.phoff + i * h.phentsize;
@@ -121,4 +122,47 @@ int image_elf_load(const struct image *image, const struct image_memory *memory,
     if (out->entry == UINT64_MAX)
         return refuse(image, -ENOEXEC, "the entry lies in no segment");
     return 0;
+}
+
+static uint64_t align4(uint64_t n)
+{
+    return (n + 3) & ~3ul;
+}
+
+/* Looks through one segment of notes: name's length, value's length, type; name, value. */
+static bool find_note(const uint8_t *notes, uint64_t size, uint32_t type, uint64_t *value)
+{
+    while (size >= 12) {
+        uint64_t name_size = image_get32(notes), value_size = image_get32(notes + 4);
+        uint64_t at = 12 + align4(name_size), next = at + align4(value_size);
+        if (at + value_size > size)
+            return false;
+        if (image_get32(notes + 8) == type && name_size == 4 && memcmp(notes + 12, "Xen", 4) == 0 &&
+            (value_size == 4 || value_size == 8)) {
+            *value = value_size == 4 ? image_get32(notes + at) : image_get64(notes + at);
+            return true;
+        }
+        if (next >= size)
+            return false;
+        notes += next;
+        size -= next;
+    }
+    return false;
+}
+
+bool image_elf_xen_note(const void *data, size_t size, uint32_t type, uint64_t *value)
+{
+    struct headers h;
+
+    if (headers_fault(data, size, &h))
+        return false;
+    for (unsigned i = 0; i < h.phnum; i++) {
+        struct segment_header s =
+            read_segment(&h, (const uint8_t *)data + h.phoff + i * h.phentsize);
+        if (s.type != PT_NOTE || s.offset > size || s.filesz > size - s.offset)
+            continue;
+        if (find_note((const uint8_t *)data + s.offset, s.filesz, type, value))
+            return true;
+    }
+    return false;
 }

@@ -16,4 +16,7 @@ struct image_extent {
 int must_check image_elf_load(const struct image *image, const struct image_memory *memory,
                               struct image_extent *out);
 
+/* Does the file have a note of Xen's of this type with a number in it? */
+bool image_elf_xen_note(const void *data, size_t size, uint32_t type, uint64_t *value);
+
 #endif

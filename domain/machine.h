@@ -52,9 +52,9 @@ struct machine_hvm {
     struct vpci pci;
     struct vioapic_bus ioapic_bus;
     struct vuart_peer com_peer[2];
-    struct device *device[DEV_COUNT];
-    uint64_t device_due[DEV_COUNT]; /* ns of the domain's clock */
-    struct moment due;              /* the first of them */
+    struct device *device[DEV_COUNT]; /* NULL: this machine has none */
+    uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */
+    struct moment due;                /* the first of them */
 };
 
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map);

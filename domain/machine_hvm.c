@@ -5,6 +5,7 @@
 #include "arch/x86/percpu.h"
 #include "domain/domain.h"
 #include "domain/machine_hvm.h"
+#include "domain/pv_console.h"
 #include "domain/vcpu.h"
 #include "domain/wallclock.h"
 #include "lib/log.h"
@@ -33,6 +34,12 @@ static const struct port_range {
     { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_PCI, 0 },
 };
 
+/* The same for a pvh guest, which knows of nothing but the two ways to end. */
+static const struct port_range pvh_port_map[] = {
+    { HVM_PM_BASE, HVM_PM_BASE + VPM_BLOCK_SIZE - 1, DEV_PM, 0 },
+    { HVM_RESET_PORT, HVM_RESET_PORT, DEV_RESET, 0 },
+};
+
 /* Ports that software probes on every PC, without being answered: no warning is owed. */
 static const struct {
     uint16_t first, last;
@@ -41,6 +48,15 @@ static const struct {
     { 0xED, 0xED },   /* the other delay */
     { 0x2E8, 0x2EF }, /* COM4 */
     { 0x3E8, 0x3EF }, /* COM3 */
+};
+
+/* The PC's own, which a pvh guest may look for before it knows better; and Xen's port 0x10, by
+ * which it would ask for emulated devices to be taken away. */
+static const struct {
+    uint16_t first, last;
+} absent_in_pvh[] = {
+    { 0x10, 0x13 }, { 0x20, 0x21 },   { 0x40, 0x43 },   { 0x60, 0x64 },   { 0x70, 0x71 },
+    { 0xA0, 0xA1 }, { 0xCF8, 0xCFF }, { 0x2F8, 0x2FF }, { 0x3F8, 0x3FF },
 };
 
 /* ---- Lines ---- */
@@ -191,7 +207,7 @@ static void touched(struct machine_hvm *m, enum machine_device i)
 {
     const struct device *dev = m->device[i];
 
-    if (!dev->ops->deadline)
+    if (!dev || !dev->ops->deadline)
         return;
     uint64_t due = dev->ops->deadline(dev);
     if (due == m->device_due[i])
@@ -214,6 +230,8 @@ void machine_tick(struct machine_hvm *m, uint64_t now)
 
 bool machine_console_give(struct machine_hvm *m, uint8_t byte)
 {
+    if (m->domain->type == DESCR_PVH)
+        return pv_console_give(m->domain, byte);
     bool taken = vuart_receive(&m->com[0], byte, domain_now(m->domain));
 
     touched(m, DEV_COM1);
@@ -222,6 +240,10 @@ bool machine_console_give(struct machine_hvm *m, uint8_t byte)
 
 void machine_console_kick(struct machine_hvm *m)
 {
+    if (m->domain->type == DESCR_PVH) {
+        pv_console_kick(m->domain);
+        return;
+    }
     vuart_kick(&m->com[0], domain_now(m->domain));
     touched(m, DEV_COM1);
 }
@@ -233,26 +255,43 @@ static uint32_t all_ones(unsigned size)
     return size == 4 ? ~0u : (1u << (8 * size)) - 1;
 }
 
-static const struct port_range *port_lookup(uint16_t port)
+static const struct port_range *port_lookup(const struct machine_hvm *m, uint16_t port)
 {
-    for (unsigned i = 0; i < sizeof(port_map) / sizeof(port_map[0]); i++)
-        if (port >= port_map[i].first && port <= port_map[i].last)
-            return &port_map[i];
+    bool pvh = m->domain->type == DESCR_PVH;
+    const struct port_range *map = pvh ? pvh_port_map : port_map;
+    unsigned count = pvh ? sizeof(pvh_port_map) / sizeof(pvh_port_map[0])
+                         : sizeof(port_map) / sizeof(port_map[0]);
+
+    for (unsigned i = 0; i < count; i++)
+        if (port >= map[i].first && port <= map[i].last)
+            return &map[i];
     return NULL;
+}
+
+static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
+{
+    for (unsigned i = 0; i < sizeof(known_absent) / sizeof(known_absent[0]); i++)
+        if (port >= known_absent[i].first && port <= known_absent[i].last)
+            return true;
+    if (m->domain->type != DESCR_PVH)
+        return false;
+    for (unsigned i = 0; i < sizeof(absent_in_pvh) / sizeof(absent_in_pvh[0]); i++)
+        if (port >= absent_in_pvh[i].first && port <= absent_in_pvh[i].last)
+            return true;
+    return false;
 }
 
 static void warn_port(struct machine_hvm *m, uint16_t port, const char *what)
 {
-    for (unsigned i = 0; i < sizeof(known_absent) / sizeof(known_absent[0]); i++)
-        if (port >= known_absent[i].first && port <= known_absent[i].last)
-            return;
+    if (absence_is_known(m, port))
+        return;
     if (domain_mention(&m->domain->unknown_ports, port))
         log_warn("%s: %s port 0x%x, where nothing is", m->domain->name, what, port);
 }
 
 uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
 {
-    const struct port_range *r = port_lookup(port);
+    const struct port_range *r = port_lookup(m, port);
 
     if (!r) {
         warn_port(m, port, "read of");
@@ -266,7 +305,7 @@ uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
 
 void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value)
 {
-    const struct port_range *r = port_lookup(port);
+    const struct port_range *r = port_lookup(m, port);
 
     if (!r) {
         warn_port(m, port, "write to");
@@ -285,7 +324,7 @@ static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t a
         *offset = (uint32_t)(at.v - vlapic_base(&v->lapic));
         return &v->lapic.dev;
     }
-    if (at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE) {
+    if (m->device[DEV_IOAPIC] && at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE) {
         *offset = (uint32_t)(at.v - HVM_IOAPIC_BASE);
         return &m->ioapic.dev;
     }
@@ -348,20 +387,27 @@ static void init_devices(struct machine_hvm *m, const struct memmap *map)
     vpci_init(&m->pci);
 }
 
-void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
+/* What only the hvm machine has. */
+static void plug_legacy(struct machine_hvm *m)
 {
-    m->domain = d;
-    init_devices(m, map);
     m->device[DEV_PIC] = &m->pic.dev;
     m->device[DEV_PIT] = &m->pit.dev;
     m->device[DEV_RTC] = &m->rtc.dev;
     m->device[DEV_COM1] = &m->com[0].dev;
     m->device[DEV_COM2] = &m->com[1].dev;
     m->device[DEV_I8042] = &m->i8042.dev;
-    m->device[DEV_RESET] = &m->reset.dev;
-    m->device[DEV_PM] = &m->pm.dev;
     m->device[DEV_IOAPIC] = &m->ioapic.dev;
     m->device[DEV_PCI] = &m->pci.dev;
+}
+
+void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
+{
+    m->domain = d;
+    init_devices(m, map);
+    m->device[DEV_RESET] = &m->reset.dev;
+    m->device[DEV_PM] = &m->pm.dev;
+    if (d->type == DESCR_HVM)
+        plug_legacy(m);
     moment_init(&m->due);
     for (unsigned i = 0; i < DEV_COUNT; i++) {
         m->device_due[i] = DEVICE_NEVER;

@@ -40,6 +40,18 @@ int memmap_build(struct memmap *out, uint64_t ram_bytes)
     return 0;
 }
 
+void memmap_reserve(struct memmap *m, uint64_t start, uint64_t size)
+{
+    unsigned i = m->e820_count;
+
+    ASSERT(i < MEMMAP_MAX_ENTRIES);
+    for (; i > 0 && m->e820[i - 1].start > start; i--)
+        m->e820[i] = m->e820[i - 1];
+    ASSERT(i == 0 || m->e820[i - 1].start + m->e820[i - 1].size <= start);
+    m->e820[i] = (struct e820_entry){ start, size, E820_RESERVED };
+    m->e820_count++;
+}
+
 bool memmap_is_ram(const struct e820_entry *e820, unsigned count, uint64_t start, uint64_t size)
 {
     if (size == 0)

@@ -56,6 +56,9 @@ struct memmap {
  * a PC). 0, or -EINVAL if it is out of MEMMAP_MIN_BYTES..MEMMAP_MAX_BYTES or no whole pages. */
 int must_check memmap_build(struct memmap *out, uint64_t ram_bytes);
 
+/* Adds a reserved piece where the map has nothing yet. */
+void memmap_reserve(struct memmap *m, uint64_t start, uint64_t size);
+
 /* True if all of [start, start + size) is RAM in one entry of the map; size 0 is not. */
 bool memmap_is_ram(const struct e820_entry *e820, unsigned count, uint64_t start, uint64_t size);
 

@@ -14,6 +14,7 @@
 #include "domain/cpuid.h"
 #include "domain/domain.h"
 #include "domain/vcpu.h"
+#include "include/public/arch-x86/cpuid.h"
 #include "lib/log.h"
 
 #define MTRR_VARIABLE  8
@@ -119,6 +120,7 @@ static void tsc_move(struct vcpu *v, uint64_t by)
     v->tsc_offset += by;
     v->tsc_adjust += by;
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+    pv_time_update(v);
     if (deadline)
         set_deadline(v, deadline);
 }
@@ -186,6 +188,8 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 
     if (is_lapic(msr))
         return write_lapic(v, msr, value);
+    if (msr == XEN_HYPERCALL_MSR && v->domain->type == DESCR_PVH)
+        return pv_hypercall_page(v, value);
     if (msr == MSR_IA32_TSC_DEADLINE) {
         set_deadline(v, value);
     } else if (msr == MSR_IA32_TSC) {

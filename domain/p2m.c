@@ -9,7 +9,7 @@
 
 int p2m_init(struct p2m *p, uint16_t owner)
 {
-    *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner };
+    *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner, .epoch = 1 };
     return ept_init(&p->ept, owner);
 }
 
@@ -18,14 +18,30 @@ static void free_mapping(void *ctx, gfn_t g, const struct ept_entry *e)
     struct p2m *p = ctx;
 
     (void)g;
+    if (e->rights & EPT_LENT)
+        return;
     frame_free(e->mfn, e->order, p->owner);
     p->populated -= 1UL << e->order;
+}
+
+void p2m_reap(struct p2m *p, uint64_t oldest)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < p->limbo_count; i++) {
+        if (p->limbo[i].epoch <= oldest)
+            frame_free(p->limbo[i].frame, ORDER_4K, p->owner);
+        else
+            p->limbo[kept++] = p->limbo[i];
+    }
+    p->limbo_count = kept;
 }
 
 void p2m_destroy(struct p2m *p)
 {
     if (!p->ept.root)
         return;
+    p2m_reap(p, p->epoch);
     ept_walk(&p->ept, free_mapping, p);
     ept_destroy(&p->ept);
     ASSERT(p->populated == 0);
@@ -63,6 +79,8 @@ bool p2m_is_ram(const struct p2m *p, gfn_t g)
 /* Allocates and maps the 2^order frames around g. -EEXIST if part of them has come singly. */
 static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
 {
+    if (order == ORDER_4K && ept_is_hole(&p->ept, g))
+        return -EFAULT;
     gfn_t first = gfn(g.v & ~((1UL << order) - 1));
     mfn_t m;
     int err = frame_alloc(order, p->owner, &m);
@@ -118,25 +136,42 @@ int p2m_populate_all(struct p2m *p)
     return err;
 }
 
-int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)
+/* The frame at g and how it is mapped; RAM arrives now if it had not. */
+static int find(struct p2m *p, gfn_t g, struct ept_entry *entry)
+{
+    int err = -EEXIST;
+
+    if (ept_lookup(&p->ept, g, entry) == 0)
+        return 0;
+    if (!p2m_is_ram(p, g))
+        return -EFAULT;
+    entry->rights = EPT_RWX; /* part of the block may have come singly */
+    if (block_is_ram(p, g, ORDER_2M) && ept_hole_order(&p->ept, g) >= ORDER_2M)
+        err = populate_block(p, g, ORDER_2M, &entry->mfn);
+    if (err)
+        err = populate_block(p, g, ORDER_4K, &entry->mfn);
+    return err;
+}
+
+static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
 {
     struct ept_entry entry;
-    int err = 0;
 
     spin_lock(&p->lock);
-    if (ept_lookup(&p->ept, g, &entry) == 0) { /* nothing but RAM is ever mapped */
-        *out = entry.mfn;
-        goto unlock;
-    }
-    err = -EFAULT;
-    if (!p2m_is_ram(p, g))
-        goto unlock;
-    err = -EEXIST; /* part of the block may have come singly */
-    if (block_is_ram(p, g, ORDER_2M) && ept_hole_order(&p->ept, g) >= ORDER_2M)
-        err = populate_block(p, g, ORDER_2M, out);
-    if (err)
-        err = populate_block(p, g, ORDER_4K, out);
-unlock:
+    int err = find(p, g, &entry);
     spin_unlock(&p->lock);
-    return err;
+    if (err)
+        return err;
+    *out = entry.mfn;
+    return (entry.rights & rights) == rights ? 0 : -EFAULT;
+}
+
+int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)
+{
+    return populate(p, g, EPT_R, out);
+}
+
+int p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out)
+{
+    return populate(p, g, EPT_R | EPT_W, out);
 }

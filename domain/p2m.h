@@ -5,6 +5,10 @@
  * touch, by the guest (an EPT violation) or by Caisson on its behalf (domain/gmem). They come in
  * 2 MiB pieces where such a piece lies wholly in RAM and the machine has one free, else singly.
  *
+ * A guest may also give frames back and leave holes (ballooning), and have frames mapped that are
+ * not its RAM: the shared page, grant tables, other domains' frames. Those are lent: whoever
+ * mapped them keeps them, and the p2m never frees them.
+ *
  * The mapping lives in the EPT only: there is no second table to disagree with it.
  */
 #ifndef CAISSON_DOMAIN_P2M_H
@@ -14,10 +18,12 @@
 #include <stdint.h>
 #include "lib/addr.h"
 #include "lib/errno.h"
+#include "lib/limits.h"
 #include "lib/spinlock.h"
 #include "vmx/ept.h"
 
 #define P2M_RAM_RANGES 8
+#define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 
 struct p2m {
     struct spinlock lock; /* guards all below; outside the frame allocator's */
@@ -28,8 +34,15 @@ struct p2m {
         gfn_t start;
         uint64_t frames;
     } ram[P2M_RAM_RANGES];
-    uint64_t promised;  /* frames of RAM, all ranges */
-    uint64_t populated; /* of which this many have arrived */
+    uint64_t promised;        /* frames of RAM, all ranges */
+    uint64_t populated;       /* of which this many have arrived */
+    uint64_t epoch;           /* grows with each change that TLBs must hear of */
+    uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
+    unsigned limbo_count;
+    struct {
+        mfn_t frame;
+        uint64_t epoch; /* may be used again when every vCPU has come in since */
+    } limbo[P2M_LIMBO];
 };
 
 /* An empty p2m whose frames belong to owner. 0 or -ENOMEM. */
@@ -44,7 +57,34 @@ bool p2m_is_ram(const struct p2m *p, gfn_t g);
 /* Lets all frames arrive now, in pieces of 1 GiB, 2 MiB or 4 KiB. 0 or -ENOMEM. */
 int must_check p2m_populate_all(struct p2m *p);
 
-/* The frame behind g, which arrives now if it had not. 0, -EFAULT outside RAM, -ENOMEM. */
+/* The frame behind g, which arrives now if it had not. 0; -EFAULT where nothing is (outside RAM, a
+ * hole); -ENOMEM. */
 int must_check p2m_populate(struct p2m *p, gfn_t g, mfn_t *out);
+/* The same, for writing: -EFAULT too where the guest itself may only read. */
+int must_check p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out);
+
+/* ---- Changes by the guest's wish; the domain's lock is held ---- */
+
+/* Lends the guest a frame that is not its RAM, at g where nothing may be (p2m_remove() first). What
+ * is unmapped later with p2m_remove() is just forgotten. rights: EPT_R..., 0; -EEXIST, -EINVAL,
+ * -ENOMEM. */
+int must_check p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights);
+/* Takes away what is at g: a lent frame, or RAM, which is then the domain's no more and leaves a
+ * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
+ * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */
+int must_check p2m_remove(struct p2m *p, gfn_t g);
+/* A fresh frame of RAM at g, where nothing is. 0; -EEXIST, -EINVAL, -ENOMEM. */
+int must_check p2m_fill(struct p2m *p, gfn_t g);
+/* Moves the RAM frame from one place to another, where nothing may be. 0; -ENOENT, ... */
+int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);
+/* What is mapped at g now. 0; -ENOENT. lent: it is not the domain's RAM. */
+int must_check p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent);
+
+/* All TLBs of the domain's are to be flushed before its vCPUs enter again. */
+void p2m_flush(struct p2m *p);
+/* A vCPU is about to enter the guest on this pCPU: flushes if it must. Returns the epoch. */
+uint64_t p2m_enter(struct p2m *p);
+/* All vCPUs that are in the guest have entered at this epoch or later: frees what was waiting. */
+void p2m_reap(struct p2m *p, uint64_t oldest);
 
 #endif

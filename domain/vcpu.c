@@ -53,6 +53,8 @@ static uint64_t next_due(const struct vcpu *v)
 {
     uint64_t due = v->lapic_due.tsc, machine = v->domain->machine.due.tsc;
 
+    if (v->pv.due.tsc < due)
+        due = v->pv.due.tsc;
     return serves_machine(v) && machine < due ? machine : due;
 }
 
@@ -68,6 +70,8 @@ static uint64_t tick_devices(struct vcpu *v)
         v->lapic.dev.ops->tick(&v->lapic.dev, now);
         vcpu_lapic_touched(v);
     }
+    if (now >= v->pv.due.ns)
+        pv_tick(v, now);
     if (serves_machine(v) && now >= v->domain->machine.due.ns)
         machine_tick(&v->domain->machine, now);
     uint64_t soonest = start + tsc_hz / MOST_TICKS_PER_S;
@@ -89,7 +93,8 @@ static bool pic_wants_in(struct vcpu *v)
 
 static bool has_interrupt(struct vcpu *v)
 {
-    return pic_wants_in(v) || (vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0);
+    return pv_upcall_due(v) || pic_wants_in(v) ||
+           (vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0);
 }
 
 /* Hands the guest one interrupt if it can take one, else asks for an exit when it can. (Should the
@@ -103,7 +108,10 @@ static void deliver(struct vcpu *v)
         return;
     }
     int vector;
-    if (pic_wants_in(v)) {
+    if (pv_upcall_due(v)) { /* before all others, as on Xen */
+        vector = v->domain->pv.callback;
+        pv_upcall_taken(v);
+    } else if (pic_wants_in(v)) {
         vector = vpic_ack(&v->domain->machine.pic);
     } else {
         vector = vlapic_pending(&v->lapic);
@@ -122,6 +130,13 @@ static bool wakes(struct vcpu *v)
     return (vmx_rflags(&v->vmx) & RFLAGS_IF) && has_interrupt(v);
 }
 
+/* An interrupt ends the wait for ports too. */
+static void end_poll(struct vcpu *v)
+{
+    v->pv.poll = PV_POLL_NOTHING;
+    pv_poll_until(v, DEVICE_NEVER);
+}
+
 /* In HLT with nothing to wake it? Then its timer watches for the devices. */
 static bool stays_halted(struct vcpu *v, uint64_t due)
 {
@@ -129,6 +144,8 @@ static bool stays_halted(struct vcpu *v, uint64_t due)
         return false;
     if (wakes(v)) {
         v->halted = false;
+        if (v->pv.poll != PV_POLL_NOTHING)
+            end_poll(v);
         return false;
     }
     timer_set(&v->wake, due);
@@ -198,7 +215,18 @@ static bool may_enter(struct vcpu *v)
         take_init(v);
     if (v->waits_for_startup && v->startup_page >= 0)
         take_startup(v);
-    return !v->waits_for_startup;
+    return !v->waits_for_startup && !v->pv.down;
+}
+
+/* Frames that no vCPU in the guest can reach any more are free. */
+static void reap(struct domain *d)
+{
+    uint64_t oldest = d->p2m.epoch;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        if (d->vcpus[i]->entered && d->vcpus[i]->entered < oldest)
+            oldest = d->vcpus[i]->entered;
+    p2m_reap(&d->p2m, oldest);
 }
 
 /* Deliver, run, handle. Domain's lock held, but for the stay in the guest. Returns true to be run
@@ -213,12 +241,16 @@ static bool run(struct vcpu *v, uint64_t deadline)
         if (stays_halted(v, due))
             return false;
         deliver(v);
+        v->entered = p2m_enter(&d->p2m);
         spin_unlock(&d->lock);
         if (sched_news()) /* somebody woke since: there may be no time left at all */
             deadline = sched_deadline();
         vmx_run(&v->vmx, due < deadline ? due : deadline, &exit);
         uint64_t left = rdtsc();
         spin_lock(&d->lock);
+        v->entered = 0;
+        if (d->p2m.limbo_count)
+            reap(d);
         exit_handle(v, &exit);
         uint64_t now = rdtsc();
         v->exits[exit.kind]++;
@@ -238,6 +270,14 @@ static bool leave_for_good(struct vcpu *v)
     return ++v->domain->vcpus_out == v->domain->vcpu_count;
 }
 
+/* What it is, for the account that its guest sees, while it is not running. */
+static enum xen_runstate rests_as(const struct vcpu *v, bool more)
+{
+    if (v->waits_for_startup || v->pv.down)
+        return XEN_RUNSTATE_OFFLINE;
+    return more ? XEN_RUNSTATE_RUNNABLE : XEN_RUNSTATE_BLOCKED;
+}
+
 static bool vcpu_run(struct sched_unit *u, uint64_t deadline)
 {
     struct vcpu *v = container_of(u, struct vcpu, unit);
@@ -249,7 +289,9 @@ static bool vcpu_run(struct sched_unit *u, uint64_t deadline)
     if (!v->out) {
         this_cpu()->serving = v;
         load(v);
+        pv_runstate(v, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);
+        pv_runstate(v, rests_as(v, more));
         last = d->end && leave_for_good(v);
         this_cpu()->serving = NULL;
     }
@@ -263,11 +305,13 @@ static void wake_fires(struct timer *t)
 {
     struct vcpu *v = container_of(t, struct vcpu, wake);
 
+    pv_note_wake(v);
     sched_wake(&v->unit);
 }
 
 void vcpu_kick(struct vcpu *v)
 {
+    pv_note_wake(v);
     sched_wake(&v->unit);
 }
 
@@ -317,6 +361,16 @@ static void set_virtual_wire(struct vlapic *l)
         l->dev.ops->write(&l->dev, writes[i].offset, 4, writes[i].value, 0);
 }
 
+/* A pvh guest needs no page of registers, and no decoder: its local APIC is in x2APIC mode from the
+ * first instruction. */
+static void set_x2apic(struct vlapic *l)
+{
+    uint64_t base = l->base | APICBASE_X2APIC;
+
+    if (vlapic_msr_write(l, MSR_IA32_APICBASE, base, 0))
+        panic("a local APIC refuses x2APIC mode");
+}
+
 int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
 {
     struct vcpu *v = heap_pages(VCPU_ORDER, d->id);
@@ -343,12 +397,15 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v, .address_bits = cpuid_address_bits()
     };
     vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus);
-    if (serves_machine(v))
+    if (d->type == DESCR_PVH)
+        set_x2apic(&v->lapic);
+    else if (serves_machine(v))
         set_virtual_wire(&v->lapic);
     moment_init(&v->lapic_due);
     vcpu_lapic_touched(v);
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);
+    pv_vcpu_init(v);
     timer_init(&v->wake, wake_fires);
     sched_unit_init(&v->unit, &d->sched, d->config->cpus, vcpu_run, leave);
     *out = v;

@@ -12,6 +12,7 @@
 #include "devices/vlapic.h"
 #include "domain/image.h"
 #include "domain/moment.h"
+#include "domain/pv.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
 #include "vmx/vmx.h"
@@ -27,16 +28,18 @@ struct vcpu {
     struct sched_unit unit;
     struct vlapic lapic;
     struct vlapic_bus lapic_bus;
-    struct timer wake;              /* when halted: the next thing that its devices have to do */
-    bool halted;                    /* in HLT, or blocked by a hypercall */
-    bool waits_for_startup;         /* as after INIT: nothing but a STARTUP helps */
-    bool init_pending;              /* an INIT has arrived and not been acted on */
-    int startup_page;               /* of a STARTUP that has arrived; -1: none has */
-    bool out;                       /* its domain has ended and it has left its pCPU for good */
-    enum vcpu_dump dump;            /* somebody wants to see its state */
-    uint64_t tsc_offset;            /* guest TSC - machine TSC */
-    uint64_t tsc_adjust;            /* IA32_TSC_ADJUST as the guest last left it */
-    struct moment lapic_due;        /* deadline of its local APIC */
+    struct timer wake;       /* when halted: the next thing that its devices have to do */
+    bool halted;             /* in HLT, or blocked by a hypercall */
+    bool waits_for_startup;  /* as after INIT: nothing but a STARTUP helps */
+    bool init_pending;       /* an INIT has arrived and not been acted on */
+    int startup_page;        /* of a STARTUP that has arrived; -1: none has */
+    bool out;                /* its domain has ended and it has left its pCPU for good */
+    enum vcpu_dump dump;     /* somebody wants to see its state */
+    uint64_t tsc_offset;     /* guest TSC - machine TSC */
+    uint64_t tsc_adjust;     /* IA32_TSC_ADJUST as the guest last left it */
+    struct moment lapic_due; /* deadline of its local APIC */
+    struct pv_vcpu pv;
+    uint64_t entered;               /* the p2m's epoch while it is in the guest; 0: it is not */
     uint64_t mtrr[32];              /* stored for the guest, see msr.c */
     uint64_t exits[VMX_EXIT_KINDS]; /* counted by kind */
     uint64_t exit_ticks[VMX_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */

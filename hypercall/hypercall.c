@@ -4,19 +4,61 @@
  */
 #include "hypercall/hypercall.h"
 #include "domain/gva.h"
+#include "domain/domain.h"
 #include "domain/operand.h"
+#include "hypercall/event_channel.h"
+#include "hypercall/evtchn.h"
+#include "hypercall/grant.h"
+#include "hypercall/grant_table.h"
 #include "include/public/xen.h"
 
 typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
 
+/* For the privileged domain, which there is none of. */
+static int64_t refuse(struct vcpu *v, uint64_t *args)
+{
+    (void)v;
+    (void)args;
+    return -EPERM;
+}
+
 static const hypercall_fn calls[] = {
+    [XEN_HYPERCALL_PLATFORM_OP] = refuse,
+    [XEN_HYPERCALL_MEMORY_OP] = hypercall_memory_op,
+    [XEN_HYPERCALL_MULTICALL] = hypercall_multicall,
+    [XEN_HYPERCALL_SET_TIMER_OP] = hypercall_set_timer_op,
     [XEN_HYPERCALL_XEN_VERSION] = hypercall_xen_version,
     [XEN_HYPERCALL_CONSOLE_IO] = hypercall_console_io,
+    [XEN_HYPERCALL_GRANT_TABLE_OP] = hypercall_grant_table_op,
+    [XEN_HYPERCALL_VM_ASSIST] = hypercall_vm_assist,
+    [XEN_HYPERCALL_VCPU_OP] = hypercall_vcpu_op,
     [XEN_HYPERCALL_SCHED_OP] = hypercall_sched_op,
+    [XEN_HYPERCALL_EVENT_CHANNEL_OP] = hypercall_event_channel_op,
+    [XEN_HYPERCALL_PHYSDEV_OP] = refuse,
+    [XEN_HYPERCALL_HVM_OP] = hypercall_hvm_op,
+    [XEN_HYPERCALL_SYSCTL] = refuse,
+    [XEN_HYPERCALL_DOMCTL] = refuse,
 };
 
 static const enum gpr args_64[HYPERCALL_ARGS] = { GPR_RDI, GPR_RSI, GPR_RDX, GPR_R10, GPR_R8 };
 static const enum gpr args_32[HYPERCALL_ARGS] = { GPR_RBX, GPR_RCX, GPR_RDX, GPR_RSI, GPR_RDI };
+
+int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args)
+{
+    if (nr >= sizeof(calls) / sizeof(calls[0]) || !calls[nr])
+        return -ENOSYS;
+    return calls[nr](v, args);
+}
+
+bool hypercall_is_64bit(struct vcpu *v)
+{
+    return operand_is_64bit(v);
+}
+
+bool hypercall_is_self(const struct vcpu *v, uint16_t domid)
+{
+    return domid == XEN_DOMID_SELF || domid == v->domain->id;
+}
 
 static int64_t dispatch(struct vcpu *v, bool is_64bit)
 {
@@ -26,11 +68,9 @@ static int64_t dispatch(struct vcpu *v, bool is_64bit)
 
     if (vmx_cpl(&v->vmx) != 0)
         return -EPERM;
-    if (nr >= sizeof(calls) / sizeof(calls[0]) || !calls[nr])
-        return -ENOSYS;
     for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
         args[i] = operand_truncate(vmx_gpr(&v->vmx, from[i]), width);
-    int64_t result = calls[nr](v, args);
+    int64_t result = hypercall_call(v, nr, args);
     if (result == HYPERCALL_CONTINUE)
         for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
             vmx_set_gpr(&v->vmx, from[i], args[i]);
@@ -46,6 +86,12 @@ void hypercall_handle(struct vcpu *v)
         return;
     vmx_set_gpr(&v->vmx, GPR_RAX, is_64bit ? (uint64_t)result : (uint32_t)result);
     vmx_skip(&v->vmx);
+}
+
+void hypercall_sever(struct domain *d)
+{
+    evtchn_sever(d);
+    grant_sever(d);
 }
 
 int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)

@@ -7,6 +7,7 @@
 #ifndef CAISSON_HYPERCALL_HYPERCALL_H
 #define CAISSON_HYPERCALL_HYPERCALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "domain/vcpu.h"
 
@@ -14,6 +15,8 @@
 
 /* Carries out the hypercall that made v exit; the hook of domain/domain.h. */
 void hypercall_handle(struct vcpu *v);
+/* Cuts a domain that is about to go from all others; the hook of that name. */
+void hypercall_sever(struct domain *d);
 
 /* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
  * executes the VMCALL again, after whatever interrupt is due: no call holds a pCPU for long. */
@@ -23,6 +26,22 @@ void hypercall_handle(struct vcpu *v);
 int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args);
 int64_t hypercall_console_io(struct vcpu *v, uint64_t *args);
 int64_t hypercall_sched_op(struct vcpu *v, uint64_t *args);
+int64_t hypercall_memory_op(struct vcpu *v, uint64_t *args);
+int64_t hypercall_vcpu_op(struct vcpu *v, uint64_t *args);
+int64_t hypercall_set_timer_op(struct vcpu *v, uint64_t *args);
+int64_t hypercall_hvm_op(struct vcpu *v, uint64_t *args);
+int64_t hypercall_vm_assist(struct vcpu *v, uint64_t *args);
+int64_t hypercall_multicall(struct vcpu *v, uint64_t *args);
+/* Any of them, by number. */
+int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args);
+
+/* Guest frame numbers have this many bits at most: 48 of address. */
+#define HYPERCALL_GFN_BITS 36
+
+/* Does the caller pass arguments as 64-bit code does? */
+bool hypercall_is_64bit(struct vcpu *v);
+/* Does this id mean the caller's own domain? */
+bool hypercall_is_self(const struct vcpu *v, uint16_t domid);
 
 /* Copies between Caisson and the guest-virtual address of an argument. 0 or -EFAULT. */
 int must_check hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n);

@@ -1,10 +1,14 @@
 /*
- * sched_op: yield, block, shut down. Source: xen/include/public/sched.h.
+ * sched_op: give way, wait, end. Source: xen/include/public/sched.h.
  */
+#include "include/public/sched.h"
 #include "arch/x86/cpu.h"
 #include "domain/domain.h"
+#include "domain/pv.h"
 #include "hypercall/hypercall.h"
-#include "include/public/xen.h"
+#include "include/public/compat.h"
+
+/* ---- The end ---- */
 
 static void shutdown(struct vcpu *v, uint32_t reason)
 {
@@ -15,19 +19,114 @@ static void shutdown(struct vcpu *v, uint32_t reason)
     case XEN_SHUTDOWN_REBOOT:
         domain_end(v->domain, END_REBOOT, "SCHEDOP_shutdown");
         return;
+    case XEN_SHUTDOWN_SOFT_RESET: /* on Xen the toolstack would build it anew in place */
+        domain_end(v->domain, END_REBOOT, "SCHEDOP_shutdown: soft reset");
+        return;
+    case XEN_SHUTDOWN_SUSPEND: /* nobody could wake it up */
+        domain_end(v->domain, END_POWEROFF, "SCHEDOP_shutdown: suspended for good");
+        return;
+    case XEN_SHUTDOWN_WATCHDOG:
+        domain_end(v->domain, END_CRASH, "SCHEDOP_shutdown: its watchdog");
+        return;
     }
-    domain_end(v->domain, END_CRASH, "SCHEDOP_shutdown with reason %u", reason);
+    domain_end(v->domain, END_CRASH, "SCHEDOP_shutdown");
 }
 
-static int64_t shutdown_decode(struct vcpu *v, uint64_t pointer)
+static int64_t shutdown_decode(struct vcpu *v, uint64_t pointer, bool now)
 {
     struct xen_sched_shutdown arg;
 
     if (hypercall_copy_in(v, &arg, pointer, sizeof(arg)))
         return -EFAULT;
-    if (arg.reason > XEN_SHUTDOWN_WATCHDOG)
+    if (arg.reason > XEN_SHUTDOWN_SOFT_RESET)
         return -EINVAL;
-    shutdown(v, arg.reason);
+    if (now)
+        shutdown(v, arg.reason);
+    return 0;
+}
+
+/* ---- Waiting ---- */
+
+/* Until an event; enables their delivery, as STI; HLT does. */
+static int64_t block(struct vcpu *v)
+{
+    vmx_set_rflags(&v->vmx, vmx_rflags(&v->vmx) | RFLAGS_IF);
+    v->halted = true;
+    return 0;
+}
+
+static int read_poll(struct vcpu *v, uint64_t at, struct xen_sched_poll *out)
+{
+    struct xen_sched_poll_32 narrow;
+
+    if (hypercall_is_64bit(v))
+        return hypercall_copy_in(v, out, at, sizeof(*out));
+    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+    *out = (struct xen_sched_poll){ .ports = narrow.ports,
+                                    .nr_ports = narrow.nr_ports,
+                                    .timeout = narrow.timeout };
+    return err;
+}
+
+/* Are all ports valid, and is one of them pending? 0 or 1; -EFAULT, -EINVAL. */
+static int look_at_ports(struct vcpu *v, const struct xen_sched_poll *poll, uint32_t *port)
+{
+    for (uint32_t i = 0; i < poll->nr_ports; i++) {
+        if (hypercall_copy_in(v, port, poll->ports + i * sizeof(*port), sizeof(*port)))
+            return -EFAULT;
+        if (!pv_events || !pv_events->is_valid(v->domain, *port))
+            return -EINVAL;
+        if (pv_events->is_pending(v->domain, *port))
+            return 1;
+    }
+    return 0;
+}
+
+static int64_t poll(struct vcpu *v, uint64_t at)
+{
+    struct xen_sched_poll poll;
+    uint32_t port = 0;
+
+    if (read_poll(v, at, &poll))
+        return -EFAULT;
+    if (poll.nr_ports > XEN_SCHED_POLL_MOST)
+        return -EINVAL;
+    int ready = look_at_ports(v, &poll, &port);
+    if (ready)
+        return ready < 0 ? ready : 0;
+    v->pv.poll = poll.nr_ports == 1 ? port : PV_POLL_SEVERAL;
+    if (poll.timeout)
+        pv_poll_until(v, poll.timeout);
+    v->halted = true;
+    return 0;
+}
+
+/* ---- Watchdogs ---- */
+
+static int64_t new_watchdog(struct domain *d, uint32_t timeout)
+{
+    if (!timeout)
+        return -EINVAL;
+    for (unsigned i = 0; i < XEN_SCHED_WATCHDOGS; i++) {
+        if (d->pv.watchdog[i])
+            continue;
+        pv_watchdog_set(d, i, timeout);
+        return i + 1;
+    }
+    return -ENOSPC;
+}
+
+static int64_t watchdog(struct vcpu *v, uint64_t at)
+{
+    struct xen_sched_watchdog arg;
+
+    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+        return -EFAULT;
+    if (arg.id == 0)
+        return new_watchdog(v->domain, arg.timeout);
+    if (arg.id > XEN_SCHED_WATCHDOGS || !v->domain->pv.watchdog[arg.id - 1])
+        return -EINVAL;
+    pv_watchdog_set(v->domain, arg.id - 1, arg.timeout);
     return 0;
 }
 
@@ -35,13 +134,21 @@ int64_t hypercall_sched_op(struct vcpu *v, uint64_t *args)
 {
     switch (args[0]) {
     case XEN_SCHED_YIELD:
-        return 0;         /* nobody else is waiting: one domain of one vCPU runs at a time */
-    case XEN_SCHED_BLOCK: /* until an event; enables their delivery, as STI; HLT does */
-        vmx_set_rflags(&v->vmx, vmx_rflags(&v->vmx) | RFLAGS_IF);
-        v->halted = true;
+        sched_unit_yield(&v->unit);
         return 0;
+    case XEN_SCHED_BLOCK:
+        return block(v);
     case XEN_SCHED_SHUTDOWN:
-        return shutdown_decode(v, args[1]);
+        return shutdown_decode(v, args[1], true);
+    case XEN_SCHED_SHUTDOWN_CODE: /* tells the reason beforehand; the shutdown tells it again */
+        return shutdown_decode(v, args[1], false);
+    case XEN_SCHED_POLL:
+        return poll(v, args[1]);
+    case XEN_SCHED_WATCHDOG:
+        return watchdog(v, args[1]);
+    case XEN_SCHED_REMOTE_SHUTDOWN:
+    case XEN_SCHED_PIN_OVERRIDE:
+        return -EPERM;
     }
     return -ENOSYS;
 }

@@ -2,22 +2,85 @@
  * xen_version: who the hypervisor is. Source: xen/include/public/version.h.
  */
 #include "hypercall/hypercall.h"
-#include "include/public/xen.h"
+#include "domain/domain.h"
+#include "include/public/features.h"
+#include "include/public/version.h"
 
-/* The interface that is spoken, in Xen's own counting: 4.17. */
-#define VERSION (4 << 16 | 17)
+#define BIT(n) (1u << (n))
+
+static const uint32_t features = BIT(XENFEAT_AUTO_TRANSLATED_PHYSMAP) |
+                                 BIT(XENFEAT_HVM_CALLBACK_VECTOR) | BIT(XENFEAT_HVM_SAFE_PVCLOCK) |
+                                 BIT(XENFEAT_NOT_DIRECT_MAPPED) | BIT(XENFEAT_RUNSTATE_PHYS_AREA) |
+                                 BIT(XENFEAT_TIME_PHYS_AREA);
+
+/* Fixed answers, each as long as its structure. */
+static const char extraversion[XENVER_EXTRAVERSION_LEN] = "-caisson";
+static const char capabilities[XENVER_CAPABILITIES_LEN] =
+    "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
+static const char changeset[XENVER_CHANGESET_LEN] = "unavailable";
+static const char commandline[XENVER_COMMANDLINE_LEN] = "<denied>";
+static const struct xen_compile_info compile_info = {
+    .compiler = __VERSION__,
+    .compile_by = "",
+    .compile_domain = "",
+    .compile_date = "",
+};
+
+static int64_t get_features(struct vcpu *v, uint64_t at)
+{
+    struct xen_feature_info info;
+
+    if (hypercall_copy_in(v, &info, at, sizeof(info)))
+        return -EFAULT;
+    if (info.submap_idx)
+        return -EINVAL;
+    info.submap = features;
+    return hypercall_copy_out(v, at, &info, sizeof(info));
+}
+
+/* Where the hypervisor begins in the guest's address space: nowhere. */
+static int64_t platform_parameters(struct vcpu *v, uint64_t at)
+{
+    const uint64_t nowhere = 0;
+
+    return hypercall_copy_out(v, at, &nowhere, hypercall_is_64bit(v) ? 8 : 4);
+}
+
+/* Something like a UUID: our name and the domain's id. */
+static int64_t guest_handle(struct vcpu *v, uint64_t at)
+{
+    uint8_t handle[XENVER_HANDLE_LEN] = "Caisson";
+
+    handle[14] = (uint8_t)(v->domain->id >> 8);
+    handle[15] = (uint8_t)v->domain->id;
+    return hypercall_copy_out(v, at, handle, sizeof(handle));
+}
 
 int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args)
 {
-    static const char extraversion[XENVER_EXTRAVERSION_LEN] = "-caisson";
-
     switch (args[0]) {
     case XENVER_VERSION:
-        return VERSION;
+        return PV_XEN_VERSION;
     case XENVER_EXTRAVERSION:
         return hypercall_copy_out(v, args[1], extraversion, sizeof(extraversion));
+    case XENVER_COMPILE_INFO:
+        return hypercall_copy_out(v, args[1], &compile_info, sizeof(compile_info));
+    case XENVER_CAPABILITIES:
+        return hypercall_copy_out(v, args[1], capabilities, sizeof(capabilities));
+    case XENVER_CHANGESET:
+        return hypercall_copy_out(v, args[1], changeset, sizeof(changeset));
+    case XENVER_PLATFORM_PARAMETERS:
+        return platform_parameters(v, args[1]);
+    case XENVER_GET_FEATURES:
+        return get_features(v, args[1]);
     case XENVER_PAGESIZE:
         return PAGE_SIZE;
+    case XENVER_GUEST_HANDLE:
+        return guest_handle(v, args[1]);
+    case XENVER_COMMANDLINE:
+        return hypercall_copy_out(v, args[1], commandline, sizeof(commandline));
+    case XENVER_BUILD_ID:
+        return -EPERM;
     }
     return -ENOSYS;
 }

@@ -7,8 +7,8 @@
 
 enum lock_rank {
     LOCK_UNRANKED,
+    LOCK_DOMAIN,  /* one domain's machine and state; two at most, see domain/pair.h */
     LOCK_DOMAINS, /* the list of domains */
-    LOCK_DOMAIN,  /* one domain's machine and state */
     LOCK_P2M,
     LOCK_SCHED_QUEUE, /* of a pCPU; two at most */
     LOCK_SCHED_GROUP,

@@ -17,7 +17,11 @@ enum frame_zone { ZONE_DOMAIN, ZONE_HEAP, ZONES };
 
 /* What is known of each frame. 12 bytes: 0.3 % of the memory. */
 struct frame {
-    uint32_t next, prev; /* frame numbers, in the list of free blocks of this zone and order */
+    union {
+        uint32_t next; /* a free block's: frame number of the next of this zone and order */
+        uint32_t pins; /* of a frame in use: how many hold it besides its owner */
+    };
+    uint32_t prev; /* frame number, likewise */
     uint16_t owner;
     uint8_t zone;
     uint8_t free_order; /* first frame of a free block: 1 + its order; else 0 */

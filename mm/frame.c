@@ -13,7 +13,7 @@
 #include "mm/frame_table.h"
 #include "mm/window.h"
 
-#define ACCOUNTS  (MAX_DOMAINS + 4)             /* every domain, and the four owners by name */
+#define ACCOUNTS  (MAX_DOMAINS + 5)             /* every domain, and the five owners by name */
 #define REACHABLE (0x100000000UL >> PAGE_SHIFT) /* frames in the boot code's identity map */
 
 /* How many frames an owner has; with none it is free for another owner. */
@@ -66,8 +66,10 @@ static bool all_owned(uint64_t first, unsigned order, uint16_t owner)
 
 static void set_owner(uint64_t first, unsigned order, uint16_t owner)
 {
-    for (uint64_t n = first; n < first + (1UL << order); n++)
+    for (uint64_t n = first; n < first + (1UL << order); n++) {
         buddy.table[n].owner = owner;
+        buddy.table[n].pins = 0;
+    }
 }
 
 bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out)
@@ -127,9 +129,65 @@ int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
     return 0;
 }
 
+/* ---- Pins ---- */
+
+void frame_pin(mfn_t m)
+{
+    spin_lock(&lock);
+    ASSERT(frame_owner(m) < OWNER_PINNED ||
+           (frame_owner(m) == OWNER_PINNED && buddy.table[m.v].pins > 0));
+    ASSERT(buddy.table[m.v].pins < UINT32_MAX);
+    buddy.table[m.v].pins++;
+    spin_unlock(&lock);
+}
+
+void frame_unpin(mfn_t m)
+{
+    spin_lock(&lock);
+    ASSERT(frame_owner(m) <= OWNER_PINNED && buddy.table[m.v].pins > 0);
+    bool last = --buddy.table[m.v].pins == 0 && frame_owner(m) == OWNER_PINNED;
+    spin_unlock(&lock);
+    if (last)
+        frame_free(m, ORDER_4K, OWNER_PINNED);
+}
+
+uint32_t frame_pins(mfn_t m)
+{
+    return __atomic_load_n(&buddy.table[m.v].pins, __ATOMIC_RELAXED);
+}
+
+static bool any_pinned(mfn_t m, unsigned order, uint16_t owner)
+{
+    for (uint64_t n = m.v; n < m.v + (1UL << order); n++) {
+        if (frame_owner(mfn(n)) == owner && frame_pins(mfn(n)))
+            return true;
+    }
+    return false;
+}
+
+/* The owner lets go of one frame: true if others hold it still. */
+static bool leave_to_pins(mfn_t m, uint16_t owner)
+{
+    spin_lock(&lock);
+    bool pinned = buddy.table[m.v].pins > 0;
+    if (pinned) {
+        transfer(owner, OWNER_PINNED, 1);
+        buddy.table[m.v].owner = OWNER_PINNED;
+    }
+    spin_unlock(&lock);
+    return pinned;
+}
+
 void frame_free(mfn_t m, unsigned order, uint16_t owner)
 {
     ASSERT(frame_owner(m) == owner);
+    if (order && any_pinned(m, order, owner)) {
+        for (uint64_t n = m.v; n < m.v + (1UL << order); n++)
+            frame_free(mfn(n), ORDER_4K, owner);
+        return;
+    }
+    if (!order && leave_to_pins(m, owner))
+        return;
     fill_frames(m, order);
     frame_give(ZONE_DOMAIN, m, order, owner);
 }

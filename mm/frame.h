@@ -23,6 +23,7 @@
 #define OWNER_RESERVED 0xFFFE /* firmware, holes, devices */
 #define OWNER_CAISSON  0xFFFD /* image, heap, tables */
 #define OWNER_MODULE   0xFFFC /* boot modules, kept as the catalogue */
+#define OWNER_PINNED   0xFFFB /* let go by their domain, still pinned by others */
 
 /* A piece of the machine's physical address space, as the boot loader tells it. */
 enum mem_kind { MEM_USABLE = 1, MEM_RESERVED = 2, MEM_ACPI = 3, MEM_NVS = 4, MEM_BAD = 5 };
@@ -60,6 +61,15 @@ int must_check frame_alloc(unsigned order, uint16_t owner, mfn_t *out);
 /* Gives them back; owner must match (ASSERT). Any piece of what was allocated may be freed alone.
  */
 void frame_free(mfn_t m, unsigned order, uint16_t owner);
+
+/* Pins keep a domain's frame from being given out again while somebody else still uses it: another
+ * domain that has mapped it, Caisson that writes events into it. Whoever pins makes sure that the
+ * owner has not let go of it yet (it is in the owner's p2m, under that one's lock), or holds a pin.
+ * A pinned frame that frame_free() is told of becomes OWNER_PINNED's, and goes with the last pin.
+ */
+void frame_pin(mfn_t m);
+void frame_unpin(mfn_t m);
+uint32_t frame_pins(mfn_t m);
 
 uint16_t frame_owner(mfn_t m);              /* OWNER_RESERVED outside the table */
 uint64_t frame_count(uint16_t owner);       /* frames owned now; OWNER_FREE: free ones */

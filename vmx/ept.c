@@ -17,7 +17,9 @@
 #define ENTRIES    512
 #define TYPE_SHIFT 3
 #define TYPE_MASK  (7UL << TYPE_SHIFT)
-#define LEAF       (1UL << 7) /* at levels 1 and 2: a mapping, not a table */
+#define LEAF       (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
+#define LENT       (1UL << 52) /* the CPU ignores bits 52 to 56 */
+#define HOLE       (1UL << 53) /* of an entry that is not present: the CPU ignores it */
 #define FRAME_MASK 0x000FFFFFFFFFF000UL
 #define GFN_BITS   36 /* 48 bits of guest-physical address */
 
@@ -48,7 +50,8 @@ static uint64_t *table_of(uint64_t entry)
 
 static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
 {
-    return mfn_to_maddr(m).v | type << TYPE_SHIFT | rights | (level ? LEAF : 0);
+    return mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & EPT_RWX) |
+           (rights & EPT_LENT ? LENT : 0) | (level ? LEAF : 0);
 }
 
 static uint64_t *new_table(struct ept *e)
@@ -120,7 +123,9 @@ static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
         return false;
     /* Write without read is a misconfiguration (SDM, "EPT Misconfigurations"), and so is execute
      * alone where the CPU lacks it: both are refused. */
-    return (rights & ~EPT_RWX) == 0 && (rights & EPT_R);
+    if ((rights & EPT_LENT) && order != ORDER_4K)
+        return false;
+    return (rights & ~(EPT_RWX | EPT_LENT)) == 0 && (rights & EPT_R);
 }
 
 /* Walks down to the entry at level, making tables on the way. 0, -EEXIST (a larger mapping is in
@@ -147,8 +152,8 @@ static int descend(struct ept *e, gfn_t g, unsigned level, uint64_t **out)
 static bool is_empty(const uint64_t *table, unsigned level)
 {
     for (unsigned i = 0; i < ENTRIES; i++)
-        if (is_present(table[i]) &&
-            (is_leaf(table[i], level) || !is_empty(table_of(table[i]), level - 1)))
+        if (table[i] && (!is_present(table[i]) || is_leaf(table[i], level) ||
+                         !is_empty(table_of(table[i]), level - 1)))
             return false;
     return true;
 }
@@ -215,12 +220,62 @@ int ept_unmap(struct ept *e, gfn_t g)
     return 0;
 }
 
+/* The entry of the 4 KiB at g, which gets its tables if it had none. */
+static int reach(struct ept *e, gfn_t g, uint64_t **out)
+{
+    uint64_t *table = e->root;
+
+    for (unsigned level = LEVELS - 1; level > 0; level--) {
+        uint64_t *entry = &table[index_of(g, level)];
+        int err = 0;
+        if (!is_present(*entry)) {
+            uint64_t *below = new_table(e);
+            if (!below)
+                return -ENOMEM;
+            link_table(entry, below);
+        } else if (is_leaf(*entry, level)) {
+            err = split(e, entry, level);
+        }
+        if (err)
+            return err;
+        table = table_of(*entry);
+    }
+    *out = &table[index_of(g, 0)];
+    return 0;
+}
+
+int ept_punch(struct ept *e, gfn_t g)
+{
+    uint64_t *entry;
+
+    ASSERT(!(g.v >> GFN_BITS));
+    int err = reach(e, g, &entry);
+    if (!err)
+        __atomic_store_n(entry, HOLE, __ATOMIC_RELEASE);
+    return err;
+}
+
+bool ept_is_hole(const struct ept *e, gfn_t g)
+{
+    const uint64_t *table = e->root;
+
+    if (g.v >> GFN_BITS)
+        return false;
+    for (unsigned level = LEVELS - 1; level > 0; level--) {
+        uint64_t entry = table[index_of(g, level)];
+        if (!is_present(entry) || is_leaf(entry, level))
+            return false;
+        table = table_of(entry);
+    }
+    return table[index_of(g, 0)] == HOLE;
+}
+
 static struct ept_entry describe(uint64_t entry, unsigned level, uint64_t offset)
 {
     return (struct ept_entry){
         .mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset),
         .order = level_shift(level),
-        .rights = entry & EPT_RWX,
+        .rights = (entry & EPT_RWX) | (entry & LENT ? EPT_LENT : 0),
         .type = (enum ept_type)((entry & TYPE_MASK) >> TYPE_SHIFT),
     };
 }

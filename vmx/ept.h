@@ -17,6 +17,7 @@ enum ept_type { EPT_UC = 0, EPT_WC = 1, EPT_WT = 4, EPT_WP = 5, EPT_WB = 6 };
 #define EPT_W   2u
 #define EPT_X   4u
 #define EPT_RWX 7u
+#define EPT_LENT 8u /* among the rights of a 4 KiB mapping: a mark of the p2m's, no right */
 
 struct ept {
     uint64_t *root;   /* heap page: PML4 */
@@ -45,6 +46,10 @@ int must_check ept_map(struct ept *e, gfn_t gfn, mfn_t mfn, unsigned order, unsi
 /* Unmaps the 4 KiB at gfn, splitting a larger mapping. 0 (also if nothing was there) or -ENOMEM.
  * The caller flushes (vmx_flush_ept) before it lets go of the frame. */
 int must_check ept_unmap(struct ept *e, gfn_t gfn);
+/* The same, and remembers that a hole was made here: no larger mapping takes the place later, until
+ * ept_map() fills the hole. 0 or -ENOMEM. */
+int must_check ept_punch(struct ept *e, gfn_t gfn);
+bool ept_is_hole(const struct ept *e, gfn_t gfn);
 /* 0, or -ENOENT. */
 int must_check ept_lookup(const struct ept *e, gfn_t gfn, struct ept_entry *out);
 /* Nothing is mapped at gfn: the largest order of which nothing is mapped in the whole block around

@@ -7,6 +7,8 @@
  * docs/performance.md keeps the table and says what each number is made of.
  */
 #include "guest/lib/cpu.h"
+#include "guest/lib/event.h"
+#include "guest/lib/grant.h"
 #include "guest/lib/hypercall.h"
 #include "guest/lib/lapic.h"
 #include "guest/lib/print.h"
@@ -100,6 +102,49 @@ static void do_touch_2m(unsigned i)
     *(volatile uint8_t *)(TOUCH_2M_FIRST + i * 0x200000ul) = 1;
 }
 
+/* ---- Paravirtual: a channel and a grant whose both ends are this domain ---- */
+
+#define SELF      1 /* the only domain is the first */
+#define ITS_FRAME 0x200000ul
+#define SOME_PAGE 0x201000ul
+
+static uint32_t near_port, far_port;
+
+static void pv_init(void)
+{
+    if (!event_init() || !grant_init())
+        return;
+    far_port = (uint32_t)event_alloc(XEN_DOMID_SELF);
+    near_port = (uint32_t)event_connect(XEN_DOMID_SELF, far_port);
+    grant_page(GRANT_FIRST_REF, SELF, (void *)ITS_FRAME);
+}
+
+static void do_event_pending(unsigned i)
+{
+    (void)i;
+    event_send(near_port);
+}
+
+static void do_event(unsigned i)
+{
+    (void)i;
+    event_send(near_port);
+    event_shared_page()->evtchn_pending[0] = 0;
+}
+
+static void do_grant_copy(unsigned i)
+{
+    (void)i;
+    grant_copy_from(SELF, GRANT_FIRST_REF, (void *)SOME_PAGE, 4096);
+}
+
+static void do_grant_map(unsigned i)
+{
+    (void)i;
+    int64_t handle = grant_map(SELF, GRANT_FIRST_REF, GUEST_GRANT_MAPS);
+    grant_unmap((uint64_t)handle, GUEST_GRANT_MAPS);
+}
+
 static const struct row {
     const char *name;
     void (*once)(unsigned i);
@@ -115,6 +160,10 @@ static const struct row {
     { "WRMSR that exits", do_wrmsr, ROUNDS, false },
     { "LAPIC read by MMIO", do_lapic_mmio, ROUNDS, false },
     { "LAPIC read by x2APIC", do_lapic_x2apic, ROUNDS, true },
+    { "event, set", do_event, ROUNDS, false },
+    { "event, pending already", do_event_pending, ROUNDS, false },
+    { "grant copy of 4 KiB", do_grant_copy, ROUNDS, false },
+    { "grant mapped and unmapped", do_grant_map, ROUNDS, false },
     { "first touch, gets 4 KiB", do_touch_4k, TOUCH_4K_ROUNDS, false },
     { "first touch, gets 2 MiB", do_touch_2m, TOUCH_2M_ROUNDS, false },
 };
@@ -170,6 +219,7 @@ void main(const void *boot_information)
     (void)boot_information;
     trap_init();
     lapic_enable();
+    pv_init();
     print("bench: TSC ticks per round trip\n");
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].x2apic)

@@ -5,6 +5,8 @@
 #define GUEST_HYPERCALL_H
 
 #include <stdint.h>
+#include "include/public/sched.h"
+#include "include/public/version.h"
 #include "include/public/xen.h"
 
 static inline int64_t hypercall(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3)

@@ -11,13 +11,25 @@
 #define LSR      5
 #define LSR_THRE 0x20
 
-void print_char(char c)
+static void uart_char(char c)
 {
-    if (c == '\n')
-        print_char('\r');
     while (!(inb(COM1 + LSR) & LSR_THRE))
         ;
     outb(COM1, (uint8_t)c);
+}
+
+static void (*sink)(char c) = uart_char;
+
+void print_to(void (*fn)(char c))
+{
+    sink = fn;
+}
+
+void print_char(char c)
+{
+    if (c == '\n')
+        sink('\r');
+    sink(c);
 }
 
 static void print_text(const char *s, int width)

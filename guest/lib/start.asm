@@ -15,6 +15,13 @@ FLAGS equ 3                             ; modules page-aligned, memory informati
 section .multiboot align=4
         dd      MAGIC, FLAGS, -(MAGIC + FLAGS)
 
+; How Xen finds the same entry in a PVH image: a note of type 18, whose contents is the physical
+; address. EBX leads to hvm_start_info then. Source: xen/include/public/elfnote.h.
+section .note.Xen note alloc noexec nowrite align=4
+        dd      4, 4, 18
+        db      "Xen", 0
+        dd      start
+
 section .text
 start:
         cli

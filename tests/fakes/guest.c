@@ -22,6 +22,7 @@ unsigned guest_kicks, guest_inits;
 int guest_startup_page;
 uint8_t guest_mtrr_type;
 const struct domain_hooks *domain_hooks;
+static struct xen_shared_info shared;
 
 #define FLAT_CODE (0xb | SEG_AR_S | SEG_AR_P | SEG_AR_G)
 #define FLAT_DATA (0x3 | SEG_AR_S | SEG_AR_P | SEG_AR_G | SEG_AR_DB)
@@ -48,6 +49,8 @@ void guest_start(void)
     must(p2m_init(&guest.p2m, GUEST_ID));
     must(p2m_add_ram(&guest.p2m, gfn(0), 0xa0));
     must(p2m_add_ram(&guest.p2m, gfn(0x100), (GUEST_END >> PAGE_SHIFT) - 0x100));
+    memset(&shared, 0, sizeof(shared));
+    guest.pv.shared = &shared;
     guest.vcpus[0] = &guest_vcpu;
     guest.vcpu_count = 1;
     moment_init(&guest.machine.due);
@@ -210,6 +213,11 @@ void vcpu_gp(struct vcpu *v)
 void vcpu_ud(struct vcpu *v)
 {
     vcpu_fault(v, vmx_inject_ud(&v->vmx));
+}
+
+void sched_unit_yield(struct sched_unit *u)
+{
+    (void)u;
 }
 
 int64_t wallclock_now(void)

@@ -46,6 +46,15 @@ struct block {
     unsigned order;
     uint16_t owner;
     uint64_t left; /* frames not yet freed */
+    struct pin *pins;
+};
+
+/* One frame that is or was pinned. */
+struct pin {
+    struct pin *next;
+    const char *page;
+    uint32_t count;
+    bool left_behind; /* by its owner */
 };
 static struct block *blocks;
 
@@ -85,6 +94,11 @@ static void release(struct block *b)
     while (*link != b)
         link = &(*link)->next;
     *link = b->next;
+    while (b->pins) {
+        struct pin *p = b->pins;
+        b->pins = p->next;
+        free(p);
+    }
     free(b->memory);
     free(b);
 }
@@ -122,15 +136,88 @@ int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
     return 0;
 }
 
+static struct pin *pin_of(mfn_t m)
+{
+    const char *page = heap_from_maddr(mfn_to_maddr(m));
+    struct block *b = block_of(page);
+
+    for (struct pin *p = b ? b->pins : NULL; p; p = p->next) {
+        if (p->page == page)
+            return p;
+    }
+    return NULL;
+}
+
+uint32_t frame_pins(mfn_t m)
+{
+    struct pin *p = pin_of(m);
+
+    return p ? p->count : 0;
+}
+
+void frame_pin(mfn_t m)
+{
+    struct pin *p = pin_of(m);
+
+    ASSERT(!p || !p->left_behind || p->count);
+    if (!p) {
+        struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
+        ASSERT(b != NULL);
+        p = calloc(1, sizeof(*p));
+        p->page = heap_from_maddr(mfn_to_maddr(m));
+        p->next = b->pins;
+        b->pins = p;
+    }
+    p->count++;
+}
+
+/* One frame less in its block, which belongs to nobody in particular by now. */
+static void drop_frame(mfn_t m, uint16_t owner)
+{
+    struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
+
+    counts[owner]--;
+    if (!--b->left)
+        release(b);
+}
+
+void frame_unpin(mfn_t m)
+{
+    struct pin *p = pin_of(m);
+
+    ASSERT(p && p->count);
+    if (--p->count == 0 && p->left_behind)
+        drop_frame(m, OWNER_PINNED);
+}
+
 void frame_free(mfn_t m, unsigned order, uint16_t owner)
 {
-    heap_free_pages(heap_from_maddr(mfn_to_maddr(m)), order, owner);
+    struct pin *p = pin_of(m);
+    bool pinned = false;
+
+    for (uint64_t n = 0; n < 1UL << order; n++)
+        pinned |= frame_pins(mfn(m.v + n)) > 0;
+    if (!pinned) {
+        heap_free_pages(heap_from_maddr(mfn_to_maddr(m)), order, owner);
+        return;
+    }
+    if (order) {
+        for (uint64_t n = 0; n < 1UL << order; n++)
+            frame_free(mfn(m.v + n), 0, owner);
+        return;
+    }
+    p->left_behind = true;
+    counts[owner]--;
+    counts[OWNER_PINNED]++;
 }
 
 uint16_t frame_owner(mfn_t m)
 {
     const struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
+    const struct pin *p = pin_of(m);
 
+    if (p && p->left_behind)
+        return p->count ? OWNER_PINNED : OWNER_FREE;
     return b ? b->owner : OWNER_RESERVED;
 }
 

@@ -255,3 +255,11 @@ void vmx_dump_vmcs(const struct vmx_vcpu *v)
     (void)v;
     fake_vmx_dumps++;
 }
+
+unsigned fake_vmx_flushes;
+
+void vmx_flush_ept(const struct ept *ept)
+{
+    (void)ept;
+    fake_vmx_flushes++;
+}

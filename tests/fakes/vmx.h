@@ -38,5 +38,6 @@ void fake_vmx_reset(void);
 extern void (*fake_vmx_enter)(struct vmx_vcpu *v, struct vmx_exit *exit);
 extern unsigned fake_vmx_fail_create; /* vmx_vcpu_create() answers -ENOMEM this many times */
 extern unsigned fake_vmx_dumps;
+extern unsigned fake_vmx_flushes; /* vmx_flush_ept() */
 
 #endif

@@ -103,7 +103,6 @@ static void test_refusals(void **state)
     refused("kernel cpus=5-2", "want a list");
     refused("kernel cpus=64", "want a list");
     refused("kernel cpus=1,", "want a list");
-    refused("kernel type=pvh", "supported yet");
     refused("kernel type=vax", "hvm or pvh");
     refused("kernel populate=x", "now or lazy");
     refused("kernel mem=64M mem=64M", "given twice");

@@ -180,7 +180,7 @@ static void test_refusals(void **state)
         { 0, 0, ORDER_4K, 0, EPT_WB },
         { 0, 0, ORDER_4K, EPT_W, EPT_WB },
         { 0, 0, ORDER_4K, EPT_W | EPT_X, EPT_WB },
-        { 0, 0, ORDER_4K, 8 | EPT_R, EPT_WB },
+        { 0, 0, ORDER_4K, 16 | EPT_R, EPT_WB },
         { 0, 0, ORDER_4K, EPT_RWX, 2 },
         { 0, 0, ORDER_4K, EPT_RWX, 7 },
     };

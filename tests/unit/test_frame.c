@@ -429,16 +429,86 @@ static void test_model(void **state)
     assert_true(frame_take(ZONE_DOMAIN, 14, 1, &m));
 }
 
+/* ---- Pins ---- */
+
+static void test_pinned_frame_outlives_its_owner(void **state)
+{
+    uint64_t free_before = frame_count(OWNER_FREE);
+    mfn_t m, again;
+
+    (void)state;
+    assert_int_equal(frame_alloc(ORDER_4K, 1, &m), 0);
+    frame_pin(m);
+    frame_pin(m);
+    frame_free(m, ORDER_4K, 1);
+    assert_int_equal(frame_count(1), 0);
+    assert_int_equal(frame_owner(m), OWNER_PINNED);
+    assert_int_equal(frame_count(OWNER_PINNED), 1);
+    assert_int_equal(frame_alloc(ORDER_4K, 2, &again), 0);
+    assert_int_not_equal(again.v, m.v);
+    frame_free(again, ORDER_4K, 2);
+    frame_unpin(m);
+    assert_int_equal(frame_pins(m), 1);
+    frame_unpin(m);
+    assert_int_equal(frame_count(OWNER_PINNED), 0);
+    assert_int_equal(frame_count(OWNER_FREE), free_before);
+}
+
+static void test_unpinned_before_it_is_freed(void **state)
+{
+    uint64_t free_before = frame_count(OWNER_FREE);
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(ORDER_4K, 1, &m), 0);
+    frame_pin(m);
+    frame_unpin(m);
+    assert_int_equal(frame_owner(m), 1);
+    frame_free(m, ORDER_4K, 1);
+    assert_int_equal(frame_count(OWNER_FREE), free_before);
+}
+
+static void test_pinned_frame_in_a_block(void **state)
+{
+    uint64_t free_before = frame_count(OWNER_FREE);
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(ORDER_2M, 1, &m), 0);
+    frame_pin(mfn(m.v + 5));
+    frame_free(m, ORDER_2M, 1);
+    assert_int_equal(frame_count(1), 0);
+    assert_int_equal(frame_count(OWNER_FREE), free_before - 1);
+    frame_unpin(mfn(m.v + 5));
+    assert_int_equal(frame_count(OWNER_FREE), free_before);
+    assert_int_equal(frame_alloc(ORDER_2M, 1, &m), 0);
+    assert_int_equal(frame_pins(mfn(m.v + 5)), 0);
+    frame_free(m, ORDER_2M, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, set_up)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_map_plain),    TEST(test_map_unaligned), TEST(test_map_overlapping),
-        TEST(test_map_claims),   TEST(test_map_low),       TEST(test_map_too_small),
-        TEST(test_map_high),     TEST(test_map_huge),      TEST(test_alloc_scrubs),
-        TEST(test_alloc_pieces), TEST(test_alloc_abuse),   TEST(test_zones),
-        TEST(test_fail_nth),     TEST(test_exhaustion),    TEST(test_model),
+        TEST(test_map_plain),
+        TEST(test_map_unaligned),
+        TEST(test_map_overlapping),
+        TEST(test_map_claims),
+        TEST(test_map_low),
+        TEST(test_map_too_small),
+        TEST(test_map_high),
+        TEST(test_map_huge),
+        TEST(test_alloc_scrubs),
+        TEST(test_alloc_pieces),
+        TEST(test_alloc_abuse),
+        TEST(test_zones),
+        TEST(test_fail_nth),
+        TEST(test_exhaustion),
+        TEST(test_model),
+        TEST(test_pinned_frame_outlives_its_owner),
+        TEST(test_unpinned_before_it_is_freed),
+        TEST(test_pinned_frame_in_a_block),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/p2m_change.c domain/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
 /*
  * Hypercalls as a guest makes them: registers of both widths, privilege, pointers, continuation.
  */
@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "hypercall/hypercall.h"
+#include "include/public/sched.h"
+#include "include/public/version.h"
 #include "include/public/xen.h"
 #include "tests/fakes/guest.h"
 
@@ -79,8 +81,19 @@ static void test_unknown_numbers(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         assert_int_equal(call(absent[i], 0, 0, 0), -ENOSYS);
-    for (uint64_t nr = 32; nr < 200; nr++)
+    for (uint64_t nr = 37; nr < 200; nr++)
         assert_int_equal(call(nr, 0, 0, 0), -ENOSYS);
+}
+
+/* What only a privileged domain may do: there is none. */
+static void test_refused(void **state)
+{
+    static const uint64_t numbers[] = { XEN_HYPERCALL_PLATFORM_OP, XEN_HYPERCALL_PHYSDEV_OP,
+                                        XEN_HYPERCALL_SYSCTL, XEN_HYPERCALL_DOMCTL };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        assert_int_equal(call(numbers[i], 0, 0, 0), -EPERM);
 }
 
 static void test_privilege(void **state)
@@ -262,21 +275,21 @@ static void test_yield_block(void **state)
 
 static void test_shutdown(void **state)
 {
-    static const enum domain_end ends[] = { [XEN_SHUTDOWN_POWEROFF] = END_POWEROFF,
-                                            [XEN_SHUTDOWN_REBOOT] = END_REBOOT,
-                                            [XEN_SHUTDOWN_SUSPEND] = END_CRASH,
-                                            [XEN_SHUTDOWN_CRASH] = END_CRASH,
-                                            [XEN_SHUTDOWN_WATCHDOG] = END_CRASH };
+    static const enum domain_end ends[] = {
+        [XEN_SHUTDOWN_POWEROFF] = END_POWEROFF, [XEN_SHUTDOWN_REBOOT] = END_REBOOT,
+        [XEN_SHUTDOWN_SUSPEND] = END_POWEROFF,  [XEN_SHUTDOWN_CRASH] = END_CRASH,
+        [XEN_SHUTDOWN_WATCHDOG] = END_CRASH,    [XEN_SHUTDOWN_SOFT_RESET] = END_REBOOT
+    };
 
     (void)state;
-    for (uint32_t reason = 0; reason <= XEN_SHUTDOWN_WATCHDOG; reason++) {
+    for (uint32_t reason = 0; reason <= XEN_SHUTDOWN_SOFT_RESET; reason++) {
         guest.end = END_NOT;
         guest_put(BUFFER, &reason, sizeof(reason));
         assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), 0);
         assert_int_equal(guest.end, ends[reason]);
     }
     guest.end = END_NOT;
-    uint32_t reason = XEN_SHUTDOWN_WATCHDOG + 1;
+    uint32_t reason = XEN_SHUTDOWN_SOFT_RESET + 1;
     guest_put(BUFFER, &reason, sizeof(reason));
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), -EINVAL);
     assert_int_equal(guest.end, END_NOT);
@@ -287,11 +300,11 @@ static void test_shutdown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_unknown_numbers), TEST(test_privilege),    TEST(test_32bit_registers),
-        TEST(test_version),         TEST(test_bad_pointers), TEST(test_read_only_pointer),
-        TEST(test_console_write),   TEST(test_continuation), TEST(test_full_console),
-        TEST(test_continuation_32), TEST(test_huge_count),   TEST(test_yield_block),
-        TEST(test_shutdown),
+        TEST(test_unknown_numbers),   TEST(test_refused),         TEST(test_privilege),
+        TEST(test_32bit_registers),   TEST(test_version),         TEST(test_bad_pointers),
+        TEST(test_read_only_pointer), TEST(test_console_write),   TEST(test_continuation),
+        TEST(test_full_console),      TEST(test_continuation_32), TEST(test_huge_count),
+        TEST(test_yield_block),       TEST(test_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

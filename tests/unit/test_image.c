@@ -1,4 +1,4 @@
-/* links: domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_elf.c domain/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_pvh.c domain/image_elf.c domain/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * domain/image*.c: sound images and where everything lands; images that are wrong in each way.
  */
@@ -355,14 +355,14 @@ static void test_header_place(void **state)
     memset(file + 0x80, 0, 12);
     make_header(8192 - 12, 0);
     file_size = 8192;
-    assert_int_equal(image_kind_of(file, file_size), IMAGE_MULTIBOOT);
-    assert_int_equal(image_kind_of(file, file_size - 1), IMAGE_UNKNOWN);
+    assert_int_equal(image_kind_of(file, file_size, false), IMAGE_MULTIBOOT);
+    assert_int_equal(image_kind_of(file, file_size - 1, false), IMAGE_UNKNOWN);
     memset(file + 8192 - 12, 0, 12);
     make_header(8192 - 8, 0);
-    assert_int_equal(image_kind_of(file, 16384), IMAGE_UNKNOWN);
-    assert_int_equal(image_kind_of(file, 0), IMAGE_UNKNOWN);
+    assert_int_equal(image_kind_of(file, 16384, false), IMAGE_UNKNOWN);
+    assert_int_equal(image_kind_of(file, 0, false), IMAGE_UNKNOWN);
     make_bzimage();
-    assert_int_equal(image_kind_of(file, file_size), IMAGE_BZIMAGE);
+    assert_int_equal(image_kind_of(file, file_size, false), IMAGE_BZIMAGE);
 }
 
 /* Sound images with some bytes of their headers changed: guest_ram.h watches the writes. */

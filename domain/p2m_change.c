@@ -1,0 +1,171 @@
+/*
+ * Changes to a guest's memory by its own wish: holes, fresh frames, frames that are lent.
+ *
+ * What is unmapped may still be in the TLB of a pCPU whose vCPU is in the guest at that moment. So
+ * the frame waits in limbo until every vCPU has come in again, which flushes (p2m_enter): nobody
+ * is waited for, and no frame changes hands too early. Source: SDM, "Invalidation of Cached
+ * Translations", on software's duty after such a change.
+ */
+#include "arch/x86/mtrr.h"
+#include "arch/x86/percpu.h"
+#include "domain/p2m.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "vmx/vmx.h"
+
+static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
+{
+    return ept_map(&p->ept, g, m, ORDER_4K, rights,
+                   (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE));
+}
+
+/* RAM at g that has not arrived yet is something too. */
+static bool is_vacant(struct p2m *p, gfn_t g)
+{
+    struct ept_entry entry;
+
+    if (ept_lookup(&p->ept, g, &entry) == 0)
+        return false;
+    return !p2m_is_ram(p, g) || ept_is_hole(&p->ept, g);
+}
+
+/* Leaves a hole where RAM has its place, nothing elsewhere. */
+static int vacate(struct p2m *p, gfn_t g)
+{
+    int err = p2m_is_ram(p, g) ? ept_punch(&p->ept, g) : ept_unmap(&p->ept, g);
+
+    if (!err)
+        p->epoch++;
+    return err;
+}
+
+int p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
+{
+    spin_lock(&p->lock);
+    int err = is_vacant(p, g) ? map_one(p, g, m, rights | EPT_LENT) : -EEXIST;
+    spin_unlock(&p->lock);
+    return err;
+}
+
+static void send_to_limbo(struct p2m *p, mfn_t m)
+{
+    ASSERT(p->limbo_count < P2M_LIMBO);
+    p->limbo[p->limbo_count].frame = m;
+    p->limbo[p->limbo_count].epoch = p->epoch;
+    p->limbo_count++;
+}
+
+static int remove(struct p2m *p, gfn_t g)
+{
+    struct ept_entry entry;
+    bool mapped = ept_lookup(&p->ept, g, &entry) == 0;
+    bool lent = mapped && (entry.rights & EPT_LENT);
+
+    if (!mapped && is_vacant(p, g))
+        return -ENOENT;
+    if (p->limbo_count == P2M_LIMBO)
+        return -EAGAIN;
+    int err = vacate(p, g);
+    if (err || lent)
+        return err;
+    p->promised--;
+    if (mapped) {
+        p->populated--;
+        send_to_limbo(p, entry.mfn);
+    }
+    return 0;
+}
+
+int p2m_remove(struct p2m *p, gfn_t g)
+{
+    spin_lock(&p->lock);
+    int err = remove(p, g);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+static int fill(struct p2m *p, gfn_t g)
+{
+    mfn_t m;
+
+    if (!is_vacant(p, g))
+        return -EEXIST;
+    int err = frame_alloc(ORDER_4K, p->owner, &m);
+    if (err)
+        return err;
+    err = map_one(p, g, m, EPT_RWX);
+    if (err) {
+        frame_free(m, ORDER_4K, p->owner);
+        return err;
+    }
+    p->promised++;
+    p->populated++;
+    return 0;
+}
+
+int p2m_fill(struct p2m *p, gfn_t g)
+{
+    spin_lock(&p->lock);
+    int err = fill(p, g);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+/* The place that is left becomes a hole only when the new one is in force: no way back is needed.
+ */
+static int move(struct p2m *p, gfn_t from, gfn_t to)
+{
+    struct ept_entry entry;
+
+    if (ept_lookup(&p->ept, from, &entry) || (entry.rights & EPT_LENT))
+        return -ENOENT;
+    if (!is_vacant(p, to))
+        return -EEXIST;
+    int err = map_one(p, to, entry.mfn, EPT_RWX);
+    if (err)
+        return err;
+    err = vacate(p, from);
+    if (err && ept_unmap(&p->ept, to))
+        panic("p2m: a mapping just made cannot be unmade");
+    return err;
+}
+
+int p2m_move(struct p2m *p, gfn_t from, gfn_t to)
+{
+    spin_lock(&p->lock);
+    int err = move(p, from, to);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
+{
+    struct ept_entry entry;
+
+    spin_lock(&p->lock);
+    int err = ept_lookup(&p->ept, g, &entry);
+    spin_unlock(&p->lock);
+    if (err)
+        return err;
+    *out = entry.mfn;
+    *lent = entry.rights & EPT_LENT;
+    return 0;
+}
+
+void p2m_flush(struct p2m *p)
+{
+    spin_lock(&p->lock);
+    p->epoch++;
+    spin_unlock(&p->lock);
+}
+
+uint64_t p2m_enter(struct p2m *p)
+{
+    uint64_t *seen = &p->seen[cpu_id()];
+
+    if (*seen != p->epoch) {
+        vmx_flush_ept(&p->ept);
+        *seen = p->epoch;
+    }
+    return *seen;
+}

@@ -1,0 +1,28 @@
+/*
+ * The console ring of a pvh domain: hvc0 in Linux. It stands to the operator's console as COM1 does
+ * in the hvm machine; domain/machine.h's console functions choose between the two.
+ */
+#ifndef CAISSON_DOMAIN_PV_CONSOLE_H
+#define CAISSON_DOMAIN_PV_CONSOLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/errno.h"
+
+struct domain;
+
+/* Where the ring's page and the other special frames are in guest memory; reserved in the map. */
+#define PV_SPECIAL_BASE 0xFEFF8000u
+#define PV_SPECIAL_SIZE 0x8000u
+#define PV_CONSOLE_GPA  0xFEFFF000u
+
+/* Makes the ring, its port, and the parameters that tell the guest, once there are vCPUs.
+ * 0, -ENOMEM, -ENOSPC. */
+int must_check pv_console_init(struct domain *d);
+void pv_console_destroy(struct domain *d);
+/* A byte from the operator; false: no room, hooks->console_room() is called when there is. */
+bool pv_console_give(struct domain *d, uint8_t byte);
+/* The operator's console takes output again. */
+void pv_console_kick(struct domain *d);
+
+#endif

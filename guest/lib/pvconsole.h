@@ -1,0 +1,12 @@
+/*
+ * The paravirtual console: what hvc0 is to Linux.
+ */
+#ifndef GUEST_PVCONSOLE_H
+#define GUEST_PVCONSOLE_H
+
+#include <stdbool.h>
+
+/* print() goes there from now on. False: the domain has none, and COM1 stays. */
+bool pvconsole_init(void);
+
+#endif

@@ -1,0 +1,288 @@
+/*
+ * Ports: given out, connected, closed, and the events that go through them. See hypercall/evtchn.h.
+ */
+#include "hypercall/evtchn.h"
+#include "domain/pair.h"
+#include "hypercall/event_channel.h"
+#include "lib/assert.h"
+#include "mm/heap.h"
+
+_Static_assert(sizeof(struct evtchn) * EVTCHN_CHUNK_PORTS <= PAGE_SIZE, "a chunk is a page");
+_Static_assert(sizeof(struct evtchn_domain) <= PAGE_SIZE, "a domain's part is a page");
+
+struct evtchn *evtchn_port(const struct domain *d, uint32_t port)
+{
+    const struct evtchn_domain *e = evtchn_domain(d);
+
+    if (!e || port >= EVTCHN_PORTS_MOST || !e->chunk[port / EVTCHN_CHUNK_PORTS])
+        return NULL;
+    return &e->chunk[port / EVTCHN_CHUNK_PORTS][port % EVTCHN_CHUNK_PORTS];
+}
+
+/* ---- Giving out and taking back ---- */
+
+int evtchn_find_free(struct domain *d)
+{
+    struct evtchn_domain *e = evtchn_domain(d);
+    uint32_t end = evtchn_abi(d)->ports(d);
+
+    for (uint32_t port = e->lowest; port < end; port++) {
+        struct evtchn **chunk = &e->chunk[port / EVTCHN_CHUNK_PORTS];
+        if (!*chunk)
+            *chunk = heap_pages(0, d->id);
+        if (!*chunk)
+            return -ENOMEM;
+        bool unused = evtchn_port(d, port)->state == EVTCHN_FREE;
+        if (unused && !evtchn_abi(d)->is_busy(d, port))
+            return (int)port;
+        if (!unused && e->lowest == port)
+            e->lowest++;
+    }
+    return -ENOSPC;
+}
+
+struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state state, unsigned vcpu)
+{
+    struct evtchn *ch = evtchn_port(d, port);
+
+    ASSERT(ch && ch->state == EVTCHN_FREE && vcpu < d->vcpu_count);
+    ch->state = (uint8_t)state;
+    ch->vcpu = (uint16_t)vcpu;
+    ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    return ch;
+}
+
+/* last_vcpu and last_priority stay: the queue may still have it as its tail. */
+static void give_back(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = evtchn_port(d, port);
+
+    evtchn_abi(d)->clear_pending(d, port);
+    ch->state = EVTCHN_FREE;
+    ch->vcpu = 0;
+    ch->pending = false;
+    ch->peer = NULL;
+    ch->peer_port = 0;
+    if (port < evtchn_domain(d)->lowest)
+        evtchn_domain(d)->lowest = port;
+}
+
+static void unbind_virq(struct domain *d, uint32_t port)
+{
+    struct evtchn_domain *e = evtchn_domain(d);
+    uint32_t virq = evtchn_port(d, port)->virq;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        if (e->virq_port[i][virq] == port)
+            e->virq_port[i][virq] = 0;
+}
+
+/* ---- Connections ---- */
+
+/* The far end waits for this domain again, as after EVTCHNOP_alloc_unbound. */
+static void disconnect(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = evtchn_port(d, port);
+    struct evtchn *far = evtchn_port(ch->peer, ch->peer_port);
+
+    ASSERT(far && far->state == EVTCHN_INTERDOMAIN && far->peer == d && far->peer_port == port);
+    far->state = EVTCHN_UNBOUND;
+    far->peer = NULL;
+    far->peer_id = d->id;
+    give_back(d, port);
+}
+
+/* While the peer's lock was waited for, the connection may have been cut, or made anew: then once
+ * more. */
+static int close_connected(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = evtchn_port(d, port);
+    struct domain *peer = ch->peer;
+
+    pair_lock_linked(d, peer);
+    bool same = ch->state == EVTCHN_INTERDOMAIN && ch->peer == peer;
+    if (same)
+        disconnect(d, port);
+    pair_unlock(d, peer);
+    return same ? 0 : evtchn_close(d, port);
+}
+
+int evtchn_close(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = evtchn_port(d, port);
+
+    switch (ch ? (enum evtchn_state)ch->state : EVTCHN_FREE) {
+    case EVTCHN_FREE:
+    case EVTCHN_RESERVED:
+    case EVTCHN_CAISSON: /* not the guest's to close, as on Xen */
+        return -EINVAL;
+    case EVTCHN_INTERDOMAIN:
+        return close_connected(d, port);
+    case EVTCHN_VIRQ:
+        unbind_virq(d, port);
+        break;
+    case EVTCHN_UNBOUND:
+    case EVTCHN_IPI:
+        break;
+    }
+    give_back(d, port);
+    return 0;
+}
+
+/* Both locks are held. */
+static int connect(struct domain *mine, struct domain *other, uint32_t other_port)
+{
+    struct evtchn *far = evtchn_port(other, other_port), *near;
+    int port = evtchn_find_free(mine);
+
+    if (port < 0)
+        return port;
+    if (!far || far->state != EVTCHN_UNBOUND || far->peer_id != mine->id)
+        return -EINVAL;
+    near = evtchn_take(mine, (uint32_t)port, EVTCHN_INTERDOMAIN, 0);
+    near->peer = other;
+    near->peer_port = other_port;
+    far->state = EVTCHN_INTERDOMAIN;
+    far->peer = mine;
+    far->peer_port = (uint32_t)port;
+    /* The other side may have sent before there was anyone to hear it. */
+    evtchn_abi(mine)->set_pending(mine, (uint32_t)port);
+    return port;
+}
+
+int evtchn_connect(struct domain *mine, uint16_t id, uint32_t port)
+{
+    struct domain *other = pair_lock(mine, id);
+
+    if (!other)
+        return -ESRCH;
+    int result = connect(mine, other, port);
+    pair_unlock(mine, other);
+    return result;
+}
+
+void evtchn_sever(struct domain *d)
+{
+    if (!evtchn_domain(d))
+        return;
+    spin_lock(&d->lock);
+    for (uint32_t port = 0; port < EVTCHN_PORTS_MOST; port++) {
+        struct evtchn *ch = evtchn_port(d, port);
+        if (ch && ch->state == EVTCHN_INTERDOMAIN)
+            evtchn_close(d, port);
+    }
+    spin_unlock(&d->lock);
+}
+
+/* ---- Events ---- */
+
+static void send_to_peer(struct domain *d, const struct evtchn *ch)
+{
+    struct domain *peer = ch->peer;
+
+    pair_lock_linked(d, peer);
+    if (ch->state == EVTCHN_INTERDOMAIN && ch->peer == peer)
+        evtchn_abi(peer)->set_pending(peer, ch->peer_port);
+    pair_unlock(d, peer);
+}
+
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = evtchn_port(d, port);
+
+    switch (ch ? (enum evtchn_state)ch->state : EVTCHN_FREE) {
+    case EVTCHN_INTERDOMAIN:
+        send_to_peer(d, ch);
+        return 0;
+    case EVTCHN_IPI:
+        evtchn_abi(d)->set_pending(d, port);
+        return 0;
+    case EVTCHN_CAISSON:
+        ch->notify(d);
+        return 0;
+    case EVTCHN_UNBOUND:
+        return 0; /* nobody hears it */
+    case EVTCHN_FREE:
+    case EVTCHN_RESERVED:
+    case EVTCHN_VIRQ:
+        break;
+    }
+    return -EINVAL;
+}
+
+/* ---- For domain/: see struct pv_events ---- */
+
+static int domain_init(struct domain *d)
+{
+    struct evtchn_domain *e = heap_pages(0, d->id);
+
+    if (!e)
+        return -ENOMEM;
+    e->chunk[0] = heap_pages(0, d->id);
+    if (!e->chunk[0]) {
+        heap_free_pages(e, 0, d->id);
+        return -ENOMEM;
+    }
+    e->chunk[0][0].state = EVTCHN_RESERVED;
+    e->lowest = 1;
+    d->pv.events = e;
+    return 0;
+}
+
+static void domain_destroy_events(struct domain *d)
+{
+    struct evtchn_domain *e = evtchn_domain(d);
+
+    if (!e)
+        return;
+    evtchn_fifo_stop(d);
+    for (unsigned i = 0; i < EVTCHN_CHUNKS; i++)
+        if (e->chunk[i])
+            heap_free_pages(e->chunk[i], 0, d->id);
+    heap_free_pages(e, 0, d->id);
+    d->pv.events = NULL;
+}
+
+static void raise_virq(struct vcpu *v, unsigned virq)
+{
+    const struct evtchn_domain *e = evtchn_domain(v->domain);
+
+    ASSERT(virq < XEN_VIRQ_COUNT);
+    if (e && e->virq_port[v->id][virq])
+        evtchn_abi(v->domain)->set_pending(v->domain, e->virq_port[v->id][virq]);
+}
+
+static int alloc_for_caisson(struct domain *d, void (*notify)(struct domain *d))
+{
+    int port = evtchn_find_free(d);
+
+    if (port >= 0)
+        evtchn_take(d, (uint32_t)port, EVTCHN_CAISSON, 0)->notify = notify;
+    return port;
+}
+
+static void raise_port(struct domain *d, uint32_t port)
+{
+    ASSERT(evtchn_port(d, port) && evtchn_port(d, port)->state == EVTCHN_CAISSON);
+    evtchn_abi(d)->set_pending(d, port);
+}
+
+static bool port_is_valid(struct domain *d, uint32_t port)
+{
+    return evtchn_port(d, port) != NULL;
+}
+
+static bool port_is_pending(struct domain *d, uint32_t port)
+{
+    return evtchn_port(d, port) && evtchn_abi(d)->is_pending(d, port);
+}
+
+const struct pv_events event_channel_events = {
+    .init = domain_init,
+    .destroy = domain_destroy_events,
+    .virq = raise_virq,
+    .alloc = alloc_for_caisson,
+    .raise = raise_port,
+    .is_pending = port_is_pending,
+    .is_valid = port_is_valid,
+};

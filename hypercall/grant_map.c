@@ -1,0 +1,212 @@
+/*
+ * The mapping side: a page of another domain appears in one's own memory, under a handle, until it
+ * is unmapped or the mapper ends. That the granter ends changes nothing: the pin keeps the frame.
+ */
+#include "domain/p2m.h"
+#include "domain/pair.h"
+#include "hypercall/grant.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+
+#define HANDLES_MOST (GRANT_CHUNKS * GRANT_CHUNK_MAPS)
+
+_Static_assert(sizeof(struct grant_map) * GRANT_CHUNK_MAPS <= PAGE_SIZE, "a chunk is a page");
+
+/* The mapping under that handle, NULL where there is no room for one. */
+static struct grant_map *map_of(const struct domain *d, uint32_t handle)
+{
+    const struct grant_domain *g = d->pv.grants;
+
+    if (!g || handle >= HANDLES_MOST || !g->maps[handle / GRANT_CHUNK_MAPS])
+        return NULL;
+    return &g->maps[handle / GRANT_CHUNK_MAPS][handle % GRANT_CHUNK_MAPS];
+}
+
+static struct grant_map *find_free(struct domain *d, uint32_t *handle)
+{
+    struct grant_domain *g = grant_domain(d);
+
+    for (*handle = 0; g && *handle < HANDLES_MOST; ++*handle) {
+        struct grant_map **chunk = &g->maps[*handle / GRANT_CHUNK_MAPS];
+        if (!*chunk)
+            *chunk = heap_pages(0, d->id);
+        if (!*chunk)
+            return NULL;
+        struct grant_map *m = map_of(d, *handle);
+        if (m->state == GRANT_MAP_FREE)
+            return m;
+    }
+    return NULL;
+}
+
+/* ---- Map ---- */
+
+static int check_flags(uint32_t flags)
+{
+    if (!(flags & (GNTMAP_DEVICE_MAP | GNTMAP_HOST_MAP)))
+        return GNTST_BAD_GNTREF;
+    /* Neither has a meaning for a guest whose memory is translated. */
+    if (flags & (GNTMAP_DEVICE_MAP | GNTMAP_APPLICATION_MAP | GNTMAP_CONTAINS_PTE))
+        return GNTST_GENERAL_ERROR;
+    return GNTST_OKAY;
+}
+
+/* Both locks are held. */
+static int map_from(struct domain *mine, struct domain *granter,
+                    struct xen_gnttab_map_grant_ref *arg)
+{
+    struct grant_map fresh = { .state = GRANT_MAP_LIVE,
+                               .readonly = arg->flags & GNTMAP_READONLY,
+                               .granter = granter->id,
+                               .ref = arg->ref,
+                               .at = gpa_to_gfn(gpa(arg->host_addr)) };
+    uint32_t handle;
+    struct grant_map *m = find_free(mine, &handle);
+
+    if (!m)
+        return GNTST_NO_SPACE;
+    int status = grant_acquire(granter, arg->ref, mine->id, fresh.readonly, &fresh.frame);
+    if (status)
+        return status;
+    if (p2m_lend(&mine->p2m, fresh.at, fresh.frame, fresh.readonly ? EPT_R : EPT_R | EPT_W)) {
+        grant_release(granter, arg->ref, fresh.readonly);
+        frame_unpin(fresh.frame);
+        return GNTST_GENERAL_ERROR;
+    }
+    *m = fresh;
+    arg->handle = handle;
+    arg->dev_bus_addr = 0; /* no device of the guest's reaches memory */
+    return GNTST_OKAY;
+}
+
+int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg)
+{
+    struct domain *mine = v->domain;
+    int status = check_flags(arg->flags);
+
+    if (status)
+        return status;
+    struct domain *granter = pair_lock(mine, arg->dom);
+    if (!granter)
+        return GNTST_BAD_DOMAIN;
+    status = map_from(mine, granter, arg);
+    pair_unlock(mine, granter);
+    return status;
+}
+
+/* ---- Unmap ---- */
+
+/* No vCPU of v's domain has the mapping in its TLB any more when this returns. The lock is let go
+ * meanwhile: those that are in the guest leave it at the kick, and need the lock to go on. */
+static void wait_for_tlbs(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    uint64_t epoch = d->p2m.epoch;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++) {
+        struct vcpu *w = d->vcpus[i];
+        uint32_t rounds = 0;
+        while (w != v && w->entered && w->entered < epoch) {
+            vcpu_kick(w);
+            spin_unlock(&d->lock);
+            __builtin_ia32_pause();
+            ASSERT(++rounds < SPINLOCK_PATIENCE);
+            spin_lock(&d->lock);
+        }
+    }
+}
+
+/* The mapping is out of the guest's reach: ends the use, lets go of the frame. */
+static void let_go(struct domain *mine, struct grant_map *m)
+{
+    struct domain *granter = m->orphan ? NULL : pair_lock(mine, m->granter);
+
+    if (granter) {
+        if (!m->orphan) /* still, after the wait for the lock */
+            grant_release(granter, m->ref, m->readonly);
+        pair_unlock(mine, granter);
+    }
+    frame_unpin(m->frame);
+    *m = (struct grant_map){ .state = GRANT_MAP_FREE };
+}
+
+/* Whether it is still at its place: the guest may have taken it away by memory_op. */
+static bool is_in_place(struct domain *d, const struct grant_map *m)
+{
+    mfn_t found;
+    bool lent;
+
+    return p2m_lookup(&d->p2m, m->at, &found, &lent) == 0 && lent && found.v == m->frame.v;
+}
+
+int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
+{
+    struct domain *mine = v->domain;
+    struct grant_map *m = map_of(mine, arg->handle);
+
+    if (!m || m->state != GRANT_MAP_LIVE)
+        return GNTST_BAD_HANDLE;
+    if (!arg->host_addr)
+        return GNTST_OKAY; /* nothing was asked to be unmapped */
+    if (gpa_to_gfn(gpa(arg->host_addr)).v != m->at.v)
+        return GNTST_GENERAL_ERROR;
+    if (is_in_place(mine, m) && p2m_remove(&mine->p2m, m->at))
+        return GNTST_GENERAL_ERROR;
+    m->state = GRANT_MAP_ENDING;
+    wait_for_tlbs(v);
+    let_go(mine, m);
+    return GNTST_OKAY;
+}
+
+/* ---- The end of a domain ---- */
+
+static void unmap_all(struct domain *d)
+{
+    for (uint32_t handle = 0; handle < HANDLES_MOST; handle++) {
+        struct grant_map *m = map_of(d, handle);
+        if (m && m->state != GRANT_MAP_FREE)
+            let_go(d, m);
+    }
+}
+
+/* d is the granter, other perhaps a mapper; both are locked. */
+static void orphan_maps(struct domain *d, struct domain *other)
+{
+    for (uint32_t handle = 0; handle < HANDLES_MOST; handle++) {
+        struct grant_map *m = map_of(other, handle);
+        if (m && m->state != GRANT_MAP_FREE && m->granter == d->id)
+            m->orphan = true;
+    }
+}
+
+static void give_back(struct domain *d)
+{
+    struct grant_domain *g = d->pv.grants;
+
+    d->pv.grants = NULL;
+    for (unsigned i = 0; i < g->frames; i++) {
+        heap_free_pages(g->entries[i], 0, d->id);
+        heap_free_pages(g->uses[i], 1, d->id);
+    }
+    for (unsigned i = 0; i < GRANT_CHUNKS; i++)
+        if (g->maps[i])
+            heap_free_pages(g->maps[i], 0, d->id);
+    heap_free_pages(g, 0, d->id);
+}
+
+void grant_sever(struct domain *d)
+{
+    if (!d->pv.grants)
+        return;
+    spin_lock(&d->lock);
+    unmap_all(d);
+    /* The list changes on this CPU only. */
+    for (struct domain *other = domain_next(NULL); other; other = domain_next(other)) {
+        pair_lock_linked(d, other);
+        orphan_maps(d, other);
+        pair_unlock(d, other);
+    }
+    give_back(d);
+    spin_unlock(&d->lock);
+}

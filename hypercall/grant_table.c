@@ -1,0 +1,170 @@
+/*
+ * grant_table_op: decodes the operation, works through its array, an element at a time, and writes
+ * each one's status back. Source: xen/include/public/grant_table.h.
+ *
+ * Each element is read once and worked on as a copy. After a batch the call is continued.
+ */
+#include "hypercall/grant_table.h"
+#include "domain/operand.h"
+#include "hypercall/grant.h"
+#include "hypercall/hypercall.h"
+
+#define BATCH 16 /* elements of one round */
+
+/* ---- Operations on arrays ---- */
+
+static int map_one(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_map_grant_ref *arg = p;
+
+    arg->status = (int16_t)grant_map(v, arg);
+    return 0;
+}
+
+static int unmap_one(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_unmap_grant_ref *arg = p;
+
+    arg->status = (int16_t)grant_unmap(v, arg);
+    return 0;
+}
+
+/* A translated guest's pages cannot be stolen from it: Xen finds none that is fit either. */
+static int transfer_one(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_transfer *arg = p;
+
+    (void)v;
+    arg->status = GNTST_BAD_PAGE;
+    return 0;
+}
+
+static int copy_one(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_copy *arg = p;
+
+    arg->status = (int16_t)grant_copy(v, arg);
+    return 0;
+}
+
+/* ---- Operations on one structure ---- */
+
+/* GNTST_* for the id that a call names: no domain may ask about another one. */
+static int16_t check_self(const struct domain *d, uint16_t id)
+{
+    if (id == XEN_DOMID_SELF || id == d->id)
+        return GNTST_OKAY;
+    struct domain *other = domain_get(id);
+    if (!other)
+        return GNTST_BAD_DOMAIN;
+    domain_put(other);
+    return GNTST_PERMISSION_DENIED;
+}
+
+/* Where the frames are in the guest's memory only the guest decides (memory_op): the list says that
+ * they are nowhere. */
+static int setup_table(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_setup_table *arg = p;
+    static const uint64_t nowhere = ~0UL;
+
+    arg->status = check_self(v->domain, arg->dom);
+    if (!arg->status && grant_grow(v->domain, arg->nr_frames))
+        arg->status = GNTST_GENERAL_ERROR;
+    for (uint32_t i = 0; !arg->status && i < arg->nr_frames; i++)
+        if (hypercall_copy_out(v, arg->frame_list + i * sizeof(nowhere), &nowhere, sizeof(nowhere)))
+            arg->status = GNTST_BAD_VIRT_ADDR;
+    return 0;
+}
+
+static int query_size(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_query_size *arg = p;
+
+    arg->status = check_self(v->domain, arg->dom);
+    if (arg->status)
+        return 0;
+    struct grant_domain *g = v->domain->pv.grants;
+    arg->nr_frames = g ? g->frames : 0;
+    arg->max_nr_frames = GRANT_FRAMES_MOST;
+    return 0;
+}
+
+static int set_version(struct vcpu *v, void *p)
+{
+    const struct xen_gnttab_set_version *arg = p;
+
+    (void)v;
+    if (arg->version == 2)
+        return -ENOSYS;
+    return arg->version == 1 ? 0 : -EINVAL;
+}
+
+static int get_version(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_get_version *arg = p;
+    int16_t status = check_self(v->domain, arg->dom);
+
+    if (status)
+        return status == GNTST_BAD_DOMAIN ? -ESRCH : -EPERM;
+    arg->version = 1;
+    return 0;
+}
+
+/* ---- Dispatch ---- */
+
+struct op {
+    int (*fn)(struct vcpu *v, void *arg); /* 0, or an error that ends the whole call */
+    uint8_t bytes;                        /* of an element */
+    bool single;                          /* takes one and no more */
+    bool same_for_32;                     /* 32-bit callers have the same layout */
+};
+
+static const struct op ops[] = {
+    [GNTTABOP_MAP_GRANT_REF] = { map_one, sizeof(struct xen_gnttab_map_grant_ref), false, true },
+    [GNTTABOP_UNMAP_GRANT_REF] = { unmap_one, sizeof(struct xen_gnttab_unmap_grant_ref), false,
+                                   true },
+    [GNTTABOP_SETUP_TABLE] = { setup_table, sizeof(struct xen_gnttab_setup_table), true, false },
+    [GNTTABOP_TRANSFER] = { transfer_one, sizeof(struct xen_gnttab_transfer), false, false },
+    [GNTTABOP_COPY] = { copy_one, sizeof(struct xen_gnttab_copy), false, false },
+    [GNTTABOP_QUERY_SIZE] = { query_size, sizeof(struct xen_gnttab_query_size), true, true },
+    [GNTTABOP_SET_VERSION] = { set_version, sizeof(struct xen_gnttab_set_version), true, true },
+    [GNTTABOP_GET_VERSION] = { get_version, sizeof(struct xen_gnttab_get_version), true, true },
+};
+
+/* The answer's place is tried before anything happens: what has no place to tell its handle is not
+ * mapped. */
+static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at)
+{
+    uint64_t arg[5];
+
+    if (hypercall_copy_in(v, arg, at, op->bytes) || hypercall_copy_out(v, at, arg, op->bytes))
+        return -EFAULT;
+    int err = op->fn(v, arg);
+    if (!err && hypercall_copy_out(v, at, arg, op->bytes))
+        err = -EFAULT;
+    return err;
+}
+
+int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
+{
+    uint32_t count = (uint32_t)args[2], n = 0;
+
+    if ((int32_t)count < 0)
+        return -EINVAL;
+    if (args[0] >= sizeof(ops) / sizeof(ops[0]) || !ops[args[0]].fn)
+        return -ENOSYS;
+    const struct op *op = &ops[args[0]];
+    if (!op->same_for_32 && !operand_is_64bit(v))
+        return -ENOSYS;
+    if (op->single && count != 1)
+        return -EINVAL;
+    for (; n < count && n < BATCH; n++) {
+        int64_t err = do_one(v, op, args[1]);
+        if (err)
+            return err;
+        args[1] += op->bytes;
+    }
+    args[2] = count - n;
+    return args[2] ? HYPERCALL_CONTINUE : 0;
+}

@@ -1,0 +1,120 @@
+/*
+ * hvm_op: the domain's parameters, and how events interrupt it.
+ * Source: xen/include/public/hvm/hvm_op.h and params.h.
+ */
+#include "include/public/hvm/hvm_op.h"
+#include "domain/domain.h"
+#include "domain/pv.h"
+#include "hypercall/hypercall.h"
+#include "include/public/hvm/params.h"
+
+#define LEAST_VECTOR 16 /* below are exceptions */
+
+/* Which parameters a guest may ask for, and change; the others are the toolstack's on Xen. */
+static const struct {
+    bool get, set;
+} access[HVM_PARAMS] = {
+    [HVM_PARAM_CALLBACK_IRQ] = { true, true },    [HVM_PARAM_STORE_PFN] = { true, false },
+    [HVM_PARAM_STORE_EVTCHN] = { true, false },   [HVM_PARAM_CONSOLE_PFN] = { true, false },
+    [HVM_PARAM_CONSOLE_EVTCHN] = { true, false }, [HVM_PARAM_VM_GENERATION_ID] = { true, true },
+};
+
+static int64_t read_param(struct vcpu *v, uint64_t at, struct xen_hvm_param *out)
+{
+    if (hypercall_copy_in(v, out, at, sizeof(*out)))
+        return -EFAULT;
+    if (!hypercall_is_self(v, out->domid))
+        return -EPERM;
+    return out->index < HVM_PARAMS ? 0 : -EINVAL;
+}
+
+/* Only a vector will do: there is no line of a device that an event could pull. */
+static void set_callback(struct vcpu *v, uint64_t value)
+{
+    uint8_t vector = (uint8_t)value;
+    bool usable = value >> HVM_CALLBACK_TYPE_SHIFT == HVM_CALLBACK_TYPE_VECTOR;
+
+    v->domain->pv.callback = usable && vector >= LEAST_VECTOR ? vector : 0;
+    pv_set_width(v->domain, !hypercall_is_64bit(v));
+}
+
+static int64_t set_param(struct vcpu *v, uint64_t at)
+{
+    struct xen_hvm_param p;
+    int64_t err = read_param(v, at, &p);
+
+    if (err)
+        return err;
+    if (!access[p.index].set)
+        return -EPERM;
+    v->domain->pv.param[p.index] = p.value;
+    if (p.index == HVM_PARAM_CALLBACK_IRQ)
+        set_callback(v, p.value);
+    return 0;
+}
+
+static int64_t get_param(struct vcpu *v, uint64_t at)
+{
+    struct xen_hvm_param p;
+    int64_t err = read_param(v, at, &p);
+
+    if (err)
+        return err;
+    if (!access[p.index].get)
+        return -EPERM;
+    p.value = v->domain->pv.param[p.index];
+    return hypercall_copy_out(v, at, &p, sizeof(p));
+}
+
+static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)
+{
+    struct xen_hvm_evtchn_upcall_vector arg;
+
+    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+        return -EFAULT;
+    if (arg.vector < LEAST_VECTOR)
+        return -EINVAL;
+    if (arg.vcpu >= v->domain->vcpu_count)
+        return -ENOENT;
+    struct vcpu *which = v->domain->vcpus[arg.vcpu];
+    which->pv.upcall_vector = arg.vector;
+    if (which->pv.upcall) /* it waited for a vector */
+        vlapic_accept(&which->lapic, arg.vector, false);
+    vcpu_kick(which);
+    return 0;
+}
+
+static int64_t get_time(struct vcpu *v, uint64_t at)
+{
+    struct xen_hvm_get_time arg = { .now = domain_now(v->domain) };
+
+    return hypercall_copy_out(v, at, &arg, sizeof(arg));
+}
+
+/* Every vCPU flushes before it enters the guest again. */
+static int64_t flush_tlbs(struct vcpu *v, uint64_t at)
+{
+    if (at)
+        return -EINVAL;
+    p2m_flush(&v->domain->p2m);
+    for (unsigned i = 0; i < v->domain->vcpu_count; i++)
+        vcpu_kick(v->domain->vcpus[i]);
+    return 0;
+}
+
+int64_t hypercall_hvm_op(struct vcpu *v, uint64_t *args)
+{
+    switch (args[0]) {
+    case HVMOP_SET_PARAM:
+        return set_param(v, args[1]);
+    case HVMOP_GET_PARAM:
+        return get_param(v, args[1]);
+    case HVMOP_SET_EVTCHN_UPCALL_VECTOR:
+        return set_upcall_vector(v, args[1]);
+    case HVMOP_GET_TIME:
+        return get_time(v, args[1]);
+    case HVMOP_FLUSH_TLBS:
+        return flush_tlbs(v, args[1]);
+    }
+    return -ENOSYS; /* among them HVMOP_PAGETABLE_DYING: with EPT there is nothing to tell */
+}

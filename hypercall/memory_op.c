@@ -1,0 +1,272 @@
+/*
+ * memory_op: what is where in a domain's own memory. Source: xen/include/public/memory.h.
+ *
+ * Lists of frames are worked off a batch at a time; how far a call has come is kept in the upper
+ * bits of its command, as in Xen, so that it can be continued.
+ */
+#include "domain/domain.h"
+#include "hypercall/grant_table.h"
+#include "hypercall/hypercall.h"
+#include "include/public/compat.h"
+#include "include/public/memory.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+
+#define BATCH    32
+#define CMD_MASK ((1u << XENMEM_CMD_BITS) - 1)
+
+static uint64_t promised_at_most(const struct domain *d)
+{
+    return d->config->mem >> PAGE_SHIFT;
+}
+
+/* ---- Arguments, of either width ---- */
+
+static int read_reservation(struct vcpu *v, uint64_t at, struct xen_memory_reservation *out)
+{
+    struct xen_memory_reservation_32 narrow;
+
+    if (hypercall_is_64bit(v))
+        return hypercall_copy_in(v, out, at, sizeof(*out));
+    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+    *out = (struct xen_memory_reservation){ .extent_start = narrow.extent_start,
+                                            .nr_extents = narrow.nr_extents,
+                                            .extent_order = narrow.extent_order,
+                                            .mem_flags = narrow.mem_flags,
+                                            .domid = narrow.domid };
+    return err;
+}
+
+static int read_add(struct vcpu *v, uint64_t at, struct xen_add_to_physmap *out)
+{
+    struct xen_add_to_physmap_32 narrow;
+
+    if (hypercall_is_64bit(v))
+        return hypercall_copy_in(v, out, at, sizeof(*out));
+    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+    *out = (struct xen_add_to_physmap){ narrow.domid, narrow.size, narrow.space, narrow.idx,
+                                        narrow.gpfn };
+    return err;
+}
+
+static int read_remove(struct vcpu *v, uint64_t at, struct xen_remove_from_physmap *out)
+{
+    struct xen_remove_from_physmap_32 narrow;
+
+    if (hypercall_is_64bit(v))
+        return hypercall_copy_in(v, out, at, sizeof(*out));
+    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+    *out = (struct xen_remove_from_physmap){ .domid = narrow.domid, .gpfn = narrow.gpfn };
+    return err;
+}
+
+/* One frame number of a list in guest memory. */
+static int read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
+{
+    uint64_t size = hypercall_is_64bit(v) ? 8 : 4;
+
+    out->v = 0;
+    return hypercall_copy_in(v, &out->v, list + i * size, size);
+}
+
+/* ---- More memory, less memory ---- */
+
+/* TLBs hold on to frames that were taken away: everyone comes out, and the call is made again. */
+static void bring_out(struct domain *d)
+{
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        vcpu_kick(d->vcpus[i]);
+}
+
+static int populate(struct vcpu *v, gfn_t g)
+{
+    if (v->domain->p2m.promised >= promised_at_most(v->domain))
+        return -ENOMEM;
+    return p2m_fill(&v->domain->p2m, g);
+}
+
+static int depopulate(struct vcpu *v, gfn_t g)
+{
+    mfn_t m;
+    bool lent;
+
+    if (p2m_lookup(&v->domain->p2m, g, &m, &lent) == 0 && lent)
+        return -EINVAL;
+    return p2m_remove(&v->domain->p2m, g);
+}
+
+/* Applies one to each frame of the list; the result is how many went well. */
+static int64_t each_extent(struct vcpu *v, uint64_t *args, int (*one)(struct vcpu *v, gfn_t g))
+{
+    uint64_t done = args[0] >> XENMEM_CMD_BITS;
+    struct xen_memory_reservation r;
+    int err = 0;
+
+    if (read_reservation(v, args[1], &r) || !hypercall_is_self(v, r.domid) || r.extent_order)
+        return (int64_t)done;
+    for (unsigned n = 0; !err && n < BATCH && done < r.nr_extents; n++) {
+        gfn_t g;
+        err = read_frame(v, r.extent_start, done, &g);
+        if (!err)
+            err = one(v, g);
+        if (!err)
+            done++;
+    }
+    args[0] = (args[0] & CMD_MASK) | done << XENMEM_CMD_BITS;
+    if (err == -EAGAIN)
+        bring_out(v->domain);
+    return (!err && done < r.nr_extents) || err == -EAGAIN ? HYPERCALL_CONTINUE : (int64_t)done;
+}
+
+/* ---- Frames that are not RAM ---- */
+
+static int find_frame(struct vcpu *v, const struct xen_add_to_physmap *a, mfn_t *out)
+{
+    if (a->space == XENMAPSPACE_GRANT_TABLE)
+        return grant_table_frame(v->domain, a->idx, out);
+    if (a->space != XENMAPSPACE_SHARED_INFO || a->idx)
+        return -EINVAL;
+    *out = maddr_to_mfn(heap_to_maddr(v->domain->pv.shared));
+    return 0;
+}
+
+/* Makes room at g: what was there goes. */
+static int make_room(struct vcpu *v, gfn_t g)
+{
+    int err = p2m_remove(&v->domain->p2m, g);
+
+    return err == -ENOENT ? 0 : err;
+}
+
+static int add_frame(struct vcpu *v, const struct xen_add_to_physmap *a)
+{
+    mfn_t m;
+    int err = find_frame(v, a, &m);
+
+    if (!err)
+        err = make_room(v, gfn(a->gpfn));
+    return err ? err : p2m_lend(&v->domain->p2m, gfn(a->gpfn), m, EPT_R | EPT_W);
+}
+
+static int move_frame(struct vcpu *v, const struct xen_add_to_physmap *a)
+{
+    mfn_t m;
+    bool lent;
+
+    if (p2m_lookup(&v->domain->p2m, gfn(a->idx), &m, &lent) || lent)
+        return -EINVAL;
+    if (a->idx == a->gpfn)
+        return 0;
+    int err = make_room(v, gfn(a->gpfn));
+    return err ? err : p2m_move(&v->domain->p2m, gfn(a->idx), gfn(a->gpfn));
+}
+
+static int64_t add_to_physmap(struct vcpu *v, uint64_t at)
+{
+    struct xen_add_to_physmap a;
+
+    if (read_add(v, at, &a))
+        return -EFAULT;
+    if (!hypercall_is_self(v, a.domid))
+        return -EPERM;
+    if (a.gpfn >> HYPERCALL_GFN_BITS || a.idx >> HYPERCALL_GFN_BITS)
+        return -EINVAL;
+    if (a.space == XENMAPSPACE_GMFN_RANGE || a.space == XENMAPSPACE_GMFN_FOREIGN)
+        return -EPERM;
+    int err = a.space == XENMAPSPACE_GMFN ? move_frame(v, &a) : add_frame(v, &a);
+    if (err == -EAGAIN)
+        bring_out(v->domain);
+    return err == -EAGAIN ? HYPERCALL_CONTINUE : err;
+}
+
+static int64_t remove_from_physmap(struct vcpu *v, uint64_t at)
+{
+    struct xen_remove_from_physmap r;
+
+    if (read_remove(v, at, &r))
+        return -EFAULT;
+    if (!hypercall_is_self(v, r.domid))
+        return -EPERM;
+    if (r.gpfn >> HYPERCALL_GFN_BITS)
+        return -EINVAL;
+    int err = p2m_remove(&v->domain->p2m, gfn(r.gpfn));
+    if (err == -EAGAIN)
+        bring_out(v->domain);
+    return err == -EAGAIN ? HYPERCALL_CONTINUE : err;
+}
+
+/* ---- Questions ---- */
+
+static uint64_t highest_gfn(const struct domain *d)
+{
+    const struct p2m *p = &d->p2m;
+
+    return p->ram[p->range_count - 1].start.v + p->ram[p->range_count - 1].frames - 1;
+}
+
+static int64_t about_memory(struct vcpu *v, unsigned cmd, uint64_t at)
+{
+    uint16_t domid;
+
+    if (hypercall_copy_in(v, &domid, at, sizeof(domid)))
+        return -EFAULT;
+    if (!hypercall_is_self(v, domid))
+        return -EPERM;
+    if (cmd == XENMEM_CURRENT_RESERVATION)
+        return (int64_t)v->domain->p2m.promised;
+    if (cmd == XENMEM_MAXIMUM_RESERVATION)
+        return (int64_t)promised_at_most(v->domain);
+    return (int64_t)highest_gfn(v->domain);
+}
+
+static int64_t memory_map(struct vcpu *v, uint64_t at)
+{
+    struct xen_memory_map m = { 0 };
+    struct xen_memory_map_32 narrow;
+    struct memmap map;
+
+    if (hypercall_is_64bit(v)) {
+        if (hypercall_copy_in(v, &m, at, sizeof(m)))
+            return -EFAULT;
+    } else {
+        if (hypercall_copy_in(v, &narrow, at, sizeof(narrow)))
+            return -EFAULT;
+        m = (struct xen_memory_map){ .nr_entries = narrow.nr_entries, .buffer = narrow.buffer };
+    }
+    domain_memmap(v->domain, &map);
+    uint32_t n = m.nr_entries < map.e820_count ? m.nr_entries : map.e820_count;
+    if (hypercall_copy_out(v, m.buffer, map.e820, n * sizeof(map.e820[0])) ||
+        hypercall_copy_out(v, at, &n, sizeof(n))) /* nr_entries comes first */
+        return -EFAULT;
+    return 0;
+}
+
+int64_t hypercall_memory_op(struct vcpu *v, uint64_t *args)
+{
+    unsigned cmd = args[0] & CMD_MASK;
+
+    switch (cmd) {
+    case XENMEM_POPULATE_PHYSMAP:
+        return each_extent(v, args, populate);
+    case XENMEM_DECREASE_RESERVATION:
+        return each_extent(v, args, depopulate);
+    case XENMEM_INCREASE_RESERVATION: /* frames without a place would be of no use to a guest */
+        return 0;
+    case XENMEM_ADD_TO_PHYSMAP:
+        return add_to_physmap(v, args[1]);
+    case XENMEM_REMOVE_FROM_PHYSMAP:
+        return remove_from_physmap(v, args[1]);
+    case XENMEM_CURRENT_RESERVATION:
+    case XENMEM_MAXIMUM_RESERVATION:
+    case XENMEM_MAXIMUM_GPFN:
+        return about_memory(v, cmd, args[1]);
+    case XENMEM_MAXIMUM_RAM_PAGE:
+        return (int64_t)frame_table_size() - 1;
+    case XENMEM_MEMORY_MAP:
+        return memory_map(v, args[1]);
+    case XENMEM_MACHINE_MEMORY_MAP:
+    case XENMEM_SET_MEMORY_MAP:
+        return -EPERM;
+    }
+    return -ENOSYS;
+}

@@ -1,0 +1,86 @@
+/*
+ * multicall: several hypercalls by one VMCALL. Source: xen/include/public/xen.h, struct
+ * multicall_entry.
+ *
+ * A few at a time; then the call is continued behind what is done, which lets interrupts in. An
+ * entry that is itself to be continued gets its moved-on arguments written back and comes again.
+ */
+#include "hypercall/hypercall.h"
+#include "include/public/compat.h"
+#include "include/public/xen.h"
+
+#define BATCH 8
+
+struct entry {
+    uint64_t op, args[HYPERCALL_ARGS];
+};
+
+static int read_entry(struct vcpu *v, uint64_t at, struct entry *out)
+{
+    struct xen_multicall_entry wide;
+    struct xen_multicall_entry_32 narrow;
+    bool is_64bit = hypercall_is_64bit(v);
+
+    int err = is_64bit ? hypercall_copy_in(v, &wide, at, sizeof(wide))
+                       : hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+    if (err)
+        return err;
+    out->op = is_64bit ? wide.op : narrow.op;
+    for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
+        out->args[i] = is_64bit ? wide.args[i] : narrow.args[i];
+    return 0;
+}
+
+static int write_result(struct vcpu *v, uint64_t at, int64_t result)
+{
+    if (hypercall_is_64bit(v))
+        return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry, result),
+                                  &result, 8);
+    return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry_32, result),
+                              &result, 4);
+}
+
+static int write_args(struct vcpu *v, uint64_t at, const uint64_t *args)
+{
+    uint32_t narrow[HYPERCALL_ARGS];
+
+    if (hypercall_is_64bit(v))
+        return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry, args),
+                                  args, HYPERCALL_ARGS * sizeof(*args));
+    for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
+        narrow[i] = (uint32_t)args[i];
+    return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry_32, args),
+                              narrow, sizeof(narrow));
+}
+
+/* One entry. 0, HYPERCALL_CONTINUE, or -EFAULT. */
+static int64_t carry_out(struct vcpu *v, uint64_t at)
+{
+    struct entry e;
+
+    if (read_entry(v, at, &e))
+        return -EFAULT;
+    int64_t result = e.op == XEN_HYPERCALL_MULTICALL ? -ENOSYS : hypercall_call(v, e.op, e.args);
+    if (result == HYPERCALL_CONTINUE)
+        return write_args(v, at, e.args) ? -EFAULT : HYPERCALL_CONTINUE;
+    return write_result(v, at, result);
+}
+
+/* args: entries, count. */
+int64_t hypercall_multicall(struct vcpu *v, uint64_t *args)
+{
+    uint64_t size = hypercall_is_64bit(v) ? sizeof(struct xen_multicall_entry)
+                                          : sizeof(struct xen_multicall_entry_32);
+    int64_t result = 0;
+
+    for (unsigned n = 0; n < BATCH && args[1] && !result; n++) {
+        result = carry_out(v, args[0]);
+        if (result)
+            break;
+        args[0] += size;
+        args[1]--;
+    }
+    if (result)
+        return result;
+    return args[1] ? HYPERCALL_CONTINUE : 0;
+}

@@ -1,0 +1,223 @@
+/*
+ * vcpu_op: a vCPU's areas in guest memory, its timers, whether it is up. And set_timer_op, its
+ * older relative. Source: xen/include/public/vcpu.h.
+ */
+#include "domain/domain.h"
+#include "domain/pv.h"
+#include "hypercall/hypercall.h"
+#include "include/public/compat.h"
+#include "include/public/vcpu.h"
+
+#define LEAST_PERIOD_NS 1000000 /* as in Xen */
+
+static bool is_down(const struct vcpu *v)
+{
+    return v->waits_for_startup || v->pv.down;
+}
+
+/* ---- Up and down ---- */
+
+static int64_t bring_up(struct vcpu *which)
+{
+    if (which->waits_for_startup) /* nothing says where it is to begin */
+        return -EINVAL;
+    which->pv.down = false;
+    vcpu_kick(which);
+    return 0;
+}
+
+static int64_t take_down(struct vcpu *which)
+{
+    const struct domain *d = which->domain;
+    bool others = false;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        others |= d->vcpus[i] != which && !is_down(d->vcpus[i]);
+    if (!others) {
+        domain_end(which->domain, END_POWEROFF, "its last vCPU went down");
+        return 0;
+    }
+    which->pv.down = true;
+    vcpu_kick(which);
+    return 0;
+}
+
+/* ---- Areas ---- */
+
+static int64_t get_runstate(struct vcpu *v, const struct vcpu *which, uint64_t at)
+{
+    struct xen_runstate_info r;
+
+    pv_runstate_now(which, &r);
+    if (hypercall_is_64bit(v))
+        return hypercall_copy_out(v, at, &r, sizeof(r));
+    struct xen_runstate_info_32 narrow = { .state = r.state,
+                                           .state_entry_time = r.state_entry_time };
+    for (unsigned i = 0; i < XEN_RUNSTATES; i++)
+        narrow.time[i] = r.time[i];
+    return hypercall_copy_out(v, at, &narrow, sizeof(narrow));
+}
+
+/* The address within the argument: a pointer of the caller's width, or a physical address. */
+static int read_address(struct vcpu *v, uint64_t at, bool physical, uint64_t *out)
+{
+    *out = 0;
+    return hypercall_copy_in(v, out, at, physical || hypercall_is_64bit(v) ? 8 : 4);
+}
+
+/* Both kinds of area; address 0 or ~0 takes it back. */
+static int64_t register_area(struct vcpu *v, uint64_t at, bool physical, uint32_t bytes,
+                             struct pv_area *area)
+{
+    struct pv_area found = { 0 };
+    uint64_t address;
+    int err = 0;
+
+    if (read_address(v, at, physical, &address))
+        return -EFAULT;
+    if (physical && address != ~0ul)
+        err = pv_area_at(v, gpa(address), bytes, &found);
+    else if (!physical && address)
+        err = pv_area_find(v, gva(address), bytes, &found);
+    if (!err)
+        *area = found;
+    return err;
+}
+
+static int64_t register_runstate(struct vcpu *v, struct vcpu *which, uint64_t at, bool physical)
+{
+    uint32_t bytes = hypercall_is_64bit(v) ? sizeof(struct xen_runstate_info)
+                                           : sizeof(struct xen_runstate_info_32);
+    int64_t err = register_area(v, at, physical, bytes, &which->pv.runstate_area);
+
+    if (!err)
+        pv_runstate_write(which);
+    return err;
+}
+
+static int64_t register_time(struct vcpu *v, struct vcpu *which, uint64_t at, bool physical)
+{
+    int64_t err =
+        register_area(v, at, physical, sizeof(struct xen_vcpu_time_info), &which->pv.time_area);
+
+    if (!err)
+        pv_time_update(which);
+    return err;
+}
+
+static int64_t register_info(struct vcpu *v, struct vcpu *which, uint64_t at)
+{
+    struct xen_register_vcpu_info arg;
+
+    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+        return -EFAULT;
+    if ((which != v && !is_down(which)) || arg.mfn >> HYPERCALL_GFN_BITS)
+        return -EINVAL;
+    return pv_info_register(which, gfn(arg.mfn), arg.offset);
+}
+
+/* ---- Timers ---- */
+
+static int64_t set_periodic(struct vcpu *v, struct vcpu *which, uint64_t at)
+{
+    struct xen_set_periodic_timer arg;
+
+    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+        return -EFAULT;
+    if (arg.period_ns < LEAST_PERIOD_NS || arg.period_ns >> 62)
+        return -EINVAL;
+    pv_periodic_set(which, arg.period_ns);
+    vcpu_kick(which);
+    return 0;
+}
+
+/* The 32-bit form lacks nothing but padding at its end. */
+static int64_t set_singleshot(struct vcpu *v, const struct vcpu *which, uint64_t at)
+{
+    struct xen_set_singleshot_timer_32 arg;
+
+    if (which != v)
+        return -EINVAL;
+    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+        return -EFAULT;
+    if ((arg.flags & XEN_SSHOTTMR_FUTURE) && arg.timeout_abs_ns < domain_now(v->domain))
+        return -ETIME;
+    pv_timer_set(v, arg.timeout_abs_ns);
+    return 0;
+}
+
+static int64_t stop_singleshot(struct vcpu *v, const struct vcpu *which)
+{
+    if (which != v)
+        return -EINVAL;
+    pv_timer_set(v, DEVICE_NEVER);
+    return 0;
+}
+
+/* args: the moment; from 32-bit code in two halves. 0 stops the timer. */
+int64_t hypercall_set_timer_op(struct vcpu *v, uint64_t *args)
+{
+    uint64_t at = args[0];
+
+    if (!hypercall_is_64bit(v))
+        at |= args[1] << 32;
+    pv_timer_set(v, at ? at : DEVICE_NEVER);
+    return 0;
+}
+
+/* ---- All of them ---- */
+
+static int64_t stop_periodic(struct vcpu *which)
+{
+    pv_periodic_set(which, 0);
+    return 0;
+}
+
+static int64_t send_nmi(struct vcpu *which)
+{
+    vmx_queue_nmi(&which->vmx);
+    vcpu_kick(which);
+    return 0;
+}
+
+int64_t hypercall_vcpu_op(struct vcpu *v, uint64_t *args)
+{
+    uint64_t at = args[2];
+
+    if (args[1] >= v->domain->vcpu_count)
+        return -ENOENT;
+    struct vcpu *which = v->domain->vcpus[args[1]];
+    switch (args[0]) {
+    case VCPUOP_UP:
+        return bring_up(which);
+    case VCPUOP_DOWN:
+        return take_down(which);
+    case VCPUOP_IS_UP:
+        return !is_down(which);
+    case VCPUOP_GET_RUNSTATE_INFO:
+        return get_runstate(v, which, at);
+    case VCPUOP_REGISTER_RUNSTATE_MEMORY_AREA:
+        return register_runstate(v, which, at, false);
+    case VCPUOP_REGISTER_RUNSTATE_PHYS_AREA:
+        return register_runstate(v, which, at, true);
+    case VCPUOP_REGISTER_TIME_MEMORY_AREA:
+        return register_time(v, which, at, false);
+    case VCPUOP_REGISTER_TIME_PHYS_AREA:
+        return register_time(v, which, at, true);
+    case VCPUOP_REGISTER_VCPU_INFO:
+        return register_info(v, which, at);
+    case VCPUOP_SET_PERIODIC_TIMER:
+        return set_periodic(v, which, at);
+    case VCPUOP_STOP_PERIODIC_TIMER:
+        return stop_periodic(which);
+    case VCPUOP_SET_SINGLESHOT_TIMER:
+        return set_singleshot(v, which, at);
+    case VCPUOP_STOP_SINGLESHOT_TIMER:
+        return stop_singleshot(v, which);
+    case VCPUOP_SEND_NMI:
+        return send_nmi(which);
+    case VCPUOP_GET_PHYSID: /* of a vCPU that is nailed to a CPU, for the privileged domain */
+        return -EINVAL;
+    }
+    return -ENOSYS;
+}

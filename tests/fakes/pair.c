@@ -1,0 +1,212 @@
+/*
+ * Two domains, and a third, for host tests. See tests/fakes/pair.h.
+ */
+#include "tests/fakes/pair.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "arch/x86/mtrr.h"
+#include "domain/operand.h"
+#include "domain/pair.h"
+#include "hypercall/event_channel.h"
+#include "hypercall/evtchn.h"
+#include "hypercall/grant.h"
+#include "hypercall/hypercall.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "tests/fakes/heap.h"
+#include "tests/fakes/vmx.h"
+
+struct pair_domain pair[PAIR_DOMAINS];
+uint64_t pair_unreadable, pair_unwritable;
+void (*pair_meanwhile)(void);
+static unsigned depth; /* of calls within calls: what another CPU does */
+
+static struct pair_domain *of(const struct domain *d)
+{
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++)
+        if (&pair[i].d == d)
+            return &pair[i];
+    abort();
+}
+
+static void start_one(unsigned i)
+{
+    struct domain *d = &pair[i].d;
+
+    d->id = (uint16_t)(i + 1);
+    d->vcpu_count = PAIR_VCPUS;
+    for (unsigned n = 0; n < PAIR_VCPUS; n++) {
+        d->vcpus[n] = &pair[i].v[n];
+        pair[i].v[n].domain = d;
+        pair[i].v[n].id = n;
+    }
+    d->pv.shared = &pair[i].shared;
+    if (p2m_init(&d->p2m, d->id) || p2m_add_ram(&d->p2m, gfn(0), PAIR_RAM) ||
+        event_channel_events.init(d))
+        abort();
+}
+
+int pair_start(void **state)
+{
+    (void)state;
+    memset(pair, 0, sizeof(pair));
+    fake_vmx_reset();
+    frame_fail_nth(0);
+    pair_unreadable = pair_unwritable = UINT64_MAX;
+    pair_meanwhile = NULL;
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++)
+        start_one(i);
+    return 0;
+}
+
+void pair_destroy(unsigned i)
+{
+    struct domain *d = &pair[i].d;
+
+    ASSERT(d->holders == 0);
+    pair[i].gone = true;
+    evtchn_sever(d);
+    grant_sever(d);
+    ASSERT(d->holders == 0 && !spin_is_locked(&d->lock));
+    event_channel_events.destroy(d);
+    p2m_destroy(&d->p2m);
+    ASSERT(frame_count(d->id) == 0);
+}
+
+int pair_stop(void **state)
+{
+    (void)state;
+    frame_fail_nth(0);
+    pair_meanwhile = NULL;
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++)
+        if (!pair[i].gone)
+            pair_destroy(i);
+    ASSERT(frame_count(OWNER_PINNED) == 0);
+    ASSERT(fake_heap_in_use() == 0);
+    return 0;
+}
+
+int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uint64_t op, void *arg,
+                  uint64_t count)
+{
+    uint64_t args[HYPERCALL_ARGS] = { op, (uintptr_t)arg, count };
+    int64_t result;
+
+    spin_lock(&pair[i].d.lock);
+    depth++;
+    do
+        result = fn(&pair[i].v[0], args);
+    while (result == HYPERCALL_CONTINUE);
+    ASSERT(spin_is_locked(&pair[i].d.lock));
+    spin_unlock(&pair[i].d.lock);
+    for (unsigned n = --depth ? PAIR_DOMAINS : 0; n < PAIR_DOMAINS; n++)
+        ASSERT(!spin_is_locked(&pair[n].d.lock) && pair[n].d.holders == 0);
+    return result;
+}
+
+uint8_t *pair_ram(unsigned i, uint64_t g)
+{
+    mfn_t m;
+
+    return p2m_populate(&pair[i].d.p2m, gfn(g), &m) ? NULL : (uint8_t *)(m.v << PAGE_SHIFT);
+}
+
+/* ---- What domain/ would do ---- */
+
+struct domain *domain_next(const struct domain *after)
+{
+    unsigned i = after ? (unsigned)(of(after) - pair) + 1 : 0;
+
+    while (i < PAIR_DOMAINS && pair[i].gone)
+        i++;
+    return i < PAIR_DOMAINS ? &pair[i].d : NULL;
+}
+
+/* A moment at which other CPUs may act: where they really could. */
+struct domain *domain_get(uint16_t id)
+{
+    if (id < 1 || id > PAIR_DOMAINS || pair[id - 1].gone)
+        return NULL;
+    domain_hold(&pair[id - 1].d);
+    return &pair[id - 1].d;
+}
+
+void domain_hold(struct domain *d)
+{
+    void (*act)(void) = pair_meanwhile;
+
+    d->holders++;
+    pair_meanwhile = NULL;
+    if (act)
+        act();
+}
+
+void domain_put(struct domain *d)
+{
+    ASSERT(d->holders > 0);
+    d->holders--;
+}
+
+void *pv_info_open(struct vcpu *v)
+{
+    return &of(v->domain)->info[v->id];
+}
+
+void pv_info_close(struct vcpu *v, void *info)
+{
+    ASSERT(info == &of(v->domain)->info[v->id]);
+}
+
+void pv_vcpu_mark_pending(struct vcpu *v)
+{
+    ASSERT(spin_is_locked(&v->domain->lock));
+    of(v->domain)->upcalls[v->id]++;
+}
+
+void pv_poll_wake(struct domain *d, uint32_t port)
+{
+    (void)port;
+    of(d)->polls++;
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    v->entered = 0; /* it leaves at once */
+}
+
+bool operand_is_64bit(struct vcpu *v)
+{
+    (void)v;
+    return true;
+}
+
+uint8_t mtrr_type(maddr_t start, uint64_t size)
+{
+    (void)start;
+    (void)size;
+    return 6;
+}
+
+int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)
+{
+    (void)v;
+    if (from + n > pair_unreadable || from + n < from || from < PAGE_SIZE)
+        return -EFAULT;
+    memcpy(to, (void *)from, n);
+    return 0;
+}
+
+int hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n)
+{
+    (void)v;
+    if (to + n > pair_unwritable || to + n < to || to < PAGE_SIZE)
+        return -EFAULT;
+    memcpy((void *)to, from, n);
+    return 0;
+}
+
+__attribute__((weak)) void vmx_flush_ept(const struct ept *ept)
+{
+    (void)ept;
+}

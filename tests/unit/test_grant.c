@@ -1,0 +1,415 @@
+/* clang-format off */
+/* links: hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * grant_table_op: each operation right and wrong, revoked grants, and domains that end while their
+ * pages are mapped.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "hypercall/grant.h"
+#include "hypercall/grant_table.h"
+#include "mm/frame.h"
+#include "tests/fakes/pair.h"
+
+#define A     0
+#define B     1
+#define C     2
+#define HOLE  0x100 /* a gfn beyond RAM */
+#define AT(g) ((uint64_t)(g) << PAGE_SHIFT)
+
+static int64_t op(unsigned i, unsigned cmd, void *arg, unsigned count)
+{
+    return pair_call(i, hypercall_grant_table_op, cmd, arg, count);
+}
+
+/* The entry as the guest sees it, through the frame that it would have mapped. */
+static struct xen_grant_entry *entry(unsigned i, uint32_t ref)
+{
+    mfn_t m;
+
+    assert_int_equal(grant_table_frame(&pair[i].d, ref / 512, &m), 0);
+    return (struct xen_grant_entry *)(m.v << PAGE_SHIFT) + ref % 512;
+}
+
+static void grant(unsigned i, uint32_t ref, uint16_t to, uint32_t g, uint16_t flags)
+{
+    *entry(i, ref) = (struct xen_grant_entry){ .domid = to, .frame = g };
+    entry(i, ref)->flags = GTF_PERMIT_ACCESS | flags;
+}
+
+static int16_t map(unsigned i, uint16_t dom, uint32_t ref, uint64_t g, uint32_t flags,
+                   uint32_t *handle)
+{
+    struct xen_gnttab_map_grant_ref arg = {
+        .host_addr = AT(g), .flags = GNTMAP_HOST_MAP | flags, .ref = ref, .dom = dom
+    };
+
+    assert_int_equal(op(i, GNTTABOP_MAP_GRANT_REF, &arg, 1), 0);
+    if (handle)
+        *handle = arg.handle;
+    return arg.status;
+}
+
+static int16_t unmap(unsigned i, uint64_t g, uint32_t handle)
+{
+    struct xen_gnttab_unmap_grant_ref arg = { .host_addr = AT(g), .handle = handle };
+
+    assert_int_equal(op(i, GNTTABOP_UNMAP_GRANT_REF, &arg, 1), 0);
+    return arg.status;
+}
+
+static void test_numbers_and_pointers(void **state)
+{
+    struct xen_gnttab_map_grant_ref arg[2] = { { .flags = GNTMAP_HOST_MAP, .dom = 2 } };
+
+    (void)state;
+    assert_int_equal(op(A, GNTTABOP_DUMP_TABLE, arg, 1), -ENOSYS);
+    assert_int_equal(op(A, GNTTABOP_GET_STATUS_FRAMES, arg, 1), -ENOSYS);
+    assert_int_equal(op(A, GNTTABOP_CACHE_FLUSH, arg, 1), -ENOSYS);
+    assert_int_equal(op(A, 100, arg, 1), -ENOSYS);
+    assert_int_equal(op(A, GNTTABOP_MAP_GRANT_REF, NULL, 1), -EFAULT);
+    assert_int_equal(op(A, GNTTABOP_MAP_GRANT_REF, NULL, 0), 0);
+    assert_int_equal(op(A, GNTTABOP_MAP_GRANT_REF, arg, UINT32_MAX), -EINVAL);
+    assert_int_equal(op(A, GNTTABOP_QUERY_SIZE, arg, 2), -EINVAL);
+    assert_int_equal(op(A, GNTTABOP_SETUP_TABLE, arg, 0), -EINVAL);
+    /* The second element cannot be answered: it is not mapped. */
+    grant(B, 8, 1, 3, 0);
+    arg[0] = arg[1] = (struct xen_gnttab_map_grant_ref){
+        .host_addr = AT(HOLE), .flags = GNTMAP_HOST_MAP, .ref = 8, .dom = 2
+    };
+    arg[1].host_addr = AT(HOLE + 1);
+    pair_unwritable = (uintptr_t)&arg[1];
+    assert_int_equal(op(A, GNTTABOP_MAP_GRANT_REF, arg, 2), -EFAULT);
+    assert_int_equal(arg[0].status, GNTST_OKAY);
+    assert_null(pair_ram(A, HOLE + 1));
+}
+
+static void test_map_and_unmap(void **state)
+{
+    uint32_t handle, again;
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, &handle), GNTST_OKAY);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS | GTF_READING | GTF_WRITING);
+    assert_ptr_equal(pair_ram(A, HOLE), pair_ram(B, 3));
+    assert_int_equal(map(A, 2, 8, HOLE + 1, GNTMAP_READONLY, &again), GNTST_OKAY);
+    assert_int_not_equal(again, handle);
+    assert_int_equal(unmap(A, HOLE + 1, handle), GNTST_GENERAL_ERROR); /* not there */
+    assert_int_equal(unmap(A, 0, handle), GNTST_OKAY);                 /* asks for nothing */
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS | GTF_READING);
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_BAD_HANDLE);
+    assert_int_equal(unmap(A, HOLE + 1, again), GNTST_OKAY);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+    assert_null(pair_ram(A, HOLE));
+    assert_int_equal(unmap(A, HOLE, UINT32_MAX), GNTST_BAD_HANDLE);
+}
+
+static void test_what_is_not_granted(void **state)
+{
+    uint32_t handle;
+
+    (void)state;
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_BAD_GNTREF); /* no table yet */
+    grant(B, 8, 3, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_GENERAL_ERROR); /* for C */
+    assert_int_equal(map(A, 2, 9, HOLE, 0, NULL), GNTST_GENERAL_ERROR); /* for nobody */
+    assert_int_equal(map(A, 2, 512, HOLE, 0, NULL), GNTST_BAD_GNTREF);
+    assert_int_equal(map(A, 2, UINT32_MAX, HOLE, 0, NULL), GNTST_BAD_GNTREF);
+    assert_int_equal(map(A, 9, 8, HOLE, 0, NULL), GNTST_BAD_DOMAIN);
+    assert_int_equal(map(A, XEN_DOMID_SELF, 8, HOLE, 0, NULL), GNTST_BAD_DOMAIN);
+    grant(B, 8, 1, 3, GTF_READONLY);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_GENERAL_ERROR);
+    assert_int_equal(map(A, 2, 8, HOLE, GNTMAP_READONLY, &handle), GNTST_OKAY);
+    mfn_t m;
+    assert_int_equal(p2m_populate_writable(&pair[A].d.p2m, gfn(HOLE), &m), -EFAULT);
+    entry(B, 8)->domid = 3; /* while A uses it, C gets nothing */
+    assert_int_equal(map(C, 2, 8, HOLE, GNTMAP_READONLY, NULL), GNTST_GENERAL_ERROR);
+    grant(B, 10, 1, PAIR_RAM, 0);
+    assert_int_equal(map(A, 2, 10, HOLE + 1, 0, NULL), GNTST_BAD_PAGE);
+    assert_int_equal(entry(B, 10)->flags, GTF_PERMIT_ACCESS); /* no mark is left */
+    grant(B, 11, 1, UINT32_MAX, 0);
+    assert_int_equal(map(A, 2, 11, HOLE + 1, 0, NULL), GNTST_BAD_PAGE);
+}
+
+static void test_where_it_may_not_go(void **state)
+{
+    struct xen_gnttab_map_grant_ref arg = { .ref = 8, .dom = 2, .host_addr = AT(HOLE) };
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, 4, 0, NULL), GNTST_GENERAL_ERROR); /* on its own RAM */
+    assert_int_equal(map(A, 2, 8, UINT64_MAX >> 12, 0, NULL), GNTST_GENERAL_ERROR);
+    assert_int_equal(map(A, 2, 8, HOLE, GNTMAP_DEVICE_MAP, NULL), GNTST_GENERAL_ERROR);
+    assert_int_equal(map(A, 2, 8, HOLE, GNTMAP_CONTAINS_PTE, NULL), GNTST_GENERAL_ERROR);
+    assert_int_equal(op(A, GNTTABOP_MAP_GRANT_REF, &arg, 1), 0);
+    assert_int_equal(arg.status, GNTST_BAD_GNTREF); /* neither host nor device */
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_OKAY);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_GENERAL_ERROR); /* twice */
+}
+
+/* What was mapped is not granted on. */
+static void test_lent_page_is_not_its_own(void **state)
+{
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_OKAY);
+    grant(A, 8, 3, HOLE, 0);
+    assert_int_equal(map(C, 1, 8, HOLE, 0, NULL), GNTST_BAD_PAGE);
+}
+
+static void test_own_grant(void **state)
+{
+    uint32_t handle;
+
+    (void)state;
+    grant(A, 8, 1, 3, 0);
+    assert_int_equal(map(A, 1, 8, HOLE, 0, &handle), GNTST_OKAY);
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
+    assert_int_equal(map(A, 1, 8, HOLE, 0, &handle), GNTST_OKAY); /* and is left mapped */
+}
+
+static void test_granter_ends_first(void **state)
+{
+    uint32_t handle;
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, &handle), GNTST_OKAY);
+    uint8_t *page = pair_ram(A, HOLE);
+    page[0] = 0x5a;
+    pair_destroy(B);
+    assert_int_equal(frame_count(OWNER_PINNED), 1);
+    assert_ptr_equal(pair_ram(A, HOLE), page);
+    assert_int_equal(page[0], 0x5a);
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
+    assert_int_equal(frame_count(OWNER_PINNED), 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_BAD_DOMAIN);
+}
+
+static void test_mapper_ends_first(void **state)
+{
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_OKAY);
+    assert_int_equal(map(A, 2, 8, HOLE + 1, 0, NULL), GNTST_OKAY);
+    pair_destroy(A);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+}
+
+static void test_both_end(void **state)
+{
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, NULL), GNTST_OKAY);
+    pair_destroy(B);
+    pair_destroy(A);
+    assert_int_equal(frame_count(OWNER_PINNED), 0);
+}
+
+static uint32_t race_handle;
+static void other_vcpu_unmaps(void)
+{
+    spin_unlock(&pair[A].d.lock);
+    assert_int_equal(unmap(A, HOLE, race_handle), GNTST_BAD_HANDLE);
+    spin_lock(&pair[A].d.lock);
+}
+
+static void test_two_vcpus_unmap_one(void **state)
+{
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, &race_handle), GNTST_OKAY);
+    pair_meanwhile = other_vcpu_unmaps;
+    pair[A].v[2].entered = 1; /* it is in its guest: waited for */
+    assert_int_equal(unmap(A, HOLE, race_handle), GNTST_OKAY);
+    assert_null(pair_meanwhile);
+    assert_int_equal(pair[A].v[2].entered, 0);
+}
+
+static void test_all_handles(void **state)
+{
+    uint32_t handle, n = 0;
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    while (map(A, 2, 8, HOLE + n, 0, &handle) == GNTST_OKAY)
+        assert_int_equal(handle, n++);
+    assert_int_equal(n, GRANT_CHUNKS * GRANT_CHUNK_MAPS);
+    assert_int_equal(map(A, 2, 8, HOLE + n, 0, &handle), GNTST_NO_SPACE);
+    assert_int_equal(unmap(A, HOLE + 5, 5), GNTST_OKAY);
+    assert_int_equal(map(A, 2, 8, HOLE + n, 0, &handle), GNTST_OKAY);
+    assert_int_equal(handle, 5);
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    for (unsigned nth = 1; nth < 10; nth++) {
+        frame_fail_nth(nth);
+        int16_t status = map(A, 2, 8, HOLE, 0, NULL);
+        frame_fail_nth(0);
+        if (status == GNTST_OKAY)
+            return;
+        assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+    }
+    fail_msg("it never worked");
+}
+
+/* ---- Copies ---- */
+
+static struct xen_gnttab_copy copy_of(uint16_t from, uint64_t source, uint16_t to, uint64_t dest,
+                                      uint16_t flags)
+{
+    return (struct xen_gnttab_copy){ .source = { .ref_or_gmfn = source, .domid = from },
+                                     .dest = { .ref_or_gmfn = dest, .domid = to },
+                                     .len = 64,
+                                     .flags = flags };
+}
+
+static int16_t copied(unsigned i, struct xen_gnttab_copy arg)
+{
+    assert_int_equal(op(i, GNTTABOP_COPY, &arg, 1), 0);
+    return arg.status;
+}
+
+static void test_copy(void **state)
+{
+    struct xen_gnttab_copy arg;
+
+    (void)state;
+    grant(B, 8, 1, 3, GTF_READONLY);
+    grant(C, 9, 1, 5, 0);
+    memset(pair_ram(B, 3), 0x77, 4096);
+    arg = copy_of(2, 8, XEN_DOMID_SELF, 4, GNTCOPY_SOURCE_GREF);
+    arg.dest.offset = 4096 - 64;
+    assert_int_equal(copied(A, arg), GNTST_OKAY);
+    assert_int_equal(pair_ram(A, 4)[4095], 0x77);
+    assert_int_equal(pair_ram(A, 4)[4095 - 64], 0);
+    arg = copy_of(2, 8, 3, 9, GNTCOPY_SOURCE_GREF | GNTCOPY_DEST_GREF); /* three domains */
+    assert_int_equal(copied(A, arg), GNTST_OKAY);
+    assert_int_equal(pair_ram(C, 5)[63], 0x77);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS | GTF_READONLY);
+    assert_int_equal(entry(C, 9)->flags, GTF_PERMIT_ACCESS);
+    arg = copy_of(XEN_DOMID_SELF, 4, 2, 8, GNTCOPY_DEST_GREF);
+    assert_int_equal(copied(A, arg), GNTST_GENERAL_ERROR); /* read only */
+}
+
+static void test_copy_wrong(void **state)
+{
+    struct xen_gnttab_copy arg;
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(copied(A, copy_of(2, 3, XEN_DOMID_SELF, 4, 0)), GNTST_PERMISSION_DENIED);
+    assert_int_equal(copied(A, copy_of(1, 3, XEN_DOMID_SELF, 4, 0)), GNTST_PERMISSION_DENIED);
+    assert_int_equal(copied(A, copy_of(9, 8, XEN_DOMID_SELF, 4, GNTCOPY_SOURCE_GREF)),
+                     GNTST_BAD_DOMAIN);
+    assert_int_equal(copied(A, copy_of(2, 512, XEN_DOMID_SELF, 4, GNTCOPY_SOURCE_GREF)),
+                     GNTST_BAD_GNTREF);
+    assert_int_equal(copied(A, copy_of(2, 8, XEN_DOMID_SELF, PAIR_RAM, GNTCOPY_SOURCE_GREF)),
+                     GNTST_BAD_PAGE);
+    arg = copy_of(2, 8, XEN_DOMID_SELF, 4, GNTCOPY_SOURCE_GREF);
+    arg.source.offset = 4096 - 63;
+    assert_int_equal(copied(A, arg), GNTST_BAD_COPY_ARG);
+    arg = copy_of(2, 8, XEN_DOMID_SELF, 4, GNTCOPY_SOURCE_GREF);
+    arg.dest.offset = UINT16_MAX;
+    arg.len = UINT16_MAX;
+    assert_int_equal(copied(A, arg), GNTST_BAD_COPY_ARG);
+    arg.len = 0;
+    assert_int_equal(copied(A, arg), GNTST_OKAY);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+}
+
+/* ---- The rest ---- */
+
+static void test_sizes_and_versions(void **state)
+{
+    struct xen_gnttab_query_size size = { .dom = XEN_DOMID_SELF };
+    struct xen_gnttab_set_version set = { .version = 2 };
+    struct xen_gnttab_get_version get = { .dom = XEN_DOMID_SELF };
+    uint64_t list[GRANT_FRAMES_MOST];
+    struct xen_gnttab_setup_table setup = { .dom = 1,
+                                            .nr_frames = 4,
+                                            .frame_list = (uintptr_t)list };
+    struct xen_gnttab_transfer transfer = { .mfn = 3, .domid = 2 };
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(op(A, GNTTABOP_SETUP_TABLE, &setup, 1), 0);
+    assert_int_equal(setup.status, GNTST_OKAY);
+    assert_int_equal(op(A, GNTTABOP_QUERY_SIZE, &size, 1), 0);
+    assert_int_equal(size.nr_frames, 4);
+    assert_int_equal(size.max_nr_frames, GRANT_FRAMES_MOST);
+    setup.nr_frames = GRANT_FRAMES_MOST + 1;
+    assert_int_equal(op(A, GNTTABOP_SETUP_TABLE, &setup, 1), 0);
+    assert_int_equal(setup.status, GNTST_GENERAL_ERROR);
+    setup.dom = 2;
+    assert_int_equal(op(A, GNTTABOP_SETUP_TABLE, &setup, 1), 0);
+    assert_int_equal(setup.status, GNTST_PERMISSION_DENIED);
+    size.dom = 77;
+    assert_int_equal(op(A, GNTTABOP_QUERY_SIZE, &size, 1), 0);
+    assert_int_equal(size.status, GNTST_BAD_DOMAIN);
+    assert_int_equal(op(A, GNTTABOP_SET_VERSION, &set, 1), -ENOSYS);
+    set.version = 3;
+    assert_int_equal(op(A, GNTTABOP_SET_VERSION, &set, 1), -EINVAL);
+    set.version = 1;
+    assert_int_equal(op(A, GNTTABOP_SET_VERSION, &set, 1), 0);
+    assert_int_equal(op(A, GNTTABOP_GET_VERSION, &get, 1), 0);
+    assert_int_equal(get.version, 1);
+    get.dom = 2;
+    assert_int_equal(op(A, GNTTABOP_GET_VERSION, &get, 1), -EPERM);
+    assert_int_equal(op(A, GNTTABOP_TRANSFER, &transfer, 1), 0);
+    assert_int_equal(transfer.status, GNTST_BAD_PAGE);
+    assert_int_equal(grant_table_frame(&pair[A].d, GRANT_FRAMES_MOST, &m), -EINVAL);
+    assert_int_equal(grant_table_frame(&pair[A].d, UINT64_MAX, &m), -EINVAL);
+}
+
+static void test_long_array(void **state)
+{
+    static struct xen_gnttab_map_grant_ref arg[100];
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    for (unsigned i = 0; i < 100; i++)
+        arg[i] = (struct xen_gnttab_map_grant_ref){
+            .host_addr = AT(HOLE + i), .flags = GNTMAP_HOST_MAP, .ref = 8, .dom = 2, .status = 99
+        };
+    assert_int_equal(op(A, GNTTABOP_MAP_GRANT_REF, arg, 100), 0);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(arg[i].status, GNTST_OKAY);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, pair_start, pair_stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_numbers_and_pointers),
+        TEST(test_map_and_unmap),
+        TEST(test_what_is_not_granted),
+        TEST(test_where_it_may_not_go),
+        TEST(test_lent_page_is_not_its_own),
+        TEST(test_own_grant),
+        TEST(test_granter_ends_first),
+        TEST(test_mapper_ends_first),
+        TEST(test_both_end),
+        TEST(test_two_vcpus_unmap_one),
+        TEST(test_all_handles),
+        TEST(test_without_memory),
+        TEST(test_copy),
+        TEST(test_copy_wrong),
+        TEST(test_sizes_and_versions),
+        TEST(test_long_array),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

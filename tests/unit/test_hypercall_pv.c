@@ -1,0 +1,356 @@
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/ties.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * The calls of a PVH domain: memory, vCPUs and their time, parameters; right and wrong arguments.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
+#include "hypercall/hypercall.h"
+#include "include/public/hvm/hvm_op.h"
+#include "include/public/memory.h"
+#include "include/public/sched.h"
+#include "include/public/vcpu.h"
+#include "include/public/version.h"
+#include "tests/fakes/guest.h"
+
+#define BUFFER   0x5f00ul
+#define UNMAPPED 0x200000000ul /* beyond the page tables */
+#define NOBODY   99
+
+static struct domain_config config = { .mem = GUEST_END };
+static unsigned virqs;
+
+static void virq(struct vcpu *v, unsigned n)
+{
+    assert_ptr_equal(v, &guest_vcpu);
+    assert_int_equal(n, XEN_VIRQ_TIMER);
+    virqs++;
+}
+
+static bool pending(struct domain *d, uint32_t port)
+{
+    (void)d;
+    return port == 5;
+}
+
+static bool valid(struct domain *d, uint32_t port)
+{
+    (void)d;
+    return port < 8;
+}
+
+static const struct pv_events events = { .virq = virq, .is_pending = pending, .is_valid = valid };
+static const struct domain_hooks hooks;
+
+static int setup(void **state)
+{
+    (void)state;
+    guest_start();
+    guest_mode(DECODE_64);
+    guest.config = &config;
+    domain_set_hooks(&hooks);
+    pv_set_events(&events);
+    pv_vcpu_init(&guest_vcpu);
+    virqs = 0;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    guest_stop();
+    return 0;
+}
+
+static int64_t call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t args[HYPERCALL_ARGS] = { a, b, c };
+
+    return hypercall_call(&guest_vcpu, nr, args);
+}
+
+static int64_t memory_op(unsigned cmd, const void *arg, size_t n)
+{
+    guest_put(BUFFER, arg, n);
+    return call(XEN_HYPERCALL_MEMORY_OP, cmd, BUFFER, 0);
+}
+
+/* ---- memory_op ---- */
+
+static int64_t add(uint16_t domid, uint32_t space, uint64_t idx, uint64_t gpfn)
+{
+    struct xen_add_to_physmap a = { .domid = domid, .space = space, .idx = idx, .gpfn = gpfn };
+
+    return memory_op(XENMEM_ADD_TO_PHYSMAP, &a, sizeof(a));
+}
+
+static void test_add_to_physmap(void **state)
+{
+    uint64_t promised = guest.p2m.promised;
+    mfn_t m;
+    bool lent;
+
+    (void)state;
+    assert_int_equal(add(NOBODY, XENMAPSPACE_SHARED_INFO, 0, 0x200), -EPERM);
+    assert_int_equal(add(XEN_DOMID_SELF, XENMAPSPACE_SHARED_INFO, 1, 0x200), -EINVAL);
+    assert_int_equal(add(XEN_DOMID_SELF, 77, 0, 0x200), -EINVAL);
+    assert_int_equal(add(XEN_DOMID_SELF, XENMAPSPACE_GMFN_FOREIGN, 0, 0x200), -EPERM);
+    assert_int_equal(add(XEN_DOMID_SELF, XENMAPSPACE_SHARED_INFO, 0, 1ul << 36), -EINVAL);
+    assert_int_equal(add(XEN_DOMID_SELF, XENMAPSPACE_GMFN, 1ul << 35, 0x200), -EINVAL);
+    assert_int_equal(call(XEN_HYPERCALL_MEMORY_OP, XENMEM_ADD_TO_PHYSMAP, UNMAPPED, 0), -EFAULT);
+    assert_int_equal(guest.p2m.promised, promised);
+    /* RAM moves to a place beyond the RAM, and leaves a hole. */
+    guest_write64(0x300000, 0x1122334455667788);
+    assert_int_equal(add(GUEST_ID, XENMAPSPACE_GMFN, 0x300, 0x50000), 0);
+    assert_int_equal(p2m_lookup(&guest.p2m, gfn(0x300), &m, &lent), -ENOENT);
+    assert_int_equal(guest_read64(0x50000000), 0x1122334455667788);
+    assert_int_equal(p2m_populate(&guest.p2m, gfn(0x300), &m), -EFAULT);
+}
+
+static int64_t reserve(unsigned cmd, uint64_t list, uint64_t n, uint32_t order)
+{
+    struct xen_memory_reservation r = {
+        .extent_start = list, .nr_extents = n, .extent_order = order, .domid = XEN_DOMID_SELF
+    };
+
+    return memory_op(cmd, &r, sizeof(r));
+}
+
+static void test_balloon(void **state)
+{
+    uint64_t all = guest.p2m.promised;
+    static const uint64_t list[] = { 0x400, 0x401, 0x402, 0x400, 0x403 };
+    mfn_t m;
+
+    (void)state;
+    config.mem = all << PAGE_SHIFT;
+    guest_put(0x6000, list, sizeof(list));
+    guest_write64(0x401000, 1); /* all have arrived, as one piece of 2 MiB */
+    assert_int_equal(reserve(XENMEM_DECREASE_RESERVATION, 0x6000, 5, 0), 3); /* twice the same */
+    assert_int_equal(guest.p2m.promised, all - 3);
+    assert_int_equal(guest.p2m.limbo_count, 3);
+    assert_int_equal(p2m_populate(&guest.p2m, gfn(0x401), &m), -EFAULT);
+    assert_int_equal(reserve(XENMEM_DECREASE_RESERVATION, UNMAPPED, 1, 0), 0);
+    assert_int_equal(reserve(XENMEM_DECREASE_RESERVATION, 0x6000, 1, 1), 0);
+    assert_int_equal(reserve(XENMEM_POPULATE_PHYSMAP, 0x6000, 4, 0), 3);
+    assert_int_equal(guest.p2m.promised, all);
+    assert_int_equal(guest_read64(0x401000), 0); /* fresh */
+    /* What would be more than mem= is refused. */
+    guest_write64(0x6000, 0x90000);
+    assert_int_equal(reserve(XENMEM_POPULATE_PHYSMAP, 0x6000, 1, 0), 0);
+    p2m_reap(&guest.p2m, guest.p2m.epoch);
+    assert_int_equal(guest.p2m.limbo_count, 0);
+    config.mem = GUEST_END;
+}
+
+static void test_limbo_is_bounded(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < P2M_LIMBO; i++) {
+        guest_write64(0x800000 + i * PAGE_SIZE, 1);
+        assert_int_equal(p2m_remove(&guest.p2m, gfn(0x800 + i)), 0);
+    }
+    guest_write64(0x700000, 1);
+    guest_write64(0x6000, 0x700);
+    assert_true(reserve(XENMEM_DECREASE_RESERVATION, 0x6000, 1, 0) == HYPERCALL_CONTINUE);
+    assert_true(guest_kicks > 0);
+    p2m_reap(&guest.p2m, guest.p2m.epoch);
+    assert_int_equal(reserve(XENMEM_DECREASE_RESERVATION, 0x6000, 1, 0), 1);
+}
+
+static void test_entry_flushes_once(void **state)
+{
+    unsigned before = fake_vmx_flushes;
+
+    (void)state;
+    (void)p2m_enter(&guest.p2m);
+    assert_int_equal(p2m_enter(&guest.p2m), guest.p2m.epoch);
+    assert_int_equal(fake_vmx_flushes, before + 1);
+    assert_int_equal(p2m_remove(&guest.p2m, gfn(0x300)), 0);
+    (void)p2m_enter(&guest.p2m);
+    assert_int_equal(fake_vmx_flushes, before + 2);
+}
+
+/* ---- vcpu_op ---- */
+
+static int64_t register_info(uint64_t frame, uint32_t offset)
+{
+    struct xen_register_vcpu_info arg = { .mfn = frame, .offset = offset };
+
+    guest_put(BUFFER, &arg, sizeof(arg));
+    return call(XEN_HYPERCALL_VCPU_OP, VCPUOP_REGISTER_VCPU_INFO, 0, BUFFER);
+}
+
+static void test_vcpu_info(void **state)
+{
+    struct xen_vcpu_info info;
+
+    (void)state;
+    assert_int_equal(register_info(0x300, PAGE_SIZE - 56), -EINVAL);
+    assert_int_equal(register_info(0x300, 4), -EINVAL);
+    assert_int_equal(register_info(1ul << 36, 0), -EINVAL);
+    assert_int_equal(register_info(0x80000, 0), -EFAULT);
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_REGISTER_VCPU_INFO, 1, BUFFER), -ENOENT);
+    assert_false(guest_vcpu.pv.registered);
+    assert_int_equal(register_info(0x300, 64), 0);
+    guest_get(0x300040, &info, sizeof(info));
+    assert_int_equal(info.evtchn_upcall_pending, 1);
+    assert_true(info.evtchn_pending_sel == ~0ul);
+    assert_int_equal(info.time.version & 1, 0);
+    assert_int_not_equal(info.time.tsc_to_system_mul, 0);
+    assert_int_equal(register_info(0x300, 0), -EINVAL); /* once */
+    /* The guest takes the page away: nothing happens to Caisson. */
+    assert_int_equal(p2m_remove(&guest.p2m, gfn(0x300)), 0);
+    pv_vcpu_mark_pending(&guest_vcpu);
+    pv_time_update(&guest_vcpu);
+}
+
+/* (ticks << shift) * mul >> 32 is what the domain's clock says. */
+static void test_clock(void **state)
+{
+    static const uint64_t rates[] = { 100000000, 999999999, 1000000001, 2400000000, 5000000000 };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        tsc_hz = rates[i];
+        pv_time_update(&guest_vcpu);
+        const struct xen_vcpu_time_info *t = &guest.pv.shared->vcpu_info[0].time;
+        uint64_t ticks = rates[i]; /* a second */
+        ticks = t->tsc_shift < 0 ? ticks >> -t->tsc_shift : ticks << t->tsc_shift;
+        uint64_t ns = (uint64_t)((unsigned __int128)ticks * t->tsc_to_system_mul >> 32);
+        assert_in_range(ns, 999999997, 1000000000);
+    }
+}
+
+static void test_timers(void **state)
+{
+    struct xen_set_singleshot_timer shot = { .timeout_abs_ns = 0, .flags = XEN_SSHOTTMR_FUTURE };
+    struct xen_set_periodic_timer period = { .period_ns = 999999 };
+
+    (void)state;
+    fake_tsc += 1000;
+    guest_put(BUFFER, &shot, sizeof(shot));
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_SINGLESHOT_TIMER, 0, BUFFER), -ETIME);
+    shot.flags = 0;
+    guest_put(BUFFER, &shot, sizeof(shot));
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_SINGLESHOT_TIMER, 0, BUFFER), 0);
+    pv_tick(&guest_vcpu, domain_now(&guest)); /* in the past: at once, and once */
+    pv_tick(&guest_vcpu, domain_now(&guest));
+    assert_int_equal(virqs, 1);
+    guest_put(BUFFER, &period, sizeof(period));
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_PERIODIC_TIMER, 0, BUFFER), -EINVAL);
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_PERIODIC_TIMER, 0, UNMAPPED), -EFAULT);
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_STOP_PERIODIC_TIMER, 0, 0), 0);
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_STOP_SINGLESHOT_TIMER, 0, 0), 0);
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, 77, 0, 0), -ENOSYS);
+}
+
+/* ---- The others ---- */
+
+static int64_t param(unsigned op, uint32_t index, uint64_t value)
+{
+    struct xen_hvm_param p = { .domid = XEN_DOMID_SELF, .index = index, .value = value };
+
+    guest_put(BUFFER, &p, sizeof(p));
+    return call(XEN_HYPERCALL_HVM_OP, op, BUFFER, 0);
+}
+
+static void test_params(void **state)
+{
+    (void)state;
+    assert_int_equal(param(HVMOP_SET_PARAM, HVM_PARAMS, 0), -EINVAL);
+    assert_int_equal(param(HVMOP_GET_PARAM, ~0u, 0), -EINVAL);
+    assert_int_equal(param(HVMOP_SET_PARAM, HVM_PARAM_CONSOLE_PFN, 1), -EPERM);
+    assert_int_equal(param(HVMOP_GET_PARAM, HVM_PARAM_DM_DOMAIN, 0), -EPERM);
+    assert_int_equal(call(XEN_HYPERCALL_HVM_OP, HVMOP_GET_PARAM, UNMAPPED, 0), -EFAULT);
+    assert_int_equal(param(HVMOP_SET_PARAM, HVM_PARAM_CALLBACK_IRQ, 2ul << 56 | 0xf3), 0);
+    assert_int_equal(guest.pv.callback, 0xf3);
+    assert_int_equal(param(HVMOP_SET_PARAM, HVM_PARAM_CALLBACK_IRQ, 2ul << 56 | 3), 0);
+    assert_int_equal(guest.pv.callback, 0); /* an exception's vector is none */
+    assert_int_equal(param(HVMOP_GET_PARAM, HVM_PARAM_STORE_PFN, 1), 0);
+    assert_int_equal(guest_read64(BUFFER + 8), 0);
+}
+
+static void test_poll(void **state)
+{
+    struct xen_sched_poll poll = { .ports = 0x6000, .nr_ports = 129 };
+    static const uint32_t ports[] = { 3, 5, 9 };
+
+    (void)state;
+    guest_put(0x6000, ports, sizeof(ports));
+    for (unsigned n = 0; n < 2; n++) {
+        guest_put(BUFFER, &poll, sizeof(poll));
+        assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_POLL, BUFFER, 0),
+                         n == 0 ? -EINVAL : 0);
+        assert_false(guest_vcpu.halted); /* one was pending */
+        poll.nr_ports = 2;
+    }
+    poll.nr_ports = 1;
+    guest_put(BUFFER, &poll, sizeof(poll));
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_POLL, BUFFER, 0), 0);
+    assert_true(guest_vcpu.halted);
+    pv_poll_wake(&guest, 4);
+    assert_true(guest_vcpu.halted);
+    pv_poll_wake(&guest, 3);
+    assert_false(guest_vcpu.halted);
+    poll.ports = 0x6008; /* no valid port */
+    guest_put(BUFFER, &poll, sizeof(poll));
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_POLL, BUFFER, 0), -EINVAL);
+}
+
+static void test_multicall(void **state)
+{
+    struct xen_multicall_entry e[2] = {
+        { .op = XEN_HYPERCALL_XEN_VERSION, .args = { XENVER_VERSION } },
+        { .op = XEN_HYPERCALL_MULTICALL, .args = { 0x6000, 2 } },
+    };
+
+    (void)state;
+    guest_put(0x6000, e, sizeof(e));
+    assert_int_equal(call(XEN_HYPERCALL_MULTICALL, 0x6000, 2, 0), 0);
+    guest_get(0x6000, e, sizeof(e));
+    assert_int_equal(e[0].result, PV_XEN_VERSION);
+    assert_true((int64_t)e[1].result == -ENOSYS); /* not within itself */
+    assert_int_equal(call(XEN_HYPERCALL_MULTICALL, UNMAPPED, 1, 0), -EFAULT);
+    assert_true(call(XEN_HYPERCALL_MULTICALL, 0x6000, ~0ul, 0) == -EFAULT ||
+                call(XEN_HYPERCALL_MULTICALL, 0x6000, ~0ul, 0) == HYPERCALL_CONTINUE);
+}
+
+static void test_hypercall_page(void **state)
+{
+    static const uint8_t version[] = { 0xB8, 17, 0, 0, 0, 0x0F, 0x01, 0xC1, 0xC3 };
+    uint8_t stub[sizeof(version)];
+
+    (void)state;
+    assert_int_equal(pv_hypercall_page(&guest_vcpu, 0x300001), -EINVAL);
+    assert_int_equal(pv_hypercall_page(&guest_vcpu, 0xC0000000), -EINVAL);
+    assert_int_equal(pv_hypercall_page(&guest_vcpu, 0x300000), 0);
+    guest_get(0x300000 + 17 * 32, stub, sizeof(stub));
+    assert_memory_equal(stub, version, sizeof(version));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_add_to_physmap),
+        TEST(test_balloon),
+        TEST(test_limbo_is_bounded),
+        TEST(test_entry_flushes_once),
+        TEST(test_vcpu_info),
+        TEST(test_clock),
+        TEST(test_timers),
+        TEST(test_params),
+        TEST(test_poll),
+        TEST(test_multicall),
+        TEST(test_hypercall_page),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,234 @@
+/* clang-format off */
+/* links: hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * A storm: random calls of three domains with random arguments, guests that scribble over what
+ * they share with Caisson, memory that runs out, and domains that end in the middle. The seed is
+ * fixed (STORM_SEED sets another, STORM_CALLS how many), so a failure comes again.
+ *
+ * What must hold: no assertion, nothing the sanitizers see, both ends of a connection agree, and
+ * all memory comes back (pair_stop).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "hypercall/event_channel.h"
+#include "hypercall/evtchn.h"
+#include "hypercall/grant.h"
+#include "hypercall/grant_table.h"
+#include "hypercall/hypercall.h"
+#include "mm/frame.h"
+#include "tests/fakes/pair.h"
+
+#define CALLS_PER_LIFE 20000
+
+static uint64_t seed, made;
+
+static uint32_t any(void)
+{
+    seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+    return (uint32_t)(seed >> 33);
+}
+
+/* Mostly small, so that calls meet; sometimes at an edge, sometimes anything. */
+static uint32_t number(void)
+{
+    static const uint32_t edges[] = { 0,    1,      127,    128,        511,        512,       1023,
+                                      4095, 0x7fef, 0x7ff0, 0x7ffffff8, 0x7fffffff, UINT32_MAX };
+
+    switch (any() % 16) {
+    case 0:
+        return edges[any() % (sizeof(edges) / sizeof(edges[0]))];
+    case 1:
+        return any();
+    }
+    return any() % 12;
+}
+
+static uint64_t place(void)
+{
+    uint64_t g = any() % 4 ? 0x100 + any() % 64 : number();
+
+    return g << PAGE_SHIFT | (any() % 8 ? 0 : any() % PAGE_SIZE);
+}
+
+static uint16_t domain_id(void)
+{
+    return any() % 8 ? 1 + any() % PAIR_DOMAINS : any() % 2 ? XEN_DOMID_SELF : (uint16_t)any();
+}
+
+static void event_call(unsigned i)
+{
+    static const uint8_t often[] = { EVTCHNOP_ALLOC_UNBOUND, EVTCHNOP_BIND_INTERDOMAIN,
+                                     EVTCHNOP_SEND, EVTCHNOP_CLOSE, EVTCHNOP_UNMASK };
+    uint32_t arg[8];
+    uint32_t op = any() % 2 ? often[any() % sizeof(often)] : any() % 15;
+
+    for (unsigned n = 0; n < 8; n++)
+        arg[n] = number();
+    if (op == EVTCHNOP_ALLOC_UNBOUND || op == EVTCHNOP_BIND_INTERDOMAIN || op == EVTCHNOP_STATUS)
+        arg[0] = domain_id();
+    if (op == EVTCHNOP_ALLOC_UNBOUND)
+        arg[0] = XEN_DOMID_SELF | (uint32_t)domain_id() << 16;
+    if (op == EVTCHNOP_RESET && any() % 64)
+        return;
+    if (op == EVTCHNOP_INIT_CONTROL && any() % 2)
+        arg[1] = 0, arg[2] = (number() & ~7u) % PAGE_SIZE, arg[3] = any() % PAIR_VCPUS;
+    if (op == EVTCHNOP_EXPAND_ARRAY)
+        arg[1] = any() % 8 ? 0 : number();
+    pair_call(i, hypercall_event_channel_op, op, arg, 0);
+}
+
+static void grant_call(unsigned i)
+{
+    union {
+        struct xen_gnttab_map_grant_ref map[3];
+        struct xen_gnttab_unmap_grant_ref unmap[3];
+        struct xen_gnttab_copy copy[3];
+        uint8_t bytes[256];
+    } arg;
+    uint32_t op = any() % 16 ? any() % 2 : any() % 14;
+    unsigned count = any() % 32 ? 1 + any() % 3 : 0;
+
+    for (unsigned n = 0; n < sizeof(arg); n++)
+        arg.bytes[n] = (uint8_t)number();
+    if (any() % 4 == 0)
+        op = GNTTABOP_COPY;
+    for (unsigned n = 0; n < 3; n++) {
+        if (op == GNTTABOP_MAP_GRANT_REF)
+            arg.map[n] = (struct xen_gnttab_map_grant_ref){ .host_addr = place(),
+                                                            .flags = any() % 8 ? 2 | any() % 2 * 4
+                                                                               : number(),
+                                                            .ref = number(),
+                                                            .dom = domain_id() };
+        if (op == GNTTABOP_UNMAP_GRANT_REF)
+            arg.unmap[n] =
+                (struct xen_gnttab_unmap_grant_ref){ .host_addr = place(), .handle = number() };
+        if (op == GNTTABOP_COPY) {
+            arg.copy[n].source.domid = domain_id();
+            arg.copy[n].source.ref_or_gmfn = number();
+            arg.copy[n].dest.domid = domain_id();
+            arg.copy[n].dest.ref_or_gmfn = number();
+            arg.copy[n].flags = (uint16_t)(any() % 4);
+            arg.copy[n].len = (uint16_t)(any() % 64);
+        }
+    }
+    if (op == GNTTABOP_SETUP_TABLE)
+        return; /* its list is a pointer, which here is the test's own */
+    pair_call(i, hypercall_grant_table_op, op, &arg, count);
+}
+
+/* The guest's own hand: entries of its table, bits and words of its events, pages given back. */
+static void scribble(unsigned i)
+{
+    struct grant_domain *g = pair[i].d.pv.grants;
+    struct xen_grant_entry e = { .flags = (uint16_t)(any() % 8 ? 1 | any() % 2 * 4 : any()),
+                                 .domid = domain_id(),
+                                 .frame = any() % 8 ? any() % PAIR_RAM : number() };
+    mfn_t m;
+
+    if (any() % 64 == 0 && grant_table_frame(&pair[i].d, any() % 3, &m))
+        return;
+    if (g && g->frames)
+        g->entries[0][any() % 12] = e;
+    uint8_t *page = pair_ram(i, any() % 12);
+    if (page)
+        memset(page + any() % 4000, (int)any(), 1 + any() % 64);
+    memset((uint8_t *)pair[i].shared.evtchn_pending + any() % 1000, (int)any(), 8);
+    if (any() % 16 == 0)
+        (void)!p2m_remove(&pair[i].d.p2m, gfn(0x100 + any() % 64));
+    uint64_t g_own = 16 + any() % 16;
+    bool lent;
+    if (p2m_lookup(&pair[i].d.p2m, gfn(g_own), &m, &lent) == 0 && any() % 4 == 0) {
+        (void)!p2m_remove(&pair[i].d.p2m, gfn(g_own)); /* pinned or not */
+        p2m_reap(&pair[i].d.p2m, UINT64_MAX);
+        (void)!p2m_fill(&pair[i].d.p2m, gfn(g_own));
+    }
+}
+
+static void check_ends_agree(void)
+{
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
+        for (uint32_t port = 0; !pair[i].gone && port < EVTCHN_PORTS_MOST; port++) {
+            const struct evtchn *ch = evtchn_port(&pair[i].d, port);
+            if (!ch || ch->state != EVTCHN_INTERDOMAIN)
+                continue;
+            const struct evtchn *far = evtchn_port(ch->peer, ch->peer_port);
+            assert_non_null(far);
+            assert_int_equal(far->state, EVTCHN_INTERDOMAIN);
+            assert_ptr_equal(far->peer, &pair[i].d);
+            assert_int_equal(far->peer_port, port);
+        }
+    }
+}
+
+static unsigned living(void)
+{
+    unsigned i;
+
+    do
+        i = any() % PAIR_DOMAINS;
+    while (pair[i].gone);
+    return i;
+}
+
+/* What another CPU does while a lock is let go: calls of a domain that is not in the way. */
+static void meanwhile(void)
+{
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++)
+        if (!pair[i].gone && !spin_is_locked(&pair[i].d.lock))
+            scribble(i);
+}
+
+static void one_life(void)
+{
+    pair_start(NULL);
+    for (unsigned n = 0; n < CALLS_PER_LIFE; n++, made++) {
+        unsigned i = living();
+        if (any() % 32 == 0)
+            frame_fail_nth(1 + any() % 4);
+        if (any() % 16 == 0)
+            pair_meanwhile = meanwhile;
+        switch (any() % 4) {
+        case 0:
+            scribble(i);
+            break;
+        case 1:
+            grant_call(i);
+            break;
+        default:
+            event_call(i);
+        }
+        frame_fail_nth(0);
+        pair_meanwhile = NULL;
+        if (n == CALLS_PER_LIFE / 2 || n == CALLS_PER_LIFE * 3 / 4)
+            pair_destroy(living());
+        if (n % 4096 == 0)
+            check_ends_agree();
+    }
+    check_ends_agree();
+    pair_stop(NULL);
+}
+
+static void test_storm(void **state)
+{
+    const char *s = getenv("STORM_SEED"), *calls = getenv("STORM_CALLS");
+    uint64_t most = calls ? strtoull(calls, NULL, 0) : 200000;
+
+    (void)state;
+    seed = s ? strtoull(s, NULL, 0) : 20240229;
+    while (made < most)
+        one_life();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_storm) };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
