@@ -13,10 +13,10 @@
 #include "lib/errno.h"
 
 enum ept_type { EPT_UC = 0, EPT_WC = 1, EPT_WT = 4, EPT_WP = 5, EPT_WB = 6 };
-#define EPT_R   1u
-#define EPT_W   2u
-#define EPT_X   4u
-#define EPT_RWX 7u
+#define EPT_R    1u
+#define EPT_W    2u
+#define EPT_X    4u
+#define EPT_RWX  7u
 #define EPT_LENT 8u /* among the rights of a 4 KiB mapping: a mark of the p2m's, no right */
 
 struct ept {
