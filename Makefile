@@ -79,7 +79,7 @@ $(GEN)/domain/dsdt.c: domain/dsdt.asl tools/bin2c $(B)/flags
 	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
 
 FLAGS_NOW := $(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ)
-$(B)/flags: FORCE | deps-build
+$(B)/flags: FORCE | deps-build $(if $(findstring clang,$(CC)),deps-lint)
 	@mkdir -p $(B)
 	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
 .PHONY: FORCE
@@ -160,11 +160,11 @@ $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 -include $(shell find $(U)/obj -name '*.d' 2>/dev/null)
 endif
 
-$(U)/obj/%.o: %.c Makefile | deps-test
+$(U)/obj/%.o: %.c Makefile | deps-build deps-test
 	$(call say,'CC host',$<)
 	@mkdir -p $(@D)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
-$(U)/obj/gen/%.o: $(GEN)/%.c | deps-test
+$(U)/obj/gen/%.o: $(GEN)/%.c | deps-build deps-test
 	@mkdir -p $(@D)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
 
@@ -173,7 +173,7 @@ TSAN     := $(sort $(patsubst tests/tsan/%.c,%,$(wildcard tests/tsan/test_*.c)))
 T_FLAGS  := -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=thread -Wall -Wextra -Werror \
             -Itests/tsan/fakes -Itests/fakes -I.
 define tsan_rule
-$(B)/tsan/$(1): tests/tsan/$(1).c $$(call links_of,tests/tsan/$(1).c) FORCE | deps-test
+$(B)/tsan/$(1): tests/tsan/$(1).c $$(call links_of,tests/tsan/$(1).c) FORCE | deps-build deps-test
 	$$(call say,'CC tsan',$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(UNIT_CC) $$(T_FLAGS) -o $$@ $$(filter %.c,$$^) -lcmocka -lpthread
@@ -189,14 +189,14 @@ tsan: $(TSAN:%=$(B)/tsan/%) ## run the tests with real threads (ThreadSanitizer)
 .PHONY: unit unit-build
 unit-build: $(UNIT:%=$(U)/%)
 # A test that does not compile counts as failed; the others still run.
-unit: deps-test ## run the host unit tests (ASan, UBSan); T=name runs one
+unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs one
 	-$(Q)$(MAKE) -k unit-build
 	$(Q)$(PYTHON) tools/unit --dir $(U) --result $(B)/unit.result $(or $(T:%=test_%),$(UNIT))
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
 SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img
-system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them
+system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them; K=word chooses
 	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
 test: ## unit + system; ends with the total
@@ -210,7 +210,7 @@ FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 SECS ?= 20
 F    := $(B)/fuzz
 define fuzz_rule
-$(F)/$(1): tests/fuzz/$(1).c $$(call links_of,tests/fuzz/$(1).c) | deps-lint
+$(F)/$(1): tests/fuzz/$(1).c $$(call links_of,tests/fuzz/$(1).c) | deps-test deps-lint
 	$$(call say,FUZZER,$$@)
 	@mkdir -p $(F)/corpus-$(1)
 	$$(Q)clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
@@ -231,7 +231,7 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 	$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
 	$(Q)gcovr --root . --exclude 'tests/.*' $(B)/coverage
 
-bench: $(B)/caisson.elf $(GUEST_ELF) | deps-run deps-iso ## instructions per VM exit round trip, a table
+bench: $(B)/caisson.elf $(GUEST_ELF) | deps-run deps-iso ## instructions per VM exit round trip, a table (CPU=model)
 	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf $(CPU)
 
 # ---- Housekeeping -------------------------------------------------------------------------------

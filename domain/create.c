@@ -232,7 +232,8 @@ int domain_create(const struct domain_config *config, struct domain **out)
     domain_list(d);
     err = build(d);
     if (err) {
-        log_error("%s: cannot be started (error %d)", d->name, -err);
+        log_error("%s: cannot be started%s (error %d)", d->name,
+                  err == -ENOMEM ? ": out of memory" : "", -err);
         domain_destroy(d);
         return err;
     }

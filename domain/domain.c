@@ -50,6 +50,8 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
 {
     va_list args;
 
+    if (end == END_DESTROYED)
+        __atomic_store_n(&d->unwanted, true, __ATOMIC_RELEASE);
     if (__atomic_exchange_n(&d->end_claimed, true, __ATOMIC_ACQ_REL))
         return;
     va_start(args, why);

@@ -71,6 +71,7 @@ struct domain {
     uint8_t *io_bitmap;  /* two pages, shared by its vCPUs */
     enum domain_end end; /* not END_NOT: no vCPU enters the guest again */
     bool end_claimed;    /* somebody is about to set it, with its reason */
+    bool unwanted;       /* the operator wants it gone: it is not made anew if it reboots */
     char end_why[160];
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
@@ -117,11 +118,16 @@ const char *domain_state_name(enum domain_state state);
 /* The memory map that its kernel was told of. */
 void domain_memmap(const struct domain *d, struct memmap *out);
 
-/* Ends it: no vCPU of it enters the guest again. The first call wins. From anywhere, with or
- * without its lock. */
+/* Ends it: no vCPU of it enters the guest again. The first call wins; but END_DESTROYED always
+ * means that it does not come back. From anywhere, with or without its lock. */
 void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     __attribute__((format(printf, 3, 4)));
 const char *domain_end_name(enum domain_end end);
+/* Has it ended to be made anew? For who buries it. */
+static inline bool domain_comes_back(const struct domain *d)
+{
+    return d->end == END_REBOOT && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
+}
 
 /* The domains that exist, in order of creation; after NULL comes the first. Boot CPU. */
 struct domain *domain_next(const struct domain *after);

@@ -49,13 +49,15 @@ struct request {
     size_t used;                 /* bytes of the recipe's line so far */
 };
 
+/* With a blank between two, and none behind the last: it would be one of the guest's words. */
 static int append(struct recipe *r, struct request *q, struct word w)
 {
     if (q->used + w.length + 2 > sizeof(r->line))
         return -EINVAL;
+    if (q->used)
+        r->line[q->used++] = ' ';
     memcpy(r->line + q->used, w.text, w.length);
     q->used += w.length;
-    r->line[q->used++] = ' ';
     r->line[q->used] = '\0';
     return 0;
 }

@@ -28,6 +28,7 @@ void control_reboot(const struct command_args *args);
 void control_shutdown(const struct command_args *args);
 void control_destroy(const struct command_args *args);
 void control_console(const struct command_args *args);
+void control_fail_alloc(const struct command_args *args);
 void control_sched(const struct command_args *args);
 
 #endif

@@ -32,6 +32,7 @@ struct console {
     struct domain *domain;
     struct ring in, out; /* in: boot CPU only; out: under the lock */
     bool waits;          /* its domain has been refused a byte. Under the lock */
+    bool ends;           /* its domain has ended, and is buried when there is room. The same */
     uint8_t unfinished;  /* looks that the line in `out` has lived through, and 1. The same */
     uint8_t in_bytes[IN_BYTES], out_bytes[OUT_BYTES];
 };
@@ -223,6 +224,19 @@ static void kick_waiting(void)
         kick(entry(pos));
 }
 
+/* There is room for the last words of those that have ended. */
+static void end_waiting(void)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &consoles) {
+        struct console *c = entry(pos);
+
+        if (c->ends && console_drained(c->domain))
+            domain_hooks->ended(c->domain);
+    }
+}
+
 /* ---- Input ----------------------------------------------------------------------------------- */
 
 static bool give(struct console *c, struct ring *from)
@@ -377,6 +391,18 @@ int console_open(struct domain *d)
     return 0;
 }
 
+bool console_drained(struct domain *d)
+{
+    struct console *c = d->console;
+
+    if (!c || !config.shared)
+        return true;
+    spin_lock(&lock);
+    c->ends = c != front && ring_used(&c->out) && !operator_ready();
+    spin_unlock(&lock);
+    return !c->ends;
+}
+
 /* The last words of a domain that goes: nobody will ask for them later. */
 static void send_last(struct console *c)
 {
@@ -405,7 +431,7 @@ void console_close(struct domain *d)
     spin_unlock(&lock);
     if (last == c)
         last = NULL;
-    if (was_front && d->end == END_REBOOT)
+    if (was_front && domain_comes_back(d))
         str_copy(awaited, d->name, sizeof(awaited));
     else if (was_front && !list_empty(&consoles) && config.shared)
         console_select(entry(consoles.next)->domain);
@@ -457,6 +483,7 @@ static void work(void)
     kick_waiting();
     send_lines();
     kick_waiting();
+    end_waiting();
     feed_all();
     if (!look.armed && any_unfinished())
         timer_set(&look, rdtsc() + tsc_from_ns(LOOK_NS));

@@ -43,6 +43,10 @@ void console_init(const struct console_config *config, const struct console_moni
 /* A console for d, before d runs; it is in front if nobody is. 0 or -ENOMEM. A domain without one
  * has its output go nowhere. */
 int must_check console_open(struct domain *d);
+/* Whether the port takes what d, which has ended, still has to say: a guest that reboots in a
+ * circle shall not fill the terminal faster than the line can send. If not, hooks->ended() is
+ * called again when it does. */
+bool must_check console_drained(struct domain *d);
 /* Before d is destroyed, and after its last vCPU has stopped. If it was in front another domain
  * is now; or nobody, and what is typed waits for it if it reboots. Harmless without a console. */
 void console_close(struct domain *d);

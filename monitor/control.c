@@ -1,6 +1,7 @@
 /*
  * Commands that change what a domain does, and to whom the keys go.
  */
+#include "mm/frame.h"
 #include "monitor/commands.h"
 #include "monitor/console.h"
 #include "monitor/domains.h"
@@ -53,6 +54,17 @@ void control_destroy(const struct command_args *args)
 
     if (d)
         domain_end(d, END_DESTROYED, "by the operator");
+}
+
+/* Frames, heap pages and slab objects count, whoever asks for them. */
+void control_fail_alloc(const struct command_args *args)
+{
+    uint64_t n;
+
+    if (word_number(args->word[0], UINT64_MAX, &n))
+        frame_fail_nth(n);
+    else
+        monitor_print("\"%.*s\" is no number\n", WORD_ARGS(args->word[0]));
 }
 
 void control_console(const struct command_args *args)

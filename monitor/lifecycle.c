@@ -55,34 +55,37 @@ static void bury(struct domain *d)
 {
     struct recipe *r = catalogue_recipe_of(d->config);
     enum domain_end end = d->end;
+    bool comes_back = domain_comes_back(d);
 
     if (end == END_TRIPLE_FAULT || end == END_CRASH || end == END_KILLED)
         remember(d);
     console_close(d);
     domain_destroy(d);
-    if (end != END_REBOOT)
+    if (!comes_back)
         catalogue_drop(r);
     else if (start(r))
         log_error("a domain that rebooted could not be made again");
 }
 
-/* Stays runnable while a pCPU is not quite done with a vCPU of the dead: a matter of moments. */
+/* Buries one domain a turn, so that guests which reboot in a circle leave the pCPU to others in
+ * between. Stays runnable while a pCPU is not quite done with a vCPU of the dead: a matter of
+ * moments. */
 static bool undertake(struct sched_unit *u, uint64_t deadline)
 {
-    struct domain *next;
+    struct domain *d;
     bool again = false;
 
     (void)u;
     (void)deadline;
-    for (struct domain *d = domain_next(NULL); d; d = next) {
-        next = domain_next(d);
-        if (d->vcpus_out != d->vcpu_count)
+    for (d = domain_next(NULL); d; d = domain_next(d)) {
+        if (d->vcpus_out != d->vcpu_count || !console_drained(d))
             continue;
+        again = true;
         if (domain_retire(d))
-            bury(d);
-        else
-            again = true;
+            break;
     }
+    if (d)
+        bury(d);
     if (!domain_next(NULL)) {
         log_info("no domain left");
         at_end();

@@ -277,8 +277,12 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
     return u;
 }
 
+/* Units that never enter a guest for long would keep interrupts out for ever, hence the first line.
+ */
 void sched_turn(void)
 {
+    irq_let_in();
+
     struct run_queue *q = queue_lock(cpu_id());
     uint64_t now = rdtsc();
     struct sched_unit *u;

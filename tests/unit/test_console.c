@@ -135,6 +135,16 @@ void machine_console_kick(struct machine_hvm *m)
     speak(g, 16);
 }
 
+static const struct domain *told; /* whose end the console told again */
+
+static void ended(struct domain *d)
+{
+    told = d;
+}
+
+static const struct domain_hooks hooks = { .ended = ended };
+const struct domain_hooks *domain_hooks = &hooks;
+
 /* ---- The world ------------------------------------------------------------------------------- */
 
 static char keys[256];
@@ -419,6 +429,7 @@ static void front_ends_another_comes(void **state)
     struct guest *a = add(0), *b = add(1);
     say(b, "half a li");
     a->d.end = END_REBOOT;
+    assert_true(domain_comes_back(&a->d));
     console_close(&a->d);
     settle();
     assert_null(console_front());
@@ -426,7 +437,9 @@ static void front_ends_another_comes(void **state)
     assert_null(console_front());
     add(0);
     assert_ptr_equal(console_front(), &guests[0].d);
-    guests[0].d.end = END_POWEROFF;
+    guests[0].d.end = END_REBOOT;
+    guests[0].d.unwanted = true; /* it does not come back */
+    assert_false(domain_comes_back(&guests[0].d));
     console_close(&guests[0].d);
     settle();
     assert_non_null(console_front());
@@ -442,6 +455,23 @@ static void last_words_are_kept(void **state)
     console_close(&b->d);
     shows("(d1) I die\r\n");
     assert_int_equal(fake_heap_in_use(), 1);
+}
+
+static void burial_waits_for_the_port(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0), *b = add(1);
+    assert_true(console_drained(&a->d));
+    room = 10;
+    told = NULL;
+    say(a, "more than ten bytes");
+    say(b, "I die");
+    assert_true(console_drained(&a->d));
+    assert_false(console_drained(&b->d));
+    drain(1000);
+    assert_ptr_equal(told, &b->d);
+    assert_true(console_drained(&b->d));
 }
 
 static void without_a_monitor(void **state)
@@ -548,7 +578,8 @@ int main(void)
         cmocka_unit_test(typed_ahead_goes_along),    cmocka_unit_test(nobody_there_keeps_the_keys),
         cmocka_unit_test(paste_holds_the_port),      cmocka_unit_test(front_ends_another_comes),
         cmocka_unit_test(last_words_are_kept),       cmocka_unit_test(without_a_monitor),
-        cmocka_unit_test(no_memory_is_said),         cmocka_unit_test(many_and_a_slow_port),
+        cmocka_unit_test(burial_waits_for_the_port), cmocka_unit_test(no_memory_is_said),
+        cmocka_unit_test(many_and_a_slow_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

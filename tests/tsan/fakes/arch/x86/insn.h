@@ -10,6 +10,10 @@
 uint64_t rdtsc(void);
 void irq_wait(void);
 
+static inline void irq_let_in(void)
+{
+}
+
 static inline void cpu_relax(void)
 {
     __builtin_ia32_pause();

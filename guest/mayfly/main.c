@@ -1,0 +1,113 @@
+/*
+ * A guest that is made in hundreds: it says one line, then does what the word on its command line
+ * tells, until somebody ends it.
+ *
+ *   idle (or nothing)  halt for ever     spin   run for ever        tick   count a timer, halted
+ *   touch              write each page   off    power off           reboot
+ *   crash              tell Caisson so   fault  triple fault
+ */
+#include <stddef.h>
+#include "guest/lib/cpu.h"
+#include "guest/lib/hypercall.h"
+#include "guest/lib/print.h"
+#include "guest/lib/timer.h"
+#include "guest/lib/trap.h"
+
+#define HZ       100
+#define PAGE     4096
+#define EXTENDED 0x100000ul /* memory of which mem_upper counts the KiB */
+
+/* The first words of Multiboot's boot information ("Boot information format"). */
+struct boot_information {
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
+};
+
+extern char end[]; /* of the image: guest/lib/guest.lds */
+
+void main(const struct boot_information *boot);
+
+static uint64_t memory_end;
+
+static void idle(void)
+{
+    for (;;)
+        asm volatile("cli; hlt");
+}
+
+static void spin(void)
+{
+    for (;;)
+        asm volatile("pause");
+}
+
+static void tick(void)
+{
+    trap_init();
+    timer_start(HZ);
+    for (;;)
+        irq_wait();
+}
+
+/* Behind its own image, so that all of its memory has to come. */
+static void touch(void)
+{
+    for (uint64_t at = ((uint64_t)end + PAGE - 1) & ~(PAGE - 1ul); at < memory_end; at += PAGE)
+        *(volatile uint64_t *)at = at;
+    print("mayfly: touched all\n");
+}
+
+static void off(void)
+{
+    xen_shutdown(XEN_SHUTDOWN_POWEROFF);
+}
+
+static void reboot(void)
+{
+    xen_shutdown(XEN_SHUTDOWN_REBOOT);
+}
+
+static void crash(void)
+{
+    xen_shutdown(XEN_SHUTDOWN_CRASH);
+}
+
+/* An exception without an IDT. */
+static void fault(void)
+{
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) none = { 0, 0 };
+
+    asm volatile("lidt %0; int3" : : "m"(none));
+}
+
+static const struct {
+    const char *word;
+    void (*life)(void);
+} lives[] = {
+    { "spin", spin },     { "tick", tick },   { "touch", touch }, { "off", off },
+    { "reboot", reboot }, { "crash", crash }, { "fault", fault },
+};
+
+static bool same(const char *a, const char *b)
+{
+    for (; *a && *a == *b; a++)
+        b++;
+    return *a == *b;
+}
+
+void main(const struct boot_information *boot)
+{
+    const char *word = (const char *)(uint64_t)boot->cmdline;
+
+    print("mayfly: %s\n", word);
+    memory_end = EXTENDED + boot->mem_upper * 1024ul;
+    for (unsigned i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+        if (same(word, lives[i].word)) {
+            lives[i].life();
+            break;
+        }
+    }
+    idle();
+}
