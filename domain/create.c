@@ -35,12 +35,13 @@ static uint64_t promised_elsewhere(void)
     return frames;
 }
 
-/* mem= is a promise, kept only if everything can arrive: RAM, its page tables, the rest. */
+/* mem= is a promise, kept only if everything can arrive: RAM, its page tables, the rest. What the
+ * heap holds free does not count: it never becomes a guest's RAM again. */
 static int check_promise(const struct domain_config *config)
 {
     uint64_t frames = config->mem >> PAGE_SHIFT;
     uint64_t overhead = frames / 256 + 64 + 16 * config->vcpus;
-    uint64_t available = frame_count(OWNER_FREE), others = promised_elsewhere();
+    uint64_t available = frame_available(), others = promised_elsewhere();
 
     available = available > others ? available - others : 0;
     if (frames + overhead <= available)

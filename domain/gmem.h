@@ -21,4 +21,16 @@ int must_check gmem_read(struct p2m *p, gpa_t from, void *to, size_t n);
 int must_check gmem_write(struct p2m *p, gpa_t to, const void *from, size_t n);
 int must_check gmem_zero(struct p2m *p, gpa_t to, size_t n);
 
+/* A page-table entry of 4 or 8 bytes, naturally aligned, in one piece: other vCPUs use it too. */
+struct gmem_entry {
+    gpa_t at;
+    unsigned size;
+    uint64_t value;
+};
+
+/* Fills in the value. Errors as above. */
+int must_check gmem_load(struct p2m *p, struct gmem_entry *e);
+/* Sets bits in it and in e->value; -EAGAIN if it no longer has that value. */
+int must_check gmem_set_bits(struct p2m *p, struct gmem_entry *e, uint64_t bits);
+
 #endif

@@ -20,6 +20,10 @@
 #define PTE_NX      (1ul << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ul
 
+/* A walk begins anew when another vCPU changes an entry under it, so many times at most: nobody's
+ * page tables hold the pCPU up. */
+#define WALKS 8
+
 struct paging_mode {
     unsigned levels;
     unsigned entry_size; /* bytes */
@@ -80,13 +84,13 @@ static bool allowed(struct vcpu *v, uint64_t rights, uint32_t access)
     return !(cr4 & CR4_SMAP) || (vmx_rflags(&v->vmx) & RFLAGS_AC);
 }
 
-/* Sets bits in the lowest byte of the guest's entry, as the CPU does with A and D. */
-static int mark(struct vcpu *v, gpa_t at, uint64_t *entry, uint64_t bits)
+/* Sets A or D as the CPU does: only in the entry that was read. Another vCPU may have changed or
+ * cleared it since, and would get it back from us: -EAGAIN then. */
+static int mark(struct vcpu *v, struct gmem_entry *entry, uint64_t bits)
 {
-    if ((*entry & bits) == bits)
+    if ((entry->value & bits) == bits)
         return 0;
-    *entry |= bits;
-    return gmem_write(&v->domain->p2m, at, entry, 1);
+    return gmem_set_bits(&v->domain->p2m, entry, bits);
 }
 
 /* Bytes that an entry covers which maps a page at this level (0 is the lowest). */
@@ -122,23 +126,24 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
 
     for (unsigned level = m->levels; level-- > 0;) {
         uint64_t index = at.v >> (PAGE_SHIFT + level * m->index_bits) & ((1u << m->index_bits) - 1);
-        gpa_t slot = gpa(table + index * m->entry_size);
+        struct gmem_entry slot = { .at = gpa(table + index * m->entry_size),
+                                   .size = m->entry_size };
         bool pdpte = m == &paging_pae && level == 2; /* has no rights and no accessed bit */
-        uint64_t entry = 0;
-        int err = gmem_read(&v->domain->p2m, slot, &entry, m->entry_size);
-        if (err == -EFAULT || (!err && !(entry & PTE_P)))
+        int err = gmem_load(&v->domain->p2m, &slot);
+        if (err == -EFAULT || (!err && !(slot.value & PTE_P)))
             return fail(v, fault, at, access);
         if (!err && !pdpte)
-            err = mark(v, slot, &entry, PTE_A);
+            err = mark(v, &slot, PTE_A);
         if (err)
             return err;
+        uint64_t entry = slot.value;
         if (!pdpte)
             rights = (rights & entry & (PTE_RW | PTE_US)) | ((rights | entry) & PTE_NX);
         if (is_leaf(v, m, entry, level)) {
             if (!allowed(v, rights, access))
                 return fail(v, fault, at, access | GVA_PRESENT);
             *out = gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1)));
-            return access & GVA_WRITE ? mark(v, slot, &entry, PTE_D) : 0;
+            return access & GVA_WRITE ? mark(v, &slot, PTE_D) : 0;
         }
         table = entry & (m->entry_size == 4 ? 0xfffff000 : PTE_ADDRESS);
     }
@@ -156,7 +161,12 @@ int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct 
         at.v &= 0xffffffff;
     else if (!canonical(at, m->levels == 5 ? 57 : 48))
         return fail(v, fault, at, access);
-    return walk(v, m, at, access, out, fault);
+    for (unsigned i = 0; i < WALKS; i++) {
+        int err = walk(v, m, at, access, out, fault);
+        if (err != -EAGAIN)
+            return err;
+    }
+    return fail(v, fault, at, access | GVA_PRESENT); /* spurious: the guest tries again */
 }
 
 static int copy(struct vcpu *v, gva_t at, char *buf, size_t n, uint32_t access,

@@ -59,6 +59,9 @@ static const struct {
     { 0xA0, 0xA1 }, { 0xCF8, 0xCFF }, { 0x2F8, 0x2FF }, { 0x3F8, 0x3FF },
 };
 
+/* Among the ports that have been warned of, sleep types stand behind the last port. */
+#define SLEEP_TYPES 0x10000u
+
 /* ---- Lines ---- */
 
 /* An ISA line is one pin of the 8259 pair and one of the I/O APIC; the timer's differ. */
@@ -111,7 +114,7 @@ static void sleep_entered(void *ctx, unsigned type)
 
     if (type == VPM_SLP_TYP_S5)
         domain_end(m->domain, END_POWEROFF, "ACPI S5");
-    else
+    else if (domain_mention(&m->domain->unknown_ports, SLEEP_TYPES | type))
         log_warn("%s: ACPI sleep type %u asked for, which this machine does not have",
                  m->domain->name, type);
 }

@@ -243,6 +243,11 @@ void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
         vcpu_ud(v);
         return;
     }
+    if (e->memory.delivery) { /* what stands at RIP has nothing to do with it */
+        domain_end(v->domain, END_KILLED, "an event is delivered through device memory at 0x%lx",
+                   e->memory.gpa.v);
+        return;
+    }
     if (fetch(v, e, &insn))
         return;
     if (insn.op == DECODE_MOVS || insn.op == DECODE_STOS || insn.op == DECODE_LODS)

@@ -220,6 +220,17 @@ uint64_t frame_free_blocks(unsigned order)
     return n;
 }
 
+uint64_t frame_available(void)
+{
+    uint64_t frames = 0;
+
+    spin_lock(&lock);
+    for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++)
+        frames += (uint64_t)buddy_count(&buddy, ZONE_DOMAIN, order) << order;
+    spin_unlock(&lock);
+    return frames;
+}
+
 uint64_t frame_total(void)
 {
     return total;

@@ -71,8 +71,9 @@ void frame_pin(mfn_t m);
 void frame_unpin(mfn_t m);
 uint32_t frame_pins(mfn_t m);
 
-uint16_t frame_owner(mfn_t m);              /* OWNER_RESERVED outside the table */
-uint64_t frame_count(uint16_t owner);       /* frames owned now; OWNER_FREE: free ones */
+uint16_t frame_owner(mfn_t m);        /* OWNER_RESERVED outside the table */
+uint64_t frame_count(uint16_t owner); /* frames owned now; OWNER_FREE: free ones */
+uint64_t frame_available(void);       /* free ones that frame_alloc can give: not the heap's */
 uint64_t frame_free_blocks(unsigned order); /* free blocks of exactly 2^order frames, now */
 uint64_t frame_total(void);                 /* usable frames of the machine */
 

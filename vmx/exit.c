@@ -80,6 +80,7 @@ static void decode_memory(struct vmx_exit *x)
     x->memory.gva_valid = q & 0x80;
     x->memory.gva = gva(x->memory.gva_valid ? vmcs_read(VMCS_EXIT_GVA) : 0);
     x->memory.page_walk = x->memory.gva_valid && !(q & 0x100);
+    x->memory.delivery = vmcs_read(VMCS_IDT_EVENT) & EVENT_VALID;
 }
 
 /* NMI and #MC are the machine's, whatever the guest was doing. */

@@ -213,6 +213,7 @@ void vmx_reset(struct vmx_vcpu *v)
         v->dr[i] = 0;
     debug_load(v);
     write_cr2(0);
+    flush_vpid(v->vpid); /* what the old CR3 had mapped */
 }
 
 void vmx_unload(struct vmx_vcpu *v)

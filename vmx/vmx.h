@@ -278,6 +278,7 @@ struct vmx_exit {
             bool gva_valid;
             bool read, write, fetch; /* the access that was made */
             bool page_walk;          /* made by the guest's page walk, not by the instruction */
+            bool delivery;           /* made while an event was delivered: by no instruction */
             bool present;            /* EPT had a translation there, with lesser rights */
         } memory;
         struct event exception;

@@ -1,7 +1,8 @@
 /*
- * Interrupts of the machine. Caisson runs with interrupts off; they come in at a VM exit and between
- * two turns of the scheduler (irq_let_in) or while a pCPU is idle (irq_wait). Handlers therefore never interrupt Caisson's
- * own work, need no lock against it, and may call whatever the loop may call.
+ * Interrupts of the machine. Caisson runs with interrupts off; they come in at a VM exit and
+ * between two turns of the scheduler (irq_let_in) or while a pCPU is idle (irq_wait). Handlers
+ * therefore never interrupt Caisson's own work, need no lock against it, and may call whatever the
+ * loop may call.
  */
 #ifndef CAISSON_ARCH_X86_IRQ_H
 #define CAISSON_ARCH_X86_IRQ_H

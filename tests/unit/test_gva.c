@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
+#include "domain/gmem.h"
 #include "domain/gva.h"
 #include "mm/frame.h"
 #include "tests/fakes/guest.h"
@@ -392,6 +393,25 @@ static void test_dirty_large(void **state)
     assert_int_equal(entry_get(m64, slot[2]), 0x400000 | PS | P | RW | NX | A | D);
 }
 
+/* What another vCPU has done to an entry since it was read stays done. */
+static void test_entry_changes(void **state)
+{
+    (void)state;
+    for (unsigned size = 4; size <= 8; size += 4) {
+        struct gmem_entry e = { .at = gpa(ROOT + 8), .size = size };
+        guest_write64(ROOT + 8, 0x5a000 | P);
+        assert_int_equal(gmem_load(&guest.p2m, &e), 0);
+        assert_int_equal(e.value, 0x5a000 | P);
+        guest_write64(ROOT + 8, 0);
+        assert_int_equal(gmem_set_bits(&guest.p2m, &e, A), -EAGAIN);
+        assert_int_equal(gmem_load(&guest.p2m, &e), 0);
+        assert_int_equal(e.value, 0);
+        assert_int_equal(gmem_set_bits(&guest.p2m, &e, A | D), 0);
+        assert_int_equal(gmem_load(&guest.p2m, &e), 0);
+        assert_int_equal(e.value, A | D);
+    }
+}
+
 /* ---- Copies ---- */
 
 static void test_copy_crosses(void **state)
@@ -509,6 +529,7 @@ int main(void)
         TEST(test_rights_32),
         TEST(test_accessed_dirty),
         TEST(test_dirty_large),
+        TEST(test_entry_changes),
         TEST(test_copy_crosses),
         TEST(test_copy_faults_in_the_middle),
         TEST(test_read_is_no_write),

@@ -64,6 +64,7 @@ static void test_pages(void **state)
     unsigned char *p, *q;
 
     (void)state;
+    assert_int_equal(frame_available(), before);
     p = heap_pages(1, 5);
     q = heap_pages(0, 6);
     assert_non_null(p);
@@ -85,6 +86,7 @@ static void test_pages(void **state)
     EXPECT_PANIC(heap_free_pages(q, 0, 6));
     EXPECT_PANIC(heap_to_maddr(&before));
     assert_int_equal(frame_count(OWNER_FREE), before); /* not even a table was needed */
+    assert_int_equal(frame_available(), before - (1UL << ORDER_2M)); /* the heap keeps its own */
 }
 
 static void test_pages_large(void **state)

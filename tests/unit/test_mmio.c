@@ -300,6 +300,21 @@ static void test_unknown_instruction(void **state)
     assert_int_equal(bus_count, 0);
 }
 
+/* An interrupt whose frame goes to the I/O APIC: the instruction at RIP is not the one to do. */
+static void test_event_delivery(void **state)
+{
+    struct vmx_exit e = exit_at(DEVICE);
+
+    (void)state;
+    e.memory.delivery = true;
+    guest_put(CODE, "\x89\x03", 2); /* mov [rbx],eax */
+    cpu()->rip = CODE;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(guest.end, END_KILLED);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(cpu()->skips, 0);
+}
+
 /* ---- String forms ---- */
 
 static void test_movs_from_device(void **state)
@@ -446,6 +461,7 @@ int main(void)
         TEST(test_fetch_across_pages),
         TEST(test_fetch_at_the_end),
         TEST(test_unknown_instruction),
+        TEST(test_event_delivery),
         TEST(test_movs_from_device),
         TEST(test_movs_to_device_down),
         TEST(test_stos_lods),

@@ -101,6 +101,18 @@ static void test_cr(void **state)
     assert_int_equal(x.cr.number, 0);
 }
 
+static void test_memory_in_delivery(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_IDT_EVENT, 0);
+    decode(48, 2);
+    assert_false(x.memory.delivery);
+    vmcs_write(VMCS_IDT_EVENT, 0x80000020);
+    decode(48, 2);
+    assert_true(x.memory.delivery);
+    vmcs_write(VMCS_IDT_EVENT, 0);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -185,10 +197,15 @@ static void test_dr6(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_kinds, setup),       cmocka_unit_test_setup(test_io, setup),
-        cmocka_unit_test_setup(test_cr, setup),          cmocka_unit_test_setup(test_memory, setup),
-        cmocka_unit_test_setup(test_exceptions, setup),  cmocka_unit_test_setup(test_skip, setup),
-        cmocka_unit_test_setup(test_single_step, setup), cmocka_unit_test_setup(test_dr6, setup),
+        cmocka_unit_test_setup(test_kinds, setup),
+        cmocka_unit_test_setup(test_io, setup),
+        cmocka_unit_test_setup(test_cr, setup),
+        cmocka_unit_test_setup(test_memory, setup),
+        cmocka_unit_test_setup(test_memory_in_delivery, setup),
+        cmocka_unit_test_setup(test_exceptions, setup),
+        cmocka_unit_test_setup(test_skip, setup),
+        cmocka_unit_test_setup(test_single_step, setup),
+        cmocka_unit_test_setup(test_dr6, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

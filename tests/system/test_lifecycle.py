@@ -1,0 +1,182 @@
+"""Domains by the hundred: made, run, ended at any moment; memory that is short; and nothing lost.
+
+The guest is guest/mayfly, whose life is a word on its command line. One of them stays for the whole
+of a test, so that the machine does not end with the last of the others.
+"""
+import random
+import re
+
+import pytest
+
+from conftest import guest
+from test_monitor import MONITOR
+
+OPTIONS = "console=com1 exit=shutdown conswitch=ax loglevel=warn"
+# How often each is lived. A guest that reboots does so in a circle, and talks a lot.
+LIVES = {"idle": 8, "spin": 4, "tick": 4, "touch": 1, "off": 4, "crash": 2, "fault": 2, "reboot": 1}
+
+
+class Crowd:
+    """The monitor of a machine on which many domains come, go, and speak in between."""
+
+    def __init__(self, m):
+        self.m = m
+        self.asked = 0
+        self.heard = ""  # all of it
+
+    def type(self, *lines):
+        """Types commands ahead, without a look at what they answer."""
+        self.m.send("".join(line + "\r" for line in lines))
+
+    def ask(self, line="", timeout=-1):
+        """What was printed until the command was done: an unknown one behind it tells when."""
+        self.asked += 1
+        mark = f"done{self.asked}"
+        self.type(line, mark)
+        self.m.expect_exact(f'unknown command "{mark}"', timeout=timeout)
+        text = self.m.before.replace("\r", "")
+        self.heard += text
+        return text
+
+    def frames(self):
+        """Who owns how many frames."""
+        rows = re.findall(r"^  (\S.*?) +(\d+) frames", self.ask("mem"), re.M)
+        return {name: int(n) for name, n in rows}
+
+    def names(self):
+        """The domains that `list` shows."""
+        return re.findall(r"^(\S+) +\d+ +\d+/ *\d+ ", self.ask("list"), re.M)
+
+    def wait_for_burials(self, left):
+        for _ in range(20):
+            if self.names() == left:
+                return
+        pytest.fail(f"not only {left}: {self.names()}")
+
+    def create(self, name, life="idle", mem="2M"):
+        """Types it; the answer is still to come."""
+        self.type(f"create name={name} kernel=mayfly mem={mem} -- {life}")
+
+    def end(self, name):
+        self.type(f"destroy {name}")
+
+
+@pytest.fixture
+def crowd(boot):
+    def start(**settings):
+        settings.setdefault("ips", 20_000_000)
+        m = boot(modules=guest("mayfly", mem="2M", words="idle"), options=OPTIONS,
+                 emulator="bochs", **settings)
+        m.expect_exact(MONITOR)
+        return Crowd(m)
+    return start
+
+
+def live(c, rng, names, most):
+    """Creates a domain for each name; keeps up to `most` of them alive, ends any at any moment."""
+    alive = []
+    for i, name in enumerate(names):
+        life = rng.choices(list(LIVES), LIVES.values())[0]
+        c.type(f"create name={name} kernel=mayfly mem=2M vcpus={rng.randint(1, 2)} -- {life}")
+        alive.append(name)
+        while len(alive) > rng.randint(0, most):
+            victim = alive.pop(rng.randrange(len(alive)))
+            # Blanks take their time on the line, and that is how long others live meanwhile.
+            way = rng.choice(["destroy ", "pause {0}\rdestroy ", "reboot {0}\rdestroy "])
+            c.type(" " * rng.randint(0, 40) + way.format(victim) + victim)
+        if i % 10 == 9:
+            c.ask()
+    c.type(*(f"destroy {name}" for name in alive))
+
+
+def test_thousand_lives(crowd):
+    """Frames are where they were before, exactly."""
+    c = crowd(pcpus=2, mem=128)
+    rng = random.Random(1)
+    live(c, rng, [f"w{i}" for i in range(30)], most=4)  # Caisson's own heap grows once
+    c.wait_for_burials(["mayfly"])
+    before = c.frames()
+    live(c, rng, [f"d{i}" for i in range(1000)], most=4)
+    c.wait_for_burials(["mayfly"])
+    assert c.frames() == before
+
+
+def test_each_allocation_fails(crowd):
+    """Whichever allocation of its creation and first steps fails: an error that names the domain,
+    nothing lost, and the next one is as good as ever."""
+    c = crowd(mem=128)
+    c.create("warm")
+    c.end("warm")
+    c.wait_for_burials(["mayfly"])
+    before = c.frames()
+    for n in range(1, 200):
+        c.type(f"fail-alloc {n}", "create name=poor kernel=mayfly mem=2M vcpus=2 -- idle")
+        c.m.expect(r"(\(poor\) mayfly: idle)|error: (poor|create): [^\r\n]*memory[^\r\n]*")
+        if c.m.match.group(1):
+            break
+        c.wait_for_burials(["mayfly"])
+        assert c.frames() == before, f"allocation {n}"
+    assert n > 20
+    c.ask("fail-alloc 0")
+    c.end("poor")
+    c.wait_for_burials(["mayfly"])
+    assert c.frames() == before
+
+
+def test_hundred_at_once(crowd):
+    """In 4 MiB each; five have a timer, and two keep both pCPUs busy."""
+    c = crowd(pcpus=2, mem=512)
+    before = c.frames()
+    lives = {f"n{i}": "tick" if i % 20 == 0 else "idle" for i in range(98)}
+    lives |= {"n98": "spin", "n99": "spin"}  # late, as a pCPU that halts costs the emulator nothing
+    for i, (name, life) in enumerate(lives.items()):
+        c.create(name, life, mem="4M")
+        if i % 10 == 9:
+            c.ask()
+    assert c.names() == ["mayfly", *lives]
+    for _ in range(100):
+        if set(re.findall(r"\((n\d+)\) mayfly: \w+\n", c.heard)) == set(lives):
+            break
+        c.ask()
+    else:
+        pytest.fail("not all have said their line")
+    owners = c.frames()
+    assert all(owners[name] < 1024 for name in lives)
+    for i, name in enumerate(reversed(lives)):
+        c.end(name)
+        if i % 10 == 9:
+            c.ask()
+    c.wait_for_burials(["mayfly"])
+    assert c.frames() == before
+
+
+def test_more_than_there_is(crowd):
+    """It is refused with the reason, and what was promised is kept to the last page."""
+    c = crowd(mem=128)
+    c.create("big", mem="1G")
+    c.m.expect(r"error: big: mem=1048576K does not fit: (\d+)K")
+    most = (int(c.m.match.group(1)) // 4 - 100) * 256 // 257
+    c.create("whole", "touch", mem=f"{most * 4}K")
+    c.m.expect_exact("(whole) mayfly: touched all")
+    c.create("small")
+    c.m.expect(r"error: small: mem=\d+K does not fit")
+    c.end("whole")
+    c.wait_for_burials(["mayfly"])
+    c.create("small")
+    c.m.expect_exact("(small) mayfly: idle")
+
+
+def test_last_words(crowd):
+    """A domain that failed is told of by the next `list`, once."""
+    c = crowd(mem=64)
+    c.create("alpha", "fault")
+    c.m.expect(r"error: alpha: triple fault: vCPU 0")
+    c.create("beta", "crash")
+    c.m.expect(r"error: beta: crashed: ")
+    c.create("gamma", "off")
+    c.m.expect_exact("(gamma) mayfly: off")
+    text = c.ask("list")
+    assert re.search(r"domain \d+ \(alpha\) triple fault: vCPU 0", text)
+    assert re.search(r"domain \d+ \(beta\) crashed: SCHEDOP_shutdown with reason 3", text)
+    assert "gamma" not in text
+    assert "fault" not in c.ask("list")

@@ -1,0 +1,85 @@
+/* links: domain/domain.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * How a domain ends: once, with its reason; and whether it comes back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "domain/domain.h"
+
+static unsigned kicks;
+
+void vcpu_kick(struct vcpu *v)
+{
+    (void)v;
+    kicks++;
+}
+
+void vpm_power_button(struct vpm *pm)
+{
+    (void)pm;
+}
+
+uint64_t tsc_to_ns(uint64_t ticks)
+{
+    return ticks;
+}
+
+static struct domain d;
+
+static void set_up(void)
+{
+    memset(&d, 0, sizeof(d));
+    strcpy(d.name, "alpha");
+    d.state = DOMAIN_RUNNING;
+    d.vcpu_count = 2;
+    kicks = 0;
+}
+
+static void first_end_counts(void **state)
+{
+    (void)state;
+    set_up();
+    domain_end(&d, END_TRIPLE_FAULT, "vCPU %u", 1);
+    domain_end(&d, END_POWEROFF, "late");
+    assert_int_equal(d.end, END_TRIPLE_FAULT);
+    assert_string_equal(d.end_why, "vCPU 1");
+    assert_int_equal(d.state, DOMAIN_ENDING);
+    assert_int_equal(kicks, 2);
+    domain_unpause(&d);
+    assert_int_equal(d.state, DOMAIN_ENDING);
+}
+
+static void reboot_comes_back(void **state)
+{
+    (void)state;
+    set_up();
+    domain_end(&d, END_REBOOT, "reset line");
+    assert_true(domain_comes_back(&d));
+}
+
+static void destroyed_stays_away(void **state)
+{
+    (void)state;
+    set_up();
+    domain_end(&d, END_REBOOT, "reset line");
+    domain_end(&d, END_DESTROYED, "by the operator");
+    assert_false(domain_comes_back(&d));
+    set_up();
+    domain_end(&d, END_DESTROYED, "by the operator");
+    domain_end(&d, END_REBOOT, "reset line");
+    assert_false(domain_comes_back(&d));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_end_counts),
+        cmocka_unit_test(reboot_comes_back),
+        cmocka_unit_test(destroyed_stays_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
