@@ -5,6 +5,7 @@
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
 #include "include/public/xen.h"
+#include "sched/sched.h"
 
 static void shutdown(struct vcpu *v, uint32_t reason)
 {
@@ -35,7 +36,8 @@ int64_t hypercall_sched_op(struct vcpu *v, uint64_t *args)
 {
     switch (args[0]) {
     case XEN_SCHED_YIELD:
-        return 0;         /* nobody else is waiting: one domain of one vCPU runs at a time */
+        sched_unit_yield(&v->unit);
+        return 0;
     case XEN_SCHED_BLOCK: /* until an event; enables their delivery, as STI; HLT does */
         vmx_set_rflags(&v->vmx, vmx_rflags(&v->vmx) | RFLAGS_IF);
         v->halted = true;
