@@ -2,7 +2,7 @@
 # build/guest/NAME.elf. Compiled as 64-bit code, wrapped as ELF32: what Multiboot loaders take.
 
 GUESTS     := $(filter-out lib,$(patsubst guest/%/main.c,%,$(wildcard guest/*/main.c)))
-GUEST_LIB  := $(patsubst %.c,$(O)/%.o,$(wildcard guest/lib/*.c)) $(O)/guest/lib/start.asm.o
+GUEST_LIB  := $(patsubst %.c,$(O)/%.o,$(wildcard guest/lib/*.c)) $(patsubst %.asm,$(O)/%.asm.o,$(wildcard guest/lib/*.asm))
 GUEST_ELF  := $(GUESTS:%=$(B)/guest/%.elf)
 GUEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
                 -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing $(WARN) -I.

@@ -7,6 +7,7 @@
 #include "domain/pv.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
+#include "sched/sched.h"
 
 /* ---- The end ---- */
 

@@ -14,6 +14,10 @@ void show_exits(const struct command_args *args);
 void show_regs(const struct command_args *args);
 void show_vmcs(const struct command_args *args);
 
+/* show_sched.c: how the scheduler fares. */
+void show_pcpus(const struct command_args *args);
+void show_waits(const struct command_args *args);
+
 /* show_machine.c: what the machine has. */
 void show_mem(const struct command_args *args);
 void show_log(const struct command_args *args);

@@ -177,6 +177,20 @@ static bool take_any(struct run_queue *q, uint64_t now)
 
 /* ---- A turn -------------------------------------------------------------------------------- */
 
+/* The end of a wait. */
+static void count_wait(struct sched_unit *u, uint64_t now)
+{
+    uint64_t waited = now > u->since ? now - u->since : 0;
+
+    u->stats.waited += waited;
+    if (!u->fresh)
+        return;
+    u->stats.wakes++;
+    u->stats.woken_wait += waited;
+    if (u->stats.woken_most < waited)
+        u->stats.woken_most = waited;
+}
+
 /* Takes the unit that is to run out of its queue; NULL if there is none. */
 static struct sched_unit *pick(struct run_queue *q)
 {
@@ -192,7 +206,7 @@ static struct sched_unit *pick(struct run_queue *q)
         ASSERT(u->state == SCHED_RUNNABLE && u->pcpu == q->pcpu && !u->paused);
         policy_dequeue(q, u);
         q->last = NULL;
-        u->stats.waited += now > u->since ? now - u->since : 0;
+        count_wait(u, now);
         u->state = SCHED_RUNNING;
         u->woken = false;
         q->running = u;

@@ -44,6 +44,9 @@ struct sched_stats {
     uint64_t ran;        /* TSC ticks spent running */
     uint64_t waited;     /* TSC ticks spent runnable */
     uint64_t waits;      /* how often it became runnable and had to be picked */
+    uint64_t wakes;      /* how often it was woken and then picked */
+    uint64_t woken_wait; /* TSC ticks from there to there, all together */
+    uint64_t woken_most; /* the longest of them */
     uint64_t switches;   /* picked where another unit's registers, or none, were loaded */
     uint64_t migrations; /* moved to another pCPU's queue */
 };

@@ -61,7 +61,6 @@ static const struct {
     { VMCS_EXIT_MSR_LOAD_COUNT, 0 },
     { VMCS_ENTRY_MSR_LOAD_COUNT, 0 },
     { VMCS_ENTRY_EVENT, 0 },
-    { VMCS_TSC_OFFSET, 0 },
     { VMCS_G_LINK, UINT64_MAX },
     { VMCS_G_DEBUGCTL, 0 },
     { VMCS_G_PAT, PAT_AFTER_RESET },
@@ -104,6 +103,7 @@ static void write_controls(struct vmx_vcpu *v)
     vmcs_write(VMCS_PROC_CTLS2, proc2);
     vmcs_write(VMCS_EXIT_CTLS, caps.chosen[CTL_EXIT]);
     vmcs_write(VMCS_ENTRY_CTLS, caps.chosen[CTL_ENTRY]);
+    vmcs_write(VMCS_TSC_OFFSET, 0); /* here, as INIT leaves the TSC alone */
     vmcs_write(VMCS_EPT_POINTER, v->ept->pointer);
     vmcs_write(VMCS_MSR_BITMAP, heap_to_maddr(v->msr_bitmap).v);
     vmcs_write(VMCS_IO_BITMAP_A, heap_to_maddr(v->io_bitmap).v);

@@ -15,6 +15,7 @@ static struct spinlock lock =
     SPINLOCK_RANK("irq vectors", LOCK_IRQ_VECTORS); /* for giving out vectors */
 static irq_fn handlers[TRAP_VECTORS]; /* an entry is set once, before its vector fires */
 static bool warned[TRAP_VECTORS];
+static struct irq_counts counts[MAX_PCPUS];
 
 int irq_alloc_vector(irq_fn fn)
 {
@@ -38,6 +39,24 @@ void irq_kick(unsigned cpu)
     lapic_send(percpu[cpu].apic_id, VECTOR_KICK);
 }
 
+struct irq_counts irq_counts_of(unsigned cpu)
+{
+    ASSERT(cpu < MAX_PCPUS);
+    return counts[cpu];
+}
+
+static void irq_count(unsigned vector)
+{
+    struct irq_counts *c = &counts[cpu_id()];
+
+    if (vector == VECTOR_TIMER)
+        c->timer++;
+    else if (vector == VECTOR_KICK)
+        c->kick++;
+    else
+        c->device++;
+}
+
 static void irq_unexpected(unsigned vector)
 {
     if (!warned[vector])
@@ -51,6 +70,7 @@ void irq_dispatch(unsigned vector)
     /* Below are the legacy PICs' spurious ones: masked, but nothing stops line 7 from glitching. */
     if (vector == VECTOR_SPURIOUS || vector < VECTOR_FIRST)
         return;
+    irq_count(vector);
     if (vector == VECTOR_KICK || vector == VECTOR_TIMER)
         ; /* that it came is all there is to it */
     /* cppcheck-suppress arrayIndexOutOfBoundsCond; it does not know ASSERT */

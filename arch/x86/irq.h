@@ -26,6 +26,12 @@ int must_check irq_alloc_vector(irq_fn fn);
  * with the MADT's overrides. 0, -ENODEV without an I/O APIC. */
 int must_check irq_route_isa(unsigned irq, irq_fn fn);
 
+/* What a pCPU was interrupted by since it started, without NMIs. Its own pCPU counts. */
+struct irq_counts {
+    uint64_t timer, kick, device;
+};
+struct irq_counts irq_counts_of(unsigned cpu);
+
 /* From the trap handler: runs whoever has the vector, and sends the EOI. */
 void irq_dispatch(unsigned vector);
 

@@ -11,7 +11,11 @@
 #define LAPIC_ID        0x020
 #define LAPIC_EOI       0x0B0
 #define LAPIC_SVR       0x0F0
+#define LAPIC_ICR       0x300
 #define LAPIC_LVT_TIMER 0x320
+#define LAPIC_INITIAL   0x380
+#define LAPIC_CURRENT   0x390
+#define LAPIC_DIVIDE    0x3E0
 
 #define LAPIC_TIMER_DEADLINE  0x40000u
 #define LAPIC_TEST_VECTOR     0x40

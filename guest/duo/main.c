@@ -1,0 +1,153 @@
+/*
+ * The yardstick for two vCPUs: what they cost each other, in TSC ticks, which both read alike.
+ *
+ * With the word `one` they share a pCPU: world switches. With `two` each has its own: what an
+ * interrupt from one to the other costs. docs/performance.md keeps the numbers.
+ */
+#include "guest/lib/cpu.h"
+#include "guest/lib/hypercall.h"
+#include "guest/lib/lapic.h"
+#include "guest/lib/print.h"
+#include "guest/lib/second.h"
+#include "guest/lib/trap.h"
+#include "guest/lib/words.h"
+
+#define ROUNDS      1000
+#define PING_VECTOR 0x41
+#define PONG_VECTOR 0x42
+
+enum work { WAIT, HALT, SPIN, YIELD, END };
+
+static volatile enum work work;
+static volatile bool ready;       /* the second vCPU does what `work` says */
+static volatile uint64_t arrived; /* TSC at the first instruction of the second's handler */
+static volatile unsigned pongs;
+
+static void send(uint64_t to, uint8_t vector)
+{
+    wrmsr(X2APIC_MSR(LAPIC_ICR), to << 32 | 0x4000 | vector);
+}
+
+static void on_ping(struct trap *t)
+{
+    (void)t;
+    arrived = rdtsc();
+    lapic_write(LAPIC_EOI, 0);
+    send(0, PONG_VECTOR);
+}
+
+static void on_pong(struct trap *t)
+{
+    (void)t;
+    lapic_write(LAPIC_EOI, 0);
+    pongs++;
+}
+
+static void spin_with_interrupts(void)
+{
+    irq_on();
+    while (work == SPIN)
+        ;
+    irq_off();
+}
+
+static void second(void)
+{
+    trap_init();
+    lapic_enable_x2apic();
+    lapic_enable();
+    while (work != END) {
+        ready = work != WAIT;
+        if (work == HALT)
+            irq_wait();
+        else if (work == SPIN)
+            spin_with_interrupts();
+        else
+            xen_sched(XEN_SCHED_YIELD);
+    }
+}
+
+static void show(const char *name, uint64_t ticks)
+{
+    print("bench: %-28s %8lu.%lu\n", name, ticks / ROUNDS, ticks * 10 / ROUNDS % 10);
+}
+
+static void begin(enum work w)
+{
+    ready = false;
+    work = w;
+    while (!ready)
+        xen_sched(XEN_SCHED_YIELD);
+}
+
+/* Long enough for the second to have reached its HLT, if it has a pCPU of its own. */
+static void let_it_halt(void)
+{
+    for (uint64_t until = rdtsc() + 10000; rdtsc() < until;)
+        xen_sched(XEN_SCHED_YIELD);
+}
+
+static void pong_wait(unsigned before, bool halt)
+{
+    while (pongs == before) {
+        if (halt)
+            irq_wait();
+        else
+            irq_on();
+    }
+    irq_off();
+}
+
+static void ping(const char *there, const char *back, enum work w)
+{
+    uint64_t to = 0, round = 0;
+
+    begin(w);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned before = pongs;
+        if (w == HALT)
+            let_it_halt();
+        uint64_t from = rdtsc();
+        send(1, PING_VECTOR);
+        pong_wait(before, w == HALT);
+        round += rdtsc() - from;
+        to += arrived - from;
+    }
+    show(there, to);
+    show(back, round);
+}
+
+static void yields(void)
+{
+    begin(YIELD);
+    uint64_t from = rdtsc();
+    for (unsigned i = 0; i < ROUNDS; i++)
+        xen_sched(XEN_SCHED_YIELD);
+    show("yield, to the other and back", rdtsc() - from);
+}
+
+void main(const void *boot_information);
+
+void main(const void *boot_information)
+{
+    uint64_t started = rdtsc(); /* a domain's TSC begins with its creation */
+
+    trap_init();
+    lapic_enable_x2apic();
+    lapic_enable();
+    trap_set(PING_VECTOR, on_ping);
+    trap_set(PONG_VECTOR, on_pong);
+    second_start(second);
+    if (words_have(boot_information, "one")) {
+        print("bench: two vCPUs on one pCPU\n");
+        print("bench: %-28s %8lu.0\n", "creation to main()", started);
+        yields();
+        ping("IPI wakes the other", "the same, and back", HALT);
+    } else {
+        print("bench: two vCPUs on two pCPUs\n");
+        ping("IPI wakes the other", "the same, and back", HALT);
+        ping("IPI to who runs", "the same, and back", SPIN);
+    }
+    print("bench: done\n");
+    xen_shutdown(XEN_SHUTDOWN_POWEROFF);
+}

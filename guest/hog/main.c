@@ -1,0 +1,53 @@
+/*
+ * A guest that takes all the CPU time it can get, or hardly any: what a scheduler is measured with.
+ *
+ * Without words it spins, and never exits of its own will. With `sleep` it halts and asks for one
+ * timer interrupt a second.
+ */
+#include "guest/lib/cpu.h"
+#include "guest/lib/lapic.h"
+#include "guest/lib/print.h"
+#include "guest/lib/trap.h"
+#include "guest/lib/words.h"
+
+#define MSR_TSC_DEADLINE 0x6E0
+
+static void tick(struct trap *t)
+{
+    (void)t;
+    lapic_write(LAPIC_EOI, 0);
+}
+
+static uint64_t tsc_hz(void)
+{
+    uint32_t r[4];
+
+    cpuid(0x15, 0, r);
+    return (uint64_t)r[2] * r[1] / r[0];
+}
+
+static _Noreturn void sleep_on(void)
+{
+    uint64_t second = tsc_hz();
+
+    trap_set(LAPIC_TEST_VECTOR, tick);
+    lapic_write(LAPIC_LVT_TIMER, LAPIC_TEST_VECTOR | LAPIC_TIMER_DEADLINE);
+    for (uint64_t next = rdtsc() + second;; next += second) {
+        wrmsr(MSR_TSC_DEADLINE, next);
+        irq_wait();
+    }
+}
+
+void main(const void *boot_information);
+
+void main(const void *boot_information)
+{
+    trap_init();
+    lapic_enable_x2apic();
+    lapic_enable();
+    if (words_have(boot_information, "sleep"))
+        sleep_on();
+    irq_on();
+    for (volatile uint64_t n = 0;; n++)
+        ;
+}
