@@ -54,4 +54,7 @@ static inline struct fake_vmx *cpu(void)
     return fake_vmx(&guest_vcpu.vmx);
 }
 
+/* Who last gave way by sched_unit_yield(). */
+extern const struct sched_unit *fake_yielded;
+
 #endif

@@ -31,13 +31,6 @@ static bool put(struct domain *d, uint8_t byte)
 }
 static const struct domain_hooks hooks = { .console_put = put };
 
-static const struct sched_unit *yielded;
-
-void sched_unit_yield(struct sched_unit *u)
-{
-    yielded = u;
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -271,9 +264,9 @@ static void test_huge_count(void **state)
 static void test_yield_block(void **state)
 {
     (void)state;
-    yielded = NULL;
+    fake_yielded = NULL;
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD, 0, 0), 0);
-    assert_ptr_equal(yielded, &guest_vcpu.unit);
+    assert_ptr_equal(fake_yielded, &guest_vcpu.unit);
     assert_false(guest_vcpu.halted);
     assert_false(cpu()->rflags & RFLAGS_IF);
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_BLOCK, 0, 0), 0);
