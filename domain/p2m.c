@@ -65,9 +65,11 @@ static bool block_is_ram(const struct p2m *p, gfn_t g, unsigned order)
 {
     uint64_t size = 1UL << order, first = g.v & ~(size - 1);
 
-    for (unsigned i = 0; i < p->range_count; i++)
-        if (first >= p->ram[i].start.v && first + size <= p->ram[i].start.v + p->ram[i].frames)
-            return true;
+    for (unsigned i = 0; i < p->range_count; i++) {
+        uint64_t start = p->ram[i].start.v, frames = p->ram[i].frames;
+        if (first >= start && size <= frames && first - start <= frames - size)
+            return true; /* no sum: g may be any number of a guest's */
+    }
     return false;
 }
 

@@ -71,6 +71,7 @@ static void test_ranges(void **state)
     assert_true(p2m_is_ram(&p, gfn(0x10)));
     assert_true(p2m_is_ram(&p, gfn(0x2f)));
     assert_false(p2m_is_ram(&p, gfn(0x30)));
+    assert_false(p2m_is_ram(&p, gfn(UINT64_MAX))); /* wraps */
     assert_false(p2m_is_ram(&p, gfn(0xff)));
     assert_true(p2m_is_ram(&p, gfn(0x100)));
     assert_false(p2m_is_ram(&p, gfn(0x101)));
