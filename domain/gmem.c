@@ -102,7 +102,7 @@ int gmem_load(struct p2m *p, struct gmem_entry *e)
 int gmem_set_bits(struct p2m *p, struct gmem_entry *e, uint64_t bits)
 {
     mfn_t m;
-    int err = p2m_populate(p, gpa_to_gfn(e->at), &m);
+    int err = p2m_populate_writable(p, gpa_to_gfn(e->at), &m);
 
     ASSERT((e->size == 4 || e->size == 8) && e->at.v % e->size == 0);
     if (err)

@@ -13,8 +13,17 @@
 #include "mm/frame.h"
 #include "vmx/vmx.h"
 
+/* Page tables are the machine's memory too: a guest that scatters its frames over the whole address
+ * space gets as many as its RAM may need (create.c counts with them), then -ENOMEM. */
+static bool tables_used_up(const struct p2m *p)
+{
+    return p->ept.tables > p->promised / 256 + 64;
+}
+
 static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
 {
+    if (tables_used_up(p))
+        return -ENOMEM;
     return ept_map(&p->ept, g, m, ORDER_4K, rights,
                    (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE));
 }

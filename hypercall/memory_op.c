@@ -80,6 +80,8 @@ static void bring_out(struct domain *d)
 
 static int populate(struct vcpu *v, gfn_t g)
 {
+    if (g.v >> HYPERCALL_GFN_BITS)
+        return -EINVAL;
     if (v->domain->p2m.promised >= promised_at_most(v->domain))
         return -ENOMEM;
     return p2m_fill(&v->domain->p2m, g);
@@ -90,6 +92,8 @@ static int depopulate(struct vcpu *v, gfn_t g)
     mfn_t m;
     bool lent;
 
+    if (g.v >> HYPERCALL_GFN_BITS)
+        return -EINVAL;
     if (p2m_lookup(&v->domain->p2m, g, &m, &lent) == 0 && lent)
         return -EINVAL;
     return p2m_remove(&v->domain->p2m, g);
