@@ -57,7 +57,8 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     va_start(args, why);
     fmt_vsn(d->end_why, sizeof(d->end_why), why, args);
     va_end(args);
-    __atomic_store_n(&d->end, end, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* the reason is there before the end is seen */
+    d->end = end;
     if (end == END_POWEROFF || end == END_REBOOT || end == END_DESTROYED)
         log_info("%s: %s (%s)", d->name, domain_end_name(end), d->end_why);
     else

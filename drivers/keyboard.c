@@ -151,7 +151,7 @@ static size_t key(const struct keyboard_state *s, char c, uint8_t *out)
 size_t keyboard_translate(struct keyboard_state *s, uint8_t byte, uint8_t out[KEYBOARD_MOST])
 {
     bool extended_now = s->extended;
-    uint8_t code = byte & (uint8_t)~RELEASED;
+    uint8_t code = byte & (RELEASED - 1u);
 
     s->extended = false;
     if (s->skip) {
