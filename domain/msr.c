@@ -76,8 +76,6 @@ static const struct {
     { MSR_IA32_MCG_STATUS, true, 0 },
     { MSR_IA32_P5_MC_ADDR, true, 0 },
     { MSR_IA32_P5_MC_TYPE, true, 0 },
-    { MSR_IA32_XSS, false, 0 },
-    { MSR_IA32_DEBUGCTL, true, 0 },
 };
 
 static int fixed_index(uint32_t msr)
