@@ -195,7 +195,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
-SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img
+SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them; K=word chooses
 	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
@@ -220,7 +220,7 @@ ifneq ($(filter fuzz $(F)/%,$(MAKECMDGOALS)),)
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
 endif
 
-.PHONY: fuzz coverage bench
+.PHONY: fuzz coverage
 fuzz: $(FUZZ:%=$(F)/%) ## fuzz each parser for SECS=20 seconds (libFuzzer)
 	$(Q)for t in $(FUZZ); do echo "  $$t"; \
 	    $(F)/$$t -max_total_time=$(SECS) -print_final_stats=1 -artifact_prefix=$(F)/ \
@@ -231,8 +231,23 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 	$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
 	$(Q)gcovr --root . --exclude 'tests/.*' $(B)/coverage
 
-bench: $(B)/caisson.elf $(GUEST_ELF) | deps-run deps-iso ## instructions per VM exit round trip, a table (CPU=model)
-	$(Q)$(PYTHON) tools/bench $(B)/caisson.elf $(B)/guest/bench.elf $(CPU)
+# ---- Measuring ----------------------------------------------------------------------------------
+
+# What is measured is a release build, whatever this one is.
+R := $(B)/rel
+.PHONY: release bench bench-check bench-limits
+release: | deps-build
+	$(Q)$(MAKE) DEBUG=0 B=$(R) all guests
+
+BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest/bench.elf $(CPU:%=--cpu %)
+bench: release | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
+	$(Q)$(BENCH)
+
+bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
+	$(Q)$(BENCH) --check
+
+bench-limits: release | deps-run deps-iso ## measure, and take the result as the new limits
+	$(Q)$(BENCH) --write
 
 # ---- Housekeeping -------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@
 
 #define LAPIC_BASE      0xFEE00000ul
 #define LAPIC_ID        0x020
+#define LAPIC_TPR       0x080
 #define LAPIC_EOI       0x0B0
 #define LAPIC_SVR       0x0F0
 #define LAPIC_ICR       0x300

@@ -30,6 +30,17 @@ void trap_set(uint8_t vector, trap_fn fn)
     handlers[vector] = fn;
 }
 
+void trap_gate(uint8_t vector, void (*entry)(void))
+{
+    uint64_t at = (uint64_t)entry;
+
+    idt[vector].offset_low = (uint16_t)at;
+    idt[vector].selector = CODE;
+    idt[vector].type = GATE_INT;
+    idt[vector].offset_mid = (uint16_t)(at >> 16);
+    idt[vector].offset_high = (uint32_t)(at >> 32);
+}
+
 void trap_init(void)
 {
     struct {
@@ -37,14 +48,8 @@ void trap_init(void)
         uint64_t base;
     } __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
-    for (unsigned i = 0; i < VECTORS; i++) {
-        uint64_t stub = (uint64_t)trap_stubs + i * STUB_BYTES;
-        idt[i].offset_low = (uint16_t)stub;
-        idt[i].selector = CODE;
-        idt[i].type = GATE_INT;
-        idt[i].offset_mid = (uint16_t)(stub >> 16);
-        idt[i].offset_high = (uint32_t)(stub >> 32);
-    }
+    for (unsigned i = 0; i < VECTORS; i++)
+        trap_gate((uint8_t)i, (void (*)(void))(trap_stubs + i * STUB_BYTES));
     asm volatile("lidt %0" : : "m"(pointer));
 }
 

@@ -20,6 +20,8 @@ typedef void (*trap_fn)(struct trap *t);
 /* Loads the IDT. Exceptions without a handler print themselves and end the guest. */
 void trap_init(void);
 void trap_set(uint8_t vector, trap_fn fn);
+/* The vector leads to entry() without a detour: it saves what it uses and ends with IRETQ. */
+void trap_gate(uint8_t vector, void (*entry)(void));
 
 /*
  * Runs fn(arg) and comes back with -1, or with the vector of the first exception that it met; what

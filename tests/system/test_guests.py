@@ -1,11 +1,7 @@
 """The guests of our own, and what Caisson does when the last of them is gone."""
-import os
-import subprocess
-import sys
-
 import pytest
 
-from conftest import BUILD, CAISSON, PATIENCE, Module, guest
+from conftest import PATIENCE, Module, guest
 
 
 @pytest.mark.parametrize("pcpus", [1, 4])
@@ -30,14 +26,6 @@ def test_torture(boot):
     m.expect(r"torture: survived", timeout=10 * PATIENCE)
     m.expect(r"caisson: torture: powered off")
     m.expect_off()
-
-
-def test_bench_twice():
-    """Bochs counts instructions: two runs print the same table."""
-    argv = [sys.executable, "tools/bench", CAISSON, os.path.join(BUILD, "guest/bench.elf")]
-    tables = [subprocess.run(argv, capture_output=True, check=True, text=True,
-                             timeout=20 * PATIENCE).stdout for _ in range(2)]
-    assert tables[0] == tables[1] and len(tables[0].splitlines()) > 5
 
 
 def test_two_domains_one_broken(boot, tmp_path):
