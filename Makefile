@@ -235,9 +235,9 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 
 # What is measured is a release build, whatever this one is.
 R := $(B)/rel
-.PHONY: release bench bench-check bench-limits
+.PHONY: release bench bench-check bench-limits profile
 release: | deps-build
-	$(Q)$(MAKE) DEBUG=0 B=$(R) all guests
+	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
 BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest/bench.elf $(CPU:%=--cpu %)
 bench: release | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
@@ -245,6 +245,11 @@ bench: release | deps-run deps-iso ## instructions per VM exit round trip, besid
 
 bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
+
+TYPE ?= hvm
+profile: release | deps-run deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)
+	$(Q)$(PYTHON) tools/profile $(R)/caisson.elf $(R)/guest/bench.elf.64 $(ROW) --type $(TYPE) $(CPU:%=--cpu %) \
+	    --trace $(R)/trace.txt
 
 bench-limits: release | deps-run deps-iso ## measure, and take the result as the new limits
 	$(Q)$(BENCH) --write

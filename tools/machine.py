@@ -78,13 +78,15 @@ class Machine:
     firmware: "bios" or "uefi" (QEMU only)
     ips:      Bochs' instructions a second, by which it counts time
     time0:    what the RTC says at first; seconds, or "local" or "utc"
+    debugger: what Bochs' debugger, in which it starts, is told; its answers are in emulator.txt
     """
 
     def __init__(self, iso, *, emulator="bochs", cpu=None, pcpus=1, mem=512, firmware="bios",
-                 ips=100_000_000, time0=1_700_000_000, logs=None, extra=()):
+                 ips=100_000_000, time0=1_700_000_000, logs=None, extra=(),
+                 debugger="c\n"):
         self.logs = logs or tempfile.mkdtemp(prefix="caisson-machine-")
         os.makedirs(self.logs, exist_ok=True)
-        self.emulator = emulator
+        self.emulator, self.debugger = emulator, debugger
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         if emulator == "bochs":
@@ -106,7 +108,7 @@ class Machine:
                                    time0=time0, port=port, iso=os.path.abspath(iso),
                                    log=os.path.join(self.logs, "bochs.log")))
         with open(go, "w", encoding="ascii") as f:
-            f.write("c\n")  # Debian's Bochs starts in its debugger
+            f.write(self.debugger)
         return ["bochs", "-q", "-f", rc, "-rc", go]
 
     def _qemu(self, iso, cpu, pcpus, mem, firmware, port):

@@ -106,7 +106,7 @@ static const struct row armed[] = {
 };
 
 /* From the deadline to the first instruction of the handler. */
-static void once_halt(uint64_t *late)
+static __attribute__((noinline)) void once_halt(uint64_t *late)
 {
     uint64_t deadline = rdtsc() + WAKE_TICKS;
 

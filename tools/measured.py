@@ -1,0 +1,47 @@
+"""A machine that is measured: booted from a CD made for it, its console read line by line.
+
+Always on Bochs, which counts time in instructions: what is measured is the same on each run and on
+each host.
+"""
+import os
+import time
+
+import machine
+import mkiso
+
+LIMIT = 600  # seconds of this machine's time
+OPTIONS = "console=com1 exit=shutdown"
+
+
+def boot(where, caisson, modules, options="", **settings):
+    """Starts a machine whose files lie in the folder `where`. modules: [(file, words)]."""
+    files, menu = {"caisson.elf": caisson}, [f"multiboot2 /boot/caisson.elf {OPTIONS} {options}"]
+    for source, words in modules:
+        name = os.path.basename(source)
+        files[name] = source
+        menu.append(f"module2 /boot/{name} {words}")
+    iso = os.path.join(where, "measured.iso")
+    mkiso.make(iso, "menuentry measured {\n" + "\n".join(menu) + "\n}\n", files)
+    return machine.Machine(iso, emulator="bochs", logs=where, **settings)
+
+
+def lines(m):
+    """COM1, line by line, until the machine is off or the time is up."""
+    end, rest = time.time() + LIMIT, b""
+    m.com1.settimeout(1)
+    while time.time() < end:
+        try:
+            data = m.com1.recv(65536)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return
+        if not data:
+            return
+        *whole, rest = (rest + data).split(b"\n")
+        for line in whole:
+            text = line.decode("ascii", "replace").rstrip("\r")
+            if text.startswith("caisson: error: "):
+                raise SystemExit(text)
+            yield text
+    raise SystemExit(f"no end after {LIMIT} s")
