@@ -241,6 +241,7 @@ static void start_domains(void)
         .console_put = console_put,
         .console_room = console_room,
         .hypercall = hypercall_handle,
+        .hypercall_alone = hypercall_alone,
         .severed = hypercall_sever,
         .ended = lifecycle_ended,
     };

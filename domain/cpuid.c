@@ -7,6 +7,7 @@
 #include "domain/domain.h"
 #include "domain/vcpu.h"
 #include "include/public/arch-x86/cpuid.h"
+#include "lib/likely.h"
 
 #define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 #define XCR0_SHOWN  (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
@@ -290,4 +291,29 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
         break;
     }
     return r;
+}
+
+/* ---- What has been answered before ---- */
+
+/* Leaves that tell of a state which the guest may change without an exit. */
+static bool tells_of_state(uint32_t leaf)
+{
+    return leaf == 0x1 || leaf == 0x7 || leaf == 0xd;
+}
+
+static void work_out(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf, uint32_t subleaf)
+{
+    *a = (struct cpuid_answer){ .leaf = leaf,
+                                .subleaf = subleaf,
+                                .stays = !tells_of_state(leaf),
+                                .regs = cpuid_guest(v, leaf, subleaf) };
+}
+
+const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_answer *a = &v->cpuid[(leaf ^ leaf >> 28 ^ subleaf << 2) % CPUID_ANSWERS];
+
+    if (unlikely(!a->stays || a->leaf != leaf || a->subleaf != subleaf))
+        work_out(v, a, leaf, subleaf);
+    return &a->regs;
 }

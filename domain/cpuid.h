@@ -15,6 +15,9 @@ struct vcpu;
 /* The answer to CPUID with these inputs, executed by v. */
 struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 
+/* The same, from what v has been answered before where that still holds. Until the next call. */
+const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
+
 /* What follows from the same policy: XCR0 and CR4 bits that a guest may set. */
 uint64_t cpuid_xcr0_mask(void);
 uint64_t cpuid_cr4_mask(void);

@@ -86,8 +86,9 @@ struct domain_hooks {
     bool (*console_put)(struct domain *d, uint8_t byte);
     /* There is room again in COM1's receiver: hand over more (machine_console_give). */
     void (*console_room)(struct domain *d);
-    /* VMCALL. */
+    /* VMCALL; and those that concern the vCPU alone, without the lock: false for all others. */
     void (*hypercall)(struct vcpu *v);
+    bool (*hypercall_alone)(struct vcpu *v);
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);

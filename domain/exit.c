@@ -1,5 +1,6 @@
 /*
- * What each VM exit means: one flat switch, a named handler a case.
+ * What each VM exit means: one flat switch, a named handler a case; before it a table of those that
+ * concern the vCPU alone.
  *
  * A handler either carries the guest's instruction out and steps over it, or queues the fault that
  * hardware would give, or ends the domain with a reason. Nothing here can fail in another way.
@@ -14,17 +15,19 @@
 #include "domain/pio.h"
 #include "domain/vcpu.h"
 #include "lib/log.h"
+#include "vmx/fast.h"
 
-static void handle_cpuid(struct vcpu *v)
+static bool cpuid_alone(struct vcpu *v)
 {
-    struct cpuid_regs r =
-        cpuid_guest(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RAX), (uint32_t)vmx_gpr(&v->vmx, GPR_RCX));
+    const struct cpuid_regs *r =
+        cpuid_answer(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RAX), (uint32_t)vmx_gpr(&v->vmx, GPR_RCX));
 
-    vmx_set_gpr(&v->vmx, GPR_RAX, r.eax);
-    vmx_set_gpr(&v->vmx, GPR_RBX, r.ebx);
-    vmx_set_gpr(&v->vmx, GPR_RCX, r.ecx);
-    vmx_set_gpr(&v->vmx, GPR_RDX, r.edx);
+    vmx_set_gpr(&v->vmx, GPR_RAX, r->eax);
+    vmx_set_gpr(&v->vmx, GPR_RBX, r->ebx);
+    vmx_set_gpr(&v->vmx, GPR_RCX, r->ecx);
+    vmx_set_gpr(&v->vmx, GPR_RDX, r->edx);
     vmx_skip(&v->vmx);
+    return true;
 }
 
 /* Steps over the instruction if it went well; else the guest is owed #GP(0). */
@@ -36,16 +39,21 @@ static void skip_or_gp(struct vcpu *v, int err)
         vmx_skip(&v->vmx);
 }
 
-static void handle_rdmsr(struct vcpu *v)
+static void finish_rdmsr(struct vcpu *v, int err, uint64_t value)
 {
-    uint64_t value = 0;
-    int err = msr_read(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), &value);
-
     if (!err) {
         vmx_set_gpr(&v->vmx, GPR_RAX, (uint32_t)value);
         vmx_set_gpr(&v->vmx, GPR_RDX, value >> 32);
     }
     skip_or_gp(v, err);
+}
+
+static void handle_rdmsr(struct vcpu *v)
+{
+    uint64_t value = 0;
+    int err = msr_read(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), &value);
+
+    finish_rdmsr(v, err, value);
 }
 
 /* EDX:EAX, as WRMSR and XSETBV take their operand. */
@@ -57,6 +65,26 @@ static uint64_t edx_eax(const struct vcpu *v)
 static void handle_wrmsr(struct vcpu *v)
 {
     skip_or_gp(v, msr_write(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), edx_eax(v)));
+}
+
+static bool rdmsr_alone(struct vcpu *v)
+{
+    uint64_t value = 0;
+
+    if (!msr_read_alone(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), &value))
+        return false;
+    finish_rdmsr(v, 0, value);
+    return true;
+}
+
+static bool wrmsr_alone(struct vcpu *v)
+{
+    int err;
+
+    if (!msr_write_alone(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), edx_eax(v), &err))
+        return false;
+    skip_or_gp(v, err);
+    return true;
 }
 
 static void handle_xsetbv(struct vcpu *v)
@@ -150,6 +178,18 @@ static void handle_entry_failed(struct vcpu *v, const struct vmx_exit *e)
     vmx_dump_vmcs(&v->vmx);
 }
 
+static bool vmcall_alone(struct vcpu *v)
+{
+    return domain_hooks->hypercall_alone(v);
+}
+
+bool (*const exit_alone[VMX_EXIT_KINDS])(struct vcpu *v) = {
+    [VMX_EXIT_CPUID] = cpuid_alone,
+    [VMX_EXIT_RDMSR] = rdmsr_alone,
+    [VMX_EXIT_WRMSR] = wrmsr_alone,
+    [VMX_EXIT_VMCALL] = vmcall_alone,
+};
+
 void exit_handle(struct vcpu *v, const struct vmx_exit *e)
 {
     switch (e->kind) {
@@ -159,8 +199,7 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     case VMX_EXIT_NMI_WINDOW:
         return; /* the loop does what is to be done */
     case VMX_EXIT_CPUID:
-        handle_cpuid(v);
-        return;
+        break; /* always dealt with by cpuid_alone() */
     case VMX_EXIT_RDMSR:
         handle_rdmsr(v);
         return;
@@ -220,10 +259,19 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     domain_end(v->domain, END_KILLED, "unexpected VM exit, reason 0x%x", e->raw_reason);
 }
 
+uint64_t exit_count(const struct vcpu *v)
+{
+    uint64_t sum = 0;
+
+    for (unsigned kind = 0; kind < VMX_EXIT_KINDS; kind++)
+        sum += v->exits[kind];
+    return sum;
+}
+
 void exit_log_counts(const struct vcpu *v)
 {
     log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above vmx/:",
-              v->domain->name, v->id, v->vmx.exits);
+              v->domain->name, v->id, exit_count(v));
     for (unsigned kind = 0; kind < VMX_EXIT_KINDS; kind++)
         if (v->exits[kind])
             log_debug("%10lu  %-16s %8lu", v->exits[kind], vmx_exit_name[kind],

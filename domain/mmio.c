@@ -14,6 +14,7 @@
 #include "domain/operand.h"
 #include "domain/vcpu.h"
 #include "lib/fmt.h"
+#include "vmx/fast.h"
 
 #define STRING_BATCH 256 /* repetitions carried out by one exit, as in pio.c */
 

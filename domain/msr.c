@@ -67,9 +67,9 @@ static const struct {
     bool ignore_writes;
     uint64_t value;
 } fixed[] = {
+    { MSR_IA32_BIOS_SIGN_ID, true, 0 }, /* microcode revision: written before CPUID */
     { MSR_IA32_PLATFORM_ID, false, 0 },
     { MSR_IA32_FEATURE_CONTROL, false, FEATURE_CONTROL_LOCK },
-    { MSR_IA32_BIOS_SIGN_ID, true, 0 }, /* microcode revision: written before CPUID */
     { MSR_IA32_MTRRCAP, false, MTRRCAP },
     { MSR_IA32_MISC_ENABLE, true, 1 | 3 << 11 }, /* fast strings; no BTS, no PEBS */
     { MSR_IA32_MCG_CAP, false, 0 },              /* machine checks: the registers, but no bank */
@@ -149,10 +149,32 @@ static int unknown(struct vcpu *v, uint32_t msr, const char *what)
     return -EINVAL;
 }
 
+/* Registers that are time, or look at it: those of the timer and the TSC. */
+static bool is_time(uint32_t msr)
+{
+    return msr == MSR_IA32_TSC_DEADLINE || msr == MSR_IA32_TSC || msr == MSR_IA32_TSC_ADJUST;
+}
+
+bool msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    int i = fixed_index(msr);
+
+    if (i >= 0) {
+        *value = fixed[i].value;
+        return true;
+    }
+    if (is_lapic(msr) || is_time(msr))
+        return false;
+    if (vmx_msr_read(&v->vmx, msr, value))
+        return true;
+    i = mtrr_index(msr);
+    if (i >= 0)
+        *value = v->mtrr[i];
+    return i >= 0;
+}
+
 int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    int i;
-
     if (is_lapic(msr))
         return vlapic_msr_read(&v->lapic, msr, value, domain_now(v->domain));
     if (msr == MSR_IA32_TSC_DEADLINE)
@@ -161,13 +183,7 @@ int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
         *value = guest_tsc(v);
     else if (msr == MSR_IA32_TSC_ADJUST)
         *value = v->tsc_adjust;
-    else if (vmx_msr_read(&v->vmx, msr, value))
-        return 0;
-    else if ((i = mtrr_index(msr)) >= 0)
-        *value = v->mtrr[i];
-    else if ((i = fixed_index(msr)) >= 0)
-        *value = fixed[i].value;
-    else
+    else if (!msr_read_alone(v, msr, value))
         return unknown(v, msr, "read");
     return 0;
 }
@@ -180,32 +196,45 @@ static int write_lapic(struct vcpu *v, uint32_t msr, uint64_t value)
     return err;
 }
 
+bool msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value, int *err)
+{
+    int i;
+
+    if (is_lapic(msr) || is_time(msr) || msr == XEN_HYPERCALL_MSR)
+        return false;
+    *err = 0;
+    if (vmx_msr_write(&v->vmx, msr, value, err))
+        return true;
+    if ((i = fixed_index(msr)) >= 0) {
+        *err = fixed[i].ignore_writes || value == fixed[i].value ? 0 : -EINVAL;
+        return true;
+    }
+    if ((i = mtrr_index(msr)) < 0)
+        return false;
+    if (mtrr_valid(msr, value))
+        v->mtrr[i] = value;
+    else
+        *err = -EINVAL;
+    return true;
+}
+
 int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    int err = 0, i;
+    int err = 0;
 
     if (is_lapic(msr))
         return write_lapic(v, msr, value);
     if (msr == XEN_HYPERCALL_MSR && v->domain->type == DESCR_PVH)
         return pv_hypercall_page(v, value);
-    if (msr == MSR_IA32_TSC_DEADLINE) {
+    if (msr == MSR_IA32_TSC_DEADLINE)
         set_deadline(v, value);
-    } else if (msr == MSR_IA32_TSC) {
+    else if (msr == MSR_IA32_TSC)
         tsc_move(v, value - guest_tsc(v));
-    } else if (msr == MSR_IA32_TSC_ADJUST) {
+    else if (msr == MSR_IA32_TSC_ADJUST)
         tsc_move(v, value - v->tsc_adjust);
-    } else if (vmx_msr_write(&v->vmx, msr, value, &err)) {
-        return err;
-    } else if ((i = mtrr_index(msr)) >= 0) {
-        if (!mtrr_valid(msr, value))
-            return -EINVAL;
-        v->mtrr[i] = value;
-    } else if ((i = fixed_index(msr)) >= 0) {
-        return fixed[i].ignore_writes || value == fixed[i].value ? 0 : -EINVAL;
-    } else {
+    else if (!msr_write_alone(v, msr, value, &err))
         return unknown(v, msr, "write");
-    }
-    return 0;
+    return err;
 }
 
 void msr_reset(struct vcpu *v)

@@ -4,6 +4,7 @@
 #ifndef CAISSON_DOMAIN_MSR_H
 #define CAISSON_DOMAIN_MSR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "lib/errno.h"
 
@@ -12,6 +13,10 @@ struct vcpu;
 /* RDMSR and WRMSR that left the guest. 0, or -EINVAL where the guest is owed #GP(0). */
 int must_check msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 int must_check msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+/* The same for registers that concern the vCPU alone, so that neither needs the domain's lock.
+ * False: it is another register, and nothing is done. Reads that answer true are without fault. */
+bool must_check msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool must_check msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value, int *err);
 /* Values as firmware would leave them. */
 void msr_reset(struct vcpu *v);
 

@@ -8,6 +8,7 @@
 #include "domain/gva.h"
 #include "domain/operand.h"
 #include "domain/vcpu.h"
+#include "vmx/fast.h"
 
 /* One exit carries out at most this many repetitions, then the guest runs the rest of the
  * instruction again: so no count of the guest's holds the pCPU up. */

@@ -1,8 +1,5 @@
 /*
- * A vCPU's life: made, run, halted, woken. See domain/vcpu.h.
- *
- * All roads lead back to the loop in vcpu_run(): deliver what is pending, run the guest, handle
- * why it came out; until its time is up, it halts, or its domain has ended.
+ * A vCPU's life: made, started, woken, reset, unmade. See domain/vcpu.h; its loop is in run.c.
  */
 #include "domain/vcpu.h"
 #include "arch/x86/cpu.h"
@@ -19,14 +16,9 @@
 #define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two pages");
 
-/* Monitor and machines are the boot CPU's as yet. */
-
-/* However short a period the guest gives its timers, it gets 5 us between two ticks. */
-#define MOST_TICKS_PER_S 200000
-
 /* Its state goes into the registers of this pCPU and stays there until the scheduler calls leave().
  */
-static void load(struct vcpu *v)
+void vcpu_load(struct vcpu *v)
 {
     if (v->vmx.loaded)
         return;
@@ -34,7 +26,7 @@ static void load(struct vcpu *v)
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
 }
 
-static void leave(struct sched_unit *u)
+void vcpu_leave(struct sched_unit *u)
 {
     struct vcpu *v = container_of(u, struct vcpu, unit);
 
@@ -42,114 +34,9 @@ static void leave(struct sched_unit *u)
         vmx_unload(&v->vmx);
 }
 
-/* Only vCPU 0 answers for the devices that all share. */
-static bool serves_machine(const struct vcpu *v)
-{
-    return v->id == 0;
-}
-
-/* When the first of the devices that v answers for has something to do: machine TSC. */
-static uint64_t next_due(const struct vcpu *v)
-{
-    uint64_t due = v->lapic_due.tsc, machine = v->domain->machine.due.tsc;
-
-    if (v->pv.due.tsc < due)
-        due = v->pv.due.tsc;
-    return serves_machine(v) && machine < due ? machine : due;
-}
-
-/* Does whatever of the devices is due. Returns when the next thing is: machine TSC. */
-static uint64_t tick_devices(struct vcpu *v)
-{
-    uint64_t start = rdtsc(), due = next_due(v);
-
-    if (start < due)
-        return due;
-    uint64_t now = domain_now(v->domain);
-    if (now >= v->lapic_due.ns) {
-        v->lapic.dev.ops->tick(&v->lapic.dev, now);
-        vcpu_lapic_touched(v);
-    }
-    if (now >= v->pv.due.ns)
-        pv_tick(v, now);
-    if (serves_machine(v) && now >= v->domain->machine.due.ns)
-        machine_tick(&v->domain->machine, now);
-    uint64_t soonest = start + tsc_hz / MOST_TICKS_PER_S;
-    due = next_due(v);
-    return due < soonest ? soonest : due;
-}
-
 void vcpu_lapic_touched(struct vcpu *v)
 {
     moment_set(&v->lapic_due, v->domain->tsc_zero, v->lapic.dev.ops->deadline(&v->lapic.dev));
-}
-
-/* The 8259 pair reaches vCPU 0 through LINT0, or directly while the local APIC is off. */
-static bool pic_wants_in(struct vcpu *v)
-{
-    return serves_machine(v) && vpic_pending(&v->domain->machine.pic) &&
-           vlapic_accepts_extint(&v->lapic);
-}
-
-static bool has_interrupt(struct vcpu *v)
-{
-    return pv_upcall_due(v) || pic_wants_in(v) ||
-           (vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0);
-}
-
-/* Hands the guest one interrupt if it can take one, else asks for an exit when it can. (Should the
- * interrupt go away meanwhile, that exit finds nothing and does no harm.) */
-static void deliver(struct vcpu *v)
-{
-    if (!has_interrupt(v))
-        return;
-    if (!vmx_irq_open(&v->vmx)) {
-        vmx_want_irq_window(&v->vmx, true);
-        return;
-    }
-    int vector;
-    if (pv_upcall_due(v)) { /* before all others, as on Xen */
-        vector = v->domain->pv.callback;
-        pv_upcall_taken(v);
-    } else if (pic_wants_in(v)) {
-        vector = vpic_ack(&v->domain->machine.pic);
-    } else {
-        vector = vlapic_pending(&v->lapic);
-        vlapic_ack(&v->lapic, (uint8_t)vector);
-    }
-    struct event e = { .valid = true, .type = EVENT_EXTINT, .vector = (uint8_t)vector };
-    vcpu_fault(v, vmx_inject(&v->vmx, &e));
-    vmx_want_irq_window(&v->vmx, has_interrupt(v));
-}
-
-/* Interrupts wake a CPU from HLT if it has them enabled, NMIs always (SDM volume 2, HLT). */
-static bool wakes(struct vcpu *v)
-{
-    if (vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx))
-        return true;
-    return (vmx_rflags(&v->vmx) & RFLAGS_IF) && has_interrupt(v);
-}
-
-/* An interrupt ends the wait for ports too. */
-static void end_poll(struct vcpu *v)
-{
-    v->pv.poll = PV_POLL_NOTHING;
-    pv_poll_until(v, DEVICE_NEVER);
-}
-
-/* In HLT with nothing to wake it? Then its timer watches for the devices. */
-static bool stays_halted(struct vcpu *v, uint64_t due)
-{
-    if (!v->halted)
-        return false;
-    if (wakes(v)) {
-        v->halted = false;
-        if (v->pv.poll != PV_POLL_NOTHING)
-            end_poll(v);
-        return false;
-    }
-    timer_set(&v->wake, due);
-    return true;
 }
 
 /* ---- INIT and STARTUP ---- */
@@ -168,7 +55,7 @@ void vcpu_startup_signal(struct vcpu *v, uint8_t page)
 
 /* The first vCPU starts at the reset vector then, where this machine has no firmware: it will fault
  * and end the domain, as a machine without a BIOS would hang. */
-static void take_init(struct vcpu *v)
+void vcpu_take_init(struct vcpu *v)
 {
     v->init_pending = false;
     vmx_reset(&v->vmx);
@@ -179,7 +66,7 @@ static void take_init(struct vcpu *v)
 }
 
 /* Real mode, at the start of the page that the STARTUP names. */
-static void take_startup(struct vcpu *v)
+void vcpu_take_startup(struct vcpu *v)
 {
     struct segment cs;
 
@@ -192,114 +79,7 @@ static void take_startup(struct vcpu *v)
     v->startup_page = -1;
 }
 
-/* ---- The loop ---- */
-
-static void dump(struct vcpu *v)
-{
-    log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
-    if (v->dump == DUMP_REGS)
-        vmx_dump_regs(&v->vmx);
-    else
-        vmx_dump_vmcs(&v->vmx);
-    v->dump = DUMP_NOTHING;
-}
-
-/* Acts on what others wanted of it; true if it may enter the guest now. */
-static bool may_enter(struct vcpu *v)
-{
-    if (v->dump)
-        dump(v);
-    if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
-        return false;
-    if (v->init_pending)
-        take_init(v);
-    if (v->waits_for_startup && v->startup_page >= 0)
-        take_startup(v);
-    return !v->waits_for_startup && !v->pv.down;
-}
-
-/* Frames that no vCPU in the guest can reach any more are free. */
-static void reap(struct domain *d)
-{
-    uint64_t oldest = d->p2m.epoch;
-
-    for (unsigned i = 0; i < d->vcpu_count; i++)
-        if (d->vcpus[i]->entered && d->vcpus[i]->entered < oldest)
-            oldest = d->vcpus[i]->entered;
-    p2m_reap(&d->p2m, oldest);
-}
-
-/* Deliver, run, handle. Domain's lock held, but for the stay in the guest. Returns true to be run
- * again, false to be woken. */
-static bool run(struct vcpu *v, uint64_t deadline)
-{
-    struct domain *d = v->domain;
-    struct vmx_exit exit;
-
-    while (may_enter(v)) {
-        uint64_t due = tick_devices(v);
-        if (stays_halted(v, due))
-            return false;
-        deliver(v);
-        v->entered = p2m_enter(&d->p2m);
-        spin_unlock(&d->lock);
-        if (sched_news()) /* somebody woke since: there may be no time left at all */
-            deadline = sched_deadline();
-        vmx_run(&v->vmx, due < deadline ? due : deadline, &exit);
-        uint64_t left = rdtsc();
-        spin_lock(&d->lock);
-        v->entered = 0;
-        if (d->p2m.limbo_count)
-            reap(d);
-        exit_handle(v, &exit);
-        uint64_t now = rdtsc();
-        v->exits[exit.kind]++;
-        v->exit_ticks[exit.kind] += now - left;
-        if (exit.kind == VMX_EXIT_HOST || now >= deadline)
-            return true; /* an interrupt may have woken others */
-    }
-    return false;
-}
-
-/* Its domain has ended: it leaves this pCPU. True if it was the last to do so. */
-static bool leave_for_good(struct vcpu *v)
-{
-    leave(&v->unit);
-    exit_log_counts(v);
-    v->out = true;
-    return ++v->domain->vcpus_out == v->domain->vcpu_count;
-}
-
-/* What it is, for the account that its guest sees, while it is not running. */
-static enum xen_runstate rests_as(const struct vcpu *v, bool more)
-{
-    if (v->waits_for_startup || v->pv.down)
-        return XEN_RUNSTATE_OFFLINE;
-    return more ? XEN_RUNSTATE_RUNNABLE : XEN_RUNSTATE_BLOCKED;
-}
-
-static bool vcpu_run(struct sched_unit *u, uint64_t deadline)
-{
-    struct vcpu *v = container_of(u, struct vcpu, unit);
-    struct domain *d = v->domain;
-    bool more = false, last = false;
-
-    timer_cancel(&v->wake);
-    spin_lock(&d->lock);
-    if (!v->out) {
-        this_cpu()->serving = v;
-        load(v);
-        pv_runstate(v, XEN_RUNSTATE_RUNNING);
-        more = run(v, deadline);
-        pv_runstate(v, rests_as(v, more));
-        last = d->end && leave_for_good(v);
-        this_cpu()->serving = NULL;
-    }
-    spin_unlock(&d->lock);
-    if (last)
-        domain_hooks->ended(d);
-    return more && !v->out;
-}
+/* ---- Waking it ---- */
 
 static void wake_fires(struct timer *t)
 {
@@ -311,6 +91,7 @@ static void wake_fires(struct timer *t)
 
 void vcpu_kick(struct vcpu *v)
 {
+    __atomic_store_n(&v->attention, true, __ATOMIC_SEQ_CST);
     pv_note_wake(v);
     sched_wake(&v->unit);
 }
@@ -380,6 +161,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->id = id;
     v->startup_page = -1;
     v->waits_for_startup = id != 0;
+    v->attention = true;
     struct vmx_vcpu_config config = {
         .ept = &d->p2m.ept,
         .io_bitmap = d->io_bitmap,
@@ -399,7 +181,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus);
     if (d->type == DESCR_PVH)
         set_x2apic(&v->lapic);
-    else if (serves_machine(v))
+    else if (id == 0)
         set_virtual_wire(&v->lapic);
     moment_init(&v->lapic_due);
     vcpu_lapic_touched(v);
@@ -407,7 +189,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     msr_reset(v);
     pv_vcpu_init(v);
     timer_init(&v->wake, wake_fires);
-    sched_unit_init(&v->unit, &d->sched, d->config->cpus, vcpu_run, leave);
+    sched_unit_init(&v->unit, &d->sched, d->config->cpus, vcpu_run, vcpu_leave);
     *out = v;
     return 0;
 }
@@ -449,7 +231,7 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
     int err = 0;
 
     sched_clear_pcpu();
-    load(v);
+    vcpu_load(v);
     if (start->mode == START_LONG) {
         err |= vmx_set_cr4(&v->vmx, CR4_PAE);
         err |= vmx_set_efer(&v->vmx, EFER_LME);
@@ -467,7 +249,7 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
     vmx_set_gpr(&v->vmx, GPR_RSP, start->rsp);
     vmx_set_rip(&v->vmx, start->rip);
     vmx_set_rflags(&v->vmx, RFLAGS_FIXED);
-    leave(&v->unit);
+    vcpu_leave(&v->unit);
 }
 
 void vcpu_fault(struct vcpu *v, bool delivered)

@@ -1,7 +1,7 @@
 /*
  * A vCPU: the library's vCPU (vmx/), a local APIC, and the loop that runs them.
  *
- * The loop is in vcpu.c and reads: deliver, run, handle. What each exit means is in exit.c.
+ * The loop is in run.c and reads: deliver, run, handle. What each exit means is in exit.c.
  * All members belong to whoever holds the domain's lock, but vmx, which is its pCPU's.
  */
 #ifndef CAISSON_DOMAIN_VCPU_H
@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "arch/x86/insn.h"
 #include "devices/vlapic.h"
 #include "domain/image.h"
 #include "domain/moment.h"
@@ -21,6 +22,14 @@ struct domain;
 
 enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_VMCS };
 
+/* CPUID leaves that were asked for lately; `stays`: the answer is as good as on the first day. */
+#define CPUID_ANSWERS 16
+struct cpuid_answer {
+    uint32_t leaf, subleaf;
+    struct cpuid_regs regs;
+    bool stays;
+};
+
 struct vcpu {
     struct domain *domain;
     unsigned id;
@@ -28,20 +37,22 @@ struct vcpu {
     struct sched_unit unit;
     struct vlapic lapic;
     struct vlapic_bus lapic_bus;
-    struct timer wake;       /* when halted: the next thing that its devices have to do */
-    bool halted;             /* in HLT, or blocked by a hypercall */
-    bool waits_for_startup;  /* as after INIT: nothing but a STARTUP helps */
-    bool init_pending;       /* an INIT has arrived and not been acted on */
-    int startup_page;        /* of a STARTUP that has arrived; -1: none has */
-    bool out;                /* its domain has ended and it has left its pCPU for good */
-    enum vcpu_dump dump;     /* somebody wants to see its state */
-    uint64_t tsc_offset;     /* guest TSC - machine TSC */
-    uint64_t tsc_adjust;     /* IA32_TSC_ADJUST as the guest last left it */
+    struct timer wake;      /* when halted: the next thing that its devices have to do */
+    bool attention;         /* atomic: something was written down for it, to be seen before entry */
+    bool halted;            /* in HLT, or blocked by a hypercall */
+    bool waits_for_startup; /* as after INIT: nothing but a STARTUP helps */
+    bool init_pending;      /* an INIT has arrived and not been acted on */
+    int startup_page;       /* of a STARTUP that has arrived; -1: none has */
+    bool out;               /* its domain has ended and it has left its pCPU for good */
+    enum vcpu_dump dump;    /* somebody wants to see its state */
+    uint64_t tsc_offset;    /* guest TSC - machine TSC */
+    uint64_t tsc_adjust;    /* IA32_TSC_ADJUST as the guest last left it */
     struct moment lapic_due; /* deadline of its local APIC */
     struct pv_vcpu pv;
-    uint64_t entered;               /* the p2m's epoch while it is in the guest; 0: it is not */
-    uint64_t mtrr[32];              /* stored for the guest, see msr.c */
-    uint64_t exits[VMX_EXIT_KINDS]; /* counted by kind */
+    uint64_t entered;  /* the p2m's epoch while it is in the guest; 0: it is not */
+    uint64_t mtrr[32]; /* stored for the guest, see msr.c */
+    struct cpuid_answer cpuid[CPUID_ANSWERS];
+    uint64_t exits[VMX_EXIT_KINDS];      /* counted by kind */
     uint64_t exit_ticks[VMX_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */
 };
 
@@ -54,7 +65,8 @@ void vcpu_destroy(struct vcpu *v);
 void vcpu_spins(struct vcpu *v);
 /* Registers and mode as the loaded image wants to be entered. */
 void vcpu_set_start(struct vcpu *v, const struct image_start *start);
-/* Something may have become deliverable: leave HLT and look. From any pCPU. */
+/* Something may have become deliverable, or was written down for it: leave guest or HLT and look.
+ * From any pCPU. */
 void vcpu_kick(struct vcpu *v);
 /* INIT and STARTUP arrive (SDM, "MP Initialization Protocol Algorithm"). Domain's lock held; the
  * caller kicks it. */
@@ -65,9 +77,25 @@ void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
 /* After an access to its local APIC: when is it due next? */
 void vcpu_lapic_touched(struct vcpu *v);
 
+/* Its state goes into the registers of this pCPU, if it is not there, and out of them. */
+void vcpu_load(struct vcpu *v);
+void vcpu_leave(struct sched_unit *u);
+
+/* ---- run.c ---- */
+/* As a scheduler's unit: runs until deadline (TSC); false: it waits to be woken. */
+bool vcpu_run(struct sched_unit *u, uint64_t deadline);
+/* For run.c: acts on an INIT or STARTUP that has arrived. Loaded. */
+void vcpu_take_init(struct vcpu *v);
+void vcpu_take_startup(struct vcpu *v);
+
 /* ---- exit.c ---- */
+/* By kind: acts on an exit that concerns nothing but this vCPU, without the domain's lock: no other
+ * pCPU looks at what it reads or writes. NULL, or false: exit_handle() is to do it. */
+extern bool (*const exit_alone[VMX_EXIT_KINDS])(struct vcpu *v);
 /* Acts on one exit. */
 void exit_handle(struct vcpu *v, const struct vmx_exit *e);
+/* How many there have been. */
+uint64_t exit_count(const struct vcpu *v);
 /* A table in the debug log: how many exits of which kind there were. */
 void exit_log_counts(const struct vcpu *v);
 

@@ -10,7 +10,11 @@
 #include "hypercall/evtchn.h"
 #include "hypercall/grant.h"
 #include "hypercall/grant_table.h"
+#include "include/public/sched.h"
+#include "include/public/version.h"
 #include "include/public/xen.h"
+#include "sched/sched.h"
+#include "vmx/fast.h"
 
 typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
 
@@ -43,9 +47,14 @@ static const hypercall_fn calls[] = {
 static const enum gpr args_64[HYPERCALL_ARGS] = { GPR_RDI, GPR_RSI, GPR_RDX, GPR_R10, GPR_R8 };
 static const enum gpr args_32[HYPERCALL_ARGS] = { GPR_RBX, GPR_RCX, GPR_RDX, GPR_RSI, GPR_RDI };
 
+static bool is_known(uint64_t nr)
+{
+    return nr < sizeof(calls) / sizeof(calls[0]) && calls[nr];
+}
+
 int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args)
 {
-    if (nr >= sizeof(calls) / sizeof(calls[0]) || !calls[nr])
+    if (!is_known(nr))
         return -ENOSYS;
     return calls[nr](v, args);
 }
@@ -86,6 +95,28 @@ void hypercall_handle(struct vcpu *v)
         return;
     vmx_set_gpr(&v->vmx, GPR_RAX, is_64bit ? (uint64_t)result : (uint32_t)result);
     vmx_skip(&v->vmx);
+}
+
+/* The answers of calls that look at nothing but the caller; HYPERCALL_CONTINUE: it is another. */
+static int64_t answer_alone(uint64_t nr, uint64_t first)
+{
+    if (nr == XEN_HYPERCALL_SCHED_OP && first == XEN_SCHED_YIELD && sched_is_alone())
+        return 0;
+    if (nr == XEN_HYPERCALL_XEN_VERSION && first == XENVER_VERSION)
+        return PV_XEN_VERSION;
+    return is_known(nr) ? HYPERCALL_CONTINUE : -ENOSYS;
+}
+
+bool hypercall_alone(struct vcpu *v)
+{
+    if (!vmx_in_64bit_kernel(&v->vmx))
+        return false;
+    int64_t result = answer_alone(vmx_gpr(&v->vmx, GPR_RAX), vmx_gpr(&v->vmx, GPR_RDI));
+    if (result == HYPERCALL_CONTINUE)
+        return false;
+    vmx_set_gpr(&v->vmx, GPR_RAX, (uint64_t)result);
+    vmx_skip(&v->vmx);
+    return true;
 }
 
 void hypercall_sever(struct domain *d)

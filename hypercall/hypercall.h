@@ -15,6 +15,9 @@
 
 /* Carries out the hypercall that made v exit; the hook of domain/domain.h. */
 void hypercall_handle(struct vcpu *v);
+/* The same for calls of 64-bit code that concern nothing but v: without the domain's lock. False,
+ * and nothing is done: it is another. The hook of that name. */
+bool hypercall_alone(struct vcpu *v);
 /* Cuts a domain that is about to go from all others; the hook of that name. */
 void hypercall_sever(struct domain *d);
 

@@ -53,7 +53,7 @@ static void print_vcpus(const struct domain *d)
         uint64_t time = domains_tenths(vcpu_ran(v));
 
         monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %12lu\n", d->name, d->id, v->id,
-                      v->unit.pcpu, vcpu_state(v), time / 10, time % 10, v->vmx.exits);
+                      v->unit.pcpu, vcpu_state(v), time / 10, time % 10, exit_count(v));
     }
 }
 

@@ -40,6 +40,11 @@ bool sched_news(void)
     return __atomic_load_n(&sched_queues[cpu_id()].news, __ATOMIC_RELAXED);
 }
 
+bool sched_is_alone(void)
+{
+    return __atomic_load_n(&sched_queues[cpu_id()].count, __ATOMIC_RELAXED) == 1;
+}
+
 /* ---- Leaving ------------------------------------------------------------------------------- */
 
 /* While leave() is at work the unit still counts as loaded: it is not freed under its feet. */

@@ -102,6 +102,9 @@ int must_check sched_set_affinity(struct sched_unit *u, uint64_t affinity);
 
 /* From within u's run(): someone else first, if someone waits here. */
 void sched_unit_yield(struct sched_unit *u);
+/* From within u's run(): nobody else wants this pCPU, as far as can be seen without a lock. Cheap.
+ */
+bool sched_is_alone(void);
 /* From within another unit's run(): u first, here if it may come here. False if u does not wait.
  * Who is favoured pays for it: never more than a slice ahead of the others. */
 bool sched_yield_to(struct sched_unit *u);

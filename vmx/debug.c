@@ -13,6 +13,7 @@
 #include "arch/x86/insn.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
+#include "vmx/fast.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
@@ -60,33 +61,16 @@ void debug_sync_pending(void)
     vmcs_write(VMCS_G_PENDING_DEBUG, pending | (steps ? PENDING_DEBUG_BS : 0));
 }
 
-/* What the end of an instruction does: shadows and RF are over, a single step is due. */
-static void end_instruction(void)
+void skip_flags(uint64_t rflags)
 {
-    uint64_t state = vmcs_read(VMCS_G_INTERRUPTIBILITY);
-    if (state & SHADOWS)
-        vmcs_write(VMCS_G_INTERRUPTIBILITY, state & ~SHADOWS);
-    uint64_t rflags = vmcs_read(VMCS_G_RFLAGS);
-    if (!(rflags & (RFLAGS_RF | RFLAGS_TF)))
-        return;
     vmcs_write(VMCS_G_RFLAGS, rflags & ~RFLAGS_RF);
     if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_G_DEBUGCTL) & DEBUGCTL_BTF))
         vmcs_write(VMCS_G_PENDING_DEBUG, vmcs_read(VMCS_G_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
-void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
+/* IP running over 0xFFFF is the segment limit's affair: the next fetch raises #GP there, as on
+ * hardware. */
+uint64_t skip_wrapped(uint64_t rip)
 {
-    (void)v;
-    uint64_t rip = vmcs_read(VMCS_G_RIP) + len;
-    /* Outside 64-bit code RIP has 32 bits. IP running over 0xFFFF is the segment limit's affair:
-     * the next fetch raises #GP there, as on hardware. */
-    if (rip >> 32 && !cr_in_64bit_code())
-        rip = (uint32_t)rip;
-    vmcs_write(VMCS_G_RIP, rip);
-    end_instruction();
-}
-
-void vmx_skip(struct vmx_vcpu *v)
-{
-    vmx_skip_len(v, vmcs_read(VMCS_EXIT_INSN_LEN));
+    return cr_in_64bit_code() ? rip : (uint32_t)rip;
 }

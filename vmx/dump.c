@@ -37,8 +37,7 @@ void vmx_dump_regs(const struct vmx_vcpu *v)
         log_error("  (the vCPU is not loaded)");
         return;
     }
-    log_error("  RIP %016lx  RFLAGS %08lx  CPL %u  exits %lu", vmx_rip(v), vmx_rflags(v),
-              vmx_cpl(v), v->exits);
+    log_error("  RIP %016lx  RFLAGS %08lx  CPL %u", vmx_rip(v), vmx_rflags(v), vmx_cpl(v));
     dump_gprs(v);
     log_error("  CR0 %08lx  CR2 %016lx  CR3 %016lx  CR4 %08lx  EFER %lx  XCR0 %lx", vmx_cr0(v),
               read_cr2(), vmx_cr3(v), vmx_cr4(v), vmx_efer(v), v->xcr0);

@@ -205,6 +205,8 @@ void event_prepare(struct vmx_vcpu *v)
         queue_waiting_nmi(v);
     if (v->pending.valid)
         write_event(&v->pending);
+    v->pending.valid =
+        false; /* hardware takes it; event_collect() has it if that came to nothing */
 }
 
 /* ---- Out of the VMCS ---- */
@@ -229,30 +231,21 @@ static void set_nmi_blocking(bool blocked)
 
 /* An IRET that faulted had already ended NMI blocking, and will be executed again (SDM,
  * "Information for VM Exits Due to Vectored Events", bit 12; EPT violations: qualification). */
-static void restore_nmi_blocking(void)
+void event_restore_nmi_blocking(uint32_t reason)
 {
-    uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
     if (reason == REASON_EPT_VIOLATION) {
         if (vmcs_read(VMCS_EXIT_QUALIFICATION) & EVENT_NMI_UNBLOCKING)
             set_nmi_blocking(true);
         return;
     }
-    if (reason != REASON_EXCEPTION)
-        return;
     uint32_t info = vmcs_read(VMCS_EXIT_EVENT);
     bool df = EVENT_TYPE(info) == EVENT_EXCEPTION && EVENT_VECTOR(info) == VECTOR_DF;
     if ((info & EVENT_VALID) && (info & EVENT_NMI_UNBLOCKING) && !df)
         set_nmi_blocking(true);
 }
 
-void event_collect(struct vmx_vcpu *v)
+void event_keep_interrupted(struct vmx_vcpu *v, uint32_t info)
 {
-    v->pending.valid = false; /* hardware took it */
-    uint32_t info = vmcs_read(VMCS_IDT_EVENT);
-    if (!(info & EVENT_VALID)) {
-        restore_nmi_blocking();
-        return;
-    }
     v->pending = event_decode(info, vmcs_read(VMCS_IDT_EVENT_ERROR));
     if (is_soft(&v->pending))
         v->pending.insn_len = vmcs_read(VMCS_EXIT_INSN_LEN);

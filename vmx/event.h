@@ -6,15 +6,28 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct event;
-struct vmx_vcpu;
+#include "lib/likely.h"
+#include "vmx/controls.h"
+#include "vmx/exit.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
 
 /* Before an entry: puts what is pending into the VMCS. */
 void event_prepare(struct vmx_vcpu *v);
-/* After a VM exit: keeps an event whose delivery the exit cut short, and puts NMI blocking right.
- */
-void event_collect(struct vmx_vcpu *v);
+/* The two rare halves of event_collect(). info: the VMCS field IDT-vectoring information. */
+void event_keep_interrupted(struct vmx_vcpu *v, uint32_t info);
+void event_restore_nmi_blocking(uint32_t reason);
+
+/* After a VM exit that may come in the middle of a delivery: keeps an event that was cut short, and
+ * puts NMI blocking right. */
+static inline void event_collect(struct vmx_vcpu *v, uint32_t reason)
+{
+    uint32_t info = vmcs_read(VMCS_IDT_EVENT);
+    if (unlikely(info & EVENT_VALID))
+        event_keep_interrupted(v, info);
+    else if (unlikely(reason == REASON_EPT_VIOLATION || reason == REASON_EXCEPTION))
+        event_restore_nmi_blocking(reason);
+}
 
 /* Interruption information and error code, as the VMCS has them, made readable. */
 struct event event_decode(uint32_t info, uint32_t error);

@@ -12,6 +12,7 @@
 #include "vmx/vmx.h"
 
 const char *const vmx_exit_name[VMX_EXIT_KINDS] = {
+    [VMX_EXIT_UNKNOWN] = "unknown",
     [VMX_EXIT_HOST] = "host",
     [VMX_EXIT_DEADLINE] = "deadline",
     [VMX_EXIT_IRQ_WINDOW] = "interrupt window",
@@ -35,13 +36,13 @@ const char *const vmx_exit_name[VMX_EXIT_KINDS] = {
     [VMX_EXIT_TRIPLE_FAULT] = "triple fault",
     [VMX_EXIT_INIT] = "INIT",
     [VMX_EXIT_ENTRY_FAILED] = "failed entry",
-    [VMX_EXIT_UNKNOWN] = "unknown",
 };
 
 /* SDM, "Exit Qualification for I/O Instructions"; instruction information for INS and OUTS. */
-static void decode_io(struct vmx_exit *x)
+static void decode_io(struct vmx_vcpu *v, struct vmx_exit *x)
 {
-    uint64_t q = x->qualification;
+    (void)v;
+    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
     x->io.port = q >> 16;
     x->io.size = (q & 7) + 1;
     x->io.in = q & 8;
@@ -57,9 +58,10 @@ static void decode_io(struct vmx_exit *x)
 }
 
 /* SDM, "Exit Qualification for Control-Register Accesses". */
-static void decode_cr(struct vmx_exit *x)
+static void decode_cr(struct vmx_vcpu *v, struct vmx_exit *x)
 {
-    uint64_t q = x->qualification;
+    (void)v;
+    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
     x->cr.number = q & 15;
     x->cr.op = q >> 4 & 3;
     x->cr.gpr = (enum gpr)(q >> 8 & 15);
@@ -69,9 +71,10 @@ static void decode_cr(struct vmx_exit *x)
 }
 
 /* SDM, "Exit Qualification for EPT Violations". */
-static void decode_memory(struct vmx_exit *x)
+static void decode_memory(struct vmx_vcpu *v, struct vmx_exit *x)
 {
-    uint64_t q = x->qualification;
+    event_collect(v, REASON_EPT_VIOLATION);
+    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
     x->memory.gpa = gpa(vmcs_read(VMCS_EXIT_GPA));
     x->memory.read = q & 1;
     x->memory.write = q & 2;
@@ -80,12 +83,13 @@ static void decode_memory(struct vmx_exit *x)
     x->memory.gva_valid = q & 0x80;
     x->memory.gva = gva(x->memory.gva_valid ? vmcs_read(VMCS_EXIT_GVA) : 0);
     x->memory.page_walk = x->memory.gva_valid && !(q & 0x100);
-    x->memory.delivery = vmcs_read(VMCS_IDT_EVENT) & EVENT_VALID;
+    x->memory.delivery = v->pending.valid;
 }
 
 /* NMI and #MC are the machine's, whatever the guest was doing. */
-static void decode_exception(struct vmx_exit *x)
+static void decode_exception(struct vmx_vcpu *v, struct vmx_exit *x)
 {
+    event_collect(v, REASON_EXCEPTION);
     uint32_t info = vmcs_read(VMCS_EXIT_EVENT);
     x->exception = event_decode(info, vmcs_read(VMCS_EXIT_EVENT_ERROR));
     if (x->exception.type == EVENT_NMI || x->exception.vector == VECTOR_MC)
@@ -94,61 +98,42 @@ static void decode_exception(struct vmx_exit *x)
         x->exception.insn_len = vmcs_read(VMCS_EXIT_INSN_LEN);
 }
 
-static const struct exit_row {
-    bool known;
-    enum vmx_exit_kind kind;
-    void (*decode)(struct vmx_exit *x);
-} rows[] = {
-    [REASON_EXCEPTION] = { true, VMX_EXIT_EXCEPTION, decode_exception },
-    [REASON_EXTINT] = { true, VMX_EXIT_HOST, NULL },
-    [2] = { true, VMX_EXIT_TRIPLE_FAULT, NULL },
-    [3] = { true, VMX_EXIT_INIT, NULL },
-    [REASON_IRQ_WINDOW] = { true, VMX_EXIT_IRQ_WINDOW, NULL },
-    [REASON_NMI_WINDOW] = { true, VMX_EXIT_NMI_WINDOW, NULL },
-    [9] = { true, VMX_EXIT_TASK_SWITCH, NULL },
-    [10] = { true, VMX_EXIT_CPUID, NULL },
-    [11] = { true, VMX_EXIT_VMX_INSN, NULL }, /* GETSEC */
-    [12] = { true, VMX_EXIT_HLT, NULL },
-    [13] = { true, VMX_EXIT_WBINVD, NULL }, /* INVD */
-    [15] = { true, VMX_EXIT_RDPMC, NULL },
-    [17] = { true, VMX_EXIT_VMX_INSN, NULL }, /* RSM */
-    [18] = { true, VMX_EXIT_VMCALL, NULL },
-    [19] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMCLEAR */
-    [20] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMLAUNCH */
-    [21] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMPTRLD */
-    [22] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMPTRST */
-    [23] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMREAD */
-    [24] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMRESUME */
-    [25] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMWRITE */
-    [26] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMXOFF */
-    [27] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMXON */
-    [28] = { true, VMX_EXIT_CR, decode_cr },
-    [30] = { true, VMX_EXIT_IO, decode_io },
-    [31] = { true, VMX_EXIT_RDMSR, NULL },
-    [32] = { true, VMX_EXIT_WRMSR, NULL },
-    [36] = { true, VMX_EXIT_MONITOR, NULL }, /* MWAIT */
-    [39] = { true, VMX_EXIT_MONITOR, NULL }, /* MONITOR */
-    [40] = { true, VMX_EXIT_PAUSE, NULL },
-    [REASON_EPT_VIOLATION] = { true, VMX_EXIT_MEMORY, decode_memory },
-    [50] = { true, VMX_EXIT_VMX_INSN, NULL },       /* INVEPT */
-    [REASON_TIMER] = { true, VMX_EXIT_HOST, NULL }, /* vmx_run knows whose deadline it was */
-    [53] = { true, VMX_EXIT_VMX_INSN, NULL },       /* INVVPID */
-    [54] = { true, VMX_EXIT_WBINVD, NULL },
-    [55] = { true, VMX_EXIT_XSETBV, NULL },
-    [59] = { true, VMX_EXIT_VMX_INSN, NULL }, /* VMFUNC */
+const struct exit_row exit_rows[EXIT_ROWS] = {
+    [REASON_EXCEPTION] = { VMX_EXIT_EXCEPTION, decode_exception },
+    [REASON_EXTINT] = { .kind = VMX_EXIT_HOST },
+    [2] = { .kind = VMX_EXIT_TRIPLE_FAULT },
+    [3] = { .kind = VMX_EXIT_INIT },
+    [REASON_IRQ_WINDOW] = { .kind = VMX_EXIT_IRQ_WINDOW },
+    [REASON_NMI_WINDOW] = { .kind = VMX_EXIT_NMI_WINDOW },
+    [9] = { .kind = VMX_EXIT_TASK_SWITCH },
+    [10] = { .kind = VMX_EXIT_CPUID },
+    [11] = { .kind = VMX_EXIT_VMX_INSN }, /* GETSEC */
+    [12] = { .kind = VMX_EXIT_HLT },
+    [13] = { .kind = VMX_EXIT_WBINVD }, /* INVD */
+    [15] = { .kind = VMX_EXIT_RDPMC },
+    [17] = { .kind = VMX_EXIT_VMX_INSN }, /* RSM */
+    [18] = { .kind = VMX_EXIT_VMCALL },
+    [19] = { .kind = VMX_EXIT_VMX_INSN }, /* VMCLEAR */
+    [20] = { .kind = VMX_EXIT_VMX_INSN }, /* VMLAUNCH */
+    [21] = { .kind = VMX_EXIT_VMX_INSN }, /* VMPTRLD */
+    [22] = { .kind = VMX_EXIT_VMX_INSN }, /* VMPTRST */
+    [23] = { .kind = VMX_EXIT_VMX_INSN }, /* VMREAD */
+    [24] = { .kind = VMX_EXIT_VMX_INSN }, /* VMRESUME */
+    [25] = { .kind = VMX_EXIT_VMX_INSN }, /* VMWRITE */
+    [26] = { .kind = VMX_EXIT_VMX_INSN }, /* VMXOFF */
+    [27] = { .kind = VMX_EXIT_VMX_INSN }, /* VMXON */
+    [28] = { VMX_EXIT_CR, decode_cr },
+    [30] = { VMX_EXIT_IO, decode_io },
+    [31] = { .kind = VMX_EXIT_RDMSR },
+    [32] = { .kind = VMX_EXIT_WRMSR },
+    [36] = { .kind = VMX_EXIT_MONITOR }, /* MWAIT */
+    [39] = { .kind = VMX_EXIT_MONITOR }, /* MONITOR */
+    [40] = { .kind = VMX_EXIT_PAUSE },
+    [REASON_EPT_VIOLATION] = { VMX_EXIT_MEMORY, decode_memory },
+    [50] = { .kind = VMX_EXIT_VMX_INSN },       /* INVEPT */
+    [REASON_TIMER] = { .kind = VMX_EXIT_HOST }, /* run_settle() knows whose deadline it was */
+    [53] = { .kind = VMX_EXIT_VMX_INSN },       /* INVVPID */
+    [54] = { .kind = VMX_EXIT_WBINVD },
+    [55] = { .kind = VMX_EXIT_XSETBV },
+    [59] = { .kind = VMX_EXIT_VMX_INSN }, /* VMFUNC */
 };
-
-void exit_decode(uint32_t reason, struct vmx_exit *x)
-{
-    x->raw_reason = reason;
-    x->kind = VMX_EXIT_UNKNOWN;
-    x->qualification = 0;
-    uint32_t basic = reason & 0xFFFF;
-    if (basic >= sizeof(rows) / sizeof(rows[0]) || !rows[basic].known)
-        return;
-    x->kind = rows[basic].kind;
-    if (!rows[basic].decode)
-        return;
-    x->qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    rows[basic].decode(x);
-}

@@ -4,9 +4,10 @@
 #ifndef CAISSON_VMX_EXIT_H
 #define CAISSON_VMX_EXIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
-
-struct vmx_exit;
+#include "lib/likely.h"
+#include "vmx/vmx.h"
 
 /* SDM, appendix "VMX Basic Exit Reasons": those that are named in code. */
 #define REASON_EXCEPTION     0
@@ -17,7 +18,24 @@ struct vmx_exit;
 #define REASON_TIMER         52
 #define REASON_ENTRY_FAILED  (1u << 31)
 
-/* Fills *exit from the current VMCS. */
-void exit_decode(uint32_t reason, struct vmx_exit *exit);
+/* What each reason means; and what fills in the rest, of those that have more to tell or may come
+ * in the middle of an event's delivery. */
+#define EXIT_ROWS 64
+extern const struct exit_row {
+    enum vmx_exit_kind kind;
+    void (*decode)(struct vmx_vcpu *v, struct vmx_exit *x);
+} exit_rows[EXIT_ROWS];
+
+/* Fills *x from the current VMCS. False: it is no basic reason alone, but has bits above it. */
+static inline bool exit_decode(struct vmx_vcpu *v, uint32_t reason, struct vmx_exit *x)
+{
+    if (unlikely(reason >= EXIT_ROWS))
+        return false;
+    const struct exit_row *row = &exit_rows[reason];
+    x->kind = row->kind;
+    if (row->decode)
+        row->decode(v, x);
+    return true;
+}
 
 #endif

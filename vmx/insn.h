@@ -43,18 +43,21 @@ static inline bool vmptrld(maddr_t vmcs)
     return !failed;
 }
 
+/* These two are on the way of every exit: as a jump, the answer costs one instruction. */
 static inline bool vmread(uint64_t field, uint64_t *value)
 {
-    bool failed;
-    asm volatile("vmread %2, %1" : "=@ccna"(failed), "=r"(*value) : "r"(field));
-    return !failed;
+    asm goto("vmread %1, %0; jna %l2" : "=r"(*value) : "r"(field) : "cc", "memory" : failed);
+    return true;
+failed:
+    return false;
 }
 
 static inline bool vmwrite(uint64_t field, uint64_t value)
 {
-    bool failed;
-    asm volatile("vmwrite %1, %2" : "=@ccna"(failed) : "r"(value), "r"(field) : "memory");
-    return !failed;
+    asm goto("vmwrite %0, %1; jna %l2" : : "r"(value), "r"(field) : "cc", "memory" : failed);
+    return true;
+failed:
+    return false;
 }
 
 static inline bool invept(enum vmx_inv_scope scope, const struct vmx_inv_operand *what)

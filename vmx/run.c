@@ -1,10 +1,5 @@
 /*
- * Entering the guest and coming back.
- *
- * The preemption timer bounds every stay in the guest: at the caller's deadline, and for a guest
- * with IF=0 shortly after the machine's interrupts last had their moment, since an interrupt may
- * then not cause an exit on every CPU (and emulator) that Caisson meets.
- * Sources: SDM, "VM Entries", "VM Exits", "VMX-Preemption Timer".
+ * What is rare in entering the guest and coming back. See vmx/run.h.
  */
 #include <stddef.h>
 #include "arch/x86/cpu.h"
@@ -12,42 +7,32 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"
 #include "vmx/debug.h"
 #include "vmx/event.h"
 #include "vmx/exit.h"
+#include "vmx/run.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 #define DEAF_PER_SECOND 5000 /* a guest with IF=0 runs at most 200 us at a time */
 
-/* switch.asm; it knows that the registers come first. */
-int vmx_enter(struct vmx_vcpu *v, bool launched);
+/* switch.asm knows that the registers come first, and what follows them. */
 _Static_assert(offsetof(struct vmx_vcpu, gpr) == 0, "switch.asm");
+_Static_assert(offsetof(struct vmx_vcpu, launched) == 128, "switch.asm");
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15 && VMCS_H_RSP == 0x6C14, "switch.asm");
+
+void run_heard(struct vmx_vcpu *v)
+{
+    v->deaf_until = rdtsc() + tsc_hz / DEAF_PER_SECOND;
+}
 
 static void let_irqs_in(struct vmx_vcpu *v)
 {
     irq_let_in();
-    v->irqs_let_in = rdtsc();
-}
-
-/* Sets the timer; false if there is no time left at all. */
-static bool arm_timer(const struct vmx_vcpu *v, uint64_t deadline)
-{
-    uint64_t now = rdtsc();
-    if (!(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF)) {
-        uint64_t bound = v->irqs_let_in + tsc_hz / DEAF_PER_SECOND;
-        deadline = bound < deadline ? bound : deadline;
-    }
-    if (now >= deadline)
-        return false;
-    if (!vmx_caps.preemption_timer)
-        return true;
-    uint64_t ticks = (deadline - now) >> vmx_caps.preemption_shift;
-    vmcs_write(VMCS_PREEMPTION_TIMER, ticks > UINT32_MAX ? UINT32_MAX : ticks);
-    return true;
+    run_heard(v);
 }
 
 static enum vmx_exit_kind host_or_deadline(uint64_t deadline)
@@ -86,8 +71,21 @@ static void entry_failed(struct vmx_exit *x, uint32_t reason, const char *why)
 {
     x->kind = VMX_EXIT_ENTRY_FAILED;
     x->raw_reason = reason;
-    x->qualification = 0;
     x->why = why;
+}
+
+void run_not_entered(struct vmx_exit *x)
+{
+    x->left = rdtsc();
+    entry_failed(x, 0, why_instruction_failed());
+}
+
+void run_odd_exit(uint32_t reason, struct vmx_exit *x)
+{
+    x->raw_reason = reason;
+    x->kind = VMX_EXIT_UNKNOWN;
+    if (reason & REASON_ENTRY_FAILED)
+        entry_failed(x, reason, why_guest_failed(reason));
 }
 
 /* ---- Exits that are settled here ---- */
@@ -99,7 +97,7 @@ static void reflect_exception(struct vmx_vcpu *v, struct vmx_exit *x)
     if (!is_db && x->exception.vector != VECTOR_AC)
         return;
     if (is_db && x->exception.type == EVENT_EXCEPTION) {
-        debug_before_db(x->qualification);
+        debug_before_db(vmcs_read(VMCS_EXIT_QUALIFICATION));
         debug_sync_pending();
     }
     x->kind = vmx_inject(v, &x->exception) ? VMX_EXIT_HOST : VMX_EXIT_TRIPLE_FAULT;
@@ -107,7 +105,7 @@ static void reflect_exception(struct vmx_vcpu *v, struct vmx_exit *x)
 
 static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
 {
-    uint32_t reason = x->raw_reason;
+    uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
     if (reason == REASON_EXCEPTION && x->exception.type == EVENT_NMI)
         raise_nmi(); /* its IRET ends the blocking that came with the exit */
     else if (reason == REASON_EXCEPTION && x->exception.vector == VECTOR_MC)
@@ -116,42 +114,23 @@ static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadlin
     x->kind = host_or_deadline(deadline);
 }
 
-static void settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
+void run_settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
 {
     if (x->kind == VMX_EXIT_EXCEPTION)
         reflect_exception(v, x);
     if (x->kind == VMX_EXIT_HOST)
         settle_host(v, x, deadline);
+    else if (x->kind == VMX_EXIT_UNKNOWN)
+        x->raw_reason = vmcs_read(VMCS_EXIT_REASON);
     else if (x->kind == VMX_EXIT_IRQ_WINDOW)
         event_window(v, PROC_IRQ_WINDOW, false);
     else if (x->kind == VMX_EXIT_NMI_WINDOW)
         event_window(v, PROC_NMI_WINDOW, false);
 }
 
-enum vmx_exit_kind vmx_run(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *x)
+void run_no_time(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *x)
 {
-    ASSERT(v->loaded && v->pcpu == cpu_id());
-    if (!arm_timer(v, deadline)) {
-        let_irqs_in(v);
-        x->raw_reason = REASON_TIMER;
-        return x->kind = host_or_deadline(deadline);
-    }
-    if (v->pending.valid || v->nmi_waiting)
-        event_prepare(v);
-    int failed = vmx_enter(v, v->launched);
-    v->exits++;
-    if (failed) {
-        entry_failed(x, 0, why_instruction_failed());
-        return x->kind;
-    }
-    uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
-    if (reason & REASON_ENTRY_FAILED) {
-        entry_failed(x, reason, why_guest_failed(reason));
-        return x->kind;
-    }
-    v->launched = true;
-    event_collect(v);
-    exit_decode(reason, x);
-    settle(v, x, deadline);
-    return x->kind;
+    let_irqs_in(v);
+    x->left = rdtsc();
+    x->kind = host_or_deadline(deadline);
 }

@@ -1,10 +1,12 @@
 ; The world switch: out of C into the guest and back.
 ;
-;   int vmx_enter(struct vmx_vcpu *v, bool launched)
+;   vmx_enter    in: RDI = struct vmx_vcpu *v
+;                out: ZF = 1 after a VM exit, with v->gpr as the guest left them; ZF = 0 if the
+;                instruction itself failed (VMfail) and no guest instruction ran
 ;
-; Enters the guest of the current VMCS by VMRESUME if launched, else by VMLAUNCH, with the general
-; registers of v->gpr (RSP excepted: it is in the VMCS). Returns 0 after a VM exit, with v->gpr as
-; the guest left them; 1 if the instruction itself failed (VMfail) and no guest instruction ran.
+; Enters the guest of the current VMCS with the general registers of v->gpr (RSP excepted: it is in
+; the VMCS). Called by run_enter() of run.h only, which tells the compiler that every register but
+; RSP, RBP and RDI comes back changed: what C needs to keep it keeps itself.
 ; CR2, DR0-DR3 and DR6 stay the guest's while it is loaded: Caisson itself neither takes page faults
 ; nor sets breakpoints. Everything else of the host is restored by the VM exit.
 ; SDM, "VM Entries" and "VM Exits".
@@ -17,6 +19,7 @@ VMCS_H_RSP equ 0x6C14
 
 ; offsets into struct vmx_vcpu, pinned by _Static_assert in run.c
 %define GPR(n) [rdi + 8 * n]
+%define LAUNCHED 128
 
 global vmx_enter
 global vmx_exited
@@ -24,16 +27,11 @@ global vmx_exited
 section .text
 
 vmx_enter:
-    push rbx
     push rbp
-    push r12
-    push r13
-    push r14
-    push r15
     push rdi
     mov eax, VMCS_H_RSP
     vmwrite rax, rsp
-    test sil, sil                   ; no instruction below up to jz changes the flags
+    cmp byte [rdi + LAUNCHED], 0    ; no instruction below up to jz changes the flags
     mov rax, GPR(0)
     mov rcx, GPR(1)
     mov rdx, GPR(2)
@@ -48,15 +46,19 @@ vmx_enter:
     mov r13, GPR(13)
     mov r14, GPR(14)
     mov r15, GPR(15)
-    mov rdi, GPR(7)
     jz .launch
+    mov rdi, GPR(7)
     vmresume
     jmp .failed
 .launch:
+    mov byte [rdi + LAUNCHED], 1    ; if that fails, this VMCS is not entered again
+    mov rdi, GPR(7)
     vmlaunch
 .failed:
-    mov eax, 1
-    jmp leave_enter
+    pop rdi
+    or al, 1                        ; ZF = 0
+    pop rbp
+    ret
 
 ; The VMCS field host RIP. RSP is as it was at the VMWRITE: at the saved pointer to v.
 vmx_exited:
@@ -76,18 +78,10 @@ vmx_exited:
     mov GPR(13), r13
     mov GPR(14), r14
     mov GPR(15), r15
-    pop rax
-    mov GPR(7), rax
-    xor eax, eax
-
-leave_enter:
+    pop qword GPR(7)
+    xor eax, eax                    ; ZF = 1
     pop rdi
-    pop r15
-    pop r14
-    pop r13
-    pop r12
     pop rbp
-    pop rbx
     ret
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -21,6 +21,7 @@
 #include "vmx/fpu.h"
 #include "vmx/host.h"
 #include "vmx/msr.h"
+#include "vmx/run.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
@@ -198,7 +199,7 @@ void vmx_load(struct vmx_vcpu *v)
     debug_load(v);
     msr_soft_load(v);
     write_cr2(v->cr2);
-    v->irqs_let_in = rdtsc();
+    run_heard(v);
 }
 
 void vmx_reset(struct vmx_vcpu *v)

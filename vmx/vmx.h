@@ -85,6 +85,7 @@ struct segment {
     uint16_t selector;
 };
 #define SEG_AR_S        (1u << 4)
+#define SEG_AR_DPL      (3u << 5)
 #define SEG_AR_P        (1u << 7)
 #define SEG_AR_L        (1u << 13)
 #define SEG_AR_DB       (1u << 14)
@@ -126,20 +127,19 @@ enum vmx_soft_msr {
 /* Members above the line may be used by anyone; those below belong to vmx/. */
 struct vmx_vcpu {
     uint64_t gpr[GPR_COUNT]; /* all but RSP, which is in the VMCS */
+    bool launched;           /* vmx/'s: VMLAUNCH has succeeded on this VMCS since its VMCLEAR */
     void *owner;             /* for the creator: the struct vcpu around this */
-    uint64_t exits;          /* VM exits so far */
     /* ------------------------------------------------------------------------------------- */
     uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
     uint64_t soft_msr[SOFT_MSR_COUNT];
     struct event pending; /* to be injected at the next entry */
     bool nmi_waiting;     /* vmx_queue_nmi: to be injected once NMIs are not blocked */
     bool loaded;          /* between vmx_load and vmx_unload */
-    bool launched;        /* VMLAUNCH has succeeded on this VMCS since its last VMCLEAR */
     uint16_t owner_id;    /* frame owner that pays for all this */
     uint16_t vpid;        /* 0: the CPU has none */
     uint32_t proc_ctls;   /* mirror of the primary processor-based controls */
     unsigned pcpu;        /* where it is or was last loaded; VMX_NOWHERE at first */
-    uint64_t irqs_let_in; /* TSC at which the machine's interrupts last had their moment */
+    uint64_t deaf_until;  /* TSC: so long a guest with IF=0 may keep the machine's interrupts out */
     uint64_t cr4_mask;    /* CR4 bits the guest may set */
     uint64_t cr4_owned;   /* those of them that it sets without an exit */
     uint64_t xcr0_mask;   /* what vmx_set_xcr0 grants, and what the FPU area holds */
@@ -226,10 +226,12 @@ void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset);
 /* ---- Entering, leaving ---- */
 
 enum vmx_exit_kind {
+    VMX_EXIT_UNKNOWN,  /* .raw_reason */
     VMX_EXIT_HOST,     /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */
     VMX_EXIT_DEADLINE, /* the deadline given to vmx_run() has passed */
     VMX_EXIT_IRQ_WINDOW, /* the guest can take an interrupt now; the window request is off again */
     VMX_EXIT_NMI_WINDOW, /* the same for NMI */
+    VMX_EXIT_EXCEPTION,  /* .exception: one that is intercepted; up to here vmx_run() has acted */
     VMX_EXIT_CPUID,
     VMX_EXIT_RDMSR, /* index in RCX */
     VMX_EXIT_WRMSR,
@@ -244,20 +246,18 @@ enum vmx_exit_kind {
     VMX_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */
     VMX_EXIT_VMX_INSN,    /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
     VMX_EXIT_MEMORY,      /* .memory: nothing is mapped there, or not for this access */
-    VMX_EXIT_EXCEPTION,   /* .exception: one that is intercepted */
     VMX_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
     VMX_EXIT_TRIPLE_FAULT,
     VMX_EXIT_INIT,
     VMX_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */
-    VMX_EXIT_UNKNOWN,      /* .raw_reason */
     VMX_EXIT_KINDS
 };
 extern const char *const vmx_exit_name[VMX_EXIT_KINDS];
 
 struct vmx_exit {
     enum vmx_exit_kind kind;
-    uint32_t raw_reason;
-    uint64_t qualification; /* of exits that carry more than their kind; else 0 */
+    uint32_t raw_reason; /* of kinds that have no other meaning */
+    uint64_t left;       /* TSC when it had left the guest */
     union {
         struct {
             uint16_t port;
@@ -288,18 +288,8 @@ struct vmx_exit {
 
 #define VMX_NO_DEADLINE UINT64_MAX
 
-/*
- * Enters the guest and stays until something wants attention; fills *exit and returns its kind.
- * deadline: machine TSC at which to come back at the latest; honoured through the preemption
- * timer where there is one (else the caller's LAPIC timer ends the run).
- * An event whose delivery was cut short by the exit is kept and delivered again at the next entry.
- */
-enum vmx_exit_kind vmx_run(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *exit);
-
-/* Steps over the instruction that caused the last exit; ends STI and MOV-SS shadows. */
-void vmx_skip(struct vmx_vcpu *v);
-/* The same with a length that the caller decoded. */
-void vmx_skip_len(struct vmx_vcpu *v, unsigned len);
+/* vmx_run() enters the guest and fills a struct vmx_exit: vmx/run.h. vmx_skip() steps over the
+ * instruction that caused the exit: vmx/fast.h. */
 
 /* Queues an event for the next entry. An exception over a pending one makes #DF or a triple
  * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it

@@ -21,11 +21,12 @@ static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
+/* It clears the upper halves of RAX and RDX. */
 static inline uint64_t rdmsr(uint32_t msr)
 {
-    uint32_t lo, hi;
+    uint64_t lo, hi;
     asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
-    return (uint64_t)hi << 32 | lo;
+    return hi << 32 | lo;
 }
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
@@ -36,11 +37,12 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
                  : "memory");
 }
 
+/* It clears the upper halves of RAX and RDX. */
 static inline uint64_t rdtsc(void)
 {
-    uint32_t lo, hi;
+    uint64_t lo, hi;
     asm volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-    return (uint64_t)hi << 32 | lo;
+    return hi << 32 | lo;
 }
 
 static inline uint8_t inb(uint16_t port)

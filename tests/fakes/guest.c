@@ -222,6 +222,11 @@ void sched_unit_yield(struct sched_unit *u)
     fake_yielded = u;
 }
 
+bool sched_is_alone(void)
+{
+    return false;
+}
+
 int64_t wallclock_now(void)
 {
     return 1767225600; /* 2026-01-01 */

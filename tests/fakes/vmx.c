@@ -7,19 +7,18 @@
 #include <string.h>
 #include "arch/x86/cpu.h"
 #include "lib/assert.h"
+#include "vmx/fast.h"
 
 #define STATES 8
 
 static struct fake_vmx states[STATES];
 struct vmx_caps vmx_caps;
-void (*fake_vmx_enter)(struct vmx_vcpu *v, struct vmx_exit *exit);
 unsigned fake_vmx_fail_create, fake_vmx_dumps;
 const char *const vmx_exit_name[VMX_EXIT_KINDS];
 
 void fake_vmx_reset(void)
 {
     memset(states, 0, sizeof(states));
-    fake_vmx_enter = NULL;
     fake_vmx_fail_create = fake_vmx_dumps = 0;
     vmx_caps = (struct vmx_caps){ .ept_2m = true, .ept_1g = true };
 }
@@ -116,6 +115,11 @@ bool vmx_in_64bit_code(const struct vmx_vcpu *v)
     return (fake_vmx(v)->efer & EFER_LMA) && (fake_vmx(v)->seg[SEG_CS].ar & SEG_AR_L);
 }
 
+bool vmx_in_64bit_kernel(const struct vmx_vcpu *v)
+{
+    return vmx_in_64bit_code(v) && vmx_cpl(v) == 0;
+}
+
 void vmx_segment(const struct vmx_vcpu *v, enum seg s, struct segment *out)
 {
     ASSERT((unsigned)s < SEG_COUNT);
@@ -164,17 +168,6 @@ bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err)
 }
 
 /* ---- Entering, events ---- */
-
-enum vmx_exit_kind vmx_run(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *exit)
-{
-    ASSERT(v->loaded);
-    fake_vmx(v)->last_deadline = deadline;
-    *exit = (struct vmx_exit){ .kind = VMX_EXIT_HOST };
-    fake_vmx(v)->pending.valid = false; /* it is in the guest */
-    if (fake_vmx_enter)
-        fake_vmx_enter(v, exit);
-    return exit->kind;
-}
 
 void vmx_skip(struct vmx_vcpu *v)
 {

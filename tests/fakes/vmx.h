@@ -27,15 +27,12 @@ struct fake_vmx {
     uint64_t refused;     /* a value that no setter takes; ~0: every one is taken */
     uint32_t msr;         /* one MSR that vmx/ answers for, and its value */
     uint64_t msr_value;
-    uint64_t last_deadline; /* of vmx_run() */
 };
 
 /* The state behind v; made at the first call, as after fake_vmx_reset(): real mode, all zero. */
 struct fake_vmx *fake_vmx(const struct vmx_vcpu *v);
 void fake_vmx_reset(void);
 
-/* What vmx_run() does: fills the exit. NULL: VMX_EXIT_HOST. */
-extern void (*fake_vmx_enter)(struct vmx_vcpu *v, struct vmx_exit *exit);
 extern unsigned fake_vmx_fail_create; /* vmx_vcpu_create() answers -ENOMEM this many times */
 extern unsigned fake_vmx_dumps;
 extern unsigned fake_vmx_flushes; /* vmx_flush_ept() */

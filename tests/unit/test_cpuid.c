@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
@@ -62,9 +63,35 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Twice, since the second answer may be the first one remembered; but nothing from before, when the
+ * test had another machine. */
 static struct cpuid_regs ask(uint32_t leaf, uint32_t subleaf)
 {
-    return cpuid_guest(&guest_vcpu, leaf, subleaf);
+    memset(guest_vcpu.cpuid, 0, sizeof(guest_vcpu.cpuid));
+    struct cpuid_regs first = *cpuid_answer(&guest_vcpu, leaf, subleaf);
+    struct cpuid_regs second = *cpuid_answer(&guest_vcpu, leaf, subleaf);
+    struct cpuid_regs policy = cpuid_guest(&guest_vcpu, leaf, subleaf);
+
+    assert_memory_equal(&first, &second, sizeof(first));
+    assert_memory_equal(&first, &policy, sizeof(first));
+    return first;
+}
+
+/* Leaves that share a place in the memory for answers do not answer for each other. */
+static void test_remembered(void **state)
+{
+    static const uint32_t leaves[] = { 0,          1,          2,          4,         7,
+                                       0xb,        0xd,        0x10,       0x15,      0x16,
+                                       0x80000000, 0x80000008, 0x40000000, 0xffffffff };
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++)
+            for (uint32_t subleaf = 0; subleaf < 20; subleaf++) {
+                struct cpuid_regs policy = cpuid_guest(&guest_vcpu, leaves[i], subleaf);
+                assert_memory_equal(cpuid_answer(&guest_vcpu, leaves[i], subleaf), &policy,
+                                    sizeof(policy));
+            }
 }
 
 static void assert_zero(uint32_t leaf, uint32_t subleaf)
@@ -285,17 +312,12 @@ static void test_cr4_mask(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_unlisted_leaves),
-        TEST(test_beyond_basic),
-        TEST(test_ends_of_ranges),
-        TEST(test_hidden_features),
-        TEST(test_shown_features),
-        TEST(test_os_bits),
-        TEST(test_apic),
-        TEST(test_topology),
-        TEST(test_frequencies),
-        TEST(test_xsave),
-        TEST(test_no_xsave),
+        TEST(test_unlisted_leaves), TEST(test_remembered),
+        TEST(test_beyond_basic),    TEST(test_ends_of_ranges),
+        TEST(test_hidden_features), TEST(test_shown_features),
+        TEST(test_os_bits),         TEST(test_apic),
+        TEST(test_topology),        TEST(test_frequencies),
+        TEST(test_xsave),           TEST(test_no_xsave),
         TEST(test_cr4_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,19 +116,20 @@ static void test_cut_short(void **state)
 {
     (void)state;
     v.pending = exception(VECTOR_UD);
-    event_collect(&v); /* delivered */
+    event_prepare(&v);
+    event_collect(&v, REASON_EPT_VIOLATION); /* delivered */
     assert_false(vmx_event_pending(&v));
 
     vmcs_write(VMCS_IDT_EVENT, 0x80000480); /* INT 0x80 */
     vmcs_write(VMCS_EXIT_INSN_LEN, 2);
-    event_collect(&v);
+    event_collect(&v, REASON_EPT_VIOLATION);
     assert_true(vmx_event_pending(&v));
     assert_int_equal(v.pending.type, EVENT_SOFT_INT);
     assert_int_equal(v.pending.insn_len, 2);
 
     vmcs_write(VMCS_IDT_EVENT, 0x80000B0E); /* #PF */
     vmcs_write(VMCS_IDT_EVENT_ERROR, 7);
-    event_collect(&v);
+    event_collect(&v, REASON_EPT_VIOLATION);
     assert_int_equal(v.pending.vector, VECTOR_PF);
     assert_int_equal(v.pending.error, 7);
     assert_true(vmx_inject_gp(&v)); /* its delivery faults */
@@ -153,7 +154,7 @@ static void test_nmi(void **state)
     /* its delivery is cut short: blocking is undone until it is delivered again */
     vmcs_write(VMCS_IDT_EVENT, 0x80000202);
     vmcs_write(VMCS_G_INTERRUPTIBILITY, BLOCKED_NMI);
-    event_collect(&v);
+    event_collect(&v, REASON_EPT_VIOLATION);
     assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), 0);
     assert_int_equal(v.pending.type, EVENT_NMI);
 }
@@ -162,21 +163,19 @@ static void test_nmi(void **state)
 static void test_iret_restores_blocking(void **state)
 {
     (void)state;
-    vmcs_write(VMCS_EXIT_REASON, REASON_EPT_VIOLATION);
     vmcs_write(VMCS_EXIT_QUALIFICATION, 1);
-    event_collect(&v);
+    event_collect(&v, REASON_EPT_VIOLATION);
     assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), 0);
     vmcs_write(VMCS_EXIT_QUALIFICATION, 1 | EVENT_NMI_UNBLOCKING);
-    event_collect(&v);
+    event_collect(&v, REASON_EPT_VIOLATION);
     assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), BLOCKED_NMI);
 
     vmcs_write(VMCS_G_INTERRUPTIBILITY, 0);
-    vmcs_write(VMCS_EXIT_REASON, REASON_EXCEPTION);
     vmcs_write(VMCS_EXIT_EVENT, EVENT_VALID | EVENT_NMI_UNBLOCKING | 3 << 8 | VECTOR_DF);
-    event_collect(&v);
+    event_collect(&v, REASON_EXCEPTION);
     assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), 0);
     vmcs_write(VMCS_EXIT_EVENT, EVENT_VALID | EVENT_NMI_UNBLOCKING | 3 << 8 | VECTOR_AC);
-    event_collect(&v);
+    event_collect(&v, REASON_EXCEPTION);
     assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), BLOCKED_NMI);
 }
 

@@ -64,7 +64,8 @@ static int64_t call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
     unsigned skips = cpu()->skips;
 
     set_args(nr, a, b, c);
-    hypercall_handle(&guest_vcpu);
+    if (!hypercall_alone(&guest_vcpu)) /* as the run loop does */
+        hypercall_handle(&guest_vcpu);
     assert_int_equal(cpu()->skips, skips + 1);
     assert_int_equal(cpu()->injected, 0);
     return (int64_t)reg(GPR_RAX);
@@ -83,6 +84,29 @@ static void test_unknown_numbers(void **state)
         assert_int_equal(call(absent[i], 0, 0, 0), -ENOSYS);
     for (uint64_t nr = 37; nr < 200; nr++)
         assert_int_equal(call(nr, 0, 0, 0), -ENOSYS);
+}
+
+/* With and without the lock the answer is the same; what is not for the vCPU alone is left as it
+ * was. */
+static void test_alone(void **state)
+{
+    (void)state;
+    set_args(99, 0, 0, 0);
+    assert_true(hypercall_alone(&guest_vcpu));
+    assert_int_equal(reg(GPR_RAX), -ENOSYS);
+    set_args(XEN_HYPERCALL_XEN_VERSION, XENVER_VERSION, 0, 0);
+    assert_true(hypercall_alone(&guest_vcpu));
+    assert_int_equal(reg(GPR_RAX), 4 << 16 | 17);
+    set_args(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION, BUFFER, 0);
+    assert_false(hypercall_alone(&guest_vcpu));
+    set_args(XEN_HYPERCALL_PHYSDEV_OP, 0, 0, 0);
+    assert_false(hypercall_alone(&guest_vcpu));
+    set_args(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD, 0, 0); /* somebody waits */
+    assert_false(hypercall_alone(&guest_vcpu));
+    assert_int_equal(reg(GPR_RAX), XEN_HYPERCALL_SCHED_OP);
+    guest_mode(DECODE_32);
+    set_args(99, 0, 0, 0);
+    assert_false(hypercall_alone(&guest_vcpu));
 }
 
 /* What only a privileged domain may do: there is none. */
@@ -302,11 +326,14 @@ static void test_shutdown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_unknown_numbers),   TEST(test_refused),         TEST(test_privilege),
-        TEST(test_32bit_registers),   TEST(test_version),         TEST(test_bad_pointers),
-        TEST(test_read_only_pointer), TEST(test_console_write),   TEST(test_continuation),
-        TEST(test_full_console),      TEST(test_continuation_32), TEST(test_huge_count),
-        TEST(test_yield_block),       TEST(test_shutdown),
+        TEST(test_unknown_numbers), TEST(test_alone),
+        TEST(test_refused),         TEST(test_privilege),
+        TEST(test_32bit_registers), TEST(test_version),
+        TEST(test_bad_pointers),    TEST(test_read_only_pointer),
+        TEST(test_console_write),   TEST(test_continuation),
+        TEST(test_full_console),    TEST(test_continuation_32),
+        TEST(test_huge_count),      TEST(test_yield_block),
+        TEST(test_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

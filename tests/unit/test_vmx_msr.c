@@ -66,7 +66,7 @@ static void test_bitmap(void **state)
     } rows[] = {
         { MSR_IA32_FS_BASE, false, false },     { MSR_IA32_KERNEL_GS_BASE, false, false },
         { MSR_IA32_LSTAR, false, false },       { MSR_IA32_SYSENTER_EIP, false, false },
-        { MSR_IA32_TSC, false, true },          { MSR_IA32_PAT, false, true },
+        { MSR_IA32_TSC, false, true },          { MSR_IA32_PAT, false, false },
         { MSR_IA32_EFER, false, true },         { MSR_IA32_DEBUGCTL, true, true },
         { MSR_IA32_APIC_BASE, true, true },     { MSR_IA32_FEATURE_CONTROL, true, true },
         { MSR_IA32_VMX_BASIC, true, true },     { MSR_IA32_TSC_DEADLINE, true, true },

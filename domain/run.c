@@ -1,0 +1,293 @@
+/*
+ * The loop of a vCPU: deliver what is pending, run the guest, handle why it came out; until its
+ * time is up, it halts, or its domain has ended. All roads lead back here.
+ *
+ * The domain's lock is held but for the stay in the guest. Exits that concern nothing but the vCPU
+ * itself (exit_alone[] in exit.c) are dealt with within that stay: no lock, and no second look at
+ * devices and interrupts, since nothing can have changed there but by somebody who kicks.
+ */
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/tsc.h"
+#include "domain/domain.h"
+#include "domain/vcpu.h"
+#include "lib/likely.h"
+#include "lib/log.h"
+#include "vmx/run.h"
+
+/* However short a period the guest gives its timers, it gets 5 us between two ticks. */
+#define MOST_TICKS_PER_S 200000
+
+/* Only vCPU 0 answers for the devices that all share. */
+static bool serves_machine(const struct vcpu *v)
+{
+    return v->id == 0;
+}
+
+/* ---- What is due ---- */
+
+/* When the first of the devices that v answers for has something to do: machine TSC. */
+static uint64_t next_due(const struct vcpu *v)
+{
+    uint64_t due = v->lapic_due.tsc, machine = v->domain->machine.due.tsc;
+
+    if (v->pv.due.tsc < due)
+        due = v->pv.due.tsc;
+    return serves_machine(v) && machine < due ? machine : due;
+}
+
+/* Does what is due at `start`. Returns when the next thing is: machine TSC. */
+static uint64_t tick_due(struct vcpu *v, uint64_t start)
+{
+    uint64_t now = domain_now(v->domain);
+
+    if (now >= v->lapic_due.ns) {
+        v->lapic.dev.ops->tick(&v->lapic.dev, now);
+        vcpu_lapic_touched(v);
+    }
+    if (now >= v->pv.due.ns)
+        pv_tick(v, now);
+    if (serves_machine(v) && now >= v->domain->machine.due.ns)
+        machine_tick(&v->domain->machine, now);
+    uint64_t soonest = start + tsc_hz / MOST_TICKS_PER_S, due = next_due(v);
+    return due < soonest ? soonest : due;
+}
+
+static uint64_t tick_devices(struct vcpu *v, uint64_t now)
+{
+    uint64_t due = next_due(v);
+
+    return likely(now < due) ? due : tick_due(v, now);
+}
+
+/* ---- Interrupts ---- */
+
+/* The 8259 pair reaches vCPU 0 through LINT0, or directly while the local APIC is off. */
+static bool pic_wants_in(struct vcpu *v)
+{
+    return serves_machine(v) && vpic_pending(&v->domain->machine.pic) &&
+           vlapic_accepts_extint(&v->lapic);
+}
+
+static bool upcall_due(struct vcpu *v)
+{
+    return unlikely(v->pv.upcall) && pv_upcall_due(v);
+}
+
+static bool has_interrupt(struct vcpu *v)
+{
+    return upcall_due(v) || pic_wants_in(v) ||
+           (vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0);
+}
+
+static uint8_t take_vector(struct vcpu *v)
+{
+    if (upcall_due(v)) { /* before all others, as on Xen */
+        pv_upcall_taken(v);
+        return v->domain->pv.callback;
+    }
+    if (pic_wants_in(v))
+        return (uint8_t)vpic_ack(&v->domain->machine.pic);
+    uint8_t vector = (uint8_t)vlapic_pending(&v->lapic);
+    vlapic_ack(&v->lapic, vector);
+    return vector;
+}
+
+/* Hands the guest one interrupt if it can take one, else asks for an exit when it can. (Should the
+ * interrupt go away meanwhile, that exit finds nothing and does no harm.) */
+static void deliver(struct vcpu *v)
+{
+    if (likely(!has_interrupt(v)))
+        return;
+    if (!vmx_irq_open(&v->vmx)) {
+        vmx_want_irq_window(&v->vmx, true);
+        return;
+    }
+    struct event e = { .valid = true, .type = EVENT_EXTINT, .vector = take_vector(v) };
+    vcpu_fault(v, vmx_inject(&v->vmx, &e));
+    vmx_want_irq_window(&v->vmx, has_interrupt(v));
+}
+
+/* ---- HLT ---- */
+
+/* Interrupts wake a CPU from HLT if it has them enabled, NMIs always (SDM volume 2, HLT). */
+static bool wakes(struct vcpu *v)
+{
+    if (vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx))
+        return true;
+    return (vmx_rflags(&v->vmx) & RFLAGS_IF) && has_interrupt(v);
+}
+
+/* An interrupt ends the wait for ports too. */
+static void end_poll(struct vcpu *v)
+{
+    v->pv.poll = PV_POLL_NOTHING;
+    pv_poll_until(v, DEVICE_NEVER);
+}
+
+/* In HLT with nothing to wake it? Then its timer watches for the devices. */
+static bool stays_halted(struct vcpu *v, uint64_t due)
+{
+    if (likely(!v->halted))
+        return false;
+    if (wakes(v)) {
+        v->halted = false;
+        if (v->pv.poll != PV_POLL_NOTHING)
+            end_poll(v);
+        return false;
+    }
+    timer_set(&v->wake, due);
+    return true;
+}
+
+/* ---- What others want of it ---- */
+
+static void dump(struct vcpu *v)
+{
+    log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
+    if (v->dump == DUMP_REGS)
+        vmx_dump_regs(&v->vmx);
+    else
+        vmx_dump_vmcs(&v->vmx);
+    v->dump = DUMP_NOTHING;
+}
+
+/* Acts on what was written down for it; true if it may enter the guest now. */
+static bool attend(struct vcpu *v)
+{
+    if (v->dump)
+        dump(v);
+    if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
+        return false;
+    if (v->init_pending)
+        vcpu_take_init(v);
+    if (v->waits_for_startup && v->startup_page >= 0)
+        vcpu_take_startup(v);
+    return !v->waits_for_startup && !v->pv.down;
+}
+
+/* The flag is down before the notes are read: who writes one later raises it again. While it may
+ * not enter, each look is a full one. */
+static bool may_enter(struct vcpu *v)
+{
+    if (likely(!__atomic_load_n(&v->attention, __ATOMIC_RELAXED)))
+        return true;
+    __atomic_store_n(&v->attention, false, __ATOMIC_SEQ_CST);
+    if (attend(v))
+        return true;
+    v->attention = true;
+    return false;
+}
+
+/* ---- The loop ---- */
+
+/* Frames that no vCPU in the guest can reach any more are free. */
+static void reap(struct domain *d)
+{
+    uint64_t oldest = d->p2m.epoch;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        if (d->vcpus[i]->entered && d->vcpus[i]->entered < oldest)
+            oldest = d->vcpus[i]->entered;
+    p2m_reap(&d->p2m, oldest);
+}
+
+/* Puts an exit that has been dealt with down to its account. */
+static void account(struct vcpu *v, const struct vmx_exit *exit, uint64_t now)
+{
+    v->exits[exit->kind]++;
+    v->exit_ticks[exit->kind] += now - exit->left;
+}
+
+/* In the guest, until an exit concerns more than the vCPU alone. The lock is not held. */
+static void stay(struct vcpu *v, uint64_t now, uint64_t until, struct vmx_exit *exit)
+{
+    for (;;) {
+        vmx_run(&v->vmx, now, until, exit);
+        bool (*alone)(struct vcpu * v) = exit_alone[exit->kind];
+        if (!alone || !alone(v))
+            return;
+        now = rdtsc();
+        account(v, exit, now);
+    }
+}
+
+/* Until when it may stay: the first of all that bounds it. */
+static uint64_t earliest(uint64_t now, uint64_t due, uint64_t deadline)
+{
+    uint64_t until = now + RUN_LONGEST;
+
+    until = due < until ? due : until;
+    return deadline < until ? deadline : until;
+}
+
+/* Deliver, run, handle. The lock is held. True to be run again, false to be woken. */
+static bool run(struct vcpu *v, uint64_t deadline)
+{
+    struct domain *d = v->domain;
+    uint64_t now = rdtsc();
+    struct vmx_exit exit;
+
+    while (may_enter(v)) {
+        uint64_t due = tick_devices(v, now);
+        if (stays_halted(v, due))
+            return false;
+        deliver(v);
+        v->entered = p2m_enter(&d->p2m);
+        spin_unlock(&d->lock);
+        if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
+            deadline = sched_deadline();
+        stay(v, now, earliest(now, due, deadline), &exit);
+        spin_lock(&d->lock);
+        v->entered = 0;
+        if (unlikely(d->p2m.limbo_count))
+            reap(d);
+        exit_handle(v, &exit);
+        now = rdtsc();
+        account(v, &exit, now);
+        if (exit.kind == VMX_EXIT_HOST || now >= deadline)
+            return true; /* an interrupt may have woken others */
+    }
+    return false;
+}
+
+/* Its domain has ended: it leaves this pCPU. True if it was the last to do so. */
+static bool leave_for_good(struct vcpu *v)
+{
+    vcpu_leave(&v->unit);
+    exit_log_counts(v);
+    v->out = true;
+    return ++v->domain->vcpus_out == v->domain->vcpu_count;
+}
+
+/* What it is, for the account that its guest sees, while it is not running. */
+static enum xen_runstate rests_as(const struct vcpu *v, bool more)
+{
+    if (v->waits_for_startup || v->pv.down)
+        return XEN_RUNSTATE_OFFLINE;
+    return more ? XEN_RUNSTATE_RUNNABLE : XEN_RUNSTATE_BLOCKED;
+}
+
+bool vcpu_run(struct sched_unit *u, uint64_t deadline)
+{
+    struct vcpu *v = container_of(u, struct vcpu, unit);
+    struct domain *d = v->domain;
+    bool more = false, last = false;
+
+    timer_cancel(&v->wake);
+    spin_lock(&d->lock);
+    if (!v->out) {
+        this_cpu()->serving = v;
+        vcpu_load(v);
+        pv_runstate(v, XEN_RUNSTATE_RUNNING);
+        more = run(v, deadline);
+        pv_runstate(v, rests_as(v, more));
+        last = d->end && leave_for_good(v);
+        this_cpu()->serving = NULL;
+    }
+    spin_unlock(&d->lock);
+    if (last)
+        domain_hooks->ended(d);
+    return more && !v->out;
+}

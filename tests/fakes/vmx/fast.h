@@ -1,0 +1,13 @@
+/*
+ * Host tests' twin of the mode and of stepping over an instruction: see tests/fakes/vmx.c.
+ */
+#ifndef CAISSON_VMX_FAST_H
+#define CAISSON_VMX_FAST_H
+
+#include "vmx/vmx.h"
+
+bool vmx_in_64bit_kernel(const struct vmx_vcpu *v);
+void vmx_skip(struct vmx_vcpu *v);
+void vmx_skip_len(struct vmx_vcpu *v, unsigned len);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * What most exits need, in line: the mode of the code that made them, and stepping over the
+ * instruction. What is rare about that is in debug.c. Host tests of what stands above vmx/ get the
+ * twin in tests/fakes.
+ */
+#ifndef CAISSON_VMX_FAST_H
+#define CAISSON_VMX_FAST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "arch/x86/cpu.h"
+#include "lib/likely.h"
+#include "vmx/controls.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+#define SKIP_SHADOWS ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
+
+/* RIP beyond 32 bits: outside 64-bit code it wraps. */
+uint64_t skip_wrapped(uint64_t rip);
+/* RF is over; with TF a single step is due. */
+void skip_flags(uint64_t rflags);
+
+/* Does the guest run 64-bit code (CS.L in IA-32e mode) at CPL 0? */
+static inline bool vmx_in_64bit_kernel(const struct vmx_vcpu *v)
+{
+    (void)v;
+    return !(vmcs_read(VMCS_G_SS_AR) & SEG_AR_DPL) && (vmcs_read(VMCS_G_CS_AR) & SEG_AR_L) &&
+           (vmcs_read(VMCS_G_EFER) & EFER_LMA);
+}
+
+/* Steps over an instruction of so many bytes; ends STI and MOV-SS shadows. */
+static inline void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
+{
+    (void)v;
+    uint64_t rip = vmcs_read(VMCS_G_RIP) + len;
+    if (unlikely(rip >> 32))
+        rip = skip_wrapped(rip);
+    vmcs_write(VMCS_G_RIP, rip);
+    uint64_t state = vmcs_read(VMCS_G_INTERRUPTIBILITY);
+    if (unlikely(state & SKIP_SHADOWS))
+        vmcs_write(VMCS_G_INTERRUPTIBILITY, state & ~SKIP_SHADOWS);
+    uint64_t rflags = vmcs_read(VMCS_G_RFLAGS);
+    if (unlikely(rflags & (RFLAGS_RF | RFLAGS_TF)))
+        skip_flags(rflags);
+}
+
+/* The same for the instruction that caused the last exit, where hardware tells its length. */
+static inline void vmx_skip(struct vmx_vcpu *v)
+{
+    vmx_skip_len(v, (uint32_t)vmcs_read(VMCS_EXIT_INSN_LEN));
+}
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * The stay in the guest: entered, left again, and why it was left. In line, since this is the way
+ * of every VM exit; what is rare on it is in run.c.
+ *
+ * The preemption timer bounds every stay: at the caller's deadline, and for a guest with IF=0
+ * shortly after the machine's interrupts last had their moment, since an interrupt may then not
+ * cause an exit on every CPU (and emulator) that Caisson meets.
+ * Sources: SDM, "VM Entries", "VM Exits", "VMX-Preemption Timer".
+ */
+#ifndef CAISSON_VMX_RUN_H
+#define CAISSON_VMX_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "lib/likely.h"
+#include "vmx/event.h"
+#include "vmx/exit.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+/* The longest stay: what the preemption timer's 32 bits hold at any rate. */
+#define RUN_LONGEST ((uint64_t)UINT32_MAX)
+
+/* switch.asm. Not an ordinary call: nearly all registers come back changed, so that the world
+ * switch need not keep those that C does not use here. False: VMfail, no guest instruction ran. */
+static inline bool run_enter(struct vmx_vcpu *v)
+{
+    bool entered;
+    asm volatile("call vmx_enter"
+                 : "=@ccz"(entered), "+D"(v)
+                 :
+                 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+                   "r15", "memory");
+    return entered;
+}
+
+/* The machine's interrupts have had their moment: a guest with IF=0 may keep them out for a while.
+ */
+void run_heard(struct vmx_vcpu *v);
+
+/* Sets the timer; false if there is no time left at all. */
+static inline bool run_arm_timer(const struct vmx_vcpu *v, uint64_t now, uint64_t deadline)
+{
+    if (!(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF) && v->deaf_until < deadline)
+        deadline = v->deaf_until;
+    if (unlikely(now >= deadline))
+        return false;
+    if (likely(vmx_caps.preemption_timer))
+        vmcs_write(VMCS_PREEMPTION_TIMER, (deadline - now) >> vmx_caps.preemption_shift);
+    return true;
+}
+
+/* The rare ways, each of which fills *x. */
+void run_no_time(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *x);
+void run_not_entered(struct vmx_exit *x);
+void run_odd_exit(uint32_t reason, struct vmx_exit *x);
+void run_settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline);
+
+/*
+ * Enters the guest and stays until something wants attention; fills *x.
+ * now: the machine's TSC, just read. deadline: its value at which to come back at the latest, at
+ * most RUN_LONGEST ahead; honoured through the preemption timer where there is one (else the
+ * caller's LAPIC timer ends the run).
+ * An event whose delivery was cut short by the exit is kept and delivered again at the next entry.
+ */
+static inline void vmx_run(struct vmx_vcpu *v, uint64_t now, uint64_t deadline, struct vmx_exit *x)
+{
+    if (unlikely(!run_arm_timer(v, now, deadline))) {
+        run_no_time(v, deadline, x);
+        return;
+    }
+    if (unlikely(v->pending.valid || v->nmi_waiting))
+        event_prepare(v);
+    if (unlikely(!run_enter(v))) {
+        run_not_entered(x);
+        return;
+    }
+    x->left = rdtsc();
+    uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
+    if (unlikely(!exit_decode(v, reason, x))) {
+        run_odd_exit(reason, x);
+        return;
+    }
+    if (unlikely(x->kind <= VMX_EXIT_EXCEPTION))
+        run_settle(v, x, deadline);
+}
+
+#endif
