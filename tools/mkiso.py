@@ -16,13 +16,38 @@ import tempfile
 
 # The partition modules are loaded unasked by the core image of EFI, with an error line for each
 # that is not there.
-MODULES = ("normal multiboot2 multiboot linux iso9660 search search_fs_file echo test configfile "
-           "boot halt reboot ls cat part_msdos part_gpt part_apple part_acorn part_amiga part_bsd "
+MODULES = ("normal linux iso9660 search search_fs_file echo test configfile "
+           "halt reboot ls cat part_msdos part_gpt part_apple part_acorn part_amiga part_bsd "
            "part_dfly part_dvh part_plan part_sun part_sunpc")
+# GRUB for Xen's guests, which may be installed too, lacks these, and grub-mkrescue then refuses.
+OURS = ("multiboot2", "multiboot", "boot")
+GRUB = "/usr/lib/grub"
+PLATFORMS = ("i386-pc", "x86_64-efi")
 PREAMBLE = """set default=0
 set timeout={timeout}
 set gfxpayload=text
 """
+
+
+def needs(platform, names):
+    """names and the modules that they need."""
+    with open(f"{GRUB}/{platform}/moddep.lst", encoding="ascii") as f:
+        needed_by = {name: rest.split() for name, _, rest in (line.partition(":") for line in f)}
+    found, rest = set(), list(names)
+    while rest:
+        name = rest.pop()
+        if name not in found:
+            found.add(name)
+            rest += needed_by.get(name, [])
+    return found
+
+
+def add_modules(tree):
+    for platform in filter(lambda p: os.path.isdir(f"{GRUB}/{p}"), PLATFORMS):
+        where = os.path.join(tree, "boot/grub", platform)
+        os.makedirs(where)
+        for name in needs(platform, OURS):
+            shutil.copyfile(f"{GRUB}/{platform}/{name}.mod", f"{where}/{name}.mod")
 
 
 def make(out, menu, files, timeout=0):
@@ -35,6 +60,7 @@ def make(out, menu, files, timeout=0):
             target = os.path.join(tree, "boot", path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(source, target)
+        add_modules(tree)
         made = subprocess.run(
             ["grub-mkrescue", "--install-modules=" + MODULES, "--fonts=", "--locales=",
              "--themes=", "-o", out + ".new", tree],
