@@ -280,6 +280,7 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
     if (!v->out) {
         this_cpu()->serving = v;
         vcpu_load(v);
+        run_heard(&v->vmx); /* in sched_turn(); on a slow machine the way from there takes long */
         pv_runstate(v, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);
         pv_runstate(v, rests_as(v, more));
