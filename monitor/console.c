@@ -525,6 +525,8 @@ void console_init(const struct console_config *c, const struct console_monitor *
     work_init(work);
     if (monitor)
         log_add_sink(log_passes);
+    if (monitor_front)
+        work_raise(); /* for the prompt, if nobody else speaks */
     if (!c->port)
         return;
     uart_on_receive(c->port, console_received);
