@@ -185,7 +185,8 @@ static void park_exhausted(struct run_queue *q, uint64_t now)
     }
 }
 
-/* Who comes back has slept, if not by his own will. */
+/* Who comes back is owed what the others had meanwhile, and need not wait for the end of a slice:
+ * what he does not use of a period is lost to him. */
 static void unpark(struct run_queue *q, uint64_t now)
 {
     struct list_node *pos, *after;
@@ -194,8 +195,9 @@ static void unpark(struct run_queue *q, uint64_t now)
         if (!group_budget(unit_at(pos)->group, now))
             continue;
         list_remove(pos);
-        not_before(unit_at(pos), q->floor - scaled(unit_at(pos), ticks.credit));
+        not_before(unit_at(pos), q->floor - scaled(unit_at(pos), ticks.reach));
         insert(q, unit_at(pos));
+        q->last = NULL;
     }
 }
 

@@ -413,6 +413,18 @@ static void test_cap_among_others(void **state)
     assert_int_equal(idle_ticks[0], 0);
 }
 
+/* It is owed hardly more than its cap, so it must not wait long for others in any period. */
+static void test_cap_near_the_share(void **state)
+{
+    struct sim *a = spinner(256, 0, 1), *b = spinner(512, 0, 1), *c = spinner(1024, 55, 1);
+
+    (void)state;
+    measure(10000);
+    assert_near(ran(c), 5500 * MS, 2);
+    assert_near(ran(b), 3000 * MS, 2);
+    assert_near(ran(a), 1500 * MS, 2);
+}
+
 static void test_cap_of_a_group(void **state)
 {
     struct sched_group g;
@@ -619,6 +631,7 @@ int main(void)
         TEST(directed_yield_is_paid, one),
         TEST(cap_alone, one),
         TEST(cap_among_others, one),
+        TEST(cap_near_the_share, one),
         TEST(weights_on_two_pcpus, two),
         TEST(three_share_two_pcpus, two),
         TEST(nobody_starves, four),
