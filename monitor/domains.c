@@ -45,7 +45,7 @@ struct vcpu *domains_find_vcpu(const struct domain *d, struct word number)
 
 uint64_t vcpu_ran(const struct vcpu *v)
 {
-    return v->unit.stats.ran;
+    return sched_unit_ran(&v->unit);
 }
 
 uint64_t domains_ran(const struct domain *d)

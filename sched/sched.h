@@ -41,7 +41,7 @@ void sched_group_set_cap(struct sched_group *g, unsigned cap);
 enum sched_state { SCHED_BLOCKED, SCHED_RUNNABLE, SCHED_RUNNING };
 
 struct sched_stats {
-    uint64_t ran;        /* TSC ticks spent running */
+    uint64_t ran;        /* TSC ticks spent running, as of the last look: see sched_unit_ran() */
     uint64_t waited;     /* TSC ticks spent runnable */
     uint64_t waits;      /* how often it became runnable and had to be picked */
     uint64_t wakes;      /* how often it was woken and then picked */
@@ -108,6 +108,9 @@ bool sched_is_alone(void);
 /* From within another unit's run(): u first, here if it may come here. False if u does not wait.
  * Who is favoured pays for it: never more than a slice ahead of the others. */
 bool sched_yield_to(struct sched_unit *u);
+
+/* TSC ticks that u has run, its present run included. From any pCPU. */
+uint64_t sched_unit_ran(const struct sched_unit *u);
 
 /* Until when (TSC) the unit that runs on this pCPU may go on, as of now: a wake of another unit or
  * a timer set since run() was called may have brought it nearer. */

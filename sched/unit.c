@@ -127,6 +127,17 @@ int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
     return 0;
 }
 
+uint64_t sched_unit_ran(const struct sched_unit *u)
+{
+    struct run_queue *q = queue_lock_of(u);
+    uint64_t now = rdtsc(), ran = u->stats.ran;
+
+    if (u->state == SCHED_RUNNING && u->since < now)
+        ran += now - u->since;
+    spin_unlock(&q->lock);
+    return ran;
+}
+
 void sched_unit_yield(struct sched_unit *u)
 {
     struct run_queue *q = queue_lock(cpu_id());
