@@ -1,12 +1,12 @@
 /*
  * A guest that takes all the CPU time it can get, or hardly any: what a scheduler is measured with.
  *
- * Without words it spins, and never exits of its own will. With `sleep` it halts and asks for one
- * timer interrupt a second.
+ * Without words it spins, and never exits of its own will; with `two` its second vCPU does so too.
+ * With `sleep` it halts and asks for one timer interrupt a second.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/lapic.h"
-#include "guest/lib/print.h"
+#include "guest/lib/second.h"
 #include "guest/lib/trap.h"
 #include "guest/lib/words.h"
 
@@ -38,6 +38,13 @@ static _Noreturn void sleep_on(void)
     }
 }
 
+static void spin(void)
+{
+    irq_on();
+    for (volatile uint64_t n = 0;; n++)
+        ;
+}
+
 void main(const void *boot_information);
 
 void main(const void *boot_information)
@@ -47,7 +54,7 @@ void main(const void *boot_information)
     lapic_enable();
     if (words_have(boot_information, "sleep"))
         sleep_on();
-    irq_on();
-    for (volatile uint64_t n = 0;; n++)
-        ;
+    if (words_have(boot_information, "two"))
+        second_start(spin);
+    spin();
 }
