@@ -80,15 +80,19 @@ struct domain {
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
 
+#define HYPERCALL_NOT_ALONE INT64_MIN
+
 /* What a domain calls upwards; set once at boot. */
 struct domain_hooks {
     /* One byte of COM1's output; false: no room now, machine_console_kick() when there is. */
     bool (*console_put)(struct domain *d, uint8_t byte);
     /* There is room again in COM1's receiver: hand over more (machine_console_give). */
     void (*console_room)(struct domain *d);
-    /* VMCALL; and those that concern the vCPU alone, without the lock: false for all others. */
-    void (*hypercall)(struct vcpu *v);
-    bool (*hypercall_alone)(struct vcpu *v);
+    /* VMCALL. False: it is to be executed again. */
+    bool (*hypercall)(struct vcpu *v);
+    /* VMCALLs of 64-bit code at CPL 0 that look at nothing but the caller: the answer for RAX,
+     * given RAX and RDI. HYPERCALL_NOT_ALONE: it is another. Without the lock. */
+    int64_t (*hypercall_alone)(uint64_t nr, uint64_t first);
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);

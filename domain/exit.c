@@ -180,7 +180,15 @@ static void handle_entry_failed(struct vcpu *v, const struct vmx_exit *e)
 
 static bool vmcall_alone(struct vcpu *v)
 {
-    return domain_hooks->hypercall_alone(v);
+    if (!vmx_in_64bit_kernel(&v->vmx))
+        return false;
+    int64_t answer =
+        domain_hooks->hypercall_alone(vmx_gpr(&v->vmx, GPR_RAX), vmx_gpr(&v->vmx, GPR_RDI));
+    if (answer == HYPERCALL_NOT_ALONE)
+        return false;
+    vmx_set_gpr(&v->vmx, GPR_RAX, (uint64_t)answer);
+    vmx_skip(&v->vmx);
+    return true;
 }
 
 bool (*const exit_alone[VMX_EXIT_KINDS])(struct vcpu *v) = {
@@ -222,7 +230,8 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
         handle_hlt(v);
         return;
     case VMX_EXIT_VMCALL:
-        domain_hooks->hypercall(v);
+        if (domain_hooks->hypercall(v))
+            vmx_skip(&v->vmx);
         return;
     case VMX_EXIT_PAUSE:
         vmx_skip(&v->vmx);

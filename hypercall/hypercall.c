@@ -14,7 +14,6 @@
 #include "include/public/version.h"
 #include "include/public/xen.h"
 #include "sched/sched.h"
-#include "vmx/fast.h"
 
 typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
 
@@ -86,37 +85,24 @@ static int64_t dispatch(struct vcpu *v, bool is_64bit)
     return result;
 }
 
-void hypercall_handle(struct vcpu *v)
+bool hypercall_handle(struct vcpu *v)
 {
     bool is_64bit = operand_is_64bit(v);
     int64_t result = dispatch(v, is_64bit);
 
     if (result == HYPERCALL_CONTINUE)
-        return;
+        return false;
     vmx_set_gpr(&v->vmx, GPR_RAX, is_64bit ? (uint64_t)result : (uint32_t)result);
-    vmx_skip(&v->vmx);
+    return true;
 }
 
-/* The answers of calls that look at nothing but the caller; HYPERCALL_CONTINUE: it is another. */
-static int64_t answer_alone(uint64_t nr, uint64_t first)
+int64_t hypercall_alone(uint64_t nr, uint64_t first)
 {
     if (nr == XEN_HYPERCALL_SCHED_OP && first == XEN_SCHED_YIELD && sched_is_alone())
         return 0;
     if (nr == XEN_HYPERCALL_XEN_VERSION && first == XENVER_VERSION)
         return PV_XEN_VERSION;
-    return is_known(nr) ? HYPERCALL_CONTINUE : -ENOSYS;
-}
-
-bool hypercall_alone(struct vcpu *v)
-{
-    if (!vmx_in_64bit_kernel(&v->vmx))
-        return false;
-    int64_t result = answer_alone(vmx_gpr(&v->vmx, GPR_RAX), vmx_gpr(&v->vmx, GPR_RDI));
-    if (result == HYPERCALL_CONTINUE)
-        return false;
-    vmx_set_gpr(&v->vmx, GPR_RAX, (uint64_t)result);
-    vmx_skip(&v->vmx);
-    return true;
+    return is_known(nr) ? HYPERCALL_NOT_ALONE : -ENOSYS;
 }
 
 void hypercall_sever(struct domain *d)

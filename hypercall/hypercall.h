@@ -9,16 +9,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "domain/vcpu.h"
+#include "domain/domain.h"
 
 #define HYPERCALL_ARGS 5
 
-/* Carries out the hypercall that made v exit; the hook of domain/domain.h. */
-void hypercall_handle(struct vcpu *v);
-/* The same for calls of 64-bit code that concern nothing but v: without the domain's lock. False,
- * and nothing is done: it is another. The hook of that name. */
-bool hypercall_alone(struct vcpu *v);
-/* Cuts a domain that is about to go from all others; the hook of that name. */
+/* Carries out the hypercall that made v exit; false: the guest is to execute the VMCALL again. The
+ * hook of domain/domain.h, as the next two are. */
+bool hypercall_handle(struct vcpu *v);
+/* The answers of calls that look at nothing but the caller, by number and first argument, from
+ * 64-bit code at CPL 0; HYPERCALL_NOT_ALONE for all others. Without the domain's lock. */
+int64_t hypercall_alone(uint64_t nr, uint64_t first);
+/* Cuts a domain that is about to go from all others. */
 void hypercall_sever(struct domain *d);
 
 /* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it

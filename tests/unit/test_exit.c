@@ -23,18 +23,18 @@ static uint32_t last_msr;
 static uint64_t last_value;
 static struct vlapic_bus bus;
 
-static void hypercall(struct vcpu *v)
+static bool hypercall(struct vcpu *v)
 {
     assert_ptr_equal(v, &guest_vcpu);
     hypercalls++;
+    return reg(GPR_RDI) != 0;
 }
-static bool no_hypercall(struct vcpu *v)
+static int64_t hypercall_for_one(uint64_t nr, uint64_t first)
 {
-    (void)v;
-    return false;
+    return nr == 0x99 ? (int64_t)first : HYPERCALL_NOT_ALONE;
 }
 static const struct domain_hooks hooks = { .hypercall = hypercall,
-                                           .hypercall_alone = no_hypercall };
+                                           .hypercall_alone = hypercall_for_one };
 
 static int setup(void **state)
 {
@@ -352,6 +352,26 @@ static void test_memory_runs_out(void **state)
 
 /* ---- Others ---- */
 
+static void test_vmcall(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_64);
+    set_reg(GPR_RAX, 0x99);
+    set_reg(GPR_RDI, 0x1234567890);
+    exits(VMX_EXIT_VMCALL);
+    assert_int_equal(reg(GPR_RAX), 0x1234567890);
+    assert_int_equal(hypercalls, 0);
+    assert_skipped(1);
+    guest_cpl(3); /* then it is not for it alone to say */
+    set_reg(GPR_RAX, 0x99);
+    exits(VMX_EXIT_VMCALL);
+    assert_int_equal(hypercalls, 1);
+    assert_skipped(2);
+    set_reg(GPR_RDI, 0); /* to be continued */
+    exits(VMX_EXIT_VMCALL);
+    assert_skipped(2);
+}
+
 static void test_reached(void **state)
 {
     (void)state;
@@ -452,25 +472,16 @@ const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t su
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_to_do),
-        TEST(test_stepped_over),
-        TEST(test_exceptions),
-        TEST(test_hlt),
-        TEST(test_cpuid),
-        TEST(test_rdmsr),
-        TEST(test_wrmsr),
-        TEST(test_msr_alone),
-        TEST(test_xsetbv),
-        TEST(test_cr_write),
-        TEST(test_cr_write_32),
-        TEST(test_cr_write_refused),
-        TEST(test_cr_read),
-        TEST(test_clts_lmsw),
-        TEST(test_memory),
-        TEST(test_memory_runs_out),
-        TEST(test_reached),
-        TEST(test_ends),
-        TEST(test_fault_becomes_triple),
+        TEST(test_nothing_to_do), TEST(test_stepped_over),
+        TEST(test_exceptions),    TEST(test_hlt),
+        TEST(test_cpuid),         TEST(test_rdmsr),
+        TEST(test_wrmsr),         TEST(test_msr_alone),
+        TEST(test_xsetbv),        TEST(test_cr_write),
+        TEST(test_cr_write_32),   TEST(test_cr_write_refused),
+        TEST(test_cr_read),       TEST(test_clts_lmsw),
+        TEST(test_memory),        TEST(test_memory_runs_out),
+        TEST(test_vmcall),        TEST(test_reached),
+        TEST(test_ends),          TEST(test_fault_becomes_triple),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
