@@ -8,6 +8,7 @@
 #include "domain/operand.h"
 #include "hypercall/grant.h"
 #include "hypercall/hypercall.h"
+#include "include/public/compat.h"
 
 #define BATCH 16 /* elements of one round */
 
@@ -67,12 +68,13 @@ static int setup_table(struct vcpu *v, void *p)
 {
     struct xen_gnttab_setup_table *arg = p;
     static const uint64_t nowhere = ~0UL;
+    unsigned size = operand_is_64bit(v) ? 8 : 4;
 
     arg->status = check_self(v->domain, arg->dom);
     if (!arg->status && grant_grow(v->domain, arg->nr_frames))
         arg->status = GNTST_GENERAL_ERROR;
     for (uint32_t i = 0; !arg->status && i < arg->nr_frames; i++)
-        if (hypercall_copy_out(v, arg->frame_list + i * sizeof(nowhere), &nowhere, sizeof(nowhere)))
+        if (hypercall_copy_out(v, arg->frame_list + i * size, &nowhere, size))
             arg->status = GNTST_BAD_VIRT_ADDR;
     return 0;
 }
@@ -111,37 +113,115 @@ static int get_version(struct vcpu *v, void *p)
     return 0;
 }
 
+/* ---- What 32-bit callers pass ---- */
+
+static void setup_from_32(const void *from, void *to)
+{
+    const struct xen_gnttab_setup_table_32 *a = from;
+    struct xen_gnttab_setup_table *arg = to;
+
+    *arg = (struct xen_gnttab_setup_table){ .dom = a->dom,
+                                            .nr_frames = a->nr_frames,
+                                            .frame_list = a->frame_list };
+}
+
+static void setup_to_32(const void *from, void *to)
+{
+    const struct xen_gnttab_setup_table *arg = from;
+    struct xen_gnttab_setup_table_32 *a = to;
+
+    a->status = arg->status;
+}
+
+static void transfer_from_32(const void *from, void *to)
+{
+    const struct xen_gnttab_transfer_32 *a = from;
+    struct xen_gnttab_transfer *arg = to;
+
+    *arg = (struct xen_gnttab_transfer){ .mfn = a->mfn, .domid = a->domid, .ref = a->ref };
+}
+
+static void transfer_to_32(const void *from, void *to)
+{
+    const struct xen_gnttab_transfer *arg = from;
+    struct xen_gnttab_transfer_32 *a = to;
+
+    a->status = arg->status;
+}
+
+static struct xen_gnttab_copy_ptr ptr_from_32(struct xen_gnttab_copy_ptr_32 p)
+{
+    return (struct xen_gnttab_copy_ptr){ .ref_or_gmfn = p.ref_or_gmfn,
+                                         .domid = p.domid,
+                                         .offset = p.offset };
+}
+
+static void copy_from_32(const void *from, void *to)
+{
+    const struct xen_gnttab_copy_32 *a = from;
+    struct xen_gnttab_copy *arg = to;
+
+    *arg = (struct xen_gnttab_copy){ .source = ptr_from_32(a->source),
+                                     .dest = ptr_from_32(a->dest),
+                                     .len = a->len,
+                                     .flags = a->flags };
+}
+
+static void copy_to_32(const void *from, void *to)
+{
+    const struct xen_gnttab_copy *arg = from;
+    struct xen_gnttab_copy_32 *a = to;
+
+    a->status = arg->status;
+}
+
 /* ---- Dispatch ---- */
 
 struct op {
     int (*fn)(struct vcpu *v, void *arg); /* 0, or an error that ends the whole call */
     uint8_t bytes;                        /* of an element */
     bool single;                          /* takes one and no more */
-    bool same_for_32;                     /* 32-bit callers have the same layout */
+    /* The layout of 32-bit callers, where it is another one; to_32 puts the answer in. */
+    uint8_t bytes_32;
+    void (*from_32)(const void *from, void *to);
+    void (*to_32)(const void *from, void *to);
 };
 
 static const struct op ops[] = {
-    [GNTTABOP_MAP_GRANT_REF] = { map_one, sizeof(struct xen_gnttab_map_grant_ref), false, true },
-    [GNTTABOP_UNMAP_GRANT_REF] = { unmap_one, sizeof(struct xen_gnttab_unmap_grant_ref), false,
-                                   true },
-    [GNTTABOP_SETUP_TABLE] = { setup_table, sizeof(struct xen_gnttab_setup_table), true, false },
-    [GNTTABOP_TRANSFER] = { transfer_one, sizeof(struct xen_gnttab_transfer), false, false },
-    [GNTTABOP_COPY] = { copy_one, sizeof(struct xen_gnttab_copy), false, false },
-    [GNTTABOP_QUERY_SIZE] = { query_size, sizeof(struct xen_gnttab_query_size), true, true },
-    [GNTTABOP_SET_VERSION] = { set_version, sizeof(struct xen_gnttab_set_version), true, true },
-    [GNTTABOP_GET_VERSION] = { get_version, sizeof(struct xen_gnttab_get_version), true, true },
+    [GNTTABOP_MAP_GRANT_REF] = { map_one, sizeof(struct xen_gnttab_map_grant_ref) },
+    [GNTTABOP_UNMAP_GRANT_REF] = { unmap_one, sizeof(struct xen_gnttab_unmap_grant_ref) },
+    [GNTTABOP_SETUP_TABLE] = { setup_table, sizeof(struct xen_gnttab_setup_table), true,
+                               sizeof(struct xen_gnttab_setup_table_32), setup_from_32,
+                               setup_to_32 },
+    [GNTTABOP_TRANSFER] = { transfer_one, sizeof(struct xen_gnttab_transfer), false,
+                            sizeof(struct xen_gnttab_transfer_32), transfer_from_32,
+                            transfer_to_32 },
+    [GNTTABOP_COPY] = { copy_one, sizeof(struct xen_gnttab_copy), false,
+                        sizeof(struct xen_gnttab_copy_32), copy_from_32, copy_to_32 },
+    [GNTTABOP_QUERY_SIZE] = { query_size, sizeof(struct xen_gnttab_query_size), true },
+    [GNTTABOP_SET_VERSION] = { set_version, sizeof(struct xen_gnttab_set_version), true },
+    [GNTTABOP_GET_VERSION] = { get_version, sizeof(struct xen_gnttab_get_version), true },
 };
+
+static bool is_other_layout(struct vcpu *v, const struct op *op)
+{
+    return op->bytes_32 && !operand_is_64bit(v);
+}
 
 /* The answer's place is tried before anything happens: what has no place to tell its handle is not
  * mapped. */
-static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at)
+static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t bytes)
 {
-    uint64_t arg[5];
+    uint64_t raw[5], wide[5], *arg = is_other_layout(v, op) ? wide : raw;
 
-    if (hypercall_copy_in(v, arg, at, op->bytes) || hypercall_copy_out(v, at, arg, op->bytes))
+    if (hypercall_copy_in(v, raw, at, bytes) || hypercall_copy_out(v, at, raw, bytes))
         return -EFAULT;
+    if (arg == wide)
+        op->from_32(raw, wide);
     int err = op->fn(v, arg);
-    if (!err && hypercall_copy_out(v, at, arg, op->bytes))
+    if (!err && arg == wide)
+        op->to_32(wide, raw);
+    if (!err && hypercall_copy_out(v, at, raw, bytes))
         err = -EFAULT;
     return err;
 }
@@ -155,15 +235,14 @@ int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
     if (args[0] >= sizeof(ops) / sizeof(ops[0]) || !ops[args[0]].fn)
         return -ENOSYS;
     const struct op *op = &ops[args[0]];
-    if (!op->same_for_32 && !operand_is_64bit(v))
-        return -ENOSYS;
+    size_t bytes = is_other_layout(v, op) ? op->bytes_32 : op->bytes;
     if (op->single && count != 1)
         return -EINVAL;
     for (; n < count && n < BATCH; n++) {
-        int64_t err = do_one(v, op, args[1]);
+        int64_t err = do_one(v, op, args[1], bytes);
         if (err)
             return err;
-        args[1] += op->bytes;
+        args[1] += bytes;
     }
     args[2] = count - n;
     return args[2] ? HYPERCALL_CONTINUE : 0;

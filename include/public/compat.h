@@ -75,6 +75,37 @@ struct xen_set_singleshot_timer_32 {
     uint32_t flags;
 } __attribute__((packed, aligned(4)));
 
+struct xen_gnttab_setup_table_32 {
+    uint16_t dom;
+    uint16_t pad0;
+    uint32_t nr_frames;
+    int16_t status;
+    uint16_t pad1;
+    uint32_t frame_list; /* handle: uint32_t[] */
+};
+
+struct xen_gnttab_transfer_32 {
+    uint32_t mfn;
+    uint16_t domid;
+    uint16_t pad0;
+    uint32_t ref;
+    int16_t status;
+    uint16_t pad1;
+};
+
+struct xen_gnttab_copy_ptr_32 {
+    uint32_t ref_or_gmfn;
+    uint16_t domid;
+    uint16_t offset;
+};
+struct xen_gnttab_copy_32 {
+    struct xen_gnttab_copy_ptr_32 source, dest;
+    uint16_t len;
+    uint16_t flags;
+    int16_t status;
+    uint16_t pad;
+};
+
 _Static_assert(sizeof(struct xen_vcpu_info_32) == 64, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_shared_info_32, evtchn_mask) == 2176, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_shared_info_32, wc_version) == 2304, "as in Xen");
@@ -86,5 +117,8 @@ _Static_assert(sizeof(struct xen_remove_from_physmap_32) == 8, "as in Xen");
 _Static_assert(sizeof(struct xen_sched_poll_32) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_runstate_info_32) == 44, "as in Xen");
 _Static_assert(sizeof(struct xen_set_singleshot_timer_32) == 12, "as in Xen");
+_Static_assert(sizeof(struct xen_gnttab_setup_table_32) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_gnttab_transfer_32) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_gnttab_copy_32) == 24, "as in Xen");
 
 #endif

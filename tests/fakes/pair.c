@@ -19,6 +19,8 @@
 
 struct pair_domain pair[PAIR_DOMAINS];
 uint64_t pair_unreadable, pair_unwritable;
+bool pair_is_32bit;
+unsigned pair_vcpu;
 void (*pair_meanwhile)(void);
 static unsigned depth; /* of calls within calls: what another CPU does */
 
@@ -54,6 +56,8 @@ int pair_start(void **state)
     fake_vmx_reset();
     frame_fail_nth(0);
     pair_unreadable = pair_unwritable = UINT64_MAX;
+    pair_is_32bit = false;
+    pair_vcpu = 0;
     pair_meanwhile = NULL;
     for (unsigned i = 0; i < PAIR_DOMAINS; i++)
         start_one(i);
@@ -91,12 +95,13 @@ int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uin
                   uint64_t count)
 {
     uint64_t args[HYPERCALL_ARGS] = { op, (uintptr_t)arg, count };
+    struct vcpu *caller = &pair[i].v[pair_vcpu];
     int64_t result;
 
     spin_lock(&pair[i].d.lock);
     depth++;
     do
-        result = fn(&pair[i].v[0], args);
+        result = fn(caller, args);
     while (result == HYPERCALL_CONTINUE);
     ASSERT(spin_is_locked(&pair[i].d.lock));
     spin_unlock(&pair[i].d.lock);
@@ -178,7 +183,7 @@ void vcpu_kick(struct vcpu *v)
 bool operand_is_64bit(struct vcpu *v)
 {
     (void)v;
-    return true;
+    return !pair_is_32bit;
 }
 
 uint8_t mtrr_type(maddr_t start, uint64_t size)

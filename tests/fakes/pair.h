@@ -28,11 +28,15 @@ int pair_start(void **state);
 int pair_stop(void **state);
 /* As domain_destroy() would. */
 void pair_destroy(unsigned i);
-/* A call of domain i, its vCPU 0; continued until it is done. The domain's lock is held in it. */
+/* Which vCPU of a domain makes its calls. */
+extern unsigned pair_vcpu;
+/* A call of domain i; continued until it is done. The domain's lock is held in it. */
 int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uint64_t op, void *arg,
                   uint64_t count);
 /* Arguments at or above this address cannot be read; at or above the other, not written. */
 extern uint64_t pair_unreadable, pair_unwritable;
+/* Callers are 32-bit code. */
+extern bool pair_is_32bit;
 /* Called when a domain's lock is let go to take two in order: what another CPU does meanwhile. */
 extern void (*pair_meanwhile)(void);
 /* A frame of its RAM by gfn, as bytes. NULL where nothing is. */
