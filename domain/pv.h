@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "domain/moment.h"
+#include "domain/pv_start.h"
 #include "include/public/hvm/params.h"
 #include "include/public/sched.h"
 #include "include/public/vcpu.h"
@@ -53,7 +54,10 @@ struct pv_area {
 #define PV_POLL_SEVERAL UINT32_MAX
 
 struct pv_vcpu {
-    bool down;       /* by VCPUOP_down: it does not run */
+    bool down;        /* by VCPUOP_down: it does not run */
+    bool initialised; /* start says where it begins, VCPUOP_up when */
+    bool begins;      /* now */
+    struct pv_start start;
     bool registered; /* its vcpu_info is at info, not in the shared page */
     gpa_t info;
     bool upcall;           /* evtchn_upcall_pending may be set: worth a look before entry */

@@ -164,6 +164,8 @@ static bool attend(struct vcpu *v)
         vcpu_take_init(v);
     if (v->waits_for_startup && v->startup_page >= 0)
         vcpu_take_startup(v);
+    if (v->pv.begins && !v->pv.down)
+        pv_start_take(v);
     return !v->waits_for_startup && !v->pv.down;
 }
 

@@ -62,6 +62,7 @@ void vcpu_take_init(struct vcpu *v)
     vlapic_init_signal(&v->lapic);
     vcpu_lapic_touched(v);
     v->halted = false;
+    v->pv.initialised = v->pv.begins = false;
     v->waits_for_startup = v->id != 0;
 }
 
@@ -76,6 +77,7 @@ void vcpu_take_startup(struct vcpu *v)
     vmx_set_segment(&v->vmx, SEG_CS, &cs);
     vmx_set_rip(&v->vmx, 0);
     v->waits_for_startup = false;
+    v->pv.down = false;
     v->startup_page = -1;
 }
 

@@ -12,15 +12,32 @@
 
 static bool is_down(const struct vcpu *v)
 {
-    return v->waits_for_startup || v->pv.down;
+    return (v->waits_for_startup && !v->pv.begins) || v->pv.down;
 }
 
 /* ---- Up and down ---- */
 
+/* Once: until an INIT takes it back. */
+static int64_t initialise(struct vcpu *v, struct vcpu *which, uint64_t at)
+{
+    struct pv_start start;
+
+    if (!which->waits_for_startup || which->pv.initialised)
+        return -EEXIST;
+    int err = hypercall_read_start(v, at, &start);
+    if (err)
+        return err;
+    which->pv.start = start;
+    which->pv.initialised = true;
+    which->pv.down = true;
+    return 0;
+}
+
 static int64_t bring_up(struct vcpu *which)
 {
-    if (which->waits_for_startup) /* nothing says where it is to begin */
+    if (which->waits_for_startup && !which->pv.initialised) /* where is it to begin? */
         return -EINVAL;
+    which->pv.begins = which->waits_for_startup;
     which->pv.down = false;
     vcpu_kick(which);
     return 0;
@@ -188,6 +205,8 @@ int64_t hypercall_vcpu_op(struct vcpu *v, uint64_t *args)
         return -ENOENT;
     struct vcpu *which = v->domain->vcpus[args[1]];
     switch (args[0]) {
+    case VCPUOP_INITIALISE:
+        return initialise(v, which, at);
     case VCPUOP_UP:
         return bring_up(which);
     case VCPUOP_DOWN:

@@ -1,6 +1,8 @@
 /*
  * Stand-ins for event channels and grants, for tests of the other hypercalls: there are none.
  */
+#include "arch/x86/cpu.h"
+#include "domain/cpuid.h"
 #include "domain/domain.h"
 #include "hypercall/event_channel.h"
 #include "hypercall/evtchn.h"
@@ -50,4 +52,14 @@ void domain_memmap(const struct domain *d, struct memmap *out)
 uint64_t frame_table_size(void)
 {
     return 0x10000;
+}
+
+uint64_t cpuid_cr4_mask(void)
+{
+    return CR4_PAE | CR4_PSE | CR4_PGE | CR4_PCIDE;
+}
+
+uint8_t cpuid_address_bits(void)
+{
+    return 40;
 }

@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/ties.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/ties.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The calls of a PVH domain: memory, vCPUs and their time, parameters; right and wrong arguments.
  */
@@ -8,10 +8,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/hvm_op.h"
+#include "include/public/hvm/hvm_vcpu.h"
 #include "include/public/memory.h"
 #include "include/public/sched.h"
 #include "include/public/vcpu.h"
@@ -78,6 +80,146 @@ static int64_t memory_op(unsigned cmd, const void *arg, size_t n)
 {
     guest_put(BUFFER, arg, n);
     return call(XEN_HYPERCALL_MEMORY_OP, cmd, BUFFER, 0);
+}
+
+/* ---- A second vCPU, and where it begins ---- */
+
+static struct vcpu second;
+
+static void make_second(void)
+{
+    second = (struct vcpu){ .domain = &guest, .id = 1, .waits_for_startup = true };
+    pv_vcpu_init(&second);
+    guest.vcpus[1] = &second;
+    guest.vcpu_count = 2;
+}
+
+/* As the Xen Test Framework starts one: flat, protected, unpaged. */
+static struct xen_vcpu_hvm_context flat_context(void)
+{
+    return (struct xen_vcpu_hvm_context){
+        .mode = XEN_VCPU_HVM_MODE_32B,
+        .cpu_regs.x86_32 = {
+            .eax = 0xa, .edi = 0xd, .esp = 0x8000, .eip = 0x100000,
+            .cr0 = 0x11,
+            .cs_limit = ~0u, .ds_limit = ~0u, .ss_limit = ~0u, .es_limit = ~0u, .tr_limit = 0x67,
+            .cs_ar = 0xc9b, .ds_ar = 0xc93, .ss_ar = 0xc93, .es_ar = 0xc93, .tr_ar = 0x8b,
+        },
+    };
+}
+
+static struct xen_vcpu_hvm_context long_context(void)
+{
+    return (struct xen_vcpu_hvm_context){
+        .mode = XEN_VCPU_HVM_MODE_64B,
+        .cpu_regs.x86_64 = {
+            .rip = 0xffffffff81000000, .rsp = 0xffff800000001000, .rflags = 2,
+            .cr0 = CR0_PE | CR0_PG, .cr3 = 0x5000, .cr4 = CR4_PAE, .efer = EFER_LME | EFER_LMA,
+        },
+    };
+}
+
+static int64_t initialise(struct xen_vcpu_hvm_context c)
+{
+    guest_put(BUFFER, &c, sizeof(c));
+    return call(XEN_HYPERCALL_VCPU_OP, VCPUOP_INITIALISE, 1, BUFFER);
+}
+
+static int64_t vcpu_op(unsigned cmd, unsigned which)
+{
+    return call(XEN_HYPERCALL_VCPU_OP, cmd, which, BUFFER);
+}
+
+static void test_begins_where_told(void **state)
+{
+    (void)state;
+    make_second();
+    assert_int_equal(vcpu_op(VCPUOP_INITIALISE, 0), -EEXIST); /* it runs */
+    assert_int_equal(vcpu_op(VCPUOP_INITIALISE, 2), -ENOENT);
+    assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_INITIALISE, 1, UNMAPPED), -EFAULT);
+    assert_int_equal(vcpu_op(VCPUOP_UP, 1), -EINVAL);
+    assert_int_equal(initialise(flat_context()), 0);
+    assert_int_equal(initialise(flat_context()), -EEXIST);
+    assert_int_equal(vcpu_op(VCPUOP_IS_UP, 1), 0);
+    assert_false(second.pv.begins);
+    assert_int_equal(vcpu_op(VCPUOP_UP, 1), 0);
+    assert_int_equal(vcpu_op(VCPUOP_IS_UP, 1), 1);
+    assert_true(second.pv.begins);
+    const struct pv_start *s = &second.pv.start;
+    assert_int_equal(s->rip, 0x100000);
+    assert_int_equal(s->gpr[GPR_RAX], 0xa);
+    assert_int_equal(s->gpr[GPR_RSP], 0x8000);
+    assert_int_equal(s->gpr[GPR_RDI], 0xd);
+    assert_int_equal(s->rflags, 2);
+    assert_int_equal(s->segment[SEG_CS].ar, 0xc09b);
+    assert_int_equal(s->segment[SEG_SS].ar, 0xc093);
+    assert_int_equal(s->segment[SEG_TR].ar, 0x8b);
+}
+
+static void test_begins_in_long_mode(void **state)
+{
+    struct xen_vcpu_hvm_context c = long_context();
+
+    (void)state;
+    make_second();
+    c.cpu_regs.x86_64.rip = 0x800000000000;
+    assert_int_equal(initialise(c), -EINVAL);
+    c = long_context();
+    c.cpu_regs.x86_64.efer = EFER_LME;
+    assert_int_equal(initialise(c), -EINVAL);
+    c = long_context();
+    c.cpu_regs.x86_64.cr4 = 0;
+    assert_int_equal(initialise(c), -EINVAL);
+    c = long_context();
+    c.cpu_regs.x86_64.cr3 = 1ul << 60;
+    assert_int_equal(initialise(c), -EINVAL);
+    assert_int_equal(initialise(long_context()), 0);
+    assert_int_equal(second.pv.start.segment[SEG_CS].ar, 0xa09b);
+    assert_int_equal(second.pv.start.rip, 0xffffffff81000000);
+}
+
+#define WRONG(field, value)                                                                        \
+    {                                                                                              \
+        __builtin_offsetof(struct xen_vcpu_hvm_context, field), value                              \
+    }
+
+/* Each makes a good context bad. 16 bits suffice for a bad half of any field. */
+static void test_begins_nowhere(void **state)
+{
+    static const struct {
+        size_t at;
+        uint16_t value;
+    } wrong[] = {
+        WRONG(mode, 2),
+        WRONG(pad, 1),
+        WRONG(cpu_regs.x86_32.pad1, 1),
+        WRONG(cpu_regs.x86_32.pad2[2], 1),
+        WRONG(cpu_regs.x86_32.eflags, 8),     /* reserved */
+        WRONG(cpu_regs.x86_32.efer, 1 << 12), /* SVME */
+        WRONG(cpu_regs.x86_32.efer, 1 << 10), /* LMA alone */
+        WRONG(cpu_regs.x86_32.cr4, 1 << 13),  /* VMXE */
+        WRONG(cpu_regs.x86_32.cs_ar, 0),
+        WRONG(cpu_regs.x86_32.ss_ar, 0),
+        WRONG(cpu_regs.x86_32.tr_ar, 0),
+        WRONG(cpu_regs.x86_32.cs_ar, 0xc93),     /* data */
+        WRONG(cpu_regs.x86_32.ss_ar, 0xc91),     /* read-only */
+        WRONG(cpu_regs.x86_32.ds_ar, 0xc99),     /* code that cannot be read */
+        WRONG(cpu_regs.x86_32.ds_ar, 0xc13),     /* not present */
+        WRONG(cpu_regs.x86_32.ds_ar, 0x493),     /* limit without G */
+        WRONG(cpu_regs.x86_32.ds_ar, 0x1c93),    /* reserved */
+        WRONG(cpu_regs.x86_32.ss_ar, 0xcf3),     /* DPL 3 under a CS of DPL 0 */
+        WRONG(cpu_regs.x86_32.tr_ar, 0x89),      /* not busy */
+        WRONG(cpu_regs.x86_32.cs_limit, 0xff00), /* with G */
+    };
+
+    (void)state;
+    make_second();
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct xen_vcpu_hvm_context c = flat_context();
+        memcpy((char *)&c + wrong[i].at, &wrong[i].value, 2);
+        assert_int_equal(initialise(c), -EINVAL);
+    }
+    assert_false(second.pv.initialised);
 }
 
 /* ---- memory_op ---- */
@@ -345,6 +487,9 @@ int main(void)
         TEST(test_entry_flushes_once),
         TEST(test_vcpu_info),
         TEST(test_clock),
+        TEST(test_begins_where_told),
+        TEST(test_begins_in_long_mode),
+        TEST(test_begins_nowhere),
         TEST(test_timers),
         TEST(test_params),
         TEST(test_poll),
