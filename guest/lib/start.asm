@@ -7,7 +7,7 @@
 
 bits 32
 extern main, trap_handle
-global start, tables, gdt      ; the last two for second_entry.asm
+global start, tables, gdt      ; the last two for who starts another vCPU
 
 MAGIC equ 0x1BADB002
 FLAGS equ 3                             ; modules page-aligned, memory information wanted

@@ -3,6 +3,9 @@
  * fixed seed (`seed=N` and `calls=N` on the command line choose others). The guest survives it if
  * Caisson does what it is asked and nothing else; the sum of all results tells two runs apart.
  *
+ * All vCPUs of the domain take part, each with a seed of its own; two and two they share a page of
+ * arguments, so what a call reads is changed by another vCPU meanwhile.
+ *
  * What would end or stop this guest as it should is left out: shutdown, block, poll, its own vCPU
  * going down. Memory that it stands in is in none of the arguments.
  */
@@ -12,66 +15,75 @@
 #include "guest/lib/pvconsole.h"
 #include "guest/lib/start_info.h"
 #include "guest/lib/trap.h"
+#include "guest/lib/vcpus.h"
 #include "include/public/vcpu.h"
 
-#define ARG_BYTES 256
+#define ARG_WORDS 24         /* three of the longest structure */
 #define SPARE     0x800000ul /* 8 MiB up: RAM that nothing stands in */
 /* The last pages of RAM (mem=16M): an array that is too long runs into nothing. */
-#define BUFFER 0xffe000ul
+#define BUFFER      0xffe000ul
+#define MOST_VCPUS  4
+#define STACK_BYTES 8192
 
-static uint64_t seed;
-static uint8_t *const buffer = (uint8_t *)BUFFER;
+struct worker {
+    uint64_t seed, calls, sum, errors;
+    uint64_t at; /* of its page of arguments */
+    volatile bool done;
+};
+static struct worker workers[MOST_VCPUS];
+static uint8_t stacks[MOST_VCPUS][STACK_BYTES] __attribute__((aligned(16)));
 
 void main(const void *boot_information);
 
-static uint32_t any(void)
+static uint32_t any(struct worker *w)
 {
-    seed = seed * 6364136223846793005ul + 1442695040888963407ul;
-    return (uint32_t)(seed >> 33);
+    w->seed = w->seed * 6364136223846793005ul + 1442695040888963407ul;
+    return (uint32_t)(w->seed >> 33);
 }
 
-static uint64_t number(void)
+static uint64_t number(struct worker *w)
 {
     static const uint64_t edges[] = { 0xff,       511,         512,           4095,
                                       4096,       0x7fef,      0x7ff0,        0x7fffffff,
                                       0xffffffff, 1ul << 36,   ~0ul >> 12,    0x7ffffffffffffffful,
                                       ~0ul - 1,   0xe0000000u, 0xfffffffffful };
 
-    switch (any() % 4) {
+    switch (any(w) % 4) {
     case 0:
-        return edges[any() % (sizeof(edges) / sizeof(edges[0]))];
+        return edges[any(w) % (sizeof(edges) / sizeof(edges[0]))];
     case 1:
-        return (SPARE >> 12) + any() % 512;
+        return (SPARE >> 12) + any(w) % 512;
     }
-    return any() % 24;
+    return any(w) % 24;
 }
 
-/* Into the buffer, over its end, into spare RAM, to nowhere, to no address at all. */
-static uint64_t pointer(void)
+/* Into the buffer, over its end, before it, to nowhere, to no address at all. */
+static uint64_t pointer(struct worker *w)
 {
-    switch (any() % 16) {
-    case 0:
-        return SPARE + any() % 0x400000;
+    switch (any(w) % 16) {
+    case 0: /* arrays without an end stop soon: RAM does */
+        return BUFFER - 0x10000 + any(w) % 0xe000;
     case 1:
-        return 0xfffffffffffff000ul + any() % 4096;
+        return 0xfffffffffffff000ul + any(w) % 4096;
     case 2:
         return 0x8000000000000000ul;
     case 3:
-        return 0x100000000ul - any() % 64; /* where the page tables end */
+        return 0x100000000ul - any(w) % 64; /* where the page tables end */
     case 4:
-        return BUFFER + 4096 - any() % 64;
+        return w->at + 4096 - any(w) % 64;
     }
-    return BUFFER;
+    return w->at;
 }
 
-static void fill(void)
+static void fill(struct worker *w)
 {
-    for (unsigned i = 0; i < ARG_BYTES; i += 4) {
-        uint64_t value = any() % 8 ? number() : pointer();
-        bool wide = any() % 2 && i % 8 == 0;
-        for (unsigned b = 0; b < (wide ? 8 : 4); b++)
-            buffer[i + b] = (uint8_t)(value >> 8 * b);
-        i += wide ? 4 : 0;
+    volatile uint32_t *word = (volatile uint32_t *)w->at;
+
+    for (unsigned i = 0; i < ARG_WORDS; i++) {
+        uint64_t value = any(w) % 8 ? number(w) : pointer(w);
+        word[i] = (uint32_t)value;
+        if (any(w) % 2 && i % 2 == 0)
+            word[++i] = (uint32_t)(value >> 32);
     }
 }
 
@@ -85,33 +97,66 @@ static bool is_left_out(uint64_t nr, uint64_t cmd)
            (nr == XEN_HYPERCALL_CONSOLE_IO);
 }
 
-static int64_t call(void)
+static int64_t call(struct worker *w)
 {
     static const uint8_t often[] = { XEN_HYPERCALL_MEMORY_OP,        XEN_HYPERCALL_GRANT_TABLE_OP,
                                      XEN_HYPERCALL_EVENT_CHANNEL_OP, XEN_HYPERCALL_VCPU_OP,
                                      XEN_HYPERCALL_HVM_OP,           XEN_HYPERCALL_XEN_VERSION };
-    uint64_t nr = any() % 8 ? often[any() % sizeof(often)] : any() % 64;
-    uint64_t cmd = any() % 32 ? any() % 16 : number();
+    uint64_t nr = any(w) % 8 ? often[any(w) % sizeof(often)] : any(w) % 64;
+    uint64_t cmd = any(w) % 32 ? any(w) % 16 : number(w);
 
     if (is_left_out(nr, cmd))
         return 0;
-    fill();
+    fill(w);
     if (nr == XEN_HYPERCALL_VCPU_OP)
-        return hypercall(nr, cmd, any() % 8 ? 0 : number(), pointer());
-    return hypercall(nr, cmd, pointer(), any() % 4 ? any() % 4 : number());
+        return hypercall(nr, cmd, any(w) % 8 ? any(w) % MOST_VCPUS : number(w), pointer(w));
+    return hypercall(nr, cmd, pointer(w), any(w) % 4 ? any(w) % 4 : number(w));
+}
+
+static void storm(void *arg)
+{
+    struct worker *w = arg;
+
+    trap_init();
+    for (uint64_t n = 0; n < w->calls; n++) {
+        int64_t result = call(w);
+        w->sum = (w->sum << 5 | w->sum >> 59) ^ (uint64_t)result;
+        w->errors += result < 0;
+    }
+    w->done = true;
+}
+
+/* All of them, this vCPU's own among them; returns when the last is done. */
+static void storm_on_all(unsigned vcpus)
+{
+    for (unsigned i = 1; i < vcpus; i++) {
+        int64_t err = vcpu_begin(i, storm, &workers[i], stacks[i] + STACK_BYTES);
+        if (err)
+            print("storm: vCPU %u does not begin: %ld\n", i, err);
+        workers[i].done = err;
+    }
+    storm(&workers[0]);
+    for (unsigned i = 1; i < vcpus; i++)
+        while (!workers[i].done)
+            xen_sched(XEN_SCHED_YIELD);
 }
 
 void main(const void *boot_information)
 {
     uint64_t calls = start_number(boot_information, "calls", 50000), sum = 0, errors = 0;
+    uint64_t seed = start_number(boot_information, "seed", 1), vcpus = vcpu_count();
 
-    seed = start_number(boot_information, "seed", 1);
-    trap_init();
-    print("storm: %lu calls, seed %lu\n", calls, seed);
-    for (uint64_t n = 0; n < calls; n++) {
-        int64_t result = call();
-        sum = (sum << 5 | sum >> 59) ^ (uint64_t)result;
-        errors += result < 0;
+    pvconsole_init();
+    vcpus = vcpus < MOST_VCPUS ? vcpus : MOST_VCPUS;
+    print("storm: %lu calls from each of %lu vCPUs, seed %lu\n", calls, vcpus, seed);
+    for (unsigned i = 0; i < vcpus; i++)
+        workers[i] = (struct worker){ .seed = seed + i * 0x9e3779b97f4a7c15ul,
+                                      .calls = calls,
+                                      .at = BUFFER - i / 2 * 4096ul };
+    storm_on_all((unsigned)vcpus);
+    for (unsigned i = 0; i < vcpus; i++) {
+        sum ^= workers[i].sum;
+        errors += workers[i].errors;
     }
     print("storm: over, %lu errors, sum %#lx\n", errors, sum);
     xen_shutdown(XEN_SHUTDOWN_POWEROFF);
