@@ -24,7 +24,7 @@ WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototype
           -Wundef -Wpointer-arith -Wwrite-strings
 CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-common -mcmodel=kernel -mno-red-zone \
           -mgeneral-regs-only -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables \
-          -fstack-protector-strong -mstack-protector-guard=global $(WARN) -I. $(EXTRA_CFLAGS)
+          -fstack-protector-strong -mstack-protector-guard=global -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
 LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
@@ -235,19 +235,16 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 
 # What is measured is a release build, whatever this one is.
 R := $(B)/rel
-.PHONY: release bench bench-check bench-limits bench-boot profile
+.PHONY: release bench bench-check bench-limits profile
 release: | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
-BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
+BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest/bench.elf $(CPU:%=--cpu %)
 bench: release | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
 	$(Q)$(BENCH)
 
 bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
-
-bench-boot: release | deps-run deps-iso ## what a boot costs, step by step, and what memory is Caisson's own
-	$(Q)$(PYTHON) tools/bootcost $(R)/caisson.elf $(R)/guest/mayfly.elf
 
 TYPE ?= hvm
 profile: release | deps-run deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)

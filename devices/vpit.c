@@ -67,19 +67,24 @@ static void set_out0(struct vpit *pit, bool level)
     line_set(&pit->out0, level);
 }
 
-/* Brings all channels to clock t and OUT0 to its line: one edge, however many there were. */
+/* Brings channel 0 to clock t and OUT0 to its line: one edge, however many there were. The others
+ * have no line: they are brought there when somebody looks at them. */
 static void settle(struct vpit *pit, int64_t t)
 {
     uint64_t edges = vpit_channel_advance(&pit->channel[0], t);
 
-    for (unsigned i = 1; i < VPIT_CHANNELS; i++)
-        vpit_channel_advance(&pit->channel[i], t);
     if (edges) {
         set_out0(pit, false);
         set_out0(pit, true);
         pit->missed += edges - 1;
     }
     set_out0(pit, vpit_channel_out(&pit->channel[0], t));
+}
+
+static void settle_others(struct vpit *pit, int64_t t)
+{
+    for (unsigned i = 1; i < VPIT_CHANNELS; i++)
+        vpit_channel_advance(&pit->channel[i], t);
 }
 
 static uint32_t vpit_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
@@ -90,6 +95,8 @@ static uint32_t vpit_read(struct device *dev, uint32_t offset, unsigned size, ui
     if (size != 1 || offset > 4)
         return UINT32_MAX;
     settle(pit, t);
+    if (offset != 0)
+        settle_others(pit, t);
     if (offset == 4)
         return read_system_control(pit, t);
     return offset < VPIT_CHANNELS ? vpit_channel_read(&pit->channel[offset], t) : 0xff;
@@ -104,6 +111,7 @@ static void vpit_write(struct device *dev, uint32_t offset, unsigned size, uint3
     if (size != 1 || offset > 4)
         return;
     settle(pit, t);
+    settle_others(pit, t);
     if (offset == 4) {
         pit->control = value & CONTROL_WRITABLE;
         vpit_channel_set_gate(&pit->channel[2], value & CONTROL_GATE, t);

@@ -236,13 +236,18 @@ static uint8_t read_iir(struct vuart *u)
     return id | (fifo_enabled(u) ? IIR_FIFO : 0);
 }
 
+/* Reading forgets the errors, and only then has anything changed: a guest asks for this register
+ * before every byte that it sends. */
 static uint8_t read_lsr(struct vuart *u)
 {
     uint8_t lsr = line_status(u);
 
+    if (!(lsr & LSR_ERRORS))
+        return lsr;
     u->overrun = 0;
     if (u->rx.count)
         vuart_fifo_clear_error(&u->rx);
+    update(u);
     return lsr;
 }
 
@@ -269,8 +274,6 @@ static uint8_t read_register(struct vuart *u, uint32_t offset, uint64_t now)
         return u->lcr;
     case 4:
         return u->mcr;
-    case 5:
-        return read_lsr(u);
     case 6:
         return read_msr(u);
     default:
@@ -386,6 +389,8 @@ static uint32_t vuart_read(struct device *dev, uint32_t offset, unsigned size, u
 
     if (size != 1 || offset > 7)
         return UINT32_MAX;
+    if (offset == 5)
+        return read_lsr(u);
     check_timeout(u, now);
     uint8_t value = read_register(u, offset, now);
     update(u);

@@ -1,6 +1,6 @@
 /*
  * What each VM exit means: one flat switch, a named handler a case; before it a table of those that
- * concern the vCPU alone.
+ * are quickly done with.
  *
  * A handler either carries the guest's instruction out and steps over it, or queues the fault that
  * hardware would give, or ends the domain with a reason. Nothing here can fail in another way.
@@ -17,8 +17,9 @@
 #include "lib/log.h"
 #include "vmx/fast.h"
 
-static bool cpuid_alone(struct vcpu *v)
+static enum exit_answer cpuid_quick(struct vcpu *v, const struct vmx_exit *e)
 {
+    (void)e;
     const struct cpuid_regs *r =
         cpuid_answer(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RAX), (uint32_t)vmx_gpr(&v->vmx, GPR_RCX));
 
@@ -27,7 +28,7 @@ static bool cpuid_alone(struct vcpu *v)
     vmx_set_gpr(&v->vmx, GPR_RCX, r->ecx);
     vmx_set_gpr(&v->vmx, GPR_RDX, r->edx);
     vmx_skip(&v->vmx);
-    return true;
+    return EXIT_DONE;
 }
 
 /* Steps over the instruction if it went well; else the guest is owed #GP(0). */
@@ -48,43 +49,63 @@ static void finish_rdmsr(struct vcpu *v, int err, uint64_t value)
     skip_or_gp(v, err);
 }
 
-static void handle_rdmsr(struct vcpu *v)
-{
-    uint64_t value = 0;
-    int err = msr_read(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), &value);
-
-    finish_rdmsr(v, err, value);
-}
-
 /* EDX:EAX, as WRMSR and XSETBV take their operand. */
 static uint64_t edx_eax(const struct vcpu *v)
 {
     return vmx_gpr(&v->vmx, GPR_RDX) << 32 | (uint32_t)vmx_gpr(&v->vmx, GPR_RAX);
 }
 
-static void handle_wrmsr(struct vcpu *v)
+/* After what may have made an interrupt deliverable. */
+static enum exit_answer look_if_needed(const struct vcpu *v)
 {
-    skip_or_gp(v, msr_write(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), edx_eax(v)));
+    return vcpu_wants_look(v) || vlapic_requested(&v->lapic) ? EXIT_LOOK : EXIT_DONE;
 }
 
-static bool rdmsr_alone(struct vcpu *v)
+/* Those of the local APIC and of time, and what is unknown. Kept out of line, so that the others do
+ * not pay for it. */
+static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, uint32_t msr)
 {
     uint64_t value = 0;
 
-    if (!msr_read_alone(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), &value))
-        return false;
-    finish_rdmsr(v, 0, value);
-    return true;
+    spin_lock(&v->domain->lock);
+    int err = msr_read(v, msr, &value);
+    finish_rdmsr(v, err, value);
+    enum exit_answer answer = look_if_needed(v);
+    spin_unlock(&v->domain->lock);
+    return answer;
 }
 
-static bool wrmsr_alone(struct vcpu *v)
+static enum exit_answer rdmsr_quick(struct vcpu *v, const struct vmx_exit *e)
 {
+    uint32_t msr = (uint32_t)vmx_gpr(&v->vmx, GPR_RCX);
+    uint64_t value = 0;
+
+    (void)e;
+    if (!msr_read_alone(v, msr, &value))
+        return rdmsr_locked(v, msr);
+    finish_rdmsr(v, 0, value);
+    return EXIT_DONE;
+}
+
+static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v, uint32_t msr)
+{
+    spin_lock(&v->domain->lock);
+    skip_or_gp(v, msr_write(v, msr, edx_eax(v)));
+    enum exit_answer answer = look_if_needed(v);
+    spin_unlock(&v->domain->lock);
+    return msr_is_eoi(msr) ? answer : EXIT_LOOK;
+}
+
+static enum exit_answer wrmsr_quick(struct vcpu *v, const struct vmx_exit *e)
+{
+    uint32_t msr = (uint32_t)vmx_gpr(&v->vmx, GPR_RCX);
     int err;
 
-    if (!msr_write_alone(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RCX), edx_eax(v), &err))
-        return false;
+    (void)e;
+    if (!msr_write_alone(v, msr, edx_eax(v), &err))
+        return wrmsr_locked(v, msr);
     skip_or_gp(v, err);
-    return true;
+    return EXIT_DONE;
 }
 
 static void handle_xsetbv(struct vcpu *v)
@@ -178,24 +199,24 @@ static void handle_entry_failed(struct vcpu *v, const struct vmx_exit *e)
     vmx_dump_vmcs(&v->vmx);
 }
 
-static bool vmcall_alone(struct vcpu *v)
+static enum exit_answer vmcall_quick(struct vcpu *v, const struct vmx_exit *e)
 {
+    (void)e;
     if (!vmx_in_64bit_kernel(&v->vmx))
-        return false;
+        return EXIT_REST;
     int64_t answer =
         domain_hooks->hypercall_alone(vmx_gpr(&v->vmx, GPR_RAX), vmx_gpr(&v->vmx, GPR_RDI));
     if (answer == HYPERCALL_NOT_ALONE)
-        return false;
+        return EXIT_REST;
     vmx_set_gpr(&v->vmx, GPR_RAX, (uint64_t)answer);
     vmx_skip(&v->vmx);
-    return true;
+    return EXIT_DONE;
 }
 
-bool (*const exit_alone[VMX_EXIT_KINDS])(struct vcpu *v) = {
-    [VMX_EXIT_CPUID] = cpuid_alone,
-    [VMX_EXIT_RDMSR] = rdmsr_alone,
-    [VMX_EXIT_WRMSR] = wrmsr_alone,
-    [VMX_EXIT_VMCALL] = vmcall_alone,
+enum exit_answer (*const exit_quick[VMX_EXIT_KINDS])(struct vcpu *v, const struct vmx_exit *e) = {
+    [VMX_EXIT_CPUID] = cpuid_quick,   [VMX_EXIT_RDMSR] = rdmsr_quick,
+    [VMX_EXIT_WRMSR] = wrmsr_quick,   [VMX_EXIT_IO] = pio_quick,
+    [VMX_EXIT_VMCALL] = vmcall_quick,
 };
 
 void exit_handle(struct vcpu *v, const struct vmx_exit *e)
@@ -207,13 +228,9 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     case VMX_EXIT_NMI_WINDOW:
         return; /* the loop does what is to be done */
     case VMX_EXIT_CPUID:
-        break; /* always dealt with by cpuid_alone() */
     case VMX_EXIT_RDMSR:
-        handle_rdmsr(v);
-        return;
     case VMX_EXIT_WRMSR:
-        handle_wrmsr(v);
-        return;
+        break; /* exit_quick[] has always done with them */
     case VMX_EXIT_IO:
         pio_handle(v, e);
         return;

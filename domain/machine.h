@@ -24,6 +24,7 @@
 
 struct domain;
 struct vcpu;
+struct port_range;
 
 enum machine_device {
     DEV_PIC,
@@ -52,6 +53,7 @@ struct machine_hvm {
     struct vpci pci;
     struct vioapic_bus ioapic_bus;
     struct vuart_peer com_peer[2];
+    const struct port_range *ports;   /* its port map */
     struct device *device[DEV_COUNT]; /* NULL: this machine has none */
     uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */
     struct moment due;                /* the first of them */

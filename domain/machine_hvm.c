@@ -2,12 +2,12 @@
  * The hvm machine: which device is on which port and drives which line. See domain/machine.h.
  */
 #include "domain/machine.h"
-#include "arch/x86/percpu.h"
 #include "domain/domain.h"
 #include "domain/machine_hvm.h"
 #include "domain/pv_console.h"
 #include "domain/vcpu.h"
 #include "domain/wallclock.h"
+#include "lib/likely.h"
 #include "lib/log.h"
 
 /* The port map of the machine, hottest first; where two ranges meet the first one answers. `base`
@@ -32,12 +32,14 @@ static const struct port_range {
     { HVM_FAST_A20_PORT, HVM_FAST_A20_PORT, DEV_RESET, 1 },
     { HVM_SMI_PORT, HVM_SMI_PORT, DEV_PM, VPM_SMI_COMMAND },
     { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_PCI, 0 },
+    { 0, 0xFFFF, DEV_COUNT, 0 },
 };
 
 /* The same for a pvh guest, which knows of nothing but the two ways to end. */
 static const struct port_range pvh_port_map[] = {
     { HVM_PM_BASE, HVM_PM_BASE + VPM_BLOCK_SIZE - 1, DEV_PM, 0 },
     { HVM_RESET_PORT, HVM_RESET_PORT, DEV_RESET, 0 },
+    { 0, 0xFFFF, DEV_COUNT, 0 },
 };
 
 /* Ports that software probes on every PC, without being answered: no warning is owed. */
@@ -86,7 +88,7 @@ static void pic_intr(void *ctx, unsigned n, bool level)
 
     (void)n;
     if (level && m->domain->vcpu_count)
-        vcpu_kick(m->domain->vcpus[0]);
+        vcpu_notice(m->domain->vcpus[0]);
 }
 
 /* The clock's line is also an event of the power management (ACPI, "Real Time Clock Alarm"). */
@@ -142,7 +144,7 @@ static void apic_deliver(struct vcpu *v, const struct apic_message *message)
     case APIC_SMI:    /* there is no SMM */
         return;
     }
-    vcpu_kick(v);
+    vcpu_notice(v);
 }
 
 void machine_apic_message(struct machine_hvm *m, const struct apic_message *message)
@@ -201,19 +203,19 @@ static void update_due(struct machine_hvm *m)
         if (m->device_due[i] < first)
             first = m->device_due[i];
     moment_set(&m->due, m->domain->tsc_zero, first);
-    if (first < before && m->domain->vcpu_count && this_cpu()->serving != m->domain->vcpus[0])
-        vcpu_kick(m->domain->vcpus[0]);
+    if (first < before && m->domain->vcpu_count)
+        vcpu_notice(m->domain->vcpus[0]);
 }
 
 /* After anything that may have changed when device i is due. */
-static void touched(struct machine_hvm *m, enum machine_device i)
+static inline void touched(struct machine_hvm *m, enum machine_device i)
 {
     const struct device *dev = m->device[i];
 
     if (!dev || !dev->ops->deadline)
         return;
     uint64_t due = dev->ops->deadline(dev);
-    if (due == m->device_due[i])
+    if (likely(due == m->device_due[i]))
         return;
     m->device_due[i] = due;
     update_due(m);
@@ -253,22 +255,20 @@ void machine_console_kick(struct machine_hvm *m)
 
 /* ---- Accesses ---- */
 
+/* size: 1, 2 or 4 */
 static uint32_t all_ones(unsigned size)
 {
-    return size == 4 ? ~0u : (1u << (8 * size)) - 1;
+    return ~0u >> (32 - 8 * size);
 }
 
+/* The map ends with a range that has every port, for what is not there. */
 static const struct port_range *port_lookup(const struct machine_hvm *m, uint16_t port)
 {
-    bool pvh = m->domain->type == DESCR_PVH;
-    const struct port_range *map = pvh ? pvh_port_map : port_map;
-    unsigned count = pvh ? sizeof(pvh_port_map) / sizeof(pvh_port_map[0])
-                         : sizeof(port_map) / sizeof(port_map[0]);
+    const struct port_range *r = m->ports;
 
-    for (unsigned i = 0; i < count; i++)
-        if (port >= map[i].first && port <= map[i].last)
-            return &map[i];
-    return NULL;
+    while ((uint16_t)(port - r->first) > r->last - r->first)
+        r++;
+    return r->device == DEV_COUNT ? NULL : r;
 }
 
 static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
@@ -292,6 +292,12 @@ static void warn_port(struct machine_hvm *m, uint16_t port, const char *what)
         log_warn("%s: %s port 0x%x, where nothing is", m->domain->name, what, port);
 }
 
+/* The time for a device that has to do with it; the others are not worth the sum. */
+static uint64_t time_for(const struct machine_hvm *m, const struct device *dev)
+{
+    return dev->ops->deadline ? domain_now(m->domain) : 0;
+}
+
 uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
 {
     const struct port_range *r = port_lookup(m, port);
@@ -301,7 +307,7 @@ uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
         return all_ones(size);
     }
     struct device *dev = m->device[r->device];
-    uint32_t value = dev->ops->read(dev, r->base + (port - r->first), size, domain_now(m->domain));
+    uint32_t value = dev->ops->read(dev, r->base + (port - r->first), size, time_for(m, dev));
     touched(m, r->device);
     return value & all_ones(size);
 }
@@ -316,7 +322,7 @@ void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uin
     }
     struct device *dev = m->device[r->device];
     dev->ops->write(dev, r->base + (port - r->first), size, value & all_ones(size),
-                    domain_now(m->domain));
+                    time_for(m, dev));
     touched(m, r->device);
 }
 
@@ -406,6 +412,7 @@ static void plug_legacy(struct machine_hvm *m)
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
 {
     m->domain = d;
+    m->ports = d->type == DESCR_PVH ? pvh_port_map : port_map;
     init_devices(m, map);
     m->device[DEV_RESET] = &m->reset.dev;
     m->device[DEV_PM] = &m->pm.dev;

@@ -103,9 +103,11 @@ static void set_deadline(struct vcpu *v, uint64_t value)
     uint64_t tsc = rdtsc(), zero = v->domain->tsc_zero, guest = tsc + v->tsc_offset, then;
     uint64_t ahead = value > guest ? value - guest : 0;
     bool comes = !__builtin_add_overflow(tsc, ahead, &then);
+    uint64_t at = comes ? tsc_to_ns(then - zero) : DEVICE_NEVER;
 
-    vlapic_set_deadline(&v->lapic, value, comes ? tsc_to_ns(then - zero) : DEVICE_NEVER,
-                        tsc_to_ns(tsc - zero));
+    vlapic_set_deadline(&v->lapic, value, at, tsc_to_ns(tsc - zero));
+    if (value && comes)
+        moment_know(&v->lapic_due, at, then); /* which the next line finds to be right, mostly */
     vcpu_lapic_touched(v);
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "devices/vlapic.h"
 #include "lib/errno.h"
 
 struct vcpu;
@@ -17,6 +18,12 @@ int must_check msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
  * False: it is another register, and nothing is done. Reads that answer true are without fault. */
 bool must_check msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool must_check msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value, int *err);
+/* The end of an interrupt in x2APIC mode: of all writes to the local APIC the one that happens
+ * often and moves no deadline. */
+static inline bool msr_is_eoi(uint32_t msr)
+{
+    return msr == MSR_X2APIC_FIRST + 0x0B;
+}
 /* Values as firmware would leave them. */
 void msr_reset(struct vcpu *v);
 

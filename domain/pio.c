@@ -8,6 +8,7 @@
 #include "domain/gva.h"
 #include "domain/operand.h"
 #include "domain/vcpu.h"
+#include "lib/likely.h"
 #include "vmx/fast.h"
 
 /* One exit carries out at most this many repetitions, then the guest runs the rest of the
@@ -18,13 +19,32 @@ static void single(struct vcpu *v, const struct vmx_exit *e)
 {
     struct machine_hvm *m = &v->domain->machine;
     uint64_t rax = vmx_gpr(&v->vmx, GPR_RAX);
+    uint32_t value;
 
-    if (e->io.in)
-        vmx_set_gpr(&v->vmx, GPR_RAX,
-                    operand_merge(rax, machine_port_read(m, e->io.port, e->io.size), e->io.size));
-    else
+    if (!e->io.in) {
         machine_port_write(m, e->io.port, e->io.size, (uint32_t)rax);
+        return;
+    }
+    value = machine_port_read(m, e->io.port, e->io.size);
+    if (likely(e->io.size == 1))
+        rax = (rax & ~0xfful) | (uint8_t)value;
+    else
+        rax = operand_merge(rax, value, e->io.size);
+    vmx_set_gpr(&v->vmx, GPR_RAX, rax);
+}
+
+/* A device that has something for the vCPU has raised its attention. */
+enum exit_answer pio_quick(struct vcpu *v, const struct vmx_exit *e)
+{
+    struct domain *d = v->domain;
+
+    if (unlikely(e->io.string))
+        return EXIT_REST;
+    spin_lock(&d->lock);
+    single(v, e);
+    spin_unlock(&d->lock);
     vmx_skip(&v->vmx);
+    return vcpu_wants_look(v) ? EXIT_LOOK : EXIT_DONE;
 }
 
 /* May the guest write these bytes? Both ends, since they may lie in two pages. */
@@ -58,7 +78,7 @@ static int string_step(struct vcpu *v, const struct vmx_exit *e, gva_t at, struc
     return operand_access(v, at, &value, e->io.size, true, fault);
 }
 
-static void string(struct vcpu *v, const struct vmx_exit *e)
+void pio_handle(struct vcpu *v, const struct vmx_exit *e)
 {
     enum gpr pointer = e->io.in ? GPR_RDI : GPR_RSI;
     enum seg seg = e->io.in ? SEG_ES : e->io.seg;
@@ -84,12 +104,4 @@ static void string(struct vcpu *v, const struct vmx_exit *e)
     }
     if (!count)
         vmx_skip(&v->vmx);
-}
-
-void pio_handle(struct vcpu *v, const struct vmx_exit *e)
-{
-    if (e->io.string)
-        string(v, e);
-    else
-        single(v, e);
 }

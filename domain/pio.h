@@ -4,10 +4,11 @@
 #ifndef CAISSON_DOMAIN_PIO_H
 #define CAISSON_DOMAIN_PIO_H
 
-struct vcpu;
-struct vmx_exit;
+#include "domain/vcpu.h"
 
-/* Carries the instruction out and steps over it, or gives the guest the fault that it is owed. */
+/* For exit_quick[]: what is no string instruction. */
+enum exit_answer pio_quick(struct vcpu *v, const struct vmx_exit *e);
+/* The string instructions: carried out and stepped over, or the guest gets the fault it is owed. */
 void pio_handle(struct vcpu *v, const struct vmx_exit *e);
 
 #endif

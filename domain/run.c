@@ -3,8 +3,9 @@
  * time is up, it halts, or its domain has ended. All roads lead back here.
  *
  * The domain's lock is held but for the stay in the guest. Exits that concern nothing but the vCPU
- * itself (exit_alone[] in exit.c) are dealt with within that stay: no lock, and no second look at
- * devices and interrupts, since nothing can have changed there but by somebody who kicks.
+ * itself, or one device (exit_quick[] in exit.c), are dealt with within that stay: without a second
+ * look at what is due and what wants in. Whoever changes that for a vCPU, be it the handler of its
+ * own exit, raises its `attention`.
  */
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
@@ -173,7 +174,7 @@ static bool attend(struct vcpu *v)
  * not enter, each look is a full one. */
 static bool may_enter(struct vcpu *v)
 {
-    if (likely(!__atomic_load_n(&v->attention, __ATOMIC_RELAXED)))
+    if (likely(!vcpu_wants_look(v)))
         return true;
     __atomic_store_n(&v->attention, false, __ATOMIC_SEQ_CST);
     if (attend(v))
@@ -202,17 +203,23 @@ static void account(struct vcpu *v, const struct vmx_exit *exit, uint64_t now)
     v->exit_ticks[exit->kind] += now - exit->left;
 }
 
-/* In the guest, until an exit concerns more than the vCPU alone. The lock is not held. */
-static void stay(struct vcpu *v, uint64_t now, uint64_t until, struct vmx_exit *exit)
+/* In the guest, over and over, until something wants more than exit_quick[] can do. The lock is not
+ * held. True: *exit is still to be acted on. */
+static bool stay(struct vcpu *v, uint64_t now, uint64_t until, struct vmx_exit *exit)
 {
-    for (;;) {
+    enum exit_answer answer;
+
+    do {
         vmx_run(&v->vmx, now, until, exit);
-        bool (*alone)(struct vcpu * v) = exit_alone[exit->kind];
-        if (!alone || !alone(v))
-            return;
+        if (!exit_quick[exit->kind])
+            return true;
+        answer = exit_quick[exit->kind](v, exit);
+        if (unlikely(answer == EXIT_REST))
+            return true;
         now = rdtsc();
         account(v, exit, now);
-    }
+    } while (likely(answer == EXIT_DONE));
+    return false;
 }
 
 /* Until when it may stay: the first of all that bounds it. */
@@ -240,14 +247,16 @@ static bool run(struct vcpu *v, uint64_t deadline)
         spin_unlock(&d->lock);
         if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
             deadline = sched_deadline();
-        stay(v, now, earliest(now, due, deadline), &exit);
+        bool rest = stay(v, now, earliest(now, due, deadline), &exit);
         spin_lock(&d->lock);
         v->entered = 0;
         if (unlikely(d->p2m.limbo_count))
             reap(d);
-        exit_handle(v, &exit);
+        if (rest)
+            exit_handle(v, &exit);
         now = rdtsc();
-        account(v, &exit, now);
+        if (rest)
+            account(v, &exit, now);
         if (exit.kind == VMX_EXIT_HOST || now >= deadline)
             return true; /* an interrupt may have woken others */
     }

@@ -98,6 +98,14 @@ void vcpu_kick(struct vcpu *v)
     sched_wake(&v->unit);
 }
 
+void vcpu_notice(struct vcpu *v)
+{
+    if (this_cpu()->serving == v)
+        v->attention = true;
+    else
+        vcpu_kick(v);
+}
+
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
 {
     v->dump = what;

@@ -68,6 +68,13 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 /* Something may have become deliverable, or was written down for it: leave guest or HLT and look.
  * From any pCPU. */
 void vcpu_kick(struct vcpu *v);
+/* The same for what its own exit may have caused: it is told without a wake if it is served here.
+ */
+void vcpu_notice(struct vcpu *v);
+static inline bool vcpu_wants_look(const struct vcpu *v)
+{
+    return __atomic_load_n(&v->attention, __ATOMIC_RELAXED);
+}
 /* INIT and STARTUP arrive (SDM, "MP Initialization Protocol Algorithm"). Domain's lock held; the
  * caller kicks it. */
 void vcpu_init_signal(struct vcpu *v);
@@ -89,9 +96,16 @@ void vcpu_take_init(struct vcpu *v);
 void vcpu_take_startup(struct vcpu *v);
 
 /* ---- exit.c ---- */
-/* By kind: acts on an exit that concerns nothing but this vCPU, without the domain's lock: no other
- * pCPU looks at what it reads or writes. NULL, or false: exit_handle() is to do it. */
-extern bool (*const exit_alone[VMX_EXIT_KINDS])(struct vcpu *v);
+/* What became of an exit during the stay in the guest. */
+enum exit_answer {
+    EXIT_DONE, /* it has been acted on, and the guest may go on */
+    EXIT_LOOK, /* the same, but the loop is to look again at what is due and wants in */
+    EXIT_REST, /* nothing: exit_handle() is to act on it, with the domain's lock */
+};
+/* By kind: acts on exits that ask for no look at the rest of the domain's business. The lock is not
+ * held; who needs it takes it for a moment. NULL: EXIT_REST. */
+extern enum exit_answer (*const exit_quick[VMX_EXIT_KINDS])(struct vcpu *v,
+                                                            const struct vmx_exit *e);
 /* Acts on one exit. */
 void exit_handle(struct vcpu *v, const struct vmx_exit *e);
 /* How many there have been. */

@@ -5,8 +5,9 @@
  * for seconds waits for a CPU that died with the lock or for itself; that is a bug, and said so.
  *
  * A lock has a name and a rank, its place in the order of docs/locking.md. A debug build links
- * lib/lockdep.c, which panics where a CPU takes locks against that order; without that file the
- * two references below are null and nothing is checked.
+ * lib/lockdep.c, which panics where a CPU takes locks against that order. LOCKDEP is 0 in a build
+ * that has no such file; elsewhere (host tests) it may be missing, the references below are null
+ * then and nothing is checked.
  */
 #ifndef CAISSON_LIB_SPINLOCK_H
 #define CAISSON_LIB_SPINLOCK_H
@@ -31,6 +32,9 @@ struct spinlock {
 /* Without a place in the order: only taking it twice is noticed. */
 #define SPINLOCK_INIT SPINLOCK_RANK("unranked", LOCK_UNRANKED)
 
+#ifndef LOCKDEP
+#define LOCKDEP 1
+#endif
 __attribute__((weak)) void lockdep_take(const struct spinlock *lock);
 __attribute__((weak)) void lockdep_release(const struct spinlock *lock);
 
@@ -39,7 +43,7 @@ __attribute__((weak)) void lockdep_release(const struct spinlock *lock);
 
 static inline void spin_lock(struct spinlock *lock)
 {
-    if (lockdep_take)
+    if (LOCKDEP && lockdep_take)
         lockdep_take(lock);
     uint32_t mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
     uint32_t rounds = 0;
@@ -52,7 +56,7 @@ static inline void spin_lock(struct spinlock *lock)
 
 static inline void spin_unlock(struct spinlock *lock)
 {
-    if (lockdep_release)
+    if (LOCKDEP && lockdep_release)
         lockdep_release(lock);
     /* Only the holder writes `serving`. */
     __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);

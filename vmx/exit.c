@@ -38,7 +38,16 @@ const char *const vmx_exit_name[VMX_EXIT_KINDS] = {
     [VMX_EXIT_ENTRY_FAILED] = "failed entry",
 };
 
-/* SDM, "Exit Qualification for I/O Instructions"; instruction information for INS and OUTS. */
+/* SDM, instruction information for INS and OUTS. */
+static void decode_io_string(uint64_t q, struct vmx_exit *x)
+{
+    uint32_t info = vmcs_read(VMCS_EXIT_INSN_INFO);
+    x->io.rep = q & 32;
+    x->io.addr_size = 2u << (info >> 7 & 3);
+    x->io.seg = x->io.in ? SEG_ES : (enum seg)(info >> 15 & 7);
+}
+
+/* SDM, "Exit Qualification for I/O Instructions". */
 static void decode_io(struct vmx_vcpu *v, struct vmx_exit *x)
 {
     (void)v;
@@ -47,14 +56,8 @@ static void decode_io(struct vmx_vcpu *v, struct vmx_exit *x)
     x->io.size = (q & 7) + 1;
     x->io.in = q & 8;
     x->io.string = q & 16;
-    x->io.rep = q & 32;
-    x->io.addr_size = 0;
-    x->io.seg = SEG_DS;
-    if (!x->io.string)
-        return;
-    uint32_t info = vmcs_read(VMCS_EXIT_INSN_INFO);
-    x->io.addr_size = 2u << (info >> 7 & 3);
-    x->io.seg = x->io.in ? SEG_ES : (enum seg)(info >> 15 & 7);
+    if (x->io.string)
+        decode_io_string(q, x);
 }
 
 /* SDM, "Exit Qualification for Control-Register Accesses". */

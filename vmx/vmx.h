@@ -262,9 +262,10 @@ struct vmx_exit {
         struct {
             uint16_t port;
             uint8_t size; /* bytes: 1, 2, 4 */
-            bool in, string, rep;
-            uint8_t addr_size; /* string forms: 2, 4, 8 */
-            enum seg seg;      /* string forms: segment of the source of OUTS */
+            bool in, string;
+            bool rep;          /* this and what follows: string forms only */
+            uint8_t addr_size; /* 2, 4, 8 */
+            enum seg seg;      /* ES, or the segment of the source of OUTS */
         } io;
         struct {
             uint8_t number; /* 0, 3, 4, 8 */

@@ -1,6 +1,7 @@
 /*
  * A domain with one vCPU for host tests. See tests/fakes/guest.h.
  */
+#include "arch/x86/percpu.h"
 #include "tests/fakes/guest.h"
 
 #include <stdarg.h>
@@ -180,6 +181,14 @@ void vcpu_kick(struct vcpu *v)
 {
     (void)v;
     guest_kicks++;
+}
+
+/* As run.c's: who is served here only raises its own flag. */
+void vcpu_notice(struct vcpu *v)
+{
+    v->attention = true;
+    if (this_cpu()->serving != v)
+        vcpu_kick(v);
 }
 
 void vcpu_init_signal(struct vcpu *v)

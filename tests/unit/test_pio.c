@@ -39,7 +39,7 @@ static void plain(bool in, uint8_t size)
 {
     struct vmx_exit e = { .kind = VMX_EXIT_IO, .io = { .port = PORT, .size = size, .in = in } };
 
-    pio_handle(&guest_vcpu, &e);
+    assert_int_equal(pio_quick(&guest_vcpu, &e), EXIT_DONE);
 }
 
 static void string(bool in, uint8_t size, uint8_t addr_size, bool rep)
@@ -53,6 +53,7 @@ static void string(bool in, uint8_t size, uint8_t addr_size, bool rep)
                                   .addr_size = addr_size,
                                   .seg = SEG_DS } };
 
+    assert_int_equal(pio_quick(&guest_vcpu, &e), EXIT_REST);
     pio_handle(&guest_vcpu, &e);
 }
 
@@ -75,6 +76,18 @@ static void test_in(void **state)
         assert_int_equal(cpu()->skips, i + 1);
     }
     assert_int_equal(cpu()->rip, 0x7c06);
+}
+
+/* A device that wants something of the vCPU makes the loop look. */
+static void test_attention(void **state)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_IO, .io = { .port = PORT, .size = 1 } };
+
+    (void)state;
+    guest_vcpu.attention = true;
+    assert_int_equal(pio_quick(&guest_vcpu, &e), EXIT_LOOK);
+    assert_int_equal(bus_count, 1);
+    assert_int_equal(cpu()->skips, 1);
 }
 
 static void test_out(void **state)
@@ -310,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_in),
+        TEST(test_attention),
         TEST(test_out),
         TEST(test_ins_once),
         TEST(test_rep_outs),

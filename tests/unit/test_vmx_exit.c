@@ -75,7 +75,7 @@ static void test_io(void **state)
     assert_int_equal(x.kind, VMX_EXIT_IO);
     assert_int_equal(x.io.port, 0x3F8);
     assert_int_equal(x.io.size, 1);
-    assert_true(x.io.in && !x.io.string && !x.io.rep);
+    assert_true(x.io.in && !x.io.string);
 
     vmcs_write(VMCS_EXIT_INSN_INFO, 1 << 7 | SEG_FS << 15);
     decode(30, 0x01F00000 | 3 | 16 | 32);
