@@ -35,6 +35,7 @@ void show_mem(const struct command_args *args)
     print_owner("free", frame_count(OWNER_FREE));
     print_owner("Caisson", frame_count(OWNER_CAISSON));
     print_owner("boot modules", frame_count(OWNER_MODULE));
+    print_owner("mapped by others, owner gone", frame_count(OWNER_PINNED));
     for (struct domain *d = domain_next(NULL); d; d = domain_next(d)) {
         print_owner(d->name, frame_count(d->id));
         owed += d->p2m.promised - d->p2m.populated;
