@@ -116,6 +116,10 @@ $(B)/debian/vmlinuz: | deps-run
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-debian-kernel $(@D)
 
+$(B)/debian/grub-i386-xen_pvh.bin: | deps-run
+	$(call say,FETCH,$@)
+	$(Q)tools/fetch-grub-pvh $(@D)
+
 $(B)/initrd.img: tools/mkinitrd | deps-run
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@
@@ -195,7 +199,8 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
-SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img release
+SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
+               $(B)/debian/grub-i386-xen_pvh.bin release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them; K=word chooses
 	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
