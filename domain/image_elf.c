@@ -108,7 +108,7 @@ int image_elf_load(const struct image *image, const struct image_memory *memory,
 
     if (fault)
         return refuse(image, -ENOEXEC, fault);
-    *out = (struct image_extent){ UINT64_MAX, 0, UINT64_MAX };
+    *out = (struct image_extent){ UINT64_MAX, 0, IMAGE_NO_ENTRY };
     for (unsigned i = 0; i < h.phnum; i++) {
         const uint8_t *p = (const uint8_t *)image->data + h.phoff + i * h.phentsize;
         struct segment_header s = read_segment(&h, p);
@@ -119,8 +119,6 @@ int image_elf_load(const struct image *image, const struct image_memory *memory,
             return error;
         note_segment(&h, &s, out);
     }
-    if (out->entry == UINT64_MAX)
-        return refuse(image, -ENOEXEC, "the entry lies in no segment");
     return 0;
 }
 

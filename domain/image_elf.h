@@ -6,7 +6,9 @@
 
 #include "domain/image.h"
 
-/* Where a kernel came to lie, from its lowest to behind its highest byte. */
+/* Where a kernel came to lie, from its lowest to behind its highest byte. The entry is that of the
+ * ELF header, made physical; a PVH kernel's may be nonsense, as a note names another one. */
+#define IMAGE_NO_ENTRY UINT64_MAX
 struct image_extent {
     uint64_t start, end, entry; /* physical, below 4 GiB */
 };

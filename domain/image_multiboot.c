@@ -200,6 +200,8 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
     int error = load_kernel(image, memory, &kernel);
     if (error)
         return error;
+    if (kernel.entry == IMAGE_NO_ENTRY)
+        return refuse(image, -ENOEXEC, "the entry lies in no segment");
     l.at = kernel.end < MEMMAP_EXTENDED ? MEMMAP_EXTENDED : kernel.end;
     error = load_modules(&l);
     if (error)

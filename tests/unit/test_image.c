@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <cmocka.h>
+#include "include/public/hvm/start_info.h"
 #include "lib/log.h"
 #include "tests/fakes/guest_ram.h"
 #include "tests/fakes/log.h"
@@ -348,6 +349,78 @@ static void test_bad_multiboot(void **state)
     BAD(make_flat, set32(0x2C, 0x7FFF), -ENOEXEC, "entry_addr");
 }
 
+/* ---- PVH ---- */
+
+/* As Linux is linked: the segment at a high virtual address, the header's entry a physical one, and
+ * the note in the segment. Entry 0x100020 by the note. */
+static void make_pvh(void)
+{
+    static const uint64_t segments[] = {
+        1 | 7UL << 32, 0x1000, 0xffffffff80100000, 0x100000, 0x1000, 0x3000, 4096, /* PT_LOAD */
+        4 | 4UL << 32, 0x1100, 0xffffffff80100100, 0x100100, 20,     20,     4,    /* PT_NOTE */
+    };
+    static const uint32_t note[] = { 4, 4, 18, 0x006E6558, 0x100020 };
+
+    reset(NULL);
+    memcpy(file, "\177ELF\2\1\1", 7);
+    set16(16, 2);
+    set16(18, 62);
+    set32(24, 0x100000);
+    set32(32, 64);
+    set16(54, 56);
+    set16(56, 2);
+    memcpy(file + 64, segments, sizeof(segments));
+    memset(file + 0x1000, 0xCD, 0x1000);
+    memcpy(file + 0x1100, note, sizeof(note));
+    file_size = 0x2000;
+    image.pvh = true;
+}
+
+static void test_pvh(void **state)
+{
+    (void)state;
+    make_pvh();
+    modules[0] = (struct image_module){ "12345", 5, "first" };
+    image.module_count = 1;
+    guest_ram[0x101000] = 0xFF; /* the loader clears what the file does not fill */
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_PROTECTED32);
+    assert_int_equal(start.rip, 0x100020);
+    assert_int_equal(guest_ram[0x100FFF], 0xCD);
+    assert_int_equal(guest_ram[0x101000], 0);
+
+    const struct xen_hvm_start_info *info = (void *)(guest_ram + start.rbx);
+    assert_int_equal(info->magic, XEN_HVM_START_MAGIC);
+    assert_int_equal(info->version, 1);
+    assert_int_equal(info->flags, 0);
+    assert_string_equal((char *)guest_ram + info->cmdline_paddr, "console=ttyS0");
+    assert_int_equal(info->nr_modules, 1);
+    const struct xen_hvm_modlist_entry *module = (void *)(guest_ram + info->modlist_paddr);
+    assert_int_equal(module->paddr, 0x103000);
+    assert_int_equal(module->size, 5);
+    assert_memory_equal(guest_ram + module->paddr, "12345", 5);
+    assert_string_equal((char *)guest_ram + module->cmdline_paddr, "first");
+    assert_int_equal(info->memmap_entries, map.e820_count);
+    const struct xen_hvm_memmap_entry *e = (void *)(guest_ram + info->memmap_paddr);
+    for (unsigned i = 0; i < map.e820_count; i++)
+        assert_memory_equal(&e[i], &map.e820[i], 20);
+}
+
+static void test_bad_pvh(void **state)
+{
+    (void)state;
+    make_pvh();
+    set32(0x1100 + 16, 0x200000);
+    assert_int_equal(load(), -ENOEXEC); /* the entry lies outside the kernel */
+    make_pvh();
+    set32(0x1100 + 8, 17);
+    assert_int_equal(load(), -ENOEXEC); /* another note: neither PVH nor anything else */
+    make_pvh();
+    modules[0] = (struct image_module){ "", GUEST_RAM_BYTES, "" };
+    image.module_count = 1;
+    assert_int_equal(load(), -ENOMEM);
+}
+
 static void test_header_place(void **state)
 {
     (void)state;
@@ -384,9 +457,17 @@ static void test_random_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_bzimage),       T(test_bzimage_tables),  T(test_bad_bzimage),
-        T(test_multiboot_elf), T(test_multiboot_elf64), T(test_multiboot_addresses),
-        T(test_bad_multiboot), T(test_header_place),    T(test_random_changes),
+        T(test_bzimage),
+        T(test_bzimage_tables),
+        T(test_bad_bzimage),
+        T(test_multiboot_elf),
+        T(test_pvh),
+        T(test_bad_pvh),
+        T(test_multiboot_elf64),
+        T(test_multiboot_addresses),
+        T(test_bad_multiboot),
+        T(test_header_place),
+        T(test_random_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
