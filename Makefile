@@ -244,7 +244,7 @@ R := $(B)/rel
 release: | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
-BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest/bench.elf $(CPU:%=--cpu %)
+BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
 bench: release | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
 	$(Q)$(BENCH)
 

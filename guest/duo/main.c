@@ -1,8 +1,8 @@
 /*
  * The yardstick for two vCPUs: what they cost each other, in TSC ticks, which both read alike.
  *
- * With the word `one` they share a pCPU: world switches. With `two` each has its own: what an
- * interrupt from one to the other costs. docs/performance.md keeps the numbers.
+ * With the word `one` they share a pCPU: world switches. Else each has its own: what an interrupt
+ * from one to the other costs.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/hypercall.h"
@@ -69,22 +69,7 @@ static void second(void)
 
 static void show(const char *name, uint64_t ticks)
 {
-    print("bench: %-28s %8lu.%lu\n", name, ticks / ROUNDS, ticks * 10 / ROUNDS % 10);
-}
-
-static void begin(enum work w)
-{
-    ready = false;
-    work = w;
-    while (!ready)
-        xen_sched(XEN_SCHED_YIELD);
-}
-
-/* Long enough for the second to have reached its HLT, if it has a pCPU of its own. */
-static void let_it_halt(void)
-{
-    for (uint64_t until = rdtsc() + 10000; rdtsc() < until;)
-        xen_sched(XEN_SCHED_YIELD);
+    print("bench: %-36s %8lu.%lu\n", name, ticks / ROUNDS, ticks * 10 / ROUNDS % 10);
 }
 
 static void pong_wait(unsigned before, bool halt)
@@ -96,6 +81,29 @@ static void pong_wait(unsigned before, bool halt)
             irq_on();
     }
     irq_off();
+}
+
+/* Who halts does not see that there is other work. */
+static void begin(enum work w)
+{
+    unsigned before = pongs;
+    bool halts = work == HALT;
+
+    ready = false;
+    work = w;
+    if (halts) {
+        send(1, PING_VECTOR);
+        pong_wait(before, false);
+    }
+    while (!ready)
+        xen_sched(XEN_SCHED_YIELD);
+}
+
+/* Long enough for the second to have reached its HLT, if it has a pCPU of its own. */
+static void let_it_halt(void)
+{
+    for (uint64_t until = rdtsc() + 10000; rdtsc() < until;)
+        xen_sched(XEN_SCHED_YIELD);
 }
 
 static void ping(const char *there, const char *back, enum work w)
@@ -123,7 +131,7 @@ static void yields(void)
     uint64_t from = rdtsc();
     for (unsigned i = 0; i < ROUNDS; i++)
         xen_sched(XEN_SCHED_YIELD);
-    show("yield, to the other and back", rdtsc() - from);
+    show("world switch, there and back", rdtsc() - from);
 }
 
 void main(const void *boot_information);
@@ -139,14 +147,12 @@ void main(const void *boot_information)
     trap_set(PONG_VECTOR, on_pong);
     second_start(second);
     if (words_have(boot_information, "one")) {
-        print("bench: two vCPUs on one pCPU\n");
-        print("bench: %-28s %8lu.0\n", "creation to main()", started);
+        print("bench: %-36s %8lu.0\n", "creation to main()", started);
         yields();
-        ping("IPI wakes the other", "the same, and back", HALT);
+        ping("IPI to a halted vCPU here", "IPI to a halted vCPU here, and back", HALT);
     } else {
-        print("bench: two vCPUs on two pCPUs\n");
-        ping("IPI wakes the other", "the same, and back", HALT);
-        ping("IPI to who runs", "the same, and back", SPIN);
+        ping("IPI to a halted vCPU", "IPI to a halted vCPU, and back", HALT);
+        ping("IPI to a running vCPU", "IPI to a running vCPU, and back", SPIN);
     }
     print("bench: done\n");
     xen_shutdown(XEN_SHUTDOWN_POWEROFF);

@@ -14,7 +14,7 @@ RELEASE = os.path.join(BUILD, "rel")
 @pytest.mark.parametrize("cpu", ["corei7_skylake_x", "corei7_icelake_u"])
 def test_bench(cpu):
     argv = [sys.executable, "tools/bench", os.path.join(RELEASE, "caisson.elf"),
-            os.path.join(RELEASE, "guest/bench.elf"), "--cpu", cpu, "--check"]
+            os.path.join(RELEASE, "guest"), "--cpu", cpu, "--check"]
     done = subprocess.run(argv, capture_output=True, check=False, text=True, timeout=20 * PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     if "shrunk" in done.stdout:
