@@ -240,7 +240,7 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 
 # What is measured is a release build, whatever this one is.
 R := $(B)/rel
-.PHONY: release bench bench-check bench-limits profile
+.PHONY: release bench bench-check bench-limits bench-boot profile
 release: | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
@@ -250,6 +250,9 @@ bench: release | deps-run deps-iso ## instructions per VM exit round trip, besid
 
 bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
+
+bench-boot: release | deps-run deps-iso ## what a boot costs, step by step, and what memory is Caisson's own
+	$(Q)$(PYTHON) tools/bootcost $(R)/caisson.elf $(R)/guest/mayfly.elf
 
 TYPE ?= hvm
 profile: release | deps-run deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)

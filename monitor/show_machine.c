@@ -15,6 +15,16 @@ static void print_owner(const char *name, uint64_t frames)
     monitor_print("  %-31s %10lu frames %12luK\n", name, frames, FRAMES_TO_KIB(frames));
 }
 
+/* What a domain has for itself besides its RAM: vCPUs, tables, pages of the paravirtual interface.
+ */
+static void print_domain(const struct domain *d)
+{
+    uint64_t frames = frame_count(d->id), ram = d->p2m.populated;
+
+    monitor_print("  %-31s %10lu frames %12luK %8luK beyond its RAM\n", d->name, frames,
+                  FRAMES_TO_KIB(frames), FRAMES_TO_KIB(frames > ram ? frames - ram : 0));
+}
+
 static void print_free_blocks(void)
 {
     monitor_print("free blocks:\n");
@@ -37,7 +47,7 @@ void show_mem(const struct command_args *args)
     print_owner("boot modules", frame_count(OWNER_MODULE));
     print_owner("mapped by others, owner gone", frame_count(OWNER_PINNED));
     for (struct domain *d = domain_next(NULL); d; d = domain_next(d)) {
-        print_owner(d->name, frame_count(d->id));
+        print_domain(d);
         owed += d->p2m.promised - d->p2m.populated;
     }
     print_owner("(promised and not yet touched)", owed);

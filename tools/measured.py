@@ -11,6 +11,7 @@ import mkiso
 
 LIMIT = 600  # seconds of this machine's time
 OPTIONS = "console=com1 exit=shutdown"
+PROMPT = "caisson> "
 
 
 def boot(where, caisson, modules, options="", **settings):
@@ -45,3 +46,31 @@ def lines(m):
                 raise SystemExit(text)
             yield text
     raise SystemExit(f"no end after {LIMIT} s")
+
+
+class Operator:
+    """Types at a machine's monitor, which has to have the keys: boot with conswitch=ax."""
+
+    def __init__(self, m):
+        self.m, self.unread = m, ""
+        m.com1.settimeout(1)
+        self.until(PROMPT)
+
+    def until(self, text):
+        """What COM1 says up to text."""
+        end = time.time() + LIMIT
+        while text not in self.unread:
+            if time.time() > end or not self.m.running():
+                raise SystemExit(f"no {text!r} came; the last was:\n{self.unread[-500:]}")
+            try:
+                self.unread += self.m.com1.recv(65536).decode("ascii", "replace").replace("\r", "")
+            except TimeoutError:
+                pass
+        said, _, self.unread = self.unread.partition(text)
+        return said
+
+    def ask(self, command):
+        """What the monitor answers."""
+        self.m.com1.sendall(command.encode() + b"\r")
+        self.until("\n")
+        return self.until(PROMPT)
