@@ -17,6 +17,8 @@
 #include "include/public/arch-x86/cpuid.h"
 #include "lib/log.h"
 
+#define FAST_STRINGS 1u /* in MISC_ENABLE */
+
 #define MTRR_VARIABLE  8
 #define MTRR_FIXED     11
 #define MTRRCAP        (MTRR_VARIABLE | 1 << 8 | 1 << 10) /* fixed ranges, write combining */
@@ -71,8 +73,8 @@ static const struct {
     { MSR_IA32_PLATFORM_ID, false, 0 },
     { MSR_IA32_FEATURE_CONTROL, false, FEATURE_CONTROL_LOCK },
     { MSR_IA32_MTRRCAP, false, MTRRCAP },
-    { MSR_IA32_MISC_ENABLE, true, 1 | 3 << 11 }, /* fast strings; no BTS, no PEBS */
-    { MSR_IA32_MCG_CAP, false, 0 },              /* machine checks: the registers, but no bank */
+    { MSR_IA32_MISC_ENABLE, true, 3 << 11 }, /* no BTS, no PEBS; fast strings: fixed_value() */
+    { MSR_IA32_MCG_CAP, false, 0 },          /* machine checks: the registers, but no bank */
     { MSR_IA32_MCG_STATUS, true, 0 },
     { MSR_IA32_P5_MC_ADDR, true, 0 },
     { MSR_IA32_P5_MC_TYPE, true, 0 },
@@ -84,6 +86,17 @@ static int fixed_index(uint32_t msr)
         if (fixed[i].msr == msr)
             return (int)i;
     return -1;
+}
+
+/* Whether string instructions are fast is the machine's to say: kernels choose by it how they clear
+ * a page. */
+static uint64_t fixed_value(int i)
+{
+    uint64_t value = fixed[i].value;
+
+    if (fixed[i].msr == MSR_IA32_MISC_ENABLE)
+        value |= rdmsr(MSR_IA32_MISC_ENABLE) & FAST_STRINGS;
+    return value;
 }
 
 static bool is_lapic(uint32_t msr)
@@ -162,7 +175,7 @@ bool msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value)
     int i = fixed_index(msr);
 
     if (i >= 0) {
-        *value = fixed[i].value;
+        *value = fixed_value(i);
         return true;
     }
     if (is_lapic(msr) || is_time(msr))
@@ -208,7 +221,7 @@ bool msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value, int *err)
     if (vmx_msr_write(&v->vmx, msr, value, err))
         return true;
     if ((i = fixed_index(msr)) >= 0) {
-        *err = fixed[i].ignore_writes || value == fixed[i].value ? 0 : -EINVAL;
+        *err = fixed[i].ignore_writes || value == fixed_value(i) ? 0 : -EINVAL;
         return true;
     }
     if ((i = mtrr_index(msr)) < 0)

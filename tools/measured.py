@@ -14,16 +14,21 @@ OPTIONS = "console=com1 exit=shutdown"
 PROMPT = "caisson> "
 
 
+def boot_menu(where, menu, files, **settings):
+    """Starts a machine whose files lie in the folder `where`."""
+    iso = os.path.join(where, "measured.iso")
+    mkiso.make(iso, "menuentry measured {\n" + menu + "\n}\n", files)
+    return machine.Machine(iso, emulator="bochs", logs=where, **settings)
+
+
 def boot(where, caisson, modules, options="", **settings):
-    """Starts a machine whose files lie in the folder `where`. modules: [(file, words)]."""
+    """The same for Caisson. modules: [(file, words)]."""
     files, menu = {"caisson.elf": caisson}, [f"multiboot2 /boot/caisson.elf {OPTIONS} {options}"]
     for source, words in modules:
         name = os.path.basename(source)
         files[name] = source
         menu.append(f"module2 /boot/{name} {words}")
-    iso = os.path.join(where, "measured.iso")
-    mkiso.make(iso, "menuentry measured {\n" + "\n".join(menu) + "\n}\n", files)
-    return machine.Machine(iso, emulator="bochs", logs=where, **settings)
+    return boot_menu(where, "\n".join(menu), files, **settings)
 
 
 def lines(m):

@@ -166,6 +166,8 @@ static void test_fixed(void **state)
     refuses(MSR_IA32_MTRRCAP, 0);
     wr(MSR_IA32_BIOS_SIGN_ID, 0x1234);
     assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 0);
+    assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1800);
+    wrmsr(MSR_IA32_MISC_ENABLE, 0x850089); /* the machine's: fast strings among others */
     assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1801);
     assert_int_equal(rd(MSR_IA32_MCG_CAP), 0);
     assert_int_equal(rd(MSR_IA32_PLATFORM_ID), 0);
