@@ -240,7 +240,7 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 
 # What is measured is a release build, whatever this one is.
 R := $(B)/rel
-.PHONY: release bench bench-check bench-limits bench-boot profile
+.PHONY: release bench bench-check bench-limits bench-boot bench-linux profile
 release: | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
@@ -253,6 +253,13 @@ bench-check: release | deps-run deps-iso ## the same, and fail where one has gro
 
 bench-boot: release | deps-run deps-iso ## what a boot costs, step by step, and what memory is Caisson's own
 	$(Q)$(PYTHON) tools/bootcost $(R)/caisson.elf $(R)/guest/mayfly.elf
+
+$(R)/init: tests/bench/init.c | deps-build
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -static -s -Wall -Wextra -Werror -o $@ $<
+
+bench-linux: release $(R)/init $(B)/debian/vmlinuz | deps-run deps-iso ## Linux on the bare machine and as hvm and pvh guest, boot and loads
+	$(Q)$(PYTHON) tools/linuxbench $(R)/caisson.elf $(B)/debian/vmlinuz $(R)/init
 
 TYPE ?= hvm
 profile: release | deps-run deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)
