@@ -1,0 +1,44 @@
+"""Linux on many vCPUs and few pCPUs, and the reverse: work like a compiler's, and not one complaint.
+
+The kernel's own watchdogs look for vCPUs that stall, with less patience than they usually have.
+"""
+import hashlib
+import re
+
+import pytest
+
+from conftest import BOOT, PATIENCE, PROMPT, QUIET, linux
+
+WATCHED = QUIET.replace("nowatchdog", "watchdog_thresh=2 rcupdate.rcu_cpu_stall_timeout=3")
+STALL = re.compile(r"stalls? on|starved|self-detected|soft lockup|blocked for more|hung|backtrace|BUG:"
+                   r"|skew|unstable|interrupt took|throttling|not responding|failed to (wake|come)",
+                   re.I)
+JOBS, ROUNDS = 8, 8
+
+
+def right_sum():
+    """What each job of the initramfs' `load` has to come to."""
+    out = ""
+    for i in range(ROUNDS):
+        lines = sorted(str(n).replace("1", "x") for n in range(i, 201))
+        out += f"{len(lines)}\n" + "".join(line + "\n" for line in lines) + "7\n143\n"
+    return hashlib.sha256(out.encode()).hexdigest()
+
+
+# Of 1, 2, 4, 8 vCPUs on 1, 2, 4 pCPUs these differ most from each other; each takes half a minute.
+@pytest.mark.parametrize("vcpus, pcpus", [(8, 1), (2, 2), (8, 4), (1, 4)])
+def test_load(boot, vcpus, pcpus):
+    m = boot(modules=linux(WATCHED, vcpus=vcpus), pcpus=pcpus)
+    m.expect_exact(PROMPT, timeout=2 * BOOT)
+    assert m.ask("nproc").strip() == str(vcpus)
+    online = m.ask("cat /sys/devices/system/cpu/online").strip()
+    assert online == ("0" if vcpus == 1 else f"0-{vcpus - 1}")
+    assert m.ask("cd /proc/sys/kernel; cat soft_watchdog watchdog_thresh").split() == ["1", "2"]
+    before = float(m.ask("cut -d' ' -f1 /proc/uptime"))
+    said = m.ask(f"load {JOBS} {ROUNDS}", timeout=5 * PATIENCE)
+    assert f"load: {JOBS} jobs, {right_sum()} " in said
+    after = float(m.ask("cut -d' ' -f1 /proc/uptime"))
+    print(f"{vcpus} vCPUs on {pcpus}: shell after {before} s, load took {after - before:.2f} s")
+    dmesg = m.ask("dmesg")
+    assert "RCU CPU stall warnings timeout set to 3" in dmesg
+    assert [line for line in dmesg.splitlines() if STALL.search(line)] == []
