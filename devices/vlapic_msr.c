@@ -8,44 +8,37 @@
 
 #define ICR_RESERVED 0x00000000FFF32000UL /* bit 12, delivery status, is ignored */
 
-struct msr_rule {
-    uint8_t first, last;
+/* By register; what neither reads nor writes is not there. */
+static const struct msr_rule {
     bool read, write;
     uint32_t bits; /* that may be set in a write */
+} rules[] = {
+    [REG_ID ... REG_VERSION] = { true, false, 0 },
+    [REG_TPR] = { true, true, 0xFF },
+    [REG_PPR] = { true, false, 0 },
+    [REG_EOI] = { false, true, 0 },
+    [REG_LDR] = { true, false, 0 },
+    [REG_SVR] = { true, true, SVR_BITS },
+    [REG_ISR ... REG_ESR - 1] = { true, false, 0 },
+    [REG_ESR] = { true, true, 0 },
+    [REG_ICR_LOW] = { true, true, ~0u },                      /* 64 bits: see below */
+    [REG_LVT ... REG_LVT + LVT_COUNT - 1] = { true, true, 0 }, /* bits: vlapic_lvt_bits */
+    [REG_INITIAL] = { true, true, ~0u },
+    [REG_CURRENT] = { true, false, 0 },
+    [REG_DIVIDE] = { true, true, DIVIDE_BITS },
+    [REG_SELF_IPI] = { false, true, 0xFF },
 };
 
-static const struct msr_rule rules[] = {
-    { REG_ID, REG_VERSION, true, false, 0 },
-    { REG_TPR, REG_TPR, true, true, 0xFF },
-    { REG_PPR, REG_PPR, true, false, 0 },
-    { REG_EOI, REG_EOI, false, true, 0 },
-    { REG_LDR, REG_LDR, true, false, 0 },
-    { REG_SVR, REG_SVR, true, true, SVR_BITS },
-    { REG_ISR, REG_ESR - 1, true, false, 0 },
-    { REG_ESR, REG_ESR, true, true, 0 },
-    { REG_ICR_LOW, REG_ICR_LOW, true, true, ~0u },         /* 64 bits: see below */
-    { REG_LVT, REG_LVT + LVT_COUNT - 1, true, true, ~0u }, /* bits: vlapic_lvt_bits */
-    { REG_INITIAL, REG_INITIAL, true, true, ~0u },
-    { REG_CURRENT, REG_CURRENT, true, false, 0 },
-    { REG_DIVIDE, REG_DIVIDE, true, true, DIVIDE_BITS },
-    { REG_SELF_IPI, REG_SELF_IPI, false, true, 0xFF },
-};
-
-static const struct msr_rule *find_rule(unsigned reg)
-{
-    for (unsigned i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (reg >= rules[i].first && reg <= rules[i].last)
-            return &rules[i];
-    }
-    return NULL;
-}
-
-/* The rule for an MSR of the x2APIC range; NULL also when the APIC is not in that mode. */
+/* The rule for an MSR of the x2APIC range; one that allows nothing if there is no such register, or
+ * if the APIC is not in that mode. */
 static const struct msr_rule *x2apic_rule(const struct vlapic *l, uint32_t msr)
 {
-    if (!vlapic_x2apic(l) || msr < MSR_X2APIC_FIRST || msr > MSR_X2APIC_LAST)
-        return NULL;
-    return find_rule(msr - MSR_X2APIC_FIRST);
+    static const struct msr_rule nothing;
+    uint32_t reg = msr - MSR_X2APIC_FIRST;
+
+    if (!vlapic_x2apic(l) || reg >= sizeof(rules) / sizeof(rules[0]))
+        return &nothing;
+    return &rules[reg];
 }
 
 /* ---- IA32_APICBASE ---- */
@@ -89,7 +82,7 @@ int vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value, uint64_t no
         *value = l->base;
         return 0;
     }
-    if (!rule || !rule->read || !vlapic_reg_read(l, msr - MSR_X2APIC_FIRST, &low, now))
+    if (!rule->read || !vlapic_reg_read(l, msr - MSR_X2APIC_FIRST, &low, now))
         return -EINVAL;
     *value = low;
     if (msr - MSR_X2APIC_FIRST == REG_ICR_LOW)
@@ -108,7 +101,7 @@ static int write_icr(struct vlapic *l, uint64_t value, uint64_t now)
 
 static uint64_t legal_bits(const struct msr_rule *rule, unsigned reg)
 {
-    if (rule->first == REG_LVT)
+    if (reg >= REG_LVT && reg < REG_LVT + LVT_COUNT)
         return vlapic_lvt_bits[reg - REG_LVT] | LVT_STATUS_BITS;
     return rule->bits;
 }
@@ -122,7 +115,7 @@ int vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t value, uint64_t no
         vlapic_timer_run(l, now);
         return write_base(l, value);
     }
-    if (!rule || !rule->write)
+    if (!rule->write)
         return -EINVAL;
     if (reg == REG_ICR_LOW)
         return write_icr(l, value, now);

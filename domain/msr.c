@@ -172,14 +172,13 @@ static bool is_time(uint32_t msr)
 
 bool msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
+    if (is_lapic(msr) || is_time(msr))
+        return false;
     int i = fixed_index(msr);
-
     if (i >= 0) {
         *value = fixed_value(i);
         return true;
     }
-    if (is_lapic(msr) || is_time(msr))
-        return false;
     if (vmx_msr_read(&v->vmx, msr, value))
         return true;
     i = mtrr_index(msr);

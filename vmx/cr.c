@@ -209,6 +209,8 @@ static uint64_t efer_defined(void)
 int vmx_set_efer(struct vmx_vcpu *v, uint64_t value)
 {
     uint64_t old = vmx_efer(v);
+    if (value == old)
+        return 0;
     if (value & ~efer_defined())
         return -EINVAL;
     if (((value ^ old) & EFER_LME) && (vmx_cr0(v) & CR0_PG))
