@@ -172,15 +172,15 @@ static void handle_cr(struct vcpu *v, const struct vmx_exit *e)
     skip_or_gp(v, err);
 }
 
-/* Nothing is mapped there, or not for this access: RAM that has not been touched yet, a hole that
- * the guest made, or a device. */
+/* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or
+ * a hole that the guest made. */
 static void handle_memory(struct vcpu *v, const struct vmx_exit *e)
 {
-    gfn_t g = gpa_to_gfn(e->memory.gpa);
     mfn_t m;
+    int err = -EFAULT;
 
-    int err = e->memory.present ? -EFAULT : p2m_populate(&v->domain->p2m, g, &m);
-
+    if (!e->memory.present && !machine_has_mmio(&v->domain->machine, v, e->memory.gpa))
+        err = p2m_populate(&v->domain->p2m, gpa_to_gfn(e->memory.gpa), &m);
     if (err == -EFAULT)
         mmio_handle(v, e);
     else if (err)

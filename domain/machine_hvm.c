@@ -340,6 +340,13 @@ static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t a
     return NULL;
 }
 
+bool machine_has_mmio(struct machine_hvm *m, struct vcpu *v, gpa_t at)
+{
+    uint32_t offset;
+
+    return mmio_lookup(m, v, at, &offset) != NULL;
+}
+
 uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
 {
     uint32_t offset;

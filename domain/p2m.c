@@ -139,7 +139,7 @@ int p2m_populate_all(struct p2m *p)
 }
 
 /* The frame at g and how it is mapped; RAM arrives now if it had not. */
-static int find(struct p2m *p, gfn_t g, struct ept_entry *entry)
+static int look_up(struct p2m *p, gfn_t g, struct ept_entry *entry)
 {
     int err = -EEXIST;
 
@@ -153,6 +153,27 @@ static int find(struct p2m *p, gfn_t g, struct ept_entry *entry)
     if (err)
         err = populate_block(p, g, ORDER_4K, &entry->mfn);
     return err;
+}
+
+/* The same by memory. A guest's page tables are walked for every operand of its that is read, and
+ * nothing that is mapped changes within an epoch. */
+static int find(struct p2m *p, gfn_t g, struct ept_entry *entry)
+{
+    unsigned i = g.v % P2M_RECENT;
+
+    if (p->recent[i].epoch == p->epoch && p->recent[i].gfn.v == g.v) {
+        entry->mfn = p->recent[i].mfn;
+        entry->rights = p->recent[i].rights;
+        return 0;
+    }
+    int err = look_up(p, g, entry);
+    if (err)
+        return err;
+    p->recent[i].epoch = p->epoch;
+    p->recent[i].gfn = g;
+    p->recent[i].mfn = entry->mfn;
+    p->recent[i].rights = entry->rights;
+    return 0;
 }
 
 static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)

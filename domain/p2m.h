@@ -23,6 +23,7 @@
 #include "vmx/ept.h"
 
 #define P2M_RAM_RANGES 8
+#define P2M_RECENT     16 /* places whose frames are remembered */
 #define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 
 struct p2m {
@@ -38,6 +39,13 @@ struct p2m {
     uint64_t populated;       /* of which this many have arrived */
     uint64_t epoch;           /* grows with each change that TLBs must hear of */
     uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
+    /* What was found lately, at gfn modulo P2M_RECENT; good for as long as the epoch stays. */
+    struct {
+        uint64_t epoch;
+        gfn_t gfn;
+        mfn_t mfn;
+        unsigned rights;
+    } recent[P2M_RECENT];
     unsigned limbo_count;
     struct {
         mfn_t frame;

@@ -10,12 +10,14 @@
 struct bus_access bus_log[BUS_LOG];
 unsigned bus_count;
 uint64_t bus_register, bus_step;
+gpa_t bus_device;
 void (*bus_hook)(const struct bus_access *a);
 
 void bus_reset(void)
 {
     bus_count = 0;
     bus_register = bus_step = 0;
+    bus_device = gpa(0);
     bus_hook = NULL;
 }
 
@@ -61,6 +63,13 @@ void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uin
 {
     (void)m;
     write(true, port, size, value);
+}
+
+bool machine_has_mmio(struct machine_hvm *m, struct vcpu *v, gpa_t at)
+{
+    (void)m;
+    (void)v;
+    return bus_device.v && at.v == bus_device.v;
 }
 
 uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/addr.h"
 
 #define BUS_LOG 4096
 
@@ -20,6 +21,7 @@ extern struct bus_access bus_log[BUS_LOG];
 extern unsigned bus_count;    /* accesses so far */
 extern uint64_t bus_register; /* what is read, and what was written last (size bytes of it) */
 extern uint64_t bus_step;     /* added to it after each read */
+extern gpa_t bus_device;      /* where machine_has_mmio() sees one; 0: nowhere */
 /* Called after each access, if set: a device that does more. */
 extern void (*bus_hook)(const struct bus_access *a);
 

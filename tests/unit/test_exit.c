@@ -15,6 +15,7 @@
 #include "domain/msr.h"
 #include "domain/pio.h"
 #include "mm/frame.h"
+#include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"
 
@@ -362,6 +363,11 @@ static void test_memory(void **state)
     assert_int_equal(guest.p2m.populated, 1);
     touches(0x200000);
     assert_int_equal(guest.p2m.populated, 513);
+    bus_device = gpa(0x7000); /* a local APIC that the guest has moved over RAM */
+    touches(0x7000);
+    assert_int_equal(mmio_calls, 4);
+    assert_int_equal(guest.p2m.populated, 513);
+    bus_device = gpa(0);
 }
 
 static void test_memory_runs_out(void **state)

@@ -1,4 +1,4 @@
-/* links: domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest's RAM: when frames arrive, in which size, what happens at its edges and without memory,
  * and that all of it comes back; then copies to and from it.
@@ -128,6 +128,34 @@ static void test_again_is_the_same(void **state)
     assert_int_equal(populate(3), m);
     assert_int_not_equal(populate(4), m);
     assert_int_equal(p.populated, 2);
+}
+
+/* What has been looked up once is remembered, but not over a change. */
+static void test_remembered(void **state)
+{
+    mfn_t m, other = mfn(0x77777);
+
+    (void)state;
+    add(0, 64);
+    uint64_t first = populate(5);
+    populate(5 + P2M_RECENT); /* takes its place */
+    assert_int_equal(populate(5), first);
+    assert_int_equal(p2m_remove(&p, gfn(5)), 0);
+    assert_int_equal(p2m_populate(&p, gfn(5), &m), -EFAULT);
+    assert_int_equal(p2m_lend(&p, gfn(5), other, EPT_R), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(populate(5), other.v);
+        assert_int_equal(p2m_populate_writable(&p, gfn(5), &m), -EFAULT);
+    }
+    assert_int_equal(p2m_remove(&p, gfn(5)), 0);
+    assert_int_equal(p2m_fill(&p, gfn(5)), 0);
+    assert_int_not_equal(populate(5), other.v);
+    assert_int_equal(p2m_populate_writable(&p, gfn(5), &m), 0);
+    uint64_t moved = populate(6);
+    assert_int_equal(p2m_remove(&p, gfn(9)), 0);
+    assert_int_equal(p2m_move(&p, gfn(6), gfn(9)), 0);
+    assert_int_equal(populate(9), moved);
+    assert_int_equal(p2m_populate(&p, gfn(6), &m), -EFAULT);
 }
 
 static void test_outside(void **state)
@@ -334,6 +362,7 @@ int main(void)
         TEST(test_4k_where_2m_does_not_fit),
         TEST(test_2m),
         TEST(test_again_is_the_same),
+        TEST(test_remembered),
         TEST(test_outside),
         TEST(test_memory_type),
         TEST(test_2m_is_not_to_be_had),
