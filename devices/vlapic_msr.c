@@ -13,16 +13,16 @@ static const struct msr_rule {
     bool read, write;
     uint32_t bits; /* that may be set in a write */
 } rules[] = {
-    [REG_ID ... REG_VERSION] = { true, false, 0 },
+    [REG_ID... REG_VERSION] = { true, false, 0 },
     [REG_TPR] = { true, true, 0xFF },
     [REG_PPR] = { true, false, 0 },
     [REG_EOI] = { false, true, 0 },
     [REG_LDR] = { true, false, 0 },
     [REG_SVR] = { true, true, SVR_BITS },
-    [REG_ISR ... REG_ESR - 1] = { true, false, 0 },
+    [REG_ISR... REG_ESR - 1] = { true, false, 0 },
     [REG_ESR] = { true, true, 0 },
     [REG_ICR_LOW] = { true, true, ~0u },                      /* 64 bits: see below */
-    [REG_LVT ... REG_LVT + LVT_COUNT - 1] = { true, true, 0 }, /* bits: vlapic_lvt_bits */
+    [REG_LVT... REG_LVT + LVT_COUNT - 1] = { true, true, 0 }, /* bits: vlapic_lvt_bits */
     [REG_INITIAL] = { true, true, ~0u },
     [REG_CURRENT] = { true, false, 0 },
     [REG_DIVIDE] = { true, true, DIVIDE_BITS },
