@@ -66,6 +66,31 @@ bool pv_console_give(struct domain *d, uint8_t byte)
     return true;
 }
 
+size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n)
+{
+    const struct xencons_interface *ring = d->pv.console;
+
+    if (!ring)
+        return 0;
+    uint32_t at = get(&ring->in_cons), used = get(&ring->in_prod) - at;
+    if (used > XENCONS_IN_BYTES)
+        return 0;
+    n = used < n ? used : n;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)ring->in[(at + i) & (XENCONS_IN_BYTES - 1)];
+    return n;
+}
+
+void pv_console_take(struct domain *d, size_t n)
+{
+    struct xencons_interface *ring = d->pv.console;
+
+    if (n == 0)
+        return;
+    put(&ring->in_cons, get(&ring->in_cons) + (uint32_t)n);
+    domain_hooks->console_room(d);
+}
+
 void pv_console_kick(struct domain *d)
 {
     if (d->pv.console)

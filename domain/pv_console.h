@@ -6,6 +6,7 @@
 #define CAISSON_DOMAIN_PV_CONSOLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "lib/errno.h"
 
@@ -22,6 +23,10 @@ int must_check pv_console_init(struct domain *d);
 void pv_console_destroy(struct domain *d);
 /* A byte from the operator; false: no room, hooks->console_room() is called when there is. */
 bool pv_console_give(struct domain *d, uint8_t byte);
+/* For a guest that asks for input by a call: copies up to n bytes out of what pv_console_give() put
+ * in, and returns how many; then takes as many out. */
+size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n);
+void pv_console_take(struct domain *d, size_t n);
 /* The operator's console takes output again. */
 void pv_console_kick(struct domain *d);
 

@@ -3,6 +3,7 @@
  * Source: xen/include/public/xen.h, CONSOLEIO_*.
  */
 #include "domain/domain.h"
+#include "domain/pv_console.h"
 #include "hypercall/hypercall.h"
 #include "include/public/xen.h"
 
@@ -24,13 +25,29 @@ static int64_t console_write(struct vcpu *v, uint64_t *args)
     return args[1] ? HYPERCALL_CONTINUE : 0;
 }
 
+/* What the operator has typed and the guest has not fetched from its console's ring; how many bytes
+ * that is. Without a ring he types to COM1. */
+static int64_t console_read(struct vcpu *v, uint64_t count, uint64_t at)
+{
+    uint8_t bytes[CONSOLE_BATCH];
+    size_t n = count < sizeof(bytes) ? count : sizeof(bytes);
+
+    if (count > INT32_MAX)
+        return -E2BIG;
+    n = pv_console_peek(v->domain, bytes, n);
+    if (n && hypercall_copy_out(v, at, bytes, n))
+        return -EFAULT;
+    pv_console_take(v->domain, n);
+    return (int64_t)n;
+}
+
 int64_t hypercall_console_io(struct vcpu *v, uint64_t *args)
 {
     switch (args[0]) {
     case XEN_CONSOLE_WRITE:
         return console_write(v, args);
     case XEN_CONSOLE_READ:
-        return 0; /* nothing: what the operator types goes to COM1 */
+        return console_read(v, args[1], args[2]);
     }
     return -ENOSYS;
 }

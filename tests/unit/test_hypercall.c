@@ -9,7 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
+#include "domain/pv_console.h"
 #include "hypercall/hypercall.h"
+#include "include/public/io/console.h"
 #include "include/public/sched.h"
 #include "include/public/version.h"
 #include "include/public/xen.h"
@@ -29,7 +31,16 @@ static bool put(struct domain *d, uint8_t byte)
     console[console_used++] = (char)byte;
     return true;
 }
-static const struct domain_hooks hooks = { .console_put = put };
+
+static unsigned rooms; /* how often it was told that there is room for input */
+
+static void room(struct domain *d)
+{
+    (void)d;
+    rooms++;
+}
+
+static const struct domain_hooks hooks = { .console_put = put, .console_room = room };
 
 static int setup(void **state)
 {
@@ -202,8 +213,37 @@ static void test_console_write(void **state)
     assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_WRITE, 0, ~0ul), 0);
     assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_WRITE, 256, BUFFER), 0);
     assert_written(256);
-    assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_READ, 256, BUFFER), 0);
     assert_int_equal(call(XEN_HYPERCALL_CONSOLE_IO, 7, 0, 0), -ENOSYS);
+}
+
+static int64_t console_read(uint64_t n, uint64_t at)
+{
+    return call(XEN_HYPERCALL_CONSOLE_IO, XEN_CONSOLE_READ, n, at);
+}
+
+static void test_console_read(void **state)
+{
+    struct xencons_interface ring = { .in_cons = 1022, .in_prod = 1022 };
+    char text[8] = { 0 };
+
+    (void)state;
+    assert_int_equal(console_read(256, BUFFER), 0); /* no ring */
+    guest.pv.console = &ring;
+    assert_int_equal(console_read(256, ~0ul), 0); /* nothing typed, nowhere to put it */
+    for (const char *c = "typed"; *c; c++)
+        assert_true(pv_console_give(&guest, (uint8_t)*c));
+    rooms = 0;
+    assert_int_equal(console_read(256, 0x800000000000), -EFAULT);
+    assert_int_equal(console_read(1ul << 31, BUFFER), -E2BIG);
+    assert_int_equal(rooms, 0);
+    assert_int_equal(console_read(3, BUFFER), 3); /* over the ring's end */
+    assert_int_equal(console_read(256, BUFFER + 3), 2);
+    assert_int_equal(rooms, 2);
+    guest_get(BUFFER, text, 5);
+    assert_string_equal(text, "typed");
+    assert_int_equal(console_read(256, BUFFER), 0);
+    ring.in_cons += 1; /* past what was produced */
+    assert_int_equal(console_read(256, BUFFER), 0);
 }
 
 /* Runs the call as the guest would, over and over; returns how often it was continued. */
@@ -314,10 +354,10 @@ int main(void)
         TEST(test_refused),         TEST(test_privilege),
         TEST(test_32bit_registers), TEST(test_version),
         TEST(test_bad_pointers),    TEST(test_read_only_pointer),
-        TEST(test_console_write),   TEST(test_continuation),
-        TEST(test_full_console),    TEST(test_continuation_32),
-        TEST(test_huge_count),      TEST(test_yield_block),
-        TEST(test_shutdown),
+        TEST(test_console_write),   TEST(test_console_read),
+        TEST(test_continuation),    TEST(test_full_console),
+        TEST(test_continuation_32), TEST(test_huge_count),
+        TEST(test_yield_block),     TEST(test_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
