@@ -30,6 +30,18 @@ static int unmap_one(struct vcpu *v, void *p)
     return 0;
 }
 
+/* What would take the mapping's place is a page table's entry: a translated guest has none that
+ * Xen knows of. Without one this is unmapping. */
+static int replace_one(struct vcpu *v, void *p)
+{
+    struct xen_gnttab_unmap_and_replace *arg = p;
+    struct xen_gnttab_unmap_grant_ref unmap = { .host_addr = arg->host_addr,
+                                                .handle = arg->handle };
+
+    arg->status = arg->new_addr ? GNTST_GENERAL_ERROR : (int16_t)grant_unmap(v, &unmap);
+    return 0;
+}
+
 /* A translated guest's pages cannot be stolen from it: Xen finds none that is fit either. */
 static int transfer_one(struct vcpu *v, void *p)
 {
@@ -190,6 +202,7 @@ struct op {
 static const struct op ops[] = {
     [GNTTABOP_MAP_GRANT_REF] = { map_one, sizeof(struct xen_gnttab_map_grant_ref) },
     [GNTTABOP_UNMAP_GRANT_REF] = { unmap_one, sizeof(struct xen_gnttab_unmap_grant_ref) },
+    [GNTTABOP_UNMAP_AND_REPLACE] = { replace_one, sizeof(struct xen_gnttab_unmap_and_replace) },
     [GNTTABOP_SETUP_TABLE] = { setup_table, sizeof(struct xen_gnttab_setup_table), true,
                                sizeof(struct xen_gnttab_setup_table_32), setup_from_32,
                                setup_to_32 },

@@ -84,6 +84,22 @@ static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)
     return 0;
 }
 
+/* For shadow page tables. With EPT there is nothing to tell, and by this answer Linux knows. */
+static int64_t pagetable_dying(struct vcpu *v, uint64_t at)
+{
+    struct xen_hvm_pagetable_dying arg;
+
+    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+        return -EFAULT;
+    if (hypercall_is_self(v, arg.domid))
+        return -EINVAL;
+    struct domain *other = domain_get(arg.domid);
+    if (!other)
+        return -ESRCH;
+    domain_put(other);
+    return -EINVAL;
+}
+
 static int64_t get_time(struct vcpu *v, uint64_t at)
 {
     struct xen_hvm_get_time arg = { .now = domain_now(v->domain) };
@@ -111,10 +127,12 @@ int64_t hypercall_hvm_op(struct vcpu *v, uint64_t *args)
         return get_param(v, args[1]);
     case HVMOP_SET_EVTCHN_UPCALL_VECTOR:
         return set_upcall_vector(v, args[1]);
+    case HVMOP_PAGETABLE_DYING:
+        return pagetable_dying(v, args[1]);
     case HVMOP_GET_TIME:
         return get_time(v, args[1]);
     case HVMOP_FLUSH_TLBS:
         return flush_tlbs(v, args[1]);
     }
-    return -ENOSYS; /* among them HVMOP_PAGETABLE_DYING: with EPT there is nothing to tell */
+    return -ENOSYS;
 }

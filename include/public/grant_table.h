@@ -60,6 +60,14 @@ struct xen_gnttab_unmap_grant_ref {
     uint16_t pad;
 };
 
+struct xen_gnttab_unmap_and_replace {
+    uint64_t host_addr;
+    uint64_t new_addr;
+    uint32_t handle;
+    int16_t status; /* out */
+    uint16_t pad;
+};
+
 struct xen_gnttab_setup_table {
     uint16_t dom;
     uint16_t pad0;
@@ -132,6 +140,7 @@ struct xen_gnttab_get_version {
 _Static_assert(sizeof(struct xen_grant_entry) == 8, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_map_grant_ref) == 32, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_unmap_grant_ref) == 24, "as in Xen");
+_Static_assert(sizeof(struct xen_gnttab_unmap_and_replace) == 24, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_setup_table) == 24, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_transfer) == 24, "as in Xen");
 _Static_assert(sizeof(struct xen_gnttab_copy) == 40, "as in Xen");

@@ -404,6 +404,27 @@ static void test_32_bit_callers(void **state)
     assert_int_equal(copy[1].status, GNTST_GENERAL_ERROR); /* reference 9 grants nothing */
 }
 
+static void test_unmap_and_replace(void **state)
+{
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    struct xen_gnttab_map_grant_ref m = {
+        .host_addr = 0x100000, .flags = GNTMAP_HOST_MAP, .ref = 8, .dom = 2
+    };
+    assert_int_equal(op(A, GNTTABOP_MAP_GRANT_REF, &m, 1), 0);
+    assert_int_equal(m.status, GNTST_OKAY);
+    struct xen_gnttab_unmap_and_replace u = { .host_addr = 0x100000,
+                                              .new_addr = 0x200000,
+                                              .handle = m.handle };
+    assert_int_equal(op(A, GNTTABOP_UNMAP_AND_REPLACE, &u, 1), 0);
+    assert_int_equal(u.status, GNTST_GENERAL_ERROR);
+    u.new_addr = 0;
+    assert_int_equal(op(A, GNTTABOP_UNMAP_AND_REPLACE, &u, 1), 0);
+    assert_int_equal(u.status, GNTST_OKAY);
+    assert_int_equal(op(A, GNTTABOP_UNMAP_AND_REPLACE, &u, 1), 0);
+    assert_int_equal(u.status, GNTST_BAD_HANDLE);
+}
+
 static void test_long_array(void **state)
 {
     static struct xen_gnttab_map_grant_ref arg[100];
@@ -440,6 +461,7 @@ int main(void)
         TEST(test_copy_wrong),
         TEST(test_sizes_and_versions),
         TEST(test_32_bit_callers),
+        TEST(test_unmap_and_replace),
         TEST(test_long_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

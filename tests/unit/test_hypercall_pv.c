@@ -222,6 +222,19 @@ static void test_begins_nowhere(void **state)
     assert_false(second.pv.initialised);
 }
 
+static void test_pagetable_dying(void **state)
+{
+    struct xen_hvm_pagetable_dying arg = { .domid = XEN_DOMID_SELF };
+
+    (void)state;
+    guest_put(BUFFER, &arg, sizeof(arg));
+    assert_int_equal(call(XEN_HYPERCALL_HVM_OP, HVMOP_PAGETABLE_DYING, BUFFER, 0), -EINVAL);
+    assert_int_equal(call(XEN_HYPERCALL_HVM_OP, HVMOP_PAGETABLE_DYING, UNMAPPED, 0), -EFAULT);
+    arg.domid = NOBODY;
+    guest_put(BUFFER, &arg, sizeof(arg));
+    assert_int_equal(call(XEN_HYPERCALL_HVM_OP, HVMOP_PAGETABLE_DYING, BUFFER, 0), -ESRCH);
+}
+
 /* ---- memory_op ---- */
 
 static int64_t add(uint16_t domid, uint32_t space, uint64_t idx, uint64_t gpfn)
@@ -491,6 +504,7 @@ int main(void)
         TEST(test_begins_in_long_mode),
         TEST(test_begins_nowhere),
         TEST(test_timers),
+        TEST(test_pagetable_dying),
         TEST(test_params),
         TEST(test_poll),
         TEST(test_multicall),

@@ -23,6 +23,12 @@ struct xen_hvm_param {
     uint64_t value; /* in or out */
 };
 
+struct xen_hvm_pagetable_dying {
+    uint16_t domid;
+    uint16_t pad[3];
+    uint64_t gpa;
+};
+
 struct xen_hvm_get_time {
     uint64_t now; /* out: system time, ns */
 };
@@ -34,6 +40,7 @@ struct xen_hvm_evtchn_upcall_vector {
 };
 
 _Static_assert(sizeof(struct xen_hvm_param) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_hvm_pagetable_dying) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_hvm_evtchn_upcall_vector) == 8, "as in Xen");
 
 #endif
