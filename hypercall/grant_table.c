@@ -106,12 +106,14 @@ static int query_size(struct vcpu *v, void *p)
 
 static int set_version(struct vcpu *v, void *p)
 {
-    const struct xen_gnttab_set_version *arg = p;
+    struct xen_gnttab_set_version *arg = p;
+    uint32_t wanted = arg->version;
 
     (void)v;
-    if (arg->version == 2)
+    arg->version = 1; /* what it is now, whatever the answer */
+    if (wanted == 2)
         return -ENOSYS;
-    return arg->version == 1 ? 0 : -EINVAL;
+    return wanted == 1 ? 0 : -EINVAL;
 }
 
 static int get_version(struct vcpu *v, void *p)
@@ -232,9 +234,9 @@ static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t b
     if (arg == wide)
         op->from_32(raw, wide);
     int err = op->fn(v, arg);
-    if (!err && arg == wide)
+    if (arg == wide)
         op->to_32(wide, raw);
-    if (!err && hypercall_copy_out(v, at, raw, bytes))
+    if (hypercall_copy_out(v, at, raw, bytes))
         err = -EFAULT;
     return err;
 }

@@ -361,8 +361,10 @@ static void test_sizes_and_versions(void **state)
     assert_int_equal(op(A, GNTTABOP_QUERY_SIZE, &size, 1), 0);
     assert_int_equal(size.status, GNTST_BAD_DOMAIN);
     assert_int_equal(op(A, GNTTABOP_SET_VERSION, &set, 1), -ENOSYS);
+    assert_int_equal(set.version, 1); /* the one in use */
     set.version = 3;
     assert_int_equal(op(A, GNTTABOP_SET_VERSION, &set, 1), -EINVAL);
+    assert_int_equal(set.version, 1);
     set.version = 1;
     assert_int_equal(op(A, GNTTABOP_SET_VERSION, &set, 1), 0);
     assert_int_equal(op(A, GNTTABOP_GET_VERSION, &get, 1), 0);
