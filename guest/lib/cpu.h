@@ -79,6 +79,12 @@ static inline void irq_off(void)
     asm volatile("cli" : : : "memory");
 }
 
+/* A moment for those that are pending. */
+static inline void irq_let_in(void)
+{
+    asm volatile("sti; nop; nop; cli" : : : "memory");
+}
+
 /* Halts until an interrupt has been handled; off again afterwards. */
 static inline void irq_wait(void)
 {

@@ -30,6 +30,7 @@ VMLINUZ = os.path.join(BUILD, "debian/vmlinuz")
 INITRD = os.path.join(BUILD, "initrd.img")
 ISO_CACHE = os.path.join(BUILD, "test-iso")
 ISO_KEPT = 24
+ALL_SHAPES = os.environ.get("SHAPES") == "all"  # of tests that come in many; else the telling ones
 PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds for any one expectation
 
 PANIC = r"caisson: error: panic: pCPU[^\n]*\n"
