@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from conftest import BOOT, PATIENCE, PROMPT, QUIET, linux
+from conftest import BOOT, PATIENCE, PROMPT, linux
 from test_sched import Echo, Meter, line_of
 
 SMALL = [f"e{i}" for i in range(8)]
