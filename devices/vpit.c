@@ -44,15 +44,12 @@ static void write_control(struct vpit *pit, uint8_t word, int64_t t)
 {
     unsigned n = word >> 6;
 
-    if (n == READ_BACK) {
+    if (n == READ_BACK)
         read_back(pit, word, t);
-    } else if ((word & 0x30) == 0) {
+    else if ((word & 0x30) == 0)
         vpit_channel_latch_count(&pit->channel[n], t);
-    } else {
+    else
         vpit_channel_set_mode(&pit->channel[n], word);
-        if (n == 0)
-            pit->owed = 0;
-    }
 }
 
 static uint8_t read_system_control(const struct vpit *pit, int64_t t)
@@ -70,25 +67,6 @@ static void set_out0(struct vpit *pit, bool level)
     line_set(&pit->out0, level);
 }
 
-/* One edge; an owed one can follow when the guest has had time to take it. */
-static void strike(struct vpit *pit, int64_t t)
-{
-    int64_t gap = pit->channel[0].count / 2;
-
-    set_out0(pit, false);
-    set_out0(pit, true);
-    pit->owed_at = t + (gap < VPIT_OWED_GAP ? VPIT_OWED_GAP : gap);
-}
-
-static void owe(struct vpit *pit, uint64_t edges)
-{
-    uint64_t room = VPIT_MOST_OWED - pit->owed;
-    uint64_t taken = edges < room ? edges : room;
-
-    pit->owed += taken;
-    pit->missed += edges - taken;
-}
-
 /* Brings channel 0 to clock t and OUT0 to its line: one edge, however many there were. The others
  * have no line: they are brought there when somebody looks at them. */
 static void settle(struct vpit *pit, int64_t t)
@@ -96,11 +74,9 @@ static void settle(struct vpit *pit, int64_t t)
     uint64_t edges = vpit_channel_advance(&pit->channel[0], t);
 
     if (edges) {
-        owe(pit, edges - 1);
-        strike(pit, t);
-    } else if (pit->owed && t >= pit->owed_at) {
-        pit->owed--;
-        strike(pit, t);
+        set_out0(pit, false);
+        set_out0(pit, true);
+        pit->missed += edges - 1;
     }
     set_out0(pit, vpit_channel_out(&pit->channel[0], t));
 }
@@ -158,8 +134,6 @@ static uint64_t vpit_deadline(const struct device *dev)
     const struct vpit *pit = container_of(dev, struct vpit, dev);
     int64_t at = vpit_channel_deadline(&pit->channel[0]);
 
-    if (pit->owed && pit->owed_at < at)
-        at = pit->owed_at;
     return at == VPIT_NEVER ? DEVICE_NEVER : ns_of(at);
 }
 
@@ -170,7 +144,6 @@ static void vpit_reset(struct device *dev, uint64_t now)
     for (unsigned i = 0; i < VPIT_CHANNELS; i++)
         pit->channel[i] = (struct vpit_channel){ .gate = i != 2 };
     pit->control = 0;
-    pit->owed = 0;
     settle(pit, clock_of(now));
 }
 

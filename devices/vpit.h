@@ -3,10 +3,9 @@
  *
  * Registers: 0..2 counters, 3 control word (ports 0x40..0x43), 4 system control (port 0x61).
  *
- * All counts derive from the absolute time, so nothing drifts however late tick() comes. Guests
- * count OUT0's edges, so those that went by meanwhile are made up for, as by KVM and Xen: a call
- * delivers one at most, the others are owed and follow half a period apart, between the regular
- * ones. Beyond VPIT_MOST_OWED it was no delay but a pause: what is more is `missed`.
+ * All counts derive from the absolute time, so nothing drifts however late tick() comes. Rising
+ * edges of OUT0 that were missed meanwhile are coalesced: a call delivers one edge at most, the
+ * others are counted in `missed`, and the next one is due when it would have been anyway.
  */
 #ifndef CAISSON_DEVICES_VPIT_H
 #define CAISSON_DEVICES_VPIT_H
@@ -19,17 +18,12 @@
 #define VPIT_HZ       1193182 /* 14.31818 MHz / 12 */
 #define VPIT_CHANNELS 3
 
-#define VPIT_MOST_OWED 1000
-#define VPIT_OWED_GAP  (VPIT_HZ / 2000) /* clocks between two owed edges, at least */
-
 struct vpit {
     struct device dev;
     struct line out0;
     bool out0_level; /* as last told to out0 */
     uint8_t control; /* port 0x61, the bits that can be written */
-    uint64_t owed;   /* edges of OUT0 that are late, */
-    int64_t owed_at; /* the clock at which the next of them comes */
-    uint64_t missed; /* edges of OUT0 that were dropped */
+    uint64_t missed; /* edges of OUT0 that were coalesced */
     struct vpit_channel channel[VPIT_CHANNELS];
 };
 

@@ -8,8 +8,8 @@ from test_sched import line_of
 
 SECONDS = 3600 if ALL_SHAPES else 600
 MOST_OFF = 100  # parts per million
-IRQS = "PIT's interrupts"  # some get lost while the guest, for each reading, has interrupts off
-MOST_LOST = 5000
+IRQS = "PIT's interrupts"  # those that are due while the vCPU does not run, or is deaf, come as one:
+MOST_LOST = 5000           # docs/architecture.md, "Time". None is ever made up for
 CLOCKS = {"PIT", IRQS, "PM timer", "LAPIC timer", "RTC"}
 
 
