@@ -150,6 +150,26 @@ def test_hundred_at_once(crowd):
     assert c.frames() == before
 
 
+def test_populate_now(crowd):
+    """All memory has arrived before the first touch, and goes back like any other."""
+    c = crowd(mem=256)
+
+    def arrived(name, words=""):
+        c.type(f"create name={name} kernel=mayfly mem=64M {words} -- idle")
+        c.m.expect_exact(f"({name}) mayfly: idle")
+        row = re.search(rf"^{name} +\d+ +(\d+)/ *(\d+) ", c.ask("list"), re.M)
+        c.end(name)
+        c.wait_for_burials(["mayfly"])
+        return int(row[1]), int(row[2])
+
+    used, promised = arrived("lazy")
+    assert promised >= 63 and used < promised / 4
+    before = c.frames()
+    used, promised = arrived("eager", "populate=now")
+    assert used == promised
+    assert c.frames() == before
+
+
 def test_more_than_there_is(crowd):
     """It is refused with the reason, and what was promised is kept to the last page."""
     c = crowd(mem=128)

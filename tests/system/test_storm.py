@@ -19,6 +19,7 @@ def test_storm(boot, seed, shape):
     m.expect_exact(MONITOR)
     c.wait_for_burials(["mayfly"])
     before = c.frames()
+    assert before
     c.type(f"create name=storm kernel=first mem=16M vcpus=4 type={shape} -- "
            f"seed={seed} calls=3000")
     m.expect(r"storm: over, (\d+) errors, sum 0x[0-9a-f]+", timeout=240)
