@@ -9,6 +9,7 @@
  */
 #include "domain/msr.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
 #include "domain/cpuid.h"
@@ -92,10 +93,10 @@ static int fixed_index(uint32_t msr)
  * a page. */
 static uint64_t fixed_value(int i)
 {
-    uint64_t value = fixed[i].value;
+    uint64_t value = fixed[i].value, real;
 
-    if (fixed[i].msr == MSR_IA32_MISC_ENABLE)
-        value |= rdmsr(MSR_IA32_MISC_ENABLE) & FAST_STRINGS;
+    if (fixed[i].msr == MSR_IA32_MISC_ENABLE && !rdmsr_safe(MSR_IA32_MISC_ENABLE, &real))
+        value |= real & FAST_STRINGS;
     return value;
 }
 

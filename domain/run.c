@@ -9,6 +9,7 @@
  */
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
@@ -241,13 +242,16 @@ static bool run(struct vcpu *v, uint64_t deadline)
     while (may_enter(v)) {
         uint64_t due = tick_devices(v, now);
         if (stays_halted(v, due))
-            return false;
+            return vcpu_wants_look(v); /* a tick may have brought more than interrupts */
         deliver(v);
         v->entered = p2m_enter(&d->p2m);
         spin_unlock(&d->lock);
         if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
             deadline = sched_deadline();
-        bool rest = stay(v, now, earliest(now, due, deadline), &exit);
+        uint64_t until = earliest(now, due, deadline);
+        if (unlikely(!vmx_caps.preemption_timer))
+            lapic_timer_set(until);
+        bool rest = stay(v, now, until, &exit);
         spin_lock(&d->lock);
         v->entered = 0;
         if (unlikely(d->p2m.limbo_count))

@@ -91,9 +91,15 @@ static void wake_fires(struct timer *t)
     sched_wake(&v->unit);
 }
 
+/* Whoever is served on this pCPU looks around too: the one that is kicked may wait for this pCPU.
+ */
 void vcpu_kick(struct vcpu *v)
 {
+    struct vcpu *served = this_cpu()->serving;
+
     __atomic_store_n(&v->attention, true, __ATOMIC_SEQ_CST);
+    if (served)
+        served->attention = true;
     pv_note_wake(v);
     sched_wake(&v->unit);
 }

@@ -39,8 +39,8 @@ void sched_group_set_cap(struct sched_group *g, unsigned cap)
     __atomic_store_n(&g->cap, cap, __ATOMIC_RELAXED);
     g->used = 0;
     spin_unlock(&g->lock);
-    __atomic_store_n(&sched_queues[cpu_id()].news, true, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < MAX_PCPUS; i++) {
+        __atomic_store_n(&sched_queues[i].news, true, __ATOMIC_RELAXED);
         if (sched_joined() >> i & 1 && i != cpu_id())
             irq_kick(i);
     }

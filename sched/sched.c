@@ -29,6 +29,8 @@ uint64_t sched_deadline(void)
 
     __atomic_store_n(&q->news, false, __ATOMIC_RELAXED);
     q->bound = q->running ? policy_bound(q, rdtsc()) : UINT64_MAX;
+    if (__atomic_load_n(&q->unsettled, __ATOMIC_RELAXED))
+        q->bound = 0; /* the loop has to see to it first */
     if (q->bound < next)
         next = q->bound;
     spin_unlock(&q->lock);

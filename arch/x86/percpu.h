@@ -15,8 +15,8 @@ struct percpu {
     unsigned id;         /* 0 = the boot CPU, then dense in the order of the MADT */
     uint32_t apic_id;
     bool online;
-    void *stack_top;     /* the one stack of this pCPU */
-    const void *serving; /* the vCPU that is being run, for panic messages; or NULL */
+    void *stack_top; /* the one stack of this pCPU */
+    void *serving;   /* the vCPU that is being run; or NULL */
 };
 
 extern struct percpu percpu[MAX_PCPUS];

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
 #include "domain/msr.h"
@@ -23,6 +24,12 @@ static struct cpuid_regs leaf(uint32_t n, uint32_t sub)
 {
     (void)sub;
     return (struct cpuid_regs){ .eax = n == 0x80000008 ? 39 : 0 };
+}
+
+int rdmsr_safe(uint32_t msr, uint64_t *value)
+{
+    *value = rdmsr(msr);
+    return 0;
 }
 
 static int setup(void **state)

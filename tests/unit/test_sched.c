@@ -520,6 +520,35 @@ static void test_bad_unit(void **state)
     assert_int_equal(sched_set_affinity(&a.unit, 4), -EINVAL);
 }
 
+/* What the operator changes is seen by who runs elsewhere, even if the kick has come and gone. */
+static void moves_away(struct runner *r)
+{
+    unsigned here = fake_cpu_id;
+
+    fake_cpu_id = 1 - here;
+    assert_int_equal(sched_set_affinity(&r->unit, 1u << (1 - here)), 0);
+    sched_group_set_cap(&r->group, 50);
+    fake_cpu_id = here;
+    assert_true(sched_news());
+    assert_int_equal(sched_deadline(), 0);
+}
+
+static void test_changes_from_afar(void **state)
+{
+    (void)state;
+    make(&a, BOTH);
+    sched_wake(&a.unit);
+    unsigned home = a.unit.pcpu;
+    fake_cpu_id = home;
+    a.within = moves_away;
+    sched_turn();
+    a.within = NULL;
+    sched_turn();
+    assert_int_equal(a.unit.pcpu, 1 - home);
+    fake_cpu_id = 1 - home;
+    sched_turn();
+    assert_int_equal(a.turns, 2);
+}
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -544,6 +573,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_takes_work, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_unit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_changes_from_afar, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
