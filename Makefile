@@ -194,7 +194,7 @@ tsan: $(TSAN:%=$(B)/tsan/%) ## run the tests with real threads (ThreadSanitizer)
 unit-build: $(UNIT:%=$(U)/%)
 # A test that does not compile counts as failed; the others still run.
 unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs one
-	-$(Q)$(MAKE) -k unit-build
+	-$(Q)$(MAKE) -k $(or $(T:%=$(U)/test_%),unit-build)
 	$(Q)$(PYTHON) tools/unit --dir $(U) --result $(B)/unit.result $(or $(T:%=test_%),$(UNIT))
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
