@@ -70,27 +70,31 @@ def meter(boot):
     return start
 
 
-def assert_shares(got, parts):
+def assert_shares(got, parts, near=NEAR):
     """Domains have CPU time in these proportions, and together all that is not for the monitor."""
     print({name: round(got[name], 2) for name in parts}, parts)
     whole, sum_of_parts = sum(got.values()), sum(parts.values())
     for name, part in parts.items():
-        assert got[name] == pytest.approx(whole * part / sum_of_parts, rel=NEAR), name
+        assert got[name] == pytest.approx(whole * part / sum_of_parts, rel=near), name
 
 
 @pytest.mark.parametrize("pcpus", [1, 2])
 def test_weights_and_caps(meter, pcpus):
     """As the menu says, and as it is changed live; on two pCPUs each spins with two vCPUs."""
     weights = {"a": 256, "b": 512, "c": 1024}
+    # Between pCPUs the policy is fair by the weight that waits on each, and moves vCPUs where that
+    # differs: exact once it has settled, a few per cent off while the monitor's own work on pCPU 0
+    # keeps it moving, which depends on when we type.
+    near = NEAR if pcpus == 1 else 0.08
     spin = "two" if pcpus == 2 else ""
     op = meter([line_of("hog", name, f"vcpus={pcpus} weight={w}", spin)
                 for name, w in weights.items()], pcpus=pcpus)
     got = op.shares()
     assert sum(got.values()) > 95 * pcpus
-    assert_shares(got, weights)
+    assert_shares(got, weights, near)
 
     op.ask("sched a weight=1024")
-    assert_shares(op.shares(), weights | {"a": 1024})
+    assert_shares(op.shares(), weights | {"a": 1024}, near)
 
     op.ask("sched a weight=256")
     op.ask("sched c cap=50")
@@ -98,7 +102,7 @@ def test_weights_and_caps(meter, pcpus):
     assert got["c"] == pytest.approx(50, rel=NEAR)
     rest = {name: got[name] for name in "ab"}
     assert sum(rest.values()) > 95 * pcpus - 50
-    assert_shares(rest, {"a": 256, "b": 512})
+    assert_shares(rest, {"a": 256, "b": 512}, near)
 
 
 class Echo:
