@@ -202,9 +202,11 @@ struct op {
 };
 
 static const struct op ops[] = {
-    [GNTTABOP_MAP_GRANT_REF] = { map_one, sizeof(struct xen_gnttab_map_grant_ref) },
-    [GNTTABOP_UNMAP_GRANT_REF] = { unmap_one, sizeof(struct xen_gnttab_unmap_grant_ref) },
-    [GNTTABOP_UNMAP_AND_REPLACE] = { replace_one, sizeof(struct xen_gnttab_unmap_and_replace) },
+    [GNTTABOP_MAP_GRANT_REF] = { .fn = map_one, .bytes = sizeof(struct xen_gnttab_map_grant_ref) },
+    [GNTTABOP_UNMAP_GRANT_REF] = { .fn = unmap_one,
+                                   .bytes = sizeof(struct xen_gnttab_unmap_grant_ref) },
+    [GNTTABOP_UNMAP_AND_REPLACE] = { .fn = replace_one,
+                                     .bytes = sizeof(struct xen_gnttab_unmap_and_replace) },
     [GNTTABOP_SETUP_TABLE] = { setup_table, sizeof(struct xen_gnttab_setup_table), true,
                                sizeof(struct xen_gnttab_setup_table_32), setup_from_32,
                                setup_to_32 },
@@ -213,9 +215,15 @@ static const struct op ops[] = {
                             transfer_to_32 },
     [GNTTABOP_COPY] = { copy_one, sizeof(struct xen_gnttab_copy), false,
                         sizeof(struct xen_gnttab_copy_32), copy_from_32, copy_to_32 },
-    [GNTTABOP_QUERY_SIZE] = { query_size, sizeof(struct xen_gnttab_query_size), true },
-    [GNTTABOP_SET_VERSION] = { set_version, sizeof(struct xen_gnttab_set_version), true },
-    [GNTTABOP_GET_VERSION] = { get_version, sizeof(struct xen_gnttab_get_version), true },
+    [GNTTABOP_QUERY_SIZE] = { .fn = query_size,
+                              .bytes = sizeof(struct xen_gnttab_query_size),
+                              .single = true },
+    [GNTTABOP_SET_VERSION] = { .fn = set_version,
+                               .bytes = sizeof(struct xen_gnttab_set_version),
+                               .single = true },
+    [GNTTABOP_GET_VERSION] = { .fn = get_version,
+                               .bytes = sizeof(struct xen_gnttab_get_version),
+                               .single = true },
 };
 
 static bool is_other_layout(struct vcpu *v, const struct op *op)

@@ -27,13 +27,13 @@
  * switch need not keep those that C does not use here. False: VMfail, no guest instruction ran. */
 static inline bool run_enter(struct vmx_vcpu *v)
 {
-    bool entered;
+    uint32_t failed;
     asm volatile("call vmx_enter"
-                 : "=@ccz"(entered), "+D"(v)
+                 : "=a"(failed), "+D"(v)
                  :
-                 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-                   "r15", "memory");
-    return entered;
+                 : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                   "cc", "memory");
+    return !failed;
 }
 
 /* The machine's interrupts have had their moment: a guest with IF=0 may keep them out for a while.

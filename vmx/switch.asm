@@ -1,7 +1,7 @@
 ; The world switch: out of C into the guest and back.
 ;
 ;   vmx_enter    in: RDI = struct vmx_vcpu *v
-;                out: ZF = 1 after a VM exit, with v->gpr as the guest left them; ZF = 0 if the
+;                out: EAX = 0 after a VM exit, with v->gpr as the guest left them; 1 if the
 ;                instruction itself failed (VMfail) and no guest instruction ran
 ;
 ; Enters the guest of the current VMCS with the general registers of v->gpr (RSP excepted: it is in
@@ -56,7 +56,7 @@ vmx_enter:
     vmlaunch
 .failed:
     pop rdi
-    or al, 1                        ; ZF = 0
+    mov eax, 1
     pop rbp
     ret
 
@@ -79,7 +79,7 @@ vmx_exited:
     mov GPR(14), r14
     mov GPR(15), r15
     pop qword GPR(7)
-    xor eax, eax                    ; ZF = 1
+    xor eax, eax
     pop rdi
     pop rbp
     ret
