@@ -106,17 +106,25 @@ void log_at(enum log_level level, const char *fmt, ...)
     log_unlock();
 }
 
+/* Line by line, as they came: a screen draws at the end of each call. */
 static void replay(log_sink_fn sink)
 {
+    char line[LINE_BYTES];
+    size_t length = 0;
     bool wanted = false;
 
     for (uint64_t n = ring_tail(); n < head; n++) {
         char c = ring_at(n);
 
-        if (IS_MARK(c))
+        if (IS_MARK(c)) {
             wanted = c - MARK <= (int)shown;
-        else if (wanted)
-            sink(&c, 1);
+            length = 0;
+            continue;
+        }
+        ASSERT(length < sizeof(line));
+        line[length++] = c;
+        if (c == '\n' && wanted)
+            sink(line, length);
     }
 }
 
