@@ -34,7 +34,7 @@ LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c,mm/fill_debug.c lib/lockdep.c)
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 ASM_SRC  := $(wildcard $(addsuffix /*.asm,$(ROOMS)))
-GEN_SRC  := $(if $(wildcard domain/dsdt.asl),$(GEN)/domain/dsdt.c)
+GEN_SRC  := $(GEN)/domain/dsdt.c $(GEN)/drivers/font_glyphs.c
 OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o)
 
 Q   := $(if $(V),,@)
@@ -77,6 +77,12 @@ $(GEN)/domain/dsdt.c: domain/dsdt.asl tools/bin2c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)iasl -vs -p $(@:.c=.aml) $< > $(@:.c=.log) || { cat $(@:.c=.log); false; }
 	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
+
+# The letters of the framebuffer console, from their pictures.
+$(GEN)/drivers/font_glyphs.c: drivers/font.txt tools/mkfont.py
+	$(call say,FONT,$<)
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) tools/mkfont.py $< > $@
 
 FLAGS_NOW := $(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ)
 $(B)/flags: FORCE | deps-build $(if $(findstring clang,$(CC)),deps-lint)

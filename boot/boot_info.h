@@ -23,7 +23,9 @@ struct boot_framebuffer {
     maddr_t start;
     uint32_t pitch, width, height; /* bytes a line, pixels, pixels */
     uint8_t bpp;                   /* bits a pixel; 0: there is none, VGA text it is */
-    uint8_t red_shift, green_shift, blue_shift;
+    struct boot_channel {
+        uint8_t shift, bits;
+    } red, green, blue;
 };
 
 struct boot_info {

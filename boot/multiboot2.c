@@ -107,7 +107,7 @@ static void read_module(struct parse *p, const struct tag *t)
     p->out->module_count++;
 }
 
-/* Only direct colour with eight bits a channel. */
+/* Colours as numbers in fields of a pixel; what the screen can draw in, drivers/fb.c knows. */
 static void read_rgb_framebuffer(struct parse *p, const struct tag *t)
 {
     const uint8_t *b = t->bytes;
@@ -117,19 +117,16 @@ static void read_rgb_framebuffer(struct parse *p, const struct tag *t)
         .width = get32(b + 20),
         .height = get32(b + 24),
         .bpp = b[28],
-        .red_shift = b[32],
-        .green_shift = b[34],
-        .blue_shift = b[36],
+        .red = { b[32], b[33] },
+        .green = { b[34], b[35] },
+        .blue = { b[36], b[37] },
     };
-    bool whole = b[33] == 8 && b[35] == 8 && b[37] == 8;
 
-    if (!whole || (fb.bpp != 24 && fb.bpp != 32) || fb.red_shift > fb.bpp - 8 ||
-        fb.green_shift > fb.bpp - 8 || fb.blue_shift > fb.bpp - 8)
-        return log_warn("multiboot2: a framebuffer of %u bits a pixel is not used", fb.bpp);
     if (!fb.start.v || !fb.width || !fb.height || fb.width > 16384 || fb.height > 16384 ||
-        fb.pitch < fb.width * (fb.bpp / 8) || fb.pitch > 16384 * 8)
-        return log_warn("multiboot2: a framebuffer of %ux%u, %u bytes a line makes no sense",
-                        fb.width, fb.height, fb.pitch);
+        fb.bpp > 32 || fb.pitch < fb.width * (fb.bpp / 8) || fb.pitch > 16384 * 8)
+        return log_warn("multiboot2: a framebuffer of %ux%u, %u bits, %u bytes a line makes no "
+                        "sense",
+                        fb.width, fb.height, fb.bpp, fb.pitch);
     p->out->framebuffer = fb;
 }
 

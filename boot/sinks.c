@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/spinlock.h"
 #include "mm/aspace.h"
+#include "mm/heap.h"
 
 #define COMS 2
 
@@ -92,22 +93,37 @@ void sinks_start(const struct options *o)
     panic_set_prepare(sinks_go_polled);
 }
 
+static char *sinks_new_cells(size_t bytes)
+{
+    unsigned order = 0;
+
+    while ((size_t)PAGE_SIZE << order < bytes)
+        order++;
+    return heap_pages(order, OWNER_CAISSON);
+}
+
 static void sinks_map_framebuffer(const struct boot_framebuffer *fb)
 {
     struct fb_mode mode = { .pitch = fb->pitch,
                             .width = fb->width,
                             .height = fb->height,
                             .bpp = fb->bpp,
-                            .red_shift = fb->red_shift,
-                            .green_shift = fb->green_shift,
-                            .blue_shift = fb->blue_shift };
-    void *pixels = aspace_map(fb->start, (size_t)fb->pitch * fb->height, ASPACE_WC);
+                            .red = { fb->red.shift, fb->red.bits },
+                            .green = { fb->green.shift, fb->green.bits },
+                            .blue = { fb->blue.shift, fb->blue.bits } };
+    size_t bytes = fb_memory(&mode);
+    char *cells = bytes ? sinks_new_cells(bytes) : NULL;
+    void *pixels = cells ? aspace_map(fb->start, (size_t)fb->pitch * fb->height, ASPACE_WC) : NULL;
 
-    if (pixels && fb_init(&mode, pixels) == 0)
-        sinks_use_screen(fb_write);
-    else
+    if (!pixels) {
         log_warn("console: cannot use a framebuffer of %ux%u, %u bits", fb->width, fb->height,
                  fb->bpp);
+        return;
+    }
+    fb_init(&mode, pixels, cells);
+    sinks_use_screen(fb_write);
+    log_info("console: framebuffer of %ux%u, %u bits a pixel, at 0x%lx", fb->width, fb->height,
+             fb->bpp, fb->start.v);
 }
 
 void sinks_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o)

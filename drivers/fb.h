@@ -8,15 +8,22 @@
 #include <stdint.h>
 #include "lib/errno.h"
 
-struct fb_mode {
-    uint32_t pitch, width, height; /* bytes a line, pixels, pixels */
-    uint8_t bpp;                   /* bits a pixel: 24 or 32 */
-    uint8_t red_shift, green_shift, blue_shift;
+struct fb_channel {
+    uint8_t shift, bits;
 };
 
-/* pixels: pitch * height bytes, mapped; best write-combining. Clears it. 0, or -EINVAL for a mode
- * that it cannot draw in. Boot only. */
-int must_check fb_init(const struct fb_mode *mode, void *pixels);
+struct fb_mode {
+    uint32_t pitch, width, height; /* bytes a line, pixels, pixels */
+    uint8_t bpp;                   /* bits a pixel: 15, 16, 24 or 32 */
+    struct fb_channel red, green, blue;
+};
+
+/* How much memory fb_init() wants for this mode; 0 if it cannot draw in it. */
+size_t must_check fb_memory(const struct fb_mode *mode);
+
+/* pixels: pitch * height bytes, mapped; best write-combining. Clears it. cells: fb_memory(mode)
+ * bytes, kept. Boot only. */
+void fb_init(const struct fb_mode *mode, void *pixels, char *cells);
 
 /* A log sink; without fb_init() it does nothing. */
 void fb_write(const char *text, size_t len);

@@ -29,9 +29,9 @@ static void vga_draw(unsigned row, unsigned column, char c)
     cells[row * COLUMNS + column] = GREY_ON_BLACK | (uint8_t)c;
 }
 
-static char shown[COLUMNS * ROWS];
+static char text_cells[COLUMNS * ROWS], shown_cells[COLUMNS * ROWS];
 static struct screen screen = {
-    .columns = COLUMNS, .rows = ROWS, .shown = shown, .draw = vga_draw
+    .columns = COLUMNS, .rows = ROWS, .text = text_cells, .shown = shown_cells, .draw = vga_draw
 };
 
 static void vga_move_cursor(void)
@@ -49,8 +49,11 @@ void vga_init(void *video_memory)
     bool first = !cells;
 
     cells = video_memory;
-    if (first)
-        screen_clear(&screen);
+    if (!first)
+        return;
+    screen_init(&screen);
+    for (unsigned i = 0; i < COLUMNS * ROWS; i++)
+        vga_draw(0, i, ' ');
 }
 
 void vga_write(const char *text, size_t len)

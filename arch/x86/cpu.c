@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/paging.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "lib/fmt.h"
@@ -91,6 +92,7 @@ void cpu_init(void)
         wrmsr(MSR_IA32_EFER, rdmsr(MSR_IA32_EFER) | EFER_NXE);
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_MP | CR0_NE | CR0_WP);
     write_cr4(CR4_PAE | cpu_optional_cr4(text, sizeof(text)));
+    wrmsr(MSR_IA32_PAT, PAGING_PAT); /* no mapping yet has the type that changes */
     if (cpu_id() == 0)
         log_info("cpu: protections WP%s%s", nx ? " NX" : "", text);
 }

@@ -32,9 +32,8 @@ typedef uint64_t pte_t;
 #define LARGE_MASK (~(LARGE_SIZE - 1))
 
 /*
- * The PAT that Caisson's tables count on, on every CPU: as after RESET but for entry 1 (PTE_WT),
- * which is write-combining instead of write-through. On a CPU that still has the reset value a
- * framebuffer is merely slower.
+ * The PAT that Caisson's tables count on, on every CPU (cpu_init() sets it): as after RESET but for
+ * entry 1 (PTE_WT), which is write-combining instead of write-through, for the framebuffer.
  */
 #define PAGING_PAT  0x0007040600070106UL
 #define PTE_TYPE_WB 0UL

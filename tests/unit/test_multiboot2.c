@@ -282,12 +282,13 @@ static void test_framebuffer(void **state)
     assert_int_equal(framebuffer_bpp(1, 32, 4096, 16), 32);
     assert_int_equal(info.framebuffer.start.v, 0xE0000000);
     assert_int_equal(info.framebuffer.width, 1024);
-    assert_int_equal(info.framebuffer.red_shift, 16);
-    assert_int_equal(info.framebuffer.green_shift, 8);
+    assert_int_equal(info.framebuffer.red.shift, 16);
+    assert_int_equal(info.framebuffer.red.bits, 8);
+    assert_int_equal(info.framebuffer.green.shift, 8);
     assert_int_equal(framebuffer_bpp(2, 16, 160, 16), 0);  /* EGA text */
-    assert_int_equal(framebuffer_bpp(1, 16, 4096, 8), 0);  /* no 8-bit channels */
+    assert_int_equal(framebuffer_bpp(0, 8, 1024, 16), 0);  /* palette */
     assert_int_equal(framebuffer_bpp(1, 32, 4095, 16), 0); /* lines overlap */
-    assert_int_equal(framebuffer_bpp(1, 24, 4096, 17), 0); /* red beyond the pixel */
+    assert_int_equal(framebuffer_bpp(1, 64, 8192, 16), 0); /* nobody has such pixels */
 }
 
 /* As GRUB on a BIOS sends it: 32 bytes, no colours. Direct colour without colours is cut short. */

@@ -1,8 +1,9 @@
-/* links: drivers/screen.c drivers/vga.c drivers/fb.c drivers/font.c */
+/* links: drivers/screen.c drivers/vga.c drivers/fb.c drivers/font.c gen/drivers/font_glyphs.c tests/fakes/panic.c */
 /*
  * The screens: what the cursor does, scrolling, and the very pixels.
  */
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,20 +18,30 @@
 #define COLUMNS 10
 #define ROWS    3
 
-static char shown[COLUMNS * ROWS], drawn[COLUMNS * ROWS];
+static char text_cells[COLUMNS * ROWS], shown[COLUMNS * ROWS], drawn[COLUMNS * ROWS];
+static unsigned draws;
 
 static void draw(unsigned row, unsigned column, char c)
 {
     assert_true(row < ROWS && column < COLUMNS);
     drawn[row * COLUMNS + column] = c;
+    draws++;
 }
 
-static struct screen s = { .columns = COLUMNS, .rows = ROWS, .shown = shown, .draw = draw };
+static struct screen s = {
+    .columns = COLUMNS, .rows = ROWS, .text = text_cells, .shown = shown, .draw = draw
+};
+
+static void write(const char *text)
+{
+    screen_write(&s, text, strlen(text));
+}
 
 static void shows(const char *text, const char *want)
 {
-    screen_clear(&s);
-    screen_write(&s, text, strlen(text));
+    screen_init(&s);
+    memset(drawn, ' ', sizeof(drawn));
+    write(text);
     assert_memory_equal(drawn, want, sizeof(drawn));
     assert_memory_equal(shown, want, sizeof(shown));
 }
@@ -57,6 +68,25 @@ static void full_screen_scrolls(void **state)
     shows("1\n2\n3\n4\n5\n6\n", "5         6                   ");
 }
 
+/* Only what is other than before, and once however far it scrolls. */
+static void draws_what_changes(void **state)
+{
+    (void)state;
+    shows("aaa\nbbb\nab", "aaa       bbb       ab        ");
+    draws = 0;
+    write("c\b");
+    assert_int_equal(draws, 1);
+    draws = 0;
+    write("c\r");
+    assert_int_equal(draws, 0);
+    write("\n"); /* bbb over aaa, abc over bbb, nothing over abc */
+    assert_int_equal(draws, 3 + 2 + 3);
+    draws = 0;
+    write("x\ny\nz\n1\n2\n3\n4");
+    assert_int_equal(draws, 3 + 3 + 1);
+    assert_memory_equal(drawn, "2         3         4         ", sizeof(drawn));
+}
+
 static void text_mode_writes_cells(void **state)
 {
     static uint16_t memory[VGA_BYTES / 2 + 8], moved[VGA_BYTES / 2];
@@ -77,63 +107,170 @@ static void text_mode_writes_cells(void **state)
     assert_int_equal(moved[0], 0);
 }
 
+static const struct fb_mode plain = { 40, 10, 16, 32, { 16, 8 }, { 8, 8 }, { 0, 8 } };
+
 static void framebuffer_refuses_odd_modes(void **state)
 {
-    static uint8_t pixels[64];
-    struct fb_mode good = { 40, 10, 16, 32, 16, 8, 0 }, m;
+    struct fb_mode m;
 
     (void)state;
-    m = good, m.bpp = 8;
-    assert_int_equal(fb_init(&m, pixels), -EINVAL);
-    m = good, m.width = 7;
-    assert_int_equal(fb_init(&m, pixels), -EINVAL);
-    m = good, m.height = 15;
-    assert_int_equal(fb_init(&m, pixels), -EINVAL);
-    m = good, m.pitch = 39;
-    assert_int_equal(fb_init(&m, pixels), -EINVAL);
-    m = good, m.green_shift = 32;
-    assert_int_equal(fb_init(&m, pixels), -EINVAL);
+    assert_int_equal(fb_memory(&plain), 2);
+    m = plain, m.bpp = 8;
+    assert_int_equal(fb_memory(&m), 0);
+    m = plain, m.bpp = 64;
+    assert_int_equal(fb_memory(&m), 0);
+    m = plain, m.width = 7;
+    assert_int_equal(fb_memory(&m), 0);
+    m = plain, m.height = 15;
+    assert_int_equal(fb_memory(&m), 0);
+    m = plain, m.pitch = 39;
+    assert_int_equal(fb_memory(&m), 0);
+    m = plain, m.green.shift = 25;
+    assert_int_equal(fb_memory(&m), 0);
+    m = plain, m.red.bits = 0;
+    assert_int_equal(fb_memory(&m), 0);
+    m = plain, m.bpp = 16, m.red = (struct fb_channel){ 12, 5 };
+    assert_int_equal(fb_memory(&m), 0);
 }
 
-/* Each pixel of two letters, in both depths, and none outside; 17 wide: one pixel is no cell. */
+/* A mode of this width and height in pixels, with a line that is longer than its pixels. */
+static struct fb_mode mode_of(unsigned bpp, unsigned width, unsigned height)
+{
+    struct fb_mode m = plain;
+
+    m.bpp = (uint8_t)bpp, m.width = width, m.height = height;
+    m.pitch = width * ((bpp + 7) / 8) + 5;
+    if (bpp < 24)
+        m.red = (struct fb_channel){ (uint8_t)(bpp - 5), 5 },
+        m.green = (struct fb_channel){ 5, (uint8_t)(bpp - 10) },
+        m.blue = (struct fb_channel){ 0, 5 };
+    return m;
+}
+
+struct picture {
+    struct fb_mode mode;
+    uint8_t *pixels;
+    char *cells;
+};
+
+static struct picture open_picture(struct fb_mode m)
+{
+    struct picture p = { m, malloc((size_t)m.pitch * m.height), malloc(fb_memory(&m)) };
+
+    memset(p.pixels, 0x5A, (size_t)m.pitch * m.height);
+    fb_init(&m, p.pixels, p.cells);
+    return p;
+}
+
+static void close_picture(struct picture *p)
+{
+    free(p->pixels);
+    free(p->cells);
+}
+
+static uint32_t pixel(const struct picture *p, unsigned x, unsigned y)
+{
+    unsigned bytes = (p->mode.bpp + 7u) / 8;
+    uint32_t v = 0;
+
+    for (unsigned i = 0; i < bytes; i++)
+        v |= (uint32_t)p->pixels[y * p->mode.pitch + x * bytes + i] << 8 * i;
+    return v;
+}
+
+/* Each pixel of two letters in all depths, and none outside; 17 wide: one pixel is no cell. The
+ * cursor lies on the last line but one of the second cell, which is full. */
 static void framebuffer_draws_the_font(void **state)
 {
-    (void)state;
-    for (unsigned bytes = 3; bytes <= 4; bytes++) {
-        struct fb_mode m = { 17 * bytes + 5, 17, 16, (uint8_t)(8 * bytes), 16, 8, 0 };
-        uint8_t *pixels = malloc(m.pitch * m.height);
+    static const struct {
+        unsigned bpp;
+        uint32_t grey;
+    } depths[] = { { 15, 0x5294 }, { 16, 0xA554 }, { 24, 0xAAAAAA }, { 32, 0xAAAAAA } };
 
-        memset(pixels, 0, m.pitch * m.height);
-        assert_int_equal(fb_init(&m, pixels), 0);
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct picture p = open_picture(mode_of(depths[i].bpp, 17, 16));
+
         fb_write("Aq", 2);
         for (unsigned y = 0; y < 16; y++) {
-            for (unsigned x = 0; x < 16; x++) {
-                int lit = font_row("Aq"[x / 8], y / 2) >> (7 - x % 8) & 1;
+            for (unsigned x = 0; x < 17; x++) {
+                bool lit = x < 16 && font_row("Aq"[x / 8], y) >> (7 - x % 8) & 1;
+                bool bar = y == 14 && x >= 8 && x < 16;
 
-                for (unsigned b = 0; b < 3; b++)
-                    assert_int_equal(pixels[y * m.pitch + x * bytes + b], lit ? 0xAA : 0);
+                assert_int_equal(pixel(&p, x, y), lit || bar ? depths[i].grey : 0);
             }
-            for (unsigned x = 16 * bytes; x < m.pitch; x++)
-                assert_int_equal(pixels[y * m.pitch + x], 0);
+            for (unsigned b = 0; b < 5; b++) /* between the lines */
+                assert_int_equal(p.pixels[(y + 1) * p.mode.pitch - 1 - b], 0x5A);
         }
-        free(pixels);
+        close_picture(&p);
     }
+}
+
+static void cursor_leaves_no_trace(void **state)
+{
+    struct picture p = open_picture(mode_of(32, 24, 32));
+
+    (void)state;
+    fb_write("a", 1);
+    assert_int_equal(pixel(&p, 8, 14), 0xAAAAAA);
+    fb_write("\n", 1);
+    assert_int_equal(pixel(&p, 8, 14), 0);
+    assert_int_equal(pixel(&p, 0, 30), 0xAAAAAA);
+    fb_write("\n\n", 2);
+    for (unsigned y = 0; y < 30; y++)
+        assert_int_equal(pixel(&p, 0, y), 0);
+    close_picture(&p);
+}
+
+/* 1920 and more pixels make letters of twice the size, 3840 of four times: as many columns. */
+static void large_modes_get_large_letters(void **state)
+{
+    (void)state;
+    for (unsigned zoom = 2; zoom <= 4; zoom += 2) {
+        struct picture p = open_picture(mode_of(32, 960 * zoom, 16 * zoom));
+        unsigned step = zoom / 2;
+
+        assert_int_equal(fb_memory(&p.mode), 2 * 120);
+        fb_write("/k", 2);
+        for (unsigned y = 0; y < 16 * zoom; y++) {
+            for (unsigned x = 0; x < 16 * zoom; x++) {
+                unsigned column = x / step;
+                bool lit = font_row_doubled("/k"[column / 16], y / step) >> (15 - column % 16) & 1;
+                assert_int_equal(pixel(&p, x, y), lit ? 0xAAAAAA : 0);
+            }
+        }
+        close_picture(&p);
+    }
+}
+
+/* Between its ends a straight stroke is doubled as it is; the ends and steps lose their corners. */
+static void doubling_keeps_straight_lines(void **state)
+{
+    (void)state;
+    assert_int_equal(font_row_doubled('|', 2), 0x0180);
+    for (unsigned y = 3; y < 25; y++) {
+        uint16_t twice = 0;
+
+        for (unsigned x = 0; x < 8; x++)
+            twice |= (uint16_t)((font_row('|', y / 2) >> x & 1u) * 3u << 2 * x);
+        assert_int_equal(font_row_doubled('|', y), twice);
+    }
+    assert_int_not_equal(font_row_doubled('/', 7), font_row_doubled('/', 6));
 }
 
 static void every_letter_differs(void **state)
 {
     (void)state;
     for (int a = ' '; a <= '~'; a++) {
-        for (int b = ' '; b < a; b++) {
-            unsigned same = 0;
-
-            for (unsigned row = 0; row < FONT_ROWS; row++)
-                same += font_row((char)a, row) == font_row((char)b, row);
-            assert_true(same < FONT_ROWS);
-        }
+        assert_int_equal(font_row((char)a, 0) | font_row((char)a, FONT_HEIGHT - 1), 0);
+        for (int b = ' '; b < a; b++)
+            assert_memory_not_equal(font_glyphs[a - ' '], font_glyphs[b - ' '], FONT_HEIGHT);
     }
-    assert_int_equal(font_row('\x80', 0), font_row('?', 0));
-    assert_int_equal(font_row('\0', 1), font_row('?', 1));
+    for (unsigned row = 0; row < FONT_HEIGHT; row++) {
+        assert_int_equal(font_row('\x80', row), font_row('\x7f', row));
+        assert_int_equal(font_row('\xff', row), font_row('\x7f', row));
+        assert_int_equal(font_row('\0', row), font_row('\x7f', row));
+    }
 }
 
 int main(void)
@@ -141,9 +278,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_goes_where_it_should),
         cmocka_unit_test(full_screen_scrolls),
+        cmocka_unit_test(draws_what_changes),
         cmocka_unit_test(text_mode_writes_cells),
         cmocka_unit_test(framebuffer_refuses_odd_modes),
         cmocka_unit_test(framebuffer_draws_the_font),
+        cmocka_unit_test(cursor_leaves_no_trace),
+        cmocka_unit_test(large_modes_get_large_letters),
+        cmocka_unit_test(doubling_keeps_straight_lines),
         cmocka_unit_test(every_letter_differs),
     };
 
