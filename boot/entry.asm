@@ -35,8 +35,9 @@ extern main
 extern image_end
 
 ; ---- Header ----------------------------------------------------------------------------------
-; No framebuffer tag: GRUB would change the video mode on our account, which not every machine
-; survives, and text mode is good enough for a log.
+; No framebuffer tag. On UEFI, where there is no text mode, GRUB sets a graphics mode and tells of
+; it unasked, if a driver for it is loaded (insmod all_video). On a BIOS it would change the mode on
+; our account by VBE, which not every machine survives; without the tag it stays in text mode.
 
 section .multiboot2 align=8
 multiboot2_header:

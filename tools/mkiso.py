@@ -20,12 +20,18 @@ MODULES = ("normal linux iso9660 search search_fs_file echo test configfile "
            "halt reboot ls cat part_msdos part_gpt part_apple part_acorn part_amiga part_bsd "
            "part_dfly part_dvh part_plan part_sun part_sunpc")
 # GRUB for Xen's guests, which may be installed too, lacks these, and grub-mkrescue then refuses.
-OURS = ("multiboot2", "multiboot", "boot")
+OURS = {"i386-pc": ("multiboot2", "multiboot", "boot"),
+        "x86_64-efi": ("multiboot2", "multiboot", "boot", "all_video")}
 GRUB = "/usr/lib/grub"
-PLATFORMS = ("i386-pc", "x86_64-efi")
+# A framebuffer on UEFI, where there is no text mode; text on a BIOS, where GRUB would trust VBE.
 PREAMBLE = """set default=0
 set timeout={timeout}
-set gfxpayload=text
+if [ "$grub_platform" = efi ]; then
+  insmod all_video
+  set gfxpayload=auto
+else
+  set gfxpayload=text
+fi
 """
 
 
@@ -43,10 +49,10 @@ def needs(platform, names):
 
 
 def add_modules(tree):
-    for platform in filter(lambda p: os.path.isdir(f"{GRUB}/{p}"), PLATFORMS):
+    for platform in filter(lambda p: os.path.isdir(f"{GRUB}/{p}"), OURS):
         where = os.path.join(tree, "boot/grub", platform)
         os.makedirs(where)
-        for name in needs(platform, OURS):
+        for name in needs(platform, OURS[platform]):
             shutil.copyfile(f"{GRUB}/{platform}/{name}.mod", f"{where}/{name}.mod")
 
 
