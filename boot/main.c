@@ -193,7 +193,7 @@ static void set_ends(void)
 }
 
 /* What exit= says, when no domain is left or none can run. */
-static void no_domain_left(void)
+static _Noreturn void no_domain_left(void)
 {
     switch (options.exit) {
     case EXIT_REBOOT:
@@ -221,13 +221,13 @@ static void map_modules(void)
 }
 
 /* The operator's side: the serial port, the screen and the keyboard, as far as there are any. */
-static void start_monitor(void)
+static void start_monitor(bool first)
 {
     struct console_config config = { .port = sinks_uart(),
                                      .screen = options.vga ? sinks_screen_text : NULL,
                                      .shared = options.monitor,
                                      .switch_key = options.switch_key,
-                                     .monitor_first = options.monitor_first };
+                                     .monitor_first = first };
 
     console_init(&config, monitor_init());
     if (options.vga && keyboard_open(console_received) &&
@@ -248,8 +248,19 @@ static void start_domains(void)
 
     domain_set_hooks(&hooks);
     pv_set_events(&event_channel_events);
-    start_monitor();
+    start_monitor(options.monitor_first);
     lifecycle_begin(modules, boot.module_count, no_domain_left);
+}
+
+/* For whoever sits before it: the log, and a way to switch off. */
+static _Noreturn void monitor_alone(void)
+{
+    if (options.exit != EXIT_HALT || !options.monitor)
+        no_domain_left();
+    log_info("the monitor is there all the same; help lists what it can do");
+    sched_join();
+    start_monitor(true);
+    sched_loop();
 }
 
 static void main_on_stack(void)
@@ -261,7 +272,7 @@ static void main_on_stack(void)
     set_ends();
     if (vmx_probe() || vmx_cpu_enable()) {
         log_error("Caisson cannot run guests on this machine");
-        no_domain_left();
+        monitor_alone();
     }
     sched_use_tick(!vmx_caps.preemption_timer);
     sched_join();

@@ -6,6 +6,7 @@ a port that the kernel chose, so any number of machines run side by side. TCP lo
 pushes back when either side is slow.
 """
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -79,26 +80,35 @@ class Machine:
     ips:      Bochs' instructions a second, by which it counts time
     time0:    what the RTC says at first; seconds, or "local" or "utc"
     debugger: what Bochs' debugger, in which it starts, is told; its answers are in emulator.txt
+    shape:    QEMU's machine with its properties, "q35,i8042=off" for instance; serial: has it COM1?
     """
 
     def __init__(self, iso, *, emulator="bochs", cpu=None, pcpus=1, mem=512, firmware="bios",
                  ips=100_000_000, time0=1_700_000_000, logs=None, extra=(),
-                 debugger="c\n"):
+                 debugger="c\n", shape=None, serial=True):
         self.logs = logs or tempfile.mkdtemp(prefix="caisson-machine-")
         os.makedirs(self.logs, exist_ok=True)
-        self.emulator, self.debugger = emulator, debugger
+        self.emulator, self.debugger, self.firmware = emulator, debugger, firmware
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         if emulator == "bochs":
             argv = self._bochs(iso, cpu or BOCHS_CPUS[0], pcpus, mem, ips, time0, port)
         else:
-            argv = self._qemu(iso, cpu, pcpus, mem, firmware, port)
+            qmp = socket.create_server(("127.0.0.1", 0))
+            argv = self._qemu(iso, cpu, pcpus, mem, firmware, port if serial else None)
+            argv += ["-machine", shape or ("q35" if firmware == "uefi" else "pc"),
+                     "-chardev", f"socket,id=qmp,host=127.0.0.1,port={qmp.getsockname()[1]}",
+                     "-mon", "chardev=qmp,mode=control"]
         argv += extra
         with open(os.path.join(self.logs, "emulator.txt"), "wb") as out:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.STDOUT, start_new_session=True,
                                             preexec_fn=die_with_parent)
-        self.com1 = self._accept(listener)
+        self.com1 = self._accept(listener) if serial else None
+        if emulator != "bochs":
+            self._qmp = self._accept(qmp).makefile("rw", encoding="utf-8")
+            self._answer("QMP")
+            self.ask("qmp_capabilities")
 
     def _bochs(self, iso, cpu, pcpus, mem, ips, time0, port):
         rc = os.path.join(self.logs, "bochsrc")
@@ -117,14 +127,16 @@ class Machine:
                 cpu or ("host" if self.emulator == "kvm" else "qemu64"), "-smp", str(pcpus),
                 "-m", f"{mem}M", "-display", "none", "-no-reboot", "-nic", "none",
                 "-cdrom", os.path.abspath(iso), "-boot", "d",
-                "-chardev", f"socket,id=com1,host=127.0.0.1,port={port},nodelay=on",
-                "-serial", "chardev:com1",
                 "-debugcon", "file:" + os.path.join(self.logs, "port-e9.txt")]
+        if port:
+            argv += ["-chardev", f"socket,id=com1,host=127.0.0.1,port={port},nodelay=on",
+                     "-serial", "chardev:com1"]
+        else:
+            argv += ["-serial", "none"]
         if firmware == "uefi":
             variables = os.path.join(self.logs, "ovmf-vars.fd")
             shutil.copyfile(OVMF_VARS, variables)
-            argv += ["-machine", "q35",
-                     "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",
+            argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",
                      "-drive", f"if=pflash,format=raw,file={variables}"]
         return argv
 
@@ -142,6 +154,39 @@ class Machine:
                     break
         self.close()
         raise RuntimeError(f"{self.emulator} did not start; see {self.logs}")
+
+    # ---- QEMU's own monitor (QMP) ----
+
+    def _answer(self, key):
+        """The next message with this key; what happens meanwhile ("event") is passed over."""
+        while True:
+            message = json.loads(self._qmp.readline())
+            if "error" in message:
+                raise RuntimeError(message["error"]["desc"])
+            if key in message:
+                return message[key]
+
+    def ask(self, command, **arguments):
+        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._qmp.flush()
+        return self._answer("return")
+
+    def screendump(self, path, kind="ppm"):
+        """The screen's pixels, into a file: "ppm" or "png"."""
+        self.ask("screendump", filename=os.path.abspath(path), format=kind)
+
+    def memory(self, start, size):
+        """Bytes of the machine's memory."""
+        path = os.path.join(self.logs, "memory.bin")
+        self.ask("pmemsave", val=start, size=size, filename=path)
+        with open(path, "rb") as f:
+            return f.read()
+
+    def press(self, *keys):
+        """Keys by QEMU's names, one after the other; "ctrl-a" is two at once."""
+        for key in keys:
+            self.ask("send-key", keys=[{"type": "qcode", "data": k} for k in key.split("-")])
+            time.sleep(0.15)  # each is held for 0.1 s
 
     def running(self):
         return self.process.poll() is None
@@ -165,6 +210,8 @@ class Machine:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    shut = close
 
     def __enter__(self):
         return self

@@ -140,7 +140,8 @@ class Console(pexpect.fdpexpect.fdspawn):
 
 @pytest.fixture
 def machine_of(request):
-    """machine_of(menu, files, **settings of Machine): any menu, not only Caisson's."""
+    """machine_of(menu, files, **settings of Machine): any menu, not only Caisson's. Without a serial
+    port (serial=False) it is the Machine itself and no Console."""
     opened = []
     name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
     logs = os.path.abspath(os.path.join(BUILD, "test-logs", name))
@@ -148,13 +149,13 @@ def machine_of(request):
 
     def start(menu, files, **settings):
         where = logs if not opened else f"{logs}-{len(opened) + 1}"
-        console = Console(machine.Machine(image(menu, files), logs=where, **settings))
-        opened.append(console)
-        return console
+        m = machine.Machine(image(menu, files), logs=where, **settings)
+        opened.append(Console(m) if m.com1 else m)
+        return opened[-1]
 
     yield start
-    for console in opened:
-        console.shut()
+    for one in opened:
+        one.shut()
 
 
 @pytest.fixture
