@@ -56,14 +56,14 @@ static void *must_have(void *p)
     return p;
 }
 
-static void read_boot_info(uint64_t mbi)
+static int read_boot_info(uint64_t mbi)
 {
     const void *p = (const void *)mbi; /* mapped one to one until memory_start() */
+    int err = mb2_parse(p, mb2_size(p), &boot);
 
-    if (mb2_parse(p, mb2_size(p), &boot))
-        panic("nothing usable came from the boot loader");
     options_parse(boot.cmdline, &options);
     log_set_level(options.level);
+    return err;
 }
 
 static void say_hello(void)
@@ -289,10 +289,13 @@ _Noreturn void main(uint64_t mbi)
     percpu_init_boot();
     if (lockdep_start)
         lockdep_start(cpu_id);
-    desc_init(NULL);       /* from here on a panic can be read */
-    sinks_start_debug();   /* port 0xE9 */
-    read_boot_info(mbi);   /* modules, memory map, options */
-    sinks_start(&options); /* serial ports */
+    desc_init(NULL); /* from here on a panic can be read */
+    sinks_trail("S");
+    int err = read_boot_info(mbi); /* modules, memory map, options */
+    sinks_trail("ON\r\n");
+    sinks_start(&options); /* port 0xE9, serial ports */
+    if (err)
+        panic("nothing usable came from the boot loader");
     say_hello();
     cpu_init();     /* WP, NXE, SMEP, SMAP, UMIP */
     memory_start(); /* frames, our own page tables */

@@ -7,6 +7,7 @@
 #include "boot/sinks.h"
 
 #include <stddef.h>
+#include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/panic.h"
 #include "drivers/fb.h"
@@ -17,7 +18,9 @@
 #include "mm/aspace.h"
 #include "mm/heap.h"
 
-#define COMS 2
+#define COMS      2
+#define PORT_COM1 0x3F8
+#define PORT_E9   0xE9
 
 static struct uart *uarts[COMS]; /* boot only */
 
@@ -64,10 +67,13 @@ static void sinks_use_screen(log_sink_fn write)
     log_add_sink(screen_log);
 }
 
-void sinks_start_debug(void)
+/* The FIFO has room for it. */
+void sinks_trail(const char *text)
 {
-    if (port_e9_present())
-        log_add_sink(port_e9_write);
+    for (; *text; text++) {
+        outb(PORT_E9, (uint8_t)*text);
+        outb(PORT_COM1, (uint8_t)*text);
+    }
 }
 
 static void sinks_open(unsigned com, uint32_t baud)
@@ -84,6 +90,8 @@ struct uart *sinks_uart(void)
 
 void sinks_start(const struct options *o)
 {
+    if (port_e9_present())
+        log_add_sink(port_e9_write);
     if (o->com1)
         sinks_open(1, o->baud);
     if (o->com2)

@@ -10,9 +10,10 @@
 #include "boot/options.h"
 #include "drivers/uart.h"
 
-/* Port 0xE9, before anything is known. */
-void sinks_start_debug(void);
-/* The serial ports that the options name. */
+/* More of what boot/entry.asm's TRAIL begins: to COM1 and port 0xE9, a few bytes, unseen. */
+void sinks_trail(const char *text);
+
+/* Port 0xE9 where an emulator listens, and the serial ports that the options name. */
 void sinks_start(const struct options *o);
 /* The screen: the framebuffer, or VGA text on a BIOS machine. Wants aspace_init(). */
 void sinks_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o);

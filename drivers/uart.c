@@ -217,6 +217,13 @@ static bool uart_present(const struct uart *u)
     return uart_in(u, REG_SCRATCH) == 0x5A;
 }
 
+/* What the FIFO holds is lost when it is cleared, and when an emulator is switched off. */
+static void uart_wait_idle(const struct uart *u)
+{
+    for (unsigned i = 0; i < PATIENCE && !(uart_in(u, REG_LSR) & LSR_TX_IDLE); i++)
+        cpu_relax();
+}
+
 struct uart *uart_open(unsigned com, uint32_t baud)
 {
     struct uart *u = &uarts[com - 1];
@@ -225,6 +232,7 @@ struct uart *uart_open(unsigned com, uint32_t baud)
     ASSERT(com >= 1 && com <= UARTS);
     if (divisor > UINT16_MAX || !uart_present(u))
         return NULL;
+    uart_wait_idle(u);
     uart_out(u, REG_IER, 0);
     uart_out(u, REG_LCR, LCR_DIVISOR | LCR_8N1);
     uart_out(u, REG_DIVISOR_LOW, divisor & 0xFF);
@@ -264,13 +272,6 @@ void uart_use_interrupts(struct uart *u)
     u->interrupts = true;
     uart_ask_for_interrupts(u);
     uart_unlock(u);
-}
-
-/* An emulator that is switched off forgets what its FIFO holds. */
-static void uart_wait_idle(const struct uart *u)
-{
-    for (unsigned i = 0; i < PATIENCE && !(uart_in(u, REG_LSR) & LSR_TX_IDLE); i++)
-        cpu_relax();
 }
 
 void uart_go_polled(void)

@@ -68,3 +68,6 @@ def test_log_is_whole(boot):
         e9 = f.read()
     for line in re.findall(r"caisson: [^\r\n]+", com1):
         assert line in e9
+    # The trail of boot/entry.asm and main.c comes first, at once and whole.
+    assert e9.startswith("CAISSON\ncaisson: Caisson, a hypervisor")
+    assert "CAISSON\r\ncaisson: Caisson, a hypervisor" in com1
