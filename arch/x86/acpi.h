@@ -12,8 +12,12 @@
 #include "lib/errno.h"
 #include "lib/limits.h"
 
+#define ACPI_TABLES 32 /* kinds that are remembered, */
+#define ACPI_MCFGS  8  /* segments of PCI configuration space, too */
+
 struct acpi_info {
-    unsigned cpu_count; /* enabled entries of the MADT, at most MAX_PCPUS */
+    unsigned cpu_count;     /* enabled entries of the MADT, at most MAX_PCPUS */
+    unsigned cpus_left_out; /* the others */
     uint32_t apic_id[MAX_PCPUS];
     maddr_t lapic, ioapic; /* 0: none */
     uint32_t ioapic_gsi_base;
@@ -30,6 +34,21 @@ struct acpi_info {
     bool has_reset; /* FADT reset register, system I/O only */
     uint16_t reset_port;
     uint8_t reset_value;
+    /* Seen and told of; not used yet. */
+    unsigned table_count;
+    char tables[ACPI_TABLES][4]; /* signatures */
+    maddr_t hpet;                /* 0: none */
+    unsigned mcfg_count;
+    struct acpi_mcfg {
+        maddr_t base;
+        uint16_t segment;
+        uint8_t first_bus, last_bus;
+    } mcfg[ACPI_MCFGS];
+    struct {
+        bool there, remaps_interrupts, refuses_x2apic;
+        uint8_t address_bits;
+        unsigned units, reserved_regions; /* DRHDs; RMRRs */
+    } dmar;
 };
 extern struct acpi_info acpi;
 
@@ -38,6 +57,9 @@ extern struct acpi_info acpi;
 #define ACPI_INTI_LOW      0x0003
 #define ACPI_INTI_TRIGGER  0x000C
 #define ACPI_INTI_LEVEL    0x000C
+
+/* Says, in a few log lines, what tables there are and what they told. */
+void acpi_report(void);
 
 /* Reads the tables that rsdp (36 bytes, or NULL) leads to; map makes a piece of machine memory
  * readable, or answers NULL. Without tables: one CPU, LAPIC at its default, ISA lines

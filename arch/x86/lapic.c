@@ -10,6 +10,7 @@
 #include "arch/x86/lapic.h"
 
 #include <stddef.h>
+#include "arch/x86/acpi.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
@@ -48,6 +49,7 @@
 #define ICR_PENDING        (1u << 12)
 #define ICR_ASSERT         (1u << 14)
 #define ICR_PATIENCE       1000000
+#define XAPIC_EVERYBODY    0xFFu
 
 /* Set by the boot CPU before the others start, the same on all. */
 static volatile uint32_t *page;
@@ -72,6 +74,11 @@ static void lapic_write(unsigned reg, uint32_t value)
 uint32_t lapic_id(void)
 {
     return x2apic ? lapic_read(LAPIC_ID) : lapic_read(LAPIC_ID) >> 24;
+}
+
+bool lapic_reaches(uint32_t apic_id)
+{
+    return x2apic || apic_id < XAPIC_EVERYBODY;
 }
 
 void lapic_eoi(void)
@@ -176,13 +183,21 @@ static void timer_init_cpu(void)
 
 /* ---- Setting up ---- */
 
+/* Firmware may ask, in the DMAR, to leave the xAPIC on: its own code below us knows no other. */
+static bool lapic_wants_x2apic(void)
+{
+    bool on = rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_X2APIC;
+
+    return on || !acpi.dmar.refuses_x2apic;
+}
+
 /* The boot CPU's part: which modes there are. */
 static void lapic_choose(volatile void *mmio)
 {
     uint32_t features = cpuid(1, 0).ecx;
 
     page = mmio;
-    x2apic = features & CPUID_1C_X2APIC;
+    x2apic = (features & CPUID_1C_X2APIC) && lapic_wants_x2apic();
     tsc_deadline = features & CPUID_1C_TSC_DEADLINE;
     ASSERT(x2apic || page);
 }

@@ -13,6 +13,8 @@
  * corrects this_cpu()->apic_id. */
 void lapic_init(volatile void *mmio);
 uint32_t lapic_id(void);
+/* In xAPIC mode an id has eight bits, and 255 is everybody. */
+bool lapic_reaches(uint32_t apic_id);
 void lapic_eoi(void);
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page);

@@ -112,6 +112,15 @@ static void smp_nmi(void)
     machine_halt();
 }
 
+static bool smp_wants(uint32_t apic_id)
+{
+    if (apic_id == lapic_id())
+        return false;
+    if (!lapic_reaches(apic_id))
+        log_warn("smp: APIC id %u cannot be reached in xAPIC mode, left out", apic_id);
+    return lapic_reaches(apic_id);
+}
+
 void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), void (*entry)(void))
 {
     volatile struct trampoline_params *params = smp_lay_trampoline(low_map, cr3);
@@ -121,7 +130,7 @@ void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), vo
     cpu_entry = entry;
     trap_on_nmi(smp_nmi);
     for (unsigned i = 0; i < acpi.cpu_count && cpu_count < MAX_PCPUS; i++) {
-        if (acpi.apic_id[i] == lapic_id())
+        if (!smp_wants(acpi.apic_id[i]))
             continue;
         if (!next_stack)
             next_stack = stack();

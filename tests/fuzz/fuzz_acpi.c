@@ -1,4 +1,4 @@
-/* links: arch/x86/acpi.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: arch/x86/acpi.c arch/x86/acpi_madt.c arch/x86/acpi_fadt.c arch/x86/acpi_platform.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Firmware that says anything at all: the input is the RSDP followed by the machine's memory.
  *

@@ -1,4 +1,4 @@
-/* links: arch/x86/acpi.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: arch/x86/acpi.c arch/x86/acpi_madt.c arch/x86/acpi_fadt.c arch/x86/acpi_platform.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The reader of the firmware's ACPI tables, on tables that the test writes: whole ones and broken
  * ones. What it maps is a copy of exactly the size it asked for, so that ASan sees each step
@@ -19,8 +19,9 @@
 #define MADT_AT     0x200
 #define FADT_AT     0x400
 #define DSDT_AT     0x600
+#define OTHER_AT    0x700
 #define BIG_MADT_AT 0x800
-#define MEMORY      0xC00
+#define MEMORY      0x1400
 #define MAPPINGS    64
 
 static uint8_t memory[MEMORY];
@@ -300,7 +301,7 @@ static void test_madt_entry_of_length(uint8_t length)
     seal_table(MADT_AT);
     read_tables();
     assert_int_equal(acpi.cpu_count, 1);
-    assert_true(fake_log_has("MADT broken at byte 52"));
+    assert_true(fake_log_has("APIC broken at byte 52"));
 }
 
 static void test_madt_zero_length_entry(void **state)
@@ -351,7 +352,123 @@ static void test_more_cpus_than_limit(void **state)
     read_tables();
     assert_int_equal(acpi.cpu_count, MAX_PCPUS);
     assert_int_equal(acpi.apic_id[MAX_PCPUS - 1], MAX_PCPUS - 1);
-    assert_int_equal(fake_log_lines[1], 2);
+    assert_int_equal(acpi.cpus_left_out, 2);
+    assert_true(fake_log_has("2 more CPUs are left out, 64 is the limit"));
+    assert_int_equal(fake_log_lines[1], 1);
+}
+
+/* A machine of 300 CPUs, as x2APIC entries whose ids leave gaps; among them some for nobody. */
+static void test_many_x2apics(void **state)
+{
+    (void)state;
+    put(ROOT_AT + 36 + 8, BIG_MADT_AT, 8);
+    seal_table(ROOT_AT);
+    table(BIG_MADT_AT, "APIC", 44 + 8 + 16 * 101);
+    put(BIG_MADT_AT + 44, 0x00000001FF000800, 8); /* enabled, and nobody */
+    for (uint32_t i = 0; i < 101; i++) {
+        put(BIG_MADT_AT + 52 + 16 * i, 0x1009, 4);
+        put(BIG_MADT_AT + 56 + 16 * i, i == 1 ? UINT32_MAX : 3 * i, 4);
+        put(BIG_MADT_AT + 60 + 16 * i, 1, 4);
+    }
+    seal_table(BIG_MADT_AT);
+    read_tables();
+    assert_int_equal(acpi.cpu_count, MAX_PCPUS);
+    assert_int_equal(acpi.apic_id[0], 0);
+    assert_int_equal(acpi.apic_id[1], 6);
+    assert_int_equal(acpi.apic_id[63], 64 * 3);
+    assert_int_equal(acpi.cpus_left_out, 36);
+}
+
+/* Puts another table in the MADT's place. */
+static void instead_of_madt(const char *signature, const uint8_t *body, uint32_t size)
+{
+    put(ROOT_AT + 36 + 8, OTHER_AT, 8);
+    seal_table(ROOT_AT);
+    memset(memory + OTHER_AT, 0, BIG_MADT_AT - OTHER_AT);
+    table(OTHER_AT, signature, 36 + size);
+    memcpy(memory + OTHER_AT + 36, body, size);
+    seal_table(OTHER_AT);
+    read_tables();
+}
+
+static void test_mcfg(void **state)
+{
+    static const uint8_t body[] = {
+        0, 0, 0, 0,    0, 0, 0, 0,                               /* reserved */
+        0, 0, 0, 0xB0, 0, 0, 0, 0, 0, 0, 0,    255,  0, 0, 0, 0, /* segment 0 */
+        0, 0, 0, 0xC0, 1, 0, 0, 0, 1, 0, 0x10, 0x1F, 0, 0, 0, 0, /* segment 1 */
+        0, 0, 0, 0xD0, 1, 0, 0, 0, 2, 0, 0,                      /* cut off */
+    };
+
+    (void)state;
+    instead_of_madt("MCFG", body, sizeof(body));
+    assert_int_equal(acpi.mcfg_count, 2);
+    assert_int_equal(acpi.mcfg[0].base.v, 0xB0000000);
+    assert_int_equal(acpi.mcfg[0].last_bus, 255);
+    assert_int_equal(acpi.mcfg[1].base.v, 0x1C0000000);
+    assert_int_equal(acpi.mcfg[1].segment, 1);
+    assert_int_equal(acpi.mcfg[1].first_bus, 0x10);
+    acpi_report();
+    assert_true(fake_log_has("tables FACP MCFG"));
+    assert_true(fake_log_has("segment 1, buses 16 to 31: configuration space at 0x1c0000000"));
+    assert_true(fake_log_has("no DMA remapping"));
+}
+
+static void test_hpet(void **state)
+{
+    static const uint8_t body[] = { 1, 2, 0x86, 0x80, 0, 64, 0, 0, 0, 0, 0xD0, 0xFE, 0, 0, 0, 0 };
+
+    (void)state;
+    instead_of_madt("HPET", body, sizeof(body));
+    assert_int_equal(acpi.hpet.v, 0xFED00000);
+    instead_of_madt("HPET", body, 10);
+    assert_int_equal(acpi.hpet.v, 0);
+}
+
+static const uint8_t dmar_body[] = {
+    38, 3, 0,  0, 0, 0, 0, 0, 0, 0, 0,    0,                /* 39 bits; interrupts, no x2APIC */
+    0,  0, 16, 0, 1, 0, 0, 0, 0, 0, 0xD9, 0xFE, 0, 0, 0, 0, /* a unit */
+    1,  0, 8,  0, 0, 0, 0, 0,                               /* a reserved region */
+    0,  0, 16, 0, 0, 0, 0, 0, 0, 0, 0xD8, 0xFE, 0, 0, 0, 0, /* a unit */
+};
+
+static void test_dmar(void **state)
+{
+    (void)state;
+    instead_of_madt("DMAR", dmar_body, sizeof(dmar_body));
+    assert_true(acpi.dmar.there && acpi.dmar.remaps_interrupts && acpi.dmar.refuses_x2apic);
+    assert_int_equal(acpi.dmar.address_bits, 39);
+    assert_int_equal(acpi.dmar.units, 2);
+    assert_int_equal(acpi.dmar.reserved_regions, 1);
+    acpi_report();
+    assert_true(fake_log_has("2 units, 1 reserved regions, 39 address bits, interrupts too, no"));
+}
+
+static void test_dmar_cut_anywhere(void **state)
+{
+    (void)state;
+    for (uint32_t size = 0; size < sizeof(dmar_body); size++) {
+        instead_of_madt("DMAR", dmar_body, size);
+        assert_int_equal(acpi.dmar.there, size >= 12);
+        assert_int_equal(acpi.dmar.units, size >= 28);
+        teardown(NULL);
+    }
+    assert_true(fake_log_has("DMAR broken at byte"));
+}
+
+/* Where the DSDT does not say it. */
+static void test_s5_in_an_ssdt(void **state)
+{
+    static const uint8_t nothing[] = { 0, 0 };
+
+    (void)state;
+    make_dsdt(nothing, sizeof(nothing));
+    instead_of_madt("SSDT", s5_aml, sizeof(s5_aml));
+    assert_true(acpi.has_s5);
+    assert_int_equal(acpi.s5_type_a, 5);
+    instead_of_madt("SSDT", nothing, sizeof(nothing));
+    assert_false(acpi.has_s5);
+    assert_true(fake_log_has("soft-off is not known"));
 }
 
 static void test_fadt_cut_anywhere(void **state)
@@ -437,6 +554,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_madt_cut_anywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_madt_short_entry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_more_cpus_than_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_x2apics, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mcfg, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hpet, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dmar, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dmar_cut_anywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_s5_in_an_ssdt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fadt_cut_anywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fadt_prefers_64_bit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reset_register_in_memory, setup, teardown),

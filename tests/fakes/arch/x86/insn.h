@@ -142,6 +142,10 @@ static inline void halt(void)
     fake_halts++;
 }
 
+static inline void triple_fault(void)
+{
+}
+
 static inline void cpu_relax(void)
 {
 }
