@@ -186,7 +186,7 @@ int aspace_init(const struct aspace_image *image)
     write_entry(root, paging_index(WINDOW_BASE, PAGING_TOP), window_table(image->phys).v | LINK);
     write_cr3(root.v);
     window_start();
-    frame_table_move((struct frame *)FRAMES_BASE);
+    frame_table_move((union frame *)FRAMES_BASE);
     return 0;
 }
 

@@ -5,90 +5,99 @@
 #include "mm/buddy.h"
 
 #include "lib/assert.h"
-#include "lib/string.h"
 
-_Static_assert(sizeof(struct frame) == 12, "the table takes 12 bytes a frame");
+_Static_assert(sizeof(union frame) == 8, "the table takes 8 bytes a frame");
 
-void buddy_init(struct buddy *b, struct frame *table, uint64_t size)
+static const union frame in_no_block = { .head.state = FRAME_FREE };
+
+void buddy_init(struct buddy *b, union frame *table, uint64_t size)
 {
     ASSERT(size < BUDDY_NONE);
     b->table = table;
     b->size = size;
-    memset(b->heads, 0xff, sizeof(b->heads)); /* BUDDY_NONE everywhere */
+    for (unsigned list = 0; list < BUDDY_LISTS; list++)
+        b->heads[list] = BUDDY_NONE;
 }
 
-static void push(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned order)
+static unsigned list_of(enum frame_zone zone, unsigned order)
 {
-    struct frame *f = &b->table[first];
-    uint32_t *head = &b->heads[zone][order];
-
-    f->zone = (uint8_t)zone;
-    f->free_order = (uint8_t)(order + 1);
-    f->prev = BUDDY_NONE;
-    f->next = *head;
-    if (f->next != BUDDY_NONE)
-        b->table[f->next].prev = first;
-    *head = first;
+    return zone * (FRAME_MAX_ORDER + 1) + order;
 }
 
-static void unlink(struct buddy *b, uint32_t first)
+static void push(struct buddy *b, unsigned list, uint32_t first)
 {
-    struct frame *f = &b->table[first];
+    uint32_t next = b->heads[list];
+    union frame f = { .head.next = next, .head.prev = BUDDY_NONE };
 
-    ASSERT(f->free_order > 0);
-    if (f->next != BUDDY_NONE)
-        b->table[f->next].prev = f->prev;
-    if (f->prev != BUDDY_NONE)
-        b->table[f->prev].next = f->next;
+    f.head.state = FRAME_HEAD + list;
+    __atomic_store_n(&b->table[first].word, f.word, __ATOMIC_RELAXED);
+    if (next != BUDDY_NONE)
+        b->table[next].head.prev = first;
+    b->heads[list] = first;
+}
+
+static void unlink(struct buddy *b, unsigned list, uint32_t first)
+{
+    union frame f = b->table[first];
+
+    ASSERT(f.head.state == FRAME_HEAD + list);
+    if (f.head.next != BUDDY_NONE)
+        b->table[f.head.next].head.prev = f.head.prev;
+    if (f.head.prev != BUDDY_NONE)
+        b->table[f.head.prev].head.next = f.head.next;
     else
-        b->heads[f->zone][f->free_order - 1] = f->next;
-    f->free_order = 0;
+        b->heads[list] = f.head.next;
+    __atomic_store_n(&b->table[first].word, in_no_block.word, __ATOMIC_RELAXED);
 }
 
 uint32_t buddy_alloc(struct buddy *b, enum frame_zone zone, unsigned order)
 {
-    unsigned found = order;
+    unsigned list = list_of(zone, order), found = list;
+    unsigned last = list_of(zone, FRAME_MAX_ORDER);
     uint32_t first;
 
-    while (found <= FRAME_MAX_ORDER && b->heads[zone][found] == BUDDY_NONE)
-        found++;
-    if (found > FRAME_MAX_ORDER)
-        return BUDDY_NONE;
-    first = b->heads[zone][found];
-    unlink(b, first);
-    while (found > order) {
-        found--;
-        push(b, zone, first + (1u << found), found);
+    while (b->heads[found] == BUDDY_NONE) {
+        if (found++ == last)
+            return BUDDY_NONE;
     }
+    first = b->heads[found];
+    unlink(b, found, first);
+    for (order += found - list; found > list; found--)
+        push(b, found - 1, first + (1u << --order));
     return first;
 }
 
-/* The other half of the block twice as large is free, and whole. */
-static bool can_merge(const struct buddy *b, enum frame_zone zone, uint32_t other, unsigned order)
+/* The other half of the block twice as large is free, and whole. A frame in use may change hands
+ * meanwhile, without the lock; it is no head before or after. */
+static bool can_merge(const struct buddy *b, unsigned list, uint32_t other)
 {
-    if (order == FRAME_MAX_ORDER || other >= b->size)
+    union frame f;
+
+    if (other >= b->size)
         return false;
-    return b->table[other].free_order == order + 1 && b->table[other].zone == zone;
+    f.word = __atomic_load_n(&b->table[other].word, __ATOMIC_RELAXED);
+    return f.head.state == FRAME_HEAD + list;
 }
 
 void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned order)
 {
+    unsigned list = list_of(zone, order);
+
     ASSERT(first + (1UL << order) <= b->size);
     ASSERT(!(first & ((1u << order) - 1)));
-    ASSERT(b->table[first].free_order == 0);
-    while (can_merge(b, zone, first ^ 1u << order, order)) {
-        unlink(b, first ^ 1u << order);
+    ASSERT(b->table[first].word == in_no_block.word);
+    for (; order < FRAME_MAX_ORDER && can_merge(b, list, first ^ 1u << order); order++, list++) {
+        unlink(b, list, first ^ 1u << order);
         first &= ~(1u << order);
-        order++;
     }
-    push(b, zone, first, order);
+    push(b, list, first);
 }
 
 uint64_t buddy_count(const struct buddy *b, enum frame_zone zone, unsigned order)
 {
     uint64_t n = 0;
 
-    for (uint32_t i = b->heads[zone][order]; i != BUDDY_NONE; i = b->table[i].next)
+    for (uint32_t i = b->heads[list_of(zone, order)]; i != BUDDY_NONE; i = b->table[i].head.next)
         n++;
     return n;
 }

@@ -1,43 +1,57 @@
 /*
  * The buddy system: free blocks of 2^order frames, aligned to their size, split and merged.
  *
- * Knows numbers of frames, nothing of owners, addresses or locks: mm/frame.c does. Two zones share
+ * Knows numbers of frames, nothing of owners, addresses or locks: mm/frame.c does. The zones share
  * one table: blocks of different zones never merge, so what was once mapped for the heap stays
  * with the heap.
  */
 #ifndef CAISSON_MM_BUDDY_H
 #define CAISSON_MM_BUDDY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "mm/frame.h"
 
-#define BUDDY_NONE UINT32_MAX
+#define BUDDY_BITS 29 /* of a frame's number: 2 TiB of memory */
+#define BUDDY_NONE ((1u << BUDDY_BITS) - 1)
 
-enum frame_zone { ZONE_DOMAIN, ZONE_HEAP, ZONES };
+/* ZONE_FAR: what the boot code's identity map does not reach, until windows do. */
+enum frame_zone { ZONE_DOMAIN, ZONE_HEAP, ZONE_FAR, ZONES };
 
-/* What is known of each frame. 12 bytes: 0.3 % of the memory. */
-struct frame {
-    union {
-        uint32_t next; /* a free block's: frame number of the next of this zone and order */
-        uint32_t pins; /* of a frame in use: how many hold it besides its owner */
-    };
-    uint32_t prev; /* frame number, likewise */
-    uint16_t owner;
-    uint8_t zone;
-    uint8_t free_order; /* first frame of a free block: 1 + its order; else 0 */
+#define BUDDY_LISTS (ZONES * (FRAME_MAX_ORDER + 1)) /* one for each zone and order */
+
+/* A frame is in use, or free, or free and the first of a block: FRAME_HEAD + the block's list. */
+enum frame_state { FRAME_USED, FRAME_FREE, FRAME_HEAD };
+_Static_assert(FRAME_HEAD + BUDDY_LISTS <= 1 << 6, "a state has 6 bits");
+
+/* What is known of each frame, in 8 bytes: 0.2 % of the memory. The state is at the same place in
+ * both; of a free frame that is no head all else is 0. */
+union frame {
+    uint64_t word;
+    struct {
+        uint32_t pins; /* how many hold it besides its owner */
+        uint16_t owner;
+        uint8_t unused;
+        uint8_t zone : 2, state : 6;
+    } used;
+    struct {
+        uint64_t next : BUDDY_BITS, prev : BUDDY_BITS; /* in the list, or BUDDY_NONE */
+        uint64_t state : 6;
+    } head;
 };
 
 struct buddy {
-    struct frame *table; /* `size` of them, indexed by frame number */
+    union frame *table; /* `size` of them, indexed by frame number */
     uint64_t size;
-    uint32_t heads[ZONES][FRAME_MAX_ORDER + 1];
+    uint32_t heads[BUDDY_LISTS];
 };
 
 /* All of table is in no block at first; buddy_free() puts in what there is. */
-void buddy_init(struct buddy *b, struct frame *table, uint64_t size);
+void buddy_init(struct buddy *b, union frame *table, uint64_t size);
 
-/* Number of the first of 2^order frames, or BUDDY_NONE. */
+/* Number of the first of 2^order frames, all FRAME_FREE, or BUDDY_NONE. */
 uint32_t buddy_alloc(struct buddy *b, enum frame_zone zone, unsigned order);
+/* Wants them FRAME_FREE. */
 void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned order);
 
 /* Free blocks of this order; walks their list. */

@@ -6,6 +6,7 @@
  */
 #include "mm/frame.h"
 
+#include "arch/x86/insn.h"
 #include "lib/assert.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
@@ -29,11 +30,14 @@ static struct frame_table place;          /* boot only */
 static uint64_t total;                    /* boot only */
 static uint64_t fail_in;                  /* atomic; 0: never */
 
-/* The owner's account, else one that is free, else NULL. */
+/* The owner's account, else one that is free, else NULL. An owner's home is looked at first: who
+ * came while that was taken is found by looking through all. */
 static struct account *account_of(uint16_t owner)
 {
-    struct account *unused = NULL;
+    struct account *home = &accounts[owner % ACCOUNTS], *unused = home->frames ? NULL : home;
 
+    if (home->frames && home->owner == owner)
+        return home;
     for (unsigned i = 0; i < ACCOUNTS; i++) {
         if (!accounts[i].frames)
             unused = unused ? unused : &accounts[i];
@@ -43,33 +47,49 @@ static struct account *account_of(uint16_t owner)
     return unused;
 }
 
+static void enter(uint16_t owner, uint64_t frames)
+{
+    struct account *a = account_of(owner);
+
+    ASSERT(a);
+    a->owner = owner;
+    a->frames += frames;
+}
+
 static void transfer(uint16_t from, uint16_t to, uint64_t frames)
 {
     struct account *a = account_of(from);
 
     ASSERT(a && a->frames >= frames);
     a->frames -= frames;
-    a = account_of(to);
-    ASSERT(a);
-    a->owner = to;
-    a->frames += frames;
+    enter(to, frames);
 }
 
-static bool all_owned(uint64_t first, unsigned order, uint16_t owner)
+/* What the table says of a frame in use, and of a free one. Without pins all of an owner's are
+ * alike, and so all that has to be known of a block is asked in one comparison for each frame. */
+static union frame in_use(uint16_t owner, enum frame_zone zone)
+{
+    return (union frame){ .used = { .owner = owner, .zone = zone, .state = FRAME_USED } };
+}
+
+static const union frame unused = { .head.state = FRAME_FREE };
+
+static bool all_are(uint64_t first, unsigned order, union frame what)
 {
     for (uint64_t n = first; n < first + (1UL << order); n++) {
-        if (buddy.table[n].owner != owner)
+        if (buddy.table[n].word != what.word)
             return false;
     }
     return true;
 }
 
-static void set_owner(uint64_t first, unsigned order, uint16_t owner)
+/* Other CPUs may ask meanwhile whether one of them heads a free block. */
+static void set_all(uint64_t first, unsigned order, union frame what)
 {
-    for (uint64_t n = first; n < first + (1UL << order); n++) {
-        buddy.table[n].owner = owner;
-        buddy.table[n].pins = 0;
-    }
+    if (order)
+        stosq(&buddy.table[first].word, what.word, 1UL << order);
+    else
+        __atomic_store_n(&buddy.table[first].word, what.word, __ATOMIC_RELAXED);
 }
 
 bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out)
@@ -85,26 +105,16 @@ bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out
     spin_unlock(&lock);
     if (first == BUDDY_NONE)
         return false;
-    ASSERT(all_owned(first, order, OWNER_FREE));
-    set_owner(first, order, owner);
+    ASSERT(all_are(first, order, unused));
+    set_all(first, order, in_use(owner, zone));
     *out = mfn(first);
-    return true;
-}
-
-/* Every frame remembers its zone, so that none goes back by the wrong door. */
-static bool all_in_zone(uint64_t first, unsigned order, enum frame_zone zone)
-{
-    for (uint64_t n = first; n < first + (1UL << order); n++) {
-        if (buddy.table[n].zone != zone)
-            return false;
-    }
     return true;
 }
 
 void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone)
 {
     for (uint64_t n = m.v; n < m.v + (1UL << order); n++)
-        buddy.table[n].zone = (uint8_t)zone;
+        buddy.table[n].used.zone = zone;
 }
 
 void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
@@ -112,9 +122,8 @@ void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
     ASSERT(order <= FRAME_MAX_ORDER);
     ASSERT(owner != OWNER_FREE);
     ASSERT(m.v + (1UL << order) <= buddy.size);
-    ASSERT(all_owned(m.v, order, owner));
-    ASSERT(all_in_zone(m.v, order, zone));
-    set_owner(m.v, order, OWNER_FREE);
+    ASSERT(all_are(m.v, order, in_use(owner, zone))); /* none goes back by the wrong door */
+    set_all(m.v, order, unused);
     spin_lock(&lock);
     transfer(owner, OWNER_FREE, 1UL << order);
     buddy_free(&buddy, zone, (uint32_t)m.v, order);
@@ -135,17 +144,17 @@ void frame_pin(mfn_t m)
 {
     spin_lock(&lock);
     ASSERT(frame_owner(m) < OWNER_PINNED ||
-           (frame_owner(m) == OWNER_PINNED && buddy.table[m.v].pins > 0));
-    ASSERT(buddy.table[m.v].pins < UINT32_MAX);
-    buddy.table[m.v].pins++;
+           (frame_owner(m) == OWNER_PINNED && buddy.table[m.v].used.pins > 0));
+    ASSERT(buddy.table[m.v].used.pins < UINT32_MAX);
+    buddy.table[m.v].used.pins++;
     spin_unlock(&lock);
 }
 
 void frame_unpin(mfn_t m)
 {
     spin_lock(&lock);
-    ASSERT(frame_owner(m) <= OWNER_PINNED && buddy.table[m.v].pins > 0);
-    bool last = --buddy.table[m.v].pins == 0 && frame_owner(m) == OWNER_PINNED;
+    ASSERT(frame_owner(m) <= OWNER_PINNED && buddy.table[m.v].used.pins > 0);
+    bool last = --buddy.table[m.v].used.pins == 0 && frame_owner(m) == OWNER_PINNED;
     spin_unlock(&lock);
     if (last)
         frame_free(m, ORDER_4K, OWNER_PINNED);
@@ -153,7 +162,7 @@ void frame_unpin(mfn_t m)
 
 uint32_t frame_pins(mfn_t m)
 {
-    return __atomic_load_n(&buddy.table[m.v].pins, __ATOMIC_RELAXED);
+    return __atomic_load_n(&buddy.table[m.v].used.pins, __ATOMIC_RELAXED);
 }
 
 static bool any_pinned(mfn_t m, unsigned order, uint16_t owner)
@@ -169,10 +178,10 @@ static bool any_pinned(mfn_t m, unsigned order, uint16_t owner)
 static bool leave_to_pins(mfn_t m, uint16_t owner)
 {
     spin_lock(&lock);
-    bool pinned = buddy.table[m.v].pins > 0;
+    bool pinned = buddy.table[m.v].used.pins > 0;
     if (pinned) {
         transfer(owner, OWNER_PINNED, 1);
-        buddy.table[m.v].owner = OWNER_PINNED;
+        buddy.table[m.v].used.owner = OWNER_PINNED;
     }
     spin_unlock(&lock);
     return pinned;
@@ -194,7 +203,11 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner)
 
 uint16_t frame_owner(mfn_t m)
 {
-    return m.v < buddy.size ? buddy.table[m.v].owner : OWNER_RESERVED;
+    union frame f = in_use(OWNER_RESERVED, ZONE_DOMAIN);
+
+    if (m.v < buddy.size)
+        f.word = __atomic_load_n(&buddy.table[m.v].word, __ATOMIC_RELAXED);
+    return f.head.state == FRAME_USED ? f.used.owner : OWNER_FREE;
 }
 
 uint64_t frame_count(uint16_t owner)
@@ -258,11 +271,6 @@ bool frame_fails_now(void)
 
 /* ---- Boot only ---- */
 
-static bool is_free(uint64_t n)
-{
-    return buddy.table[n].owner == OWNER_FREE;
-}
-
 /* The largest block that may start at n and ends at or before end. */
 static unsigned block_order(uint64_t n, uint64_t end)
 {
@@ -273,47 +281,42 @@ static unsigned block_order(uint64_t n, uint64_t end)
     return order;
 }
 
-/* Puts what is free of [first, end) into the free lists. */
-static void release(uint64_t first, uint64_t end)
+/* Puts [first, end) into the free lists. */
+static void release(enum frame_zone zone, uint64_t first, uint64_t end)
 {
-    uint64_t n = first, stop;
+    unsigned order;
 
-    while (n < end) {
-        if (!is_free(n)) {
-            n++;
-            continue;
-        }
-        for (stop = n; stop < end && is_free(stop); stop++)
-            ;
-        while (n < stop) {
-            unsigned order = block_order(n, stop);
-
-            buddy_free(&buddy, ZONE_DOMAIN, (uint32_t)n, order);
-            n += 1UL << order;
-        }
+    for (uint64_t n = first; n < end; n += 1UL << order) {
+        order = block_order(n, end);
+        buddy_free(&buddy, zone, (uint32_t)n, order);
     }
 }
 
-static uint64_t min(uint64_t a, uint64_t b)
+static uint64_t within(uint64_t n, uint64_t low, uint64_t high)
 {
-    return a < b ? a : b;
+    return n < low ? low : n > high ? high : n;
 }
 
-void frame_table_adopt(const struct frame_table *t, struct frame *at, uint64_t usable)
+void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t usable)
 {
     place = *t;
     total = usable;
     buddy_init(&buddy, at, t->size);
     for (unsigned i = 0; i < ACCOUNTS; i++)
         accounts[i].frames = 0;
-    for (uint64_t n = 0; n < t->size; n++) {
-        struct account *a = account_of(at[n].owner);
+}
 
-        ASSERT(a);
-        a->owner = at[n].owner;
-        a->frames++;
+void frame_table_add(uint64_t first, uint64_t end, uint16_t owner)
+{
+    union frame what = owner == OWNER_FREE ? unused : in_use(owner, ZONE_DOMAIN);
+    uint64_t far = within(REACHABLE, first, end);
+
+    stosq(&buddy.table[first].word, what.word, end - first);
+    enter(owner, end - first);
+    if (owner == OWNER_FREE) {
+        release(ZONE_DOMAIN, first, far);
+        release(ZONE_FAR, far, end);
     }
-    release(0, min(t->size, REACHABLE));
 }
 
 struct frame_table frame_table_place(void)
@@ -321,10 +324,15 @@ struct frame_table frame_table_place(void)
     return place;
 }
 
-void frame_table_move(struct frame *at)
+void frame_table_move(union frame *at)
 {
+    uint32_t n;
+
     buddy.table = at;
-    release(min(buddy.size, REACHABLE), buddy.size);
+    for (unsigned order = FRAME_MAX_ORDER + 1; order-- > 0;) {
+        while ((n = buddy_alloc(&buddy, ZONE_FAR, order)) != BUDDY_NONE)
+            buddy_free(&buddy, ZONE_DOMAIN, n, order);
+    }
 }
 
 void frame_reown(mfn_t m, uint16_t from, uint16_t to)
@@ -333,5 +341,5 @@ void frame_reown(mfn_t m, uint16_t from, uint16_t to)
     spin_lock(&lock);
     transfer(from, to, 1);
     spin_unlock(&lock);
-    buddy.table[m.v].owner = to;
+    buddy.table[m.v].used.owner = to;
 }

@@ -4,6 +4,9 @@
  * The table is carved out of the memory that it describes, below 4 GiB, where the boot code's
  * identity map reaches. A frame is free only if every byte of it is usable and no byte of it is
  * anything else: what a map says twice, it says with the more careful word.
+ *
+ * The map is cut wherever anything begins or ends. Between two cuts all frames are alike: so each
+ * piece is looked up once, however many frames it has.
  */
 #include "mm/frame.h"
 
@@ -20,17 +23,18 @@
 #define LOW_FIRST  8    /* below: interrupt vectors and data of the BIOS, and of boot loaders */
 #define LOW_LAST   0x9f /* above: video memory and ROM; no vector for a SIPI */
 
+/* Frames first up to end. */
+struct span {
+    uint64_t first, end;
+};
+
 /* The boot loader's word, and what is known to be in use. */
 struct map {
     const struct mem_region *regions;
     unsigned region_count;
     const struct mem_claim *claims;
     unsigned claim_count;
-};
-
-/* Frames first up to end. */
-struct span {
-    uint64_t first, end;
+    struct span table; /* in use too, when its place is found */
 };
 
 static uint64_t low_usable[BITMAP_WORDS(LOW_FRAMES)]; /* boot only */
@@ -60,6 +64,17 @@ static struct span outer(maddr_t start, uint64_t size)
     if (!size)
         return (struct span){ 0, 0 };
     return (struct span){ start.v / PAGE_SIZE, end / PAGE_SIZE + (end % PAGE_SIZE != 0) };
+}
+
+/* The frames that the region says something about. */
+static struct span extent(const struct mem_region *r)
+{
+    return r->kind == MEM_USABLE ? inner(r->start, r->size) : outer(r->start, r->size);
+}
+
+static bool has(struct span s, uint64_t n)
+{
+    return s.first <= n && n < s.end;
 }
 
 static uint64_t highest_usable(const struct map *m)
@@ -130,12 +145,12 @@ static uint64_t find_place(const struct map *m, uint64_t bytes)
     return found;
 }
 
-/* A table of 2 MiB and more takes whole large pages. */
+/* A table of 1 MiB and more takes whole large pages. */
 static uint64_t table_bytes(uint64_t frames)
 {
-    uint64_t bytes = frames * sizeof(struct frame);
+    uint64_t bytes = frames * sizeof(union frame);
 
-    return align_up(bytes, bytes < LARGE_SIZE ? PAGE_SIZE : LARGE_SIZE);
+    return align_up(bytes, bytes < LARGE_SIZE / 2 ? PAGE_SIZE : LARGE_SIZE);
 }
 
 /* Finds room for a table of all frames; failing that, of half of them, and so on. */
@@ -143,8 +158,10 @@ static int place_table(const struct map *m, struct frame_table *t)
 {
     uint64_t wanted = highest_usable(m), first = 0;
 
-    if (wanted >= BUDDY_NONE)
+    if (wanted >= BUDDY_NONE) {
+        log_warn("memory above %lu MiB stays unused", (BUDDY_NONE - 1UL) >> 8);
         wanted = BUDDY_NONE - 1;
+    }
     for (t->size = wanted; t->size > LOW_FRAMES; t->size /= 2) {
         t->bytes = table_bytes(t->size);
         first = find_place(m, t->bytes);
@@ -160,76 +177,102 @@ static int place_table(const struct map *m, struct frame_table *t)
     return 0;
 }
 
-static void mark(struct frame *table, uint64_t size, struct span s, uint16_t owner)
+/* ---- Piece by piece ---- */
+
+static uint64_t nearer(uint64_t edge, uint64_t n, struct span s)
 {
-    for (uint64_t n = s.first; n < s.end && n < size; n++)
-        table[n].owner = owner;
+    if (s.first > n && s.first < edge)
+        edge = s.first;
+    if (s.end > n && s.end < edge)
+        edge = s.end;
+    return edge;
 }
 
-static void mark_regions(const struct map *m, struct frame *table, uint64_t size)
+/* The first frame behind n where anything begins or ends, at most `edge`. */
+static uint64_t next_edge(const struct map *m, uint64_t n, uint64_t edge)
 {
-    mark(table, size, (struct span){ 0, size }, OWNER_RESERVED);
-    for (unsigned i = 0; i < m->region_count; i++) {
-        const struct mem_region *r = &m->regions[i];
-
-        if (r->kind == MEM_USABLE)
-            mark(table, size, inner(r->start, r->size), OWNER_FREE);
-    }
-    for (unsigned i = 0; i < m->region_count; i++) {
-        const struct mem_region *r = &m->regions[i];
-
-        if (r->kind != MEM_USABLE)
-            mark(table, size, outer(r->start, r->size), OWNER_RESERVED);
-    }
+    edge = nearer(edge, n, m->table);
+    edge = nearer(edge, n, (struct span){ 0, LOW_FRAMES });
+    for (unsigned i = 0; i < m->region_count; i++)
+        edge = nearer(edge, n, extent(&m->regions[i]));
+    for (unsigned i = 0; i < m->claim_count; i++)
+        edge = nearer(edge, n, outer(m->claims[i].start, m->claims[i].size));
+    return edge;
 }
 
-static uint64_t count_free(const struct frame *table, uint64_t size)
+static bool is_usable(const struct map *m, uint64_t n)
 {
-    uint64_t count = 0;
+    bool usable = false;
 
-    for (uint64_t n = 0; n < size; n++)
-        count += table[n].owner == OWNER_FREE;
+    for (unsigned i = 0; i < m->region_count; i++) {
+        if (!has(extent(&m->regions[i]), n))
+            continue;
+        if (m->regions[i].kind != MEM_USABLE)
+            return false;
+        usable = true;
+    }
+    return usable;
+}
+
+/* The last claim wins. What nobody claims is free where it is usable. */
+static uint16_t owner_of(const struct map *m, uint64_t n)
+{
+    if (has(m->table, n))
+        return OWNER_CAISSON;
+    for (unsigned i = m->claim_count; i-- > 0;) {
+        if (has(outer(m->claims[i].start, m->claims[i].size), n))
+            return m->claims[i].owner;
+    }
+    return is_usable(m, n) ? OWNER_FREE : OWNER_RESERVED;
+}
+
+static uint64_t count_usable(const struct map *m, uint64_t size)
+{
+    uint64_t count = 0, end;
+
+    for (uint64_t n = 0; n < size; n = end) {
+        end = next_edge(m, n, size);
+        count += is_usable(m, n) ? end - n : 0;
+    }
     return count;
 }
 
-static void mark_claims(const struct map *m, struct frame *table, uint64_t size)
-{
-    for (unsigned i = 0; i < m->claim_count; i++)
-        mark(table, size, outer(m->claims[i].start, m->claims[i].size), m->claims[i].owner);
-}
-
-/* Takes the frames below 1 MiB out, and remembers which of them could serve. */
-static void keep_low(struct frame *table)
+/* The frames below 1 MiB are nobody's; remembers which of them could serve. */
+static void keep_low(const struct map *m)
 {
     memset(low_usable, 0, sizeof(low_usable));
     for (uint64_t n = LOW_FIRST; n <= LOW_LAST; n++) {
-        if (table[n].owner == OWNER_FREE)
+        if (owner_of(m, n) == OWNER_FREE)
             bitmap_set(low_usable, n);
     }
-    for (uint64_t n = 0; n < LOW_FRAMES; n++) {
-        if (table[n].owner == OWNER_FREE)
-            table[n].owner = OWNER_RESERVED;
+}
+
+static void fill_table(const struct map *m, uint64_t size)
+{
+    uint64_t end;
+
+    for (uint64_t n = 0; n < size; n = end) {
+        uint16_t owner = owner_of(m, n);
+
+        end = next_edge(m, n, size);
+        if (n < LOW_FRAMES && owner == OWNER_FREE)
+            owner = OWNER_RESERVED;
+        frame_table_add(n, end, owner);
     }
 }
 
 int frame_init(const struct mem_region *regions, unsigned region_count,
                const struct mem_claim *claims, unsigned claim_count)
 {
-    struct map m = { regions, region_count, claims, claim_count };
+    struct map m = { regions, region_count, claims, claim_count, { 0, 0 } };
     struct frame_table t;
-    struct frame *table;
-    uint64_t usable;
 
     if (place_table(&m, &t) < 0)
         return -ENOMEM;
-    table = (struct frame *)t.start.v; /* through the identity map */
-    memset(table, 0, t.bytes);
-    mark_regions(&m, table, t.size);
-    usable = count_free(table, t.size);
-    mark_claims(&m, table, t.size);
-    keep_low(table);
-    mark(table, t.size, outer(t.start, t.bytes), OWNER_CAISSON);
-    frame_table_adopt(&t, table, usable);
+    m.table = outer(t.start, t.bytes);
+    frame_table_adopt(&t, (union frame *)t.start.v, count_usable(&m, t.size));
+    keep_low(&m);
+    fill_table(&m, t.size);
     return 0;
 }
 

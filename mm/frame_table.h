@@ -18,16 +18,17 @@ void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone);
 /* True if the allocation that is being tried was chosen to fail. */
 bool frame_fails_now(void);
 
-/* The table: where it lies in memory, filled with owners by frame_init(). */
+/* The table: where it lies in memory. frame_init() fills it, span by span, each frame once. */
 struct frame_table {
     maddr_t start;
     uint64_t bytes; /* whole pages */
     uint64_t size;  /* frames */
 };
-void frame_table_adopt(const struct frame_table *t, struct frame *at, uint64_t usable);
+void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t usable);
+void frame_table_add(uint64_t first, uint64_t end, uint16_t owner);
 struct frame_table frame_table_place(void);
 /* From now on the table is found at `at`, and all memory can be reached through windows. */
-void frame_table_move(struct frame *at);
+void frame_table_move(union frame *at);
 /* One frame changes hands without passing through the free lists. */
 void frame_reown(mfn_t m, uint16_t from, uint16_t to);
 

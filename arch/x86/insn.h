@@ -165,6 +165,12 @@ static inline void wbinvd(void)
     asm volatile("wbinvd" : : : "memory");
 }
 
+/* n words, all the same. */
+static inline void stosq(uint64_t *to, uint64_t word, uint64_t n)
+{
+    asm volatile("rep stosq" : "+D"(to), "+c"(n) : "a"(word) : "memory");
+}
+
 static inline uint64_t xgetbv(uint32_t n)
 {
     uint32_t lo, hi;

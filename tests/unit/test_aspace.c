@@ -143,9 +143,9 @@ static void test_large_table(void **state)
     (void)state;
     set_up_with(regions, 2, EFER_NXE);
     assert_true(walk(FRAMES_BASE).large);
-    assert_int_equal(frame_table_place().bytes, 36 * MIB);
-    assert_true(walk(FRAMES_BASE + 36 * MIB - 1).present);
-    assert_false(walk(FRAMES_BASE + 36 * MIB).present);
+    assert_int_equal(frame_table_place().bytes, 24 * MIB);
+    assert_true(walk(FRAMES_BASE + 24 * MIB - 1).present);
+    assert_false(walk(FRAMES_BASE + 24 * MIB).present);
 }
 
 static void test_without_nx(void **state)

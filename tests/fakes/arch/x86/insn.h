@@ -154,6 +154,12 @@ static inline void wbinvd(void)
 {
 }
 
+static inline void stosq(uint64_t *to, uint64_t word, uint64_t n)
+{
+    while (n-- > 0)
+        __atomic_store_n(to++, word, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t xgetbv(uint32_t n)
 {
     (void)n;

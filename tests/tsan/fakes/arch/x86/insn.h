@@ -14,6 +14,12 @@ static inline void irq_let_in(void)
 {
 }
 
+static inline void stosq(uint64_t *to, uint64_t word, uint64_t n)
+{
+    while (n-- > 0)
+        __atomic_store_n(to++, word, __ATOMIC_RELAXED);
+}
+
 static inline void cpu_relax(void)
 {
     __builtin_ia32_pause();
