@@ -54,6 +54,10 @@ extern image_end
 ; No framebuffer tag. On UEFI, where there is no text mode, GRUB sets a graphics mode and tells of
 ; it unasked, if a driver for it is loaded (insmod all_video). On a BIOS it would change the mode on
 ; our account by VBE, which not every machine survives; without the tag it stays in text mode.
+;
+; Nor the tag that keeps UEFI's boot services running: with it GRUB hands over no memory map, and
+; enters on the firmware's page tables. Who wants the firmware asked boots caisson.efi (boot/efi/);
+; GRUB leaves it by the book, and gives us what it had to say in tags.
 
 section .multiboot2 align=8
 multiboot2_header:

@@ -7,6 +7,7 @@
  */
 #include "boot/multiboot2.h"
 #include <stdbool.h>
+#include "boot/efi_memory.h"
 #include "boot/regions.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -23,7 +24,8 @@ enum {
     TAG_EFI64 = 12,
     TAG_RSDP_OLD = 14,
     TAG_RSDP_NEW = 15,
-    TAG_EFI_MMAP = 17
+    TAG_EFI_MMAP = 17,
+    TAG_EFI_SERVICES = 18 /* not left: we ask for no such thing, see boot/entry.asm */
 };
 
 #define HEADER_BYTES  8 /* of the structure, and of each tag */
@@ -41,6 +43,7 @@ struct parse {
     enum mem_kind kind; /* the kind of memory that this pass is after */
     bool efi_usable;    /* believe the EFI map's usable memory: there is no other map */
     unsigned usable;    /* entries of usable memory in the plain map */
+    bool in_boot_services;
     bool rsdp_new, has_cmdline;
 };
 
@@ -146,6 +149,15 @@ static void read_efi(struct parse *p, const struct tag *t)
     p->out->efi = true;
 }
 
+/* What the firmware still uses is left alone; its timer is silent, since interrupts are off. */
+static void read_efi_services(struct parse *p, const struct tag *t)
+{
+    (void)t;
+    p->out->efi = true;
+    p->in_boot_services = true;
+    log_warn("multiboot2: the boot loader has not left UEFI's boot services: their memory is lost");
+}
+
 static bool sums_to_zero(const uint8_t *p, size_t n)
 {
     uint8_t sum = 0;
@@ -187,21 +199,6 @@ static enum mem_kind kind_of_e820(uint32_t type)
     return type >= MEM_USABLE && type <= MEM_BAD ? (enum mem_kind)type : MEM_RESERVED;
 }
 
-/* UEFI, "Memory Type Usage after ExitBootServices()". */
-static enum mem_kind kind_of_efi(uint32_t type, uint64_t attributes)
-{
-    static const uint8_t kinds[] = {
-        [1] = MEM_USABLE, [2] = MEM_USABLE, /* the boot loader's code and data */
-        [3] = MEM_USABLE, [4] = MEM_USABLE, /* boot services' code and data */
-        [7] = MEM_USABLE, [8] = MEM_BAD,    [9] = MEM_ACPI, [10] = MEM_NVS,
-    };
-    bool runtime = attributes >> 63;
-
-    if (type >= sizeof(kinds) || !kinds[type] || (runtime && kinds[type] == MEM_USABLE))
-        return MEM_RESERVED;
-    return (enum mem_kind)kinds[type];
-}
-
 /* The maps are read several times; the first pass complains. */
 static bool step_fits(const struct parse *p, uint32_t step, uint32_t min)
 {
@@ -228,23 +225,16 @@ static void read_mmap(struct parse *p, const struct tag *t)
     }
 }
 
+/* Where there is a plain map too, that one says what is usable. */
 static void read_efi_mmap(struct parse *p, const struct tag *t)
 {
-    uint32_t step = get32(t->bytes + 8);
+    struct efi_memory_map map = { t->bytes + 16, t->size - 16, get32(t->bytes + 8),
+                                  p->in_boot_services };
 
     p->out->efi = true;
-    if (!step_fits(p, step, 40))
-        return;
-    for (uint64_t at = 16; at + step <= t->size; at += step) {
-        const uint8_t *e = t->bytes + at;
-        enum mem_kind kind = kind_of_efi(get32(e), get64(e + 32));
-        uint64_t pages = get64(e + 24);
-        if (kind != p->kind || (kind == MEM_USABLE && !p->efi_usable))
-            continue;
-        if (pages > UINT64_MAX >> PAGE_SHIFT)
-            pages = UINT64_MAX >> PAGE_SHIFT;
-        regions_put(p->out, get64(e + 8), pages << PAGE_SHIFT, kind);
-    }
+    if (step_fits(p, get32(t->bytes + 8), EFI_MEMORY_STEP_MIN) &&
+        (p->kind != MEM_USABLE || p->efi_usable))
+        efi_memory_put(p->out, &map, p->kind);
 }
 
 /* ---- The walk ---- */
@@ -261,6 +251,7 @@ static const struct reader readers[] = {
     { TAG_FRAMEBUFFER, 31, read_framebuffer },
     { TAG_EFI32, 8, read_efi },
     { TAG_EFI64, 8, read_efi },
+    { TAG_EFI_SERVICES, 8, read_efi_services },
     { TAG_RSDP_OLD, HEADER_BYTES + RSDP_V1_BYTES, read_rsdp_old },
     { TAG_RSDP_NEW, HEADER_BYTES + RSDP_V2_BYTES, read_rsdp_new },
     { 0, 0, NULL },
@@ -309,18 +300,13 @@ static void walk(struct parse *p, const uint8_t *mbi, size_t size, const struct 
     }
 }
 
-/* Usable memory first, and what must not be used over it: firmware's maps do overlap. */
+/* Kind by kind, each over what came before: firmware's maps do overlap. */
 static void read_maps(struct parse *p, const uint8_t *mbi, size_t size)
 {
-    static const uint8_t order[] = { MEM_ACPI, MEM_NVS, MEM_RESERVED, MEM_BAD };
-
-    p->kind = MEM_USABLE;
-    walk(p, mbi, size, plain_map);
-    p->efi_usable = p->usable == 0;
-    walk(p, mbi, size, efi_map);
-    for (unsigned i = 0; i < sizeof(order); i++) {
-        p->kind = (enum mem_kind)order[i];
+    for (unsigned i = 0; i < REGIONS_KINDS; i++) {
+        p->kind = regions_order[i];
         walk(p, mbi, size, plain_map);
+        p->efi_usable = p->usable == 0;
         walk(p, mbi, size, efi_map);
     }
 }

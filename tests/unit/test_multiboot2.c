@@ -1,4 +1,4 @@
-/* links: boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: boot/efi_memory.c boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * boot/multiboot2.c: each tag, well-formed and not; maps that overlap; any bytes at all.
  */
@@ -187,6 +187,21 @@ static void test_both_maps(void **state)
     check_region(1, 0x200000, 0x1000, MEM_RESERVED);
     check_region(4, 0x203000, 0xFD000, MEM_USABLE);
     check_region(5, 0x300000, 0x1000, MEM_RESERVED);
+}
+
+/* A loader that has not left the firmware, though nobody asked for that. */
+static void test_in_boot_services(void **state)
+{
+    (void)state;
+    mb2_tag(&m, 18, "", 0);
+    mb2_efi_mmap(&m, efi, 9);
+    mb2_mmap(&m, (const struct mb2_mmap_entry[]){ { 0, 0x300000, 1, 0 } }, 1);
+    assert_int_equal(parse(), 0);
+    assert_true(info.efi);
+    assert_true(fake_log_has("has not left"));
+    check_region(0, 0, 0x80000, MEM_USABLE);
+    check_region(1, 0x80000, 0x10000, MEM_RESERVED);
+    check_region(2, 0x90000, 0x170000, MEM_USABLE);
 }
 
 static void test_broken_map(void **state)
@@ -426,6 +441,7 @@ int main(void)
         T(test_awkward_map),
         T(test_efi_map),
         T(test_both_maps),
+        T(test_in_boot_services),
         T(test_broken_map),
         T(test_nothing_usable),
         T(test_rsdp),
