@@ -23,6 +23,7 @@
 #include "boot/sinks.h"
 #include "boot/multiboot2.h"
 #include "boot/options.h"
+#include "boot/poll.h"
 #include "domain/domain.h"
 #include "domain/wallclock.h"
 #include "drivers/keyboard.h"
@@ -231,8 +232,10 @@ static void start_monitor(bool first)
 
     console_init(&config, monitor_init());
     if (options.vga && keyboard_open(console_received) &&
-        irq_route_isa(KEYBOARD_ISA_LINE, keyboard_irq))
-        log_warn("keyboard: no interrupt for it, it stays unheard");
+        irq_route_isa(KEYBOARD_ISA_LINE, keyboard_irq)) {
+        log_warn("keyboard: no interrupt for it, polling it");
+        poll_add(keyboard_irq);
+    }
 }
 
 static void start_domains(void)

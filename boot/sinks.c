@@ -10,6 +10,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/panic.h"
+#include "boot/poll.h"
 #include "drivers/fb.h"
 #include "drivers/port_e9.h"
 #include "drivers/vga.h"
@@ -151,9 +152,11 @@ void sinks_use_interrupts(void)
     for (unsigned i = 0; i < COMS; i++) {
         if (!uarts[i])
             continue;
-        if (irq_route_isa(uart_isa_line(uarts[i]), uart_irq))
+        if (irq_route_isa(uart_isa_line(uarts[i]), uart_irq)) {
             log_warn("console: no interrupt for COM%u, polling it", i + 1);
-        else
+            poll_add(uart_irq);
+        } else {
             uart_use_interrupts(uarts[i]);
+        }
     }
 }
