@@ -1,6 +1,6 @@
 /*
- * What every way of booting boils down to. Filled by boot/multiboot2.c (later also by the EFI
- * application); read by main() and nobody else.
+ * What every way of booting boils down to. Filled by boot/multiboot2.c, or handed over whole by
+ * caisson.efi (boot/efi/); read by main() and nobody else.
  */
 #ifndef CAISSON_BOOT_BOOT_INFO_H
 #define CAISSON_BOOT_BOOT_INFO_H
@@ -11,6 +11,9 @@
 #include "lib/addr.h"
 #include "lib/limits.h"
 #include "mm/frame.h"
+
+/* In EAX at entry, with the machine address of a struct boot_info in EBX. */
+#define BOOT_INFO_MAGIC 0xCA155013u
 
 struct boot_module {
     maddr_t start;
@@ -29,7 +32,6 @@ struct boot_framebuffer {
 };
 
 struct boot_info {
-    const char *loader_kind; /* "multiboot2" */
     char loader_name[64];
     char cmdline[MAX_CMDLINE]; /* Caisson's own options */
     unsigned module_count, region_count;

@@ -1,7 +1,8 @@
 ; From the boot loader's first instruction to main() in long mode.
 ;
 ; GRUB enters at entry32 in 32-bit protected mode, paging off, with the image anywhere below 4 GiB
-; at a multiple of 2 MiB (multiboot2 specification, "Machine state"). Until the jump to the high
+; at a multiple of 2 MiB (multiboot2 specification, "Machine state"), and caisson.efi does as GRUB
+; does, with a struct boot_info and a stack (boot/efi/jump.asm). Until the jump to the high
 ; half the code therefore reaches its data relative to ebp, the machine address of IMAGE_BASE.
 ;
 ; The temporary page tables map the low 4 GiB one to one, and the image where it was linked. main()
@@ -13,6 +14,7 @@ IMAGE_BASE      equ 0xffffffff80000000
 LINK_OFFSET     equ 0x200000
 MB2_HEADER      equ 0xe85250d6
 MB2_MAGIC       equ 0x36d76289
+BOOT_INFO_MAGIC equ 0xca155013      ; the same as in boot/boot_info.h
 COM1            equ 0x3f8
 VGA_TEXT        equ 0xb8000
 
@@ -90,7 +92,8 @@ multiboot2_header_end:
 
 section .text
 
-; In: eax = MB2_MAGIC, ebx = multiboot2 information.
+; In: eax = MB2_MAGIC, ebx = multiboot2 information; or
+;     eax = BOOT_INFO_MAGIC, ebx = struct boot_info, esp = a stack.
 global entry32
 entry32:
         cli
@@ -103,6 +106,8 @@ entry32:
         COM1_SET 1, 0               ; no interrupts
         COM1_SET 2, 0x01            ; FIFOs
         TRAIL   'C'
+        cmp     esi, BOOT_INFO_MAGIC
+        je      .locate
         ; No stack was promised. The information's second word is reserved, and big enough for
         ; the one return address that tells where we are.
         lea     esp, [ebx + 8]
@@ -116,10 +121,13 @@ entry32:
         sub     ebp, LOW(.here)
         lea     esp, [ebp + LOW(boot_stack_top)]
 
+        cmp     esi, BOOT_INFO_MAGIC
+        je      .known
         cmp     esi, MB2_MAGIC
         mov     edi, LOW(not_multiboot2)
         jne     refuse32
         mov     dword [ebx + 4], 0
+.known:
         call    has_long_mode
         mov     edi, LOW(not_long_mode)
         jz      refuse32
@@ -191,10 +199,10 @@ build_tables:
         mov     [ebp + LOW(boot_pml4) + 511 * 8], eax
         ret
 
-; SDM, "Initializing IA-32e Mode". Clobbers eax, ecx, edx.
+; SDM, "Initializing IA-32e Mode". Clobbers eax, ecx, edx. CR4 is not added to: firmware that runs on
+; five levels of tables leaves LA57 set, and a boot loader may pass it on.
 enter_long_mode:
-        mov     eax, cr4
-        or      eax, CR4_PAE
+        mov     eax, CR4_PAE
         mov     cr4, eax
         lea     eax, [ebp + LOW(boot_pml4)]
         mov     cr3, eax
@@ -245,7 +253,7 @@ put_com1:
 bits 64
 default rel
 
-; Still at the low address; ebp and ebx as above, everything else is free.
+; Still at the low address; ebp, ebx and esi as above, everything else is free.
 entry64:
         mov     eax, SEL_DATA
         mov     ds, eax
@@ -262,6 +270,7 @@ entry_high:
         mov     ebp, ebp            ; the upper halves are undefined after the mode switch
         mov     [image_phys_base], rbp
         mov     edi, ebx
+        mov     esi, esi
         lea     rsp, [boot_stack_top]
         lgdt    [boot_gdt_pointer_high]
         xor     ebp, ebp            ; the end of every backtrace

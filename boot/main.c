@@ -41,7 +41,7 @@
 #include "sched/sched.h"
 #include "vmx/vmx.h"
 
-_Noreturn void main(uint64_t mbi);
+_Noreturn void main(uint64_t info, uint32_t magic);
 
 /* Boot only, all of them. */
 static struct boot_info boot;
@@ -57,11 +57,16 @@ static void *must_have(void *p)
     return p;
 }
 
-static int read_boot_info(uint64_t mbi)
+/* What `info` is stands in boot_info.h and multiboot2.h, by the magic number. */
+static int read_boot_info(uint64_t info, uint32_t magic)
 {
-    const void *p = (const void *)mbi; /* mapped one to one until memory_start() */
-    int err = mb2_parse(p, mb2_size(p), &boot);
+    const void *p = (const void *)info; /* mapped one to one until memory_start() */
+    int err = 0;
 
+    if (magic == BOOT_INFO_MAGIC)
+        boot = *(const struct boot_info *)p;
+    else
+        err = mb2_parse(p, mb2_size(p), &boot);
     options_parse(boot.cmdline, &options);
     log_set_level(options.level);
     return err;
@@ -70,7 +75,8 @@ static int read_boot_info(uint64_t mbi)
 static void say_hello(void)
 {
     log_info("Caisson, a hypervisor for x86-64, on %s", boot.efi ? "UEFI" : "a PC BIOS");
-    log_info("boot: by %s, %u modules, image at 0x%lx", boot.loader_name, boot.module_count,
+    log_info("boot: by %s, %u module%s, image at 0x%lx", boot.loader_name, boot.module_count,
+             boot.module_count == 1 ? "" : "s",
              aspace_linked_image().phys.v + (aspace_linked_image().text - IMAGE_BASE));
 }
 
@@ -286,7 +292,7 @@ static void main_on_stack(void)
     sched_loop();
 }
 
-_Noreturn void main(uint64_t mbi)
+_Noreturn void main(uint64_t info, uint32_t magic)
 {
     cpu_seed_canary();
     percpu_init_boot();
@@ -294,7 +300,7 @@ _Noreturn void main(uint64_t mbi)
         lockdep_start(cpu_id);
     desc_init(NULL); /* from here on a panic can be read */
     sinks_trail("S");
-    int err = read_boot_info(mbi); /* modules, memory map, options */
+    int err = read_boot_info(info, magic); /* modules, memory map, options */
     sinks_trail("ON\r\n");
     sinks_start(&options); /* port 0xE9, serial ports */
     if (err)

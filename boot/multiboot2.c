@@ -330,7 +330,6 @@ int mb2_parse(const void *mbi, size_t size, struct boot_info *out)
     struct parse p = { .out = out };
 
     memset(out, 0, sizeof(*out));
-    out->loader_kind = "multiboot2";
     if (size < HEADER_BYTES || mb2_size(mbi) < HEADER_BYTES) {
         log_error("multiboot2: no information structure");
         return -EINVAL;

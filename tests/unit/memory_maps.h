@@ -14,10 +14,10 @@ struct recorded {
     uint64_t attributes; /* UEFI's; of no meaning in a BIOS map */
 };
 
-#define M 0xFUL                 /* memory: every caching type */
-#define K (0xFUL | 1UL << 63)   /* memory that the firmware keeps at run time */
-#define D (1UL | 1UL << 63)     /* a device's registers */
-#define N (1UL << 63)           /* no caching type at all */
+#define M 0xFUL               /* memory: every caching type */
+#define K (0xFUL | 1UL << 63) /* memory that the firmware keeps at run time */
+#define D (1UL | 1UL << 63)   /* a device's registers */
+#define N (1UL << 63)         /* no caching type at all */
 
 /* clang-format off */
 
