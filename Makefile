@@ -41,7 +41,7 @@ Q   := $(if $(V),,@)
 say  = @printf '  %-8s %s\n' $(1) $(2)
 
 .PHONY: all
-all: $(B)/caisson.elf ## build build/caisson.elf (CC=gcc|clang, DEBUG=1|0, V=1, B=dir)
+all: $(B)/caisson.elf $(B)/caisson.efi ## build build/caisson.elf and .efi (CC=gcc|clang, DEBUG=1|0, V=1, B=dir)
 
 # ---- The kernel ---------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ $(GEN)/drivers/font_glyphs.c: drivers/font.txt tools/mkfont.py
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) tools/mkfont.py $< > $@
 
-FLAGS_NOW := $(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ)
+FLAGS_NOW = $(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ) $(EFI_CFLAGS) $(EFI_OBJ)
 $(B)/flags: FORCE | deps-build $(if $(findstring clang,$(CC)),deps-lint)
 	@mkdir -p $(B)
 	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
@@ -92,6 +92,45 @@ $(B)/flags: FORCE | deps-build $(if $(findstring clang,$(CC)),deps-lint)
 FORCE:
 
 -include $(OBJ:.o=.d)
+
+# ---- caisson.efi: the same kernel with a boot loader of its own around it ------------------------
+
+# A shared object in the layout that gnu-efi's linker script gives it, turned into PE by objcopy. What
+# it shares with the kernel is compiled once more, as position-independent code.
+EFI_O      := $(B)/efi
+EFI_SHARED := boot/efi_memory.c boot/regions.c lib/fmt.c lib/string.c lib/word.c
+EFI_OBJ    := $(patsubst %.c,$(EFI_O)/%.o,$(wildcard boot/efi/*.c) $(EFI_SHARED)) \
+              $(patsubst %.asm,$(EFI_O)/%.asm.o,$(wildcard boot/efi/*.asm))
+EFI_CFLAGS := -std=gnu11 -O2 -ffreestanding -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone \
+              -mgeneral-regs-only -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables \
+              -DGNU_EFI_USE_MS_ABI $(filter-out -Wundef -Wstrict-prototypes,$(WARN)) -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFI_LIB    := /usr/lib
+
+$(EFI_O)/%.o: %.c $(B)/flags
+	$(call say,'CC efi',$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(EFI_O)/%.asm.o: %.asm $(B)/flags
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) -f elf64 -w+all -Werror -DKERNEL='"$(EFI_O)/caisson.stripped"' -o $@ $<
+
+$(EFI_O)/boot/efi/kernel_image.asm.o: $(EFI_O)/caisson.stripped
+$(EFI_O)/caisson.stripped: $(B)/caisson.elf
+	@mkdir -p $(@D)
+	$(Q)strip -o $@ $<
+
+$(EFI_O)/lib/string.o: EFI_CFLAGS += $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
+
+$(B)/caisson.efi: $(EFI_OBJ)
+	$(call say,LD,$@)
+	$(Q)ld -nostdlib -z nocombreloc -z noexecstack --fatal-warnings -shared -Bsymbolic --no-undefined -T $(EFI_LIB)/elf_x86_64_efi.lds \
+	    -o $(EFI_O)/caisson.so $(EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) $(EFI_LIB)/libgnuefi.a
+	$(Q)objcopy -j .text -j .data -j .dynamic -j .dynsym -j .rela -j .reloc \
+	    --target efi-app-x86_64 $(EFI_O)/caisson.so $@
+
+-include $(EFI_OBJ:.o=.d)
 
 # The guests of our own: sets GUEST_ELF to the files it makes.
 include guest/rules.mk

@@ -25,7 +25,7 @@ BOCHSRC = """
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1, iodebug=0
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
-romimage: file=/usr/share/bochs/BIOS-bochs-latest
+romimage: file={rom}
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
 cpu: model={cpu}, count={pcpus}, ips={ips}, quantum=16, reset_on_triple_fault=0
 megs: {mem}
@@ -34,8 +34,8 @@ vga: extension=none
 port_e9_hack: enabled=1
 private_colormap: enabled=0
 com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
-ata0-master: type=cdrom, path={iso}, status=inserted
-boot: cdrom
+ata0-master: {medium}
+boot: {boot}
 log: {log}
 panic: action=fatal
 error: action=ignore
@@ -48,6 +48,15 @@ PR_SET_PDEATHSIG = 1
 
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+# Bochs has the whole firmware as a ROM, and nothing that would hand ACPI tables to it.
+BOCHS_ROMS = {"bios": "/usr/share/bochs/BIOS-bochs-latest",
+              "uefi": "/usr/share/ovmf/OVMF.fd, address=0xffe00000"}
+BOCHS_MEDIA = {"cdrom": "type=cdrom, path={path}, status=inserted",
+               "disk": "type=disk, mode=volatile, path={path}"}
+QEMU_MEDIA = {"cdrom": ["-device", "ide-cd,drive=medium,bootindex=0"],
+              "disk": ["-device", "ide-hd,drive=medium,bootindex=0"],
+              "usb": ["-device", "qemu-xhci",
+                      "-device", "usb-storage,drive=medium,bootindex=0"]}
 
 
 def die_with_parent():
@@ -76,7 +85,8 @@ class Machine:
 
     emulator: "bochs", "qemu" (TCG: no VT-x), or "kvm" (QEMU with nested VT-x)
     cpu:      a Bochs model, or whatever QEMU's -cpu takes
-    firmware: "bios" or "uefi" (QEMU only)
+    firmware: "bios" or "uefi"
+    medium:   what `iso` is to the machine: "cdrom", "disk" or "usb" (QEMU only)
     ips:      Bochs' instructions a second, by which it counts time
     time0:    what the RTC says at first; seconds, or "local" or "utc"
     debugger: what Bochs' debugger, in which it starts, is told; its answers are in emulator.txt
@@ -85,17 +95,18 @@ class Machine:
 
     def __init__(self, iso, *, emulator="bochs", cpu=None, pcpus=1, mem=512, firmware="bios",
                  ips=100_000_000, time0=1_700_000_000, logs=None, extra=(),
-                 debugger="c\n", shape=None, serial=True):
+                 debugger="c\n", shape=None, serial=True, medium="cdrom"):
         self.logs = logs or tempfile.mkdtemp(prefix="caisson-machine-")
         os.makedirs(self.logs, exist_ok=True)
-        self.emulator, self.debugger, self.firmware = emulator, debugger, firmware
+        self.emulator, self.debugger = emulator, debugger
+        self.firmware, self.medium = firmware, medium
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         if emulator == "bochs":
             argv = self._bochs(iso, cpu or BOCHS_CPUS[0], pcpus, mem, ips, time0, port)
         else:
             qmp = socket.create_server(("127.0.0.1", 0))
-            argv = self._qemu(iso, cpu, pcpus, mem, firmware, port if serial else None)
+            argv = self._qemu(iso, cpu, pcpus, mem, port if serial else None)
             argv += ["-machine", shape or ("q35" if firmware == "uefi" else "pc"),
                      "-chardev", f"socket,id=qmp,host=127.0.0.1,port={qmp.getsockname()[1]}",
                      "-mon", "chardev=qmp,mode=control"]
@@ -115,25 +126,28 @@ class Machine:
         go = os.path.join(self.logs, "debugger-commands")
         with open(rc, "w", encoding="ascii") as f:
             f.write(BOCHSRC.format(cpu=cpu, pcpus=pcpus, ips=ips, mem=min(mem, BOCHS_MAX_MEM),
-                                   time0=time0, port=port, iso=os.path.abspath(iso),
+                                   time0=time0, port=port, rom=BOCHS_ROMS[self.firmware],
+                                   medium=BOCHS_MEDIA[self.medium].format(path=os.path.abspath(iso)),
+                                   boot=self.medium,
                                    log=os.path.join(self.logs, "bochs.log")))
         with open(go, "w", encoding="ascii") as f:
             f.write(self.debugger)
         return ["bochs", "-q", "-f", rc, "-rc", go]
 
-    def _qemu(self, iso, cpu, pcpus, mem, firmware, port):
+    def _qemu(self, iso, cpu, pcpus, mem, port):
         accel = ["-accel", "kvm"] if self.emulator == "kvm" else ["-accel", "tcg"]
         argv = ["qemu-system-x86_64", *accel, "-cpu",
                 cpu or ("host" if self.emulator == "kvm" else "qemu64"), "-smp", str(pcpus),
                 "-m", f"{mem}M", "-display", "none", "-no-reboot", "-nic", "none",
-                "-cdrom", os.path.abspath(iso), "-boot", "d",
+                "-drive", f"if=none,id=medium,format=raw,snapshot=on,file={os.path.abspath(iso)}",
+                *QEMU_MEDIA[self.medium],
                 "-debugcon", "file:" + os.path.join(self.logs, "port-e9.txt")]
         if port:
             argv += ["-chardev", f"socket,id=com1,host=127.0.0.1,port={port},nodelay=on",
                      "-serial", "chardev:com1"]
         else:
             argv += ["-serial", "none"]
-        if firmware == "uefi":
+        if self.firmware == "uefi":
             variables = os.path.join(self.logs, "ovmf-vars.fd")
             shutil.copyfile(OVMF_VARS, variables)
             argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",

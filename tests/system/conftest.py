@@ -22,10 +22,12 @@ os.chdir(ROOT)
 
 # pylint: disable=wrong-import-position
 import machine  # noqa: E402
+import mkesp  # noqa: E402
 import mkiso  # noqa: E402
 
 BUILD = os.environ.get("B", "build")
 CAISSON = os.path.join(BUILD, "caisson.elf")
+CAISSON_EFI = os.path.join(BUILD, "caisson.efi")
 VMLINUZ = os.path.join(BUILD, "debian/vmlinuz")
 INITRD = os.path.join(BUILD, "initrd.img")
 ISO_CACHE = os.path.join(BUILD, "test-iso")
@@ -73,22 +75,35 @@ def menu_of(modules, options):
     return "menuentry caisson {\n" + "\n".join(lines) + "\n}\n", files
 
 
-def image(menu, files):
-    """A CD image for menu and files, made once for the same content."""
-    key = hashlib.sha256(menu.encode())
-    with open(mkiso.__file__, "rb") as f:
+def cached(maker, files, text=""):
+    """An image with files in it, made once for the same content: maker.make(out, text?, files)."""
+    key = hashlib.sha256(text.encode())
+    with open(maker.__file__, "rb") as f:
         key.update(f.read())
     for path, source in sorted(files.items()):
-        with open(source, "rb") as f:
-            key.update(path.encode() + hashlib.sha256(f.read()).digest())
+        content = source
+        if not isinstance(source, bytes):
+            with open(source, "rb") as f:
+                content = f.read()
+        key.update(path.encode() + hashlib.sha256(content).digest())
     os.makedirs(ISO_CACHE, exist_ok=True)
     out = os.path.join(ISO_CACHE, key.hexdigest()[:24] + ".iso")
     if not os.path.exists(out):
         own = f"{out}.{os.getpid()}"  # another worker may be making the same one
-        mkiso.make(own, menu, files)
+        maker.make(own, *([text] if text else []), files)
         os.rename(own, out)
     os.utime(out)
     return out
+
+
+def image(menu, files):
+    """A CD image: GRUB, its menu, and files below /boot."""
+    return cached(mkiso, files, menu)
+
+
+def partition(files):
+    """A disk that is one FAT file system."""
+    return cached(mkesp, files)
 
 
 def pytest_sessionfinish(session):
@@ -139,23 +154,29 @@ class Console(pexpect.fdpexpect.fdspawn):
 
 
 @pytest.fixture
-def machine_of(request):
-    """machine_of(menu, files, **settings of Machine): any menu, not only Caisson's. Without a serial
-    port (serial=False) it is the Machine itself and no Console."""
+def machine_on(request):
+    """machine_on(path, **settings of Machine): any image. Without a serial port (serial=False) it
+    is the Machine itself and no Console."""
     opened = []
     name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
     logs = os.path.abspath(os.path.join(BUILD, "test-logs", name))
     shutil.rmtree(logs, ignore_errors=True)
 
-    def start(menu, files, **settings):
+    def start(path, **settings):
         where = logs if not opened else f"{logs}-{len(opened) + 1}"
-        m = machine.Machine(image(menu, files), logs=where, **settings)
+        m = machine.Machine(path, logs=where, **settings)
         opened.append(Console(m) if m.com1 else m)
         return opened[-1]
 
     yield start
     for one in opened:
         one.shut()
+
+
+@pytest.fixture
+def machine_of(machine_on):
+    """machine_of(menu, files, **settings of Machine): any menu, not only Caisson's."""
+    return lambda menu, files, **settings: machine_on(image(menu, files), **settings)
 
 
 @pytest.fixture

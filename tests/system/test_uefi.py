@@ -1,0 +1,114 @@
+"""caisson.efi, the way in that needs no GRUB: as a removable medium's boot file, from the UEFI
+shell, from systemd-boot; what it says of mistakes; and guests behind it.
+
+QEMU's CPUs have no VT-x here, so there Caisson gets as far as saying so. Bochs has VT-x and boots
+OVMF too, one CPU and without ACPI tables, since nobody hands any to the firmware: there guests run.
+"""
+import os
+
+import pytest
+
+from conftest import BUILD, CAISSON_EFI, INITRD, PROMPT, QUIET, VMLINUZ, partition
+
+NO_VTX = r"error: VT-x: this CPU has none"
+BOOTX64 = "EFI/BOOT/BOOTX64.EFI"
+SYSTEMD_BOOT = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
+HELLO = {"boot/hello.elf": os.path.join(BUILD, "guest/hello.elf")}
+ENTRY = b"""# as GRUB's
+multiboot2 /boot/caisson.elf console=com1 exit=shutdown
+module2 /boot/hello.elf kernel name=hello mem=16M
+"""
+
+
+@pytest.fixture
+def efi(machine_on):
+    """efi(files, **settings of Machine): a disk with files on it, in a machine with UEFI."""
+
+    def start(files, **settings):
+        settings.setdefault("emulator", "qemu")
+        return machine_on(partition(files), firmware="uefi", medium="disk", **settings)
+
+    return start
+
+
+@pytest.mark.parametrize("shape, pcpus, mem", [
+    ("q35", 1, 96), ("q35", 4, 8192), ("pc", 1, 256), ("pc", 4, 2048),
+])
+def test_removable_medium(efi, shape, pcpus, mem):
+    m = efi({BOOTX64: CAISSON_EFI, "caisson.cfg": ENTRY, **HELLO},
+            shape=shape, pcpus=pcpus, mem=mem)
+    m.expect(r"caisson.efi: /boot/hello.elf, \d+ KiB")
+    m.expect(r"Caisson, a hypervisor for x86-64, on UEFI")
+    m.expect(r"boot: by caisson.efi, UEFI 2\.\d+ by EDK II, 1 module")
+    m.expect(r"memory: (\d+) MiB")
+    assert mem - 24 <= int(m.match.group(1)) <= mem
+    m.expect(rf"acpi: {pcpus} CPU")
+    m.expect(NO_VTX)
+    m.expect_off()
+
+
+def test_shell(efi):
+    """Every mistake is told by file, line and word, and leads back to the shell; then it works."""
+    m = efi({"caisson/caisson.efi": CAISSON_EFI,
+             "caisson/one.cfg": b"multiboot2 console=com1\r\nmodule2 ../boot/hello.elf kernel\r\n",
+             "caisson/none.cfg": b"module2 /boot/none.elf kernel name=none\n",
+             "caisson/word.cfg": b"\n\nmodule /boot/hello.elf kernel\n",
+             "caisson/quote.cfg": b"multiboot2 'console=com1\n",
+             "caisson/folder.cfg": b"module2 /boot kernel name=x\n",
+             "caisson/grub.cfg": b"module2 (hd0,1)/boot/hello.elf kernel name=x\n",
+             **HELLO})
+    m.expect("Press.*ESC")
+    m.send("\x1b")
+
+    def told(arguments, pattern):
+        m.expect("Shell>")
+        m.send(f"fs0:\\caisson\\caisson.efi {arguments}\r")
+        m.expect(pattern)
+
+    told("", r'error: cannot read "/caisson.cfg": not found\W+caisson.efi: error: it may lie in')
+    told("config=gone.cfg", r'error: cannot read "gone.cfg": not found')
+    told("config=", r'error: argument "config="')
+    told("config=none.cfg", r'error: none.cfg, line 1: cannot read "/boot/none.elf": not found')
+    told("config=word.cfg", r'error: word.cfg, line 3: "module" is neither multiboot2 nor module2')
+    told("config=quote.cfg", r"error: quote.cfg, line 1: a quote is not closed: 'console=com1")
+    told("config=folder.cfg", r'error: folder.cfg, line 1: cannot read "/boot": \w+')
+    told("config=grub.cfg", r"error: grub.cfg, line 1: files come from the volume of caisson.efi")
+    told("config=/caisson/one.cfg exit=shutdown frobnicate=7", r"\.\./boot/hello.elf, \d+ KiB")
+    m.expect(r'unknown option "frobnicate=7"')
+    m.expect(NO_VTX)
+    m.expect_off()
+
+
+def test_systemd_boot(efi):
+    """options= comes as load options. No caisson.cfg: with a word to go by it does without."""
+    m = efi({BOOTX64: SYSTEMD_BOOT, "EFI/caisson/caisson.efi": CAISSON_EFI,
+             "loader/loader.conf": b"timeout 0\ndefault caisson.conf\n",
+             "loader/entries/caisson.conf": b"title Caisson\nefi /EFI/caisson/caisson.efi\n"
+                                            b"options console=com1 exit=shutdown\n"})
+    m.expect("caisson.efi: no caisson.cfg here: no modules")
+    m.expect("boot: by caisson.efi, UEFI [^\r\n]*, 0 modules")
+    m.expect(NO_VTX)
+    m.expect_off()
+
+
+def test_nothing_to_boot(efi):
+    """Started by the firmware, it waits with its message: what comes next clears the screen."""
+    m = efi({BOOTX64: CAISSON_EFI})
+    m.expect(r'error: cannot read "/caisson.cfg": not found')
+    m.expect("press a key")
+    m.send(" ")
+    m.expect("UEFI Interactive Shell")
+
+
+def test_linux_behind_uefi(efi):
+    """The whole way to Linux' prompt, where there is VT-x."""
+    entry = (ENTRY.decode() + f"module2 /boot/vmlinuz kernel name=linux mem=256M -- {QUIET}\n"
+             "module2 /boot/initrd.img ramdisk name=linux\n")
+    m = efi({BOOTX64: CAISSON_EFI, "EFI/BOOT/caisson.cfg": entry.encode(),
+             "boot/vmlinuz": VMLINUZ, "boot/initrd.img": INITRD, **HELLO}, emulator="bochs")
+    m.expect("boot: by caisson.efi, UEFI")
+    m.expect("hello: 10 ticks at 100 Hz")
+    m.expect_exact(PROMPT, timeout=300)
+    assert "Linux" in m.ask("uname")
+    m.sendline("poweroff -f")
+    m.expect_off()
