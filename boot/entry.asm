@@ -111,7 +111,7 @@ entry32:
         ; No stack was promised. The information's second word is reserved, and big enough for
         ; the one return address that tells where we are.
         lea     esp, [ebx + 8]
-        cmp     eax, MB2_MAGIC
+        cmp     esi, MB2_MAGIC
         je      .locate
         mov     esp, 0x7c00
 .locate:
