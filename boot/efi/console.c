@@ -6,6 +6,7 @@
 #include "lib/assert.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
+#include "lib/string.h"
 
 #define LINE_BYTES 320
 
@@ -19,11 +20,11 @@ void console_silence(bool silent)
 static void put(const char *text)
 {
     CHAR16 wide[LINE_BYTES];
-    UINTN n = 0;
+    UINTN length = strlen(text), n = 0;
 
     if (silenced)
         return;
-    for (; text[n] && n < LINE_BYTES - 1; n++)
+    for (; n < length && n < LINE_BYTES - 1; n++)
         wide[n] = text[n] >= ' ' && text[n] <= '~' ? (CHAR16)text[n] : L'?';
     wide[n] = 0;
     system_table->ConOut->OutputString(system_table->ConOut, wide);
