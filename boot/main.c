@@ -10,20 +10,25 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/desc.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/inspect.h"
 #include "arch/x86/ioapic.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/model.h"
 #include "arch/x86/mtrr.h"
 #include "arch/x86/panic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/power.h"
 #include "arch/x86/smp.h"
+#include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
+#include "arch/x86/tsc_sync.h"
 #include "boot/boot_info.h"
 #include "boot/sinks.h"
 #include "boot/multiboot2.h"
 #include "boot/options.h"
 #include "boot/poll.h"
+#include "boot/report.h"
 #include "domain/domain.h"
 #include "domain/wallclock.h"
 #include "drivers/keyboard.h"
@@ -115,6 +120,7 @@ static void *new_cpu_stack(void)
     return aspace_stack();
 }
 
+static bool runs_guests;      /* the boot CPU can; boot only */
 static unsigned others_ready; /* CPUs that have come as far as they will; boot only */
 
 /* Every other CPU begins here. */
@@ -122,10 +128,11 @@ static void cpu_main(void)
 {
     desc_init(&exception_stacks[cpu_id()]);
     cpu_init();
+    inspect_cpu();
     lapic_init(lapic_page);
-    if (vmx_cpu_enable())
+    if (runs_guests && vmx_cpu_enable())
         log_error("pCPU %u cannot run guests", cpu_id());
-    else
+    else if (runs_guests)
         sched_join();
     __atomic_add_fetch(&others_ready, 1, __ATOMIC_RELEASE);
     sched_loop();
@@ -148,9 +155,13 @@ static void read_clock(void)
 
 static void machine_start(void)
 {
+    model_read();
+    topology_read();
+    inspect_cpu();
     acpi_read(boot.has_rsdp ? boot.rsdp : NULL, map_table);
     mtrr_read();
     tsc_calibrate(acpi.pm_timer_port);
+    tsc_check_invariant();
     read_clock();
     ioapic_init(acpi.ioapic.v ? aspace_map(acpi.ioapic, PAGE_SIZE, ASPACE_UC) : NULL);
     lapic_page = must_have(aspace_map(acpi.lapic, PAGE_SIZE, ASPACE_UC));
@@ -262,12 +273,11 @@ static void start_domains(void)
 }
 
 /* For whoever sits before it: the log, and a way to switch off. */
-static _Noreturn void monitor_alone(void)
+static _Noreturn void go_on_without_guests(void)
 {
     if (options.exit != EXIT_HALT || !options.monitor)
         no_domain_left();
     log_info("the monitor is there all the same; help lists what it can do");
-    sched_join();
     start_monitor(true);
     sched_loop();
 }
@@ -279,13 +289,17 @@ static void main_on_stack(void)
     machine_start(); /* ACPI tables, clock, interrupt controllers */
     sinks_use_interrupts();
     set_ends();
-    if (vmx_probe() || vmx_cpu_enable()) {
+    runs_guests = !vmx_probe() && !vmx_cpu_enable();
+    if (!runs_guests)
         log_error("Caisson cannot run guests on this machine");
-        monitor_alone();
-    }
     sched_use_tick(!vmx_caps.preemption_timer);
     sched_join();
-    start_other_cpus();
+    if (runs_guests || options.selftest)
+        start_other_cpus();
+    if (options.selftest)
+        report(&boot);
+    if (!runs_guests || options.selftest)
+        go_on_without_guests();
     map_modules();
     frame_fail_nth(options.fail_alloc);
     start_domains();

@@ -112,6 +112,10 @@ static void read_word(struct reading *r, struct word w)
 {
     struct word key, value;
 
+    if (word_is(w, "selftest")) {
+        r->out->selftest = true;
+        return;
+    }
     if (!word_key_value(w, &key, &value))
         return log_warn("unknown option \"%.*s\" is passed over", WORD_ARGS(w));
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -4,6 +4,7 @@
  *     console=com1[,baud] console=com2[,baud] console=vga console=none
  *     loglevel=error|warn|info|debug   exit=halt|reboot|shutdown
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
+ *     selftest (a report on the machine, and no guests)
  *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
@@ -20,7 +21,7 @@ struct options {
     uint32_t baud;        /* of the serial consoles */
     enum log_level level;
     enum option_exit exit; /* when the last domain is gone */
-    bool monitor;
+    bool monitor, selftest;
     uint8_t switch_key; /* control character, 1 to 26 */
     bool monitor_first;
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */

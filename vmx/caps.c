@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/model.h"
 #include "arch/x86/msr.h"
 #include "lib/log.h"
 #include "vmx/controls.h"
@@ -143,11 +144,13 @@ static bool has_needed(const struct caps *c)
     return true;
 }
 
-/* VPID is of use only with a way to flush it. */
+/* VPID is of use only with a way to flush it; the preemption timer of some CPUs is broken. */
 static bool can_use(const struct caps *c, const struct control *ctl)
 {
     if (!(c->may_be_1[ctl->word] & ctl->bit))
         return false;
+    if (ctl->word == CTL_PIN && ctl->bit == PIN_PREEMPTION)
+        return !model_has(ERRATUM_PREEMPTION_TIMER);
     if (ctl->word == CTL_PROC2 && ctl->bit == PROC2_VPID)
         return (c->ept_vpid & EPTCAP_INVVPID) &&
                (c->ept_vpid & (EPTCAP_INVVPID_SINGLE | EPTCAP_INVVPID_ALL));

@@ -14,6 +14,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
+#include "arch/x86/model.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
@@ -198,7 +199,7 @@ static void lapic_choose(volatile void *mmio)
 
     page = mmio;
     x2apic = (features & CPUID_1C_X2APIC) && lapic_wants_x2apic();
-    tsc_deadline = features & CPUID_1C_TSC_DEADLINE;
+    tsc_deadline = (features & CPUID_1C_TSC_DEADLINE) && !model_has(ERRATUM_TSC_DEADLINE);
     ASSERT(x2apic || page);
 }
 

@@ -13,4 +13,9 @@ void mtrr_read(void);
  * from start; the most careful one if they differ. */
 uint8_t mtrr_type(maddr_t start, uint64_t size);
 
+/* For the other CPUs: keeps the boot CPU's registers as they are, and sets the calling CPU's to
+ * them. Returns how many had been different. */
+void mtrr_keep(void);
+unsigned mtrr_align(void);
+
 #endif

@@ -19,6 +19,7 @@
 #include "arch/x86/trampoline.h"
 #include "arch/x86/trap.h"
 #include "arch/x86/tsc.h"
+#include "arch/x86/tsc_sync.h"
 #include "lib/assert.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -40,6 +41,7 @@ static int stopper = NOBODY; /* the pCPU that stops the others; set once */
 static _Noreturn void smp_arrive(void)
 {
     __atomic_store_n(&this_cpu()->online, true, __ATOMIC_RELEASE);
+    tsc_sync_answer();
     cpu_entry();
     panic("CPU %u: its main function came back", cpu_id());
 }
@@ -97,6 +99,7 @@ static bool smp_start_cpu(volatile struct trampoline_params *params, uint32_t ap
         lapic_send_init(apic_id);
         return false;
     }
+    tsc_sync_compare(cpu_count);
     cpu_count++;
     return true;
 }

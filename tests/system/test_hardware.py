@@ -1,5 +1,9 @@
 """What a real machine brings, as far as QEMU plays it: its ends, its report, its errors."""
+import re
+
 import pytest
+
+from conftest import guest
 
 
 @pytest.mark.parametrize("shape", ["pc", "q35"])
@@ -9,3 +13,35 @@ def test_reboot_host(boot, shape):
     m.sendline("reboot-host")
     m.expect_exact("rebooted by the operator")
     m.expect_off()
+
+
+REPORT = (r"cpu: [^\r\n]+, family 6 model 0x", r"cpu: CPUID 7: ",
+          r"cpu: weaknesses that [^\r\n]*L1TF MDS iTLB-multihit",
+          r"pCPU 0: APIC id 0, package 0, core 0,[^\r\n]* TSC ahead by 0, MTRRs changed 0",
+          r"pCPU 1: APIC id 1, ", r"topology: \d package\(s\), \d core\(s\), 2 thread",
+          "cache: L1 data, 32 KiB, 8 ways", "VT-x: ", r"acpi: tables[A-Z ]* FACP",
+          "acpi: PM timer at port 0x[0-9a-f]+, HPET at 0xfed00000", "screen: no framebuffer",
+          "memory: 0x000000000000 to 0x00000009f[0-9a-f]{3} usable")
+
+
+@pytest.mark.parametrize("emulator, cpu, extra", [
+    ("qemu", "Skylake-Client", ["-smp", "2,sockets=1,cores=1,threads=2"]),
+    ("bochs", "corei7_skylake_x", []),
+], ids=["qemu", "bochs"])
+def test_report(boot, emulator, cpu, extra):
+    """The self-test tells of every pCPU, and goes on to the end without guests."""
+    m = boot(modules=guest("hello"), emulator=emulator, cpu=cpu, pcpus=2, ips=50_000_000,
+             extra=extra, options="console=com1 exit=shutdown selftest")
+    m.expect_exact("report: begins; BIOS by GRUB")
+    before = m.before
+    m.expect_exact("report: ends")
+    for line in REPORT:
+        assert re.search("caisson: report: " + line, m.before), line
+    if emulator == "qemu":
+        # It claims microcode 1 of a CPU that needs 0xb2, and its INIT loses the MTRRs.
+        assert "erratum: the TSC deadline is unreliable" in before
+        assert re.search(r"pCPU 1 had \d+ other than the boot CPU's, set right", before)
+        assert "topology: 1 package(s), 1 core(s), 2 thread(s)" in m.before
+        assert "pCPU 1: APIC id 1, package 0, core 0, microcode 0x1, VT-x absent" in m.before
+    m.expect_off()
+    assert "hello:" not in m.before

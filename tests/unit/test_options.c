@@ -100,13 +100,24 @@ static void test_conswitch(void **state)
     }
 }
 
+static void test_selftest(void **state)
+{
+    (void)state;
+    parse("console=com1");
+    assert_false(o.selftest);
+    parse("/boot/caisson.elf selftest console=com1");
+    assert_true(o.selftest && o.com1 && !o.vga);
+    assert_int_equal(fake_log_lines[LOG_WARN], 0);
+    parse("selftest=1");
+    assert_false(o.selftest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_bad_words),
-        cmocka_unit_test(test_conswitch),
+        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_words),
+        cmocka_unit_test(test_bad_words), cmocka_unit_test(test_conswitch),
+        cmocka_unit_test(test_selftest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,90 @@
+/*
+ * The report on the machine. See boot/report.h and docs/hardware.md, "The report".
+ */
+#include "boot/report.h"
+
+#include "arch/x86/acpi.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/inspect.h"
+#include "arch/x86/model.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/topology.h"
+#include "arch/x86/tsc.h"
+#include "lib/log.h"
+#include "vmx/vmx.h"
+
+static void report_cpu(void)
+{
+    char text[96];
+
+    log_info("report: cpu: %s, family %u model 0x%x stepping %u, microcode 0x%x, %u address bits",
+             cpu_model.brand, cpu_model.family, cpu_model.model, cpu_model.stepping,
+             cpu_model.microcode, cpu_maddr_bits());
+    log_info("report: cpu: TSC %lu.%03lu MHz", tsc_hz / 1000000, tsc_hz / 1000 % 1000);
+    for (uint32_t leaf = 1; leaf <= cpuid(0, 0).eax && leaf <= 7; leaf += 6) {
+        struct cpuid_regs r = cpuid(leaf, 0);
+        log_info("report: cpu: CPUID %u: %08x %08x %08x %08x", leaf, r.eax, r.ebx, r.ecx, r.edx);
+    }
+    model_weaknesses(text, sizeof(text));
+    log_info("report: cpu: weaknesses that Caisson does not guard against: %s",
+             text[0]           ? text
+             : cpu_model.intel ? "none known"
+                               : "not looked up, not an Intel CPU");
+}
+
+/* As they are, for who knows the SDM's appendix "VMX Capability Reporting Facility". */
+static void report_vmx(void)
+{
+    if (!(cpuid(1, 0).ecx & CPUID_1C_VMX)) {
+        log_info("report: VT-x: none");
+        return;
+    }
+    log_info("report: VT-x: EPT%s%s%s, VPID %s, preemption timer %s, TSC scaling %s",
+             vmx_caps.ept_2m ? " 2M" : "", vmx_caps.ept_1g ? " 1G" : "",
+             vmx_caps.ept_ad ? " A/D" : "", vmx_caps.vpid ? "yes" : "no",
+             vmx_caps.preemption_timer ? "yes" : "no", vmx_caps.tsc_scaling ? "yes" : "no");
+    for (uint32_t msr = MSR_IA32_VMX_BASIC; msr < MSR_IA32_VMX_EPT_VPID_CAP; msr += 4)
+        log_info("report: VT-x: MSR 0x%x: %016lx %016lx %016lx %016lx", msr, rdmsr(msr),
+                 rdmsr(msr + 1), rdmsr(msr + 2), rdmsr(msr + 3));
+    if (rdmsr(MSR_IA32_VMX_PROCBASED_CTLS) >> 63)
+        log_info("report: VT-x: MSR 0x%x: %016lx", MSR_IA32_VMX_EPT_VPID_CAP,
+                 rdmsr(MSR_IA32_VMX_EPT_VPID_CAP));
+}
+
+static void report_memory(const struct boot_info *boot)
+{
+    static const char *const kinds[] = { [MEM_USABLE] = "usable",
+                                         [MEM_RESERVED] = "reserved",
+                                         [MEM_ACPI] = "ACPI tables",
+                                         [MEM_NVS] = "ACPI NVS",
+                                         [MEM_BAD] = "bad" };
+
+    for (unsigned i = 0; i < boot->region_count; i++) {
+        const struct mem_region *r = &boot->regions[i];
+        log_info("report: memory: 0x%012lx to 0x%012lx %s", r->start.v, r->start.v + r->size,
+                 kinds[r->kind]);
+    }
+}
+
+static void report_screen(const struct boot_framebuffer *fb)
+{
+    if (fb->bpp)
+        log_info("report: screen: %ux%u, %u bits a pixel, %u bytes a line, at 0x%lx", fb->width,
+                 fb->height, fb->bpp, fb->pitch, fb->start.v);
+    else
+        log_info("report: screen: no framebuffer");
+}
+
+void report(const struct boot_info *boot)
+{
+    log_info("report: begins; %s by %s", boot->efi ? "UEFI" : "BIOS", boot->loader_name);
+    report_cpu();
+    inspect_report();
+    topology_report();
+    report_vmx();
+    acpi_report();
+    report_screen(&boot->framebuffer);
+    report_memory(boot);
+    log_info("report: ends");
+}
