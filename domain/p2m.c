@@ -78,25 +78,42 @@ bool p2m_is_ram(const struct p2m *p, gfn_t g)
     return block_is_ram(p, g, ORDER_4K);
 }
 
+static enum ept_type type_of(mfn_t m, unsigned order)
+{
+    return (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE << order);
+}
+
 /* Allocates and maps the 2^order frames around g. -EEXIST if part of them has come singly. */
 static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
 {
-    if (order == ORDER_4K && ept_is_hole(&p->ept, g))
-        return -EFAULT;
     gfn_t first = gfn(g.v & ~((1UL << order) - 1));
     mfn_t m;
     int err = frame_alloc(order, p->owner, &m);
 
     if (err)
         return err;
-    err = ept_map(&p->ept, first, m, order, EPT_RWX,
-                  (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE << order));
+    err = ept_map(&p->ept, first, m, order, EPT_RWX, type_of(m, order));
     if (err) {
         frame_free(m, order, p->owner);
         return err;
     }
     p->populated += 1UL << order;
     *out = mfn(m.v + (g.v - first.v));
+    return 0;
+}
+
+/* One frame, where nothing was found. */
+static int populate_frame(struct p2m *p, gfn_t g, struct ept_entry *place)
+{
+    if (place->hole)
+        return -EFAULT;
+    if (place->order != ORDER_4K) /* there is no table for it yet */
+        return populate_block(p, g, ORDER_4K, &place->mfn);
+    int err = frame_alloc(ORDER_4K, p->owner, &place->mfn);
+    if (err)
+        return err;
+    ept_fill(place, place->mfn, type_of(place->mfn, ORDER_4K));
+    p->populated++;
     return 0;
 }
 
@@ -130,7 +147,7 @@ int p2m_populate_all(struct p2m *p)
             if (ept_lookup(&p->ept, g, &entry) == 0)
                 order = entry.order;
             else
-                err = populate_largest(p, g, &order);
+                err = entry.hole ? -EFAULT : populate_largest(p, g, &order);
             g.v = (g.v | ((1UL << order) - 1)) + 1;
         }
     }
@@ -138,7 +155,8 @@ int p2m_populate_all(struct p2m *p)
     return err;
 }
 
-/* The frame at g and how it is mapped; RAM arrives now if it had not. */
+/* The frame at g and how it is mapped; RAM arrives now if it had not. A block comes whole where it
+ * is RAM and no part of it has come singly. */
 static int look_up(struct p2m *p, gfn_t g, struct ept_entry *entry)
 {
     int err = -EEXIST;
@@ -147,12 +165,10 @@ static int look_up(struct p2m *p, gfn_t g, struct ept_entry *entry)
         return 0;
     if (!p2m_is_ram(p, g))
         return -EFAULT;
-    entry->rights = EPT_RWX; /* part of the block may have come singly */
-    if (block_is_ram(p, g, ORDER_2M) && ept_hole_order(&p->ept, g) >= ORDER_2M)
+    entry->rights = EPT_RWX;
+    if (entry->order >= ORDER_2M && block_is_ram(p, g, ORDER_2M))
         err = populate_block(p, g, ORDER_2M, &entry->mfn);
-    if (err)
-        err = populate_block(p, g, ORDER_4K, &entry->mfn);
-    return err;
+    return err ? populate_frame(p, g, entry) : 0;
 }
 
 /* The same by memory. A guest's page tables are walked for every operand of its that is read, and

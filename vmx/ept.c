@@ -255,21 +255,6 @@ int ept_punch(struct ept *e, gfn_t g)
     return err;
 }
 
-bool ept_is_hole(const struct ept *e, gfn_t g)
-{
-    const uint64_t *table = e->root;
-
-    if (g.v >> GFN_BITS)
-        return false;
-    for (unsigned level = LEVELS - 1; level > 0; level--) {
-        uint64_t entry = table[index_of(g, level)];
-        if (!is_present(entry) || is_leaf(entry, level))
-            return false;
-        table = table_of(entry);
-    }
-    return table[index_of(g, 0)] == HOLE;
-}
-
 static struct ept_entry describe(uint64_t entry, unsigned level, uint64_t offset)
 {
     return (struct ept_entry){
@@ -282,13 +267,20 @@ static struct ept_entry describe(uint64_t entry, unsigned level, uint64_t offset
 
 int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
 {
+    out->slot = NULL;
+    out->order = ORDER_4K;
+    out->hole = false;
     if (g.v >> GFN_BITS)
         return -ENOENT;
-    const uint64_t *table = e->root;
+    uint64_t *table = e->root;
     for (unsigned level = LEVELS - 1;; level--) {
-        uint64_t entry = table[index_of(g, level)];
-        if (!is_present(entry))
+        uint64_t *slot = &table[index_of(g, level)], entry = *slot;
+        if (!is_present(entry)) {
+            out->slot = slot;
+            out->order = level_shift(level);
+            out->hole = entry == HOLE;
             return -ENOENT;
+        }
         if (is_leaf(entry, level)) {
             *out = describe(entry, level, g.v & ((1UL << level_shift(level)) - 1));
             return 0;
@@ -297,19 +289,17 @@ int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
     }
 }
 
-unsigned ept_hole_order(const struct ept *e, gfn_t g)
+bool ept_is_hole(const struct ept *e, gfn_t g)
 {
-    const uint64_t *table = e->root;
+    struct ept_entry entry;
 
-    if (g.v >> GFN_BITS)
-        return ORDER_4K; /* nothing can be mapped there */
-    for (unsigned level = LEVELS - 1;; level--) {
-        uint64_t entry = table[index_of(g, level)];
-        if (!is_present(entry))
-            return level_shift(level);
-        ASSERT(!is_leaf(entry, level)); /* the caller has looked */
-        table = table_of(entry);
-    }
+    return ept_lookup(e, g, &entry) != 0 && entry.hole;
+}
+
+void ept_fill(const struct ept_entry *place, mfn_t m, enum ept_type type)
+{
+    ASSERT(place->slot && place->order == ORDER_4K && !is_present(*place->slot));
+    __atomic_store_n(place->slot, make_leaf(m, 0, EPT_RWX, type), __ATOMIC_RELEASE);
 }
 
 struct walk {

@@ -26,11 +26,15 @@ struct ept {
     uint64_t pointer; /* the EPTP */
 };
 
+/* What is at a place. Where nothing is mapped, order is that of the largest block around it of which
+ * the tables tell without a search that nothing is, and the entry for that block is at slot. */
 struct ept_entry {
     mfn_t mfn;     /* of the very gfn that was looked up */
     uint8_t order; /* ORDER_4K, ORDER_2M or ORDER_1G: size of the mapping it lies in */
     uint8_t rights;
+    bool hole; /* nothing is mapped, since ept_punch() */
     enum ept_type type;
+    uint64_t *slot; /* NULL: beyond all that can be mapped */
 };
 
 int must_check ept_init(struct ept *e, uint16_t owner);
@@ -50,11 +54,11 @@ int must_check ept_unmap(struct ept *e, gfn_t gfn);
  * ept_map() fills the hole. 0 or -ENOMEM. */
 int must_check ept_punch(struct ept *e, gfn_t gfn);
 bool ept_is_hole(const struct ept *e, gfn_t gfn);
-/* 0, or -ENOENT. */
+/* 0; -ENOENT where nothing is mapped: *out says of how much then, and is good until the next change
+ * of the tables. */
 int must_check ept_lookup(const struct ept *e, gfn_t gfn, struct ept_entry *out);
-/* Nothing is mapped at gfn: the largest order of which nothing is mapped in the whole block around
- * it, as far as the tables tell without a search. */
-unsigned ept_hole_order(const struct ept *e, gfn_t gfn);
+/* Maps a frame of RAM at a place just looked up, where nothing is and the order is ORDER_4K. */
+void ept_fill(const struct ept_entry *place, mfn_t m, enum ept_type type);
 /* Calls fn for each mapping, in order of address. */
 void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
               void *ctx);

@@ -250,17 +250,49 @@ static void test_out_of_memory(void **state)
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
+static struct ept_entry place_of(const struct ept *e, uint64_t g)
+{
+    struct ept_entry place;
+
+    assert_int_equal(ept_lookup(e, gfn(g), &place), -ENOENT);
+    return place;
+}
+
 /* How much room there is around a gfn behind which nothing is. */
-static void test_holes(void **state)
+static void test_room(void **state)
 {
     (void)state;
     struct ept e;
     assert_int_equal(ept_init(&e, DOMAIN), 0);
-    assert_int_equal(ept_hole_order(&e, gfn(BASE)), 27); /* all that the root's entry covers */
+    assert_int_equal(place_of(&e, BASE).order, 27); /* all that the root's entry covers */
     assert_int_equal(ept_map(&e, gfn(BASE + 1), mfn(1), ORDER_4K, EPT_RWX, EPT_WB), 0);
-    assert_int_equal(ept_hole_order(&e, gfn(BASE)), ORDER_4K);
-    assert_int_equal(ept_hole_order(&e, gfn(BASE + 512)), ORDER_2M);
-    assert_int_equal(ept_hole_order(&e, gfn(BASE + (1 << ORDER_1G))), ORDER_1G);
+    assert_int_equal(place_of(&e, BASE).order, ORDER_4K);
+    assert_int_equal(place_of(&e, BASE + 512).order, ORDER_2M);
+    assert_int_equal(place_of(&e, BASE + (1 << ORDER_1G)).order, ORDER_1G);
+    assert_null(place_of(&e, 1UL << 36).slot); /* beyond what can be mapped */
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
+/* A frame is put where a lookup found nothing. */
+static void test_fill(void **state)
+{
+    (void)state;
+    struct ept e;
+    struct ept_entry got;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(ept_map(&e, gfn(BASE + 1), mfn(1), ORDER_4K, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(ept_punch(&e, gfn(BASE + 3)), 0);
+    assert_true(place_of(&e, BASE + 3).hole);
+    struct ept_entry place = place_of(&e, BASE + 2);
+    assert_false(place.hole);
+    ept_fill(&place, mfn(77), EPT_WT);
+    assert_int_equal(ept_lookup(&e, gfn(BASE + 2), &got), 0);
+    assert_int_equal(got.mfn.v, 77);
+    assert_int_equal(got.order, ORDER_4K);
+    assert_int_equal(got.rights, EPT_RWX);
+    assert_int_equal(got.type, EPT_WT);
+    assert_true(place_of(&e, BASE + 3).hole);
     ept_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
@@ -270,7 +302,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_random, setup),
         cmocka_unit_test_setup(test_large, setup),
-        cmocka_unit_test_setup(test_holes, setup),
+        cmocka_unit_test_setup(test_room, setup),
+        cmocka_unit_test_setup(test_fill, setup),
         cmocka_unit_test_setup(test_format, setup),
         cmocka_unit_test_setup(test_refusals, setup),
         cmocka_unit_test_setup(test_refill, setup),
