@@ -85,6 +85,12 @@ bool vlapic_enabled(const struct vlapic *l);     /* globally, by IA32_APICBASE *
 bool vlapic_mmio_active(const struct vlapic *l); /* xAPIC mode: the page is decoded */
 uint64_t vlapic_base(const struct vlapic *l);    /* gpa of the page */
 bool vlapic_x2apic(const struct vlapic *l);
+/* Does it answer at this guest-physical address? Asked for each access to device memory. */
+static inline bool vlapic_answers(const struct vlapic *l, uint64_t at)
+{
+    return (at ^ l->base) < VLAPIC_SIZE &&
+           (l->base & (APICBASE_ENABLE | APICBASE_X2APIC)) == APICBASE_ENABLE;
+}
 
 /* ---- Interrupts ---- */
 /* Neither hardware nor software has disabled it. */

@@ -172,21 +172,6 @@ static void handle_cr(struct vcpu *v, const struct vmx_exit *e)
     skip_or_gp(v, err);
 }
 
-/* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or
- * a hole that the guest made. */
-static void handle_memory(struct vcpu *v, const struct vmx_exit *e)
-{
-    mfn_t m;
-    int err = -EFAULT;
-
-    if (!e->memory.present && !machine_has_mmio(&v->domain->machine, v, e->memory.gpa))
-        err = p2m_populate(&v->domain->p2m, gpa_to_gfn(e->memory.gpa), &m);
-    if (err == -EFAULT)
-        mmio_handle(v, e);
-    else if (err)
-        domain_end(v->domain, END_KILLED, "no memory left for its RAM at 0x%lx", e->memory.gpa.v);
-}
-
 static void handle_hlt(struct vcpu *v)
 {
     vmx_skip(&v->vmx);
@@ -213,10 +198,37 @@ static enum exit_answer vmcall_quick(struct vcpu *v, const struct vmx_exit *e)
     return EXIT_DONE;
 }
 
+static enum exit_answer mmio_locked(struct vcpu *v, const struct vmx_exit *e)
+{
+    spin_lock(&v->domain->lock);
+    mmio_handle(v, e);
+    enum exit_answer answer = e->memory.write ? EXIT_LOOK : look_if_needed(v);
+    spin_unlock(&v->domain->lock);
+    return answer;
+}
+
+/* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or
+ * a hole that the guest made. */
+static enum exit_answer memory_quick(struct vcpu *v, const struct vmx_exit *e)
+{
+    struct domain *d = v->domain;
+    int err = -EFAULT;
+    mfn_t m;
+
+    if (!e->memory.present && !machine_has_mmio(&d->machine, v, e->memory.gpa))
+        err = p2m_populate(&d->p2m, gpa_to_gfn(e->memory.gpa), &m);
+    if (!err)
+        return EXIT_DONE;
+    if (err == -EFAULT)
+        return mmio_locked(v, e);
+    domain_end(d, END_KILLED, "no memory left for its RAM at 0x%lx", e->memory.gpa.v);
+    return EXIT_LOOK;
+}
+
 enum exit_answer (*const exit_quick[VMX_EXIT_KINDS])(struct vcpu *v, const struct vmx_exit *e) = {
     [VMX_EXIT_CPUID] = cpuid_quick,   [VMX_EXIT_RDMSR] = rdmsr_quick,
     [VMX_EXIT_WRMSR] = wrmsr_quick,   [VMX_EXIT_IO] = pio_quick,
-    [VMX_EXIT_VMCALL] = vmcall_quick,
+    [VMX_EXIT_VMCALL] = vmcall_quick, [VMX_EXIT_MEMORY] = memory_quick,
 };
 
 void exit_handle(struct vcpu *v, const struct vmx_exit *e)
@@ -230,12 +242,10 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     case VMX_EXIT_CPUID:
     case VMX_EXIT_RDMSR:
     case VMX_EXIT_WRMSR:
+    case VMX_EXIT_MEMORY:
         break; /* exit_quick[] has always done with them */
     case VMX_EXIT_IO:
         pio_handle(v, e);
-        return;
-    case VMX_EXIT_MEMORY:
-        handle_memory(v, e);
         return;
     case VMX_EXIT_CR:
         handle_cr(v, e);

@@ -95,6 +95,7 @@ int gmem_load(struct p2m *p, struct gmem_entry *e)
         return err;
     char *page = window_open(m);
     e->value = load(page + (e->at.v & ~PAGE_MASK), e->size);
+    e->machine = maddr(mfn_to_maddr(m).v | (e->at.v & ~PAGE_MASK));
     window_close(page);
     return 0;
 }

@@ -118,12 +118,25 @@ static bool is_leaf(struct vcpu *v, const struct paging_mode *m, uint64_t entry,
     return m->entry_size == 8 || (vmx_cr4(&v->vmx) & CR4_PSE);
 }
 
-static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t access, gpa_t *out,
-                struct gva_fault *fault)
+/* An entry as a word for window_same(): the aligned eight bytes around it. */
+static struct window_word as_word(const struct gmem_entry *e)
+{
+    unsigned shift = 8 * (e->machine.v & 7);
+
+    return (struct window_word){
+        .at = maddr(e->machine.v & ~7ul),
+        .mask = e->size == 4 ? 0xfffffffful << shift : ~0ul,
+        .value = e->value << shift,
+    };
+}
+
+static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t access,
+                struct gva_walk *found, struct gva_fault *fault)
 {
     uint64_t table = vmx_cr3(&v->vmx) & (m == &paging_pae ? 0xffffffe0 : PTE_ADDRESS);
     uint64_t rights = PTE_RW | PTE_US;
 
+    found->count = 0;
     for (unsigned level = m->levels; level-- > 0;) {
         uint64_t index = at.v >> (PAGE_SHIFT + level * m->index_bits) & ((1u << m->index_bits) - 1);
         struct gmem_entry slot = { .at = gpa(table + index * m->entry_size),
@@ -137,12 +150,13 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
         if (err)
             return err;
         uint64_t entry = slot.value;
+        found->read[found->count++] = as_word(&slot);
         if (!pdpte)
             rights = (rights & entry & (PTE_RW | PTE_US)) | ((rights | entry) & PTE_NX);
         if (is_leaf(v, m, entry, level)) {
             if (!allowed(v, rights, access))
                 return fail(v, fault, at, access | GVA_PRESENT);
-            *out = gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1)));
+            found->place = gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1)));
             return access & GVA_WRITE ? mark(v, &slot, PTE_D) : 0;
         }
         table = entry & (m->entry_size == 4 ? 0xfffff000 : PTE_ADDRESS);
@@ -150,10 +164,13 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
     return -EFAULT; /* not reached: level 0 is always a leaf */
 }
 
-int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct gva_fault *fault)
+int gva_walk(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
+             struct gva_fault *fault)
 {
+    found->epoch = v->domain->p2m.epoch;
     if (!(vmx_cr0(&v->vmx) & CR0_PG)) {
-        *out = gpa(at.v & 0xffffffff);
+        found->place = gpa(at.v & 0xffffffff);
+        found->count = 0;
         return 0;
     }
     const struct paging_mode *m = mode_of(v);
@@ -162,11 +179,21 @@ int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct 
     else if (!canonical(at, m->levels == 5 ? 57 : 48))
         return fail(v, fault, at, access);
     for (unsigned i = 0; i < WALKS; i++) {
-        int err = walk(v, m, at, access, out, fault);
+        int err = walk(v, m, at, access, found, fault);
         if (err != -EAGAIN)
             return err;
     }
     return fail(v, fault, at, access | GVA_PRESENT); /* spurious: the guest tries again */
+}
+
+int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct gva_fault *fault)
+{
+    struct gva_walk found;
+    int err = gva_walk(v, at, access, &found, fault);
+
+    if (!err)
+        *out = found.place;
+    return err;
 }
 
 static int copy(struct vcpu *v, gva_t at, char *buf, size_t n, uint32_t access,

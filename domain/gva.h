@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include "lib/addr.h"
 #include "lib/errno.h"
+#include "mm/window.h"
 
 struct vcpu;
 
@@ -24,6 +25,19 @@ struct gva_fault {
     gva_t address;  /* the first byte that could not be reached */
     uint32_t error; /* the error code that the guest is owed in a #PF */
 };
+
+/* What a walk has found: the place, and the words of memory that say so. As long as these words
+ * stay what they are, so do the control registers and the p2m's epoch, and the access is a read,
+ * another walk finds the same. */
+#define GVA_LEVELS 5
+struct gva_walk {
+    gpa_t place;
+    uint64_t epoch; /* the p2m's, before it began */
+    unsigned count;
+    struct window_word read[GVA_LEVELS];
+};
+int must_check gva_walk(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
+                        struct gva_fault *fault);
 
 /* Where `at` is for this access. 0; -EFAULT with *fault filled in; -ENOMEM. */
 int must_check gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out,

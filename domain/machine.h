@@ -66,7 +66,8 @@ uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size);
 void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value);
 
 /* One access to device memory by v: its local APIC's page, the I/O APIC, or nothing. */
-bool machine_has_mmio(struct machine_hvm *m, struct vcpu *v, gpa_t at); /* is it a device's? */
+bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v,
+                      gpa_t at); /* a device's? */
 uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size);
 void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
                         uint64_t value);

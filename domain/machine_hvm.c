@@ -329,8 +329,8 @@ void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uin
 /* The device whose registers are at this address, and the offset within; NULL: nothing is there. */
 static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t at, uint32_t *offset)
 {
-    if (vlapic_mmio_active(&v->lapic) && at.v - vlapic_base(&v->lapic) < VLAPIC_SIZE) {
-        *offset = (uint32_t)(at.v - vlapic_base(&v->lapic));
+    if (vlapic_answers(&v->lapic, at.v)) {
+        *offset = at.v % VLAPIC_SIZE;
         return &v->lapic.dev;
     }
     if (m->device[DEV_IOAPIC] && at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE) {
@@ -340,21 +340,20 @@ static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t a
     return NULL;
 }
 
-bool machine_has_mmio(struct machine_hvm *m, struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v, gpa_t at)
 {
-    uint32_t offset;
-
-    return mmio_lookup(m, v, at, &offset) != NULL;
+    return vlapic_answers(&v->lapic, at.v) ||
+           (at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE && m->device[DEV_IOAPIC]);
 }
 
 uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
 {
     uint32_t offset;
     struct device *dev = mmio_lookup(m, v, at, &offset);
-    uint64_t now = domain_now(m->domain);
 
     if (!dev)
         return ~0ul;
+    uint64_t now = time_for(m, dev);
     if (size < 8)
         return dev->ops->read(dev, offset, size, now);
     uint64_t low = dev->ops->read(dev, offset, 4, now);
@@ -366,10 +365,10 @@ void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigne
 {
     uint32_t offset;
     struct device *dev = mmio_lookup(m, v, at, &offset);
-    uint64_t now = domain_now(m->domain);
 
     if (!dev)
         return;
+    uint64_t now = time_for(m, dev);
     dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
     if (size == 8)
         dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);

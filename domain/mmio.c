@@ -1,5 +1,5 @@
 /*
- * Device memory: fetch the instruction, decode it, do what it does. See domain/mmio.h.
+ * Device memory: fetch the instruction (domain/code.h), do what it does. See domain/mmio.h.
  *
  * The exit tells the guest-physical address, so the ordinary forms need no address arithmetic and
  * no walk but that of the code itself. Only the string forms, which touch two places, compute.
@@ -7,73 +7,15 @@
 #include "domain/mmio.h"
 #include "arch/x86/cpu.h"
 #include "domain/alu.h"
+#include "domain/code.h"
 #include "domain/decode.h"
 #include "domain/domain.h"
-#include "domain/gmem.h"
 #include "domain/gva.h"
 #include "domain/operand.h"
 #include "domain/vcpu.h"
-#include "lib/fmt.h"
 #include "vmx/fast.h"
 
 #define STRING_BATCH 256 /* repetitions carried out by one exit, as in pio.c */
-
-/* How the code at RIP is to be read, and where: its linear address. */
-static enum decode_mode code_at(struct vcpu *v, gva_t *at)
-{
-    struct segment cs;
-
-    *at = gva(vmx_rip(&v->vmx));
-    if (operand_is_64bit(v))
-        return DECODE_64;
-    vmx_segment(&v->vmx, SEG_CS, &cs);
-    at->v = (uint32_t)(at->v + cs.base);
-    return cs.ar & SEG_AR_DB ? DECODE_32 : DECODE_16;
-}
-
-static void cannot(struct vcpu *v, const struct vmx_exit *e, const uint8_t *bytes, unsigned count)
-{
-    char text[3 * DECODE_MAX_BYTES + 1] = "";
-
-    for (unsigned i = 0; i < count; i++)
-        fmt_sn(text + 3 * i, 4, " %02x", bytes[i]);
-    domain_end(v->domain, END_KILLED,
-               "instruction at 0x%lx on device memory 0x%lx is not one that is emulated:%s",
-               vmx_rip(&v->vmx), e->memory.gpa.v, text);
-}
-
-/* Reads the instruction at RIP: what there is up to the next page first, since it may end there.
- * 0 with *insn filled in; else the guest has its fault, or the domain its end. */
-static int fetch(struct vcpu *v, const struct vmx_exit *e, struct decode *insn)
-{
-    uint8_t bytes[DECODE_MAX_BYTES];
-    struct gva_fault fault;
-    gva_t at;
-    enum decode_mode mode = code_at(v, &at);
-    uint32_t access = GVA_FETCH | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
-
-    unsigned count = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK));
-    if (count > DECODE_MAX_BYTES)
-        count = DECODE_MAX_BYTES;
-    int err = gva_read(v, at, bytes, count, access, &fault);
-    if (!err) {
-        err = decode_insn(bytes, count, mode, insn);
-        if (err != -ENODATA || count == DECODE_MAX_BYTES)
-            goto decoded;
-        unsigned rest = DECODE_MAX_BYTES - count;
-        err = gva_read(v, gva(at.v + count), bytes + count, rest, access, &fault);
-    }
-    if (err) {
-        operand_fault(v, err, &fault);
-        return err;
-    }
-    count = DECODE_MAX_BYTES;
-    err = decode_insn(bytes, count, mode, insn);
-decoded:
-    if (err)
-        cannot(v, e, bytes, count);
-    return err;
-}
 
 static uint64_t register_read(struct vcpu *v, const struct decode *insn)
 {
@@ -233,8 +175,6 @@ static void string(struct vcpu *v, const struct decode *insn)
 
 void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
 {
-    struct decode insn;
-
     if (e->memory.page_walk) { /* page tables where only ones are read: reserved bits are set */
         uint32_t error = GVA_PRESENT | GVA_RESERVED | (e->memory.write ? GVA_WRITE : 0);
         vcpu_fault(v, vmx_inject_pf(&v->vmx, e->memory.gva, error));
@@ -249,10 +189,13 @@ void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
                    e->memory.gpa.v);
         return;
     }
-    if (fetch(v, e, &insn))
+    const struct decode *insn = code_fetch(v, e->memory.gpa);
+    if (!insn)
         return;
-    if (insn.op == DECODE_MOVS || insn.op == DECODE_STOS || insn.op == DECODE_LODS)
-        string(v, &insn);
-    else
-        simple(v, &insn, e->memory.gpa);
+    if (insn->op != DECODE_MOVS && insn->op != DECODE_STOS && insn->op != DECODE_LODS) {
+        simple(v, insn, e->memory.gpa);
+        return;
+    }
+    string(v, insn);
+    v->attention = true; /* it may have written to a device that it read before */
 }

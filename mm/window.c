@@ -31,6 +31,9 @@ static volatile pte_t pdpt[PAGING_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 static volatile pte_t directory[PAGING_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 static volatile pte_t table[PAGING_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 
+/* Code stands anywhere; entries of page tables are aligned, and read in one piece. */
+typedef volatile uint64_t __attribute__((aligned(1), may_alias)) word_t;
+
 static unsigned depth[MAX_PCPUS]; /* windows that are open, per CPU */
 static pte_t leaf_flags;          /* of a small window; boot only */
 static bool started;              /* boot only */
@@ -84,6 +87,25 @@ void window_close(void *p)
     ASSERT(((uintptr_t)p & PAGE_MASK) == (uintptr_t)small_address(slot));
     table[slot] = 0;
     invlpg(small_address(slot));
+}
+
+/* The words are read one after the other, so one slot does, and no more is open at its end than at
+ * its beginning. */
+bool window_same(const struct window_word *words, unsigned count)
+{
+    unsigned cpu = cpu_id(), slot = cpu * WINDOW_SLOTS + depth[cpu];
+    char *page = small_address(slot);
+    bool same = true;
+
+    ASSERT(started && depth[cpu] < WINDOW_SLOTS);
+    for (const struct window_word *w = words; same && w < words + count; w++) {
+        table[slot] = (w->at.v & PAGE_MASK) | leaf_flags;
+        uint64_t now = *(word_t *)(void *)(page + (w->at.v & ~PAGE_MASK));
+        same = !((now ^ w->value) & w->mask);
+        table[slot] = 0;
+        invlpg(page);
+    }
+    return same;
 }
 
 /* Never nests: only window_fill() uses it. */

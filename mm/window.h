@@ -7,6 +7,7 @@
 #ifndef CAISSON_MM_WINDOW_H
 #define CAISSON_MM_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "lib/addr.h"
 
@@ -16,6 +17,15 @@
 void *window_open(mfn_t m);
 /* Closes it; windows close in the reverse order of opening (ASSERT). */
 void window_close(void *p);
+
+/* Eight bytes of memory that held `value`, as far as the bits of `mask` go, when they were read.
+ * They lie within one frame. */
+struct window_word {
+    maddr_t at;
+    uint64_t mask, value;
+};
+/* Do they all hold that still? Looked at in their order, through one window. */
+bool window_same(const struct window_word *words, unsigned count);
 
 /* Sets every byte of 2^order frames, 2 MiB at a time where it can. */
 void window_fill(mfn_t m, unsigned order, uint8_t byte);

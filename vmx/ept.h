@@ -26,8 +26,9 @@ struct ept {
     uint64_t pointer; /* the EPTP */
 };
 
-/* What is at a place. Where nothing is mapped, order is that of the largest block around it of which
- * the tables tell without a search that nothing is, and the entry for that block is at slot. */
+/* What is at a place. Where nothing is mapped, order is that of the largest block around it of
+ * which the tables tell without a search that nothing is, and the entry for that block is at slot.
+ */
 struct ept_entry {
     mfn_t mfn;     /* of the very gfn that was looked up */
     uint8_t order; /* ORDER_4K, ORDER_2M or ORDER_1G: size of the mapping it lies in */

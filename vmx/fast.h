@@ -29,6 +29,23 @@ static inline bool vmx_in_64bit_kernel(const struct vmx_vcpu *v)
            (vmcs_read(VMCS_G_EFER) & EFER_LMA);
 }
 
+static inline void vmx_mode(const struct vmx_vcpu *v, struct vmx_mode *m)
+{
+    (void)v;
+    m->cr0 = vmcs_read(VMCS_G_CR0);
+    m->cr3 = vmcs_read(VMCS_G_CR3);
+    m->cr4 = vmcs_read(VMCS_G_CR4);
+    m->efer = vmcs_read(VMCS_G_EFER);
+    m->cs_ar = (uint32_t)vmcs_read(VMCS_G_CS_AR);
+    m->ss_ar = (uint32_t)vmcs_read(VMCS_G_SS_AR);
+}
+
+static inline bool vmx_mode_same(const struct vmx_mode *a, const struct vmx_mode *b)
+{
+    return !((a->cr0 ^ b->cr0) | (a->cr3 ^ b->cr3) | (a->cr4 ^ b->cr4) | (a->efer ^ b->efer) |
+             (a->cs_ar ^ b->cs_ar) | (a->ss_ar ^ b->ss_ar));
+}
+
 /* Steps over an instruction of so many bytes; ends STI and MOV-SS shadows. */
 static inline void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
 {

@@ -215,6 +215,13 @@ int must_check vmx_set_cr4(struct vmx_vcpu *v, uint64_t value);
 int must_check vmx_set_efer(struct vmx_vcpu *v, uint64_t value);
 int must_check vmx_set_xcr0(struct vmx_vcpu *v, uint64_t value);
 
+/* All registers on which it hangs what a linear address of code means and how the bytes there are
+ * to be read, as they are in hardware: of use to be compared. */
+struct vmx_mode {
+    uint64_t cr0, cr3, cr4, efer;
+    uint32_t cs_ar, ss_ar;
+};
+
 /* MSRs that live in the VMCS or in soft_msr (SYSENTER_*, FS/GS/KERNEL_GS base, PAT, STAR, ...):
  * true if msr is one of them. A set with a value hardware would refuse gives -EINVAL in *err. */
 bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value);

@@ -8,6 +8,7 @@
 #include "guest/lib/hypercall.h"
 #include "guest/lib/print.h"
 #include "guest/lib/trap.h"
+#include "guest/torture/code.h"
 
 /* Ports whose writing ends the guest or silences its console, as on hardware. */
 static bool port_is_an_end(unsigned port)
@@ -258,6 +259,7 @@ void main(const void *boot_information)
 {
     (void)boot_information;
     trap_init();
+    changing_code();
     instructions();
     all_memory();
     hypercalls();

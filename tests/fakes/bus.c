@@ -65,7 +65,7 @@ void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uin
     write(true, port, size, value);
 }
 
-bool machine_has_mmio(struct machine_hvm *m, struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v, gpa_t at)
 {
     (void)m;
     (void)v;

@@ -231,6 +231,17 @@ void window_close(void *p)
     (void)p;
 }
 
+bool window_same(const struct window_word *words, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t now;
+        memcpy(&now, heap_from_maddr(words[i].at), sizeof(now));
+        if ((now ^ words[i].value) & words[i].mask)
+            return false;
+    }
+    return true;
+}
+
 struct slab {
     size_t size;
     uint64_t used;

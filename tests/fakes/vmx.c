@@ -115,6 +115,18 @@ bool vmx_in_64bit_code(const struct vmx_vcpu *v)
     return (fake_vmx(v)->efer & EFER_LMA) && (fake_vmx(v)->seg[SEG_CS].ar & SEG_AR_L);
 }
 
+void vmx_mode(const struct vmx_vcpu *v, struct vmx_mode *m)
+{
+    const struct fake_vmx *f = fake_vmx(v);
+
+    *m = (struct vmx_mode){ f->cr0, f->cr3, f->cr4, f->efer, f->seg[SEG_CS].ar, f->seg[SEG_SS].ar };
+}
+
+bool vmx_mode_same(const struct vmx_mode *a, const struct vmx_mode *b)
+{
+    return !memcmp(a, b, sizeof(*a));
+}
+
 bool vmx_in_64bit_kernel(const struct vmx_vcpu *v)
 {
     return vmx_in_64bit_code(v) && vmx_cpl(v) == 0;

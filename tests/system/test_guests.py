@@ -23,6 +23,7 @@ def test_hello_in_memory(boot, mem):
 def test_torture(boot):
     """No instruction, port, register or address that it tries stops Caisson."""
     m = boot(modules=guest("torture"))
+    m.expect(r"torture: changing code: (\d+) of \1 right", timeout=10 * PATIENCE)
     m.expect(r"torture: survived", timeout=10 * PATIENCE)
     m.expect(r"caisson: torture: powered off")
     m.expect_off()

@@ -59,13 +59,17 @@ static int teardown(void **state)
 
 static enum exit_answer last_answer;
 
+/* As the run loop does. */
+static void exits_by(const struct vmx_exit *e)
+{
+    last_answer = exit_quick[e->kind] ? exit_quick[e->kind](&guest_vcpu, e) : EXIT_REST;
+    if (last_answer == EXIT_REST)
+        exit_handle(&guest_vcpu, e);
+}
+
 static void exits(enum vmx_exit_kind kind)
 {
-    struct vmx_exit e = { .kind = kind };
-
-    last_answer = exit_quick[kind] ? exit_quick[kind](&guest_vcpu, &e) : EXIT_REST;
-    if (last_answer == EXIT_REST) /* as the run loop does */
-        exit_handle(&guest_vcpu, &e);
+    exits_by(&(struct vmx_exit){ .kind = kind });
 }
 
 static void assert_skipped(unsigned n)
@@ -342,9 +346,7 @@ static void test_clts_lmsw(void **state)
 
 static void touches(uint64_t at)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(at) } };
-
-    exit_handle(&guest_vcpu, &e);
+    exits_by(&(struct vmx_exit){ .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(at) } });
 }
 
 static void test_memory(void **state)
@@ -353,6 +355,7 @@ static void test_memory(void **state)
     touches(0x5123);
     assert_int_equal(guest.p2m.populated, 1);
     assert_skipped(0); /* the instruction is executed again */
+    assert_int_equal(last_answer, EXIT_DONE);
     touches(0x5fff);
     assert_int_equal(guest.p2m.populated, 1);
     assert_int_equal(mmio_calls, 0);
@@ -360,6 +363,11 @@ static void test_memory(void **state)
     touches(0xfee00000);
     touches(GUEST_END);
     assert_int_equal(mmio_calls, 3);
+    assert_int_equal(last_answer, EXIT_DONE);
+    exits_by(&(struct vmx_exit){ .kind = VMX_EXIT_MEMORY,
+                                 .memory = { .gpa = gpa(0xfee00000), .write = true } });
+    assert_int_equal(last_answer, EXIT_LOOK); /* a device that is written to may have become due */
+    assert_int_equal(mmio_calls--, 4);
     assert_int_equal(guest.p2m.populated, 1);
     touches(0x200000);
     assert_int_equal(guest.p2m.populated, 513);
@@ -375,6 +383,7 @@ static void test_memory_runs_out(void **state)
     (void)state;
     frame_fail_nth(1);
     touches(0x5123);
+    assert_int_equal(last_answer, EXIT_LOOK);
     assert_int_equal(guest.end, END_KILLED);
     assert_non_null(strstr(guest.end_why, "0x5123"));
 }

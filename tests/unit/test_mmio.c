@@ -1,4 +1,4 @@
-/* links: domain/mmio.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/mmio.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -315,6 +315,122 @@ static void test_event_delivery(void **state)
     assert_int_equal(cpu()->skips, 0);
 }
 
+/* ---- What is remembered of an instruction ---- */
+
+static bool is_remembered(uint64_t at)
+{
+    for (unsigned i = 0; i < CODE_RECENT; i++)
+        if (guest_vcpu.code[i].epoch && guest_vcpu.code[i].at.v == at)
+            return true;
+    return false;
+}
+
+/* `mov eax,[rbx]`, and what is there in its place later. */
+static void load(uint64_t rip)
+{
+    struct vmx_exit e = exit_at(DEVICE);
+
+    set_reg(GPR_RAX, 0);
+    cpu()->rip = rip;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(guest.end, END_NOT);
+}
+
+static void test_changed_code(void **state)
+{
+    (void)state;
+    bus_register = 0x1280;
+    RUN("\x8b\x03");
+    assert_true(is_remembered(CODE));
+    load(CODE);
+    assert_int_equal(reg(GPR_RAX), 0x1280);
+    assert_int_equal(cpu()->rip, CODE + 2);
+    RUN("\x0f\xb6\x03"); /* movzx eax,byte[rbx] */
+    assert_int_equal(reg(GPR_RAX), 0x80);
+    RUN("\x0f\xbe\x03"); /* movsx: another second byte */
+    assert_int_equal(reg(GPR_RAX), 0xffffff80);
+    guest_put(CODE + 3, "\x99", 1); /* what follows is of no account */
+    assert_true(is_remembered(CODE));
+    load(CODE);
+    assert_int_equal(reg(GPR_RAX), 0xffffff80);
+    RUN("\x48\xc7\x83\x00\x00\x00\x00\x01\x02\x03\x04"); /* mov qword[rbx+0],imm: two words */
+    assert_int_equal(bus_register, 0x04030201);
+    RUN("\x48\xc7\x83\x00\x00\x00\x00\x01\x02\x03\x05");
+    assert_int_equal(bus_register, 0x05030201);
+    run_at(0x7ffc, "\x8b\x03", 2); /* near the page's end: known, but not remembered */
+    assert_false(is_remembered(0x7ffc));
+}
+
+/* Tables of 4 KiB pages for the first 2 MiB, at 0x3000 and 0x4000. */
+static void fine_tables(void)
+{
+    guest_write64(0x3000, 0x4000 | 7);
+    for (unsigned i = 0; i < 512; i++)
+        guest_write64(0x4000 + 8 * i, i << 12 | 7);
+    guest_write64(0x2000, 0x3000 | 7);
+}
+
+static void test_changed_tables(void **state)
+{
+    (void)state;
+    fine_tables();
+    bus_register = 0x1280;
+    guest_put(0x8000, "\x0f\xb6\x03", 3);
+    RUN("\x8b\x03");
+    assert_true(is_remembered(CODE));
+    guest_write64(0x4038, 0x8000 | 7); /* another page there, without any flush */
+    load(CODE);
+    assert_int_equal(reg(GPR_RAX), 0x80);
+    assert_int_equal(guest_read64(0x4038) & 0x20, 0x20); /* and it has been marked */
+    guest_write64(0x5000, guest_read64(0x4000));         /* another table */
+    guest_write64(0x5038, 0x7000 | 7);
+    guest_write64(0x3000, 0x5000 | 7);
+    load(CODE);
+    assert_int_equal(reg(GPR_RAX), 0x1280);
+    guest_write64(0x5038, 0x7000 | 6); /* none */
+    load(CODE);
+    assert_int_equal(cpu()->injected, 1);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(cpu()->cr2, CODE);
+}
+
+/* Registers on which it hangs, without a change in memory. */
+static void test_changed_mode(void **state)
+{
+    (void)state;
+    fine_tables();
+    bus_register = 0x12345678;
+    RUN("\x8b\x03");
+    guest_write64(0x6000, 0x2000 | 3); /* other tables: the code is the supervisor's there */
+    cpu()->cr3 = 0x6000;
+    load(CODE);
+    assert_int_equal(cpu()->injected, 0);
+    guest_cpl(3);
+    load(CODE);
+    assert_int_equal(cpu()->injected, 1);
+    assert_int_equal(cpu()->pending.error, GVA_PRESENT | GVA_USER);
+    guest_mode(DECODE_16);
+    load(CODE);
+    assert_int_equal(reg(GPR_RAX), 0x5678);
+    guest_mode(DECODE_32);
+    load(CODE);
+    assert_int_equal(reg(GPR_RAX), 0x12345678);
+}
+
+/* The guest gives the frame of the code back and gets another one there. */
+static void test_changed_frame(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_32);
+    bus_register = 0x1280;
+    RUN("\x8b\x03");
+    assert_int_equal(p2m_remove(&guest.p2m, gfn(CODE >> PAGE_SHIFT)), 0);
+    assert_int_equal(p2m_fill(&guest.p2m, gfn(CODE >> PAGE_SHIFT)), 0);
+    guest_put(CODE, "\x0f\xb6\x03", 3);
+    load(CODE);
+    assert_int_equal(reg(GPR_RAX), 0x80);
+}
+
 /* ---- String forms ---- */
 
 static void test_movs_from_device(void **state)
@@ -462,6 +578,10 @@ int main(void)
         TEST(test_fetch_at_the_end),
         TEST(test_unknown_instruction),
         TEST(test_event_delivery),
+        TEST(test_changed_code),
+        TEST(test_changed_tables),
+        TEST(test_changed_mode),
+        TEST(test_changed_frame),
         TEST(test_movs_from_device),
         TEST(test_movs_to_device_down),
         TEST(test_stos_lods),

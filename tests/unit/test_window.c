@@ -112,6 +112,35 @@ static void test_fill(void **state)
     fake_cpu_id = 0;
 }
 
+/* Words are compared under their masks, in their order, and nothing stays open. */
+static void test_same(void **state)
+{
+    struct window_word w[] = {
+        { maddr(0x5000), ~0ul, 0x1122334455667788 },
+        { maddr(0x6ff1), 0xff00, 0x7700 },
+        { maddr(0x7008), 0xffffffff, 0x55667788 },
+    };
+    char *slot = (char *)WINDOW_BASE + 3 * WINDOW_SLOTS * PAGE_SIZE; /* of test_fill() */
+
+    (void)state;
+    fake_cpu_id = 3;
+    fake_invlpg_count = 0;
+    memcpy(slot, &w[0].value, 8);
+    memcpy(slot + 0xff1, &w[0].value, 8);
+    memcpy(slot + 8, &w[0].value, 8);
+    assert_true(window_same(w, 3));
+    assert_int_equal(fake_invlpg_count, 3);
+    assert_ptr_equal(fake_invlpg_last, slot);
+    w[1].value = 0x7600;
+    assert_false(window_same(w, 3));
+    assert_int_equal(fake_invlpg_count, 5); /* the last one was not looked at */
+    assert_true(window_same(w, 1));
+    assert_true(window_same(w, 0));
+    for (unsigned i = 0; i < 512; i++)
+        assert_int_equal(table[i], 0);
+    fake_cpu_id = 0;
+}
+
 static void test_order_of_closing(void **state)
 {
     void *a = window_open(mfn(1)), *b = window_open(mfn(2));
@@ -126,11 +155,9 @@ static void test_order_of_closing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_boot),
-        cmocka_unit_test(test_start),
-        cmocka_unit_test(test_slots),
-        cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_order_of_closing),
+        cmocka_unit_test(test_boot),  cmocka_unit_test(test_start),
+        cmocka_unit_test(test_slots), cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_same),  cmocka_unit_test(test_order_of_closing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
