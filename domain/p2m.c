@@ -102,18 +102,27 @@ static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
     return 0;
 }
 
-/* One frame, where nothing was found. */
-static int populate_frame(struct p2m *p, gfn_t g, struct ept_entry *place)
+/* Single frames, where nothing was found: as many as come together, if all of them are missing. */
+static int populate_few(struct p2m *p, gfn_t g, struct ept_entry *place)
 {
+    unsigned order = P2M_FEW_ORDER;
+    mfn_t m;
+
     if (place->hole)
         return -EFAULT;
-    if (place->order != ORDER_4K) /* there is no table for it yet */
-        return populate_block(p, g, ORDER_4K, &place->mfn);
-    int err = frame_alloc(ORDER_4K, p->owner, &place->mfn);
+    int err = place->order == ORDER_4K ? 0 : ept_reach(&p->ept, g, place);
     if (err)
         return err;
-    ept_fill(place, place->mfn, type_of(place->mfn, ORDER_4K));
-    p->populated++;
+    if (!block_is_ram(p, g, order) || !ept_is_vacant(place, g, order) ||
+        frame_alloc(order, p->owner, &m)) {
+        order = ORDER_4K;
+        err = frame_alloc(order, p->owner, &m);
+    }
+    if (err)
+        return err;
+    ept_fill(place, g, m, order, type_of(m, order));
+    p->populated += 1UL << order;
+    place->mfn = mfn(m.v + (g.v & ((1UL << order) - 1)));
     return 0;
 }
 
@@ -166,9 +175,9 @@ static int look_up(struct p2m *p, gfn_t g, struct ept_entry *entry)
     if (!p2m_is_ram(p, g))
         return -EFAULT;
     entry->rights = EPT_RWX;
-    if (entry->order >= ORDER_2M && block_is_ram(p, g, ORDER_2M))
+    if (entry->order >= ORDER_2M && vmx_caps.ept_2m && block_is_ram(p, g, ORDER_2M))
         err = populate_block(p, g, ORDER_2M, &entry->mfn);
-    return err ? populate_frame(p, g, entry) : 0;
+    return err ? populate_few(p, g, entry) : 0;
 }
 
 /* The same by memory. A guest's page tables are walked for every operand of its that is read, and

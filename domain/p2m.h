@@ -3,7 +3,8 @@
  *
  * A domain is told its RAM as ranges of guest frames; the frames themselves arrive at the first
  * touch, by the guest (an EPT violation) or by Caisson on its behalf (domain/gmem). They come in
- * 2 MiB pieces where such a piece lies wholly in RAM and the machine has one free, else singly.
+ * 2 MiB pieces where such a piece lies wholly in RAM and the machine has one free; else by a few,
+ * since the exit that a touch takes costs more than a frame does.
  *
  * A guest may also give frames back and leave holes (ballooning), and have frames mapped that are
  * not its RAM: the shared page, grant tables, other domains' frames. Those are lent: whoever
@@ -23,6 +24,7 @@
 #include "vmx/ept.h"
 
 #define P2M_RAM_RANGES 8
+#define P2M_FEW_ORDER  3  /* frames that come together where no 2 MiB can: 2^this */
 #define P2M_RECENT     16 /* places whose frames are remembered */
 #define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 

@@ -296,10 +296,38 @@ bool ept_is_hole(const struct ept *e, gfn_t g)
     return ept_lookup(e, g, &entry) != 0 && entry.hole;
 }
 
-void ept_fill(const struct ept_entry *place, mfn_t m, enum ept_type type)
+int ept_reach(struct ept *e, gfn_t g, struct ept_entry *place)
 {
-    ASSERT(place->slot && place->order == ORDER_4K && !is_present(*place->slot));
-    __atomic_store_n(place->slot, make_leaf(m, 0, EPT_RWX, type), __ATOMIC_RELEASE);
+    int err = place->slot ? descend(e, g, 0, &place->slot) : -EINVAL;
+
+    if (!err)
+        place->order = ORDER_4K;
+    return err;
+}
+
+/* The entry of the first frame of the block around g. */
+static uint64_t *first_of(const struct ept_entry *place, gfn_t g, unsigned order)
+{
+    ASSERT(place->slot && place->order == ORDER_4K && order < ORDER_2M);
+    return place->slot - (g.v & ((1UL << order) - 1));
+}
+
+bool ept_is_vacant(const struct ept_entry *place, gfn_t g, unsigned order)
+{
+    const uint64_t *slot = first_of(place, g, order);
+
+    for (unsigned i = 0; i < 1u << order; i++)
+        if (slot[i])
+            return false;
+    return true;
+}
+
+void ept_fill(const struct ept_entry *place, gfn_t g, mfn_t m, unsigned order, enum ept_type type)
+{
+    uint64_t *slot = first_of(place, g, order), leaf = make_leaf(m, 0, EPT_RWX, type);
+
+    for (unsigned i = 0; i < 1u << order; i++)
+        __atomic_store_n(&slot[i], leaf + i * PAGE_SIZE, __ATOMIC_RELEASE);
 }
 
 struct walk {

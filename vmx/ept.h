@@ -58,8 +58,15 @@ bool ept_is_hole(const struct ept *e, gfn_t gfn);
 /* 0; -ENOENT where nothing is mapped: *out says of how much then, and is good until the next change
  * of the tables. */
 int must_check ept_lookup(const struct ept *e, gfn_t gfn, struct ept_entry *out);
-/* Maps a frame of RAM at a place just looked up, where nothing is and the order is ORDER_4K. */
-void ept_fill(const struct ept_entry *place, mfn_t m, enum ept_type type);
+/* Of a place just looked up where nothing is: makes the tables down to the very entry, order is
+ * ORDER_4K then. 0, -ENOMEM, -EINVAL. */
+int must_check ept_reach(struct ept *e, gfn_t gfn, struct ept_entry *place);
+/* Such a place: is nothing mapped, and no hole, in all of the 2^order frames around it? Less than
+ * ORDER_2M, so it is one table. */
+bool ept_is_vacant(const struct ept_entry *place, gfn_t gfn, unsigned order);
+/* Maps RAM there, 2^order single frames. */
+void ept_fill(const struct ept_entry *place, gfn_t gfn, mfn_t mfn, unsigned order,
+              enum ept_type type);
 /* Calls fn for each mapping, in order of address. */
 void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
               void *ctx);

@@ -233,9 +233,8 @@ static void set_nmi_blocking(bool blocked)
  * "Information for VM Exits Due to Vectored Events", bit 12; EPT violations: qualification). */
 void event_restore_nmi_blocking(uint32_t reason)
 {
-    if (reason == REASON_EPT_VIOLATION) {
-        if (vmcs_read(VMCS_EXIT_QUALIFICATION) & EVENT_NMI_UNBLOCKING)
-            set_nmi_blocking(true);
+    if (reason == REASON_EPT_VIOLATION) { /* event_collect() has looked */
+        set_nmi_blocking(true);
         return;
     }
     uint32_t info = vmcs_read(VMCS_EXIT_EVENT);

@@ -25,7 +25,10 @@ static inline void event_collect(struct vmx_vcpu *v, uint32_t reason)
     uint32_t info = vmcs_read(VMCS_IDT_EVENT);
     if (unlikely(info & EVENT_VALID))
         event_keep_interrupted(v, info);
-    else if (unlikely(reason == REASON_EPT_VIOLATION || reason == REASON_EXCEPTION))
+    else if (reason == REASON_EXCEPTION)
+        event_restore_nmi_blocking(reason);
+    else if (reason == REASON_EPT_VIOLATION &&
+             unlikely(vmcs_read(VMCS_EXIT_QUALIFICATION) & EVENT_NMI_UNBLOCKING))
         event_restore_nmi_blocking(reason);
 }
 

@@ -54,6 +54,7 @@ struct range {
 /* All boot only. */
 static struct range fixed[FIXED_RANGES], variable[MAX_VARIABLE];
 static unsigned variable_count;
+static struct range main_memory; /* the piece that begins at 1 MiB: nearly all that is asked for */
 static bool fixed_on;
 static uint8_t default_type;
 
@@ -85,7 +86,7 @@ static void read_variable(unsigned n)
         (struct range){ base, base + size, (uint8_t)rdmsr(MSR_IA32_MTRR_PHYSBASE0 + 2 * n) };
 }
 
-void mtrr_read(void)
+static void read_all(void)
 {
     uint64_t cap = rdmsr(MSR_IA32_MTRRCAP), control = rdmsr(MSR_IA32_MTRR_DEF_TYPE);
     unsigned count = CAP_COUNT(cap) < MAX_VARIABLE ? CAP_COUNT(cap) : MAX_VARIABLE;
@@ -148,9 +149,19 @@ static uint8_t type_from(uint64_t at, uint64_t *end)
     return type;
 }
 
+void mtrr_read(void)
+{
+    read_all();
+    main_memory = (struct range){ FIXED_END, UINT64_MAX, 0 };
+    main_memory.type = type_from(FIXED_END, &main_memory.end);
+}
+
 uint8_t mtrr_type(maddr_t start, uint64_t size)
 {
     uint64_t at = start.v, last = start.v + size, end = last;
+
+    if (at >= main_memory.start && last <= main_memory.end)
+        return main_memory.type;
     uint8_t type = type_from(at, &end);
 
     for (at = end; at < last; at = end) {

@@ -275,6 +275,26 @@ static void test_room(void **state)
 }
 
 /* A frame is put where a lookup found nothing. */
+/* Tables are made where there are none. */
+static void test_reach(void **state)
+{
+    (void)state;
+    struct ept e;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    struct ept_entry place = place_of(&e, BASE + 5);
+    assert_int_equal(ept_reach(&e, gfn(BASE + 5), &place), 0);
+    assert_int_equal(place.order, ORDER_4K);
+    assert_ptr_equal(place.slot, place_of(&e, BASE + 5).slot);
+    place = place_of(&e, 1UL << 36);
+    assert_int_equal(ept_reach(&e, gfn(1UL << 36), &place), -EINVAL);
+    place = place_of(&e, 9 * BASE);
+    frame_fail_nth(2);
+    assert_int_equal(ept_reach(&e, gfn(9 * BASE), &place), -ENOMEM);
+    frame_fail_nth(0);
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
 static void test_fill(void **state)
 {
     (void)state;
@@ -286,13 +306,25 @@ static void test_fill(void **state)
     assert_true(place_of(&e, BASE + 3).hole);
     struct ept_entry place = place_of(&e, BASE + 2);
     assert_false(place.hole);
-    ept_fill(&place, mfn(77), EPT_WT);
+    ept_fill(&place, gfn(BASE + 2), mfn(77), ORDER_4K, EPT_WT);
     assert_int_equal(ept_lookup(&e, gfn(BASE + 2), &got), 0);
     assert_int_equal(got.mfn.v, 77);
     assert_int_equal(got.order, ORDER_4K);
     assert_int_equal(got.rights, EPT_RWX);
     assert_int_equal(got.type, EPT_WT);
     assert_true(place_of(&e, BASE + 3).hole);
+    place = place_of(&e, BASE + 9); /* eight at once */
+    assert_true(ept_is_vacant(&place, gfn(BASE + 9), 3));
+    ept_fill(&place, gfn(BASE + 9), mfn(80), 3, EPT_WB);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(ept_lookup(&e, gfn(BASE + 8 + i), &got), 0);
+        assert_int_equal(got.mfn.v, 80 + i);
+    }
+    for (unsigned i = 4; i < 8; i++) { /* not where there is something, be it a hole */
+        place = place_of(&e, BASE + i);
+        assert_false(ept_is_vacant(&place, gfn(BASE + i), 3));
+        assert_true(ept_is_vacant(&place, gfn(BASE + i), 2));
+    }
     ept_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
@@ -303,6 +335,7 @@ int main(void)
         cmocka_unit_test_setup(test_random, setup),
         cmocka_unit_test_setup(test_large, setup),
         cmocka_unit_test_setup(test_room, setup),
+        cmocka_unit_test_setup(test_reach, setup),
         cmocka_unit_test_setup(test_fill, setup),
         cmocka_unit_test_setup(test_format, setup),
         cmocka_unit_test_setup(test_refusals, setup),

@@ -19,6 +19,8 @@
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"
 
+#define FEW (1u << P2M_FEW_ORDER)
+
 static unsigned pio_calls, mmio_calls, hypercalls;
 static uint32_t last_msr;
 static uint64_t last_value;
@@ -353,11 +355,11 @@ static void test_memory(void **state)
 {
     (void)state;
     touches(0x5123);
-    assert_int_equal(guest.p2m.populated, 1);
+    assert_int_equal(guest.p2m.populated, FEW);
     assert_skipped(0); /* the instruction is executed again */
     assert_int_equal(last_answer, EXIT_DONE);
     touches(0x5fff);
-    assert_int_equal(guest.p2m.populated, 1);
+    assert_int_equal(guest.p2m.populated, FEW);
     assert_int_equal(mmio_calls, 0);
     touches(0xa0000);
     touches(0xfee00000);
@@ -368,13 +370,13 @@ static void test_memory(void **state)
                                  .memory = { .gpa = gpa(0xfee00000), .write = true } });
     assert_int_equal(last_answer, EXIT_LOOK); /* a device that is written to may have become due */
     assert_int_equal(mmio_calls--, 4);
-    assert_int_equal(guest.p2m.populated, 1);
+    assert_int_equal(guest.p2m.populated, FEW);
     touches(0x200000);
-    assert_int_equal(guest.p2m.populated, 513);
+    assert_int_equal(guest.p2m.populated, FEW + 512);
     bus_device = gpa(0x7000); /* a local APIC that the guest has moved over RAM */
     touches(0x7000);
     assert_int_equal(mmio_calls, 4);
-    assert_int_equal(guest.p2m.populated, 513);
+    assert_int_equal(guest.p2m.populated, FEW + 512);
     bus_device = gpa(0);
 }
 

@@ -17,6 +17,7 @@
 #include "tests/fakes/panic.h"
 
 #define OWNER 9
+#define FEW   (1u << P2M_FEW_ORDER)
 
 static struct p2m p;
 
@@ -100,7 +101,7 @@ static void test_4k_where_2m_does_not_fit(void **state)
     populate(0x100);
     populate(0x1ff);
     populate(0x200); /* its block ends at 0x400, the RAM at 0x300 */
-    assert_int_equal(p.populated, 4);
+    assert_int_equal(p.populated, 4 * FEW);
     assert_int_equal(order_at(0x9f), ORDER_4K);
     assert_int_equal(order_at(0x200), ORDER_4K);
 }
@@ -127,7 +128,40 @@ static void test_again_is_the_same(void **state)
     uint64_t m = populate(3);
     assert_int_equal(populate(3), m);
     assert_int_not_equal(populate(4), m);
-    assert_int_equal(p.populated, 2);
+    assert_int_not_equal(populate(8), m);
+    assert_int_equal(p.populated, 2 * FEW);
+}
+
+/* A few come together if all of them are RAM and missing; no hole is filled. */
+static void test_a_few(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    add(0, 5 * FEW + 3);
+    uint64_t first = populate(FEW + 1) - 1;
+    for (unsigned i = 0; i < FEW; i++)
+        assert_int_equal(populate(FEW + i), first + i);
+    assert_int_equal(p.populated, FEW);
+    populate(5 * FEW); /* the RAM ends among them */
+    populate(5 * FEW + 2);
+    assert_int_equal(p.populated, FEW + 2);
+    assert_int_equal(p2m_remove(&p, gfn(2)), 0);
+    assert_int_equal(p2m_remove(&p, gfn(FEW + 1)), 0);
+    assert_int_equal(p.populated, FEW + 1);
+    populate(3);
+    assert_int_equal(p.populated, FEW + 2);
+    assert_int_equal(p2m_populate(&p, gfn(2), &m), -EFAULT);
+    assert_int_equal(p2m_populate(&p, gfn(FEW + 1), &m), -EFAULT);
+    assert_int_equal(p2m_fill(&p, gfn(2)), 0);
+    populate(4);
+    assert_int_equal(p.populated, FEW + 4);
+    frame_fail_nth(1); /* no few to be had: then one */
+    populate(2 * FEW);
+    assert_int_equal(p.populated, FEW + 5);
+    populate(2 * FEW + 1);
+    assert_int_equal(p.populated, FEW + 6);
+    p2m_reap(&p, p.epoch);
 }
 
 /* What has been looked up once is remembered, but not over a change. */
@@ -191,11 +225,11 @@ static void test_2m_is_not_to_be_had(void **state)
     frame_fail_nth(1);
     uint64_t first = populate(0x210);
     assert_int_equal(order_at(0x210), ORDER_4K);
-    assert_int_equal(p.populated, 1);
+    assert_int_equal(p.populated, FEW);
     uint64_t held = frame_count(OWNER);
-    populate(0x211); /* 2 MiB would come in the way of what is there */
-    assert_int_equal(order_at(0x211), ORDER_4K);
-    assert_int_equal(frame_count(OWNER), held + 1);
+    populate(0x220); /* 2 MiB would come in the way of what is there */
+    assert_int_equal(order_at(0x220), ORDER_4K);
+    assert_int_equal(frame_count(OWNER), held + FEW);
     assert_int_equal(populate(0x210), first);
 }
 
@@ -206,7 +240,7 @@ static void test_no_2m_in_ept(void **state)
     add(0x200, 0x200);
     populate(0x200);
     assert_int_equal(order_at(0x200), ORDER_4K);
-    assert_int_equal(p.populated, 1);
+    assert_int_equal(p.populated, FEW);
 }
 
 /* Whatever allocation fails: an error or success, nothing lost, and the next try goes well. */
@@ -293,7 +327,7 @@ static void test_copy_across_pages(void **state)
     for (size_t i = 0; i < sizeof(out); i++)
         out[i] = (char)(i * 7 + i / 256);
     assert_int_equal(gmem_write(&p, gpa(0xff5), out, sizeof(out) - 100), 0);
-    assert_int_equal(p.populated, 4);
+    assert_int_equal(p.populated, FEW);
     assert_int_equal(gmem_read(&p, gpa(0xff5), in, sizeof(in) - 100), 0);
     assert_memory_equal(in, out, sizeof(in) - 100);
     assert_int_equal(gmem_read(&p, gpa(0x1000), in, 5), 0);
@@ -362,6 +396,7 @@ int main(void)
         TEST(test_4k_where_2m_does_not_fit),
         TEST(test_2m),
         TEST(test_again_is_the_same),
+        TEST(test_a_few),
         TEST(test_remembered),
         TEST(test_outside),
         TEST(test_memory_type),
