@@ -58,13 +58,14 @@ static void remember(struct vcpu *v, struct code *c, const struct gva_walk *foun
                      const uint8_t *bytes)
 {
     struct p2m *p = &v->domain->p2m;
+    uint64_t offset = c->at.v & ~PAGE_MASK;
     mfn_t m;
 
-    if ((found->place.v & ~PAGE_MASK) > PAGE_SIZE - 8 * CODE_WORDS)
+    if (offset > PAGE_SIZE - 8 * CODE_WORDS)
         return;
-    if (p2m_populate(p, gpa_to_gfn(found->place), &m) || p->epoch != found->epoch)
+    if (p2m_populate(p, gpa_to_gfn(found->page), &m) || p->epoch != found->epoch)
         return;
-    maddr_t where = maddr(mfn_to_maddr(m).v | (found->place.v & ~PAGE_MASK));
+    maddr_t where = maddr(mfn_to_maddr(m).v | offset);
     for (c->count = 0; c->count < found->count; c->count++)
         c->word[c->count] = found->read[c->count];
     for (unsigned first = 0; first < c->insn.length; first += 8)
@@ -97,8 +98,8 @@ static void cannot(struct vcpu *v, gpa_t device, const uint8_t *bytes, unsigned 
 static bool read(struct vcpu *v, struct code *c, gpa_t device)
 {
     uint8_t bytes[DECODE_MAX_BYTES];
+    const struct gva_walk *found;
     struct gva_fault fault;
-    struct gva_walk found;
     uint32_t access = GVA_FETCH | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
     unsigned count = (unsigned)(PAGE_SIZE - (c->at.v & ~PAGE_MASK));
 
@@ -124,7 +125,7 @@ decoded:
     if (err)
         cannot(v, device, bytes, count);
     else
-        remember(v, c, &found, bytes);
+        remember(v, c, found, bytes);
     return !err;
 }
 

@@ -10,6 +10,8 @@
 #include "domain/domain.h"
 #include "domain/gmem.h"
 #include "domain/vcpu.h"
+#include "lib/likely.h"
+#include "vmx/fast.h"
 
 #define PTE_P       (1ul << 0)
 #define PTE_RW      (1ul << 1)
@@ -93,6 +95,27 @@ static int mark(struct vcpu *v, struct gmem_entry *entry, uint64_t bits)
     return gmem_set_bits(&v->domain->p2m, entry, bits);
 }
 
+/* An entry as a word for window_same(): the aligned eight bytes around it. */
+static struct window_word as_word(const struct gmem_entry *e)
+{
+    unsigned shift = 8 * (e->machine.v & 7);
+
+    return (struct window_word){
+        .at = maddr(e->machine.v & ~7ul),
+        .mask = e->size == 4 ? 0xfffffffful << shift : ~0ul,
+        .value = e->value << shift,
+    };
+}
+
+/* The entry of a page that is about to be written to, the last that was noted. */
+static int mark_dirty(struct vcpu *v, struct gmem_entry *leaf, struct gva_walk *found)
+{
+    int err = mark(v, leaf, PTE_D);
+
+    found->read[found->count - 1] = as_word(leaf);
+    return err;
+}
+
 /* Bytes that an entry covers which maps a page at this level (0 is the lowest). */
 static uint64_t page_bytes(const struct paging_mode *m, unsigned level)
 {
@@ -118,25 +141,13 @@ static bool is_leaf(struct vcpu *v, const struct paging_mode *m, uint64_t entry,
     return m->entry_size == 8 || (vmx_cr4(&v->vmx) & CR4_PSE);
 }
 
-/* An entry as a word for window_same(): the aligned eight bytes around it. */
-static struct window_word as_word(const struct gmem_entry *e)
-{
-    unsigned shift = 8 * (e->machine.v & 7);
-
-    return (struct window_word){
-        .at = maddr(e->machine.v & ~7ul),
-        .mask = e->size == 4 ? 0xfffffffful << shift : ~0ul,
-        .value = e->value << shift,
-    };
-}
-
 static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t access,
                 struct gva_walk *found, struct gva_fault *fault)
 {
     uint64_t table = vmx_cr3(&v->vmx) & (m == &paging_pae ? 0xffffffe0 : PTE_ADDRESS);
     uint64_t rights = PTE_RW | PTE_US;
 
-    found->count = 0;
+    found->count = 0; /* it may not be the first try */
     for (unsigned level = m->levels; level-- > 0;) {
         uint64_t index = at.v >> (PAGE_SHIFT + level * m->index_bits) & ((1u << m->index_bits) - 1);
         struct gmem_entry slot = { .at = gpa(table + index * m->entry_size),
@@ -156,21 +167,22 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
         if (is_leaf(v, m, entry, level)) {
             if (!allowed(v, rights, access))
                 return fail(v, fault, at, access | GVA_PRESENT);
-            found->place = gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1)));
-            return access & GVA_WRITE ? mark(v, &slot, PTE_D) : 0;
+            found->page =
+                gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1) & PAGE_MASK));
+            return access & GVA_WRITE ? mark_dirty(v, &slot, found) : 0;
         }
         table = entry & (m->entry_size == 4 ? 0xfffff000 : PTE_ADDRESS);
     }
     return -EFAULT; /* not reached: level 0 is always a leaf */
 }
 
-int gva_walk(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
-             struct gva_fault *fault)
+/* Walks anew. */
+static int find(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
+                struct gva_fault *fault)
 {
-    found->epoch = v->domain->p2m.epoch;
+    found->count = 0;
     if (!(vmx_cr0(&v->vmx) & CR0_PG)) {
-        found->place = gpa(at.v & 0xffffffff);
-        found->count = 0;
+        found->page = gpa(at.v & 0xfffff000);
         return 0;
     }
     const struct paging_mode *m = mode_of(v);
@@ -186,13 +198,41 @@ int gva_walk(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
     return fail(v, fault, at, access | GVA_PRESENT); /* spurious: the guest tries again */
 }
 
+/* ---- What is known ---- */
+
+static bool is_known(const struct vcpu *v, const struct gva_walk *w, const struct gva_walk *asked)
+{
+    return w->linear == asked->linear && w->access == asked->access &&
+           w->epoch == v->domain->p2m.epoch && vmx_mode_same(&w->mode, &asked->mode) &&
+           window_same(w->read, w->count);
+}
+
+int gva_walk(struct vcpu *v, gva_t at, uint32_t access, const struct gva_walk **out,
+             struct gva_fault *fault)
+{
+    struct gva_walk asked = { .linear = at.v & PAGE_MASK, .access = access };
+    struct gva_walk *w = &v->walks[(at.v >> PAGE_SHIFT ^ access) % GVA_RECENT];
+
+    vmx_mode(&v->vmx, &asked.mode);
+    asked.access |= vmx_rflags(&v->vmx) & RFLAGS_AC;
+    *out = w;
+    if (likely(is_known(v, w, &asked)))
+        return 0;
+    asked.epoch = v->domain->p2m.epoch;
+    w->epoch = 0;
+    int err = find(v, at, access, &asked, fault);
+    if (!err)
+        *w = asked;
+    return err;
+}
+
 int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct gva_fault *fault)
 {
-    struct gva_walk found;
+    const struct gva_walk *found;
     int err = gva_walk(v, at, access, &found, fault);
 
     if (!err)
-        *out = found.place;
+        *out = gpa(found->page.v | (at.v & ~PAGE_MASK));
     return err;
 }
 

@@ -1,8 +1,9 @@
 /*
  * Guest-virtual memory: the guest's own page tables, walked as the CPU would walk them.
  *
- * Sources: SDM, "Paging" (32-bit, PAE, 4-level and 5-level) and "Access Rights". The walk is done
- * anew for every access: what it found a moment ago the guest may have changed since.
+ * Sources: SDM, "Paging" (32-bit, PAE, 4-level and 5-level) and "Access Rights". What a walk found
+ * a moment ago the guest may have changed since: it counts only while all that it was found by is
+ * the same.
  */
 #ifndef CAISSON_DOMAIN_GVA_H
 #define CAISSON_DOMAIN_GVA_H
@@ -11,6 +12,7 @@
 #include "lib/addr.h"
 #include "lib/errno.h"
 #include "mm/window.h"
+#include "vmx/vmx.h"
 
 struct vcpu;
 
@@ -26,17 +28,25 @@ struct gva_fault {
     uint32_t error; /* the error code that the guest is owed in a #PF */
 };
 
-/* What a walk has found: the place, and the words of memory that say so. As long as these words
- * stay what they are, so do the control registers and the p2m's epoch, and the access is a read,
- * another walk finds the same. */
+/*
+ * A walk: what was asked, what was found, and all that it hangs on: registers, the p2m's epoch (for
+ * where the tables are), the entries on the way, accessed and dirty bits included. While those are
+ * what they were another walk would find the same, so it need not be made.
+ */
 #define GVA_LEVELS 5
+#define GVA_RECENT 4 /* walks that a vCPU remembers, at page and access modulo this */
 struct gva_walk {
-    gpa_t place;
-    uint64_t epoch; /* the p2m's, before it began */
+    uint64_t epoch;  /* 0: nothing is known */
+    uint64_t linear; /* page */
+    uint64_t access; /* GVA_..., and RFLAGS.AC */
+    struct vmx_mode mode;
+    gpa_t page;
     unsigned count;
     struct window_word read[GVA_LEVELS];
 };
-int must_check gva_walk(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
+
+/* *out is good until the next one. */
+int must_check gva_walk(struct vcpu *v, gva_t at, uint32_t access, const struct gva_walk **out,
                         struct gva_fault *fault);
 
 /* Where `at` is for this access. 0; -EFAULT with *fault filled in; -ENOMEM. */

@@ -53,6 +53,7 @@ struct vcpu {
     uint64_t entered;  /* the p2m's epoch while it is in the guest; 0: it is not */
     uint64_t mtrr[32]; /* stored for the guest, see msr.c */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
+    struct gva_walk walks[GVA_RECENT]; /* of its page tables, lately */
     struct code code[CODE_RECENT];  /* instructions on device memory, at a hash of their address */
     uint64_t exits[VMX_EXIT_KINDS]; /* counted by kind */
     uint64_t exit_ticks[VMX_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */

@@ -414,6 +414,41 @@ static void test_entry_changes(void **state)
 
 /* ---- Copies ---- */
 
+/* What is remembered of a walk counts only while all is as it was. */
+static void test_remembered(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MODES; i++) {
+        const struct mode *m = &modes[i];
+        uint64_t leaf;
+        use(m);
+        map(m, 0x400000, m->levels, P | RW | US, 0x5a000 | P | RW | US);
+        uint64_t at = slot[m->levels - 1];
+        assert_int_equal(where(0x400123, GVA_WRITE), 0x5a123);
+        assert_int_equal(where(0x400456, GVA_WRITE), 0x5a456);
+        assert_int_equal(where(0x400456, GVA_USER), 0x5a456);
+        entry_put(m, at, 0x5b000 | P | RW | US); /* no flush of anything */
+        assert_int_equal(where(0x400456, GVA_WRITE), 0x5b456);
+        leaf = entry_get(m, at);
+        assert_int_equal(leaf & (A | D), A | D);
+        entry_put(m, at, leaf & ~(A | D));
+        assert_int_equal(where(0x400456, GVA_WRITE), 0x5b456);
+        assert_int_equal(entry_get(m, at) & (A | D), A | D);
+        entry_put(m, at, leaf & ~US);
+        assert_int_equal(where(0x400456, 0), 0x5b456);
+        cpu()->rflags |= RFLAGS_AC;
+        cpu()->cr4 |= CR4_SMAP;
+        entry_put(m, at, leaf);
+        assert_int_equal(where(0x400456, 0), 0x5b456);
+        cpu()->rflags &= ~RFLAGS_AC;
+        assert_fault(0x400456, 0, GVA_PRESENT);
+        cpu()->cr4 &= ~CR4_SMAP;
+        assert_int_equal(where(0x400456, 0), 0x5b456);
+        entry_put(m, slot[0], 0);
+        assert_fault(0x400456, 0, 0);
+    }
+}
+
 static void test_copy_crosses(void **state)
 {
     char out[6000], in[6000];
@@ -504,10 +539,11 @@ static void test_out_of_memory(void **state)
 
     (void)state;
     use(m64);
-    map(m64, 0x400000, 4, P, 0x5a000 | P);
+    vmx_caps.ept_2m = false; /* each of them needs an EPT table of its own then */
+    map(m64, 0x400000, 4, P, 0x800000 | P);
     frame_fail_nth(1);
     assert_int_equal(gva_read(&guest_vcpu, gva(0x400000), &byte, 1, 0, &fault), -ENOMEM);
-    cpu()->cr3 = 0x90000; /* a table that nobody has touched */
+    cpu()->cr3 = 0xa00000; /* a table that nobody has touched */
     frame_fail_nth(1);
     assert_int_equal(gva_translate(&guest_vcpu, gva(0x400000), 0, &out, &fault), -ENOMEM);
 }
@@ -530,6 +566,7 @@ int main(void)
         TEST(test_accessed_dirty),
         TEST(test_dirty_large),
         TEST(test_entry_changes),
+        TEST(test_remembered),
         TEST(test_copy_crosses),
         TEST(test_copy_faults_in_the_middle),
         TEST(test_read_is_no_write),
