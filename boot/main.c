@@ -160,7 +160,7 @@ static void machine_start(void)
     inspect_cpu();
     acpi_read(boot.has_rsdp ? boot.rsdp : NULL, map_table);
     mtrr_read();
-    tsc_calibrate(acpi.pm_timer_port);
+    tsc_calibrate(acpi.pm_timer_port, uart_irq); /* time for the log to get out */
     tsc_check_invariant();
     read_clock();
     ioapic_init(acpi.ioapic.v ? aspace_map(acpi.ioapic, PAGE_SIZE, ASPACE_UC) : NULL);

@@ -2,8 +2,10 @@
  * The time-stamp counter, Caisson's only clock, and its rate.
  *
  * Measured against a clock of known rate: the ACPI PM timer (3.579545 MHz) or channel 2 of the PIT
- * (1.193182 MHz). CPUID's word counts only where the measurement confirms it, since emulators hand
- * out the leaves of the CPU they imitate whatever their own counter does.
+ * (1.193182 MHz). Twice over 10 ms: where the two agree, nothing (an SMI) came between the reading
+ * of the one clock and of the other, and they are one measurement over 20 ms. CPUID's word counts
+ * only where the measurement confirms it, since emulators hand out the leaves of the CPU they
+ * imitate whatever their own counter does.
  *
  * Sources: SDM, "Time-Stamp Counter" and "Determining the Processor Base Frequency"; ACPI
  * specification, "Power Management Timer"; Intel 8254 data sheet.
@@ -15,19 +17,22 @@
 #include "lib/assert.h"
 #include "lib/log.h"
 
-#define NS_PER_S  1000000000u
-#define RATE_MIN  1000000u
-#define RATE_MAX  1000000000000u
-#define RATE_NONE 1000000000u /* assumed when nothing can tell */
-#define ROUNDS    3           /* measurements, of which the middle one counts */
-#define PATIENCE  4000000     /* readings of a port after which its clock is taken for dead */
+#define NS_PER_S     1000000000u
+#define RATE_MIN     1000000u
+#define RATE_MAX     1000000000000u
+#define RATE_NONE    1000000000u /* assumed when nothing can tell */
+#define ROUNDS       3       /* of two halves each; of three that disagree the middle one counts */
+#define HALVES_AGREE 2000    /* within 0.05 %: 5 us of 10 ms */
+#define CPUID_AGREES 200     /* within 0.5 % */
+#define PATIENCE     4000000 /* readings of a port after which its clock is taken for dead */
 
 #define PM_HZ    3579545u
-#define PM_TICKS 71591u /* 20 ms */
+#define PM_TICKS 35795u /* 10 ms */
+#define PM_SLACK 1790u  /* 0.5 ms before the end nothing else is done, so that it is not missed */
 #define PM_MASK  0xFFFFFFu
 
 #define PIT_HZ           1193182u
-#define PIT_TICKS        23864u /* 20 ms */
+#define PIT_TICKS        11932u /* 10 ms */
 #define PORT_PIT2        0x42
 #define PORT_PIT_CONTROL 0x43
 #define PIT2_MODE0       0xB0 /* channel 2, both bytes, interrupt on terminal count */
@@ -107,6 +112,13 @@ void tsc_delay_us(uint64_t us)
 
 /* ---- Measuring ---- */
 
+static void (*meanwhile_fn)(void); /* boot only */
+
+/* Two measurements, one right after the other; 0: there is no such clock. */
+struct halves {
+    uint64_t hz[2];
+};
+
 /* Waits until `port` has moved by at least `ticks`; the distance it went, 0 if it stands still. */
 static uint32_t pm_wait(uint16_t port, uint32_t from, uint32_t ticks)
 {
@@ -115,44 +127,70 @@ static uint32_t pm_wait(uint16_t port, uint32_t from, uint32_t ticks)
 
         if (gone >= ticks)
             return gone;
+        if (gone + PM_SLACK < ticks)
+            meanwhile_fn();
     }
     return 0;
 }
 
-static uint64_t measure_pm(uint16_t port)
+static struct halves measure_pm(uint16_t port)
 {
-    uint32_t first, gone = inl(port) & PM_MASK;
-    uint64_t start;
+    uint32_t at = inl(port) & PM_MASK;
+    struct halves m = { { 0, 0 } };
+    uint64_t then;
 
     /* Begin right at a tick, so that only the end is uncertain, by less than one. */
-    first = (gone + pm_wait(port, gone, 1)) & PM_MASK;
-    start = rdtsc();
-    gone = pm_wait(port, first, PM_TICKS);
-    return gone ? (rdtsc() - start) * PM_HZ / gone : 0;
+    at += pm_wait(port, at, 1);
+    then = rdtsc();
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t gone = pm_wait(port, at, PM_TICKS);
+        uint64_t now = rdtsc();
+
+        m.hz[i] = gone ? (now - then) * PM_HZ / gone : 0;
+        at += gone;
+        then = now;
+    }
+    return m;
 }
 
-static uint64_t measure_pit(uint16_t unused)
+/* Ticks of the TSC in PIT_TICKS of the PIT's; 0 if that stands still. */
+static uint64_t pit_count(void)
 {
-    uint8_t before = inb(PORT_B);
     uint64_t start, end = 0;
 
-    (void)unused;
-    outb(PORT_B, (before & ~PORT_B_SPEAKER) | PORT_B_GATE2);
     outb(PORT_PIT_CONTROL, PIT2_MODE0);
     outb(PORT_PIT2, PIT_TICKS & 0xFF);
     outb(PORT_PIT2, PIT_TICKS >> 8);
     start = rdtsc();
-    if (!(inb(PORT_B) & PORT_B_OUT2)) {
-        for (unsigned i = 0; i < PATIENCE && !end; i++)
-            end = inb(PORT_B) & PORT_B_OUT2 ? rdtsc() : 0;
-    }
+    if (inb(PORT_B) & PORT_B_OUT2)
+        return 0;
+    for (unsigned i = 0; i < PATIENCE && !end; i++)
+        end = inb(PORT_B) & PORT_B_OUT2 ? rdtsc() : 0;
+    return end ? end - start : 0;
+}
+
+static struct halves measure_pit(uint16_t unused)
+{
+    uint8_t before = inb(PORT_B);
+    struct halves m;
+
+    (void)unused;
+    outb(PORT_B, (before & ~PORT_B_SPEAKER) | PORT_B_GATE2);
+    for (unsigned i = 0; i < 2; i++)
+        m.hz[i] = pit_count() * PIT_HZ / PIT_TICKS;
     outb(PORT_B, before);
-    return end ? (end - start) * PIT_HZ / PIT_TICKS : 0;
+    return m;
 }
 
 static bool plausible(uint64_t hz)
 {
     return hz >= RATE_MIN && hz <= RATE_MAX;
+}
+
+/* a and b differ by one part in `parts` at most. */
+static bool agree(uint64_t a, uint64_t b, unsigned parts)
+{
+    return (a > b ? a - b : b - a) <= b / parts;
 }
 
 static uint64_t middle(uint64_t a, uint64_t b, uint64_t c)
@@ -162,15 +200,19 @@ static uint64_t middle(uint64_t a, uint64_t b, uint64_t c)
     return c < low ? low : c > high ? high : c;
 }
 
-/* An SMI may spoil one measurement; it hardly ever spoils two. */
-static uint64_t measure(uint64_t (*once)(uint16_t port), uint16_t port)
+/* What an SMI spoils is measured again; it hardly ever spoils two. */
+static uint64_t measure(struct halves (*once)(uint16_t port), uint16_t port)
 {
     uint64_t hz[ROUNDS];
 
     for (unsigned i = 0; i < ROUNDS; i++) {
-        hz[i] = once(port);
-        if (!plausible(hz[i]))
+        struct halves m = once(port);
+
+        if (!plausible(m.hz[0]) || !plausible(m.hz[1]))
             return 0;
+        hz[i] = m.hz[0] / 2 + m.hz[1] / 2;
+        if (agree(m.hz[0], m.hz[1], HALVES_AGREE))
+            return hz[i];
     }
     return middle(hz[0], hz[1], hz[2]);
 }
@@ -186,12 +228,6 @@ static uint64_t claimed_rate(void)
     return leaves >= 0x16 ? (cpuid(0x16, 0).eax & 0xFFFF) * 1000000UL : 0;
 }
 
-/* Within 0.5 %. */
-static bool agree(uint64_t a, uint64_t b)
-{
-    return (a > b ? a - b : b - a) <= b / 200;
-}
-
 static void settle(uint64_t measured, const char *clock)
 {
     uint64_t claimed = claimed_rate();
@@ -201,7 +237,7 @@ static void settle(uint64_t measured, const char *clock)
         tsc_set_rate(RATE_NONE);
         return;
     }
-    if (measured == 0 || (plausible(claimed) && agree(claimed, measured))) {
+    if (measured == 0 || (plausible(claimed) && agree(claimed, measured, CPUID_AGREES))) {
         tsc_set_rate(claimed);
         clock = measured ? "CPUID, confirmed by measuring" : "CPUID, nothing to measure against";
     } else {
@@ -211,10 +247,12 @@ static void settle(uint64_t measured, const char *clock)
              (unsigned long long)(tsc_hz / 1000 % 1000), clock);
 }
 
-void tsc_calibrate(uint16_t pm_port)
+void tsc_calibrate(uint16_t pm_port, void (*meanwhile)(void))
 {
-    uint64_t hz = pm_port ? measure(measure_pm, pm_port) : 0;
+    uint64_t hz;
 
+    meanwhile_fn = meanwhile;
+    hz = pm_port ? measure(measure_pm, pm_port) : 0;
     if (hz != 0)
         settle(hz, "PM timer");
     else

@@ -6,9 +6,10 @@
 
 #include <stdint.h>
 
-/* Measures against the PM timer (pm_port, 0 if there is none) or the PIT; takes CPUID 0x15/0x16
- * only where they agree within 0.5 %. Logs what was found. Boot CPU only. */
-void tsc_calibrate(uint16_t pm_port);
+/* Measures against the PM timer (pm_port, 0 if there is none) or the PIT, for 20 ms, in which it
+ * calls meanwhile() over and over; takes CPUID 0x15/0x16 only where they agree within 0.5 %. Logs
+ * what was found. Boot CPU only. */
+void tsc_calibrate(uint16_t pm_port, void (*meanwhile)(void));
 /* The same with a rate that is known; 1 MHz to 1 THz. */
 void tsc_set_rate(uint64_t hz);
 extern uint64_t tsc_hz; /* ticks a second; 0 before tsc_calibrate() */

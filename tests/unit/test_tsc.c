@@ -83,26 +83,47 @@ static void test_extremes(void **state)
 
 static uint64_t real_hz;
 static bool pm_dead, pit_dead;
-static uint64_t pit_start;
+static uint64_t pit_start, port_reads, smi_at; /* smi_at: the read after which an SMI takes 1 ms */
+static unsigned called, pit_low;
+static uint32_t pit_count;
 static uint32_t claimed_base_mhz, claimed_crystal;
 
-static uint32_t clock_in(uint16_t port, unsigned size)
+static void meanwhile(void)
 {
-    fake_tsc += real_hz / 1000000; /* a port access takes a microsecond */
+    called++;
+    fake_tsc += real_hz / 100000; /* a FIFO of bytes */
+}
+
+static uint32_t clock_value(uint16_t port, unsigned size)
+{
     if (port == 0x608 && size == 4 && !pm_dead)
         return (uint32_t)((unsigned __int128)fake_tsc * 3579545 / real_hz) & 0xFFFFFF;
     if (port != 0x61)
         return 0xFFFFFFFF;
-    return !pit_dead && fake_tsc - pit_start >= (unsigned __int128)real_hz * 23864 / 1193182 ? 0x20
-                                                                                             : 0;
+    return !pit_dead && fake_tsc - pit_start >= (unsigned __int128)real_hz * pit_count / 1193182
+               ? 0x20
+               : 0;
+}
+
+static uint32_t clock_in(uint16_t port, unsigned size)
+{
+    uint32_t value;
+
+    fake_tsc += real_hz / 1000000; /* a port access takes a microsecond */
+    value = clock_value(port, size);
+    if (++port_reads == smi_at)
+        fake_tsc += real_hz / 1000;
+    return value;
 }
 
 static void clock_out(uint16_t port, unsigned size, uint32_t value)
 {
     (void)size;
-    (void)value;
-    if (port == 0x42)
-        pit_start = fake_tsc;
+    if (port != 0x42)
+        return;
+    pit_count = (value << 8 | pit_low) & 0xFFFF;
+    pit_low = value;
+    pit_start = fake_tsc;
 }
 
 static struct cpuid_regs clock_cpuid(uint32_t leaf, uint32_t subleaf)
@@ -127,6 +148,7 @@ static int setup_clocks(void **state)
     fake_tsc = 12345;
     fake_tsc_step = 10;
     real_hz = 3 * G;
+    port_reads = smi_at = called = 0;
     pm_dead = pit_dead = false;
     claimed_base_mhz = 0;
     claimed_crystal = 0;
@@ -140,24 +162,51 @@ static void assert_about(uint64_t hz)
 
 static void test_pm_timer(void **state)
 {
+    uint64_t before = fake_tsc;
+
     (void)state;
-    tsc_calibrate(0x608);
-    assert_about(real_hz);
+    tsc_calibrate(0x608, meanwhile);
+    assert_in_range(tsc_hz, real_hz - real_hz / 20000, real_hz + real_hz / 20000);
+    assert_in_range(fake_tsc - before, real_hz / 50, real_hz / 49); /* 20 ms */
+    assert_in_range(called, 1000, 2000);
     assert_true(fake_log_has("(PM timer)"));
+}
+
+/* Wherever the SMI comes, also between the readings of the two clocks, it spoils nothing. */
+static void spoil(uint16_t pm_port)
+{
+    uint64_t reads;
+
+    setup_clocks(NULL);
+    tsc_calibrate(pm_port, meanwhile);
+    reads = port_reads;
+    for (unsigned i = 1; i <= reads; i += i < 10 || i > reads - 10 ? 1 : 37) {
+        setup_clocks(NULL);
+        smi_at = i;
+        tsc_calibrate(pm_port, meanwhile);
+        assert_about(real_hz);
+    }
+}
+
+static void test_spoiled_by_an_smi(void **state)
+{
+    (void)state;
+    spoil(0x608);
+    spoil(0);
 }
 
 static void test_slow_counter(void **state)
 {
     (void)state;
     real_hz = 5000000;
-    tsc_calibrate(0x608);
+    tsc_calibrate(0x608, meanwhile);
     assert_about(real_hz);
 }
 
 static void test_pit_without_pm_timer(void **state)
 {
     (void)state;
-    tsc_calibrate(0);
+    tsc_calibrate(0, meanwhile);
     assert_about(real_hz);
     assert_true(fake_log_has("(PIT)"));
 }
@@ -166,7 +215,7 @@ static void test_pit_when_pm_timer_is_dead(void **state)
 {
     (void)state;
     pm_dead = true;
-    tsc_calibrate(0x608);
+    tsc_calibrate(0x608, meanwhile);
     assert_about(real_hz);
     assert_true(fake_log_has("(PIT)"));
 }
@@ -175,7 +224,7 @@ static void test_cpuid_confirmed(void **state)
 {
     (void)state;
     claimed_crystal = 24000000; /* * 250 / 2 */
-    tsc_calibrate(0x608);
+    tsc_calibrate(0x608, meanwhile);
     assert_int_equal(tsc_hz, 3 * G);
     assert_true(fake_log_has("confirmed"));
 }
@@ -185,7 +234,7 @@ static void test_cpuid_lies(void **state)
     (void)state;
     real_hz = 100000000;
     claimed_base_mhz = 3500;
-    tsc_calibrate(0x608);
+    tsc_calibrate(0x608, meanwhile);
     assert_about(real_hz);
 }
 
@@ -194,7 +243,7 @@ static void test_only_cpuid(void **state)
     (void)state;
     pm_dead = pit_dead = true;
     claimed_base_mhz = 3500;
-    tsc_calibrate(0x608);
+    tsc_calibrate(0x608, meanwhile);
     assert_int_equal(tsc_hz, 3500000000);
 }
 
@@ -202,7 +251,7 @@ static void test_nothing(void **state)
 {
     (void)state;
     pm_dead = pit_dead = true;
-    tsc_calibrate(0x608);
+    tsc_calibrate(0x608, meanwhile);
     assert_int_equal(tsc_hz, G);
     assert_int_equal(fake_log_lines[1], 1);
 }
@@ -223,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_conversions),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test_setup(test_pm_timer, setup_clocks),
+        cmocka_unit_test_setup(test_spoiled_by_an_smi, setup_clocks),
         cmocka_unit_test_setup(test_slow_counter, setup_clocks),
         cmocka_unit_test_setup(test_pit_without_pm_timer, setup_clocks),
         cmocka_unit_test_setup(test_pit_when_pm_timer_is_dead, setup_clocks),
