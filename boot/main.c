@@ -9,7 +9,6 @@
 #include "arch/x86/acpi.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/desc.h"
-#include "arch/x86/insn.h"
 #include "arch/x86/inspect.h"
 #include "arch/x86/ioapic.h"
 #include "arch/x86/irq.h"
@@ -178,7 +177,7 @@ static void start_other_cpus(void)
     else if (acpi.cpu_count > 1)
         log_warn("no free page below 1 MiB: the other CPUs stay off");
     while (__atomic_load_n(&others_ready, __ATOMIC_ACQUIRE) < cpu_count - 1)
-        cpu_relax(); /* so that domains find all pCPUs on which they may run */
+        uart_irq(); /* so that domains find all pCPUs on which they may run; the log goes on */
 }
 
 /* Before power-off and reboot: nothing runs any more, and no CPU is left in VMX operation. */
@@ -247,6 +246,7 @@ static void start_monitor(bool first)
                                      .switch_key = options.switch_key,
                                      .monitor_first = first };
 
+    sinks_use_interrupts();
     console_init(&config, monitor_init());
     if (options.vga && keyboard_open(console_received) &&
         irq_route_isa(KEYBOARD_ISA_LINE, keyboard_irq)) {
@@ -287,7 +287,6 @@ static void main_on_stack(void)
     desc_init(new_exception_stacks(0));
     sinks_map_screen(&boot.framebuffer, boot.efi, &options);
     machine_start(); /* ACPI tables, clock, interrupt controllers */
-    sinks_use_interrupts();
     set_ends();
     runs_guests = !vmx_probe() && !vmx_cpu_enable();
     if (!runs_guests)

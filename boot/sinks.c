@@ -77,11 +77,13 @@ void sinks_trail(const char *text)
     }
 }
 
-static void sinks_open(unsigned com, uint32_t baud)
+static void sinks_open(unsigned com, uint32_t baud, bool at_once)
 {
     uarts[com - 1] = uart_open(com, baud);
     if (!uarts[com - 1])
         log_warn("console: no serial port at COM%u", com);
+    else if (at_once)
+        uart_send_at_once(uarts[com - 1]);
 }
 
 struct uart *sinks_uart(void)
@@ -94,9 +96,9 @@ void sinks_start(const struct options *o)
     if (port_e9_present())
         log_add_sink(port_e9_write);
     if (o->com1)
-        sinks_open(1, o->baud);
+        sinks_open(1, o->baud, o->level == LOG_DEBUG);
     if (o->com2)
-        sinks_open(2, o->baud);
+        sinks_open(2, o->baud, o->level == LOG_DEBUG);
     if (sinks_uart())
         log_add_sink(uart_write);
     panic_set_prepare(sinks_go_polled);

@@ -13,7 +13,9 @@
 /* More of what boot/entry.asm's TRAIL begins: to COM1 and port 0xE9, a few bytes, unseen. */
 void sinks_trail(const char *text);
 
-/* Port 0xE9 where an emulator listens, and the serial ports that the options name. */
+/* Port 0xE9 where an emulator listens, and the serial ports that the options name. They send when
+ * they can, and nobody waits; with loglevel=debug each line is out before the next step, so that
+ * the last one tells where a machine hangs. */
 void sinks_start(const struct options *o);
 /* The screen: the framebuffer, or VGA text on a BIOS machine. Wants aspace_init(). */
 void sinks_map_screen(const struct boot_framebuffer *fb, bool efi, const struct options *o);

@@ -3,7 +3,8 @@
  *
  * Writers put bytes into the ring; the transmitter takes 16 at a time, whenever its FIFO is empty:
  * in the interrupt, or at once when a writer finds it idle. The interrupt is therefore a matter
- * of speed and not of correctness, and the same code works without it.
+ * of speed and not of correctness, and the same code works without it. Nobody who logs waits for
+ * the line while the ring has room, but where uart_send_at_once() was called.
  *
  * Source: PC16550D data sheet (National Semiconductor), "Registers" and "FIFO Interrupt Mode
  * Operation". Lock: one for each port, below the log's.
@@ -40,12 +41,11 @@ enum { REG_DIVISOR_LOW = 0, REG_DIVISOR_HIGH = 1, REG_IIR = 2 };
 struct uart {
     uint16_t port;
     uint8_t isa_line;
-    bool open, interrupts;
+    bool open, interrupts, at_once;
     struct spinlock lock;
     uint32_t head, tail; /* of the ring: put at head, sent from tail; they run free */
-    uint8_t ring[UART_TX_BYTES];
-    bool refused; /* uart_try_write() has turned bytes away since there was room */
-    bool midline; /* the last byte was somebody's console output and not the end of a line */
+    bool refused;        /* uart_try_write() has turned bytes away since there was room */
+    bool midline;        /* the last byte was somebody's console output and not the end of a line */
     void (*receive)(const uint8_t *data, size_t len);
     void (*room)(void);
 };
@@ -55,6 +55,7 @@ static struct uart uarts[] = {
     { .lock = SPINLOCK_RANK("uart", LOCK_UART), .port = 0x2F8, .isa_line = 3 },
 };
 #define UARTS (sizeof(uarts) / sizeof(uarts[0]))
+static uint8_t rings[UARTS][UART_TX_BYTES]; /* each under its port's lock */
 
 static bool unlocked; /* set once, in a panic */
 
@@ -85,6 +86,11 @@ static uint32_t uart_queued(const struct uart *u)
     return u->head - u->tail;
 }
 
+static uint8_t *uart_ring_at(const struct uart *u, uint32_t n)
+{
+    return &rings[u - uarts][n % UART_TX_BYTES];
+}
+
 /* Fills the transmitter's FIFO if it is empty. The interrupt for "empty again" is asked for only
  * while there is something to send. */
 static void uart_push(struct uart *u)
@@ -92,7 +98,7 @@ static void uart_push(struct uart *u)
     if (!uart_queued(u) || !(uart_in(u, REG_LSR) & LSR_TX_EMPTY))
         return;
     for (unsigned i = 0; i < FIFO_BYTES && uart_queued(u); i++)
-        uart_out(u, REG_DATA, u->ring[u->tail++ % UART_TX_BYTES]);
+        uart_out(u, REG_DATA, *uart_ring_at(u, u->tail++));
 }
 
 static void uart_ask_for_interrupts(const struct uart *u)
@@ -121,7 +127,7 @@ static void uart_put(struct uart *u, char c)
 {
     if (uart_queued(u) == UART_TX_BYTES)
         uart_drain(u, UART_TX_BYTES - FIFO_BYTES);
-    u->ring[u->head++ % UART_TX_BYTES] = (uint8_t)c;
+    *uart_ring_at(u, u->head++) = (uint8_t)c;
 }
 
 static void uart_write_one(struct uart *u, const char *text, size_t len)
@@ -137,10 +143,10 @@ static void uart_write_one(struct uart *u, const char *text, size_t len)
             uart_put(u, '\r');
         uart_put(u, text[i]);
     }
-    if (u->interrupts)
-        uart_push(u);
-    else
+    if (u->at_once)
         uart_drain(u, 0);
+    else
+        uart_push(u);
     uart_ask_for_interrupts(u);
     uart_unlock(u);
 }
@@ -160,7 +166,7 @@ size_t uart_try_write(struct uart *u, const void *data, size_t len)
 
     uart_lock(u);
     while (taken < len && uart_queued(u) < UART_TX_BYTES)
-        u->ring[u->head++ % UART_TX_BYTES] = bytes[taken++];
+        *uart_ring_at(u, u->head++) = bytes[taken++];
     u->refused |= taken < len;
     if (taken)
         u->midline = bytes[taken - 1] != '\n';
@@ -266,10 +272,19 @@ unsigned uart_isa_line(const struct uart *u)
     return u->isa_line;
 }
 
+void uart_send_at_once(struct uart *u)
+{
+    uart_lock(u);
+    u->at_once = true;
+    uart_drain(u, 0);
+    uart_unlock(u);
+}
+
 void uart_use_interrupts(struct uart *u)
 {
     uart_lock(u);
     u->interrupts = true;
+    u->at_once = false;
     uart_ask_for_interrupts(u);
     uart_unlock(u);
 }
@@ -279,6 +294,7 @@ void uart_go_polled(void)
     unlocked = true;
     for (unsigned i = 0; i < UARTS; i++) {
         uarts[i].interrupts = false;
+        uarts[i].at_once = true;
         if (!uarts[i].open)
             continue;
         uart_out(&uarts[i], REG_IER, 0);

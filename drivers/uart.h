@@ -17,7 +17,8 @@
 struct uart;
 
 /* Finds COM1 or COM2 (com: 1, 2) and sets it to baud, 8 bits, no parity, one stop bit. NULL if
- * nothing answers there. Polled until uart_use_interrupts(). Boot only. */
+ * nothing answers there. What is written is queued, and goes by and by with later writes and with
+ * uart_irq(). Boot only. */
 struct uart *uart_open(unsigned com, uint32_t baud);
 
 /* A log sink: to all open ports, with a carriage return before each newline, on a line of its own
@@ -36,6 +37,10 @@ void uart_on_room(struct uart *u, void (*fn)(void));
 
 /* Asks the other side to pause (RTS off) or to go on. For a reader who runs out of room. */
 void uart_hold(struct uart *u, bool hold);
+
+/* From now on a line of the log is on the wire before uart_write() returns: for who looks for
+ * a hang. */
+void uart_send_at_once(struct uart *u);
 
 /* The ISA line to route to uart_irq(): 4 or 3. Then uart_use_interrupts(). */
 unsigned uart_isa_line(const struct uart *u);

@@ -123,10 +123,27 @@ static void polled_lines_come_out_whole(void **state)
     static const char want[] = "a line that is longer than one FIFO holds\r\nsecond\r\n";
 
     (void)state;
-    uart_open(1, 115200);
+    uart_send_at_once(uart_open(1, 115200));
     uart_write(text, strlen(text));
     assert_int_equal(line_length, strlen(want));
     assert_memory_equal(line, want, strlen(want));
+    assert_int_equal(chip.overruns, 0);
+}
+
+/* Until there are interrupts the line goes on with whatever is done next; and in a panic. */
+static void early_lines_wait_in_the_ring(void **state)
+{
+    (void)state;
+    uart_open(1, 115200);
+    uart_write("0123456789abcdef, and more\n", 27);
+    assert_int_equal(line_length, 16);
+    assert_int_equal(chip.reg[1], 0);
+    uart_write("x\n", 2);
+    assert_int_equal(line_length, 16); /* the FIFO is not empty yet */
+    for (unsigned i = 0; i < 10; i++)
+        uart_irq();
+    assert_int_equal(line_length, 31);
+    assert_memory_equal(line, "0123456789abcdef, and more\r\nx\r\n", 31);
     assert_int_equal(chip.overruns, 0);
 }
 
@@ -192,7 +209,7 @@ static void log_waits_where_guests_do_not(void **state)
 static void dead_transmitter_does_not_hang(void **state)
 {
     (void)state;
-    uart_open(1, 115200);
+    uart_send_at_once(uart_open(1, 115200));
     chip.dead = 1;
     uart_write("never seen\n", 11);
     assert_int_equal(line_length, 0);
@@ -228,11 +245,12 @@ static void hands_over_what_is_received(void **state)
 
 int main(void)
 {
-    /* uart_go_polled() is for good: the test that calls it comes last. */
+    /* uart_go_polled() is for good, and so nearly is uart_send_at_once(): hence the order. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(opens_with_the_right_line_settings, chip_new),
         cmocka_unit_test_setup(notices_an_absent_port, chip_new),
         cmocka_unit_test_setup(refuses_a_rate_that_does_not_fit, chip_new),
+        cmocka_unit_test_setup(early_lines_wait_in_the_ring, chip_new),
         cmocka_unit_test_setup(polled_lines_come_out_whole, chip_new),
         cmocka_unit_test_setup(dead_transmitter_does_not_hang, chip_new),
         cmocka_unit_test_setup(asks_for_tx_interrupts_while_it_has_bytes_only, chip_new),
