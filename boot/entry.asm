@@ -54,7 +54,7 @@ extern image_end
 
 ; ---- Header ----------------------------------------------------------------------------------
 ; No framebuffer tag. On UEFI, where there is no text mode, GRUB sets a graphics mode and tells of
-; it unasked, if a driver for it is loaded (insmod all_video). On a BIOS it would change the mode on
+; it unasked, if a driver for it is loaded (insmod efi_gop). On a BIOS it would change the mode on
 ; our account by VBE, which not every machine survives; without the tag it stays in text mode.
 ;
 ; Nor the tag that keeps UEFI's boot services running: with it GRUB hands over no memory map, and

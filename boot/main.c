@@ -13,8 +13,10 @@
 #include "arch/x86/ioapic.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/mce.h"
 #include "arch/x86/model.h"
 #include "arch/x86/mtrr.h"
+#include "arch/x86/nmi.h"
 #include "arch/x86/panic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/power.h"
@@ -128,6 +130,7 @@ static void cpu_main(void)
     desc_init(&exception_stacks[cpu_id()]);
     cpu_init();
     inspect_cpu();
+    mce_init();
     lapic_init(lapic_page);
     if (runs_guests && vmx_cpu_enable())
         log_error("pCPU %u cannot run guests", cpu_id());
@@ -165,6 +168,8 @@ static void machine_start(void)
     ioapic_init(acpi.ioapic.v ? aspace_map(acpi.ioapic, PAGE_SIZE, ASPACE_UC) : NULL);
     lapic_page = must_have(aspace_map(acpi.lapic, PAGE_SIZE, ASPACE_UC));
     lapic_init(lapic_page);
+    nmi_init();
+    mce_init();
 }
 
 static void start_other_cpus(void)

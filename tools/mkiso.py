@@ -21,13 +21,15 @@ MODULES = ("normal linux iso9660 search search_fs_file echo test configfile "
            "part_dfly part_dvh part_plan part_sun part_sunpc")
 # GRUB for Xen's guests, which may be installed too, lacks these, and grub-mkrescue then refuses.
 OURS = {"i386-pc": ("multiboot2", "multiboot", "boot"),
-        "x86_64-efi": ("multiboot2", "multiboot", "boot", "all_video")}
+        "x86_64-efi": ("multiboot2", "multiboot", "boot", "efi_gop", "efi_uga")}
 GRUB = "/usr/lib/grub"
-# A framebuffer on UEFI, where there is no text mode; text on a BIOS, where GRUB would trust VBE.
+# A framebuffer on UEFI, where there is no text mode, as the firmware has it (all_video would let
+# GRUB's own drivers of emulated cards choose a small one); text on a BIOS, where GRUB would trust VBE.
 PREAMBLE = """set default=0
 set timeout={timeout}
 if [ "$grub_platform" = efi ]; then
-  insmod all_video
+  insmod efi_gop
+  insmod efi_uga
   set gfxpayload=auto
 else
   set gfxpayload=text

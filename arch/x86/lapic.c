@@ -38,6 +38,7 @@
 #define LAPIC_TIMER_INITIAL 0x380
 #define LAPIC_TIMER_CURRENT 0x390
 #define LAPIC_TIMER_DIVIDE  0x3E0
+#define LAPIC_SELF_IPI      0x3F0 /* x2APIC only */
 
 #define VERSION_MAX_LVT(v) ((v) >> 16 & 0xFF)
 #define SVR_ENABLE         (1u << 8)
@@ -49,6 +50,8 @@
 #define ICR_STARTUP        (6u << 8)
 #define ICR_PENDING        (1u << 12)
 #define ICR_ASSERT         (1u << 14)
+#define ICR_SELF           (1u << 18)
+#define LVT_NMI            (4u << 8)
 #define ICR_PATIENCE       1000000
 #define XAPIC_EVERYBODY    0xFFu
 
@@ -122,6 +125,14 @@ void lapic_send(uint32_t apic_id, uint8_t vector)
 void lapic_send_nmi(uint32_t apic_id)
 {
     icr_write(apic_id, ICR_NMI | ICR_ASSERT);
+}
+
+/* With the shorthand for "self" the other half of the ICR, which we may have interrupted somebody
+ * between writing, does not matter and stays as it is. */
+void lapic_send_self(uint8_t vector)
+{
+    ASSERT(vector >= 16);
+    lapic_write(x2apic ? LAPIC_SELF_IPI : LAPIC_ICR, x2apic ? vector : ICR_SELF | vector);
 }
 
 /* ---- The timer ---- */
@@ -223,6 +234,11 @@ static void lapic_mask_lines(void)
         lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
     if (VERSION_MAX_LVT(lapic_read(LAPIC_VERSION)) >= 4)
         lapic_write(LAPIC_LVT_PERF, LVT_MASKED);
+}
+
+void lapic_open_nmi(void)
+{
+    lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
 }
 
 void lapic_init(volatile void *mmio)

@@ -20,6 +20,10 @@ void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page);
 void lapic_send(uint32_t apic_id, uint8_t vector);
 void lapic_send_nmi(uint32_t apic_id);
+/* To the calling pCPU; from an NMI or machine check too. */
+void lapic_send_self(uint8_t vector);
+/* Lets NMIs from outside in, which come over LINT1 on a PC. */
+void lapic_open_nmi(void);
 
 /* One shot at machine TSC `deadline` (TSC deadline mode, or the count register); UINT64_MAX stops
  * it. Its interrupt only wakes the pCPU: who armed it looks at the time. */

@@ -105,10 +105,10 @@ static bool smp_start_cpu(volatile struct trampoline_params *params, uint32_t ap
 }
 
 /* On the NMI's own stack; whatever was interrupted is never taken up again. */
-static void smp_nmi(void)
+static bool smp_nmi(void)
 {
     if (__atomic_load_n(&stopper, __ATOMIC_ACQUIRE) == NOBODY)
-        return;
+        return false;
     if (stop_hook)
         stop_hook();
     __atomic_store_n(&this_cpu()->online, false, __ATOMIC_RELEASE);

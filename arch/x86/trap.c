@@ -1,15 +1,18 @@
 /*
  * What becomes of an exception or interrupt.
  *
- * An exception in Caisson is a bug and ends in panic, with two exceptions of its own: an
- * instruction that was expected to fault and has an entry in the fix-up table goes on there, and
- * NMIs belong to whoever asked for them. Interrupts go to irq.c.
+ * An exception in Caisson is a bug and ends in panic, with exceptions of its own: an instruction
+ * that was expected to fault and has an entry in the fix-up table goes on there; NMIs belong to
+ * whoever asked for them, or else came from outside; machine checks are the hardware's bugs.
+ * Interrupts go to irq.c.
  */
 #include "arch/x86/trap.h"
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/fixup.h"
 #include "arch/x86/irq.h"
+#include "arch/x86/mce.h"
+#include "arch/x86/nmi.h"
 #include "arch/x86/panic.h"
 
 static const char *const names[TRAP_EXCEPTIONS] = {
@@ -35,14 +38,14 @@ static const char *const names[TRAP_EXCEPTIONS] = {
     [VECTOR_CP] = "control protection",
 };
 
-static void (*nmi_handler)(void); /* boot only */
+static bool (*nmi_handler)(void); /* boot only */
 
 const char *trap_name(unsigned vector)
 {
     return vector < TRAP_EXCEPTIONS && names[vector] ? names[vector] : "unknown exception";
 }
 
-void trap_on_nmi(void (*fn)(void))
+void trap_on_nmi(bool (*fn)(void))
 {
     nmi_handler = fn;
 }
@@ -50,8 +53,8 @@ void trap_on_nmi(void (*fn)(void))
 /* Logs nothing: the NMI may have come in the middle of the log. */
 static void trap_nmi(void)
 {
-    if (nmi_handler)
-        nmi_handler();
+    if (!nmi_handler || !nmi_handler())
+        nmi_note();
 }
 
 void trap_handle(struct trap_frame *frame)
@@ -62,6 +65,10 @@ void trap_handle(struct trap_frame *frame)
     }
     if (frame->vector == VECTOR_NMI) {
         trap_nmi();
+        return;
+    }
+    if (frame->vector == VECTOR_MC) {
+        mce_handle();
         return;
     }
     if (!fixup_apply(frame))

@@ -28,8 +28,9 @@ extern const uint8_t trap_stubs[];
 /* From trap.asm, for every vector. */
 void trap_handle(struct trap_frame *frame);
 
-/* What an NMI does, on its own stack; until somebody asks, nothing. Must not log. Boot only. */
-void trap_on_nmi(void (*fn)(void));
+/* Who is asked about an NMI first, on its own stack: false if it is not theirs. Must not log. Boot
+ * only. */
+void trap_on_nmi(bool (*fn)(void));
 
 /* The exception's name in words: "page fault". */
 const char *trap_name(unsigned vector);

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from conftest import guest
+from test_screen import wait_for
 
 
 @pytest.mark.parametrize("shape", ["pc", "q35"])
@@ -45,3 +46,34 @@ def test_report(boot, emulator, cpu, extra):
         assert "pCPU 1: APIC id 1, package 0, core 0, microcode 0x1, VT-x absent" in m.before
     m.expect_off()
     assert "hello:" not in m.before
+
+
+def monitor_command(m, line):
+    """A line for QEMU's monitor for people, which has no machine checks elsewhere."""
+    m.machine.ask("human-monitor-command", **{"command-line": line})
+
+
+# Bits of IA32_MCi_STATUS: valid, not corrected, enabled, address valid; and the state is corrupt.
+LIVE, DEADLY = 0xB400000000000134, 0xB600000000000134
+
+
+def test_nmi_and_machine_check(boot):
+    """Both are told of and survived; one that is not panics on serial port and screen."""
+    m = boot(emulator="qemu", firmware="uefi", shape="q35", options="console=com1 console=vga")
+    m.expect_exact("caisson> ")
+    m.machine.ask("inject-nmi")
+    m.expect_exact("error: NMI from outside on pCPU 0, 1 time(s), no reason given")
+    monitor_command(m, f"mce 0 2 {LIVE:#x} 0x5 0x123456000 0x0")
+    m.expect_exact(f"machine check: pCPU 0, bank 2, status {LIVE:#x} (not corrected), "
+                   "address 0x123456000")
+    m.machine.ask("inject-nmi")
+    m.expect_exact("error: NMI from outside on pCPU 0, 1 time(s)")
+    m.sendline("help mem")
+    m.expect_exact("the machine's memory")
+    monitor_command(m, f"mce 0 3 {DEADLY:#x} 0x5 0x77000 0x0")
+    text = f"panic: pCPU 0: machine check: bank 3, status {DEADLY:#x}, address 0x77000, state 0x5"
+    m.expect_exact(text)
+    m.expect_exact("panic: stopped")
+    lines = wait_for(m.machine, "panic: stopped")
+    assert "caisson: error: " + text in lines  # not wrapped: the screen is as wide as it can be
+    assert any("panic: backtrace" in line for line in lines)

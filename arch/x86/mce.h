@@ -1,0 +1,21 @@
+/*
+ * Machine checks: what the hardware finds wrong with itself.
+ */
+#ifndef CAISSON_ARCH_X86_MCE_H
+#define CAISSON_ARCH_X86_MCE_H
+
+#include <stdint.h>
+
+/* Tells of errors that the banks have kept since before the boot, and lets new ones be reported.
+ * On every pCPU. */
+void mce_init(void);
+
+/* From the trap handler. Comes back if the machine can go on: then the error is told of as soon as
+ * interrupts are let in. Else it panics. */
+void mce_handle(void);
+
+/* What the architectural bits of a bank's status come to. */
+enum mce_severity { MCE_NOTHING, MCE_CORRECTED, MCE_SURVIVED, MCE_FATAL };
+enum mce_severity mce_severity_of(uint64_t status, uint64_t mcg_cap, uint64_t mcg_status);
+
+#endif
