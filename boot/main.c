@@ -293,7 +293,7 @@ static void main_on_stack(void)
     sinks_map_screen(&boot.framebuffer, boot.efi, &options);
     machine_start(); /* ACPI tables, clock, interrupt controllers */
     set_ends();
-    runs_guests = !vmx_probe() && !vmx_cpu_enable();
+    runs_guests = !vmx_probe(options.apicv) && !vmx_cpu_enable();
     if (!runs_guests)
         log_error("Caisson cannot run guests on this machine");
     sched_use_tick(!vmx_caps.preemption_timer);

@@ -95,6 +95,15 @@ static bool read_conswitch(struct reading *r, struct word value)
     return true;
 }
 
+static bool read_apicv(struct reading *r, struct word value)
+{
+    static const char *const names[] = { "off", "tpr", "on", NULL };
+    int n = choice(value, names);
+    if (n >= 0)
+        r->out->apicv = (enum vmx_apicv)n;
+    return n >= 0;
+}
+
 static bool read_fail_alloc(struct reading *r, struct word value)
 {
     return word_number(value, UINT64_MAX, &r->out->fail_alloc);
@@ -106,6 +115,7 @@ static const struct {
 } keys[] = {
     { "console", read_console }, { "loglevel", read_level },      { "exit", read_exit },
     { "monitor", read_monitor }, { "conswitch", read_conswitch }, { "fail-alloc", read_fail_alloc },
+    { "apicv", read_apicv },
 };
 
 static void read_word(struct reading *r, struct word w)
@@ -138,6 +148,7 @@ void options_parse(const char *cmdline, struct options *out)
                              .baud = 115200,
                              .level = LOG_INFO,
                              .monitor = true,
+                             .apicv = VMX_APICV_ON,
                              .switch_key = DEFAULT_SWITCH_KEY };
     for (bool first = true; word_next(&cmdline, &w); first = false) {
         /* Some boot loaders put the file's name in front. */

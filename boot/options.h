@@ -5,6 +5,8 @@
  *     loglevel=error|warn|info|debug   exit=halt|reboot|shutdown
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
  *     selftest (a report on the machine, and no guests)
+ *     apicv=off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests, and CPUs
+ *     that have it wrong)
  *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
@@ -13,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/log.h"
+#include "vmx/vmx.h"
 
 enum option_exit { EXIT_HALT, EXIT_REBOOT, EXIT_SHUTDOWN };
 
@@ -24,6 +27,7 @@ struct options {
     bool monitor, selftest;
     uint8_t switch_key; /* control character, 1 to 26 */
     bool monitor_first;
+    enum vmx_apicv apicv;
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };
 

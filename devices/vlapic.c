@@ -7,31 +7,38 @@
  */
 #include "devices/vlapic_internal.h"
 #include "lib/assert.h"
+#include "lib/string.h"
 
 #define FIRST_LEGAL_VECTOR 16
 
-/* ---- 256 bits, one for each vector ---- */
+/* ---- 256 bits in eight registers, one for each vector ---- */
 
-static bool vector_test(const uint64_t *set, uint8_t vector)
+static uint32_t *word_of(struct vlapic *l, enum vlapic_reg set, uint8_t vector)
 {
-    return set[vector / 64] >> vector % 64 & 1;
+    return &l->page->reg[set + vector / 32].value;
 }
 
-static void vector_put(uint64_t *set, uint8_t vector, bool value)
+static bool vector_test(struct vlapic *l, enum vlapic_reg set, uint8_t vector)
 {
-    uint64_t bit = 1UL << vector % 64;
+    return *word_of(l, set, vector) >> vector % 32 & 1;
+}
+
+static void vector_put(struct vlapic *l, enum vlapic_reg set, uint8_t vector, bool value)
+{
+    uint32_t bit = 1u << vector % 32;
 
     if (value)
-        set[vector / 64] |= bit;
+        *word_of(l, set, vector) |= bit;
     else
-        set[vector / 64] &= ~bit;
+        *word_of(l, set, vector) &= ~bit;
 }
 
-static int vector_highest(const uint64_t *set)
+static int vector_highest(const struct vlapic *l, enum vlapic_reg set)
 {
-    for (int i = 3; i >= 0; i--) {
-        if (set[i])
-            return i * 64 + 63 - __builtin_clzl(set[i]);
+    for (int i = 7; i >= 0; i--) {
+        uint32_t word = l->page->reg[set + (unsigned)i].value;
+        if (word)
+            return i * 32 + 31 - __builtin_clz(word);
     }
     return -1;
 }
@@ -65,6 +72,27 @@ bool vlapic_takes_interrupts(const struct vlapic *l)
     return vlapic_enabled(l) && (l->svr & SVR_ENABLE);
 }
 
+static bool request_edge(struct vlapic *l, uint8_t vector)
+{
+    struct vlapic_posted *p = &l->page->posted;
+    uint64_t bit = 1UL << vector % 64;
+    uint64_t before = __atomic_fetch_or(&p->requests[vector / 64], bit, __ATOMIC_SEQ_CST);
+
+    __atomic_fetch_or(&p->control, (uint64_t)POSTED_OUTSTANDING, __ATOMIC_SEQ_CST);
+    return !(before & bit) && !vector_test(l, REG_IRR, vector);
+}
+
+/* Not by the descriptor: before such a vector is delivered, the processor has to be told that its
+ * EOI concerns us. */
+static bool request_level(struct vlapic *l, uint8_t vector)
+{
+    uint64_t bit = 1UL << vector % 64, before = l->levels[vector / 64];
+
+    l->levels[vector / 64] |= bit;
+    l->has_levels = true;
+    return !(before & bit) && !vector_test(l, REG_IRR, vector);
+}
+
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level)
 {
     if (!vlapic_takes_interrupts(l))
@@ -74,11 +102,50 @@ bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level)
         return false;
     }
 
-    vector_put(l->tmr, vector, level);
-    if (vector_test(l->irr, vector))
-        return false;
-    vector_put(l->irr, vector, true);
-    return true;
+    return level ? request_level(l, vector) : request_edge(l, vector);
+}
+
+/* 64 vectors from the i-th on enter the IRR. The TMR says how they came. */
+static void settle_word(struct vlapic *l, unsigned i, uint64_t requests, bool level)
+{
+    for (unsigned n = 2 * i; n < 2 * i + 2; n++, requests >>= 32) {
+        uint32_t bits = (uint32_t)requests, tmr = l->page->reg[REG_TMR + n].value;
+        uint32_t now = level ? tmr | bits : tmr & ~bits;
+        l->page->reg[REG_IRR + n].value |= bits;
+        l->page->reg[REG_TMR + n].value = now;
+        l->levels_changed |= now != tmr;
+    }
+}
+
+/* The flag goes down before the requests are fetched: who makes one later raises it again. */
+static void settle_posted(struct vlapic *l)
+{
+    struct vlapic_posted *p = &l->page->posted;
+
+    __atomic_and_fetch(&p->control, ~(uint64_t)POSTED_OUTSTANDING, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < 4; i++) {
+        if (__atomic_load_n(&p->requests[i], __ATOMIC_RELAXED))
+            settle_word(l, i, __atomic_exchange_n(&p->requests[i], 0, __ATOMIC_SEQ_CST), false);
+    }
+}
+
+static void settle_levels(struct vlapic *l)
+{
+    l->has_levels = false;
+    for (unsigned i = 0; i < 4; i++) {
+        settle_word(l, i, l->levels[i], true);
+        l->levels[i] = 0;
+    }
+}
+
+void vlapic_settle(struct vlapic *l)
+{
+    if (!vlapic_unsettled(l))
+        return;
+    settle_posted(l);
+    if (l->has_levels)
+        settle_levels(l);
+    l->has_requests = l->changed = true;
 }
 
 /* Only a new error interrupts. That also ends the recursion of an error entry whose own vector is
@@ -140,19 +207,26 @@ void vlapic_self_ipi(struct vlapic *l, uint8_t vector)
 
 /* ---- Priority and delivery ---- */
 
+static uint32_t tpr(const struct vlapic *l)
+{
+    return l->page->reg[REG_TPR].value;
+}
+
 /* SDM, "Task and Processor Priorities". */
 uint8_t vlapic_ppr(const struct vlapic *l)
 {
-    int serving = vector_highest(l->isr);
+    int serving = vector_highest(l, REG_ISR);
     unsigned class = serving < 0 ? 0 : (unsigned)serving & 0xF0;
 
-    return (l->tpr & 0xF0) >= class ? l->tpr : class;
+    return (tpr(l) & 0xF0) >= class ? tpr(l) : class;
 }
 
-int vlapic_pending(const struct vlapic *l)
+int vlapic_pending(struct vlapic *l)
 {
-    int vector = vector_highest(l->irr);
+    vlapic_settle(l);
+    int vector = vector_highest(l, REG_IRR);
 
+    l->has_requests = vector >= 0;
     if (vector < 0 || (vector & 0xF0) <= (vlapic_ppr(l) & 0xF0))
         return -1;
     return vector;
@@ -161,29 +235,59 @@ int vlapic_pending(const struct vlapic *l)
 void vlapic_ack(struct vlapic *l, uint8_t vector)
 {
     ASSERT(vlapic_pending(l) == vector);
-    vector_put(l->irr, vector, false);
-    vector_put(l->isr, vector, true);
+    vector_put(l, REG_IRR, vector, false);
+    vector_put(l, REG_ISR, vector, true);
+    l->changed = true;
+}
+
+void vlapic_eoi_reported(struct vlapic *l, uint8_t vector)
+{
+    l->bus->eoi(l->bus->ctx, vector);
 }
 
 void vlapic_eoi(struct vlapic *l)
 {
-    int vector = vector_highest(l->isr);
+    int vector = vector_highest(l, REG_ISR);
 
     if (vector < 0)
         return;
-    vector_put(l->isr, vector, false);
-    if (vector_test(l->tmr, vector))
-        l->bus->eoi(l->bus->ctx, vector);
+    vector_put(l, REG_ISR, vector, false);
+    l->changed = true;
+    if (vector_test(l, REG_TMR, vector))
+        vlapic_eoi_reported(l, vector);
+}
+
+void vlapic_tell(struct vlapic *l, struct vlapic_news *out)
+{
+    int request = vector_highest(l, REG_IRR), service = vector_highest(l, REG_ISR);
+
+    out->requested = request < 0 ? 0 : request;
+    out->served = service < 0 ? 0 : service;
+    out->levels_changed = l->levels_changed;
+    l->levels_changed = l->has_requests = false;
+    if (!out->levels_changed)
+        return;
+    for (unsigned i = 0; i < 4; i++) {
+        out->levels[i] = l->page->reg[REG_TMR + 2 * i].value |
+                         (uint64_t)l->page->reg[REG_TMR + 2 * i + 1].value << 32;
+    }
+}
+
+unsigned vlapic_held_class(struct vlapic *l)
+{
+    int vector = vector_highest(l, REG_IRR);
+
+    return vector < 0 || (uint32_t)vector >> 4 > tpr(l) >> 4 ? 0 : (unsigned)vector >> 4;
 }
 
 uint64_t vlapic_cr8(const struct vlapic *l)
 {
-    return l->tpr >> 4;
+    return tpr(l) >> 4;
 }
 
 void vlapic_set_cr8(struct vlapic *l, uint64_t value)
 {
-    l->tpr = (value & 0xF) << 4;
+    l->page->reg[REG_TPR].value = (value & 0xF) << 4;
 }
 
 /* ---- Addressing ---- */
@@ -241,28 +345,30 @@ bool vlapic_addressed(const struct vlapic *l, const struct apic_message *m)
 
 /* ---- Beginnings ---- */
 
-static void vectors_clear(struct vlapic *l)
-{
-    for (int i = 0; i < 4; i++)
-        l->irr[i] = l->isr[i] = l->tmr[i] = 0;
-}
-
 void vlapic_init_signal(struct vlapic *l)
 {
-    vectors_clear(l);
-    l->tpr = l->ldr = 0;
+    memset(l->page, 0, sizeof(*l->page));
+    for (int i = 0; i < 4; i++)
+        l->levels[i] = 0;
+    l->has_levels = l->has_requests = false;
+    l->changed = l->levels_changed = true;
+    l->ldr = 0;
     l->dfr = 0xFFFFFFFF;
     l->svr = 0xFF; /* disabled by software */
     l->esr = l->esr_pending = 0;
-    l->icr_low = l->icr_high = 0;
+    l->icr_low = 0;
     for (int i = 0; i < LVT_COUNT; i++)
         l->lvt[i] = LVT_MASKED;
     vlapic_timer_reset(l);
+    vlapic_show_all(l);
 }
 
-void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz, const struct vlapic_bus *bus)
+void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz, const struct vlapic_bus *bus,
+                 struct vlapic_page *page)
 {
     ASSERT(timer_hz > 0);
-    *l = (struct vlapic){ .dev.ops = &vlapic_ops, .bus = bus, .id = id, .timer.hz = timer_hz };
+    *l = (struct vlapic){
+        .dev.ops = &vlapic_ops, .bus = bus, .id = id, .page = page, .timer.hz = timer_hz
+    };
     l->dev.ops->reset(&l->dev, 0);
 }

@@ -29,6 +29,30 @@
 /* Local vector table entries, in the order of their registers 0x320..0x370. */
 enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
 
+/*
+ * The registers where a processor with APIC virtualization finds them, by their numbers (SDM,
+ * "Virtualized APIC Registers"). TPR, the upper half of the ICR, ISR, TMR and IRR live here and
+ * nowhere else; of the others there is a copy here, so that the guest can read them without an
+ * exit.
+ *
+ * Behind the registers: the posted-interrupt descriptor, in its format (SDM, "Posted-Interrupt
+ * Processing"). Edge-triggered requests go through it, as who makes them may be another processor;
+ * what the guest's own processor does not fetch vlapic_settle() does.
+ */
+#define VLAPIC_REGS        0x40
+#define POSTED_OUTSTANDING 1u /* in control: there are requests */
+
+struct vlapic_page {
+    struct {
+        uint32_t value, reserved[3];
+    } reg[VLAPIC_REGS];
+    struct vlapic_posted {
+        uint64_t requests[4]; /* bit v of the 256: vector v */
+        uint64_t control, reserved[3];
+    } posted;
+} __attribute__((aligned(4096)));
+_Static_assert(__builtin_offsetof(struct vlapic_page, posted) % 64 == 0, "the SDM wants it so");
+
 /* What a local APIC is connected to. One may serve all vCPUs of a domain. */
 struct vlapic_bus {
     void *ctx;
@@ -45,11 +69,16 @@ struct vlapic {
     struct device dev;
     const struct vlapic_bus *bus;
     uint32_t id;
-    uint64_t base;                   /* IA32_APICBASE */
-    uint64_t irr[4], isr[4], tmr[4]; /* bit v of the 256: vector v */
-    uint32_t tpr, ldr, dfr, svr;
+    uint64_t base; /* IA32_APICBASE */
+    struct vlapic_page *page;
+    uint64_t levels[4]; /* level-triggered requests that are not in the IRR yet */
+    bool has_levels;
+    bool has_requests;   /* there may be bits in the IRR */
+    bool changed;        /* IRR, ISR or the mode; whoever tells the processor clears it */
+    bool levels_changed; /* the TMR: since vlapic_tell() */
+    uint32_t ldr, dfr, svr;
     uint32_t esr, esr_pending; /* latched, and collected since */
-    uint32_t icr_low, icr_high;
+    uint32_t icr_low;
     uint32_t lvt[LVT_COUNT];
     bool lint[2]; /* levels at the pins */
     struct {
@@ -64,8 +93,9 @@ struct vlapic {
     } timer;
 };
 
-/* bus must outlive it. id is the APIC ID, 0 the bootstrap processor's. */
-void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz, const struct vlapic_bus *bus);
+/* bus and page must outlive it. id is the APIC ID, 0 the bootstrap processor's. */
+void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz, const struct vlapic_bus *bus,
+                 struct vlapic_page *page);
 /* INIT: as power-on, but IA32_APICBASE stays (SDM, "Local APIC State After It Receives an INIT").
  */
 void vlapic_init_signal(struct vlapic *l);
@@ -98,15 +128,40 @@ bool vlapic_takes_interrupts(const struct vlapic *l);
 /* A fixed or lowest-priority interrupt arrives; dropped while disabled by hardware or software.
  * True if it was not pending already. */
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level);
+/* Have requests come that are not in the IRR yet? */
+static inline bool vlapic_unsettled(const struct vlapic *l)
+{
+    return (__atomic_load_n(&l->page->posted.control, __ATOMIC_RELAXED) & POSTED_OUTSTANDING) ||
+           l->has_levels;
+}
+/* Puts them there. While the guest runs with a processor that delivers by itself, IRR and ISR are
+ * that one's: called by whom the vCPU belongs to, as is all that follows. */
+void vlapic_settle(struct vlapic *l);
 /* Is any vector requested? Before every VM entry the answer is nearly always no. */
 static inline bool vlapic_requested(const struct vlapic *l)
 {
-    return l->irr[0] | l->irr[1] | l->irr[2] | l->irr[3];
+    return vlapic_unsettled(l) || l->has_requests;
 }
 /* Highest vector above the processor priority, or -1. */
-int vlapic_pending(const struct vlapic *l);
+int vlapic_pending(struct vlapic *l);
 /* It is being delivered: from IRR to ISR. vector must be what vlapic_pending() gave (ASSERT). */
 void vlapic_ack(struct vlapic *l, uint8_t vector);
+/* For a processor that delivers by itself: the highest vectors in IRR and ISR, 0 for none (SDM,
+ * "Guest Interrupt Status"), and the vectors whose EOI it is to report, if they have changed. After
+ * that it knows all requests. */
+struct vlapic_news {
+    uint8_t requested, served;
+    bool levels_changed;
+    uint64_t levels[4];
+};
+void vlapic_tell(struct vlapic *l, struct vlapic_news *out);
+/* That processor let the guest write this register: acts on what stands in the page. */
+void vlapic_written(struct vlapic *l, uint32_t offset, uint64_t now);
+/* It took the guest's EOI for a level-triggered vector. */
+void vlapic_eoi_reported(struct vlapic *l, uint8_t vector);
+/* The class (0..15) of requests which the TPR keeps back: once it is below, they want in. 0: none.
+ */
+unsigned vlapic_held_class(struct vlapic *l);
 /* True if the 8259's INTR may be delivered: LVT0 unmasked in ExtINT mode, or no APIC at all. */
 bool vlapic_accepts_extint(const struct vlapic *l);
 /* Pins LINT0 and LINT1, fit for struct line: n is 0 or 1. */

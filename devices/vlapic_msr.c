@@ -66,8 +66,10 @@ static int write_base(struct vlapic *l, uint64_t value)
         return -EINVAL;
 
     l->base = value;
+    l->changed = true;
     if (was_enabled && !vlapic_enabled(l))
         vlapic_init_signal(l); /* what it held is lost */
+    vlapic_show_all(l);        /* ID and LDR differ between the modes */
     return 0;
 }
 
@@ -86,7 +88,7 @@ int vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value, uint64_t no
         return -EINVAL;
     *value = low;
     if (msr - MSR_X2APIC_FIRST == REG_ICR_LOW)
-        *value |= (uint64_t)l->icr_high << 32;
+        *value |= (uint64_t)l->page->reg[REG_ICR_HIGH].value << 32;
     return 0;
 }
 

@@ -28,33 +28,9 @@ uint32_t vlapic_logical_id(const struct vlapic *l)
 
 /* ---- Reading ---- */
 
-/* One of the eight registers over which 256 bits are spread. */
-static uint32_t vectors_word(const uint64_t *set, unsigned n)
+/* What a register shows, the current count excepted. False if there is none. */
+static bool shown(const struct vlapic *l, unsigned reg, uint32_t *value)
 {
-    return set[n / 2] >> n % 2 * 32;
-}
-
-static bool read_block(const struct vlapic *l, unsigned reg, uint32_t *value)
-{
-    if (reg < REG_ISR || reg > REG_LVT + LVT_COUNT - 1)
-        return false;
-    if (reg < REG_TMR)
-        *value = vectors_word(l->isr, reg - REG_ISR);
-    else if (reg < REG_IRR)
-        *value = vectors_word(l->tmr, reg - REG_TMR);
-    else if (reg < REG_ESR)
-        *value = vectors_word(l->irr, reg - REG_IRR);
-    else if (reg >= REG_LVT)
-        *value = l->lvt[reg - REG_LVT];
-    else
-        return false;
-    return true;
-}
-
-bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t now)
-{
-    *value = 0;
-    vlapic_timer_run(l, now);
     switch (reg) {
     case REG_ID:
         *value = vlapic_x2apic(l) ? l->id : l->id << 24;
@@ -62,15 +38,13 @@ bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t n
     case REG_VERSION:
         *value = VERSION;
         return true;
-    case REG_TPR:
-        *value = l->tpr;
-        return true;
     case REG_PPR:
         *value = vlapic_ppr(l);
         return true;
     case REG_APR: /* relics of the APIC bus, and the write-only register: 0 */
     case REG_RRD:
     case REG_EOI:
+        *value = 0;
         return true;
     case REG_LDR:
         *value = vlapic_logical_id(l);
@@ -87,21 +61,48 @@ bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t n
     case REG_ICR_LOW: /* delivery status is always idle */
         *value = l->icr_low;
         return true;
-    case REG_ICR_HIGH:
-        *value = l->icr_high;
-        return true;
     case REG_INITIAL:
         *value = l->timer.initial;
-        return true;
-    case REG_CURRENT:
-        *value = vlapic_timer_current(l, now);
         return true;
     case REG_DIVIDE:
         *value = l->timer.divide;
         return true;
+    case REG_TPR: /* these live in the page */
+    case REG_ICR_HIGH:
+    case REG_ISR ... REG_ESR - 1:
+        *value = l->page->reg[reg].value;
+        return true;
+    case REG_LVT ... REG_LVT + LVT_COUNT - 1:
+        *value = l->lvt[reg - REG_LVT];
+        return true;
     default:
-        return read_block(l, reg, value);
+        *value = 0;
+        return false;
     }
+}
+
+bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t now)
+{
+    vlapic_timer_run(l, now);
+    vlapic_settle(l);
+    if (reg != REG_CURRENT)
+        return shown(l, reg, value);
+    *value = vlapic_timer_current(l, now);
+    return true;
+}
+
+void vlapic_show(struct vlapic *l, unsigned reg)
+{
+    uint32_t value;
+
+    if (shown(l, reg, &value))
+        l->page->reg[reg].value = value;
+}
+
+void vlapic_show_all(struct vlapic *l)
+{
+    for (unsigned reg = 0; reg < VLAPIC_REGS; reg++)
+        vlapic_show(l, reg);
 }
 
 /* ---- Writing ---- */
@@ -130,7 +131,7 @@ static void write_svr(struct vlapic *l, uint32_t value)
 /* The destination is 8 bits wide in xAPIC mode, with 0xFF for everyone. */
 static uint32_t icr_dest(const struct vlapic *l, bool logical)
 {
-    uint32_t dest = l->icr_high;
+    uint32_t dest = l->page->reg[REG_ICR_HIGH].value;
 
     if (vlapic_x2apic(l))
         return dest;
@@ -189,16 +190,15 @@ static bool is_read_only(unsigned reg)
            reg == REG_RRD || reg == REG_CURRENT || (reg >= REG_ISR && reg < REG_ESR);
 }
 
-bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t now)
+static bool write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t now)
 {
-    vlapic_timer_run(l, now);
     if (reg >= REG_LVT && reg < REG_LVT + LVT_COUNT) {
         write_lvt(l, reg - REG_LVT, value);
         return true;
     }
     switch (reg) {
     case REG_TPR:
-        l->tpr = value & 0xFF;
+        l->page->reg[reg].value = value & 0xFF;
         return true;
     case REG_EOI:
         vlapic_eoi(l);
@@ -219,7 +219,7 @@ bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t n
         write_icr(l, value);
         return true;
     case REG_ICR_HIGH:
-        l->icr_high = vlapic_x2apic(l) ? value : value & 0xFF000000;
+        l->page->reg[reg].value = vlapic_x2apic(l) ? value : value & 0xFF000000;
         return true;
     case REG_INITIAL:
         vlapic_timer_set_initial(l, value, now);
@@ -232,7 +232,35 @@ bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t n
     }
 }
 
-/* ---- The page ---- */
+bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t now)
+{
+    vlapic_timer_run(l, now);
+    bool there = write(l, reg, value, now);
+
+    if (reg == REG_SVR || reg == REG_LVT) /* they change others too */
+        vlapic_show_all(l);
+    else if (there)
+        vlapic_show(l, reg);
+    return there;
+}
+
+/* SDM, "APIC-Write VM Exits": the value is in the page, in whole. */
+void vlapic_written(struct vlapic *l, uint32_t offset, uint64_t now)
+{
+    unsigned reg = offset >> 4;
+
+    if (reg == REG_SELF_IPI) {
+        vlapic_timer_run(l, now);
+        vlapic_self_ipi(l, (uint8_t)l->page->reg[reg].value);
+        return;
+    }
+    if (reg == REG_ICR_LOW && !vlapic_x2apic(l))
+        l->page->reg[REG_ICR_HIGH].value &= 0xFF000000;
+    if (reg >= VLAPIC_REGS || !vlapic_reg_write(l, reg, l->page->reg[reg].value, now))
+        vlapic_error(l, ESR_REGISTER);
+}
+
+/* ---- The device ---- */
 
 /* SDM: registers are 32 bits at 16-byte boundaries; what touches the gaps is undefined. Narrow
  * reads within a register work here, as they do on most processors. */

@@ -8,6 +8,7 @@
 #include "domain/domain.h"
 #include "domain/gmem.h"
 #include "domain/image.h"
+#include "domain/lapic.h"
 #include "domain/machine_hvm.h"
 #include "domain/memmap.h"
 #include "domain/pv_console.h"
@@ -116,6 +117,8 @@ static int build_vcpus(struct domain *d)
         return -ENOMEM;
     memset(d->io_bitmap, 0xff, PAGE_SIZE << IO_BITMAP_ORDER);
     d->io_bitmap[POST_CODE_PORT / 8] &= (uint8_t) ~(1u << POST_CODE_PORT % 8);
+    if (lapic_create_access(d))
+        return -ENOMEM;
     for (unsigned i = 0; i < d->config->vcpus; i++) {
         int err = vcpu_create(d, i, &d->vcpus[i]);
         if (err)
@@ -276,6 +279,7 @@ void domain_destroy(struct domain *d)
         heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, id);
     pv_domain_destroy(d);
     p2m_destroy(&d->p2m);
+    lapic_destroy_access(d);
     heap_free_pages(d, DOMAIN_ORDER, id);
     ASSERT(frame_count(id) == 0);
 }

@@ -69,6 +69,8 @@ struct domain {
     unsigned vcpu_count;
     uint64_t tsc_zero;   /* machine TSC at which the domain's clock read 0 */
     uint8_t *io_bitmap;  /* two pages, shared by its vCPUs */
+    void *lapic_access;  /* see domain/lapic.h; NULL: none */
+    bool lapic_mapped;   /* it may be in the p2m */
     enum domain_end end; /* not END_NOT: no vCPU enters the guest again */
     bool end_claimed;    /* somebody is about to set it, with its reason */
     bool unwanted;       /* the operator wants it gone: it is not made anew if it reboots */

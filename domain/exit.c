@@ -9,6 +9,7 @@
 #include "arch/x86/insn.h"
 #include "domain/cpuid.h"
 #include "domain/domain.h"
+#include "domain/lapic.h"
 #include "domain/mmio.h"
 #include "domain/msr.h"
 #include "domain/operand.h"
@@ -172,6 +173,14 @@ static void handle_cr(struct vcpu *v, const struct vmx_exit *e)
     skip_or_gp(v, err);
 }
 
+/* Registers whose writing has effects: the processor has stored the value, which is all it could.
+ */
+static void handle_apic_write(struct vcpu *v, const struct vmx_exit *e)
+{
+    vlapic_written(&v->lapic, e->apic.offset, domain_now(v->domain));
+    vcpu_lapic_touched(v);
+}
+
 static void handle_hlt(struct vcpu *v)
 {
     vmx_skip(&v->vmx);
@@ -200,9 +209,13 @@ static enum exit_answer vmcall_quick(struct vcpu *v, const struct vmx_exit *e)
 
 static enum exit_answer mmio_locked(struct vcpu *v, const struct vmx_exit *e)
 {
+    enum exit_answer answer = EXIT_DONE;
+
     spin_lock(&v->domain->lock);
-    mmio_handle(v, e);
-    enum exit_answer answer = e->memory.write ? EXIT_LOOK : look_if_needed(v);
+    if (e->memory.present || !lapic_map(v, e->memory.gpa)) {
+        mmio_handle(v, e);
+        answer = e->memory.write ? EXIT_LOOK : look_if_needed(v);
+    }
     spin_unlock(&v->domain->lock);
     return answer;
 }
@@ -238,6 +251,7 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
     case VMX_EXIT_DEADLINE:
     case VMX_EXIT_IRQ_WINDOW:
     case VMX_EXIT_NMI_WINDOW:
+    case VMX_EXIT_TPR:
         return; /* the loop does what is to be done */
     case VMX_EXIT_CPUID:
     case VMX_EXIT_RDMSR:
@@ -246,6 +260,12 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
         break; /* exit_quick[] has always done with them */
     case VMX_EXIT_IO:
         pio_handle(v, e);
+        return;
+    case VMX_EXIT_APIC_WRITE:
+        handle_apic_write(v, e);
+        return;
+    case VMX_EXIT_EOI:
+        vlapic_eoi_reported(&v->lapic, e->apic.vector);
         return;
     case VMX_EXIT_CR:
         handle_cr(v, e);

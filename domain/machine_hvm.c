@@ -3,6 +3,7 @@
  */
 #include "domain/machine.h"
 #include "domain/domain.h"
+#include "domain/lapic.h"
 #include "domain/machine_hvm.h"
 #include "domain/pv_console.h"
 #include "domain/vcpu.h"
@@ -130,6 +131,8 @@ static void apic_deliver(struct vcpu *v, const struct apic_message *message)
     case APIC_FIXED:
     case APIC_LOWEST:
         vlapic_accept(&v->lapic, message->vector, message->level);
+        if (!message->level && lapic_posted(v))
+            return;
         break;
     case APIC_NMI:
         vmx_queue_nmi(&v->vmx);

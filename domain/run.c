@@ -13,6 +13,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
+#include "domain/lapic.h"
 #include "domain/vcpu.h"
 #include "lib/likely.h"
 #include "lib/log.h"
@@ -77,10 +78,10 @@ static bool upcall_due(struct vcpu *v)
     return unlikely(v->pv.upcall) && pv_upcall_due(v);
 }
 
+/* Is there one that the processor does not deliver by itself? */
 static bool has_interrupt(struct vcpu *v)
 {
-    return upcall_due(v) || pic_wants_in(v) ||
-           (vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0);
+    return upcall_due(v) || pic_wants_in(v) || lapic_wants_in(v);
 }
 
 static uint8_t take_vector(struct vcpu *v)
@@ -98,10 +99,8 @@ static uint8_t take_vector(struct vcpu *v)
 
 /* Hands the guest one interrupt if it can take one, else asks for an exit when it can. (Should the
  * interrupt go away meanwhile, that exit finds nothing and does no harm.) */
-static void deliver(struct vcpu *v)
+static void inject(struct vcpu *v)
 {
-    if (likely(!has_interrupt(v)))
-        return;
     if (!vmx_irq_open(&v->vmx)) {
         vmx_want_irq_window(&v->vmx, true);
         return;
@@ -111,6 +110,16 @@ static void deliver(struct vcpu *v)
     vmx_want_irq_window(&v->vmx, has_interrupt(v));
 }
 
+static void deliver(struct vcpu *v)
+{
+    if (unlikely(lapic_has_news(v)))
+        lapic_sync(v);
+    if (unlikely(has_interrupt(v)))
+        inject(v);
+    if (unlikely(lapic_may_hold(v)))
+        lapic_hold(v);
+}
+
 /* ---- HLT ---- */
 
 /* Interrupts wake a CPU from HLT if it has them enabled, NMIs always (SDM volume 2, HLT). */
@@ -118,7 +127,8 @@ static bool wakes(struct vcpu *v)
 {
     if (vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx))
         return true;
-    return (vmx_rflags(&v->vmx) & RFLAGS_IF) && has_interrupt(v);
+    return (vmx_rflags(&v->vmx) & RFLAGS_IF) &&
+           (has_interrupt(v) || vlapic_pending(&v->lapic) >= 0);
 }
 
 /* An interrupt ends the wait for ports too. */

@@ -168,6 +168,31 @@ static void set_x2apic(struct vlapic *l)
         panic("a local APIC refuses x2APIC mode");
 }
 
+/* The library's vCPU, with the page of its local APIC. */
+static int create_vmx(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+
+    v->lapic_page = heap_pages(0, d->id);
+    if (!v->lapic_page)
+        return -ENOMEM;
+    struct vmx_vcpu_config config = {
+        .ept = &d->p2m.ept,
+        .io_bitmap = d->io_bitmap,
+        .owner_id = d->id,
+        .xcr0_mask = cpuid_xcr0_mask(),
+        .cr4_mask = cpuid_cr4_mask(),
+        .apic_page = heap_to_maddr(v->lapic_page),
+        .posted = heap_to_maddr(&v->lapic_page->posted),
+        .apic_access = d->lapic_access ? heap_to_maddr(d->lapic_access) : maddr(0),
+        .apic_base = gpa(VLAPIC_DEFAULT_BASE),
+    };
+    int err = vmx_vcpu_create(&v->vmx, &config);
+    if (err)
+        heap_free_pages(v->lapic_page, 0, d->id);
+    return err;
+}
+
 int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
 {
     struct vcpu *v = heap_pages(VCPU_ORDER, d->id);
@@ -178,14 +203,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->startup_page = -1;
     v->waits_for_startup = id != 0;
     v->attention = true;
-    struct vmx_vcpu_config config = {
-        .ept = &d->p2m.ept,
-        .io_bitmap = d->io_bitmap,
-        .owner_id = d->id,
-        .xcr0_mask = cpuid_xcr0_mask(),
-        .cr4_mask = cpuid_cr4_mask(),
-    };
-    int err = vmx_vcpu_create(&v->vmx, &config);
+    int err = create_vmx(v);
     if (err) {
         heap_free_pages(v, VCPU_ORDER, d->id);
         return err;
@@ -194,7 +212,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->lapic_bus = (struct vlapic_bus){
         .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v, .address_bits = cpuid_address_bits()
     };
-    vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus);
+    vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus, v->lapic_page);
     if (d->type == DESCR_PVH)
         set_x2apic(&v->lapic);
     else if (id == 0)
@@ -222,6 +240,7 @@ void vcpu_destroy(struct vcpu *v)
     ASSERT(retired); /* it never ran, or the caller has seen to it */
     timer_cancel_sync(&v->wake);
     vmx_vcpu_destroy(&v->vmx);
+    heap_free_pages(v->lapic_page, 0, v->domain->id);
     heap_free_pages(v, VCPU_ORDER, v->domain->id);
 }
 

@@ -37,6 +37,7 @@ struct vcpu {
     struct vmx_vcpu vmx;
     struct sched_unit unit;
     struct vlapic lapic;
+    struct vlapic_page *lapic_page; /* heap page */
     struct vlapic_bus lapic_bus;
     struct timer wake;      /* when halted: the next thing that its devices have to do */
     bool attention;         /* atomic: something was written down for it, to be seen before entry */

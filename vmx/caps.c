@@ -39,6 +39,7 @@ static const struct control {
     { CTL_PIN, PIN_NMI_EXIT, NEEDED, "NMI exiting" },
     { CTL_PIN, PIN_VIRTUAL_NMI, NEEDED, "virtual NMIs" },
     { CTL_PIN, PIN_PREEMPTION, OPTIONAL, "preemption timer" },
+    { CTL_PIN, PIN_POSTED, OPTIONAL, "posted interrupts" },
     { CTL_PROC, PROC_TSC_OFFSET, NEEDED, "TSC offsetting" },
     { CTL_PROC, PROC_HLT_EXIT, NEEDED, "HLT exiting" },
     { CTL_PROC, PROC_MWAIT_EXIT, NEEDED, "MWAIT exiting" },
@@ -46,6 +47,7 @@ static const struct control {
     { CTL_PROC, PROC_RDPMC_EXIT, NEEDED, "RDPMC exiting" },
     { CTL_PROC, PROC_CR8_LOAD, NEEDED, "CR8-load exiting" },
     { CTL_PROC, PROC_CR8_STORE, NEEDED, "CR8-store exiting" },
+    { CTL_PROC, PROC_TPR_SHADOW, OPTIONAL, "TPR shadow" },
     { CTL_PROC, PROC_IO_BITMAPS, NEEDED, "I/O bitmaps" },
     { CTL_PROC, PROC_MSR_BITMAPS, NEEDED, "MSR bitmaps" },
     { CTL_PROC, PROC_SECONDARY, NEEDED, "secondary controls" },
@@ -56,7 +58,12 @@ static const struct control {
     { CTL_PROC2, PROC2_INVPCID, OPTIONAL, "INVPCID" },
     { CTL_PROC2, PROC2_PAUSE_LOOP, OPTIONAL, "PAUSE-loop exiting" },
     { CTL_PROC2, PROC2_WBINVD_EXIT, OPTIONAL, "WBINVD exiting" },
+    { CTL_PROC2, PROC2_APIC_ACCESS, OPTIONAL, "virtualize APIC accesses" },
+    { CTL_PROC2, PROC2_APIC_REGS, OPTIONAL, "APIC-register virtualization" },
+    { CTL_PROC2, PROC2_VINTR, OPTIONAL, "virtual-interrupt delivery" },
+    { CTL_PROC2, PROC2_X2APIC, OPTIONAL, "virtualize x2APIC mode" },
     { CTL_PROC2, PROC2_XSAVES, OPTIONAL, "XSAVES" },
+    { CTL_EXIT, EXIT_ACK_IRQ, OPTIONAL, "acknowledge interrupt on exit" },
     { CTL_EXIT, EXIT_HOST_64BIT, NEEDED, "64-bit host" },
     { CTL_EXIT, EXIT_SAVE_DEBUG, NEEDED, "save debug controls" },
     { CTL_EXIT, EXIT_SAVE_PAT, NEEDED, "save IA32_PAT" },
@@ -157,13 +164,32 @@ static bool can_use(const struct caps *c, const struct control *ctl)
     return true;
 }
 
-static void choose(struct caps *c)
+/* Each step of APIC virtualization stands on the one before (SDM, "VM-Execution Control Fields",
+ * checks); registers without delivery would be half of two things. */
+static void choose_apicv(struct caps *c, enum vmx_apicv most)
+{
+    uint32_t *proc = &c->chosen[CTL_PROC], *proc2 = &c->chosen[CTL_PROC2];
+
+    if (most == VMX_APICV_OFF)
+        *proc &= ~PROC_TPR_SHADOW | c->must_be_1[CTL_PROC];
+    if (most != VMX_APICV_ON || !(*proc & PROC_TPR_SHADOW))
+        *proc2 &= ~PROC2_APIC_MODES;
+    if (!(*proc2 & PROC2_VINTR) || !(*proc2 & PROC2_APIC_REGS))
+        *proc2 &= ~(PROC2_VINTR | PROC2_APIC_REGS);
+    if (!(*proc2 & PROC2_VINTR) || !(c->chosen[CTL_EXIT] & EXIT_ACK_IRQ))
+        c->chosen[CTL_PIN] &= ~PIN_POSTED;
+    if (*proc & PROC_TPR_SHADOW)
+        *proc &= ~(PROC_CR8_LOAD | PROC_CR8_STORE) | c->must_be_1[CTL_PROC];
+}
+
+static void choose(struct caps *c, enum vmx_apicv most)
 {
     for (unsigned w = 0; w < CTL_COUNT; w++)
         c->chosen[w] = c->must_be_1[w];
     for (size_t i = 0; i < CONTROL_COUNT; i++)
         if (can_use(c, &controls[i]))
             c->chosen[controls[i].word] |= controls[i].bit;
+    choose_apicv(c, most);
 }
 
 static void fill_public(const struct caps *c)
@@ -179,6 +205,11 @@ static void fill_public(const struct caps *c)
         .tsc_scaling = c->may_be_1[CTL_PROC2] & PROC2_TSC_SCALING,
         .pause_loop_exiting = c->chosen[CTL_PROC2] & PROC2_PAUSE_LOOP,
         .xsaves = c->chosen[CTL_PROC2] & PROC2_XSAVES,
+        .tpr_shadow = c->chosen[CTL_PROC] & PROC_TPR_SHADOW,
+        .apic_access = c->chosen[CTL_PROC2] & PROC2_APIC_ACCESS,
+        .virtual_interrupts = c->chosen[CTL_PROC2] & PROC2_VINTR,
+        .x2apic = c->chosen[CTL_PROC2] & PROC2_X2APIC,
+        .posted_interrupts = c->chosen[CTL_PIN] & PIN_POSTED,
     };
 }
 
@@ -197,20 +228,25 @@ static void report(void)
         { vmx_caps.tsc_scaling, "TSC scaling" },
         { vmx_caps.pause_loop_exiting, "PAUSE-loop exiting" },
         { vmx_caps.xsaves, "XSAVES" },
+        { vmx_caps.tpr_shadow, "TPR shadow" },
+        { vmx_caps.apic_access, "APIC-access page" },
+        { vmx_caps.virtual_interrupts, "virtual-interrupt delivery" },
+        { vmx_caps.x2apic, "x2APIC virtualization" },
+        { vmx_caps.posted_interrupts, "posted interrupts" },
     };
     log_info("VT-x: VMCS revision 0x%x; all that is needed is there", caps.revision);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         log_info("VT-x: %-28s %s", lines[i].name, lines[i].there ? "yes" : "no, done without");
 }
 
-int vmx_probe(void)
+int vmx_probe(enum vmx_apicv apicv)
 {
     if (!has_vmx())
         return -ENODEV;
     caps_read(&caps);
     if (!has_needed(&caps))
         return -ENODEV;
-    choose(&caps);
+    choose(&caps, apicv);
     fill_public(&caps);
     report();
     return 0;

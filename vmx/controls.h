@@ -42,6 +42,9 @@
 #define PROC2_XSAVES       (1u << 20)
 #define PROC2_TSC_SCALING  (1u << 25)
 
+/* Those that follow the mode of the guest's local APIC. */
+#define PROC2_APIC_MODES (PROC2_APIC_ACCESS | PROC2_APIC_REGS | PROC2_VINTR | PROC2_X2APIC)
+
 #define EXIT_SAVE_DEBUG      (1u << 2)
 #define EXIT_HOST_64BIT      (1u << 9)
 #define EXIT_ACK_IRQ         (1u << 15)

@@ -32,6 +32,9 @@ const char *const vmx_exit_name[VMX_EXIT_KINDS] = {
     [VMX_EXIT_VMX_INSN] = "VMX instruction",
     [VMX_EXIT_MEMORY] = "memory",
     [VMX_EXIT_EXCEPTION] = "exception",
+    [VMX_EXIT_TPR] = "TPR below threshold",
+    [VMX_EXIT_APIC_WRITE] = "APIC write",
+    [VMX_EXIT_EOI] = "EOI",
     [VMX_EXIT_TASK_SWITCH] = "task switch",
     [VMX_EXIT_TRIPLE_FAULT] = "triple fault",
     [VMX_EXIT_INIT] = "INIT",
@@ -89,6 +92,46 @@ static void decode_memory(struct vmx_vcpu *v, struct vmx_exit *x)
     x->memory.delivery = v->pending.valid;
 }
 
+/* SDM, "Exit Qualification for APIC-Access VM Exits": its access types. */
+enum apic_access {
+    ACCESS_READ = 0,
+    ACCESS_WRITE = 1,
+    ACCESS_FETCH = 2,
+    ACCESS_DELIVERY = 3,
+    ACCESS_DELIVERY_WALK = 10,
+    ACCESS_WALK = 15
+};
+
+/* The local APIC's page, where it is virtualized but this access is not: memory without rights. The
+ * linear address of a page walk there is not told; no guest of good will has its tables there. */
+static void decode_apic_access(struct vmx_vcpu *v, struct vmx_exit *x)
+{
+    event_collect(v, REASON_APIC_ACCESS);
+    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    enum apic_access type = q >> 12 & 15;
+    x->memory.gpa = gpa(v->apic_base.v + (q & 0xFFF));
+    x->memory.gva = gva(0);
+    x->memory.gva_valid = x->memory.page_walk = false;
+    x->memory.read = type == ACCESS_READ;
+    x->memory.write = type == ACCESS_WRITE;
+    x->memory.fetch = type == ACCESS_FETCH;
+    x->memory.present = true;
+    x->memory.delivery = v->pending.valid || type == ACCESS_DELIVERY ||
+                         type == ACCESS_DELIVERY_WALK || type == ACCESS_WALK;
+}
+
+static void decode_apic_write(struct vmx_vcpu *v, struct vmx_exit *x)
+{
+    (void)v;
+    x->apic.offset = vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xFFF;
+}
+
+static void decode_eoi(struct vmx_vcpu *v, struct vmx_exit *x)
+{
+    (void)v;
+    x->apic.vector = (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
+}
+
 /* NMI and #MC are the machine's, whatever the guest was doing. */
 static void decode_exception(struct vmx_vcpu *v, struct vmx_exit *x)
 {
@@ -132,11 +175,15 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [36] = { .kind = VMX_EXIT_MONITOR }, /* MWAIT */
     [39] = { .kind = VMX_EXIT_MONITOR }, /* MONITOR */
     [40] = { .kind = VMX_EXIT_PAUSE },
+    [REASON_TPR] = { .kind = VMX_EXIT_TPR },
+    [REASON_APIC_ACCESS] = { VMX_EXIT_MEMORY, decode_apic_access },
+    [REASON_EOI] = { VMX_EXIT_EOI, decode_eoi },
     [REASON_EPT_VIOLATION] = { VMX_EXIT_MEMORY, decode_memory },
     [50] = { .kind = VMX_EXIT_VMX_INSN },       /* INVEPT */
     [REASON_TIMER] = { .kind = VMX_EXIT_HOST }, /* run_settle() knows whose deadline it was */
     [53] = { .kind = VMX_EXIT_VMX_INSN },       /* INVVPID */
     [54] = { .kind = VMX_EXIT_WBINVD },
     [55] = { .kind = VMX_EXIT_XSETBV },
+    [REASON_APIC_WRITE] = { VMX_EXIT_APIC_WRITE, decode_apic_write },
     [59] = { .kind = VMX_EXIT_VMX_INSN }, /* VMFUNC */
 };

@@ -14,8 +14,12 @@
 #define REASON_EXTINT        1
 #define REASON_IRQ_WINDOW    7
 #define REASON_NMI_WINDOW    8
+#define REASON_TPR           43
+#define REASON_APIC_ACCESS   44
+#define REASON_EOI           45
 #define REASON_EPT_VIOLATION 48
 #define REASON_TIMER         52
+#define REASON_APIC_WRITE    56
 #define REASON_ENTRY_FAILED  (1u << 31)
 
 /* What each reason means; and what fills in the rest, of those that have more to tell or may come

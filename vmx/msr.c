@@ -76,11 +76,12 @@ static bool is_there(const struct msr_row *r)
 }
 
 /* Four bitmaps of 1 KiB: reads of 0.., reads of 0xC0000000.., then writes of both. */
-static void let_pass(uint8_t *bitmap, uint32_t msr, bool write)
+void msr_bitmap_set(void *bitmap, uint32_t msr, bool write, bool exits)
 {
     uint32_t n = msr & 0x1FFF;
     uint32_t part = (msr >= 0xC0000000 ? 1024 : 0) + (write ? 2048 : 0);
-    bitmap[part + n / 8] &= ~(1u << n % 8);
+    uint8_t *byte = (uint8_t *)bitmap + part + n / 8, bit = 1u << n % 8;
+    *byte = exits ? *byte | bit : *byte & ~bit;
 }
 
 void msr_bitmap_fill(void *bitmap)
@@ -89,9 +90,9 @@ void msr_bitmap_fill(void *bitmap)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (rows[i].passes == EXITS || !is_there(&rows[i]))
             continue;
-        let_pass(bitmap, rows[i].msr, false);
+        msr_bitmap_set(bitmap, rows[i].msr, false, false);
         if (rows[i].passes == BOTH_PASS)
-            let_pass(bitmap, rows[i].msr, true);
+            msr_bitmap_set(bitmap, rows[i].msr, true, false);
     }
 }
 

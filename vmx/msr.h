@@ -4,9 +4,14 @@
 #ifndef CAISSON_VMX_MSR_H
 #define CAISSON_VMX_MSR_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct vmx_vcpu;
 
-void msr_bitmap_fill(void *bitmap);     /* one page: what exits and what does not */
+void msr_bitmap_fill(void *bitmap); /* one page: what exits and what does not */
+/* Lets one register through or no more. */
+void msr_bitmap_set(void *bitmap, uint32_t msr, bool write, bool exits);
 void msr_soft_load(struct vmx_vcpu *v); /* v->soft_msr into the pCPU */
 void msr_soft_save(struct vmx_vcpu *v);
 

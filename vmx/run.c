@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
@@ -103,6 +104,15 @@ static void reflect_exception(struct vmx_vcpu *v, struct vmx_exit *x)
     x->kind = vmx_inject(v, &x->exception) ? VMX_EXIT_HOST : VMX_EXIT_TRIPLE_FAULT;
 }
 
+/* The exit has taken the interrupt from the machine's local APIC, where the CPU does that; else it
+ * comes in with the others. */
+static void take_acknowledged(void)
+{
+    uint32_t info = vmcs_read(VMCS_EXIT_EVENT);
+    if (info & EVENT_VALID)
+        irq_dispatch(EVENT_VECTOR(info));
+}
+
 static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
 {
     uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
@@ -110,6 +120,8 @@ static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadlin
         raise_nmi(); /* its IRET ends the blocking that came with the exit */
     else if (reason == REASON_EXCEPTION && x->exception.vector == VECTOR_MC)
         raise_mc();
+    else if (reason == REASON_EXTINT)
+        take_acknowledged();
     let_irqs_in(v);
     x->kind = host_or_deadline(deadline);
 }

@@ -71,7 +71,7 @@ static inline void vmx_run(struct vmx_vcpu *v, uint64_t now, uint64_t deadline, 
         run_no_time(v, deadline, x);
         return;
     }
-    if (unlikely(v->pending.valid || v->nmi_waiting))
+    if (unlikely(v->pending.valid || v->nmis_waiting))
         event_prepare(v);
     if (unlikely(!run_enter(v))) {
         run_not_entered(x);

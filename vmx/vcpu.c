@@ -12,6 +12,7 @@
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "mm/heap.h"
+#include "vmx/apic.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
@@ -97,9 +98,10 @@ static void clear_vmcs(struct vmx_vcpu *v)
 
 static void write_controls(struct vmx_vcpu *v)
 {
-    uint32_t proc2 = caps.chosen[CTL_PROC2];
+    uint32_t proc2 = caps.chosen[CTL_PROC2] & ~PROC2_APIC_MODES;
     v->proc_ctls = caps.chosen[CTL_PROC];
-    vmcs_write(VMCS_PIN_CTLS, caps.chosen[CTL_PIN]);
+    v->proc2_ctls = proc2;
+    vmcs_write(VMCS_PIN_CTLS, caps.chosen[CTL_PIN] & ~PIN_POSTED);
     vmcs_write(VMCS_PROC_CTLS, v->proc_ctls);
     vmcs_write(VMCS_PROC_CTLS2, proc2);
     vmcs_write(VMCS_EXIT_CTLS, caps.chosen[CTL_EXIT]);
@@ -130,13 +132,14 @@ static void write_reset_state(struct vmx_vcpu *v)
 }
 
 /* Another vCPU may be loaded here while this one is made: its VMCS becomes current again. */
-static void write_vmcs(struct vmx_vcpu *v)
+static void write_vmcs(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 {
     struct vmx_vcpu *before = current[cpu_id()];
     *(uint32_t *)v->vmcs = caps.revision;
     clear_vmcs(v);
     make_current(v);
     write_controls(v);
+    apic_write(config);
     write_reset_state(v);
     clear_vmcs(v);
     make_current(before);
@@ -151,6 +154,8 @@ int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .io_bitmap = config->io_bitmap,
         .cr4_mask = config->cr4_mask & caps.cr4_fixed1 & ~(CR4_VMXE | CR4_SMXE),
         .xcr0_mask = config->xcr0_mask,
+        .has_apic_access = config->apic_access.v != 0,
+        .apic_base = config->apic_base,
         .pcpu = VMX_NOWHERE,
     };
     if (flush_vpid_alloc(&v->vpid))
@@ -162,7 +167,7 @@ int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         return -ENOMEM;
     }
     msr_bitmap_fill(v->msr_bitmap);
-    write_vmcs(v);
+    write_vmcs(v, config);
     return 0;
 }
 
@@ -208,7 +213,8 @@ void vmx_reset(struct vmx_vcpu *v)
     for (unsigned i = 0; i < GPR_COUNT; i++)
         v->gpr[i] = 0;
     v->gpr[GPR_RDX] = cpuid(1, 0).eax;
-    v->pending.valid = v->nmi_waiting = false;
+    v->pending.valid = false;
+    v->nmis_waiting = 0;
     write_reset_state(v);
     for (unsigned i = 0; i < 4; i++)
         v->dr[i] = 0;

@@ -15,6 +15,7 @@
 /* clang-format off */
 #define VMCS_FIELDS(X)                                             \
     X(VPID, 0x0000, "VPID")                                        \
+    X(POSTED_VECTOR, 0x0002, "posted-interrupt notification vector")\
     X(G_ES_SEL, 0x0800, "guest ES selector")                       \
     X(G_CS_SEL, 0x0802, "guest CS selector")                       \
     X(G_SS_SEL, 0x0804, "guest SS selector")                       \
@@ -23,6 +24,7 @@
     X(G_GS_SEL, 0x080A, "guest GS selector")                       \
     X(G_LDTR_SEL, 0x080C, "guest LDTR selector")                   \
     X(G_TR_SEL, 0x080E, "guest TR selector")                       \
+    X(G_INTERRUPTS, 0x0810, "guest interrupt status")              \
     X(H_ES_SEL, 0x0C00, "host ES selector")                        \
     X(H_CS_SEL, 0x0C02, "host CS selector")                        \
     X(H_SS_SEL, 0x0C04, "host SS selector")                        \
@@ -37,7 +39,14 @@
     X(EXIT_MSR_LOAD, 0x2008, "VM-exit MSR-load address")           \
     X(ENTRY_MSR_LOAD, 0x200A, "VM-entry MSR-load address")         \
     X(TSC_OFFSET, 0x2010, "TSC offset")                            \
+    X(APIC_PAGE, 0x2012, "virtual-APIC address")                   \
+    X(APIC_ACCESS, 0x2014, "APIC-access address")                  \
+    X(POSTED, 0x2016, "posted-interrupt descriptor address")       \
     X(EPT_POINTER, 0x201A, "EPT pointer")                          \
+    X(EOI_EXIT0, 0x201C, "EOI-exit bitmap 0")                      \
+    X(EOI_EXIT1, 0x201E, "EOI-exit bitmap 1")                      \
+    X(EOI_EXIT2, 0x2020, "EOI-exit bitmap 2")                      \
+    X(EOI_EXIT3, 0x2022, "EOI-exit bitmap 3")                      \
     X(XSS_EXITING, 0x202C, "XSS-exiting bitmap")                   \
     X(EXIT_GPA, 0x2400, "guest-physical address of the exit")      \
     X(G_LINK, 0x2800, "VMCS link pointer")                         \
@@ -64,6 +73,7 @@
     X(ENTRY_EVENT, 0x4016, "VM-entry interruption information")    \
     X(ENTRY_EVENT_ERROR, 0x4018, "VM-entry exception error code")  \
     X(ENTRY_INSN_LEN, 0x401A, "VM-entry instruction length")       \
+    X(TPR_THRESHOLD, 0x401C, "TPR threshold")                      \
     X(PROC_CTLS2, 0x401E, "secondary processor-based controls")    \
     X(PLE_GAP, 0x4020, "PLE gap")                                  \
     X(PLE_WINDOW, 0x4022, "PLE window")                            \

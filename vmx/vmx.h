@@ -33,15 +33,24 @@ struct vmx_caps {
     bool tsc_scaling;
     bool pause_loop_exiting;
     bool xsaves;
+    bool tpr_shadow;         /* CR8 is the guest's own */
+    bool apic_access;        /* and its local APIC's page, as far as it goes without exits */
+    bool virtual_interrupts; /* the processor delivers them and takes their EOI by itself */
+    bool x2apic;             /* the same by MSR */
+    bool posted_interrupts;  /* it fetches them while the guest runs */
 };
 extern struct vmx_caps vmx_caps;
 
+/* How much of the CPU's APIC virtualization is to be used. */
+enum vmx_apicv { VMX_APICV_OFF, VMX_APICV_TPR, VMX_APICV_ON };
+
 /*
- * Reads the capability MSRs of the boot CPU, logs a report in words, fills vmx_caps.
+ * Reads the capability MSRs of the boot CPU, logs a report in words, fills vmx_caps; APIC
+ * virtualization not beyond apicv.
  * Returns 0, or -ENODEV after logging one clear line that names what is missing and needed
  * (no VT-x, locked off in firmware, no EPT, no unrestricted guest, ...). Boot only.
  */
-int must_check vmx_probe(void);
+int must_check vmx_probe(enum vmx_apicv apicv);
 
 /* VMXON on the calling pCPU. 0, -ENOMEM, or -ENODEV (logged) if this CPU is lesser than the first.
  */
@@ -129,15 +138,20 @@ struct vmx_vcpu {
     uint64_t gpr[GPR_COUNT]; /* all but RSP, which is in the VMCS */
     bool launched;           /* vmx/'s: VMLAUNCH has succeeded on this VMCS since its VMCLEAR */
     void *owner;             /* for the creator: the struct vcpu around this */
+    bool delivers;           /* see vmx_set_interrupts() */
+    unsigned held_class;     /* see vmx_set_held_class() */
     /* ------------------------------------------------------------------------------------- */
     uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
     uint64_t soft_msr[SOFT_MSR_COUNT];
     struct event pending; /* to be injected at the next entry */
-    bool nmi_waiting;     /* vmx_queue_nmi: to be injected once NMIs are not blocked */
+    uint8_t nmis_waiting; /* vmx_queue_nmi: to be injected once NMIs are not blocked; atomic */
     bool loaded;          /* between vmx_load and vmx_unload */
     uint16_t owner_id;    /* frame owner that pays for all this */
     uint16_t vpid;        /* 0: the CPU has none */
     uint32_t proc_ctls;   /* mirror of the primary processor-based controls */
+    uint32_t proc2_ctls;  /* and of the secondary ones */
+    bool has_apic_access; /* a page is set aside for the accesses to the local APIC's */
+    gpa_t apic_base;      /* where the guest sees that page */
     unsigned pcpu;        /* where it is or was last loaded; VMX_NOWHERE at first */
     uint64_t deaf_until;  /* TSC: so long a guest with IF=0 may keep the machine's interrupts out */
     uint64_t cr4_mask;    /* CR4 bits the guest may set */
@@ -158,6 +172,10 @@ struct vmx_vcpu_config {
     uint16_t owner_id;  /* charged for its frames, see mm/frame.h */
     uint64_t xcr0_mask; /* the XSAVE features that the domain's CPUID shows */
     uint64_t cr4_mask;  /* the CR4 bits that the domain's CPUID allows it to set */
+    maddr_t apic_page; /* the local APIC's registers; behind them its posted-interrupt descriptor */
+    maddr_t posted;
+    maddr_t apic_access; /* the page that the EPT has at apic_base, or 0: none has been set aside */
+    gpa_t apic_base;
 };
 
 /* Builds VMCS, bitmaps and FPU area; state as after RESET (SDM, "Processor State After Reset").
@@ -230,6 +248,20 @@ bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err);
 /* Added to the machine's TSC to give the guest's. */
 void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset);
 
+/* ---- APIC virtualization; see apic.c ---- */
+
+/* The guest's local APIC: disabled, reached by its page, or by MSRs. Off after creation. */
+enum vmx_apic_mode { VMX_APIC_OFF, VMX_APIC_PAGE, VMX_APIC_MSRS };
+void vmx_set_apic_mode(struct vmx_vcpu *v, enum vmx_apic_mode mode);
+/* While v->delivers, the processor takes the local APIC's interrupts from the page given at
+ * creation, and their EOI, by itself. It is to be told the highest vectors requested and served (0:
+ * none) after each change there that was not the guest's; and the vectors whose EOI is to exit. */
+void vmx_set_interrupts(struct vmx_vcpu *v, uint8_t requested, uint8_t served);
+void vmx_set_eoi_exits(struct vmx_vcpu *v, const uint64_t vectors[4]);
+/* Where it does not deliver, but has a TPR shadow: an exit is wanted once the TPR is below this
+ * class, which it now is not. 0: never. */
+void vmx_set_held_class(struct vmx_vcpu *v, unsigned class);
+
 /* ---- Entering, leaving ---- */
 
 enum vmx_exit_kind {
@@ -253,6 +285,9 @@ enum vmx_exit_kind {
     VMX_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */
     VMX_EXIT_VMX_INSN,    /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
     VMX_EXIT_MEMORY,      /* .memory: nothing is mapped there, or not for this access */
+    VMX_EXIT_TPR,         /* the TPR is below the class that was held back */
+    VMX_EXIT_APIC_WRITE,  /* .apic.offset: the guest has written this register in the page */
+    VMX_EXIT_EOI,         /* .apic.vector: it has ended this interrupt */
     VMX_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
     VMX_EXIT_TRIPLE_FAULT,
     VMX_EXIT_INIT,
@@ -289,6 +324,10 @@ struct vmx_exit {
             bool delivery;           /* made while an event was delivered: by no instruction */
             bool present;            /* EPT had a translation there, with lesser rights */
         } memory;
+        struct {
+            uint16_t offset;
+            uint8_t vector;
+        } apic;
         struct event exception;
         const char *why;
     };

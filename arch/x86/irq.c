@@ -39,6 +39,12 @@ void irq_kick(unsigned cpu)
     lapic_send(percpu[cpu].apic_id, VECTOR_KICK);
 }
 
+void irq_notify_posted(unsigned cpu)
+{
+    ASSERT(cpu < MAX_PCPUS);
+    lapic_send(percpu[cpu].apic_id, VECTOR_POSTED);
+}
+
 struct irq_counts irq_counts_of(unsigned cpu)
 {
     ASSERT(cpu < MAX_PCPUS);
@@ -51,7 +57,7 @@ static void irq_count(unsigned vector)
 
     if (vector == VECTOR_TIMER)
         c->timer++;
-    else if (vector == VECTOR_KICK)
+    else if (vector == VECTOR_KICK || vector == VECTOR_POSTED)
         c->kick++;
     else
         c->device++;
@@ -71,7 +77,7 @@ void irq_dispatch(unsigned vector)
     if (vector == VECTOR_SPURIOUS || vector < VECTOR_FIRST)
         return;
     irq_count(vector);
-    if (vector == VECTOR_KICK || vector == VECTOR_TIMER)
+    if (vector == VECTOR_KICK || vector == VECTOR_TIMER || vector == VECTOR_POSTED)
         ; /* that it came is all there is to it */
     /* cppcheck-suppress arrayIndexOutOfBoundsCond; it does not know ASSERT */
     else if (handlers[vector])

@@ -17,6 +17,7 @@ typedef void (*irq_fn)(void);
 #define VECTOR_LAST     0xEF
 #define VECTOR_KICK     0xF0 /* irq_kick(): does nothing but wake */
 #define VECTOR_TIMER    0xF1 /* lapic_timer_set(): the same */
+#define VECTOR_POSTED   0xF2 /* for a guest on that pCPU; the same if it has just come out */
 #define VECTOR_SPURIOUS 0xFF /* of the LAPIC: no EOI */
 
 /* A free vector (0x30..0xEF) for fn; the caller routes a device to it. -ENOSPC when none is left.
@@ -37,6 +38,9 @@ void irq_dispatch(unsigned vector);
 
 /* Makes another pCPU come out of its guest or out of HLT. From anywhere. */
 void irq_kick(unsigned cpu);
+
+/* Tells another pCPU's guest that interrupts have been posted for it (vmx/apic.c). */
+void irq_notify_posted(unsigned cpu);
 
 /* MSR access that answers #GP with -EFAULT instead of a panic. */
 int must_check rdmsr_safe(uint32_t msr, uint64_t *value);

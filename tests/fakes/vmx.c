@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arch/x86/cpu.h"
+#include "arch/x86/irq.h"
 #include "lib/assert.h"
 #include "vmx/fast.h"
 
@@ -13,13 +14,13 @@
 
 static struct fake_vmx states[STATES];
 struct vmx_caps vmx_caps;
-unsigned fake_vmx_fail_create, fake_vmx_dumps;
+unsigned fake_vmx_fail_create, fake_vmx_dumps, fake_vmx_notified;
 const char *const vmx_exit_name[VMX_EXIT_KINDS];
 
 void fake_vmx_reset(void)
 {
     memset(states, 0, sizeof(states));
-    fake_vmx_fail_create = fake_vmx_dumps = 0;
+    fake_vmx_fail_create = fake_vmx_dumps = fake_vmx_notified = 0;
     vmx_caps = (struct vmx_caps){ .ept_2m = true, .ept_1g = true };
 }
 
@@ -243,6 +244,34 @@ bool vmx_irq_open(const struct vmx_vcpu *v)
 void vmx_want_irq_window(struct vmx_vcpu *v, bool want)
 {
     fake_vmx(v)->irq_window = want;
+}
+
+void vmx_set_apic_mode(struct vmx_vcpu *v, enum vmx_apic_mode mode)
+{
+    fake_vmx(v)->apic_mode = mode;
+    v->delivers = vmx_caps.virtual_interrupts && mode != VMX_APIC_OFF;
+}
+
+void vmx_set_interrupts(struct vmx_vcpu *v, uint8_t requested, uint8_t served)
+{
+    fake_vmx(v)->requested = requested;
+    fake_vmx(v)->served = served;
+    fake_vmx(v)->tells++;
+}
+
+void vmx_set_eoi_exits(struct vmx_vcpu *v, const uint64_t vectors[4])
+{
+    memcpy(fake_vmx(v)->eoi_exits, vectors, sizeof(fake_vmx(v)->eoi_exits));
+}
+
+void vmx_set_held_class(struct vmx_vcpu *v, unsigned class)
+{
+    v->held_class = class;
+}
+
+void irq_notify_posted(unsigned cpu)
+{
+    fake_vmx_notified = cpu + 1;
 }
 
 void vmx_queue_nmi(struct vmx_vcpu *v)

@@ -25,7 +25,11 @@ struct fake_vmx {
     unsigned skips;       /* instructions stepped over */
     unsigned insn_len;    /* of the instruction that exited, for vmx_skip() */
     uint64_t refused;     /* a value that no setter takes; ~0: every one is taken */
-    uint32_t msr;         /* one MSR that vmx/ answers for, and its value */
+    enum vmx_apic_mode apic_mode;
+    uint8_t requested, served; /* as vmx_set_interrupts() told */
+    unsigned tells;            /* how often it did */
+    uint64_t eoi_exits[4];
+    uint32_t msr; /* one MSR that vmx/ answers for, and its value */
     uint64_t msr_value;
 };
 
@@ -35,6 +39,7 @@ void fake_vmx_reset(void);
 
 extern unsigned fake_vmx_fail_create; /* vmx_vcpu_create() answers -ENOMEM this many times */
 extern unsigned fake_vmx_dumps;
-extern unsigned fake_vmx_flushes; /* vmx_flush_ept() */
+extern unsigned fake_vmx_notified; /* irq_notify_posted(): that pCPU + 1 */
+extern unsigned fake_vmx_flushes;  /* vmx_flush_ept() */
 
 #endif

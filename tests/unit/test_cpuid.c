@@ -17,6 +17,7 @@
 #include "tests/fakes/guest.h"
 
 static struct vlapic_bus bus;
+static struct vlapic_page lapic_page;
 
 static struct cpuid_regs everything(uint32_t leaf, uint32_t subleaf)
 {
@@ -52,7 +53,7 @@ static int setup(void **state)
     (void)state;
     fake_cpuid = everything;
     guest_start();
-    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus);
+    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* links: domain/exit.c domain/p2m.c domain/gmem.c domain/moment.c domain/operand.c domain/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/exit.c domain/lapic.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/operand.c domain/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * What each VM exit means. Ports, device memory, MSRs and CPUID have tests of their own: here it
  * is only that they are reached, with stand-ins at the end of this file.
@@ -25,6 +25,7 @@ static unsigned pio_calls, mmio_calls, hypercalls;
 static uint32_t last_msr;
 static uint64_t last_value;
 static struct vlapic_bus bus;
+static struct vlapic_page lapic_page;
 
 static bool hypercall(struct vcpu *v)
 {
@@ -44,7 +45,7 @@ static int setup(void **state)
     (void)state;
     guest_start();
     domain_set_hooks(&hooks);
-    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus);
+    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
     pio_calls = mmio_calls = hypercalls = 0;
     cpu()->rip = 0x1000;
     cpu()->insn_len = 2;
@@ -181,7 +182,8 @@ static void test_when_to_look(void **state)
     set_reg(GPR_RCX, MSR_X2APIC_FIRST + 0x0b);
     exits(VMX_EXIT_WRMSR);
     assert_int_equal(last_answer, EXIT_DONE);
-    guest_vcpu.lapic.irr[1] = 1;
+    guest_vcpu.lapic.svr = 0x1FF;
+    vlapic_accept(&guest_vcpu.lapic, 0x40, false);
     exits(VMX_EXIT_WRMSR);
     assert_int_equal(last_answer, EXIT_LOOK);
 }

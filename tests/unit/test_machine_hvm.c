@@ -1,4 +1,4 @@
-/* links: domain/machine_hvm.c domain/p2m.c domain/gmem.c domain/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/pv_console.c domain/p2m_change.c domain/pv.c domain/pv_time.c domain/operand.c domain/gva.c */
+/* links: domain/machine_hvm.c domain/lapic.c domain/p2m.c domain/gmem.c domain/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/pv_console.c domain/p2m_change.c domain/pv.c domain/pv_time.c domain/operand.c domain/gva.c */
 /*
  * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
  */
@@ -44,11 +44,12 @@ static const struct domain_hooks hooks = { .console_put = put, .console_room = r
 
 static void start_lapic(struct vcpu *v, unsigned id)
 {
+    static struct vlapic_page pages[2];
     struct device *dev = &v->lapic.dev;
 
     v->domain = &guest;
     v->id = id;
-    vlapic_init(&v->lapic, id, 1000000000, &bus);
+    vlapic_init(&v->lapic, id, 1000000000, &bus, &pages[id]);
     dev->ops->write(dev, 0xf0, 4, 0x1ff, 0);
 }
 

@@ -19,6 +19,7 @@
 #define ABSENT 0x12345
 
 static struct vlapic_bus bus;
+static struct vlapic_page lapic_page;
 
 static struct cpuid_regs leaf(uint32_t n, uint32_t sub)
 {
@@ -39,7 +40,7 @@ static int setup(void **state)
     fake_cpuid = leaf;
     guest_start();
     fake_log_reset();
-    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus);
+    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
     vcpu_lapic_touched(&guest_vcpu);
     msr_reset(&guest_vcpu);
     return 0;

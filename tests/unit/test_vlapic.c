@@ -14,6 +14,7 @@
 #define HZ 1000000000UL
 
 static struct vlapic l;
+static struct vlapic_page page;
 static struct apic_message sent;
 static unsigned sends, eois;
 static uint8_t eoi_vector;
@@ -48,7 +49,7 @@ static int setup(void **state)
 {
     (void)state;
     sends = eois = 0;
-    vlapic_init(&l, 3, HZ, &bus);
+    vlapic_init(&l, 3, HZ, &bus, &page);
     wr(0xF0, 0x1FF);
     return 0;
 }
@@ -58,7 +59,7 @@ static int setup(void **state)
 static void test_power_on(void **state)
 {
     (void)state;
-    vlapic_init(&l, 3, HZ, &bus);
+    vlapic_init(&l, 3, HZ, &bus, &page);
     assert_int_equal(rd(0x20), 3u << 24);
     assert_int_equal(rd(0x30), 0x50014);
     assert_int_equal(rd(0x80), 0);
@@ -78,7 +79,7 @@ static void test_power_on(void **state)
     assert_true(vlapic_enabled(&l) && vlapic_mmio_active(&l) && !vlapic_x2apic(&l));
     assert_int_equal(vlapic_base(&l), 0xFEE00000);
     assert_int_equal(l.base & APICBASE_BSP, 0);
-    vlapic_init(&l, 0, HZ, &bus);
+    vlapic_init(&l, 0, HZ, &bus, &page);
     assert_int_equal(l.base & APICBASE_BSP, APICBASE_BSP);
 }
 
@@ -428,11 +429,12 @@ static void test_matches(void **state)
 
 static void test_addressed(void **state)
 {
+    static struct vlapic_page other_page;
     struct vlapic other;
     struct apic_message m = { .from = &l, .shorthand = APIC_TO_OTHERS };
 
     (void)state;
-    vlapic_init(&other, 1, HZ, &bus);
+    vlapic_init(&other, 1, HZ, &bus, &other_page);
     assert_false(vlapic_addressed(&l, &m));
     assert_true(vlapic_addressed(&other, &m));
     m.shorthand = APIC_TO_ALL;

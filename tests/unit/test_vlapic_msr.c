@@ -14,6 +14,7 @@
 #define X2APIC (XAPIC | APICBASE_X2APIC)
 
 static struct vlapic l;
+static struct vlapic_page page;
 static struct apic_message sent;
 static unsigned sends;
 
@@ -55,7 +56,7 @@ static int setup(void **state)
 {
     (void)state;
     sends = 0;
-    vlapic_init(&l, 0x25, 1000000000, &bus);
+    vlapic_init(&l, 0x25, 1000000000, &bus, &page);
     return 0;
 }
 
@@ -71,7 +72,7 @@ static int setup_x2apic(void **state)
 
 static void go_to(uint64_t state)
 {
-    vlapic_init(&l, 0x25, 1000000000, &bus);
+    vlapic_init(&l, 0x25, 1000000000, &bus, &page);
     if (state == OFF)
         assert_int_equal(base(OFF), 0);
     if (state == X2APIC)

@@ -17,11 +17,12 @@
 #define MASKED   (1u << 16)
 
 static struct vlapic l;
+static struct vlapic_page page;
 static const struct vlapic_bus bus;
 
 static void start(uint64_t hz)
 {
-    vlapic_init(&l, 0, hz, &bus);
+    vlapic_init(&l, 0, hz, &bus, &page);
     l.dev.ops->write(&l.dev, 0xF0, 4, 0x1FF, 0);
     l.dev.ops->write(&l.dev, 0x3E0, 4, 0xB, 0); /* divide by 1 */
 }

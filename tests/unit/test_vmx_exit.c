@@ -132,6 +132,36 @@ static void test_memory(void **state)
     assert_true(x.memory.fetch && !x.memory.gva_valid && !x.memory.page_walk);
 }
 
+static void test_apic(void **state)
+{
+    (void)state;
+    v.pending.valid = false;
+    v.apic_base = gpa(0xFEE00000);
+    decode(44, 0x1390); /* a write */
+    assert_int_equal(x.kind, VMX_EXIT_MEMORY);
+    assert_int_equal(x.memory.gpa.v, 0xFEE00390);
+    assert_true(x.memory.write && !x.memory.read && !x.memory.fetch && x.memory.present);
+    assert_false(x.memory.delivery || x.memory.page_walk || x.memory.gva_valid);
+    decode(44, 0x0020);
+    assert_true(x.memory.read && !x.memory.write);
+    decode(44, 0x2000);
+    assert_true(x.memory.fetch);
+    decode(44, 0xF000); /* a page walk: it is by no instruction that can be emulated */
+    assert_true(x.memory.delivery);
+    vmcs_write(VMCS_IDT_EVENT, 0x80000020);
+    decode(44, 0x3000);
+    assert_true(x.memory.delivery);
+    vmcs_write(VMCS_IDT_EVENT, 0);
+    decode(45, 0x51);
+    assert_int_equal(x.kind, VMX_EXIT_EOI);
+    assert_int_equal(x.apic.vector, 0x51);
+    decode(56, 0x380);
+    assert_int_equal(x.kind, VMX_EXIT_APIC_WRITE);
+    assert_int_equal(x.apic.offset, 0x380);
+    decode(43, 0);
+    assert_int_equal(x.kind, VMX_EXIT_TPR);
+}
+
 static void test_exceptions(void **state)
 {
     (void)state;
@@ -205,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup(test_cr, setup),
         cmocka_unit_test_setup(test_memory, setup),
         cmocka_unit_test_setup(test_memory_in_delivery, setup),
+        cmocka_unit_test_setup(test_apic, setup),
         cmocka_unit_test_setup(test_exceptions, setup),
         cmocka_unit_test_setup(test_skip, setup),
         cmocka_unit_test_setup(test_single_step, setup),

@@ -1,0 +1,99 @@
+/*
+ * The local APIC between device and processor. See domain/lapic.h.
+ */
+#include "domain/lapic.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/percpu.h"
+#include "domain/domain.h"
+#include "mm/heap.h"
+
+#define ACCESS_GFN gpa_to_gfn(gpa(VLAPIC_DEFAULT_BASE))
+
+/* ---- The page of accesses ---- */
+
+/* A pvh guest's local APIC is reached by MSRs from the start. */
+int lapic_create_access(struct domain *d)
+{
+    if (!vmx_caps.apic_access || d->type == DESCR_PVH)
+        return 0;
+    d->lapic_access = heap_pages(0, d->id);
+    return d->lapic_access ? 0 : -ENOMEM;
+}
+
+void lapic_destroy_access(struct domain *d)
+{
+    if (d->lapic_access)
+        heap_free_pages(d->lapic_access, 0, d->id);
+}
+
+/* Is it where it was at reset, and reached by its page? */
+static bool is_in_place(const struct vcpu *v)
+{
+    return vlapic_mmio_active(&v->lapic) && vlapic_base(&v->lapic) == VLAPIC_DEFAULT_BASE;
+}
+
+/* There is one EPT for all vCPUs: to one whose local APIC is elsewhere the page would be memory. */
+bool lapic_map(struct vcpu *v, gpa_t at)
+{
+    struct domain *d = v->domain;
+
+    if (!d->lapic_access || gpa_to_gfn(at).v != ACCESS_GFN.v)
+        return false;
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        if (!is_in_place(d->vcpus[i]))
+            return false;
+    mfn_t m = maddr_to_mfn(heap_to_maddr(d->lapic_access));
+    d->lapic_mapped = p2m_lend(&d->p2m, ACCESS_GFN, m, EPT_R | EPT_W) == 0;
+    return d->lapic_mapped;
+}
+
+/* If a guest has put something else there, that stays: it is the guest's to wonder about. */
+static void unmap(struct domain *d)
+{
+    bool lent;
+    mfn_t m;
+    int err = p2m_lookup(&d->p2m, ACCESS_GFN, &m, &lent);
+
+    if (!err && m.v == maddr_to_mfn(heap_to_maddr(d->lapic_access)).v)
+        err = p2m_remove(&d->p2m, ACCESS_GFN);
+    d->lapic_mapped = err == -EAGAIN; /* the next sync tries again */
+}
+
+/* ---- What the processor knows ---- */
+
+static enum vmx_apic_mode mode_of(const struct vlapic *l)
+{
+    if (!vlapic_enabled(l))
+        return VMX_APIC_OFF;
+    return vlapic_x2apic(l) ? VMX_APIC_MSRS : VMX_APIC_PAGE;
+}
+
+void lapic_sync(struct vcpu *v)
+{
+    struct vlapic_news news;
+
+    if (v->domain->lapic_mapped && !is_in_place(v))
+        unmap(v->domain);
+    vlapic_settle(&v->lapic);
+    vmx_set_apic_mode(&v->vmx, mode_of(&v->lapic));
+    v->lapic.changed = false;
+    if (!v->vmx.delivers)
+        return;
+    vlapic_tell(&v->lapic, &news);
+    vmx_set_interrupts(&v->vmx, news.requested, news.served);
+    if (news.levels_changed)
+        vmx_set_eoi_exits(&v->vmx, news.levels);
+}
+
+void lapic_hold(struct vcpu *v)
+{
+    vmx_set_held_class(&v->vmx, vlapic_held_class(&v->lapic));
+}
+
+bool lapic_posted(const struct vcpu *v)
+{
+    if (!vmx_caps.posted_interrupts || !v->vmx.delivers || !v->entered || this_cpu()->serving == v)
+        return false;
+    irq_notify_posted(v->vmx.pcpu);
+    return true;
+}

@@ -1,0 +1,54 @@
+/*
+ * What a vCPU's local APIC (devices/vlapic) has to do with the processor: which of the two delivers
+ * interrupts, and how each hears of what the other did.
+ *
+ * A processor with virtual-interrupt delivery works on the local APIC's page by itself while the
+ * guest runs. Before an entry it is told what has changed there (lapic_sync). One without has the
+ * loop of run.c inject each interrupt.
+ */
+#ifndef CAISSON_DOMAIN_LAPIC_H
+#define CAISSON_DOMAIN_LAPIC_H
+
+#include <stdbool.h>
+#include "domain/vcpu.h"
+
+struct domain;
+
+/* The page by which its guest reaches the local APICs, where the CPU can use one. Charged to the
+ * domain, which alone sees it. 0 or -ENOMEM. */
+int must_check lapic_create_access(struct domain *d);
+void lapic_destroy_access(struct domain *d);
+
+/* All that follows: the domain's lock is held. */
+
+/* Nothing is mapped at this address of the guest's: if it is in the local APICs' page, and all
+ * vCPUs have theirs there, it is mapped now. True: the access is to be tried again. */
+bool lapic_map(struct vcpu *v, gpa_t at);
+
+/* Is there something that the processor has not been told? */
+static inline bool lapic_has_news(const struct vcpu *v)
+{
+    return vlapic_unsettled(&v->lapic) || v->lapic.changed;
+}
+/* Tells it. Loaded. */
+void lapic_sync(struct vcpu *v);
+
+/* Is an interrupt to be injected by us? */
+static inline bool lapic_wants_in(struct vcpu *v)
+{
+    return !v->vmx.delivers && vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0;
+}
+
+/* A processor that has but a TPR shadow: after all that can be injected has been, it is told which
+ * TPR keeps the rest back. Loaded. */
+void lapic_hold(struct vcpu *v);
+static inline bool lapic_may_hold(const struct vcpu *v)
+{
+    return !v->vmx.delivers && (vlapic_requested(&v->lapic) || v->vmx.held_class);
+}
+
+/* An edge-triggered interrupt has been accepted for v: its processor fetches it, if it is in the
+ * guest elsewhere and can. False: v is to be kicked. */
+bool lapic_posted(const struct vcpu *v);
+
+#endif

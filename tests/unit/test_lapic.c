@@ -1,0 +1,273 @@
+/* links: domain/lapic.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/operand.c domain/gva.c tests/fakes/bus.c */
+/*
+ * domain/lapic.c: what the processor is told of the local APIC, its page in the p2m, posting.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "arch/x86/percpu.h"
+#include "domain/lapic.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/panic.h"
+
+#define SVR 0xF0
+#define TPR 0x80
+
+static struct vlapic_page pages[2];
+static struct vcpu second;
+static unsigned eois;
+
+static void on_eoi(void *ctx, uint8_t vector)
+{
+    (void)ctx;
+    (void)vector;
+    eois++;
+}
+
+static const struct vlapic_bus bus = { .eoi = on_eoi };
+
+static void wr(struct vcpu *v, uint32_t offset, uint32_t value)
+{
+    v->lapic.dev.ops->write(&v->lapic.dev, offset, 4, value, 0);
+}
+
+static void start(struct vcpu *v, unsigned id)
+{
+    v->domain = &guest;
+    v->id = id;
+    vlapic_init(&v->lapic, id, 1000000000, &bus, &pages[id]);
+    wr(v, SVR, 0x1FF);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    guest_start();
+    guest.type = DESCR_HVM;
+    vmx_caps.tpr_shadow = vmx_caps.apic_access = vmx_caps.virtual_interrupts = true;
+    vmx_caps.x2apic = true;
+    second = (struct vcpu){ 0 };
+    start(&guest_vcpu, 0);
+    start(&second, 1);
+    guest.vcpus[1] = &second;
+    guest.vcpu_count = 2;
+    eois = 0;
+    assert_int_equal(lapic_create_access(&guest), 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    lapic_destroy_access(&guest);
+    guest_stop();
+    return 0;
+}
+
+/* ---- What the processor is told ---- */
+
+static void test_mode(void **state)
+{
+    (void)state;
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->apic_mode, VMX_APIC_PAGE);
+    assert_true(guest_vcpu.vmx.delivers);
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00D00, 0), 0);
+    assert_true(lapic_has_news(&guest_vcpu));
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->apic_mode, VMX_APIC_MSRS);
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00100, 0), 0);
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->apic_mode, VMX_APIC_OFF);
+    assert_false(guest_vcpu.vmx.delivers);
+}
+
+static void test_edge_and_level(void **state)
+{
+    (void)state;
+    lapic_sync(&guest_vcpu);
+    assert_false(lapic_has_news(&guest_vcpu));
+    vlapic_accept(&guest_vcpu.lapic, 0x45, false);
+    assert_true(lapic_has_news(&guest_vcpu));
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->requested, 0x45);
+    assert_int_equal(cpu()->eoi_exits[1], 0);
+    vlapic_accept(&guest_vcpu.lapic, 0x51, true);
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->requested, 0x51);
+    assert_int_equal(cpu()->served, 0);
+    assert_int_equal(cpu()->eoi_exits[1], 1ul << 0x11);
+    vlapic_accept(&guest_vcpu.lapic, 0x51, false); /* the pin has been made edge-triggered */
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->eoi_exits[1], 0);
+}
+
+/* Where it delivers, nothing is injected and no word is lost about the rest. */
+static void test_nothing_to_inject(void **state)
+{
+    (void)state;
+    lapic_sync(&guest_vcpu);
+    vlapic_accept(&guest_vcpu.lapic, 0x45, false);
+    assert_false(lapic_wants_in(&guest_vcpu));
+    lapic_sync(&guest_vcpu);
+    assert_false(vlapic_requested(&guest_vcpu.lapic));
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x45); /* but it wakes from HLT */
+}
+
+/* An EOI that we carried out: the processor has to hear of it. */
+static void test_eoi_by_us(void **state)
+{
+    (void)state;
+    vlapic_accept(&guest_vcpu.lapic, 0x45, true);
+    vlapic_settle(&guest_vcpu.lapic);
+    vlapic_ack(&guest_vcpu.lapic, 0x45);
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->served, 0x45);
+    wr(&guest_vcpu, 0xB0, 0);
+    assert_int_equal(eois, 1);
+    assert_true(lapic_has_news(&guest_vcpu));
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->served, 0);
+}
+
+/* ---- A TPR shadow alone ---- */
+
+static void test_held_back(void **state)
+{
+    (void)state;
+    vmx_caps.virtual_interrupts = false;
+    lapic_sync(&guest_vcpu);
+    wr(&guest_vcpu, TPR, 0x60);
+    assert_false(lapic_may_hold(&guest_vcpu));
+    vlapic_accept(&guest_vcpu.lapic, 0x55, false);
+    lapic_sync(&guest_vcpu);
+    assert_false(lapic_wants_in(&guest_vcpu));
+    assert_true(lapic_may_hold(&guest_vcpu));
+    lapic_hold(&guest_vcpu);
+    assert_int_equal(guest_vcpu.vmx.held_class, 5);
+    wr(&guest_vcpu, TPR, 0x40);
+    assert_true(lapic_wants_in(&guest_vcpu));
+    lapic_hold(&guest_vcpu); /* the entry would fail with a threshold above the TPR */
+    assert_int_equal(guest_vcpu.vmx.held_class, 0);
+}
+
+/* What is served keeps it back, not the TPR: EOI is what ends that. */
+static void test_not_held_by_isr(void **state)
+{
+    (void)state;
+    vmx_caps.virtual_interrupts = false;
+    vlapic_accept(&guest_vcpu.lapic, 0x75, false);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x75);
+    vlapic_ack(&guest_vcpu.lapic, 0x75);
+    vlapic_accept(&guest_vcpu.lapic, 0x55, false);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), -1);
+    lapic_hold(&guest_vcpu);
+    assert_int_equal(guest_vcpu.vmx.held_class, 0);
+}
+
+/* ---- The page ---- */
+
+static bool is_mapped(void)
+{
+    bool lent;
+    mfn_t m;
+
+    return p2m_lookup(&guest.p2m, gpa_to_gfn(gpa(VLAPIC_DEFAULT_BASE)), &m, &lent) == 0 && lent;
+}
+
+static void test_page_comes_and_goes(void **state)
+{
+    (void)state;
+    assert_false(lapic_map(&guest_vcpu, gpa(VLAPIC_DEFAULT_BASE + PAGE_SIZE)));
+    assert_true(lapic_map(&guest_vcpu, gpa(VLAPIC_DEFAULT_BASE + 0x80)));
+    assert_true(is_mapped());
+    assert_int_equal(vlapic_msr_write(&second.lapic, MSR_IA32_APICBASE, 0xFEE00C00, 0), 0);
+    assert_true(is_mapped()); /* that vCPU has not entered since */
+    lapic_sync(&second);
+    assert_false(is_mapped());
+    assert_false(lapic_map(&guest_vcpu, gpa(VLAPIC_DEFAULT_BASE)));
+}
+
+static void test_page_not_for_one_moved(void **state)
+{
+    (void)state;
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFED00900, 0), 0);
+    assert_false(lapic_map(&guest_vcpu, gpa(0xFED00000)));
+    assert_false(lapic_map(&second, gpa(VLAPIC_DEFAULT_BASE)));
+    assert_false(is_mapped());
+}
+
+/* A guest may take the page away and put its own RAM there: that is not ours to take. */
+static void test_page_taken_by_guest(void **state)
+{
+    const gfn_t page = gpa_to_gfn(gpa(VLAPIC_DEFAULT_BASE));
+    mfn_t m;
+
+    (void)state;
+    assert_true(lapic_map(&guest_vcpu, gpa(VLAPIC_DEFAULT_BASE)));
+    assert_int_equal(p2m_remove(&guest.p2m, page), 0);
+    assert_int_equal(p2m_populate(&guest.p2m, gfn(0x200), &m), 0);
+    assert_int_equal(p2m_move(&guest.p2m, gfn(0x200), page), 0);
+    assert_false(lapic_map(&guest_vcpu, gpa(VLAPIC_DEFAULT_BASE)));
+    guest.lapic_mapped = true;
+    assert_int_equal(vlapic_msr_write(&second.lapic, MSR_IA32_APICBASE, 0xFEE00C00, 0), 0);
+    lapic_sync(&second);
+    bool lent = true;
+    mfn_t there;
+    assert_int_equal(p2m_lookup(&guest.p2m, page, &there, &lent), 0);
+    assert_int_equal(there.v, m.v);
+    assert_false(guest.lapic_mapped);
+}
+
+static void test_no_page(void **state)
+{
+    struct domain other = { .id = GUEST_ID, .type = DESCR_PVH };
+
+    (void)state;
+    assert_int_equal(lapic_create_access(&other), 0);
+    assert_null(other.lapic_access);
+    other.type = DESCR_HVM;
+    vmx_caps.apic_access = false;
+    assert_int_equal(lapic_create_access(&other), 0);
+    assert_null(other.lapic_access);
+}
+
+/* ---- Posting ---- */
+
+static void test_posted(void **state)
+{
+    (void)state;
+    lapic_sync(&second);
+    second.vmx.pcpu = 3;
+    second.entered = 1;
+    assert_false(lapic_posted(&second)); /* this CPU has no such thing */
+    vmx_caps.posted_interrupts = true;
+    assert_true(lapic_posted(&second));
+    assert_int_equal(fake_vmx_notified, 4);
+    this_cpu()->serving = &second;
+    assert_false(lapic_posted(&second));
+    this_cpu()->serving = NULL;
+    second.entered = 0; /* it halts, or waits for its turn */
+    assert_false(lapic_posted(&second));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_edge_and_level, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_to_inject, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_eoi_by_us, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_held_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_held_by_isr, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_page_comes_and_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_page_not_for_one_moved, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_page_taken_by_guest, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_posted, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
