@@ -147,27 +147,35 @@ void vmx_want_irq_window(struct vmx_vcpu *v, bool want)
     event_window(v, PROC_IRQ_WINDOW, want);
 }
 
+/* A processor handles one NMI and keeps one more for afterwards (SDM, "Handling Multiple NMIs").
+ * One that has come while another is handled is as many as can be told. */
+#define MOST_NMIS 2
+
 void vmx_queue_nmi(struct vmx_vcpu *v)
 {
-    v->nmi_waiting = true;
+    if (__atomic_load_n(&v->nmis_waiting, __ATOMIC_RELAXED) < MOST_NMIS)
+        __atomic_fetch_add(&v->nmis_waiting, 1, __ATOMIC_SEQ_CST);
 }
 
 bool vmx_nmi_waiting(const struct vmx_vcpu *v)
 {
-    return v->nmi_waiting;
+    return v->nmis_waiting;
 }
 
 /* ---- Into the VMCS ---- */
 
 static void queue_waiting_nmi(struct vmx_vcpu *v)
 {
-    uint64_t blocked = SHADOW_STI | SHADOW_MOV_SS | BLOCKED_NMI;
-    if (v->pending.valid || debug_pending() || (vmcs_read(VMCS_G_INTERRUPTIBILITY) & blocked)) {
+    uint64_t state = vmcs_read(VMCS_G_INTERRUPTIBILITY);
+    if (state & BLOCKED_NMI)
+        __atomic_store_n(&v->nmis_waiting, 1, __ATOMIC_RELAXED);
+    if (v->pending.valid || debug_pending() ||
+        (state & (SHADOW_STI | SHADOW_MOV_SS | BLOCKED_NMI))) {
         event_window(v, PROC_NMI_WINDOW, true);
         return;
     }
-    v->nmi_waiting = false;
-    event_window(v, PROC_NMI_WINDOW, false);
+    bool more = __atomic_sub_fetch(&v->nmis_waiting, 1, __ATOMIC_SEQ_CST) > 0;
+    event_window(v, PROC_NMI_WINDOW, more);
     v->pending = (struct event){ .valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI };
 }
 
@@ -201,7 +209,7 @@ static void write_event(const struct event *e)
 
 void event_prepare(struct vmx_vcpu *v)
 {
-    if (v->nmi_waiting)
+    if (v->nmis_waiting)
         queue_waiting_nmi(v);
     if (v->pending.valid)
         write_event(&v->pending);

@@ -159,6 +159,24 @@ static void test_nmi(void **state)
     assert_int_equal(v.pending.type, EVENT_NMI);
 }
 
+/* One is handled and one kept; a third is lost, and so is a second while one is handled. */
+static void test_two_nmis(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        vmx_queue_nmi(&v);
+    event_prepare(&v);
+    assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0x80000202);
+    assert_true(vmcs_read(VMCS_PROC_CTLS) & PROC_NMI_WINDOW);
+    vmcs_write(VMCS_G_INTERRUPTIBILITY, BLOCKED_NMI);
+    vmx_queue_nmi(&v);
+    event_prepare(&v);
+    vmcs_write(VMCS_G_INTERRUPTIBILITY, 0);
+    event_prepare(&v);
+    assert_false(vmx_nmi_waiting(&v));
+    assert_false(vmcs_read(VMCS_PROC_CTLS) & PROC_NMI_WINDOW);
+}
+
 /* An IRET that faults has ended NMI blocking too early. */
 static void test_iret_restores_blocking(void **state)
 {
@@ -238,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup(test_real_mode_has_no_error_codes, setup),
         cmocka_unit_test_setup(test_cut_short, setup),
         cmocka_unit_test_setup(test_nmi, setup),
+        cmocka_unit_test_setup(test_two_nmis, setup),
         cmocka_unit_test_setup(test_iret_restores_blocking, setup),
         cmocka_unit_test_setup(test_irq_open, setup),
         cmocka_unit_test_setup(test_step_comes_first, setup),
