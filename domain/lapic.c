@@ -11,13 +11,25 @@
 
 /* ---- The page of accesses ---- */
 
+/* Bochs reads a byte beyond the I/O bitmaps for the last ports, and takes that for an access of the
+ * guest's if this page is what comes there. */
+static bool follows_io_bitmap(const struct domain *d, const void *page)
+{
+    return page == d->io_bitmap + 2 * PAGE_SIZE;
+}
+
 /* A pvh guest's local APIC is reached by MSRs from the start. */
 int lapic_create_access(struct domain *d)
 {
     if (!vmx_caps.apic_access || d->type == DESCR_PVH)
         return 0;
-    d->lapic_access = heap_pages(0, d->id);
-    return d->lapic_access ? 0 : -ENOMEM;
+    void *page = heap_pages(0, d->id), *other = page;
+    if (page && follows_io_bitmap(d, page)) {
+        other = heap_pages(0, d->id);
+        heap_free_pages(page, 0, d->id);
+    }
+    d->lapic_access = other;
+    return other ? 0 : -ENOMEM;
 }
 
 void lapic_destroy_access(struct domain *d)

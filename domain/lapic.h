@@ -15,7 +15,7 @@
 struct domain;
 
 /* The page by which its guest reaches the local APICs, where the CPU can use one. Charged to the
- * domain, which alone sees it. 0 or -ENOMEM. */
+ * domain, which alone sees it; the I/O bitmaps are there. 0 or -ENOMEM. */
 int must_check lapic_create_access(struct domain *d);
 void lapic_destroy_access(struct domain *d);
 

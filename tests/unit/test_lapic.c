@@ -234,6 +234,23 @@ static void test_no_page(void **state)
     assert_null(other.lapic_access);
 }
 
+/* As Bochs would take a port's bit for an access to it. */
+static void test_page_is_not_next_to_io_bitmap(void **state)
+{
+    struct domain other = { .id = GUEST_ID, .type = DESCR_HVM };
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(lapic_create_access(&other), 0);
+        uint8_t *first = other.lapic_access;
+        lapic_destroy_access(&other);
+        other.io_bitmap = first - 2 * PAGE_SIZE;
+        assert_int_equal(lapic_create_access(&other), 0);
+        assert_ptr_not_equal(other.lapic_access, other.io_bitmap + 2 * PAGE_SIZE);
+        lapic_destroy_access(&other);
+    }
+}
+
 /* ---- Posting ---- */
 
 static void test_posted(void **state)
@@ -266,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_page_not_for_one_moved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_page_taken_by_guest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_page_is_not_next_to_io_bitmap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_posted, setup, teardown),
     };
 
