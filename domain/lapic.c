@@ -55,8 +55,10 @@ bool lapic_map(struct vcpu *v, gpa_t at)
         if (!is_in_place(d->vcpus[i]))
             return false;
     mfn_t m = maddr_to_mfn(heap_to_maddr(d->lapic_access));
-    d->lapic_mapped = p2m_lend(&d->p2m, ACCESS_GFN, m, EPT_R | EPT_W) == 0;
-    return d->lapic_mapped;
+    int err = p2m_lend(&d->p2m, ACCESS_GFN, m, EPT_R | EPT_W);
+    if (!err)
+        d->lapic_mapped = true;
+    return !err || err == -EEXIST; /* another vCPU came first */
 }
 
 /* If a guest has put something else there, that stays: it is the guest's to wonder about. */
