@@ -43,6 +43,9 @@ struct device_ops {
     void (*tick)(struct device *dev, uint64_t now);  /* NULL: has no clockwork */
     uint64_t (*deadline)(const struct device *dev);  /* NULL: never */
     void (*reset)(struct device *dev, uint64_t now); /* to power-on state, lines stay connected */
+    /* Registers, a bit for each offset below 32, whose reading has nothing to do with time: it is
+     * given 0 for now, and moves no deadline. */
+    uint32_t timeless;
 };
 
 struct device {

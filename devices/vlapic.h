@@ -20,6 +20,7 @@
 #define MSR_IA32_APICBASE     0x1B
 #define MSR_IA32_TSC_DEADLINE 0x6E0 /* the owner's: see vlapic_set_deadline() */
 #define MSR_X2APIC_FIRST      0x800
+#define MSR_X2APIC_CURRENT    0x839 /* the timer's current count */
 #define MSR_X2APIC_LAST       0x8FF
 #define APICBASE_BSP          (1u << 8)
 #define APICBASE_X2APIC       (1u << 10)
@@ -109,6 +110,12 @@ int must_check vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t value, 
 void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uint64_t now);
 /* What RDMSR gives: 0 when disarmed, fired, or in another mode. */
 uint64_t vlapic_deadline_tsc(struct vlapic *l, uint64_t now);
+
+/* What concerns the timer alone, and is done when the timer is not due, without a look at the rest:
+ * the current count as the x2APIC's MSR reads, -1 if it is due or has no such MSR now; */
+int64_t vlapic_count_ahead(const struct vlapic *l, uint64_t now);
+/* a deadline in the future. False if it is masked or in another mode: nothing is done. */
+bool vlapic_arm_ahead(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns);
 
 /* ---- Placement ---- */
 bool vlapic_enabled(const struct vlapic *l);     /* globally, by IA32_APICBASE */

@@ -115,7 +115,7 @@ void vlapic_timer_set_lvt(struct vlapic *l, uint32_t value)
     stop(l);
 }
 
-uint32_t vlapic_timer_current(const struct vlapic *l, uint64_t now)
+static inline uint32_t current(const struct vlapic *l, uint64_t now)
 {
     uint64_t passed;
 
@@ -127,6 +127,11 @@ uint32_t vlapic_timer_current(const struct vlapic *l, uint64_t now)
     return l->timer.initial - (passed - l->timer.from) % l->timer.initial;
 }
 
+uint32_t vlapic_timer_current(const struct vlapic *l, uint64_t now)
+{
+    return current(l, now);
+}
+
 void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uint64_t now)
 {
     vlapic_timer_run(l, now);
@@ -135,6 +140,22 @@ void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uin
     l->timer.deadline_tsc = tsc_raw;
     l->timer.due = tsc_raw ? at_ns : DEVICE_NEVER;
     vlapic_timer_run(l, now);
+}
+
+int64_t vlapic_count_ahead(const struct vlapic *l, uint64_t now)
+{
+    if (now >= l->timer.due || !(l->base & APICBASE_X2APIC))
+        return -1;
+    return current(l, now);
+}
+
+bool vlapic_arm_ahead(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns)
+{
+    if ((l->lvt[LVT_TIMER] & LVT_MASKED) || mode(l) != DEADLINE)
+        return false;
+    l->timer.deadline_tsc = tsc_raw;
+    l->timer.due = at_ns;
+    return true;
 }
 
 uint64_t vlapic_deadline_tsc(struct vlapic *l, uint64_t now)

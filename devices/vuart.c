@@ -383,10 +383,9 @@ static void write_register(struct vuart *u, uint32_t offset, uint8_t value, uint
     }
 }
 
-static uint32_t vuart_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
+static __attribute__((noinline)) uint32_t read_other(struct vuart *u, uint32_t offset,
+                                                     unsigned size, uint64_t now)
 {
-    struct vuart *u = container_of(dev, struct vuart, dev);
-
     if (size != 1 || offset > 7)
         return UINT32_MAX;
     if (offset == 5)
@@ -395,6 +394,16 @@ static uint32_t vuart_read(struct device *dev, uint32_t offset, unsigned size, u
     uint8_t value = read_register(u, offset, now);
     update(u);
     return value;
+}
+
+/* Before each byte that it sends a guest asks for the LSR, mostly with nothing received. */
+static uint32_t vuart_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
+{
+    struct vuart *u = container_of(dev, struct vuart, dev);
+
+    if (offset == 5 && size == 1 && !u->rx.count && !u->overrun)
+        return u->tx.count ? 0 : LSR_THRE | LSR_EMPTY;
+    return read_other(u, offset, size, now);
 }
 
 static void vuart_write(struct device *dev, uint32_t offset, unsigned size, uint32_t value,
@@ -450,6 +459,7 @@ static const struct device_ops ops = {
     .tick = vuart_tick,
     .deadline = vuart_deadline,
     .reset = vuart_reset,
+    .timeless = 1u << 5, /* LSR */
 };
 
 void vuart_init(struct vuart *u, struct line irq, const struct vuart_peer *peer)

@@ -15,6 +15,7 @@
 #include "domain/operand.h"
 #include "domain/pio.h"
 #include "domain/vcpu.h"
+#include "lib/likely.h"
 #include "lib/log.h"
 #include "vmx/fast.h"
 
@@ -41,13 +42,10 @@ static void skip_or_gp(struct vcpu *v, int err)
         vmx_skip(&v->vmx);
 }
 
-static void finish_rdmsr(struct vcpu *v, int err, uint64_t value)
+static void set_edx_eax(struct vcpu *v, uint64_t value)
 {
-    if (!err) {
-        vmx_set_gpr(&v->vmx, GPR_RAX, (uint32_t)value);
-        vmx_set_gpr(&v->vmx, GPR_RDX, value >> 32);
-    }
-    skip_or_gp(v, err);
+    vmx_set_gpr(&v->vmx, GPR_RAX, (uint32_t)value);
+    vmx_set_gpr(&v->vmx, GPR_RDX, value >> 32);
 }
 
 /* EDX:EAX, as WRMSR and XSETBV take their operand. */
@@ -70,7 +68,9 @@ static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, u
 
     spin_lock(&v->domain->lock);
     int err = msr_read(v, msr, &value);
-    finish_rdmsr(v, err, value);
+    if (!err)
+        set_edx_eax(v, value);
+    skip_or_gp(v, err);
     enum exit_answer answer = look_if_needed(v);
     spin_unlock(&v->domain->lock);
     return answer;
@@ -79,12 +79,13 @@ static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, u
 static enum exit_answer rdmsr_quick(struct vcpu *v, const struct vmx_exit *e)
 {
     uint32_t msr = (uint32_t)vmx_gpr(&v->vmx, GPR_RCX);
-    uint64_t value = 0;
+    struct msr_value r = msr_read_alone(v, msr);
 
     (void)e;
-    if (!msr_read_alone(v, msr, &value))
+    if (unlikely(!r.known))
         return rdmsr_locked(v, msr);
-    finish_rdmsr(v, 0, value);
+    set_edx_eax(v, r.value);
+    vmx_skip(&v->vmx);
     return EXIT_DONE;
 }
 
@@ -100,13 +101,13 @@ static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v, u
 static enum exit_answer wrmsr_quick(struct vcpu *v, const struct vmx_exit *e)
 {
     uint32_t msr = (uint32_t)vmx_gpr(&v->vmx, GPR_RCX);
-    int err;
+    enum msr_written how = msr_write_alone(v, msr, edx_eax(v));
 
     (void)e;
-    if (!msr_write_alone(v, msr, edx_eax(v), &err))
+    if (how == MSR_UNKNOWN)
         return wrmsr_locked(v, msr);
-    skip_or_gp(v, err);
-    return EXIT_DONE;
+    skip_or_gp(v, how == MSR_REFUSED);
+    return how == MSR_MOVED ? EXIT_DUE : EXIT_DONE;
 }
 
 static void handle_xsetbv(struct vcpu *v)

@@ -54,6 +54,8 @@ struct machine_hvm {
     struct vioapic_bus ioapic_bus;
     struct vuart_peer com_peer[2];
     const struct port_range *ports;   /* its port map */
+    const struct port_range *range;   /* whose port was accessed last: guests poll one */
+    int last_port, absent_port;       /* that port; the last one without a device; -1: none yet */
     struct device *device[DEV_COUNT]; /* NULL: this machine has none */
     uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */
     struct moment due;                /* the first of them */

@@ -261,17 +261,35 @@ void machine_console_kick(struct machine_hvm *m)
 /* size: 1, 2 or 4 */
 static uint32_t all_ones(unsigned size)
 {
-    return ~0u >> (32 - 8 * size);
+    static const uint32_t ones[] = { [1] = 0xFF, [2] = 0xFFFF, [4] = ~0u };
+
+    return ones[size];
 }
 
-/* The map ends with a range that has every port, for what is not there. */
-static const struct port_range *port_lookup(const struct machine_hvm *m, uint16_t port)
+static bool is_in(const struct port_range *r, uint16_t port)
+{
+    return (uint16_t)(port - r->first) <= r->last - r->first;
+}
+
+/* The map ends with a range that has every port, for what is not there: NULL. */
+static const struct port_range *port_search(struct machine_hvm *m, uint16_t port)
 {
     const struct port_range *r = m->ports;
 
-    while ((uint16_t)(port - r->first) > r->last - r->first)
+    if (port == m->absent_port)
+        return NULL;
+    while (!is_in(r, port))
         r++;
-    return r->device == DEV_COUNT ? NULL : r;
+    if (r->device == DEV_COUNT)
+        return NULL;
+    m->range = r;
+    m->last_port = port;
+    return r;
+}
+
+static inline const struct port_range *port_lookup(struct machine_hvm *m, uint16_t port)
+{
+    return likely(port == m->last_port) ? m->range : port_search(m, port);
 }
 
 static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
@@ -287,8 +305,12 @@ static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
     return false;
 }
 
+/* The first time. */
 static void warn_port(struct machine_hvm *m, uint16_t port, const char *what)
 {
+    if (port == m->absent_port)
+        return;
+    m->absent_port = port;
     if (absence_is_known(m, port))
         return;
     if (domain_mention(&m->domain->unknown_ports, port))
@@ -301,6 +323,11 @@ static uint64_t time_for(const struct machine_hvm *m, const struct device *dev)
     return dev->ops->deadline ? domain_now(m->domain) : 0;
 }
 
+static bool is_timeless(const struct device *dev, uint32_t offset)
+{
+    return !dev->ops->deadline || (offset < 32 && dev->ops->timeless >> offset & 1);
+}
+
 uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
 {
     const struct port_range *r = port_lookup(m, port);
@@ -310,7 +337,10 @@ uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
         return all_ones(size);
     }
     struct device *dev = m->device[r->device];
-    uint32_t value = dev->ops->read(dev, r->base + (port - r->first), size, time_for(m, dev));
+    uint32_t offset = r->base + (port - r->first);
+    if (is_timeless(dev, offset))
+        return dev->ops->read(dev, offset, size, 0) & all_ones(size);
+    uint32_t value = dev->ops->read(dev, offset, size, domain_now(m->domain));
     touched(m, r->device);
     return value & all_ones(size);
 }
@@ -324,8 +354,13 @@ void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uin
         return;
     }
     struct device *dev = m->device[r->device];
-    dev->ops->write(dev, r->base + (port - r->first), size, value & all_ones(size),
-                    time_for(m, dev));
+    uint32_t offset = r->base + (port - r->first);
+    value &= all_ones(size);
+    if (!dev->ops->deadline) {
+        dev->ops->write(dev, offset, size, value, 0);
+        return;
+    }
+    dev->ops->write(dev, offset, size, value, domain_now(m->domain));
     touched(m, r->device);
 }
 
@@ -421,6 +456,7 @@ static void plug_legacy(struct machine_hvm *m)
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
 {
     m->domain = d;
+    m->last_port = m->absent_port = -1;
     m->ports = d->type == DESCR_PVH ? pvh_port_map : port_map;
     init_devices(m, map);
     m->device[DEV_RESET] = &m->reset.dev;

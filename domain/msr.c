@@ -16,6 +16,7 @@
 #include "domain/domain.h"
 #include "domain/vcpu.h"
 #include "include/public/arch-x86/cpuid.h"
+#include "lib/likely.h"
 #include "lib/log.h"
 
 #define FAST_STRINGS 1u /* in MISC_ENABLE */
@@ -91,13 +92,18 @@ static int fixed_index(uint32_t msr)
 
 /* Whether string instructions are fast is the machine's to say: kernels choose by it how they clear
  * a page. */
+static __attribute__((noinline)) uint64_t misc_enable(uint64_t value)
+{
+    uint64_t real;
+
+    return rdmsr_safe(MSR_IA32_MISC_ENABLE, &real) ? value : value | (real & FAST_STRINGS);
+}
+
 static uint64_t fixed_value(int i)
 {
-    uint64_t value = fixed[i].value, real;
-
-    if (fixed[i].msr == MSR_IA32_MISC_ENABLE && !rdmsr_safe(MSR_IA32_MISC_ENABLE, &real))
-        value |= real & FAST_STRINGS;
-    return value;
+    if (unlikely(fixed[i].msr == MSR_IA32_MISC_ENABLE))
+        return misc_enable(fixed[i].value);
+    return fixed[i].value;
 }
 
 static bool is_lapic(uint32_t msr)
@@ -123,6 +129,23 @@ static void set_deadline(struct vcpu *v, uint64_t value)
     if (value && comes)
         moment_know(&v->lapic_due, at, then); /* which the next line finds to be right, mostly */
     vcpu_lapic_touched(v);
+}
+
+/* Arming the timer for a moment to come, when it is not due yet: all of it concerns the vCPU alone,
+ * and nothing happens but that its next deadline moves. Else MSR_UNKNOWN. */
+static enum msr_written arm(struct vcpu *v, uint64_t value)
+{
+    uint64_t tsc = rdtsc(), ahead = value - (tsc + v->tsc_offset), then = tsc + ahead;
+
+    if (v->lapic_due.tsc <= tsc || !value)
+        return MSR_UNKNOWN;
+    if (ahead > INT64_MAX || then < tsc) /* past, or so far that it does not come */
+        return MSR_UNKNOWN;
+    uint64_t at = tsc_to_ns(then - v->domain->tsc_zero);
+    if (!vlapic_arm_ahead(&v->lapic, value, at))
+        return MSR_UNKNOWN;
+    moment_know(&v->lapic_due, at, then);
+    return MSR_MOVED;
 }
 
 /* Writing the TSC moves TSC_ADJUST by as much, and the reverse (SDM, "IA32_TSC_ADJUST MSR"). A
@@ -171,21 +194,35 @@ static bool is_time(uint32_t msr)
     return msr == MSR_IA32_TSC_DEADLINE || msr == MSR_IA32_TSC || msr == MSR_IA32_TSC_ADJUST;
 }
 
-bool msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value)
+/* Those that are neither fixed nor time. */
+static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uint32_t msr)
 {
-    if (is_lapic(msr) || is_time(msr))
-        return false;
-    int i = fixed_index(msr);
-    if (i >= 0) {
-        *value = fixed_value(i);
-        return true;
-    }
-    if (vmx_msr_read(&v->vmx, msr, value))
-        return true;
+    uint64_t value = 0;
+    int i;
+
+    if (is_time(msr) || is_lapic(msr))
+        return (struct msr_value){ 0, false };
+    if (vmx_msr_read(&v->vmx, msr, &value))
+        return (struct msr_value){ value, true };
     i = mtrr_index(msr);
-    if (i >= 0)
-        *value = v->mtrr[i];
-    return i >= 0;
+    return i < 0 ? (struct msr_value){ 0, false } : (struct msr_value){ v->mtrr[i], true };
+}
+
+/* The current count is what is read most of the local APIC, and the timer is its vCPU's alone. If
+ * it is due, there is more to do than to look. */
+static struct msr_value read_count(const struct vcpu *v)
+{
+    int64_t count = vlapic_count_ahead(&v->lapic, domain_now(v->domain));
+
+    return (struct msr_value){ (uint64_t)count, count >= 0 };
+}
+
+struct msr_value msr_read_alone(struct vcpu *v, uint32_t msr)
+{
+    if (msr == MSR_X2APIC_CURRENT)
+        return read_count(v);
+    int i = fixed_index(msr);
+    return i < 0 ? read_other(v, msr) : (struct msr_value){ fixed_value(i), true };
 }
 
 int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -198,8 +235,11 @@ int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
         *value = guest_tsc(v);
     else if (msr == MSR_IA32_TSC_ADJUST)
         *value = v->tsc_adjust;
-    else if (!msr_read_alone(v, msr, value))
-        return unknown(v, msr, "read");
+    else {
+        struct msr_value r = msr_read_alone(v, msr);
+        *value = r.value;
+        return r.known ? 0 : unknown(v, msr, "read");
+    }
     return 0;
 }
 
@@ -211,32 +251,41 @@ static int write_lapic(struct vcpu *v, uint32_t msr, uint64_t value)
     return err;
 }
 
-bool msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value, int *err)
+static enum msr_written answer(bool taken)
 {
-    int i;
+    return taken ? MSR_WRITTEN : MSR_REFUSED;
+}
 
+static __attribute__((noinline)) enum msr_written write_other(struct vcpu *v, uint32_t msr,
+                                                              uint64_t value)
+{
+    int i = fixed_index(msr);
+
+    if (i >= 0)
+        return answer(fixed[i].ignore_writes || value == fixed_value(i));
+    i = mtrr_index(msr);
+    if (i < 0)
+        return MSR_UNKNOWN;
+    if (!mtrr_valid(msr, value))
+        return MSR_REFUSED;
+    v->mtrr[i] = value;
+    return MSR_WRITTEN;
+}
+
+enum msr_written msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    if (msr == MSR_IA32_TSC_DEADLINE)
+        return arm(v, value);
     if (is_lapic(msr) || is_time(msr) || msr == XEN_HYPERCALL_MSR)
-        return false;
-    *err = 0;
-    if (vmx_msr_write(&v->vmx, msr, value, err))
-        return true;
-    if ((i = fixed_index(msr)) >= 0) {
-        *err = fixed[i].ignore_writes || value == fixed_value(i) ? 0 : -EINVAL;
-        return true;
-    }
-    if ((i = mtrr_index(msr)) < 0)
-        return false;
-    if (mtrr_valid(msr, value))
-        v->mtrr[i] = value;
-    else
-        *err = -EINVAL;
-    return true;
+        return MSR_UNKNOWN;
+    int err = vmx_msr_write(&v->vmx, msr, value);
+    if (err == -ENOENT)
+        return write_other(v, msr, value);
+    return answer(!err);
 }
 
 int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    int err = 0;
-
     if (is_lapic(msr))
         return write_lapic(v, msr, value);
     if (msr == XEN_HYPERCALL_MSR && v->domain->type == DESCR_PVH)
@@ -247,9 +296,13 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
         tsc_move(v, value - guest_tsc(v));
     else if (msr == MSR_IA32_TSC_ADJUST)
         tsc_move(v, value - v->tsc_adjust);
-    else if (!msr_write_alone(v, msr, value, &err))
-        return unknown(v, msr, "write");
-    return err;
+    else {
+        enum msr_written how = msr_write_alone(v, msr, value);
+        if (how == MSR_UNKNOWN)
+            return unknown(v, msr, "write");
+        return how == MSR_REFUSED ? -EINVAL : 0;
+    }
+    return 0;
 }
 
 void msr_reset(struct vcpu *v)

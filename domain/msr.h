@@ -15,9 +15,20 @@ struct vcpu;
 int must_check msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 int must_check msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 /* The same for registers that concern the vCPU alone, so that neither needs the domain's lock.
- * False: it is another register, and nothing is done. Reads that answer true are without fault. */
-bool must_check msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value);
-bool must_check msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value, int *err);
+ * Unknown: it is another register, or not so simple; nothing is done. What is known reads without
+ * fault. The answers fit into registers. */
+struct msr_value {
+    uint64_t value;
+    bool known;
+};
+enum msr_written {
+    MSR_UNKNOWN,
+    MSR_WRITTEN,
+    MSR_REFUSED,
+    MSR_MOVED, /* written, and the vCPU's next deadline is another one */
+};
+struct msr_value msr_read_alone(struct vcpu *v, uint32_t msr);
+enum msr_written must_check msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value);
 /* The end of an interrupt in x2APIC mode: of all writes to the local APIC the one that happens
  * often and moves no deadline. */
 static inline bool msr_is_eoi(uint32_t msr)

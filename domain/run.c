@@ -214,32 +214,43 @@ static void account(struct vcpu *v, const struct vmx_exit *exit, uint64_t now)
     v->exit_ticks[exit->kind] += now - exit->left;
 }
 
+/* What bounds a stay in the guest: machine TSC. */
+struct bounds {
+    uint64_t due;      /* when the next of its devices is */
+    uint64_t deadline; /* the scheduler's */
+};
+
+static uint64_t earliest(uint64_t now, const struct bounds *b)
+{
+    uint64_t until = now + RUN_LONGEST;
+
+    until = b->due < until ? b->due : until;
+    return b->deadline < until ? b->deadline : until;
+}
+
 /* In the guest, over and over, until something wants more than exit_quick[] can do. The lock is not
  * held. True: *exit is still to be acted on. */
-static bool stay(struct vcpu *v, uint64_t now, uint64_t until, struct vmx_exit *exit)
+static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct vmx_exit *exit)
 {
     enum exit_answer answer;
 
     do {
-        vmx_run(&v->vmx, now, until, exit);
-        if (!exit_quick[exit->kind])
-            return true;
-        answer = exit_quick[exit->kind](v, exit);
-        if (unlikely(answer == EXIT_REST))
-            return true;
-        now = rdtsc();
-        account(v, exit, now);
-    } while (likely(answer == EXIT_DONE));
+        uint64_t until = earliest(now, b);
+        if (unlikely(!vmx_caps.preemption_timer))
+            lapic_timer_set(until);
+        do {
+            vmx_run(&v->vmx, now, until, exit);
+            if (!exit_quick[exit->kind])
+                return true;
+            answer = exit_quick[exit->kind](v, exit);
+            if (unlikely(answer == EXIT_REST))
+                return true;
+            now = rdtsc();
+            account(v, exit, now);
+        } while (likely(answer == EXIT_DONE));
+        b->due = next_due(v);
+    } while (answer == EXIT_DUE);
     return false;
-}
-
-/* Until when it may stay: the first of all that bounds it. */
-static uint64_t earliest(uint64_t now, uint64_t due, uint64_t deadline)
-{
-    uint64_t until = now + RUN_LONGEST;
-
-    until = due < until ? due : until;
-    return deadline < until ? deadline : until;
 }
 
 /* Deliver, run, handle. The lock is held. True to be run again, false to be woken. */
@@ -250,18 +261,15 @@ static bool run(struct vcpu *v, uint64_t deadline)
     struct vmx_exit exit;
 
     while (may_enter(v)) {
-        uint64_t due = tick_devices(v, now);
-        if (stays_halted(v, due))
+        struct bounds b = { .due = tick_devices(v, now), .deadline = deadline };
+        if (stays_halted(v, b.due))
             return vcpu_wants_look(v); /* a tick may have brought more than interrupts */
         deliver(v);
         v->entered = p2m_enter(&d->p2m);
         spin_unlock(&d->lock);
         if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
-            deadline = sched_deadline();
-        uint64_t until = earliest(now, due, deadline);
-        if (unlikely(!vmx_caps.preemption_timer))
-            lapic_timer_set(until);
-        bool rest = stay(v, now, until, &exit);
+            b.deadline = deadline = sched_deadline();
+        bool rest = stay(v, now, &b, &exit);
         spin_lock(&d->lock);
         v->entered = 0;
         if (unlikely(d->p2m.limbo_count))

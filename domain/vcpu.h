@@ -103,6 +103,7 @@ void vcpu_take_startup(struct vcpu *v);
 /* What became of an exit during the stay in the guest. */
 enum exit_answer {
     EXIT_DONE, /* it has been acted on, and the guest may go on */
+    EXIT_DUE,  /* the same, but the vCPU's next deadline is another one, still to come */
     EXIT_LOOK, /* the same, but the loop is to look again at what is due and wants in */
     EXIT_REST, /* nothing: exit_handle() is to act on it, with the domain's lock */
 };

@@ -98,11 +98,14 @@ bool hypercall_handle(struct vcpu *v)
 
 int64_t hypercall_alone(uint64_t nr, uint64_t first)
 {
-    if (nr == XEN_HYPERCALL_SCHED_OP && first == XEN_SCHED_YIELD && sched_is_alone())
-        return 0;
-    if (nr == XEN_HYPERCALL_XEN_VERSION && first == XENVER_VERSION)
-        return PV_XEN_VERSION;
-    return is_known(nr) ? HYPERCALL_NOT_ALONE : -ENOSYS;
+    switch (nr) {
+    case XEN_HYPERCALL_SCHED_OP:
+        return first == XEN_SCHED_YIELD && sched_is_alone() ? 0 : HYPERCALL_NOT_ALONE;
+    case XEN_HYPERCALL_XEN_VERSION:
+        return first == XENVER_VERSION ? PV_XEN_VERSION : HYPERCALL_NOT_ALONE;
+    default:
+        return is_known(nr) ? HYPERCALL_NOT_ALONE : -ENOSYS;
+    }
 }
 
 void hypercall_sever(struct domain *d)

@@ -41,17 +41,25 @@ __attribute__((weak)) void lockdep_release(const struct spinlock *lock);
 /* Rounds of PAUSE that no honest wait needs: some ten seconds on a CPU of today. */
 #define SPINLOCK_PATIENCE (1u << 28)
 
-static inline void spin_lock(struct spinlock *lock)
+/* Out of line: the ways that lead through locks nobody holds stay short. */
+static __attribute__((noinline, unused)) void spin_wait(const struct spinlock *lock, uint32_t mine)
 {
-    if (LOCKDEP && lockdep_take)
-        lockdep_take(lock);
-    uint32_t mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
     uint32_t rounds = 0;
 
     while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine) {
         __builtin_ia32_pause();
         ASSERT(++rounds < SPINLOCK_PATIENCE);
     }
+}
+
+static inline void spin_lock(struct spinlock *lock)
+{
+    if (LOCKDEP && lockdep_take)
+        lockdep_take(lock);
+    uint32_t mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+    if (__builtin_expect(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine, 0))
+        spin_wait(lock, mine);
 }
 
 static inline void spin_unlock(struct spinlock *lock)

@@ -206,11 +206,8 @@ static uint64_t efer_defined(void)
     return EFER_SCE | EFER_LME | EFER_LMA | (edx & CPUID_EXT1D_NX ? EFER_NXE : 0);
 }
 
-int vmx_set_efer(struct vmx_vcpu *v, uint64_t value)
+static __attribute__((noinline)) int change_efer(struct vmx_vcpu *v, uint64_t value, uint64_t old)
 {
-    uint64_t old = vmx_efer(v);
-    if (value == old)
-        return 0;
     if (value & ~efer_defined())
         return -EINVAL;
     if (((value ^ old) & EFER_LME) && (vmx_cr0(v) & CR0_PG))
@@ -220,4 +217,11 @@ int vmx_set_efer(struct vmx_vcpu *v, uint64_t value)
     if ((value ^ old) & EFER_NXE)
         flush_vpid(v->vpid);
     return 0;
+}
+
+int vmx_set_efer(struct vmx_vcpu *v, uint64_t value)
+{
+    uint64_t old = vmcs_read(VMCS_G_EFER);
+
+    return value == old ? 0 : change_efer(v, value, old);
 }

@@ -47,7 +47,7 @@ static inline bool vmx_mode_same(const struct vmx_mode *a, const struct vmx_mode
 }
 
 /* Steps over an instruction of so many bytes; ends STI and MOV-SS shadows. */
-static inline void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
+static inline void vmx_skip_len(struct vmx_vcpu *v, uint64_t len)
 {
     (void)v;
     uint64_t rip = vmcs_read(VMCS_G_RIP) + len;
@@ -65,7 +65,7 @@ static inline void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
 /* The same for the instruction that caused the last exit, where hardware tells its length. */
 static inline void vmx_skip(struct vmx_vcpu *v)
 {
-    vmx_skip_len(v, (uint32_t)vmcs_read(VMCS_EXIT_INSN_LEN));
+    vmx_skip_len(v, vmcs_read(VMCS_EXIT_INSN_LEN)); /* a field of 32 bits: no more are there */
 }
 
 #endif

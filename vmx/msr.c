@@ -185,11 +185,9 @@ static int write_home(struct vmx_vcpu *v, const struct msr_row *r, uint64_t valu
     return 0;
 }
 
-bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err)
+int vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_row *r = row_of(msr);
-    if (!r || !is_there(r))
-        return false;
-    *err = write_home(v, r, value);
-    return true;
+
+    return r && is_there(r) ? write_home(v, r, value) : -ENOENT;
 }

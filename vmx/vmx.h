@@ -241,9 +241,10 @@ struct vmx_mode {
 };
 
 /* MSRs that live in the VMCS or in soft_msr (SYSENTER_*, FS/GS/KERNEL_GS base, PAT, STAR, ...):
- * true if msr is one of them. A set with a value hardware would refuse gives -EINVAL in *err. */
+ * true if msr is one of them. A write answers 0; -EINVAL for a value that hardware would refuse;
+ * -ENOENT if it is none of them. */
 bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value);
-bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err);
+int must_check vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value);
 
 /* Added to the machine's TSC to give the guest's. */
 void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset);

@@ -170,14 +170,14 @@ bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
-bool vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value, int *err)
+int vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value)
 {
     if (!fake_vmx(v)->msr || fake_vmx(v)->msr != msr)
-        return false;
-    *err = fake_vmx(v)->refused == value ? -EINVAL : 0;
-    if (!*err)
-        fake_vmx(v)->msr_value = value;
-    return true;
+        return -ENOENT;
+    if (fake_vmx(v)->refused == value)
+        return -EINVAL;
+    fake_vmx(v)->msr_value = value;
+    return 0;
 }
 
 /* ---- Entering, events ---- */
@@ -188,7 +188,7 @@ void vmx_skip(struct vmx_vcpu *v)
     fake_vmx(v)->rip += fake_vmx(v)->insn_len;
 }
 
-void vmx_skip_len(struct vmx_vcpu *v, unsigned len)
+void vmx_skip_len(struct vmx_vcpu *v, uint64_t len)
 {
     fake_vmx(v)->skips++;
     fake_vmx(v)->rip += len;

@@ -222,6 +222,11 @@ static void test_msr_alone(void **state)
     exits(VMX_EXIT_WRMSR);
     assert_int_equal(last_msr, 0);
     assert_exception(VECTOR_GP);
+    set_reg(GPR_RCX, 0xa2); /* one that moves a deadline */
+    exits(VMX_EXIT_WRMSR);
+    assert_int_equal(last_answer, EXIT_DUE);
+    assert_int_equal(cpu()->skips, 1);
+    assert_int_equal(last_msr, 0);
 }
 
 static void test_xsetbv(void **state)
@@ -493,18 +498,20 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
     return msr == 0xbad ? -EINVAL : 0;
 }
 
-bool msr_read_alone(struct vcpu *v, uint32_t msr, uint64_t *value)
+struct msr_value msr_read_alone(struct vcpu *v, uint32_t msr)
 {
     (void)v;
-    *value = 0xa1a2a3a4b1b2b3b4;
-    return msr == 0xa1;
+    return (struct msr_value){ 0xa1a2a3a4b1b2b3b4, msr == 0xa1 };
 }
 
-bool msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value, int *err)
+enum msr_written msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)v;
-    *err = value ? -EINVAL : 0;
-    return msr == 0xa1;
+    if (msr == 0xa2)
+        return MSR_MOVED;
+    if (msr != 0xa1)
+        return MSR_UNKNOWN;
+    return value ? MSR_REFUSED : MSR_WRITTEN;
 }
 
 const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf)

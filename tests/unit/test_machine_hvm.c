@@ -128,6 +128,21 @@ static void test_each_device_answers(void **state)
     assert_int_equal(fake_log_lines[LOG_WARN], 0);
 }
 
+/* Port 0xCF9 lies among those of another device, whichever was accessed before. */
+static void test_port_among_others(void **state)
+{
+    (void)state;
+    out(0xcf9, 0x02);
+    machine_port_write(m, 0xcf8, 4, 0x80000000);
+    assert_int_equal(machine_port_read(m, 0xcf8, 4), 0x80000000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(in(0xcf9), 0x02);
+        assert_int_equal(in(0xcf9), 0x02);
+        assert_int_equal(machine_port_read(m, 0xcf8, 4), 0x80000000);
+        machine_port_read(m, 0x1234, 1);
+    }
+}
+
 static void test_nothing_there(void **state)
 {
     (void)state;
@@ -521,6 +536,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_each_device_answers),
+        TEST(test_port_among_others),
         TEST(test_nothing_there),
         TEST(test_known_absent),
         TEST(test_sizes),

@@ -374,6 +374,60 @@ static void test_deadline_moves_with_tsc(void **state)
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);
 }
 
+/* What is armed without the lock is what is armed with it; and only a plain moment to come is. */
+static void test_deadline_alone(void **state)
+{
+    (void)state;
+    deadline_mode();
+    tsc_set_rate(2999999997);
+    fake_tsc += 5000;
+    wr(MSR_IA32_TSC_DEADLINE, 0x123456789);
+    struct moment due = guest_vcpu.lapic_due;
+    wr(MSR_IA32_TSC_DEADLINE, 0);
+    assert_int_equal(msr_write_alone(&guest_vcpu, MSR_IA32_TSC_DEADLINE, 0x123456789), MSR_MOVED);
+    assert_int_equal(guest_vcpu.lapic_due.ns, due.ns);
+    assert_int_equal(guest_vcpu.lapic_due.tsc, due.tsc);
+    assert_int_equal(rd(MSR_IA32_TSC_DEADLINE), 0x123456789);
+    static const uint64_t not_alone[] = { 0, 4999, ~0ul, ~0ul - 4000 };
+    for (unsigned i = 0; i < sizeof(not_alone) / sizeof(not_alone[0]); i++)
+        assert_int_equal(msr_write_alone(&guest_vcpu, MSR_IA32_TSC_DEADLINE, not_alone[i]),
+                         MSR_UNKNOWN);
+    wr(MSR_IA32_TSC_DEADLINE, 6000);
+    fake_tsc += 2000; /* that one has fired by now, and its interrupt is still to come */
+    assert_int_equal(msr_write_alone(&guest_vcpu, MSR_IA32_TSC_DEADLINE, 9000), MSR_UNKNOWN);
+    wr(MSR_IA32_TSC_DEADLINE, 9000);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);
+    guest_vcpu.lapic.dev.ops->write(&guest_vcpu.lapic.dev, 0x320, 4, 2 << 17 | 0x10040, 8000);
+    vcpu_lapic_touched(&guest_vcpu); /* masked: nobody waits for it */
+    assert_int_equal(msr_write_alone(&guest_vcpu, MSR_IA32_TSC_DEADLINE, 12000), MSR_UNKNOWN);
+}
+
+/* The current count, by the x2APIC's MSR. */
+static void test_count_alone(void **state)
+{
+    struct device *dev = &guest_vcpu.lapic.dev;
+    uint64_t count;
+
+    (void)state;
+    dev->ops->write(dev, 0xf0, 4, 0x1ff, 0);
+    dev->ops->write(dev, 0x3e0, 4, 0xb, 0);
+    dev->ops->write(dev, 0x320, 4, 0x40, 0);
+    dev->ops->write(dev, 0x380, 4, 0x90000000, 0);
+    assert_false(msr_read_alone(&guest_vcpu, MSR_X2APIC_CURRENT).known); /* not in that mode */
+    wr(MSR_IA32_APIC_BASE, 0xfee00c00);
+    for (unsigned i = 0; i < 3; i++) {
+        struct msr_value r = msr_read_alone(&guest_vcpu, MSR_X2APIC_CURRENT);
+        assert_true(r.known);
+        assert_int_equal(msr_read(&guest_vcpu, MSR_X2APIC_CURRENT, &count), 0);
+        assert_int_equal(r.value, count);
+        fake_tsc += 1000000000;
+    }
+    assert_false(msr_read_alone(&guest_vcpu, MSR_X2APIC_CURRENT).known); /* it is due */
+    assert_int_equal(msr_read(&guest_vcpu, MSR_X2APIC_CURRENT, &count), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -397,6 +451,8 @@ int main(void)
         TEST(test_deadline_past_and_off),
         TEST(test_deadline_far),
         TEST(test_deadline_moves_with_tsc),
+        TEST(test_deadline_alone),
+        TEST(test_count_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,14 +86,12 @@ static void test_homes(void **state)
 {
     (void)state;
     uint64_t value;
-    int err = 1;
-    assert_true(vmx_msr_write(&v, MSR_IA32_FS_BASE, 0x1234, &err));
-    assert_int_equal(err, 0);
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_FS_BASE, 0x1234), 0);
     assert_int_equal(vmcs_read(VMCS_G_FS_BASE), 0x1234);
     assert_true(vmx_msr_read(&v, MSR_IA32_FS_BASE, &value));
     assert_int_equal(value, 0x1234);
 
-    assert_true(vmx_msr_write(&v, MSR_IA32_LSTAR, 0x5678, &err));
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_LSTAR, 0x5678), 0);
     assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
     msr_soft_save(&v);
     assert_int_equal(v.soft_msr[SOFT_LSTAR], 0x5678);
@@ -101,13 +99,13 @@ static void test_homes(void **state)
     msr_soft_load(&v);
     assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
 
-    assert_true(vmx_msr_write(&v, MSR_IA32_TSC, 50, &err));
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_TSC, 50), 0);
     assert_true(vmx_msr_read(&v, MSR_IA32_TSC, &value));
     assert_int_equal(value, 50);
-    assert_true(vmx_msr_write(&v, MSR_IA32_EFER, 0x500, &err));
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_EFER, 0x500), 0);
     assert_int_equal(efer_asked, 0x500);
     assert_false(vmx_msr_read(&v, MSR_IA32_APIC_BASE, &value));
-    assert_false(vmx_msr_write(&v, MSR_IA32_APIC_BASE, 0, &err));
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_APIC_BASE, 0), -ENOENT);
 }
 
 static void test_refused_values(void **state)
@@ -128,16 +126,11 @@ static void test_refused_values(void **state)
         { MSR_IA32_EFER, 0xBAD },
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        int err = 0;
-        assert_true(vmx_msr_write(&v, bad[i].msr, bad[i].value, &err));
-        assert_int_equal(err, -EINVAL);
+        assert_int_equal(vmx_msr_write(&v, bad[i].msr, bad[i].value), -EINVAL);
     }
     assert_int_equal(fake_msr_count, 0);
-    int err = 1;
-    assert_true(vmx_msr_write(&v, MSR_IA32_PAT, PAT_AFTER_RESET, &err));
-    assert_int_equal(err, 0);
-    assert_true(vmx_msr_write(&v, MSR_IA32_LSTAR, 0xFFFF800000000000, &err));
-    assert_int_equal(err, 0);
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_PAT, PAT_AFTER_RESET), 0);
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_LSTAR, 0xFFFF800000000000), 0);
 }
 
 int main(void)

@@ -10,6 +10,6 @@ void vmx_mode(const struct vmx_vcpu *v, struct vmx_mode *m);
 bool vmx_mode_same(const struct vmx_mode *a, const struct vmx_mode *b);
 bool vmx_in_64bit_kernel(const struct vmx_vcpu *v);
 void vmx_skip(struct vmx_vcpu *v);
-void vmx_skip_len(struct vmx_vcpu *v, unsigned len);
+void vmx_skip_len(struct vmx_vcpu *v, uint64_t len);
 
 #endif
