@@ -177,6 +177,7 @@ static void start_other_cpus(void)
     maddr_t low = frame_reserve_low();
     void *low_map = low.v ? aspace_map(low, PAGE_SIZE, ASPACE_RW) : NULL;
 
+    smp_set_limit((unsigned)options.max_cpus);
     if (low_map)
         smp_start(low, low_map, aspace_root(), new_cpu_stack, cpu_main);
     else if (acpi.cpu_count > 1)

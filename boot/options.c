@@ -4,6 +4,7 @@
  */
 #include "boot/options.h"
 #include <stddef.h>
+#include "lib/limits.h"
 #include "lib/word.h"
 
 #define DEFAULT_SWITCH_KEY 1 /* Ctrl-A */
@@ -104,6 +105,16 @@ static bool read_apicv(struct reading *r, struct word value)
     return n >= 0;
 }
 
+static bool read_maxcpus(struct reading *r, struct word value)
+{
+    uint64_t n;
+
+    if (!word_number(value, MAX_PCPUS, &n) || n == 0)
+        return false;
+    r->out->max_cpus = n;
+    return true;
+}
+
 static bool read_fail_alloc(struct reading *r, struct word value)
 {
     return word_number(value, UINT64_MAX, &r->out->fail_alloc);
@@ -115,7 +126,7 @@ static const struct {
 } keys[] = {
     { "console", read_console }, { "loglevel", read_level },      { "exit", read_exit },
     { "monitor", read_monitor }, { "conswitch", read_conswitch }, { "fail-alloc", read_fail_alloc },
-    { "apicv", read_apicv },
+    { "apicv", read_apicv },     { "maxcpus", read_maxcpus },
 };
 
 static void read_word(struct reading *r, struct word w)
@@ -149,7 +160,8 @@ void options_parse(const char *cmdline, struct options *out)
                              .level = LOG_INFO,
                              .monitor = true,
                              .apicv = VMX_APICV_ON,
-                             .switch_key = DEFAULT_SWITCH_KEY };
+                             .switch_key = DEFAULT_SWITCH_KEY,
+                             .max_cpus = MAX_PCPUS };
     for (bool first = true; word_next(&cmdline, &w); first = false) {
         /* Some boot loaders put the file's name in front. */
         if (!first || (w.text[0] != '/' && w.text[0] != '('))

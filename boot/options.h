@@ -3,6 +3,7 @@
  *
  *     console=com1[,baud] console=com2[,baud] console=vga console=none
  *     loglevel=error|warn|info|debug   exit=halt|reboot|shutdown
+ *     maxcpus=N (the others stay off)
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
  *     selftest (a report on the machine, and no guests)
  *     apicv=off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests, and CPUs
@@ -28,6 +29,7 @@ struct options {
     uint8_t switch_key; /* control character, 1 to 26 */
     bool monitor_first;
     enum vmx_apicv apicv;
+    uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };
 

@@ -33,8 +33,9 @@
 
 #define NOBODY (-1)
 
-static void (*cpu_entry)(void); /* boot only, as is stop_hook */
+static void (*cpu_entry)(void); /* boot only, as are the next two */
 static void (*stop_hook)(void);
+static unsigned limit = MAX_PCPUS;
 static int stopper = NOBODY; /* the pCPU that stops the others; set once */
 
 /* Where a started CPU arrives: on its own stack, with the final page tables and its GS base. */
@@ -124,6 +125,12 @@ static bool smp_wants(uint32_t apic_id)
     return lapic_reaches(apic_id);
 }
 
+void smp_set_limit(unsigned n)
+{
+    ASSERT(n >= 1 && n <= MAX_PCPUS);
+    limit = n;
+}
+
 void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), void (*entry)(void))
 {
     volatile struct trampoline_params *params = smp_lay_trampoline(low_map, cr3);
@@ -132,7 +139,7 @@ void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), vo
     ASSERT(low.v < LOW_END && low.v % PAGE_SIZE == 0);
     cpu_entry = entry;
     trap_on_nmi(smp_nmi);
-    for (unsigned i = 0; i < acpi.cpu_count && cpu_count < MAX_PCPUS; i++) {
+    for (unsigned i = 0; i < acpi.cpu_count && cpu_count < limit; i++) {
         if (!smp_wants(acpi.apic_id[i]))
             continue;
         if (!next_stack)

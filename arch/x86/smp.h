@@ -12,6 +12,9 @@
  * not answer. */
 void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), void (*entry)(void));
 
+/* No more than n CPUs, the boot CPU included. Boot only. */
+void smp_set_limit(unsigned n);
+
 /* Brings all other CPUs to a stop for good (NMI); for panic and before power-off. Of two callers
  * the second one is stopped too. */
 void smp_stop_others(void);

@@ -19,10 +19,10 @@ def test_firmware(boot, emulator, firmware, end):
     m.expect(end)
 
 
-@pytest.mark.parametrize("pcpus", [1, 2, 4])
-def test_cpus_online(boot, pcpus):
-    m = boot(emulator="bochs", pcpus=pcpus)
-    m.expect(rf"smp: {pcpus} of {pcpus} CPUs online")
+@pytest.mark.parametrize("pcpus, limit", [(1, ""), (2, ""), (4, ""), (4, "maxcpus=2")])
+def test_cpus_online(boot, pcpus, limit):
+    m = boot(emulator="bochs", pcpus=pcpus, options=f"console=com1 exit=shutdown {limit}")
+    m.expect(rf"smp: {2 if limit else pcpus} of {pcpus} CPUs online")
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])

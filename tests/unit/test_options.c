@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "boot/options.h"
+#include "lib/limits.h"
 #include "tests/fakes/log.h"
 
 static struct options o;
@@ -28,6 +29,7 @@ static void test_defaults(void **state)
     assert_int_equal(o.level, LOG_INFO);
     assert_int_equal(o.exit, EXIT_HALT);
     assert_int_equal(o.fail_alloc, 0);
+    assert_int_equal(o.max_cpus, MAX_PCPUS);
     parse("/boot/caisson.elf exit=reboot");
     assert_int_equal(o.exit, EXIT_REBOOT);
     assert_string_equal(fake_log_text, "");
@@ -36,12 +38,13 @@ static void test_defaults(void **state)
 static void test_words(void **state)
 {
     (void)state;
-    parse("console=com2,9600 loglevel=debug exit=shutdown monitor=off fail-alloc=12 ");
+    parse("console=com2,9600 loglevel=debug exit=shutdown monitor=off fail-alloc=12 maxcpus=1");
     assert_true(!o.com1 && !o.vga && o.com2 && !o.monitor);
     assert_int_equal(o.baud, 9600);
     assert_int_equal(o.level, LOG_DEBUG);
     assert_int_equal(o.exit, EXIT_SHUTDOWN);
     assert_int_equal(o.fail_alloc, 12);
+    assert_int_equal(o.max_cpus, 1);
     parse("console=com1 console=vga loglevel=error");
     assert_true(o.com1 && o.vga && !o.com2);
     assert_int_equal(o.level, LOG_ERROR);
@@ -53,19 +56,13 @@ static void test_words(void **state)
 /* Each bad word is named, changes nothing, and the ones behind it still count. */
 static void test_bad_words(void **state)
 {
-    static const char *const bad[] = { "console=com3",
-                                       "console=com2,9601",
-                                       "console=com2,0",
-                                       "console=com2,,",
-                                       "console=",
-                                       "loglevel=loud",
-                                       "exit=never",
-                                       "monitor=on",
-                                       "fail-alloc=x",
-                                       "fail-alloc=-1",
-                                       "quiet",
-                                       "colour=red",
-                                       "fail-alloc=18446744073709551616" };
+    static const char *const bad[] = {
+        "console=com3",   "console=com2,9601", "console=com2,0",
+        "console=com2,,", "console=",          "loglevel=loud",
+        "exit=never",     "monitor=on",        "maxcpus=0",
+        "maxcpus=65",     "fail-alloc=x",      "fail-alloc=-1",
+        "quiet",          "colour=red",        "fail-alloc=18446744073709551616"
+    };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         char line[128];
