@@ -175,12 +175,22 @@ $(B)/image-options: FORCE
 	@echo '$(IMAGE_NOW)' | cmp -s - $@ || echo '$(IMAGE_NOW)' > $@
 
 $(B)/caisson.iso: $(B)/caisson.elf $(GUEST_ELF) $(KERNEL) $(INITRD) $(B)/image-options \
-                  tools/mkimage tools/mkiso.py | deps-iso
+                  tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
 	$(call say,ISO,$@)
 	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel '$(KERNEL)' --initrd '$(INITRD)' \
 	    --cmdline '$(CMDLINE)' --mem $(MEM) --options '$(OPTIONS)' $(GUEST_ELF)
 
-.PHONY: iso run
+# The stick's Caisson uses every console there is, unless OPTIONS are given.
+STICK_OPTIONS := $(if $(filter command environment,$(firstword $(origin OPTIONS))),$(OPTIONS))
+$(B)/caisson.img: $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(KERNEL) $(INITRD) $(B)/image-options \
+                  tools/mkstick tools/mkiso.py tools/mkesp.py tools/menu.py docs/hardware.md | deps-iso
+	$(call say,IMAGE,$@)
+	$(Q)$(PYTHON) tools/mkstick -o $@ --elf $(B)/caisson.elf --efi $(B)/caisson.efi --kernel '$(KERNEL)' \
+	    --initrd '$(INITRD)' --cmdline '$(CMDLINE)' --mem $(MEM) --options '$(STICK_OPTIONS)' $(GUEST_ELF)
+
+.PHONY: iso image run
+image: $(B)/caisson.img ## build build/caisson.img, for a USB stick, a disk or a CD, BIOS and UEFI (KERNEL= INITRD= CMDLINE= MEM= OPTIONS=)
+
 iso: $(B)/caisson.iso ## build build/caisson.iso: GRUB (BIOS and UEFI), Caisson, Debian's kernel, our guests
 
 run: $(B)/caisson.iso | deps-run ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= OPTIONS= RUN='--pcpus 4')

@@ -20,6 +20,13 @@ def run(*argv):
     subprocess.run(argv, check=True, env=env)
 
 
+def clear_partitions(path):
+    """mformat leaves a partition table in the boot sector, which firmware could believe."""
+    with open(path, "r+b") as f:
+        f.seek(446)
+        f.write(bytes(64))
+
+
 def make(out, files, spare=2):
     """files: {path: file on this machine, or bytes}; spare: MiB that stay free."""
     with tempfile.TemporaryDirectory(prefix="caisson-esp-") as tree:
@@ -39,6 +46,7 @@ def make(out, files, spare=2):
             f.truncate(mib * MIB)
         run("mformat", "-i", out + ".new", "-F", "-N", "CA155013", "-v", "CAISSON",
             "-T", str(mib * MIB // 512), "-h", "64", "-s", "32", "::")
+        clear_partitions(out + ".new")
         run("mcopy", "-s", "-m", "-Q", "-i", out + ".new",
             *[os.path.join(tree, name) for name in sorted(os.listdir(tree))], "::/")
     os.rename(out + ".new", out)

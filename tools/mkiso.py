@@ -25,7 +25,7 @@ OURS = {"i386-pc": ("multiboot2", "multiboot", "boot"),
 GRUB = "/usr/lib/grub"
 # A framebuffer on UEFI, where there is no text mode, as the firmware has it (all_video would let
 # GRUB's own drivers of emulated cards choose a small one); text on a BIOS, where GRUB would trust VBE.
-PREAMBLE = """set default=0
+PREAMBLE = """set default={default}
 set timeout={timeout}
 if [ "$grub_platform" = efi ]; then
   insmod efi_gop
@@ -63,7 +63,7 @@ def make(out, menu, files, timeout=0):
     with tempfile.TemporaryDirectory(prefix="caisson-iso-") as tree:
         os.makedirs(os.path.join(tree, "boot/grub"))
         with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="utf-8") as f:
-            f.write(PREAMBLE.format(timeout=timeout) + menu)
+            f.write(PREAMBLE.format(timeout=timeout, default=0) + menu)
         for path, source in files.items():
             target = os.path.join(tree, "boot", path)
             os.makedirs(os.path.dirname(target), exist_ok=True)

@@ -6,6 +6,7 @@ OVMF too, one CPU and without ACPI tables, since nobody hands any to the firmwar
 """
 import os
 
+import machine
 import pytest
 
 from conftest import BUILD, CAISSON_EFI, INITRD, PROMPT, QUIET, VMLINUZ, partition
@@ -32,7 +33,7 @@ def efi(machine_on):
 
 
 @pytest.mark.parametrize("shape, pcpus, mem", [
-    ("q35", 1, 96), ("q35", 4, 8192), ("pc", 1, 256), ("pc", 4, 2048),
+    ("q35", 1, 96), ("q35", 4, 8192), ("pc", 4, 2048),
 ])
 def test_removable_medium(efi, shape, pcpus, mem):
     m = efi({BOOTX64: CAISSON_EFI, "caisson.cfg": ENTRY, **HELLO},
@@ -100,13 +101,19 @@ def test_nothing_to_boot(efi):
     m.expect("UEFI Interactive Shell")
 
 
-def test_linux_behind_uefi(efi):
+@pytest.mark.parametrize("emulator, pcpus", [
+    ("bochs", 1),
+    pytest.param("kvm", 4, marks=pytest.mark.skipif(
+        not machine.nested_vmx(), reason="this machine lends QEMU no VT-x (nested KVM)")),
+])
+def test_linux_behind_uefi(efi, emulator, pcpus):
     """The whole way to Linux' prompt, where there is VT-x."""
     entry = (ENTRY.decode() + f"module2 /boot/vmlinuz kernel name=linux mem=256M -- {QUIET}\n"
              "module2 /boot/initrd.img ramdisk name=linux\n")
     m = efi({BOOTX64: CAISSON_EFI, "EFI/BOOT/caisson.cfg": entry.encode(),
-             "boot/vmlinuz": VMLINUZ, "boot/initrd.img": INITRD, **HELLO}, emulator="bochs")
+             "boot/vmlinuz": VMLINUZ, "boot/initrd.img": INITRD, **HELLO}, emulator=emulator, pcpus=pcpus)
     m.expect("boot: by caisson.efi, UEFI")
+    m.expect(rf"smp: {pcpus} of {pcpus} CPU")
     m.expect("hello: 10 ticks at 100 Hz")
     m.expect_exact(PROMPT, timeout=300)
     assert "Linux" in m.ask("uname")
