@@ -202,7 +202,8 @@ UNIT      := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 U         := $(B)/unit
 UNIT_CC   ?= gcc
 UNIT_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
-             -fno-sanitize-recover=all -Wall -Wextra -Werror -Itests/fakes -I. $(UNIT_EXTRA)
+             -fno-sanitize-recover=all -Wall -Wextra -Werror -Itests/fakes -I. \
+             -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI $(UNIT_EXTRA)
 
 # A test's first comment says what it links: /* links: devices/vpit.c lib/string.c libs: -lZydis */
 first_line = $(shell grep -m1 -E '^/\* *links:' $(1))

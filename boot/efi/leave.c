@@ -70,15 +70,14 @@ int leave_firmware(struct boot_info *out)
     console_silence(true);
     for (unsigned i = 0; i < TRIES && status == EFI_SUCCESS; i++) {
         status = try_to_leave(out, &m);
-        if (status == EFI_SUCCESS) {
-            __asm__ volatile("cli");
+        if (status == EFI_SUCCESS)
             return 0;
-        }
         if (status == EFI_INVALID_PARAMETER)
             status = EFI_SUCCESS; /* the key was old */
     }
     console_silence(false);
-    log_error("cannot leave the firmware's services: %s", firmware_error(status));
+    log_error("cannot leave the firmware's services: %s",
+              status ? firmware_error(status) : "its memory map never rests");
     return -EINVAL;
 }
 
