@@ -306,17 +306,20 @@ void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t us
         accounts[i].frames = 0;
 }
 
-void frame_table_add(uint64_t first, uint64_t end, uint16_t owner)
+void frame_table_set(uint64_t first, uint64_t end, uint16_t owner)
 {
     union frame what = owner == OWNER_FREE ? unused : in_use(owner, ZONE_DOMAIN);
-    uint64_t far = within(REACHABLE, first, end);
 
     stosq(&buddy.table[first].word, what.word, end - first);
     enter(owner, end - first);
-    if (owner == OWNER_FREE) {
-        release(ZONE_DOMAIN, first, far);
-        release(ZONE_FAR, far, end);
-    }
+}
+
+void frame_table_release(uint64_t first, uint64_t end)
+{
+    uint64_t far = within(REACHABLE, first, end);
+
+    release(ZONE_DOMAIN, first, far);
+    release(ZONE_FAR, far, end);
 }
 
 struct frame_table frame_table_place(void)

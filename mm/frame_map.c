@@ -247,17 +247,26 @@ static void keep_low(const struct map *m)
     }
 }
 
+static uint16_t first_owner(const struct map *m, uint64_t n)
+{
+    uint16_t owner = owner_of(m, n);
+
+    return n < LOW_FRAMES && owner == OWNER_FREE ? OWNER_RESERVED : owner;
+}
+
+/* Twice: until all of the table is written, a block's neighbour may look like one to merge with. */
 static void fill_table(const struct map *m, uint64_t size)
 {
     uint64_t end;
 
     for (uint64_t n = 0; n < size; n = end) {
-        uint16_t owner = owner_of(m, n);
-
         end = next_edge(m, n, size);
-        if (n < LOW_FRAMES && owner == OWNER_FREE)
-            owner = OWNER_RESERVED;
-        frame_table_add(n, end, owner);
+        frame_table_set(n, end, first_owner(m, n));
+    }
+    for (uint64_t n = 0; n < size; n = end) {
+        end = next_edge(m, n, size);
+        if (first_owner(m, n) == OWNER_FREE)
+            frame_table_release(n, end);
     }
 }
 

@@ -25,7 +25,10 @@ struct frame_table {
     uint64_t size;  /* frames */
 };
 void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t usable);
-void frame_table_add(uint64_t first, uint64_t end, uint16_t owner);
+void frame_table_set(uint64_t first, uint64_t end, uint16_t owner);
+/* Puts what is OWNER_FREE into the free lists. Wants all of the table set: blocks are merged with
+ * their neighbours. */
+void frame_table_release(uint64_t first, uint64_t end);
 struct frame_table frame_table_place(void);
 /* From now on the table is found at `at`, and all memory can be reached through windows. */
 void frame_table_move(union frame *at);

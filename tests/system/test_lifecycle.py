@@ -103,24 +103,27 @@ def test_thousand_lives(crowd):
 
 def test_each_allocation_fails(crowd):
     """Whichever allocation of its creation and first steps fails: an error that names the domain,
-    nothing lost, and the next one is as good as ever."""
+    nothing lost, and the next one is as good as ever. Some may fail without harm, as less will do
+    too: the last one was the last if three in a row did none."""
     c = crowd(mem=128)
     c.create("warm")
     c.end("warm")
     c.wait_for_burials(["mayfly"])
-    before = c.frames()
+    before, good, failed = c.frames(), 0, 0
     for n in range(1, 200):
         c.type(f"fail-alloc {n}", "create name=poor kernel=mayfly mem=2M vcpus=2 -- idle")
         c.m.expect(r"(\(poor\) mayfly: idle)|error: (poor|create): [^\r\n]*memory[^\r\n]*")
         if c.m.match.group(1):
-            break
+            good += 1
+            c.ask("fail-alloc 0")
+            c.end("poor")
+        else:
+            good, failed = 0, failed + 1
         c.wait_for_burials(["mayfly"])
         assert c.frames() == before, f"allocation {n}"
-    assert n > 20
-    c.ask("fail-alloc 0")
-    c.end("poor")
-    c.wait_for_burials(["mayfly"])
-    assert c.frames() == before
+        if good == 3:
+            break
+    assert good == 3 and failed > 20
 
 
 def test_hundred_at_once(crowd):

@@ -135,6 +135,26 @@ static void test_map_claims(void **state)
     check_counts();
 }
 
+/* Whatever stood in memory before: here, entries that look like heads of free single frames. */
+static void test_map_over_remains(void **state)
+{
+    const struct mem_claim claim = { { MACHINE_BASE + 9 * MIB + PAGE_SIZE }, MIB, OWNER_MODULE };
+    const union frame remains = {
+        .head = { .next = BUDDY_NONE, .prev = BUDDY_NONE, .state = FRAME_HEAD }
+    };
+    uint64_t *memory = (uint64_t *)MACHINE_BASE;
+    mfn_t m;
+
+    (void)state;
+    for (uint64_t i = 0; i < 8 * MIB / 8; i++)
+        memory[i] = remains.word;
+    assert_int_equal(frame_init(whole, 1, &claim, 1), 0);
+    assert_int_equal(frame_count(OWNER_MODULE), MIB / PAGE_SIZE);
+    while (frame_alloc(ORDER_4K, 3, &m) == 0)
+        assert_false(m.v - (claim.start.v >> PAGE_SHIFT) < MIB / PAGE_SIZE);
+    assert_int_equal(frame_count(OWNER_FREE), 0);
+}
+
 static void test_map_low(void **state)
 {
     const struct mem_region regions[] = {
@@ -496,6 +516,7 @@ int main(void)
         TEST(test_map_unaligned),
         TEST(test_map_overlapping),
         TEST(test_map_claims),
+        TEST(test_map_over_remains),
         TEST(test_map_low),
         TEST(test_map_too_small),
         TEST(test_map_high),
