@@ -16,7 +16,7 @@ BOOTX64 = "EFI/BOOT/BOOTX64.EFI"
 SYSTEMD_BOOT = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
 HELLO = {"boot/hello.elf": os.path.join(BUILD, "guest/hello.elf")}
 ENTRY = b"""# as GRUB's
-multiboot2 /boot/caisson.elf console=com1 exit=shutdown
+multiboot2 /boot/caisson.elf console=com1 console=vga exit=shutdown
 module2 /boot/hello.elf kernel name=hello mem=16M
 """
 
@@ -43,6 +43,7 @@ def test_removable_medium(efi, shape, pcpus, mem):
     m.expect(r"boot: by caisson.efi, UEFI 2\.\d+ by EDK II, 1 module")
     m.expect(r"memory: (\d+) MiB")
     assert mem - 24 <= int(m.match.group(1)) <= mem
+    m.expect(r"console: framebuffer of \d{3,}x\d{3,}, 32 bits a pixel")
     m.expect(rf"acpi: {pcpus} CPU")
     m.expect(NO_VTX)
     m.expect_off()
