@@ -151,7 +151,7 @@ int p2m_populate_all(struct p2m *p)
     for (unsigned i = 0; i < p->range_count; i++) {
         gfn_t g = p->ram[i].start, end = gfn(g.v + p->ram[i].frames);
         struct ept_entry entry;
-        unsigned order;
+        unsigned order = ORDER_4K;
         while (!err && g.v < end.v) {
             if (ept_lookup(&p->ept, g, &entry) == 0)
                 order = entry.order;
