@@ -307,8 +307,8 @@ bench: release | deps-run deps-iso ## instructions per VM exit round trip, besid
 bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
 
-bench-boot: release | deps-run deps-iso ## what a boot costs, step by step, and what memory is Caisson's own
-	$(Q)$(PYTHON) tools/bootcost $(R)/caisson.elf $(R)/guest/mayfly.elf
+bench-boot: release | deps-run deps-iso ## what a boot costs, step by step, and what memory is Caisson's own (LIMITS=--write: the new limits)
+	$(Q)$(PYTHON) tools/bootcost $(R)/caisson.elf $(R)/guest/mayfly.elf $(LIMITS)
 
 $(R)/init: tests/bench/init.c | deps-build
 	@mkdir -p $(@D)

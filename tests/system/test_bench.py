@@ -19,3 +19,11 @@ def test_bench(cpu):
     assert done.returncode == 0, done.stdout + done.stderr
     if "shrunk" in done.stdout:
         warnings.warn(done.stdout[done.stdout.index("bench: shrunk"):])
+
+
+def test_boot_cost():
+    """Neither the way to the first guest instruction nor Caisson's own memory grows unseen."""
+    argv = [sys.executable, "tools/bootcost", os.path.join(RELEASE, "caisson.elf"),
+            os.path.join(RELEASE, "guest/mayfly.elf"), "--check"]
+    done = subprocess.run(argv, capture_output=True, check=False, text=True, timeout=10 * PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
