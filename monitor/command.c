@@ -70,8 +70,7 @@ void command_help(const struct command_args *args)
         return;
     }
     for (unsigned i = 0; i < command_count; i++)
-        monitor_print("  %-12s %-38s %s\n", commands[i].name, commands[i].arguments,
-                      commands[i].help);
+        monitor_print("%-11s %s\n", commands[i].name, commands[i].help); /* 80 columns at most */
 }
 
 /* ---- Completion ------------------------------------------------------------------------------ */

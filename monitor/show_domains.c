@@ -52,7 +52,7 @@ static void print_vcpus(const struct domain *d)
         const struct vcpu *v = d->vcpus[i];
         uint64_t time = domains_tenths(vcpu_ran(v));
 
-        monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %12lu\n", d->name, d->id, v->id,
+        monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %11lu\n", d->name, d->id, v->id,
                       v->unit.pcpu, vcpu_state(v), time / 10, time % 10, exit_count(v));
     }
 }
@@ -63,7 +63,7 @@ void show_vcpus(const struct command_args *args)
 
     if (args->count && !d)
         return;
-    monitor_print("%-31s %5s %4s %5s  %-8s %9s %12s\n", "Name", "ID", "VCPU", "pCPU", "State",
+    monitor_print("%-31s %5s %4s %5s  %-8s %9s %11s\n", "Name", "ID", "VCPU", "pCPU", "State",
                   "Time(s)", "Exits");
     for (; d; d = args->count ? NULL : domain_next(d))
         print_vcpus(d);
