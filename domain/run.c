@@ -17,6 +17,7 @@
 #include "domain/vcpu.h"
 #include "lib/likely.h"
 #include "lib/log.h"
+#include "sched/watch.h"
 #include "vmx/run.h"
 
 /* However short a period the guest gives its timers, it gets 5 us between two ticks. */
@@ -253,6 +254,14 @@ static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct vmx_exit
     return false;
 }
 
+/* However long it might run on: the other pCPUs take one that never comes back for stuck. */
+static uint64_t not_for_ever(uint64_t deadline, uint64_t now)
+{
+    uint64_t longest = now + WATCH_PERIOD_S * tsc_hz;
+
+    return deadline < longest ? deadline : longest;
+}
+
 /* Deliver, run, handle. The lock is held. True to be run again, false to be woken. */
 static bool run(struct vcpu *v, uint64_t deadline)
 {
@@ -260,6 +269,7 @@ static bool run(struct vcpu *v, uint64_t deadline)
     uint64_t now = rdtsc();
     struct vmx_exit exit;
 
+    deadline = not_for_ever(deadline, now);
     while (may_enter(v)) {
         struct bounds b = { .due = tick_devices(v, now), .deadline = deadline };
         if (stays_halted(v, b.due))
@@ -268,7 +278,7 @@ static bool run(struct vcpu *v, uint64_t deadline)
         v->entered = p2m_enter(&d->p2m);
         spin_unlock(&d->lock);
         if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
-            b.deadline = deadline = sched_deadline();
+            b.deadline = deadline = not_for_ever(sched_deadline(), now);
         bool rest = stay(v, now, &b, &exit);
         spin_lock(&d->lock);
         v->entered = 0;

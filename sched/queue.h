@@ -34,6 +34,9 @@ struct run_queue {
     unsigned load;              /* the sum of their shares; the same */
     bool unsettled;             /* a unit here has to leave, or does not belong here */
     bool news;                  /* sched_deadline() may have changed; set under the lock */
+    bool rested;        /* it has been idle since it last looked around; only it writes this */
+    uint64_t turns;     /* of its loop; only it writes this, and others peek at it */
+    uint64_t next_look; /* TSC at which to look around: sched/watch.h */
 };
 
 extern struct run_queue sched_queues[MAX_PCPUS];

@@ -11,9 +11,11 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "sched/policy.h"
 #include "sched/queue.h"
 #include "sched/timer.h"
+#include "sched/watch.h"
 
 static bool use_tick; /* boot only */
 
@@ -289,6 +291,7 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
 {
     struct sched_unit *u = NULL;
 
+    q->rested = true;
     queue_set_idle(q->pcpu, true);
     if (take_any(q, now))
         u = pick(q);
@@ -309,7 +312,10 @@ void sched_turn(void)
     struct sched_unit *u;
 
     spin_unlock(&q->lock);
+    __atomic_store_n(&q->turns, q->turns + 1, __ATOMIC_RELAXED);
     timer_run(now);
+    if (unlikely(now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED)))
+        watch_look(q, now);
     settle(q);
     rotate(q, now);
     u = pick(q);

@@ -28,6 +28,7 @@
 #define STARTUP_WAIT_US 200
 #define ANSWER_WAIT_US  100000 /* after each of the two STARTUPs */
 #define STOP_WAIT_US    100000
+#define LOCATE_WAIT_US  1000
 #define POLL_US         20
 #define LOW_END         0x100000u /* a STARTUP names one of the first 256 pages */
 
@@ -36,6 +37,8 @@
 static void (*cpu_entry)(void); /* boot only, as are the next two */
 static void (*stop_hook)(void);
 static unsigned limit = MAX_PCPUS;
+static int located = NOBODY; /* who is to say where it is; atomic */
+static uint64_t location;    /* what it said; atomic */
 static int stopper = NOBODY; /* the pCPU that stops the others; set once */
 
 /* Where a started CPU arrives: on its own stack, with the final page tables and its GS base. */
@@ -105,11 +108,23 @@ static bool smp_start_cpu(volatile struct trampoline_params *params, uint32_t ap
     return true;
 }
 
-/* On the NMI's own stack; whatever was interrupted is never taken up again. */
-static bool smp_nmi(void)
+/* Where this pCPU is, if that is what the NMI was sent for. */
+static bool smp_answer_locate(const struct trap_frame *frame)
+{
+    int me = (int)cpu_id();
+
+    if (!__atomic_compare_exchange_n(&located, &me, NOBODY, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        return false;
+    __atomic_store_n(&location, frame->rip, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* On the NMI's own stack; what a CPU that is stopped did is never taken up again. */
+static bool smp_nmi(const struct trap_frame *frame)
 {
     if (__atomic_load_n(&stopper, __ATOMIC_ACQUIRE) == NOBODY)
-        return false;
+        return frame && smp_answer_locate(frame);
     if (stop_hook)
         stop_hook();
     __atomic_store_n(&this_cpu()->online, false, __ATOMIC_RELEASE);
@@ -154,6 +169,24 @@ void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), vo
     log_info("smp: %u of %u CPUs online", cpu_count, acpi.cpu_count);
 }
 
+uint64_t smp_locate(unsigned cpu)
+{
+    int nobody = NOBODY;
+    uint64_t address = 0;
+
+    if (!__atomic_compare_exchange_n(&located, &nobody, (int)cpu, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        return 0;
+    __atomic_store_n(&location, 0, __ATOMIC_RELEASE);
+    lapic_send_nmi(percpu[cpu].apic_id);
+    for (unsigned us = 0; us < LOCATE_WAIT_US && !address; us += POLL_US) {
+        tsc_delay_us(POLL_US);
+        address = __atomic_load_n(&location, __ATOMIC_ACQUIRE);
+    }
+    __atomic_store_n(&located, NOBODY, __ATOMIC_RELEASE);
+    return address;
+}
+
 void smp_on_stop(void (*fn)(void))
 {
     stop_hook = fn;
@@ -175,7 +208,7 @@ void smp_stop_others(void)
     if (!__atomic_compare_exchange_n(&stopper, &expected, me, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE)) {
         if (expected != me)
-            smp_nmi();
+            smp_nmi(NULL);
         return;
     }
     for (unsigned i = 0; i < cpu_count; i++) {

@@ -4,6 +4,7 @@
 #ifndef CAISSON_ARCH_X86_SMP_H
 #define CAISSON_ARCH_X86_SMP_H
 
+#include <stdint.h>
 #include "lib/addr.h"
 
 /* Starts every CPU of acpi.apic_id but the caller's, one after the other, through the trampoline
@@ -14,6 +15,8 @@ void smp_start(maddr_t low, void *low_map, maddr_t cr3, void *(*stack)(void), vo
 
 /* No more than n CPUs, the boot CPU included. Boot only. */
 void smp_set_limit(unsigned n);
+/* The address at which another pCPU is, by an NMI; 0 if it does not answer. For a log line. */
+uint64_t smp_locate(unsigned cpu);
 
 /* Brings all other CPUs to a stop for good (NMI); for panic and before power-off. Of two callers
  * the second one is stopped too. */

@@ -38,22 +38,22 @@ static const char *const names[TRAP_EXCEPTIONS] = {
     [VECTOR_CP] = "control protection",
 };
 
-static bool (*nmi_handler)(void); /* boot only */
+static bool (*nmi_handler)(const struct trap_frame *frame); /* boot only */
 
 const char *trap_name(unsigned vector)
 {
     return vector < TRAP_EXCEPTIONS && names[vector] ? names[vector] : "unknown exception";
 }
 
-void trap_on_nmi(bool (*fn)(void))
+void trap_on_nmi(bool (*fn)(const struct trap_frame *frame))
 {
     nmi_handler = fn;
 }
 
 /* Logs nothing: the NMI may have come in the middle of the log. */
-static void trap_nmi(void)
+static void trap_nmi(const struct trap_frame *frame)
 {
-    if (!nmi_handler || !nmi_handler())
+    if (!nmi_handler || !nmi_handler(frame))
         nmi_note();
 }
 
@@ -64,7 +64,7 @@ void trap_handle(struct trap_frame *frame)
         return;
     }
     if (frame->vector == VECTOR_NMI) {
-        trap_nmi();
+        trap_nmi(frame);
         return;
     }
     if (frame->vector == VECTOR_MC) {

@@ -30,7 +30,7 @@ void trap_handle(struct trap_frame *frame);
 
 /* Who is asked about an NMI first, on its own stack: false if it is not theirs. Must not log. Boot
  * only. */
-void trap_on_nmi(bool (*fn)(void));
+void trap_on_nmi(bool (*fn)(const struct trap_frame *frame));
 
 /* The exception's name in words: "page fault". */
 const char *trap_name(unsigned vector);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/unit.c sched/queue.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: sched/sched.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * The scheduler on a pretended clock of 1 GHz: each unit runs for as long as the test says, or
@@ -14,10 +14,15 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
+#include "arch/x86/smp.h"
+#include "arch/x86/symbol.h"
 #include "arch/x86/tsc.h"
 #include "lib/lockdep.h"
+#include "lib/log.h"
+#include "sched/queue.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
+#include "tests/fakes/log.h"
 #include "tests/fakes/panic.h"
 
 #define SLICE   10000000
@@ -53,6 +58,17 @@ void irq_kick(unsigned cpu)
 void lapic_timer_set(uint64_t deadline)
 {
     lapic_deadline = deadline;
+}
+
+uint64_t smp_locate(unsigned cpu)
+{
+    return 0x1000 + cpu;
+}
+
+const char *symbol_find(uint64_t address, uint64_t *offset)
+{
+    *offset = address - 0x1000;
+    return "somewhere";
 }
 
 static bool run(struct sched_unit *u, uint64_t deadline)
@@ -101,8 +117,10 @@ static int setup(void **state)
     (void)state;
     tsc_set_rate(1000000000);
     lockdep_start(this_cpu_id);
-    for (fake_cpu_id = 0; fake_cpu_id < 2; fake_cpu_id++)
+    for (fake_cpu_id = 0; fake_cpu_id < 2; fake_cpu_id++) {
         sched_join();
+        sched_queues[fake_cpu_id].next_look = 0; /* the clock goes back with each test */
+    }
     fake_cpu_id = 0;
     fake_tsc = START;
     kicks = 0;
@@ -549,6 +567,113 @@ static void test_changes_from_afar(void **state)
     sched_turn();
     assert_int_equal(a.turns, 2);
 }
+/* ---- Watching ---- */
+
+#define SECOND 1000000000
+
+/* The other pCPU's turns, each of 1.9 s, while this one's unit does not come back. */
+static void other_takes_turns(struct runner *r, unsigned n)
+{
+    unsigned me = fake_cpu_id;
+
+    (void)r;
+    fake_cpu_id = 0;
+    a.for_ticks = 19 * (SECOND / 10);
+    while (n--)
+        sched_turn();
+    fake_cpu_id = me;
+}
+
+static void for_long(struct runner *r)
+{
+    other_takes_turns(r, 6);
+}
+
+static void not_so_long(struct runner *r)
+{
+    other_takes_turns(r, 2);
+}
+
+static void test_stuck(void **state)
+{
+    (void)state;
+    fake_log_reset();
+    sched_wake(&a.unit);
+    fake_cpu_id = 1;
+    sched_wake(&c.unit);
+    c.within = not_so_long;
+    for (unsigned i = 0; i < 5; i++)
+        sched_turn();
+    assert_false(fake_log_has("stuck"));
+    c.within = for_long;
+    sched_turn();
+    assert_true(fake_log_has("pCPU 1 is stuck: no turn for"));
+    assert_true(fake_log_has("at 0x1001 somewhere+0x1"));
+    assert_int_equal(fake_log_lines[LOG_ERROR], 1); /* once */
+    assert_false(fake_log_has("goes on"));
+    c.within = not_so_long;
+    sched_turn();
+    sched_turn();
+    assert_true(fake_log_has("pCPU 1 goes on"));
+    assert_int_equal(fake_log_lines[LOG_ERROR], 1);
+    c.within = NULL;
+}
+
+/* A pretended HLT ends at once; the pCPU is to be seen as if it lasted. */
+static void turn_of(unsigned pcpu)
+{
+    uint64_t halts = fake_halts;
+
+    fake_cpu_id = pcpu;
+    sched_turn();
+    if (fake_halts != halts)
+        queue_set_idle(pcpu, true);
+}
+
+/* Nobody else is busy: an idle one is asked to look, and does so only as long as it has to. */
+static void test_watcher(void **state)
+{
+    (void)state;
+    turn_of(0);
+    assert_true(lapic_deadline == UINT64_MAX);
+    c.for_ticks = 19 * (SECOND / 10);
+    fake_cpu_id = 1;
+    sched_wake(&c.unit);
+    for (unsigned i = 0; i < 4; i++)
+        turn_of(1);
+    assert_int_equal(kicks, 1);
+    assert_int_equal(kicked, 0);
+    turn_of(0);
+    assert_int_equal(lapic_deadline, fake_tsc + 2 * (uint64_t)SECOND);
+    fake_tsc = lapic_deadline;
+    turn_of(0);
+    assert_int_equal(lapic_deadline, fake_tsc + 2 * (uint64_t)SECOND);
+    c.stays = false;
+    turn_of(1);
+    turn_of(1); /* idle now */
+    fake_tsc += 3 * (uint64_t)SECOND;
+    turn_of(0);
+    assert_true(lapic_deadline == UINT64_MAX);
+    assert_int_equal(kicks, 1);
+}
+
+/* Who works a little each second is idle in between. */
+static void test_nobody_watches_the_idle(void **state)
+{
+    (void)state;
+    turn_of(0);
+    c.for_ticks = SECOND / 1000;
+    c.stays = false;
+    for (unsigned i = 0; i < 20; i++) {
+        fake_cpu_id = 1;
+        sched_wake(&c.unit);
+        turn_of(1);
+        turn_of(1);
+        fake_tsc += SECOND;
+    }
+    assert_int_equal(kicks, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -571,6 +696,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_remove_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remove_from_afar, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_takes_work, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stuck, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watcher, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nobody_watches_the_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_unit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_from_afar, setup, teardown),
