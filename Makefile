@@ -296,7 +296,7 @@ coverage: deps-test deps-lint ## lines and branches that the unit tests reach (g
 
 # What is measured is a release build, whatever this one is.
 R := $(B)/rel
-.PHONY: release bench bench-check bench-limits bench-boot bench-linux profile
+.PHONY: release bench bench-check bench-limits bench-boot bench-linux bench-scaling profile
 release: | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
@@ -316,6 +316,9 @@ $(R)/init: tests/bench/init.c | deps-build
 
 bench-linux: release $(R)/init $(B)/debian/vmlinuz | deps-run deps-iso ## Linux on the bare machine and as hvm and pvh guest, boot and loads
 	$(Q)$(PYTHON) tools/linuxbench $(R)/caisson.elf $(B)/debian/vmlinuz $(R)/init
+
+bench-scaling: release | deps-run deps-iso ## what things cost with 1 to 100 domains on 1 to 4 pCPUs: a table, and docs/scaling.svg
+	$(Q)$(PYTHON) tools/scaling $(R)/caisson.elf $(R)/guest/crowd.elf docs/scaling.svg
 
 TYPE ?= hvm
 profile: release | deps-run deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)

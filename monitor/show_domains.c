@@ -110,11 +110,11 @@ static void print_top(const struct domain *d, uint64_t span)
 
 void show_top(const struct command_args *args)
 {
-    uint64_t now = rdtsc(), span = now - seen_at, tenths = domains_tenths(span);
+    uint64_t now = rdtsc(), span = now - seen_at, ms = tsc_to_ns(span) / 1000000;
 
     (void)args;
-    monitor_print("%lu.%lu s\n%-31s %5s %7s %12s\n", tenths / 10, tenths % 10, "Name", "ID",
-                  "CPU(%)", "Exits");
+    monitor_print("%lu.%03lu s\n%-31s %5s %7s %12s\n", ms / 1000, ms % 1000, "Name", "ID", "CPU(%)",
+                  "Exits");
     for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
         print_top(d, span ? span : 1);
     seen_at = now;
