@@ -105,47 +105,63 @@ bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level)
     return level ? request_level(l, vector) : request_edge(l, vector);
 }
 
-/* 64 vectors from the i-th on enter the IRR. The TMR says how they came. */
-static void settle_word(struct vlapic *l, unsigned i, uint64_t requests, bool level)
+/* 64 vectors from the i-th on enter the IRR. The TMR says how they came. Returns the highest. */
+static uint8_t settle_word(struct vlapic *l, unsigned i, uint64_t requests, bool level)
 {
-    for (unsigned n = 2 * i; n < 2 * i + 2; n++, requests >>= 32) {
+    uint8_t highest = (uint8_t)(64 * i + 63 - (unsigned)__builtin_clzl(requests));
+
+    for (unsigned n = 2 * i; requests; n++, requests >>= 32) {
         uint32_t bits = (uint32_t)requests, tmr = l->page->reg[REG_TMR + n].value;
         uint32_t now = level ? tmr | bits : tmr & ~bits;
         l->page->reg[REG_IRR + n].value |= bits;
+        if (now == tmr)
+            continue;
         l->page->reg[REG_TMR + n].value = now;
-        l->levels_changed |= now != tmr;
+        l->levels_changed = true;
     }
+    return highest;
 }
 
 /* The flag goes down before the requests are fetched: who makes one later raises it again. */
-static void settle_posted(struct vlapic *l)
+static uint8_t settle_posted(struct vlapic *l)
 {
     struct vlapic_posted *p = &l->page->posted;
+    uint8_t highest = 0;
 
     __atomic_and_fetch(&p->control, ~(uint64_t)POSTED_OUTSTANDING, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < 4; i++) {
-        if (__atomic_load_n(&p->requests[i], __ATOMIC_RELAXED))
+        if (!__atomic_load_n(&p->requests[i], __ATOMIC_RELAXED))
+            continue;
+        highest =
             settle_word(l, i, __atomic_exchange_n(&p->requests[i], 0, __ATOMIC_SEQ_CST), false);
     }
+    return highest;
 }
 
-static void settle_levels(struct vlapic *l)
+static uint8_t settle_levels(struct vlapic *l)
 {
+    uint8_t highest = 0;
+
     l->has_levels = false;
     for (unsigned i = 0; i < 4; i++) {
-        settle_word(l, i, l->levels[i], true);
+        if (l->levels[i])
+            highest = settle_word(l, i, l->levels[i], true);
         l->levels[i] = 0;
     }
+    return highest;
 }
 
-void vlapic_settle(struct vlapic *l)
+uint8_t vlapic_settle(struct vlapic *l)
 {
+    uint8_t edge, level = 0;
+
     if (!vlapic_unsettled(l))
-        return;
-    settle_posted(l);
+        return 0;
+    l->has_requests = true;
+    edge = settle_posted(l);
     if (l->has_levels)
-        settle_levels(l);
-    l->has_requests = l->changed = true;
+        level = settle_levels(l);
+    return level > edge ? level : edge;
 }
 
 /* Only a new error interrupts. That also ends the recursion of an error entry whose own vector is
@@ -207,9 +223,9 @@ void vlapic_self_ipi(struct vlapic *l, uint8_t vector)
 
 /* ---- Priority and delivery ---- */
 
-static uint32_t tpr(const struct vlapic *l)
+uint8_t vlapic_tpr(const struct vlapic *l)
 {
-    return l->page->reg[REG_TPR].value;
+    return (uint8_t)l->page->reg[REG_TPR].value;
 }
 
 /* SDM, "Task and Processor Priorities". */
@@ -218,12 +234,13 @@ uint8_t vlapic_ppr(const struct vlapic *l)
     int serving = vector_highest(l, REG_ISR);
     unsigned class = serving < 0 ? 0 : (unsigned)serving & 0xF0;
 
-    return (tpr(l) & 0xF0) >= class ? tpr(l) : class;
+    return (vlapic_tpr(l) & 0xF0) >= class ? vlapic_tpr(l) : class;
 }
 
 int vlapic_pending(struct vlapic *l)
 {
-    vlapic_settle(l);
+    if (vlapic_settle(l))
+        l->changed = true;
     int vector = vector_highest(l, REG_IRR);
 
     l->has_requests = vector >= 0;
@@ -257,32 +274,34 @@ void vlapic_eoi(struct vlapic *l)
         vlapic_eoi_reported(l, vector);
 }
 
-void vlapic_tell(struct vlapic *l, struct vlapic_news *out)
+void vlapic_tell(struct vlapic *l, uint8_t *requested, uint8_t *served)
 {
     int request = vector_highest(l, REG_IRR), service = vector_highest(l, REG_ISR);
 
-    out->requested = request < 0 ? 0 : request;
-    out->served = service < 0 ? 0 : service;
-    out->levels_changed = l->levels_changed;
-    l->levels_changed = l->has_requests = false;
-    if (!out->levels_changed)
-        return;
+    *requested = request < 0 ? 0 : request;
+    *served = service < 0 ? 0 : service;
+    l->changed = false;
+}
+
+void vlapic_levels(struct vlapic *l, uint64_t levels[4])
+{
     for (unsigned i = 0; i < 4; i++) {
-        out->levels[i] = l->page->reg[REG_TMR + 2 * i].value |
-                         (uint64_t)l->page->reg[REG_TMR + 2 * i + 1].value << 32;
+        levels[i] = l->page->reg[REG_TMR + 2 * i].value |
+                    (uint64_t)l->page->reg[REG_TMR + 2 * i + 1].value << 32;
     }
+    l->levels_changed = false;
 }
 
 unsigned vlapic_held_class(struct vlapic *l)
 {
     int vector = vector_highest(l, REG_IRR);
 
-    return vector < 0 || (uint32_t)vector >> 4 > tpr(l) >> 4 ? 0 : (unsigned)vector >> 4;
+    return vector < 0 || (uint32_t)vector >> 4 > vlapic_tpr(l) >> 4 ? 0 : (unsigned)vector >> 4;
 }
 
 uint64_t vlapic_cr8(const struct vlapic *l)
 {
-    return tpr(l) >> 4;
+    return vlapic_tpr(l) >> 4;
 }
 
 void vlapic_set_cr8(struct vlapic *l, uint64_t value)
@@ -351,7 +370,7 @@ void vlapic_init_signal(struct vlapic *l)
     for (int i = 0; i < 4; i++)
         l->levels[i] = 0;
     l->has_levels = l->has_requests = false;
-    l->changed = l->levels_changed = true;
+    l->moved = l->changed = l->levels_changed = true;
     l->ldr = 0;
     l->dfr = 0xFFFFFFFF;
     l->svr = 0xFF; /* disabled by software */

@@ -75,8 +75,9 @@ struct vlapic {
     uint64_t levels[4]; /* level-triggered requests that are not in the IRR yet */
     bool has_levels;
     bool has_requests;   /* there may be bits in the IRR */
-    bool changed;        /* IRR, ISR or the mode; whoever tells the processor clears it */
-    bool levels_changed; /* the TMR: since vlapic_tell() */
+    bool moved;          /* mode or base have changed; whoever follows clears it */
+    bool changed;        /* IRR or ISR: since vlapic_tell() */
+    bool levels_changed; /* the TMR: since vlapic_levels() */
     uint32_t ldr, dfr, svr;
     uint32_t esr, esr_pending; /* latched, and collected since */
     uint32_t icr_low;
@@ -141,9 +142,10 @@ static inline bool vlapic_unsettled(const struct vlapic *l)
     return (__atomic_load_n(&l->page->posted.control, __ATOMIC_RELAXED) & POSTED_OUTSTANDING) ||
            l->has_levels;
 }
-/* Puts them there. While the guest runs with a processor that delivers by itself, IRR and ISR are
- * that one's: called by whom the vCPU belongs to, as is all that follows. */
-void vlapic_settle(struct vlapic *l);
+/* Puts them there. Returns the highest of them, 0 for none. While the guest runs with a processor
+ * that delivers by itself, IRR and ISR are that one's: called by whom the vCPU belongs to, as is
+ * all that follows. */
+uint8_t vlapic_settle(struct vlapic *l);
 /* Is any vector requested? Before every VM entry the answer is nearly always no. */
 static inline bool vlapic_requested(const struct vlapic *l)
 {
@@ -154,14 +156,10 @@ int vlapic_pending(struct vlapic *l);
 /* It is being delivered: from IRR to ISR. vector must be what vlapic_pending() gave (ASSERT). */
 void vlapic_ack(struct vlapic *l, uint8_t vector);
 /* For a processor that delivers by itself: the highest vectors in IRR and ISR, 0 for none (SDM,
- * "Guest Interrupt Status"), and the vectors whose EOI it is to report, if they have changed. After
- * that it knows all requests. */
-struct vlapic_news {
-    uint8_t requested, served;
-    bool levels_changed;
-    uint64_t levels[4];
-};
-void vlapic_tell(struct vlapic *l, struct vlapic_news *out);
+ * "Guest Interrupt Status"). After that it knows all requests. */
+void vlapic_tell(struct vlapic *l, uint8_t *requested, uint8_t *served);
+/* The vectors whose EOI it is to report. */
+void vlapic_levels(struct vlapic *l, uint64_t levels[4]);
 /* That processor let the guest write this register: acts on what stands in the page. */
 void vlapic_written(struct vlapic *l, uint32_t offset, uint64_t now);
 /* It took the guest's EOI for a level-triggered vector. */
@@ -182,6 +180,7 @@ bool vlapic_addressed(const struct vlapic *l, const struct apic_message *m);
  * ----------------------------------------------------------- */
 uint64_t vlapic_cr8(const struct vlapic *l);
 void vlapic_set_cr8(struct vlapic *l, uint64_t value); /* 0..15; the caller has checked */
+uint8_t vlapic_tpr(const struct vlapic *l);
 uint8_t vlapic_ppr(const struct vlapic *l);
 
 #endif

@@ -66,7 +66,7 @@ static int write_base(struct vlapic *l, uint64_t value)
         return -EINVAL;
 
     l->base = value;
-    l->changed = true;
+    l->moved = true;
     if (was_enabled && !vlapic_enabled(l))
         vlapic_init_signal(l); /* what it held is lost */
     vlapic_show_all(l);        /* ID and LDR differ between the modes */

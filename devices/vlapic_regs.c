@@ -84,7 +84,8 @@ static bool shown(const struct vlapic *l, unsigned reg, uint32_t *value)
 bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t now)
 {
     vlapic_timer_run(l, now);
-    vlapic_settle(l);
+    if (vlapic_settle(l))
+        l->changed = true;
     if (reg != REG_CURRENT)
         return shown(l, reg, value);
     *value = vlapic_timer_current(l, now);

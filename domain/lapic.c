@@ -5,6 +5,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
 #include "domain/domain.h"
+#include "lib/likely.h"
 #include "mm/heap.h"
 
 #define ACCESS_GFN gpa_to_gfn(gpa(VLAPIC_DEFAULT_BASE))
@@ -70,7 +71,7 @@ static void unmap(struct domain *d)
 
     if (!err && m.v == maddr_to_mfn(heap_to_maddr(d->lapic_access)).v)
         err = p2m_remove(&d->p2m, ACCESS_GFN);
-    d->lapic_mapped = err == -EAGAIN; /* the next sync tries again */
+    d->lapic_mapped = err == -EAGAIN; /* follow() tries again */
 }
 
 /* ---- What the processor knows ---- */
@@ -82,21 +83,62 @@ static enum vmx_apic_mode mode_of(const struct vlapic *l)
     return vlapic_x2apic(l) ? VMX_APIC_MSRS : VMX_APIC_PAGE;
 }
 
+/* It has another mode, or another place. */
+static void follow(struct vcpu *v)
+{
+    struct vlapic *l = &v->lapic;
+
+    l->moved = v->domain->lapic_mapped && !is_in_place(v);
+    if (l->moved) {
+        unmap(v->domain);
+        l->moved = v->domain->lapic_mapped;
+    }
+    vmx_set_apic_mode(&v->vmx, mode_of(l));
+    l->changed = l->levels_changed = true;
+}
+
+static void tell_all(struct vcpu *v)
+{
+    uint8_t requested, served;
+
+    vlapic_tell(&v->lapic, &requested, &served);
+    vmx_set_interrupts(&v->vmx, requested, served);
+}
+
+static void tell_levels(struct vcpu *v)
+{
+    uint64_t levels[4];
+
+    vlapic_levels(&v->lapic, levels);
+    vmx_set_eoi_exits(&v->vmx, levels);
+}
+
+/* Mostly it is one more request: all else the processor knows better than we. */
 void lapic_sync(struct vcpu *v)
 {
-    struct vlapic_news news;
+    struct vlapic *l = &v->lapic;
 
-    if (v->domain->lapic_mapped && !is_in_place(v))
-        unmap(v->domain);
-    vlapic_settle(&v->lapic);
-    vmx_set_apic_mode(&v->vmx, mode_of(&v->lapic));
-    v->lapic.changed = false;
-    if (!v->vmx.delivers)
+    if (unlikely(l->moved))
+        follow(v);
+    uint8_t highest = vlapic_settle(l);
+    if (!v->vmx.delivers) {
+        l->changed = false;
         return;
-    vlapic_tell(&v->lapic, &news);
-    vmx_set_interrupts(&v->vmx, news.requested, news.served);
-    if (news.levels_changed)
-        vmx_set_eoi_exits(&v->vmx, news.levels);
+    }
+    l->has_requests = false;
+    if (unlikely(l->changed))
+        tell_all(v);
+    else
+        vmx_request_interrupt(&v->vmx, highest);
+    if (unlikely(l->levels_changed))
+        tell_levels(v);
+}
+
+bool lapic_delivers_now(struct vcpu *v)
+{
+    if (lapic_has_news(v))
+        lapic_sync(v);
+    return v->vmx.delivers && vmx_interrupt_due(&v->vmx, vlapic_tpr(&v->lapic));
 }
 
 void lapic_hold(struct vcpu *v)

@@ -28,10 +28,13 @@ bool lapic_map(struct vcpu *v, gpa_t at);
 /* Is there something that the processor has not been told? */
 static inline bool lapic_has_news(const struct vcpu *v)
 {
-    return vlapic_unsettled(&v->lapic) || v->lapic.changed;
+    return vlapic_unsettled(&v->lapic) || v->lapic.changed || v->lapic.moved;
 }
 /* Tells it. Loaded. */
 void lapic_sync(struct vcpu *v);
+
+/* Will the processor deliver one at once, if the guest lets it? Tells it the news. Loaded. */
+bool lapic_delivers_now(struct vcpu *v);
 
 /* Is an interrupt to be injected by us? */
 static inline bool lapic_wants_in(struct vcpu *v)

@@ -128,8 +128,7 @@ static bool wakes(struct vcpu *v)
 {
     if (vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx))
         return true;
-    return (vmx_rflags(&v->vmx) & RFLAGS_IF) &&
-           (has_interrupt(v) || vlapic_pending(&v->lapic) >= 0);
+    return (vmx_rflags(&v->vmx) & RFLAGS_IF) && (has_interrupt(v) || lapic_delivers_now(v));
 }
 
 /* An interrupt ends the wait for ports too. */

@@ -87,6 +87,22 @@ void vmx_set_interrupts(struct vmx_vcpu *v, uint8_t requested, uint8_t served)
     vmcs_write(VMCS_G_INTERRUPTS, (uint64_t)served << 8 | requested);
 }
 
+void vmx_request_interrupt(struct vmx_vcpu *v, uint8_t vector)
+{
+    ASSERT(v->delivers);
+    uint64_t status = vmcs_read(VMCS_G_INTERRUPTS);
+    if (vector > (status & 0xFF))
+        vmcs_write(VMCS_G_INTERRUPTS, (status & ~0xFFul) | vector);
+}
+
+/* SDM, "PPR Virtualization" and "Evaluation of Pending Virtual Interrupts". */
+bool vmx_interrupt_due(const struct vmx_vcpu *v, uint8_t tpr)
+{
+    ASSERT(v->delivers);
+    uint64_t status = vmcs_read(VMCS_G_INTERRUPTS), requested = status >> 4 & 15;
+    return requested > status >> 12 && requested > tpr >> 4;
+}
+
 static void write_eoi_exits(const uint64_t vectors[4])
 {
     for (unsigned i = 0; i < 4; i++)

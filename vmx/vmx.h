@@ -258,6 +258,10 @@ void vmx_set_apic_mode(struct vmx_vcpu *v, enum vmx_apic_mode mode);
  * creation, and their EOI, by itself. It is to be told the highest vectors requested and served (0:
  * none) after each change there that was not the guest's; and the vectors whose EOI is to exit. */
 void vmx_set_interrupts(struct vmx_vcpu *v, uint8_t requested, uint8_t served);
+/* The same for one that is requested besides. */
+void vmx_request_interrupt(struct vmx_vcpu *v, uint8_t vector);
+/* Is one requested above what is served and what the TPR keeps back? */
+bool vmx_interrupt_due(const struct vmx_vcpu *v, uint8_t tpr);
 void vmx_set_eoi_exits(struct vmx_vcpu *v, const uint64_t vectors[4]);
 /* Where it does not deliver, but has a TPR shadow: an exit is wanted once the TPR is below this
  * class, which it now is not. 0: never. */

@@ -259,6 +259,19 @@ void vmx_set_interrupts(struct vmx_vcpu *v, uint8_t requested, uint8_t served)
     fake_vmx(v)->tells++;
 }
 
+void vmx_request_interrupt(struct vmx_vcpu *v, uint8_t vector)
+{
+    if (vector > fake_vmx(v)->requested)
+        fake_vmx(v)->requested = vector;
+}
+
+bool vmx_interrupt_due(const struct vmx_vcpu *v, uint8_t tpr)
+{
+    const struct fake_vmx *f = fake_vmx(v);
+
+    return f->requested >> 4 > f->served >> 4 && f->requested >> 4 > tpr >> 4;
+}
+
 void vmx_set_eoi_exits(struct vmx_vcpu *v, const uint64_t vectors[4])
 {
     memcpy(fake_vmx(v)->eoi_exits, vectors, sizeof(fake_vmx(v)->eoi_exits));
