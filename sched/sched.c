@@ -172,13 +172,23 @@ static bool take_from(struct run_queue *other, unsigned to, uint64_t now)
     return u && queue_move(u, other->pcpu, to, SCHED_RUNNABLE);
 }
 
+/* The set as seen from behind pCPU n: bit 0 is the one after it, and so on round. */
+static uint64_t round_from(uint64_t set, unsigned n)
+{
+    unsigned by = (n + 1) % 64;
+
+    return set >> by | set << (-by & 63);
+}
+
 /* Takes work that waits elsewhere. This pCPU already counts as idle: what begins to wait after we
  * looked is sent to it. */
 static bool take_any(struct run_queue *q, uint64_t now)
 {
-    for (unsigned i = 1; i < MAX_PCPUS; i++) {
-        unsigned n = (q->pcpu + i) % MAX_PCPUS;
-        if (sched_joined() & PCPU_BIT(n) && take_from(&sched_queues[n], q->pcpu, now))
+    uint64_t others = round_from(sched_joined() & ~PCPU_BIT(q->pcpu), q->pcpu);
+
+    for (; others; others &= others - 1) {
+        unsigned n = (q->pcpu + 1 + (unsigned)__builtin_ctzl(others)) % 64;
+        if (take_from(&sched_queues[n], q->pcpu, now))
             return true;
     }
     return false;
