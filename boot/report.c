@@ -5,6 +5,7 @@
 
 #include "arch/x86/acpi.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/irq.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/inspect.h"
 #include "arch/x86/model.h"
@@ -34,6 +35,14 @@ static void report_cpu(void)
 }
 
 /* As they are, for who knows the SDM's appendix "VMX Capability Reporting Facility". */
+/* Early VT-x has not all of them: 0 then. */
+static uint64_t vmx_msr(uint32_t msr)
+{
+    uint64_t value;
+
+    return rdmsr_safe(msr, &value) ? 0 : value;
+}
+
 static void report_vmx(void)
 {
     if (!(cpuid(1, 0).ecx & CPUID_1C_VMX)) {
@@ -44,12 +53,9 @@ static void report_vmx(void)
              vmx_caps.ept_2m ? " 2M" : "", vmx_caps.ept_1g ? " 1G" : "",
              vmx_caps.ept_ad ? " A/D" : "", vmx_caps.vpid ? "yes" : "no",
              vmx_caps.preemption_timer ? "yes" : "no", vmx_caps.tsc_scaling ? "yes" : "no");
-    for (uint32_t msr = MSR_IA32_VMX_BASIC; msr < MSR_IA32_VMX_EPT_VPID_CAP; msr += 4)
-        log_info("report: VT-x: MSR 0x%x: %016lx %016lx %016lx %016lx", msr, rdmsr(msr),
-                 rdmsr(msr + 1), rdmsr(msr + 2), rdmsr(msr + 3));
-    if (rdmsr(MSR_IA32_VMX_PROCBASED_CTLS) >> 63)
-        log_info("report: VT-x: MSR 0x%x: %016lx", MSR_IA32_VMX_EPT_VPID_CAP,
-                 rdmsr(MSR_IA32_VMX_EPT_VPID_CAP));
+    for (uint32_t msr = MSR_IA32_VMX_BASIC; msr <= MSR_IA32_VMX_EPT_VPID_CAP; msr += 4)
+        log_info("report: VT-x: MSR 0x%x: %016lx %016lx %016lx %016lx", msr, vmx_msr(msr),
+                 vmx_msr(msr + 1), vmx_msr(msr + 2), vmx_msr(msr + 3));
 }
 
 static void report_memory(const struct boot_info *boot)

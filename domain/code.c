@@ -99,7 +99,7 @@ static bool read(struct vcpu *v, struct code *c, gpa_t device)
 {
     uint8_t bytes[DECODE_MAX_BYTES];
     const struct gva_walk *found;
-    struct gva_fault fault;
+    struct gva_fault fault = { 0 };
     uint32_t access = GVA_FETCH | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
     unsigned count = (unsigned)(PAGE_SIZE - (c->at.v & ~PAGE_MASK));
 

@@ -57,7 +57,9 @@ static uint64_t edx_eax(const struct vcpu *v)
 /* After what may have made an interrupt deliverable. */
 static enum exit_answer look_if_needed(const struct vcpu *v)
 {
-    return vcpu_wants_look(v) || vlapic_requested(&v->lapic) ? EXIT_LOOK : EXIT_DONE;
+    bool untold = v->vmx.delivers && v->lapic.changed; /* an EOI that we carried out */
+
+    return untold || vcpu_wants_look(v) || vlapic_requested(&v->lapic) ? EXIT_LOOK : EXIT_DONE;
 }
 
 /* Those of the local APIC and of time, and what is unknown. Kept out of line, so that the others do

@@ -158,6 +158,8 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
             return fail(v, fault, at, access);
         if (!err && !pdpte)
             err = mark(v, &slot, PTE_A);
+        if (err == -EFAULT) /* the guest itself may only read its table */
+            return fail(v, fault, at, access | GVA_PRESENT);
         if (err)
             return err;
         uint64_t entry = slot.value;
@@ -169,7 +171,8 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
                 return fail(v, fault, at, access | GVA_PRESENT);
             found->page =
                 gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1) & PAGE_MASK));
-            return access & GVA_WRITE ? mark_dirty(v, &slot, found) : 0;
+            err = access & GVA_WRITE ? mark_dirty(v, &slot, found) : 0;
+            return err == -EFAULT ? fail(v, fault, at, access | GVA_PRESENT) : err;
         }
         table = entry & (m->entry_size == 4 ? 0xfffff000 : PTE_ADDRESS);
     }

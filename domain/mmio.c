@@ -123,7 +123,7 @@ static int string_operand(struct vcpu *v, const struct decode *insn, bool destin
 {
     enum gpr pointer = destination ? GPR_RDI : GPR_RSI;
     enum seg s = destination ? SEG_ES : (enum seg)insn->segment;
-    struct gva_fault fault;
+    struct gva_fault fault = { 0 };
     gva_t at;
     int err = operand_linear(v, s, operand_truncate(vmx_gpr(&v->vmx, pointer), insn->addr_size),
                              insn->size, destination, &at);

@@ -89,7 +89,7 @@ void pio_handle(struct vcpu *v, const struct vmx_exit *e)
     for (unsigned i = 0; i < STRING_BATCH && count && !v->domain->end; i++) {
         uint64_t offset = vmx_gpr(&v->vmx, pointer);
         gva_t at;
-        struct gva_fault fault;
+        struct gva_fault fault = { 0 };
         if (operand_linear(v, seg, operand_truncate(offset, width), e->io.size, e->io.in, &at))
             return;
         int err = string_step(v, e, at, &fault);

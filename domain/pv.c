@@ -206,7 +206,7 @@ void pv_poll_wake(struct domain *d, uint32_t port)
 int pv_area_find(struct vcpu *v, gva_t at, uint32_t bytes, struct pv_area *out)
 {
     uint32_t first = PAGE_SIZE - (at.v & ~PAGE_MASK);
-    struct gva_fault fault;
+    struct gva_fault fault = { 0 };
     struct pv_area area = { 0 };
 
     area.bytes[0] = first < bytes ? first : bytes;

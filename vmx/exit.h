@@ -14,6 +14,7 @@
 #define REASON_EXTINT        1
 #define REASON_IRQ_WINDOW    7
 #define REASON_NMI_WINDOW    8
+#define REASON_ENTRY_MC      41 /* with REASON_ENTRY_FAILED */
 #define REASON_TPR           43
 #define REASON_APIC_ACCESS   44
 #define REASON_EOI           45

@@ -60,7 +60,7 @@ static const char *why_instruction_failed(void)
 static const char *why_guest_failed(uint32_t reason)
 {
     static const char *const other[] = { [34 - 33] = "loading MSRs at VM entry",
-                                         [41 - 33] = "machine check during VM entry" };
+                                         [REASON_ENTRY_MC - 33] = "machine check during VM entry" };
     uint32_t basic = reason & 0xFFFF;
     if (basic > 33 && basic <= 41 && other[basic - 33])
         return other[basic - 33];
@@ -85,8 +85,11 @@ void run_odd_exit(uint32_t reason, struct vmx_exit *x)
 {
     x->raw_reason = reason;
     x->kind = VMX_EXIT_UNKNOWN;
-    if (reason & REASON_ENTRY_FAILED)
-        entry_failed(x, reason, why_guest_failed(reason));
+    if (!(reason & REASON_ENTRY_FAILED))
+        return;
+    if ((reason & 0xFFFF) == REASON_ENTRY_MC)
+        raise_mc();
+    entry_failed(x, reason, why_guest_failed(reason));
 }
 
 /* ---- Exits that are settled here ---- */

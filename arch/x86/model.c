@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
@@ -104,8 +105,10 @@ static void read_signature(void)
 /* An Intel CPU tells the revision only once CPUID has been asked. */
 uint32_t model_microcode(void)
 {
+    uint64_t other = 0;
+
     if (!cpu_model.intel)
-        return (uint32_t)rdmsr(MSR_IA32_BIOS_SIGN_ID);
+        return rdmsr_safe(MSR_IA32_BIOS_SIGN_ID, &other) ? 0 : (uint32_t)other;
     wrmsr(MSR_IA32_BIOS_SIGN_ID, 0);
     cpuid(1, 0);
     return (uint32_t)(rdmsr(MSR_IA32_BIOS_SIGN_ID) >> 32);

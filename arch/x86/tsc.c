@@ -127,7 +127,7 @@ static uint32_t pm_wait(uint16_t port, uint32_t from, uint32_t ticks)
 
         if (gone >= ticks)
             return gone;
-        if (gone + PM_SLACK < ticks)
+        if (gone && gone + PM_SLACK < ticks)
             meanwhile_fn();
     }
     return 0;
@@ -140,10 +140,11 @@ static struct halves measure_pm(uint16_t port)
     uint64_t then;
 
     /* Begin right at a tick, so that only the end is uncertain, by less than one. */
-    at += pm_wait(port, at, 1);
+    uint32_t gone = pm_wait(port, at, 1);
+    at += gone;
     then = rdtsc();
-    for (unsigned i = 0; i < 2; i++) {
-        uint32_t gone = pm_wait(port, at, PM_TICKS);
+    for (unsigned i = 0; gone && i < 2; i++) {
+        gone = pm_wait(port, at, PM_TICKS);
         uint64_t now = rdtsc();
 
         m.hz[i] = gone ? (now - then) * PM_HZ / gone : 0;

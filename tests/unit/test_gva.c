@@ -548,6 +548,32 @@ static void test_out_of_memory(void **state)
     assert_int_equal(gva_translate(&guest_vcpu, gva(0x400000), 0, &out, &fault), -ENOMEM);
 }
 
+/* The guest may have a frame of its own lent to it read-only, and tables in there. */
+static void allow(uint64_t at, unsigned rights)
+{
+    struct ept *e = &guest.p2m.ept;
+    struct ept_entry entry;
+
+    assert_int_equal(ept_lookup(e, gpa_to_gfn(gpa(at)), &entry), 0);
+    assert_int_equal(ept_unmap(e, gpa_to_gfn(gpa(at))), 0);
+    assert_int_equal(ept_map(e, gpa_to_gfn(gpa(at)), entry.mfn, ORDER_4K, rights, EPT_WB), 0);
+    guest.p2m.epoch++;
+}
+
+static void test_table_read_only(void **state)
+{
+    (void)state;
+    use(m64);
+    map(m64, 0x5000, 4, P | RW | US | A, 0x300000 | P | RW | US);
+    allow(slot[3], EPT_R);
+    assert_fault(0x5000, 0, GVA_PRESENT); /* A cannot be set */
+    allow(slot[3], EPT_RWX);
+    entry_put(m64, slot[3], 0x300000 | P | RW | US | A);
+    allow(slot[3], EPT_R);
+    assert_int_equal(where(0x5000, 0), 0x300000);
+    assert_fault(0x5000, GVA_WRITE, GVA_PRESENT | GVA_WRITE); /* nor can D */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -572,6 +598,7 @@ int main(void)
         TEST(test_read_is_no_write),
         TEST(test_copy_to_no_ram),
         TEST(test_wrap_32),
+        TEST(test_table_read_only),
         TEST(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

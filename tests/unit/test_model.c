@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
 #include "arch/x86/model.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/mtrr.h"
@@ -18,6 +19,12 @@
 #include "tests/fakes/log.h"
 
 /* A CPU, as the leaves that the code asks for. */
+int rdmsr_safe(uint32_t msr, uint64_t *value)
+{
+    *value = rdmsr(msr);
+    return 0;
+}
+
 static struct {
     const char *vendor, *brand;
     uint32_t signature, logical; /* leaf 1: EAX, and the count in EBX */
