@@ -36,7 +36,8 @@ const struct command commands[] = {
     { "vmcs", "DOM [VCPU]", "log a vCPU's VMCS", COMPLETES_DOMAINS, 1, 2, show_vmcs },
     { "fail-alloc", "N", "let the N-th allocation from now fail, to try what happens; 0: none",
       COMPLETES_NOTHING, 1, 1, control_fail_alloc },
-    { "log", "", "Caisson's log, as far back as it is kept", COMPLETES_NOTHING, 0, 0, show_log },
+    { "log", "[PAGE]", "Caisson's log, as far back as it is kept; or a page of it, from 1",
+      COMPLETES_NOTHING, 0, 1, show_log },
     { "poweroff", "", "switch the machine off", COMPLETES_NOTHING, 0, 0, end_power_off },
     { "reboot-host", "", "reboot the machine", COMPLETES_NOTHING, 0, 0, end_reboot },
 };

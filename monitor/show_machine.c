@@ -54,13 +54,46 @@ void show_mem(const struct command_args *args)
     print_free_blocks();
 }
 
+/* As many lines as fit on the smallest screen, with the command and what stands below. */
+#define LOG_PAGE_LINES 20
+
+/* Where the n-th line behind `text` begins, or its end. */
+static char *skip_lines(char *text, uint64_t n)
+{
+    for (; n && *text; text++)
+        n -= *text == '\n';
+    return text;
+}
+
+static void print_page(char *text, uint64_t page)
+{
+    uint64_t lines = 0;
+
+    for (const char *p = text; *p; p++)
+        lines += *p == '\n';
+    uint64_t pages = (lines + LOG_PAGE_LINES - 1) / LOG_PAGE_LINES;
+    if (page < 1 || page > pages) {
+        monitor_print("the log has pages 1 to %lu\n", pages);
+        return;
+    }
+    text = skip_lines(text, (page - 1) * LOG_PAGE_LINES);
+    *skip_lines(text, LOG_PAGE_LINES) = 0;
+    monitor_write(text);
+    monitor_print("(page %lu of %lu)\n", page, pages);
+}
+
 void show_log(const struct command_args *args)
 {
     static char text[LOG_RING_BYTES + 1]; /* the monitor's work only */
+    uint64_t page;
 
-    (void)args;
     log_copy(text, sizeof(text));
-    monitor_write(text);
+    if (!args->count)
+        monitor_write(text);
+    else if (word_number(args->word[0], UINT64_MAX, &page))
+        print_page(text, page);
+    else
+        monitor_print("\"%.*s\" is no number\n", WORD_ARGS(args->word[0]));
 }
 
 void end_power_off(const struct command_args *args)

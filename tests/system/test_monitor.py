@@ -1,4 +1,6 @@
 """The operator's side: switching the keys, commands, completion, several domains on one line."""
+import re
+
 import pytest
 
 from conftest import PROMPT, guest, linux
@@ -45,6 +47,10 @@ def test_commands(alone):
     assert "free blocks" in alone.ask("mem")
     assert "256" in alone.ask("sched")
     assert "Caisson, a hypervisor" in alone.ask("log")
+    page = alone.ask("log 1")
+    assert "Caisson, a hypervisor" in page and re.search(r"\(page 1 of [2-9]\)", page)
+    assert "Caisson, a hypervisor" not in alone.ask("log 2")
+    assert "the log has pages 1 to" in alone.ask("log 0")
     assert 'no domain "nobody"' in alone.ask("regs nobody")
 
 
