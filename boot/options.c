@@ -159,7 +159,7 @@ void options_parse(const char *cmdline, struct options *out)
                              .baud = 115200,
                              .level = LOG_INFO,
                              .monitor = true,
-                             .apicv = VMX_APICV_ON,
+                             .apicv = VMX_APICV_OFF, /* see docs/architecture.md */
                              .switch_key = DEFAULT_SWITCH_KEY,
                              .max_cpus = MAX_PCPUS };
     for (bool first = true; word_next(&cmdline, &w); first = false) {

@@ -10,7 +10,7 @@ import machine
 import mkiso
 
 LIMIT = 600  # seconds of this machine's time
-OPTIONS = "console=com1 exit=shutdown"
+OPTIONS = "console=com1 exit=shutdown apicv=on"
 PROMPT = "caisson> "
 
 
