@@ -78,7 +78,7 @@ bool p2m_is_ram(const struct p2m *p, gfn_t g)
     return block_is_ram(p, g, ORDER_4K);
 }
 
-static enum ept_type type_of(mfn_t m, unsigned order)
+enum ept_type p2m_type_of(mfn_t m, unsigned order)
 {
     return (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE << order);
 }
@@ -92,7 +92,7 @@ static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
 
     if (err)
         return err;
-    err = ept_map(&p->ept, first, m, order, EPT_RWX, type_of(m, order));
+    err = ept_map(&p->ept, first, m, order, EPT_RWX, p2m_type_of(m, order));
     if (err) {
         frame_free(m, order, p->owner);
         return err;
@@ -120,7 +120,7 @@ static int populate_few(struct p2m *p, gfn_t g, struct ept_entry *place)
     }
     if (err)
         return err;
-    ept_fill(place, g, m, order, type_of(m, order));
+    ept_fill(place, g, m, order, p2m_type_of(m, order));
     p->populated += 1UL << order;
     place->mfn = mfn(m.v + (g.v & ((1UL << order) - 1)));
     return 0;

@@ -90,6 +90,9 @@ int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);
 /* What is mapped at g now. 0; -ENOENT. lent: it is not the domain's RAM. */
 int must_check p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent);
 
+/* For p2m.c and p2m_change.c: the memory type of 2^order frames, as the machine has it. */
+enum ept_type p2m_type_of(mfn_t m, unsigned order);
+
 /* All TLBs of the domain's are to be flushed before its vCPUs enter again. */
 void p2m_flush(struct p2m *p);
 /* A vCPU is about to enter the guest on this pCPU: flushes if it must. Returns the epoch. */

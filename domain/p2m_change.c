@@ -6,7 +6,6 @@
  * is waited for, and no frame changes hands too early. Source: SDM, "Invalidation of Cached
  * Translations", on software's duty after such a change.
  */
-#include "arch/x86/mtrr.h"
 #include "arch/x86/percpu.h"
 #include "domain/p2m.h"
 #include "lib/assert.h"
@@ -24,8 +23,7 @@ static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
 {
     if (tables_used_up(p))
         return -ENOMEM;
-    return ept_map(&p->ept, g, m, ORDER_4K, rights,
-                   (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE));
+    return ept_map(&p->ept, g, m, ORDER_4K, rights, p2m_type_of(m, ORDER_4K));
 }
 
 /* RAM at g that has not arrived yet is something too. */
@@ -35,7 +33,7 @@ static bool is_vacant(struct p2m *p, gfn_t g)
 
     if (ept_lookup(&p->ept, g, &entry) == 0)
         return false;
-    return !p2m_is_ram(p, g) || ept_is_hole(&p->ept, g);
+    return !p2m_is_ram(p, g) || entry.hole;
 }
 
 /* Leaves a hole where RAM has its place, nothing elsewhere. */

@@ -289,13 +289,6 @@ int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
     }
 }
 
-bool ept_is_hole(const struct ept *e, gfn_t g)
-{
-    struct ept_entry entry;
-
-    return ept_lookup(e, g, &entry) != 0 && entry.hole;
-}
-
 int ept_reach(struct ept *e, gfn_t g, struct ept_entry *place)
 {
     int err = place->slot ? descend(e, g, 0, &place->slot) : -EINVAL;

@@ -54,7 +54,6 @@ int must_check ept_unmap(struct ept *e, gfn_t gfn);
 /* The same, and remembers that a hole was made here: no larger mapping takes the place later, until
  * ept_map() fills the hole. 0 or -ENOMEM. */
 int must_check ept_punch(struct ept *e, gfn_t gfn);
-bool ept_is_hole(const struct ept *e, gfn_t gfn);
 /* 0; -ENOENT where nothing is mapped: *out says of how much then, and is good until the next change
  * of the tables. */
 int must_check ept_lookup(const struct ept *e, gfn_t gfn, struct ept_entry *out);

@@ -274,7 +274,6 @@ static void test_room(void **state)
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
-/* A frame is put where a lookup found nothing. */
 /* Tables are made where there are none. */
 static void test_reach(void **state)
 {
