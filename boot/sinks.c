@@ -104,15 +104,6 @@ void sinks_start(const struct options *o)
     panic_set_prepare(sinks_go_polled);
 }
 
-static char *sinks_new_cells(size_t bytes)
-{
-    unsigned order = 0;
-
-    while ((size_t)PAGE_SIZE << order < bytes)
-        order++;
-    return heap_pages(order, OWNER_CAISSON);
-}
-
 static void sinks_map_framebuffer(const struct boot_framebuffer *fb)
 {
     struct fb_mode mode = { .pitch = fb->pitch,
@@ -123,7 +114,7 @@ static void sinks_map_framebuffer(const struct boot_framebuffer *fb)
                             .green = { fb->green.shift, fb->green.bits },
                             .blue = { fb->blue.shift, fb->blue.bits } };
     size_t bytes = fb_memory(&mode);
-    char *cells = bytes ? sinks_new_cells(bytes) : NULL;
+    char *cells = bytes ? heap_pages(heap_order(bytes), OWNER_CAISSON) : NULL;
     void *pixels = cells ? aspace_map(fb->start, (size_t)fb->pitch * fb->height, ASPACE_WC) : NULL;
 
     if (!pixels) {

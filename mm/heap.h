@@ -16,6 +16,16 @@
 void *heap_pages(unsigned order, uint16_t owner);
 void heap_free_pages(void *p, unsigned order, uint16_t owner);
 
+/* The least order whose pages hold so many bytes. */
+static inline unsigned heap_order(size_t bytes)
+{
+    unsigned order = 0;
+
+    while (PAGE_SIZE << order < bytes)
+        order++;
+    return order;
+}
+
 /* The machine address behind a pointer that heap_pages() gave (into the direct map), and back. */
 maddr_t heap_to_maddr(const void *p);
 void *heap_from_maddr(maddr_t m);

@@ -49,14 +49,6 @@ static uint32_t area_bytes(uint64_t mask)
     return bytes;
 }
 
-static unsigned order_of(uint32_t bytes)
-{
-    unsigned order = 0;
-    while (PAGE_SIZE << order < bytes)
-        order++;
-    return order;
-}
-
 /* Only states that this CPU has; x87 and SSE always, for they need saving in any case. */
 static uint64_t sane_mask(uint64_t wanted)
 {
@@ -70,7 +62,7 @@ static uint64_t sane_mask(uint64_t wanted)
 int fpu_create(struct vmx_vcpu *v)
 {
     v->xcr0_mask = sane_mask(v->xcr0_mask);
-    v->fpu_order = order_of(area_bytes(v->xcr0_mask));
+    v->fpu_order = heap_order(area_bytes(v->xcr0_mask));
     struct fpu_area *area = heap_pages(v->fpu_order, v->owner_id);
     if (!area)
         return -ENOMEM;
