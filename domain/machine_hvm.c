@@ -364,6 +364,11 @@ void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uin
     touched(m, r->device);
 }
 
+static bool ioapic_answers(const struct machine_hvm *m, gpa_t at)
+{
+    return at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE && m->device[DEV_IOAPIC];
+}
+
 /* The device whose registers are at this address, and the offset within; NULL: nothing is there. */
 static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t at, uint32_t *offset)
 {
@@ -371,7 +376,7 @@ static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t a
         *offset = at.v % VLAPIC_SIZE;
         return &v->lapic.dev;
     }
-    if (m->device[DEV_IOAPIC] && at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE) {
+    if (ioapic_answers(m, at)) {
         *offset = (uint32_t)(at.v - HVM_IOAPIC_BASE);
         return &m->ioapic.dev;
     }
@@ -380,8 +385,7 @@ static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t a
 
 bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v, gpa_t at)
 {
-    return vlapic_answers(&v->lapic, at.v) ||
-           (at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE && m->device[DEV_IOAPIC]);
+    return vlapic_answers(&v->lapic, at.v) || ioapic_answers(m, at);
 }
 
 uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
