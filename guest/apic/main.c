@@ -46,16 +46,6 @@ static void check(const char *what, bool good)
     print("apic: FAILED: %s\n", what);
 }
 
-static bool by_msr(void)
-{
-    return (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC) == APIC_BASE_X2APIC;
-}
-
-static uint32_t lapic_read(uint32_t reg)
-{
-    return by_msr() ? (uint32_t)rdmsr(X2APIC_MSR(reg)) : lapic_mmio_read(reg);
-}
-
 static bool is_set(uint32_t set, uint8_t vector)
 {
     return lapic_read(set + vector / 32 * 0x10) >> vector % 32 & 1;
@@ -84,7 +74,7 @@ static void registers(void)
 {
     check("version", (lapic_read(VERSION) & 0xFF) == 0x14);
     check("ID", lapic_read(LAPIC_ID) == 0);
-    check("LDR", lapic_read(LDR) == (by_msr() ? 1 : 0));
+    check("LDR", lapic_read(LDR) == (lapic_by_msr() ? 1 : 0));
     lapic_write(LAPIC_TPR, 0x35);
     check("TPR", lapic_read(LAPIC_TPR) == 0x35);
     check("PPR follows the TPR", lapic_read(PPR) == 0x35);

@@ -135,18 +135,13 @@ static void count_down(void)
     lapic_write(LAPIC_INITIAL, 0xFFFFFFFF);
 }
 
-static bool has_page(void)
-{
-    return (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC) != APIC_BASE_X2APIC;
-}
-
 void apic_rows(void)
 {
     trap_gate(COUNT_VECTOR, taken_count);
     trap_gate(WAKE_VECTOR, taken_note);
     lapic_enable();
     count_down();
-    if (has_page()) {
+    if (!lapic_by_msr()) {
         IOAPIC_SELECT = IOAPIC_FIRST;
         ROWS_RUN(by_memory);
         lapic_enable_x2apic();

@@ -31,10 +31,20 @@ static inline uint32_t lapic_mmio_read(uint32_t reg)
     return *(volatile uint32_t *)(LAPIC_BASE + reg);
 }
 
-/* In whichever mode it is. */
+static inline bool lapic_by_msr(void)
+{
+    return (rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC) == APIC_BASE_X2APIC;
+}
+
+/* In whichever mode it is; as the next one. */
+static inline uint32_t lapic_read(uint32_t reg)
+{
+    return lapic_by_msr() ? (uint32_t)rdmsr(X2APIC_MSR(reg)) : lapic_mmio_read(reg);
+}
+
 static inline void lapic_write(uint32_t reg, uint32_t value)
 {
-    if ((rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC) == APIC_BASE_X2APIC)
+    if (lapic_by_msr())
         wrmsr(X2APIC_MSR(reg), value);
     else
         *(volatile uint32_t *)(LAPIC_BASE + reg) = value;
