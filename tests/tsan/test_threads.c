@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/frame_map.c mm/buddy.c mm/fill_release.c lib/bitmap.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: sched/sched.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/frame_map.c mm/buddy.c mm/fill_release.c lib/bitmap.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
 /* clang-format on */
 /*
  * Real threads as pCPUs under ThreadSanitizer: the scheduler's loop with units that run, sleep and
@@ -18,8 +18,6 @@
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
-#include "arch/x86/smp.h"
-#include "arch/x86/symbol.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
@@ -66,19 +64,6 @@ void irq_kick(unsigned cpu)
 }
 
 uint64_t tsc_hz = 1000000000;
-
-uint64_t smp_locate(unsigned cpu)
-{
-    (void)cpu;
-    return 0;
-}
-
-const char *symbol_find(uint64_t address, uint64_t *offset)
-{
-    (void)address;
-    (void)offset;
-    return NULL;
-}
 
 /* Timers are late by up to a millisecond, that is all. */
 void lapic_timer_set(uint64_t deadline)

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: sched/sched.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
 /* clang-format on */
 /*
  * The scheduler in a simulation: several pCPUs, thousands of slices, a pretended clock of 1 GHz.
@@ -17,8 +17,6 @@
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
-#include "arch/x86/smp.h"
-#include "arch/x86/symbol.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
@@ -54,19 +52,6 @@ static unsigned turns;
 void irq_kick(unsigned cpu)
 {
     assert_true(cpu != fake_cpu_id && cpu < pcpus);
-}
-
-uint64_t smp_locate(unsigned cpu)
-{
-    (void)cpu;
-    return 0;
-}
-
-const char *symbol_find(uint64_t address, uint64_t *offset)
-{
-    (void)address;
-    (void)offset;
-    return NULL;
 }
 
 void lapic_timer_set(uint64_t deadline)
