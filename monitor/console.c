@@ -54,6 +54,7 @@ static bool log_spoke;         /* atomic: a log line may have torn the prompt */
 
 static struct console *entry(struct list_node *node)
 {
+    ASSERT(node); /* a list is a ring */
     return LIST_ENTRY(node, struct console, link);
 }
 
