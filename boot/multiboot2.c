@@ -8,6 +8,7 @@
 #include "boot/multiboot2.h"
 #include <stdbool.h>
 #include "boot/efi_memory.h"
+#include "boot/grub_line.h"
 #include "boot/regions.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -320,6 +321,16 @@ static bool has_usable(const struct boot_info *info)
     return false;
 }
 
+/* Other boot loaders hand the lines over as they are. */
+static void undo_grubs_quoting(struct boot_info *info)
+{
+    if (strncmp(info->loader_name, "GRUB", 4) != 0)
+        return;
+    grub_line_undo(info->cmdline);
+    for (unsigned i = 0; i < info->module_count; i++)
+        grub_line_undo(info->modules[i].line);
+}
+
 uint32_t mb2_size(const void *mbi)
 {
     return get32(mbi);
@@ -338,6 +349,7 @@ int mb2_parse(const void *mbi, size_t size, struct boot_info *out)
         size = mb2_size(mbi);
     size = whole_tags(mbi, size);
     walk(&p, mbi, size, readers);
+    undo_grubs_quoting(out);
     read_maps(&p, mbi, size);
     if (!has_usable(out)) {
         log_error("multiboot2: the boot loader names no usable memory");

@@ -1,22 +1,20 @@
 """Menu entries for GRUB, and the same lines for caisson.cfg, as the images of ours have them."""
-import sys
-
 PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=,./:_-+@%")
 
 
 def quote_word(word):
-    """So that GRUB's shell and caisson.cfg both take it as it is."""
-    if set(word) <= PLAIN:
+    """So that GRUB's shell and caisson.cfg both take it as it is: neither knows of anything special
+    between single quotes, and a single quote goes between double ones."""
+    if word and set(word) <= PLAIN:
         return word
-    if "'" not in word:
-        return f"'{word}'"
-    if set(word) & set('"$`\\'):
-        sys.exit(f"menu: this word cannot be quoted, sorry: {word}")
-    return f'"{word}"'
+    return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def quote(words):
-    return " ".join(quote_word(w) for w in words.split())
+    """Word by word, also where a guest would take several for one: GRUB puts quotes of its own around
+    a word with blanks. Two blanks are an empty word between them."""
+    words = words.strip(" ")
+    return " ".join(quote_word(w) for w in words.split(" ")) if words else ""
 
 
 def module(path, line):

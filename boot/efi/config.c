@@ -72,6 +72,25 @@ static int take_word(struct config *c, char *out, size_t size, const char *too_l
     return n >= size ? complain(c, too_long, start) : 0;
 }
 
+/* As GRUB's loaders do: blanks in a word do not part it, for a reader who knows of double quotes.
+ * Linux does, so a word that has some of its own is left as it is. */
+static void quote_blanks(char *word, size_t size)
+{
+    size_t n = strlen(word);
+    bool blank = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (word[i] == '"')
+            return;
+        blank |= word[i] == ' ';
+    }
+    if (!blank || n + 3 > size)
+        return;
+    memmove(word + 1, word, n);
+    word[0] = word[n + 1] = '"';
+    word[n + 2] = '\0';
+}
+
 /* The rest of the line. */
 static int take_words(struct config *c, char *out, size_t size)
 {
@@ -83,6 +102,7 @@ static int take_words(struct config *c, char *out, size_t size)
             out[n++] = ' ';
         if (take_word(c, out + n, size - n, "the line is too long") < 0)
             return -EINVAL;
+        quote_blanks(out + n, size - n);
         n += strlen(out + n);
     }
     return 0;

@@ -7,6 +7,8 @@
  *     module2    /boot/initrd.img  ramdisk name=alpha
  *
  * Words are separated by blanks; '...' and "..." keep blanks and # in a word, as in GRUB's shell.
+ * A word that has blanks so, and no double quotes of its own, is handed on between double quotes,
+ * which is what GRUB does and Linux understands.
  * Nothing else of that shell is there: no variables, no backslashes (a path may have them), no
  * other commands. The file's name behind multiboot2 is that of GRUB's line and may be left out: the
  * hypervisor is inside caisson.efi.

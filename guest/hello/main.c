@@ -5,6 +5,7 @@
 #include "guest/lib/cpu.h"
 #include "guest/lib/hypercall.h"
 #include "guest/lib/print.h"
+#include "guest/lib/start_info.h"
 #include "guest/lib/timer.h"
 #include "guest/lib/trap.h"
 
@@ -25,10 +26,12 @@ void main(const void *boot_information);
 void main(const void *boot_information)
 {
     int64_t version = xen_version();
+    const char *words = start_cmdline(boot_information);
 
-    (void)boot_information;
     trap_init();
     print("hello: this line went through a 16550\n");
+    if (*words)
+        print("hello: told \"%s\"\n", words);
     print("hello: the hypervisor speaks Xen's interface, version %ld.%ld\n", version >> 16,
           version & 0xffff);
     say("hello: this line went through a hypercall\r\n");

@@ -1,4 +1,4 @@
-/* links: boot/efi_memory.c boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: boot/efi_memory.c boot/grub_line.c boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Fuzzes the reader of the Multiboot2 information structure; the map must come out in order.
  */

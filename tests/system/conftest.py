@@ -24,6 +24,7 @@ os.chdir(ROOT)
 import machine  # noqa: E402
 import mkesp  # noqa: E402
 import mkiso  # noqa: E402
+from menu import module as menu_line  # noqa: E402
 
 BUILD = os.environ.get("B", "build")
 CAISSON = os.path.join(BUILD, "caisson.elf")
@@ -70,8 +71,7 @@ def menu_of(modules, options):
     for m in modules:
         path = f"{os.path.basename(m.source)}"
         files[path] = m.source
-        words = " ".join("'" + w + "'" for w in m.words.split())
-        lines.append(f"module2 /boot/{path} {words}")
+        lines.append(menu_line(path, m.words))
     return "menuentry caisson {\n" + "\n".join(lines) + "\n}\n", files
 
 

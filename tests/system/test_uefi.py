@@ -17,7 +17,7 @@ SYSTEMD_BOOT = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
 HELLO = {"boot/hello.elf": os.path.join(BUILD, "guest/hello.elf")}
 ENTRY = b"""# as GRUB's
 multiboot2 /boot/caisson.elf console=com1 console=vga exit=shutdown
-module2 /boot/hello.elf kernel name=hello mem=16M
+module2 /boot/hello.elf kernel name=hello mem=16M -- x="a b" 'c="d e"' it"'"s \\n $f
 """
 
 
@@ -115,6 +115,7 @@ def test_linux_behind_uefi(efi, emulator, pcpus):
              "boot/vmlinuz": VMLINUZ, "boot/initrd.img": INITRD, **HELLO}, emulator=emulator, pcpus=pcpus)
     m.expect("boot: by caisson.efi, UEFI")
     m.expect(rf"smp: {pcpus} of {pcpus} CPU")
+    m.expect_exact("""hello: told ""x=a b" c="d e" it's \\n $f\"""")
     m.expect("hello: 10 ticks at 100 Hz")
     m.expect_exact(PROMPT, timeout=300)
     assert "Linux" in m.ask("uname")

@@ -67,6 +67,12 @@ static void test_quotes(void **state)
     check_module("/my kernels/a", "kernel name=a -- init=a \"b\" it's x#y");
     assert_int_equal(first("module2 \\boot\\k.elf a#b \"\" c"), 1);
     check_module("\\boot\\k.elf", "a#b  c");
+    /* The same lines and results as with GRUB, see test_multiboot2.c. */
+    assert_int_equal(first("module2 k dyndbg=\"file a +p\" 'dyndbg=\"file a\"' \"it's a\" 'b c'"),
+                     1);
+    check_module("k", "\"dyndbg=file a +p\" dyndbg=\"file a\" \"it's a\" \"b c\"");
+    assert_int_equal(first("module2 k 'a\"'\"'\"'b\\' '' $c \\n"), 1);
+    check_module("k", "a\"'b\\  $c \\n");
 }
 
 /* What editors on Windows do to a file. */

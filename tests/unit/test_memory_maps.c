@@ -1,4 +1,4 @@
-/* links: boot/efi_memory.c boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: boot/efi_memory.c boot/grub_line.c boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Memory as firmware leaves it: maps of real machines, every type and attribute that UEFI knows.
  */

@@ -1,4 +1,4 @@
-/* links: boot/efi_memory.c boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: boot/efi_memory.c boot/grub_line.c boot/multiboot2.c boot/regions.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * boot/multiboot2.c: each tag, well-formed and not; maps that overlap; any bytes at all.
  */
@@ -109,6 +109,46 @@ static void test_too_many_modules(void **state)
         add_module(i << 12, (i + 1) << 12, "kernel");
     assert_int_equal(parse(), 0);
     assert_int_equal(info.module_count, MAX_MODULES);
+}
+
+/* What GRUB 2.06 makes of the words in the comments, and what is to come of it. */
+static const struct {
+    const char *grubs, *ours;
+} lines[] = {
+    { "a --  b\tc", "a --  b\tc" },
+    { "\\'x\\' \\\"y\\\" $z \\\\n \\x41 \\\\x41", "'x' \"y\" $z \\n \\x41 \\x41" },
+    { "dyndbg=\\\"file a +p\\\" b", "dyndbg=\"file a +p\" b" }, /* 'dyndbg="file' a '+p"' b */
+    { "\"dyndbg=file a +p\" b", "\"dyndbg=file a +p\" b" },     /* dyndbg="file a +p" b */
+    { "\"dyndbg=\\\"file a\\\"\" b", "dyndbg=\"file a\" b" },   /* 'dyndbg="file a"' b */
+    { "\"it\\'s a\" \"b c\"", "\"it's a\" \"b c\"" },           /* "it's a" 'b c' */
+    { "\"cut sho", "\"cut sho" },
+    { "end\\", "end\\" },
+};
+
+static void test_grubs_quoting(void **state)
+{
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        const char *grubs = lines[i].grubs;
+
+        begin(state);
+        mb2_tag(&m, 1, grubs, (uint32_t)strlen(grubs) + 1);
+        add_module(0x200000, 0x300001, grubs);
+        mb2_tag(&m, 2, "GRUB 2.06", 10); /* behind what it concerns */
+        mb2_mmap(&m, pc, 4);
+        assert_int_equal(parse(), 0);
+        assert_string_equal(info.cmdline, lines[i].ours);
+        assert_string_equal(info.modules[0].line, lines[i].ours);
+    }
+}
+
+static void test_no_quoting(void **state)
+{
+    (void)state;
+    mb2_tag(&m, 1, "\\\"a b\\\"", 8);
+    mb2_tag(&m, 2, "another", 8);
+    mb2_mmap(&m, pc, 4);
+    assert_int_equal(parse(), 0);
+    assert_string_equal(info.cmdline, "\\\"a b\\\"");
 }
 
 static void test_map(void **state)
@@ -435,6 +475,8 @@ int main(void)
         T(test_words),
         T(test_unterminated_and_long_words),
         T(test_modules),
+        T(test_grubs_quoting),
+        T(test_no_quoting),
         T(test_too_many_modules),
         T(test_map),
         T(test_awkward_map),
