@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 B      ?= build
 CC      = gcc
 NASM    = nasm
+HOST_CC = gcc
 PYTHON  = /usr/bin/python3
 DEBUG  ?= 1
 V      ?=
@@ -148,6 +149,11 @@ $(B)/deps/%: tools/packages
 deps: ## install the Debian packages that all targets need (asks apt-get, through sudo if need be)
 	$(Q)tools/deps $(DEPS)
 
+# The first comment of a test or host program says what it links: /* links: devices/vpit.c lib/string.c libs: -lZydis */
+first_line = $(shell grep -m1 -E '^/\* *links:' $(1))
+links_of   = $(filter %.c,$(call first_line,$(1)))
+libs_of    = $(filter -l%,$(call first_line,$(1)))
+
 # ---- Images, and running them -------------------------------------------------------------------
 
 KERNEL  ?= $(B)/debian/vmlinuz
@@ -169,24 +175,43 @@ $(B)/initrd.img: tools/mkinitrd | deps-run
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@
 
-IMAGE_NOW := $(KERNEL) $(INITRD) $(CMDLINE) $(MEM) $(OPTIONS)
-$(B)/image-options: FORCE
-	@mkdir -p $(B)
-	@echo '$(IMAGE_NOW)' | cmp -s - $@ || echo '$(IMAGE_NOW)' > $@
+# What people give reaches the tools as they wrote it: neither make nor a shell finds anything in it.
+unexport CMDLINE OPTIONS
+shell_word = '$(subst ','\'',$(1))'
+is_given   = $(filter-out file,$(firstword $(origin $(1))))
+written    = $(if $(is_given),$(value $(1)),$($(1)))
+argument   = $(call shell_word,$(call written,$(1)))
+IMAGE_GIVEN = $(foreach v,KERNEL INITRD MEM CMDLINE OPTIONS,$(v)=$(call argument,$(v)))
 
-$(B)/caisson.iso: $(B)/caisson.elf $(GUEST_ELF) $(KERNEL) $(INITRD) $(B)/image-options \
+# A file that is not there is for imagecheck to tell of.
+empty      :=
+escaped     = $(subst $(empty) ,\ ,$(call written,$(1)))
+file_given  = $(if $(is_given),$(if $(wildcard $(escaped)),$(escaped)),$($(1)))
+IMAGE_FILES = $(call file_given,KERNEL) $(call file_given,INITRD)
+
+$(B)/imagecheck: tools/imagecheck.c $(call links_of,tools/imagecheck.c) $(wildcard boot/*.h domain/*.h lib/*.h) | deps-build
+	$(call say,'CC host',$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -I. -o $@ $(filter %.c,$^)
+
+# Looked at each time, also when the image is there: the files may have changed.
+$(B)/image-options: $(B)/imagecheck $(IMAGE_FILES) FORCE
+	$(Q)$(B)/imagecheck $(IMAGE_GIVEN)
+	@printf '%s\n' $(IMAGE_GIVEN) | cmp -s - $@ || printf '%s\n' $(IMAGE_GIVEN) > $@
+
+IMAGE_ARGUMENTS = --kernel $(call argument,KERNEL) --initrd $(call argument,INITRD) --mem $(call argument,MEM) \
+                  --cmdline=$(call argument,CMDLINE)
+$(B)/caisson.iso: $(B)/caisson.elf $(GUEST_ELF) $(IMAGE_FILES) $(B)/image-options \
                   tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
 	$(call say,ISO,$@)
-	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel '$(KERNEL)' --initrd '$(INITRD)' \
-	    --cmdline '$(CMDLINE)' --mem $(MEM) --options '$(OPTIONS)' $(GUEST_ELF)
+	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< $(IMAGE_ARGUMENTS) --options=$(call argument,OPTIONS) $(GUEST_ELF)
 
 # The stick's Caisson uses every console there is, unless OPTIONS are given.
-STICK_OPTIONS := $(if $(filter command environment,$(firstword $(origin OPTIONS))),$(OPTIONS))
-$(B)/caisson.img: $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(KERNEL) $(INITRD) $(B)/image-options \
+$(B)/caisson.img: $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(IMAGE_FILES) $(B)/image-options \
                   tools/mkstick tools/mkiso.py tools/mkesp.py tools/menu.py docs/hardware.md | deps-iso
 	$(call say,IMAGE,$@)
-	$(Q)$(PYTHON) tools/mkstick -o $@ --elf $(B)/caisson.elf --efi $(B)/caisson.efi --kernel '$(KERNEL)' \
-	    --initrd '$(INITRD)' --cmdline '$(CMDLINE)' --mem $(MEM) --options '$(STICK_OPTIONS)' $(GUEST_ELF)
+	$(Q)$(PYTHON) tools/mkstick -o $@ --elf $(B)/caisson.elf --efi $(B)/caisson.efi $(IMAGE_ARGUMENTS) \
+	    $(if $(call is_given,OPTIONS),--options=$(call argument,OPTIONS)) $(GUEST_ELF)
 
 .PHONY: iso image run
 image: $(B)/caisson.img ## build build/caisson.img, for a USB stick, a disk or a CD, BIOS and UEFI (KERNEL= INITRD= CMDLINE= MEM= OPTIONS=)
@@ -204,11 +229,6 @@ UNIT_CC   ?= gcc
 UNIT_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
              -fno-sanitize-recover=all -Wall -Wextra -Werror -Itests/fakes -I. \
              -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI $(UNIT_EXTRA)
-
-# A test's first comment says what it links: /* links: devices/vpit.c lib/string.c libs: -lZydis */
-first_line = $(shell grep -m1 -E '^/\* *links:' $(1))
-links_of   = $(filter %.c,$(call first_line,$(1)))
-libs_of    = $(filter -l%,$(call first_line,$(1)))
 
 define unit_rule
 $(U)/$(1): $$(patsubst %.c,$(U)/obj/%.o,tests/unit/$(1).c $$(call links_of,tests/unit/$(1).c))

@@ -9,6 +9,8 @@ from conftest import BUILD, CAISSON, CAISSON_EFI, INITRD, VMLINUZ
 
 NO_VTX = r"error: VT-x: this CPU has none"
 GUESTS = [os.path.join(BUILD, "guest", g + ".elf") for g in ("hello", "clock", "echo")]
+ODD_WORDS = r"""q='a  b' d="c $d" \n \x41 \\" #5 {x} `y` it's 'a"b' ;|& $(z $"""
+ODD_OPTION = r"""a'b"c\d$e"""
 ESP_AT = 128 * 512  # where the FAT begins; xorriso puts it there since it is the first file
 
 
@@ -40,9 +42,14 @@ def test_stick_boots(stick, machine_on, firmware, medium):
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
 def test_stick_runs_a_guest(stick, machine_on, firmware):
-    """Where there is VT-x: so far the one way to see a guest behind GRUB on UEFI."""
-    m = machine_on(stick(*GUESTS[:1]), emulator="bochs", firmware=firmware, medium="disk")
+    """Where there is VT-x: so far the one way to see a guest behind GRUB on UEFI. Its words come as
+    they were written, through make's and GRUB's hands."""
+    image = stick("--kernel", GUESTS[0], "--cmdline", ODD_WORDS,
+                  options=f"console=com1 exit=shutdown {ODD_OPTION}")
+    m = machine_on(image, emulator="bochs", firmware=firmware, medium="disk")
     m.expect("on UEFI" if firmware == "uefi" else "on a PC BIOS")
+    assert f'unknown option "{ODD_OPTION}" is passed over' in m.before
+    m.expect_exact(f'hello: told "{ODD_WORDS}"')
     m.expect("hello: 10 ticks at 100 Hz")
     m.expect_off()
 
@@ -62,7 +69,7 @@ def test_stick_of_ones_own(stick):
                   "--mem", "1G", *GUESTS, options="")
     menu = on_esp(image, "/boot/grub/grub.cfg")
     entries = dict(re.findall(r"menuentry '([^']*)' \{\n(.*?)\n *\}", menu, re.S))
-    mine = "module2 /boot/vmlinuz kernel name=linux mem=1G type={} -- {} root=/dev/x \"'y'\""
+    mine = """module2 /boot/vmlinuz kernel name=linux mem=1G type={} -- {} root=/dev/x ''"'"'y'"'"''"""
 
     def entry(words):
         return next(body for title, body in entries.items() if words in title)
@@ -79,3 +86,47 @@ def test_stick_of_ones_own(stick):
                             capture_output=True, text=True).stdout.split()
     assert names <= {n.removeprefix("::") for n in listed}
     assert "module2 /boot/vmlinuz" in on_esp(image, "/EFI/CAISSON/caisson.cfg")
+
+
+@pytest.fixture
+def given(tmp_path):
+    """given(*assignments): what make says of them, and what reaches the tools, or None."""
+
+    def make(*assignments):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        out = str(tmp_path / "image-options")
+        made = subprocess.run(["make", "-s", f"B={tmp_path}", out, f"KERNEL={GUESTS[0]}", "INITRD=",
+                               *assignments], env=env, capture_output=True, text=True, check=False)
+        with open(out if made.returncode == 0 else os.devnull, encoding="utf-8") as f:
+            return made.stderr, f.read()
+
+    return make
+
+
+def test_make_hands_on(given, tmp_path):
+    """What is given on make's line, whatever make or a shell would make of it."""
+    spaced = str(tmp_path / "it's a kernel")
+    os.link(GUESTS[0], spaced)
+    said, options = given(f"KERNEL={spaced}", f"CMDLINE={ODD_WORDS}", "MEM=16M vcpus=2")
+    assert said == ""
+    assert options.split("\n")[:4] == [f"KERNEL={spaced}", "INITRD=", "MEM=16M vcpus=2",
+                                       f"CMDLINE={ODD_WORDS}"]
+
+
+REFUSALS = [
+    ("KERNEL=gone", "No such file"),
+    ("KERNEL=README.md", "domain linux: the kernel is neither a bzImage nor"),
+    (f"KERNEL={VMLINUZ}", "too little memory: the kernel needs"),
+    ("INITRD=gone", "No such file"),
+    ("INITRD=docs", "not a file"),
+    ("MEM=lots", "want a size like 512M"),
+    ("OPTIONS=frobnicate=7", 'unknown option "frobnicate=7"'),
+    ("OPTIONS=loglevel=loud", 'option "loglevel=loud": bad value'),
+    ("CMDLINE=" + 2000 * "x", "too long"),
+]
+
+
+def test_make_refuses(given):
+    for assignment, fault in REFUSALS:
+        said, _ = given("MEM=16M", assignment)
+        assert f"image: {assignment[:80]}: " in said and fault in said

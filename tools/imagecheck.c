@@ -1,0 +1,179 @@
+/* links: boot/options.c domain/descr.c domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_pvh.c domain/image_elf.c domain/memmap.c lib/word.c */
+/*
+ * Looks at what `make run` and `make image` are given before anything is made of it: what Caisson
+ * would complain of on the machine, it complains of here. It is Caisson's own code that judges;
+ * only the log and the guest's memory are stood in for.
+ *
+ *     imagecheck KERNEL=FILE INITRD=FILE MEM=SIZE CMDLINE=WORDS OPTIONS=WORDS
+ *
+ * Names each fault by the word at fault. Exit code 1 if there was one.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "boot/options.h"
+#include "domain/descr.h"
+#include "lib/assert.h"
+
+#define OTHER_WORDS 128 /* bytes that our own words of a line take at most */
+
+static const char *looked_at; /* an argument */
+static unsigned faults;
+
+static void complain(const char *fmt, va_list args)
+{
+    fprintf(stderr, "image: %.80s: ", looked_at);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    faults++;
+}
+
+static void __attribute__((format(printf, 1, 2))) fault(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    complain(fmt, args);
+    va_end(args);
+}
+
+void log_at(enum log_level level, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    if (level <= LOG_WARN)
+        complain(fmt, args);
+    va_end(args);
+}
+
+void panic(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    complain(fmt, args);
+    va_end(args);
+    exit(1);
+}
+
+/* What stands behind "key=" among the arguments. */
+static const char *value_of(char **argv, const char *key)
+{
+    size_t n = strlen(key);
+
+    while (*++argv) {
+        if (strncmp(*argv, key, n) == 0 && (*argv)[n] == '=') {
+            looked_at = *argv;
+            return *argv + n + 1;
+        }
+    }
+    looked_at = key;
+    return "";
+}
+
+/* A byte that a menu has no way to write, or more bytes than Caisson takes from GRUB, which puts a
+ * backslash before some. */
+static const char *text_of(char **argv, const char *key)
+{
+    const char *text = value_of(argv, key);
+    size_t size = OTHER_WORDS;
+
+    for (const char *p = text; *p; p++) {
+        size += strchr("\\'\"", *p) ? 2 : 1;
+        if (*p == '\n' || *p == '\r')
+            return fault("has an end of line in it"), "";
+    }
+    if (size > MAX_CMDLINE)
+        fault("too long: there is room for %d bytes", MAX_CMDLINE - OTHER_WORDS);
+    return text;
+}
+
+struct file {
+    void *data; /* NULL: none, or told of */
+    size_t size;
+};
+
+static struct file file_of(char **argv, const char *key)
+{
+    const char *path = value_of(argv, key);
+    struct file f = { NULL, 0 };
+    struct stat about = { 0 };
+    FILE *in = *path ? fopen(path, "rb") : NULL;
+
+    if (!*path)
+        return f;
+    if (!in || fstat(fileno(in), &about) != 0)
+        fault("%s", strerror(errno));
+    else if (!S_ISREG(about.st_mode) || about.st_size == 0)
+        fault("not a file with something in it");
+    else
+        f = (struct file){ malloc((size_t)about.st_size), (size_t)about.st_size };
+    if (f.data && fread(f.data, 1, f.size, in) != f.size)
+        fault("cannot be read");
+    if (in)
+        fclose(in);
+    return f;
+}
+
+static int take(void *ctx, gpa_t to, const void *from, size_t n)
+{
+    (void)ctx, (void)to, (void)from, (void)n;
+    return 0;
+}
+
+static int take_zeros(void *ctx, gpa_t to, size_t n)
+{
+    (void)ctx, (void)to, (void)n;
+    return 0;
+}
+
+/* As Caisson does when the domain is created, into memory that only has a size. */
+static void load(const struct image *image, uint64_t mem)
+{
+    struct image_memory memory = { .write = take, .zero = take_zeros, .ram_bytes = mem };
+    struct image_start start;
+    struct memmap map;
+
+    if (memmap_build(&map, mem))
+        return fault("no size of a domain");
+    memory.e820 = map.e820;
+    memory.e820_count = map.e820_count;
+    if (image_load(image, &memory, &start) && !faults)
+        fault("does not start");
+}
+
+int main(int argc, char **argv)
+{
+    char line[2 * MAX_CMDLINE];
+    struct module module = { .line = line, .index = 1 };
+    struct options options;
+    struct descr descr;
+    const char *cmdline;
+
+    (void)argc;
+    options_parse(text_of(argv, "OPTIONS"), &options);
+    cmdline = text_of(argv, "CMDLINE");
+    snprintf(line, sizeof(line), "kernel mem=%s", text_of(argv, "MEM"));
+    if (descr_parse(&module, &descr))
+        return 1;
+
+    struct file initrd = file_of(argv, "INITRD");
+    struct image_module ramdisk = { initrd.data, initrd.size, "" };
+    struct file kernel = file_of(argv, "KERNEL"); /* the last: what comes now is about it */
+    struct image image = { .domain = "domain linux",
+                           .data = kernel.data,
+                           .size = kernel.size,
+                           .pvh = descr.type == DESCR_PVH,
+                           .cmdline = cmdline,
+                           .modules = &ramdisk,
+                           .module_count = initrd.data != NULL };
+    if (kernel.data && !faults)
+        load(&image, descr.mem);
+    free(kernel.data);
+    free(initrd.data);
+    return faults != 0;
+}
