@@ -88,6 +88,17 @@ def test_stick_of_ones_own(stick):
     assert "module2 /boot/vmlinuz" in on_esp(image, "/EFI/CAISSON/caisson.cfg")
 
 
+def test_stick_partitions(stick):
+    """A GPT with its protective entry, and an active one beside it for BIOSes that look for that."""
+    with open(stick(*GUESTS[:1]), "rb") as f:
+        sector = f.read(512)
+        assert f.read(8) == b"EFI PART"
+    entries = [sector[at:at + 16] for at in range(446, 510, 16)]
+    assert [e[0] for e in entries] == [0, 0x80, 0, 0]
+    assert [e[4] for e in entries] == [0xEE, 0, 0, 0]
+    assert sector[510:] == b"\x55\xAA"
+
+
 @pytest.fixture
 def given(tmp_path):
     """given(*assignments): what make says of them, and what reaches the tools, or None."""
