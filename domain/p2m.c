@@ -3,6 +3,7 @@
  */
 #include "domain/p2m.h"
 #include "arch/x86/mtrr.h"
+#include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "vmx/vmx.h"
@@ -21,6 +22,7 @@ static void free_mapping(void *ctx, gfn_t g, const struct ept_entry *e)
     if (e->rights & EPT_LENT)
         return;
     frame_free(e->mfn, e->order, p->owner);
+    cpu_is_alive();
     p->populated -= 1UL << e->order;
 }
 
@@ -157,6 +159,7 @@ int p2m_populate_all(struct p2m *p)
                 order = entry.order;
             else
                 err = entry.hole ? -EFAULT : populate_largest(p, g, &order);
+            cpu_is_alive(); /* hundreds of GiB take their time */
             g.v = (g.v | ((1UL << order) - 1)) + 1;
         }
     }

@@ -35,7 +35,6 @@ struct run_queue {
     bool unsettled;             /* a unit here has to leave, or does not belong here */
     bool news;                  /* sched_deadline() may have changed; set under the lock */
     bool rested;        /* it has been idle since it last looked around; only it writes this */
-    uint64_t turns;     /* of its loop; only it writes this, and others peek at it */
     uint64_t next_look; /* TSC at which to look around: sched/watch.h */
 };
 

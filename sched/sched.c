@@ -322,7 +322,7 @@ void sched_turn(void)
     struct sched_unit *u;
 
     spin_unlock(&q->lock);
-    __atomic_store_n(&q->turns, q->turns + 1, __ATOMIC_RELAXED);
+    cpu_is_alive();
     timer_run(now);
     if (unlikely(now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED)))
         watch_look(q, now);

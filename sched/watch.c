@@ -20,10 +20,10 @@
 
 #define SECONDS(n) ((n)*tsc_hz)
 
-/* Of each pCPU: its count of turns when it was last looked at, that moment, and since when it has
- * been busy with this very turn, as far as was seen. */
+/* Of each pCPU: its count of signs of life when it was last looked at, that moment, and since when
+ * it has been busy without another one, as far as was seen. */
 static struct {
-    uint64_t turns, last, since;
+    uint64_t alive, last, since;
     bool told;
 } seen[MAX_PCPUS];        /* whoever looks */
 static bool looking;      /* somebody does, which is enough; atomic */
@@ -47,13 +47,13 @@ static void tell(unsigned pcpu, uint64_t ticks)
 /* Looks that are too far apart prove nothing: it may have been idle in between. */
 static void look_at(unsigned pcpu, uint64_t now)
 {
-    uint64_t turns = __atomic_load_n(&sched_queues[pcpu].turns, __ATOMIC_RELAXED);
-    bool moved = turns != seen[pcpu].turns;
+    uint64_t alive = __atomic_load_n(&percpu[pcpu].alive, __ATOMIC_RELAXED);
+    bool moved = alive != seen[pcpu].alive;
 
     if (moved && seen[pcpu].told)
         log_warn("pCPU %u goes on", pcpu);
     if (moved || now - seen[pcpu].last > SECONDS(2 * WATCH_PERIOD_S)) {
-        seen[pcpu].turns = turns;
+        seen[pcpu].alive = alive;
         seen[pcpu].since = now;
         seen[pcpu].told = false;
     }

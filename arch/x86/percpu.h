@@ -17,6 +17,7 @@ struct percpu {
     bool online;
     void *stack_top; /* the one stack of this pCPU */
     void *serving;   /* the vCPU that is being run; or NULL */
+    uint64_t alive;  /* counts what cpu_is_alive() was told; others peek at it */
 };
 
 extern struct percpu percpu[MAX_PCPUS];
@@ -32,6 +33,14 @@ static inline struct percpu *this_cpu(void)
 static inline unsigned cpu_id(void)
 {
     return this_cpu()->id;
+}
+
+/* For the others, who take a pCPU for stuck that does not say this for seconds: each turn of the
+ * scheduler does, and so has work that takes longer. */
+static inline void cpu_is_alive(void)
+{
+    struct percpu *p = this_cpu();
+    __atomic_store_n(&p->alive, p->alive + 1, __ATOMIC_RELAXED);
 }
 
 /* Fills in a pCPU's struct before it starts. The trampoline loads its GS base. */

@@ -589,6 +589,14 @@ static void for_long(struct runner *r)
     other_takes_turns(r, 6);
 }
 
+static void for_long_with_signs_of_life(struct runner *r)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        other_takes_turns(r, 2);
+        cpu_is_alive();
+    }
+}
+
 static void not_so_long(struct runner *r)
 {
     other_takes_turns(r, 2);
@@ -604,6 +612,8 @@ static void test_stuck(void **state)
     c.within = not_so_long;
     for (unsigned i = 0; i < 5; i++)
         sched_turn();
+    c.within = for_long_with_signs_of_life;
+    sched_turn();
     assert_false(fake_log_has("stuck"));
     c.within = for_long;
     sched_turn();

@@ -15,6 +15,7 @@ struct percpu {
     bool online;
     void *stack_top;
     const void *serving;
+    uint64_t alive;
 };
 
 /* Weak, so that each test program has one of each without linking a file for it. */
@@ -32,6 +33,11 @@ static inline struct percpu *this_cpu(void)
 static inline unsigned cpu_id(void)
 {
     return fake_cpu_id;
+}
+
+static inline void cpu_is_alive(void)
+{
+    this_cpu()->alive++;
 }
 
 #endif
