@@ -27,4 +27,5 @@ def body(options, modules):
 
 
 def entry(title, options, modules):
-    return f"menuentry '{title}' {{\n{body(options, modules)}}}\n"
+    """With the word on GRUB's warning that mkiso.PREAMBLE has, where there is one."""
+    return f"menuentry '{title}' {{\n{body(options, modules)}    echo -n \"$about_console\"\n}}\n"

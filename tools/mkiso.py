@@ -25,12 +25,16 @@ OURS = {"i386-pc": ("multiboot2", "multiboot", "boot"),
 GRUB = "/usr/lib/grub"
 # A framebuffer on UEFI, where there is no text mode, as the firmware has it (all_video would let
 # GRUB's own drivers of emulated cards choose a small one); text on a BIOS, where GRUB would trust VBE.
+# On UEFI GRUB warns of a kernel whose header does not ask for a framebuffer, before it hands one over all
+# the same. A header that asks has GRUB switch to VBE on a BIOS, so the warning is set right instead.
 PREAMBLE = """set default={default}
 set timeout={timeout}
 if [ "$grub_platform" = efi ]; then
   insmod efi_gop
   insmod efi_uga
   set gfxpayload=auto
+  set about_console="(That is about text mode, which UEFI has not. Caisson draws on the framebuffer.)
+"
 else
   set gfxpayload=text
 fi

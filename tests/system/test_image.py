@@ -37,6 +37,8 @@ def on_esp(image, path):
 def test_stick_boots(stick, machine_on, firmware, medium):
     m = machine_on(stick(*GUESTS[:1]), emulator="qemu", firmware=firmware, medium=medium)
     m.expect("boot: by GRUB [^\r\n]*, 1 module,")
+    warned = m.before.partition("no console will be available to OS")[2]
+    assert (firmware == "uefi") == ("which UEFI has not. Caisson draws on the framebuffer" in warned)
     m.expect(NO_VTX)
 
 
