@@ -98,7 +98,7 @@ static bool read_conswitch(struct reading *r, struct word value)
 
 static bool read_apicv(struct reading *r, struct word value)
 {
-    static const char *const names[] = { "off", "tpr", "on", NULL };
+    static const char *const names[] = { "auto", "off", "tpr", "on", NULL };
     int n = choice(value, names);
     if (n >= 0)
         r->out->apicv = (enum vmx_apicv)n;
@@ -159,7 +159,6 @@ void options_parse(const char *cmdline, struct options *out)
                              .baud = 115200,
                              .level = LOG_INFO,
                              .monitor = true,
-                             .apicv = VMX_APICV_OFF, /* see docs/architecture.md */
                              .switch_key = DEFAULT_SWITCH_KEY,
                              .max_cpus = MAX_PCPUS };
     for (bool first = true; word_next(&cmdline, &w); first = false) {

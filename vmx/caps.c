@@ -170,6 +170,8 @@ static void choose_apicv(struct caps *c, enum vmx_apicv most)
 {
     uint32_t *proc = &c->chosen[CTL_PROC], *proc2 = &c->chosen[CTL_PROC2];
 
+    if (most == VMX_APICV_AUTO)
+        most = model_has(ERRATUM_VIRTUAL_INTERRUPTS) ? VMX_APICV_TPR : VMX_APICV_ON;
     if (most == VMX_APICV_OFF)
         *proc &= ~PROC_TPR_SHADOW | c->must_be_1[CTL_PROC];
     if (most != VMX_APICV_ON || !(*proc & PROC_TPR_SHADOW))

@@ -41,8 +41,8 @@ struct vmx_caps {
 };
 extern struct vmx_caps vmx_caps;
 
-/* How much of the CPU's APIC virtualization is to be used. */
-enum vmx_apicv { VMX_APICV_OFF, VMX_APICV_TPR, VMX_APICV_ON };
+/* How much of the CPU's APIC virtualization is to be used; AUTO: what it is known to do right. */
+enum vmx_apicv { VMX_APICV_AUTO, VMX_APICV_OFF, VMX_APICV_TPR, VMX_APICV_ON };
 
 /*
  * Reads the capability MSRs of the boot CPU, logs a report in words, fills vmx_caps; APIC

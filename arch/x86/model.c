@@ -3,7 +3,7 @@
  *
  * The list of errata is short: only those that touch what a hypervisor does, and that Caisson can
  * do something about. An emulator has the CPU's name but not its faults; it tells itself by having
- * no microcode.
+ * no microcode. Bochs, the one that has VT-x, has a fault of its own instead (docs/bochs.md).
  *
  * Sources: SDM volume 2, CPUID; volume 3, "Determining the Signature" (of microcode); Intel's
  * specification updates, under the names given; Intel's advisories for IA32_ARCH_CAPABILITIES.
@@ -58,8 +58,12 @@ static const struct {
 };
 
 static const char *const consequence[ERRATA] = {
-    [ERRATUM_PREEMPTION_TIMER] = "the VMX preemption timer is wrong: done without",
-    [ERRATUM_TSC_DEADLINE] = "the TSC deadline is unreliable: the local APIC counts instead",
+    [ERRATUM_PREEMPTION_TIMER] =
+        "the VMX preemption timer is wrong: done without; newer firmware may mend it",
+    [ERRATUM_TSC_DEADLINE] =
+        "the TSC deadline is unreliable: the local APIC counts instead; newer firmware may mend it",
+    [ERRATUM_VIRTUAL_INTERRUPTS] =
+        "the CPU delivers virtual interrupts to guests with IF=0: not used but with apicv=on",
 };
 
 /* ---- Who it is ---- */
@@ -116,12 +120,20 @@ uint32_t model_microcode(void)
 
 /* ---- What is wrong with it ---- */
 
+/* A hypervisor that shows no microcode runs guests on a real CPU all the same. */
+static bool is_emulator(void)
+{
+    return cpu_model.microcode == 0 && !(cpuid(1, 0).ecx & CPUID_1C_HYPERVISOR);
+}
+
 static uint32_t find_errata(void)
 {
     uint32_t bits = 0;
 
-    if (!cpu_model.intel || cpu_model.family != 6 || cpu_model.microcode == 0)
+    if (!cpu_model.intel || cpu_model.family != 6)
         return 0;
+    if (cpu_model.microcode == 0)
+        return is_emulator() ? 1u << ERRATUM_VIRTUAL_INTERRUPTS : 0;
     for (size_t i = 0; i < sizeof(errata) / sizeof(errata[0]); i++) {
         if (errata[i].model == cpu_model.model && cpu_model.stepping >= errata[i].first_stepping &&
             cpu_model.stepping <= errata[i].last_stepping &&
@@ -177,6 +189,6 @@ void model_read(void)
              cpu_model.model, cpu_model.stepping, cpu_model.microcode);
     for (unsigned e = 0; e < ERRATA; e++) {
         if (model_has((enum erratum)e))
-            log_warn("cpu: erratum: %s; newer firmware may mend it", consequence[e]);
+            log_warn("cpu: erratum: %s", consequence[e]);
     }
 }

@@ -22,8 +22,9 @@ uint32_t model_microcode(void);
 
 /* Errata that change what Caisson does. */
 enum erratum {
-    ERRATUM_PREEMPTION_TIMER, /* the VMX preemption timer counts at a wrong rate */
-    ERRATUM_TSC_DEADLINE,     /* the local APIC's TSC deadline may pass unnoticed */
+    ERRATUM_PREEMPTION_TIMER,   /* the VMX preemption timer counts at a wrong rate */
+    ERRATUM_TSC_DEADLINE,       /* the local APIC's TSC deadline may pass unnoticed */
+    ERRATUM_VIRTUAL_INTERRUPTS, /* the processor delivers them to a guest that has IF=0 */
     ERRATA
 };
 bool model_has(enum erratum e);

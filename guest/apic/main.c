@@ -17,6 +17,7 @@
 #define LDR           0x0D0
 #define ISR           0x100
 #define IRR           0x200
+#define RFLAGS_IF     0x200
 #define ESR           0x280
 #define ICR_HIGH      0x310
 #define SELF          0x40000u /* shorthand of the ICR */
@@ -36,6 +37,7 @@
 
 static unsigned checks, failures;
 static unsigned came[256];
+static unsigned uncalled; /* while interrupts were off */
 
 static void check(const char *what, bool good)
 {
@@ -65,6 +67,7 @@ static void wait_a_little(void)
 static void count(struct trap *t)
 {
     came[t->vector & 0xFF]++;
+    uncalled += !(t->rflags & RFLAGS_IF);
     lapic_write(LAPIC_EOI, 0);
 }
 
@@ -305,6 +308,7 @@ void main(const void *boot_information)
     in_both_modes("by its page, again");
     lapic_enable_x2apic();
     in_both_modes("by MSR");
+    check("none came with interrupts off", uncalled == 0);
     print("apic: %u of %u as they should be\n", checks - failures, checks);
     xen_shutdown(XEN_SHUTDOWN_POWEROFF);
 }

@@ -30,7 +30,7 @@ static struct {
     uint32_t signature, logical; /* leaf 1: EAX, and the count in EBX */
     uint32_t leaves;             /* the highest */
     uint32_t microcode;          /* of an Intel CPU: CPUID puts it into the MSR */
-    bool arch_capabilities;
+    bool arch_capabilities, hypervisor;
     struct cpuid_regs levels[4], caches[4]; /* leaves 0x0B and 4 */
 } cpu;
 
@@ -46,7 +46,8 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
     } else if (leaf == 1) {
         if (cpu.microcode)
             wrmsr(MSR_IA32_BIOS_SIGN_ID, (uint64_t)cpu.microcode << 32);
-        r = (struct cpuid_regs){ cpu.signature, cpu.logical << 16, 0, 1u << 28 | 1u << 12 };
+        r = (struct cpuid_regs){ cpu.signature, cpu.logical << 16,
+                                 cpu.hypervisor ? CPUID_1C_HYPERVISOR : 0, 1u << 28 | 1u << 12 };
     } else if (leaf == 4 && sub < 4) {
         r = cpu.caches[sub];
     } else if (leaf == 7) {
@@ -120,11 +121,18 @@ static void test_errata(void **state)
     assert_true(fake_log_has("erratum: the VMX preemption timer is wrong"));
 }
 
-/* An emulator has the name, no microcode, and none of the faults; nor has another vendor's. */
+/* An emulator has the name, no microcode, and none of the faults but its own; nor has another
+ * vendor's, nor a guest of somebody who does not show the microcode. */
 static void test_no_errata(void **state)
 {
     (void)state;
     assert_false(has(0x00050654, 0, ERRATUM_TSC_DEADLINE));
+    assert_true(has(0x00050654, 0, ERRATUM_VIRTUAL_INTERRUPTS));
+    assert_true(fake_log_has("delivers virtual interrupts to guests with IF=0"));
+    fake_log_reset();
+    assert_false(has(0x00050654, 0x02000014, ERRATUM_VIRTUAL_INTERRUPTS));
+    cpu.hypervisor = true;
+    assert_false(has(0x00050654, 0, ERRATUM_VIRTUAL_INTERRUPTS));
     cpu.vendor = "AuthenticAMD";
     wrmsr(MSR_IA32_BIOS_SIGN_ID, 1);
     assert_false(has(0x00050654, 0, ERRATUM_TSC_DEADLINE));
