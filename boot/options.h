@@ -6,9 +6,8 @@
  *     maxcpus=N (the others stay off)
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
  *     selftest (a report on the machine, and no guests)
- *     apicv=auto|off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests, and
- * CPUs that have it wrong) conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to
- * the monitor first)
+ *     apicv=auto|off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests)
+ *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
 #define CAISSON_BOOT_OPTIONS_H
