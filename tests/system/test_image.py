@@ -32,13 +32,17 @@ def on_esp(image, path):
                           capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("medium", ["usb", "disk", "cdrom"])
+@pytest.mark.parametrize("medium, pcpus, mem", [("usb", 4, 64), ("disk", 1, 64), ("cdrom", 4, 8192)])
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
-def test_stick_boots(stick, machine_on, firmware, medium):
-    m = machine_on(stick(*GUESTS[:1]), emulator="qemu", firmware=firmware, medium=medium)
+def test_stick_boots(stick, machine_on, firmware, medium, pcpus, mem):
+    m = machine_on(stick(*GUESTS[:1]), emulator="qemu", firmware=firmware, medium=medium,
+                   pcpus=pcpus, mem=mem)
     m.expect("boot: by GRUB [^\r\n]*, 1 module,")
     warned = m.before.partition("no console will be available to OS")[2]
     assert (firmware == "uefi") == ("which UEFI has not. Caisson draws on the framebuffer" in warned)
+    m.expect(r"memory: (\d+) MiB")
+    assert mem - 24 <= int(m.match.group(1)) <= mem
+    m.expect(rf"acpi: {pcpus} CPU")
     m.expect(NO_VTX)
 
 

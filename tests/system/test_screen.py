@@ -34,17 +34,19 @@ def wait_for(m, word, seconds=PATIENCE):
     pytest.fail(f"no {word!r} on the screen:\n" + "\n".join(lines))
 
 
-@pytest.mark.parametrize("firmware, shape", [("uefi", "q35"), ("bios", "pc")])
-def test_screen_and_keyboard(boot, firmware, shape):
+@pytest.mark.parametrize("firmware, shape, pcpus, mem", [
+    ("uefi", "q35", 4, 64), ("bios", "pc", 4, 64),
+])
+def test_screen_and_keyboard(boot, firmware, shape, pcpus, mem):
     """Serial port and screen show the same, and keys of either drive the monitor."""
-    m = boot(emulator="qemu", firmware=firmware, shape=shape, options=BOTH)
+    m = boot(emulator="qemu", firmware=firmware, shape=shape, pcpus=pcpus, mem=mem, options=BOTH)
     m.expect_exact(REFUSAL)
     log = [line for line in (m.before + REFUSAL).replace("\r", "").split("\n")
            if line.startswith("caisson: ")]
     m.expect_exact("caisson> ")
     lines = wait_for(m.machine, "caisson>")
     for line in log:
-        assert line[:80] in [seen[:80] for seen in lines]
+        assert line[:80].rstrip() in [seen[:80].rstrip() for seen in lines]
     m.machine.press("h", "e", "l", "p", "spc", "m", "e", "m", "ret")
     m.expect_exact("help mem")
     m.expect_exact("the machine's memory")
@@ -62,7 +64,7 @@ def test_without_serial_port(machine_of):
     """All by screen and keyboard; the screen is large, so the letters are."""
     menu, files = menu_of([], "console=com1 console=vga")
     menu = menu.replace("multiboot2", "set gfxpayload=1920x1080x32\nmultiboot2", 1)
-    m = machine_of(menu, files, emulator="qemu", firmware="uefi", shape="pc", serial=False)
+    m = machine_of(menu, files, emulator="qemu", firmware="uefi", shape="pc", mem=8192, serial=False)
     lines = wait_for(m, "caisson>")
     assert REFUSAL in lines
     assert any("framebuffer of 1920x1080, 32 bits" in line for line in lines)
@@ -73,7 +75,7 @@ def test_without_serial_port(machine_of):
 
 def test_without_ps2(boot):
     """No keyboard is no fault, and costs no time."""
-    m = boot(emulator="qemu", shape="q35,i8042=off", options=BOTH)
+    m = boot(emulator="qemu", shape="q35,i8042=off", mem=8192, options=BOTH)
     m.expect_exact("caisson> ")
     m.sendline("poweroff")
     m.expect_off()

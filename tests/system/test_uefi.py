@@ -32,8 +32,9 @@ def efi(machine_on):
     return start
 
 
+# The corners of the matrix. OVMF itself wants some 50 MiB before anything can be started from it.
 @pytest.mark.parametrize("shape, pcpus, mem", [
-    ("q35", 1, 96), ("q35", 4, 8192), ("pc", 4, 2048),
+    ("q35", 1, 64), ("q35", 4, 8192), ("pc", 4, 64), ("pc", 1, 8192),
 ])
 def test_removable_medium(efi, shape, pcpus, mem):
     m = efi({BOOTX64: CAISSON_EFI, "caisson.cfg": ENTRY, **HELLO},
