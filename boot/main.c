@@ -27,6 +27,7 @@
 #include "boot/boot_info.h"
 #include "boot/sinks.h"
 #include "boot/multiboot2.h"
+#include "boot/mce_poll.h"
 #include "boot/options.h"
 #include "boot/poll.h"
 #include "boot/report.h"
@@ -136,6 +137,7 @@ static void cpu_main(void)
         log_error("pCPU %u cannot run guests", cpu_id());
     else if (runs_guests)
         sched_join();
+    mce_poll_start();
     __atomic_add_fetch(&others_ready, 1, __ATOMIC_RELEASE);
     sched_loop();
 }
@@ -299,6 +301,7 @@ static void main_on_stack(void)
         log_error("Caisson cannot run guests on this machine");
     sched_use_tick(!vmx_caps.preemption_timer);
     sched_join();
+    mce_poll_start();
     if (runs_guests || options.selftest)
         start_other_cpus();
     if (options.selftest)

@@ -23,6 +23,7 @@
 
 #define MCG_CAP_COUNT(cap) ((unsigned)(cap)&0xFF)
 #define MCG_CAP_CTL        (1UL << 8)
+#define MCG_CAP_CMCI       (1UL << 10) /* banks count corrected errors */
 #define MCG_CAP_SER        (1UL << 24) /* it tells recoverable errors from others */
 #define MCG_STATUS_RIPV    (1UL << 0)
 
@@ -30,7 +31,9 @@
 #define STATUS_UNCORRECTED   (1UL << 61)
 #define STATUS_ADDR_VALID    (1UL << 58)
 #define STATUS_STATE_CORRUPT (1UL << 57)
+#define STATUS_SIGNALLED     (1UL << 56) /* by an exception; only with MCG_CAP_SER */
 #define STATUS_ACTION        (1UL << 55) /* software has to act before it goes on */
+#define STATUS_TIMES(status) ((unsigned)((status) >> 38) & 0x7FFF)
 
 #define BANK(n, reg) (MSR_IA32_MC0_CTL + 4 * (n) + (reg))
 enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC };
@@ -134,6 +137,38 @@ void mce_handle(void)
     wrmsr(MSR_IA32_MCG_STATUS, 0);
     if (vector > 0 && pending[cpu_id()].count)
         lapic_send_self((uint8_t)vector);
+}
+
+/* "Uncorrected, no action" is left to software without an exception; else what is not corrected is
+ * the handler's, which is on its way. */
+static bool is_for_poll(uint64_t status, uint64_t cap)
+{
+    if (!(status & STATUS_VALID))
+        return false;
+    if (!(status & STATUS_UNCORRECTED))
+        return true;
+    return (cap & MCG_CAP_SER) && !(status & (STATUS_STATE_CORRUPT | STATUS_SIGNALLED));
+}
+
+static void poll_bank(unsigned bank, uint64_t cap)
+{
+    struct record r = read_bank(bank);
+
+    if (!is_for_poll(r.status, cap))
+        return;
+    wrmsr(BANK(bank, BANK_STATUS), 0);
+    say(&r, "");
+    if ((cap & MCG_CAP_CMCI) && STATUS_TIMES(r.status) > 1)
+        log_warn("machine check: that was the last of %u corrected ones", STATUS_TIMES(r.status));
+}
+
+void mce_poll(void)
+{
+    if (!has_banks())
+        return;
+    uint64_t cap = rdmsr(MSR_IA32_MCG_CAP);
+    for (unsigned i = 0; i < bank_count(); i++)
+        poll_bank(i, cap);
 }
 
 /* SDM, "IA32_MCi_CTL MSRs": of family 6 only since this model. */

@@ -14,6 +14,10 @@ void mce_init(void);
  * interrupts are let in. Else it panics. */
 void mce_handle(void);
 
+/* Tells of errors that raised no exception, as corrected ones do not, and forgets them. On each
+ * pCPU now and then, not from a handler. */
+void mce_poll(void);
+
 /* What the architectural bits of a bank's status come to. */
 enum mce_severity { MCE_NOTHING, MCE_CORRECTED, MCE_SURVIVED, MCE_FATAL };
 enum mce_severity mce_severity_of(uint64_t status, uint64_t mcg_cap, uint64_t mcg_status);

@@ -112,6 +112,67 @@ static void test_survived(void **state)
     assert_int_equal(fake_log_lines[LOG_ERROR], KEPT + 1);
 }
 
+#define TIMES(n) ((uint64_t)(n) << 38)
+
+static void test_poll(void **state)
+{
+    (void)state;
+    wrmsr(MSR_IA32_MCG_CAP, 6 | MCG_CAP_SER | MCG_CAP_CMCI);
+    mce_init();
+    mce_poll();
+    assert_string_equal(fake_log_text, "");
+    wrmsr(BANK(1, BANK_STATUS), V | STATUS_ADDR_VALID | TIMES(17) | 0x90);
+    wrmsr(BANK(1, BANK_ADDR), 0x123000);
+    wrmsr(BANK(2, BANK_STATUS), V | UC | 0x9F);                    /* nobody needs to act */
+    wrmsr(BANK(3, BANK_STATUS), V | UC | STATUS_SIGNALLED | 0xC0); /* the handler's */
+    wrmsr(BANK(4, BANK_STATUS), V | UC | PCC | 0xC1);
+    wrmsr(BANK(5, BANK_STATUS), V | TIMES(1));
+    mce_poll();
+    assert_true(
+        fake_log_has("pCPU 0, bank 1, status 0x8400044000000090 (corrected), address 0x12"));
+    assert_true(fake_log_has("the last of 17 corrected"));
+    assert_true(fake_log_has("bank 2, status 0xa00000000000009f (not corrected)"));
+    assert_true(fake_log_has("bank 5"));
+    assert_false(fake_log_has("bank 3") || fake_log_has("bank 4"));
+    assert_int_equal(rdmsr(BANK(1, BANK_STATUS)), 0);
+    assert_int_equal(rdmsr(BANK(2, BANK_STATUS)), 0);
+    assert_int_not_equal(rdmsr(BANK(3, BANK_STATUS)), 0);
+    assert_int_not_equal(rdmsr(BANK(4, BANK_STATUS)), 0);
+    fake_log_reset();
+    mce_poll();
+    assert_string_equal(fake_log_text, "");
+}
+
+/* Without means to tell them apart, what is not corrected is the handler's; and nothing is counted.
+ */
+static void test_poll_of_an_older_cpu(void **state)
+{
+    (void)state;
+    wrmsr(MSR_IA32_MCG_CAP, 6);
+    wrmsr(BANK(1, BANK_STATUS), V | UC);
+    wrmsr(BANK(2, BANK_STATUS), V | TIMES(9));
+    mce_poll();
+    assert_int_not_equal(rdmsr(BANK(1, BANK_STATUS)), 0);
+    assert_true(fake_log_has("bank 2"));
+    assert_false(fake_log_has("the last of"));
+}
+
+static struct cpuid_regs give_no_banks(uint32_t leaf, uint32_t sub)
+{
+    (void)sub, (void)leaf;
+    return (struct cpuid_regs){ 0, 0, 0, 0 };
+}
+
+static void test_no_banks(void **state)
+{
+    (void)state;
+    fake_cpuid = give_no_banks;
+    wrmsr(BANK(2, BANK_STATUS), V);
+    mce_init();
+    mce_poll();
+    assert_string_equal(fake_log_text, "");
+}
+
 /* On other pCPUs than the one concerned there is often nothing to see. */
 static void test_of_another(void **state)
 {
@@ -141,6 +202,9 @@ int main(void)
         cmocka_unit_test_setup(test_severity, setup),
         cmocka_unit_test_setup(test_what_the_boot_finds, setup),
         cmocka_unit_test_setup(test_survived, setup),
+        cmocka_unit_test_setup(test_poll, setup),
+        cmocka_unit_test_setup(test_poll_of_an_older_cpu, setup),
+        cmocka_unit_test_setup(test_no_banks, setup),
         cmocka_unit_test_setup(test_of_another, setup),
         cmocka_unit_test_setup(test_fatal, setup),
     };
