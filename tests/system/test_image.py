@@ -84,7 +84,7 @@ def test_stick_of_ones_own(stick):
     assert mine.format("pvh", "console=hvc0") in entry("PVH")
     assert "ramdisk name=linux" in entry("as on a PC") and "ramdisk name=linux" in entry("PVH")
     assert all(f"/boot/{g}.elf" in entry("small guests") for g in ("hello", "clock", "echo"))
-    assert re.search(r"caisson.elf selftest$", entry("Self-test"))
+    assert re.search(r"caisson.elf selftest$", entry("Self-test"), re.M)
     assert "loglevel=debug" in entry("Verbose") and "maxcpus=1" in entry("One CPU")
     assert "reboot" in entry("Restart") and "halt" in entry("off")
     names = set(re.findall(r"(?:multiboot2|module2) (\S+)", menu)) | {"/EFI/BOOT/BOOTX64.EFI"}
