@@ -80,14 +80,27 @@ static struct sched_unit *first_but(struct run_queue *q, const struct sched_unit
 
 /* ---- Order --------------------------------------------------------------------------------- */
 
-/* Behind those with the same virtual time. */
+/* Of those who wait: there is at least one. */
+static bool nearer_to_last(const struct run_queue *q, const struct sched_unit *u)
+{
+    uint64_t first = unit_at(q->waiting.next)->vtime, last = unit_at(q->waiting.prev)->vtime;
+
+    return (int64_t)(u->vtime - first) > (int64_t)(last - u->vtime);
+}
+
+/* Behind those with the same virtual time. Who has had his turn belongs to the end, who has just
+ * woken to the front: both are found at once from there, however many wait. */
 static void insert(struct run_queue *q, struct sched_unit *u)
 {
-    struct list_node *pos;
+    struct list_node *pos = &q->waiting;
 
-    list_for_each (pos, &q->waiting) {
-        if (before(u->vtime, unit_at(pos)->vtime))
-            break;
+    if (!list_empty(&q->waiting) && nearer_to_last(q, u)) {
+        while (pos->prev != &q->waiting && before(u->vtime, unit_at(pos->prev)->vtime))
+            pos = pos->prev;
+    } else {
+        do
+            pos = pos->next;
+        while (pos != &q->waiting && !before(u->vtime, unit_at(pos)->vtime));
     }
     list_add_tail(pos, &u->link);
 }
@@ -173,16 +186,22 @@ static void raise_floor(struct run_queue *q, uint64_t vtime)
 
 /* ---- Caps ---------------------------------------------------------------------------------- */
 
-static void park_exhausted(struct run_queue *q, uint64_t now)
+/* The first that waits, save `except`, and may run: who has used up his cap is parked on the way.
+ * Nobody looks at those behind, so who is next costs the same however many wait. */
+static struct sched_unit *first_able(struct run_queue *q, const struct sched_unit *except,
+                                     uint64_t now)
 {
     struct list_node *pos, *after;
 
     list_for_each_safe (pos, after, &q->waiting) {
-        if (group_budget(unit_at(pos)->group, now))
+        if (unit_at(pos) == except)
             continue;
+        if (group_budget(unit_at(pos)->group, now))
+            return unit_at(pos);
         list_remove(pos);
         list_add_tail(&q->parked, pos);
     }
+    return NULL;
 }
 
 /* Who comes back is owed what the others had meanwhile, and need not wait for the end of a slice:
@@ -254,17 +273,17 @@ static void end_slice(struct run_queue *q, uint64_t now)
 {
     struct sched_unit *u = q->last;
 
-    if (u && (!group_budget(u->group, now) || now >= slice_end(q, u, first_but(q, u))))
+    if (u && (!group_budget(u->group, now) || now >= slice_end(q, u, first_able(q, u, now))))
         q->last = NULL;
 }
 
-/* Everyone in q->waiting has budget. */
-static struct sched_unit *choose(struct run_queue *q)
+static struct sched_unit *choose(struct run_queue *q, uint64_t now)
 {
-    struct sched_unit *first = first_but(q, NULL), *other = first_but(q, q->skip);
+    struct sched_unit *first = first_able(q, NULL, now), *other;
 
     if (!first)
         return NULL;
+    other = q->skip == first ? first_able(q, first, now) : first;
     if (q->next && may_favour(q->next, first))
         return q->next;
     if (q->skip && other)
@@ -277,11 +296,10 @@ struct sched_unit *policy_pick(struct run_queue *q, uint64_t now)
     struct sched_unit *u;
 
     unpark(q, now);
-    park_exhausted(q, now);
     end_slice(q, now);
     if (q->next && !group_budget(q->next->group, now))
         q->next = NULL;
-    u = choose(q);
+    u = choose(q, now);
     q->next = q->skip = NULL;
     return u;
 }
