@@ -17,6 +17,7 @@ static struct timer_queue {
     struct spinlock lock;
     struct list_node timers;
     struct timer *firing; /* its fn() is at work; or NULL */
+    uint64_t earliest; /* while they fire: the first moment that is not looked at yet. Own pCPU */
 } queues[MAX_PCPUS] = {
     [0 ... MAX_PCPUS - 1] = { .lock = SPINLOCK_RANK("timers", LOCK_TIMERS) },
 };
@@ -82,8 +83,8 @@ void timer_set(struct timer *t, uint64_t deadline)
     if (deadline == TIMER_NEVER)
         return;
     t->pcpu = cpu_id();
-    t->deadline = deadline;
     q = queue_lock(t->pcpu);
+    t->deadline = deadline < q->earliest ? q->earliest : deadline;
     queue_insert(q, t);
     t->armed = true;
     spin_unlock(&q->lock);
@@ -116,28 +117,19 @@ static struct timer *take_due(uint64_t now)
     return t;
 }
 
-static unsigned count_timers(void)
-{
-    struct timer_queue *q = queue_lock(cpu_id());
-    struct list_node *pos;
-    unsigned n = 0;
-
-    list_for_each (pos, &q->timers)
-        n++;
-    spin_unlock(&q->lock);
-    return n;
-}
-
 /*
- * At most as many as there were at first: a timer that sets itself anew for a moment that is due
- * already waits for the next look, else a short period could hold the pCPU for ever.
+ * Each at most once: what is set meanwhile for a moment that is due already waits for the next
+ * look, else a short period could hold the pCPU for ever, or keep the others from their turn.
  */
 void timer_run(uint64_t now)
 {
+    struct timer_queue *q = &queues[cpu_id()];
     struct timer *t;
 
-    for (unsigned n = count_timers(); n > 0 && (t = take_due(now)); n--) {
+    q->earliest = now + 1;
+    while ((t = take_due(now))) {
         t->fn(t);
-        __atomic_store_n(&queues[cpu_id()].firing, NULL, __ATOMIC_RELEASE);
+        __atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
     }
+    q->earliest = 0;
 }

@@ -26,7 +26,7 @@ struct timer {
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
 /* (Re-)arms on the calling pCPU; TIMER_NEVER disarms. A deadline in the past fires at the next
- * look. */
+ * look, which for a timer that is set while others fire is after this one. */
 void timer_set(struct timer *t, uint64_t deadline);
 void timer_cancel(struct timer *t);
 /* The same, and waits while it fires on another pCPU: afterwards t may be freed, if nobody arms it

@@ -120,9 +120,23 @@ static void test_rearming_in_the_past_waits_for_the_next_look(void **state)
     timer_set(&a, 10);
     timer_run(50);
     assert_int_equal(fired_count, 1);
-    timer_run(50);
+    timer_run(51);
     assert_int_equal(fired_count, 2);
-    assert_int_equal(timer_next(), 10);
+    assert_int_equal(timer_next(), 52);
+}
+
+/* Not even one that is never up to date. */
+static void test_nobody_is_kept_from_his_turn(void **state)
+{
+    (void)state;
+    timer_init(&a, again);
+    timer_set(&a, 10);
+    timer_set(&b, 20);
+    timer_set(&c, 30);
+    timer_run(50);
+    assert_int_equal(fired_count, 3);
+    assert_ptr_equal(fired[1], &b);
+    assert_ptr_equal(fired[2], &c);
 }
 
 static void test_cancelling_one_that_is_due(void **state)
@@ -183,6 +197,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rearming_in_the_past_waits_for_the_next_look, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_nobody_is_kept_from_his_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancelling_one_that_is_due, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_pcpu_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
