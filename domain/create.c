@@ -202,7 +202,8 @@ static int check_config(const struct domain_config *config)
     return check_promise(config);
 }
 
-/* Ids are not used again soon; Xen keeps those from 0x7FF0 for itself. */
+/* Ids are not used again soon; Xen keeps those from 0x7FF0 for itself. Those in use differ modulo
+ * MAX_DOMAINS, so that whoever keeps something by id has a table, and nobody looks through it. */
 static uint16_t take_id(void)
 {
     uint16_t id;
@@ -210,7 +211,7 @@ static uint16_t take_id(void)
     do {
         id = next_id;
         next_id = (uint16_t)(next_id % 0x7fef + 1);
-    } while (domain_by_id(id));
+    } while (!domain_id_fits(id));
     return id;
 }
 

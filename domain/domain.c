@@ -12,7 +12,8 @@
 
 const struct domain_hooks *domain_hooks;
 
-static struct domain *domains; /* changed on the boot CPU only, under the lock */
+/* All, and by id modulo MAX_DOMAINS. Changed on the boot CPU only, under the lock. */
+static struct domain *domains, *slots[MAX_DOMAINS];
 static struct spinlock list_lock = SPINLOCK_RANK("domains", LOCK_DOMAINS);
 
 void domain_set_hooks(const struct domain_hooks *hooks)
@@ -128,10 +129,14 @@ struct domain *domain_next(const struct domain *after)
 
 struct domain *domain_by_id(uint16_t id)
 {
-    for (struct domain *d = domains; d; d = d->next)
-        if (d->id == id)
-            return d;
-    return NULL;
+    struct domain *d = slots[id % MAX_DOMAINS];
+
+    return d && d->id == id ? d : NULL;
+}
+
+bool domain_id_fits(uint16_t id)
+{
+    return !slots[id % MAX_DOMAINS];
 }
 
 struct domain *domain_by_name(const char *name)
@@ -180,6 +185,8 @@ void domain_list(struct domain *d)
     while (*end)
         end = &(*end)->next;
     *end = d;
+    ASSERT(domain_id_fits(d->id));
+    slots[d->id % MAX_DOMAINS] = d;
     spin_unlock(&list_lock);
 }
 
@@ -191,5 +198,6 @@ void domain_unlist(struct domain *d)
     while (*link != d)
         link = &(*link)->next;
     *link = d->next;
+    slots[d->id % MAX_DOMAINS] = NULL;
     spin_unlock(&list_lock);
 }

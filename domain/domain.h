@@ -150,7 +150,8 @@ void domain_put(struct domain *d);
 /* For its destruction: waits until nobody holds it. No lock held. */
 void domain_wait_alone(const struct domain *d);
 
-/* For create.c: it is among them from now on, or no more. */
+/* For create.c: whether a new one may have the id; it is among them from now on, or no more. */
+bool domain_id_fits(uint16_t id);
 void domain_list(struct domain *d);
 void domain_unlist(struct domain *d);
 

@@ -30,28 +30,19 @@ static struct frame_table place;          /* boot only */
 static uint64_t total;                    /* boot only */
 static uint64_t fail_in;                  /* atomic; 0: never */
 
-/* The owner's account, else one that is free, else NULL. An owner's home is looked at first: who
- * came while that was taken is found by looking through all. */
+/* The owner's account, or the one that it would get: no two domains at a time have the same. */
 static struct account *account_of(uint16_t owner)
 {
-    struct account *home = &accounts[owner % ACCOUNTS], *unused = home->frames ? NULL : home;
+    unsigned n = owner < OWNER_PINNED ? owner % MAX_DOMAINS : MAX_DOMAINS + OWNER_FREE - owner;
 
-    if (home->frames && home->owner == owner)
-        return home;
-    for (unsigned i = 0; i < ACCOUNTS; i++) {
-        if (!accounts[i].frames)
-            unused = unused ? unused : &accounts[i];
-        else if (accounts[i].owner == owner)
-            return &accounts[i];
-    }
-    return unused;
+    return &accounts[n];
 }
 
 static void enter(uint16_t owner, uint64_t frames)
 {
     struct account *a = account_of(owner);
 
-    ASSERT(a);
+    ASSERT(a->owner == owner || !a->frames);
     a->owner = owner;
     a->frames += frames;
 }
@@ -60,7 +51,7 @@ static void transfer(uint16_t from, uint16_t to, uint64_t frames)
 {
     struct account *a = account_of(from);
 
-    ASSERT(a && a->frames >= frames);
+    ASSERT(a->owner == from && a->frames >= frames);
     a->frames -= frames;
     enter(to, frames);
 }
@@ -217,7 +208,7 @@ uint64_t frame_count(uint16_t owner)
 
     spin_lock(&lock);
     a = account_of(owner);
-    frames = a && a->owner == owner ? a->frames : 0;
+    frames = a->owner == owner ? a->frames : 0;
     spin_unlock(&lock);
     return frames;
 }

@@ -18,7 +18,8 @@
 #include "lib/addr.h"
 #include "lib/errno.h"
 
-/* Who a frame belongs to: a domain's id, or one of these. */
+/* Who a frame belongs to: a domain's id, or one of these. The ids of domains that have frames at a
+ * time differ modulo MAX_DOMAINS. */
 #define OWNER_FREE     0xFFFF
 #define OWNER_RESERVED 0xFFFE /* firmware, holes, devices */
 #define OWNER_CAISSON  0xFFFD /* image, heap, tables */

@@ -8,6 +8,7 @@
 #include "vmx/flush.h"
 
 #include "lib/assert.h"
+#include "lib/bitmap.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
 #include "vmx/caps.h"
@@ -19,7 +20,7 @@
 _Static_assert(VPID_COUNT <= 65536, "a VPID has 16 bits");
 
 static struct spinlock lock = SPINLOCK_RANK("vpids", LOCK_VPIDS);
-static uint64_t taken[(VPID_COUNT + 63) / 64]; /* under lock */
+static uint64_t taken[BITMAP_WORDS(VPID_COUNT)]; /* under lock */
 
 void vmx_flush_ept(const struct ept *ept)
 {
@@ -37,27 +38,19 @@ void flush_vpid(uint16_t vpid)
         panic("INVVPID refused the VPID %u", vpid);
 }
 
-static int find_free(void)
-{
-    for (unsigned n = 1; n < VPID_COUNT; n++)
-        if (!(taken[n / 64] & 1UL << n % 64))
-            return n;
-    return -ENOSPC;
-}
-
 int flush_vpid_alloc(uint16_t *vpid)
 {
     *vpid = 0;
     if (!vmx_caps.vpid)
         return 0;
     spin_lock(&lock);
-    int n = find_free();
-    if (n > 0)
-        taken[n / 64] |= 1UL << n % 64;
+    uint64_t n = bitmap_next_clear(taken, VPID_COUNT, 1);
+    if (n < VPID_COUNT)
+        bitmap_set(taken, n);
     spin_unlock(&lock);
-    if (n < 0)
-        return n;
-    *vpid = n;
+    if (n == VPID_COUNT)
+        return -ENOSPC;
+    *vpid = (uint16_t)n;
     return 0;
 }
 
@@ -66,7 +59,7 @@ void flush_vpid_free(uint16_t vpid)
     if (!vpid)
         return;
     spin_lock(&lock);
-    ASSERT(taken[vpid / 64] & 1UL << vpid % 64);
-    taken[vpid / 64] &= ~(1UL << vpid % 64);
+    ASSERT(bitmap_test(taken, vpid));
+    bitmap_clear(taken, vpid);
     spin_unlock(&lock);
 }

@@ -1,6 +1,6 @@
 /* links: domain/domain.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * How a domain ends: once, with its reason; and whether it comes back.
+ * How a domain ends: once, with its reason; and whether it comes back. How it is found.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,12 +74,33 @@ static void destroyed_stays_away(void **state)
     assert_false(domain_comes_back(&d));
 }
 
+static void found_by_id(void **state)
+{
+    struct domain a = { .id = 5 }, b = { .id = 6 };
+
+    (void)state;
+    domain_list(&a);
+    domain_list(&b);
+    assert_ptr_equal(domain_by_id(5), &a);
+    assert_ptr_equal(domain_get(6), &b);
+    assert_null(domain_by_id(7));
+    assert_null(domain_by_id(5 + MAX_DOMAINS));
+    assert_false(domain_id_fits(5 + MAX_DOMAINS));
+    assert_true(domain_id_fits(7));
+    domain_unlist(&a);
+    assert_null(domain_by_id(5));
+    assert_true(domain_id_fits(5 + MAX_DOMAINS));
+    domain_unlist(&b);
+    assert_null(domain_next(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_end_counts),
         cmocka_unit_test(reboot_comes_back),
         cmocka_unit_test(destroyed_stays_away),
+        cmocka_unit_test(found_by_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
