@@ -29,9 +29,11 @@
 
 struct console {
     struct list_node link;
+    struct list_node busy; /* in `noted` or `active`, if known is set. Under the lock */
     struct domain *domain;
     struct ring in, out; /* in: boot CPU only; out: under the lock */
     bool waits;          /* its domain has been refused a byte. Under the lock */
+    bool known;          /* something is to be done for it. The same */
     bool ends;           /* its domain has ended, and is buried when there is room. The same */
     uint8_t unfinished;  /* looks that the line in `out` has lived through, and 1. The same */
     uint8_t in_bytes[IN_BYTES], out_bytes[OUT_BYTES];
@@ -44,6 +46,9 @@ static const struct console_monitor *monitor; /* boot only; NULL: there is none 
 static struct spinlock lock =
     SPINLOCK_RANK("console", LOCK_CONSOLE); /* guards the terminal and the output rings */
 static struct console *front;               /* changed by the boot CPU, under the lock */
+/* Those for which something is to be done, as most have nothing: since the last look, and the rest,
+ * which only the boot CPU changes. Both under the lock. */
+static struct list_node noted = LIST_INIT(noted), active = LIST_INIT(active);
 static struct list_node consoles = LIST_INIT(consoles); /* all below: boot CPU only */
 static bool monitor_front;
 static struct console *last;   /* who was in front before the monitor; or NULL */
@@ -56,6 +61,50 @@ static struct console *entry(struct list_node *node)
 {
     ASSERT(node); /* a list is a ring */
     return LIST_ENTRY(node, struct console, link);
+}
+
+static struct console *busy_at(struct list_node *node)
+{
+    return LIST_ENTRY(node, struct console, busy);
+}
+
+/* ---- For whom something is to be done -------------------------------------------------------- */
+
+/* Under the lock. */
+static void note(struct console *c)
+{
+    if (c->known)
+        return;
+    c->known = true;
+    list_add_tail(&noted, &c->busy);
+}
+
+/* Under the lock: those that were found since are worked on too. */
+static void gather(void)
+{
+    while (!list_empty(&noted)) {
+        struct list_node *node = noted.next;
+
+        list_remove(node);
+        list_add_tail(&active, node);
+    }
+}
+
+/* Lets go of those that are done with. */
+static void retire(void)
+{
+    struct list_node *pos, *after;
+
+    spin_lock(&lock);
+    list_for_each_safe (pos, after, &active) {
+        struct console *c = busy_at(pos);
+
+        if (c->waits || c->ends || c->unfinished || ring_used(&c->out) || ring_used(&c->in))
+            continue;
+        list_remove(pos);
+        c->known = false;
+    }
+    spin_unlock(&lock);
 }
 
 /* ---- Output ---------------------------------------------------------------------------------- */
@@ -133,6 +182,8 @@ bool console_put(struct domain *d, uint8_t byte)
     spin_lock(&lock);
     taken = c == front ? send_rest(c) && operator_put(byte) : put_behind(c, byte);
     c->waits |= !taken;
+    if (c->waits || ring_used(&c->out))
+        note(c);
     spin_unlock(&lock);
     return taken;
 }
@@ -145,21 +196,22 @@ static void send_lines(void)
     struct list_node *pos;
 
     spin_lock(&lock);
+    gather();
     do {
         before = sent;
-        list_for_each (pos, &consoles) {
-            if (entry(pos) != front)
-                sent += send_line(entry(pos), false);
+        list_for_each (pos, &active) {
+            if (busy_at(pos) != front)
+                sent += send_line(busy_at(pos), false);
         }
     } while (sent > before && sent < ROUND);
     if (front)
         send_rest(front);
+    if (!list_empty(&active)) {
+        pos = active.next;
+        list_remove(pos);
+        list_add_tail(&active, pos);
+    }
     spin_unlock(&lock);
-    if (list_empty(&consoles))
-        return;
-    pos = consoles.next;
-    list_remove(pos);
-    list_add_tail(&consoles, pos);
 }
 
 /* Unfinished lines: young ones get older, old ones come out. */
@@ -168,8 +220,9 @@ static void age_lines(void)
     struct list_node *pos;
 
     spin_lock(&lock);
-    list_for_each (pos, &consoles) {
-        struct console *c = entry(pos);
+    gather();
+    list_for_each (pos, &active) {
+        struct console *c = busy_at(pos);
 
         if (c->unfinished == 1)
             c->unfinished = 2;
@@ -187,8 +240,8 @@ static bool any_unfinished(void)
     bool some = false;
 
     spin_lock(&lock);
-    list_for_each (pos, &consoles)
-        some |= entry(pos)->unfinished;
+    list_for_each (pos, &active)
+        some |= busy_at(pos)->unfinished;
     spin_unlock(&lock);
     return some;
 }
@@ -221,8 +274,8 @@ static void kick_waiting(void)
 
     if (front)
         kick(front);
-    list_for_each (pos, &consoles)
-        kick(entry(pos));
+    list_for_each (pos, &active)
+        kick(busy_at(pos));
 }
 
 /* There is room for the last words of those that have ended. */
@@ -230,8 +283,8 @@ static void end_waiting(void)
 {
     struct list_node *pos;
 
-    list_for_each (pos, &consoles) {
-        struct console *c = entry(pos);
+    list_for_each (pos, &active) {
+        struct console *c = busy_at(pos);
 
         if (c->ends && console_drained(c->domain))
             domain_hooks->ended(c->domain);
@@ -265,9 +318,11 @@ static void feed_all(void)
 {
     struct list_node *pos;
 
-    list_for_each (pos, &consoles) {
-        if (ring_used(&entry(pos)->in) || entry(pos) == front)
-            feed(entry(pos));
+    if (front)
+        feed(front);
+    list_for_each (pos, &active) {
+        if (ring_used(&busy_at(pos)->in) && busy_at(pos) != front)
+            feed(busy_at(pos));
     }
 }
 
@@ -279,6 +334,10 @@ static void take_along(struct console *c)
     for (; ring_used(&input_paste); ring_drop(&input_paste, 1))
         lost += !ring_put(&c->in, ring_peek(&input_paste, 0));
     input_taken();
+    spin_lock(&lock);
+    if (ring_used(&c->in))
+        note(c);
+    spin_unlock(&lock);
     if (lost)
         log_warn("%s: %u bytes that were typed ahead are lost", c->domain->name, lost);
 }
@@ -385,6 +444,7 @@ int console_open(struct domain *d)
     c->domain = d;
     c->in = (struct ring){ .bytes = c->in_bytes, .size = IN_BYTES };
     c->out = (struct ring){ .bytes = c->out_bytes, .size = OUT_BYTES };
+    list_init(&c->busy);
     list_add_tail(&consoles, &c->link);
     d->console = c;
     if (!front && !monitor_front && (!awaited[0] || !config.shared || !strcmp(awaited, d->name)))
@@ -400,6 +460,8 @@ bool console_drained(struct domain *d)
         return true;
     spin_lock(&lock);
     c->ends = c != front && ring_used(&c->out) && !operator_ready();
+    if (c->ends)
+        note(c);
     spin_unlock(&lock);
     return !c->ends;
 }
@@ -425,6 +487,7 @@ void console_close(struct domain *d)
         return;
     spin_lock(&lock);
     send_last(c);
+    list_remove(&c->busy);
     list_remove(&c->link);
     d->console = NULL;
     if (was_front)
@@ -481,6 +544,9 @@ static void work(void)
         spin_unlock(&lock);
     }
     input_work();
+    spin_lock(&lock);
+    gather();
+    spin_unlock(&lock);
     kick_waiting();
     send_lines();
     kick_waiting();
@@ -488,6 +554,7 @@ static void work(void)
     feed_all();
     if (!look.armed && any_unfinished())
         timer_set(&look, rdtsc() + tsc_from_ns(LOOK_NS));
+    retire();
     restore_prompt();
 }
 
