@@ -51,7 +51,7 @@ $(B)/caisson.elf: $(OBJ) linker.ld tools/symbols.awk
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $(O)/caisson.1 $(OBJ)
 	$(Q)nm -n $(O)/caisson.1 | awk -f tools/symbols.awk > $(O)/symbols.s
-	$(Q)$(CC) -c -o $(O)/symbols.o $(O)/symbols.s
+	$(Q)$(CC) -c -Wa,--fatal-warnings -o $(O)/symbols.o $(O)/symbols.s
 	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $@ $(OBJ) $(O)/symbols.o
 
 $(O)/%.o: %.c $(B)/flags

@@ -38,10 +38,11 @@ static bool is_watcher(unsigned pcpu)
 static void tell(unsigned pcpu, uint64_t ticks)
 {
     uint64_t address = smp_locate(pcpu), offset = 0;
-    const char *name = address ? symbol_find(address, &offset) : NULL;
+    char name[SYMBOL_NAME];
+    bool named = address && symbol_find(address, name, &offset);
 
     log_error("pCPU %u is stuck: no turn for %lu s, at 0x%lx %s+0x%lx", pcpu, ticks / tsc_hz,
-              address, name ? name : "(it does not say)", offset);
+              address, named ? name : "(it does not say)", offset);
 }
 
 /* Looks that are too far apart prove nothing: it may have been idle in between. */

@@ -71,10 +71,10 @@ static void panic_take_over(void)
 
 static void panic_line(uint64_t address)
 {
+    char name[SYMBOL_NAME];
     uint64_t offset;
-    const char *name = symbol_find(address, &offset);
 
-    if (name)
+    if (symbol_find(address, name, &offset))
         log_error("panic:   0x%016lx %s+0x%lx", address, name, offset);
     else
         log_error("panic:   0x%016lx", address);

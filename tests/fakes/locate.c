@@ -11,9 +11,10 @@ uint64_t smp_locate(unsigned cpu)
     return 0;
 }
 
-const char *symbol_find(uint64_t address, uint64_t *offset)
+bool symbol_find(uint64_t address, char name[SYMBOL_NAME], uint64_t *offset)
 {
     (void)address;
+    (void)name;
     (void)offset;
-    return NULL;
+    return false;
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
@@ -65,10 +66,11 @@ uint64_t smp_locate(unsigned cpu)
     return 0x1000 + cpu;
 }
 
-const char *symbol_find(uint64_t address, uint64_t *offset)
+bool symbol_find(uint64_t address, char name[SYMBOL_NAME], uint64_t *offset)
 {
     *offset = address - 0x1000;
-    return "somewhere";
+    strcpy(name, "somewhere");
+    return true;
 }
 
 static bool run(struct sched_unit *u, uint64_t deadline)

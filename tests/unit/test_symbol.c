@@ -1,0 +1,68 @@
+/* links: arch/x86/symbol.c */
+/*
+ * arch/x86/symbol.c with a table as tools/symbols.awk makes it, of a text that is nowhere else.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "arch/x86/symbol.h"
+
+asm(".pushsection .rodata\n"
+    ".globl text_start, text_end, symbol_start, symbol_end\n"
+    "text_start: .skip 0x1234\n"
+    "text_end:\n"
+    "symbol_start:\n"
+    ".short 0\n .byte 0\n .asciz \"text_start\"\n"
+    ".short 0x10\n .byte 0\n .asciz \"frame_take\"\n"
+    ".short 0x20\n .byte 6\n .asciz \"release\"\n"
+    ".short 0x1000\n .byte 5\n .asciz \"\"\n"
+    "symbol_end:\n"
+    ".popsection\n");
+
+extern const uint8_t text_start[], text_end[];
+
+static void expect(unsigned at, const char *name, unsigned offset)
+{
+    char found[SYMBOL_NAME];
+    uint64_t from = 0;
+
+    assert_true(symbol_find((uint64_t)text_start + at, found, &from));
+    assert_string_equal(found, name);
+    assert_int_equal(from, offset);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    expect(0, "text_start", 0);
+    expect(0xF, "text_start", 0xF);
+    expect(0x10, "frame_take", 0);
+    expect(0x2F, "frame_take", 0x1F);
+    expect(0x30, "frame_release", 0);
+    expect(0x102F, "frame_release", 0xFFF);
+    expect(0x1030, "frame", 0);
+    expect(0x1233, "frame", 0x203);
+}
+
+static void test_outside(void **state)
+{
+    char found[SYMBOL_NAME];
+    uint64_t from;
+
+    (void)state;
+    assert_false(symbol_find((uint64_t)text_start - 1, found, &from));
+    assert_false(symbol_find((uint64_t)text_end, found, &from));
+    assert_false(symbol_find(0, found, &from));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_outside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
