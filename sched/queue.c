@@ -10,16 +10,31 @@
 #include "lib/assert.h"
 #include "sched/group.h"
 #include "sched/policy.h"
+#include "sched/timer.h"
 
-struct run_queue sched_queues[MAX_PCPUS] = {
-    [0 ... MAX_PCPUS - 1] = { .lock = SPINLOCK_RANK("run queue", LOCK_SCHED_QUEUE) },
-};
+struct run_queue sched_queues[MAX_PCPUS];
 static uint64_t joined, idle; /* masks of pCPUs; atomic */
 
+static void queues_start(void)
+{
+    for (unsigned i = 0; i < MAX_PCPUS; i++) {
+        struct run_queue *q = &sched_queues[i];
+
+        q->lock = (struct spinlock)SPINLOCK_RANK("run queue", LOCK_SCHED_QUEUE);
+        q->pcpu = i;
+        list_init(&q->waiting);
+        list_init(&q->parked);
+    }
+}
+
+/* The boot CPU joins first, before the others are started. */
 void sched_join(void)
 {
-    if (!sched_joined())
+    if (!sched_joined()) {
         policy_start();
+        timer_start();
+        queues_start();
+    }
     __atomic_fetch_or(&joined, PCPU_BIT(cpu_id()), __ATOMIC_SEQ_CST);
 }
 
@@ -53,18 +68,12 @@ uint64_t queue_allowed(const struct sched_unit *u)
     return may ? may : PCPU_BIT(home_of(u));
 }
 
-/* A queue of zeroes is one that nobody has looked at yet. */
 struct run_queue *queue_lock(unsigned pcpu)
 {
     struct run_queue *q = &sched_queues[pcpu];
 
     ASSERT(pcpu < MAX_PCPUS);
     spin_lock(&q->lock);
-    if (!q->waiting.next) {
-        list_init(&q->waiting);
-        list_init(&q->parked);
-        q->pcpu = pcpu;
-    }
     return q;
 }
 

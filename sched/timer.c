@@ -18,19 +18,22 @@ static struct timer_queue {
     struct list_node timers;
     struct timer *firing; /* its fn() is at work; or NULL */
     uint64_t earliest; /* while they fire: the first moment that is not looked at yet. Own pCPU */
-} queues[MAX_PCPUS] = {
-    [0 ... MAX_PCPUS - 1] = { .lock = SPINLOCK_RANK("timers", LOCK_TIMERS) },
-};
+} queues[MAX_PCPUS];
 
-/* A queue of zeroes is one that nobody has looked at yet; its own pCPU does so first. */
+void timer_start(void)
+{
+    for (unsigned i = 0; i < MAX_PCPUS; i++) {
+        queues[i].lock = (struct spinlock)SPINLOCK_RANK("timers", LOCK_TIMERS);
+        list_init(&queues[i].timers);
+    }
+}
+
 static struct timer_queue *queue_lock(unsigned pcpu)
 {
     struct timer_queue *q = &queues[pcpu];
 
     ASSERT(pcpu < MAX_PCPUS);
     spin_lock(&q->lock);
-    if (!q->timers.next)
-        list_init(&q->timers);
     return q;
 }
 

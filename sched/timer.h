@@ -24,6 +24,8 @@ struct timer {
     bool armed;
 };
 
+/* Boot only, before all else here; sched_join() does it. */
+void timer_start(void);
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
 /* (Re-)arms on the calling pCPU; TIMER_NEVER disarms. A deadline in the past fires at the next
  * look, which for a timer that is set while others fire is after this one. */

@@ -581,5 +581,7 @@ int main(void)
         cmocka_unit_test(burial_waits_for_the_port), cmocka_unit_test(no_memory_is_said),
         cmocka_unit_test(many_and_a_slow_port),
     };
+
+    timer_start();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ static int setup(void **state)
     (void)state;
     fake_cpu_id = 0;
     fired_count = 0;
+    timer_start();
     timer_init(&a, note);
     timer_init(&b, note);
     timer_init(&c, note);
