@@ -5,6 +5,7 @@
 #include "domain/domain.h"
 #include "include/public/features.h"
 #include "include/public/version.h"
+#include "lib/string.h"
 
 #define BIT(n) (1u << (n))
 
@@ -13,12 +14,6 @@ static const uint32_t features = BIT(XENFEAT_AUTO_TRANSLATED_PHYSMAP) |
                                  BIT(XENFEAT_NOT_DIRECT_MAPPED) | BIT(XENFEAT_RUNSTATE_PHYS_AREA) |
                                  BIT(XENFEAT_TIME_PHYS_AREA);
 
-/* Fixed answers, each as long as its structure. */
-static const char extraversion[XENVER_EXTRAVERSION_LEN] = "-caisson";
-static const char capabilities[XENVER_CAPABILITIES_LEN] =
-    "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
-static const char changeset[XENVER_CHANGESET_LEN] = "unavailable";
-static const char commandline[XENVER_COMMANDLINE_LEN] = "<denied>";
 static const struct xen_compile_info compile_info = {
     .compiler = "a C compiler",
     .compile_by = "",
@@ -36,6 +31,15 @@ static int64_t get_features(struct vcpu *v, uint64_t at)
         return -EINVAL;
     info.submap = features;
     return hypercall_copy_out(v, at, &info, sizeof(info));
+}
+
+/* A text in a field of the given size: zeroes behind it. */
+static int64_t text_out(struct vcpu *v, uint64_t at, const char *text, size_t size)
+{
+    char field[XENVER_COMMANDLINE_LEN] = ""; /* the longest */
+
+    str_copy(field, text, size);
+    return hypercall_copy_out(v, at, field, size);
 }
 
 /* Where the hypervisor begins in the guest's address space: nowhere. */
@@ -62,13 +66,14 @@ int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args)
     case XENVER_VERSION:
         return PV_XEN_VERSION;
     case XENVER_EXTRAVERSION:
-        return hypercall_copy_out(v, args[1], extraversion, sizeof(extraversion));
+        return text_out(v, args[1], "-caisson", XENVER_EXTRAVERSION_LEN);
     case XENVER_COMPILE_INFO:
         return hypercall_copy_out(v, args[1], &compile_info, sizeof(compile_info));
     case XENVER_CAPABILITIES:
-        return hypercall_copy_out(v, args[1], capabilities, sizeof(capabilities));
+        return text_out(v, args[1], "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
+                        XENVER_CAPABILITIES_LEN);
     case XENVER_CHANGESET:
-        return hypercall_copy_out(v, args[1], changeset, sizeof(changeset));
+        return text_out(v, args[1], "unavailable", XENVER_CHANGESET_LEN);
     case XENVER_PLATFORM_PARAMETERS:
         return platform_parameters(v, args[1]);
     case XENVER_GET_FEATURES:
@@ -78,7 +83,7 @@ int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args)
     case XENVER_GUEST_HANDLE:
         return guest_handle(v, args[1]);
     case XENVER_COMMANDLINE:
-        return hypercall_copy_out(v, args[1], commandline, sizeof(commandline));
+        return text_out(v, args[1], "<denied>", XENVER_COMMANDLINE_LEN);
     case XENVER_BUILD_ID:
         return -EPERM;
     }
