@@ -1,7 +1,9 @@
 ; The doors of all 256 vectors.
 ;
-; Each stub brings the stack to the same shape (an error code, real or 0, and the vector); the
-; common part saves the registers as struct trap_frame (arch/x86/trap.h) and calls trap_handle().
+; Each stub pushes its vector, in two bytes of code: of what that leaves on the stack the lowest byte
+; counts, the rest is its sign. The common part brings the stack to the same shape for all (an error
+; code, real or 0, and the vector), saves the registers as struct trap_frame (arch/x86/trap.h) and
+; calls trap_handle().
 ; Caisson has no ring 3 and no use for swapgs. Interrupts stay off until the IRET.
 
 bits 64
@@ -9,7 +11,7 @@ bits 64
 ; SDM, "Error Code": #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP bring one along.
 %define WITH_ERROR (1<<8 | 1<<10 | 1<<11 | 1<<12 | 1<<13 | 1<<14 | 1<<17 | 1<<21)
 
-STUB_BYTES equ 16
+STUB_BYTES equ 8
 
 extern trap_handle
 
@@ -21,14 +23,18 @@ trap_stubs:
 %assign vector 0
 %rep 256
         align   STUB_BYTES, db 0xcc
+        push    byte vector - (vector >> 7) * 256
   %if vector >= 32 || ((WITH_ERROR >> vector) & 1) == 0
-        push    qword 0
-  %endif
-        push    qword vector
+        jmp     near trap_without_error
+  %else
         jmp     near trap_common
+  %endif
   %assign vector vector + 1
 %endrep
 
+trap_without_error:
+        push    qword [rsp]         ; the vector; where it was comes the error code
+        mov     qword [rsp + 8], 0
 trap_common:
         cld
         push    rax

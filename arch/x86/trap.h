@@ -10,17 +10,18 @@
 
 #define TRAP_VECTORS    256
 #define TRAP_EXCEPTIONS 32 /* vectors below are the CPU's own */
-#define TRAP_STUB_BYTES 16
+#define TRAP_STUB_BYTES 8
 
 /* What arch/x86/trap.asm leaves on the stack, lowest address first. */
 struct trap_frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
     uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
-    uint64_t vector;
+    uint8_t vector;
     uint64_t error; /* 0 where the exception has none */
     uint64_t rip, cs, rflags, rsp, ss;
 };
 _Static_assert(offsetof(struct trap_frame, vector) == 15 * 8, "trap.asm pushes 15 registers");
+_Static_assert(offsetof(struct trap_frame, error) == 16 * 8, "the vector has eight bytes there");
 _Static_assert(sizeof(struct trap_frame) % 16 == 0, "trap.asm calls with an aligned stack");
 
 extern const uint8_t trap_stubs[];
