@@ -138,6 +138,11 @@ void panic(const char *fmt, ...)
     panic_end();
 }
 
+void panic_assertion(const char *file, unsigned line, const char *what)
+{
+    panic("%s:%u: assertion failed: %s", file, line, what);
+}
+
 /* SDM, "Page-Fault Exceptions": the error code in words. */
 static void panic_page_fault(const struct trap_frame *f)
 {

@@ -62,6 +62,11 @@ void panic(const char *fmt, ...)
         __asm__ volatile("hlt");
 }
 
+void panic_assertion(const char *file, unsigned line, const char *what)
+{
+    panic("%s:%u: assertion failed: %s", file, line, what);
+}
+
 void console_let_read(unsigned seconds)
 {
     EFI_EVENT events[2] = { system_table->ConIn->WaitForKey, NULL };

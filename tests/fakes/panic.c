@@ -24,3 +24,8 @@ void panic(const char *fmt, ...)
     fprintf(stderr, "unexpected panic: %s\n", fake_panic_text);
     abort();
 }
+
+void panic_assertion(const char *file, unsigned line, const char *what)
+{
+    panic("%s:%u: assertion failed: %s", file, line, what);
+}
