@@ -23,9 +23,22 @@ GEN   := $(B)/gen
 # What is worth remembering between two runs of make: a change of any of it rebuilds.
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
           -Wundef -Wpointer-arith -Wwrite-strings
-CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-common -mcmodel=kernel -mno-red-zone \
-          -mgeneral-regs-only -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables \
+CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=kernel -mno-red-zone \
+          -mgeneral-regs-only -malign-data=abi -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables \
           -fstack-protector-strong -mstack-protector-guard=global -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
+# What runs between a VM exit and the next entry is compiled for speed, all else for size: both are
+# counted (docs/performance.md), and `make bench-check` tells which of them a file belongs to. Jumps
+# and loops are not aligned: on most ways they only add NOPs to run through.
+HOT   := vmx/run vmx/exit vmx/event vmx/regs vmx/msr vmx/apic vmx/ept vmx/cr vmx/vcpu vmx/fpu vmx/flush \
+         domain/run domain/exit domain/msr domain/pio domain/mmio domain/code domain/gva domain/gmem \
+         domain/lapic domain/p2m domain/p2m_change domain/pv_time domain/vcpu domain/machine_hvm domain/operand domain/pair \
+         devices/vlapic devices/vlapic_regs devices/vlapic_timer devices/vpic devices/vpit devices/vpit_channel \
+         devices/vuart devices/vioapic \
+         hypercall/hypercall hypercall/evtchn hypercall/evtchn_2l hypercall/event_channel hypercall/grant hypercall/grant_map hypercall/grant_copy hypercall/grant_table \
+         sched/sched sched/queue sched/policy sched/timer sched/unit \
+         mm/window mm/frame mm/buddy mm/slab mm/heap lib/string lib/log
+SPEED := -O2 $(if $(findstring clang,$(CC)),,-falign-functions=1 -falign-jumps=1 -falign-loops=1 -falign-labels=1)
+SIZE  := -Oz
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
 LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
@@ -54,15 +67,18 @@ $(B)/caisson.elf: $(OBJ) linker.ld tools/symbols.awk
 	$(Q)$(CC) -c -Wa,--fatal-warnings -o $(O)/symbols.o $(O)/symbols.s
 	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $@ $(OBJ) $(O)/symbols.o
 
+$(HOT:%=$(O)/%.o): LEVEL := $(SPEED)
+LEVEL := $(SIZE)
+
 $(O)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(LEVEL) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/gen/%.o: $(GEN)/%.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(LEVEL) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/%.asm.o: %.asm $(B)/flags
 	$(call say,NASM,$<)
@@ -85,7 +101,7 @@ $(GEN)/drivers/font_glyphs.c: drivers/font.txt tools/mkfont.py
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) tools/mkfont.py $< > $@
 
-FLAGS_NOW = $(CC) $(CFLAGS) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ) $(EFI_CFLAGS) $(EFI_OBJ)
+FLAGS_NOW = $(CC) $(CFLAGS) $(SPEED) $(SIZE) $(HOT) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ) $(EFI_CFLAGS) $(EFI_OBJ)
 $(B)/flags: FORCE | deps-build $(if $(findstring clang,$(CC)),deps-lint)
 	@mkdir -p $(B)
 	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
