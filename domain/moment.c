@@ -10,10 +10,14 @@ void moment_set(struct moment *m, uint64_t zero, uint64_t ns)
 {
     if (ns == m->ns)
         return;
+    m->ns = ns;
+    m->tsc = VMX_NO_DEADLINE;
+    if (ns == DEVICE_NEVER)
+        return;
     /* A guest may ask for any moment: what is beyond the machine's clock never comes. */
     uint64_t ticks = tsc_from_ns(ns);
-    m->ns = ns;
-    m->tsc = ticks < VMX_NO_DEADLINE - zero ? zero + ticks : VMX_NO_DEADLINE;
+    if (ticks < VMX_NO_DEADLINE - zero)
+        m->tsc = zero + ticks;
 }
 
 void moment_init(struct moment *m)

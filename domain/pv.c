@@ -5,6 +5,7 @@
  * for guests that are not paravirtualized in their page tables.
  */
 #include "domain/pv.h"
+#include "arch/x86/insn.h"
 #include "domain/domain.h"
 #include "domain/gmem.h"
 #include "domain/gva.h"
@@ -51,8 +52,11 @@ void pv_domain_destroy(struct domain *d)
 
 void pv_vcpu_init(struct vcpu *v)
 {
+    uint64_t now = rdtsc();
+
     v->pv = (struct pv_vcpu){ .runstate.state = XEN_RUNSTATE_OFFLINE,
-                              .runstate.state_entry_time = domain_now(v->domain) };
+                              .runstate.since = now,
+                              .time_written = now };
     moment_init(&v->pv.singleshot);
     moment_init(&v->pv.periodic);
     moment_init(&v->pv.poll_end);

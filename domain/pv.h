@@ -68,10 +68,13 @@ struct pv_vcpu {
     uint64_t period;                    /* ns */
     struct moment due;                  /* the first of all these */
     uint32_t time_version;
-    uint64_t time_written; /* ns of the domain's clock */
+    uint64_t time_written; /* machine TSC, as all that follows */
     struct pv_area time_area, runstate_area;
-    struct xen_runstate_info runstate;
-    uint64_t woken; /* ns of the domain's clock at which it stopped being blocked; 0: it has not */
+    struct pv_runstate {
+        enum xen_runstate state;
+        uint64_t since, spent[XEN_RUNSTATES];
+    } runstate;
+    uint64_t woken; /* when it stopped being blocked; 0: it has not */
 };
 
 /* ---- What events do for the rest; registered at boot ---- */

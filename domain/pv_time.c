@@ -14,6 +14,7 @@
 #include "domain/pv.h"
 #include "domain/wallclock.h"
 #include "include/public/compat.h"
+#include "lib/likely.h"
 #include "lib/string.h"
 
 #define NS_PER_S 1000000000ul
@@ -73,7 +74,7 @@ void pv_time_update(struct vcpu *v)
     scale(&t);
     v->pv.time_version += 2;
     t.version = v->pv.time_version;
-    v->pv.time_written = t.system_time;
+    v->pv.time_written = tsc;
     struct xen_vcpu_info *info = pv_info_open(v);
     if (info) {
         publish(&info->time, &t);
@@ -190,52 +191,72 @@ void pv_tick(struct vcpu *v, uint64_t now)
 
 /* ---- Runstate ---- */
 
-static void account(struct xen_runstate_info *r, uint64_t now)
+/* Counted in ticks, at each switch; told in nanoseconds, which is rare. Clocks of two pCPUs may
+ * differ by a few ticks. */
+static void account(struct pv_runstate *r, uint64_t now)
 {
-    if (now > r->state_entry_time)
-        r->time[r->state] += now - r->state_entry_time;
-    r->state_entry_time = now;
+    if (now > r->since)
+        r->spent[r->state] += now - r->since;
+    r->since = now;
 }
 
 /* What was blocked and was woken has been runnable since: others had the CPU. */
 static void split_at_wake(struct vcpu *v)
 {
-    uint64_t woken = __atomic_exchange_n(&v->pv.woken, 0, __ATOMIC_ACQ_REL);
-    struct xen_runstate_info *r = &v->pv.runstate;
+    uint64_t woken = v->pv.woken;
+    struct pv_runstate *r = &v->pv.runstate;
 
-    if (r->state != XEN_RUNSTATE_BLOCKED || !woken)
+    if (!woken)
         return;
-    account(r, woken > r->state_entry_time ? woken : r->state_entry_time);
+    __atomic_store_n(&v->pv.woken, 0, __ATOMIC_RELEASE);
+    if (r->state != XEN_RUNSTATE_BLOCKED)
+        return;
+    account(r, woken > r->since ? woken : r->since);
     r->state = XEN_RUNSTATE_RUNNABLE;
 }
 
 void pv_runstate(struct vcpu *v, enum xen_runstate state)
 {
-    uint64_t now = domain_now(v->domain);
+    uint64_t now = rdtsc();
 
     split_at_wake(v);
     account(&v->pv.runstate, now);
-    v->pv.runstate.state = (int32_t)state;
-    pv_runstate_write(v);
-    if (state == XEN_RUNSTATE_RUNNING && now - v->pv.time_written >= NS_PER_S)
+    v->pv.runstate.state = state;
+    if (unlikely(v->pv.runstate_area.bytes[0]))
+        pv_runstate_write(v);
+    if (state == XEN_RUNSTATE_RUNNING && unlikely(now - v->pv.time_written >= tsc_hz))
         pv_time_update(v);
+}
+
+/* ns of the domain's clock */
+static struct xen_runstate_info told(const struct vcpu *v, const struct pv_runstate *r)
+{
+    struct xen_runstate_info info = {
+        .state = (int32_t)r->state,
+        .state_entry_time = tsc_to_ns(r->since - v->domain->tsc_zero),
+    };
+
+    for (unsigned i = 0; i < XEN_RUNSTATES; i++)
+        info.time[i] = tsc_to_ns(r->spent[i]);
+    return info;
 }
 
 void pv_runstate_now(const struct vcpu *v, struct xen_runstate_info *out)
 {
-    uint64_t since = v->pv.runstate.state_entry_time;
+    struct pv_runstate r = v->pv.runstate;
 
-    *out = v->pv.runstate;
-    account(out, domain_now(v->domain));
-    out->state_entry_time = since;
+    account(&r, rdtsc());
+    r.since = v->pv.runstate.since;
+    *out = told(v, &r);
 }
 
 void pv_note_wake(struct vcpu *v)
 {
     uint64_t none = 0;
 
-    __atomic_compare_exchange_n(&v->pv.woken, &none, domain_now(v->domain), false, __ATOMIC_ACQ_REL,
-                                __ATOMIC_RELAXED);
+    if (!__atomic_load_n(&v->pv.woken, __ATOMIC_RELAXED))
+        __atomic_compare_exchange_n(&v->pv.woken, &none, rdtsc(), false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED);
 }
 
 static int write_runstate(struct vcpu *v, const struct xen_runstate_info *r)
@@ -251,7 +272,7 @@ static int write_runstate(struct vcpu *v, const struct xen_runstate_info *r)
 
 void pv_runstate_write(struct vcpu *v)
 {
-    struct xen_runstate_info r = v->pv.runstate;
+    struct xen_runstate_info r = told(v, &v->pv.runstate);
     int err = 0;
 
     if (!v->pv.runstate_area.bytes[0])
@@ -259,9 +280,10 @@ void pv_runstate_write(struct vcpu *v)
     if (v->domain->pv.runstate_flag) {
         r.state_entry_time |= XEN_RUNSTATE_UPDATE;
         err = write_runstate(v, &r);
+        r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
     }
     if (!err)
-        err = write_runstate(v, &v->pv.runstate);
+        err = write_runstate(v, &r);
     if (err) /* the guest has unmapped it */
         v->pv.runstate_area = (struct pv_area){ 0 };
 }
