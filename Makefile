@@ -24,20 +24,21 @@ GEN   := $(B)/gen
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
           -Wundef -Wpointer-arith -Wwrite-strings
 CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=kernel -mno-red-zone \
-          -mgeneral-regs-only -malign-data=abi -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables \
-          -fstack-protector-strong -mstack-protector-guard=global -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
+          -mgeneral-regs-only $(if $(findstring clang,$(CC)),,-malign-data=abi) -fno-omit-frame-pointer \
+          -fno-strict-aliasing -fno-asynchronous-unwind-tables -fstack-protector-strong \
+          -mstack-protector-guard=global -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
 # What runs between a VM exit and the next entry is compiled for speed, all else for size: both are
 # counted (docs/performance.md), and `make bench-check` tells which of them a file belongs to. Jumps
 # and loops are not aligned: on most ways they only add NOPs to run through.
-HOT   := vmx/run vmx/exit vmx/event vmx/regs vmx/msr vmx/apic vmx/ept vmx/cr vmx/vcpu vmx/fpu vmx/flush \
-         domain/run domain/exit domain/msr domain/pio domain/mmio domain/code domain/gva domain/gmem \
-         domain/lapic domain/p2m domain/p2m_change domain/pv_time domain/vcpu domain/machine_hvm domain/operand domain/pair \
-         devices/vlapic devices/vlapic_regs devices/vlapic_timer devices/vpic devices/vpit devices/vpit_channel \
-         devices/vuart devices/vioapic \
-         hypercall/hypercall hypercall/evtchn hypercall/evtchn_2l hypercall/event_channel hypercall/grant hypercall/grant_map hypercall/grant_copy hypercall/grant_table \
-         sched/sched sched/queue sched/policy sched/timer sched/unit \
-         mm/window mm/frame mm/buddy mm/slab mm/heap lib/string lib/log
-SPEED := -O2 $(if $(findstring clang,$(CC)),,-falign-functions=1 -falign-jumps=1 -falign-loops=1 -falign-labels=1)
+HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
+         $(addprefix domain/,run exit msr pio mmio code gva gmem lapic p2m p2m_change pv_time vcpu \
+             machine_hvm operand pair) \
+         $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vpit_channel vuart vioapic) \
+         $(addprefix hypercall/,hypercall evtchn evtchn_2l event_channel grant grant_map grant_copy \
+             grant_table) \
+         $(addprefix sched/,sched queue policy group timer unit) \
+         $(addprefix mm/,window frame buddy slab heap) lib/string lib/log
+SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
 SIZE  := -Oz
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
 LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \

@@ -7,6 +7,7 @@
  */
 #include "devices/vlapic_internal.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "lib/string.h"
 
 #define FIRST_LEGAL_VECTOR 16
@@ -112,11 +113,11 @@ static uint8_t settle_word(struct vlapic *l, unsigned i, uint64_t requests, bool
 
     for (unsigned n = 2 * i; requests; n++, requests >>= 32) {
         uint32_t bits = (uint32_t)requests, tmr = l->page->reg[REG_TMR + n].value;
-        uint32_t now = level ? tmr | bits : tmr & ~bits;
+        uint32_t otherwise = (level ? ~tmr : tmr) & bits;
         l->page->reg[REG_IRR + n].value |= bits;
-        if (now == tmr)
+        if (likely(!otherwise))
             continue;
-        l->page->reg[REG_TMR + n].value = now;
+        l->page->reg[REG_TMR + n].value = tmr ^ otherwise;
         l->levels_changed = true;
     }
     return highest;
@@ -129,8 +130,9 @@ static uint8_t settle_posted(struct vlapic *l)
     uint8_t highest = 0;
 
     __atomic_and_fetch(&p->control, ~(uint64_t)POSTED_OUTSTANDING, __ATOMIC_SEQ_CST);
+#pragma GCC unroll 4
     for (unsigned i = 0; i < 4; i++) {
-        if (!__atomic_load_n(&p->requests[i], __ATOMIC_RELAXED))
+        if (likely(!__atomic_load_n(&p->requests[i], __ATOMIC_RELAXED)))
             continue;
         highest =
             settle_word(l, i, __atomic_exchange_n(&p->requests[i], 0, __ATOMIC_SEQ_CST), false);

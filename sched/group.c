@@ -61,12 +61,10 @@ static uint64_t allowance(struct sched_group *g, uint64_t now)
     return each;
 }
 
-uint64_t group_budget(struct sched_group *g, uint64_t now)
+uint64_t group_left(struct sched_group *g, uint64_t now)
 {
     uint64_t each, left;
 
-    if (!peek(&g->cap))
-        return UINT64_MAX;
     spin_lock(&g->lock);
     each = allowance(g, now);
     left = g->used < each ? each - g->used : 0;
@@ -86,7 +84,7 @@ uint64_t group_period_end(struct sched_group *g)
 
 void group_charge(struct sched_group *g, uint64_t ticks, uint64_t now)
 {
-    if (!peek(&g->cap))
+    if (!group_has_cap(g))
         return;
     spin_lock(&g->lock);
     allowance(g, now);

@@ -24,19 +24,31 @@ void sched_use_tick(bool on)
     use_tick = on;
 }
 
+/* Tells the running unit how long it may go on: who changes that from now on has news for it. */
+static void bound(struct run_queue *q, uint64_t now)
+{
+    __atomic_store_n(&q->news, false, __ATOMIC_RELAXED);
+    q->bound = policy_bound(q, now);
+    if (__atomic_load_n(&q->unsettled, __ATOMIC_RELAXED))
+        q->bound = 0; /* the loop has to see to it first */
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t sched_deadline(void)
 {
     struct run_queue *q = queue_lock(cpu_id());
-    uint64_t next = timer_next();
+    uint64_t until = UINT64_MAX;
 
-    __atomic_store_n(&q->news, false, __ATOMIC_RELAXED);
-    q->bound = q->running ? policy_bound(q, rdtsc()) : UINT64_MAX;
-    if (__atomic_load_n(&q->unsettled, __ATOMIC_RELAXED))
-        q->bound = 0; /* the loop has to see to it first */
-    if (q->bound < next)
-        next = q->bound;
+    if (q->running) {
+        bound(q, rdtsc());
+        until = q->bound;
+    }
     spin_unlock(&q->lock);
-    return next;
+    return earlier(until, timer_next());
 }
 
 bool sched_news(void)
@@ -229,8 +241,8 @@ static struct sched_unit *pick(struct run_queue *q)
         u->state = SCHED_RUNNING;
         u->woken = false;
         q->running = u;
-        q->bound = 0; /* sched_deadline() is yet to be asked: no need to be told */
         policy_begin(q, u, again, now);
+        bound(q, now);
     }
     spin_unlock(&q->lock);
     return u;
@@ -274,7 +286,7 @@ static void switch_to(struct run_queue *q, struct sched_unit *u)
 
 static void run(struct run_queue *q, struct sched_unit *u)
 {
-    uint64_t deadline = sched_deadline();
+    uint64_t deadline = earlier(q->bound, timer_next());
     bool runnable;
 
     if (use_tick)
@@ -317,11 +329,10 @@ void sched_turn(void)
 {
     irq_let_in();
 
-    struct run_queue *q = queue_lock(cpu_id());
+    struct run_queue *q = &sched_queues[cpu_id()];
     uint64_t now = rdtsc();
     struct sched_unit *u;
 
-    spin_unlock(&q->lock);
     cpu_is_alive();
     timer_run(now);
     if (unlikely(now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED)))

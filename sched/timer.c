@@ -17,6 +17,7 @@ static struct timer_queue {
     struct spinlock lock;
     struct list_node timers;
     struct timer *firing; /* its fn() is at work; or NULL */
+    uint64_t soonest;     /* deadline of the first, or TIMER_NEVER; peeked at without the lock */
     uint64_t earliest; /* while they fire: the first moment that is not looked at yet. Own pCPU */
 } queues[MAX_PCPUS];
 
@@ -25,6 +26,7 @@ void timer_start(void)
     for (unsigned i = 0; i < MAX_PCPUS; i++) {
         queues[i].lock = (struct spinlock)SPINLOCK_RANK("timers", LOCK_TIMERS);
         list_init(&queues[i].timers);
+        queues[i].soonest = TIMER_NEVER;
     }
 }
 
@@ -40,6 +42,24 @@ static struct timer_queue *queue_lock(unsigned pcpu)
 static struct timer *queue_first(const struct timer_queue *q)
 {
     return list_empty(&q->timers) ? NULL : LIST_ENTRY(q->timers.next, struct timer, link);
+}
+
+/* Only its own pCPU puts timers in; others take some out, and it may then look in vain. */
+static void queue_changed(struct timer_queue *q)
+{
+    const struct timer *first = queue_first(q);
+
+    __atomic_store_n(&q->soonest, first ? first->deadline : TIMER_NEVER, __ATOMIC_RELAXED);
+}
+
+static uint64_t queue_soonest(const struct timer_queue *q)
+{
+    return __atomic_load_n(&q->soonest, __ATOMIC_RELAXED);
+}
+
+static void set_armed(struct timer *t, bool armed)
+{
+    __atomic_store_n(&t->armed, armed, __ATOMIC_RELAXED);
 }
 
 static void queue_insert(struct timer_queue *q, struct timer *t)
@@ -61,10 +81,14 @@ void timer_init(struct timer *t, void (*fn)(struct timer *t))
 
 void timer_cancel(struct timer *t)
 {
-    struct timer_queue *q = queue_lock(t->pcpu);
+    struct timer_queue *q;
 
+    if (!__atomic_load_n(&t->armed, __ATOMIC_RELAXED))
+        return;
+    q = queue_lock(t->pcpu);
     list_remove(&t->link);
-    t->armed = false;
+    set_armed(t, false);
+    queue_changed(q);
     spin_unlock(&q->lock);
 }
 
@@ -89,31 +113,31 @@ void timer_set(struct timer *t, uint64_t deadline)
     q = queue_lock(t->pcpu);
     t->deadline = deadline < q->earliest ? q->earliest : deadline;
     queue_insert(q, t);
-    t->armed = true;
+    set_armed(t, true);
+    queue_changed(q);
     spin_unlock(&q->lock);
 }
 
 uint64_t timer_next(void)
 {
-    struct timer_queue *q = queue_lock(cpu_id());
-    struct timer *t = queue_first(q);
-    uint64_t deadline = t ? t->deadline : TIMER_NEVER;
-
-    spin_unlock(&q->lock);
-    return deadline;
+    return queue_soonest(&queues[cpu_id()]);
 }
 
 /* Takes the first timer out if it is due. */
-static struct timer *take_due(uint64_t now)
+static struct timer *take_due(struct timer_queue *q, uint64_t now)
 {
-    struct timer_queue *q = queue_lock(cpu_id());
-    struct timer *t = queue_first(q);
+    struct timer *t;
 
+    if (now < queue_soonest(q))
+        return NULL;
+    spin_lock(&q->lock);
+    t = queue_first(q);
     if (t && t->deadline > now)
         t = NULL;
     if (t) {
         list_remove(&t->link);
-        t->armed = false;
+        set_armed(t, false);
+        queue_changed(q);
     }
     __atomic_store_n(&q->firing, t, __ATOMIC_RELAXED);
     spin_unlock(&q->lock);
@@ -130,7 +154,7 @@ void timer_run(uint64_t now)
     struct timer *t;
 
     q->earliest = now + 1;
-    while ((t = take_due(now))) {
+    while ((t = take_due(q, now))) {
         t->fn(t);
         __atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
     }
