@@ -27,7 +27,8 @@ struct run_queue {
     struct sched_unit *last;    /* ran last and waits again: its slice may go on */
     struct sched_unit *next;    /* asked for by sched_yield_to() */
     struct sched_unit *skip;    /* has yielded: someone else first */
-    uint64_t bound;             /* what the running unit has been told (without timers) */
+    uint64_t bound;             /* what the running unit has been told (without timers); its pCPU
+                                 * peeks at it */
     uint64_t floor;             /* the virtual time that all here have reached; never goes back */
     uint64_t rotated;           /* TSC at which it last gave a unit away to a lighter queue */
     unsigned count;             /* units here, the running one included; others peek at it */
@@ -41,6 +42,12 @@ struct run_queue {
 extern struct run_queue sched_queues[MAX_PCPUS];
 
 #define PCPU_BIT(n) (1UL << (n))
+
+/* Under the lock. */
+static inline void queue_bound(struct run_queue *q, uint64_t until)
+{
+    __atomic_store_n(&q->bound, until, __ATOMIC_RELAXED);
+}
 
 struct run_queue *queue_lock(unsigned pcpu);
 /* The queue that u belongs to, locked. */

@@ -28,9 +28,8 @@ void sched_use_tick(bool on)
 static void bound(struct run_queue *q, uint64_t now)
 {
     __atomic_store_n(&q->news, false, __ATOMIC_RELAXED);
-    q->bound = policy_bound(q, now);
-    if (__atomic_load_n(&q->unsettled, __ATOMIC_RELAXED))
-        q->bound = 0; /* the loop has to see to it first */
+    /* What is unsettled the loop has to see to first. */
+    queue_bound(q, __atomic_load_n(&q->unsettled, __ATOMIC_RELAXED) ? 0 : policy_bound(q, now));
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -284,9 +283,11 @@ static void switch_to(struct run_queue *q, struct sched_unit *u)
     spin_unlock(&q->lock);
 }
 
+/* Whoever has changed the bound since the pick has raised `news`, which is looked at once the unit
+ * is about to go on. */
 static void run(struct run_queue *q, struct sched_unit *u)
 {
-    uint64_t deadline = earlier(q->bound, timer_next());
+    uint64_t deadline = earlier(__atomic_load_n(&q->bound, __ATOMIC_RELAXED), timer_next());
     bool runnable;
 
     if (use_tick)

@@ -67,7 +67,7 @@ int sched_pause(struct sched_unit *u)
 
     u->paused = true;
     if (u->state == SCHED_RUNNING) {
-        q->bound = 0;
+        queue_bound(q, 0);
         queue_tell(q, true);
         return -EBUSY;
     }
@@ -122,7 +122,7 @@ int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
         return 0;
     }
     __atomic_store_n(&q->unsettled, true, __ATOMIC_RELAXED);
-    q->bound = 0;
+    queue_bound(q, 0);
     queue_tell(q, true);
     return 0;
 }

@@ -32,6 +32,7 @@
 #define SECONDS 2
 
 __thread unsigned thread_cpu;
+struct percpu percpu[MAX_PCPUS];
 
 /* ---- A pretended machine --------------------------------------------------------------------
  */
