@@ -1,4 +1,4 @@
-/* links: monitor/console.c monitor/input.c monitor/operator.c monitor/plain.c sched/timer.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: monitor/console.c monitor/console_output.c monitor/input.c monitor/operator.c monitor/plain.c sched/timer.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The consoles on one terminal: many domains and a port that is slow; nothing is lost, the order is
  * kept, and the keys go where they should.

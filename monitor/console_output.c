@@ -1,0 +1,306 @@
+/*
+ * What the domains send to the one terminal: raw from the domain in front, line by line from the
+ * others. See monitor/console.h, and monitor/operator.c for the terminal.
+ */
+#include "monitor/console_output.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
+#include "domain/domain.h"
+#include "monitor/console.h"
+#include "monitor/operator.h"
+#include "monitor/work.h"
+#include "sched/timer.h"
+
+#define LINE_MOST 200       /* bytes of a background domain's line; a longer one comes in pieces */
+#define ROUND     4096      /* bytes of background lines at a time: who is in front wants in too */
+#define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
+
+struct terminal terminal = {
+    .lock = SPINLOCK_RANK("console", LOCK_CONSOLE),
+    .noted = LIST_INIT(terminal.noted),
+    .active = LIST_INIT(terminal.active),
+};
+static struct timer look; /* at unfinished lines */
+
+/* ---- For whom something is to be done -------------------------------------------------------- */
+
+void console_note(struct console *c)
+{
+    if (c->known)
+        return;
+    c->known = true;
+    list_add_tail(&terminal.noted, &c->busy);
+}
+
+/* Under the lock: those that were found since are worked on too. */
+static void gather(void)
+{
+    while (!list_empty(&terminal.noted)) {
+        struct list_node *node = terminal.noted.next;
+
+        list_remove(node);
+        list_add_tail(&terminal.active, node);
+    }
+}
+
+/* Lets go of those that are done with. */
+static void retire(void)
+{
+    struct list_node *pos, *after;
+
+    spin_lock(&terminal.lock);
+    list_for_each_safe (pos, after, &terminal.active) {
+        struct console *c = console_busy_at(pos);
+
+        if (c->waits || c->ends || c->unfinished || ring_used(&c->out) || ring_used(&c->in))
+            continue;
+        list_remove(pos);
+        c->known = false;
+    }
+    spin_unlock(&terminal.lock);
+}
+
+/* ---- Output ---------------------------------------------------------------------------------- */
+
+/* How many bytes make the next line: up to a newline, or LINE_MOST, or (all) whatever is there. */
+static uint32_t line_length(const struct console *c, bool all)
+{
+    uint32_t used = ring_used(&c->out), most = used < LINE_MOST ? used : LINE_MOST;
+
+    for (uint32_t i = 0; i < most; i++) {
+        if (ring_peek(&c->out, i) == '\n')
+            return i + 1;
+    }
+    return used >= LINE_MOST || all ? most : 0;
+}
+
+/* Copies the line without its end; how long it is then. */
+static uint32_t line_copy(const struct console *c, uint32_t length, char *text)
+{
+    uint32_t n = length;
+
+    for (uint32_t i = 0; i < length; i++)
+        text[i] = (char)ring_peek(&c->out, i);
+    if (n && text[n - 1] == '\n')
+        n--;
+    if (n && n < length && text[n - 1] == '\r')
+        n--;
+    return n;
+}
+
+/* Sends one line of a domain behind; how many bytes of its ring that was, 0 if none could go. */
+static uint32_t send_line(struct console *c, bool all)
+{
+    char text[LINE_MOST];
+    uint32_t length = line_length(c, all);
+
+    if (!length || !operator_line(c->domain->name, text, line_copy(c, length, text)))
+        return 0;
+    ring_drop(&c->out, length);
+    return length;
+}
+
+/* What came while it was behind, raw. True when nothing is left of it. */
+static bool send_rest(struct console *c)
+{
+    while (ring_used(&c->out) && operator_put(ring_peek(&c->out, 0)))
+        ring_drop(&c->out, 1);
+    return !ring_used(&c->out);
+}
+
+static bool put_behind(struct console *c, uint8_t byte)
+{
+    if (!terminal.shared)
+        return true;
+    if (!ring_put(&c->out, byte))
+        return false;
+    if (byte == '\n' || ring_used(&c->out) >= LINE_MOST) {
+        while (send_line(c, false))
+            ;
+    }
+    if (ring_used(&c->out) && !c->unfinished) {
+        c->unfinished = 1;
+        work_raise(); /* the boot CPU keeps the timer */
+    }
+    return true;
+}
+
+bool console_put(struct domain *d, uint8_t byte)
+{
+    struct console *c = d->console;
+    bool taken;
+
+    if (!c)
+        return true;
+    spin_lock(&terminal.lock);
+    taken = c == terminal.front ? send_rest(c) && operator_put(byte) : put_behind(c, byte);
+    c->waits |= !taken;
+    if (c->waits || ring_used(&c->out))
+        console_note(c);
+    spin_unlock(&terminal.lock);
+    return taken;
+}
+
+/* One line of each domain behind, as long as somebody has one, the port takes it, and the round
+ * is not over. Who was first is the last one next time. */
+static void send_lines(void)
+{
+    uint32_t sent = 0, before;
+    struct list_node *pos;
+
+    spin_lock(&terminal.lock);
+    gather();
+    do {
+        before = sent;
+        list_for_each (pos, &terminal.active) {
+            if (console_busy_at(pos) != terminal.front)
+                sent += send_line(console_busy_at(pos), false);
+        }
+    } while (sent > before && sent < ROUND);
+    if (terminal.front)
+        send_rest(terminal.front);
+    if (!list_empty(&terminal.active)) {
+        pos = terminal.active.next;
+        list_remove(pos);
+        list_add_tail(&terminal.active, pos);
+    }
+    spin_unlock(&terminal.lock);
+}
+
+/* Unfinished lines: young ones get older, old ones come out. */
+static void age_lines(void)
+{
+    struct list_node *pos;
+
+    spin_lock(&terminal.lock);
+    gather();
+    list_for_each (pos, &terminal.active) {
+        struct console *c = console_busy_at(pos);
+
+        if (c->unfinished == 1)
+            c->unfinished = 2;
+        else if (c->unfinished == 2 && c != terminal.front)
+            send_line(c, true);
+        if (!ring_used(&c->out))
+            c->unfinished = 0;
+    }
+    spin_unlock(&terminal.lock);
+}
+
+static bool any_unfinished(void)
+{
+    struct list_node *pos;
+    bool some = false;
+
+    spin_lock(&terminal.lock);
+    list_for_each (pos, &terminal.active)
+        some |= console_busy_at(pos)->unfinished;
+    spin_unlock(&terminal.lock);
+    return some;
+}
+
+/* True, once, if it waits and can go on. */
+static bool may_go_on(struct console *c)
+{
+    bool go;
+
+    spin_lock(&terminal.lock);
+    go = c->waits &&
+         (c == terminal.front ? operator_ready() : ring_used(&c->out) <= CONSOLE_OUT_BYTES / 2);
+    if (go)
+        c->waits = false;
+    spin_unlock(&terminal.lock);
+    return go;
+}
+
+static void kick(struct console *c)
+{
+    if (!may_go_on(c))
+        return;
+    spin_lock(&c->domain->lock);
+    machine_console_kick(&c->domain->machine);
+    spin_unlock(&c->domain->lock);
+}
+
+static void kick_waiting(void)
+{
+    struct list_node *pos;
+
+    if (terminal.front)
+        kick(terminal.front);
+    list_for_each (pos, &terminal.active)
+        kick(console_busy_at(pos));
+}
+
+/* There is room for the last words of those that have ended. */
+static void end_waiting(void)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &terminal.active) {
+        struct console *c = console_busy_at(pos);
+
+        if (c->ends && console_drained(c->domain))
+            domain_hooks->ended(c->domain);
+    }
+}
+
+bool console_drained(struct domain *d)
+{
+    struct console *c = d->console;
+
+    if (!c || !terminal.shared)
+        return true;
+    spin_lock(&terminal.lock);
+    c->ends = c != terminal.front && ring_used(&c->out) && !operator_ready();
+    if (c->ends)
+        console_note(c);
+    spin_unlock(&terminal.lock);
+    return !c->ends;
+}
+
+void output_last_words(struct console *c)
+{
+    char text[LINE_MOST];
+    uint32_t length;
+
+    while (terminal.shared && c != terminal.front && (length = line_length(c, true))) {
+        operator_last_line(c->domain->name, text, line_copy(c, length, text));
+        ring_drop(&c->out, length);
+    }
+}
+
+/* ---- Unfinished lines ----------------------------------------------------------------------- */
+
+static void look_fires(struct timer *t)
+{
+    (void)t;
+    age_lines();
+    work_raise();
+}
+
+/* ---- The work -------------------------------------------------------------------------------- */
+
+void output_work(void)
+{
+    spin_lock(&terminal.lock);
+    gather();
+    spin_unlock(&terminal.lock);
+    kick_waiting();
+    send_lines();
+    kick_waiting();
+    end_waiting();
+}
+
+void output_settle(void)
+{
+    if (!look.armed && any_unfinished())
+        timer_set(&look, rdtsc() + tsc_from_ns(LOOK_NS));
+    retire();
+}
+
+void output_init(bool shared)
+{
+    terminal.shared = shared;
+    timer_init(&look, look_fires);
+}
