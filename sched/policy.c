@@ -66,16 +66,10 @@ static struct sched_unit *unit_at(struct list_node *pos)
     return LIST_ENTRY(pos, struct sched_unit, link);
 }
 
-/* The first that waits, save `except`. */
-static struct sched_unit *first_but(struct run_queue *q, const struct sched_unit *except)
+/* The first that waits, or NULL. */
+static struct sched_unit *first_of(struct run_queue *q)
 {
-    struct list_node *pos;
-
-    list_for_each (pos, &q->waiting) {
-        if (unit_at(pos) != except)
-            return unit_at(pos);
-    }
-    return NULL;
+    return list_empty(&q->waiting) ? NULL : unit_at(q->waiting.next);
 }
 
 /* ---- Order --------------------------------------------------------------------------------- */
@@ -176,7 +170,7 @@ void policy_dequeue(struct run_queue *q, struct sched_unit *u)
 /* The floor follows whoever is furthest behind: the running unit or the first that waits. */
 static void raise_floor(struct run_queue *q, uint64_t vtime)
 {
-    const struct sched_unit *first = first_but(q, NULL);
+    const struct sched_unit *first = first_of(q);
 
     if (first && before(first->vtime, vtime))
         vtime = first->vtime;
@@ -252,7 +246,7 @@ static uint64_t slice_end(const struct run_queue *q, const struct sched_unit *u,
 uint64_t policy_bound(struct run_queue *q, uint64_t now)
 {
     struct sched_unit *u = q->running;
-    uint64_t bound = slice_end(q, u, first_but(q, NULL));
+    uint64_t bound = slice_end(q, u, first_of(q));
     uint64_t release = policy_release(q), budget = group_budget(u->group, now);
 
     if (release < bound)

@@ -60,6 +60,11 @@ void panic(const char *fmt, ...)
     exit(1);
 }
 
+void panic_assertion(const char *file, unsigned line, const char *what)
+{
+    panic("%s:%u: assertion failed: %s", file, line, what);
+}
+
 /* What stands behind "key=" among the arguments. */
 static const char *value_of(char **argv, const char *key)
 {
