@@ -57,9 +57,10 @@ static uint64_t queue_soonest(const struct timer_queue *q)
     return __atomic_load_n(&q->soonest, __ATOMIC_RELAXED);
 }
 
+/* Who reads false without the lock finds all that was done to it under the lock. */
 static void set_armed(struct timer *t, bool armed)
 {
-    __atomic_store_n(&t->armed, armed, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->armed, armed, __ATOMIC_RELEASE);
 }
 
 static void queue_insert(struct timer_queue *q, struct timer *t)
@@ -83,7 +84,7 @@ void timer_cancel(struct timer *t)
 {
     struct timer_queue *q;
 
-    if (!__atomic_load_n(&t->armed, __ATOMIC_RELAXED))
+    if (!__atomic_load_n(&t->armed, __ATOMIC_ACQUIRE))
         return;
     q = queue_lock(t->pcpu);
     list_remove(&t->link);
@@ -134,12 +135,12 @@ static struct timer *take_due(struct timer_queue *q, uint64_t now)
     t = queue_first(q);
     if (t && t->deadline > now)
         t = NULL;
+    __atomic_store_n(&q->firing, t, __ATOMIC_RELAXED); /* before it is seen not to be armed */
     if (t) {
         list_remove(&t->link);
         set_armed(t, false);
         queue_changed(q);
     }
-    __atomic_store_n(&q->firing, t, __ATOMIC_RELAXED);
     spin_unlock(&q->lock);
     return t;
 }

@@ -27,5 +27,8 @@ def body(options, modules):
 
 
 def entry(title, options, modules):
-    """With the word on GRUB's warning that mkiso.PREAMBLE has, where there is one."""
-    return f"menuentry '{title}' {{\n{body(options, modules)}    echo -n \"$about_console\"\n}}\n"
+    """With the word on GRUB's warning that mkiso.PREAMBLE has, where there is one, right behind it: GRUB
+    asks the last line of an entry whether all is well, and that is to be a module's."""
+    kernel, *rest = body(options, modules).splitlines()
+    lines = [kernel, '    echo -n "$about_console"', *rest]
+    return f"menuentry '{title}' {{\n" + "\n".join(lines) + "\n}\n"

@@ -33,7 +33,7 @@ if [ "$grub_platform" = efi ]; then
   insmod efi_gop
   insmod efi_uga
   set gfxpayload=auto
-  set about_console="(That is about text mode, which UEFI has not. Caisson draws on the framebuffer.)
+  set about_console="(The warning is about text mode, which UEFI has not. Caisson draws on the framebuffer.)
 "
 else
   set gfxpayload=text

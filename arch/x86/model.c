@@ -63,7 +63,7 @@ static const char *const consequence[ERRATA] = {
     [ERRATUM_TSC_DEADLINE] =
         "the TSC deadline is unreliable: the local APIC counts instead; newer firmware may mend it",
     [ERRATUM_VIRTUAL_INTERRUPTS] =
-        "the CPU delivers virtual interrupts to guests with IF=0: not used but with apicv=on",
+        "this emulator delivers virtual interrupts to guests with IF=0: not used but with apicv=on",
 };
 
 /* ---- Who it is ---- */

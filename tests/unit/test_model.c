@@ -128,7 +128,7 @@ static void test_no_errata(void **state)
     (void)state;
     assert_false(has(0x00050654, 0, ERRATUM_TSC_DEADLINE));
     assert_true(has(0x00050654, 0, ERRATUM_VIRTUAL_INTERRUPTS));
-    assert_true(fake_log_has("delivers virtual interrupts to guests with IF=0"));
+    assert_true(fake_log_has("this emulator delivers virtual interrupts to guests with IF=0"));
     fake_log_reset();
     assert_false(has(0x00050654, 0x02000014, ERRATUM_VIRTUAL_INTERRUPTS));
     cpu.hypervisor = true;
