@@ -253,6 +253,69 @@ static void test_scheduler(void **state)
     assert_true(removed > 0 && ran > 1000000);
 }
 
+/* ---- Timers ---------------------------------------------------------------------------------
+ */
+
+#define ALARMS 20000
+
+/* After timer_cancel_sync() has returned, what its function uses is the caller's again: plain
+ * memory, so that a function that comes later is a race. */
+static struct {
+    struct timer timer;
+    uint64_t used;
+    unsigned begun, set, over; /* rounds; atomic */
+} alarm_clock;
+
+static void alarm_fires(struct timer *t)
+{
+    (void)t;
+    alarm_clock.used++;
+}
+
+static void round_wait(const unsigned *counter, unsigned round)
+{
+    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != round)
+        cpu_relax();
+}
+
+static void *alarm_thread(void *arg)
+{
+    thread_cpu = (unsigned)(uintptr_t)arg;
+    for (unsigned i = 1; thread_cpu == 1 && i <= ALARMS; i++) {
+        round_wait(&alarm_clock.begun, i);
+        timer_set(&alarm_clock.timer, 1);
+        __atomic_store_n(&alarm_clock.set, i, __ATOMIC_RELEASE);
+        timer_run(2);
+        __atomic_store_n(&alarm_clock.over, i, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+
+static void test_cancel_sync(void **state)
+{
+    pthread_t threads[CPUS];
+    uint64_t fired = 0;
+
+    (void)state;
+    thread_cpu = CPUS;
+    timer_init(&alarm_clock.timer, alarm_fires);
+    start_threads(alarm_thread, threads);
+    for (unsigned i = 1; i <= ALARMS; i++) {
+        __atomic_store_n(&alarm_clock.begun, i, __ATOMIC_RELEASE);
+        round_wait(&alarm_clock.set, i);
+        for (unsigned n = i % 64; n; n--)
+            cpu_relax();
+        timer_cancel_sync(&alarm_clock.timer);
+        fired += alarm_clock.used;
+        alarm_clock.used = 0;
+        round_wait(&alarm_clock.over, i);
+        assert_int_equal(alarm_clock.used, 0);
+    }
+    stop_threads(threads);
+    print_message("%lu of %u alarms fired\n", fired, ALARMS);
+    assert_true(fired > 0);
+}
+
 /* ---- Frames ---------------------------------------------------------------------------------
  */
 
@@ -296,6 +359,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scheduler),
+        cmocka_unit_test(test_cancel_sync),
         cmocka_unit_test(test_frames),
     };
 
