@@ -272,11 +272,11 @@ static int write_runstate(struct vcpu *v, const struct xen_runstate_info *r)
 
 void pv_runstate_write(struct vcpu *v)
 {
-    struct xen_runstate_info r = told(v, &v->pv.runstate);
     int err = 0;
 
     if (!v->pv.runstate_area.bytes[0])
         return;
+    struct xen_runstate_info r = told(v, &v->pv.runstate);
     if (v->domain->pv.runstate_flag) {
         r.state_entry_time |= XEN_RUNSTATE_UPDATE;
         err = write_runstate(v, &r);

@@ -305,7 +305,7 @@ static void rest(struct run_queue *q)
     spin_lock(&q->lock);
     release = policy_release(q);
     spin_unlock(&q->lock);
-    lapic_timer_set(next < release ? next : release);
+    lapic_timer_set(earlier(next, release));
     irq_wait();
 }
 
