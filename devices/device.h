@@ -9,7 +9,7 @@
  * Time is nanoseconds of the domain's clock, from 0 at its creation, never running backwards.
  * A device never looks at a clock: `now` comes with every call. What happens by itself (a timer
  * that expires) happens in tick(), and deadline() says when the next such thing is due; the
- * machine asks again after every access and every tick.
+ * machine asks again after every tick and every access that may have brought it nearer.
  */
 #ifndef CAISSON_DEVICES_DEVICE_H
 #define CAISSON_DEVICES_DEVICE_H
@@ -37,7 +37,8 @@ struct device;
 struct device_ops {
     const char *name;
     /* offset: within the device, as its header numbers the registers; size: 1, 2 or 4 bytes.
-     * Sizes that the hardware has no answer to read as all ones and write nothing. */
+     * Sizes that the hardware has no answer to read as all ones and write nothing; what is above
+     * the size in an answer or in a value means nothing. */
     uint32_t (*read)(struct device *dev, uint32_t offset, unsigned size, uint64_t now);
     void (*write)(struct device *dev, uint32_t offset, unsigned size, uint32_t value, uint64_t now);
     void (*tick)(struct device *dev, uint64_t now);  /* NULL: has no clockwork */
@@ -46,6 +47,9 @@ struct device_ops {
     /* Registers, a bit for each offset below 32, whose reading has nothing to do with time: it is
      * given 0 for now, and moves no deadline. */
     uint32_t timeless;
+    /* Those whose reading moves no deadline, or only away from now. The machine does not ask then,
+     * and the next tick may come too early. */
+    uint32_t steady;
 };
 
 struct device {

@@ -3,8 +3,9 @@
  * "8254 Programmable Interval Timer", "Programming"; port 0x61 is that of the PC/AT.
  */
 #include "devices/vpit.h"
+#include "devices/clock.h"
+#include "lib/likely.h"
 
-#define NS_PER_S       1000000000
 #define REFRESH_CLOCKS 18 /* channel 1 of a PC: a DRAM refresh every 15 us */
 
 #define CONTROL_GATE     0x01 /* of channel 2 */
@@ -18,14 +19,7 @@
 
 static int64_t clock_of(uint64_t ns)
 {
-    return (int64_t)(ns / NS_PER_S * VPIT_HZ + ns % NS_PER_S * VPIT_HZ / NS_PER_S);
-}
-
-/* The first nanosecond of a clock. */
-static uint64_t ns_of(int64_t clock)
-{
-    uint64_t c = (uint64_t)clock;
-    return c / VPIT_HZ * NS_PER_S + (c % VPIT_HZ * NS_PER_S + VPIT_HZ - 1) / VPIT_HZ;
+    return (int64_t)clock_scaled(ns, CLOCK_SCALE(VPIT_HZ));
 }
 
 static void read_back(struct vpit *pit, uint8_t word, int64_t t)
@@ -52,7 +46,7 @@ static void write_control(struct vpit *pit, uint8_t word, int64_t t)
         vpit_channel_set_mode(&pit->channel[n], word);
 }
 
-static uint8_t read_system_control(const struct vpit *pit, int64_t t)
+static uint32_t read_system_control(const struct vpit *pit, int64_t t)
 {
     bool refresh = t / REFRESH_CLOCKS & 1;
     return pit->control | (refresh ? CONTROL_REFRESH : 0) |
@@ -67,12 +61,14 @@ static void set_out0(struct vpit *pit, bool level)
     line_set(&pit->out0, level);
 }
 
-/* Brings channel 0 to clock t and OUT0 to its line: one edge, however many there were. The others
- * have no line: they are brought there when somebody looks at them. */
+/* Brings all channels to clock t, and OUT0 to its line: one edge, however many there were. */
 static void settle(struct vpit *pit, int64_t t)
 {
     uint64_t edges = vpit_channel_advance(&pit->channel[0], t);
 
+    for (unsigned i = 1; i < VPIT_CHANNELS; i++)
+        if (t >= pit->channel[i].next_at) /* they have no line, so their edges are nobody's */
+            vpit_channel_advance(&pit->channel[i], t);
     if (edges) {
         set_out0(pit, false);
         set_out0(pit, true);
@@ -81,25 +77,41 @@ static void settle(struct vpit *pit, int64_t t)
     set_out0(pit, vpit_channel_out(&pit->channel[0], t));
 }
 
-static void settle_others(struct vpit *pit, int64_t t)
+/* The same, and until when it will do. */
+static __attribute__((noinline)) void settle_for_long(struct vpit *pit, int64_t t)
 {
-    for (unsigned i = 1; i < VPIT_CHANNELS; i++)
-        vpit_channel_advance(&pit->channel[i], t);
+    settle(pit, t);
+    pit->settled = vpit_channel_deadline(&pit->channel[0]);
+    for (unsigned i = 0; i < VPIT_CHANNELS; i++)
+        if (pit->channel[i].next_at < pit->settled)
+            pit->settled = pit->channel[i].next_at;
 }
 
+static __attribute__((noinline)) uint32_t read_settled(struct vpit *pit, uint32_t offset, int64_t t)
+{
+    if (likely(offset < VPIT_CHANNELS))
+        return vpit_channel_read(&pit->channel[offset], t);
+    return offset == 4 ? read_system_control(pit, t) : UINT32_MAX;
+}
+
+static __attribute__((noinline, cold)) uint32_t settle_and_read(struct vpit *pit, uint32_t offset,
+                                                                int64_t t)
+{
+    settle_for_long(pit, t);
+    return read_settled(pit, offset, t);
+}
+
+/* A guest that reads mostly does so over and over, and nothing has happened meanwhile. */
 static uint32_t vpit_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
 {
     struct vpit *pit = container_of(dev, struct vpit, dev);
     int64_t t = clock_of(now);
 
-    if (size != 1 || offset > 4)
+    if (unlikely(size != 1))
         return UINT32_MAX;
-    settle(pit, t);
-    if (offset != 0)
-        settle_others(pit, t);
-    if (offset == 4)
-        return read_system_control(pit, t);
-    return offset < VPIT_CHANNELS ? vpit_channel_read(&pit->channel[offset], t) : 0xff;
+    if (unlikely(t >= pit->settled))
+        return settle_and_read(pit, offset, t);
+    return read_settled(pit, offset, t);
 }
 
 static void vpit_write(struct device *dev, uint32_t offset, unsigned size, uint32_t value,
@@ -111,7 +123,6 @@ static void vpit_write(struct device *dev, uint32_t offset, unsigned size, uint3
     if (size != 1 || offset > 4)
         return;
     settle(pit, t);
-    settle_others(pit, t);
     if (offset == 4) {
         pit->control = value & CONTROL_WRITABLE;
         vpit_channel_set_gate(&pit->channel[2], value & CONTROL_GATE, t);
@@ -120,12 +131,12 @@ static void vpit_write(struct device *dev, uint32_t offset, unsigned size, uint3
     } else {
         write_control(pit, (uint8_t)value, t);
     }
-    settle(pit, t);
+    settle_for_long(pit, t);
 }
 
 static void vpit_tick(struct device *dev, uint64_t now)
 {
-    settle(container_of(dev, struct vpit, dev), clock_of(now));
+    settle_for_long(container_of(dev, struct vpit, dev), clock_of(now));
 }
 
 /* Only a rising OUT0 needs somebody to be there in time: an interrupt controller sees no other. */
@@ -134,17 +145,19 @@ static uint64_t vpit_deadline(const struct device *dev)
     const struct vpit *pit = container_of(dev, struct vpit, dev);
     int64_t at = vpit_channel_deadline(&pit->channel[0]);
 
-    return at == VPIT_NEVER ? DEVICE_NEVER : ns_of(at);
+    return at == VPIT_NEVER ? DEVICE_NEVER : clock_ns((uint64_t)at, VPIT_HZ);
 }
 
 static void vpit_reset(struct device *dev, uint64_t now)
 {
     struct vpit *pit = container_of(dev, struct vpit, dev);
 
-    for (unsigned i = 0; i < VPIT_CHANNELS; i++)
-        pit->channel[i] = (struct vpit_channel){ .gate = i != 2 };
+    for (unsigned i = 0; i < VPIT_CHANNELS; i++) {
+        pit->channel[i].gate = i != 2;
+        vpit_channel_set_mode(&pit->channel[i], 0);
+    }
     pit->control = 0;
-    settle(pit, clock_of(now));
+    settle_for_long(pit, clock_of(now));
 }
 
 static const struct device_ops ops = {
@@ -154,9 +167,10 @@ static const struct device_ops ops = {
     .tick = vpit_tick,
     .deadline = vpit_deadline,
     .reset = vpit_reset,
+    .steady = 0x1f,
 };
 
-void vpit_init(struct vpit *pit, struct line out0, uint64_t now)
+__attribute__((cold)) void vpit_init(struct vpit *pit, struct line out0, uint64_t now)
 {
     *pit = (struct vpit){ .dev.ops = &ops, .out0 = out0 };
     vpit_reset(&pit->dev, now);

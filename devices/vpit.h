@@ -24,6 +24,7 @@ struct vpit {
     bool out0_level; /* as last told to out0 */
     uint8_t control; /* port 0x61, the bits that can be written */
     uint64_t missed; /* edges of OUT0 that were coalesced */
+    int64_t settled; /* the first clock at which OUT0 rises or a count is loaded, after the last */
     struct vpit_channel channel[VPIT_CHANNELS];
 };
 

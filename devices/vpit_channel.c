@@ -6,6 +6,7 @@
  */
 #include "devices/vpit_channel.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 
 #define STATUS_OUT  0x80
 #define STATUS_NULL 0x40
@@ -73,22 +74,28 @@ static int64_t next_rise(const struct vpit_channel *c)
     return c->rises ? VPIT_NEVER : c->start + c->count + (c->mode >= 4);
 }
 
+/* Mode 3 counts down by two, twice in a period. */
+static uint32_t half_count(const struct vpit_channel *c, uint64_t in_period)
+{
+    uint64_t half = (uint64_t)high_half(c);
+    uint64_t in_half = in_period < half ? in_period : in_period - half;
+
+    return (c->count & ~1u) - 2 * (uint32_t)in_half;
+}
+
+/* Its lower 16 bits are what the counter's two bytes read; in BCD, when they have been made so. */
 static uint32_t count_value(const struct vpit_channel *c, int64_t t)
 {
-    int64_t range = c->bcd ? 10000 : 65536;
-    int64_t e = elapsed(c, t) > 0 ? elapsed(c, t) : 0;
-
     if (!c->loaded)
         return c->has_next ? c->next : 0; /* guests read back sooner than a bus would let them */
+    int64_t elapsed_or_none = elapsed(c, t);
+    uint64_t e = elapsed_or_none > 0 ? (uint64_t)elapsed_or_none : 0;
+
     if (c->mode == 2)
-        return (uint32_t)(c->count - e % c->count);
-    if (c->mode == 3) {
-        int64_t in_half = e % c->count;
-        if (in_half >= high_half(c))
-            in_half -= high_half(c);
-        return (uint32_t)((c->count & ~1u) - 2 * in_half);
-    }
-    return (uint32_t)((c->count - e % range + range) % range);
+        return c->count - (uint32_t)(e % c->count);
+    if (c->mode == 3)
+        return half_count(c, e % c->count);
+    return c->bcd ? (c->count + 10000 - (uint32_t)(e % 10000)) % 10000 : c->count - (uint32_t)e;
 }
 
 static uint16_t to_bcd(uint32_t v)
@@ -125,6 +132,7 @@ static void load(struct vpit_channel *c, int64_t at)
         c->count = c->next;
     ASSERT(c->count > 0);
     c->has_next = false;
+    c->next_at = VPIT_NEVER;
     c->loaded = true;
     c->rises = 0;
     c->frozen = 0;
@@ -145,7 +153,7 @@ uint64_t vpit_channel_advance(struct vpit_channel *c, int64_t t)
 {
     uint64_t edges = 0;
 
-    if (c->has_next && t >= c->next_at) {
+    if (t >= c->next_at) {
         edges = take_rises(c, c->next_at);
         load(c, c->next_at);
     }
@@ -185,6 +193,7 @@ static void half_written(struct vpit_channel *c, uint8_t value)
     if (c->mode == 0) {
         c->loaded = false;
         c->has_next = false;
+        c->next_at = VPIT_NEVER;
     }
 }
 
@@ -269,12 +278,14 @@ void vpit_channel_set_mode(struct vpit_channel *c, uint8_t word)
         .rw = word >> 4 & 3,
         .bcd = word & 1,
         .gate = c->gate,
+        .next_at = VPIT_NEVER,
+        .read_high = (word >> 4 & 3) == 2,
     };
 }
 
-uint8_t vpit_channel_read(struct vpit_channel *c, int64_t t)
+uint32_t vpit_channel_read(struct vpit_channel *c, int64_t t)
 {
-    if (c->status_latched) {
+    if (unlikely(c->status_latched)) {
         c->status_latched = false;
         return c->status;
     }
@@ -284,8 +295,9 @@ uint8_t vpit_channel_read(struct vpit_channel *c, int64_t t)
         c->latched_bytes--;
         return v;
     }
-    bool high = c->rw == 2 || c->read_high;
-    c->read_high = c->rw == 3 && !c->read_high;
+    bool high = c->read_high;
+    if (c->rw == 3)
+        c->read_high = !high;
     return (uint8_t)(reading(c, t) >> (high ? 8 : 0));
 }
 

@@ -24,15 +24,20 @@ static uint64_t half_period(const struct vpm *v)
     return v->bus.timer_32bit ? 1UL << 31 : 1UL << 23;
 }
 
+static uint64_t ticks_of(uint64_t ns)
+{
+    return clock_scaled(ns, CLOCK_SCALE(VPM_TIMER_HZ));
+}
+
 static uint32_t timer_read(const struct vpm *v, uint64_t now)
 {
-    return clock_ticks(now, VPM_TIMER_HZ) & (2 * half_period(v) - 1);
+    return ticks_of(now) & (2 * half_period(v) - 1);
 }
 
 /* Each change of the highest bit sets TMR_STS, so that an OS can extend the counter. */
 static void timer_run(struct vpm *v, uint64_t now)
 {
-    uint64_t flips = clock_ticks(now, VPM_TIMER_HZ) / half_period(v);
+    uint64_t flips = ticks_of(now) / half_period(v);
 
     if (flips == v->msb_flips)
         return;
@@ -75,13 +80,12 @@ static uint32_t block_read(const struct vpm *v, uint32_t offset, uint64_t now)
 static uint32_t vpm_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
 {
     struct vpm *v = (struct vpm *)dev;
-    uint32_t value;
 
+    (void)size;
+    if (offset == VPM_TIMER)
+        return timer_read(v, now); /* guests that poll it care for nothing else */
     timer_run(v, now);
-    if (offset == VPM_SMI_COMMAND)
-        return 0;
-    value = block_read(v, offset, now) >> (offset & 3) * 8;
-    return size == 4 ? value : value & ((1u << size * 8) - 1);
+    return offset == VPM_SMI_COMMAND ? 0 : block_read(v, offset, now) >> (offset & 3) * 8;
 }
 
 static void write_control(struct vpm *v, uint16_t value, uint16_t mask)
@@ -166,6 +170,7 @@ static const struct device_ops vpm_ops = {
     .tick = tick,
     .deadline = deadline,
     .reset = reset,
+    .steady = (1u << VPM_BLOCK_SIZE) - 1,
 };
 
 void vpm_init(struct vpm *v, const struct vpm_bus *bus)

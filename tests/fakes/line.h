@@ -36,7 +36,7 @@ static inline uint8_t reg_read(struct device *dev, uint32_t offset, uint64_t now
 
 static inline void reg_write(struct device *dev, uint32_t offset, uint8_t value, uint64_t now)
 {
-    dev->ops->write(dev, offset, 1, value, now);
+    dev->ops->write(dev, offset, 1, value | 0xa5a5a500, now); /* as OUT finds it in EAX */
 }
 
 #endif

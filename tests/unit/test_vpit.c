@@ -348,6 +348,57 @@ static void test_any_bytes(void **state)
     }
 }
 
+/* Two of them get the same accesses; one is told of the time before each read, the other never. */
+static void test_reads_lose_nothing(void **state)
+{
+    static struct vpit told;
+    static struct fake_line told_out0;
+    uint32_t seed = 11;
+    uint64_t now = 0;
+
+    (void)state;
+    vpit_init(&told, fake_line(&told_out0), 0);
+    for (unsigned i = 0; i < 400000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        unsigned pick = seed >> 27, offset = (pick >> 2) % 5;
+        now += seed >> 8 & (i & 0x400 ? 0xfff : 0xfffff); /* often many reads in one period */
+        if (pick & 3) {
+            told.dev.ops->tick(&told.dev, now);
+            assert_int_equal(reg_read(&pit.dev, offset, now), reg_read(&told.dev, offset, now));
+        } else {
+            reg_write(&pit.dev, offset, (uint8_t)(seed >> 16), now);
+            reg_write(&told.dev, offset, (uint8_t)(seed >> 16), now);
+            assert_int_equal(out0.level, told_out0.level);
+        }
+        assert_int_equal(out0.rises, told_out0.rises);
+        assert_int_equal(pit.missed, told.missed);
+        assert_int_equal(deadline(), told.dev.ops->deadline(&told.dev));
+    }
+    assert_true(told.missed > 1000 && told_out0.rises > 1000);
+}
+
+/* Registers that are said to be steady: reading one never brings the deadline nearer. */
+static void test_steady(void **state)
+{
+    uint32_t seed = 3;
+    uint64_t now = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 300000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        unsigned offset = (seed >> 29) % 5;
+        uint64_t before = deadline();
+        now += seed >> 8 & 0x1ffff;
+        if (seed >> 25 & 3) {
+            reg_read(&pit.dev, offset, now);
+            assert_true(!(pit.dev.ops->steady >> offset & 1) || deadline() >= before);
+        } else {
+            reg_write(&pit.dev, offset, (uint8_t)(seed >> 16), now);
+        }
+    }
+    assert_true(pit.dev.ops->steady & 1);
+}
+
 #define T(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -370,6 +421,8 @@ int main(void)
         T(test_latches),
         T(test_mode_aliases_and_foreign_accesses),
         T(test_any_bytes),
+        T(test_reads_lose_nothing),
+        T(test_steady),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

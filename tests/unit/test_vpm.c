@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "devices/clock.h"
+#include "devices/vpit.h"
 #include "devices/vpm.h"
 
 static struct vpm v;
@@ -46,14 +47,17 @@ static int setup(void **state)
     return 0;
 }
 
+/* What a CPU takes of the answer. */
 static uint32_t rd(uint32_t offset, unsigned size, uint64_t now)
 {
-    return v.dev.ops->read(&v.dev, offset, size, now);
+    uint32_t value = v.dev.ops->read(&v.dev, offset, size, now);
+
+    return size == 4 ? value : value & ((1u << 8 * size) - 1);
 }
 
 static void wr(uint32_t offset, unsigned size, uint32_t value)
 {
-    v.dev.ops->write(&v.dev, offset, size, value, 0);
+    v.dev.ops->write(&v.dev, offset, size, size == 4 ? value : value | ~0u << 8 * size, 0);
 }
 
 static void test_timer(void **state)
@@ -85,6 +89,41 @@ static void test_clock_is_exact(void **state)
                      100UL * 365 * 86400 * 5000000000UL);
 }
 
+/* A tick is never late, and not early by a nanosecond. */
+static void check_scaled(uint64_t ns, uint64_t hz, uint64_t scale)
+{
+    unsigned __int128 now = (unsigned __int128)ns * hz / NS_PER_SEC;
+    unsigned __int128 next = ((unsigned __int128)ns + 1) * hz / NS_PER_SEC;
+    uint64_t t = clock_scaled(ns, scale);
+
+    assert_true(t >= now && t <= next);
+    assert_true(clock_scaled(clock_ns(t, hz), scale) >= t);
+}
+
+static void check_scale(uint64_t hz, uint64_t scale)
+{
+    uint64_t seed = 1;
+
+    for (unsigned i = 0; i < 200000; i++) {
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        check_scaled(seed >> (2 + i % 50), hz, scale);
+        uint64_t ns = clock_ns((seed >> (4 + i % 50)) * hz / NS_PER_SEC, hz); /* a tick begins */
+        check_scaled(ns, hz, scale);
+        check_scaled(ns ? ns - 1 : 0, hz, scale);
+    }
+    check_scaled((1UL << 62) - 1, hz, scale);
+    assert_int_equal(clock_scaled(0, scale), 0);
+}
+
+static void test_scaled_clocks(void **state)
+{
+    (void)state;
+    check_scale(VPM_TIMER_HZ, CLOCK_SCALE(VPM_TIMER_HZ));
+    check_scale(VPIT_HZ, CLOCK_SCALE(VPIT_HZ));
+    check_scale(1000000, CLOCK_SCALE(1000000));
+    check_scale(3906249, CLOCK_SCALE(3906249)); /* the most that fits */
+}
+
 static void test_timer_event(void **state)
 {
     uint64_t due;
@@ -105,6 +144,26 @@ static void test_timer_event(void **state)
     v.dev.ops->write(&v.dev, VPM_STATUS, 2, VPM_TMR, due);
     assert_false(sci);
     assert_int_equal(v.dev.ops->deadline(&v.dev), clock_ns(2 << 23, VPM_TIMER_HZ));
+}
+
+/* Reading moves the deadline away at most, whatever has become due meanwhile. */
+static void test_steady(void **state)
+{
+    uint64_t half = clock_ns(1 << 23, VPM_TIMER_HZ);
+
+    (void)state;
+    start(false);
+    wr(VPM_ENABLE, 2, VPM_TMR);
+    for (uint64_t now = 0; now < 5 * half; now += half / 3) {
+        for (uint32_t offset = 0; offset < VPM_BLOCK_SIZE; offset += 2) {
+            uint64_t before = v.dev.ops->deadline(&v.dev);
+            rd(offset, 2, now);
+            assert_true(v.dev.ops->steady >> offset & 1);
+            assert_true(v.dev.ops->deadline(&v.dev) >= before);
+        }
+        v.dev.ops->tick(&v.dev, now);
+        v.dev.ops->write(&v.dev, VPM_STATUS, 2, VPM_TMR, now);
+    }
 }
 
 static void test_enable(void **state)
@@ -220,7 +279,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_timer, setup),
         cmocka_unit_test_setup(test_clock_is_exact, setup),
+        cmocka_unit_test_setup(test_scaled_clocks, setup),
         cmocka_unit_test_setup(test_timer_event, setup),
+        cmocka_unit_test_setup(test_steady, setup),
         cmocka_unit_test_setup(test_enable, setup),
         cmocka_unit_test_setup(test_power_button, setup),
         cmocka_unit_test_setup(test_rtc_alarm, setup),
