@@ -47,7 +47,8 @@ struct ratio {
 };
 
 uint64_t tsc_hz;
-static struct ratio ns_per_tick, ticks_per_ns; /* boot only */
+struct tsc_rate tsc_rate; /* set at boot only, and what follows */
+static struct ratio ns_per_tick, ticks_per_ns;
 
 /* a / b by long division, bit by bit: 128-bit division would need a library that is not there. */
 static struct ratio ratio_of(uint64_t a, uint64_t b)
@@ -79,12 +80,18 @@ void tsc_set_rate(uint64_t hz)
     tsc_hz = hz;
     ns_per_tick = ratio_of(NS_PER_S, hz);
     ticks_per_ns = ratio_of(hz, NS_PER_S);
+    tsc_rate.shift = 0;
+    while (ns_per_tick.whole >> tsc_rate.shift)
+        tsc_rate.shift++;
+    tsc_rate.scale = ratio_of(NS_PER_S, hz << tsc_rate.shift).fraction;
 }
 
+/* Ticks that lose no bit to the shift are less than 2^64 ns: a tick is less than 2^shift. */
 uint64_t tsc_to_ns(uint64_t ticks)
 {
     ASSERT(tsc_hz != 0);
-    return ratio_apply(&ns_per_tick, ticks);
+    return ticks <= UINT64_MAX >> tsc_rate.shift ? tsc_to_ns_quick(ticks)
+                                                 : ratio_apply(&ns_per_tick, ticks);
 }
 
 uint64_t tsc_from_ns(uint64_t ns)

@@ -65,6 +65,23 @@ static void test_conversions(void **state)
     }
 }
 
+/* Where the multiplication in line ends and the long one takes over, time still goes on. */
+static void test_conversions_meet(void **state)
+{
+    (void)state;
+    for (unsigned r = 0; r < sizeof(rates) / sizeof(rates[0]); r++) {
+        tsc_set_rate(rates[r]);
+        uint64_t most = UINT64_MAX >> tsc_rate.shift;
+        assert_true(tsc_to_ns_quick(most) == tsc_to_ns(most));
+        check_ticks(rates[r], most);
+        if (!tsc_rate.shift)
+            continue;
+        check_ticks(rates[r], most + 1);
+        assert_true(tsc_to_ns(most + 1) >= tsc_to_ns(most));
+        assert_true(tsc_to_ns(most) >= (1UL << 63) - 1000); /* 292 years */
+    }
+}
+
 static void test_extremes(void **state)
 {
     (void)state;
@@ -270,6 +287,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conversions),
+        cmocka_unit_test(test_conversions_meet),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test_setup(test_pm_timer, setup_clocks),
         cmocka_unit_test_setup(test_spoiled_by_an_smi, setup_clocks),
