@@ -41,28 +41,6 @@ const char *const vmx_exit_name[VMX_EXIT_KINDS] = {
     [VMX_EXIT_ENTRY_FAILED] = "failed entry",
 };
 
-/* SDM, instruction information for INS and OUTS. */
-static void decode_io_string(uint64_t q, struct vmx_exit *x)
-{
-    uint32_t info = vmcs_read(VMCS_EXIT_INSN_INFO);
-    x->io.rep = q & 32;
-    x->io.addr_size = 2u << (info >> 7 & 3);
-    x->io.seg = x->io.in ? SEG_ES : (enum seg)(info >> 15 & 7);
-}
-
-/* SDM, "Exit Qualification for I/O Instructions". */
-static void decode_io(struct vmx_vcpu *v, struct vmx_exit *x)
-{
-    (void)v;
-    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    x->io.port = q >> 16;
-    x->io.size = (q & 7) + 1;
-    x->io.in = q & 8;
-    x->io.string = q & 16;
-    if (x->io.string)
-        decode_io_string(q, x);
-}
-
 /* SDM, "Exit Qualification for Control-Register Accesses". */
 static void decode_cr(struct vmx_vcpu *v, struct vmx_exit *x)
 {
@@ -169,7 +147,7 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [26] = { .kind = VMX_EXIT_VMX_INSN }, /* VMXOFF */
     [27] = { .kind = VMX_EXIT_VMX_INSN }, /* VMXON */
     [28] = { VMX_EXIT_CR, decode_cr },
-    [30] = { VMX_EXIT_IO, decode_io },
+    [30] = { .kind = VMX_EXIT_IO },
     [31] = { .kind = VMX_EXIT_RDMSR },
     [32] = { .kind = VMX_EXIT_WRMSR },
     [36] = { .kind = VMX_EXIT_MONITOR }, /* MWAIT */

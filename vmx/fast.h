@@ -46,6 +46,28 @@ static inline bool vmx_mode_same(const struct vmx_mode *a, const struct vmx_mode
              (a->cs_ar ^ b->cs_ar) | (a->ss_ar ^ b->ss_ar));
 }
 
+/* Of a VMX_EXIT_IO, as long as it is the last exit. */
+static inline struct vmx_io vmx_io(const struct vmx_vcpu *v)
+{
+    (void)v;
+    union {
+        uint32_t raw;
+        struct vmx_io io;
+    } qualification = { .raw = (uint32_t)vmcs_read(VMCS_EXIT_QUALIFICATION) };
+    return qualification.io;
+}
+
+/* The same for INS and OUTS (SDM, "VM-Exit Instruction Information as Used for INS and OUTS"). */
+static inline struct vmx_io_string vmx_io_string(const struct vmx_vcpu *v, struct vmx_io io)
+{
+    (void)v;
+    uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INSN_INFO);
+    return (struct vmx_io_string){
+        .addr_size = (uint8_t)(2u << (info >> 7 & 3)),
+        .seg = io.in ? SEG_ES : (enum seg)(info >> 15 & 7),
+    };
+}
+
 /* Steps over an instruction of so many bytes; ends STI and MOV-SS shadows. */
 static inline void vmx_skip_len(struct vmx_vcpu *v, uint64_t len)
 {

@@ -16,6 +16,7 @@
 #include "lib/addr.h"
 #include "lib/assert.h"
 #include "lib/errno.h"
+#include "lib/likely.h"
 
 struct ept;
 
@@ -220,6 +221,20 @@ static inline void vmx_set_gpr(struct vmx_vcpu *v, enum gpr n, uint64_t value)
         v->gpr[n] = value;
 }
 
+/* RAX takes so many bytes, 1, 2 or 4, as AL, AX or EAX (SDM volume 1, "General-Purpose Registers in
+ * 64-Bit Mode"). */
+static inline void vmx_set_accumulator(struct vmx_vcpu *v, uint32_t value, unsigned size)
+{
+    uint64_t *rax = &v->gpr[GPR_RAX];
+
+    if (likely(size == 1))
+        *(uint8_t *)rax = (uint8_t)value;
+    else if (size == 2)
+        *(uint16_t *)rax = (uint16_t)value;
+    else
+        *rax = value;
+}
+
 /* Control registers as the guest sees them. The setters check as the instruction would and return
  * 0, or -EINVAL where the guest is owed #GP(0); they change nothing then. */
 uint64_t vmx_cr0(const struct vmx_vcpu *v);
@@ -279,7 +294,7 @@ enum vmx_exit_kind {
     VMX_EXIT_CPUID,
     VMX_EXIT_RDMSR, /* index in RCX */
     VMX_EXIT_WRMSR,
-    VMX_EXIT_IO, /* .io */
+    VMX_EXIT_IO, /* vmx_io(), vmx_io_string() */
     VMX_EXIT_CR, /* .cr */
     VMX_EXIT_XSETBV,
     VMX_EXIT_HLT,
@@ -307,14 +322,6 @@ struct vmx_exit {
     uint64_t left;       /* TSC when it had left the guest */
     union {
         struct {
-            uint16_t port;
-            uint8_t size; /* bytes: 1, 2, 4 */
-            bool in, string;
-            bool rep;          /* this and what follows: string forms only */
-            uint8_t addr_size; /* 2, 4, 8 */
-            enum seg seg;      /* ES, or the segment of the source of OUTS */
-        } io;
-        struct {
             uint8_t number; /* 0, 3, 4, 8 */
             enum { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW } op;
             enum gpr gpr;
@@ -340,8 +347,31 @@ struct vmx_exit {
 
 #define VMX_NO_DEADLINE UINT64_MAX
 
+/* What an IN, OUT, INS or OUTS wants, laid out as the processor tells it (SDM, "Exit Qualification
+ * for I/O Instructions"). */
+struct vmx_io {
+    uint32_t size_less_1 : 3; /* bytes: 1, 2, 4; less 1 */
+    uint32_t in : 1;
+    uint32_t string : 1;
+    uint32_t rep : 1; /* of the string forms */
+    uint32_t : 10;
+    uint32_t port : 16;
+};
+_Static_assert(sizeof(struct vmx_io) == sizeof(uint32_t), "the exit qualification's lower half");
+
+static inline unsigned vmx_io_size(struct vmx_io io)
+{
+    return io.size_less_1 + 1u;
+}
+
+/* And of the string forms: where their operand in memory is. */
+struct vmx_io_string {
+    uint8_t addr_size; /* 2, 4, 8 */
+    enum seg seg;      /* ES, or the segment of the source of OUTS */
+};
+
 /* vmx_run() enters the guest and fills a struct vmx_exit: vmx/run.h. vmx_skip() steps over the
- * instruction that caused the exit: vmx/fast.h. */
+ * instruction that caused the exit, vmx_io() tells of it: vmx/fast.h. */
 
 /* Queues an event for the next entry. An exception over a pending one makes #DF or a triple
  * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it

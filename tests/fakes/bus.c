@@ -56,7 +56,7 @@ static void write(bool port, uint64_t at, unsigned size, uint64_t value)
 uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
 {
     (void)m;
-    return (uint32_t)read(true, port, size);
+    return (uint32_t)(read(true, port, size) | ~mask(size)); /* what is above means nothing */
 }
 
 void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value)

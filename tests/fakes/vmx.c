@@ -182,6 +182,17 @@ int vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value)
 
 /* ---- Entering, events ---- */
 
+struct vmx_io vmx_io(const struct vmx_vcpu *v)
+{
+    return fake_vmx(v)->io;
+}
+
+struct vmx_io_string vmx_io_string(const struct vmx_vcpu *v, struct vmx_io io)
+{
+    ASSERT(io.string); /* the others have no such information */
+    return fake_vmx(v)->io_string;
+}
+
 void vmx_skip(struct vmx_vcpu *v)
 {
     fake_vmx(v)->skips++;

@@ -24,7 +24,9 @@ struct fake_vmx {
     unsigned nmis;        /* queued */
     unsigned skips;       /* instructions stepped over */
     unsigned insn_len;    /* of the instruction that exited, for vmx_skip() */
-    uint64_t refused;     /* a value that no setter takes; ~0: every one is taken */
+    struct vmx_io io;     /* what it is, if it is one of I/O */
+    struct vmx_io_string io_string;
+    uint64_t refused; /* a value that no setter takes; ~0: every one is taken */
     enum vmx_apic_mode apic_mode;
     uint8_t requested, served; /* as vmx_set_interrupts() told */
     unsigned tells;            /* how often it did */

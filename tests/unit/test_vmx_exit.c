@@ -73,19 +73,29 @@ static void test_io(void **state)
     (void)state;
     decode(30, 0x03F80000 | 8);
     assert_int_equal(x.kind, VMX_EXIT_IO);
-    assert_int_equal(x.io.port, 0x3F8);
-    assert_int_equal(x.io.size, 1);
-    assert_true(x.io.in && !x.io.string);
+    struct vmx_io io = vmx_io(&v);
+    assert_int_equal(io.port, 0x3F8);
+    assert_int_equal(io.size_less_1 + 1, 1);
+    assert_true(io.in && !io.string && !io.rep);
+    decode(30, 0xFFFF0000 | 1 | 64 | 0xFF80); /* an immediate port; bits that are reserved */
+    io = vmx_io(&v);
+    assert_int_equal(io.port, 0xFFFF);
+    assert_int_equal(io.size_less_1 + 1, 2);
+    assert_true(!io.in && !io.string && !io.rep);
 
     vmcs_write(VMCS_EXIT_INSN_INFO, 1 << 7 | SEG_FS << 15);
     decode(30, 0x01F00000 | 3 | 16 | 32);
-    assert_int_equal(x.io.size, 4);
-    assert_true(!x.io.in && x.io.string && x.io.rep);
-    assert_int_equal(x.io.addr_size, 4);
-    assert_int_equal(x.io.seg, SEG_FS);
+    io = vmx_io(&v);
+    assert_int_equal(io.port, 0x1F0);
+    assert_int_equal(io.size_less_1 + 1, 4);
+    assert_true(!io.in && io.string && io.rep);
+    assert_int_equal(vmx_io_string(&v, io).addr_size, 4);
+    assert_int_equal(vmx_io_string(&v, io).seg, SEG_FS);
     decode(30, 0x01F00000 | 1 | 8 | 16);
-    assert_int_equal(x.io.size, 2);
-    assert_int_equal(x.io.seg, SEG_ES); /* INS has no override */
+    io = vmx_io(&v);
+    assert_int_equal(io.size_less_1 + 1, 2);
+    assert_true(io.in && io.string && !io.rep);
+    assert_int_equal(vmx_io_string(&v, io).seg, SEG_ES); /* INS has no override */
 }
 
 static void test_cr(void **state)

@@ -1,0 +1,76 @@
+/*
+ * INS and OUTS, with their repetitions. See domain/pio.h. Source: SDM volume 2, INS, OUTS, REP.
+ */
+#include "arch/x86/cpu.h"
+#include "domain/domain.h"
+#include "domain/gva.h"
+#include "domain/operand.h"
+#include "domain/pio.h"
+#include "domain/vcpu.h"
+#include "vmx/fast.h"
+
+/* One exit carries out at most this many repetitions, then the guest runs the rest of the
+ * instruction again: so no count of the guest's holds the pCPU up. */
+#define STRING_BATCH 256
+
+/* May the guest write these bytes? Both ends, since they may lie in two pages. */
+static int probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_fault *fault)
+{
+    uint32_t access = GVA_WRITE | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
+    gpa_t where;
+    int err = gva_translate(v, at, access, &where, fault);
+
+    if (err || (at.v & ~PAGE_MASK) + size <= PAGE_SIZE)
+        return err;
+    return gva_translate(v, gva((at.v | ~PAGE_MASK) + 1), access, &where, fault);
+}
+
+/* One repetition. 0, or what operand_access() answers. */
+static int string_step(struct vcpu *v, struct vmx_io io, gva_t at, struct gva_fault *fault)
+{
+    struct machine_hvm *m = &v->domain->machine;
+    unsigned size = vmx_io_size(io);
+    uint64_t value = 0;
+
+    if (!io.in) {
+        int err = operand_access(v, at, &value, size, false, fault);
+        if (!err)
+            machine_port_write(m, io.port, size, (uint32_t)value);
+        return err;
+    }
+    int err = probe_write(v, at, size, fault); /* a fault comes before the device is read */
+    if (err)
+        return err;
+    value = operand_truncate(machine_port_read(m, io.port, size), size);
+    return operand_access(v, at, &value, size, true, fault);
+}
+
+void pio_handle(struct vcpu *v, const struct vmx_exit *e)
+{
+    (void)e;
+    struct vmx_io io = vmx_io(&v->vmx);
+    struct vmx_io_string s = vmx_io_string(&v->vmx, io);
+    uint64_t *pointer = &v->vmx.gpr[io.in ? GPR_RDI : GPR_RSI], *rcx = &v->vmx.gpr[GPR_RCX];
+    unsigned size = vmx_io_size(io), width = s.addr_size;
+    int64_t step = vmx_rflags(&v->vmx) & RFLAGS_DF ? -(int64_t)size : size;
+    uint64_t count = io.rep ? operand_truncate(*rcx, width) : 1;
+
+    for (unsigned i = 0; i < STRING_BATCH && count && !v->domain->end; i++) {
+        uint64_t offset = *pointer;
+        gva_t at;
+        struct gva_fault fault = { 0 };
+        if (operand_linear(v, s.seg, operand_truncate(offset, width), size, io.in, &at))
+            return;
+        int err = string_step(v, io, at, &fault);
+        if (err) {
+            operand_fault(v, err, &fault);
+            return;
+        }
+        *pointer = operand_merge(offset, offset + (uint64_t)step, width);
+        count--;
+        if (io.rep)
+            *rcx = operand_merge(*rcx, count, width);
+    }
+    if (!count)
+        vmx_skip(&v->vmx);
+}
