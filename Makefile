@@ -32,7 +32,7 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # and loops are not aligned: on most ways they only add NOPs to run through.
 HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
          $(addprefix domain/,run exit msr pio mmio code gva gmem lapic p2m p2m_change pv_time vcpu \
-             machine_hvm operand pair) \
+             machine operand pair) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vpit_channel vuart vioapic) \
          $(addprefix hypercall/,hypercall evtchn evtchn_2l event_channel grant grant_map grant_copy \
              grant_table) \

@@ -2,7 +2,7 @@
  * A domain's machine: the devices of an hvm guest, on their ports and lines, with their clockwork.
  *
  * machine_hvm.h has the addresses, machine_hvm.c the wiring: the whole port map is one const table
- * there, and it is the place to add a device.
+ * there, and it is the place to add a device. machine.c is what runs.
  */
 #ifndef CAISSON_DOMAIN_MACHINE_H
 #define CAISSON_DOMAIN_MACHINE_H
@@ -40,6 +40,19 @@ enum machine_device {
     DEV_COUNT
 };
 
+/* Who answers at a port, and what is to be minded then: found once, for guests use a few ports over
+ * and over. */
+struct port {
+    struct device *dev; /* NULL: nothing is there */
+    uint16_t number;
+    uint16_t offset;       /* of the device's register */
+    uint8_t device;        /* enum machine_device */
+    bool timeless, steady; /* to be read: see devices/device.h */
+    bool clockless;        /* the device has no deadline */
+};
+
+#define PORTS_RECENT 8
+
 struct machine_hvm {
     struct domain *domain;
     struct vpic pic;
@@ -54,16 +67,19 @@ struct machine_hvm {
     struct vioapic_bus ioapic_bus;
     struct vuart_peer com_peer[2];
     const struct port_range *ports;   /* its port map */
-    const struct port_range *range;   /* whose port was accessed last: guests poll one */
-    int last_port, absent_port;       /* that port; the last one without a device; -1: none yet */
+    struct port recent[PORTS_RECENT]; /* ports that were accessed lately, at their number's place */
     struct device *device[DEV_COUNT]; /* NULL: this machine has none */
     uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */
     struct moment due;                /* the first of them */
 };
 
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map);
+/* For machine.c: who answers at a port; and the warning, once, where nothing does. */
+struct port machine_find_port(const struct machine_hvm *m, uint16_t number);
+void machine_mention_port(struct machine_hvm *m, uint16_t number, const char *what);
 
-/* One access to a port of 1, 2 or 4 bytes. Where nothing answers: all ones, and one warning. */
+/* One access to a port of 1, 2 or 4 bytes. Where nothing answers: all ones, and one warning. What
+ * is above the size means nothing. */
 uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size);
 void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value);
 

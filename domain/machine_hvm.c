@@ -1,14 +1,13 @@
 /*
- * The hvm machine: which device is on which port and drives which line. See domain/machine.h.
+ * The hvm machine: which device is on which port and drives which line. See domain/machine.h; what
+ * becomes of an access is in machine.c.
  */
 #include "domain/machine.h"
 #include "domain/domain.h"
-#include "domain/lapic.h"
 #include "domain/machine_hvm.h"
 #include "domain/pv_console.h"
 #include "domain/vcpu.h"
 #include "domain/wallclock.h"
-#include "lib/likely.h"
 #include "lib/log.h"
 
 /* The port map of the machine, hottest first; where two ranges meet the first one answers. `base`
@@ -44,7 +43,7 @@ static const struct port_range pvh_port_map[] = {
 };
 
 /* Ports that software probes on every PC, without being answered: no warning is owed. */
-static const struct {
+static const struct ports {
     uint16_t first, last;
 } known_absent[] = {
     { 0x80, 0x80 },   /* POST codes, and the delay of old drivers */
@@ -55,9 +54,7 @@ static const struct {
 
 /* The PC's own, which a pvh guest may look for before it knows better; and Xen's port 0x10, by
  * which it would ask for emulated devices to be taken away. */
-static const struct {
-    uint16_t first, last;
-} absent_in_pvh[] = {
+static const struct ports absent_in_pvh[] = {
     { 0x10, 0x13 }, { 0x20, 0x21 },   { 0x40, 0x43 },   { 0x60, 0x64 },   { 0x70, 0x71 },
     { 0xA0, 0xA1 }, { 0xCF8, 0xCFF }, { 0x2F8, 0x2FF }, { 0x3F8, 0x3FF },
 };
@@ -122,49 +119,6 @@ static void sleep_entered(void *ctx, unsigned type)
                  m->domain->name, type);
 }
 
-/* ---- The bus of the APICs ---- */
-
-/* What one vCPU does with a message that reaches it. */
-static void apic_deliver(struct vcpu *v, const struct apic_message *message)
-{
-    switch (message->mode) {
-    case APIC_FIXED:
-    case APIC_LOWEST:
-        vlapic_accept(&v->lapic, message->vector, message->level);
-        if (!message->level && lapic_posted(v))
-            return;
-        break;
-    case APIC_NMI:
-        vmx_queue_nmi(&v->vmx);
-        break;
-    case APIC_INIT:
-        vcpu_init_signal(v);
-        break;
-    case APIC_STARTUP:
-        vcpu_startup_signal(v, message->vector);
-        break;
-    case APIC_EXTINT: /* the 8259's INTR is looked at before every entry */
-    case APIC_SMI:    /* there is no SMM */
-        return;
-    }
-    vcpu_notice(v);
-}
-
-void machine_apic_message(struct machine_hvm *m, const struct apic_message *message)
-{
-    for (unsigned i = 0; i < m->domain->vcpu_count; i++) {
-        struct vcpu *v = m->domain->vcpus[i];
-        bool lowest = message->mode == APIC_LOWEST; /* one of those that take any */
-        if (!vlapic_addressed(&v->lapic, message))
-            continue;
-        if (lowest && !vlapic_takes_interrupts(&v->lapic))
-            continue;
-        apic_deliver(v, message);
-        if (lowest)
-            return;
-    }
-}
-
 static void ioapic_deliver(void *ctx, const struct apic_message *message)
 {
     machine_apic_message(ctx, message);
@@ -195,230 +149,67 @@ static bool com2_transmit(void *ctx, uint8_t byte)
     return true;
 }
 
-/* ---- Time ---- */
-
-/* vCPU 0 does what is due: it has to know if that is now sooner than it thought. */
-static void update_due(struct machine_hvm *m)
-{
-    uint64_t before = m->due.ns, first = DEVICE_NEVER;
-
-    for (unsigned i = 0; i < DEV_COUNT; i++)
-        if (m->device_due[i] < first)
-            first = m->device_due[i];
-    moment_set(&m->due, m->domain->tsc_zero, first);
-    if (first < before && m->domain->vcpu_count)
-        vcpu_notice(m->domain->vcpus[0]);
-}
-
-/* After anything that may have changed when device i is due. */
-static inline void touched(struct machine_hvm *m, enum machine_device i)
-{
-    const struct device *dev = m->device[i];
-
-    if (!dev || !dev->ops->deadline)
-        return;
-    uint64_t due = dev->ops->deadline(dev);
-    if (likely(due == m->device_due[i]))
-        return;
-    m->device_due[i] = due;
-    update_due(m);
-}
-
-void machine_tick(struct machine_hvm *m, uint64_t now)
-{
-    for (unsigned i = 0; i < DEV_COUNT; i++) {
-        struct device *dev = m->device[i];
-        if (now < m->device_due[i])
-            continue;
-        dev->ops->tick(dev, now);
-        m->device_due[i] = dev->ops->deadline(dev);
-    }
-    update_due(m);
-}
-
-bool machine_console_give(struct machine_hvm *m, uint8_t byte)
-{
-    if (m->domain->type == DESCR_PVH)
-        return pv_console_give(m->domain, byte);
-    bool taken = vuart_receive(&m->com[0], byte, domain_now(m->domain));
-
-    touched(m, DEV_COM1);
-    return taken;
-}
-
-void machine_console_kick(struct machine_hvm *m)
-{
-    if (m->domain->type == DESCR_PVH) {
-        pv_console_kick(m->domain);
-        return;
-    }
-    vuart_kick(&m->com[0], domain_now(m->domain));
-    touched(m, DEV_COM1);
-}
-
-/* ---- Accesses ---- */
-
-/* size: 1, 2 or 4 */
-static uint32_t all_ones(unsigned size)
-{
-    static const uint32_t ones[] = { [1] = 0xFF, [2] = 0xFFFF, [4] = ~0u };
-
-    return ones[size];
-}
+/* ---- Who answers ---- */
 
 static bool is_in(const struct port_range *r, uint16_t port)
 {
     return (uint16_t)(port - r->first) <= r->last - r->first;
 }
 
-/* The map ends with a range that has every port, for what is not there: NULL. */
-static const struct port_range *port_search(struct machine_hvm *m, uint16_t port)
+static bool is_among(const struct ports *list, unsigned n, uint16_t port)
 {
-    const struct port_range *r = m->ports;
-
-    if (port == m->absent_port)
-        return NULL;
-    while (!is_in(r, port))
-        r++;
-    if (r->device == DEV_COUNT)
-        return NULL;
-    m->range = r;
-    m->last_port = port;
-    return r;
-}
-
-static inline const struct port_range *port_lookup(struct machine_hvm *m, uint16_t port)
-{
-    return likely(port == m->last_port) ? m->range : port_search(m, port);
-}
-
-static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
-{
-    for (unsigned i = 0; i < sizeof(known_absent) / sizeof(known_absent[0]); i++)
-        if (port >= known_absent[i].first && port <= known_absent[i].last)
-            return true;
-    if (m->domain->type != DESCR_PVH)
-        return false;
-    for (unsigned i = 0; i < sizeof(absent_in_pvh) / sizeof(absent_in_pvh[0]); i++)
-        if (port >= absent_in_pvh[i].first && port <= absent_in_pvh[i].last)
+    while (n-- > 0)
+        if (port >= list[n].first && port <= list[n].last)
             return true;
     return false;
 }
 
-/* The first time. */
-static void warn_port(struct machine_hvm *m, uint16_t port, const char *what)
+static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
 {
-    if (port == m->absent_port)
-        return;
-    m->absent_port = port;
-    if (absence_is_known(m, port))
-        return;
-    if (domain_mention(&m->domain->unknown_ports, port))
-        log_warn("%s: %s port 0x%x, where nothing is", m->domain->name, what, port);
+    if (is_among(known_absent, sizeof(known_absent) / sizeof(known_absent[0]), port))
+        return true;
+    return m->domain->type == DESCR_PVH &&
+           is_among(absent_in_pvh, sizeof(absent_in_pvh) / sizeof(absent_in_pvh[0]), port);
 }
 
-/* The time for a device that has to do with it; the others are not worth the sum. */
-static uint64_t time_for(const struct machine_hvm *m, const struct device *dev)
+/* The map ends with a range that has every port, for what is not there. */
+struct port machine_find_port(const struct machine_hvm *m, uint16_t number)
 {
-    return dev->ops->deadline ? domain_now(m->domain) : 0;
-}
+    const struct port_range *r = m->ports;
 
-static bool is_timeless(const struct device *dev, uint32_t offset)
-{
-    return !dev->ops->deadline || (offset < 32 && dev->ops->timeless >> offset & 1);
-}
-
-uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
-{
-    const struct port_range *r = port_lookup(m, port);
-
-    if (!r) {
-        warn_port(m, port, "read of");
-        return all_ones(size);
-    }
+    while (!is_in(r, number))
+        r++;
+    if (r->device == DEV_COUNT)
+        return (struct port){ .number = number };
     struct device *dev = m->device[r->device];
-    uint32_t offset = r->base + (port - r->first);
-    if (is_timeless(dev, offset))
-        return dev->ops->read(dev, offset, size, 0) & all_ones(size);
-    uint32_t value = dev->ops->read(dev, offset, size, domain_now(m->domain));
-    touched(m, r->device);
-    return value & all_ones(size);
+    uint32_t offset = r->base + (number - r->first);
+    uint32_t bit = offset < 32 ? 1u << offset : 0;
+    bool timeless = !dev->ops->deadline;
+    return (struct port){
+        .dev = dev,
+        .number = number,
+        .offset = (uint16_t)offset,
+        .device = (uint8_t)r->device,
+        .timeless = timeless || dev->ops->timeless & bit,
+        .steady = dev->ops->steady & bit,
+        .clockless = timeless,
+    };
 }
 
-void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value)
+void machine_mention_port(struct machine_hvm *m, uint16_t number, const char *what)
 {
-    const struct port_range *r = port_lookup(m, port);
-
-    if (!r) {
-        warn_port(m, port, "write to");
-        return;
-    }
-    struct device *dev = m->device[r->device];
-    uint32_t offset = r->base + (port - r->first);
-    value &= all_ones(size);
-    if (!dev->ops->deadline) {
-        dev->ops->write(dev, offset, size, value, 0);
-        return;
-    }
-    dev->ops->write(dev, offset, size, value, domain_now(m->domain));
-    touched(m, r->device);
-}
-
-static bool ioapic_answers(const struct machine_hvm *m, gpa_t at)
-{
-    return at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE && m->device[DEV_IOAPIC];
-}
-
-/* The device whose registers are at this address, and the offset within; NULL: nothing is there. */
-static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t at, uint32_t *offset)
-{
-    if (vlapic_answers(&v->lapic, at.v)) {
-        *offset = at.v % VLAPIC_SIZE;
-        return &v->lapic.dev;
-    }
-    if (ioapic_answers(m, at)) {
-        *offset = (uint32_t)(at.v - HVM_IOAPIC_BASE);
-        return &m->ioapic.dev;
-    }
-    return NULL;
-}
-
-bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v, gpa_t at)
-{
-    return vlapic_answers(&v->lapic, at.v) || ioapic_answers(m, at);
-}
-
-uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
-{
-    uint32_t offset;
-    struct device *dev = mmio_lookup(m, v, at, &offset);
-
-    if (!dev)
-        return ~0ul;
-    uint64_t now = time_for(m, dev);
-    if (size < 8)
-        return dev->ops->read(dev, offset, size, now);
-    uint64_t low = dev->ops->read(dev, offset, 4, now);
-    return low | (uint64_t)dev->ops->read(dev, offset + 4, 4, now) << 32;
-}
-
-void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
-                        uint64_t value)
-{
-    uint32_t offset;
-    struct device *dev = mmio_lookup(m, v, at, &offset);
-
-    if (!dev)
-        return;
-    uint64_t now = time_for(m, dev);
-    dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
-    if (size == 8)
-        dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
-    if (dev == &v->lapic.dev)
-        vcpu_lapic_touched(v);
+    if (!absence_is_known(m, number) && domain_mention(&m->domain->unknown_ports, number))
+        log_warn("%s: %s port 0x%x, where nothing is", m->domain->name, what, number);
 }
 
 /* ---- Building ---- */
+
+/* In each place a port whose place is another. */
+static void forget_ports(struct machine_hvm *m)
+{
+    for (unsigned i = 0; i < PORTS_RECENT; i++)
+        m->recent[i] = (struct port){ .number = (uint16_t)(i + 1) };
+}
 
 static void init_devices(struct machine_hvm *m, const struct memmap *map)
 {
@@ -460,7 +251,7 @@ static void plug_legacy(struct machine_hvm *m)
 void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
 {
     m->domain = d;
-    m->last_port = m->absent_port = -1;
+    forget_ports(m);
     m->ports = d->type == DESCR_PVH ? pvh_port_map : port_map;
     init_devices(m, map);
     m->device[DEV_RESET] = &m->reset.dev;
@@ -468,9 +259,7 @@ void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *
     if (d->type == DESCR_HVM)
         plug_legacy(m);
     moment_init(&m->due);
-    for (unsigned i = 0; i < DEV_COUNT; i++) {
-        m->device_due[i] = DEVICE_NEVER;
-        touched(m, i);
-    }
-    update_due(m);
+    for (unsigned i = 0; i < DEV_COUNT; i++)
+        m->device_due[i] = m->device[i] && m->device[i]->ops->deadline ? 0 : DEVICE_NEVER;
+    machine_tick(m, 0); /* each says when it really is */
 }
