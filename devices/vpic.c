@@ -8,6 +8,7 @@
  */
 #include "devices/vpic.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 
 #define CASCADE  2 /* the master's input that the slave drives */
 #define SPURIOUS 7 /* the input that answers when there is none to answer */
@@ -46,6 +47,8 @@ static int next_input(const struct vpic_chip *c)
     uint8_t wanted = requests(c) & ~c->imr;
     uint8_t blocking = c->special_mask ? c->isr & ~c->imr : c->isr;
 
+    if (likely(!wanted))
+        return -1;
     for (unsigned i = 1; i <= 8; i++) {
         unsigned n = (c->lowest + i) & 7;
         bool reenter = c->nested && c->is_master && n == CASCADE;
@@ -58,9 +61,15 @@ static int next_input(const struct vpic_chip *c)
     return -1;
 }
 
-static bool output(const struct vpic_chip *c)
+static __attribute__((noinline)) bool serves_one(const struct vpic_chip *c)
 {
     return c->ready && c->icw == 0 && next_input(c) >= 0;
+}
+
+/* Mostly nothing that is not masked has asked: that is seen at once. */
+static inline bool output(const struct vpic_chip *c)
+{
+    return unlikely((c->irr | c->lines) & ~c->imr) && serves_one(c);
 }
 
 static void chip_set(struct vpic_chip *c, unsigned n, bool level)
@@ -190,7 +199,7 @@ static void write_ocw3(struct vpic_chip *c, uint8_t value)
 }
 
 /* ICW1 begins anew: of what was before, only the chip's place and its inputs' levels remain. */
-static void write_icw1(struct vpic_chip *c, uint8_t value)
+static __attribute__((noinline, cold)) void write_icw1(struct vpic_chip *c, uint8_t value)
 {
     *c = (struct vpic_chip){
         .lines = c->lines,
@@ -245,7 +254,7 @@ static void write_data(struct vpic_chip *c, uint8_t value)
         finish_icws(c);
 }
 
-static uint8_t poll(struct vpic_chip *c)
+static __attribute__((noinline, cold)) uint8_t poll(struct vpic_chip *c)
 {
     int n = output(c) ? chip_ack(c) : -1;
 
@@ -293,7 +302,7 @@ static void vpic_write(struct device *dev, uint32_t offset, unsigned size, uint3
     update(pic);
 }
 
-static void vpic_reset(struct device *dev, uint64_t now)
+static __attribute__((cold)) void vpic_reset(struct device *dev, uint64_t now)
 {
     struct vpic *pic = container_of(dev, struct vpic, dev);
 
