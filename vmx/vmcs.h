@@ -160,20 +160,21 @@ static inline enum vmcs_field vmcs_nth(enum vmcs_field first, unsigned n)
     return (enum vmcs_field)(first + 2 * n);
 }
 
-_Noreturn void vmcs_access_failed(const char *verb, enum vmcs_field field);
+_Noreturn void vmcs_read_failed(enum vmcs_field field);
+_Noreturn void vmcs_write_failed(enum vmcs_field field);
 
 static inline uint64_t vmcs_read(enum vmcs_field field)
 {
     uint64_t value;
     if (__builtin_expect(!vmread(field, &value), 0))
-        vmcs_access_failed("read", field);
+        vmcs_read_failed(field);
     return value;
 }
 
 static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 {
     if (__builtin_expect(!vmwrite(field, value), 0))
-        vmcs_access_failed("write", field);
+        vmcs_write_failed(field);
 }
 
 const char *vmcs_field_name(enum vmcs_field field);
