@@ -61,10 +61,10 @@ all: $(B)/caisson.elf $(B)/caisson.efi ## build build/caisson.elf and .efi (CC=g
 # ---- The kernel ---------------------------------------------------------------------------------
 
 # Linked twice: the names of the first link become the symbol table of the second, for backtraces.
-$(B)/caisson.elf: $(OBJ) linker.ld tools/symbols.awk
+$(B)/caisson.elf: $(OBJ) linker.ld tools/symbols
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $(O)/caisson.1 $(OBJ)
-	$(Q)nm -n $(O)/caisson.1 | awk -f tools/symbols.awk > $(O)/symbols.s
+	$(Q)nm -n $(O)/caisson.1 | $(PYTHON) tools/symbols > $(O)/symbols.s
 	$(Q)$(CC) -c -Wa,--fatal-warnings -o $(O)/symbols.o $(O)/symbols.s
 	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $@ $(OBJ) $(O)/symbols.o
 

@@ -1,6 +1,6 @@
 /* links: arch/x86/symbol.c */
 /*
- * arch/x86/symbol.c with a table as tools/symbols.awk makes it, of a text that is nowhere else.
+ * arch/x86/symbol.c with a table as tools/symbols makes it, of a text that is nowhere else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +14,13 @@ asm(".pushsection .rodata\n"
     "text_start: .skip 0x1234\n"
     "text_end:\n"
     "symbol_start:\n"
-    ".short 0\n .byte 0\n .asciz \"text_start\"\n"
-    ".short 0x10\n .byte 0\n .asciz \"frame_take\"\n"
-    ".short 0x20\n .byte 6\n .asciz \"release\"\n"
-    ".short 0x1000\n .byte 5\n .asciz \"\"\n"
+    /* 0x80 is "fr", 0x81 "me", 0x82 "ame" */
+    ".ascii \"fr\", \"me\", \"a\\201\"\n .skip 256 - 6\n"
+    ".byte 0, 0\n .ascii \"text_start\"\n"
+    ".byte 0, 0x10\n .ascii \"\\200\\202_take\"\n"
+    ".byte 6, 0x20\n .ascii \"release\"\n"
+    ".byte 5, 0x80, 0x20\n"
+    ".byte 5, 0x81, 0x01\n .ascii \"_end\"\n"
     "symbol_end:\n"
     ".popsection\n");
 
@@ -43,7 +46,9 @@ static void test_names(void **state)
     expect(0x30, "frame_release", 0);
     expect(0x102F, "frame_release", 0xFFF);
     expect(0x1030, "frame", 0);
-    expect(0x1233, "frame", 0x203);
+    expect(0x10B0, "frame", 0x80);
+    expect(0x10B1, "frame_end", 0);
+    expect(0x1233, "frame_end", 0x182);
 }
 
 static void test_outside(void **state)
