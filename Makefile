@@ -29,7 +29,8 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
           -mstack-protector-guard=global -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
 # What runs between a VM exit and the next entry is compiled for speed, all else for size: both are
 # counted (docs/performance.md), and `make bench-check` tells which of them a file belongs to. Jumps
-# and loops are not aligned: on most ways they only add NOPs to run through.
+# and loops are not aligned: on most ways they only add NOPs to run through. What is for size has no
+# tables of jumps: comparisons are smaller.
 HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
          $(addprefix domain/,run exit msr pio mmio code gva gmem lapic p2m p2m_change pv_time vcpu \
              machine operand pair) \
@@ -39,7 +40,7 @@ HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
          $(addprefix sched/,sched queue policy group timer unit) \
          $(addprefix mm/,window frame buddy slab heap) lib/string lib/log
 SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
-SIZE  := -Oz
+SIZE  := -Oz -fno-jump-tables
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
 LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
