@@ -37,7 +37,7 @@ HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vpit_channel vuart vioapic) \
          $(addprefix hypercall/,hypercall evtchn evtchn_2l event_channel grant grant_map grant_copy \
              grant_table) \
-         $(addprefix sched/,sched queue policy group timer unit) \
+         $(addprefix sched/,sched balance queue policy group timer unit) \
          $(addprefix mm/,window frame buddy slab heap) lib/string lib/log
 SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
 SIZE  := -Oz -fno-jump-tables

@@ -138,8 +138,8 @@ static void end_poll(struct vcpu *v)
     pv_poll_until(v, DEVICE_NEVER);
 }
 
-/* In HLT with nothing to wake it? Then its timer watches for the devices. */
-static bool stays_halted(struct vcpu *v, uint64_t due)
+/* In HLT with nothing to wake it? */
+static bool stays_halted(struct vcpu *v)
 {
     if (likely(!v->halted))
         return false;
@@ -149,8 +149,30 @@ static bool stays_halted(struct vcpu *v, uint64_t due)
             end_poll(v);
         return false;
     }
-    timer_set(&v->wake, due);
     return true;
+}
+
+/* Halts this pCPU in v's place until `due`, if nobody else wants it. True: v is to look again. */
+static bool rest_here(struct vcpu *v, uint64_t due)
+{
+    if (vcpu_wants_look(v) || !sched_is_alone())
+        return false;
+    pv_runstate(v, XEN_RUNSTATE_BLOCKED);
+    spin_unlock(&v->domain->lock);
+    bool on = sched_rest(due);
+    spin_lock(&v->domain->lock);
+    run_heard(&v->vmx);
+    pv_runstate(v, XEN_RUNSTATE_RUNNING);
+    return on;
+}
+
+/* True to look again. Else it is to be woken, and its timer watches for the devices. */
+static bool rests(struct vcpu *v, uint64_t due)
+{
+    if (rest_here(v, due))
+        return true;
+    timer_set(&v->wake, due);
+    return false;
 }
 
 /* ---- What others want of it ---- */
@@ -261,35 +283,47 @@ static uint64_t not_for_ever(uint64_t deadline, uint64_t now)
     return deadline < longest ? deadline : longest;
 }
 
-/* Deliver, run, handle. The lock is held. True to be run again, false to be woken. */
-static bool run(struct vcpu *v, uint64_t deadline)
+/* Deliver, run, handle: once into the guest and out. The lock is held. True if an interrupt of the
+ * machine's came, which may have woken others. */
+static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
 {
     struct domain *d = v->domain;
-    uint64_t now = rdtsc();
     struct vmx_exit exit;
 
-    deadline = not_for_ever(deadline, now);
+    deliver(v);
+    v->entered = p2m_enter(&d->p2m);
+    spin_unlock(&d->lock);
+    if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
+        b->deadline = not_for_ever(sched_deadline(), now);
+    bool rest = stay(v, now, b, &exit);
+    spin_lock(&d->lock);
+    v->entered = 0;
+    if (unlikely(d->p2m.limbo_count))
+        reap(d);
+    if (rest) {
+        exit_handle(v, &exit);
+        account(v, &exit, rdtsc());
+    }
+    return exit.kind == VMX_EXIT_HOST;
+}
+
+/* The lock is held. True to be run again, false to be woken. */
+static bool run(struct vcpu *v, uint64_t deadline)
+{
+    uint64_t now = rdtsc();
+    struct bounds b = { .deadline = not_for_ever(deadline, now) };
+
     while (may_enter(v)) {
-        struct bounds b = { .due = tick_devices(v, now), .deadline = deadline };
-        if (stays_halted(v, b.due))
-            return vcpu_wants_look(v); /* a tick may have brought more than interrupts */
-        deliver(v);
-        v->entered = p2m_enter(&d->p2m);
-        spin_unlock(&d->lock);
-        if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
-            b.deadline = deadline = not_for_ever(sched_deadline(), now);
-        bool rest = stay(v, now, &b, &exit);
-        spin_lock(&d->lock);
-        v->entered = 0;
-        if (unlikely(d->p2m.limbo_count))
-            reap(d);
-        if (rest)
-            exit_handle(v, &exit);
+        b.due = tick_devices(v, now);
+        if (stays_halted(v)) {
+            if (!rests(v, b.due))
+                return vcpu_wants_look(v); /* a tick may have brought more than interrupts */
+        } else if (visit(v, now, &b)) {
+            return true;
+        }
         now = rdtsc();
-        if (rest)
-            account(v, &exit, now);
-        if (exit.kind == VMX_EXIT_HOST || now >= deadline)
-            return true; /* an interrupt may have woken others */
+        if (now >= b.deadline)
+            return true;
     }
     return false;
 }

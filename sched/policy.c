@@ -321,7 +321,7 @@ void policy_charge(struct run_queue *q, uint64_t now)
     struct sched_unit *u = q->running;
     uint64_t ran = now - u->since;
 
-    if (!before(u->since, now)) /* another pCPU's clock, or nothing to charge */
+    if (q->resting || !before(u->since, now)) /* another pCPU's clock, or nothing to charge */
         return;
     refresh_share(q, u);
     group_charge(u->group, ran, now);

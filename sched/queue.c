@@ -131,7 +131,8 @@ void queue_tell(struct run_queue *q, bool always)
 {
     unsigned pcpu = q->pcpu;
     bool here = pcpu == cpu_id();
-    bool kick = !here && (always || !q->running || policy_bound(q, rdtsc()) < q->bound);
+    bool stands = !q->running || q->resting;
+    bool kick = !here && (always || stands || policy_bound(q, rdtsc()) < q->bound);
 
     __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
     if (kick && queue_idle() & PCPU_BIT(pcpu))

@@ -12,6 +12,8 @@
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
+#include "sched/balance.h"
+#include "sched/group.h"
 #include "sched/policy.h"
 #include "sched/queue.h"
 #include "sched/timer.h"
@@ -139,72 +141,6 @@ static void settle(struct run_queue *q)
         ;
 }
 
-/* ---- Sharing ------------------------------------------------------------------------------- */
-
-/* Gives what waits here to pCPUs that have nothing, once for each unit at most. */
-static void share_out(struct run_queue *q)
-{
-    for (unsigned n = __atomic_load_n(&q->count, __ATOMIC_RELAXED); n > 1 && queue_idle(); n--) {
-        struct sched_unit *u;
-        unsigned to = 0;
-
-        spin_lock(&q->lock);
-        u = policy_give(q, &to);
-        spin_unlock(&q->lock);
-        if (!u || !queue_move(u, q->pcpu, to, SCHED_RUNNABLE))
-            return;
-    }
-}
-
-/* Now and then a unit goes to a pCPU that has less to do. */
-static void rotate(struct run_queue *q, uint64_t now)
-{
-    struct sched_unit *u;
-    unsigned to = 0;
-
-    if (__atomic_load_n(&q->count, __ATOMIC_RELAXED) < 2)
-        return;
-    spin_lock(&q->lock);
-    u = policy_rotate(q, now, &to);
-    spin_unlock(&q->lock);
-    if (u)
-        queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
-}
-
-static bool take_from(struct run_queue *other, unsigned to, uint64_t now)
-{
-    struct sched_unit *u;
-
-    if (!__atomic_load_n(&other->count, __ATOMIC_RELAXED))
-        return false;
-    queue_lock(other->pcpu);
-    u = policy_spare(other, now, to);
-    spin_unlock(&other->lock);
-    return u && queue_move(u, other->pcpu, to, SCHED_RUNNABLE);
-}
-
-/* The set as seen from behind pCPU n: bit 0 is the one after it, and so on round. */
-static uint64_t round_from(uint64_t set, unsigned n)
-{
-    unsigned by = (n + 1) % 64;
-
-    return set >> by | set << (-by & 63);
-}
-
-/* Takes work that waits elsewhere. This pCPU already counts as idle: what begins to wait after we
- * looked is sent to it. */
-static bool take_any(struct run_queue *q, uint64_t now)
-{
-    uint64_t others = round_from(sched_joined() & ~PCPU_BIT(q->pcpu), q->pcpu);
-
-    for (; others; others &= others - 1) {
-        unsigned n = (q->pcpu + 1 + (unsigned)__builtin_ctzl(others)) % 64;
-        if (take_from(&sched_queues[n], q->pcpu, now))
-            return true;
-    }
-    return false;
-}
-
 /* ---- A turn -------------------------------------------------------------------------------- */
 
 /* The end of a wait. */
@@ -298,15 +234,20 @@ static void run(struct run_queue *q, struct sched_unit *u)
 
 /* A unit that comes after we looked for one sends an interrupt, and irq_wait() does not sleep over
  * one that is pending. */
+static void halt_until(uint64_t moment)
+{
+    lapic_timer_set(earlier(moment, timer_next()));
+    irq_wait();
+}
+
 static void rest(struct run_queue *q)
 {
-    uint64_t next = timer_next(), release;
+    uint64_t release;
 
     spin_lock(&q->lock);
     release = policy_release(q);
     spin_unlock(&q->lock);
-    lapic_timer_set(earlier(next, release));
-    irq_wait();
+    halt_until(release);
 }
 
 /* Nothing to do here: looks elsewhere, else halts. */
@@ -316,13 +257,76 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
 
     q->rested = true;
     queue_set_idle(q->pcpu, true);
-    if (take_any(q, now))
+    if (balance_take(q, now))
         u = pick(q);
     else
         rest(q);
     queue_set_idle(q->pcpu, false);
     return u;
 }
+
+/* ---- Resting in place ---------------------------------------------------------------------- */
+
+/* Nobody else is in this queue, and nothing is wanted of its unit. */
+static bool may_rest(const struct run_queue *q)
+{
+    return q->count == 1 && !q->unsettled && !q->running->paused;
+}
+
+/* From here on it counts for nothing, as if it were blocked. False: it had better look again. */
+static bool rest_begins(struct run_queue *q)
+{
+    spin_lock(&q->lock);
+    bool may = may_rest(q) && !q->running->woken;
+    if (may) {
+        policy_charge(q, rdtsc());
+        group_count(q->running->group, -1);
+        q->resting = true;
+    }
+    spin_unlock(&q->lock);
+    return may;
+}
+
+/* Has this pCPU's own loop something to do? */
+static bool loop_is_due(const struct run_queue *q, uint64_t now)
+{
+    return now >= timer_next() || now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED);
+}
+
+/* True if it may go on, as if it had been woken and picked at once. */
+static bool rest_ends(struct run_queue *q)
+{
+    uint64_t now = rdtsc();
+    struct sched_unit *u = q->running;
+
+    spin_lock(&q->lock);
+    bool on = may_rest(q) && !loop_is_due(q, now);
+    q->resting = false;
+    group_count(u->group, 1);
+    policy_begin(q, u, false, now);
+    if (on) {
+        u->woken = false;
+        u->stats.wakes++;
+    }
+    spin_unlock(&q->lock);
+    return on;
+}
+
+bool sched_rest(uint64_t until)
+{
+    struct run_queue *q = &sched_queues[cpu_id()];
+
+    if (!rest_begins(q))
+        return false;
+    q->rested = true;
+    queue_set_idle(q->pcpu, true);
+    if (!balance_take(q, rdtsc()))
+        halt_until(until);
+    queue_set_idle(q->pcpu, false);
+    return rest_ends(q);
+}
+
+/* ---- The loop ------------------------------------------------------------------------------ */
 
 /* Units that never enter a guest for long would keep interrupts out for ever, hence the first line.
  */
@@ -339,14 +343,15 @@ void sched_turn(void)
     if (unlikely(now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED)))
         watch_look(q, now);
     settle(q);
-    rotate(q, now);
+    if (__atomic_load_n(&q->count, __ATOMIC_RELAXED) > 1)
+        balance_rotate(q, now);
     u = pick(q);
     if (!u)
         u = idle(q, now);
     if (!u)
         return;
     switch_to(q, u);
-    share_out(q);
+    balance_share_out(q);
     run(q, u);
 }
 

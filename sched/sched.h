@@ -109,6 +109,15 @@ bool sched_is_alone(void);
  * Who is favoured pays for it: never more than a slice ahead of the others. */
 bool sched_yield_to(struct sched_unit *u);
 
+/*
+ * From within u's run(), where u has nothing to do before `until` (TSC) unless it is woken: halts
+ * this pCPU in u's place if nobody else wants it. Meanwhile u counts for nothing, as if it were
+ * blocked; the pCPU counts as idle. True: something came, and u is to look what, as after a wake.
+ * False: u is to return from run(), and blocks if that is what it wants. No lock is held; what
+ * comes in by an interrupt may do all that it may do in the loop.
+ */
+bool must_check sched_rest(uint64_t until);
+
 /* TSC ticks that u has run, its present run included. From any pCPU. */
 uint64_t sched_unit_ran(const struct sched_unit *u);
 

@@ -132,7 +132,7 @@ uint64_t sched_unit_ran(const struct sched_unit *u)
     struct run_queue *q = queue_lock_of(u);
     uint64_t now = rdtsc(), ran = u->stats.ran;
 
-    if (u->state == SCHED_RUNNING && u->since < now)
+    if (u->state == SCHED_RUNNING && !q->resting && u->since < now)
         ran += now - u->since;
     spin_unlock(&q->lock);
     return ran;

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/frame_map.c mm/buddy.c mm/fill_release.c lib/bitmap.c lib/spinlock.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
+/* links: sched/sched.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/frame_map.c mm/buddy.c mm/fill_release.c lib/bitmap.c lib/spinlock.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
 /* clang-format on */
 /*
  * Real threads as pCPUs under ThreadSanitizer: the scheduler's loop with units that run, sleep and
@@ -129,6 +129,7 @@ struct load {
 };
 
 static struct load *loads[UNITS];
+static unsigned rests; /* in place */
 
 static bool load_run(struct sched_unit *u, uint64_t deadline)
 {
@@ -144,7 +145,14 @@ static bool load_run(struct sched_unit *u, uint64_t deadline)
         sched_wake(&loads[l->seed % 3]->unit); /* never removed */
     if (l->seed & 0x20000)
         return true;
-    timer_set(&l->alarm, rdtsc() + l->seed % 300000);
+    end = rdtsc() + l->seed % (l->seed & 0x40000 ? 300000 : 10000000);
+    while (sched_is_alone() && sched_rest(end)) {
+        l->registers++;
+        __atomic_fetch_add(&rests, 1, __ATOMIC_RELAXED);
+        if (rdtsc() >= end)
+            return true;
+    }
+    timer_set(&l->alarm, end);
     return false;
 }
 
@@ -250,7 +258,7 @@ static void test_scheduler(void **state)
     }
     stop_threads(threads);
     print_message("%lu removals, %lu ms run\n", removed, ran / 1000000);
-    assert_true(removed > 0 && ran > 1000000);
+    assert_true(removed > 0 && ran > 1000000 && rests > 0);
 }
 
 /* ---- Timers ---------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 /* clang-format off */
-/* links: sched/sched.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
+/* links: sched/sched.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
 /* clang-format on */
 /*
  * The scheduler in a simulation: several pCPUs, thousands of slices, a pretended clock of 1 GHz.
  *
- * Each pCPU has a clock of its own; the one that is furthest behind takes a turn. Whatever runs is
- * interrupted after STEP, so that the clocks stay that close and a kick takes effect by then. Each
- * turn is checked: a unit runs where it may, on one pCPU, with nobody else's registers loaded.
+ * Each pCPU has a clock and a stack of its own; the one that is furthest behind takes a turn, or
+ * goes on with one in which it halted. Whatever runs is interrupted after STEP, so that the clocks
+ * stay that close and a kick takes effect by then. Each turn is checked: a unit runs where it may,
+ * on one pCPU, with nobody else's registers loaded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
@@ -37,6 +39,8 @@ struct sim {
     struct timer alarm;
     uint64_t burst, sleep; /* runs that long, then sleeps; sleep 0: never */
     uint64_t left;         /* of this burst */
+    uint64_t awake_at;     /* until when it sleeps */
+    bool blocks;           /* never rests in place */
     uint64_t woken_at, worst_latency;
     int loaded_on;
     unsigned leaves;
@@ -47,7 +51,10 @@ static unsigned sim_count, pcpus;
 static uint64_t clocks[PCPUS], idle_ticks[PCPUS], idle_with_work;
 static bool ran_unit;
 static struct sim *on[PCPUS]; /* whose registers each pCPU holds */
-static unsigned turns;
+static unsigned turns, naps;
+static struct sim *napping; /* about to halt in place */
+static ucontext_t sim_context, pcpu_context[PCPUS];
+static char stacks[PCPUS][1 << 17];
 
 void irq_kick(unsigned cpu)
 {
@@ -78,6 +85,40 @@ static void check_place(struct sim *s)
     s->loaded_on = (int)me;
 }
 
+/* A halt is no longer than STEP: an interrupt that means nothing. Meanwhile the others run. */
+static void time_in_halt(void)
+{
+    unsigned me = fake_cpu_id;
+
+    if (!napping)
+        return;
+    assert_int_equal(lockdep_held(), 0);
+    assert_true(queue_idle() >> me & 1);
+    uint64_t left = napping->awake_at - fake_tsc, most = left < STEP ? left : STEP;
+    napping = NULL;
+    fake_tsc += most;
+    idle_ticks[me] += most;
+    naps++;
+    clocks[me] = fake_tsc;
+    swapcontext(&pcpu_context[me], &sim_context);
+    ran_unit = true;
+}
+
+/* Until it is time to be awake, in place if it may; else its alarm wakes it: false. */
+static bool sleeps_here(struct sim *s)
+{
+    bool on = true;
+
+    while (on && fake_tsc < s->awake_at) {
+        napping = s;
+        on = !s->blocks && sched_rest(s->awake_at);
+        napping = NULL;
+    }
+    if (!on)
+        timer_set(&s->alarm, s->awake_at);
+    return on;
+}
+
 static bool sim_run(struct sched_unit *u, uint64_t deadline)
 {
     struct sim *s = (struct sim *)u;
@@ -92,6 +133,8 @@ static bool sim_run(struct sched_unit *u, uint64_t deadline)
             s->worst_latency = latency;
         s->woken_at = 0;
     }
+    if (!sleeps_here(s))
+        return false;
     if (deadline <= fake_tsc)
         return true;
     if (deadline - fake_tsc < most)
@@ -103,8 +146,8 @@ static bool sim_run(struct sched_unit *u, uint64_t deadline)
     if (!s->sleep || s->left)
         return true;
     s->left = s->burst;
-    timer_set(&s->alarm, fake_tsc + s->sleep);
-    return false;
+    s->awake_at = fake_tsc + s->sleep;
+    return sleeps_here(s);
 }
 
 static void sim_leave(struct sched_unit *u)
@@ -168,6 +211,23 @@ static bool someone_waits(void)
     return false;
 }
 
+/* On a stack of its own, so that it may halt in the midst of a turn. */
+static void pcpu_loop(void)
+{
+    for (unsigned me = fake_cpu_id;;) {
+        ran_unit = false;
+        sched_turn();
+        if (!ran_unit) {
+            idle_ticks[me] += STEP / 4;
+            idle_with_work += someone_waits() ? STEP / 4 : 0;
+            fake_tsc += STEP / 4;
+        }
+        clocks[me] = fake_tsc;
+        swapcontext(&pcpu_context[me], &sim_context);
+    }
+}
+
+/* Of the pCPU that is furthest behind: to the end of its turn, or of a halt in it. */
 static void turn(void)
 {
     unsigned me = 0;
@@ -176,14 +236,7 @@ static void turn(void)
         me = clocks[i] < clocks[me] ? i : me;
     fake_cpu_id = me;
     fake_tsc = clocks[me];
-    ran_unit = false;
-    sched_turn();
-    if (!ran_unit) {
-        idle_ticks[me] += STEP / 4;
-        idle_with_work += someone_waits() ? STEP / 4 : 0;
-        fake_tsc += STEP / 4;
-    }
-    clocks[me] = fake_tsc;
+    swapcontext(&sim_context, &pcpu_context[me]);
 }
 
 static void simulate(uint64_t ms)
@@ -221,6 +274,14 @@ static double ran(const struct sim *s)
     return (double)s->unit.stats.ran;
 }
 
+static void pcpu_start(unsigned n)
+{
+    getcontext(&pcpu_context[n]);
+    pcpu_context[n].uc_stack.ss_sp = stacks[n];
+    pcpu_context[n].uc_stack.ss_size = sizeof(stacks[n]);
+    makecontext(&pcpu_context[n], pcpu_loop, 0);
+}
+
 static int begin(unsigned n)
 {
     pcpus = n;
@@ -230,9 +291,11 @@ static int begin(unsigned n)
     for (fake_cpu_id = 0; fake_cpu_id < n; fake_cpu_id++) {
         clocks[fake_cpu_id] = clocks[0] > 1000 ? clocks[0] : 1000;
         sched_join();
+        pcpu_start(fake_cpu_id);
     }
     fake_cpu_id = 0;
     fake_tsc = clocks[0];
+    fake_while_halted = time_in_halt;
     return 0;
 }
 
@@ -259,11 +322,11 @@ static int end(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < sim_count; i++) {
-        timer_cancel(&sims[i].alarm);
         for (unsigned n = 0; sched_unit_remove(&sims[i].unit); n++) {
             assert_true(n < 100);
             turn();
         }
+        timer_cancel(&sims[i].alarm);
         assert_int_equal(sims[i].loaded_on, -1);
     }
     for (unsigned i = 0; i < PCPUS; i++) {
@@ -527,6 +590,7 @@ static void test_affinity_of_one_that_sleeps(void **state)
     struct sim *s = sleeper(MS, 20 * MS);
 
     (void)state;
+    s->blocks = true;
     simulate(5);
     assert_int_equal(s->unit.state, SCHED_BLOCKED);
     unsigned was = (unsigned)s->loaded_on, to = (was + 1) % PCPUS;
@@ -575,50 +639,71 @@ static void test_pause_blocked(void **state)
     assert_int_equal(s->unit.state, SCHED_RUNNABLE);
 }
 
-/* At random moments: pauses, moves, changes, removals and new ones; every turn is checked. */
+static void anything(void)
+{
+    struct sim *s = &sims[rand() % 40];
+
+    switch (rand() % 12) {
+    case 0:
+        sched_pause(&s->unit);
+        break;
+    case 1:
+    case 2:
+        sched_unpause(&s->unit);
+        break;
+    case 3:
+        assert_int_equal(sched_set_affinity(&s->unit, 1 + (unsigned)rand() % HERE), 0);
+        break;
+    case 4:
+        wake(s);
+        break;
+    case 5:
+        sched_group_set_cap(&s->own, (unsigned)rand() % 3 * 20);
+        break;
+    case 6:
+        sched_yield_to(&s->unit);
+        break;
+    case 7:
+        if (sched_unit_remove(&s->unit))
+            break; /* later, or at the end */
+        timer_cancel(&s->alarm);
+        assert_int_equal(s->loaded_on, -1);
+        assert_int_equal(s->own.active, 0);
+        sched_unit_init(&s->unit, &s->own, HERE, sim_run, sim_leave);
+        wake(s);
+        break;
+    default:
+        break;
+    }
+}
+
+/* At random moments, halts in place among them: pauses, moves, changes, removals and new ones;
+ * every turn is checked. */
+static void any_sleepers(unsigned longest)
+{
+    for (unsigned i = 0; i < 40; i++)
+        sleeper((1 + (unsigned)rand() % 3000) * 1000, (1 + (unsigned)rand() % longest) * 1000);
+    for (unsigned i = 0; i < 60000; i++) {
+        turn();
+        anything();
+    }
+    assert_true(turns > 10000);
+}
+
 static void test_anything_at_any_time(void **state)
 {
     (void)state;
     srand(7);
-    for (unsigned i = 0; i < 40; i++)
-        sleeper((1 + (unsigned)rand() % 3000) * 1000, (1 + (unsigned)rand() % 9000) * 1000);
-    for (unsigned i = 0; i < 60000; i++) {
-        struct sim *s = &sims[rand() % 40];
-        turn();
-        switch (rand() % 12) {
-        case 0:
-            sched_pause(&s->unit);
-            break;
-        case 1:
-        case 2:
-            sched_unpause(&s->unit);
-            break;
-        case 3:
-            assert_int_equal(sched_set_affinity(&s->unit, 1 + (unsigned)rand() % HERE), 0);
-            break;
-        case 4:
-            wake(s);
-            break;
-        case 5:
-            sched_group_set_cap(&s->own, (unsigned)rand() % 3 * 20);
-            break;
-        case 6:
-            sched_yield_to(&s->unit);
-            break;
-        case 7:
-            timer_cancel(&s->alarm);
-            if (sched_unit_remove(&s->unit))
-                break; /* later, or at the end */
-            assert_int_equal(s->loaded_on, -1);
-            assert_int_equal(s->own.active, 0);
-            sched_unit_init(&s->unit, &s->own, HERE, sim_run, sim_leave);
-            wake(s);
-            break;
-        default:
-            break;
-        }
-    }
-    assert_true(turns > 10000);
+    any_sleepers(9000);
+}
+
+static void test_anything_while_most_sleep(void **state)
+{
+    (void)state;
+    srand(8);
+    naps = 0;
+    any_sleepers(900000);
+    assert_true(naps > 10000);
 }
 
 int main(void)
@@ -645,6 +730,7 @@ int main(void)
         TEST(pause, four),
         TEST(pause_blocked, four),
         TEST(anything_at_any_time, four),
+        TEST(anything_while_most_sleep, four),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

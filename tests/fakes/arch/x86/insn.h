@@ -132,9 +132,14 @@ static inline void irq_let_in(void)
 {
 }
 
+/* What comes in while it halts. */
+__attribute__((weak)) void (*fake_while_halted)(void);
+
 static inline void irq_wait(void)
 {
     fake_halts++;
+    if (fake_while_halted)
+        fake_while_halted();
 }
 
 static inline void halt(void)

@@ -1,0 +1,69 @@
+/*
+ * Units on their way between pCPUs. See sched/balance.h.
+ */
+#include "sched/balance.h"
+
+#include <stddef.h>
+#include "sched/policy.h"
+
+/* Gives what waits here to pCPUs that have nothing, once for each unit at most. */
+void balance_share_out(struct run_queue *q)
+{
+    for (unsigned n = __atomic_load_n(&q->count, __ATOMIC_RELAXED); n > 1 && queue_idle(); n--) {
+        struct sched_unit *u;
+        unsigned to = 0;
+
+        spin_lock(&q->lock);
+        u = policy_give(q, &to);
+        spin_unlock(&q->lock);
+        if (!u || !queue_move(u, q->pcpu, to, SCHED_RUNNABLE))
+            return;
+    }
+}
+
+/* Now and then a unit goes to a pCPU that has less to do. */
+void balance_rotate(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u;
+    unsigned to = 0;
+
+    spin_lock(&q->lock);
+    u = policy_rotate(q, now, &to);
+    spin_unlock(&q->lock);
+    if (u)
+        queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+}
+
+static bool take_from(struct run_queue *other, unsigned to, uint64_t now)
+{
+    struct sched_unit *u;
+
+    if (!__atomic_load_n(&other->count, __ATOMIC_RELAXED))
+        return false;
+    queue_lock(other->pcpu);
+    u = policy_spare(other, now, to);
+    spin_unlock(&other->lock);
+    return u && queue_move(u, other->pcpu, to, SCHED_RUNNABLE);
+}
+
+/* The set as seen from behind pCPU n: bit 0 is the one after it, and so on round. */
+static uint64_t round_from(uint64_t set, unsigned n)
+{
+    unsigned by = (n + 1) % 64;
+
+    return set >> by | set << (-by & 63);
+}
+
+/* Takes work that waits elsewhere. This pCPU already counts as idle: what begins to wait after we
+ * looked is sent to it. */
+bool balance_take(struct run_queue *q, uint64_t now)
+{
+    uint64_t others = round_from(sched_joined() & ~PCPU_BIT(q->pcpu), q->pcpu);
+
+    for (; others; others &= others - 1) {
+        unsigned n = (q->pcpu + 1 + (unsigned)__builtin_ctzl(others)) % 64;
+        if (take_from(&sched_queues[n], q->pcpu, now))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,20 @@
+/*
+ * Sharing work among the pCPUs: what a pCPU's loop does so that nobody waits beside an idle one.
+ * Which unit goes is the policy's to say. No lock is held. Not for other rooms.
+ */
+#ifndef CAISSON_SCHED_BALANCE_H
+#define CAISSON_SCHED_BALANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "sched/queue.h"
+
+/* Gives what waits here to pCPUs that have nothing, once for each unit at most. */
+void balance_share_out(struct run_queue *q);
+/* Now and then a unit goes to a pCPU that has less to do. */
+void balance_rotate(struct run_queue *q, uint64_t now);
+/* Takes work that waits elsewhere; true if something came. This pCPU already counts as idle: what
+ * begins to wait after we looked is sent to it. */
+bool balance_take(struct run_queue *q, uint64_t now);
+
+#endif
