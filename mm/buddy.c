@@ -8,7 +8,7 @@
 
 _Static_assert(sizeof(union frame) == 8, "the table takes 8 bytes a frame");
 
-static const union frame in_no_block = { .head.state = FRAME_FREE };
+static const union frame inside = { .word = 0 };
 
 void buddy_init(struct buddy *b, union frame *table, uint64_t size)
 {
@@ -30,7 +30,7 @@ static void push(struct buddy *b, unsigned list, uint32_t first)
     union frame f = { .head.next = next, .head.prev = BUDDY_NONE };
 
     f.head.state = FRAME_HEAD + list;
-    __atomic_store_n(&b->table[first].word, f.word, __ATOMIC_RELAXED);
+    b->table[first] = f;
     if (next != BUDDY_NONE)
         b->table[next].head.prev = first;
     b->heads[list] = first;
@@ -47,7 +47,7 @@ static void unlink(struct buddy *b, unsigned list, uint32_t first)
         b->table[f.head.prev].head.next = f.head.next;
     else
         b->heads[list] = f.head.next;
-    __atomic_store_n(&b->table[first].word, in_no_block.word, __ATOMIC_RELAXED);
+    b->table[first] = inside;
 }
 
 uint32_t buddy_alloc(struct buddy *b, enum frame_zone zone, unsigned order)
@@ -67,16 +67,10 @@ uint32_t buddy_alloc(struct buddy *b, enum frame_zone zone, unsigned order)
     return first;
 }
 
-/* The other half of the block twice as large is free, and whole. A frame in use may change hands
- * meanwhile, without the lock; it is no head before or after. */
+/* The other half of the block twice as large is free, and whole. */
 static bool can_merge(const struct buddy *b, unsigned list, uint32_t other)
 {
-    union frame f;
-
-    if (other >= b->size)
-        return false;
-    f.word = __atomic_load_n(&b->table[other].word, __ATOMIC_RELAXED);
-    return f.head.state == FRAME_HEAD + list;
+    return other < b->size && b->table[other].head.state == FRAME_HEAD + list;
 }
 
 void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned order)
@@ -85,7 +79,7 @@ void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned 
 
     ASSERT(first + (1UL << order) <= b->size);
     ASSERT(!(first & ((1u << order) - 1)));
-    ASSERT(b->table[first].word == in_no_block.word);
+    ASSERT(b->table[first].word == inside.word);
     for (; order < FRAME_MAX_ORDER && can_merge(b, list, first ^ 1u << order); order++, list++) {
         unlink(b, list, first ^ 1u << order);
         first &= ~(1u << order);

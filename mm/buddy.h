@@ -20,18 +20,20 @@ enum frame_zone { ZONE_DOMAIN, ZONE_HEAP, ZONE_FAR, ZONES };
 
 #define BUDDY_LISTS (ZONES * (FRAME_MAX_ORDER + 1)) /* one for each zone and order */
 
-/* A frame is in use, or free, or free and the first of a block: FRAME_HEAD + the block's list. */
-enum frame_state { FRAME_USED, FRAME_FREE, FRAME_HEAD };
+/* A frame is inside of a block, or the first of one in use, or of a free one: FRAME_HEAD + its
+ * list. */
+enum frame_state { FRAME_INSIDE, FRAME_USED, FRAME_HEAD };
 _Static_assert(FRAME_HEAD + BUDDY_LISTS <= 1 << 6, "a state has 6 bits");
 
-/* What is known of each frame, in 8 bytes: 0.2 % of the memory. The state is at the same place in
- * both; of a free frame that is no head all else is 0. */
+/* What is known of each frame, in 8 bytes: 0.2 % of the memory. All memory is in blocks, and what
+ * there is to say of one stands with its first frame; of the others all is 0. The state is at the
+ * same place in both. */
 union frame {
     uint64_t word;
     struct {
-        uint32_t pins; /* how many hold it besides its owner */
+        uint32_t pins; /* how many hold it besides its owner: only of a block that is one frame */
         uint16_t owner;
-        uint8_t unused;
+        uint8_t order;
         uint8_t zone : 2, state : 6;
     } used;
     struct {
@@ -46,12 +48,13 @@ struct buddy {
     uint32_t heads[BUDDY_LISTS];
 };
 
-/* All of table is in no block at first; buddy_free() puts in what there is. */
+/* All of table, which is cleared, is in no block at first; buddy_free() puts in what is free, and
+ * the caller says of the rest whose it is. */
 void buddy_init(struct buddy *b, union frame *table, uint64_t size);
 
-/* Number of the first of 2^order frames, all FRAME_FREE, or BUDDY_NONE. */
+/* Number of the first of 2^order frames, all FRAME_INSIDE, or BUDDY_NONE. */
 uint32_t buddy_alloc(struct buddy *b, enum frame_zone zone, unsigned order);
-/* Wants them FRAME_FREE. */
+/* Wants them FRAME_INSIDE. */
 void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned order);
 
 /* Free blocks of this order; walks their list. */

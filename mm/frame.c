@@ -1,8 +1,8 @@
 /*
  * Frames and their owners.
  *
- * The lock covers the free lists and the accounts. The owner of a frame that is not free belongs
- * to whoever holds the frame, so the long loops over owners, and the scrubbing, run without it.
+ * The lock covers the table, the free lists and the accounts. Nothing under it takes long, as all
+ * is done block by block; scrubbing, which does, comes before or after.
  */
 #include "mm/frame.h"
 
@@ -10,6 +10,7 @@
 #include "lib/assert.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
+#include "mm/block.h"
 #include "mm/fill.h"
 #include "mm/frame_table.h"
 #include "mm/window.h"
@@ -56,32 +57,18 @@ static void transfer(uint16_t from, uint16_t to, uint64_t frames)
     enter(to, frames);
 }
 
-/* What the table says of a frame in use, and of a free one. Without pins all of an owner's are
- * alike, and so all that has to be known of a block is asked in one comparison for each frame. */
-static union frame in_use(uint16_t owner, enum frame_zone zone)
+static void give_back(enum frame_zone zone, mfn_t m, unsigned order)
 {
-    return (union frame){ .used = { .owner = owner, .zone = zone, .state = FRAME_USED } };
-}
+    unsigned part;
 
-static const union frame unused = { .head.state = FRAME_FREE };
-
-static bool all_are(uint64_t first, unsigned order, union frame what)
-{
-    for (uint64_t n = first; n < first + (1UL << order); n++) {
-        if (buddy.table[n].word != what.word)
-            return false;
+    for (uint64_t n = m.v; n < m.v + (1UL << order); n += 1UL << part) {
+        part = block_cut(&buddy, n, order);
+        buddy.table[n].word = 0;
+        buddy_free(&buddy, zone, (uint32_t)n, part);
     }
-    return true;
 }
 
-/* Other CPUs may ask meanwhile whether one of them heads a free block. */
-static void set_all(uint64_t first, unsigned order, union frame what)
-{
-    if (order)
-        stosq(&buddy.table[first].word, what.word, 1UL << order);
-    else
-        __atomic_store_n(&buddy.table[first].word, what.word, __ATOMIC_RELAXED);
-}
+/* ---- Taking and giving ---- */
 
 bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out)
 {
@@ -91,21 +78,25 @@ bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out
     ASSERT(owner != OWNER_FREE);
     spin_lock(&lock);
     first = buddy_alloc(&buddy, zone, order);
-    if (first != BUDDY_NONE)
+    if (first != BUDDY_NONE) {
         transfer(OWNER_FREE, owner, 1UL << order);
+        buddy.table[first] = block_of(owner, zone, order);
+    }
     spin_unlock(&lock);
-    if (first == BUDDY_NONE)
-        return false;
-    ASSERT(all_are(first, order, unused));
-    set_all(first, order, in_use(owner, zone));
     *out = mfn(first);
-    return true;
+    return first != BUDDY_NONE;
 }
 
 void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone)
 {
-    for (uint64_t n = m.v; n < m.v + (1UL << order); n++)
+    unsigned part;
+
+    spin_lock(&lock);
+    for (uint64_t n = m.v; n < m.v + (1UL << order); n += 1UL << part) {
+        part = block_cut(&buddy, n, order);
         buddy.table[n].used.zone = zone;
+    }
+    spin_unlock(&lock);
 }
 
 void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
@@ -113,12 +104,15 @@ void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
     ASSERT(order <= FRAME_MAX_ORDER);
     ASSERT(owner != OWNER_FREE);
     ASSERT(m.v + (1UL << order) <= buddy.size);
-    ASSERT(all_are(m.v, order, in_use(owner, zone))); /* none goes back by the wrong door */
-    set_all(m.v, order, unused);
     spin_lock(&lock);
-    transfer(owner, OWNER_FREE, 1UL << order);
-    buddy_free(&buddy, zone, (uint32_t)m.v, order);
+    uint64_t end = m.v + (1UL << order);
+    bool own = block_unlike(&buddy, m.v, end, block_of(owner, zone, order)) == end;
+    if (own) {
+        transfer(owner, OWNER_FREE, 1UL << order);
+        give_back(zone, m, order);
+    }
     spin_unlock(&lock);
+    ASSERT(own); /* none goes back by the wrong door */
 }
 
 int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
@@ -134,18 +128,23 @@ int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
 void frame_pin(mfn_t m)
 {
     spin_lock(&lock);
-    ASSERT(frame_owner(m) < OWNER_PINNED ||
-           (frame_owner(m) == OWNER_PINNED && buddy.table[m.v].used.pins > 0));
-    ASSERT(buddy.table[m.v].used.pins < UINT32_MAX);
-    buddy.table[m.v].used.pins++;
+    ASSERT(m.v < buddy.size);
+    union frame *f = &buddy.table[m.v];
+    if (f->used.state != FRAME_USED || f->used.order) /* it has been given out with others */
+        block_cut(&buddy, m.v, ORDER_4K);
+    ASSERT(f->used.owner < OWNER_PINNED || (f->used.owner == OWNER_PINNED && f->used.pins > 0));
+    ASSERT(f->used.pins < UINT32_MAX);
+    f->used.pins++;
     spin_unlock(&lock);
 }
 
 void frame_unpin(mfn_t m)
 {
     spin_lock(&lock);
-    ASSERT(frame_owner(m) <= OWNER_PINNED && buddy.table[m.v].used.pins > 0);
-    bool last = --buddy.table[m.v].used.pins == 0 && frame_owner(m) == OWNER_PINNED;
+    ASSERT(m.v < buddy.size);
+    union frame *f = &buddy.table[m.v];
+    ASSERT(f->used.state == FRAME_USED && f->used.owner <= OWNER_PINNED && f->used.pins > 0);
+    bool last = --f->used.pins == 0 && f->used.owner == OWNER_PINNED;
     spin_unlock(&lock);
     if (last)
         frame_free(m, ORDER_4K, OWNER_PINNED);
@@ -156,49 +155,39 @@ uint32_t frame_pins(mfn_t m)
     return __atomic_load_n(&buddy.table[m.v].used.pins, __ATOMIC_RELAXED);
 }
 
-static bool any_pinned(mfn_t m, unsigned order, uint16_t owner)
+/* The owner lets go of a frame that others hold still. */
+static void leave_to_pins(mfn_t m, uint16_t owner)
 {
-    for (uint64_t n = m.v; n < m.v + (1UL << order); n++) {
-        if (frame_owner(mfn(n)) == owner && frame_pins(mfn(n)))
-            return true;
-    }
-    return false;
-}
-
-/* The owner lets go of one frame: true if others hold it still. */
-static bool leave_to_pins(mfn_t m, uint16_t owner)
-{
-    spin_lock(&lock);
-    bool pinned = buddy.table[m.v].used.pins > 0;
-    if (pinned) {
-        transfer(owner, OWNER_PINNED, 1);
-        buddy.table[m.v].used.owner = OWNER_PINNED;
-    }
-    spin_unlock(&lock);
-    return pinned;
+    transfer(owner, OWNER_PINNED, 1);
+    buddy.table[m.v].used.owner = OWNER_PINNED;
 }
 
 void frame_free(mfn_t m, unsigned order, uint16_t owner)
 {
-    ASSERT(frame_owner(m) == owner);
-    if (order && any_pinned(m, order, owner)) {
-        for (uint64_t n = m.v; n < m.v + (1UL << order); n++)
-            frame_free(mfn(n), ORDER_4K, owner);
-        return;
+    uint64_t end = m.v + (1UL << order);
+
+    ASSERT(end <= buddy.size);
+    spin_lock(&lock);
+    uint64_t odd = block_unlike(&buddy, m.v, end, block_of(owner, ZONE_DOMAIN, order));
+    bool pinned = odd < end && block_owner(&buddy, odd) == owner && frame_pins(mfn(odd));
+    if (pinned && !order)
+        leave_to_pins(m, owner);
+    spin_unlock(&lock);
+    ASSERT(pinned || odd == end);
+    for (uint64_t n = m.v; pinned && order && n < end; n++)
+        frame_free(mfn(n), ORDER_4K, owner);
+    if (!pinned) {
+        fill_frames(m, order);
+        frame_give(ZONE_DOMAIN, m, order, owner);
     }
-    if (!order && leave_to_pins(m, owner))
-        return;
-    fill_frames(m, order);
-    frame_give(ZONE_DOMAIN, m, order, owner);
 }
 
 uint16_t frame_owner(mfn_t m)
 {
-    union frame f = in_use(OWNER_RESERVED, ZONE_DOMAIN);
-
-    if (m.v < buddy.size)
-        f.word = __atomic_load_n(&buddy.table[m.v].word, __ATOMIC_RELAXED);
-    return f.head.state == FRAME_USED ? f.used.owner : OWNER_FREE;
+    spin_lock(&lock);
+    uint16_t owner = block_owner(&buddy, m.v);
+    spin_unlock(&lock);
+    return owner;
 }
 
 uint64_t frame_count(uint16_t owner)
@@ -262,36 +251,11 @@ bool frame_fails_now(void)
 
 /* ---- Boot only ---- */
 
-/* The largest block that may start at n and ends at or before end. */
-static unsigned block_order(uint64_t n, uint64_t end)
-{
-    unsigned order = 0;
-
-    while (order < FRAME_MAX_ORDER && !(n & (1UL << order)) && n + (2UL << order) <= end)
-        order++;
-    return order;
-}
-
-/* Puts [first, end) into the free lists. */
-static void release(enum frame_zone zone, uint64_t first, uint64_t end)
-{
-    unsigned order;
-
-    for (uint64_t n = first; n < end; n += 1UL << order) {
-        order = block_order(n, end);
-        buddy_free(&buddy, zone, (uint32_t)n, order);
-    }
-}
-
-static uint64_t within(uint64_t n, uint64_t low, uint64_t high)
-{
-    return n < low ? low : n > high ? high : n;
-}
-
 void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t usable)
 {
     place = *t;
     total = usable;
+    stosq(&at->word, 0, t->size);
     buddy_init(&buddy, at, t->size);
     for (unsigned i = 0; i < ACCOUNTS; i++)
         accounts[i].frames = 0;
@@ -299,18 +263,16 @@ void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t us
 
 void frame_table_set(uint64_t first, uint64_t end, uint16_t owner)
 {
-    union frame what = owner == OWNER_FREE ? unused : in_use(owner, ZONE_DOMAIN);
+    unsigned order;
 
-    stosq(&buddy.table[first].word, what.word, end - first);
     enter(owner, end - first);
-}
-
-void frame_table_release(uint64_t first, uint64_t end)
-{
-    uint64_t far = within(REACHABLE, first, end);
-
-    release(ZONE_DOMAIN, first, far);
-    release(ZONE_FAR, far, end);
+    for (uint64_t n = first; n < end; n += 1UL << order) {
+        order = block_order(n, end);
+        if (owner == OWNER_FREE)
+            buddy_free(&buddy, n < REACHABLE ? ZONE_DOMAIN : ZONE_FAR, (uint32_t)n, order);
+        else
+            buddy.table[n] = block_of(owner, ZONE_DOMAIN, order);
+    }
 }
 
 struct frame_table frame_table_place(void)
@@ -331,9 +293,10 @@ void frame_table_move(union frame *at)
 
 void frame_reown(mfn_t m, uint16_t from, uint16_t to)
 {
-    ASSERT(frame_owner(m) == from);
     spin_lock(&lock);
+    ASSERT(block_owner(&buddy, m.v) == from);
+    block_cut(&buddy, m.v, ORDER_4K);
     transfer(from, to, 1);
-    spin_unlock(&lock);
     buddy.table[m.v].used.owner = to;
+    spin_unlock(&lock);
 }

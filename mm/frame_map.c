@@ -254,7 +254,6 @@ static uint16_t first_owner(const struct map *m, uint64_t n)
     return n < LOW_FRAMES && owner == OWNER_FREE ? OWNER_RESERVED : owner;
 }
 
-/* Twice: until all of the table is written, a block's neighbour may look like one to merge with. */
 static void fill_table(const struct map *m, uint64_t size)
 {
     uint64_t end;
@@ -262,11 +261,6 @@ static void fill_table(const struct map *m, uint64_t size)
     for (uint64_t n = 0; n < size; n = end) {
         end = next_edge(m, n, size);
         frame_table_set(n, end, first_owner(m, n));
-    }
-    for (uint64_t n = 0; n < size; n = end) {
-        end = next_edge(m, n, size);
-        if (first_owner(m, n) == OWNER_FREE)
-            frame_table_release(n, end);
     }
 }
 

@@ -18,7 +18,8 @@ void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone);
 /* True if the allocation that is being tried was chosen to fail. */
 bool frame_fails_now(void);
 
-/* The table: where it lies in memory. frame_init() fills it, span by span, each frame once. */
+/* The table: where it lies in memory. frame_init() fills it, span by span, each frame once. A span
+ * becomes as few blocks as it can: free ones in the free lists, or owner's. */
 struct frame_table {
     maddr_t start;
     uint64_t bytes; /* whole pages */
@@ -26,9 +27,6 @@ struct frame_table {
 };
 void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t usable);
 void frame_table_set(uint64_t first, uint64_t end, uint16_t owner);
-/* Puts what is OWNER_FREE into the free lists. Wants all of the table set: blocks are merged with
- * their neighbours. */
-void frame_table_release(uint64_t first, uint64_t end);
 struct frame_table frame_table_place(void);
 /* From now on the table is found at `at`, and all memory can be reached through windows. */
 void frame_table_move(union frame *at);

@@ -15,7 +15,7 @@
 
 #define PIC1_MASK    0x21
 #define PIC2_MASK    0xA1
-#define SETTLE_TICKS 10000000
+#define SETTLE_TICKS 60000000
 
 static void nothing(unsigned i)
 {
