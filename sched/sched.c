@@ -293,14 +293,17 @@ static bool loop_is_due(const struct run_queue *q, uint64_t now)
     return now >= timer_next() || now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED);
 }
 
-/* True if it may go on, as if it had been woken and picked at once. */
+/* True if it may go on, as if it had been woken and picked at once. Others of its group may have
+ * used up what it had to go on with. */
 static bool rest_ends(struct run_queue *q)
 {
     uint64_t now = rdtsc();
     struct sched_unit *u = q->running;
 
     spin_lock(&q->lock);
-    bool on = may_rest(q) && !loop_is_due(q, now);
+    bool on = may_rest(q) && !loop_is_due(q, now) && group_budget(u->group, now);
+    if (unlikely(group_has_cap(u->group)))
+        __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
     q->resting = false;
     group_count(u->group, 1);
     policy_begin(q, u, false, now);

@@ -29,6 +29,7 @@ struct napper {
     unsigned turns;
     bool rests;    /* in its run */
     bool answer;   /* of sched_rest() */
+    bool had_news; /* after it */
     uint64_t ends; /* TSC at which it wants to go on */
 };
 
@@ -60,6 +61,7 @@ static bool run(struct sched_unit *u, uint64_t deadline)
         return false;
     n->ends = fake_tsc + NAP;
     n->answer = sched_rest(n->ends);
+    n->had_news = sched_news();
     assert_false(queue_idle() & PCPU_BIT(fake_cpu_id));
     fake_tsc += BURST;
     return false;
@@ -372,6 +374,46 @@ static void test_asked_to_watch(void **state)
     assert_false(a.answer);
 }
 
+/* Another of its group runs meanwhile, until nothing is left of their cap. */
+static void cap_is_used_up(void)
+{
+    fake_while_halted = NULL;
+    fake_cpu_id = 1;
+    for (unsigned i = 0; i < 4; i++)
+        sched_turn();
+    fake_cpu_id = 0;
+}
+
+static bool run_for_long(struct sched_unit *u, uint64_t deadline)
+{
+    (void)u;
+    fake_tsc = deadline < fake_tsc + 1000000 ? deadline : fake_tsc + 1000000;
+    return true;
+}
+
+static void test_cap_is_used_up(void **state)
+{
+    (void)state;
+    sched_group_set_cap(&groups[0], 10); /* 3 ms of 30 */
+    kicks = 0;
+    sched_unit_init(&c.unit, &groups[0], 2, run_for_long, leave);
+    fake_cpu_id = 1;
+    sched_wake(&c.unit);
+    fake_cpu_id = 0;
+    nap(cap_is_used_up);
+    assert_false(a.answer);
+}
+
+/* What is left of it bounds how long it goes on: it is told to ask. */
+static void test_cap_is_asked_for(void **state)
+{
+    (void)state;
+    sched_group_set_cap(&groups[0], 10);
+    nap(time_passes);
+    assert_true(a.answer);
+    assert_true(a.had_news);
+}
+
 static void pause_a(void)
 {
     assert_int_equal(sched_pause(&a.unit), -EBUSY);
@@ -453,6 +495,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_timer_of_the_pcpu, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_handler_sets_a_timer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_asked_to_watch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cap_is_used_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cap_is_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
