@@ -42,14 +42,39 @@ static uint64_t table_frames(void)
     return frame_table_place().bytes >> PAGE_SHIFT;
 }
 
+static unsigned order_of(union frame f)
+{
+    assert_int_not_equal(f.head.state, FRAME_INSIDE);
+    if (f.head.state != FRAME_USED)
+        return (f.head.state - FRAME_HEAD) % (FRAME_MAX_ORDER + 1);
+    assert_true(f.used.order == 0 || f.used.pins == 0);
+    return f.used.order;
+}
+
+/* All of the table is in blocks, one behind the other; but for their first frames it is zero. */
+static void check_blocks(void)
+{
+    const union frame *table = (const union frame *)frame_table_place().start.v;
+    uint64_t size;
+
+    for (uint64_t n = 0; n < frame_table_size(); n += size) {
+        size = 1UL << order_of(table[n]);
+        assert_int_equal(n % size, 0);
+        assert_true(n + size <= frame_table_size());
+        for (uint64_t i = 1; i < size; i++)
+            assert_true(table[n + i].word == 0);
+    }
+}
+
 /* Every frame is counted with exactly its owner. */
 static void check_counts(void)
 {
     static const uint16_t owner[] = {
-        OWNER_FREE, OWNER_RESERVED, OWNER_CAISSON, OWNER_MODULE, 0, 1, 2, 3
+        OWNER_FREE, OWNER_RESERVED, OWNER_CAISSON, OWNER_MODULE, OWNER_PINNED, 0, 1, 2, 3
     };
     uint64_t sum = 0;
 
+    check_blocks();
     for (unsigned i = 0; i < sizeof(owner) / sizeof(owner[0]); i++) {
         uint64_t n = 0;
 
@@ -301,6 +326,31 @@ static void test_alloc_abuse(void **state)
     EXPECT_PANIC(assert_int_equal(frame_alloc(FRAME_MAX_ORDER + 1, 1, &m), 0));
 }
 
+/* A block has one owner, but each part of it is looked after as if it were alone. */
+static void test_abuse_within_a_block(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(ORDER_2M, 1, &m), 0);
+    EXPECT_PANIC(frame_free(mfn(m.v + 3), 0, 2)); /* another's */
+    assert_int_equal(frame_count(1), 512);
+    frame_free(mfn(m.v + 3), 0, 1);
+    EXPECT_PANIC(frame_free(mfn(m.v + 3), 0, 1)); /* twice */
+    EXPECT_PANIC(frame_free(m, 3, 1));            /* a part of it is gone */
+    EXPECT_PANIC(frame_free(m, ORDER_2M, 1));
+    EXPECT_PANIC(frame_give(ZONE_HEAP, mfn(m.v + 256), 8, 1)); /* by the wrong door */
+    assert_int_equal(frame_count(1), 511);
+    check_counts();
+    frame_pin(mfn(m.v + 7));
+    EXPECT_PANIC(frame_give(ZONE_DOMAIN, mfn(m.v + 4), 2, 1)); /* one is pinned */
+    frame_free(mfn(m.v + 4), 2, 1);
+    assert_int_equal(frame_count(1), 507);
+    assert_int_equal(frame_count(OWNER_PINNED), 1);
+    frame_unpin(mfn(m.v + 7));
+    check_counts();
+}
+
 static void test_zones(void **state)
 {
     mfn_t m, half;
@@ -367,6 +417,7 @@ static void test_exhaustion(void **state)
 /* ---- Against a model ---- */
 
 #define PIECES 400
+#define PINS   60
 
 static struct piece {
     mfn_t m;
@@ -375,12 +426,16 @@ static struct piece {
 } pieces[PIECES];
 static unsigned piece_count;
 static uint16_t model[END]; /* owner of each frame; 0xffff: free */
+static uint8_t pins[END];   /* of each frame */
+static uint64_t pinned[PINS];
+static unsigned pin_count;
 
+/* What is pinned does not become free. */
 static void paint(mfn_t m, unsigned order, uint16_t from, uint16_t to)
 {
     for (uint64_t n = m.v; n < m.v + (1UL << order); n++) {
         assert_int_equal(model[n], from);
-        model[n] = to;
+        model[n] = pins[n] ? OWNER_PINNED : to;
     }
 }
 
@@ -417,11 +472,36 @@ static void model_free(void)
     *p = pieces[--piece_count];
 }
 
+/* Pins a frame somewhere in a piece. */
+static void model_pin(void)
+{
+    const struct piece *p = &pieces[(unsigned)rand() % piece_count];
+    uint64_t n = p->m.v + ((uint64_t)rand() & ((1UL << p->order) - 1));
+
+    frame_pin(mfn(n));
+    pins[n]++;
+    pinned[pin_count++] = n;
+}
+
+static void model_unpin(void)
+{
+    unsigned i = (unsigned)rand() % pin_count;
+    uint64_t n = pinned[i];
+
+    pinned[i] = pinned[--pin_count];
+    frame_unpin(mfn(n));
+    if (--pins[n] == 0 && model[n] == OWNER_PINNED)
+        model[n] = OWNER_FREE;
+}
+
 static void check_model(void)
 {
     for (uint64_t n = FIRST; n < END; n++) {
-        if (model[n] != OWNER_RESERVED)
-            assert_int_equal(frame_owner(mfn(n)), model[n]);
+        if (model[n] == OWNER_RESERVED)
+            continue;
+        assert_int_equal(frame_owner(mfn(n)), model[n]);
+        if (model[n] != OWNER_FREE)
+            assert_int_equal(frame_pins(mfn(n)), pins[n]);
     }
     check_counts();
 }
@@ -440,11 +520,18 @@ static void test_model(void **state)
             model_free();
         else
             model_alloc();
+        if (pin_count && (pin_count == PINS || rand() % 5 < 2))
+            model_unpin();
+        else if (piece_count)
+            model_pin();
         if (round % 1500 == 0)
             check_model();
     }
     while (piece_count)
         model_free();
+    check_model();
+    while (pin_count)
+        model_unpin();
     check_model();
     assert_int_equal(frame_count(OWNER_FREE), before);
     assert_true(frame_take(ZONE_DOMAIN, 14, 1, &m));
@@ -524,6 +611,7 @@ int main(void)
         TEST(test_alloc_scrubs),
         TEST(test_alloc_pieces),
         TEST(test_alloc_abuse),
+        TEST(test_abuse_within_a_block),
         TEST(test_zones),
         TEST(test_fail_nth),
         TEST(test_exhaustion),
