@@ -63,16 +63,17 @@ class Operator:
 
     def until(self, text):
         """What COM1 says up to text."""
-        self.listen(lambda said: text in said)
+        self.listen(lambda said: text in said, text)
         said, _, self.unread = self.unread.partition(text)
         return said
 
-    def listen(self, found):
-        """Until found() is true of what COM1 has said and nobody has read; types nothing."""
+    def listen(self, found, what):
+        """Until found() is true of what COM1 has said and nobody has read; types nothing. what: is
+        missed, should it not come."""
         end = time.time() + LIMIT
         while not found(self.unread):
             if time.time() > end or not self.m.running():
-                raise SystemExit(f"waited in vain; the last was:\n{self.unread[-500:]}")
+                raise SystemExit(f"no {what!r} came; the last was:\n{self.unread[-500:]}")
             try:
                 self.unread += self.m.com1.recv(65536).decode("ascii", "replace").replace("\r", "")
             except TimeoutError:
