@@ -1,7 +1,9 @@
 /*
- * How a domain comes and goes: its memory, its machine, its vCPUs, its image, and back.
+ * How a domain comes into being: its memory, its machine, its vCPUs, its image.
  *
- * Each step may fail; domain_destroy() takes down whatever is there, so there is one way back.
+ * That takes long, and a guest that reboots has it done at its wish. So it is done in steps, each
+ * of which lasts no longer than an exit may (domain_build()). Each may fail; domain_destroy() takes
+ * down whatever is there, so there is one way back.
  */
 #include "arch/x86/insn.h"
 #include "domain/acpi_guest.h"
@@ -9,6 +11,7 @@
 #include "domain/gmem.h"
 #include "domain/image.h"
 #include "domain/lapic.h"
+#include "domain/load.h"
 #include "domain/machine_hvm.h"
 #include "domain/memmap.h"
 #include "domain/pv_console.h"
@@ -18,7 +21,6 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 
-#define IO_BITMAP_ORDER  1
 #define ACPI_GUEST_ORDER 2    /* of the buffer: ACPI_GUEST_MAX_SIZE */
 #define POST_CODE_PORT   0x80 /* written as a delay by many drivers: no exit, it harms nobody */
 
@@ -68,31 +70,34 @@ void domain_memmap(const struct domain *d, struct memmap *out)
     ASSERT(!err); /* it was built with this size */
 }
 
-static int build_memory(struct domain *d, struct memmap *map)
+/* ---- Building it ---- */
+
+/* What is needed until it is built: one page. */
+struct domain_build {
+    unsigned step; /* of build_steps[] */
+    struct memmap map;
+    gfn_t populated; /* for populate=now: up to here */
+    struct load load;
+};
+_Static_assert(sizeof(struct domain_build) <= PAGE_SIZE, "it is a page");
+
+static int build_memory(struct domain *d)
 {
-    int err = build_memmap(d, map);
+    const struct memmap *map = &d->build->map;
+    int err = build_memmap(d, &d->build->map);
 
     if (!err)
         err = p2m_init(&d->p2m, d->id);
     for (unsigned i = 0; !err && i < map->backed_count; i++)
         err = p2m_add_ram(&d->p2m, gpa_to_gfn(map->backed[i].start),
                           map->backed[i].size >> PAGE_SHIFT);
-    if (!err && d->config->populate_now)
-        err = p2m_populate_all(&d->p2m);
     return err;
 }
 
-static int write_ram(void *ctx, gpa_t to, const void *from, size_t n)
+static int populate(struct domain *d)
 {
-    return gmem_write(ctx, to, from, n);
+    return d->config->populate_now ? p2m_populate_some(&d->p2m, &d->build->populated) : 0;
 }
-
-static int zero_ram(void *ctx, gpa_t to, size_t n)
-{
-    return gmem_zero(ctx, to, n);
-}
-
-/* ---- Building it ---- */
 
 static int build_acpi(struct domain *d)
 {
@@ -110,27 +115,39 @@ static int build_acpi(struct domain *d)
     return err;
 }
 
-static int build_vcpus(struct domain *d)
+static int build_ports(struct domain *d)
 {
     d->io_bitmap = heap_pages(IO_BITMAP_ORDER, d->id);
     if (!d->io_bitmap)
         return -ENOMEM;
     memset(d->io_bitmap, 0xff, PAGE_SIZE << IO_BITMAP_ORDER);
     d->io_bitmap[POST_CODE_PORT / 8] &= (uint8_t) ~(1u << POST_CODE_PORT % 8);
-    if (lapic_create_access(d))
-        return -ENOMEM;
-    for (unsigned i = 0; i < d->config->vcpus; i++) {
-        int err = vcpu_create(d, i, &d->vcpus[i]);
-        if (err)
-            return err;
-        d->vcpu_count++;
-    }
-    return 0;
+    return lapic_create_access(d);
 }
 
-static int load_image(struct domain *d, const struct memmap *map)
+static int build_vcpu(struct domain *d)
+{
+    int err = vcpu_create(d, d->vcpu_count, &d->vcpus[d->vcpu_count]);
+
+    if (err)
+        return err;
+    d->vcpu_count++;
+    return d->vcpu_count < d->config->vcpus ? -EAGAIN : 0;
+}
+
+static int build_machine(struct domain *d)
+{
+    int err = d->type == DESCR_PVH ? pv_console_init(d) : 0;
+
+    if (!err)
+        machine_init(&d->machine, d, &d->build->map);
+    return err;
+}
+
+static int build_image(struct domain *d)
 {
     const struct domain_config *c = d->config;
+    const struct memmap *map = &d->build->map;
     struct image image = { .domain = d->name,
                            .data = c->kernel->data,
                            .size = c->kernel->size,
@@ -138,41 +155,71 @@ static int load_image(struct domain *d, const struct memmap *map)
                            .cmdline = c->cmdline,
                            .modules = c->modules,
                            .module_count = c->module_count };
-    struct image_memory memory = { .write = write_ram,
-                                   .zero = zero_ram,
-                                   .ctx = &d->p2m,
-                                   .ram_bytes = c->mem,
-                                   .e820 = map->e820,
-                                   .e820_count = map->e820_count,
-                                   .acpi_rsdp = gpa(HVM_ACPI_BASE) };
+    struct image_memory memory;
     struct image_start start = { 0 };
-    int err = image_load(&image, &memory, &start);
 
+    load_init(&d->build->load, &d->p2m, c, &memory);
+    memory.ram_bytes = c->mem;
+    memory.e820 = map->e820;
+    memory.e820_count = map->e820_count;
+    memory.acpi_rsdp = gpa(HVM_ACPI_BASE);
+    int err = image_load(&image, &memory, &start);
     if (!err)
         vcpu_set_start(d->vcpus[0], &start);
     return err;
 }
 
-static int build(struct domain *d)
+static int build_load(struct domain *d)
 {
-    struct memmap map;
-    int err = build_memory(d, &map);
-
-    if (!err)
-        err = build_acpi(d);
-    if (!err)
-        err = pv_domain_init(d);
-    if (!err)
-        err = build_vcpus(d);
-    if (!err && d->type == DESCR_PVH)
-        err = pv_console_init(d);
-    if (err)
-        return err;
-    machine_init(&d->machine, d, &map);
-    return load_image(d, &map);
+    return load_some(&d->build->load);
 }
 
-#define DOMAIN_ORDER 2
+/* Each: 0 for the next step, -EAGAIN for itself once more, or an error. The first is carried out
+ * when the domain's promise is checked. */
+static int (*const build_steps[])(struct domain *d) = {
+    build_memory, populate,      build_acpi,  pv_domain_init, build_ports,
+    build_vcpu,   build_machine, build_image, build_load,
+};
+#define BUILD_STEPS (sizeof(build_steps) / sizeof(build_steps[0]))
+
+/* One step, or a piece of one. -EAGAIN: there are more. */
+static int build_some(struct domain *d)
+{
+    int err = build_steps[d->build->step](d);
+
+    if (err)
+        return err;
+    return ++d->build->step < BUILD_STEPS ? -EAGAIN : 0;
+}
+
+void domain_build_end(struct domain *d)
+{
+    if (d->build)
+        heap_free_pages(d->build, 0, d->id);
+    d->build = NULL;
+}
+
+int domain_build(struct domain *d)
+{
+    int err = build_some(d);
+
+    if (err == -EAGAIN)
+        return err;
+    domain_build_end(d);
+    if (err) {
+        log_error("%s: cannot be started%s (error %d)", d->name,
+                  err == -ENOMEM ? ": out of memory" : "", -err);
+        return err;
+    }
+    d->state = DOMAIN_PAUSED;
+    domain_set_findable(d, true);
+    log_info("%s: domain %u, %luK, %u vCPU%s", d->name, d->id, d->config->mem >> 10, d->vcpu_count,
+             d->vcpu_count == 1 ? "" : "s");
+    return 0;
+}
+
+/* ---- Creating it ---- */
+
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE << DOMAIN_ORDER, "a domain takes four pages");
 
 static unsigned count_domains(void)
@@ -215,7 +262,8 @@ static uint16_t take_id(void)
     return id;
 }
 
-int domain_create(const struct domain_config *config, struct domain **out)
+int domain_create(const struct domain_config *config, struct sched_group *account,
+                  struct domain **out)
 {
     int err = check_config(config);
 
@@ -231,56 +279,18 @@ int domain_create(const struct domain_config *config, struct domain **out)
     d->config = config;
     d->type = config->type;
     d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
-    sched_group_init(&d->sched, config->weight, config->cap);
+    d->account = account;
     d->tsc_zero = rdtsc();
     str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);
-    err = build(d);
-    if (err) {
-        log_error("%s: cannot be started%s (error %d)", d->name,
-                  err == -ENOMEM ? ": out of memory" : "", -err);
-        domain_destroy(d);
-        return err;
+    d->build = heap_pages(0, id);
+    err = d->build ? build_some(d) : -ENOMEM;
+    if (err != -EAGAIN) {
+        log_error("%s: cannot be started: out of memory", d->name);
+        while (!domain_destroy(d))
+            ;
+        return -ENOMEM;
     }
-    d->state = DOMAIN_PAUSED;
-    log_info("%s: domain %u, %luK, %u vCPU%s", d->name, d->id, config->mem >> 10, d->vcpu_count,
-             d->vcpu_count == 1 ? "" : "s");
     *out = d;
     return 0;
-}
-
-bool domain_retire(struct domain *d)
-{
-    bool all = d->vcpus_out == d->vcpu_count;
-
-    for (unsigned i = 0; all && i < d->vcpu_count; i++)
-        all = vcpu_retire(d->vcpus[i]);
-    return all;
-}
-
-/* Nobody finds d from here on, and those who had found it have gone when this returns. */
-static void sever(struct domain *d)
-{
-    domain_unlist(d);
-    domain_wait_alone(d);
-    if (domain_hooks->severed)
-        domain_hooks->severed(d);
-    domain_wait_alone(d);
-}
-
-void domain_destroy(struct domain *d)
-{
-    uint16_t id = d->id;
-
-    ASSERT(d->state == DOMAIN_BUILDING || d->vcpus_out == d->vcpu_count);
-    sever(d);
-    for (unsigned i = 0; i < d->vcpu_count; i++)
-        vcpu_destroy(d->vcpus[i]);
-    if (d->io_bitmap)
-        heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, id);
-    pv_domain_destroy(d);
-    p2m_destroy(&d->p2m);
-    lapic_destroy_access(d);
-    heap_free_pages(d, DOMAIN_ORDER, id);
-    ASSERT(frame_count(id) == 0);
 }

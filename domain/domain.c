@@ -53,8 +53,11 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
 
     if (end == END_DESTROYED)
         __atomic_store_n(&d->unwanted, true, __ATOMIC_RELEASE);
-    if (__atomic_exchange_n(&d->end_claimed, true, __ATOMIC_ACQ_REL))
+    if (__atomic_exchange_n(&d->end_claimed, true, __ATOMIC_ACQ_REL)) {
+        if (end == END_DESTROYED && d->state == DOMAIN_ENDING && d->vcpus_out == d->vcpu_count)
+            domain_hooks->ended(d); /* it may wait to come back */
         return;
+    }
     va_start(args, why);
     fmt_vsn(d->end_why, sizeof(d->end_why), why, args);
     va_end(args);
@@ -99,6 +102,8 @@ static void set_state(struct domain *d, enum domain_state from, enum domain_stat
     spin_lock(&d->lock);
     if (d->state == from)
         d->state = to;
+    else if (d->state == DOMAIN_BUILDING)
+        d->start_paused = to == DOMAIN_PAUSED;
     spin_unlock(&d->lock);
     kick_all(d);
 }
@@ -151,8 +156,10 @@ struct domain *domain_get(uint16_t id)
 {
     spin_lock(&list_lock);
     struct domain *d = domain_by_id(id);
-    if (d)
+    if (d && d->findable)
         domain_hold(d);
+    else
+        d = NULL;
     spin_unlock(&list_lock);
     return d;
 }
@@ -167,14 +174,16 @@ void domain_put(struct domain *d)
     ASSERT(__atomic_fetch_sub(&d->holders, 1, __ATOMIC_RELEASE) > 0);
 }
 
-void domain_wait_alone(const struct domain *d)
+bool domain_is_held(const struct domain *d)
 {
-    uint32_t rounds = 0;
+    return __atomic_load_n(&d->holders, __ATOMIC_ACQUIRE);
+}
 
-    while (__atomic_load_n(&d->holders, __ATOMIC_ACQUIRE)) {
-        __builtin_ia32_pause();
-        ASSERT(++rounds < SPINLOCK_PATIENCE);
-    }
+void domain_set_findable(struct domain *d, bool findable)
+{
+    spin_lock(&list_lock);
+    d->findable = findable;
+    spin_unlock(&list_lock);
 }
 
 void domain_list(struct domain *d)

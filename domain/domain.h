@@ -64,18 +64,22 @@ struct domain {
     enum descr_type type;
     const struct domain_config *config;
     struct p2m p2m;
-    struct sched_group sched; /* its vCPUs' weight and cap */
+    struct sched_group *account; /* its vCPUs' weight and cap; outlives a reboot */
     struct machine_hvm machine;
     struct pv_domain pv;
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
-    uint64_t tsc_zero;   /* machine TSC at which the domain's clock read 0 */
-    uint8_t *io_bitmap;  /* two pages, shared by its vCPUs */
-    void *lapic_access;  /* see domain/lapic.h; NULL: none */
-    bool lapic_mapped;   /* it may be in the p2m */
-    enum domain_end end; /* not END_NOT: no vCPU enters the guest again */
-    bool end_claimed;    /* somebody is about to set it, with its reason */
-    bool unwanted;       /* the operator wants it gone: it is not made anew if it reboots */
+    uint64_t tsc_zero;          /* machine TSC at which the domain's clock read 0 */
+    uint8_t *io_bitmap;         /* two pages, shared by its vCPUs */
+    void *lapic_access;         /* see domain/lapic.h; NULL: none */
+    bool lapic_mapped;          /* it may be in the p2m */
+    enum domain_end end;        /* not END_NOT: no vCPU enters the guest again */
+    bool end_claimed;           /* somebody is about to set it, with its reason */
+    bool findable;              /* by id, for other domains: it is built, and not being destroyed */
+    bool start_paused;          /* the operator paused it while it was being built */
+    unsigned destroyed;         /* how many of the steps of its destruction are done */
+    struct domain_build *build; /* create.c's, while it is being built */
+    bool unwanted;              /* the operator wants it gone: it is not made anew if it reboots */
     char end_why[160];
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
@@ -100,21 +104,33 @@ struct domain_hooks {
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);
-    /* The domain is about to go and nobody finds it by its id any more: cut what ties it to others.
-     * No lock is held. NULL: nothing can be. */
-    void (*severed)(struct domain *d);
+    /* The domain is about to go and nobody finds it by its id any more: cut some of what ties it to
+     * others; true once nothing does. No lock is held. NULL: nothing can be. */
+    bool (*severed)(struct domain *d);
 };
 void domain_set_hooks(const struct domain_hooks *hooks);
 extern const struct domain_hooks *domain_hooks;
 
-/* Builds the domain and loads its image; it does not run yet. Logs what goes wrong, naming the
- * domain. 0; -ENOMEM (the promise does not fit, or tables), -ENOEXEC, -EINVAL: nothing is kept. */
-int must_check domain_create(const struct domain_config *config, struct domain **out);
+#define DOMAIN_ORDER    2 /* pages of a struct domain: 2^this */
+#define IO_BITMAP_ORDER 1
+
+/* Makes a domain of which there is no more than its name and the promise of its memory, which
+ * counts from here on. account: whom its time is charged to, the time of building and destroying it
+ * too if the caller's unit belongs to it. Logs what goes wrong, naming the domain. 0; -EEXIST,
+ * -ENOSPC, -EINVAL, -ENOMEM (the promise does not fit): nothing is kept. */
+int must_check domain_create(const struct domain_config *config, struct sched_group *account,
+                             struct domain **out);
+/* Builds it, a piece at each call: devices, vCPUs, the image in its memory. 0: it is there, and
+ * paused; -EAGAIN: go on; else (-ENOMEM, -ENOEXEC, -EINVAL, logged) it is to be destroyed. */
+int must_check domain_build(struct domain *d);
+/* For domain_destroy(): what only its building needed goes. */
+void domain_build_end(struct domain *d);
 /* After hooks->ended: takes its vCPUs out of the scheduler. False: some pCPU is not done with one
  * of them yet, ask again soon. */
 bool must_check domain_retire(struct domain *d);
-/* Gives back all that it had, once it is retired (or if it never ran). */
-void domain_destroy(struct domain *d);
+/* Gives back all that it had, once it is retired (or if it never ran), a piece at each call. True:
+ * d is gone. */
+bool must_check domain_destroy(struct domain *d);
 
 /* Keeps its vCPUs out of the guest, or lets them in; they are on their way when these return. No
  * effect on a domain that is ending. */
@@ -138,7 +154,8 @@ static inline bool domain_comes_back(const struct domain *d)
     return d->end == END_REBOOT && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
 }
 
-/* The domains that exist, in order of creation; after NULL comes the first. Boot CPU. */
+/* The domains that exist, in order of creation, also those that are being built or destroyed: they
+ * may have no vCPUs. After NULL comes the first. Boot CPU. */
 struct domain *domain_next(const struct domain *after);
 struct domain *domain_by_id(uint16_t id);
 struct domain *domain_by_name(const char *name);
@@ -149,10 +166,12 @@ struct domain *domain_by_name(const char *name);
 struct domain *domain_get(uint16_t id);
 void domain_hold(struct domain *d);
 void domain_put(struct domain *d);
-/* For its destruction: waits until nobody holds it. No lock held. */
-void domain_wait_alone(const struct domain *d);
+/* For its destruction, when nobody finds it any more: does somebody hold it still? */
+bool domain_is_held(const struct domain *d);
 
-/* For create.c: whether a new one may have the id; it is among them from now on, or no more. */
+/* For create.c and destroy.c: domain_get() finds it, or does not. */
+void domain_set_findable(struct domain *d, bool findable);
+/* Whether a new one may have the id; it is among them from now on, or no more. */
 bool domain_id_fits(uint16_t id);
 void domain_list(struct domain *d);
 void domain_unlist(struct domain *d);

@@ -3,7 +3,6 @@
  */
 #include "domain/p2m.h"
 #include "arch/x86/mtrr.h"
-#include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "vmx/vmx.h"
@@ -22,7 +21,6 @@ static void free_mapping(void *ctx, gfn_t g, const struct ept_entry *e)
     if (e->rights & EPT_LENT)
         return;
     frame_free(e->mfn, e->order, p->owner);
-    cpu_is_alive();
     p->populated -= 1UL << e->order;
 }
 
@@ -39,14 +37,16 @@ void p2m_reap(struct p2m *p, uint64_t oldest)
     p->limbo_count = kept;
 }
 
-void p2m_destroy(struct p2m *p)
+bool p2m_destroy(struct p2m *p)
 {
     if (!p->ept.root)
-        return;
+        return true;
     p2m_reap(p, p->epoch);
-    ept_walk(&p->ept, free_mapping, p);
+    if (!ept_drain(&p->ept, P2M_PIECE, free_mapping, p))
+        return false;
     ept_destroy(&p->ept);
     ASSERT(p->populated == 0);
+    return true;
 }
 
 int p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames)
@@ -145,26 +145,49 @@ static int populate_largest(struct p2m *p, gfn_t g, unsigned *order)
     return err;
 }
 
-int p2m_populate_all(struct p2m *p)
+/* What is at g, or arrives there now. Returns how many frames further the next place is, or an
+ * error. */
+static int64_t populate_at(struct p2m *p, gfn_t g)
 {
+    struct ept_entry entry;
+    unsigned order = ORDER_4K;
     int err = 0;
 
+    if (ept_lookup(&p->ept, g, &entry) == 0)
+        order = entry.order;
+    else
+        err = entry.hole ? -EFAULT : populate_largest(p, g, &order);
+    return err ? err : (int64_t)((g.v | ((1UL << order) - 1)) + 1 - g.v);
+}
+
+/* The first range that ends beyond g; how many there are if none does. */
+static unsigned range_beyond(const struct p2m *p, gfn_t g)
+{
+    unsigned i = 0;
+
+    while (i < p->range_count && g.v >= p->ram[i].start.v + p->ram[i].frames)
+        i++;
+    return i;
+}
+
+int p2m_populate_some(struct p2m *p, gfn_t *next)
+{
+    int64_t step = 1;
+
     spin_lock(&p->lock);
-    for (unsigned i = 0; i < p->range_count; i++) {
-        gfn_t g = p->ram[i].start, end = gfn(g.v + p->ram[i].frames);
-        struct ept_entry entry;
-        unsigned order = ORDER_4K;
-        while (!err && g.v < end.v) {
-            if (ept_lookup(&p->ept, g, &entry) == 0)
-                order = entry.order;
-            else
-                err = entry.hole ? -EFAULT : populate_largest(p, g, &order);
-            cpu_is_alive(); /* hundreds of GiB take their time */
-            g.v = (g.v | ((1UL << order) - 1)) + 1;
+    for (uint64_t done = 0; step > 0 && done < P2M_PIECE; done += (uint64_t)step) {
+        unsigned i = range_beyond(p, *next);
+        if (i == p->range_count) {
+            spin_unlock(&p->lock);
+            return 0;
         }
+        if (next->v < p->ram[i].start.v)
+            *next = p->ram[i].start;
+        step = populate_at(p, *next);
+        next->v += step > 0 ? (uint64_t)step : 0;
     }
     spin_unlock(&p->lock);
-    return err;
+    return step < 0 ? (int)step : -EAGAIN;
 }
 
 /* The frame at g and how it is mapped; RAM arrives now if it had not. A block comes whole where it

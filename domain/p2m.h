@@ -26,6 +26,7 @@
 #define P2M_RAM_RANGES 8
 #define P2M_FEW_ORDER  3  /* frames that come together where no 2 MiB can: 2^this */
 #define P2M_RECENT     16 /* places whose frames are remembered */
+#define P2M_PIECE      64 /* frames, about, that one step of a creation or an end deals with */
 #define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 
 struct p2m {
@@ -57,15 +58,16 @@ struct p2m {
 
 /* An empty p2m whose frames belong to owner. 0 or -ENOMEM. */
 int must_check p2m_init(struct p2m *p, uint16_t owner);
-/* Gives every frame back. The domain's vCPUs must be gone. */
-void p2m_destroy(struct p2m *p);
+/* Gives the frames back, a piece at a time: true once all are. The domain's vCPUs must be gone. */
+bool must_check p2m_destroy(struct p2m *p);
 
 /* Makes [start, start + frames) RAM. 0, -EINVAL for a wrap, -ENOSPC after P2M_RAM_RANGES. */
 int must_check p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames);
 bool p2m_is_ram(const struct p2m *p, gfn_t g);
 
-/* Lets all frames arrive now, in pieces of 1 GiB, 2 MiB or 4 KiB. 0 or -ENOMEM. */
-int must_check p2m_populate_all(struct p2m *p);
+/* Lets frames arrive from *next on, which moves on, in pieces of 1 GiB, 2 MiB or 4 KiB. 0: all
+ * have; -EAGAIN: there are more; -ENOMEM. Begins with *next 0. */
+int must_check p2m_populate_some(struct p2m *p, gfn_t *next);
 
 /* The frame behind g, which arrives now if it had not. 0; -EFAULT where nothing is (outside RAM, a
  * hole); -ENOMEM. */

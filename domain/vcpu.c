@@ -223,7 +223,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     msr_reset(v);
     pv_vcpu_init(v);
     timer_init(&v->wake, wake_fires);
-    sched_unit_init(&v->unit, &d->sched, d->config->cpus, vcpu_run, vcpu_leave);
+    sched_unit_init(&v->unit, d->account, d->config->cpus, vcpu_run, vcpu_leave);
     *out = v;
     return 0;
 }

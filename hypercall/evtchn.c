@@ -7,6 +7,8 @@
 #include "lib/assert.h"
 #include "mm/heap.h"
 
+#define SEVER_PIECE 64 /* ports that one step of a domain's end looks at */
+
 _Static_assert(sizeof(struct evtchn) * EVTCHN_CHUNK_PORTS <= PAGE_SIZE, "a chunk is a page");
 _Static_assert(sizeof(struct evtchn_domain) <= PAGE_SIZE, "a domain's part is a page");
 
@@ -161,17 +163,20 @@ int evtchn_connect(struct domain *mine, uint16_t id, uint32_t port)
     return result;
 }
 
-void evtchn_sever(struct domain *d)
+bool evtchn_sever(struct domain *d)
 {
-    if (!evtchn_domain(d))
-        return;
+    struct evtchn_domain *e = evtchn_domain(d);
+
+    if (!e)
+        return true;
     spin_lock(&d->lock);
-    for (uint32_t port = 0; port < EVTCHN_PORTS_MOST; port++) {
-        struct evtchn *ch = evtchn_port(d, port);
+    for (unsigned n = 0; n < SEVER_PIECE && e->severed < EVTCHN_PORTS_MOST; n++, e->severed++) {
+        struct evtchn *ch = evtchn_port(d, e->severed);
         if (ch && ch->state == EVTCHN_INTERDOMAIN)
-            evtchn_close(d, port);
+            evtchn_close(d, e->severed);
     }
     spin_unlock(&d->lock);
+    return e->severed == EVTCHN_PORTS_MOST;
 }
 
 /* ---- Events ---- */

@@ -47,6 +47,7 @@ struct evtchn_fifo;
 struct evtchn_domain {
     struct evtchn *chunk[EVTCHN_CHUNKS];
     uint32_t lowest;          /* no port below it is free */
+    uint32_t severed;         /* ports below it are, at the domain's end */
     struct evtchn_fifo *fifo; /* NULL: events are told in two levels */
     uint16_t virq_port[MAX_VCPUS][XEN_VIRQ_COUNT];
 };
@@ -85,8 +86,8 @@ int evtchn_close(struct domain *d, uint32_t port);
 int evtchn_send(struct domain *d, uint32_t port);
 /* Connects a fresh port to one of the domain with that id. Port, -ESRCH, -EINVAL, -ENOSPC... */
 int evtchn_connect(struct domain *mine, uint16_t id, uint32_t port);
-/* Cuts all connections to others; see domain_hooks.severed. */
-void evtchn_sever(struct domain *d);
+/* Cuts some of the connections to others; true once none is left. See domain_hooks.severed. */
+bool must_check evtchn_sever(struct domain *d);
 
 /* ---- FIFO: evtchn_fifo.c ---- */
 

@@ -44,6 +44,7 @@ struct grant_domain {
     struct xen_grant_entry *entries[GRANT_FRAMES_MOST]; /* heap pages, lent to the guest */
     struct grant_use *uses[GRANT_FRAMES_MOST];
     struct grant_map *maps[GRANT_CHUNKS];
+    uint32_t severed; /* handles below it are, at the domain's end */
 };
 
 /* ---- The table: grant.c. Statuses are GNTST_*. ---- */
@@ -67,6 +68,6 @@ int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg);
 int grant_copy(struct vcpu *v, const struct xen_gnttab_copy *arg);
 /* Undoes all that d has mapped, and makes orphans of what others have mapped of d; gives back the
  * memory. See domain_hooks.severed. */
-void grant_sever(struct domain *d);
+bool must_check grant_sever(struct domain *d);
 
 #endif

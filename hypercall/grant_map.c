@@ -10,6 +10,7 @@
 #include "mm/heap.h"
 
 #define HANDLES_MOST (GRANT_CHUNKS * GRANT_CHUNK_MAPS)
+#define SEVER_PIECE  64 /* handles that one step of a domain's end looks at */
 
 _Static_assert(sizeof(struct grant_map) * GRANT_CHUNK_MAPS <= PAGE_SIZE, "a chunk is a page");
 
@@ -161,23 +162,37 @@ int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
 
 /* ---- The end of a domain ---- */
 
-static void unmap_all(struct domain *d)
+/* Calls fn for the maps in use of d with these handles. */
+static void each_map(struct domain *d, uint32_t first, uint32_t end,
+                     void (*fn)(struct domain *d, struct grant_map *m, uint16_t id), uint16_t id)
 {
-    for (uint32_t handle = 0; handle < HANDLES_MOST; handle++) {
+    for (uint32_t handle = first; handle < end && handle < HANDLES_MOST; handle++) {
         struct grant_map *m = map_of(d, handle);
         if (m && m->state != GRANT_MAP_FREE)
-            let_go(d, m);
+            fn(d, m, id);
     }
 }
 
-/* d is the granter, other perhaps a mapper; both are locked. */
-static void orphan_maps(struct domain *d, struct domain *other)
+static void unmap(struct domain *d, struct grant_map *m, uint16_t id)
 {
-    for (uint32_t handle = 0; handle < HANDLES_MOST; handle++) {
-        struct grant_map *m = map_of(other, handle);
-        if (m && m->state != GRANT_MAP_FREE && m->granter == d->id)
-            m->orphan = true;
-    }
+    (void)id;
+    let_go(d, m);
+}
+
+static void orphan(struct domain *d, struct grant_map *m, uint16_t granter)
+{
+    (void)d;
+    if (m->granter == granter)
+        m->orphan = true;
+}
+
+/* One piece of the maps of `other` that name d as their granter. The list changes on this CPU
+ * only. */
+static void orphan_some(struct domain *d, struct domain *other, uint32_t first)
+{
+    pair_lock_linked(d, other);
+    each_map(other, first, first + SEVER_PIECE, orphan, d->id);
+    pair_unlock(d, other);
 }
 
 static void give_back(struct domain *d)
@@ -195,18 +210,27 @@ static void give_back(struct domain *d)
     heap_free_pages(g, 0, d->id);
 }
 
-void grant_sever(struct domain *d)
+/* A piece: as many handles of d itself, then of each other domain. True once all are done. */
+static bool sever_some(struct domain *d, struct grant_domain *g)
+{
+    struct domain *other = domain_next(NULL);
+    uint32_t first = g->severed;
+
+    g->severed += SEVER_PIECE;
+    each_map(d, first, g->severed, unmap, 0);
+    for (; other; other = domain_next(other))
+        orphan_some(d, other, first);
+    return g->severed >= HANDLES_MOST;
+}
+
+bool grant_sever(struct domain *d)
 {
     if (!d->pv.grants)
-        return;
+        return true;
     spin_lock(&d->lock);
-    unmap_all(d);
-    /* The list changes on this CPU only. */
-    for (struct domain *other = domain_next(NULL); other; other = domain_next(other)) {
-        pair_lock_linked(d, other);
-        orphan_maps(d, other);
-        pair_unlock(d, other);
-    }
-    give_back(d);
+    bool all = sever_some(d, d->pv.grants);
+    if (all)
+        give_back(d);
     spin_unlock(&d->lock);
+    return all;
 }

@@ -108,10 +108,9 @@ int64_t hypercall_alone(uint64_t nr, uint64_t first)
     }
 }
 
-void hypercall_sever(struct domain *d)
+bool hypercall_sever(struct domain *d)
 {
-    evtchn_sever(d);
-    grant_sever(d);
+    return evtchn_sever(d) && grant_sever(d);
 }
 
 int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)

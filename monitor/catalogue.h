@@ -8,9 +8,11 @@
 #define CAISSON_MONITOR_CATALOGUE_H
 
 #include "domain/descr.h"
+#include "monitor/keeper.h"
 
 struct recipe {
     struct domain_config config; /* first: catalogue_recipe_of() finds the recipe by it */
+    struct keeper keeper;        /* of the domain that was made from it */
     char line[MAX_CMDLINE];      /* the words that config points into, unless they are the menu's */
 };
 

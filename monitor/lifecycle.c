@@ -17,6 +17,7 @@ static struct sched_unit undertaker;             /* boot CPU */
 static struct sched_group own_time;              /* the undertaker's */
 static struct last_words last_words[LAST_WORDS]; /* a ring, boot CPU only, as are the counts */
 static unsigned words_written, words_read;
+static struct keeper *unneeded; /* a list; boot CPU only */
 
 static void remember(const struct domain *d)
 {
@@ -38,59 +39,30 @@ void lifecycle_last_words(void (*fn)(const struct last_words *words))
 /* Creates and starts; the recipe is given back if that fails. */
 static int start(struct recipe *r)
 {
-    struct domain *d;
-    int err = domain_create(&r->config, &d);
+    int err = keeper_start(&r->keeper, &r->config);
 
-    if (err) {
+    if (err)
         catalogue_drop(r);
-        return err;
-    }
-    if (console_open(d))
-        domain_end(d, END_KILLED, "no memory for its console");
-    domain_unpause(d);
-    return 0;
+    return err;
 }
 
-static void bury(struct domain *d)
-{
-    struct recipe *r = catalogue_recipe_of(d->config);
-    enum domain_end end = d->end;
-    bool comes_back = domain_comes_back(d);
-
-    if (end == END_TRIPLE_FAULT || end == END_CRASH || end == END_KILLED)
-        remember(d);
-    console_close(d);
-    domain_destroy(d);
-    if (!comes_back)
-        catalogue_drop(r);
-    else if (start(r))
-        log_error("a domain that rebooted could not be made again");
-}
-
-/* Buries one domain a turn, so that guests which reboot in a circle leave the pCPU to others in
- * between. Stays runnable while a pCPU is not quite done with a vCPU of the dead: a matter of
- * moments. */
+/* A keeper looks after its domain; but who would dismiss the keeper? */
 static bool undertake(struct sched_unit *u, uint64_t deadline)
 {
-    struct domain *d;
-    bool again = false;
-
     (void)u;
     (void)deadline;
-    for (d = domain_next(NULL); d; d = domain_next(d)) {
-        if (d->vcpus_out != d->vcpu_count || !console_drained(d))
-            continue;
-        again = true;
-        if (domain_retire(d))
-            break;
+    while (unneeded && keeper_dismiss(unneeded)) {
+        struct recipe *r = LIST_ENTRY(unneeded, struct recipe, keeper);
+        unneeded = unneeded->next;
+        catalogue_drop(r);
     }
-    if (d)
-        bury(d);
+    if (unneeded)
+        return true;
     if (!domain_next(NULL)) {
         log_info("no domain left");
         at_end();
     }
-    return again;
+    return false;
 }
 
 /* The undertaker keeps no registers. */
@@ -99,10 +71,22 @@ static void leave_nothing(struct sched_unit *u)
     (void)u;
 }
 
+static void dismiss(struct keeper *k)
+{
+    k->next = unneeded;
+    unneeded = k;
+    sched_wake(&undertaker);
+}
+
+static void note_end(const struct domain *d)
+{
+    if (d->end == END_TRIPLE_FAULT || d->end == END_CRASH || d->end == END_KILLED)
+        remember(d);
+}
+
 void lifecycle_ended(struct domain *d)
 {
-    (void)d;
-    sched_wake(&undertaker);
+    keeper_wake(&catalogue_recipe_of(d->config)->keeper);
 }
 
 int lifecycle_create(const char *line)
@@ -115,9 +99,11 @@ int lifecycle_create(const char *line)
 
 void lifecycle_begin(const struct module *modules, unsigned n, void (*fn)(void))
 {
+    static const struct keeper_hooks hooks = { .ended = note_end, .unneeded = dismiss };
     struct recipe *r;
 
     at_end = fn;
+    keeper_set_hooks(&hooks);
     sched_group_init(&own_time, SCHED_DEFAULT_WEIGHT, 0);
     sched_unit_init(&undertaker, &own_time, 1, undertake, leave_nothing);
     catalogue_init(modules, n);

@@ -5,8 +5,9 @@
  * lifecycle_create(). One that reboots is made anew from its recipe; one that failed leaves its
  * last words; when the last is gone the machine does what exit= said.
  *
- * The work is done by a unit of the scheduler on the boot CPU, so that domains are made and
- * destroyed while no vCPU is under way there.
+ * The work is done by units of the scheduler on the boot CPU, so that domains are made and
+ * destroyed while no vCPU is under way there: one for each domain, on its own account
+ * (monitor/keeper.h).
  */
 #ifndef CAISSON_MONITOR_LIFECYCLE_H
 #define CAISSON_MONITOR_LIFECYCLE_H

@@ -7,14 +7,14 @@
 
 struct share share_of(const struct domain *d)
 {
-    return (struct share){ .weight = d->sched.weight,
-                           .cap = d->sched.cap,
-                           .cpus = d->vcpus[0]->unit.affinity };
+    return (struct share){ .weight = d->account->weight,
+                           .cap = d->account->cap,
+                           .cpus = d->vcpu_count ? d->vcpus[0]->unit.affinity : d->config->cpus };
 }
 
 int share_set(struct domain *d, const struct share *s)
 {
-    bool moves = s->cpus != d->vcpus[0]->unit.affinity;
+    bool moves = s->cpus != share_of(d).cpus;
 
     for (unsigned i = 0; moves && i < d->vcpu_count; i++) {
         int err = sched_set_affinity(&d->vcpus[i]->unit, s->cpus);
@@ -22,7 +22,7 @@ int share_set(struct domain *d, const struct share *s)
         if (err)
             return err;
     }
-    sched_group_set_weight(&d->sched, s->weight);
-    sched_group_set_cap(&d->sched, s->cap);
+    sched_group_set_weight(d->account, s->weight);
+    sched_group_set_cap(d->account, s->cap);
     return 0;
 }

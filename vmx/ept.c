@@ -350,3 +350,60 @@ void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct
     if (e->root)
         walk_table(e->root, LEVELS - 1, gfn(0), &w);
 }
+
+struct drain {
+    struct walk walk;
+    unsigned left; /* of the work of one call, see ept_drain() */
+};
+
+static bool pay(struct drain *d, unsigned price)
+{
+    if (!d->left)
+        return false;
+    d->left -= d->left < price ? d->left : price;
+    return true;
+}
+
+static bool drain_table(struct ept *e, uint64_t *table, unsigned level, gfn_t first,
+                        struct drain *d);
+
+/* Takes away what a present entry leads to. False if the work was used up before. */
+static bool drain_entry(struct ept *e, uint64_t *entry, unsigned level, gfn_t first,
+                        struct drain *d)
+{
+    struct ept_entry found = describe(*entry, level, 0);
+
+    if (is_leaf(*entry, level)) {
+        if (!pay(d, level ? EPT_DRAIN_LARGE : 1))
+            return false;
+        *entry = 0;
+        d->walk.fn(d->walk.ctx, first, &found);
+        return true;
+    }
+    uint64_t *below = table_of(*entry);
+    if (!drain_table(e, below, level - 1, first, d) || !pay(d, EPT_DRAIN_TABLE))
+        return false;
+    *entry = 0;
+    heap_free_pages(below, 0, e->owner);
+    e->tables--;
+    return true;
+}
+
+static bool drain_table(struct ept *e, uint64_t *table, unsigned level, gfn_t first,
+                        struct drain *d)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        gfn_t g = gfn(first.v + ((uint64_t)i << level_shift(level)));
+        if (is_present(table[i]) && !drain_entry(e, &table[i], level, g, d))
+            return false;
+    }
+    return true;
+}
+
+bool ept_drain(struct ept *e, unsigned work,
+               void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry), void *ctx)
+{
+    struct drain d = { .walk = { fn, ctx }, .left = work };
+
+    return !e->root || drain_table(e, e->root, LEVELS - 1, gfn(0), &d);
+}

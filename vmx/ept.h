@@ -70,4 +70,15 @@ void ept_fill(const struct ept_entry *place, gfn_t gfn, mfn_t mfn, unsigned orde
 void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
               void *ctx);
 
+/* What a call of ept_drain() does is counted in mappings of 4 KiB; the others weigh more, since a
+ * debug build fills what is freed. */
+#define EPT_DRAIN_TABLE 2
+#define EPT_DRAIN_LARGE 64
+/* Takes mappings away, in order of address, and gives back the tables that become empty; calls fn
+ * for each mapping, whose frames are fn's then. For an end in pieces: each call does about `work`.
+ * True once nothing is mapped; ept_destroy() takes the rest. No vCPU may use the EPT any more. */
+bool must_check ept_drain(struct ept *e, unsigned work,
+                          void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
+                          void *ctx);
+
 #endif

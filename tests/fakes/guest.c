@@ -64,7 +64,8 @@ void guest_start(void)
 void guest_stop(void)
 {
     frame_fail_nth(0);
-    p2m_destroy(&guest.p2m);
+    while (!p2m_destroy(&guest.p2m))
+        ;
     ASSERT(frame_count(GUEST_ID) == 0);
 }
 

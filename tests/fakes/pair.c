@@ -70,11 +70,12 @@ void pair_destroy(unsigned i)
 
     ASSERT(d->holders == 0);
     pair[i].gone = true;
-    evtchn_sever(d);
-    grant_sever(d);
+    while (!evtchn_sever(d) || !grant_sever(d))
+        ;
     ASSERT(d->holders == 0 && !spin_is_locked(&d->lock));
     event_channel_events.destroy(d);
-    p2m_destroy(&d->p2m);
+    while (!p2m_destroy(&d->p2m))
+        ;
     ASSERT(frame_count(d->id) == 0);
 }
 

@@ -43,14 +43,16 @@ void domain_put(struct domain *d)
     (void)d;
 }
 
-void evtchn_sever(struct domain *d)
+bool evtchn_sever(struct domain *d)
 {
     (void)d;
+    return true;
 }
 
-void grant_sever(struct domain *d)
+bool grant_sever(struct domain *d)
 {
     (void)d;
+    return true;
 }
 
 void domain_memmap(const struct domain *d, struct memmap *out)

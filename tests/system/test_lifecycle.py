@@ -203,3 +203,21 @@ def test_last_words(crowd):
     assert re.search(r"domain \d+ \(beta\) crashed: SCHEDOP_shutdown", text)
     assert "gamma" not in text
     assert "fault" not in c.ask("list")
+
+
+def test_reboot_in_a_circle(crowd):
+    """Who reboots again and again waits longer each time, and can be destroyed meanwhile."""
+    c = crowd(mem=256)
+    before = c.frames()
+    c.create("circle", "reboot", mem="64M cap=5 populate=now")
+    lives = 0
+    while True:
+        c.m.expect(r"\(circle\) mayfly: reboot|circle: reboots again and again: goes on in (\d+) s")
+        if not c.m.match.group(1):
+            lives += 1
+        elif c.m.match.group(1) == "4":
+            break
+    assert lives == 7
+    c.end("circle")
+    c.wait_for_burials(["mayfly"])
+    assert c.frames() == before

@@ -29,6 +29,13 @@ uint64_t tsc_to_ns(uint64_t ticks)
 }
 
 static struct domain d;
+static unsigned ends_heard;
+
+static void hear_end(struct domain *domain)
+{
+    assert_ptr_equal(domain, &d);
+    ends_heard++;
+}
 
 static void set_up(void)
 {
@@ -36,7 +43,7 @@ static void set_up(void)
     strcpy(d.name, "alpha");
     d.state = DOMAIN_RUNNING;
     d.vcpu_count = 2;
-    kicks = 0;
+    kicks = ends_heard = 0;
 }
 
 static void first_end_counts(void **state)
@@ -74,6 +81,35 @@ static void destroyed_stays_away(void **state)
     assert_false(domain_comes_back(&d));
 }
 
+/* One that waits to come back hears that nobody wants it to. */
+static void destroyed_is_told(void **state)
+{
+    static const struct domain_hooks hooks = { .ended = hear_end };
+
+    (void)state;
+    set_up();
+    domain_set_hooks(&hooks);
+    domain_end(&d, END_REBOOT, "reset line");
+    d.vcpus_out = 1;
+    domain_end(&d, END_DESTROYED, "by the operator");
+    assert_int_equal(ends_heard, 0); /* the last vCPU will tell */
+    d.vcpus_out = 2;
+    domain_end(&d, END_DESTROYED, "by the operator");
+    assert_int_equal(ends_heard, 1);
+}
+
+static void paused_while_building(void **state)
+{
+    (void)state;
+    set_up();
+    d.state = DOMAIN_BUILDING;
+    domain_pause(&d);
+    assert_true(d.start_paused);
+    domain_unpause(&d);
+    assert_false(d.start_paused);
+    assert_int_equal(d.state, DOMAIN_BUILDING);
+}
+
 static void found_by_id(void **state)
 {
     struct domain a = { .id = 5 }, b = { .id = 6 };
@@ -82,7 +118,14 @@ static void found_by_id(void **state)
     domain_list(&a);
     domain_list(&b);
     assert_ptr_equal(domain_by_id(5), &a);
+    assert_null(domain_get(6)); /* by others only once it is built */
+    domain_set_findable(&b, true);
     assert_ptr_equal(domain_get(6), &b);
+    assert_true(domain_is_held(&b));
+    domain_set_findable(&b, false);
+    assert_null(domain_get(6)); /* nor while it goes */
+    domain_put(&b);
+    assert_false(domain_is_held(&b));
     assert_null(domain_by_id(7));
     assert_null(domain_by_id(5 + MAX_DOMAINS));
     assert_false(domain_id_fits(5 + MAX_DOMAINS));
@@ -97,10 +140,9 @@ static void found_by_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_end_counts),
-        cmocka_unit_test(reboot_comes_back),
-        cmocka_unit_test(destroyed_stays_away),
-        cmocka_unit_test(found_by_id),
+        cmocka_unit_test(first_end_counts),      cmocka_unit_test(reboot_comes_back),
+        cmocka_unit_test(destroyed_stays_away),  cmocka_unit_test(destroyed_is_told),
+        cmocka_unit_test(paused_while_building), cmocka_unit_test(found_by_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,90 @@
+/*
+ * How a domain goes: what it had is given back, piece by piece.
+ *
+ * Whatever a domain has had made, it can have unmade by its end, and a guest ends when it likes. So
+ * no piece takes longer than an exit may, and they are done on the domain's own account
+ * (monitor/keeper.c).
+ */
+#include "domain/domain.h"
+#include "domain/lapic.h"
+#include "domain/pv.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+
+bool domain_retire(struct domain *d)
+{
+    bool all = d->vcpus_out == d->vcpu_count;
+
+    for (unsigned i = 0; all && i < d->vcpu_count; i++)
+        all = vcpu_retire(d->vcpus[i]);
+    return all;
+}
+
+/* ---- The pieces. Each: true when all of its kind is done ---- */
+
+/* Nobody finds d from here on. */
+static bool hide(struct domain *d)
+{
+    domain_set_findable(d, false);
+    domain_build_end(d);
+    return true;
+}
+
+/* Those who had found it go soon: they wait for its lock, or have it. */
+static bool is_let_go(struct domain *d)
+{
+    return !domain_is_held(d);
+}
+
+static bool sever(struct domain *d)
+{
+    return !domain_hooks->severed || domain_hooks->severed(d);
+}
+
+static bool destroy_vcpu(struct domain *d)
+{
+    if (!d->vcpu_count)
+        return true;
+    vcpu_destroy(d->vcpus[--d->vcpu_count]);
+    return false;
+}
+
+static bool destroy_machine(struct domain *d)
+{
+    if (d->io_bitmap)
+        heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, d->id);
+    d->io_bitmap = NULL;
+    pv_domain_destroy(d);
+    return true;
+}
+
+static bool destroy_memory(struct domain *d)
+{
+    return p2m_destroy(&d->p2m);
+}
+
+static bool (*const steps[])(struct domain *d) = {
+    hide, is_let_go, sever, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
+};
+
+static void destroy_rest(struct domain *d)
+{
+    uint16_t id = d->id;
+
+    lapic_destroy_access(d);
+    domain_unlist(d);
+    heap_free_pages(d, DOMAIN_ORDER, id);
+    ASSERT(frame_count(id) == 0);
+}
+
+bool domain_destroy(struct domain *d)
+{
+    ASSERT(d->state == DOMAIN_BUILDING || d->destroyed || d->vcpus_out == d->vcpu_count);
+    if (steps[d->destroyed](d))
+        d->destroyed++;
+    if (d->destroyed < sizeof(steps) / sizeof(steps[0]))
+        return false;
+    destroy_rest(d);
+    return true;
+}

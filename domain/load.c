@@ -1,0 +1,95 @@
+/*
+ * Copies into a new domain's memory, in pieces. See domain/load.h.
+ */
+#include "domain/load.h"
+#include "domain/gmem.h"
+
+#define LOAD_PIECE 0x10000UL /* bytes, of one step */
+
+/* Is it a part of the kernel's file, or of a module's? */
+static bool stays(const struct domain_config *c, const void *from, size_t n)
+{
+    const uint8_t *p = from, *kernel = c->kernel->data;
+
+    if (p >= kernel && p + n <= kernel + c->kernel->size)
+        return true;
+    for (unsigned i = 0; i < c->module_count; i++) {
+        const uint8_t *file = c->modules[i].data;
+        if (p >= file && p + n <= file + c->modules[i].size)
+            return true;
+    }
+    return false;
+}
+
+static int copy(struct load *l, gpa_t to, const void *from, size_t n)
+{
+    return from ? gmem_write(l->p2m, to, from, n) : gmem_zero(l->p2m, to, n);
+}
+
+int load_some(struct load *l)
+{
+    if (l->first == l->count)
+        return 0;
+    gpa_t to = l->jobs[l->first].to;
+    const uint8_t *from = l->jobs[l->first].from;
+    size_t left = l->jobs[l->first].n, n = left < LOAD_PIECE ? left : LOAD_PIECE;
+    int err = copy(l, to, from, n);
+
+    if (err)
+        return err;
+    l->jobs[l->first].to = gpa(to.v + n);
+    l->jobs[l->first].from = from ? from + n : NULL;
+    l->jobs[l->first].n = left - n;
+    if (n == left)
+        l->first++;
+    return l->first == l->count ? 0 : -EAGAIN;
+}
+
+/* The order of writes counts where they overlap. */
+static bool meets_jobs(const struct load *l, gpa_t to, size_t n)
+{
+    for (unsigned i = l->first; i < l->count; i++)
+        if (to.v < l->jobs[i].to.v + l->jobs[i].n && l->jobs[i].to.v < to.v + n)
+            return true;
+    return false;
+}
+
+static int do_now(struct load *l, gpa_t to, const void *from, size_t n)
+{
+    int err = meets_jobs(l, to, n) ? -EAGAIN : 0;
+
+    while (err == -EAGAIN)
+        err = load_some(l);
+    return err ? err : copy(l, to, from, n);
+}
+
+static int put_off(struct load *l, gpa_t to, const void *from, size_t n)
+{
+    if (l->count == LOAD_JOBS)
+        return do_now(l, to, from, n);
+    l->jobs[l->count].to = to;
+    l->jobs[l->count].from = from;
+    l->jobs[l->count].n = n;
+    l->count++;
+    return 0;
+}
+
+static int write_ram(void *ctx, gpa_t to, const void *from, size_t n)
+{
+    struct load *l = ctx;
+
+    return n > PAGE_SIZE && stays(l->config, from, n) ? put_off(l, to, from, n)
+                                                      : do_now(l, to, from, n);
+}
+
+static int zero_ram(void *ctx, gpa_t to, size_t n)
+{
+    return n > PAGE_SIZE ? put_off(ctx, to, NULL, n) : do_now(ctx, to, NULL, n);
+}
+
+void load_init(struct load *l, struct p2m *p2m, const struct domain_config *config,
+               struct image_memory *out)
+{
+    *l = (struct load){ .p2m = p2m, .config = config };
+    *out = (struct image_memory){ .write = write_ram, .zero = zero_ram, .ctx = l };
+}

@@ -1,0 +1,36 @@
+/*
+ * A domain's image gets into its memory in pieces, so that no kernel or ramdisk, however large,
+ * holds up the pCPU that carries it: a domain that reboots in a circle has that done at its wish.
+ *
+ * The loaders (domain/image.h) write as they like. What they copy from files that stay where they
+ * are (the boot modules), and what they clear, is written down when it is long, and done later.
+ */
+#ifndef CAISSON_DOMAIN_LOAD_H
+#define CAISSON_DOMAIN_LOAD_H
+
+#include "domain/descr.h"
+#include "domain/image.h"
+#include "domain/p2m.h"
+#include "lib/errno.h"
+
+#define LOAD_JOBS 16 /* copies that are put off; more are done at once */
+
+struct load {
+    struct p2m *p2m;
+    const struct domain_config *config; /* whose files stay */
+    unsigned first, count;              /* of the jobs: those from first on are to be done */
+    struct {
+        gpa_t to;
+        const uint8_t *from; /* NULL: zeros */
+        size_t n;            /* bytes that are left */
+    } jobs[LOAD_JOBS];
+};
+
+/* Memory for a loader, as far as the copying goes; *out's map is the caller's to fill in. */
+void load_init(struct load *l, struct p2m *p2m, const struct domain_config *config,
+               struct image_memory *out);
+/* Does a piece of what was put off. 0: all is done; -EAGAIN: there is more; else what the guest's
+ * memory answered. */
+int must_check load_some(struct load *l);
+
+#endif

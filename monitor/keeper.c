@@ -1,0 +1,174 @@
+/*
+ * One domain's life from its creation to its burial, and again. See monitor/keeper.h.
+ */
+#include "monitor/keeper.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
+#include "lib/log.h"
+#include "monitor/console.h"
+
+#define FIRST_WAIT_NS 125000000UL /* after the second brief life; then twice as long each time */
+#define NS_PER_S      1000000000UL
+
+static const struct keeper_hooks *hooks; /* boot only */
+
+void keeper_set_hooks(const struct keeper_hooks *h)
+{
+    hooks = h;
+}
+
+/* ---- Its start ---- */
+
+/* It is built. */
+static void begin(struct keeper *k)
+{
+    struct domain *d = k->domain;
+
+    k->born = rdtsc();
+    if (console_open(d))
+        domain_end(d, END_KILLED, "no memory for its console");
+    if (!d->start_paused)
+        domain_unpause(d);
+}
+
+/* A piece of the building of one that came back. True: go on. */
+static bool build(struct keeper *k)
+{
+    struct domain *d = k->domain;
+    int err = d->end ? -ENOENT : domain_build(d); /* the operator may not want it any more */
+
+    if (!err)
+        begin(k);
+    else if (err != -EAGAIN)
+        k->buried = true;
+    return err != 0;
+}
+
+/* ---- Its end ---- */
+
+/* How long one waits that has lived briefly `brief` times in a row. */
+static uint64_t wait_ns(unsigned brief)
+{
+    uint64_t ns = brief < 2 ? 0 : FIRST_WAIT_NS << (brief - 2 < 16 ? brief - 2 : 16);
+
+    return ns < KEEPER_LONGEST * NS_PER_S ? ns : KEEPER_LONGEST * NS_PER_S;
+}
+
+static void decide_when(struct keeper *k, uint64_t now)
+{
+    bool brief = now - k->born < KEEPER_BRIEF_S * tsc_hz;
+
+    k->brief = brief ? k->brief + 1 : 0;
+    uint64_t ns = wait_ns(k->brief);
+    k->back = now + tsc_from_ns(ns);
+    if (ns >= NS_PER_S)
+        log_warn("%s: reboots again and again: goes on in %lu s", k->domain->name, ns / NS_PER_S);
+}
+
+/* Has one that rebooted to wait? Then its timer runs. */
+static bool waits(struct keeper *k)
+{
+    uint64_t now = rdtsc();
+
+    if (!domain_comes_back(k->domain))
+        return false;
+    if (!k->back)
+        decide_when(k, now);
+    if (now >= k->back)
+        return false;
+    timer_set(&k->wait, k->back);
+    return true;
+}
+
+/* Its vCPUs and its console go. True: go on; else it is woken again. */
+static bool lay_out(struct keeper *k)
+{
+    struct domain *d = k->domain;
+
+    if (d->vcpus_out != d->vcpu_count || waits(k) || !console_drained(d))
+        return false;
+    if (!domain_retire(d))
+        return true; /* some pCPU is not quite done with a vCPU: a matter of moments */
+    timer_cancel(&k->wait);
+    hooks->ended(d);
+    console_close(d);
+    k->buried = true;
+    return true;
+}
+
+/* A piece of its burial. True: go on. */
+static bool bury(struct keeper *k)
+{
+    bool comes_back = domain_comes_back(k->domain);
+
+    if (!domain_destroy(k->domain))
+        return true;
+    k->domain = NULL;
+    k->buried = false;
+    k->back = 0;
+    if (comes_back) {
+        if (!domain_create(k->config, &k->account, &k->domain))
+            return true;
+        log_error("%s: rebooted, and could not be made again", k->config->name);
+    }
+    hooks->unneeded(k);
+    return false;
+}
+
+/* ---- The unit ---- */
+
+static bool keep(struct sched_unit *u, uint64_t deadline)
+{
+    struct keeper *k = LIST_ENTRY(u, struct keeper, unit);
+
+    (void)deadline; /* a piece is short */
+    if (!k->domain)
+        return false;
+    if (k->buried)
+        return bury(k);
+    return k->domain->state == DOMAIN_BUILDING ? build(k) : lay_out(k);
+}
+
+/* It keeps no registers. */
+static void leave_nothing(struct sched_unit *u)
+{
+    (void)u;
+}
+
+static void waited(struct timer *t)
+{
+    keeper_wake(LIST_ENTRY(t, struct keeper, wait));
+}
+
+void keeper_wake(struct keeper *k)
+{
+    sched_wake(&k->unit);
+}
+
+bool keeper_dismiss(struct keeper *k)
+{
+    timer_cancel(&k->wait);
+    return sched_unit_remove(&k->unit) == 0;
+}
+
+int keeper_start(struct keeper *k, const struct domain_config *config)
+{
+    *k = (struct keeper){ .config = config };
+    sched_group_init(&k->account, config->weight, config->cap);
+    sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
+    timer_init(&k->wait, waited);
+    int err = domain_create(config, &k->account, &k->domain);
+    if (err)
+        return err;
+    do
+        err = domain_build(k->domain);
+    while (err == -EAGAIN);
+    if (!err) {
+        begin(k);
+        return 0;
+    }
+    while (!domain_destroy(k->domain))
+        ;
+    k->domain = NULL;
+    return err;
+}

@@ -1,0 +1,54 @@
+/*
+ * Who looks after one domain: builds it, buries it when it has ended, builds it anew if it
+ * rebooted.
+ *
+ * All of that is work that a guest can ask for as often as it likes. So it is done in pieces by a
+ * unit of the scheduler that belongs to the domain's own account: what it costs counts against the
+ * domain's weight and cap, as its vCPUs' time does. The account outlives a reboot, or a guest could
+ * clear it by one. And who reboots again and again soon after its start waits longer each time.
+ *
+ * Boot CPU only, but for keeper_wake().
+ */
+#ifndef CAISSON_MONITOR_KEEPER_H
+#define CAISSON_MONITOR_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "domain/domain.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+
+#define KEEPER_BRIEF_S 5  /* a life shorter than this is brief */
+#define KEEPER_LONGEST 16 /* seconds that one who reboots has to wait at most */
+
+struct keeper {
+    struct sched_group account; /* of the domain's vCPUs, and of `unit` */
+    struct sched_unit unit;
+    const struct domain_config *config;
+    struct domain *domain; /* NULL: there is none */
+    bool buried;           /* begun: its vCPUs and its console are gone */
+    unsigned brief;        /* lives in a row that were brief */
+    uint64_t born;         /* machine TSC at the start of this life */
+    uint64_t back;         /* machine TSC before which it does not come back; 0: not decided */
+    struct timer wait;     /* until then */
+    struct keeper *next;   /* lifecycle.c's */
+};
+
+/* What lifecycle.c wants to hear of. */
+struct keeper_hooks {
+    void (*ended)(const struct domain *d); /* it is about to be buried */
+    void (*unneeded)(struct keeper *k);    /* its domain is gone for good; from k's own unit */
+};
+
+/* Boot only. */
+void keeper_set_hooks(const struct keeper_hooks *hooks);
+/* Creates, builds and starts the domain at once. config: kept. 0, or what domain_create() and
+ * domain_build() answer, logged: then k is not needed any more. */
+int must_check keeper_start(struct keeper *k, const struct domain_config *config);
+/* Something has happened to the domain; from any pCPU. */
+void keeper_wake(struct keeper *k);
+/* Once it is not needed: takes its unit out of the scheduler. False: not yet, ask again soon. From
+ * another unit of the boot CPU. */
+bool must_check keeper_dismiss(struct keeper *k);
+
+#endif

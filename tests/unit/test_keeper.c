@@ -1,0 +1,360 @@
+/* links: monitor/keeper.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * monitor/keeper.c: a domain's life in pieces, on its own account, and how long one waits that
+ * reboots again and again. The domain, the scheduler and the console are stand-ins that count.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
+#include "lib/log.h"
+#include "monitor/console.h"
+#include "monitor/keeper.h"
+#include "tests/fakes/log.h"
+
+#define HZ     1000000000UL
+#define PIECES 5 /* of a building, and of a burial */
+
+static struct domain d;
+static struct domain_config config;
+static struct keeper k;
+static struct sched_group *charged;
+static unsigned creations, pieces, ends, unneeded, opened, closed, unpaused, wakes;
+static int create_error, build_error;
+static bool drained;
+static uint64_t timer_at;
+
+int domain_create(const struct domain_config *c, struct sched_group *account, struct domain **out)
+{
+    assert_ptr_equal(c, &config);
+    if (create_error)
+        return create_error;
+    charged = account;
+    d = (struct domain){ .state = DOMAIN_BUILDING, .name = "alpha", .vcpu_count = 1 };
+    creations++;
+    pieces = 0;
+    *out = &d;
+    return 0;
+}
+
+int domain_build(struct domain *domain)
+{
+    if (++pieces < PIECES)
+        return -EAGAIN;
+    if (!build_error)
+        domain->state = DOMAIN_RUNNING;
+    pieces = 0;
+    return build_error;
+}
+
+bool domain_retire(struct domain *domain)
+{
+    (void)domain;
+    return true;
+}
+
+bool domain_destroy(struct domain *domain)
+{
+    assert_ptr_equal(domain, &d);
+    return ++pieces >= PIECES;
+}
+
+void domain_unpause(struct domain *domain)
+{
+    (void)domain;
+    unpaused++;
+}
+
+void domain_end(struct domain *domain, enum domain_end end, const char *why, ...)
+{
+    (void)why;
+    domain->end = end;
+    domain->state = DOMAIN_ENDING;
+    domain->vcpus_out = domain->vcpu_count;
+}
+
+int console_open(struct domain *domain)
+{
+    (void)domain;
+    opened++;
+    return 0;
+}
+
+bool console_drained(struct domain *domain)
+{
+    (void)domain;
+    return drained;
+}
+
+void console_close(struct domain *domain)
+{
+    (void)domain;
+    closed++;
+}
+
+void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap)
+{
+    *g = (struct sched_group){ .weight = weight, .cap = cap };
+}
+
+void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t affinity,
+                     bool (*run)(struct sched_unit *u, uint64_t deadline),
+                     void (*leave)(struct sched_unit *u))
+{
+    *u = (struct sched_unit){ .group = group, .affinity = affinity, .run = run, .leave = leave };
+}
+
+int sched_unit_remove(struct sched_unit *u)
+{
+    (void)u;
+    return 0;
+}
+
+void sched_wake(struct sched_unit *u)
+{
+    assert_ptr_equal(u, &k.unit);
+    wakes++;
+}
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+    *t = (struct timer){ .fn = fn };
+}
+
+void timer_set(struct timer *t, uint64_t deadline)
+{
+    (void)t;
+    timer_at = deadline;
+}
+
+void timer_cancel(struct timer *t)
+{
+    (void)t;
+    timer_at = 0;
+}
+
+static void note_end(const struct domain *domain)
+{
+    assert_ptr_equal(domain, &d);
+    ends++;
+}
+
+static void note_unneeded(struct keeper *keeper)
+{
+    assert_ptr_equal(keeper, &k);
+    unneeded++;
+}
+
+static int set_up(void **state)
+{
+    static const struct keeper_hooks hooks = { .ended = note_end, .unneeded = note_unneeded };
+
+    (void)state;
+    fake_log_reset();
+    keeper_set_hooks(&hooks);
+    fake_tsc = 1000 * HZ;
+    tsc_hz = HZ;
+    tsc_set_rate(HZ);
+    config = (struct domain_config){ .name = "alpha", .weight = 77, .cap = 5 };
+    creations = ends = unneeded = opened = closed = unpaused = wakes = 0;
+    create_error = build_error = 0;
+    drained = true;
+    timer_at = 0;
+    return 0;
+}
+
+static void start(void)
+{
+    assert_int_equal(keeper_start(&k, &config), 0);
+}
+
+/* Runs the keeper's unit until it blocks; how many turns that took. */
+static unsigned run(void)
+{
+    unsigned turns = 1;
+
+    while (k.unit.run(&k.unit, UINT64_MAX))
+        assert_true(++turns < 100);
+    return turns;
+}
+
+/* ---- Tests ---- */
+
+static void test_life_in_pieces(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(opened, 1);
+    assert_int_equal(unpaused, 1);
+    assert_int_equal(run(), 1); /* nothing to do while it lives */
+    domain_end(&d, END_POWEROFF, "it is so");
+    assert_true(run() >= PIECES);
+    assert_int_equal(ends, 1);
+    assert_int_equal(closed, 1);
+    assert_int_equal(unneeded, 1);
+    assert_null(k.domain);
+    assert_int_equal(creations, 1);
+}
+
+/* All of it is charged to the account that its vCPUs have, and a reboot does not clear that. */
+static void test_account_outlives_reboot(void **state)
+{
+    (void)state;
+    start();
+    assert_ptr_equal(charged, &k.account);
+    assert_ptr_equal(k.unit.group, &k.account);
+    assert_int_equal(k.account.cap, 5);
+    k.account.used = 12345;
+    k.account.cap = 3; /* the operator's, live */
+    domain_end(&d, END_REBOOT, "it is so");
+    assert_true(run() >= 2 * PIECES);
+    assert_int_equal(creations, 2);
+    assert_int_equal(unpaused, 2);
+    assert_ptr_equal(charged, &k.account);
+    assert_int_equal(k.account.used, 12345);
+    assert_int_equal(k.account.cap, 3);
+}
+
+static void reboot_after(uint64_t ns)
+{
+    fake_tsc += ns;
+    domain_end(&d, END_REBOOT, "it is so");
+    run();
+}
+
+/* Lets it wait as long as it has to; how long that was. */
+static uint64_t sit_out(void)
+{
+    uint64_t from = fake_tsc;
+
+    if (!timer_at)
+        return 0;
+    fake_tsc = timer_at;
+    k.wait.fn(&k.wait);
+    assert_true(wakes > 0);
+    run();
+    return fake_tsc - from;
+}
+
+static void test_brief_lives_wait_longer(void **state)
+{
+    static const uint64_t ms[] = { 0, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 16000 };
+
+    (void)state;
+    start();
+    for (unsigned i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
+        reboot_after(HZ / 1000);
+        assert_int_equal(sit_out(), ms[i] * (HZ / 1000));
+        assert_int_equal(creations, i + 2);
+    }
+    assert_int_equal(fake_log_lines[LOG_WARN], 6); /* only waits of a second and more are told of */
+    reboot_after(6 * HZ);
+    assert_int_equal(sit_out(), 0); /* a long life clears it */
+    reboot_after(HZ);
+    assert_int_equal(sit_out(), 0);
+    reboot_after(HZ);
+    assert_int_equal(sit_out(), 125 * (HZ / 1000));
+}
+
+/* Who waits to come back can be told not to. */
+static void test_destroyed_while_it_waits(void **state)
+{
+    (void)state;
+    start();
+    reboot_after(1);
+    reboot_after(1);
+    assert_true(timer_at);
+    assert_int_equal(creations, 2);
+    d.unwanted = true;
+    run();
+    assert_int_equal(creations, 2);
+    assert_int_equal(unneeded, 1);
+    assert_int_equal(timer_at, 0);
+}
+
+static void test_destroyed_while_it_is_built(void **state)
+{
+    (void)state;
+    start();
+    domain_end(&d, END_REBOOT, "it is so");
+    while (creations == 1)
+        assert_true(k.unit.run(&k.unit, UINT64_MAX));
+    assert_true(k.unit.run(&k.unit, UINT64_MAX));
+    d.end = END_DESTROYED;
+    pieces = 0;
+    run();
+    assert_int_equal(unpaused, 1);
+    assert_int_equal(unneeded, 1);
+}
+
+static void test_paused_while_it_is_built(void **state)
+{
+    (void)state;
+    start();
+    domain_end(&d, END_REBOOT, "it is so");
+    while (creations == 1)
+        assert_true(k.unit.run(&k.unit, UINT64_MAX));
+    d.start_paused = true;
+    run();
+    assert_int_equal(opened, 2);
+    assert_int_equal(unpaused, 1);
+}
+
+static void test_console_is_waited_for(void **state)
+{
+    (void)state;
+    start();
+    drained = false;
+    domain_end(&d, END_POWEROFF, "it is so");
+    assert_int_equal(run(), 1);
+    assert_int_equal(closed, 0);
+    drained = true;
+    run();
+    assert_int_equal(unneeded, 1);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    create_error = -ENOMEM;
+    assert_int_equal(keeper_start(&k, &config), -ENOMEM);
+    create_error = 0;
+    build_error = -ENOEXEC;
+    assert_int_equal(keeper_start(&k, &config), -ENOEXEC);
+    assert_null(k.domain);
+    assert_int_equal(unneeded, 0); /* it was told by the answer */
+    build_error = 0;
+    start();
+    build_error = -ENOMEM; /* of the second life */
+    domain_end(&d, END_REBOOT, "it is so");
+    run();
+    assert_int_equal(unneeded, 1);
+    build_error = 0;
+    start();
+    create_error = -ENOMEM;
+    domain_end(&d, END_REBOOT, "it is so");
+    run();
+    assert_int_equal(unneeded, 2);
+    assert_true(fake_log_has("alpha: rebooted, and could not be made again"));
+}
+
+#define TEST(fn) cmocka_unit_test_setup(fn, set_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_life_in_pieces),
+        TEST(test_account_outlives_reboot),
+        TEST(test_brief_lives_wait_longer),
+        TEST(test_destroyed_while_it_waits),
+        TEST(test_destroyed_while_it_is_built),
+        TEST(test_paused_while_it_is_built),
+        TEST(test_console_is_waited_for),
+        TEST(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
