@@ -157,7 +157,7 @@ include guest/rules.mk
 # ---- Tools that must be there -------------------------------------------------------------------
 
 # deps-GROUP makes sure of the packages of one group of tools/packages, once per list.
-DEPS = build iso run test lint
+DEPS = build iso run test fuzz lint
 .PHONY: $(DEPS:%=deps-%) deps
 $(DEPS:%=deps-%): deps-%: $(B)/deps/%
 $(B)/deps/%: tools/packages
@@ -298,33 +298,39 @@ SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them; K=word chooses, SHAPES=all leaves out none
 	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
-test: ## unit + system; ends with the total
-	$(Q)rm -f $(B)/unit.result $(B)/system.result
+test: ## unit + fuzz + system; ends with the total
+	$(Q)rm -f $(B)/unit.result $(B)/fuzz.result $(B)/system.result
 	-$(Q)$(MAKE) unit
+	-$(Q)$(MAKE) fuzz
 	-$(Q)$(MAKE) system
-	$(Q)$(PYTHON) tools/total $(B)/unit.result $(B)/system.result
+	$(Q)$(PYTHON) tools/total $(B)/unit.result $(B)/fuzz.result $(B)/system.result
 
-# Harnesses name what they link as unit tests do. SECS is the time for each.
-FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-SECS ?= 20
-F    := $(B)/fuzz
+# Harnesses name what they link as unit tests do. SECS is the time for each, FUZZ_JOBS of them at once.
+FUZZ      := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+SECS      ?= 30
+F         := $(B)/fuzz
+FUZZ_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+             -fno-sanitize-recover=all -Wall -Wextra -Werror -Itests/fakes -I.
 define fuzz_rule
-$(F)/$(1): tests/fuzz/$(1).c $$(call links_of,tests/fuzz/$(1).c) | deps-test deps-lint
+$(F)/$(1): $$(patsubst %.c,$(F)/obj/%.o,tests/fuzz/$(1).c $$(call links_of,tests/fuzz/$(1).c))
 	$$(call say,FUZZER,$$@)
-	@mkdir -p $(F)/corpus-$(1)
-	$$(Q)clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -Itests/fakes -I. -o $$@ $$^ $$(call libs_of,tests/fuzz/$(1).c)
+	$$(Q)clang $$(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(call libs_of,tests/fuzz/$(1).c)
 endef
-ifneq ($(filter fuzz $(F)/%,$(MAKECMDGOALS)),)
+ifneq ($(filter fuzz fuzz-build $(F)/%,$(MAKECMDGOALS)),)
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
+-include $(shell find $(F)/obj -name '*.d' 2>/dev/null)
 endif
 
-.PHONY: fuzz coverage
-fuzz: $(FUZZ:%=$(F)/%) ## fuzz each parser for SECS=20 seconds (libFuzzer)
-	$(Q)for t in $(FUZZ); do echo "  $$t"; \
-	    $(F)/$$t -max_total_time=$(SECS) -print_final_stats=1 -artifact_prefix=$(F)/ \
-	        $(F)/corpus-$$t > $(F)/$$t.txt 2>&1 || { tail -n 40 $(F)/$$t.txt; exit 1; }; \
-	    grep -E 'number_of_executed_units|new_units_added' $(F)/$$t.txt; done
+$(F)/obj/%.o: %.c Makefile | deps-test deps-fuzz
+	$(call say,'CC fuzz',$<)
+	@mkdir -p $(@D)
+	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+
+.PHONY: fuzz fuzz-build coverage
+fuzz-build: $(FUZZ:%=$(F)/%)
+fuzz: deps-test deps-fuzz ## fuzz what reads foreign bytes, each harness for SECS=30 seconds (libFuzzer); T=name runs one
+	-$(Q)$(MAKE) -k $(or $(T:%=$(F)/fuzz_%),fuzz-build)
+	$(Q)$(PYTHON) tools/fuzz --dir $(F) --secs $(SECS) --result $(B)/fuzz.result $(or $(T:%=fuzz_%),$(FUZZ))
 
 coverage: deps-test deps-lint ## lines and branches that the unit tests reach (gcovr)
 	$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage

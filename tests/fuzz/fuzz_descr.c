@@ -1,14 +1,28 @@
 /* links: domain/descr.c domain/descr_collect.c lib/word.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * Fuzzes the module lines: each line of the input is one module's.
+ * Fuzzes the module lines: each line of the input is one module's. What comes out is within the
+ * bounds that the lines may choose from, and each name is there once.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "domain/descr.h"
+#include "lib/assert.h"
+#include "tests/fakes/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const struct domain_config *c, unsigned modules)
+{
+    ASSERT(c->name[0] && memchr(c->name, '\0', sizeof(c->name)));
+    ASSERT(c->mem >= MEMMAP_MIN_BYTES && c->mem <= MEMMAP_MAX_BYTES && c->mem % PAGE_SIZE == 0);
+    ASSERT(c->vcpus >= 1 && c->vcpus <= MAX_VCPUS);
+    ASSERT(c->weight >= 1 && c->cpus != 0);
+    ASSERT(c->kernel && c->cmdline && c->module_count < modules);
+    for (unsigned i = 0; i < c->module_count; i++)
+        ASSERT(c->modules[i].cmdline);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,14 +33,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memcpy(text, data, size);
     text[size] = '\0';
+    fake_log_reset();
     for (char *l = strtok_r(text, "\n", &save); l && n < MAX_MODULES;
          l = strtok_r(NULL, "\n", &save)) {
         mods[n] = (struct module){ .data = l, .size = 1, .line = l, .index = n + 1 };
         n++;
     }
-    for (unsigned i = descr_collect(mods, n, configs); i; i--) {
-        if (!configs[i - 1].name[0] || configs[i - 1].vcpus != 1)
-            abort();
+    unsigned count = descr_collect(mods, n, configs);
+    for (unsigned i = 0; i < count; i++) {
+        check(&configs[i], n);
+        for (unsigned k = 0; k < i; k++)
+            ASSERT(strcmp(configs[i].name, configs[k].name) != 0);
     }
     free(text);
     return 0;
