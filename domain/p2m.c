@@ -5,6 +5,7 @@
 #include "arch/x86/mtrr.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
+#include "mm/window.h"
 #include "vmx/vmx.h"
 
 int p2m_init(struct p2m *p, uint16_t owner)
@@ -42,6 +43,9 @@ bool p2m_destroy(struct p2m *p)
     if (!p->ept.root)
         return true;
     p2m_reap(p, p->epoch);
+    if (p->giant.open)
+        frame_free(p->giant.first, ORDER_1G, p->owner);
+    p->giant.open = false;
     if (!ept_drain(&p->ept, P2M_PIECE, free_mapping, p))
         return false;
     ept_destroy(&p->ept);
@@ -128,31 +132,68 @@ static int populate_few(struct p2m *p, gfn_t g, struct ept_entry *place)
     return 0;
 }
 
-/* The largest order that may begin at g, of those that the CPU maps, with frames to be had. */
+/* May 2^order frames begin at g? */
+static bool block_begins(const struct p2m *p, gfn_t g, unsigned order)
+{
+    return !(g.v & ((1UL << order) - 1)) && block_is_ram(p, g, order);
+}
+
+/* The largest order that may begin at g, of 2 MiB and 4 KiB, with frames to be had. */
 static int populate_largest(struct p2m *p, gfn_t g, unsigned *order)
 {
-    static const unsigned orders[] = { ORDER_1G, ORDER_2M, ORDER_4K };
+    static const unsigned orders[] = { ORDER_2M, ORDER_4K };
     mfn_t m;
     int err = -ENOMEM;
 
     for (unsigned i = 0; err && i < sizeof(orders) / sizeof(orders[0]); i++) {
         *order = orders[i];
-        if (*order == ORDER_1G && !vmx_caps.ept_1g)
-            continue;
-        if (!(g.v & ((1UL << *order) - 1)) && block_is_ram(p, g, *order))
+        if (block_begins(p, g, *order))
             err = populate_block(p, g, *order, &m);
     }
     return err;
 }
 
-/* What is at g, or arrives there now. Returns how many frames further the next place is, or an
- * error. */
+/* Can 1 GiB come at g? Then it is scrubbed by 2 MiB, one at a step. */
+static bool giant_begins(struct p2m *p, gfn_t g)
+{
+    struct ept_entry entry;
+
+    if (!vmx_caps.ept_1g || !block_begins(p, g, ORDER_1G) || !ept_lookup(&p->ept, g, &entry) ||
+        entry.order < ORDER_1G || frame_alloc_unscrubbed(ORDER_1G, p->owner, &p->giant.first))
+        return false;
+    p->giant.at = g;
+    p->giant.scrubbed = 0;
+    p->giant.open = true;
+    return true;
+}
+
+/* One step of it. Returns 0 until all is clean and mapped, then its frames; or an error. */
+static int64_t giant_goes_on(struct p2m *p)
+{
+    mfn_t first = p->giant.first;
+
+    window_fill(mfn(first.v + p->giant.scrubbed), ORDER_2M, 0);
+    p->giant.scrubbed += 1UL << ORDER_2M;
+    if (p->giant.scrubbed < 1UL << ORDER_1G)
+        return 0;
+    int err = ept_map(&p->ept, p->giant.at, first, ORDER_1G, EPT_RWX, p2m_type_of(first, ORDER_1G));
+    if (err)
+        return err; /* p2m_destroy() frees it */
+    p->giant.open = false;
+    p->populated += 1UL << ORDER_1G;
+    return 1L << ORDER_1G;
+}
+
+/* What is at g, or arrives there now. Returns how many frames further the next place is (0: ask
+ * again), or an error. */
 static int64_t populate_at(struct p2m *p, gfn_t g)
 {
     struct ept_entry entry;
     unsigned order = ORDER_4K;
     int err = 0;
 
+    if (p->giant.open || giant_begins(p, g))
+        return giant_goes_on(p);
     if (ept_lookup(&p->ept, g, &entry) == 0)
         order = entry.order;
     else

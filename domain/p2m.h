@@ -49,6 +49,12 @@ struct p2m {
         mfn_t mfn;
         unsigned rights;
     } recent[P2M_RECENT];
+    struct {
+        gfn_t at;
+        mfn_t first;
+        uint64_t scrubbed; /* frames of it that are clean */
+        bool open;         /* there is one */
+    } giant;               /* 1 GiB that p2m_populate_some() is scrubbing */
     unsigned limbo_count;
     struct {
         mfn_t frame;

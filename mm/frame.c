@@ -115,12 +115,18 @@ void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
     ASSERT(own); /* none goes back by the wrong door */
 }
 
+int frame_alloc_unscrubbed(unsigned order, uint16_t owner, mfn_t *out)
+{
+    return frame_fails_now() || !frame_take(ZONE_DOMAIN, order, owner, out) ? -ENOMEM : 0;
+}
+
 int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
 {
-    if (frame_fails_now() || !frame_take(ZONE_DOMAIN, order, owner, out))
-        return -ENOMEM;
-    window_fill(*out, order, 0);
-    return 0;
+    int err = frame_alloc_unscrubbed(order, owner, out);
+
+    if (!err)
+        window_fill(*out, order, 0);
+    return err;
 }
 
 /* ---- Pins ---- */

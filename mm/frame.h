@@ -59,6 +59,9 @@ uint64_t frame_table_size(void);
 
 /* 2^order frames, naturally aligned, owned by owner, scrubbed to zero. 0 or -ENOMEM. */
 int must_check frame_alloc(unsigned order, uint16_t owner, mfn_t *out);
+/* The same without the scrubbing, which is the caller's then, by window_fill(), before anybody sees
+ * them: for blocks that take too long to scrub at once. */
+int must_check frame_alloc_unscrubbed(unsigned order, uint16_t owner, mfn_t *out);
 /* Gives them back; owner must match (ASSERT). Any piece of what was allocated may be freed alone.
  */
 void frame_free(mfn_t m, unsigned order, uint16_t owner);

@@ -136,6 +136,21 @@ int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
     return 0;
 }
 
+/* Dirty, unlike what the others give. */
+int frame_alloc_unscrubbed(unsigned order, uint16_t owner, mfn_t *out)
+{
+    int err = frame_alloc(order, owner, out);
+
+    if (!err)
+        *(uint64_t *)heap_from_maddr(mfn_to_maddr(*out)) = 0xd1d1d1d1d1d1d1d1;
+    return err;
+}
+
+void window_fill(mfn_t m, unsigned order, uint8_t byte)
+{
+    memset(heap_from_maddr(mfn_to_maddr(m)), byte, PAGE_SIZE << order);
+}
+
 static struct pin *pin_of(mfn_t m)
 {
     const char *page = heap_from_maddr(mfn_to_maddr(m));

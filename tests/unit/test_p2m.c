@@ -286,7 +286,7 @@ static void populate_all(unsigned least_steps)
     int err;
 
     while ((err = p2m_populate_some(&p, &next)) == -EAGAIN) {
-        assert_true(p.populated - before <= P2M_PIECE + 512);
+        assert_true(p.populated - before <= P2M_PIECE + 512 || p.populated == 1UL << ORDER_1G);
         before = p.populated;
         steps++;
     }
@@ -328,6 +328,28 @@ static void test_all_at_once(void **state)
     assert_int_equal(order_at(0x400), ORDER_2M);
     populate_all(0); /* nothing is left to do but to look */
     assert_int_equal(p.populated, p.promised);
+}
+
+/* 1 GiB at once, but scrubbed by 2 MiB; and an end in the middle of that. */
+static void test_giant(void **state)
+{
+    gfn_t next = gfn(0);
+    uint8_t byte = 1;
+
+    (void)state;
+    vmx_caps.ept_1g = true;
+    add(0, 1UL << ORDER_1G);
+    assert_int_equal(p2m_populate_some(&p, &next), -EAGAIN);
+    assert_int_equal(p.populated, 0);
+    teardown(NULL);
+    assert_int_equal(p2m_init(&p, OWNER), 0);
+    add(0, (1UL << ORDER_1G) + 1);
+    populate_all(512);
+    assert_int_equal(p.populated, p.promised);
+    assert_int_equal(order_at(0), ORDER_1G);
+    assert_int_equal(order_at(1UL << ORDER_1G), ORDER_4K);
+    assert_int_equal(gmem_read(&p, gpa(0), &byte, 1), 0);
+    assert_int_equal(byte, 0);
 }
 
 static void test_init_without_memory(void **state)
@@ -443,6 +465,7 @@ int main(void)
         TEST(test_each_allocation_fails),
         TEST(test_all_at_once),
         TEST(test_end_in_pieces),
+        TEST(test_giant),
         TEST(test_init_without_memory),
         TEST(test_lock_is_let_go),
         TEST(test_copy_across_pages),
