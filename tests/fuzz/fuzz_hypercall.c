@@ -1,0 +1,306 @@
+/* clang-format off */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * Hypercalls of a guest with two vCPUs, whole: registers, arguments in its memory, its page tables.
+ *
+ * The input is a program. Each step is a call (number, command, how the registers are filled, the
+ * bytes that its pointer leads to), or bytes written to the guest's memory, or time that passes
+ * and an entry into the guest, or another mode, or an allocation that will fail.
+ *
+ * What must hold: no assertion, nothing that the sanitizers see, a call that ends or goes on, and
+ * all memory back at the end.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "domain/cpuid.h"
+#include "domain/gmem.h"
+#include "domain/pv_console.h"
+#include "hypercall/event_channel.h"
+#include "hypercall/grant.h"
+#include "hypercall/hypercall.h"
+#include "include/public/xen.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/heap.h"
+#include "tests/fakes/log.h"
+#include "tests/fuzz/input.h"
+
+#define ARENA       0x5000ul /* four pages for arguments */
+#define ARENA_BYTES 0x4000ul
+#define STEPS_MOST  64
+#define GO_ON_MOST  8 /* times that one call is continued, before the guest does something else */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t numbers[] = {
+    XEN_HYPERCALL_MEMORY_OP,   XEN_HYPERCALL_MULTICALL,        XEN_HYPERCALL_SET_TIMER_OP,
+    XEN_HYPERCALL_XEN_VERSION, XEN_HYPERCALL_CONSOLE_IO,       XEN_HYPERCALL_GRANT_TABLE_OP,
+    XEN_HYPERCALL_VM_ASSIST,   XEN_HYPERCALL_VCPU_OP,          XEN_HYPERCALL_SCHED_OP,
+    XEN_HYPERCALL_HVM_OP,      XEN_HYPERCALL_EVENT_CHANNEL_OP, XEN_HYPERCALL_PHYSDEV_OP,
+    XEN_HYPERCALL_PLATFORM_OP, XEN_HYPERCALL_SYSCTL,           XEN_HYPERCALL_DOMCTL,
+};
+
+static const struct domain_config config = { .mem = GUEST_END };
+static struct vcpu second;
+static struct vlapic_page pages[2];
+static unsigned room; /* of the operator's console */
+
+/* ---- What stands in for the rest ---- */
+
+static bool put(struct domain *d, uint8_t byte)
+{
+    (void)d;
+    (void)byte;
+    return room && room--;
+}
+
+static void console_has_room(struct domain *d)
+{
+    (void)d;
+}
+
+static const struct domain_hooks hooks = { .console_put = put, .console_room = console_has_room };
+
+static void send_ipi(void *ctx, const struct apic_message *m)
+{
+    (void)ctx;
+    (void)m;
+}
+
+static void eoi(void *ctx, uint8_t vector)
+{
+    (void)ctx;
+    (void)vector;
+}
+
+static const struct vlapic_bus bus = { .send_ipi = send_ipi, .eoi = eoi };
+
+struct domain *domain_get(uint16_t id)
+{
+    if (id != GUEST_ID)
+        return NULL;
+    domain_hold(&guest);
+    return &guest;
+}
+
+struct domain *domain_next(const struct domain *after)
+{
+    return after ? NULL : &guest;
+}
+
+void domain_hold(struct domain *d)
+{
+    d->holders++;
+}
+
+void domain_put(struct domain *d)
+{
+    ASSERT(d->holders > 0);
+    d->holders--;
+}
+
+void domain_memmap(const struct domain *d, struct memmap *out)
+{
+    (void)d;
+    *out = (struct memmap){ .e820 = { { 0, 0xa0000, E820_RAM }, { 0x100000, 0xf00000, E820_RAM } },
+                            .e820_count = 2 };
+}
+
+uint64_t frame_table_size(void)
+{
+    return 0x10000;
+}
+
+uint64_t cpuid_cr4_mask(void)
+{
+    return CR4_PAE | CR4_PSE | CR4_PGE;
+}
+
+uint8_t cpuid_address_bits(void)
+{
+    return 40;
+}
+
+/* ---- The guest ---- */
+
+static void begin(void)
+{
+    fake_tsc = 0;
+    guest_start();
+    fake_log_reset();
+    guest.config = &config;
+    guest.type = DESCR_PVH;
+    domain_set_hooks(&hooks);
+    memset(pages, 0, sizeof(pages));
+    second = (struct vcpu){ .domain = &guest, .id = 1, .waits_for_startup = true };
+    guest.vcpus[1] = &second;
+    guest.vcpu_count = 2;
+    pv_set_events(&event_channel_events);
+    ASSERT(pv_domain_init(&guest) == 0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct vcpu *v = guest.vcpus[i];
+        vlapic_init(&v->lapic, i, 1000000000, &bus, &pages[i]);
+        moment_init(&v->lapic_due);
+        pv_vcpu_init(v);
+    }
+    ASSERT(pv_console_init(&guest) == 0);
+    guest_mode(DECODE_64);
+    cpu()->insn_len = 3;
+    room = 64;
+}
+
+static void end(void)
+{
+    frame_fail_nth(0);
+    ASSERT(!spin_is_locked(&guest.lock) && guest.holders == 0);
+    while (!hypercall_sever(&guest))
+        ;
+    pv_domain_destroy(&guest);
+    guest_stop();
+    ASSERT(fake_heap_in_use() == 0);
+}
+
+/* ---- Steps ---- */
+
+/* A place for arguments: at the start of a page, in the middle, or n bytes before the end of one.
+ */
+static uint64_t place(uint8_t choice, uint8_t n)
+{
+    uint64_t page = ARENA + (choice & 3ul) * PAGE_SIZE;
+
+    if (choice & 4)
+        return page + PAGE_SIZE - n;
+    return page + (choice >> 3) * 64ul;
+}
+
+/* Puts up to 255 bytes there. */
+static uint64_t take_argument(struct input *in)
+{
+    uint8_t choice = input_byte(in), n = input_byte(in);
+    const uint8_t *from;
+    uint64_t at = place(choice, n);
+    size_t length = input_bytes(in, &from, n);
+
+    if (length)
+        (void)!gmem_write(&guest.p2m, gpa(at), from, length);
+    return at;
+}
+
+/* What a register holds: two bits say what kind of number. */
+static uint64_t take_register(struct input *in, unsigned kind, uint64_t command, uint64_t pointer)
+{
+    switch (kind) {
+    case 0:
+        return command;
+    case 1:
+        return pointer;
+    case 2:
+        return input_byte(in);
+    default:
+        return input_number(in, 8);
+    }
+}
+
+static void step_call(struct input *in, struct vcpu *v)
+{
+    static const enum gpr wide[] = { GPR_RDI, GPR_RSI, GPR_RDX, GPR_R10 };
+    static const enum gpr narrow[] = { GPR_RBX, GPR_RCX, GPR_RDX, GPR_RSI };
+    uint8_t number = input_byte(in), command = input_byte(in), kinds = input_byte(in);
+    uint64_t pointer = take_argument(in);
+
+    vmx_set_gpr(&v->vmx, GPR_RAX, number < 240 ? numbers[number % sizeof(numbers)] : number - 240u);
+    for (unsigned i = 0; i < 4; i++)
+        vmx_set_gpr(&v->vmx, hypercall_is_64bit(v) ? wide[i] : narrow[i],
+                    take_register(in, kinds >> 2 * i & 3, command, pointer));
+    spin_lock(&guest.lock);
+    for (unsigned i = 0; i < GO_ON_MOST && !hypercall_handle(v) && !guest.end; i++)
+        room = room ? room : 16;
+    spin_unlock(&guest.lock);
+}
+
+/* Bytes into the arguments' pages, the page tables, or anywhere. */
+static void step_write(struct input *in)
+{
+    uint8_t choice = input_byte(in), n = input_byte(in);
+    const uint8_t *from;
+    uint64_t at = choice < 128   ? ARENA + input_number(in, 2) % ARENA_BYTES
+                  : choice < 192 ? 0x1000 + input_number(in, 2) % 0x2000
+                                 : input_number(in, 4);
+    size_t length = input_bytes(in, &from, n);
+
+    if (length)
+        (void)!gmem_write(&guest.p2m, gpa(at), from, length);
+}
+
+/* Time passes; then what is done before the guest is entered. */
+static void step_time(struct input *in)
+{
+    uint8_t bytes = input_byte(in) % 6;
+
+    fake_tsc += bytes ? input_number(in, bytes) : 1;
+    spin_lock(&guest.lock);
+    for (unsigned i = 0; i < guest.vcpu_count; i++) {
+        struct vcpu *v = guest.vcpus[i];
+        pv_tick(v, domain_now(&guest));
+        pv_runstate(v, (enum xen_runstate)(bytes % XEN_RUNSTATES));
+        if (pv_upcall_due(v))
+            pv_upcall_taken(v);
+        p2m_reap(&guest.p2m, UINT64_MAX);
+    }
+    if (bytes == 5)
+        pv_console_kick(&guest);
+    for (unsigned i = 0; i < bytes; i++)
+        (void)!pv_console_give(&guest, 'x');
+    spin_unlock(&guest.lock);
+}
+
+/* Another mode, or another privilege. */
+static void step_mode(struct input *in)
+{
+    uint8_t choice = input_byte(in);
+
+    guest_mode(choice & 1 ? DECODE_64 : DECODE_32);
+    guest_cpl(choice >= 0xe0 ? 3 : 0);
+    if (choice & 2)
+        cpu()->cr0 |= CR0_WP;
+}
+
+static void step(struct input *in)
+{
+    switch (input_byte(in) % 16) {
+    case 0:
+        step_mode(in);
+        return;
+    case 1:
+    case 2:
+        step_write(in);
+        return;
+    case 3:
+    case 4:
+        step_time(in);
+        return;
+    case 5:
+        frame_fail_nth(1 + input_byte(in) % 8);
+        return;
+    case 6:
+        (void)!pv_hypercall_page(&guest_vcpu, input_number(in, 4));
+        return;
+    default:
+        step_call(in, &guest_vcpu);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+
+    begin();
+    for (unsigned n = 0; n < STEPS_MOST && !input_ended(&in) && !guest.end; n++)
+        step(&in);
+    end();
+    return 0;
+}
