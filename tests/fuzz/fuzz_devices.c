@@ -1,0 +1,301 @@
+/* clang-format off */
+/* links: domain/machine_hvm.c domain/machine.c domain/lapic.c domain/pio.c domain/pio_string.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
+ * instructions too, to the pages and MSRs of the APICs, and time that passes between.
+ *
+ * The input is a program; its first byte chooses hvm or pvh. What must hold: no assertion, nothing
+ * that the sanitizers see, a deadline that moves on when the device has been told of it, and
+ * interrupts that are there when they were announced.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "domain/lapic.h"
+#include "domain/machine_hvm.h"
+#include "domain/pio.h"
+#include "lib/assert.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/heap.h"
+#include "tests/fakes/log.h"
+#include "tests/fuzz/input.h"
+
+#define STEPS_MOST 512
+#define TICKS_MOST 8 /* in a row, without time between, before a device is quiet */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct machine_hvm *const m = &guest.machine;
+static const struct domain_config config = { .mem = GUEST_END };
+static struct vcpu second;
+static struct vlapic_page pages[2];
+static struct vlapic_bus bus;
+static unsigned room; /* of the operator's console */
+
+static const struct {
+    uint16_t first, count;
+} ports[] = {
+    { HVM_PIC1_PORT, 2 },        { HVM_PIC2_PORT, 2 },     { HVM_PIC_ELCR, 2 },
+    { HVM_PIT_PORT, 4 },         { HVM_PORT_61, 1 },       { HVM_RTC_PORT, 2 },
+    { HVM_COM1_PORT, 8 },        { HVM_COM2_PORT, 8 },     { HVM_I8042_DATA, 1 },
+    { HVM_I8042_STATUS, 1 },     { HVM_SMI_PORT, 1 },      { HVM_PM_BASE, VPM_BLOCK_SIZE },
+    { HVM_PCI_PORT, VPCI_SIZE }, { HVM_FAST_A20_PORT, 1 }, { HVM_RESET_PORT, 1 },
+};
+#define PORTS (sizeof(ports) / sizeof(ports[0]))
+
+/* ---- What stands in for the rest ---- */
+
+static bool put(struct domain *d, uint8_t byte)
+{
+    (void)d;
+    (void)byte;
+    return room && room--;
+}
+
+static void console_has_room(struct domain *d)
+{
+    if (room & 1)
+        (void)!machine_console_give(&d->machine, 'r');
+}
+
+static const struct domain_hooks hooks = { .console_put = put, .console_room = console_has_room };
+
+static void send_ipi(void *ctx, const struct apic_message *message)
+{
+    machine_apic_message(ctx, message);
+}
+
+static void eoi(void *ctx, uint8_t vector)
+{
+    vioapic_eoi(&((struct machine_hvm *)ctx)->ioapic, vector);
+}
+
+/* ---- The guest ---- */
+
+static void begin(bool is_pvh)
+{
+    struct memmap map = { .low_end = GUEST_END };
+
+    fake_tsc = 0;
+    guest_start();
+    fake_log_reset();
+    guest.config = &config;
+    guest.type = is_pvh ? DESCR_PVH : DESCR_HVM;
+    domain_set_hooks(&hooks);
+    pv_set_events(NULL);
+    ASSERT(pv_domain_init(&guest) == 0);
+    second = (struct vcpu){ .domain = &guest, .id = 1 };
+    guest.vcpus[1] = &second;
+    guest.vcpu_count = 2;
+    memset(pages, 0, sizeof(pages));
+    bus = (struct vlapic_bus){ .ctx = m, .send_ipi = send_ipi, .eoi = eoi, .address_bits = 40 };
+    for (unsigned i = 0; i < 2; i++) {
+        vlapic_init(&guest.vcpus[i]->lapic, i, 1000000000, &bus, &pages[i]);
+        moment_init(&guest.vcpus[i]->lapic_due);
+    }
+    machine_init(m, &guest, &map);
+    this_cpu()->serving = &guest_vcpu;
+    room = 40;
+}
+
+static void end(void)
+{
+    pv_domain_destroy(&guest);
+    guest_stop();
+    ASSERT(fake_heap_in_use() == 0);
+}
+
+/* ---- Steps ---- */
+
+static uint16_t take_port(struct input *in)
+{
+    uint8_t choice = input_byte(in);
+
+    if (choice >= 240)
+        return (uint16_t)input_number(in, 2);
+    return (uint16_t)(ports[choice % PORTS].first + choice / PORTS % ports[choice % PORTS].count);
+}
+
+static void step_port(struct input *in, uint8_t kind)
+{
+    uint16_t port = take_port(in);
+    unsigned size = 1u << kind % 4 % 3;
+
+    if (kind & 8)
+        (void)machine_port_read(m, port, size);
+    else
+        machine_port_write(m, port, size, (uint32_t)input_number(in, size) | 0xa5u << 24);
+}
+
+/* INS or OUTS, perhaps of many, perhaps over the edge of RAM. */
+static void step_string(struct input *in, struct vcpu *v, uint8_t kind)
+{
+    struct fake_vmx *f = fake_vmx(&v->vmx);
+
+    f->io = (struct vmx_io){ .port = take_port(in),
+                             .size_less_1 = (1u << kind / 4 % 3) - 1,
+                             .in = kind & 1,
+                             .string = true,
+                             .rep = (kind & 2) != 0 };
+    f->io_string = (struct vmx_io_string){ .seg = kind & 1 ? SEG_ES : SEG_DS, .addr_size = 4 };
+    vmx_set_gpr(&v->vmx, GPR_RCX, input_byte(in));
+    vmx_set_gpr(&v->vmx, kind & 1 ? GPR_RDI : GPR_RSI, kind & 0x40 ? 0x9ff80 : 0x5000);
+    pio_handle(v, NULL);
+}
+
+static gpa_t take_address(struct input *in, const struct vcpu *v)
+{
+    uint8_t choice = input_byte(in);
+
+    if (choice < 160)
+        return gpa(vlapic_base(&v->lapic) + choice % 64 * 16);
+    if (choice < 240)
+        return gpa(HVM_IOAPIC_BASE + (choice & 1 ? VIOAPIC_WINDOW : VIOAPIC_SELECT));
+    return gpa(input_number(in, 4));
+}
+
+static void step_memory(struct input *in, struct vcpu *v, uint8_t kind)
+{
+    gpa_t at = take_address(in, v);
+    unsigned size = kind & 6 ? 4 : 1u << kind / 16 % 4;
+
+    if (!machine_has_mmio(m, v, at))
+        return;
+    if (kind & 8)
+        (void)machine_mmio_read(m, v, at, size);
+    else
+        machine_mmio_write(m, v, at, size, input_number(in, size));
+}
+
+static void step_msr(struct input *in, struct vcpu *v, uint8_t kind)
+{
+    uint8_t choice = input_byte(in);
+    uint32_t msr = choice < 240 ? MSR_X2APIC_FIRST + choice : MSR_IA32_APICBASE;
+    uint64_t value, now = domain_now(&guest);
+
+    if (kind & 8) {
+        (void)!vlapic_msr_read(&v->lapic, msr, &value, now);
+        (void)vlapic_count_ahead(&v->lapic, now);
+        return;
+    }
+    value = choice < 240
+                ? input_number(in, kind & 4 ? 8 : 4)
+                : VLAPIC_DEFAULT_BASE | (v->id ? 0 : APICBASE_BSP) | (uint64_t)input_byte(in) << 4;
+    (void)!vlapic_msr_write(&v->lapic, msr, value, now);
+    vcpu_lapic_touched(v);
+}
+
+static void step_deadline(struct input *in, struct vcpu *v, uint8_t kind)
+{
+    uint64_t at = domain_now(&guest) + input_number(in, 1 + kind / 16 % 5);
+
+    if (kind & 8 || !vlapic_arm_ahead(&v->lapic, at, at))
+        vlapic_set_deadline(&v->lapic, at, at, domain_now(&guest));
+    (void)vlapic_deadline_tsc(&v->lapic, domain_now(&guest));
+    vcpu_lapic_touched(v);
+}
+
+static void tick_lapic(struct vcpu *v, uint64_t now)
+{
+    v->lapic.dev.ops->tick(&v->lapic.dev, now);
+    vcpu_lapic_touched(v);
+}
+
+/* Time passes, and whoever is due is told; nobody is due again at once, over and over. */
+static void step_time(struct input *in, uint8_t kind)
+{
+    fake_tsc += input_number(in, 1 + kind / 16 % 6);
+    uint64_t now = domain_now(&guest);
+
+    for (unsigned i = 0; now >= m->due.ns; i++) {
+        ASSERT(i < TICKS_MOST);
+        machine_tick(m, now);
+    }
+    for (unsigned n = 0; n < guest.vcpu_count; n++)
+        for (unsigned i = 0; now >= guest.vcpus[n]->lapic_due.ns; i++) {
+            ASSERT(i < TICKS_MOST);
+            tick_lapic(guest.vcpus[n], now);
+        }
+}
+
+/* What the loop of a vCPU does before it enters the guest. */
+static void step_deliver(struct vcpu *v)
+{
+    if (lapic_has_news(v))
+        lapic_sync(v);
+    if (v->id == 0 && vpic_pending(&m->pic) && vlapic_accepts_extint(&v->lapic))
+        (void)vpic_ack(&m->pic);
+    if (lapic_wants_in(v))
+        vlapic_ack(&v->lapic, (uint8_t)vlapic_pending(&v->lapic));
+    if (lapic_may_hold(v))
+        lapic_hold(v);
+}
+
+static void step_console(struct input *in, uint8_t kind)
+{
+    room = kind & 8 ? 0 : 100;
+    for (unsigned n = input_byte(in) % 32; n; n--)
+        (void)!machine_console_give(m, (uint8_t)n);
+    machine_console_kick(m);
+}
+
+static void step(struct input *in)
+{
+    uint8_t kind = input_byte(in);
+    struct vcpu *v = guest.vcpus[kind >> 7];
+
+    kind &= 0x7f;
+    switch (input_byte(in) % 16) {
+    case 0:
+        step_string(in, v, kind);
+        break;
+    case 1:
+        step_msr(in, v, kind);
+        break;
+    case 2:
+        step_deadline(in, v, kind);
+        break;
+    case 3:
+        step_console(in, kind);
+        break;
+    case 4:
+        vlapic_set_lint(&v->lapic, kind & 1, kind & 2);
+        break;
+    case 5:
+        vlapic_set_cr8(&v->lapic, kind & 15);
+        break;
+    case 6:
+        vpm_power_button(&m->pm);
+        break;
+    case 7:
+    case 8:
+        step_deliver(v);
+        break;
+    case 9:
+    case 10:
+        step_time(in, kind);
+        break;
+    case 11:
+    case 12:
+        step_memory(in, v, kind);
+        break;
+    default:
+        step_port(in, kind);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+
+    begin(input_byte(&in) & 1);
+    spin_lock(&guest.lock);
+    for (unsigned n = 0; n < STEPS_MOST && !input_ended(&in) && !guest.end; n++)
+        step(&in);
+    spin_unlock(&guest.lock);
+    end();
+    return 0;
+}
