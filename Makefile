@@ -21,11 +21,12 @@ O     := $(B)/obj
 GEN   := $(B)/gen
 
 # What is worth remembering between two runs of make: a change of any of it rebuilds.
+# Each function and object has a section of its own, so that the link leaves out what nobody uses.
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
           -Wundef -Wpointer-arith -Wwrite-strings
 CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=kernel -mno-red-zone \
           -mgeneral-regs-only $(if $(findstring clang,$(CC)),,-malign-data=abi) -fno-omit-frame-pointer \
-          -fno-strict-aliasing -fno-asynchronous-unwind-tables -fstack-protector-strong \
+          -fno-strict-aliasing -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fstack-protector-strong \
           -mstack-protector-guard=global -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
 # What runs between a VM exit and the next entry is compiled for speed, all else for size: both are
 # counted (docs/performance.md), and `make bench-check` tells which of them a file belongs to. Jumps
@@ -42,7 +43,7 @@ HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
 SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
 SIZE  := -Oz -fno-jump-tables
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
-LDFLAGS   := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+LDFLAGS   := -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 
 # What freed frames are filled with, and whether the order of locks is checked, is a question of
