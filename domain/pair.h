@@ -1,20 +1,28 @@
 /*
  * Two domains at once: how a call of one domain takes the lock of another.
  *
- * Locks of one rank are taken in the order of their addresses (docs/locking.md). A call comes in
- * with its own domain's lock held, so where the other's comes first the own one is let go and both
- * are taken in order. Hence the rule for callers: after pair_lock(), believe nothing that was read
- * of one's own domain before it. Calls decode first (from a copy of their arguments), then lock,
- * then check, then do.
+ * A call comes in with its own domain's lock held. It holds the other's too, in the end, but it
+ * waits for neither with the other one in hand: a domain whose vCPUs keep its lock for long must
+ * not make another domain's lock wait for it, be it as the caller or as the one that is called
+ * upon. So the second of the two is only tried, in whatever order their addresses are; if somebody
+ * has it, the first one is let go.
+ *
+ * Hence the rule for callers: after pair_lock(), believe nothing that was read of one's own domain
+ * before it. Calls decode first (from a copy of their arguments), ask for permission where the
+ * answer can be read without the other's lock, then lock, then check all of it, then do.
  */
 #ifndef CAISSON_DOMAIN_PAIR_H
 #define CAISSON_DOMAIN_PAIR_H
 
 #include "domain/domain.h"
 
-/* mine's lock is held. The domain of that id (which may be mine itself), locked; NULL if there is
- * none, with mine's lock held all the same. */
-struct domain *must_check pair_lock(struct domain *mine, uint16_t id);
+/* mine's lock is held, and stays so. The domain of that id (which may be mine itself), kept from
+ * going away but not locked: for a first look at what it permits. NULL if there is none.
+ * pair_lock() or pair_forget() follows. */
+struct domain *must_check pair_find(struct domain *mine, uint16_t id);
+void pair_forget(struct domain *mine, struct domain *other);
+/* Locks the one that pair_find() has found. mine's lock may be let go meanwhile. */
+void pair_lock(struct domain *mine, struct domain *other);
 /* The same for one that is known to exist as long as mine's lock is held: something of mine leads
  * to it, and it cannot go without taking that away, under both locks. */
 void pair_lock_linked(struct domain *mine, struct domain *other);

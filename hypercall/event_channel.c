@@ -199,10 +199,7 @@ static int64_t reset(struct vcpu *v, void *p)
 
     if (!is_self(v->domain, arg->dom))
         return not_self(arg->dom);
-    for (uint32_t port = 1; port < EVTCHN_PORTS_MOST; port++)
-        evtchn_close(v->domain, port);
-    evtchn_fifo_stop(v->domain);
-    return 0;
+    return evtchn_reset(v->domain);
 }
 
 static int64_t init_control(struct vcpu *v, void *p)
@@ -268,6 +265,8 @@ int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
     if (ops[op].answers && hypercall_copy_out(v, args[1], arg, ops[op].bytes))
         return -EFAULT;
     int64_t result = ops[op].fn(v, arg);
+    if (result == -EAGAIN)
+        return HYPERCALL_CONTINUE;
     if (result == 0 && ops[op].answers && hypercall_copy_out(v, args[1], arg, ops[op].bytes))
         return -EFAULT;
     return result;

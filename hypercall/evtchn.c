@@ -7,7 +7,7 @@
 #include "lib/assert.h"
 #include "mm/heap.h"
 
-#define SEVER_PIECE 64 /* ports that one step of a domain's end looks at */
+#define PIECE 64 /* ports that one call looks at */
 
 _Static_assert(sizeof(struct evtchn) * EVTCHN_CHUNK_PORTS <= PAGE_SIZE, "a chunk is a page");
 _Static_assert(sizeof(struct evtchn_domain) <= PAGE_SIZE, "a domain's part is a page");
@@ -23,24 +23,40 @@ struct evtchn *evtchn_port(const struct domain *d, uint32_t port)
 
 /* ---- Giving out and taking back ---- */
 
-int evtchn_find_free(struct domain *d)
+static bool is_free(struct domain *d, uint32_t port)
+{
+    return evtchn_port(d, port)->state == EVTCHN_FREE && !evtchn_abi(d)->is_busy(d, port);
+}
+
+/* The lowest from `port` on. */
+static int find_free(struct domain *d, uint32_t port)
 {
     struct evtchn_domain *e = evtchn_domain(d);
     uint32_t end = evtchn_abi(d)->ports(d);
 
-    for (uint32_t port = e->lowest; port < end; port++) {
+    for (unsigned n = 0; n < PIECE && port < end; n++, port++) {
         struct evtchn **chunk = &e->chunk[port / EVTCHN_CHUNK_PORTS];
         if (!*chunk)
             *chunk = heap_pages(0, d->id);
         if (!*chunk)
             return -ENOMEM;
-        bool unused = evtchn_port(d, port)->state == EVTCHN_FREE;
-        if (unused && !evtchn_abi(d)->is_busy(d, port))
+        if (is_free(d, port))
             return (int)port;
-        if (!unused && e->lowest == port)
+        if (e->lowest == port && evtchn_port(d, port)->state != EVTCHN_FREE)
             e->lowest++;
     }
-    return -ENOSPC;
+    e->looked = port;
+    return port < end ? -EAGAIN : -ENOSPC;
+}
+
+int evtchn_find_free(struct domain *d)
+{
+    struct evtchn_domain *e = evtchn_domain(d);
+    int port = find_free(d, e->looked > e->lowest ? e->looked : e->lowest);
+
+    if (port != -EAGAIN)
+        e->looked = 0;
+    return port;
 }
 
 struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state state, unsigned vcpu)
@@ -131,36 +147,67 @@ int evtchn_close(struct domain *d, uint32_t port)
     return 0;
 }
 
-/* Both locks are held. */
-static int connect(struct domain *mine, struct domain *other, uint32_t other_port)
+/* Does that port of d's wait for the domain with this id? With d's lock for sure, without it as far
+ * as can be seen. */
+static bool awaits(const struct domain *d, uint32_t port, uint16_t id)
+{
+    const struct evtchn *ch = evtchn_port(d, port);
+
+    return ch && __atomic_load_n(&ch->state, __ATOMIC_RELAXED) == EVTCHN_UNBOUND &&
+           __atomic_load_n(&ch->peer_id, __ATOMIC_RELAXED) == id;
+}
+
+/* Both locks are held: of mine's port only that it was free is known. */
+static int connect(struct domain *mine, uint32_t port, struct domain *other, uint32_t other_port)
 {
     struct evtchn *far = evtchn_port(other, other_port), *near;
-    int port = evtchn_find_free(mine);
 
-    if (port < 0)
-        return port;
-    if (!far || far->state != EVTCHN_UNBOUND || far->peer_id != mine->id)
+    if (!awaits(other, other_port, mine->id))
         return -EINVAL;
-    near = evtchn_take(mine, (uint32_t)port, EVTCHN_INTERDOMAIN, 0);
+    if (!is_free(mine, port))
+        return -EAGAIN;
+    near = evtchn_take(mine, port, EVTCHN_INTERDOMAIN, 0);
     near->peer = other;
     near->peer_port = other_port;
     far->state = EVTCHN_INTERDOMAIN;
     far->peer = mine;
-    far->peer_port = (uint32_t)port;
+    far->peer_port = port;
     /* The other side may have sent before there was anyone to hear it. */
-    evtchn_abi(mine)->set_pending(mine, (uint32_t)port);
-    return port;
+    evtchn_abi(mine)->set_pending(mine, port);
+    return (int)port;
 }
 
-int evtchn_connect(struct domain *mine, uint16_t id, uint32_t port)
+/* Who is not awaited does not get at the other's lock. */
+int evtchn_connect(struct domain *mine, uint16_t id, uint32_t other_port)
 {
-    struct domain *other = pair_lock(mine, id);
+    struct domain *other = pair_find(mine, id);
+    int port = -EINVAL;
 
     if (!other)
         return -ESRCH;
-    int result = connect(mine, other, port);
+    if (awaits(other, other_port, mine->id))
+        port = evtchn_find_free(mine);
+    if (port < 0) {
+        pair_forget(mine, other);
+        return port;
+    }
+    pair_lock(mine, other);
+    port = connect(mine, (uint32_t)port, other, other_port);
     pair_unlock(mine, other);
-    return result;
+    return port;
+}
+
+int evtchn_reset(struct domain *d)
+{
+    struct evtchn_domain *e = evtchn_domain(d);
+
+    for (unsigned n = 0; n < PIECE && e->reset < EVTCHN_PORTS_MOST; n++)
+        evtchn_close(d, e->reset++);
+    if (e->reset < EVTCHN_PORTS_MOST)
+        return -EAGAIN;
+    e->reset = 0;
+    evtchn_fifo_stop(d);
+    return 0;
 }
 
 bool evtchn_sever(struct domain *d)
@@ -170,7 +217,7 @@ bool evtchn_sever(struct domain *d)
     if (!e)
         return true;
     spin_lock(&d->lock);
-    for (unsigned n = 0; n < SEVER_PIECE && e->severed < EVTCHN_PORTS_MOST; n++, e->severed++) {
+    for (unsigned n = 0; n < PIECE && e->severed < EVTCHN_PORTS_MOST; n++, e->severed++) {
         struct evtchn *ch = evtchn_port(d, e->severed);
         if (ch && ch->state == EVTCHN_INTERDOMAIN)
             evtchn_close(d, e->severed);

@@ -47,6 +47,8 @@ struct evtchn_fifo;
 struct evtchn_domain {
     struct evtchn *chunk[EVTCHN_CHUNKS];
     uint32_t lowest;          /* no port below it is free */
+    uint32_t looked;          /* where evtchn_find_free() goes on */
+    uint32_t reset;           /* where evtchn_reset() does */
     uint32_t severed;         /* ports below it are, at the domain's end */
     struct evtchn_fifo *fifo; /* NULL: events are told in two levels */
     uint16_t virq_port[MAX_VCPUS][XEN_VIRQ_COUNT];
@@ -76,7 +78,8 @@ static inline const struct evtchn_abi *evtchn_abi(const struct domain *d)
 
 /* The port of that number; NULL if there is none (yet). */
 struct evtchn *evtchn_port(const struct domain *d, uint32_t port);
-/* A port that is free, still marked so. Its number, or -ENOSPC, -ENOMEM. */
+/* A port that is free, still marked so. Its number, or -ENOSPC, -ENOMEM; -EAGAIN: call again, it
+ * has looked at enough of them for once. */
 int must_check evtchn_find_free(struct domain *d);
 /* Takes the one that evtchn_find_free() found: it is of this state now, and notifies vcpu. */
 struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state state, unsigned vcpu);
@@ -84,8 +87,11 @@ struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state st
 int evtchn_close(struct domain *d, uint32_t port);
 /* 0, or -EINVAL. */
 int evtchn_send(struct domain *d, uint32_t port);
-/* Connects a fresh port to one of the domain with that id. Port, -ESRCH, -EINVAL, -ENOSPC... */
-int evtchn_connect(struct domain *mine, uint16_t id, uint32_t port);
+/* Connects a fresh port to one of the domain with that id. Port, -ESRCH, -EINVAL, or as
+ * evtchn_find_free(). */
+int evtchn_connect(struct domain *mine, uint16_t id, uint32_t other_port);
+/* Closes some of the ports; 0 once all are, -EAGAIN before. Two at a time share the work. */
+int must_check evtchn_reset(struct domain *d);
 /* Cuts some of the connections to others; true once none is left. See domain_hooks.severed. */
 bool must_check evtchn_sever(struct domain *d);
 

@@ -33,7 +33,7 @@ static int add_frame(struct domain *d, struct grant_domain *g)
     g->entries[i] = heap_pages(0, d->id);
     g->uses[i] = heap_pages(USES_ORDER, d->id);
     if (g->entries[i] && g->uses[i]) {
-        g->frames++;
+        __atomic_store_n(&g->frames, i + 1, __ATOMIC_RELEASE); /* for grant_look() */
         return 0;
     }
     if (g->entries[i])
@@ -149,6 +149,17 @@ static int pin_frame(struct domain *granter, const struct xen_grant_entry *e,
     *out = use->frame;
     frame_pin(*out);
     return GNTST_OKAY;
+}
+
+/* The table only grows while the domain can be found. */
+int grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly)
+{
+    struct grant_domain *g = __atomic_load_n(&granter->pv.grants, __ATOMIC_ACQUIRE);
+
+    if (!g || ref >= __atomic_load_n(&g->frames, __ATOMIC_ACQUIRE) * GRANT_FRAME_ENTRIES)
+        return GNTST_BAD_GNTREF;
+    uint32_t word = __atomic_load_n(word_of(entry_of(g, ref)), __ATOMIC_RELAXED);
+    return permits(word, user, readonly) ? GNTST_OKAY : GNTST_GENERAL_ERROR;
 }
 
 int grant_acquire(struct domain *granter, uint32_t ref, uint16_t user, bool readonly, mfn_t *out)

@@ -34,7 +34,7 @@ struct grant_map {
     bool readonly;
     bool orphan; /* the granter is gone: only the frame is left */
     uint16_t granter;
-    uint32_t ref;
+    uint32_t ref; /* while it is free: the next one that is, as grant_domain.free */
     gfn_t at;
     mfn_t frame;
 };
@@ -44,6 +44,8 @@ struct grant_domain {
     struct xen_grant_entry *entries[GRANT_FRAMES_MOST]; /* heap pages, lent to the guest */
     struct grant_use *uses[GRANT_FRAMES_MOST];
     struct grant_map *maps[GRANT_CHUNKS];
+    unsigned chunks;  /* that there are */
+    uint32_t free;    /* the first free handle, + 1; 0: none in these chunks */
     uint32_t severed; /* handles below it are, at the domain's end */
 };
 
@@ -53,6 +55,8 @@ struct grant_domain {
 struct grant_domain *grant_domain(struct domain *d);
 /* 0, -EINVAL beyond the limit, -ENOMEM. */
 int must_check grant_grow(struct domain *d, unsigned frames);
+/* Would grant_acquire() let user in, as far as can be seen without granter's lock? */
+int must_check grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly);
 /* Begins a use of granter's ref by user: counted, and *out pinned for the caller to unpin. */
 int must_check grant_acquire(struct domain *granter, uint32_t ref, uint16_t user, bool readonly,
                              mfn_t *out);

@@ -21,12 +21,18 @@ struct end {
 static int take_grant(struct domain *mine, const struct xen_gnttab_copy_ptr *p, struct end *e)
 {
     uint16_t id = p->domid == XEN_DOMID_SELF ? mine->id : p->domid;
-    struct domain *granter = pair_lock(mine, id);
+    struct domain *granter = pair_find(mine, id);
 
     if (!granter)
         return GNTST_BAD_DOMAIN;
     e->ref = (uint32_t)p->ref_or_gmfn;
-    int status = grant_acquire(granter, e->ref, mine->id, e->readonly, &e->frame);
+    int status = grant_look(granter, e->ref, mine->id, e->readonly);
+    if (status) {
+        pair_forget(mine, granter);
+        return status;
+    }
+    pair_lock(mine, granter);
+    status = grant_acquire(granter, e->ref, mine->id, e->readonly, &e->frame);
     if (!status) {
         e->granter = granter;
         domain_hold(granter);

@@ -24,21 +24,40 @@ static struct grant_map *map_of(const struct domain *d, uint32_t handle)
     return &g->maps[handle / GRANT_CHUNK_MAPS][handle % GRANT_CHUNK_MAPS];
 }
 
-static struct grant_map *find_free(struct domain *d, uint32_t *handle)
+static void give_handle(struct domain *d, uint32_t handle)
+{
+    struct grant_domain *g = d->pv.grants;
+
+    *map_of(d, handle) = (struct grant_map){ .state = GRANT_MAP_FREE, .ref = g->free };
+    g->free = handle + 1;
+}
+
+/* The lowest of the new ones comes first. */
+static bool add_chunk(struct domain *d, struct grant_domain *g)
+{
+    uint32_t first = g->chunks * GRANT_CHUNK_MAPS;
+
+    if (g->chunks == GRANT_CHUNKS)
+        return false;
+    g->maps[g->chunks] = heap_pages(0, d->id);
+    if (!g->maps[g->chunks])
+        return false;
+    g->chunks++;
+    for (uint32_t i = GRANT_CHUNK_MAPS; i-- > 0;)
+        give_handle(d, first + i);
+    return true;
+}
+
+/* Takes a free handle; false: there is no room for one. */
+static bool take_handle(struct domain *d, uint32_t *handle)
 {
     struct grant_domain *g = grant_domain(d);
 
-    for (*handle = 0; g && *handle < HANDLES_MOST; ++*handle) {
-        struct grant_map **chunk = &g->maps[*handle / GRANT_CHUNK_MAPS];
-        if (!*chunk)
-            *chunk = heap_pages(0, d->id);
-        if (!*chunk)
-            return NULL;
-        struct grant_map *m = map_of(d, *handle);
-        if (m->state == GRANT_MAP_FREE)
-            return m;
-    }
-    return NULL;
+    if (!g || (!g->free && !add_chunk(d, g)))
+        return false;
+    *handle = g->free - 1;
+    g->free = map_of(d, *handle)->ref;
+    return true;
 }
 
 /* ---- Map ---- */
@@ -55,19 +74,15 @@ static int check_flags(uint32_t flags)
 
 /* Both locks are held. */
 static int map_from(struct domain *mine, struct domain *granter,
-                    struct xen_gnttab_map_grant_ref *arg)
+                    const struct xen_gnttab_map_grant_ref *arg, struct grant_map *m)
 {
     struct grant_map fresh = { .state = GRANT_MAP_LIVE,
                                .readonly = arg->flags & GNTMAP_READONLY,
                                .granter = granter->id,
                                .ref = arg->ref,
                                .at = gpa_to_gfn(gpa(arg->host_addr)) };
-    uint32_t handle;
-    struct grant_map *m = find_free(mine, &handle);
-
-    if (!m)
-        return GNTST_NO_SPACE;
     int status = grant_acquire(granter, arg->ref, mine->id, fresh.readonly, &fresh.frame);
+
     if (status)
         return status;
     if (p2m_lend(&mine->p2m, fresh.at, fresh.frame, fresh.readonly ? EPT_R : EPT_R | EPT_W)) {
@@ -76,9 +91,27 @@ static int map_from(struct domain *mine, struct domain *granter,
         return GNTST_GENERAL_ERROR;
     }
     *m = fresh;
-    arg->handle = handle;
-    arg->dev_bus_addr = 0; /* no device of the guest's reaches memory */
     return GNTST_OKAY;
+}
+
+/* granter is found, and permits it as far as can be seen: under a handle, then both locks. */
+static int map_with_handle(struct domain *mine, struct domain *granter,
+                           struct xen_gnttab_map_grant_ref *arg)
+{
+    uint32_t handle;
+
+    if (!take_handle(mine, &handle)) {
+        pair_forget(mine, granter);
+        return GNTST_NO_SPACE;
+    }
+    pair_lock(mine, granter);
+    int status = map_from(mine, granter, arg, map_of(mine, handle));
+    pair_unlock(mine, granter);
+    if (status)
+        give_handle(mine, handle);
+    arg->handle = status ? arg->handle : handle;
+    arg->dev_bus_addr = 0; /* no device of the guest's reaches memory */
+    return status;
 }
 
 int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg)
@@ -88,11 +121,13 @@ int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg)
 
     if (status)
         return status;
-    struct domain *granter = pair_lock(mine, arg->dom);
+    struct domain *granter = pair_find(mine, arg->dom);
     if (!granter)
         return GNTST_BAD_DOMAIN;
-    status = map_from(mine, granter, arg);
-    pair_unlock(mine, granter);
+    status = grant_look(granter, arg->ref, mine->id, arg->flags & GNTMAP_READONLY);
+    if (!status)
+        return map_with_handle(mine, granter, arg);
+    pair_forget(mine, granter);
     return status;
 }
 
@@ -119,17 +154,19 @@ static void wait_for_tlbs(struct vcpu *v)
 }
 
 /* The mapping is out of the guest's reach: ends the use, lets go of the frame. */
-static void let_go(struct domain *mine, struct grant_map *m)
+static void let_go(struct domain *mine, uint32_t handle)
 {
-    struct domain *granter = m->orphan ? NULL : pair_lock(mine, m->granter);
+    struct grant_map *m = map_of(mine, handle);
+    struct domain *granter = m->orphan ? NULL : pair_find(mine, m->granter);
 
     if (granter) {
+        pair_lock(mine, granter);
         if (!m->orphan) /* still, after the wait for the lock */
             grant_release(granter, m->ref, m->readonly);
         pair_unlock(mine, granter);
     }
     frame_unpin(m->frame);
-    *m = (struct grant_map){ .state = GRANT_MAP_FREE };
+    give_handle(mine, handle);
 }
 
 /* Whether it is still at its place: the guest may have taken it away by memory_op. */
@@ -156,7 +193,7 @@ int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
         return GNTST_GENERAL_ERROR;
     m->state = GRANT_MAP_ENDING;
     wait_for_tlbs(v);
-    let_go(mine, m);
+    let_go(mine, arg->handle);
     return GNTST_OKAY;
 }
 
@@ -164,24 +201,25 @@ int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
 
 /* Calls fn for the maps in use of d with these handles. */
 static void each_map(struct domain *d, uint32_t first, uint32_t end,
-                     void (*fn)(struct domain *d, struct grant_map *m, uint16_t id), uint16_t id)
+                     void (*fn)(struct domain *d, uint32_t handle, uint16_t id), uint16_t id)
 {
     for (uint32_t handle = first; handle < end && handle < HANDLES_MOST; handle++) {
         struct grant_map *m = map_of(d, handle);
         if (m && m->state != GRANT_MAP_FREE)
-            fn(d, m, id);
+            fn(d, handle, id);
     }
 }
 
-static void unmap(struct domain *d, struct grant_map *m, uint16_t id)
+static void unmap(struct domain *d, uint32_t handle, uint16_t id)
 {
     (void)id;
-    let_go(d, m);
+    let_go(d, handle);
 }
 
-static void orphan(struct domain *d, struct grant_map *m, uint16_t granter)
+static void orphan(struct domain *d, uint32_t handle, uint16_t granter)
 {
-    (void)d;
+    struct grant_map *m = map_of(d, handle);
+
     if (m->granter == granter)
         m->orphan = true;
 }
@@ -204,9 +242,8 @@ static void give_back(struct domain *d)
         heap_free_pages(g->entries[i], 0, d->id);
         heap_free_pages(g->uses[i], 1, d->id);
     }
-    for (unsigned i = 0; i < GRANT_CHUNKS; i++)
-        if (g->maps[i])
-            heap_free_pages(g->maps[i], 0, d->id);
+    for (unsigned i = 0; i < g->chunks; i++)
+        heap_free_pages(g->maps[i], 0, d->id);
     heap_free_pages(g, 0, d->id);
 }
 

@@ -3,8 +3,9 @@
  *
  * Each CPU keeps the locks that it holds in the order in which it took them. A new one must be of a
  * higher rank than all of them, or of the same and at a higher address: then no circle of CPUs that
- * wait for each other can close, whether or not this run comes near one. A lock without a rank is
- * only not to be taken twice.
+ * wait for each other can close, whether or not this run comes near one. A lock that is only tried
+ * is never waited for, and may be of any rank; those that are waited for while it is held are
+ * checked against it as ever. A lock without a rank is only not to be taken twice.
  */
 #include "lib/lockdep.h"
 
@@ -66,6 +67,12 @@ static _Noreturn void complain(const struct spinlock *holds, const struct spinlo
           holds->rank);
 }
 
+static void note(struct held *h, const struct spinlock *lock)
+{
+    ASSERT(h->count < HELD_MOST);
+    h->lock[h->count++] = lock;
+}
+
 void lockdep_take(const struct spinlock *lock)
 {
     struct held *h = mine();
@@ -76,8 +83,16 @@ void lockdep_take(const struct spinlock *lock)
         if (!in_order(h->lock[i], lock))
             complain(h->lock[i], lock);
     }
-    ASSERT(h->count < HELD_MOST);
-    h->lock[h->count++] = lock;
+    note(h, lock);
+}
+
+/* It was free: no order to keep. */
+void lockdep_tried(const struct spinlock *lock)
+{
+    struct held *h = mine();
+
+    if (h)
+        note(h, lock);
 }
 
 /* A lock that was taken before the checks began is not among them. */

@@ -36,6 +36,7 @@ struct spinlock {
 #define LOCKDEP 1
 #endif
 __attribute__((weak)) void lockdep_take(const struct spinlock *lock);
+__attribute__((weak)) void lockdep_tried(const struct spinlock *lock);
 __attribute__((weak)) void lockdep_release(const struct spinlock *lock);
 
 /* Rounds of PAUSE that no honest wait needs: some ten seconds on a CPU of today. */
@@ -53,6 +54,19 @@ static inline void spin_lock(struct spinlock *lock)
 
     if (__builtin_expect(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine, 0))
         spin_wait(lock, mine);
+}
+
+/* Takes the lock if nobody has it. Who only tries waits for nobody, so it may be out of order. */
+static inline bool spin_try(struct spinlock *lock)
+{
+    uint32_t free = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
+
+    if (!__atomic_compare_exchange_n(&lock->next, &free, free + 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return false;
+    if (LOCKDEP && lockdep_tried)
+        lockdep_tried(lock);
+    return true;
 }
 
 static inline void spin_unlock(struct spinlock *lock)

@@ -20,7 +20,7 @@
 struct pair_domain pair[PAIR_DOMAINS];
 uint64_t pair_unreadable, pair_unwritable;
 bool pair_is_32bit;
-unsigned pair_vcpu;
+unsigned pair_vcpu, pair_rounds;
 void (*pair_meanwhile)(void);
 static unsigned depth; /* of calls within calls: what another CPU does */
 
@@ -98,17 +98,25 @@ int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uin
     uint64_t args[HYPERCALL_ARGS] = { op, (uintptr_t)arg, count };
     struct vcpu *caller = &pair[i].v[pair_vcpu];
     int64_t result;
+    unsigned rounds = 0;
 
     spin_lock(&pair[i].d.lock);
     depth++;
-    do
+    do {
         result = fn(caller, args);
-    while (result == HYPERCALL_CONTINUE);
+        rounds++;
+    } while (result == HYPERCALL_CONTINUE);
+    pair_rounds = rounds;
     ASSERT(spin_is_locked(&pair[i].d.lock));
     spin_unlock(&pair[i].d.lock);
     for (unsigned n = --depth ? PAIR_DOMAINS : 0; n < PAIR_DOMAINS; n++)
         ASSERT(!spin_is_locked(&pair[n].d.lock) && pair[n].d.holders == 0);
     return result;
+}
+
+uint32_t pair_locked(unsigned i)
+{
+    return pair[i].d.lock.next;
 }
 
 uint8_t *pair_ram(unsigned i, uint64_t g)

@@ -39,6 +39,10 @@ extern uint64_t pair_unreadable, pair_unwritable;
 extern bool pair_is_32bit;
 /* Called when a domain's lock is let go to take two in order: what another CPU does meanwhile. */
 extern void (*pair_meanwhile)(void);
+/* How often the last call was carried out until it was done: pieces of a long one. */
+extern unsigned pair_rounds;
+/* How often a domain's lock has been taken. */
+uint32_t pair_locked(unsigned i);
 /* A frame of its RAM by gfn, as bytes. NULL where nothing is. */
 uint8_t *pair_ram(unsigned i, uint64_t g);
 

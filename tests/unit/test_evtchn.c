@@ -334,6 +334,56 @@ static void test_without_memory(void **state)
     assert_int_equal(alloc(A, 2), EVTCHN_CHUNK_PORTS);
 }
 
+/* ---- Neighbours ---- */
+
+/* Whoever is not awaited at a port does not so much as touch the other's lock. */
+static void test_stranger_leaves_lock_alone(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    assert_int_equal(alloc(B, 3), 1);
+    before = pair_locked(B);
+    for (uint32_t port = 0; port < EVTCHN_PORTS_MOST + 2; port++)
+        assert_int_equal(bind(A, 2, port), -EINVAL);
+    assert_int_equal(pair_locked(B), before);
+    assert_int_equal(bind(C, 2, 1), 1); /* who is takes it once */
+    assert_int_equal(pair_locked(B), before + 1);
+}
+
+/* Nor does one without a port of its own left, or whose ports are long to look through. */
+static void test_stranger_without_ports(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    assert_int_equal(alloc(B, 1), 1);
+    before = pair_locked(B);
+    for (unsigned n = 1; n < EVTCHN_PORTS_MOST; n++)
+        assert_int_equal(alloc(A, 2), n);
+    assert_int_equal(bind(A, 2, 1), -ENOSPC);
+    assert_int_equal(pair_rounds, 1); /* it is known where to look */
+    assert_int_equal(pair_locked(B), before);
+}
+
+static unsigned rounds_of_reset(unsigned i)
+{
+    struct xen_evtchn_reset arg = { .dom = XEN_DOMID_SELF };
+
+    assert_int_equal(op(i, EVTCHNOP_RESET, &arg), 0);
+    return pair_rounds;
+}
+
+static void test_reset_in_pieces(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < EVTCHN_PORTS_MOST; n++)
+        assert_int_equal(alloc(A, 2), n);
+    assert_int_equal(rounds_of_reset(A), EVTCHN_PORTS_MOST / 64);
+    assert_int_equal(alloc(A, 2), 1);
+    assert_int_equal(rounds_of_reset(A), EVTCHN_PORTS_MOST / 64);
+}
+
 /* ---- Two domains that come and go ---- */
 
 static void test_destroy_either_side(void **state)
@@ -405,6 +455,21 @@ static struct xen_evtchn_fifo_control_block *control(unsigned i)
 static uint32_t *words(unsigned i)
 {
     return (uint32_t *)(void *)pair_ram(i, ARRAY_GFN);
+}
+
+/* Ports that are free but linked still are passed over, a few a round. */
+static void test_fifo_long_search(void **state)
+{
+    (void)state;
+    assert_int_equal(init_control(B, CONTROL_GFN, 0, 0), 0);
+    assert_int_equal(expand(B, ARRAY_GFN), 0);
+    for (unsigned port = 0; port < 1000; port++)
+        words(B)[port] = 1u << EVTCHN_FIFO_LINKED;
+    assert_int_equal(alloc(B, 1), 1000);
+    assert_int_equal(pair_rounds, 1 + 1000 / 64);
+    words(B)[1] = 0;
+    assert_int_equal(alloc(B, 1), 1);
+    assert_int_equal(pair_rounds, 1);
 }
 
 static void test_fifo_arguments(void **state)
@@ -541,9 +606,13 @@ int main(void)
         TEST(test_port_of_caisson),
         TEST(test_all_ports),
         TEST(test_without_memory),
+        TEST(test_stranger_leaves_lock_alone),
+        TEST(test_stranger_without_ports),
+        TEST(test_reset_in_pieces),
         TEST(test_destroy_either_side),
         TEST(test_cut_while_waiting),
         TEST(test_fifo_arguments),
+        TEST(test_fifo_long_search),
         TEST(test_fifo_queue),
         TEST(test_fifo_mask_and_priority),
         TEST(test_fifo_hostile_words),

@@ -331,6 +331,25 @@ static void test_copy_wrong(void **state)
     assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
 }
 
+/* Whoever is not let in does not so much as touch the other's lock. */
+static void test_stranger_leaves_lock_alone(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    grant(B, 8, 3, 3, 0);
+    grant(B, 9, 1, 3, GTF_READONLY);
+    before = pair_locked(B);
+    for (uint32_t ref = 0; ref < 600; ref++) {
+        assert_int_not_equal(map(A, 2, ref, HOLE, 0, NULL), GNTST_OKAY);
+        assert_int_not_equal(copied(A, copy_of(XEN_DOMID_SELF, 4, 2, ref, GNTCOPY_DEST_GREF)),
+                             GNTST_OKAY);
+    }
+    assert_int_equal(pair_locked(B), before);
+    assert_int_equal(map(C, 2, 8, HOLE, 0, NULL), GNTST_OKAY); /* who is takes it once */
+    assert_int_equal(pair_locked(B), before + 1);
+}
+
 /* ---- The rest ---- */
 
 static void test_sizes_and_versions(void **state)
@@ -461,6 +480,7 @@ int main(void)
         TEST(test_without_memory),
         TEST(test_copy),
         TEST(test_copy_wrong),
+        TEST(test_stranger_leaves_lock_alone),
         TEST(test_sizes_and_versions),
         TEST(test_32_bit_callers),
         TEST(test_unmap_and_replace),

@@ -63,6 +63,22 @@ static void test_each_cpu_its_own(void **state)
     spin_unlock(&inner);
 }
 
+/* Who only tries waits for nobody. */
+static void test_tried(void **state)
+{
+    (void)state;
+    spin_lock(&inner);
+    assert_true(spin_try(&outer));
+    assert_false(spin_try(&outer));
+    assert_false(spin_try(&inner));
+    assert_int_equal(lockdep_held(), 2);
+    spin_unlock(&inner);
+    spin_lock(&inner); /* in order with what was tried */
+    spin_unlock(&outer);
+    spin_unlock(&inner);
+    assert_int_equal(lockdep_held(), 0);
+}
+
 /* The check ends with the first panic: one fault for each process. */
 static const struct fault {
     struct spinlock *first, *second;
@@ -106,6 +122,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_in_order, setup),
         cmocka_unit_test_setup(test_each_cpu_its_own, setup),
+        cmocka_unit_test_setup(test_tried, setup),
         cmocka_unit_test_setup(test_out_of_order, setup),
         cmocka_unit_test_prestate(test_other_faults, argv[0]),
     };
