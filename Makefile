@@ -44,7 +44,8 @@ SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-
 SIZE  := -Oz -fno-jump-tables
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./
 LDFLAGS   := -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
-             -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
+             -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings $(EXTRA_LDFLAGS)
+LAYOUT    := linker.ld
 
 # What freed frames are filled with, and whether the order of locks is checked, is a question of
 # which file is linked, not of an #if.
@@ -63,12 +64,12 @@ all: $(B)/caisson.elf $(B)/caisson.efi ## build build/caisson.elf and .efi (CC=g
 # ---- The kernel ---------------------------------------------------------------------------------
 
 # Linked twice: the names of the first link become the symbol table of the second, for backtraces.
-$(B)/caisson.elf: $(OBJ) linker.ld tools/symbols
+$(B)/caisson.elf: $(OBJ) $(LAYOUT) tools/symbols
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $(O)/caisson.1 $(OBJ)
+	$(Q)$(CC) $(LDFLAGS) -T $(LAYOUT) -o $(O)/caisson.1 $(OBJ)
 	$(Q)nm -n $(O)/caisson.1 | $(PYTHON) tools/symbols > $(O)/symbols.s
 	$(Q)$(CC) -c -Wa,--fatal-warnings -o $(O)/symbols.o $(O)/symbols.s
-	$(Q)$(CC) $(LDFLAGS) -T linker.ld -o $@ $(OBJ) $(O)/symbols.o
+	$(Q)$(CC) $(LDFLAGS) -T $(LAYOUT) -o $@ $(OBJ) $(O)/symbols.o
 
 $(HOT:%=$(O)/%.o): LEVEL := $(SPEED)
 LEVEL := $(SIZE)
@@ -327,15 +328,36 @@ $(F)/obj/%.o: %.c Makefile | deps-test deps-fuzz
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
-.PHONY: fuzz fuzz-build coverage
+.PHONY: fuzz fuzz-build coverage coverage-build
 fuzz-build: $(FUZZ:%=$(F)/%)
 fuzz: deps-test deps-fuzz ## fuzz what reads foreign bytes, each harness for SECS=30 seconds (libFuzzer); T=name runs one
 	-$(Q)$(MAKE) -k $(or $(T:%=$(F)/fuzz_%),fuzz-build)
 	$(Q)$(PYTHON) tools/fuzz --dir $(F) --secs $(SECS) --result $(B)/fuzz.result $(or $(T:%=fuzz_%),$(FUZZ))
 
-coverage: deps-test deps-lint ## lines and branches that the unit tests reach (gcovr)
-	$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
-	$(Q)gcovr --root . --exclude 'tests/.*' $(B)/coverage
+# The same kernel with a counter at each branch, in one row of .bss; tools/coverage reads them out of
+# the machines. The level is one for all, as what is inlined away has no lines.
+COV        := $(B)/cov
+COV_FLAGS  := -fprofile-arcs -ftest-coverage -fprofile-info-section -fprofile-update=atomic
+COV_MAKE    = $(MAKE) B=$(COV) SPEED=-O1 SIZE=-O1 ROOMS='$(ROOMS) tests/coverage' LAYOUT=$(COV)/linker.ld \
+              EXTRA_CFLAGS='$(COV_FLAGS)' EXTRA_LDFLAGS='-Wl,--wrap=machine_power_off -Wl,--wrap=machine_reboot \
+              -Wl,--defsym=__gcov_merge_add=0'
+$(COV)/linker.ld: linker.ld
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\*(\.bss \.bss\.\*)/counters_start = .; KEEP(*(.bss.__gcov0.*)) counters_end = .; &/' \
+	    -e 's/\*(\.data \.data\.\*)/& . = ALIGN(8); infos_start = .; KEEP(*(.gcov_info)) infos_end = .;/' $< > $@
+
+# The system tests find in it what they find in build/.
+coverage-build: $(COV)/linker.ld $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img
+	$(Q)for f in guest debian initrd.img caisson.efi; do ln -sfn ../$$f $(COV)/$$f; done
+	$(Q)+$(COV_MAKE) $(COV)/caisson.elf
+
+# K=word: only those system tests. Their limits are for builds without counters: a failed test counts all the same.
+coverage: coverage-build deps-test deps-lint ## lines that host and system tests reach, in one report with thresholds (gcovr); K=word chooses system tests
+	$(Q)rm -rf $(COV)/test-logs; find $(COV) $(B)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	-$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
+	-$(Q)B=$(COV) COUNTERS=$$(tools/coverage where $(COV)/caisson.elf) \
+	    $(PYTHON) tools/system --result $(COV)/system.result $(if $(K),-k '$(K)')
+	$(Q)$(PYTHON) tools/coverage report --elf $(COV)/caisson.elf --logs $(COV)/test-logs --host $(B)/coverage --system $(COV)
 
 # ---- Measuring ----------------------------------------------------------------------------------
 

@@ -80,6 +80,41 @@ def best_emulator():
     return "kvm" if nested_vmx() else "bochs"
 
 
+class Counters:
+    """Caisson's counters of what has run, read out of the machine's memory (tools/coverage). COUNTERS
+    in the environment says where: physical address, how many of 8 bytes. Bochs' debugger prints them
+    whenever it comes back from "continue": at a magic break, which stands before power-off and
+    reboot, and when it is interrupted."""
+
+    def __init__(self, logs):
+        start, count = os.environ["COUNTERS"].split(",")
+        self.start, self.bytes = int(start, 0), 8 * int(count)
+        self.log = os.path.join(logs, "emulator.txt")
+        self.binary = os.path.join(logs, "counters.bin")
+        self.debugger = f"c\nxp /{self.bytes // 4}wx {start}\n" * 8
+
+    def _printed(self):
+        with open(self.log, "rb") as f:
+            return f.read().count(b"<bogus+")
+
+    def read(self, machine):
+        """From a machine that runs."""
+        if machine.emulator != "bochs":
+            try:
+                row = machine.memory(self.start, self.bytes)
+            except OSError:
+                return  # it is just going off
+            if len(row) == self.bytes:
+                with open(self.binary, "wb") as f:
+                    f.write(row)
+            return
+        wanted = self._printed() + self.bytes // 16
+        machine.process.send_signal(signal.SIGINT)
+        deadline = time.time() + 10
+        while self._printed() < wanted and machine.running() and time.time() < deadline:
+            time.sleep(0.1)
+
+
 class Machine:
     """Started by the constructor; `com1` is the connected socket. Use as a context manager.
 
@@ -99,6 +134,9 @@ class Machine:
         self.logs = logs or tempfile.mkdtemp(prefix="caisson-machine-")
         os.makedirs(self.logs, exist_ok=True)
         self.emulator, self.debugger = emulator, debugger
+        self.counters = Counters(self.logs) if "COUNTERS" in os.environ and debugger == "c\n" else None
+        if self.counters:
+            self.debugger = self.counters.debugger
         self.firmware, self.medium = firmware, medium
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -130,6 +168,7 @@ class Machine:
                                    medium=BOCHS_MEDIA[self.medium].format(path=os.path.abspath(iso)),
                                    boot=self.medium,
                                    log=os.path.join(self.logs, "bochs.log")))
+            f.write("magic_break: enabled=1\n" if self.counters else "")
         with open(go, "w", encoding="ascii") as f:
             f.write(self.debugger)
         return ["bochs", "-q", "-f", rc, "-rc", go]
@@ -214,6 +253,8 @@ class Machine:
             return False
 
     def close(self):
+        if self.counters and self.running():
+            self.counters.read(self)
         if getattr(self, "com1", None):
             self.com1.close()
         if self.process.poll() is None:
