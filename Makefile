@@ -295,7 +295,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
-SYSTEM_NEEDS = $(B)/caisson.elf $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
+SYSTEM_NEEDS = $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
                $(B)/debian/grub-i386-xen_pvh.bin release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them; K=word chooses, SHAPES=all leaves out none
 	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
