@@ -254,6 +254,8 @@ static void start_monitor(bool first)
                                      .switch_key = options.switch_key,
                                      .monitor_first = first };
 
+    log_set_mark((uint16_t)(cpu_random() >> 48));
+    log_info("what Caisson says begins with %sfrom here on", log_mark());
     sinks_use_interrupts();
     console_init(&config, monitor_init());
     if (options.vga && keyboard_open(console_received) &&

@@ -32,6 +32,16 @@ static bool name_char(char c)
            c == '_' || c == '.';
 }
 
+/* In letters of any size; a domain behind has its name before each of its lines. */
+static bool is_caisson(const char *seven)
+{
+    for (unsigned i = 0; i < 7; i++) {
+        if ((seven[i] | 0x20) != "caisson"[i])
+            return false;
+    }
+    return true;
+}
+
 static void read_name(struct reading *r, struct word value)
 {
     if (value.length == 0 || value.length >= MAX_NAME) {
@@ -43,6 +53,10 @@ static void read_name(struct reading *r, struct word value)
             r->wrong = "a name is made of letters, digits, '-', '_' and '.'";
             return;
         }
+    }
+    if (value.length == 7 && is_caisson(value.text)) {
+        r->wrong = "this name is Caisson's own";
+        return;
     }
     memcpy(r->out->name, value.text, value.length);
     r->out->name[value.length] = '\0';

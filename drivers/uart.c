@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include "arch/x86/insn.h"
+#include "drivers/tty.h"
 #include "lib/assert.h"
 #include "lib/spinlock.h"
 
@@ -45,7 +46,7 @@ struct uart {
     struct spinlock lock;
     uint32_t head, tail; /* of the ring: put at head, sent from tail; they run free */
     bool refused;        /* uart_try_write() has turned bytes away since there was room */
-    bool midline;        /* the last byte was somebody's console output and not the end of a line */
+    struct tty tty;      /* behind somebody's console output */
     void (*receive)(const uint8_t *data, size_t len);
     void (*room)(void);
 };
@@ -133,11 +134,8 @@ static void uart_put(struct uart *u, char c)
 static void uart_write_one(struct uart *u, const char *text, size_t len)
 {
     uart_lock(u);
-    if (u->midline) {
-        uart_put(u, '\r');
-        uart_put(u, '\n');
-        u->midline = false;
-    }
+    for (const char *s = tty_begin_line(&u->tty); *s; s++)
+        uart_put(u, *s);
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '\n')
             uart_put(u, '\r');
@@ -168,8 +166,7 @@ size_t uart_try_write(struct uart *u, const void *data, size_t len)
     while (taken < len && uart_queued(u) < UART_TX_BYTES)
         *uart_ring_at(u, u->head++) = bytes[taken++];
     u->refused |= taken < len;
-    if (taken)
-        u->midline = bytes[taken - 1] != '\n';
+    tty_passed(&u->tty, bytes, taken);
     uart_push(u);
     uart_ask_for_interrupts(u);
     uart_unlock(u);
@@ -246,6 +243,7 @@ struct uart *uart_open(unsigned com, uint32_t baud)
     uart_out(u, REG_LCR, LCR_8N1);
     uart_out(u, REG_FCR, FCR_ENABLE | FCR_CLEAR | FCR_TRIGGER_8);
     uart_out(u, REG_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+    u->tty = (struct tty){ 0 };
     u->open = true;
     return u;
 }

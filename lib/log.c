@@ -27,6 +27,8 @@ static const char *const prefix[] = {
     [LOG_DEBUG] = "caisson: debug: ",
 };
 
+static char mark[8]; /* "[1234] "; boot only */
+
 /* All under the lock. */
 static struct spinlock lock = SPINLOCK_RANK("log", LOCK_LOG);
 static char ring[LOG_RING_BYTES];
@@ -76,11 +78,11 @@ static uint64_t ring_tail(void)
     return n;
 }
 
-/* Keeps one line a line, whatever a guest or a boot loader put into it. */
+/* Keeps one line a line of ASCII, whatever a guest or a boot loader put into it. */
 static void clean(char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if ((text[i] >= 0 && text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
+        if ((text[i] < ' ' && text[i] != '\t') || text[i] > '~')
             text[i] = '?';
     }
 }
@@ -88,7 +90,7 @@ static void clean(char *text, size_t length)
 void log_at(enum log_level level, const char *fmt, ...)
 {
     char line[LINE_BYTES];
-    size_t length = fmt_sn(line, sizeof(line) - 1, "%s", prefix[level]);
+    size_t length = fmt_sn(line, sizeof(line) - 1, "%s%s", mark, prefix[level]);
     va_list args;
 
     va_start(args, fmt);
@@ -140,6 +142,16 @@ void log_add_sink(log_sink_fn sink)
 void log_set_level(enum log_level level)
 {
     shown = level;
+}
+
+void log_set_mark(uint16_t secret)
+{
+    fmt_sn(mark, sizeof(mark), "[%04x] ", secret);
+}
+
+const char *log_mark(void)
+{
+    return mark;
 }
 
 size_t log_copy(char *buf, size_t size)

@@ -9,6 +9,7 @@
 #define CAISSON_LIB_LOG_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -28,6 +29,12 @@ void log_add_sink(log_sink_fn sink);
 
 /* Lines above this level go to the ring only. LOG_INFO at start. */
 void log_set_level(enum log_level level);
+
+/* From now on each line begins with "[secret] ", which no guest knows: the domain in front can send
+ * any bytes, but not a line that looks as if Caisson had said it. Boot only. */
+void log_set_mark(uint16_t secret);
+/* That word with the blank behind it; "" before it is set. */
+const char *log_mark(void);
 
 /* Copies the newest bytes of the ring to buf, NUL-terminated; returns how many, the NUL excluded.
  */

@@ -129,10 +129,11 @@ static void announce(const struct console *c)
 
     if (c)
         n = fmt_sn(text, sizeof(text),
-                   "*** keys go to domain %s (Ctrl-%c three times: monitor)\r\n", c->domain->name,
-                   config.switch_key + '@');
+                   "%s*** keys go to domain %s (Ctrl-%c three times: monitor)\r\n", log_mark(),
+                   c->domain->name, config.switch_key + '@');
     else
-        n = fmt_sn(text, sizeof(text), "*** keys go to the monitor (try \"help\")\r\n");
+        n = fmt_sn(text, sizeof(text), "%s*** keys go to the monitor (try \"help\")\r\n",
+                   log_mark());
     spin_lock(&terminal.lock);
     operator_announce(text, n);
     spin_unlock(&terminal.lock);

@@ -74,8 +74,9 @@ static uint32_t line_length(const struct console *c, bool all)
     return used >= LINE_MOST || all ? most : 0;
 }
 
-/* Copies the line without its end; how long it is then. */
-static uint32_t line_copy(const struct console *c, uint32_t length, char *text)
+/* Copies what may be seen of the line, without its end; how long it is then. Nothing that a domain
+ * behind sends can be more than text behind its name. */
+static uint32_t line_copy(struct console *c, uint32_t length, char *text)
 {
     uint32_t n = length;
 
@@ -85,7 +86,11 @@ static uint32_t line_copy(const struct console *c, uint32_t length, char *text)
         n--;
     if (n && n < length && text[n - 1] == '\r')
         n--;
-    return n;
+    uint32_t shown = (uint32_t)plain_letters(&c->plain, text, n);
+    if (n < length)
+        c->plain =
+            (struct plain){ 0 }; /* a sequence that was not ended does not hide the next line */
+    return shown;
 }
 
 /* Sends one line of a domain behind; how many bytes of its ring that was, 0 if none could go. */
@@ -94,8 +99,9 @@ static uint32_t send_line(struct console *c, bool all)
     char text[LINE_MOST];
     uint32_t length = line_length(c, all);
 
-    if (!length || !operator_line(c->domain->name, text, line_copy(c, length, text)))
+    if (!length || !operator_ready())
         return 0;
+    operator_line(c->domain->name, text, line_copy(c, length, text));
     ring_drop(&c->out, length);
     return length;
 }
@@ -265,7 +271,7 @@ void output_last_words(struct console *c)
     uint32_t length;
 
     while (terminal.shared && c != terminal.front && (length = line_length(c, true))) {
-        operator_last_line(c->domain->name, text, line_copy(c, length, text));
+        operator_line(c->domain->name, text, line_copy(c, length, text));
         ring_drop(&c->out, length);
     }
 }

@@ -11,6 +11,7 @@
 #include "lib/assert.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
+#include "monitor/plain.h"
 #include "monitor/ring.h"
 
 #define CONSOLE_IN_BYTES  1024
@@ -21,6 +22,7 @@ struct console {
     struct list_node busy; /* in `noted` or `active`, if known is set. Under the lock */
     struct domain *domain;
     struct ring in, out; /* in: boot CPU only; out: under the lock */
+    struct plain plain;  /* of what it sends while it is behind. Under the lock */
     bool waits;          /* its domain has been refused a byte. Under the lock */
     bool known;          /* something is to be done for it. The same */
     bool ends;           /* its domain has ended, and is buried when there is room. The same */

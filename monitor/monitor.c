@@ -7,20 +7,26 @@
 #include "monitor/monitor.h"
 #include <stdarg.h>
 #include "lib/fmt.h"
+#include "lib/log.h"
 #include "lib/string.h"
 #include "monitor/command.h"
 #include "monitor/console.h"
 #include "monitor/lineedit.h"
 
-#define PROMPT "caisson> "
+#define PROMPT "caisson> " /* behind the log's mark */
 
 static struct lineedit line; /* the console's work only */
 
+static void note_width(void)
+{
+    console_set_prompt((unsigned)(strlen(log_mark()) + strlen(PROMPT)) + line.length);
+}
+
 static void show_prompt(void)
 {
-    console_print(PROMPT, strlen(PROMPT));
+    monitor_print("%s" PROMPT, log_mark());
     lineedit_show(&line);
-    console_set_prompt((unsigned)strlen(PROMPT) + line.length);
+    note_width();
 }
 
 void monitor_write(const char *text)
@@ -77,7 +83,7 @@ static void input(uint8_t byte)
     case LINEEDIT_NONE:
         break;
     }
-    console_set_prompt((unsigned)strlen(PROMPT) + line.length);
+    note_width();
 }
 
 const struct console_monitor *monitor_init(void)

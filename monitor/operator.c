@@ -6,24 +6,34 @@
  * it says that it has room for many: else who tries most often would get all of it.
  */
 #include "monitor/operator.h"
+#include "drivers/tty.h"
 #include "drivers/uart.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 #include "monitor/plain.h"
 
-#define PATIENCE 1000000 /* tries of a port that takes nothing: it is dead */
+#define PATIENCE    1000000 /* tries of a port that takes nothing: it is dead */
+#define PROMPT_MOST 80      /* columns of the narrowest terminal */
+
+/* What a full-screen program may have left on: another screen, origin mode, margins, inserting, no
+ * wrapping, no cursor, keys that send something else, mouse reports, bracketed paste. Then the
+ * cursor goes to the last line. Sources: DEC VT220, "Set-Up"; xterm's "Control Sequences". */
+#define UNTWIST                                                                                    \
+    "\x1b\\\x1b[?47l\x1b[?6l\x1b[r\x1b[4l\x1b[?7h\x1b[?25h\x1b[?1l\x1b>"                           \
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\x1b[999H"
 
 static struct uart *port;                            /* boot only */
 static void (*screen)(const char *text, size_t len); /* boot only */
 static struct plain plain;                           /* of what goes to the screen */
 static bool full;                                    /* the port has refused a byte */
-static bool midline;                                 /* the last byte was no end of a line */
+static struct tty tty;                               /* behind all that was sent or is held */
 static unsigned prompt;
 static char held[OPERATOR_HELD_BYTES];
 static uint32_t head, tail; /* taken at head, put at tail; they run on */
 
 void operator_init(struct uart *u, void (*fn)(const char *text, size_t len))
 {
+    tty = (struct tty){ 0 };
     port = u;
     screen = fn;
 }
@@ -70,8 +80,7 @@ static void hold(const char *text, size_t len)
 {
     for (size_t i = 0; i < len && tail - head < OPERATOR_HELD_BYTES; i++)
         held[tail++ % OPERATOR_HELD_BYTES] = text[i];
-    if (len)
-        midline = text[len - 1] != '\n';
+    tty_passed(&tty, text, len);
 }
 
 bool operator_ready(void)
@@ -87,25 +96,36 @@ bool operator_put(uint8_t byte)
 
     if (!operator_ready() || !send(&c, 1))
         return false;
-    midline = c != '\n';
+    tty_passed(&tty, &c, 1);
     return true;
 }
 
-/* Makes the cursor's line an empty one. Blanks, since our screen has no other way to erase. */
+/* Without a look at what it does to the terminal. */
+static void hold_unseen(const char *text)
+{
+    struct tty before = tty;
+
+    hold(text, strlen(text));
+    tty = before;
+}
+
+/* Makes the cursor's line an empty one. Blanks, since our screen has no other way to erase; a
+ * prompt that takes more than a line of it stays. */
 static void clear_line(void)
 {
-    if (prompt) {
+    if (prompt && prompt < PROMPT_MOST) {
         hold("\r", 1);
         while (prompt--)
             hold(" ", 1);
         hold("\r", 1);
-        prompt = 0;
-    } else if (midline) {
-        hold("\r\n", 2);
+        tty.line = TTY_EMPTY;
+    } else {
+        hold_unseen(tty_begin_line(&tty));
     }
+    prompt = 0;
 }
 
-void operator_last_line(const char *name, const char *text, size_t len)
+void operator_line(const char *name, const char *text, size_t len)
 {
     flush();
     clear_line();
@@ -117,14 +137,6 @@ void operator_last_line(const char *name, const char *text, size_t len)
     flush();
 }
 
-bool operator_line(const char *name, const char *text, size_t len)
-{
-    if (!operator_ready())
-        return false;
-    operator_last_line(name, text, len);
-    return true;
-}
-
 void operator_print(const char *text, size_t len)
 {
     hold(text, len);
@@ -134,6 +146,8 @@ void operator_print(const char *text, size_t len)
 void operator_announce(const char *text, size_t len)
 {
     flush();
+    if (tty.tainted)
+        hold_unseen(UNTWIST);
     clear_line();
     operator_print(text, len);
 }

@@ -23,21 +23,20 @@ void operator_init(struct uart *port, void (*screen)(const char *text, size_t le
 
 /* One raw byte; false: no room now. */
 bool operator_put(uint8_t byte);
-/* "(name) text" on a line of its own; false: no room now, and nothing of it was taken. */
-bool operator_line(const char *name, const char *text, size_t len);
-/* The same, at once and in any case; for a domain that goes away. */
-void operator_last_line(const char *name, const char *text, size_t len);
+/* "(name) text" on a line of its own; if there is no room now it waits here. text: plain letters.
+ */
+void operator_line(const char *name, const char *text, size_t len);
 /* The monitor's words. Those for which there is no room any more are cut off. */
 void operator_print(const char *text, size_t len);
 
-/* The same, on a line of its own. */
+/* The same, on a line of its own, and on a terminal that nobody has twisted. */
 void operator_announce(const char *text, size_t len);
 
 /* The port has room again. */
 void operator_room(void);
 /* Sends all that waits, for as long as the port takes anything. */
 void operator_finish(void);
-/* True if operator_put() and operator_line() would take something. */
+/* True if the port takes something. */
 bool operator_ready(void);
 
 /* The line with the cursor holds `width` characters of a prompt, to be taken off before somebody

@@ -7,7 +7,10 @@
 #define ESC 0x1B
 #define BEL 0x07
 
-enum { TEXT, ESCAPE, SEQUENCE, STRING, STRING_ESCAPE };
+#define CAN 0x18
+#define SUB 0x1A
+
+enum { TEXT, ESCAPE, SEQUENCE, STRING };
 
 /* What a byte after ESC begins: ESC [ a sequence, ESC ] P X ^ _ a string, ESC 0x20-0x2F more. */
 static uint8_t after_escape(uint8_t byte)
@@ -25,21 +28,22 @@ static uint8_t after_escape(uint8_t byte)
     return byte >= 0x20 && byte < 0x30 ? ESCAPE : TEXT;
 }
 
+/* ESC begins anew wherever it comes, CAN and SUB break off; ESC \ is how a string ends. */
 static uint8_t next_state(uint8_t state, uint8_t byte)
 {
+    if (byte == ESC)
+        return ESCAPE;
+    if (byte == CAN || byte == SUB)
+        return TEXT;
     switch (state) {
     case ESCAPE:
         return after_escape(byte);
     case SEQUENCE:
         return byte >= 0x40 && byte < 0x7F ? TEXT : SEQUENCE;
     case STRING:
-        if (byte == ESC)
-            return STRING_ESCAPE;
         return byte == BEL ? TEXT : STRING;
-    case STRING_ESCAPE:
-        return byte == '\\' ? TEXT : STRING;
     }
-    return byte == ESC ? ESCAPE : TEXT;
+    return TEXT;
 }
 
 static bool is_shown(uint8_t byte)
@@ -60,4 +64,18 @@ size_t plain_filter(struct plain *p, const char *in, size_t n, char *out)
             out[length++] = in[i];
     }
     return length;
+}
+
+size_t plain_letters(struct plain *p, char *text, size_t n)
+{
+    n = plain_filter(p, text, n, text);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t byte = (uint8_t)text[i];
+
+        if (byte < ' ')
+            text[i] = ' ';
+        else if (byte > '~')
+            text[i] = '?';
+    }
+    return n;
 }

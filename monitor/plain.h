@@ -15,5 +15,8 @@ struct plain {
 
 /* Copies what is to be shown of n bytes to out, which has room for n; returns how many. */
 size_t plain_filter(struct plain *p, const char *in, size_t n, char *out);
+/* The same in place, and nothing is left that would move a cursor or that a terminal may take for
+ * anything but a letter: control characters become blanks, what is not ASCII becomes '?'. */
+size_t plain_letters(struct plain *p, char *text, size_t n);
 
 #endif

@@ -47,7 +47,7 @@ def lines(m):
         *whole, rest = (rest + data).split(b"\n")
         for line in whole:
             text = line.decode("ascii", "replace").rstrip("\r")
-            if text.startswith("caisson: error: "):
+            if "caisson: error: " in text:
                 raise SystemExit(text)
             yield text
     raise SystemExit(f"no end after {LIMIT} s")

@@ -53,15 +53,20 @@ static bool cpu_has(uint32_t leaf, unsigned reg, uint32_t bit)
     return (reg == EBX ? r.ebx : reg == ECX ? r.ecx : r.edx) & bit;
 }
 
-/* Not protected itself: it changes the value that its own check would compare. */
-__attribute__((no_stack_protector)) void cpu_seed_canary(void)
+uint64_t cpu_random(void)
 {
     uint64_t random = 0;
 
     if (cpu_has(1, ECX, CPUID_1C_RDRAND))
         asm volatile("rdrand %0" : "+r"(random) : : "cc");
+    return (random ^ rdtsc()) * 0x9e3779b97f4a7c15;
+}
+
+/* Not protected itself: it changes the value that its own check would compare. */
+__attribute__((no_stack_protector)) void cpu_seed_canary(void)
+{
     /* The lowest byte stays 0: a string that runs over its end cannot copy it. */
-    __stack_chk_guard ^= (random ^ rdtsc() * 0x9e3779b97f4a7c15) << 8;
+    __stack_chk_guard ^= cpu_random() << 8;
 }
 
 /* Sets what of the table there is; writes the names to text. */

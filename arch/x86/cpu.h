@@ -247,6 +247,8 @@ void cpu_init(void);
 
 /* Gives __stack_chk_guard its value; from code that is not itself protected. Boot CPU, first. */
 void cpu_seed_canary(void);
+/* As random as this CPU can: RDRAND where there is one, and the TSC. */
+uint64_t cpu_random(void);
 
 /* Bits of a machine address: CPUID leaf 0x80000008, or 36 where that does not exist. */
 unsigned cpu_maddr_bits(void);

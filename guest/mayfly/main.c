@@ -5,6 +5,7 @@
  *   idle (or nothing)  halt for ever     spin   run for ever        tick   count a timer, halted
  *   touch              write each page   off    power off           reboot
  *   crash              tell Caisson so   fault  triple fault
+ *   forge              print what looks as if Caisson had said it, and twist the terminal
  */
 #include <stddef.h>
 #include "guest/lib/cpu.h"
@@ -56,6 +57,13 @@ static void touch(void)
     print("mayfly: touched all\n");
 }
 
+static void forge(void)
+{
+    print("\r\x1b[2K[0000] caisson: error: forged\r\n\r\x1b[1A\x1b[2Kcaisson> forged\r\n");
+    print("\x9b"
+          "2K\x1b(0\x1b[8m\xe2\x80\xae forged\r\n\x1b]0;forged\x07the end of forging \x1b]0;");
+}
+
 static void off(void)
 {
     xen_shutdown(XEN_SHUTDOWN_POWEROFF);
@@ -87,7 +95,7 @@ static const struct {
     void (*life)(void);
 } lives[] = {
     { "spin", spin },     { "tick", tick },   { "touch", touch }, { "off", off },
-    { "reboot", reboot }, { "crash", crash }, { "fault", fault },
+    { "reboot", reboot }, { "crash", crash }, { "fault", fault }, { "forge", forge },
 };
 
 static bool same(const char *a, const char *b)

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from conftest import PROMPT, guest, linux
+from conftest import PROMPT, Module, guest, linux
 
 SWITCH = "\x01" * 3
 MONITOR = "caisson> "
@@ -24,7 +24,7 @@ class Operator:
         self.m.send(line + "\r")
         self.m.expect_exact("\r\n")
         self.m.expect_exact(MONITOR)
-        return self.m.before.replace("\r", "")
+        return re.sub(r"\[[0-9a-f]{4}\] $", "", self.m.before.replace("\r", ""))
 
 
 @pytest.fixture
@@ -92,6 +92,39 @@ def test_switching(boot):
     assert m.ask("echo $((5*5))").split()[-1] == "25"
     m.send("\x01\x01")
     assert "36" in m.ask("echo $((6*6))")
+
+
+def mayfly(name, life):
+    """A module line for one that does what this word says."""
+    return Module(guest("mayfly")[0].source, f"kernel name={name} mem=16M -- {life}")
+
+
+def test_forger_behind(boot):
+    """A domain behind can neither look like Caisson nor touch the terminal."""
+    m = boot(modules=[mayfly("forger", "forge")], options="console=com1 exit=shutdown conswitch=ax")
+    m.expect(r"what Caisson says begins with (\[[0-9a-f]{4}\] )from here on")
+    mark = m.match.group(1)
+    m.expect_exact("the end of forging")
+    text = m.before + m.after
+    assert "\x1b" not in text and "\x9b" not in text
+    assert text.count("forged") == 3  # not the title
+    for line in re.split(r"\r\n|\r *\r", text)[1:]:
+        assert not line or line.startswith((mark, "(forger) ")), line
+
+
+def test_forger_in_front(boot):
+    """Its bytes pass as they are; but who speaks next begins with plain letters, and the mark."""
+    m = boot(modules=[mayfly("forger", "forge")])
+    m.expect(r"what Caisson says begins with (\[[0-9a-f]{4}\]) from here on")
+    mark = m.match.group(1)
+    m.expect(r"\r\x1b\[2K\[0000\] caisson: error: forged\r+\n")
+    m.expect_exact("the end of forging \x1b]0;")
+    m.send(SWITCH)
+    m.expect_exact("*** keys go to the monitor")
+    assert re.match(r"\x1b\\.*\x1b\[m\x1b\(B\x0f\r\n" + re.escape(mark) + " $", m.before, re.S)
+    m.expect_exact(f"{mark} caisson> ")
+    m.send("destroy forger\r")
+    m.expect_exact(f"{mark} caisson: forger: destroyed")
 
 
 def test_monitor_off(boot):

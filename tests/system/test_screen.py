@@ -51,7 +51,7 @@ def test_screen_and_keyboard(boot, firmware, shape, pcpus, mem):
     m.expect_exact("help mem")
     m.expect_exact("the machine's memory")
     lines = wait_for(m.machine, "the machine's memory")
-    assert any(line.startswith("caisson> help mem") for line in lines)
+    assert any("] caisson> help mem" in line for line in lines)
     m.sendline("help list")
     wait_for(m.machine, "memory in use and promised")
     m.machine.press("shift-f", "o", "minus", "o", "ret")

@@ -1,4 +1,4 @@
-/* links: monitor/console.c monitor/console_output.c monitor/input.c monitor/operator.c monitor/plain.c sched/timer.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: drivers/tty.c monitor/console.c monitor/console_output.c monitor/input.c monitor/operator.c monitor/plain.c sched/timer.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The consoles on one terminal: many domains and a port that is slow; nothing is lost, the order is
  * kept, and the keys go where they should.
@@ -290,6 +290,81 @@ static void others_come_by_the_line(void **state)
     shows("(d1) \r\n");
 }
 
+#define PLAIN_LETTERS "\x1b\\\x1b[m\x1b(B\x0f"
+
+/* Whatever a domain behind sends, one line of it is its name and letters. */
+static void behind_is_only_text(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    add(0);
+    struct guest *b = add(1);
+    say(b, "\r\x1b[2K[1234] caisson: error: forged\r\n");
+    shows("(d1)  [1234] caisson: error: forged\r\n");
+    say(b, "tab\tback\b\b\b del\x7f nul\x01 \x1b[1;31mred\x1b[0m \x9b[2K \xc3\xa9\n");
+    shows("(d1) tab back    del nul red ?[2K ??\r\n");
+    say(b, "\x1b]0;title\x07shown\x1b]0;hides no more than this line\n");
+    say(b, "\x1bP\x18"
+           "caisson> \x1b"
+           "7after\x0b\x0c\x05\r\r\n");
+    shows("(d1) shown\r\n(d1) caisson> after \r\n");
+}
+
+/* All bytes, in all pairs: nothing but ASCII and the ends of its own lines ever comes out. */
+static void behind_never_moves_the_cursor(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    add(0);
+    struct guest *b = add(1);
+    for (int i = 0; i < 65536; i++) {
+        char text[] = { (char)(i >> 8), (char)i, 'x', '\n', 0 };
+
+        if (!text[0] || !text[1])
+            continue;
+        say(b, text);
+        line[line_length] = '\0';
+        for (char *p = line; *p; p = strchr(p, '\n') + 1) {
+            assert_memory_equal(p, "(d1) ", 5);
+            size_t shown = strcspn(p, "\r");
+            assert_memory_equal(p + shown, "\r\n", 2);
+            for (size_t k = 0; k < shown; k++)
+                assert_in_range(p[k], ' ', '~');
+        }
+        line_length = 0;
+    }
+}
+
+/* The domain in front may twist the terminal as it likes: who speaks next untwists it. */
+static void others_untwist_the_terminal(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0), *b = add(1);
+    say(a, "\x1b[8mhidden\r\n");
+    line_length = 0;
+    say(b, "seen\n");
+    shows(PLAIN_LETTERS "\r\x1b[K(d1) seen\r\n");
+    say(b, "plain\n");
+    shows("(d1) plain\r\n");
+    say(a, "\x1b]0;never ended ");
+    line_length = 0;
+    say(b, "seen\n");
+    shows(PLAIN_LETTERS "\r\n(d1) seen\r\n");
+    say(a, "over\r");
+    say(b, "x\n");
+    say(a, "staircase\n");
+    say(b, "y\n");
+    shows("over\r\r\n(d1) x\r\nstaircase\n\r\n(d1) y\r\n");
+    say(a, "\x0e");
+    line_length = 0;
+    type("\x01\x01\x01");
+    line[line_length] = '\0';
+    assert_memory_equal(line, "\x1b\\\x1b[?47l\x1b[?6l\x1b[r", 16);
+    assert_non_null(strstr(line, PLAIN_LETTERS "\r\n[1234] *** keys go to the monitor"));
+    assert_null(strchr(strstr(line, "[1234]"), '\x1b'));
+}
+
 static void long_lines_come_in_pieces(void **state)
 {
     static char text[1001];
@@ -572,13 +647,23 @@ static void many_and_a_slow_port(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_domain_is_raw),         cmocka_unit_test(others_come_by_the_line),
-        cmocka_unit_test(long_lines_come_in_pieces), cmocka_unit_test(keys_switch),
-        cmocka_unit_test(prompt_makes_room),         cmocka_unit_test(slow_reader_loses_nothing),
-        cmocka_unit_test(typed_ahead_goes_along),    cmocka_unit_test(nobody_there_keeps_the_keys),
-        cmocka_unit_test(paste_holds_the_port),      cmocka_unit_test(front_ends_another_comes),
-        cmocka_unit_test(last_words_are_kept),       cmocka_unit_test(without_a_monitor),
-        cmocka_unit_test(burial_waits_for_the_port), cmocka_unit_test(no_memory_is_said),
+        cmocka_unit_test(one_domain_is_raw),
+        cmocka_unit_test(others_come_by_the_line),
+        cmocka_unit_test(behind_is_only_text),
+        cmocka_unit_test(behind_never_moves_the_cursor),
+        cmocka_unit_test(others_untwist_the_terminal),
+        cmocka_unit_test(long_lines_come_in_pieces),
+        cmocka_unit_test(keys_switch),
+        cmocka_unit_test(prompt_makes_room),
+        cmocka_unit_test(slow_reader_loses_nothing),
+        cmocka_unit_test(typed_ahead_goes_along),
+        cmocka_unit_test(nobody_there_keeps_the_keys),
+        cmocka_unit_test(paste_holds_the_port),
+        cmocka_unit_test(front_ends_another_comes),
+        cmocka_unit_test(last_words_are_kept),
+        cmocka_unit_test(without_a_monitor),
+        cmocka_unit_test(burial_waits_for_the_port),
+        cmocka_unit_test(no_memory_is_said),
         cmocka_unit_test(many_and_a_slow_port),
     };
 

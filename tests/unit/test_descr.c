@@ -92,6 +92,11 @@ static void test_refusals(void **state)
     refused("kernel name=", "1 to 31");
     refused("kernel name=01234567890123456789012345678901", "1 to 31");
     refused("kernel name=a/b", "letters");
+    refused("kernel name=\x1b[2K", "letters");
+    refused("kernel name=caisson", "Caisson's own");
+    refused("kernel name=CaiSSon", "Caisson's own");
+    assert_int_equal(parse("kernel name=caisson2"), 0);
+    assert_int_equal(parse("kernel name=caissom"), 0);
     refused("kernel vcpus=65", "\"vcpus=65\": want a number from 1 to 64");
     refused("kernel vcpus=0", "from 1 to 64");
     refused("kernel vcpus=65", "from 1 to 64");

@@ -78,8 +78,8 @@ static void test_text(void **state)
 
     (void)state;
     clear(&early);
-    log_info("a\x1b[2Jb\nc\td\x01");
-    assert_string_equal(early.text, "caisson: a?[2Jb?c\td?\n");
+    log_info("a\x1b[2Jb\nc\td\x01\x7f\x9b\xc3\xa9");
+    assert_string_equal(early.text, "caisson: a?[2Jb?c\td?????\n");
     clear(&early);
     memset(long_text, 'x', sizeof(long_text) - 1);
     long_text[sizeof(long_text) - 1] = '\0';
@@ -106,6 +106,12 @@ static void test_overflow(void **state)
     log_add_sink(take_late);
     assert_null(strstr(late.text, "debug"));
     assert_non_null(strstr(late.text, "caisson: line 4997 of many\ncaisson: line 4999 of many\n"));
+    assert_string_equal(log_mark(), "");
+    log_set_mark(0xBEE);
+    assert_string_equal(log_mark(), "[0bee] ");
+    clear(&early);
+    log_warn("no guest knows it");
+    assert_string_equal(early.text, "[0bee] caisson: warning: no guest knows it\n");
     log_break_lock();
     log_info("after the lock broke");
     assert_non_null(strstr(late.text, "after the lock broke"));

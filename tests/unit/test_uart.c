@@ -1,4 +1,4 @@
-/* links: drivers/uart.c tests/fakes/panic.c */
+/* links: drivers/tty.c drivers/uart.c tests/fakes/panic.c */
 /*
  * The serial driver against a pretended 16550: registers, FIFO, ring, back-pressure, a dead port.
  */
