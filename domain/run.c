@@ -239,15 +239,17 @@ static void account(struct vcpu *v, const struct vmx_exit *exit, uint64_t now)
 /* What bounds a stay in the guest: machine TSC. */
 struct bounds {
     uint64_t due;      /* when the next of its devices is */
-    uint64_t deadline; /* the scheduler's */
+    uint64_t deadline; /* the scheduler's; only ever comes nearer until the next turn */
 };
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static uint64_t earliest(uint64_t now, const struct bounds *b)
 {
-    uint64_t until = now + RUN_LONGEST;
-
-    until = b->due < until ? b->due : until;
-    return b->deadline < until ? b->deadline : until;
+    return earlier(now + RUN_LONGEST, earlier(b->due, b->deadline));
 }
 
 /* In the guest, over and over, until something wants more than exit_quick[] can do. The lock is not
@@ -275,14 +277,6 @@ static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct vmx_exit
     return false;
 }
 
-/* However long it might run on: the other pCPUs take one that never comes back for stuck. */
-static uint64_t not_for_ever(uint64_t deadline, uint64_t now)
-{
-    uint64_t longest = now + WATCH_PERIOD_S * tsc_hz;
-
-    return deadline < longest ? deadline : longest;
-}
-
 /* Deliver, run, handle: once into the guest and out. The lock is held. True if an interrupt of the
  * machine's came, which may have woken others. */
 static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
@@ -294,7 +288,7 @@ static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
     v->entered = p2m_enter(&d->p2m);
     spin_unlock(&d->lock);
     if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
-        b->deadline = not_for_ever(sched_deadline(), now);
+        b->deadline = earlier(b->deadline, sched_deadline());
     bool rest = stay(v, now, b, &exit);
     spin_lock(&d->lock);
     v->entered = 0;
@@ -311,7 +305,8 @@ static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
 static bool run(struct vcpu *v, uint64_t deadline)
 {
     uint64_t now = rdtsc();
-    struct bounds b = { .deadline = not_for_ever(deadline, now) };
+    /* However long it might run on: others take a pCPU that never comes back for stuck. */
+    struct bounds b = { .deadline = earlier(deadline, now + WATCH_PERIOD_S * tsc_hz) };
 
     while (may_enter(v)) {
         b.due = tick_devices(v, now);

@@ -2,7 +2,8 @@
  * A guest that takes all the CPU time it can get, or hardly any: what a scheduler is measured with.
  *
  * Without words it spins, and never exits of its own will; with `two` its second vCPU does so too.
- * With `sleep` it halts and asks for one timer interrupt a second.
+ * With `pause` it spins as who waits for a lock does, and exits again and again. With `sleep` it
+ * halts and asks for one timer interrupt a second.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/lapic.h"
@@ -45,6 +46,13 @@ static void spin(void)
         ;
 }
 
+static void pause_on(void)
+{
+    irq_on();
+    for (;;)
+        asm volatile("pause");
+}
+
 void main(const void *boot_information);
 
 void main(const void *boot_information)
@@ -54,6 +62,8 @@ void main(const void *boot_information)
     lapic_enable();
     if (words_have(boot_information, "sleep"))
         sleep_on();
+    if (words_have(boot_information, "pause"))
+        pause_on();
     if (words_have(boot_information, "two"))
         second_start(spin);
     spin();

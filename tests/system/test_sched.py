@@ -148,3 +148,15 @@ def test_idle_machine(meter):
     assert [now[0] - then[0] for now, then in zip(op.interrupts(), before)] == [0, 0]
     op.ask("unpause echo")
     assert echo.ask("again")[1] > more
+
+
+@pytest.mark.parametrize("cpu", ["corei7_skylake_x", "tigerlake"])
+def test_nobody_is_taken_for_stuck(meter, cpu):
+    """However a guest spins, its pCPU comes back to its loop in time: also one whose PAUSE exits
+    over and over, beside one that never exits."""
+    op = meter([line_of("hog", "waits", "cpus=1", "pause"), line_of("hog", "spins", "cpus=0")],
+               pcpus=2, cpu=cpu)
+    op.wait(12)
+    assert set(op.top()) >= {"waits", "spins"}
+    with open(os.path.join(op.m.machine.logs, "com1.txt"), encoding="utf-8") as f:
+        assert "is stuck" not in f.read()
