@@ -328,11 +328,17 @@ $(F)/obj/%.o: %.c Makefile | deps-test deps-fuzz
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
-.PHONY: fuzz fuzz-build coverage coverage-build
+.PHONY: fuzz fuzz-build torture coverage coverage-build
 fuzz-build: $(FUZZ:%=$(F)/%)
 fuzz: deps-test deps-fuzz ## fuzz what reads foreign bytes, each harness for SECS=30 seconds (libFuzzer); T=name runs one
 	-$(Q)$(MAKE) -k $(or $(T:%=$(F)/fuzz_%),fuzz-build)
 	$(Q)$(PYTHON) tools/fuzz --dir $(F) --secs $(SECS) --result $(B)/fuzz.result $(or $(T:%=fuzz_%),$(FUZZ))
+
+torture: $(SYSTEM_NEEDS) | deps-test deps-fuzz deps-iso deps-run ## look for faults by chance with fresh seeds, for SECS=3600 seconds (SEED=n repeats one)
+	$(Q)$(MAKE) fuzz-build
+	$(Q)$(MAKE) $(U)/test_storm
+	$(Q)$(MAKE) $(B)/tsan/test_threads
+	$(Q)$(PYTHON) tools/torture --secs $(if $(call is_given,SECS),$(SECS),3600) $(SEED:%=--seed %)
 
 # The same kernel with a counter at each branch, in one row of .bss; tools/coverage reads them out of
 # the machines. The level is one for all, as what is inlined away has no lines.
