@@ -21,6 +21,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/power.h"
 #include "arch/x86/smp.h"
+#include "arch/x86/spec.h"
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
 #include "arch/x86/tsc_sync.h"
@@ -125,6 +126,18 @@ static void *new_cpu_stack(void)
 static bool runs_guests;      /* the boot CPU can; boot only */
 static unsigned others_ready; /* CPUs that have come as far as they will; boot only */
 
+/* With smt=off the first thread of a core that comes runs guests, the others halt. They are started
+ * all the same: a machine check stops the machine if one of its CPUs does not take it. */
+static bool is_parked(void)
+{
+    uint32_t core = topology_core(this_cpu()->apic_id);
+
+    for (unsigned i = 0; !options.smt && i < cpu_id(); i++)
+        if (topology_core(percpu[i].apic_id) == core)
+            return true;
+    return false;
+}
+
 /* Every other CPU begins here. */
 static void cpu_main(void)
 {
@@ -133,7 +146,9 @@ static void cpu_main(void)
     inspect_cpu();
     mce_init();
     lapic_init(lapic_page);
-    if (runs_guests && vmx_cpu_enable())
+    if (is_parked())
+        log_info("pCPU %u: smt=off: no guests run here", cpu_id());
+    else if (runs_guests && (!spec_start() || vmx_cpu_enable()))
         log_error("pCPU %u cannot run guests", cpu_id());
     else if (runs_guests)
         sched_join();
@@ -160,6 +175,7 @@ static void read_clock(void)
 static void machine_start(void)
 {
     model_read();
+    spec_decide(&options.spec);
     topology_read();
     inspect_cpu();
     acpi_read(boot.has_rsdp ? boot.rsdp : NULL, map_table);
@@ -298,7 +314,7 @@ static void main_on_stack(void)
     sinks_map_screen(&boot.framebuffer, boot.efi, &options);
     machine_start(); /* ACPI tables, clock, interrupt controllers */
     set_ends();
-    runs_guests = !vmx_probe(options.apicv) && !vmx_cpu_enable();
+    runs_guests = !vmx_probe(options.apicv) && spec_start() && !vmx_cpu_enable();
     if (!runs_guests)
         log_error("Caisson cannot run guests on this machine");
     sched_use_tick(!vmx_caps.preemption_timer);

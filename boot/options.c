@@ -105,6 +105,20 @@ static bool read_apicv(struct reading *r, struct word value)
     return n >= 0;
 }
 
+static bool read_spec(struct reading *r, struct word value)
+{
+    return spec_wish_read(value, &r->out->spec);
+}
+
+static bool read_smt(struct reading *r, struct word value)
+{
+    static const char *const names[] = { "off", "on", NULL };
+    int n = choice(value, names);
+    if (n >= 0)
+        r->out->smt = n;
+    return n >= 0;
+}
+
 static bool read_maxcpus(struct reading *r, struct word value)
 {
     uint64_t n;
@@ -126,7 +140,8 @@ static const struct {
 } keys[] = {
     { "console", read_console }, { "loglevel", read_level },      { "exit", read_exit },
     { "monitor", read_monitor }, { "conswitch", read_conswitch }, { "fail-alloc", read_fail_alloc },
-    { "apicv", read_apicv },     { "maxcpus", read_maxcpus },
+    { "apicv", read_apicv },     { "maxcpus", read_maxcpus },     { "spec", read_spec },
+    { "smt", read_smt },
 };
 
 static void read_word(struct reading *r, struct word w)
@@ -159,6 +174,8 @@ void options_parse(const char *cmdline, struct options *out)
                              .baud = 115200,
                              .level = LOG_INFO,
                              .monitor = true,
+                             .smt = true,
+                             .spec.automatic = true,
                              .switch_key = DEFAULT_SWITCH_KEY,
                              .max_cpus = MAX_PCPUS };
     for (bool first = true; word_next(&cmdline, &w); first = false) {

@@ -7,6 +7,7 @@
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
  *     selftest (a report on the machine, and no guests)
  *     apicv=auto|off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests)
+ *     spec=auto|off|NAMES (against speculation: docs/speculation.md)   smt=on|off
  *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
@@ -14,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "arch/x86/spec.h"
 #include "lib/log.h"
 #include "vmx/vmx.h"
 
@@ -28,6 +30,8 @@ struct options {
     uint8_t switch_key; /* control character, 1 to 26 */
     bool monitor_first;
     enum vmx_apicv apicv;
+    struct spec_wish spec;
+    bool smt;            /* all threads of a core run guests, not one */
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };

@@ -10,6 +10,7 @@
 #include "arch/x86/inspect.h"
 #include "arch/x86/model.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/spec.h"
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
@@ -27,7 +28,7 @@ static void report_cpu(void)
         struct cpuid_regs r = cpuid(leaf, 0);
         log_info("report: cpu: CPUID %u: %08x %08x %08x %08x", leaf, r.eax, r.ebx, r.ecx, r.edx);
     }
-    model_weaknesses(text, sizeof(text));
+    spec_open(text, sizeof(text));
     log_info("report: cpu: weaknesses that Caisson does not guard against: %s",
              text[0]           ? text
              : cpu_model.intel ? "none known"
@@ -86,6 +87,7 @@ void report(const struct boot_info *boot)
 {
     log_info("report: begins; %s by %s", boot->efi ? "UEFI" : "BIOS", boot->loader_name);
     report_cpu();
+    spec_report();
     inspect_report();
     topology_report();
     report_vmx();

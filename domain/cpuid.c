@@ -3,6 +3,7 @@
  */
 #include "domain/cpuid.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/spec.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
 #include "domain/vcpu.h"
@@ -50,7 +51,7 @@ static const struct {
                CPUID_7B_INVPCID | CPUID_7B_ZERO_FCS | CPUID_7B_AVX512 | CPUID_7B_RDSEED |
                CPUID_7B_ADX | CPUID_7B_SMAP | CPUID_7B_CLFLUSHOPT | CPUID_7B_CLWB | CPUID_7B_SHA,
         .ecx = CPUID_7C_VECTOR | CPUID_7C_UMIP | CPUID_7C_PKU | CPUID_7C_OSPKE | CPUID_7C_RDPID,
-        .edx = CPUID_7D_MD_CLEAR } },
+        .edx = SPEC_GUEST_7D } },
     { 0x80000000, 0, { ALL, ALL, ALL, ALL } },
     { 0x80000001,
       0,

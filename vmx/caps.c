@@ -12,6 +12,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/model.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/spec.h"
 #include "lib/log.h"
 #include "vmx/controls.h"
 #include "vmx/vmx.h"
@@ -204,6 +205,7 @@ static void fill_public(const struct caps *c)
         .preemption_timer = c->chosen[CTL_PIN] & PIN_PREEMPTION,
         .preemption_shift = c->misc & MISC_TIMER_SHIFT,
         .true_controls = c->basic & BASIC_TRUE_CONTROLS,
+        .small_code = spec_is_on(SPEC_EPT),
         .tsc_scaling = c->may_be_1[CTL_PROC2] & PROC2_TSC_SCALING,
         .pause_loop_exiting = c->chosen[CTL_PROC2] & PROC2_PAUSE_LOOP,
         .xsaves = c->chosen[CTL_PROC2] & PROC2_XSAVES,

@@ -10,9 +10,12 @@
 #include "arch/x86/desc.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/spec.h"
 #include "vmx/vmcs.h"
 
-void vmx_exited(void); /* switch.asm */
+/* switch.asm */
+void vmx_exited(void);
+void vmx_exited_guarded(void);
 
 static void write_segments(void)
 {
@@ -42,6 +45,6 @@ void host_state_write(void)
     vmcs_write(VMCS_H_SYSENTER_CS, 0);
     vmcs_write(VMCS_H_SYSENTER_ESP, 0);
     vmcs_write(VMCS_H_SYSENTER_EIP, 0);
-    vmcs_write(VMCS_H_RIP, (uint64_t)vmx_exited);
+    vmcs_write(VMCS_H_RIP, (uint64_t)(spec_guards_exits() ? vmx_exited_guarded : vmx_exited));
     write_segments();
 }

@@ -11,6 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/spec.h"
 #include "lib/addr.h"
 #include "lib/string.h"
 #include "vmx/controls.h"
@@ -94,6 +95,11 @@ void msr_bitmap_fill(void *bitmap)
         if (rows[i].passes == BOTH_PASS)
             msr_bitmap_set(bitmap, rows[i].msr, true, false);
     }
+    /* The processor itself refuses what it does not know, and to read the two commands. */
+    msr_bitmap_set(bitmap, MSR_IA32_SPEC_CTRL, false, !spec_has_ctrl());
+    msr_bitmap_set(bitmap, MSR_IA32_SPEC_CTRL, true, !spec_has_ctrl());
+    msr_bitmap_set(bitmap, MSR_IA32_PRED_CMD, true, !spec_has_ctrl());
+    msr_bitmap_set(bitmap, MSR_IA32_FLUSH_CMD, true, !spec_has_flush());
 }
 
 void msr_soft_load(struct vmx_vcpu *v)
@@ -101,6 +107,8 @@ void msr_soft_load(struct vmx_vcpu *v)
     unsigned count = has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
     for (unsigned i = 0; i < count; i++)
         wrmsr(soft_number[i], v->soft_msr[i]);
+    if (spec_switch.guest_ctrl)
+        wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
 }
 
 void msr_soft_save(struct vmx_vcpu *v)
@@ -108,6 +116,17 @@ void msr_soft_save(struct vmx_vcpu *v)
     unsigned count = has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
     for (unsigned i = 0; i < count; i++)
         v->soft_msr[i] = rdmsr(soft_number[i]);
+    if (!spec_switch.guest_ctrl)
+        return;
+    v->spec_ctrl = (uint32_t)rdmsr(MSR_IA32_SPEC_CTRL);
+    wrmsr(MSR_IA32_SPEC_CTRL, 0);
+}
+
+void msr_spec_reset(struct vmx_vcpu *v)
+{
+    v->spec_ctrl = 0;
+    if (spec_switch.guest_ctrl)
+        wrmsr(MSR_IA32_SPEC_CTRL, 0);
 }
 _Static_assert(SOFT_TSC_AUX == SOFT_MSR_COUNT - 1, "the one that may be absent is last");
 
@@ -151,6 +170,8 @@ bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)v;
     const struct msr_row *r = row_of(msr);
+    if (msr == MSR_IA32_ARCH_CAPABILITIES)
+        return spec_guest_capabilities(value);
     if (!r || !is_there(r))
         return false;
     switch (r->home) {

@@ -14,5 +14,6 @@ void msr_bitmap_fill(void *bitmap); /* one page: what exits and what does not */
 void msr_bitmap_set(void *bitmap, uint32_t msr, bool write, bool exits);
 void msr_soft_load(struct vmx_vcpu *v); /* v->soft_msr into the pCPU */
 void msr_soft_save(struct vmx_vcpu *v);
+void msr_spec_reset(struct vmx_vcpu *v); /* IA32_SPEC_CTRL, as RESET and INIT leave it */
 
 #endif

@@ -4,8 +4,10 @@
 #include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/desc.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
+#include "arch/x86/spec.h"
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
@@ -22,7 +24,18 @@
 
 /* switch.asm knows that the registers come first, and what follows them. */
 _Static_assert(offsetof(struct vmx_vcpu, gpr) == 0, "switch.asm");
-_Static_assert(offsetof(struct vmx_vcpu, launched) == 128, "switch.asm");
+_Static_assert(offsetof(struct vmx_vcpu, straight) == 128, "switch.asm");
+_Static_assert(offsetof(struct vmx_vcpu, launched) == 129, "switch.asm");
+_Static_assert(offsetof(struct vmx_vcpu, spec_ctrl) == 132, "switch.asm");
+_Static_assert(offsetof(struct spec_switch, entry) == 0 && offsetof(struct spec_switch, exit) == 1,
+               "switch.asm");
+_Static_assert(offsetof(struct spec_switch, calls) == 2 &&
+                   offsetof(struct spec_switch, history) == 3 &&
+                   offsetof(struct spec_switch, ctrl) == 4,
+               "switch.asm");
+_Static_assert(SPEC_ENTRY_CTRL == 1 && SPEC_ENTRY_L1D == 2 && SPEC_ENTRY_VERW == 4, "switch.asm");
+_Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 4, "switch.asm");
+_Static_assert(SEL_DATA == 0x10, "switch.asm");
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15 && VMCS_H_RSP == 0x6C14, "switch.asm");
 
 void run_heard(struct vmx_vcpu *v)

@@ -9,7 +9,11 @@
 ; RSP, RBP and RDI comes back changed: what C needs to keep it keeps itself.
 ; CR2, DR0-DR3 and DR6 stay the guest's while it is loaded: Caisson itself neither takes page faults
 ; nor sets breakpoints. Everything else of the host is restored by the VM exit.
-; SDM, "VM Entries" and "VM Exits".
+;
+; v->straight says that nothing is to be done before a VMRESUME; otherwise the entry goes by way of
+; .prepare. An exit comes in at vmx_exited, or, where the CPU needs something done after it, at
+; vmx_exited_guarded: host.c chooses. So a CPU that needs nothing pays nothing.
+; SDM, "VM Entries" and "VM Exits"; docs/speculation.md.
 
 bits 64
 default rel
@@ -17,21 +21,39 @@ default rel
 ; enum vmcs_field
 VMCS_H_RSP equ 0x6C14
 
+MSR_SPEC_CTRL equ 0x48
+MSR_PRED_CMD  equ 0x49
+MSR_FLUSH_CMD equ 0x10B
+
 ; offsets into struct vmx_vcpu, pinned by _Static_assert in run.c
 %define GPR(n) [rdi + 8 * n]
-%define LAUNCHED 128
+%define STRAIGHT  128
+%define LAUNCHED  129
+%define SPEC_CTRL 132
 
+; and into spec_switch, with the bits of its members
+%define ENTRY   0
+%define EXIT    1
+%define CALLS   2
+%define HISTORY 3
+%define CTRL    4
+ENTRY_CTRL equ 1
+ENTRY_L1D  equ 2
+ENTRY_VERW equ 4
+EXIT_CTRL  equ 1
+EXIT_EACH  equ 2
+EXIT_CLEAR equ 4
+
+HISTORY_STEPS equ 5
+
+extern spec_switch
 global vmx_enter
 global vmx_exited
+global vmx_exited_guarded
+global vmx_fill_return_stack
 
-section .text
-
-vmx_enter:
-    push rbp
-    push rdi
-    mov eax, VMCS_H_RSP
-    vmwrite rax, rsp
-    cmp byte [rdi + LAUNCHED], 0    ; no instruction below up to jz changes the flags
+; All but RSP and RDI; changes no flags.
+%macro load_registers 0
     mov rax, GPR(0)
     mov rcx, GPR(1)
     mov rdx, GPR(2)
@@ -46,22 +68,10 @@ vmx_enter:
     mov r13, GPR(13)
     mov r14, GPR(14)
     mov r15, GPR(15)
-    jz .launch
-    mov rdi, GPR(7)
-    vmresume
-    jmp .failed
-.launch:
-    mov byte [rdi + LAUNCHED], 1    ; if that fails, this VMCS is not entered again
-    mov rdi, GPR(7)
-    vmlaunch
-.failed:
-    pop rdi
-    mov eax, 1
-    pop rbp
-    ret
+%endmacro
 
-; The VMCS field host RIP. RSP is as it was at the VMWRITE: at the saved pointer to v.
-vmx_exited:
+; After an exit RSP is as it was at the VMWRITE: at the saved pointer to v, which is then in RDI.
+%macro keep_registers 0
     push rdi
     mov rdi, [rsp + 8]
     mov GPR(0), rax
@@ -79,9 +89,161 @@ vmx_exited:
     mov GPR(14), r14
     mov GPR(15), r15
     pop qword GPR(7)
+%endmacro
+
+; ECX pairs of calls that never return, each to the next: predictions of returns lead into the traps
+; between them. Changes RDX and the flags.
+%macro fill_return_stack 0
+    mov rdx, rsp
+%%pair:
+    call %%second
+%%trap1:
+    pause
+    lfence
+    jmp %%trap1
+%%second:
+    call %%next
+%%trap2:
+    pause
+    lfence
+    jmp %%trap2
+%%next:
+    dec ecx
+    jnz %%pair
+    mov rsp, rdx
+    lfence
+%endmacro
+
+section .rodata
+align 2
+data_selector: dw 0x10 ; SEL_DATA: VERW wants one that is valid
+
+section .text
+
+vmx_enter:
+    push rbp
+    push rdi
+    mov eax, VMCS_H_RSP
+    vmwrite rax, rsp
+    cmp byte [rdi + STRAIGHT], 0
+    je .prepare
+    load_registers
+    mov rdi, GPR(7)
+    vmresume
+.failed:
+    pop rdi
+    mov eax, 1
+    pop rbp
+    ret
+
+.prepare:
+    test byte [spec_switch + ENTRY], ENTRY_CTRL
+    jz .l1d
+    mov eax, [rdi + SPEC_CTRL]
+    cmp eax, [spec_switch + CTRL]
+    je .l1d
+    mov ecx, MSR_SPEC_CTRL
+    xor edx, edx
+    wrmsr
+.l1d:
+    test byte [spec_switch + ENTRY], ENTRY_L1D
+    jz .load
+    mov ecx, MSR_FLUSH_CMD
+    mov eax, 1
+    xor edx, edx
+    wrmsr
+.load:
+    load_registers
+    test byte [spec_switch + ENTRY], ENTRY_VERW
+    jz .enter
+    verw [data_selector]
+.enter:                             ; from here on only v, the guest's own, is read
+    cmp byte [rdi + LAUNCHED], 0
+    je .launch
+    mov rdi, GPR(7)
+    vmresume
+    jmp .failed
+.launch:
+    mov byte [rdi + LAUNCHED], 1    ; if that fails, this VMCS is not entered again
+    cmp byte [spec_switch + ENTRY], 0
+    sete [rdi + STRAIGHT]
+    mov rdi, GPR(7)
+    vmlaunch
+    jmp .failed
+
+; The VMCS field host RIP.
+vmx_exited:
+    keep_registers
     xor eax, eax
     pop rdi
     pop rbp
+    ret
+
+; The same with what spec_switch says. Before the first RET, and before the first indirect branch:
+; IBRS; then the return stack; then the history of branches; no value of the guest's is kept.
+vmx_exited_guarded:
+    keep_registers
+    test byte [spec_switch + EXIT], EXIT_CTRL
+    jz .calls
+    mov ecx, MSR_SPEC_CTRL
+    rdmsr
+    mov [rdi + SPEC_CTRL], eax
+    test byte [spec_switch + EXIT], EXIT_EACH
+    jnz .ctrl
+    cmp eax, [spec_switch + CTRL]
+    je .calls
+.ctrl:
+    mov eax, [spec_switch + CTRL]
+    xor edx, edx
+    wrmsr
+.calls:
+    movzx ecx, byte [spec_switch + CALLS]
+    jecxz .history
+    fill_return_stack
+.history:
+    movzx ecx, byte [spec_switch + HISTORY]
+    jecxz .clear
+.round:
+    mov eax, HISTORY_STEPS
+    call .step
+    dec ecx
+    jnz .round
+    jmp .fence
+.step:                              ; two branches are taken in each step
+    jmp .taken
+    align 16, int3
+.taken:
+    dec eax
+    jnz .step
+    ret
+.fence:
+    lfence
+.clear:
+    test byte [spec_switch + EXIT], EXIT_CLEAR
+    jz .done
+    xor ecx, ecx
+    xor edx, edx
+    xor ebx, ebx
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    xor r11d, r11d
+    xor r12d, r12d
+    xor r13d, r13d
+    xor r14d, r14d
+    xor r15d, r15d
+.done:
+    lfence
+    xor eax, eax
+    pop rdi
+    pop rbp
+    ret
+
+; void vmx_fill_return_stack(void), to C's rules: before another domain's vCPU runs here.
+vmx_fill_return_stack:
+    mov ecx, 16
+    fill_return_stack
     ret
 
 section .note.GNU-stack noalloc noexec nowrite progbits

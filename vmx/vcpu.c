@@ -10,6 +10,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
+#include "arch/x86/spec.h"
 #include "lib/assert.h"
 #include "mm/heap.h"
 #include "vmx/apic.h"
@@ -25,6 +26,8 @@
 #include "vmx/run.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
+
+void vmx_fill_return_stack(void); /* switch.asm */
 
 static struct vmx_vcpu *current[MAX_PCPUS]; /* whose VMCS is current; each pCPU its own entry */
 
@@ -93,7 +96,7 @@ static void clear_vmcs(struct vmx_vcpu *v)
 {
     if (!vmclear(heap_to_maddr(v->vmcs)))
         panic("VMCLEAR refused a VMCS");
-    v->launched = false;
+    v->straight = v->launched = false;
 }
 
 static void write_controls(struct vmx_vcpu *v)
@@ -184,6 +187,20 @@ void vmx_vcpu_destroy(struct vmx_vcpu *v)
     v->vpid = 0;
 }
 
+/* What another domain's vCPUs have taught this pCPU's predictors, and returns. A vCPU that comes
+ * from elsewhere may be of a domain whose id another had before. */
+static void forget_predictions(const struct vmx_vcpu *v)
+{
+    static uint16_t last_owner[MAX_PCPUS]; /* each pCPU its own entry */
+    unsigned me = cpu_id();
+
+    if (v->pcpu != me || last_owner[me] != v->owner_id) {
+        wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+        vmx_fill_return_stack();
+    }
+    last_owner[me] = v->owner_id;
+}
+
 /* Nothing that this pCPU may have cached of an earlier stay, or of the VPID's last owner. */
 static void arrive(struct vmx_vcpu *v)
 {
@@ -198,6 +215,8 @@ void vmx_load(struct vmx_vcpu *v)
     ASSERT(!v->loaded && !current[cpu_id()]);
     make_current(v);
     v->loaded = true;
+    if (spec_switch.barrier)
+        forget_predictions(v);
     if (v->pcpu != cpu_id())
         arrive(v);
     fpu_load(v);
@@ -220,6 +239,7 @@ void vmx_reset(struct vmx_vcpu *v)
         v->dr[i] = 0;
     debug_load(v);
     write_cr2(0);
+    msr_spec_reset(v);
     flush_vpid(v->vpid); /* what the old CR3 had mapped */
 }
 

@@ -27,6 +27,7 @@ struct vmx_caps {
     bool vpid;
     bool ept_1g;
     bool ept_2m;
+    bool small_code;       /* no large mapping is executable (SPEC_EPT) */
     bool ept_ad;           /* accessed and dirty bits */
     bool preemption_timer; /* and its rate: one tick per 2^preemption_shift TSC ticks */
     uint8_t preemption_shift;
@@ -137,7 +138,9 @@ enum vmx_soft_msr {
 /* Members above the line may be used by anyone; those below belong to vmx/. */
 struct vmx_vcpu {
     uint64_t gpr[GPR_COUNT]; /* all but RSP, which is in the VMCS */
+    bool straight;           /* vmx/'s: VMRESUME, with nothing to be done before */
     bool launched;           /* vmx/'s: VMLAUNCH has succeeded on this VMCS since its VMCLEAR */
+    uint32_t spec_ctrl;      /* the guest's IA32_SPEC_CTRL, while it is not the pCPU's */
     void *owner;             /* for the creator: the struct vcpu around this */
     bool delivers;           /* see vmx_set_interrupts() */
     unsigned held_class;     /* see vmx_set_held_class() */

@@ -223,6 +223,8 @@
 #define CPUID_7D_CORE_CAPS (1u << 30)
 #define CPUID_7D_SSBD      (1u << 31)
 
+#define CPUID_72D_BHI_CTRL (1u << 4)
+
 #define CPUID_D1A_XSAVEOPT (1u << 0)
 #define CPUID_D1A_XSAVEC   (1u << 1)
 #define CPUID_D1A_XGETBV1  (1u << 2)

@@ -6,7 +6,7 @@
  * no microcode. Bochs, the one that has VT-x, has a fault of its own instead (docs/bochs.md).
  *
  * Sources: SDM volume 2, CPUID; volume 3, "Determining the Signature" (of microcode); Intel's
- * specification updates, under the names given; Intel's advisories for IA32_ARCH_CAPABILITIES.
+ * specification updates, under the names given.
  */
 #include "arch/x86/model.h"
 
@@ -15,7 +15,6 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
-#include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -146,34 +145,6 @@ static uint32_t find_errata(void)
 bool model_has(enum erratum e)
 {
     return found & 1u << e;
-}
-
-static uint64_t arch_capabilities(void)
-{
-    bool has = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).edx & CPUID_7D_ARCH_CAPS);
-
-    return has ? rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
-}
-
-/* A bit says that the CPU is free of it; without the register none is. */
-void model_weaknesses(char *text, unsigned size)
-{
-    static const struct {
-        uint64_t immune;
-        const char *name;
-    } names[] = {
-        { 1UL << 0, "L1TF" },          { 1UL << 5, "MDS" },
-        { 1UL << 6, "iTLB-multihit" }, { 1UL << 13 | 1UL << 14 | 1UL << 15, "MMIO-stale-data" },
-        { 1UL << 26, "GDS" },
-    };
-    uint64_t capabilities = arch_capabilities();
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; cpu_model.intel && i < sizeof(names) / sizeof(names[0]); i++) {
-        if ((capabilities & names[i].immune) != names[i].immune)
-            used += fmt_sn(text + used, size - used, "%s%s", used ? " " : "", names[i].name);
-    }
 }
 
 void model_read(void)

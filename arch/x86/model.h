@@ -29,7 +29,4 @@ enum erratum {
 };
 bool model_has(enum erratum e);
 
-/* What a guest may do to others on this CPU, and Caisson does not prevent: names, or "". */
-void model_weaknesses(char *text, unsigned size);
-
 #endif

@@ -56,6 +56,7 @@
 /* Speculation and capabilities */
 #define MSR_IA32_SPEC_CTRL         0x048
 #define MSR_IA32_PRED_CMD          0x049
+#define PRED_CMD_IBPB              (1UL << 0)
 #define MSR_IA32_CORE_CAPABILITIES 0x0CF
 #define MSR_IA32_ARCH_CAPABILITIES 0x10A
 #define MSR_IA32_FLUSH_CMD         0x10B

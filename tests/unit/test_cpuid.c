@@ -170,7 +170,8 @@ static void test_hidden_features(void **state)
     assert_int_equal(seven.ecx & (CPUID_7C_WAITPKG | CPUID_7C_CET_SS | CPUID_7C_LA57 | CPUID_7C_KL |
                                   CPUID_7C_PKS),
                      0);
-    assert_int_equal(seven.edx, CPUID_7D_MD_CLEAR);
+    assert_int_equal(seven.edx, CPUID_7D_MD_CLEAR | CPUID_7D_SPEC_CTRL | CPUID_7D_STIBP |
+                                    CPUID_7D_FLUSH_L1D | CPUID_7D_ARCH_CAPS | CPUID_7D_SSBD);
     assert_int_equal(ext.ecx & CPUID_EXT1C_SVM, 0);
     assert_int_equal(ext.ebx, 0);
 }

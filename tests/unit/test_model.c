@@ -30,7 +30,7 @@ static struct {
     uint32_t signature, logical; /* leaf 1: EAX, and the count in EBX */
     uint32_t leaves;             /* the highest */
     uint32_t microcode;          /* of an Intel CPU: CPUID puts it into the MSR */
-    bool arch_capabilities, hypervisor;
+    bool hypervisor;
     struct cpuid_regs levels[4], caches[4]; /* leaves 0x0B and 4 */
 } cpu;
 
@@ -50,8 +50,6 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
                                  cpu.hypervisor ? CPUID_1C_HYPERVISOR : 0, 1u << 28 | 1u << 12 };
     } else if (leaf == 4 && sub < 4) {
         r = cpu.caches[sub];
-    } else if (leaf == 7) {
-        r.edx = cpu.arch_capabilities ? 1u << 29 : 0;
     } else if (leaf == 0x0B && sub < 4) {
         r = cpu.levels[sub];
     } else if (leaf == 0x80000000) {
@@ -137,24 +135,6 @@ static void test_no_errata(void **state)
     wrmsr(MSR_IA32_BIOS_SIGN_ID, 1);
     assert_false(has(0x00050654, 0, ERRATUM_TSC_DEADLINE));
     assert_int_equal(fake_log_lines[LOG_WARN], 0);
-}
-
-static void test_weaknesses(void **state)
-{
-    char text[96];
-
-    (void)state;
-    cpu.signature = 0x00050654;
-    model_read();
-    model_weaknesses(text, sizeof(text));
-    assert_string_equal(text, "L1TF MDS iTLB-multihit MMIO-stale-data GDS");
-    cpu.arch_capabilities = true;
-    wrmsr(MSR_IA32_ARCH_CAPABILITIES, 1u << 0 | 1u << 5 | 3u << 13 | 1u << 26);
-    model_weaknesses(text, sizeof(text));
-    assert_string_equal(text, "iTLB-multihit MMIO-stale-data");
-    wrmsr(MSR_IA32_ARCH_CAPABILITIES, UINT64_MAX);
-    model_weaknesses(text, sizeof(text));
-    assert_string_equal(text, "");
 }
 
 /* ---- Topology ---- */
@@ -252,7 +232,6 @@ int main(void)
         cmocka_unit_test_setup(test_name, setup),
         cmocka_unit_test_setup(test_errata, setup),
         cmocka_unit_test_setup(test_no_errata, setup),
-        cmocka_unit_test_setup(test_weaknesses, setup),
         cmocka_unit_test_setup(test_topology_by_levels, setup),
         cmocka_unit_test_setup(test_topology_of_old_cpus, setup),
         cmocka_unit_test_setup(test_mtrrs_become_alike, setup),

@@ -1,4 +1,4 @@
-/* links: boot/options.c lib/word.c tests/fakes/log.c */
+/* links: boot/options.c arch/x86/spec_wish.c lib/word.c tests/fakes/log.c */
 /*
  * boot/options.c: Caisson's command line.
  */
@@ -109,12 +109,33 @@ static void test_selftest(void **state)
     assert_false(o.selftest);
 }
 
+static void test_speculation(void **state)
+{
+    static const char *const bad[] = { "spec=on", "spec=ibrs,", "spec=no-auto", "smt=", "smt=1" };
+
+    (void)state;
+    parse("");
+    assert_true(o.spec.automatic && !o.spec.with && !o.spec.without && o.smt);
+    parse("spec=off smt=off");
+    assert_false(o.spec.automatic || o.spec.with || o.smt);
+    parse("spec=auto,ssbd,no-l1d smt=on");
+    assert_true(o.spec.automatic && o.smt);
+    assert_int_equal(o.spec.with, 1u << SPEC_SSBD);
+    assert_int_equal(o.spec.without, 1u << SPEC_L1D);
+    assert_int_equal(fake_log_lines[LOG_WARN], 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        parse(bad[i]);
+        assert_true(o.spec.automatic && !o.spec.with && o.smt);
+        assert_true(fake_log_has(bad[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),  cmocka_unit_test(test_words),
         cmocka_unit_test(test_bad_words), cmocka_unit_test(test_conswitch),
-        cmocka_unit_test(test_selftest),
+        cmocka_unit_test(test_selftest),  cmocka_unit_test(test_speculation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* links: vmx/msr.c vmx/vmcs.c lib/string.c tests/fakes/panic.c */
+/* links: vmx/msr.c vmx/vmcs.c lib/string.c tests/fakes/panic.c tests/fakes/spec.c */
 /*
  * vmx/msr.c: which accesses exit, where values live, which values are refused.
  */
@@ -11,6 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
+#include "tests/fakes/spec.h"
 #include "vmx/msr.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
@@ -133,12 +134,68 @@ static void test_refused_values(void **state)
     assert_int_equal(vmx_msr_write(&v, MSR_IA32_LSTAR, 0xFFFF800000000000), 0);
 }
 
+/* Guests get the registers that the machine has, and no others. */
+static void test_speculation(void **state)
+{
+    static uint8_t bitmap[4096];
+    uint64_t value;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool ctrl = i & 1, flush = i & 2;
+        fake_spec = (struct fake_spec){ .has_ctrl = ctrl, .has_flush = flush };
+        msr_bitmap_fill(bitmap);
+        assert_int_equal(exits(bitmap, MSR_IA32_SPEC_CTRL, false), !ctrl);
+        assert_int_equal(exits(bitmap, MSR_IA32_SPEC_CTRL, true), !ctrl);
+        assert_true(exits(bitmap, MSR_IA32_PRED_CMD, false));
+        assert_int_equal(exits(bitmap, MSR_IA32_PRED_CMD, true), !ctrl);
+        assert_true(exits(bitmap, MSR_IA32_FLUSH_CMD, false));
+        assert_int_equal(exits(bitmap, MSR_IA32_FLUSH_CMD, true), !flush);
+        assert_true(exits(bitmap, MSR_IA32_ARCH_CAPABILITIES, false));
+        assert_true(exits(bitmap, MSR_IA32_ARCH_CAPABILITIES, true));
+    }
+    assert_false(vmx_msr_read(&v, MSR_IA32_ARCH_CAPABILITIES, &value));
+    fake_spec = (struct fake_spec){ .has_capabilities = true, .capabilities = 0x2B };
+    assert_true(vmx_msr_read(&v, MSR_IA32_ARCH_CAPABILITIES, &value));
+    assert_int_equal(value, 0x2B);
+    assert_int_equal(vmx_msr_write(&v, MSR_IA32_ARCH_CAPABILITIES, 0x2B), -ENOENT);
+    fake_spec = (struct fake_spec){ 0 };
+}
+
+/* Where no exit keeps it, IA32_SPEC_CTRL goes and comes with the vCPU, and is nobody's in between;
+ * where one does, it is not touched here. */
+static void test_spec_ctrl(void **state)
+{
+    (void)state;
+    spec_switch.guest_ctrl = true;
+    wrmsr(MSR_IA32_SPEC_CTRL, 5);
+    msr_soft_save(&v);
+    assert_int_equal(v.spec_ctrl, 5);
+    assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 0);
+    msr_soft_load(&v);
+    assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 5);
+    msr_spec_reset(&v);
+    assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL) | v.spec_ctrl, 0);
+    spec_switch.guest_ctrl = false;
+    wrmsr(MSR_IA32_SPEC_CTRL, 1);
+    v.spec_ctrl = 4;
+    msr_soft_save(&v);
+    msr_soft_load(&v);
+    assert_int_equal(v.spec_ctrl, 4);
+    assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 1);
+    msr_spec_reset(&v);
+    assert_int_equal(v.spec_ctrl, 0);
+    assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_bitmap, setup),
         cmocka_unit_test_setup(test_homes, setup),
         cmocka_unit_test_setup(test_refused_values, setup),
+        cmocka_unit_test_setup(test_speculation, setup),
+        cmocka_unit_test_setup(test_spec_ctrl, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

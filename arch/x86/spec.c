@@ -1,0 +1,275 @@
+/*
+ * What this CPU needs against speculation, and what of it is done. See arch/x86/spec.h.
+ *
+ * Sources: Intel's "Speculative Execution Side Channel Mitigations", "Deep Dive" papers and the
+ * advisories of each weakness; SDM volume 4, IA32_ARCH_CAPABILITIES, IA32_SPEC_CTRL.
+ */
+#include "arch/x86/spec.h"
+
+#include <stddef.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/model.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
+#include "lib/fmt.h"
+#include "lib/log.h"
+
+/* IA32_ARCH_CAPABILITIES */
+#define RDCL_NO    (1UL << 0)
+#define IBRS_ALL   (1UL << 1)
+#define SKIP_L1DFL (1UL << 3)
+#define MDS_NO     (1UL << 5)
+#define PSCHANGE   (1UL << 6)
+#define TAA_NO     (1UL << 8)
+#define BHI_NO     (1UL << 20)
+#define PBRSB_NO   (1UL << 24)
+#define GDS_NO     (1UL << 26)
+#define RFDS_NO    (1UL << 27)
+#define RFDS_CLEAR (1UL << 28)
+/* What tells of the CPU alone: bits with which registers come that guests do not get are left out,
+ * and SKIP_L1DFL, which is for who enters guests. */
+#define SHOWN_CAPABILITIES                                                                         \
+    (RDCL_NO | IBRS_ALL | 1UL << 2 | 1UL << 4 | MDS_NO | PSCHANGE | TAA_NO | 7UL << 13 |           \
+     1UL << 17 | 1UL << 19 | BHI_NO | PBRSB_NO | GDS_NO | RFDS_NO | RFDS_CLEAR | 1UL << 62)
+
+#define SPEC_CTRL_IBRS  (1u << 0)
+#define SPEC_CTRL_STIBP (1u << 1)
+#define SPEC_CTRL_SSBD  (1u << 2)
+#define SPEC_CTRL_BHI   (1u << 10)
+
+#define CALL_PAIRS     16 /* the return stack has 16 or 32 places */
+#define HISTORY_ROUNDS 5
+
+#define BIT(w) (1u << (w))
+
+struct spec_switch spec_switch;
+
+static struct {
+    uint32_t edx; /* of CPUID leaf 7 */
+    uint64_t capabilities;
+    bool rtm, bhi_ctrl;
+} cpu; /* boot only, as is the next */
+static uint8_t states[SPEC_WORDS];
+
+/* The number of the bit of leaf 7, EDX, without which it cannot be done; 0: none. */
+static const uint8_t wants[SPEC_WORDS] = {
+    [SPEC_IBRS] = 26, [SPEC_STIBP] = 27, [SPEC_SSBD] = 31,
+    [SPEC_IBPB] = 26, [SPEC_L1D] = 28,   [SPEC_VERW] = 10,
+};
+
+/* What an Intel CPU has unless a bit, or its model, says that it is free of it; and what is done
+ * against it. Against GDS only microcode can do something, unasked. */
+enum weakness { L1TF, MDS, MULTIHIT, GDS, WEAKNESSES };
+static const struct {
+    const char *name;
+    uint64_t immune;
+    enum spec_word word;
+} weaknesses[WEAKNESSES] = {
+    [L1TF] = { "L1TF", RDCL_NO, SPEC_L1D },
+    [MDS] = { "MDS", MDS_NO, SPEC_VERW },
+    [MULTIHIT] = { "iTLB-multihit", PSCHANGE, SPEC_EPT },
+    [GDS] = { "GDS", GDS_NO, SPEC_WORDS },
+};
+
+/* ---- What the CPU needs ---- */
+
+/* Atoms from Silvermont to Goldmont Plus: none of these is theirs (Intel, "Affected Processors").
+ */
+static bool is_atom(void)
+{
+    static const uint8_t models[] = { 0x37, 0x4A, 0x4C, 0x4D, 0x5A, 0x5C, 0x5D, 0x5F, 0x75, 0x7A };
+
+    for (unsigned i = 0; i < sizeof(models); i++)
+        if (cpu_model.model == models[i])
+            return true;
+    return false;
+}
+
+static bool has(enum weakness w)
+{
+    if (!cpu_model.intel || cpu_model.family != 6 || is_atom())
+        return false;
+    return (cpu.capabilities & weaknesses[w].immune) != weaknesses[w].immune;
+}
+
+/* What VERW empties beyond MDS: TAA's buffers of a CPU with TSX, RFDS's of later Atoms. Stale data
+ * of MMIO is for guests with devices of the machine's, which there are not. */
+static bool needs_verw(void)
+{
+    return has(MDS) || (cpu.rtm && !(cpu.capabilities & TAA_NO)) ||
+           ((cpu.capabilities & RFDS_CLEAR) && !(cpu.capabilities & RFDS_NO));
+}
+
+/* IBRS once set is for good, and a guest's predictions are its own (IBRS_ALL). */
+static bool is_enhanced(void)
+{
+    return cpu.capabilities & IBRS_ALL;
+}
+
+static bool needs(enum spec_word w)
+{
+    switch (w) {
+    case SPEC_IBRS:
+    case SPEC_IBPB:
+    case SPEC_CLEAR:
+        return true;
+    case SPEC_RSB:
+        return !is_enhanced() || !(cpu.capabilities & PBRSB_NO);
+    case SPEC_BHI:
+        return is_enhanced() && !(cpu.capabilities & BHI_NO);
+    case SPEC_L1D:
+        return has(L1TF) && !(cpu.capabilities & SKIP_L1DFL);
+    case SPEC_VERW: /* flushing the cache empties the buffers too */
+        return needs_verw() && states[SPEC_L1D] != SPEC_ON;
+    case SPEC_EPT:
+        return has(MULTIHIT);
+    case SPEC_STIBP: /* IBRS does as much; and nothing in Caisson is a guest's to run: no SSBD */
+    case SPEC_SSBD:
+    case SPEC_WORDS:
+        break;
+    }
+    return false;
+}
+
+/* The bare instruction VERW is everywhere: without microcode for it, it empties nothing. */
+static enum spec_state decide(enum spec_word w, const struct spec_wish *wish)
+{
+    bool can = !wants[w] || (cpu.edx & 1u << wants[w]);
+
+    if (wish->without & BIT(w))
+        return SPEC_OFF;
+    if (wish->with & BIT(w))
+        return can || w == SPEC_VERW ? SPEC_ON : SPEC_LACKING;
+    if (!wish->automatic)
+        return SPEC_OFF;
+    if (!needs(w))
+        return SPEC_NOT_NEEDED;
+    return can ? SPEC_ON : SPEC_LACKING;
+}
+
+static void read_cpu(void)
+{
+    struct cpuid_regs r = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid_regs){ 0 };
+
+    cpu.edx = r.edx & SPEC_GUEST_7D;
+    cpu.rtm = r.ebx & CPUID_7B_RTM;
+    cpu.bhi_ctrl = r.eax >= 2 && (cpuid(7, 2).edx & CPUID_72D_BHI_CTRL);
+    cpu.capabilities = cpu.edx & CPUID_7D_ARCH_CAPS ? rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
+}
+
+/* ---- What is done ---- */
+
+static uint32_t if_on(enum spec_word w, uint32_t bits)
+{
+    return spec_is_on(w) ? bits : 0;
+}
+
+/* After an exit of an enhanced CPU one call that returns is enough (Intel, "Post-barrier Return
+ * Stack Buffer Predictions"), unless more is asked for by name. */
+static void fill_switch(const struct spec_wish *wish)
+{
+    bool by_register = cpu.bhi_ctrl && (cpu.edx & CPUID_7D_SPEC_CTRL), each = !is_enhanced();
+    struct spec_switch *s = &spec_switch;
+
+    s->ctrl = if_on(SPEC_IBRS, SPEC_CTRL_IBRS) | if_on(SPEC_STIBP, SPEC_CTRL_STIBP) |
+              if_on(SPEC_SSBD, SPEC_CTRL_SSBD) | (by_register ? if_on(SPEC_BHI, SPEC_CTRL_BHI) : 0);
+    s->exit =
+        (uint8_t)((s->ctrl ? SPEC_EXIT_CTRL : 0) | (each ? if_on(SPEC_IBRS, SPEC_EXIT_EACH) : 0) |
+                  if_on(SPEC_CLEAR, SPEC_EXIT_CLEAR));
+    s->entry = (uint8_t)((s->ctrl ? SPEC_ENTRY_CTRL : 0) | if_on(SPEC_L1D, SPEC_ENTRY_L1D) |
+                         if_on(SPEC_VERW, SPEC_ENTRY_VERW));
+    s->calls = (uint8_t)if_on(SPEC_RSB, each || (wish->with & BIT(SPEC_RSB)) ? CALL_PAIRS : 1);
+    s->barrier = spec_is_on(SPEC_IBPB);
+    s->guest_ctrl = spec_has_ctrl() && !s->ctrl;
+    s->history = by_register ? 0 : (uint8_t)if_on(SPEC_BHI, HISTORY_ROUNDS);
+}
+
+static const char *list(enum spec_state state, char *text, size_t size)
+{
+    size_t used = 0;
+
+    for (unsigned w = 0; w < SPEC_WORDS; w++)
+        if (states[w] == state)
+            used += fmt_sn(text + used, size - used, " %s", spec_names[w]);
+    return used ? text : " -";
+}
+
+void spec_decide(const struct spec_wish *wish)
+{
+    char on[64], lacking[64], off[64];
+
+    read_cpu();
+    for (unsigned w = 0; w < SPEC_WORDS; w++)
+        states[w] = (uint8_t)decide((enum spec_word)w, wish);
+    fill_switch(wish);
+    log_info("speculation:%s; lacking:%s; off:%s", list(SPEC_ON, on, sizeof(on)),
+             list(SPEC_LACKING, lacking, sizeof(lacking)), list(SPEC_OFF, off, sizeof(off)));
+}
+
+bool spec_start(void)
+{
+    if (cpu.edx && (cpuid(7, 0).edx & cpu.edx) != cpu.edx) {
+        log_error("speculation: pCPU %u lacks what the boot CPU has: older microcode?", cpu_id());
+        return false;
+    }
+    if (spec_switch.ctrl)
+        wrmsr(MSR_IA32_SPEC_CTRL, spec_switch.ctrl);
+    return true;
+}
+
+enum spec_state spec_state(enum spec_word w)
+{
+    return (enum spec_state)states[w];
+}
+
+/* ---- What is told ---- */
+
+void spec_report(void)
+{
+    static const char *const text[SPEC_STATES] = {
+        [SPEC_OFF] = "off",
+        [SPEC_NOT_NEEDED] = "not needed",
+        [SPEC_LACKING] = "needed, but this CPU lacks it",
+        [SPEC_ON] = "on",
+    };
+
+    for (unsigned w = 0; w < SPEC_WORDS; w++)
+        log_info("report: speculation: %-5s %s", spec_names[w], text[states[w]]);
+}
+
+static bool is_open(enum weakness w)
+{
+    enum spec_word word = weaknesses[w].word;
+
+    return has(w) &&
+           (word == SPEC_WORDS || states[word] == SPEC_OFF || states[word] == SPEC_LACKING);
+}
+
+void spec_open(char *text, unsigned size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (unsigned w = 0; w < WEAKNESSES; w++)
+        if (is_open((enum weakness)w))
+            used += fmt_sn(text + used, size - used, "%s%s", used ? " " : "", weaknesses[w].name);
+}
+
+/* ---- What guests see ---- */
+
+bool spec_has_ctrl(void)
+{
+    return cpu.edx & CPUID_7D_SPEC_CTRL;
+}
+
+bool spec_has_flush(void)
+{
+    return cpu.edx & CPUID_7D_FLUSH_L1D;
+}
+
+bool spec_guest_capabilities(uint64_t *value)
+{
+    *value = cpu.capabilities & SHOWN_CAPABILITIES;
+    return cpu.edx & CPUID_7D_ARCH_CAPS;
+}

@@ -1,0 +1,93 @@
+"""Against speculation: each word of spec= on a machine, what guests have of it, and smt=."""
+import re
+
+import pytest
+
+from conftest import BOOT, PROMPT, guest, linux
+from test_monitor import MONITOR
+from test_sched import Meter, line_of
+
+OPTIONS = "console=com1 exit=shutdown "
+# corei7_skylake_x has none of the registers, as before the microcode of 2018; the others do.
+ON = {"corei7_skylake_x": "rsb ept clear", "corei7_icelake_u": "ibrs ibpb rsb bhi ept clear",
+      "tigerlake": "ibrs ibpb rsb bhi verw ept clear"}
+ALL = "ibrs,stibp,ssbd,ibpb,rsb,bhi,l1d,verw,ept,clear"
+
+
+def as_it_should(m, times=1):
+    for _ in range(times):
+        m.expect(r"spec: (\d+) of (\d+) as they should be")
+        assert m.match.group(1) == m.match.group(2) == "12"
+
+
+@pytest.mark.parametrize("cpu", list(ON))
+def test_what_the_cpu_needs(boot, cpu):
+    """By itself Caisson does what this CPU needs and has; guests have the CPU's registers."""
+    m = boot(modules=guest("spec"), cpu=cpu, options=OPTIONS)
+    m.expect(r"speculation: ([a-z0-9 ]+); lacking: ([a-z0-9 -]+); off: -")
+    assert m.match.group(1) == ON[cpu]
+    m.expect(r"spec: CPUID 7, EDX ([0-9a-f]{8})")
+    shown = int(m.match.group(1), 16)
+    assert shown & 0x9c000000 == (0 if cpu == "corei7_skylake_x" else 0x9c000000)
+    as_it_should(m)
+    m.expect_off()
+
+
+@pytest.mark.parametrize("word", ["off", *ALL.split(","), ALL, "auto,no-ibrs,no-ept"])
+def test_words(boot, word):
+    """Each by itself, and all together; nothing of a guest's is lost on any way."""
+    m = boot(modules=guest("spec"), cpu="tigerlake", options=OPTIONS + "spec=" + word)
+    m.expect(r"speculation: ([a-z0-9 -]+); lacking: -; off: ([a-z0-9 -]+)\r")
+    on, off = (m.match.group(n).split() for n in (1, 2))
+    if word == "off":
+        assert on == ["-"] and len(off) == 10
+    elif "auto" not in word:
+        assert set(on) == set(word.split(",")) and len(on) + len(set(off) - {"-"}) == 10
+    else:
+        assert {"ibrs", "ept"} == set(off)
+    as_it_should(m)
+    m.expect_off()
+
+
+@pytest.mark.parametrize("word", ["off", "auto", ALL])
+def test_two_domains(boot, word):
+    """Each has its own IA32_SPEC_CTRL, though they take turns on one pCPU."""
+    m = boot(modules=[line_of("spec", f"keep{n}", args=f"keep={n} rounds=20000") for n in (1, 4)],
+             cpu="corei7_icelake_u", options=OPTIONS + "conswitch=ax spec=" + word)
+    as_it_should(m, 2)
+    m.expect_off()
+
+
+def test_report(boot):
+    m = boot(cpu="corei7_skylake_x", options=OPTIONS + "selftest spec=auto,no-rsb,ssbd,bhi")
+    m.expect_exact("report: ends")
+    for line in (r"cpu: weaknesses that [^\r\n]*: L1TF MDS GDS\r", "ibrs  needed, but this CPU lacks",
+                 "stibp not needed", "ssbd  needed, but", "rsb   off", "bhi   on", "ept   on"):
+        assert re.search("report: (speculation: )?" + line, m.before), line
+    m.expect_off()
+
+
+def test_linux_uses_them(boot):
+    """Linux finds the registers and takes IBRS by them, and is as well as without."""
+    m = boot(modules=linux("console=ttyS0 tsc_early_khz=100000 mitigations=auto"),
+             cpu="corei7_icelake_u", options=OPTIONS)
+    m.expect_exact(PROMPT, timeout=BOOT)
+    text = m.ask("cat /sys/devices/system/cpu/vulnerabilities/spectre_v2")
+    assert "IBRS" in text and "IBPB" in text
+    assert "Not affected" in m.ask("cat /sys/devices/system/cpu/vulnerabilities/meltdown")
+
+
+@pytest.mark.parametrize("smt, used", [("off", 2), ("on", 4)])
+def test_smt(boot, smt, used):
+    """With smt=off the first thread of each core runs guests; the other is started, and halts."""
+    hogs = [line_of("hog", f"hog{n}", "vcpus=2", "two") for n in range(2)]
+    m = boot(modules=hogs, pcpus="1:2:2", options=OPTIONS + "conswitch=ax smt=" + smt)
+    m.expect_exact(MONITOR)
+    assert "smp: 4 of 4 CPUs online" in m.before
+    parked = re.findall(r"pCPU (\d): smt=off: no guests run here", m.before)
+    assert parked == (["1", "3"] if smt == "off" else [])
+    op = Meter(m)
+    op.wait(1)
+    op.top()
+    op.wait(4)
+    assert sum(op.top().values()) == pytest.approx(100 * used, abs=5)

@@ -1,0 +1,303 @@
+/* links: arch/x86/spec.c arch/x86/spec_wish.c lib/fmt.c lib/word.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * What is done against speculation: for each kind of CPU by itself, and as spec= says.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/model.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/spec.h"
+#include "tests/fakes/log.h"
+
+struct cpu_model cpu_model;
+
+#define CTRL (CPUID_7D_SPEC_CTRL | CPUID_7D_STIBP | CPUID_7D_SSBD)
+#define CAPS CPUID_7D_ARCH_CAPS
+#define MD   CPUID_7D_MD_CLEAR
+#define L1D  CPUID_7D_FLUSH_L1D
+#define B(n) (1UL << (n))
+#define W(w) (1u << SPEC_##w)
+
+/* A CPU: its model, leaf 7 (EBX.RTM, EDX), leaf 7.2's EDX, and IA32_ARCH_CAPABILITIES. */
+struct kind {
+    const char *name;
+    unsigned model;
+    bool rtm;
+    uint32_t edx, edx2;
+    uint64_t capabilities;
+};
+static struct kind cpu;
+
+static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
+{
+    if (leaf == 0)
+        return (struct cpuid_regs){ .eax = 0x16 };
+    if (leaf == 7 && sub == 0)
+        return (struct cpuid_regs){ .eax = cpu.edx2 ? 2 : 0,
+                                    .ebx = cpu.rtm ? CPUID_7B_RTM : 0,
+                                    .edx = cpu.edx };
+    return (struct cpuid_regs){ .edx = leaf == 7 && sub == 2 ? cpu.edx2 : 0 };
+}
+
+static void decide(const struct kind *k, const char *words)
+{
+    struct spec_wish wish;
+
+    cpu = *k;
+    cpu_model = (struct cpu_model){ .intel = true, .family = 6, .model = k->model };
+    fake_cpuid = give_cpuid;
+    fake_msr_count = 0;
+    if (k->edx & CAPS)
+        wrmsr(MSR_IA32_ARCH_CAPABILITIES, k->capabilities);
+    fake_log_reset();
+    assert_true(spec_wish_read((struct word){ words, strlen(words) }, &wish));
+    spec_decide(&wish);
+}
+
+static unsigned all_in(enum spec_state state)
+{
+    unsigned bits = 0;
+
+    for (unsigned w = 0; w < SPEC_WORDS; w++)
+        bits |= spec_state((enum spec_word)w) == state ? 1u << w : 0;
+    return bits;
+}
+
+static const struct kind skylake_old = { "Skylake, no microcode", 0x55, true, 0, 0, 0 };
+static const struct kind skylake = { "Skylake", 0x55, true, CTRL | MD | L1D, 0, 0 };
+static const struct kind cascade = {
+    "Cascade Lake", 0x55, true, CTRL | MD | L1D | CAPS, 0, B(0) | B(1) | B(3) | B(5) | B(6)
+};
+static const struct kind icelake = { "Ice Lake", 0x6A,
+                                     false,      CTRL | MD | L1D | CAPS,
+                                     0,          B(0) | B(1) | B(3) | B(5) | B(6) | B(8) };
+static const struct kind sapphire = {
+    "Sapphire Rapids", 0x8F, false, CTRL | MD | L1D | CAPS, 0x1F, B(0) | B(1) | B(5) | B(6) | B(8)
+};
+static const struct kind clean = { "one that is free of it", 0xAD, false,
+                                   CTRL | L1D | CAPS,        0x1F, ~B(28) };
+static const struct kind goldmont = { "Goldmont", 0x5C, false, CTRL | MD, 0, 0 };
+
+static void test_kinds(void **state)
+{
+    static const struct {
+        const struct kind *kind;
+        unsigned on, lacking;
+        struct spec_switch want;
+    } rows[] = {
+        { &skylake_old,
+          W(RSB) | W(EPT) | W(CLEAR),
+          W(IBRS) | W(IBPB) | W(L1D) | W(VERW),
+          { .exit = SPEC_EXIT_CLEAR, .calls = 16 } },
+        { &skylake,
+          W(IBRS) | W(IBPB) | W(RSB) | W(L1D) | W(EPT) | W(CLEAR),
+          0,
+          { .entry = SPEC_ENTRY_CTRL | SPEC_ENTRY_L1D,
+            .exit = SPEC_EXIT_CTRL | SPEC_EXIT_EACH | SPEC_EXIT_CLEAR,
+            .calls = 16,
+            .ctrl = 1,
+            .barrier = true } },
+        { &cascade,
+          W(IBRS) | W(IBPB) | W(RSB) | W(BHI) | W(VERW) | W(CLEAR),
+          0,
+          { .entry = SPEC_ENTRY_CTRL | SPEC_ENTRY_VERW,
+            .exit = SPEC_EXIT_CTRL | SPEC_EXIT_CLEAR,
+            .calls = 1,
+            .history = 5,
+            .ctrl = 1,
+            .barrier = true } },
+        { &icelake,
+          W(IBRS) | W(IBPB) | W(RSB) | W(BHI) | W(CLEAR),
+          0,
+          { .entry = SPEC_ENTRY_CTRL,
+            .exit = SPEC_EXIT_CTRL | SPEC_EXIT_CLEAR,
+            .calls = 1,
+            .history = 5,
+            .ctrl = 1,
+            .barrier = true } },
+        { &sapphire,
+          W(IBRS) | W(IBPB) | W(RSB) | W(BHI) | W(CLEAR),
+          0,
+          { .entry = SPEC_ENTRY_CTRL,
+            .exit = SPEC_EXIT_CTRL | SPEC_EXIT_CLEAR,
+            .calls = 1,
+            .ctrl = 1 | 1 << 10,
+            .barrier = true } },
+        { &clean,
+          W(IBRS) | W(IBPB) | W(CLEAR),
+          0,
+          { .entry = SPEC_ENTRY_CTRL,
+            .exit = SPEC_EXIT_CTRL | SPEC_EXIT_CLEAR,
+            .ctrl = 1,
+            .barrier = true } },
+        { &goldmont,
+          W(IBRS) | W(IBPB) | W(RSB) | W(CLEAR),
+          0,
+          { .entry = SPEC_ENTRY_CTRL,
+            .exit = SPEC_EXIT_CTRL | SPEC_EXIT_EACH | SPEC_EXIT_CLEAR,
+            .calls = 16,
+            .ctrl = 1,
+            .barrier = true } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct spec_switch *want = &rows[i].want, *s = &spec_switch;
+        print_message("%s\n", rows[i].kind->name);
+        decide(rows[i].kind, "auto");
+        assert_int_equal(all_in(SPEC_ON), rows[i].on);
+        assert_int_equal(all_in(SPEC_LACKING), rows[i].lacking);
+        assert_int_equal(all_in(SPEC_OFF), 0);
+        assert_int_equal(s->entry, want->entry);
+        assert_int_equal(s->exit, want->exit);
+        assert_int_equal(s->calls, want->calls);
+        assert_int_equal(s->history, want->history);
+        assert_int_equal(s->ctrl, want->ctrl);
+        assert_int_equal(s->barrier, want->barrier);
+        assert_false(s->guest_ctrl);
+        assert_true(spec_guards_exits());
+    }
+}
+
+/* Without TSX, or where TAA is mended, the same Cascade Lake has no use for VERW; later Atoms have,
+ * for RFDS. */
+static void test_verw(void **state)
+{
+    struct kind k = cascade;
+
+    (void)state;
+    k.rtm = false;
+    decide(&k, "auto");
+    assert_int_equal(spec_state(SPEC_VERW), SPEC_NOT_NEEDED);
+    k.capabilities |= B(28);
+    decide(&k, "auto");
+    assert_true(spec_is_on(SPEC_VERW));
+    k = cascade;
+    k.capabilities |= B(8);
+    decide(&k, "auto");
+    assert_int_equal(spec_state(SPEC_VERW), SPEC_NOT_NEEDED);
+    decide(&skylake, "auto,no-l1d"); /* what flushed the cache has to be done without it */
+    assert_true(spec_is_on(SPEC_VERW));
+}
+
+static void test_off(void **state)
+{
+    (void)state;
+    decide(&skylake, "off");
+    assert_int_equal(all_in(SPEC_OFF), (1u << SPEC_WORDS) - 1);
+    assert_false(spec_guards_exits());
+    assert_int_equal(spec_switch.entry, 0);
+    assert_false(spec_switch.barrier);
+    assert_true(spec_switch.guest_ctrl); /* which guests use for themselves */
+    spec_start();
+    assert_int_equal(fake_msr_count, 0);
+}
+
+static void test_by_name(void **state)
+{
+    (void)state;
+    decide(&skylake_old, "verw,rsb,bhi,clear,ibrs,l1d");
+    assert_int_equal(all_in(SPEC_ON), W(VERW) | W(RSB) | W(BHI) | W(CLEAR));
+    assert_int_equal(all_in(SPEC_LACKING), W(IBRS) | W(L1D));
+    assert_int_equal(spec_switch.entry, SPEC_ENTRY_VERW);
+    assert_int_equal(spec_switch.exit, SPEC_EXIT_CLEAR);
+    assert_int_equal(spec_switch.ctrl, 0);
+    assert_int_equal(spec_switch.history, 5);
+    decide(&icelake, "stibp,ssbd");
+    assert_int_equal(spec_switch.ctrl, 2 | 4);
+    assert_int_equal(spec_switch.exit, SPEC_EXIT_CTRL);
+    decide(&icelake, "auto,ssbd,rsb,no-ibpb");
+    assert_int_equal(spec_switch.ctrl, 1 | 4);
+    assert_int_equal(spec_switch.calls, 16);
+    assert_false(spec_switch.barrier);
+    decide(&icelake, "no-bhi"); /* from what the CPU needs */
+    assert_true(spec_is_on(SPEC_IBRS) && !spec_is_on(SPEC_BHI));
+    decide(&icelake, "off,clear");
+    assert_int_equal(all_in(SPEC_ON), W(CLEAR));
+}
+
+static void test_bad_words(void **state)
+{
+    static const char *const bad[] = { "",       "on",      "x",  "ibrs,foo", "no-",
+                                       "no-foo", "no-auto", "no", "verw ",    "noibrs" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct spec_wish wish = { .with = 77 };
+        bool taken = spec_wish_read((struct word){ bad[i], strlen(bad[i]) }, &wish);
+        if (*bad[i]) {
+            assert_false(taken);
+            assert_int_equal(wish.with, 77);
+        }
+    }
+}
+
+/* Each pCPU gets the register's value; one with older microcode is not to run guests. */
+static void test_start(void **state)
+{
+    (void)state;
+    decide(&icelake, "auto");
+    assert_true(spec_start());
+    assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 1);
+    cpu.edx &= ~(uint32_t)CPUID_7D_FLUSH_L1D;
+    assert_false(spec_start());
+    assert_true(fake_log_has("speculation: pCPU 0 lacks what the boot CPU has"));
+}
+
+static void test_told(void **state)
+{
+    char text[96];
+
+    (void)state;
+    decide(&skylake_old, "auto");
+    assert_true(fake_log_has("speculation: rsb ept clear; lacking: ibrs ibpb l1d verw; off: -"));
+    spec_report();
+    assert_true(fake_log_has("speculation: ibrs  needed, but this CPU lacks it"));
+    assert_true(fake_log_has("speculation: bhi   not needed"));
+    assert_true(fake_log_has("speculation: clear on"));
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "L1TF MDS GDS");
+    decide(&skylake, "auto");
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "GDS"); /* the cache's flush does for MDS too */
+    decide(&skylake, "off");
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "L1TF MDS iTLB-multihit GDS");
+    decide(&clean, "off");
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "");
+}
+
+/* What guests read: the CPU's own bits, without those that promise other registers. */
+static void test_guests(void **state)
+{
+    uint64_t value;
+
+    (void)state;
+    decide(&clean, "auto");
+    assert_true(spec_guest_capabilities(&value));
+    assert_int_equal(value & (B(3) | B(7) | B(10) | B(11) | B(18) | B(21) | B(23) | B(25)), 0);
+    assert_int_equal(~value & (B(0) | B(1) | B(2) | B(4) | B(5) | B(6) | B(8) | 7UL << 13), 0);
+    assert_true(spec_has_ctrl() && spec_has_flush());
+    decide(&skylake_old, "auto");
+    assert_false(spec_guest_capabilities(&value));
+    assert_false(spec_has_ctrl() || spec_has_flush());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds),     cmocka_unit_test(test_verw),
+        cmocka_unit_test(test_off),       cmocka_unit_test(test_by_name),
+        cmocka_unit_test(test_bad_words), cmocka_unit_test(test_start),
+        cmocka_unit_test(test_told),      cmocka_unit_test(test_guests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
