@@ -173,6 +173,18 @@ static void string(struct vcpu *v, const struct decode *insn)
         vmx_skip_len(&v->vmx, insn->length);
 }
 
+/* From a large mapping, perhaps, which becomes small ones. From a device it reads all ones, which
+ * is no instruction. */
+static void fetched(struct vcpu *v, const struct vmx_exit *e)
+{
+    int err = e->memory.present ? p2m_execute(&v->domain->p2m, gpa_to_gfn(e->memory.gpa)) : -EFAULT;
+
+    if (err == -ENOMEM)
+        domain_end(v->domain, END_KILLED, "no memory left for its page tables");
+    else if (err)
+        vcpu_ud(v);
+}
+
 void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
 {
     if (e->memory.page_walk) { /* page tables where only ones are read: reserved bits are set */
@@ -180,8 +192,8 @@ void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
         vcpu_fault(v, vmx_inject_pf(&v->vmx, e->memory.gva, error));
         return;
     }
-    if (e->memory.fetch) { /* all ones is no instruction */
-        vcpu_ud(v);
+    if (e->memory.fetch) {
+        fetched(v, e);
         return;
     }
     if (e->memory.delivery) { /* what stands at RIP has nothing to do with it */

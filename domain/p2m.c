@@ -281,6 +281,15 @@ static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
     return (entry.rights & rights) == rights ? 0 : -EFAULT;
 }
 
+/* Nothing is flushed: no right is taken away, and a fetch by what was cached exits once more. */
+int p2m_execute(struct p2m *p, gfn_t g)
+{
+    spin_lock(&p->lock);
+    int err = ept_split_to_execute(&p->ept, g);
+    spin_unlock(&p->lock);
+    return err;
+}
+
 int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)
 {
     return populate(p, g, EPT_R, out);

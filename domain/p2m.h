@@ -81,6 +81,12 @@ int must_check p2m_populate(struct p2m *p, gfn_t g, mfn_t *out);
 /* The same, for writing: -EFAULT too where the guest itself may only read. */
 int must_check p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out);
 
+/* The guest has been refused to fetch an instruction from what is mapped at g: on CPUs with which a
+ * large mapping must not be executable, it gets a small one. 0: it may try again; -EFAULT: it may
+ * not; -ENOMEM. Each call that succeeds takes at most two page tables, within what the domain's
+ * overhead counts with (create.c). */
+int must_check p2m_execute(struct p2m *p, gfn_t g);
+
 /* ---- Changes by the guest's wish; the domain's lock is held ---- */
 
 /* Lends the guest a frame that is not its RAM, at g where nothing may be (p2m_remove() first). What

@@ -20,6 +20,7 @@
 #define LEAF       (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
 #define LENT       (1UL << 52) /* the CPU ignores bits 52 to 56 */
 #define HOLE       (1UL << 53) /* of an entry that is not present: the CPU ignores it */
+#define WITHHELD   (1UL << 54) /* the mapping is executable, once it is no large one */
 #define FRAME_MASK 0x000FFFFFFFFFF000UL
 #define GFN_BITS   36 /* 48 bits of guest-physical address */
 
@@ -50,8 +51,17 @@ static uint64_t *table_of(uint64_t entry)
 
 static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
 {
-    return mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & EPT_RWX) |
-           (rights & EPT_LENT ? LENT : 0) | (level ? LEAF : 0);
+    uint64_t leaf = mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & EPT_RWX) |
+                    (rights & EPT_LENT ? LENT : 0) | (level ? LEAF : 0);
+    if (level && (leaf & EPT_X) && vmx_caps.small_code)
+        leaf += WITHHELD - EPT_X;
+    return leaf;
+}
+
+/* What make_leaf() was asked for. */
+static uint64_t rights_of(uint64_t entry)
+{
+    return (entry & EPT_RWX) | (entry & WITHHELD ? EPT_X : 0) | (entry & LENT ? EPT_LENT : 0);
 }
 
 static uint64_t *new_table(struct ept *e)
@@ -197,7 +207,7 @@ static int split(struct ept *e, uint64_t *entry, unsigned level)
     uint64_t type = (*entry & TYPE_MASK) >> TYPE_SHIFT;
     for (unsigned i = 0; i < ENTRIES; i++)
         table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
-                             *entry & EPT_RWX, type);
+                             rights_of(*entry), type);
     link_table(entry, table);
     return 0;
 }
@@ -260,7 +270,7 @@ static struct ept_entry describe(uint64_t entry, unsigned level, uint64_t offset
     return (struct ept_entry){
         .mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset),
         .order = level_shift(level),
-        .rights = (entry & EPT_RWX) | (entry & LENT ? EPT_LENT : 0),
+        .rights = (unsigned)rights_of(entry),
         .type = (enum ept_type)((entry & TYPE_MASK) >> TYPE_SHIFT),
     };
 }
@@ -287,6 +297,16 @@ int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
         }
         table = table_of(entry);
     }
+}
+
+int ept_split_to_execute(struct ept *e, gfn_t g)
+{
+    struct ept_entry entry;
+    uint64_t *slot;
+
+    if (ept_lookup(e, g, &entry) || !(entry.rights & EPT_X))
+        return -EFAULT;
+    return reach(e, g, &slot);
 }
 
 int ept_reach(struct ept *e, gfn_t g, struct ept_entry *place)

@@ -66,6 +66,10 @@ bool ept_is_vacant(const struct ept_entry *place, gfn_t gfn, unsigned order);
 /* Maps RAM there, 2^order single frames. */
 void ept_fill(const struct ept_entry *place, gfn_t gfn, mfn_t mfn, unsigned order,
               enum ept_type type);
+/* With vmx_caps.small_code a large mapping is executable in name only: a fetch there exits. Makes
+ * the 4 KiB at g a mapping of their own, so that it is. 0, also if it was one; -EFAULT: it is not
+ * to be executed; -ENOMEM. */
+int must_check ept_split_to_execute(struct ept *e, gfn_t gfn);
 /* Calls fn for each mapping, in order of address. */
 void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
               void *ctx);

@@ -328,6 +328,62 @@ static void test_fill(void **state)
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
+/* How many entries of that level and below have these bits set, of a table of that level. */
+static unsigned count(const uint64_t *table, unsigned level, bool large, uint64_t bits)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 512; i++) {
+        bool leaf = table[i] && (level == 0 || table[i] & 1UL << 7);
+        if (leaf)
+            n += (large ? level > 0 : level == 0) && (table[i] & bits) == bits;
+        else if (table[i])
+            n += count((const void *)(table[i] & 0xFFFFFFFFFF000), level - 1, large, bits);
+    }
+    return n;
+}
+
+/* With small_code the tables grant no execution in a large mapping: by each fetch one of 1 GiB
+ * loses 2 MiB at most, which become single frames that mean the same. */
+static void test_small_code(void **state)
+{
+    struct ept e;
+    struct ept_entry got, rest = { .mfn = mfn(1UL << 18), .rights = EPT_RWX, .type = EPT_WB };
+
+    (void)state;
+    vmx_caps.small_code = true;
+    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(ept_map(&e, gfn(BASE), rest.mfn, ORDER_1G, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(ept_map(&e, gfn(0), mfn(512), ORDER_2M, EPT_R | EPT_W, EPT_WB), 0);
+    assert_int_equal(count(e.root, 3, true, EPT_X), 0);
+    assert_int_equal(count(e.root, 3, true, EPT_R | EPT_W), 2);
+    assert_mapped(&e, BASE, &rest); /* to whom asks, it is as it was made */
+    uint64_t tables = e.tables;
+    assert_int_equal(ept_split_to_execute(&e, gfn(BASE + 1000)), 0);
+    assert_int_equal(e.tables, tables + 2);
+    assert_int_equal(count(e.root, 3, true, EPT_X), 0);
+    assert_int_equal(count(e.root, 3, true, EPT_R | EPT_W), 511 + 1);
+    assert_int_equal(count(e.root, 3, false, EPT_RWX), 512);
+    for (unsigned i = 0; i < 2048; i += 7) {
+        struct ept_entry want = rest;
+        want.mfn.v += i;
+        assert_mapped(&e, BASE + i, &want);
+    }
+    assert_int_equal(ept_split_to_execute(&e, gfn(BASE + 1001)), 0); /* as it is already */
+    assert_int_equal(e.tables, tables + 2);
+    frame_fail_nth(1);
+    assert_int_equal(ept_split_to_execute(&e, gfn(BASE + 5000)), -ENOMEM);
+    frame_fail_nth(0);
+    assert_int_equal(ept_split_to_execute(&e, gfn(7)), -EFAULT); /* never was executable */
+    assert_int_equal(ept_split_to_execute(&e, gfn(5000)), -EFAULT);
+    assert_int_equal(ept_lookup(&e, gfn(7), &got), 0);
+    assert_int_equal(got.order, ORDER_2M);
+    assert_int_equal(ept_unmap(&e, gfn(BASE + 3)), 0);
+    assert_int_equal(count(e.root, 3, true, EPT_X), 0);
+    ept_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup(test_refusals, setup),
         cmocka_unit_test_setup(test_refill, setup),
         cmocka_unit_test_setup(test_out_of_memory, setup),
+        cmocka_unit_test_setup(test_small_code, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "domain/gva.h"
 #include "domain/mmio.h"
+#include "mm/frame.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
 
@@ -80,6 +81,38 @@ static void test_page_walk_and_fetch(void **state)
     assert_int_equal(cpu()->pending.vector, VECTOR_UD);
     assert_int_equal(bus_count, 0);
     assert_int_equal(cpu()->skips, 0);
+}
+
+/* A fetch that a large mapping refuses makes it small; where the guest may not fetch it is told so,
+ * and without memory the domain ends. */
+static void test_fetch_from_large_mapping(void **state)
+{
+    struct vmx_exit e = exit_at(0x400123);
+    struct ept_entry entry;
+    mfn_t m;
+
+    (void)state;
+    vmx_caps.small_code = true;
+    e.memory.present = e.memory.fetch = true;
+    assert_int_equal(p2m_populate(&guest.p2m, gfn(0x400), &m), 0);
+    assert_int_equal(ept_lookup(&guest.p2m.ept, gfn(0x400), &entry), 0);
+    assert_int_equal(entry.order, ORDER_2M);
+    frame_fail_nth(1);
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(guest.end, END_KILLED);
+    frame_fail_nth(0);
+    guest.end = END_NOT;
+    mmio_handle(&guest_vcpu, &e);
+    mmio_handle(&guest_vcpu, &e); /* another vCPU, at the same moment */
+    assert_int_equal(ept_lookup(&guest.p2m.ept, gfn(0x400), &entry), 0);
+    assert_int_equal(entry.order, ORDER_4K);
+    assert_int_equal(cpu()->injected, 0);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(guest.end, END_NOT);
+    e.memory.gpa = gpa(DEVICE);
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(cpu()->pending.vector, VECTOR_UD);
+    vmx_caps.small_code = false;
 }
 
 /* ---- One form after the other: reg before, memory before; reg after, memory after ---- */
@@ -569,6 +602,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_page_walk_and_fetch),
+        TEST(test_fetch_from_large_mapping),
         TEST(test_forms),
         TEST(test_flags),
         TEST(test_other_registers),
