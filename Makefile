@@ -376,6 +376,7 @@ release: | deps-build
 BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
 bench: release | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
 	$(Q)$(BENCH)
+	$(Q)$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
 
 bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
