@@ -1,0 +1,274 @@
+/* clang-format off */
+/* links: domain/exit.c domain/msr.c domain/cpuid.c domain/mmio.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/pio.c domain/pio_string.c domain/machine_hvm.c domain/machine.c domain/lapic.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/pv.c domain/pv_time.c domain/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
+ * memory, and the memory that arrives at a first touch.
+ *
+ * The input is a program: registers and an exit in each step, code that stands at RIP, time. What
+ * must hold: the instruction is stepped over once, or the guest has one fault, or its domain has
+ * ended, or it is to be executed again; no lock is kept; all memory is back at the end.
+ */
+#include <string.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/percpu.h"
+#include "domain/msr.h"
+#include "hypercall/hypercall.h"
+#include "lib/assert.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/heap.h"
+#include "tests/fakes/log.h"
+#include "tests/fuzz/input.h"
+
+#define STEPS_MOST 128
+#define CODE       0x7ff8ul /* over the end of a page */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct domain_config config = { .mem = GUEST_END };
+static struct vlapic_page page;
+static struct vlapic_bus bus;
+
+static const uint32_t msrs[] = {
+    0x10,       0x1b,       0x3a,       0x3b,       0x48,       0x49,       0x8b,       0xfe,
+    0x174,      0x175,      0x176,      0x179,      0x17a,      0x1a0,      0x1d9,      0x200,
+    0x20f,      0x250,      0x26f,      0x277,      0x2ff,      0x400,      0x480,      0x6e0,
+    0x800,      0x808,      0x80b,      0x80f,      0x828,      0x830,      0x832,      0x838,
+    0x839,      0x83e,      0x83f,      0x40000000, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000100,
+    0xc0000101, 0xc0000102, 0xc0000103,
+};
+
+/* ---- What stands in for the rest ---- */
+
+static bool put(struct domain *d, uint8_t byte)
+{
+    (void)d;
+    return byte & 1;
+}
+
+static void console_has_room(struct domain *d)
+{
+    (void)d;
+}
+
+static bool hypercall(struct vcpu *v)
+{
+    return vmx_gpr(&v->vmx, GPR_RDI) & 1;
+}
+
+static int64_t hypercall_for_one(uint64_t nr, uint64_t first)
+{
+    return nr & 1 ? (int64_t)first : HYPERCALL_NOT_ALONE;
+}
+
+static const struct domain_hooks hooks = { .console_put = put,
+                                           .console_room = console_has_room,
+                                           .hypercall = hypercall,
+                                           .hypercall_alone = hypercall_for_one };
+
+int rdmsr_safe(uint32_t msr, uint64_t *value)
+{
+    *value = rdmsr(msr);
+    return msr & 1 ? -EFAULT : 0;
+}
+
+static struct cpuid_regs leaf(uint32_t n, uint32_t sub)
+{
+    if (n == 0 || n == 0x80000000)
+        return (struct cpuid_regs){ .eax = n + 0x1f };
+    if (n == 0x80000008)
+        return (struct cpuid_regs){ .eax = 39 };
+    return (struct cpuid_regs){ ~sub, ~0u, ~0u, ~0u };
+}
+
+static void send_ipi(void *ctx, const struct apic_message *message)
+{
+    machine_apic_message(ctx, message);
+}
+
+static void eoi(void *ctx, uint8_t vector)
+{
+    vioapic_eoi(&((struct machine_hvm *)ctx)->ioapic, vector);
+}
+
+/* ---- The guest ---- */
+
+static void begin(bool is_pvh)
+{
+    struct memmap map = { .low_end = GUEST_END };
+
+    fake_tsc = 0;
+    fake_cpuid = leaf;
+    guest_start();
+    fake_log_reset();
+    guest.config = &config;
+    guest.type = is_pvh ? DESCR_PVH : DESCR_HVM;
+    domain_set_hooks(&hooks);
+    pv_set_events(NULL);
+    ASSERT(pv_domain_init(&guest) == 0);
+    memset(&page, 0, sizeof(page));
+    bus = (struct vlapic_bus){ .ctx = &guest.machine, .send_ipi = send_ipi, .eoi = eoi };
+    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &page);
+    machine_init(&guest.machine, &guest, &map);
+    pv_vcpu_init(&guest_vcpu);
+    msr_reset(&guest_vcpu);
+    this_cpu()->serving = &guest_vcpu;
+    cpu()->insn_len = 2;
+}
+
+static void end(void)
+{
+    ASSERT(!spin_is_locked(&guest.lock));
+    pv_domain_destroy(&guest);
+    guest_stop();
+    ASSERT(fake_heap_in_use() == 0);
+}
+
+/* ---- Steps ---- */
+
+static void take_registers(struct input *in)
+{
+    static const enum gpr all[] = { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RDI, GPR_RSI };
+    uint8_t which = input_byte(in);
+
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (which >> i & 1)
+            set_reg(all[i], input_number(in, which & 0x80 ? 8 : 2));
+}
+
+static gpa_t take_address(struct input *in)
+{
+    static const uint64_t often[] = { 0xfee00000, 0xfec00000, 0xfec00010, GUEST_END, 0xa0000 };
+    uint8_t choice = input_byte(in);
+
+    if (choice < 200)
+        return gpa(often[choice % 5] + choice / 5 * 16ul);
+    return gpa(input_number(in, choice & 1 ? 3 : 5));
+}
+
+static void fill(struct vmx_exit *e, struct input *in)
+{
+    uint8_t how = input_byte(in);
+
+    switch (e->kind) {
+    case VMX_EXIT_RDMSR:
+    case VMX_EXIT_WRMSR:
+        if (how < 240)
+            set_reg(GPR_RCX, msrs[how % (sizeof(msrs) / sizeof(msrs[0]))]);
+        break;
+    case VMX_EXIT_IO:
+        cpu()->io = (struct vmx_io){ .size_less_1 = (1u << how % 3) - 1,
+                                     .in = how >> 2,
+                                     .string = how >> 3,
+                                     .rep = how >> 4,
+                                     .port = (uint16_t)input_number(in, 2) };
+        cpu()->io_string =
+            (struct vmx_io_string){ .seg = how & 4 ? SEG_ES : SEG_DS, .addr_size = 4 };
+        break;
+    case VMX_EXIT_CR:
+        e->cr.number = (uint8_t[]){ 0, 3, 4, 8 }[how % 4];
+        e->cr.op = how / 4 % 4;
+        e->cr.gpr = how / 16;
+        e->cr.lmsw = (uint16_t)input_number(in, 2);
+        break;
+    case VMX_EXIT_MEMORY:
+        e->memory.gpa = take_address(in);
+        e->memory.write = how & 1;
+        e->memory.present = how & 2;
+        e->memory.page_walk = how >= 0xf0;
+        e->memory.fetch = how >= 0xe0 && how < 0xe8;
+        e->memory.delivery = how >= 0xe8 && how < 0xec;
+        break;
+    case VMX_EXIT_APIC_WRITE:
+        e->apic.offset = how * 16u;
+        break;
+    case VMX_EXIT_EXCEPTION:
+        e->exception = (struct event){ .valid = true, .vector = how % 32, .type = EVENT_EXCEPTION };
+        break;
+    default:
+        e->apic.vector = how;
+    }
+}
+
+static void step_exit(struct input *in)
+{
+    struct vmx_exit e = { .kind = input_byte(in) % VMX_EXIT_KINDS, .why = "" };
+    struct vcpu *v = &guest_vcpu;
+    enum exit_answer answer = EXIT_REST;
+
+    if (e.kind == VMX_EXIT_ENTRY_FAILED || e.kind == VMX_EXIT_TRIPLE_FAULT)
+        e.kind = VMX_EXIT_CPUID; /* their end is no news */
+    take_registers(in);
+    fill(&e, in);
+    unsigned skips = cpu()->skips, injected = cpu()->injected;
+    if (exit_quick[e.kind])
+        answer = exit_quick[e.kind](v, &e);
+    ASSERT(!spin_is_locked(&guest.lock));
+    if (answer == EXIT_REST) {
+        spin_lock(&guest.lock);
+        exit_handle(v, &e);
+        spin_unlock(&guest.lock);
+    }
+    skips = cpu()->skips - skips;
+    ASSERT(skips <= 1 && cpu()->injected - injected <= 1 - skips);
+}
+
+static void step_code(struct input *in)
+{
+    const uint8_t *code;
+    size_t n = input_bytes(in, &code, DECODE_MAX_BYTES);
+
+    if (n)
+        guest_put(CODE, code, n);
+    cpu()->rip = CODE;
+}
+
+static void step_time(struct input *in)
+{
+    uint64_t now;
+
+    fake_tsc += input_number(in, 4);
+    now = domain_now(&guest);
+    spin_lock(&guest.lock);
+    if (now >= guest_vcpu.lapic_due.ns) {
+        guest_vcpu.lapic.dev.ops->tick(&guest_vcpu.lapic.dev, now);
+        vcpu_lapic_touched(&guest_vcpu);
+    }
+    if (now >= guest.machine.due.ns)
+        machine_tick(&guest.machine, now);
+    pv_tick(&guest_vcpu, now);
+    spin_unlock(&guest.lock);
+}
+
+static void step(struct input *in)
+{
+    uint8_t kind = input_byte(in);
+
+    switch (kind % 8) {
+    case 0:
+        guest_mode((enum decode_mode)(kind / 8 % 3));
+        guest_cpl(kind >= 0xe0 ? 3 : 0);
+        break;
+    case 1:
+        step_code(in);
+        break;
+    case 2:
+        step_time(in);
+        break;
+    default:
+        step_exit(in);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+
+    begin(input_byte(&in) & 1);
+    for (unsigned n = 0; n < STEPS_MOST && !input_ended(&in) && !guest.end; n++)
+        step(&in);
+    end();
+    return 0;
+}
