@@ -15,8 +15,10 @@ void buddy_init(struct buddy *b, union frame *table, uint64_t size)
     ASSERT(size < BUDDY_NONE);
     b->table = table;
     b->size = size;
-    for (unsigned list = 0; list < BUDDY_LISTS; list++)
+    for (unsigned list = 0; list < BUDDY_LISTS; list++) {
         b->heads[list] = BUDDY_NONE;
+        b->counts[list] = 0;
+    }
 }
 
 static unsigned list_of(enum frame_zone zone, unsigned order)
@@ -34,6 +36,7 @@ static void push(struct buddy *b, unsigned list, uint32_t first)
     if (next != BUDDY_NONE)
         b->table[next].head.prev = first;
     b->heads[list] = first;
+    b->counts[list]++;
 }
 
 static void unlink(struct buddy *b, unsigned list, uint32_t first)
@@ -47,6 +50,7 @@ static void unlink(struct buddy *b, unsigned list, uint32_t first)
         b->table[f.head.prev].head.next = f.head.next;
     else
         b->heads[list] = f.head.next;
+    b->counts[list]--;
     b->table[first] = inside;
 }
 
@@ -89,9 +93,5 @@ void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned 
 
 uint64_t buddy_count(const struct buddy *b, enum frame_zone zone, unsigned order)
 {
-    uint64_t n = 0;
-
-    for (uint32_t i = b->heads[list_of(zone, order)]; i != BUDDY_NONE; i = b->table[i].head.next)
-        n++;
-    return n;
+    return b->counts[list_of(zone, order)];
 }

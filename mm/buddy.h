@@ -15,8 +15,9 @@
 #define BUDDY_BITS 29 /* of a frame's number: 2 TiB of memory */
 #define BUDDY_NONE ((1u << BUDDY_BITS) - 1)
 
-/* ZONE_FAR: what the boot code's identity map does not reach, until windows do. */
-enum frame_zone { ZONE_DOMAIN, ZONE_HEAP, ZONE_FAR, ZONES };
+/* ZONE_FAR: what the boot code's identity map does not reach, until windows do. ZONE_LEFT: in place
+ * of ZONE_DOMAIN, marks a single frame that its owner has given back and others have pinned. */
+enum frame_zone { ZONE_DOMAIN, ZONE_HEAP, ZONE_FAR, ZONES, ZONE_LEFT = ZONES };
 
 #define BUDDY_LISTS (ZONES * (FRAME_MAX_ORDER + 1)) /* one for each zone and order */
 
@@ -46,6 +47,7 @@ struct buddy {
     union frame *table; /* `size` of them, indexed by frame number */
     uint64_t size;
     uint32_t heads[BUDDY_LISTS];
+    uint32_t counts[BUDDY_LISTS]; /* of blocks in each list */
 };
 
 /* All of table, which is cleared, is in no block at first; buddy_free() puts in what is free, and
@@ -57,7 +59,7 @@ uint32_t buddy_alloc(struct buddy *b, enum frame_zone zone, unsigned order);
 /* Wants them FRAME_INSIDE. */
 void buddy_free(struct buddy *b, enum frame_zone zone, uint32_t first, unsigned order);
 
-/* Free blocks of this order; walks their list. */
+/* Free blocks of this order. */
 uint64_t buddy_count(const struct buddy *b, enum frame_zone zone, unsigned order);
 
 #endif
