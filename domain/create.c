@@ -20,54 +20,66 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/promise.h"
 
 #define ACPI_GUEST_ORDER 2    /* of the buffer: ACPI_GUEST_MAX_SIZE */
+#define DOMAIN_PAGES     16   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
+#define VCPU_PAGES       12   /* of each vCPU: itself, local APIC, VMCS, MSR bitmap, FPU */
 #define POST_CODE_PORT   0x80 /* written as a delay by many drivers: no exit, it harms nobody */
+
+#define LAST_ID 0x7fef
 
 static uint16_t next_id = 1; /* boot CPU only; 0 is the privileged domain's on Xen */
 
 /* ---- Its memory ---- */
 
-/* Frames that others have been promised and that have not come yet. */
-static uint64_t promised_elsewhere(void)
+static int build_memmap(const struct domain_config *config, struct memmap *out)
 {
-    uint64_t frames = 0;
+    int err = memmap_build(out, config->mem);
 
-    for (const struct domain *d = domain_next(NULL); d; d = domain_next(d))
-        frames += d->p2m.promised - d->p2m.populated;
-    return frames;
-}
-
-/* mem= is a promise, kept only if everything can arrive: RAM, its page tables, the rest. What the
- * heap holds free does not count: it never becomes a guest's RAM again. */
-static int check_promise(const struct domain_config *config)
-{
-    uint64_t frames = config->mem >> PAGE_SHIFT;
-    uint64_t overhead = frames / 256 + 64 + 16 * config->vcpus;
-    uint64_t available = frame_available(), others = promised_elsewhere();
-
-    available = available > others ? available - others : 0;
-    if (frames + overhead <= available)
-        return 0;
-    log_error("%s: mem=%luK does not fit: %luK of the machine's memory are free", config->name,
-              config->mem >> 10, available << (PAGE_SHIFT - 10));
-    return -ENOMEM;
-}
-
-static int build_memmap(const struct domain *d, struct memmap *out)
-{
-    int err = memmap_build(out, d->config->mem);
-
-    if (!err && d->type == DESCR_PVH)
+    if (!err && config->type == DESCR_PVH)
         memmap_reserve(out, PV_SPECIAL_BASE, PV_SPECIAL_SIZE);
     return err;
 }
 
 void domain_memmap(const struct domain *d, struct memmap *out)
 {
-    int err = build_memmap(d, out);
+    int err = build_memmap(d->config, out);
 
     ASSERT(!err); /* it was built with this size */
+}
+
+/* mem=, and what Caisson may have to set up for such a domain at most. */
+static int size_up(const struct domain_config *config, struct promise *out)
+{
+    struct memmap map;
+    uint64_t tables = 1;
+    int err = build_memmap(config, &map);
+
+    *out = (struct promise){ 0 };
+    for (unsigned i = 0; !err && i < map.backed_count; i++) {
+        uint64_t frames = map.backed[i].size >> PAGE_SHIFT;
+        out->ram += frames;
+        tables += p2m_tables(frames);
+    }
+    out->heap = p2m_tables_most(tables) + DOMAIN_PAGES + PV_EVENT_PAGES + PV_GRANT_PAGES +
+                (uint64_t)VCPU_PAGES * config->vcpus;
+    return err;
+}
+
+static int promise_memory(const struct domain_config *config, uint16_t id)
+{
+    struct promise p;
+    int err = size_up(config, &p);
+
+    if (!err)
+        err = promise_make(id, p);
+    if (err)
+        log_error("%s: mem=%luK does not fit: %luK of the machine's memory are free, and %luK must "
+                  "be for what belongs to it",
+                  config->name, config->mem >> 10, frame_available() << (PAGE_SHIFT - 10),
+                  p.heap << (PAGE_SHIFT - 10));
+    return err;
 }
 
 /* ---- Building it ---- */
@@ -84,7 +96,7 @@ _Static_assert(sizeof(struct domain_build) <= PAGE_SIZE, "it is a page");
 static int build_memory(struct domain *d)
 {
     const struct memmap *map = &d->build->map;
-    int err = build_memmap(d, &d->build->map);
+    int err = build_memmap(d->config, &d->build->map);
 
     if (!err)
         err = p2m_init(&d->p2m, d->id);
@@ -174,8 +186,7 @@ static int build_load(struct domain *d)
     return load_some(&d->build->load);
 }
 
-/* Each: 0 for the next step, -EAGAIN for itself once more, or an error. The first is carried out
- * when the domain's promise is checked. */
+/* Each: 0 for the next step, -EAGAIN for itself once more, or an error. */
 static int (*const build_steps[])(struct domain *d) = {
     build_memory, populate,      build_acpi,  pv_domain_init, build_ports,
     build_vcpu,   build_machine, build_image, build_load,
@@ -213,7 +224,8 @@ int domain_build(struct domain *d)
     }
     d->state = DOMAIN_PAUSED;
     domain_set_findable(d, true);
-    log_info("%s: domain %u, %luK, %u vCPU%s", d->name, d->id, d->config->mem >> 10, d->vcpu_count,
+    log_info("%s: domain %u, %luK and at most %luK beyond, %u vCPU%s", d->name, d->id,
+             d->config->mem >> 10, promise_of(d->id).heap << (PAGE_SHIFT - 10), d->vcpu_count,
              d->vcpu_count == 1 ? "" : "s");
     return 0;
 }
@@ -246,33 +258,34 @@ static int check_config(const struct domain_config *config)
         log_error("%s: cpus= names no pCPU that runs guests", config->name);
         return -EINVAL;
     }
-    return check_promise(config);
+    return 0;
 }
 
 /* Ids are not used again soon; Xen keeps those from 0x7FF0 for itself. Those in use differ modulo
  * MAX_DOMAINS, so that whoever keeps something by id has a table, and nobody looks through it. */
-static uint16_t take_id(void)
+static uint16_t fresh_id(void)
 {
-    uint16_t id;
-
-    do {
-        id = next_id;
-        next_id = (uint16_t)(next_id % 0x7fef + 1);
-    } while (!domain_id_fits(id));
-    return id;
+    while (!domain_id_fits(next_id))
+        next_id = (uint16_t)(next_id % LAST_ID + 1);
+    return next_id;
 }
 
-int domain_create(const struct domain_config *config, struct sched_group *account,
+int domain_create(const struct domain_config *config, struct sched_group *account, uint16_t before,
                   struct domain **out)
 {
     int err = check_config(config);
+    uint16_t id = before ? before : fresh_id();
 
-    if (err)
+    if (!err)
+        err = promise_memory(config, id);
+    if (err) {
+        promise_end(id);
         return err;
-    uint16_t id = take_id();
+    }
     struct domain *d = heap_pages(DOMAIN_ORDER, id);
     if (!d) {
         log_error("%s: out of memory for the domain itself", config->name);
+        promise_end(id);
         return -ENOMEM;
     }
     d->id = id;
@@ -283,6 +296,8 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     d->tsc_zero = rdtsc();
     str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);
+    if (!before)
+        next_id = (uint16_t)(id % LAST_ID + 1);
     d->build = heap_pages(0, id);
     err = d->build ? build_some(d) : -ENOMEM;
     if (err != -EAGAIN) {

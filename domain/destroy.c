@@ -11,6 +11,7 @@
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/promise.h"
 
 bool domain_retire(struct domain *d)
 {
@@ -71,11 +72,14 @@ static bool (*const steps[])(struct domain *d) = {
 static void destroy_rest(struct domain *d)
 {
     uint16_t id = d->id;
+    bool comes_back = domain_comes_back(d);
 
     lapic_destroy_access(d);
     domain_unlist(d);
     heap_free_pages(d, DOMAIN_ORDER, id);
     ASSERT(frame_count(id) == 0);
+    if (!comes_back)
+        promise_end(id);
 }
 
 bool domain_destroy(struct domain *d)

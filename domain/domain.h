@@ -116,10 +116,11 @@ extern const struct domain_hooks *domain_hooks;
 
 /* Makes a domain of which there is no more than its name and the promise of its memory, which
  * counts from here on. account: whom its time is charged to, the time of building and destroying it
- * too if the caller's unit belongs to it. Logs what goes wrong, naming the domain. 0; -EEXIST,
+ * too if the caller's unit belongs to it. before: the id that it had before its reboot, with which
+ * it has kept its promise; 0: it is new. Logs what goes wrong, naming the domain. 0; -EEXIST,
  * -ENOSPC, -EINVAL, -ENOMEM (the promise does not fit): nothing is kept. */
 int must_check domain_create(const struct domain_config *config, struct sched_group *account,
-                             struct domain **out);
+                             uint16_t before, struct domain **out);
 /* Builds it, a piece at each call: devices, vCPUs, the image in its memory. 0: it is there, and
  * paused; -EAGAIN: go on; else (-ENOMEM, -ENOEXEC, -EINVAL, logged) it is to be destroyed. */
 int must_check domain_build(struct domain *d);
@@ -129,7 +130,7 @@ void domain_build_end(struct domain *d);
  * of them yet, ask again soon. */
 bool must_check domain_retire(struct domain *d);
 /* Gives back all that it had, once it is retired (or if it never ran), a piece at each call. True:
- * d is gone. */
+ * d is gone, and so is the promise of its memory unless it comes back (domain_comes_back()). */
 bool must_check domain_destroy(struct domain *d);
 
 /* Keeps its vCPUs out of the guest, or lets them in; they are on their way when these return. No

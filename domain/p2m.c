@@ -11,6 +11,7 @@
 int p2m_init(struct p2m *p, uint16_t owner)
 {
     *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner, .epoch = 1 };
+    p->tables_for_ram = 1; /* the root */
     return ept_init(&p->ept, owner);
 }
 
@@ -31,7 +32,7 @@ void p2m_reap(struct p2m *p, uint64_t oldest)
 
     for (unsigned i = 0; i < p->limbo_count; i++) {
         if (p->limbo[i].epoch <= oldest)
-            frame_free(p->limbo[i].frame, ORDER_4K, p->owner);
+            frame_return(p->limbo[i].frame, p->owner);
         else
             p->limbo[kept++] = p->limbo[i];
     }
@@ -42,7 +43,8 @@ bool p2m_destroy(struct p2m *p)
 {
     if (!p->ept.root)
         return true;
-    p2m_reap(p, p->epoch);
+    while (p->limbo_count)
+        frame_free(p->limbo[--p->limbo_count].frame, ORDER_4K, p->owner);
     if (p->giant.open)
         frame_free(p->giant.first, ORDER_1G, p->owner);
     p->giant.open = false;
@@ -63,6 +65,8 @@ int p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames)
     p->ram[p->range_count].frames = frames;
     p->range_count++;
     p->promised += frames;
+    p->most += frames;
+    p->tables_for_ram += p2m_tables(frames);
     return 0;
 }
 

@@ -29,6 +29,22 @@
 #define P2M_PIECE      64 /* frames, about, that one step of a creation or an end deals with */
 #define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 
+/* Tables of the EPT that a guest may have for places where it had no RAM at first. */
+#define P2M_TABLES_SPARE 64
+
+/* How many tables a range of so many frames may need, wherever it begins, besides the root. */
+static inline uint64_t p2m_tables(uint64_t frames)
+{
+    return (frames >> 9) + 2 + (frames >> 18) + 2 + (frames >> 27) + 2;
+}
+
+/* Not more tables than this exist in all, if RAM may need `ram` of them: those for other places may
+ * take what RAM does not need yet. */
+static inline uint64_t p2m_tables_most(uint64_t ram)
+{
+    return 2 * ram + P2M_TABLES_SPARE;
+}
+
 struct p2m {
     struct spinlock lock; /* guards all below; outside the frame allocator's */
     struct ept ept;
@@ -38,8 +54,10 @@ struct p2m {
         gfn_t start;
         uint64_t frames;
     } ram[P2M_RAM_RANGES];
-    uint64_t promised;        /* frames of RAM, all ranges */
+    uint64_t most;            /* frames of RAM, all ranges: at the beginning, and at any time */
+    uint64_t promised;        /* as many now */
     uint64_t populated;       /* of which this many have arrived */
+    uint64_t tables_for_ram;  /* tables of the EPT that its RAM may need, at its places */
     uint64_t epoch;           /* grows with each change that TLBs must hear of */
     uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
     /* What was found lately, at gfn modulo P2M_RECENT; good for as long as the epoch stays. */
@@ -97,7 +115,8 @@ int must_check p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights);
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
  * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */
 int must_check p2m_remove(struct p2m *p, gfn_t g);
-/* A fresh frame of RAM at g, where nothing is. 0; -EEXIST, -EINVAL, -ENOMEM. */
+/* A fresh frame of RAM at g, where nothing is. 0; -EEXIST, -EINVAL; -ENOMEM: it has all that it may
+ * have, what others have pinned of it included, or nobody has one to spare; -EAGAIN as above. */
 int must_check p2m_fill(struct p2m *p, gfn_t g);
 /* Moves the RAM frame from one place to another, where nothing may be. 0; -ENOENT, ... */
 int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);

@@ -10,18 +10,25 @@
 #include "domain/p2m.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
 #include "vmx/vmx.h"
 
+#define TABLES_BELOW_ROOT 3
+
 /* Page tables are the machine's memory too: a guest that scatters its frames over the whole address
- * space gets as many as its RAM may need (create.c counts with them), then -ENOMEM. */
+ * space gets as many as its RAM may need, and a few, then -ENOMEM. So there are never more than
+ * p2m_tables_most(), which the domain has been promised. */
 static bool tables_used_up(const struct p2m *p)
 {
-    return p->ept.tables > p->promised / 256 + 64;
+    return p->ept.tables + TABLES_BELOW_ROOT > p->tables_for_ram + P2M_TABLES_SPARE;
 }
 
 static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
 {
-    if (tables_used_up(p))
+    struct ept_entry place;
+
+    /* A place that has its tables needs none. */
+    if (tables_used_up(p) && ept_lookup(&p->ept, g, &place) && place.order != ORDER_4K)
         return -ENOMEM;
     return ept_map(&p->ept, g, m, ORDER_4K, rights, p2m_type_of(m, ORDER_4K));
 }
@@ -79,6 +86,8 @@ static int remove(struct p2m *p, gfn_t g)
     if (mapped) {
         p->populated--;
         send_to_limbo(p, entry.mfn);
+    } else {
+        promise_less(p->owner);
     }
     return 0;
 }
@@ -91,18 +100,32 @@ int p2m_remove(struct p2m *p, gfn_t g)
     return err;
 }
 
+/* One frame more than the domain has now. What waits for TLBs, or is pinned, counts: the first is
+ * over soon, so the call is made again. */
+static int ask_for_more(struct p2m *p)
+{
+    int err = promise_of(p->owner).ram < p->most ? promise_more(p->owner) : -ENOMEM;
+
+    return err && p->limbo_count ? -EAGAIN : err;
+}
+
 static int fill(struct p2m *p, gfn_t g)
 {
     mfn_t m;
 
     if (!is_vacant(p, g))
         return -EEXIST;
-    int err = frame_alloc(ORDER_4K, p->owner, &m);
+    int err = ask_for_more(p);
     if (err)
         return err;
+    err = frame_alloc(ORDER_4K, p->owner, &m);
+    if (err) {
+        promise_less(p->owner);
+        return err;
+    }
     err = map_one(p, g, m, EPT_RWX);
     if (err) {
-        frame_free(m, ORDER_4K, p->owner);
+        frame_return(m, p->owner);
         return err;
     }
     p->promised++;

@@ -32,6 +32,10 @@ struct vcpu;
 /* The interface that is spoken, in Xen's own counting: 4.17. */
 #define PV_XEN_VERSION (4u << 16 | 17)
 
+/* Pages of the heap that a domain's events and grants may come to. */
+#define PV_EVENT_PAGES 34
+#define PV_GRANT_PAGES 129
+
 struct pv_domain {
     struct xen_shared_info *shared; /* heap page */
     void *console;                  /* heap page: struct xencons_interface; NULL: has none */

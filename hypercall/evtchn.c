@@ -11,6 +11,7 @@
 
 _Static_assert(sizeof(struct evtchn) * EVTCHN_CHUNK_PORTS <= PAGE_SIZE, "a chunk is a page");
 _Static_assert(sizeof(struct evtchn_domain) <= PAGE_SIZE, "a domain's part is a page");
+_Static_assert(2 + EVTCHN_CHUNKS <= PV_EVENT_PAGES, "what it is promised, with a page for FIFO");
 
 struct evtchn *evtchn_port(const struct domain *d, uint32_t port)
 {

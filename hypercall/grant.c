@@ -16,6 +16,8 @@
 #define UNSTABLE_MOST 5 /* tries against a guest that keeps changing its entry */
 
 _Static_assert(sizeof(struct grant_domain) <= PAGE_SIZE, "a page of the heap");
+_Static_assert(1 + GRANT_FRAMES_MOST * (1 + (1 << USES_ORDER)) + GRANT_CHUNKS <= PV_GRANT_PAGES,
+               "what it is promised");
 _Static_assert(sizeof(struct grant_use) * GRANT_FRAME_ENTRIES <= PAGE_SIZE << USES_ORDER,
                "the uses of a frame's entries");
 

@@ -51,15 +51,18 @@ static int take(struct domain *mine, const struct xen_gnttab_copy_ptr *p, bool b
     return grant_pin_own(mine, p->ref_or_gmfn, e->readonly, &e->frame);
 }
 
+/* The frame goes before its domain may: it may count as that one's. */
 static void drop(struct domain *mine, struct end *e)
 {
-    if (e->granter) {
-        pair_lock_linked(mine, e->granter);
-        grant_release(e->granter, e->ref, e->readonly);
-        pair_unlock(mine, e->granter);
-        domain_put(e->granter);
+    if (!e->granter) {
+        frame_unpin(e->frame);
+        return;
     }
+    pair_lock_linked(mine, e->granter);
+    grant_release(e->granter, e->ref, e->readonly);
     frame_unpin(e->frame);
+    pair_unlock(mine, e->granter);
+    domain_put(e->granter);
 }
 
 static int move(const struct xen_gnttab_copy *arg, const struct end *from, const struct end *to)

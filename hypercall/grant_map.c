@@ -220,8 +220,10 @@ static void orphan(struct domain *d, uint32_t handle, uint16_t granter)
 {
     struct grant_map *m = map_of(d, handle);
 
-    if (m->granter == granter)
-        m->orphan = true;
+    if (m->granter != granter)
+        return;
+    m->orphan = true;
+    frame_abandon(m->frame, granter); /* it may count as the granter's still */
 }
 
 /* One piece of the maps of `other` that name d as their granter. The list changes on this CPU

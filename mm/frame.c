@@ -8,54 +8,21 @@
 
 #include "arch/x86/insn.h"
 #include "lib/assert.h"
-#include "lib/limits.h"
 #include "lib/spinlock.h"
+#include "mm/account.h"
 #include "mm/block.h"
 #include "mm/fill.h"
 #include "mm/frame_table.h"
 #include "mm/window.h"
 
-#define ACCOUNTS  (MAX_DOMAINS + 5)             /* every domain, and the five owners by name */
 #define REACHABLE (0x100000000UL >> PAGE_SHIFT) /* frames in the boot code's identity map */
 
-/* How many frames an owner has; with none it is free for another owner. */
-struct account {
-    uint16_t owner;
-    uint64_t frames;
-};
-
 static struct spinlock lock = SPINLOCK_RANK("frames", LOCK_FRAMES);
-static struct buddy buddy;                /* under the lock */
-static struct account accounts[ACCOUNTS]; /* under the lock */
-static struct frame_table place;          /* boot only */
-static uint64_t total;                    /* boot only */
-static uint64_t fail_in;                  /* atomic; 0: never */
-
-/* The owner's account, or the one that it would get: no two domains at a time have the same. */
-static struct account *account_of(uint16_t owner)
-{
-    unsigned n = owner < OWNER_PINNED ? owner % MAX_DOMAINS : MAX_DOMAINS + OWNER_FREE - owner;
-
-    return &accounts[n];
-}
-
-static void enter(uint16_t owner, uint64_t frames)
-{
-    struct account *a = account_of(owner);
-
-    ASSERT(a->owner == owner || !a->frames);
-    a->owner = owner;
-    a->frames += frames;
-}
-
-static void transfer(uint16_t from, uint16_t to, uint64_t frames)
-{
-    struct account *a = account_of(from);
-
-    ASSERT(a->owner == from && a->frames >= frames);
-    a->frames -= frames;
-    enter(to, frames);
-}
+static struct buddy buddy;       /* under the lock */
+static struct accounts accounts; /* under the lock */
+static struct frame_table place; /* boot only */
+static uint64_t total;           /* boot only */
+static uint64_t fail_in;         /* atomic; 0: never */
 
 static void give_back(enum frame_zone zone, mfn_t m, unsigned order)
 {
@@ -72,14 +39,15 @@ static void give_back(enum frame_zone zone, mfn_t m, unsigned order)
 
 bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out)
 {
-    uint32_t first;
+    uint32_t first = BUDDY_NONE;
 
     ASSERT(order <= FRAME_MAX_ORDER);
     ASSERT(owner != OWNER_FREE);
     spin_lock(&lock);
-    first = buddy_alloc(&buddy, zone, order);
+    if (account_may_take(&accounts, owner, zone, 1UL << order))
+        first = buddy_alloc(&buddy, zone, order);
     if (first != BUDDY_NONE) {
-        transfer(OWNER_FREE, owner, 1UL << order);
+        account_take(&accounts, owner, zone, 1UL << order);
         buddy.table[first] = block_of(owner, zone, order);
     }
     spin_unlock(&lock);
@@ -89,17 +57,21 @@ bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out
 
 void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone)
 {
+    struct account *a = account_of(&accounts, OWNER_CAISSON);
     unsigned part;
 
     spin_lock(&lock);
     for (uint64_t n = m.v; n < m.v + (1UL << order); n += 1UL << part) {
         part = block_cut(&buddy, n, order);
+        a->of[buddy.table[n].used.zone].frames -= 1UL << part;
+        a->of[zone].frames += 1UL << part;
         buddy.table[n].used.zone = zone;
     }
     spin_unlock(&lock);
 }
 
-void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
+/* for_good: what the owner was promised shrinks with it. */
+static void give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner, bool for_good)
 {
     ASSERT(order <= FRAME_MAX_ORDER);
     ASSERT(owner != OWNER_FREE);
@@ -108,11 +80,18 @@ void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
     uint64_t end = m.v + (1UL << order);
     bool own = block_unlike(&buddy, m.v, end, block_of(owner, zone, order)) == end;
     if (own) {
-        transfer(owner, OWNER_FREE, 1UL << order);
+        account_give(&accounts, owner, zone, 1UL << order);
+        if (for_good && account_of(&accounts, owner)->limited)
+            account_unpromise(&accounts, owner, zone, 1UL << order);
         give_back(zone, m, order);
     }
     spin_unlock(&lock);
     ASSERT(own); /* none goes back by the wrong door */
+}
+
+void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner)
+{
+    give(zone, m, order, owner, false);
 }
 
 int frame_alloc_unscrubbed(unsigned order, uint16_t owner, mfn_t *out)
@@ -144,16 +123,26 @@ void frame_pin(mfn_t m)
     spin_unlock(&lock);
 }
 
+/* The last pin of a frame that its owner has let go of, or given back. */
+static bool is_over(union frame *f)
+{
+    return f->used.pins == 0 && (f->used.owner == OWNER_PINNED || f->used.zone == ZONE_LEFT);
+}
+
 void frame_unpin(mfn_t m)
 {
     spin_lock(&lock);
     ASSERT(m.v < buddy.size);
     union frame *f = &buddy.table[m.v];
     ASSERT(f->used.state == FRAME_USED && f->used.owner <= OWNER_PINNED && f->used.pins > 0);
-    bool last = --f->used.pins == 0 && f->used.owner == OWNER_PINNED;
+    f->used.pins--;
+    uint16_t owner = f->used.owner;
+    bool over = is_over(f);
+    if (over)
+        f->used.zone = ZONE_DOMAIN;
     spin_unlock(&lock);
-    if (last)
-        frame_free(m, ORDER_4K, OWNER_PINNED);
+    if (over)
+        frame_return(m, owner);
 }
 
 uint32_t frame_pins(mfn_t m)
@@ -161,11 +150,20 @@ uint32_t frame_pins(mfn_t m)
     return __atomic_load_n(&buddy.table[m.v].used.pins, __ATOMIC_RELAXED);
 }
 
-/* The owner lets go of a frame that others hold still. */
-static void leave_to_pins(mfn_t m, uint16_t owner)
+/* A frame of owner's that others have pinned; zone: ZONE_LEFT, given back, or ZONE_DOMAIN, not. */
+static bool is_pinned(mfn_t m, uint16_t owner, enum frame_zone zone)
 {
-    transfer(owner, OWNER_PINNED, 1);
+    union frame f = buddy.table[m.v];
+
+    return f.used.state == FRAME_USED && f.used.owner == owner && f.used.zone == zone &&
+           f.used.pins;
+}
+
+static void disown(mfn_t m, uint16_t owner)
+{
+    account_pass(&accounts, owner, OWNER_PINNED, ZONE_DOMAIN, 1);
     buddy.table[m.v].used.owner = OWNER_PINNED;
+    buddy.table[m.v].used.zone = ZONE_DOMAIN;
 }
 
 void frame_free(mfn_t m, unsigned order, uint16_t owner)
@@ -175,18 +173,97 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner)
     ASSERT(end <= buddy.size);
     spin_lock(&lock);
     uint64_t odd = block_unlike(&buddy, m.v, end, block_of(owner, ZONE_DOMAIN, order));
-    bool pinned = odd < end && block_owner(&buddy, odd) == owner && frame_pins(mfn(odd));
+    bool pinned = odd < end && is_pinned(mfn(odd), owner, ZONE_DOMAIN);
     if (pinned && !order)
-        leave_to_pins(m, owner);
+        disown(m, owner);
     spin_unlock(&lock);
     ASSERT(pinned || odd == end);
-    for (uint64_t n = m.v; pinned && order && n < end; n++)
-        frame_free(mfn(n), ORDER_4K, owner);
+    if (pinned && order) {
+        frame_free(m, order - 1, owner);
+        frame_free(mfn(m.v + (1UL << (order - 1))), order - 1, owner);
+    }
     if (!pinned) {
         fill_frames(m, order);
         frame_give(ZONE_DOMAIN, m, order, owner);
     }
 }
+
+void frame_return(mfn_t m, uint16_t owner)
+{
+    spin_lock(&lock);
+    bool pinned = is_pinned(m, owner, ZONE_DOMAIN);
+    if (pinned)
+        buddy.table[m.v].used.zone = ZONE_LEFT;
+    spin_unlock(&lock);
+    if (!pinned) {
+        fill_frames(m, ORDER_4K);
+        give(ZONE_DOMAIN, m, ORDER_4K, owner, true);
+    }
+}
+
+void frame_abandon(mfn_t m, uint16_t owner)
+{
+    spin_lock(&lock);
+    if (is_pinned(m, owner, ZONE_LEFT))
+        disown(m, owner);
+    spin_unlock(&lock);
+}
+
+/* ---- Promises ---- */
+
+bool frame_promise(uint16_t owner, enum frame_zone zone, uint64_t n)
+{
+    spin_lock(&lock);
+    bool kept = account_promise(&accounts, owner, zone, n);
+    spin_unlock(&lock);
+    return kept;
+}
+
+void frame_unpromise(uint16_t owner, enum frame_zone zone, uint64_t n)
+{
+    spin_lock(&lock);
+    account_unpromise(&accounts, owner, zone, n);
+    spin_unlock(&lock);
+}
+
+struct account frame_account(uint16_t owner)
+{
+    struct account a;
+
+    spin_lock(&lock);
+    a = *account_of(&accounts, owner);
+    spin_unlock(&lock);
+    return a.owner == owner ? a : (struct account){ .owner = owner };
+}
+
+bool frame_exceeds(uint16_t owner, enum frame_zone zone, uint64_t n)
+{
+    struct account a = frame_account(owner);
+
+    return a.limited && n > a.of[zone].promised - a.of[zone].frames;
+}
+
+void frame_release(uint16_t owner)
+{
+    spin_lock(&lock);
+    struct account *a = account_of(&accounts, owner);
+    if (a->owner == owner && a->limited) {
+        for (unsigned zone = 0; zone < ZONES; zone++)
+            account_unpromise(&accounts, owner, zone, a->of[zone].promised);
+        a->limited = false;
+    }
+    spin_unlock(&lock);
+}
+
+uint64_t frame_unpromised(enum frame_zone zone)
+{
+    spin_lock(&lock);
+    uint64_t frames = account_unpromised(&accounts, zone);
+    spin_unlock(&lock);
+    return frames;
+}
+
+/* ---- Questions ---- */
 
 uint16_t frame_owner(mfn_t m)
 {
@@ -198,14 +275,9 @@ uint16_t frame_owner(mfn_t m)
 
 uint64_t frame_count(uint16_t owner)
 {
-    const struct account *a;
-    uint64_t frames;
+    struct account a = frame_account(owner);
 
-    spin_lock(&lock);
-    a = account_of(owner);
-    frames = a->owner == owner ? a->frames : 0;
-    spin_unlock(&lock);
-    return frames;
+    return account_frames(&a);
 }
 
 uint64_t frame_free_blocks(unsigned order)
@@ -221,13 +293,7 @@ uint64_t frame_free_blocks(unsigned order)
 
 uint64_t frame_available(void)
 {
-    uint64_t frames = 0;
-
-    spin_lock(&lock);
-    for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++)
-        frames += (uint64_t)buddy_count(&buddy, ZONE_DOMAIN, order) << order;
-    spin_unlock(&lock);
-    return frames;
+    return frame_unpromised(ZONE_DOMAIN);
 }
 
 uint64_t frame_total(void)
@@ -263,19 +329,20 @@ void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t us
     total = usable;
     stosq(&at->word, 0, t->size);
     buddy_init(&buddy, at, t->size);
-    for (unsigned i = 0; i < ACCOUNTS; i++)
-        accounts[i].frames = 0;
+    accounts = (struct accounts){ 0 };
 }
 
 void frame_table_set(uint64_t first, uint64_t end, uint16_t owner)
 {
+    struct account *a = account_open(&accounts, owner);
     unsigned order;
 
-    enter(owner, end - first);
     for (uint64_t n = first; n < end; n += 1UL << order) {
+        enum frame_zone zone = owner == OWNER_FREE && n >= REACHABLE ? ZONE_FAR : ZONE_DOMAIN;
         order = block_order(n, end);
+        a->of[zone].frames += 1UL << order;
         if (owner == OWNER_FREE)
-            buddy_free(&buddy, n < REACHABLE ? ZONE_DOMAIN : ZONE_FAR, (uint32_t)n, order);
+            buddy_free(&buddy, zone, (uint32_t)n, order);
         else
             buddy.table[n] = block_of(owner, ZONE_DOMAIN, order);
     }
@@ -288,9 +355,12 @@ struct frame_table frame_table_place(void)
 
 void frame_table_move(union frame *at)
 {
+    struct account *a = account_of(&accounts, OWNER_FREE);
     uint32_t n;
 
     buddy.table = at;
+    a->of[ZONE_DOMAIN].frames += a->of[ZONE_FAR].frames;
+    a->of[ZONE_FAR].frames = 0;
     for (unsigned order = FRAME_MAX_ORDER + 1; order-- > 0;) {
         while ((n = buddy_alloc(&buddy, ZONE_FAR, order)) != BUDDY_NONE)
             buddy_free(&buddy, ZONE_DOMAIN, n, order);
@@ -302,7 +372,7 @@ void frame_reown(mfn_t m, uint16_t from, uint16_t to)
     spin_lock(&lock);
     ASSERT(block_owner(&buddy, m.v) == from);
     block_cut(&buddy, m.v, ORDER_4K);
-    transfer(from, to, 1);
+    account_pass(&accounts, from, to, ZONE_DOMAIN, 1);
     buddy.table[m.v].used.owner = to;
     spin_unlock(&lock);
 }

@@ -24,7 +24,7 @@
 #define OWNER_RESERVED 0xFFFE /* firmware, holes, devices */
 #define OWNER_CAISSON  0xFFFD /* image, heap, tables */
 #define OWNER_MODULE   0xFFFC /* boot modules, kept as the catalogue */
-#define OWNER_PINNED   0xFFFB /* let go by their domain, still pinned by others */
+#define OWNER_PINNED   0xFFFB /* their domain has ended, others have them pinned still */
 
 /* A piece of the machine's physical address space, as the boot loader tells it. */
 enum mem_kind { MEM_USABLE = 1, MEM_RESERVED = 2, MEM_ACPI = 3, MEM_NVS = 4, MEM_BAD = 5 };
@@ -57,7 +57,8 @@ maddr_t frame_reserve_low(void);
 /* Number of frames in the table: highest usable frame + 1. */
 uint64_t frame_table_size(void);
 
-/* 2^order frames, naturally aligned, owned by owner, scrubbed to zero. 0 or -ENOMEM. */
+/* 2^order frames, naturally aligned, owned by owner, scrubbed to zero. 0 or -ENOMEM: there are
+ * none, they are promised to others, or owner was not promised so many (mm/promise.h). */
 int must_check frame_alloc(unsigned order, uint16_t owner, mfn_t *out);
 /* The same without the scrubbing, which is the caller's then, by window_fill(), before anybody sees
  * them: for blocks that take too long to scrub at once. */
@@ -66,18 +67,25 @@ int must_check frame_alloc_unscrubbed(unsigned order, uint16_t owner, mfn_t *out
  */
 void frame_free(mfn_t m, unsigned order, uint16_t owner);
 
+/* One frame of RAM goes back for good: what owner has been promised (mm/promise.h) shrinks by it.
+ * If it is pinned, that is when the last pin goes; until then it counts as owner's. */
+void frame_return(mfn_t m, uint16_t owner);
+
 /* Pins keep a domain's frame from being given out again while somebody else still uses it: another
  * domain that has mapped it, Caisson that writes events into it. Whoever pins makes sure that the
  * owner has not let go of it yet (it is in the owner's p2m, under that one's lock), or holds a pin.
- * A pinned frame that frame_free() is told of becomes OWNER_PINNED's, and goes with the last pin.
+ * A pinned frame that frame_free() is told of, as its owner ends, becomes OWNER_PINNED's, and goes
+ * with the last pin. frame_abandon() does the same to one that was returned before, and nothing to
+ * others.
  */
+void frame_abandon(mfn_t m, uint16_t owner);
 void frame_pin(mfn_t m);
 void frame_unpin(mfn_t m);
 uint32_t frame_pins(mfn_t m);
 
 uint16_t frame_owner(mfn_t m);        /* OWNER_RESERVED outside the table */
 uint64_t frame_count(uint16_t owner); /* frames owned now; OWNER_FREE: free ones */
-uint64_t frame_available(void);       /* free ones that frame_alloc can give: not the heap's */
+uint64_t frame_available(void);       /* free for RAM, and promised to nobody; not the heap's */
 uint64_t frame_free_blocks(unsigned order); /* free blocks of exactly 2^order frames, now */
 uint64_t frame_total(void);                 /* usable frames of the machine */
 

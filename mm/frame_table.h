@@ -6,15 +6,28 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "mm/account.h"
 #include "mm/buddy.h"
 #include "mm/frame.h"
 
-/* 2^order frames for owner, as they are; false if zone has no such block. */
+/* 2^order frames for owner, as they are; false if zone has no such block, or not for it. */
 bool must_check frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out);
 /* Gives owner's frames back to the zone that they are of. */
 void frame_give(enum frame_zone zone, mfn_t m, unsigned order, uint16_t owner);
 /* Frames that the caller has taken are of another zone from now on. */
 void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone);
+/* Promises n frames of the zone more. False: others have been promised what is free. */
+bool must_check frame_promise(uint16_t owner, enum frame_zone zone, uint64_t n);
+/* Takes back the promise of n that owner does not have. */
+void frame_unpromise(uint16_t owner, enum frame_zone zone, uint64_t n);
+/* Owner has no frames, and is promised none any more. */
+void frame_release(uint16_t owner);
+/* Free, and promised to nobody. */
+uint64_t frame_unpromised(enum frame_zone zone);
+/* Would owner have more than it was promised? */
+bool frame_exceeds(uint16_t owner, enum frame_zone zone, uint64_t n);
+/* Its account, as it is now. */
+struct account frame_account(uint16_t owner);
 /* True if the allocation that is being tried was chosen to fail. */
 bool frame_fails_now(void);
 

@@ -35,11 +35,16 @@ static bool grow_for(unsigned order)
     return grow_by(order);
 }
 
+bool heap_grow(void)
+{
+    return grow_for(ORDER_4K);
+}
+
 static bool take(unsigned order, uint16_t owner, mfn_t *out)
 {
     /* Another CPU may be quicker to take what this one adds. */
     while (!frame_take(ZONE_HEAP, order, owner, out)) {
-        if (!grow_for(order))
+        if (frame_exceeds(owner, ZONE_HEAP, 1UL << order) || !grow_for(order))
             return false;
     }
     return true;

@@ -7,14 +7,19 @@
 #ifndef CAISSON_MM_HEAP_H
 #define CAISSON_MM_HEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
 #include "mm/frame.h"
 
-/* 2^order zeroed pages, or NULL. */
+/* 2^order zeroed pages, or NULL: there are none, or owner was not promised so many
+ * (mm/promise.h). */
 void *heap_pages(unsigned order, uint16_t owner);
 void heap_free_pages(void *p, unsigned order, uint16_t owner);
+
+/* For mm/: makes the heap larger by memory that nobody has been promised. False: there is none. */
+bool must_check heap_grow(void);
 
 /* The least order whose pages hold so many bytes. */
 static inline unsigned heap_order(size_t bytes)

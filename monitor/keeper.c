@@ -100,6 +100,7 @@ static bool lay_out(struct keeper *k)
 static bool bury(struct keeper *k)
 {
     bool comes_back = domain_comes_back(k->domain);
+    uint16_t id = k->domain->id;
 
     if (!domain_destroy(k->domain))
         return true;
@@ -107,7 +108,7 @@ static bool bury(struct keeper *k)
     k->buried = false;
     k->back = 0;
     if (comes_back) {
-        if (!domain_create(k->config, &k->account, &k->domain))
+        if (!domain_create(k->config, &k->account, id, &k->domain))
             return true;
         log_error("%s: rebooted, and could not be made again", k->config->name);
     }
@@ -157,7 +158,7 @@ int keeper_start(struct keeper *k, const struct domain_config *config)
     sched_group_init(&k->account, config->weight, config->cap);
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
     timer_init(&k->wait, waited);
-    int err = domain_create(config, &k->account, &k->domain);
+    int err = domain_create(config, &k->account, 0, &k->domain);
     if (err)
         return err;
     do

@@ -5,6 +5,7 @@
 #include "domain/domain.h"
 #include "lib/log.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
 #include "monitor/commands.h"
 #include "monitor/monitor.h"
 
@@ -19,10 +20,12 @@ static void print_owner(const char *name, uint64_t frames)
  */
 static void print_domain(const struct domain *d)
 {
-    uint64_t frames = frame_count(d->id), ram = d->p2m.populated;
+    struct promise taken = promise_taken(d->id);
+    uint64_t frames = taken.ram + taken.heap;
 
-    monitor_print("  %-31s %10lu frames %12luK %8luK beyond its RAM\n", d->name, frames,
-                  FRAMES_TO_KIB(frames), FRAMES_TO_KIB(frames > ram ? frames - ram : 0));
+    monitor_print("  %-31s %10lu frames %12luK %8luK beyond its RAM, of %luK\n", d->name, frames,
+                  FRAMES_TO_KIB(frames), FRAMES_TO_KIB(taken.heap),
+                  FRAMES_TO_KIB(promise_of(d->id).heap));
 }
 
 static void print_free_blocks(void)

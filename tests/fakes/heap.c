@@ -9,9 +9,14 @@
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/promise.h"
 #include "mm/window.h"
 
-static uint64_t counts[0x10000]; /* frames of each owner */
+enum { RAM, HEAP, ZONES };
+
+static uint64_t counts[ZONES][0x10000];   /* frames of each owner */
+static uint64_t promised[ZONES][0x10000]; /* of limited ones, how many they may have */
+static bool limited[0x10000];
 static uint64_t objects;
 static uint64_t fail_in;
 
@@ -27,7 +32,7 @@ void frame_fail_nth(uint64_t n)
 
 uint64_t frame_count(uint16_t owner)
 {
-    return counts[owner];
+    return counts[RAM][owner] + counts[HEAP][owner];
 }
 
 uint64_t fake_heap_in_use(void)
@@ -35,7 +40,7 @@ uint64_t fake_heap_in_use(void)
     uint64_t sum = objects;
 
     for (unsigned i = 0; i < 0x10000; i++)
-        sum += counts[i];
+        sum += frame_count((uint16_t)i);
     return sum;
 }
 
@@ -44,6 +49,7 @@ struct block {
     struct block *next;
     char *memory;
     unsigned order;
+    unsigned zone;
     uint16_t owner;
     uint64_t left; /* frames not yet freed */
     struct pin *pins;
@@ -54,7 +60,7 @@ struct pin {
     struct pin *next;
     const char *page;
     uint32_t count;
-    bool left_behind; /* by its owner */
+    uint16_t left_by; /* its owner has let go of it: who it counts as. 0: it has not */
 };
 static struct block *blocks;
 
@@ -67,11 +73,13 @@ static struct block *block_of(const void *p)
     return NULL;
 }
 
-void *heap_pages(unsigned order, uint16_t owner)
+static void *alloc(unsigned zone, unsigned order, uint16_t owner)
 {
     struct block *b;
 
     if (fails_now())
+        return NULL;
+    if (limited[owner] && counts[zone][owner] + (1UL << order) > promised[zone][owner])
         return NULL;
     b = calloc(1, sizeof(*b));
     b->memory = aligned_alloc(PAGE_SIZE << order, PAGE_SIZE << order);
@@ -79,12 +87,18 @@ void *heap_pages(unsigned order, uint16_t owner)
         abort();
     memset(b->memory, 0, PAGE_SIZE << order);
     b->order = order;
+    b->zone = zone;
     b->owner = owner;
     b->left = 1UL << order;
     b->next = blocks;
     blocks = b;
-    counts[owner] += 1UL << order;
+    counts[zone][owner] += 1UL << order;
     return b->memory;
+}
+
+void *heap_pages(unsigned order, uint16_t owner)
+{
+    return alloc(HEAP, order, owner);
 }
 
 static void release(struct block *b)
@@ -103,17 +117,22 @@ static void release(struct block *b)
     free(b);
 }
 
-void heap_free_pages(void *p, unsigned order, uint16_t owner)
+static void give(unsigned zone, void *p, unsigned order, uint16_t owner)
 {
     struct block *b = block_of(p);
 
     ASSERT(b != NULL);
-    ASSERT(b->owner == owner);
+    ASSERT(b->owner == owner && b->zone == zone);
     ASSERT(b->left >= 1UL << order);
-    counts[owner] -= 1UL << order;
+    counts[zone][owner] -= 1UL << order;
     b->left -= 1UL << order;
     if (!b->left)
         release(b);
+}
+
+void heap_free_pages(void *p, unsigned order, uint16_t owner)
+{
+    give(HEAP, p, order, owner);
 }
 
 maddr_t heap_to_maddr(const void *p)
@@ -128,7 +147,7 @@ void *heap_from_maddr(maddr_t m)
 
 int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
 {
-    void *p = heap_pages(order, owner);
+    void *p = alloc(RAM, order, owner);
 
     if (!p)
         return -ENOMEM;
@@ -174,7 +193,7 @@ void frame_pin(mfn_t m)
 {
     struct pin *p = pin_of(m);
 
-    ASSERT(!p || !p->left_behind || p->count);
+    ASSERT(!p || !p->left_by || p->count);
     if (!p) {
         struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
         ASSERT(b != NULL);
@@ -191,7 +210,9 @@ static void drop_frame(mfn_t m, uint16_t owner)
 {
     struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
 
-    counts[owner]--;
+    counts[RAM][owner]--;
+    if (limited[owner])
+        promised[RAM][owner]--;
     if (!--b->left)
         release(b);
 }
@@ -201,8 +222,17 @@ void frame_unpin(mfn_t m)
     struct pin *p = pin_of(m);
 
     ASSERT(p && p->count);
-    if (--p->count == 0 && p->left_behind)
-        drop_frame(m, OWNER_PINNED);
+    if (--p->count == 0 && p->left_by)
+        drop_frame(m, p->left_by);
+}
+
+static void disown(struct pin *p, uint16_t owner)
+{
+    p->left_by = OWNER_PINNED;
+    counts[RAM][owner]--;
+    if (limited[owner])
+        promised[RAM][owner]--;
+    counts[RAM][OWNER_PINNED]++;
 }
 
 void frame_free(mfn_t m, unsigned order, uint16_t owner)
@@ -213,7 +243,7 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner)
     for (uint64_t n = 0; n < 1UL << order; n++)
         pinned |= frame_pins(mfn(m.v + n)) > 0;
     if (!pinned) {
-        heap_free_pages(heap_from_maddr(mfn_to_maddr(m)), order, owner);
+        give(RAM, heap_from_maddr(mfn_to_maddr(m)), order, owner);
         return;
     }
     if (order) {
@@ -221,9 +251,29 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner)
             frame_free(mfn(m.v + n), 0, owner);
         return;
     }
-    p->left_behind = true;
-    counts[owner]--;
-    counts[OWNER_PINNED]++;
+    disown(p, owner);
+}
+
+void frame_return(mfn_t m, uint16_t owner)
+{
+    struct pin *p = pin_of(m);
+
+    if (p && p->count) {
+        ASSERT(!p->left_by);
+        p->left_by = owner;
+        return;
+    }
+    give(RAM, heap_from_maddr(mfn_to_maddr(m)), 0, owner);
+    if (limited[owner])
+        promised[RAM][owner]--;
+}
+
+void frame_abandon(mfn_t m, uint16_t owner)
+{
+    struct pin *p = pin_of(m);
+
+    if (p && p->count && p->left_by == owner)
+        disown(p, owner);
 }
 
 uint16_t frame_owner(mfn_t m)
@@ -231,9 +281,48 @@ uint16_t frame_owner(mfn_t m)
     const struct block *b = block_of(heap_from_maddr(mfn_to_maddr(m)));
     const struct pin *p = pin_of(m);
 
-    if (p && p->left_behind)
-        return p->count ? OWNER_PINNED : OWNER_FREE;
+    if (p && p->left_by)
+        return p->count ? p->left_by : OWNER_FREE;
     return b ? b->owner : OWNER_RESERVED;
+}
+
+/* ---- Promises, of a machine that is never short of memory ---- */
+
+int promise_make(uint16_t owner, struct promise p)
+{
+    limited[owner] = true;
+    promised[RAM][owner] = p.ram;
+    promised[HEAP][owner] = p.heap;
+    return 0;
+}
+
+void promise_end(uint16_t owner)
+{
+    ASSERT(!frame_count(owner));
+    limited[owner] = false;
+}
+
+int promise_more(uint16_t owner)
+{
+    promised[RAM][owner] += limited[owner];
+    return 0;
+}
+
+void promise_less(uint16_t owner)
+{
+    ASSERT(!limited[owner] || promised[RAM][owner] > counts[RAM][owner]);
+    promised[RAM][owner] -= limited[owner];
+}
+
+struct promise promise_of(uint16_t owner)
+{
+    return limited[owner] ? (struct promise){ promised[RAM][owner], promised[HEAP][owner] }
+                          : (struct promise){ 0 };
+}
+
+struct promise promise_taken(uint16_t owner)
+{
+    return (struct promise){ counts[RAM][owner], counts[HEAP][owner] };
 }
 
 void *window_open(mfn_t m)

@@ -14,8 +14,12 @@
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/vmx.h"
+
+/* As domain_create() counts. */
+#define PAIR_HEAP (p2m_tables_most(1 + p2m_tables(PAIR_RAM)) + PV_EVENT_PAGES + PV_GRANT_PAGES)
 
 struct pair_domain pair[PAIR_DOMAINS];
 uint64_t pair_unreadable, pair_unwritable;
@@ -44,6 +48,8 @@ static void start_one(unsigned i)
         pair[i].v[n].id = n;
     }
     d->pv.shared = &pair[i].shared;
+    if (promise_make(d->id, (struct promise){ PAIR_RAM, PAIR_HEAP }))
+        abort();
     if (p2m_init(&d->p2m, d->id) || p2m_add_ram(&d->p2m, gfn(0), PAIR_RAM) ||
         event_channel_events.init(d))
         abort();
@@ -77,6 +83,7 @@ void pair_destroy(unsigned i)
     while (!p2m_destroy(&d->p2m))
         ;
     ASSERT(frame_count(d->id) == 0);
+    promise_end(d->id);
 }
 
 int pair_stop(void **state)

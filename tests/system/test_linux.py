@@ -116,7 +116,7 @@ def test_reboot(shell):
     m = shell()
     m.sendline("reboot -f")
     m.expect(r"caisson: linux: rebooted \(reset line\)")
-    m.expect(r"caisson: linux: domain 2, ")
+    m.expect(r"caisson: linux: domain 1, ")
     m.expect_exact(PROMPT, timeout=BOOT)
     assert 0 < int(m.ask("date +%s")) - TIME0 < 600
     m.sendline("poweroff -f")

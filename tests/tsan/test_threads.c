@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_release.c lib/bitmap.c lib/spinlock.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
+/* links: sched/sched.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_release.c lib/bitmap.c lib/spinlock.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
 /* clang-format on */
 /*
  * Real threads as pCPUs under ThreadSanitizer: the scheduler's loop with units that run, sleep and

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: mm/aspace.c mm/frame.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Page tables: built by mm/aspace.c, read here by a walker of the test's own.

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: mm/frame.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Frames: memory maps good and bad, and the allocator against a model of itself.

@@ -16,6 +16,7 @@
 #include "hypercall/grant_table.h"
 #include "include/public/compat.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
 #include "tests/fakes/pair.h"
 
 #define A     0
@@ -176,6 +177,44 @@ static void test_own_grant(void **state)
     assert_int_equal(map(A, 1, 8, HOLE, 0, &handle), GNTST_OKAY);
     assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
     assert_int_equal(map(A, 1, 8, HOLE, 0, &handle), GNTST_OKAY); /* and is left mapped */
+}
+
+/* It maps pages of its own, gives them back and asks for others in their place. */
+static void test_given_back_and_mapped_counts(void **state)
+{
+    struct domain *d = &pair[A].d;
+    uint32_t handle;
+
+    (void)state;
+    grant(A, 8, 1, 3, 0);
+    assert_int_equal(map(A, 1, 8, HOLE, 0, &handle), GNTST_OKAY);
+    assert_int_equal(p2m_remove(&d->p2m, gfn(3)), 0);
+    assert_int_equal(p2m_remove(&d->p2m, gfn(4)), 0); /* not mapped by anyone */
+    assert_int_equal(p2m_fill(&d->p2m, gfn(4)), -EAGAIN);
+    p2m_reap(&d->p2m, UINT64_MAX);
+    assert_int_equal(p2m_fill(&d->p2m, gfn(4)), 0);
+    assert_int_equal(p2m_fill(&d->p2m, gfn(3)), -ENOMEM);
+    assert_int_equal(promise_taken(1).ram + d->p2m.promised - d->p2m.populated, PAIR_RAM);
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
+    assert_int_equal(p2m_fill(&d->p2m, gfn(3)), 0);
+}
+
+/* The granter has given it back before it ends: the mapper's use of it goes on, on nobody's
+ * account. */
+static void test_granter_gave_back_and_ends(void **state)
+{
+    uint32_t handle;
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, &handle), GNTST_OKAY);
+    assert_int_equal(p2m_remove(&pair[B].d.p2m, gfn(3)), 0);
+    p2m_reap(&pair[B].d.p2m, UINT64_MAX);
+    assert_int_equal(promise_taken(2).ram, pair[B].d.p2m.populated + 1);
+    pair_destroy(B);
+    assert_int_equal(frame_count(OWNER_PINNED), 1);
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
+    assert_int_equal(frame_count(OWNER_PINNED), 0);
 }
 
 static void test_granter_ends_first(void **state)
@@ -472,6 +511,8 @@ int main(void)
         TEST(test_where_it_may_not_go),
         TEST(test_lent_page_is_not_its_own),
         TEST(test_own_grant),
+        TEST(test_given_back_and_mapped_counts),
+        TEST(test_granter_gave_back_and_ends),
         TEST(test_granter_ends_first),
         TEST(test_mapper_ends_first),
         TEST(test_both_end),

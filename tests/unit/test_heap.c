@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: mm/heap.c mm/slab.c mm/aspace.c mm/frame.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: mm/heap.c mm/slab.c mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Heap and slabs, on real page tables (that the host does not use) and a pretended machine.

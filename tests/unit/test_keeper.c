@@ -28,13 +28,18 @@ static int create_error, build_error;
 static bool drained;
 static uint64_t timer_at;
 
-int domain_create(const struct domain_config *c, struct sched_group *account, struct domain **out)
+#define ID 7
+static bool came; /* it exists already, and is to come back */
+
+int domain_create(const struct domain_config *c, struct sched_group *account, uint16_t before,
+                  struct domain **out)
 {
     assert_ptr_equal(c, &config);
+    assert_int_equal(before, came ? ID : 0); /* one that comes back is still the same */
     if (create_error)
         return create_error;
     charged = account;
-    d = (struct domain){ .state = DOMAIN_BUILDING, .name = "alpha", .vcpu_count = 1 };
+    d = (struct domain){ .id = ID, .state = DOMAIN_BUILDING, .name = "alpha", .vcpu_count = 1 };
     creations++;
     pieces = 0;
     *out = &d;
@@ -163,13 +168,16 @@ static int set_up(void **state)
     creations = ends = unneeded = opened = closed = unpaused = wakes = 0;
     create_error = build_error = 0;
     drained = true;
+    came = false;
     timer_at = 0;
     return 0;
 }
 
 static void start(void)
 {
+    came = false;
     assert_int_equal(keeper_start(&k, &config), 0);
+    came = true;
 }
 
 /* Runs the keeper's unit until it blocks; how many turns that took. */

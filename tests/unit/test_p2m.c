@@ -193,6 +193,34 @@ static void test_remembered(void **state)
     assert_int_equal(p2m_populate(&p, gfn(6), &m), -EFAULT);
 }
 
+/* Frames far apart, large pages in pieces, then all of the RAM singly: more tables than that there
+ * cannot be, and RAM never lacks one. */
+static void test_tables_have_an_end(void **state)
+{
+    uint64_t frames = 8 * 512, places = 0;
+    mfn_t other;
+
+    (void)state;
+    add(0, frames);
+    assert_int_equal(frame_alloc(ORDER_4K, OWNER + 1, &other), 0);
+    for (uint64_t g = 1ul << 27; places < 1000; g += 1ul << 18, places++) {
+        int err = p2m_lend(&p, gfn(g), other, EPT_R);
+        if (err)
+            assert_int_equal(err, -ENOMEM);
+        if (err)
+            break;
+    }
+    assert_in_range(places, 20, 100);
+    for (uint64_t g = 0; g < frames; g += 512) {
+        assert_int_equal(p2m_remove(&p, gfn(g)), 0);
+        assert_int_equal(p2m_fill(&p, gfn(g)), 0); /* a place that has its tables */
+    }
+    for (uint64_t g = 0; g < frames; g++)
+        populate(g);
+    assert_in_range(p.ept.tables, 8, p2m_tables_most(p.tables_for_ram));
+    frame_free(other, ORDER_4K, OWNER + 1);
+}
+
 static void test_outside(void **state)
 {
     mfn_t m = { 42 };
@@ -452,6 +480,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_ranges),
+        TEST(test_tables_have_an_end),
         TEST(test_range_limits),
         TEST(test_4k_where_2m_does_not_fit),
         TEST(test_2m),
