@@ -1,4 +1,4 @@
-/* links: boot/options.c boot/efi/config.c lib/word.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/log.c */
+/* links: boot/options.c arch/x86/spec_wish.c boot/efi/config.c lib/word.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/log.c */
 /*
  * Caisson's own command line, and the file that has it where there is no GRUB: the first byte says
  * which of the two the rest is. What must hold: numbers within their bounds, strings that end.
