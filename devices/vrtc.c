@@ -48,7 +48,7 @@ enum {
 
 #define D_VALID 0x80 /* the battery is good */
 
-#define ALARM_ANY 0xc0 /* an alarm byte from here on matches everything */
+#define ALARM_MATCHES_ALL 0xc0 /* an alarm byte from here on */
 
 static const uint8_t clock_bytes[] = { SECOND, MINUTE, HOUR, WEEKDAY, DAY, MONTH, YEAR, CENTURY };
 
@@ -183,30 +183,60 @@ static int64_t thaw(const struct vrtc *r)
 
 /* ---- Interrupts ---- */
 
-static bool alarm_matches(uint8_t alarm, uint8_t now)
+#define ALARM_ANY   -1
+#define ALARM_NEVER -2
+
+/* What an alarm byte asks for: a value that the clock's byte takes, or one of the above. */
+static int alarm_value(struct rtc_format f, uint8_t byte, unsigned end)
 {
-    return (alarm & ALARM_ANY) == ALARM_ANY || alarm == now;
+    unsigned value = rtc_decode(f, byte);
+
+    if ((byte & ALARM_MATCHES_ALL) == ALARM_MATCHES_ALL)
+        return ALARM_ANY;
+    return value < end && rtc_encode(f, value) == byte ? (int)value : ALARM_NEVER;
 }
 
-/* Seconds from the time `epoch` to the next alarm, 1 .. 86400; 0: none in a day. */
+static int alarm_hour(struct rtc_format f, uint8_t byte)
+{
+    unsigned hour = rtc_decode_hour(f, byte);
+
+    if ((byte & ALARM_MATCHES_ALL) == ALARM_MATCHES_ALL)
+        return ALARM_ANY;
+    return hour < 24 && rtc_encode_hour(f, hour) == byte ? (int)hour : ALARM_NEVER;
+}
+
+/* From value to the next that is wanted, in a round of `end`; 0: it is that itself. */
+static unsigned steps_to(int wanted, unsigned value, unsigned end)
+{
+    return wanted == ALARM_ANY ? 0 : ((unsigned)wanted + end - value) % end;
+}
+
+static unsigned first_of(int wanted)
+{
+    return wanted == ALARM_ANY ? 0 : (unsigned)wanted;
+}
+
+/* Seconds from the time `epoch` to the next alarm, 1 .. 86400; 0: it never comes. Seconds, minutes
+ * and hours are moved on in turn, and what is below starts anew where one of them moves: a guest
+ * may ask for this at each of its accesses, so there is no search. */
 static unsigned next_alarm(const struct vrtc *r, int64_t epoch)
 {
     struct rtc_format f = format(r);
-    unsigned day_second = (unsigned)(epoch - floor_div(epoch, 86400) * 86400);
-    unsigned ahead = 1;
+    int second = alarm_value(f, r->cmos[SECOND_ALARM], 60);
+    int minute = alarm_value(f, r->cmos[MINUTE_ALARM], 60);
+    int hour = alarm_hour(f, r->cmos[HOUR_ALARM]);
+    unsigned from = (unsigned)(epoch - floor_div(epoch, 86400) * 86400), t = from + 1, steps;
 
-    while (ahead <= 86400) { /* leaps over hours and minutes that do not match */
-        unsigned t = (day_second + ahead) % 86400;
-        if (!alarm_matches(r->cmos[HOUR_ALARM], rtc_encode_hour(f, t / 3600)))
-            ahead += 3600 - t % 3600;
-        else if (!alarm_matches(r->cmos[MINUTE_ALARM], rtc_encode(f, t / 60 % 60)))
-            ahead += 60 - t % 60;
-        else if (!alarm_matches(r->cmos[SECOND_ALARM], rtc_encode(f, t % 60)))
-            ahead++;
-        else
-            return ahead;
-    }
-    return 0;
+    if (second == ALARM_NEVER || minute == ALARM_NEVER || hour == ALARM_NEVER)
+        return 0;
+    t += steps_to(second, t % 60, 60);
+    steps = steps_to(minute, t / 60 % 60, 60);
+    if (steps)
+        t = (t / 60 + steps) * 60 + first_of(second);
+    steps = steps_to(hour, t / 3600 % 24, 24);
+    if (steps)
+        t = (t / 3600 + steps) * 3600 + first_of(minute) * 60 + first_of(second);
+    return t - from;
 }
 
 /* Raises the flags for what has happened since `seen`. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
 #include <cmocka.h>
 #include "devices/vrtc.h"
@@ -251,6 +252,60 @@ static void test_alarm(void **state)
     assert_int_equal(in(0x0c, 200000 * SEC) & 0x20, 0);
 }
 
+/* What is right by definition: the first second of the next day whose bytes match. */
+static int64_t search_alarm(int64_t from, const uint8_t alarm[3], struct rtc_format f)
+{
+    for (int64_t t = from + 1; t <= from + 86400; t++) {
+        struct rtc_date d = rtc_date_of(t);
+        const uint8_t now[3] = { rtc_encode(f, d.second), rtc_encode(f, d.minute),
+                                 rtc_encode_hour(f, d.hour) };
+        bool matches = true;
+        for (unsigned i = 0; i < 3; i++)
+            matches = matches && (alarm[i] >= 0xc0 || alarm[i] == now[i]);
+        if (matches)
+            return t;
+    }
+    return -1;
+}
+
+/* A byte that can come, matches all, or is anything. */
+static uint8_t some_alarm_byte(struct rtc_format f, unsigned i)
+{
+    switch (rand() % 3) {
+    case 0:
+        return 0xff;
+    case 1:
+        return i == 2 ? rtc_encode_hour(f, (unsigned)rand() % 24)
+                      : rtc_encode(f, (unsigned)rand() % 60);
+    default:
+        return (uint8_t)rand();
+    }
+}
+
+static void test_alarms_as_by_search(void **state)
+{
+    unsigned came = 0;
+
+    (void)state;
+    srand(12);
+    for (unsigned n = 0; n < 150; n++) {
+        struct rtc_format f = { .b = (uint8_t)(rand() & 6) };
+        uint8_t alarm[3];
+        int64_t at = rand() % 86400, from = epoch + at;
+        vrtc_init(&rtc, fake_line(&irq), epoch, 0);
+        out(0x0b, 0x20 | f.b, (uint64_t)at * SEC);
+        for (unsigned i = 0; i < 3; i++) {
+            alarm[i] = some_alarm_byte(f, i);
+            out((uint8_t)(2 * i + 1), alarm[i], (uint64_t)at * SEC);
+        }
+        in(0x0c, (uint64_t)at * SEC);
+        int64_t next = search_alarm(from, alarm, f);
+        came += next >= 0;
+        assert_true(deadline() == (next < 0 ? DEVICE_NEVER : (uint64_t)(at + next - from) * SEC));
+    }
+    assert_in_range(came, 50, 125);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -336,6 +391,7 @@ int main(void)
         T(test_flags_without_interrupts),
         T(test_periodic_interrupt),
         T(test_alarm),
+        T(test_alarms_as_by_search),
         T(test_memory),
         T(test_memory_sizes),
         T(test_reset_switches_interrupts_off),
