@@ -47,9 +47,9 @@ LDFLAGS   := -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings $(EXTRA_LDFLAGS)
 LAYOUT    := linker.ld
 
-# What freed frames are filled with, and whether the order of locks is checked, is a question of
-# which file is linked, not of an #if.
-LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c,mm/fill_debug.c lib/lockdep.c)
+# What freed frames are filled with, and whether the order of locks and the time that things take
+# are checked, is a question of which file is linked, not of an #if.
+LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c,mm/fill_debug.c lib/lockdep.c arch/x86/bound.c)
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 ASM_SRC  := $(wildcard $(addsuffix /*.asm,$(ROOMS)))
 GEN_SRC  := $(GEN)/domain/dsdt.c $(GEN)/drivers/font_glyphs.c

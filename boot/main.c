@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "arch/x86/acpi.h"
+#include "arch/x86/bound.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/desc.h"
 #include "arch/x86/inspect.h"
@@ -338,6 +339,8 @@ _Noreturn void main(uint64_t info, uint32_t magic)
     percpu_init_boot();
     if (lockdep_start)
         lockdep_start(cpu_id);
+    if (bound_start)
+        bound_start(false);
     desc_init(NULL); /* from here on a panic can be read */
     sinks_trail("S");
     int err = read_boot_info(info, magic); /* modules, memory map, options */

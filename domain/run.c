@@ -7,6 +7,7 @@
  * look at what is due and what wants in. Whoever changes that for a vCPU, be it the handler of its
  * own exit, raises its `attention`.
  */
+#include "arch/x86/bound.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
@@ -263,7 +264,9 @@ static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct vmx_exit
         if (unlikely(!vmx_caps.preemption_timer))
             lapic_timer_set(until);
         do {
+            span_end();
             vmx_run(&v->vmx, now, until, exit);
+            span_begin(vmx_exit_name[exit->kind], NULL, exit->left);
             if (!exit_quick[exit->kind])
                 return true;
             answer = exit_quick[exit->kind](v, exit);

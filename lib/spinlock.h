@@ -22,12 +22,13 @@ struct spinlock {
     uint32_t serving; /* the ticket that may go in */
     const char *name;
     enum lock_rank rank;
+    uint32_t since; /* debug builds: TSC at which it was taken, lower half; 0: not known */
 };
 
 /* Of a rank of lib/lock_order.h; a cast makes it a value to assign. */
 #define SPINLOCK_RANK(name, rank)                                                                  \
     {                                                                                              \
-        0, 0, name, rank                                                                           \
+        0, 0, name, rank, 0                                                                        \
     }
 /* Without a place in the order: only taking it twice is noticed. */
 #define SPINLOCK_INIT SPINLOCK_RANK("unranked", LOCK_UNRANKED)
@@ -38,6 +39,9 @@ struct spinlock {
 __attribute__((weak)) void lockdep_take(const struct spinlock *lock);
 __attribute__((weak)) void lockdep_tried(const struct spinlock *lock);
 __attribute__((weak)) void lockdep_release(const struct spinlock *lock);
+/* The same for how long it is held: arch/x86/bound.c. */
+__attribute__((weak)) void bound_taken(struct spinlock *lock);
+__attribute__((weak)) void bound_given(const struct spinlock *lock);
 
 /* Rounds of PAUSE that no honest wait needs: some ten seconds on a CPU of today. */
 #define SPINLOCK_PATIENCE (1u << 28)
@@ -54,6 +58,8 @@ static inline void spin_lock(struct spinlock *lock)
 
     if (__builtin_expect(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine, 0))
         spin_wait(lock, mine);
+    if (LOCKDEP && bound_taken)
+        bound_taken(lock);
 }
 
 /* Takes the lock if nobody has it. Who only tries waits for nobody, so it may be out of order. */
@@ -73,6 +79,8 @@ static inline void spin_unlock(struct spinlock *lock)
 {
     if (LOCKDEP && lockdep_release)
         lockdep_release(lock);
+    if (LOCKDEP && bound_given)
+        bound_given(lock);
     /* Only the holder writes `serving`. */
     __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }

@@ -7,6 +7,7 @@
 #include "sched/sched.h"
 
 #include <stddef.h>
+#include "arch/x86/bound.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
@@ -228,6 +229,7 @@ static void run(struct run_queue *q, struct sched_unit *u)
 
     if (use_tick)
         lapic_timer_set(deadline);
+    span_begin(NULL, (const void *)u->run, rdtsc());
     runnable = u->run(u, deadline);
     put(q, runnable, rdtsc());
 }
@@ -237,7 +239,9 @@ static void run(struct run_queue *q, struct sched_unit *u)
 static void halt_until(uint64_t moment)
 {
     lapic_timer_set(earlier(moment, timer_next()));
+    span_end();
     irq_wait();
+    span_begin("idle", NULL, rdtsc());
 }
 
 static void rest(struct run_queue *q)
@@ -335,12 +339,14 @@ bool sched_rest(uint64_t until)
  */
 void sched_turn(void)
 {
+    span_end();
     irq_let_in();
 
     struct run_queue *q = &sched_queues[cpu_id()];
     uint64_t now = rdtsc();
     struct sched_unit *u;
 
+    span_begin("turn", NULL, now);
     cpu_is_alive();
     timer_run(now);
     if (unlikely(now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED)))

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "arch/x86/acpi.h"
+#include "arch/x86/bound.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/fixup.h"
 #include "arch/x86/insn.h"
@@ -59,6 +60,8 @@ static void panic_take_over(void)
         log_break_lock();
         if (lockdep_stop)
             lockdep_stop();
+        if (bound_stop)
+            bound_stop();
         if (prepare_fn)
             prepare_fn();
         return;
