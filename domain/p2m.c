@@ -102,7 +102,8 @@ static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
 
     if (err)
         return err;
-    err = ept_map(&p->ept, first, m, order, EPT_RWX, p2m_type_of(m, order));
+    unsigned execute = order > ORDER_4K && vmx_caps.small_code ? EPT_X_SMALL : EPT_X;
+    err = ept_map(&p->ept, first, m, order, EPT_R | EPT_W | execute, p2m_type_of(m, order));
     if (err) {
         frame_free(m, order, p->owner);
         return err;

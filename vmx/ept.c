@@ -13,16 +13,16 @@
 #include "vmx/controls.h"
 #include "vmx/vmx.h"
 
-#define LEVELS     4
-#define ENTRIES    512
-#define TYPE_SHIFT 3
-#define TYPE_MASK  (7UL << TYPE_SHIFT)
-#define LEAF       (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
-#define LENT       (1UL << 52) /* the CPU ignores bits 52 to 56 */
-#define HOLE       (1UL << 53) /* of an entry that is not present: the CPU ignores it */
-#define WITHHELD   (1UL << 54) /* the mapping is executable, once it is no large one */
-#define FRAME_MASK 0x000FFFFFFFFFF000UL
-#define GFN_BITS   36 /* 48 bits of guest-physical address */
+#define LEVELS      4
+#define ENTRIES     512
+#define TYPE_SHIFT  3
+#define TYPE_MASK   (7UL << TYPE_SHIFT)
+#define LEAF        (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
+#define HOLE        (1UL << 53) /* of an entry that is not present: the CPU ignores it */
+#define EPT_MARKS   (EPT_LENT | EPT_X_SMALL)
+#define MARKS_SHIFT 49 /* to bits 52 and 54, which the CPU ignores */
+#define FRAME_MASK  0x000FFFFFFFFFF000UL
+#define GFN_BITS    36 /* 48 bits of guest-physical address */
 
 static unsigned level_shift(unsigned level)
 {
@@ -51,17 +51,13 @@ static uint64_t *table_of(uint64_t entry)
 
 static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
 {
-    uint64_t leaf = mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & EPT_RWX) |
-                    (rights & EPT_LENT ? LENT : 0) | (level ? LEAF : 0);
-    if (level && (leaf & EPT_X) && vmx_caps.small_code)
-        leaf += WITHHELD - EPT_X;
-    return leaf;
+    return mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & EPT_RWX) |
+           (rights & EPT_MARKS) << MARKS_SHIFT | (level ? LEAF : 0);
 }
 
-/* What make_leaf() was asked for. */
 static uint64_t rights_of(uint64_t entry)
 {
-    return (entry & EPT_RWX) | (entry & WITHHELD ? EPT_X : 0) | (entry & LENT ? EPT_LENT : 0);
+    return (entry & EPT_RWX) | (entry >> MARKS_SHIFT & EPT_MARKS);
 }
 
 static uint64_t *new_table(struct ept *e)
@@ -135,7 +131,7 @@ static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
      * alone where the CPU lacks it: both are refused. */
     if ((rights & EPT_LENT) && order != ORDER_4K)
         return false;
-    return (rights & ~(EPT_RWX | EPT_LENT)) == 0 && (rights & EPT_R);
+    return (rights & ~(EPT_RWX | EPT_MARKS)) == 0 && (rights & EPT_R);
 }
 
 /* Walks down to the entry at level, making tables on the way. 0, -EEXIST (a larger mapping is in
@@ -204,10 +200,12 @@ static int split(struct ept *e, uint64_t *entry, unsigned level)
     if (!table)
         return -ENOMEM;
     mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
-    uint64_t type = (*entry & TYPE_MASK) >> TYPE_SHIFT;
+    uint64_t type = (*entry & TYPE_MASK) >> TYPE_SHIFT, rights = rights_of(*entry);
+    if (level == 1 && (rights & EPT_X_SMALL))
+        rights = (rights & ~(uint64_t)EPT_X_SMALL) | EPT_X;
     for (unsigned i = 0; i < ENTRIES; i++)
         table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
-                             rights_of(*entry), type);
+                             rights, type);
     link_table(entry, table);
     return 0;
 }
@@ -304,7 +302,7 @@ int ept_split_to_execute(struct ept *e, gfn_t g)
     struct ept_entry entry;
     uint64_t *slot;
 
-    if (ept_lookup(e, g, &entry) || !(entry.rights & EPT_X))
+    if (ept_lookup(e, g, &entry) || !(entry.rights & (EPT_X | EPT_X_SMALL)))
         return -EFAULT;
     return reach(e, g, &slot);
 }

@@ -13,11 +13,14 @@
 #include "lib/errno.h"
 
 enum ept_type { EPT_UC = 0, EPT_WC = 1, EPT_WT = 4, EPT_WP = 5, EPT_WB = 6 };
-#define EPT_R    1u
-#define EPT_W    2u
-#define EPT_X    4u
-#define EPT_RWX  7u
-#define EPT_LENT 8u /* among the rights of a 4 KiB mapping: a mark of the p2m's, no right */
+#define EPT_R   1u
+#define EPT_W   2u
+#define EPT_X   4u
+#define EPT_RWX 7u
+/* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's; of a larger one without EPT_X:
+ * it is executable once it is cut into 4 KiB, see ept_split_to_execute(). */
+#define EPT_LENT    8u
+#define EPT_X_SMALL 32u
 
 struct ept {
     uint64_t *root;   /* heap page: PML4 */
@@ -66,9 +69,8 @@ bool ept_is_vacant(const struct ept_entry *place, gfn_t gfn, unsigned order);
 /* Maps RAM there, 2^order single frames. */
 void ept_fill(const struct ept_entry *place, gfn_t gfn, mfn_t mfn, unsigned order,
               enum ept_type type);
-/* With vmx_caps.small_code a large mapping is executable in name only: a fetch there exits. Makes
- * the 4 KiB at g a mapping of their own, so that it is. 0, also if it was one; -EFAULT: it is not
- * to be executed; -ENOMEM. */
+/* Makes the 4 KiB at gfn a mapping of their own, which is executable, if EPT_X_SMALL says so. 0,
+ * also if it is executable already; -EFAULT: it is not to be executed; -ENOMEM. */
 int must_check ept_split_to_execute(struct ept *e, gfn_t gfn);
 /* Calls fn for each mapping, in order of address. */
 void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
