@@ -102,10 +102,14 @@ void msr_bitmap_fill(void *bitmap)
     msr_bitmap_set(bitmap, MSR_IA32_FLUSH_CMD, true, !spec_has_flush());
 }
 
+unsigned msr_soft_count(void)
+{
+    return has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
+}
+
 void msr_soft_load(struct vmx_vcpu *v)
 {
-    unsigned count = has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < v->soft_msrs; i++)
         wrmsr(soft_number[i], v->soft_msr[i]);
     if (spec_switch.guest_ctrl)
         wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
@@ -113,8 +117,7 @@ void msr_soft_load(struct vmx_vcpu *v)
 
 void msr_soft_save(struct vmx_vcpu *v)
 {
-    unsigned count = has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < v->soft_msrs; i++)
         v->soft_msr[i] = rdmsr(soft_number[i]);
     if (!spec_switch.guest_ctrl)
         return;

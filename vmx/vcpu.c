@@ -160,6 +160,7 @@ int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .has_apic_access = config->apic_access.v != 0,
         .apic_base = config->apic_base,
         .pcpu = VMX_NOWHERE,
+        .soft_msrs = msr_soft_count(),
     };
     if (flush_vpid_alloc(&v->vpid))
         return -ENOMEM;

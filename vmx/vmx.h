@@ -147,6 +147,7 @@ struct vmx_vcpu {
     /* ------------------------------------------------------------------------------------- */
     uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
     uint64_t soft_msr[SOFT_MSR_COUNT];
+    unsigned soft_msrs;   /* those of them that this CPU has */
     struct event pending; /* to be injected at the next entry */
     uint8_t nmis_waiting; /* vmx_queue_nmi: to be injected once NMIs are not blocked; atomic */
     bool loaded;          /* between vmx_load and vmx_unload */

@@ -47,7 +47,7 @@ static int setup(void **state)
     fake_msr_count = 0;
     fake_tsc = 1000;
     rdtscp = true;
-    v = (struct vmx_vcpu){ 0 };
+    v = (struct vmx_vcpu){ .soft_msrs = msr_soft_count() };
     return 0;
 }
 
