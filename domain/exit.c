@@ -15,8 +15,10 @@
 #include "domain/operand.h"
 #include "domain/pio.h"
 #include "domain/vcpu.h"
+#include "lib/assert.h"
 #include "lib/likely.h"
 #include "lib/log.h"
+#include "mm/frame.h"
 #include "vmx/fast.h"
 
 static enum exit_answer cpuid_quick(struct vcpu *v, const struct vmx_exit *e)
@@ -190,6 +192,21 @@ static void handle_hlt(struct vcpu *v)
     v->halted = true;
 }
 
+/* The end of the guest that has used it, whose frame it may not be; if it is, nobody gets it again.
+ */
+static void handle_bad_memory(struct vcpu *v, const struct vmx_exit *e)
+{
+    struct p2m *p = &v->domain->p2m;
+    mfn_t m = maddr_to_mfn(e->bad_memory);
+
+    if (frame_owner(m) > OWNER_PINNED)
+        panic("machine check: memory of Caisson's own at 0x%lx", e->bad_memory.v);
+    if (!p->failed.v && frame_retire(m, p->owner))
+        p->failed = m;
+    domain_end(v->domain, END_KILLED, "memory at machine address 0x%lx has failed",
+               e->bad_memory.v);
+}
+
 static void handle_entry_failed(struct vcpu *v, const struct vmx_exit *e)
 {
     domain_end(v->domain, END_KILLED, "VM entry failed: %s", e->why);
@@ -304,6 +321,9 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
         return;
     case VMX_EXIT_TRIPLE_FAULT:
         domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, vmx_rip(&v->vmx));
+        return;
+    case VMX_EXIT_BAD_MEMORY:
+        handle_bad_memory(v, e);
         return;
     case VMX_EXIT_TASK_SWITCH:
         domain_end(v->domain, END_KILLED, "hardware task switch, which is not emulated");

@@ -50,6 +50,8 @@ bool p2m_destroy(struct p2m *p)
     p->giant.open = false;
     if (!ept_drain(&p->ept, P2M_PIECE, free_mapping, p))
         return false;
+    if (p->failed.v)
+        frame_abandon(p->failed, p->owner);
     ept_destroy(&p->ept);
     ASSERT(p->populated == 0);
     return true;

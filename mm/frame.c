@@ -110,17 +110,39 @@ int frame_alloc(unsigned order, uint16_t owner, mfn_t *out)
 
 /* ---- Pins ---- */
 
+/* A frame that may have been given out with others, as a block of its own. */
+static union frame *single(uint64_t n)
+{
+    union frame *f = &buddy.table[n];
+
+    if (f->used.state != FRAME_USED || f->used.order)
+        block_cut(&buddy, n, ORDER_4K);
+    return f;
+}
+
 void frame_pin(mfn_t m)
 {
     spin_lock(&lock);
     ASSERT(m.v < buddy.size);
-    union frame *f = &buddy.table[m.v];
-    if (f->used.state != FRAME_USED || f->used.order) /* it has been given out with others */
-        block_cut(&buddy, m.v, ORDER_4K);
+    union frame *f = single(m.v);
     ASSERT(f->used.owner < OWNER_PINNED || (f->used.owner == OWNER_PINNED && f->used.pins > 0));
     ASSERT(f->used.pins < UINT32_MAX);
     f->used.pins++;
     spin_unlock(&lock);
+}
+
+bool frame_retire(mfn_t m, uint16_t owner)
+{
+    spin_lock(&lock);
+    union frame *f = NULL;
+    if (m.v < buddy.size && block_owner(&buddy, m.v) == owner)
+        f = single(m.v);
+    if (f && f->used.zone == ZONE_HEAP)
+        f = NULL;
+    if (f)
+        f->used.pins++;
+    spin_unlock(&lock);
+    return f;
 }
 
 /* The last pin of a frame that its owner has let go of, or given back. */

@@ -6,6 +6,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/desc.h"
 #include "arch/x86/irq.h"
+#include "arch/x86/mce.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/spec.h"
 #include "arch/x86/tsc.h"
@@ -132,14 +133,15 @@ static void take_acknowledged(void)
 static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
 {
     uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
+    bool lost = false;
     if (reason == REASON_EXCEPTION && x->exception.type == EVENT_NMI)
         raise_nmi(); /* its IRET ends the blocking that came with the exit */
     else if (reason == REASON_EXCEPTION && x->exception.vector == VECTOR_MC)
-        raise_mc();
+        lost = mce_handle_guests(&x->bad_memory);
     else if (reason == REASON_EXTINT)
         take_acknowledged();
     let_irqs_in(v);
-    x->kind = host_or_deadline(deadline);
+    x->kind = lost ? VMX_EXIT_BAD_MEMORY : host_or_deadline(deadline);
 }
 
 void run_settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)

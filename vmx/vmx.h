@@ -314,6 +314,7 @@ enum vmx_exit_kind {
     VMX_EXIT_EOI,         /* .apic.vector: it has ended this interrupt */
     VMX_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
     VMX_EXIT_TRIPLE_FAULT,
+    VMX_EXIT_BAD_MEMORY, /* .bad_memory: what the guest was about to use there is lost */
     VMX_EXIT_INIT,
     VMX_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */
     VMX_EXIT_KINDS
@@ -345,6 +346,7 @@ struct vmx_exit {
             uint8_t vector;
         } apic;
         struct event exception;
+        maddr_t bad_memory;
         const char *why;
     };
 };

@@ -3,7 +3,8 @@
  *
  * A machine check may have come in the middle of the log, so nothing is said in the handler: it
  * keeps what it saw and sends itself an interrupt, whose handler says it. Where the processor's
- * state is lost (or the guest's data, which nobody could replace) it ends in panic().
+ * state is lost, or data that Caisson itself was about to use, it ends in panic(). Data that a
+ * guest was about to use are that guest's end, and nobody else's.
  *
  * Source: SDM volume 3, "Machine-Check Architecture", above all "UCR Error Classification".
  */
@@ -26,6 +27,7 @@
 #define MCG_CAP_CMCI       (1UL << 10) /* banks count corrected errors */
 #define MCG_CAP_SER        (1UL << 24) /* it tells recoverable errors from others */
 #define MCG_STATUS_RIPV    (1UL << 0)
+#define MCG_STATUS_EIPV    (1UL << 1) /* it is of the code that was interrupted */
 
 #define STATUS_VALID         (1UL << 63)
 #define STATUS_UNCORRECTED   (1UL << 61)
@@ -39,6 +41,7 @@
 enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC };
 #define MOST_BANKS 32
 #define KEPT       4
+#define NOWHERE    UINT64_MAX
 
 struct record {
     unsigned bank;
@@ -66,16 +69,28 @@ static unsigned bank_count(void)
     return n < MOST_BANKS ? n : MOST_BANKS;
 }
 
+/* All pCPUs are told, and some share the bank: EIPV is set on the one that has consumed it (SDM,
+ * "MCA Recovery Action Required Error", its table of flags). */
+static enum mce_severity consumed(uint64_t status, uint64_t mcg_status)
+{
+    if (!(status & STATUS_SIGNALLED) || !(status & STATUS_ADDR_VALID))
+        return MCE_FATAL;
+    if (mcg_status & MCG_STATUS_EIPV)
+        return MCE_CONSUMED;
+    return mcg_status & MCG_STATUS_RIPV ? MCE_ELSEWHERE : MCE_FATAL;
+}
+
 enum mce_severity mce_severity_of(uint64_t status, uint64_t mcg_cap, uint64_t mcg_status)
 {
     if (!(status & STATUS_VALID))
         return MCE_NOTHING;
     if (!(status & STATUS_UNCORRECTED))
         return MCE_CORRECTED;
-    if ((status & STATUS_STATE_CORRUPT) || !(mcg_cap & MCG_CAP_SER) ||
-        !(mcg_status & MCG_STATUS_RIPV) || (status & STATUS_ACTION))
+    if ((status & STATUS_STATE_CORRUPT) || !(mcg_cap & MCG_CAP_SER))
         return MCE_FATAL;
-    return MCE_SURVIVED;
+    if (status & STATUS_ACTION)
+        return consumed(status, mcg_status);
+    return mcg_status & MCG_STATUS_RIPV ? MCE_SURVIVED : MCE_FATAL;
 }
 
 static struct record read_bank(unsigned bank)
@@ -116,27 +131,42 @@ static void tell(void)
     p->count = p->lost = 0;
 }
 
-void mce_handle(void)
+/* The machine address of what a guest has consumed, or NOWHERE. */
+static uint64_t handle(bool from_guest)
 {
-    uint64_t cap = rdmsr(MSR_IA32_MCG_CAP), state = rdmsr(MSR_IA32_MCG_STATUS);
+    uint64_t cap = rdmsr(MSR_IA32_MCG_CAP), state = rdmsr(MSR_IA32_MCG_STATUS), bad = NOWHERE;
 
     for (unsigned i = 0; i < bank_count(); i++) {
         struct record r = read_bank(i);
         enum mce_severity severity = mce_severity_of(r.status, cap, state);
 
-        if (severity == MCE_FATAL)
+        if (severity == MCE_FATAL || (severity == MCE_CONSUMED && !from_guest))
             panic("machine check: bank %u, status 0x%016lx, address 0x%lx, state 0x%lx", r.bank,
                   r.status, r.address, state);
-        if (severity == MCE_NOTHING)
+        if (severity == MCE_NOTHING || severity == MCE_ELSEWHERE)
             continue;
+        if (severity == MCE_CONSUMED)
+            bad = r.address;
         keep(&r);
         wrmsr(BANK(i, BANK_STATUS), 0);
     }
-    if (!(state & MCG_STATUS_RIPV))
+    if (bad == NOWHERE && !(state & MCG_STATUS_RIPV))
         panic("machine check without a bank that says why, state 0x%lx", state);
     wrmsr(MSR_IA32_MCG_STATUS, 0);
     if (vector > 0 && pending[cpu_id()].count)
         lapic_send_self((uint8_t)vector);
+    return bad;
+}
+
+void mce_handle(void)
+{
+    handle(false);
+}
+
+bool mce_handle_guests(maddr_t *where)
+{
+    *where = maddr(handle(true));
+    return where->v != NOWHERE;
 }
 
 /* "Uncorrected, no action" is left to software without an exception; else what is not corrected is

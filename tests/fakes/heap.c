@@ -205,6 +205,14 @@ void frame_pin(mfn_t m)
     p->count++;
 }
 
+bool frame_retire(mfn_t m, uint16_t owner)
+{
+    if (frame_owner(m) != owner)
+        return false;
+    frame_pin(m);
+    return true;
+}
+
 /* One frame less in its block, which belongs to nobody in particular by now. */
 static void drop_frame(mfn_t m, uint16_t owner)
 {

@@ -18,6 +18,7 @@
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"
+#include "tests/fakes/panic.h"
 
 #define FEW (1u << P2M_FEW_ORDER)
 
@@ -449,6 +450,23 @@ static void test_ends(void **state)
     ends(&(struct vmx_exit){ .kind = VMX_EXIT_UNKNOWN, .raw_reason = 0x99 }, END_KILLED, "0x99");
 }
 
+/* Memory that has failed in a guest's hands ends that guest, and stays out of use; what is none of
+ * a domain's was ours to lose. */
+static void test_bad_memory(void **state)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_BAD_MEMORY };
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(p2m_populate(&guest.p2m, gfn(0x120), &m), 0);
+    e.bad_memory = maddr(mfn_to_maddr(m).v + 0x640);
+    ends(&e, END_KILLED, "has failed");
+    assert_int_equal(frame_pins(m), 1);
+    frame_unpin(m);
+    e.bad_memory = maddr(0x1000);
+    EXPECT_PANIC(exit_handle(&guest_vcpu, &e));
+}
+
 static void test_fault_becomes_triple(void **state)
 {
     (void)state;
@@ -548,6 +566,7 @@ int main(void)
         TEST(test_vmcall),
         TEST(test_reached),
         TEST(test_ends),
+        TEST(test_bad_memory),
         TEST(test_fault_becomes_triple),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

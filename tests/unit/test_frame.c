@@ -562,6 +562,36 @@ static void test_pinned_frame_outlives_its_owner(void **state)
     assert_int_equal(frame_count(OWNER_FREE), free_before);
 }
 
+/* Memory that has failed stays out of use for good; only a domain's own RAM can. */
+static void test_retired(void **state)
+{
+    mfn_t m, other;
+
+    (void)state;
+    assert_int_equal(frame_alloc(ORDER_2M, 1, &m), 0);
+    assert_false(frame_retire(mfn(m.v + 77), 2));
+    assert_true(frame_retire(mfn(m.v + 77), 1));
+    assert_true(frame_retire(mfn(m.v + 78), 1));
+    frame_return(mfn(m.v + 78), 1); /* its owner gave it back before it knew */
+    frame_abandon(mfn(m.v + 77), 1);
+    frame_abandon(mfn(m.v + 78), 1);
+    frame_free(m, 6, 1);
+    frame_free(mfn(m.v + 64), 3, 1);
+    frame_free(mfn(m.v + 72), 2, 1);
+    frame_free(mfn(m.v + 76), 1, 1);
+    frame_free(mfn(m.v + 79), 0, 1);
+    frame_free(mfn(m.v + 80), 4, 1);
+    frame_free(mfn(m.v + 96), 5, 1);
+    frame_free(mfn(m.v + 128), 7, 1);
+    frame_free(mfn(m.v + 256), 8, 1);
+    assert_int_equal(frame_count(1), 0);
+    assert_int_equal(frame_count(OWNER_PINNED), 2);
+    assert_int_equal(frame_owner(mfn(m.v + 77)), OWNER_PINNED);
+    while (frame_alloc(ORDER_4K, 2, &other) == 0)
+        assert_true(other.v < m.v + 77 || other.v > m.v + 78);
+    assert_false(frame_retire(mfn(1UL << 40), 1));
+}
+
 static void test_unpinned_before_it_is_freed(void **state)
 {
     uint64_t free_before = frame_count(OWNER_FREE);
@@ -617,6 +647,7 @@ int main(void)
         TEST(test_exhaustion),
         TEST(test_model),
         TEST(test_pinned_frame_outlives_its_owner),
+        TEST(test_retired),
         TEST(test_unpinned_before_it_is_freed),
         TEST(test_pinned_frame_in_a_block),
     };

@@ -39,6 +39,10 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
 #define PCC  STATUS_STATE_CORRUPT
 #define AR   STATUS_ACTION
 #define RIPV MCG_STATUS_RIPV
+#define EIPV MCG_STATUS_EIPV
+#define S    STATUS_SIGNALLED
+#define ADDR STATUS_ADDR_VALID
+#define SRAR (V | UC | AR | S | ADDR) /* "software recoverable, action required" */
 #define SER  MCG_CAP_SER
 
 static int setup(void **state)
@@ -67,7 +71,15 @@ static void test_severity(void **state)
         { V | UC, SER, 0, MCE_FATAL },
         { V | UC, 0, RIPV, MCE_FATAL },
         { V | UC | PCC, SER, RIPV, MCE_FATAL },
-        { V | UC | AR, SER, RIPV, MCE_FATAL },
+        { V | UC | AR, SER, RIPV, MCE_FATAL }, /* no address, or not signalled: nothing is known */
+        { V | UC | AR | S, SER, RIPV | EIPV, MCE_FATAL },
+        { V | UC | AR | ADDR, SER, RIPV | EIPV, MCE_FATAL },
+        { SRAR, SER, RIPV | EIPV, MCE_CONSUMED },
+        { SRAR, SER, EIPV, MCE_CONSUMED },
+        { SRAR, SER, RIPV, MCE_ELSEWHERE },
+        { SRAR, SER, 0, MCE_FATAL },
+        { SRAR, 0, RIPV | EIPV, MCE_FATAL },
+        { SRAR | PCC, SER, RIPV | EIPV, MCE_FATAL },
     };
 
     (void)state;
@@ -196,6 +208,57 @@ static void test_fatal(void **state)
     EXPECT_PANIC(mce_handle());
 }
 
+/* A guest's load from memory that has failed: its own end; in Caisson's hands it is everybody's. */
+static void test_consumed(void **state)
+{
+    maddr_t where;
+
+    (void)state;
+    mce_init();
+    wrmsr(MSR_IA32_MCG_STATUS, EIPV | 4);
+    wrmsr(BANK(1, BANK_STATUS), SRAR | 0x134);
+    wrmsr(BANK(1, BANK_ADDR), 0x12345640);
+    EXPECT_PANIC(mce_handle());
+    assert_int_not_equal(rdmsr(BANK(1, BANK_STATUS)), 0);
+    assert_true(mce_handle_guests(&where));
+    assert_int_equal(where.v, 0x12345640);
+    assert_int_equal(rdmsr(BANK(1, BANK_STATUS)), 0);
+    assert_int_equal(rdmsr(MSR_IA32_MCG_STATUS), 0);
+    assert_int_equal(sent, 1);
+    handler();
+    assert_true(
+        fake_log_has("bank 1, status 0xa580000000000134 (not corrected), address 0x12345640"));
+}
+
+/* The pCPUs that only hear of it leave the bank, which they may share, to the one concerned. */
+static void test_consumed_elsewhere(void **state)
+{
+    maddr_t where;
+
+    (void)state;
+    mce_init();
+    wrmsr(MSR_IA32_MCG_STATUS, RIPV | 4);
+    wrmsr(BANK(1, BANK_STATUS), SRAR | 0x134);
+    assert_false(mce_handle_guests(&where));
+    wrmsr(MSR_IA32_MCG_STATUS, RIPV | 4);
+    mce_handle();
+    assert_int_equal(rdmsr(BANK(1, BANK_STATUS)), SRAR | 0x134);
+    assert_int_equal(sent, 0);
+}
+
+/* Of a guest too, what has cost the processor's state, or what nobody has told of, is the end. */
+static void test_fatal_in_a_guest(void **state)
+{
+    maddr_t where;
+
+    (void)state;
+    mce_init();
+    wrmsr(MSR_IA32_MCG_STATUS, EIPV | 4);
+    EXPECT_PANIC((void)mce_handle_guests(&where));
+    wrmsr(BANK(1, BANK_STATUS), SRAR | PCC);
+    EXPECT_PANIC((void)mce_handle_guests(&where));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +270,9 @@ int main(void)
         cmocka_unit_test_setup(test_no_banks, setup),
         cmocka_unit_test_setup(test_of_another, setup),
         cmocka_unit_test_setup(test_fatal, setup),
+        cmocka_unit_test_setup(test_consumed, setup),
+        cmocka_unit_test_setup(test_consumed_elsewhere, setup),
+        cmocka_unit_test_setup(test_fatal_in_a_guest, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
