@@ -90,6 +90,11 @@ bool p2m_is_ram(const struct p2m *p, gfn_t g)
     return block_is_ram(p, g, ORDER_4K);
 }
 
+static unsigned rights_of_ram(unsigned order)
+{
+    return EPT_R | EPT_W | (order > ORDER_4K && vmx_caps.small_code ? EPT_X_SMALL : EPT_X);
+}
+
 enum ept_type p2m_type_of(mfn_t m, unsigned order)
 {
     return (enum ept_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE << order);
@@ -104,8 +109,7 @@ static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
 
     if (err)
         return err;
-    unsigned execute = order > ORDER_4K && vmx_caps.small_code ? EPT_X_SMALL : EPT_X;
-    err = ept_map(&p->ept, first, m, order, EPT_R | EPT_W | execute, p2m_type_of(m, order));
+    err = ept_map(&p->ept, first, m, order, rights_of_ram(order), p2m_type_of(m, order));
     if (err) {
         frame_free(m, order, p->owner);
         return err;
@@ -183,7 +187,8 @@ static int64_t giant_goes_on(struct p2m *p)
     p->giant.scrubbed += 1UL << ORDER_2M;
     if (p->giant.scrubbed < 1UL << ORDER_1G)
         return 0;
-    int err = ept_map(&p->ept, p->giant.at, first, ORDER_1G, EPT_RWX, p2m_type_of(first, ORDER_1G));
+    int err = ept_map(&p->ept, p->giant.at, first, ORDER_1G, rights_of_ram(ORDER_1G),
+                      p2m_type_of(first, ORDER_1G));
     if (err)
         return err; /* p2m_destroy() frees it */
     p->giant.open = false;

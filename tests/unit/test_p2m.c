@@ -380,6 +380,32 @@ static void test_giant(void **state)
     assert_int_equal(byte, 0);
 }
 
+/* Where large mappings must not be executable, none is, however its RAM has come; what is fetched
+ * from becomes small, and takes no more tables than RAM in single frames would. */
+static void test_small_code(void **state)
+{
+    gfn_t next = gfn(0);
+    struct ept_entry e;
+
+    (void)state;
+    vmx_caps.small_code = vmx_caps.ept_1g = true;
+    add(0, (1UL << ORDER_1G) + 513);
+    while (p2m_populate_some(&p, &next) == -EAGAIN)
+        ;
+    add(1UL << 20, 512);
+    populate(1UL << 20);
+    for (uint64_t g = 0; g < (1UL << 20) + 512; g += 256) {
+        if (ept_lookup(&p.ept, gfn(g), &e))
+            continue;
+        assert_int_equal(e.rights & EPT_X, e.order == ORDER_4K ? EPT_X : 0);
+        assert_int_equal(p2m_execute(&p, gfn(g)), 0);
+        assert_int_equal(order_at(g), ORDER_4K); /* which has all rights */
+    }
+    assert_true(p.ept.tables <= p.tables_for_ram);
+    assert_int_equal(p2m_execute(&p, gfn((1UL << ORDER_1G) + 513)), -EFAULT); /* beyond */
+    vmx_caps.small_code = false;
+}
+
 static void test_init_without_memory(void **state)
 {
     struct p2m q;
@@ -495,6 +521,7 @@ int main(void)
         TEST(test_all_at_once),
         TEST(test_end_in_pieces),
         TEST(test_giant),
+        TEST(test_small_code),
         TEST(test_init_without_memory),
         TEST(test_lock_is_let_go),
         TEST(test_copy_across_pages),
