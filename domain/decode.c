@@ -193,9 +193,20 @@ static void set_register(const struct cursor *c, struct decode *d, unsigned fiel
     d->reg = (int8_t)(d->high_byte ? field - 4 : field | (c->rex & REX_R ? 8 : 0));
 }
 
+static uint8_t operand_size_of(const struct cursor *c, unsigned flags)
+{
+    if (flags & F_BYTE)
+        return 1;
+    if (flags & F_PAIR)
+        return c->rex & REX_W ? 16 : 8;
+    if (c->mode == DECODE_64 && (flags & F_NEAR || (flags & F_STACK && !c->size_prefix)))
+        return 8;
+    return operand_size(c);
+}
+
 static void set_sizes(const struct cursor *c, struct decode *d, unsigned flags)
 {
-    d->reg_size = flags & F_BYTE ? 1 : operand_size(c);
+    d->reg_size = operand_size_of(c, flags);
     d->size = d->reg_size;
     if (flags & F_MEM8)
         d->size = 1;
@@ -219,10 +230,10 @@ static void take_immediate(struct cursor *c, struct decode *d, unsigned flags)
 
 static void set_string(struct decode *d)
 {
-    bool stores = d->op == DECODE_STOS;
-    d->base = stores ? GPR_RDI : GPR_RSI;
-    d->segment = stores ? SEG_ES : SEG_DS;
-    d->reg = d->op == DECODE_MOVS ? -1 : GPR_RAX;
+    bool by_rdi = d->op == DECODE_STOS || d->op == DECODE_SCAS;
+    d->base = by_rdi ? GPR_RDI : GPR_RSI;
+    d->segment = by_rdi ? SEG_ES : SEG_DS;
+    d->reg = d->op == DECODE_MOVS || d->op == DECODE_CMPS ? -1 : GPR_RAX;
 }
 
 static void take_operands(struct cursor *c, struct decode *d, unsigned flags, uint8_t modrm)
@@ -231,6 +242,8 @@ static void take_operands(struct cursor *c, struct decode *d, unsigned flags, ui
     set_sizes(c, d, flags);
     d->sign_extend = flags & F_SIGNED;
     d->to_register = flags & F_TO_REG;
+    d->swap = flags & F_SWAP;
+    d->by_cl = flags & F_CL;
 
     if (flags & F_STRING) {
         set_string(d);
@@ -245,8 +258,12 @@ static void take_operands(struct cursor *c, struct decode *d, unsigned flags, ui
         set_register(c, d, (modrm >> 3) & 7);
     if (flags & (F_IMM8 | F_IMMZ))
         take_immediate(c, d, flags);
-    /* SDM, "String Destination": ES of STOS cannot be overridden. */
-    if (c->segment >= 0 && d->op != DECODE_STOS)
+    if (flags & F_ONE) {
+        d->has_immediate = true;
+        d->immediate = 1;
+    }
+    /* SDM, "String Destination": ES of STOS and SCAS cannot be overridden. */
+    if (c->segment >= 0 && d->op != DECODE_STOS && d->op != DECODE_SCAS)
         d->segment = (uint8_t)c->segment;
 }
 
@@ -260,6 +277,11 @@ static int check_form(const struct cursor *c, const struct decode *d, unsigned f
     /* MOVSXD to 16 bits: the vendors do not agree on how much memory it reads. */
     if ((flags & F_MEM32) && operand_size(c) == 2)
         return -EOPNOTSUPP;
+    if ((flags & F_NO66) && c->mode == DECODE_64 && c->size_prefix)
+        return -EOPNOTSUPP;
+    /* F2 makes CRC32 of MOVBE's opcodes; with F3 they are nothing. */
+    if ((flags & F_SWAP) && (d->rep || d->repne))
+        return -EOPNOTSUPP;
     return 0;
 }
 
@@ -268,13 +290,17 @@ static int decode_body(struct cursor *c, struct decode *d)
     uint8_t opcode = take_prefixes(c, d), modrm = 0;
     const struct form *form = decode_form(opcode);
 
-    if (opcode == 0x0F)
-        form = decode_form_0f(next(c));
+    if (opcode == 0x0F) {
+        opcode = next(c);
+        form = d->rep ? decode_form_f3_0f(opcode) : decode_form_0f(opcode);
+        if (opcode == 0x38)
+            form = decode_form_0f38(next(c));
+    }
     if (c->error)
         return c->error;
     if (!form->flags)
         return -EOPNOTSUPP;
-    if (form->flags & (F_MODRM | F_GROUP)) {
+    if (form->flags & (F_MODRM | F_GROUP | F_UNARY)) {
         modrm = next(c);
         if (c->error)
             return c->error;
@@ -288,6 +314,8 @@ static int decode_body(struct cursor *c, struct decode *d)
     if (error)
         return error;
     take_operands(c, d, form->flags, modrm);
+    if (form->flags & F_COND)
+        d->condition = opcode & 15;
     return c->error;
 }
 
@@ -300,7 +328,7 @@ int decode_insn(const uint8_t *bytes, unsigned count, enum decode_mode mode, str
     if (error)
         return error;
     out->length = (uint8_t)c.pos;
-    if (out->op != DECODE_MOVS && out->op != DECODE_STOS && out->op != DECODE_LODS)
+    if (!decode_is_string(out->op))
         out->rep = out->repne = false; /* there they mean nothing */
     return 0;
 }

@@ -24,6 +24,8 @@ enum decode_op {
     DECODE_OR,
     DECODE_XOR,
     DECODE_ADD,
+    DECODE_ADC,
+    DECODE_SBB,
     DECODE_SUB, /* memory op= register/immediate, or
                  * register op= memory: see to_register */
     DECODE_CMP,
@@ -31,37 +33,75 @@ enum decode_op {
     DECODE_MOVS, /* A4 A5, with rep */
     DECODE_STOS, /* AA AB, with rep */
     DECODE_LODS, /* AC AD, with rep */
+    DECODE_CMPS, /* A6 A7, with rep or repne */
+    DECODE_SCAS, /* AE AF, with rep or repne */
     DECODE_BT,
     DECODE_BTS,
     DECODE_BTR,
-    DECODE_BTC, /* 0F BA /4../7 ib: immediate bit number only */
+    DECODE_BTC, /* by an immediate bit number, modulo the operand's size, or by a register, whose
+                 * bit may lie outside the operand */
     DECODE_NEG,
     DECODE_NOT,
     DECODE_INC,
     DECODE_DEC,
+    DECODE_ROL,
+    DECODE_ROR,
+    DECODE_RCL,
+    DECODE_RCR,
+    DECODE_SHL,
+    DECODE_SHR,
+    DECODE_SAR,  /* by an immediate, or by CL: see by_cl */
+    DECODE_SHLD, /* memory, with bits of the register */
+    DECODE_SHRD,
+    DECODE_MUL, /* of the accumulator, into it and RDX (AH) */
+    DECODE_IMUL_WIDE,
+    DECODE_DIV,
+    DECODE_IDIV,
+    DECODE_IMUL, /* register <- memory * register, or memory * immediate */
+    DECODE_BSF,
+    DECODE_BSR,
+    DECODE_TZCNT,
+    DECODE_LZCNT,
+    DECODE_POPCNT,
+    DECODE_XADD,
     DECODE_CMPXCHG,
+    DECODE_CMPXCHG_PAIR, /* CMPXCHG8B, CMPXCHG16B: size is 8 or 16 */
+    DECODE_CMOV,         /* see condition */
+    DECODE_SETCC,
+    DECODE_PUSH, /* memory to the stack */
+    DECODE_POP,
+    DECODE_CALL, /* near, to where memory says */
+    DECODE_JMP,
 };
 
 /* The memory operand is [segment + base + index * scale + disp]; absent registers are -1. */
 struct decode {
     enum decode_op op;
     uint8_t length;     /* bytes of the instruction */
-    uint8_t size;       /* bytes of the memory access: 1, 2, 4, 8 */
+    uint8_t size;       /* bytes of the memory access: 1, 2, 4, 8; 16 of CMPXCHG16B */
     uint8_t reg_size;   /* bytes of the register operand: differs for MOVZX and MOVSX */
     uint8_t addr_size;  /* 2, 4, 8 */
     bool sign_extend;   /* MOVSX, MOVSXD */
     bool to_register;   /* for the arithmetic forms */
     bool has_immediate; /* else reg is the operand */
+    bool by_cl;         /* the count is in CL */
+    bool swap;          /* MOVBE: the bytes change their order on the way */
     bool rep, repne, lock;
     bool high_byte; /* reg is AH..BH: bits 15:8 of register reg (0..3) */
     bool rip_relative;
     int8_t reg;           /* 0..15, or -1 */
     int8_t base, index;   /* 0..15, or -1 */
     uint8_t scale;        /* 1, 2, 4, 8 */
+    uint8_t condition;    /* of CMOVcc and SETcc: the opcode's low four bits */
     uint8_t segment;      /* SEG_ES.. of the encoding (0..5), the default or an override */
     int64_t displacement; /* sign-extended */
     uint64_t immediate;   /* sign-extended to the operand's size */
 };
+
+static inline bool decode_is_string(enum decode_op op)
+{
+    return op >= DECODE_MOVS && op <= DECODE_SCAS;
+}
 
 /* Decodes at most count bytes. 0; -ENODATA if count ends inside the instruction; -EOPNOTSUPP if it
  * is none of the forms above; -EINVAL if it is no instruction (too long). */

@@ -22,16 +22,27 @@
 #define F_SIGNED (1u << 12) /* sign-extends */
 #define F_UNARY  (1u << 13) /* memory is the only operand */
 #define F_ONLY64 (1u << 14) /* means something else outside 64-bit mode */
+#define F_CL     (1u << 15) /* CL is the count */
+#define F_ONE    (1u << 16) /* 1 is the count */
+#define F_COND   (1u << 17) /* the opcode's low four bits are a condition */
+#define F_SWAP   (1u << 18) /* the bytes change their order */
+#define F_STACK  (1u << 19) /* in 64-bit mode the operand has 64 bits unless 66 says 16 */
+#define F_NEAR   (1u << 20) /* in 64-bit mode the operand has 64 bits */
+#define F_PAIR   (1u << 21) /* memory is twice the register's 32 or 64 bits, whatever 66 says */
+#define F_NO66   (1u << 22) /* with 66 the vendors do not agree, or it is another instruction */
 
 /* An opcode's form; one without flags is not ours. */
 struct form {
-    uint8_t op; /* enum decode_op, or the group's number */
-    uint16_t flags;
+    uint32_t op : 8; /* enum decode_op, or the group's number */
+    uint32_t flags : 24;
 };
 
-/* The form of an opcode of the one-byte map, or behind 0F. One without flags is not ours. */
+/* The form of an opcode of the one-byte map, behind 0F, behind 0F with the prefix F3 where that is
+ * another instruction, behind 0F 38. One without flags is not ours. */
 const struct form *decode_form(uint8_t opcode);
 const struct form *decode_form_0f(uint8_t opcode);
+const struct form *decode_form_f3_0f(uint8_t opcode);
+const struct form *decode_form_0f38(uint8_t opcode);
 /* The form that ModR/M's reg field chooses, for a form with F_GROUP. */
 const struct form *decode_form_group(const struct form *group, unsigned reg);
 

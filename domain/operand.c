@@ -5,7 +5,9 @@
 #include "domain/operand.h"
 #include "arch/x86/cpu.h"
 #include "domain/domain.h"
+#include "domain/gmem.h"
 #include "domain/vcpu.h"
+#include "lib/string.h"
 
 #define TYPE_CODE        8u /* of a code or data segment's type field */
 #define TYPE_WRITE_READ  2u /* data: writable; code: readable */
@@ -34,7 +36,7 @@ static bool limit_ok(const struct segment *s, uint64_t offset, unsigned size)
     return last <= s->limit;
 }
 
-static bool canonical(uint64_t at)
+bool operand_is_canonical(uint64_t at)
 {
     int64_t top = (int64_t)at >> 47;
 
@@ -60,7 +62,9 @@ int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, b
     vmx_segment(&v->vmx, s, &segment);
     if (operand_is_64bit(v)) {
         *out = gva(offset + (s == SEG_FS || s == SEG_GS ? segment.base : 0));
-        return canonical(out->v) && canonical(out->v + size - 1) ? 0 : refuse(v, s);
+        return operand_is_canonical(out->v) && operand_is_canonical(out->v + size - 1)
+                   ? 0
+                   : refuse(v, s);
     }
     if (!rights_ok(&segment, write) || !limit_ok(&segment, offset, size))
         return refuse(v, s);
@@ -68,23 +72,106 @@ int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, b
     return 0;
 }
 
+/* SDM, "BT--Bit Test": a bit number in a register counts from the operand on, in both directions.
+ */
+static uint64_t bit_offset(const struct vcpu *v, const struct decode *insn)
+{
+    if (insn->op < DECODE_BT || insn->op > DECODE_BTC || insn->has_immediate)
+        return 0;
+    int64_t bit = (int64_t)operand_sign_extend(vmx_gpr(&v->vmx, (enum gpr)insn->reg), insn->size);
+    return (uint64_t)(bit >> (3 + __builtin_ctz(insn->size))) * insn->size;
+}
+
+int operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out)
+{
+    uint64_t offset = (uint64_t)insn->displacement + bit_offset(v, insn);
+
+    if (insn->base >= 0)
+        offset += vmx_gpr(&v->vmx, (enum gpr)insn->base);
+    if (insn->index >= 0)
+        offset += vmx_gpr(&v->vmx, (enum gpr)insn->index) * insn->scale;
+    if (insn->rip_relative)
+        offset += vmx_rip(&v->vmx) + insn->length;
+    if (insn->op == DECODE_POP && insn->base == GPR_RSP) /* as it is after the reading */
+        offset += insn->size;
+    return operand_linear(v, (enum seg)insn->segment, operand_truncate(offset, insn->addr_size),
+                          insn->size, write, out);
+}
+
+/* Bytes of the page of `at` that an access has. */
+static unsigned in_first_page(gva_t at, unsigned size)
+{
+    uint64_t left = PAGE_SIZE - (at.v & ~PAGE_MASK);
+
+    return left < size ? (unsigned)left : size;
+}
+
+/* Where both parts are; where[1] only if there is a second. */
+static int translate_parts(struct vcpu *v, gva_t at, unsigned size, bool write, gpa_t where[2],
+                           struct gva_fault *fault)
+{
+    uint32_t rights = (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
+    unsigned first = in_first_page(at, size);
+    int err = gva_translate(v, at, rights, &where[0], fault);
+
+    if (err || first == size)
+        return err;
+    return gva_translate(v, gva(at.v + first), rights, &where[1], fault);
+}
+
+int operand_probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_fault *fault)
+{
+    gpa_t where[2];
+
+    return translate_parts(v, at, size, true, where, fault);
+}
+
+/* In pieces of 1, 2, 4 or 8 bytes. */
+static void device_access(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, bool write)
+{
+    struct machine_hvm *m = &v->domain->machine;
+
+    for (unsigned n; size; size -= n, bytes += n, at.v += n) {
+        uint64_t value = 0;
+        n = 1u << (31 - __builtin_clz(size));
+        if (write) {
+            memcpy(&value, bytes, n);
+            machine_mmio_write(m, v, at, n, value);
+        } else {
+            value = machine_mmio_read(m, v, at, n);
+            memcpy(bytes, &value, n);
+        }
+    }
+}
+
+/* Within one page. 0 or -ENOMEM. */
+static int access_part(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, bool write)
+{
+    struct p2m *p = &v->domain->p2m;
+    int err = -EFAULT;
+
+    if (p2m_is_ram(p, gpa_to_gfn(at)) || !machine_has_mmio(&v->domain->machine, v, at))
+        err = write ? gmem_write(p, at, bytes, size) : gmem_read(p, at, bytes, size);
+    if (err != -EFAULT)
+        return err;
+    device_access(v, at, bytes, size, write); /* or nothing is there, a hole in the RAM */
+    return 0;
+}
+
 int operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
                    struct gva_fault *fault)
 {
-    uint32_t access = (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
-    gpa_t where;
-    int err = gva_translate(v, at, access, &where, fault);
+    unsigned first = in_first_page(at, size);
+    gpa_t where[2];
+    int err = translate_parts(v, at, size, write, where, fault);
 
-    if (err)
-        return err;
-    if (p2m_is_ram(&v->domain->p2m, gpa_to_gfn(where)))
-        return write ? gva_write(v, at, value, size, access, fault)
-                     : gva_read(v, at, value, size, access, fault);
-    if (write)
-        machine_mmio_write(&v->domain->machine, v, where, size, *value);
-    else
-        *value = machine_mmio_read(&v->domain->machine, v, where, size);
-    return 0;
+    if (!write)
+        *value = 0;
+    if (!err)
+        err = access_part(v, where[0], (uint8_t *)value, first, write);
+    if (!err && first < size)
+        err = access_part(v, where[1], (uint8_t *)value + first, size - first, write);
+    return err;
 }
 
 void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "domain/decode.h"
 #include "domain/gva.h"
 #include "lib/addr.h"
 #include "lib/errno.h"
@@ -43,8 +44,19 @@ static inline uint64_t operand_merge(uint64_t old, uint64_t value, unsigned widt
 int must_check operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size,
                               bool write, gva_t *out);
 
-/* Reads or writes size bytes with the guest's own privilege, in RAM or in device memory. 0; -EFAULT
- * with *fault; -ENOMEM. */
+/* The linear address of an instruction's memory operand, as its encoding says. As above. */
+int must_check operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out);
+
+bool operand_is_canonical(uint64_t at);
+
+/* Could the guest write these bytes, which may lie in two pages? 0; -EFAULT with *fault; -ENOMEM.
+ */
+int must_check operand_probe_write(struct vcpu *v, gva_t at, unsigned size,
+                                   struct gva_fault *fault);
+
+/* Reads or writes size bytes, 8 at most, with the guest's own privilege: each part in RAM, in
+ * device memory, or where nothing is (ones are read there, and writes vanish). 0; -EFAULT with
+ * *fault, then nothing has been touched; -ENOMEM. */
 int must_check operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
                               struct gva_fault *fault);
 

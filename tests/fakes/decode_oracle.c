@@ -12,22 +12,72 @@ static const struct {
     ZydisMnemonic mnemonic;
     enum decode_op op;
 } names[] = {
-    { ZYDIS_MNEMONIC_ADD, DECODE_ADD },     { ZYDIS_MNEMONIC_OR, DECODE_OR },
-    { ZYDIS_MNEMONIC_AND, DECODE_AND },     { ZYDIS_MNEMONIC_SUB, DECODE_SUB },
-    { ZYDIS_MNEMONIC_XOR, DECODE_XOR },     { ZYDIS_MNEMONIC_CMP, DECODE_CMP },
-    { ZYDIS_MNEMONIC_TEST, DECODE_TEST },   { ZYDIS_MNEMONIC_XCHG, DECODE_XCHG },
-    { ZYDIS_MNEMONIC_MOVZX, DECODE_LOAD },  { ZYDIS_MNEMONIC_MOVSX, DECODE_LOAD },
-    { ZYDIS_MNEMONIC_MOVSXD, DECODE_LOAD }, { ZYDIS_MNEMONIC_MOVSB, DECODE_MOVS },
-    { ZYDIS_MNEMONIC_MOVSW, DECODE_MOVS },  { ZYDIS_MNEMONIC_MOVSD, DECODE_MOVS },
-    { ZYDIS_MNEMONIC_MOVSQ, DECODE_MOVS },  { ZYDIS_MNEMONIC_STOSB, DECODE_STOS },
-    { ZYDIS_MNEMONIC_STOSW, DECODE_STOS },  { ZYDIS_MNEMONIC_STOSD, DECODE_STOS },
-    { ZYDIS_MNEMONIC_STOSQ, DECODE_STOS },  { ZYDIS_MNEMONIC_LODSB, DECODE_LODS },
-    { ZYDIS_MNEMONIC_LODSW, DECODE_LODS },  { ZYDIS_MNEMONIC_LODSD, DECODE_LODS },
-    { ZYDIS_MNEMONIC_LODSQ, DECODE_LODS },  { ZYDIS_MNEMONIC_BT, DECODE_BT },
-    { ZYDIS_MNEMONIC_BTS, DECODE_BTS },     { ZYDIS_MNEMONIC_BTR, DECODE_BTR },
-    { ZYDIS_MNEMONIC_BTC, DECODE_BTC },     { ZYDIS_MNEMONIC_NEG, DECODE_NEG },
-    { ZYDIS_MNEMONIC_NOT, DECODE_NOT },     { ZYDIS_MNEMONIC_INC, DECODE_INC },
-    { ZYDIS_MNEMONIC_DEC, DECODE_DEC },     { ZYDIS_MNEMONIC_CMPXCHG, DECODE_CMPXCHG },
+    { ZYDIS_MNEMONIC_ADD, DECODE_ADD },
+    { ZYDIS_MNEMONIC_OR, DECODE_OR },
+    { ZYDIS_MNEMONIC_AND, DECODE_AND },
+    { ZYDIS_MNEMONIC_SUB, DECODE_SUB },
+    { ZYDIS_MNEMONIC_XOR, DECODE_XOR },
+    { ZYDIS_MNEMONIC_CMP, DECODE_CMP },
+    { ZYDIS_MNEMONIC_TEST, DECODE_TEST },
+    { ZYDIS_MNEMONIC_XCHG, DECODE_XCHG },
+    { ZYDIS_MNEMONIC_MOVZX, DECODE_LOAD },
+    { ZYDIS_MNEMONIC_MOVSX, DECODE_LOAD },
+    { ZYDIS_MNEMONIC_MOVSXD, DECODE_LOAD },
+    { ZYDIS_MNEMONIC_MOVSB, DECODE_MOVS },
+    { ZYDIS_MNEMONIC_MOVSW, DECODE_MOVS },
+    { ZYDIS_MNEMONIC_MOVSD, DECODE_MOVS },
+    { ZYDIS_MNEMONIC_MOVSQ, DECODE_MOVS },
+    { ZYDIS_MNEMONIC_STOSB, DECODE_STOS },
+    { ZYDIS_MNEMONIC_STOSW, DECODE_STOS },
+    { ZYDIS_MNEMONIC_STOSD, DECODE_STOS },
+    { ZYDIS_MNEMONIC_STOSQ, DECODE_STOS },
+    { ZYDIS_MNEMONIC_LODSB, DECODE_LODS },
+    { ZYDIS_MNEMONIC_LODSW, DECODE_LODS },
+    { ZYDIS_MNEMONIC_LODSD, DECODE_LODS },
+    { ZYDIS_MNEMONIC_LODSQ, DECODE_LODS },
+    { ZYDIS_MNEMONIC_BT, DECODE_BT },
+    { ZYDIS_MNEMONIC_BTS, DECODE_BTS },
+    { ZYDIS_MNEMONIC_BTR, DECODE_BTR },
+    { ZYDIS_MNEMONIC_BTC, DECODE_BTC },
+    { ZYDIS_MNEMONIC_NEG, DECODE_NEG },
+    { ZYDIS_MNEMONIC_NOT, DECODE_NOT },
+    { ZYDIS_MNEMONIC_INC, DECODE_INC },
+    { ZYDIS_MNEMONIC_DEC, DECODE_DEC },
+    { ZYDIS_MNEMONIC_CMPXCHG, DECODE_CMPXCHG },
+    { ZYDIS_MNEMONIC_ADC, DECODE_ADC },
+    { ZYDIS_MNEMONIC_SBB, DECODE_SBB },
+    { ZYDIS_MNEMONIC_CMPSB, DECODE_CMPS },
+    { ZYDIS_MNEMONIC_CMPSW, DECODE_CMPS },
+    { ZYDIS_MNEMONIC_CMPSD, DECODE_CMPS },
+    { ZYDIS_MNEMONIC_CMPSQ, DECODE_CMPS },
+    { ZYDIS_MNEMONIC_SCASB, DECODE_SCAS },
+    { ZYDIS_MNEMONIC_SCASW, DECODE_SCAS },
+    { ZYDIS_MNEMONIC_SCASD, DECODE_SCAS },
+    { ZYDIS_MNEMONIC_SCASQ, DECODE_SCAS },
+    { ZYDIS_MNEMONIC_ROL, DECODE_ROL },
+    { ZYDIS_MNEMONIC_ROR, DECODE_ROR },
+    { ZYDIS_MNEMONIC_RCL, DECODE_RCL },
+    { ZYDIS_MNEMONIC_RCR, DECODE_RCR },
+    { ZYDIS_MNEMONIC_SHL, DECODE_SHL },
+    { ZYDIS_MNEMONIC_SHR, DECODE_SHR },
+    { ZYDIS_MNEMONIC_SAR, DECODE_SAR },
+    { ZYDIS_MNEMONIC_SHLD, DECODE_SHLD },
+    { ZYDIS_MNEMONIC_SHRD, DECODE_SHRD },
+    { ZYDIS_MNEMONIC_MUL, DECODE_MUL },
+    { ZYDIS_MNEMONIC_DIV, DECODE_DIV },
+    { ZYDIS_MNEMONIC_IDIV, DECODE_IDIV },
+    { ZYDIS_MNEMONIC_BSF, DECODE_BSF },
+    { ZYDIS_MNEMONIC_BSR, DECODE_BSR },
+    { ZYDIS_MNEMONIC_TZCNT, DECODE_TZCNT },
+    { ZYDIS_MNEMONIC_LZCNT, DECODE_LZCNT },
+    { ZYDIS_MNEMONIC_XADD, DECODE_XADD },
+    { ZYDIS_MNEMONIC_POPCNT, DECODE_POPCNT },
+    { ZYDIS_MNEMONIC_PUSH, DECODE_PUSH },
+    { ZYDIS_MNEMONIC_POP, DECODE_POP },
+    { ZYDIS_MNEMONIC_CALL, DECODE_CALL },
+    { ZYDIS_MNEMONIC_JMP, DECODE_JMP },
+    { ZYDIS_MNEMONIC_CMPXCHG8B, DECODE_CMPXCHG_PAIR },
+    { ZYDIS_MNEMONIC_CMPXCHG16B, DECODE_CMPXCHG_PAIR },
 };
 
 struct theirs {
@@ -49,11 +99,14 @@ static void sort_operands(struct theirs *t)
     for (unsigned i = 0; i < t->insn.operand_count; i++) {
         const ZydisDecodedOperand *o = &t->operands[i];
         bool visible = i < t->insn.operand_count_visible;
+        bool counts = visible || t->insn.meta.category == ZYDIS_CATEGORY_STRINGOP;
         if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && o->mem.type == ZYDIS_MEMOP_TYPE_MEM) {
+            if (!counts) /* the stack */
+                continue;
             if (!t->memory)
                 t->memory_first = i == 0;
-            /* Of two, the source: that is how MOVS is described. */
-            if (!t->memory || !(o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+            /* Of two, the source: that is how MOVS is described. Of CMPS's, the first. */
+            if (!t->memory || t->memory->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
                 t->memory = o;
         } else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && visible) {
             t->other_reg |= !is_gpr(o->reg.value);
@@ -84,8 +137,14 @@ static bool zydis_decodes(const uint8_t *bytes, unsigned count, enum decode_mode
 /* The operation in our terms, or -1. MOV is a load or a store by where the memory stands. */
 static int op_of(const struct theirs *t)
 {
-    if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOV)
+    if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOV || t->insn.mnemonic == ZYDIS_MNEMONIC_MOVBE)
         return t->memory_first ? DECODE_STORE : DECODE_LOAD;
+    if (t->insn.mnemonic == ZYDIS_MNEMONIC_IMUL)
+        return t->insn.operand_count_visible == 1 ? DECODE_IMUL_WIDE : DECODE_IMUL;
+    if (t->insn.meta.category == ZYDIS_CATEGORY_CMOV)
+        return DECODE_CMOV;
+    if (t->insn.meta.category == ZYDIS_CATEGORY_SETCC)
+        return DECODE_SETCC;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (names[i].mnemonic == t->insn.mnemonic)
             return (int)names[i].op;
@@ -97,16 +156,21 @@ static int op_of(const struct theirs *t)
 static bool is_ours(const struct theirs *t)
 {
     int op = op_of(t);
-    bool map_ok =
-        t->insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT || t->insn.opcode_map == ZYDIS_OPCODE_MAP_0F;
+    bool map_ok = t->insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT ||
+                  t->insn.opcode_map == ZYDIS_OPCODE_MAP_0F ||
+                  t->insn.mnemonic == ZYDIS_MNEMONIC_MOVBE;
 
     if (op < 0 || !t->memory || t->other_reg || !map_ok)
         return false;
     if (t->insn.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
         return false;
-    if (op == DECODE_MOVS && t->insn.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT)
-        return false; /* MOVSD of SSE2 */
-    if (op >= DECODE_BT && op <= DECODE_BTC && !t->immediate)
+    if (decode_is_string((enum decode_op)op) && t->insn.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT)
+        return false; /* MOVSD and CMPSD of SSE2 */
+    if (t->insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
+        return false;
+    if ((op == DECODE_CALL || op == DECODE_JMP) &&
+        t->insn.machine_mode == ZYDIS_MACHINE_MODE_LONG_64 &&
+        (t->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE))
         return false;
     if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD && t->insn.operand_width == 16)
         return false;
@@ -139,18 +203,29 @@ static const char *memory_differs(const struct decode *d, const struct theirs *t
         return "index";
     if (d->index >= 0 && d->scale != (m->scale ? m->scale : 1))
         return "scale";
-    if (d->segment != ZydisRegisterGetId(m->segment))
+    /* Zydis takes 3E for NOTRACK alone there; it is the segment as well, if it comes last. */
+    bool notrack = t->insn.attributes & ZYDIS_ATTRIB_HAS_NOTRACK;
+    if (!notrack && d->segment != ZydisRegisterGetId(m->segment))
         return "segment";
     if (((uint64_t)d->displacement ^ (uint64_t)displacement) & mask)
         return "displacement";
     return NULL;
 }
 
+static bool is_shift(enum decode_op op)
+{
+    return op >= DECODE_ROL && op <= DECODE_SAR;
+}
+
 static const char *register_differs(const struct decode *d, const struct theirs *t)
 {
-    bool string = d->op == DECODE_MOVS || d->op == DECODE_STOS || d->op == DECODE_LODS;
-    if (string)
-        return d->reg == (d->op == DECODE_MOVS ? -1 : 0) ? NULL : "register of a string form";
+    if (decode_is_string(d->op)) {
+        bool two = d->op == DECODE_MOVS || d->op == DECODE_CMPS;
+        return d->reg == (two ? -1 : 0) ? NULL : "register of a string form";
+    }
+    bool count = t->reg && t->reg->reg.value == ZYDIS_REGISTER_CL && is_shift(d->op);
+    if (count)
+        return d->reg == -1 && d->by_cl ? NULL : "count in CL";
     if (!t->reg)
         return d->reg == -1 ? NULL : "a register where there is none";
     ZydisRegister r = t->reg->reg.value;
@@ -170,7 +245,7 @@ static const char *register_differs(const struct decode *d, const struct theirs 
 
 static const char *immediate_differs(const struct decode *d, const struct theirs *t)
 {
-    uint64_t mask = d->size == 8 ? UINT64_MAX : (1UL << (8 * d->size)) - 1;
+    uint64_t mask = d->size >= 8 ? UINT64_MAX : (1UL << (8 * d->size)) - 1;
 
     if (d->has_immediate != !!t->immediate)
         return "has_immediate";
@@ -178,6 +253,8 @@ static const char *immediate_differs(const struct decode *d, const struct theirs
         return NULL;
     if (d->op >= DECODE_BT && d->op <= DECODE_BTC)
         mask = 8 * d->size - 1;
+    if (is_shift(d->op) || d->op == DECODE_SHLD || d->op == DECODE_SHRD)
+        return (d->immediate ^ t->immediate->imm.value.u) & 0xff ? "count" : NULL;
     return d->immediate == (t->immediate->imm.value.u & mask) ? NULL : "immediate";
 }
 
@@ -186,7 +263,7 @@ static const char *immediate_differs(const struct decode *d, const struct theirs
 static uint8_t repeat_prefix(const struct decode *d, const struct theirs *t)
 {
     uint8_t last = 0;
-    if (d->op != DECODE_MOVS && d->op != DECODE_STOS && d->op != DECODE_LODS)
+    if (!decode_is_string(d->op))
         return 0;
     for (unsigned i = 0; i < t->insn.raw.prefix_count; i++) {
         uint8_t byte = t->insn.raw.prefixes[i].value;
@@ -214,6 +291,10 @@ static const char *all_differs(const struct decode *d, const struct theirs *t)
         return "lock";
     if (d->rep != (repeat_prefix(d, t) == 0xF3) || d->repne != (repeat_prefix(d, t) == 0xF2))
         return "rep";
+    if (d->swap != (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVBE))
+        return "swap";
+    if ((d->op == DECODE_CMOV || d->op == DECODE_SETCC) && d->condition != (t->insn.opcode & 15))
+        return "condition";
     if (d->sign_extend !=
         (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSX || t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD))
         return "sign_extend";

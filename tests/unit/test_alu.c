@@ -76,6 +76,10 @@ static void native(enum decode_op op, uint64_t *x, uint64_t y, unsigned size, ui
         TWO("sub")
     case DECODE_CMP:
         TWO("cmp")
+    case DECODE_ADC:
+        TWO("adc")
+    case DECODE_SBB:
+        TWO("sbb")
     case DECODE_AND:
         TWO("and")
     case DECODE_OR:
@@ -186,12 +190,64 @@ static void one_op(enum decode_op op, unsigned size)
     }
 }
 
+static uint64_t absolute(__int128 v)
+{
+    return (uint64_t)(v < 0 ? -v : v);
+}
+
+/* By arithmetic that is wide enough. */
+static void check_divide(uint64_t high, uint64_t low, uint64_t by, unsigned size, bool is_signed)
+{
+    unsigned bits = 8 * size, unused = 64 - bits;
+    uint64_t value[2] = { low, high };
+    unsigned __int128 all = (unsigned __int128)truncated(high, size) << bits | truncated(low, size);
+    __int128 dividend = (__int128)(all << 2 * unused) >> 2 * unused;
+    int64_t divisor = (int64_t)(by << unused) >> unused;
+    __int128 limit = (__int128)1 << (bits - 1), most = (__int128)truncated(~0ul, size);
+    bool fits = truncated(by, size) != 0, did;
+
+    if (fits && is_signed &&
+        !(divisor == -1 && dividend == (__int128)((unsigned __int128)1 << 127)))
+        fits = dividend / divisor >= -limit && dividend / divisor < limit;
+    else if (fits)
+        fits = !is_signed && all / truncated(by, size) <= (unsigned __int128)most;
+    did = alu_divide(value, by, size, is_signed);
+    if (did != fits)
+        fail_msg("size %u: %lx:%lx / %lx, signed %d: fits %d", size, high, low, by, is_signed,
+                 fits);
+    if (!fits) {
+        assert_true(value[0] == low && value[1] == high);
+        return;
+    }
+    if (is_signed) {
+        assert_true(value[0] == truncated((uint64_t)(dividend / divisor), size));
+        assert_true(value[1] == truncated((uint64_t)(dividend % divisor), size));
+        assert_true(absolute(dividend % divisor) < absolute(divisor));
+    } else {
+        assert_true(value[0] == all / truncated(by, size) && value[1] == all % truncated(by, size));
+    }
+}
+
+static void test_divide(void **state)
+{
+    (void)state;
+    for (unsigned size = 1; size <= 8; size *= 2)
+        for (size_t i = 0; i < EDGES; i++)
+            for (size_t j = 0; j < EDGES; j++)
+                for (size_t k = 0; k < EDGES; k++) {
+                    check_divide(edges[i], edges[j], edges[k], size, false);
+                    check_divide(edges[i], edges[j], edges[k], size, true);
+                    check_divide(edges[i], random64(), edges[k] - edges[j], size, true);
+                }
+}
+
 static void test_against_cpu(void **state)
 {
-    static const enum decode_op ops[] = { DECODE_ADD,  DECODE_SUB, DECODE_CMP, DECODE_AND,
-                                          DECODE_OR,   DECODE_XOR, DECODE_NOT, DECODE_NEG,
-                                          DECODE_INC,  DECODE_DEC, DECODE_BT,  DECODE_BTS,
-                                          DECODE_TEST, DECODE_BTR, DECODE_BTC };
+    static const enum decode_op ops[] = { DECODE_ADC, DECODE_SBB, DECODE_ADD,  DECODE_SUB,
+                                          DECODE_CMP, DECODE_AND, DECODE_OR,   DECODE_XOR,
+                                          DECODE_NOT, DECODE_NEG, DECODE_INC,  DECODE_DEC,
+                                          DECODE_BT,  DECODE_BTS, DECODE_TEST, DECODE_BTR,
+                                          DECODE_BTC };
 
     (void)state;
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
@@ -215,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_cpu),
+        cmocka_unit_test(test_divide),
         cmocka_unit_test(test_cmpxchg_flags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

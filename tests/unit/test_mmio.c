@@ -1,4 +1,4 @@
-/* links: domain/mmio.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/mmio.c domain/mmio_memory.c domain/mmio_stack.c domain/mmio_string.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/operate.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -578,6 +578,171 @@ static void test_string_segments(void **state)
     assert_int_equal(bus_log[0].value, 0x77);
 }
 
+/* REPE and REPNE end with the count, or with what was compared. */
+static void test_compare_strings(void **state)
+{
+    (void)state;
+    guest_write64(0x9000, 0x4443424141414141);
+    bus_register = 0x41;
+    set_reg(GPR_RSI, 0x9000);
+    set_reg(GPR_RDI, DEVICE);
+    set_reg(GPR_RCX, 8);
+    RUN("\xf3\xa6"); /* repe cmpsb: five are equal */
+    assert_int_equal(reg(GPR_RCX), 2);
+    assert_int_equal(reg(GPR_RSI), 0x9006);
+    assert_int_equal(reg(GPR_RDI), DEVICE + 6);
+    assert_int_equal(cpu()->rflags & (RFLAGS_ZF | RFLAGS_CF), 0); /* 0x42 - 0x41 */
+    set_reg(GPR_RAX, 0x41);
+    set_reg(GPR_RDI, DEVICE);
+    set_reg(GPR_RCX, 3);
+    RUN("\xf3\xae"); /* repe scasb: all are equal */
+    assert_int_equal(reg(GPR_RCX), 0);
+    assert_true(cpu()->rflags & RFLAGS_ZF);
+    RUN("\xf2\xae"); /* repne scasb of nothing */
+    set_reg(GPR_RCX, 3);
+    RUN("\xf2\xae"); /* the first is equal */
+    assert_int_equal(reg(GPR_RCX), 2);
+    assert_int_equal(reg(GPR_RDI), DEVICE + 4);
+    RUN("\xa6"); /* without a prefix once, whatever was compared */
+    assert_int_equal(reg(GPR_RCX), 2);
+}
+
+/* ---- The stack and branches ---- */
+
+static void test_push_pop(void **state)
+{
+    (void)state;
+    bus_register = 0x1122334455667788;
+    set_reg(GPR_RBX, DEVICE);
+    set_reg(GPR_RSP, 0x9000);
+    RUN("\xff\x33"); /* push qword [rbx] */
+    assert_int_equal(reg(GPR_RSP), 0x8ff8);
+    assert_int_equal(guest_read64(0x8ff8), 0x1122334455667788);
+    RUN("\x66\xff\x33"); /* push word */
+    assert_int_equal(reg(GPR_RSP), 0x8ff6);
+    guest_write64(0x8ff6, 0x99);
+    RUN("\x8f\x03"); /* pop qword [rbx] */
+    assert_int_equal(reg(GPR_RSP), 0x8ffe);
+    assert_int_equal(bus_register, 0x99);
+    set_reg(GPR_RSP, DEVICE); /* the stack itself */
+    bus_register = 5;
+    RUN("\x8f\x04\x25\x00\x90\x00\x00"); /* pop qword [0x9000] */
+    assert_int_equal(guest_read64(0x9000), 5);
+    assert_int_equal(reg(GPR_RSP), DEVICE + 8);
+    guest_mode(DECODE_16);
+    set_reg(GPR_RSP, 0x770000);
+    set_reg(GPR_RBX, 0x9000);
+    cpu()->seg[SEG_DS].base = DEVICE - 0x9000;
+    bus_register = 0xabcd;
+    run_at(CODE, "\xff\x37", 2); /* push word [bx]: SP alone wraps */
+    assert_int_equal(reg(GPR_RSP), 0x77fffe);
+}
+
+static void test_push_without_a_stack(void **state)
+{
+    (void)state;
+    guest_write64(0x2008, 0); /* the second GiB */
+    set_reg(GPR_RBX, DEVICE);
+    set_reg(GPR_RSP, 0x40000004);
+    run_at(CODE, "\xff\x33", 2);
+    assert_int_equal(cpu()->injected, 1);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(reg(GPR_RSP), 0x40000004);
+    assert_int_equal(cpu()->rip, CODE);
+}
+
+static void jump_to(uint64_t to, const char *code)
+{
+    bus_register = to;
+    set_reg(GPR_RBX, DEVICE);
+    set_reg(GPR_RSP, 0x9000);
+    cpu()->injected = 0;
+    run_at(CODE, code, 2);
+}
+
+static void test_branches(void **state)
+{
+    (void)state;
+    jump_to(0x123456, "\xff\x23"); /* jmp [rbx] */
+    assert_int_equal(cpu()->rip, 0x123456);
+    jump_to(0x123456, "\xff\x13"); /* call [rbx] */
+    assert_int_equal(cpu()->rip, 0x123456);
+    assert_int_equal(reg(GPR_RSP), 0x8ff8);
+    assert_int_equal(guest_read64(0x8ff8), CODE + 2);
+    jump_to(1ul << 47, "\xff\x13"); /* not canonical: nothing has happened */
+    assert_int_equal(cpu()->injected, 1);
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    assert_int_equal(cpu()->rip, CODE);
+    assert_int_equal(reg(GPR_RSP), 0x9000);
+    guest_mode(DECODE_32);
+    cpu()->seg[SEG_CS].limit = 0xffff;
+    jump_to(0x10000, "\xff\x23");
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    jump_to(0xffff, "\xff\x23");
+    assert_int_equal(cpu()->rip, 0xffff);
+}
+
+/* ---- Operands that are in two places ---- */
+
+#define EDGE 0xa0000ul /* RAM ends here */
+
+/* Each part goes where it belongs: RAM below, nothing (here: the bus) above. */
+static void test_over_the_end_of_ram(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_32); /* without paging */
+    guest_write64(EDGE - 8, 0x2211000000000000);
+    bus_register = 0xffff;
+    set_reg(GPR_RBX, EDGE - 2);
+    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(EDGE) } };
+    guest_put(CODE, "\x8b\x03", 2); /* mov eax,[ebx] */
+    cpu()->rip = CODE;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(reg(GPR_RAX), 0xffff2211);
+    assert_int_equal(bus_count, 1);
+    assert_int_equal(bus_log[0].at, EDGE);
+    assert_int_equal(bus_log[0].size, 2);
+    set_reg(GPR_RAX, 0x99887766);
+    guest_put(CODE, "\x89\x03", 2); /* mov [ebx],eax */
+    cpu()->rip = CODE;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(guest_read64(EDGE - 8) >> 48, 0x7766);
+    assert_int_equal(bus_register, 0x9988);
+    set_reg(GPR_RSI, EDGE - 2); /* rep movsd, from there to there */
+    set_reg(GPR_RDI, 0x9000);
+    set_reg(GPR_RCX, 2);
+    guest_put(CODE, "\xf3\xa5", 2);
+    cpu()->rip = CODE;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(cpu()->injected, 0); /* no #PF without paging */
+    assert_int_equal((uint32_t)guest_read64(0x9000), 0x99887766);
+    assert_int_equal(reg(GPR_RCX), 0);
+    set_reg(GPR_RDI, EDGE - 2);
+    set_reg(GPR_RCX, 1);
+    set_reg(GPR_RAX, 0x12345678);
+    guest_put(CODE, "\xf3\xab", 2); /* rep stosd */
+    cpu()->rip = CODE;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(guest_read64(EDGE - 8) >> 48, 0x5678);
+    assert_int_equal(cpu()->injected, 0);
+}
+
+/* The second page may not be written: nothing has been read or written before the fault. */
+static void test_fault_in_the_second_part(void **state)
+{
+    (void)state;
+    guest_write64(0x2008, 0); /* the second GiB */
+    set_reg(GPR_RBX, 0x3ffffffe);
+    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(0x3ffffffe) } };
+    guest_put(CODE, "\xff\x03", 2); /* inc dword [rbx] */
+    cpu()->rip = CODE;
+    mmio_handle(&guest_vcpu, &e);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(cpu()->cr2, 0x40000000);
+    assert_int_equal(cpu()->pending.error, GVA_WRITE);
+}
+
 static void end_domain(const struct bus_access *a)
 {
     (void)a;
@@ -623,6 +788,12 @@ int main(void)
         TEST(test_string_batches),
         TEST(test_string_fault_in_the_middle),
         TEST(test_string_segments),
+        TEST(test_compare_strings),
+        TEST(test_push_pop),
+        TEST(test_push_without_a_stack),
+        TEST(test_branches),
+        TEST(test_over_the_end_of_ram),
+        TEST(test_fault_in_the_second_part),
         TEST(test_end_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
