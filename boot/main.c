@@ -274,6 +274,7 @@ static void start_monitor(bool first)
     log_set_mark((uint16_t)(cpu_random() >> 48));
     log_info("what Caisson says begins with %sfrom here on", log_mark());
     sinks_use_interrupts();
+    sinks_paint_later();
     console_init(&config, monitor_init());
     if (options.vga && keyboard_open(console_received) &&
         irq_route_isa(KEYBOARD_ISA_LINE, keyboard_irq)) {

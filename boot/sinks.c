@@ -13,23 +13,28 @@
 #include "boot/poll.h"
 #include "drivers/fb.h"
 #include "drivers/port_e9.h"
+#include "drivers/screen.h"
 #include "drivers/vga.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
 #include "mm/aspace.h"
 #include "mm/heap.h"
+#include "monitor/work.h"
 
 #define COMS      2
 #define PORT_COM1 0x3F8
 #define PORT_E9   0xE9
+#define PAINT_CAP 10 /* percent of the boot CPU: a flood takes no more from others */
 
 static struct uart *uarts[COMS]; /* boot only */
 
 static struct spinlock screen_lock =
     SPINLOCK_RANK("screen", LOCK_SCREEN); /* inside the log's and the console's */
-static log_sink_fn screen;                /* vga_write, fb_write, or NULL. Boot only */
+static struct screen *screen;             /* or NULL. Boot only */
 static bool screen_midline; /* the operator's text stopped within a line. Under screen_lock */
 static bool unlocked;       /* set once, in a panic */
+static struct work painting;
+static bool paints_later; /* `painting` does it */
 
 static void screen_write_locked(const char *text, size_t len, bool log)
 {
@@ -38,11 +43,36 @@ static void screen_write_locked(const char *text, size_t len, bool log)
     if (!unlocked)
         spin_lock(&screen_lock);
     if (log && screen_midline)
-        screen("\n", 1);
-    screen(text, len);
+        screen_write(screen, "\n", 1);
+    screen_write(screen, text, len);
     screen_midline = !log && text[len - 1] != '\n';
+    if (!paints_later)
+        screen_draw_all(screen);
     if (!unlocked)
         spin_unlock(&screen_lock);
+    if (paints_later)
+        work_raise(&painting);
+}
+
+/* One piece, drawn without the lock: nobody who prints waits for a pixel. */
+static bool paint(void)
+{
+    struct screen_piece p;
+
+    spin_lock(&screen_lock);
+    bool more = screen_find(screen, &p);
+    spin_unlock(&screen_lock);
+    if (more)
+        screen_draw(screen, &p);
+    return more;
+}
+
+void sinks_paint_later(void)
+{
+    if (!screen)
+        return;
+    work_init(&painting, paint, PAINT_CAP);
+    paints_later = true;
 }
 
 static void screen_log(const char *text, size_t len)
@@ -59,12 +89,15 @@ void sinks_screen_text(const char *text, size_t len)
 void sinks_go_polled(void)
 {
     unlocked = true;
+    paints_later = false;
+    if (screen)
+        screen_draw_all(screen);
     uart_go_polled();
 }
 
-static void sinks_use_screen(log_sink_fn write)
+static void sinks_use_screen(struct screen *s)
 {
-    screen = write;
+    screen = s;
     log_add_sink(screen_log);
 }
 
@@ -122,8 +155,7 @@ static void sinks_map_framebuffer(const struct boot_framebuffer *fb)
                  fb->bpp);
         return;
     }
-    fb_init(&mode, pixels, cells);
-    sinks_use_screen(fb_write);
+    sinks_use_screen(fb_init(&mode, pixels, cells));
     log_info("console: framebuffer of %ux%u, %u bits a pixel, at 0x%lx", fb->width, fb->height,
              fb->bpp, fb->start.v);
 }
@@ -135,8 +167,7 @@ void sinks_map_screen(const struct boot_framebuffer *fb, bool efi, const struct 
     if (fb->bpp) {
         sinks_map_framebuffer(fb);
     } else if (!efi) {
-        vga_init(aspace_map(maddr(VGA_MADDR), VGA_BYTES, ASPACE_UC));
-        sinks_use_screen(vga_write);
+        sinks_use_screen(vga_init(aspace_map(maddr(VGA_MADDR), VGA_BYTES, ASPACE_UC)));
     }
 }
 
@@ -145,6 +176,7 @@ void sinks_use_interrupts(void)
     for (unsigned i = 0; i < COMS; i++) {
         if (!uarts[i])
             continue;
+        uart_never_wait(uarts[i]);
         if (irq_route_isa(uart_isa_line(uarts[i]), uart_irq)) {
             log_warn("console: no interrupt for COM%u, polling it", i + 1);
             poll_add(uart_irq);

@@ -28,7 +28,10 @@ struct uart *sinks_uart(void);
 /* For the operator's text: the screen, whichever it is; the log's lines share it. */
 void sinks_screen_text(const char *text, size_t len);
 
-/* For panic and the end: uart_go_polled(), and the screen takes no lock any more. */
+/* From now on the screen is drawn by a unit of the scheduler, not by who prints. Boot CPU. */
+void sinks_paint_later(void);
+
+/* For panic and the end: uart_go_polled(), and the screen is drawn at once and takes no lock. */
 void sinks_go_polled(void);
 
 #endif

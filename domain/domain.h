@@ -93,7 +93,7 @@ struct domain {
 /* What a domain calls upwards; set once at boot. */
 struct domain_hooks {
     /* One byte of COM1's output; false: no room now, machine_console_kick() when there is. */
-    bool (*console_put)(struct domain *d, uint8_t byte);
+    size_t (*console_put)(struct domain *d, const uint8_t *bytes, size_t n);
     /* There is room again in COM1's receiver: hand over more (machine_console_give). */
     void (*console_room)(struct domain *d);
     /* VMCALL. False: it is to be executed again. */

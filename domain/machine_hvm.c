@@ -130,7 +130,7 @@ static bool com1_transmit(void *ctx, uint8_t byte)
 {
     struct machine_hvm *m = ctx;
 
-    return domain_hooks->console_put(m->domain, byte);
+    return domain_hooks->console_put(m->domain, &byte, 1);
 }
 
 static void com1_room(void *ctx, uint64_t now)

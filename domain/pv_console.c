@@ -25,17 +25,26 @@ static void tell_guest(struct domain *d)
         pv_events->raise(d, (uint32_t)d->pv.param[HVM_PARAM_CONSOLE_EVTCHN]);
 }
 
+/* The guest may write on while we look: each byte is read once. */
+static size_t copy_out(const struct xencons_interface *ring, uint32_t at, uint32_t to, uint8_t *out)
+{
+    size_t n = 0;
+
+    while (at != to)
+        out[n++] = (uint8_t)ring->out[at++ & (XENCONS_OUT_BYTES - 1)];
+    return n;
+}
+
 /* Hands on what the guest has written, as far as the operator's console takes it. */
 static void drain(struct domain *d)
 {
     struct xencons_interface *ring = d->pv.console;
     uint32_t from = get(&ring->out_cons), to = get(&ring->out_prod), at = from;
+    uint8_t bytes[XENCONS_OUT_BYTES];
 
     if (to - from > XENCONS_OUT_BYTES)
         at = to;
-    while (at != to &&
-           domain_hooks->console_put(d, (uint8_t)ring->out[at & (XENCONS_OUT_BYTES - 1)]))
-        at++;
+    at += (uint32_t)domain_hooks->console_put(d, bytes, copy_out(ring, at, to, bytes));
     if (at == from)
         return;
     put(&ring->out_cons, at);

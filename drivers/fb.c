@@ -25,9 +25,8 @@ static struct fb_mode mode;
 static unsigned zoom;       /* 1, 2 or 4 */
 static uint32_t foreground; /* as a pixel */
 
-static void fb_draw(unsigned row, unsigned column, char c);
-static struct screen screen = { .draw = fb_draw };
-static unsigned bar_row, bar_column; /* where the cursor is shown. Lock: the screen's user's */
+static struct screen screen;
+static unsigned bar_row, bar_column; /* where the cursor is shown. Whoever draws */
 
 static unsigned fb_pixel_bytes(void)
 {
@@ -86,11 +85,11 @@ static void fb_draw_bar(unsigned row, unsigned column)
 }
 
 /* At the end of a full line the next character goes to the next one, but is not there yet. */
-static void fb_move_bar(void)
+static void fb_move_bar(unsigned row, unsigned column)
 {
     fb_draw(bar_row, bar_column, screen.shown[bar_row * screen.columns + bar_column]);
-    bar_row = screen.row;
-    bar_column = screen.column < screen.columns ? screen.column : screen.columns - 1;
+    bar_row = row;
+    bar_column = column < screen.columns ? column : screen.columns - 1;
     fb_draw_bar(bar_row, bar_column);
 }
 
@@ -144,7 +143,7 @@ size_t fb_memory(const struct fb_mode *m)
     return fb_can_draw(m) ? 2 * fb_columns(m) * fb_rows(m) : 0;
 }
 
-void fb_init(const struct fb_mode *m, void *pixels, char *cells)
+struct screen *fb_init(const struct fb_mode *m, void *pixels, char *cells)
 {
     ASSERT(fb_memory(m) != 0);
     mode = *m;
@@ -154,16 +153,11 @@ void fb_init(const struct fb_mode *m, void *pixels, char *cells)
     screen.rows = (unsigned)fb_rows(m);
     screen.text = cells;
     screen.shown = cells + fb_memory(m) / 2;
+    screen.draw = fb_draw;
+    screen.move_cursor = fb_move_bar;
     bar_row = bar_column = 0;
     memory = pixels;
     screen_init(&screen);
     fb_clear();
-}
-
-void fb_write(const char *text, size_t len)
-{
-    if (!memory)
-        return;
-    screen_write(&screen, text, len);
-    fb_move_bar();
+    return &screen;
 }

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include "lib/errno.h"
 
+struct screen;
+
 struct fb_channel {
     uint8_t shift, bits;
 };
@@ -23,9 +25,6 @@ size_t must_check fb_memory(const struct fb_mode *mode);
 
 /* pixels: pitch * height bytes, mapped; best write-combining. Clears it. cells: fb_memory(mode)
  * bytes, kept. Boot only. */
-void fb_init(const struct fb_mode *mode, void *pixels, char *cells);
-
-/* A log sink; without fb_init() it does nothing. */
-void fb_write(const char *text, size_t len);
+struct screen *fb_init(const struct fb_mode *mode, void *pixels, char *cells);
 
 #endif

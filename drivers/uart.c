@@ -3,8 +3,9 @@
  *
  * Writers put bytes into the ring; the transmitter takes 16 at a time, whenever its FIFO is empty:
  * in the interrupt, or at once when a writer finds it idle. The interrupt is therefore a matter
- * of speed and not of correctness, and the same code works without it. Nobody who logs waits for
- * the line while the ring has room, but where uart_send_at_once() was called.
+ * of speed and not of correctness, and the same code works without it. Nobody waits for the line
+ * once guests run: guests come again, and the log has a part of the ring for itself. Before that
+ * who logs waits when the ring is full, or for each line where uart_send_at_once() was called.
  *
  * Source: PC16550D data sheet (National Semiconductor), "Registers" and "FIFO Interrupt Mode
  * Operation". Lock: one for each port, below the log's.
@@ -15,11 +16,14 @@
 #include "arch/x86/insn.h"
 #include "drivers/tty.h"
 #include "lib/assert.h"
+#include "lib/fmt.h"
+#include "lib/log.h"
 #include "lib/spinlock.h"
 
-#define CLOCK_BAUD 115200 /* divisor 1 */
-#define FIFO_BYTES 16
-#define PATIENCE   1000000 /* polls of a transmitter that never gets empty: give up, do not hang */
+#define CLOCK_BAUD  115200 /* divisor 1 */
+#define FIFO_BYTES  16
+#define AROUND_LINE 128     /* bytes that may come before a line of the log, and its CR */
+#define PATIENCE    1000000 /* polls of a transmitter that never gets empty: give up, do not hang */
 
 enum { REG_DATA, REG_IER, REG_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRATCH };
 enum { REG_DIVISOR_LOW = 0, REG_DIVISOR_HIGH = 1, REG_IIR = 2 };
@@ -43,6 +47,10 @@ struct uart {
     uint16_t port;
     uint8_t isa_line;
     bool open, interrupts, at_once;
+    bool never_wait; /* locks are held: what does not fit is left out */
+    bool stopped;    /* nobody reads */
+    uint8_t ier;     /* as written last */
+    unsigned lost;   /* lines of the log */
     struct spinlock lock;
     uint32_t head, tail; /* of the ring: put at head, sent from tail; they run free */
     bool refused;        /* uart_try_write() has turned bytes away since there was room */
@@ -102,10 +110,12 @@ static void uart_push(struct uart *u)
         uart_out(u, REG_DATA, *uart_ring_at(u, u->tail++));
 }
 
-static void uart_ask_for_interrupts(const struct uart *u)
+static void uart_ask_for_interrupts(struct uart *u)
 {
-    if (u->interrupts)
-        uart_out(u, REG_IER, IER_RX | (uart_queued(u) ? IER_TX : 0));
+    uint8_t ier = (u->stopped ? 0 : IER_RX) | (uart_queued(u) ? IER_TX : 0);
+
+    if (u->interrupts && ier != u->ier)
+        uart_out(u, REG_IER, u->ier = ier);
 }
 
 /* Sends until `most` bytes at most are left, or the port turns out to be dead. */
@@ -131,16 +141,44 @@ static void uart_put(struct uart *u, char c)
     *uart_ring_at(u, u->head++) = (uint8_t)c;
 }
 
-static void uart_write_one(struct uart *u, const char *text, size_t len)
+static void uart_put_text(struct uart *u, const char *text, size_t len)
 {
-    uart_lock(u);
-    for (const char *s = tty_begin_line(&u->tty); *s; s++)
-        uart_put(u, *s);
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '\n')
             uart_put(u, '\r');
         uart_put(u, text[i]);
     }
+}
+
+static void uart_tell_lost(struct uart *u)
+{
+    char text[80];
+    size_t n = fmt_sn(text, sizeof(text), "%scaisson: %u lines are left out here, `log` has them\n",
+                      log_mark(), u->lost);
+
+    uart_put_text(u, text, n);
+    u->lost = 0;
+}
+
+/* Each newline becomes two bytes, and something may have to come before the line. */
+static bool uart_has_room_for(const struct uart *u, size_t len)
+{
+    return UART_TX_BYTES - uart_queued(u) >= len + AROUND_LINE;
+}
+
+static void uart_write_one(struct uart *u, const char *text, size_t len)
+{
+    uart_lock(u);
+    if (u->never_wait && !uart_has_room_for(u, len)) {
+        u->lost++;
+        uart_unlock(u);
+        return;
+    }
+    for (const char *s = tty_begin_line(&u->tty); *s; s++)
+        uart_put(u, *s);
+    if (u->lost)
+        uart_tell_lost(u);
+    uart_put_text(u, text, len);
     if (u->at_once)
         uart_drain(u, 0);
     else
@@ -163,7 +201,7 @@ size_t uart_try_write(struct uart *u, const void *data, size_t len)
     size_t taken = 0;
 
     uart_lock(u);
-    while (taken < len && uart_queued(u) < UART_TX_BYTES)
+    while (taken < len && uart_queued(u) < UART_TX_BYTES - UART_LOG_BYTES)
         *uart_ring_at(u, u->head++) = bytes[taken++];
     u->refused |= taken < len;
     tty_passed(&u->tty, bytes, taken);
@@ -190,7 +228,7 @@ static void uart_serve(struct uart *u)
 
     uart_lock(u);
     uart_in(u, REG_IIR); /* ends a transmitter interrupt */
-    n = uart_pull(u, data, sizeof(data));
+    n = u->stopped ? 0 : uart_pull(u, data, sizeof(data));
     uart_push(u);
     uart_ask_for_interrupts(u);
     bool room = u->refused && uart_queued(u) <= UART_TX_BYTES / 2;
@@ -236,7 +274,7 @@ struct uart *uart_open(unsigned com, uint32_t baud)
     if (divisor > UINT16_MAX || !uart_present(u))
         return NULL;
     uart_wait_idle(u);
-    uart_out(u, REG_IER, 0);
+    uart_out(u, REG_IER, u->ier = 0);
     uart_out(u, REG_LCR, LCR_DIVISOR | LCR_8N1);
     uart_out(u, REG_DIVISOR_LOW, divisor & 0xFF);
     uart_out(u, REG_DIVISOR_HIGH, divisor >> 8);
@@ -256,6 +294,20 @@ void uart_on_receive(struct uart *u, void (*fn)(const uint8_t *data, size_t len)
 void uart_on_room(struct uart *u, void (*fn)(void))
 {
     u->room = fn;
+}
+
+void uart_stop(struct uart *u, bool stop)
+{
+    uart_lock(u);
+    u->stopped = stop;
+    uart_ask_for_interrupts(u);
+    uart_unlock(u);
+}
+
+void uart_never_wait(struct uart *u)
+{
+    u->never_wait = true;
+    u->at_once = false;
 }
 
 void uart_hold(struct uart *u, bool hold)
@@ -282,7 +334,6 @@ void uart_use_interrupts(struct uart *u)
 {
     uart_lock(u);
     u->interrupts = true;
-    u->at_once = false;
     uart_ask_for_interrupts(u);
     uart_unlock(u);
 }
@@ -291,7 +342,7 @@ void uart_go_polled(void)
 {
     unlocked = true;
     for (unsigned i = 0; i < UARTS; i++) {
-        uarts[i].interrupts = false;
+        uarts[i].interrupts = uarts[i].never_wait = false;
         uarts[i].at_once = true;
         if (!uarts[i].open)
             continue;

@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UART_TX_BYTES 16384 /* a power of two */
+#define UART_TX_BYTES  16384 /* a power of two */
+#define UART_LOG_BYTES 4096  /* of these: for the log alone */
 
 struct uart;
 
@@ -22,7 +23,8 @@ struct uart;
 struct uart *uart_open(unsigned com, uint32_t baud);
 
 /* A log sink: to all open ports, with a carriage return before each newline, on a line of its own
- * even if a guest's output stopped in the middle of one. What does not fit waits for the line. */
+ * even if a guest's output stopped in the middle of one. What does not fit waits for the line at
+ * boot and in a panic; between, it is left out and counted: locks are held then. */
 void uart_write(const char *text, size_t len);
 
 /* Takes as many bytes as there is room for, as they are; returns how many. Never waits. */
@@ -41,6 +43,12 @@ void uart_hold(struct uart *u, bool hold);
 /* From now on a line of the log is on the wire before uart_write() returns: for who looks for
  * a hang. */
 void uart_send_at_once(struct uart *u);
+
+/* Leaves what comes to the port, or takes it again: for a reader who has no room at all. */
+void uart_stop(struct uart *u, bool stop);
+
+/* From now on nobody waits for the line, whether or not it has an interrupt. */
+void uart_never_wait(struct uart *u);
 
 /* The ISA line to route to uart_irq(): 4 or 3. Then uart_use_interrupts(). */
 unsigned uart_isa_line(const struct uart *u);

@@ -30,13 +30,10 @@ static void vga_draw(unsigned row, unsigned column, char c)
 }
 
 static char text_cells[COLUMNS * ROWS], shown_cells[COLUMNS * ROWS];
-static struct screen screen = {
-    .columns = COLUMNS, .rows = ROWS, .text = text_cells, .shown = shown_cells, .draw = vga_draw
-};
 
-static void vga_move_cursor(void)
+static void vga_move_cursor(unsigned row, unsigned column)
 {
-    unsigned at = screen.row * COLUMNS + screen.column;
+    unsigned at = row * COLUMNS + column;
 
     outb(CRTC_INDEX, CRTC_CURSOR_HIGH);
     outb(CRTC_DATA, at >> 8);
@@ -44,22 +41,22 @@ static void vga_move_cursor(void)
     outb(CRTC_DATA, at & 0xFF);
 }
 
-void vga_init(void *video_memory)
+static struct screen screen = { .columns = COLUMNS,
+                                .rows = ROWS,
+                                .text = text_cells,
+                                .shown = shown_cells,
+                                .draw = vga_draw,
+                                .move_cursor = vga_move_cursor };
+
+struct screen *vga_init(void *video_memory)
 {
     bool first = !cells;
 
     cells = video_memory;
     if (!first)
-        return;
+        return &screen;
     screen_init(&screen);
     for (unsigned i = 0; i < COLUMNS * ROWS; i++)
         vga_draw(0, i, ' ');
-}
-
-void vga_write(const char *text, size_t len)
-{
-    if (!cells)
-        return;
-    screen_write(&screen, text, len);
-    vga_move_cursor();
+    return &screen;
 }

@@ -4,16 +4,13 @@
 #ifndef CAISSON_DRIVERS_VGA_H
 #define CAISSON_DRIVERS_VGA_H
 
-#include <stddef.h>
+struct screen;
 
 #define VGA_MADDR 0xB8000
 #define VGA_BYTES 4000
 
 /* video_memory: VGA_MADDR, mapped. Clears the screen the first time; later calls only say that it
- * is mapped elsewhere now, or (NULL) no more. Boot only. */
-void vga_init(void *video_memory);
-
-/* A log sink; without a screen it does nothing. */
-void vga_write(const char *text, size_t len);
+ * is mapped elsewhere now. Boot only. */
+struct screen *vga_init(void *video_memory);
 
 #endif

@@ -14,12 +14,11 @@
 static int64_t console_write(struct vcpu *v, uint64_t *args)
 {
     uint8_t bytes[CONSOLE_BATCH];
-    size_t n = args[1] < sizeof(bytes) ? args[1] : sizeof(bytes), done = 0;
+    size_t n = args[1] < sizeof(bytes) ? args[1] : sizeof(bytes);
 
     if (hypercall_copy_in(v, bytes, args[2], n))
         return -EFAULT;
-    while (done < n && domain_hooks->console_put(v->domain, bytes[done]))
-        done++;
+    size_t done = n ? domain_hooks->console_put(v->domain, bytes, n) : 0;
     args[1] -= done;
     args[2] += done;
     return args[1] ? HYPERCALL_CONTINUE : 0;

@@ -101,10 +101,16 @@ static void hold_port(bool on)
         uart_hold(config.port, on);
 }
 
+static void stop_port(bool on)
+{
+    if (config.port)
+        uart_stop(config.port, on);
+}
+
 void console_received(const uint8_t *data, size_t len)
 {
     input_received(data, len);
-    work_raise();
+    work_raise(&console_work);
 }
 
 void console_room(struct domain *d)
@@ -112,7 +118,7 @@ void console_room(struct domain *d)
     struct console *c = d->console;
 
     if (c && (ring_used(&c->in) || (c == terminal.front && ring_used(&input_paste))))
-        work_raise();
+        work_raise(&console_work);
 }
 
 /* ---- Who is in front ------------------------------------------------------------------------- */
@@ -151,7 +157,7 @@ static void set_front(struct console *c, bool is_monitor)
     spin_unlock(&terminal.lock);
     monitor_front = is_monitor;
     awaited[0] = '\0';
-    work_raise();
+    work_raise(&console_work);
 }
 
 bool console_select(struct domain *d)
@@ -245,7 +251,7 @@ static void log_passes(const char *text, size_t len)
     (void)text;
     (void)len;
     if (monitor_front && !__atomic_exchange_n(&log_spoke, true, __ATOMIC_RELAXED))
-        work_raise();
+        work_raise(&console_work);
 }
 
 /* Shows the prompt where it is missing. */
@@ -257,7 +263,7 @@ static void restore_prompt(void)
         monitor->prompt();
 }
 
-static void work(void)
+static bool work(void)
 {
     if (__atomic_exchange_n(&port_has_room, false, __ATOMIC_ACQUIRE)) {
         spin_lock(&terminal.lock);
@@ -269,6 +275,7 @@ static void work(void)
     feed_all();
     output_settle();
     restore_prompt();
+    return false;
 }
 
 void console_finish(void)
@@ -281,14 +288,14 @@ void console_finish(void)
 static void port_room(void)
 {
     __atomic_store_n(&port_has_room, true, __ATOMIC_RELEASE);
-    work_raise();
+    work_raise(&console_work);
 }
 
 void console_init(const struct console_config *c, const struct console_monitor *m)
 {
-    static const struct input_reader reader = { .key = key,
-                                                .switch_over = console_toggle,
-                                                .hold = hold_port };
+    static const struct input_reader reader = {
+        .key = key, .switch_over = console_toggle, .hold = hold_port, .stop = stop_port
+    };
 
     config = *c;
     monitor = c->shared ? m : NULL;
@@ -296,11 +303,11 @@ void console_init(const struct console_config *c, const struct console_monitor *
     operator_init(c->port, c->screen);
     input_init(c->shared ? c->switch_key : 0, &reader);
     output_init(c->shared);
-    work_init(work);
+    work_init(&console_work, work, 0);
     if (monitor)
         log_add_sink(log_passes);
     if (monitor_front)
-        work_raise(); /* for the prompt, if nobody else speaks */
+        work_raise(&console_work); /* for the prompt, if nobody else speaks */
     if (!c->port)
         return;
     uart_on_receive(c->port, console_received);

@@ -70,7 +70,7 @@ void console_finish(void);
 void console_received(const uint8_t *data, size_t len);
 
 /* Hooks of domain/domain.h. */
-bool console_put(struct domain *d, uint8_t byte);
+size_t console_put(struct domain *d, const uint8_t *bytes, size_t n);
 void console_room(struct domain *d);
 
 #endif

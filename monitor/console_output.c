@@ -14,12 +14,14 @@
 #define LINE_MOST 200       /* bytes of a background domain's line; a longer one comes in pieces */
 #define ROUND     4096      /* bytes of background lines at a time: who is in front wants in too */
 #define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
+#define LINES     16 /* of a domain behind that are taken at a time: its lock is held meanwhile */
 
 struct terminal terminal = {
     .lock = SPINLOCK_RANK("console", LOCK_CONSOLE),
     .noted = LIST_INIT(terminal.noted),
     .active = LIST_INIT(terminal.active),
 };
+struct work console_work;
 static struct timer look; /* at unfinished lines */
 
 /* ---- For whom something is to be done -------------------------------------------------------- */
@@ -109,9 +111,15 @@ static uint32_t send_line(struct console *c, bool all)
 /* What came while it was behind, raw. True when nothing is left of it. */
 static bool send_rest(struct console *c)
 {
-    while (ring_used(&c->out) && operator_put(ring_peek(&c->out, 0)))
-        ring_drop(&c->out, 1);
-    return !ring_used(&c->out);
+    uint32_t n;
+
+    while ((n = ring_run(&c->out))) {
+        uint32_t taken = (uint32_t)operator_put(ring_first(&c->out), n);
+        ring_drop(&c->out, taken);
+        if (taken < n)
+            return false;
+    }
+    return true;
 }
 
 static bool put_behind(struct console *c, uint8_t byte)
@@ -126,24 +134,40 @@ static bool put_behind(struct console *c, uint8_t byte)
     }
     if (ring_used(&c->out) && !c->unfinished) {
         c->unfinished = 1;
-        work_raise(); /* the boot CPU keeps the timer */
+        work_raise(&console_work); /* the boot CPU keeps the timer */
     }
     return true;
 }
 
-bool console_put(struct domain *d, uint8_t byte)
+static size_t put_all_behind(struct console *c, const uint8_t *bytes, size_t n)
+{
+    size_t taken = 0;
+
+    for (unsigned lines = 0; taken < n && lines < LINES && put_behind(c, bytes[taken]); taken++)
+        lines += bytes[taken] == '\n';
+    return taken;
+}
+
+size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
 {
     struct console *c = d->console;
-    bool taken;
+    size_t taken;
 
     if (!c)
-        return true;
+        return n;
     spin_lock(&terminal.lock);
-    taken = c == terminal.front ? send_rest(c) && operator_put(byte) : put_behind(c, byte);
-    c->waits |= !taken;
+    if (c != terminal.front)
+        taken = put_all_behind(c, bytes, n);
+    else
+        taken = send_rest(c) ? operator_put(bytes, n) : 0;
+    c->waits |= taken < n;
     if (c->waits || ring_used(&c->out))
         console_note(c);
+    bool goes_on =
+        taken && taken < n; /* there may be room for the rest: nobody else would say so */
     spin_unlock(&terminal.lock);
+    if (goes_on)
+        work_raise(&console_work);
     return taken;
 }
 
@@ -282,7 +306,7 @@ static void look_fires(struct timer *t)
 {
     (void)t;
     age_lines();
-    work_raise();
+    work_raise(&console_work);
 }
 
 /* ---- The work -------------------------------------------------------------------------------- */

@@ -17,6 +17,8 @@
 #define CONSOLE_IN_BYTES  1024
 #define CONSOLE_OUT_BYTES 2048
 
+struct work;
+
 struct console {
     struct list_node link;
     struct list_node busy; /* in `noted` or `active`, if known is set. Under the lock */
@@ -30,6 +32,8 @@ struct console {
     uint8_t in_bytes[CONSOLE_IN_BYTES], out_bytes[CONSOLE_OUT_BYTES];
 };
 _Static_assert(sizeof(struct console) <= PAGE_SIZE, "a console takes one page of its domain's");
+
+extern struct work console_work;
 
 extern struct terminal {
     struct spinlock lock;    /* guards the terminal, the output rings, and what follows */

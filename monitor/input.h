@@ -17,6 +17,7 @@ struct input_reader {
     void (*key)(uint8_t byte); /* one byte for whoever is in front */
     void (*switch_over)(void); /* the switch key, three times */
     void (*hold)(bool on);     /* asks the other side to pause, or to go on */
+    void (*stop)(bool on);     /* leaves what comes to the port, or takes it again */
 };
 
 /* switch_key: 0 for none. Boot only. */

@@ -90,14 +90,12 @@ bool operator_ready(void)
     return !full;
 }
 
-bool operator_put(uint8_t byte)
+size_t operator_put(const void *bytes, size_t n)
 {
-    char c = (char)byte;
+    size_t taken = operator_ready() ? send(bytes, n) : 0;
 
-    if (!operator_ready() || !send(&c, 1))
-        return false;
-    tty_passed(&tty, &c, 1);
-    return true;
+    tty_passed(&tty, bytes, taken);
+    return taken;
 }
 
 /* Without a look at what it does to the terminal. */

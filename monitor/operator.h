@@ -21,8 +21,8 @@ struct uart;
 /* Either may be NULL: then nothing goes there. Boot only. */
 void operator_init(struct uart *port, void (*screen)(const char *text, size_t len));
 
-/* One raw byte; false: no room now. */
-bool operator_put(uint8_t byte);
+/* Raw bytes; how many there was room for. */
+size_t operator_put(const void *bytes, size_t n);
 /* "(name) text" on a line of its own; if there is no room now it waits here. text: plain letters.
  */
 void operator_line(const char *name, const char *text, size_t len);

@@ -37,6 +37,19 @@ static inline uint8_t ring_peek(const struct ring *r, uint32_t n)
     return r->bytes[(r->head + n) % r->size];
 }
 
+/* How many bytes lie in one piece from the oldest on, and where. */
+static inline uint32_t ring_run(const struct ring *r)
+{
+    uint32_t used = ring_used(r), to_end = r->size - r->head % r->size;
+
+    return used < to_end ? used : to_end;
+}
+
+static inline const uint8_t *ring_first(const struct ring *r)
+{
+    return &r->bytes[r->head % r->size];
+}
+
 static inline void ring_drop(struct ring *r, uint32_t n)
 {
     ASSERT(n <= ring_used(r));

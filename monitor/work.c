@@ -8,21 +8,23 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
-#include "sched/sched.h"
+#include "lib/list.h"
 
-static struct sched_unit unit;
-static struct sched_group own_time; /* the unit's */
-static void (*work)(void);          /* boot only */
-static int vector;                  /* boot only */
-static bool raised;                 /* atomic: the interrupt is on its way, or the unit awake */
+static struct work *works; /* boot only, as the vector */
+static int vector;
+
+static struct work *of_unit(struct sched_unit *u)
+{
+    return LIST_ENTRY(u, struct work, unit);
+}
 
 static bool run(struct sched_unit *u, uint64_t deadline)
 {
-    (void)u;
+    struct work *w = of_unit(u);
+
     (void)deadline;
-    __atomic_store_n(&raised, false, __ATOMIC_SEQ_CST);
-    work();
-    return false;
+    __atomic_store_n(&w->raised, false, __ATOMIC_SEQ_CST);
+    return w->fn();
 }
 
 /* It keeps no registers. */
@@ -31,23 +33,30 @@ static void leave_nothing(struct sched_unit *u)
     (void)u;
 }
 
+/* The interrupt is that of all works. */
 static void arrived(void)
 {
-    sched_wake(&unit);
+    for (struct work *w = works; w; w = w->next) {
+        if (__atomic_load_n(&w->raised, __ATOMIC_SEQ_CST))
+            sched_wake(&w->unit);
+    }
 }
 
-void work_init(void (*fn)(void))
+void work_init(struct work *w, bool (*fn)(void), unsigned cap)
 {
-    ASSERT(fn && !work && cpu_id() == 0);
-    sched_group_init(&own_time, SCHED_DEFAULT_WEIGHT, 0);
-    sched_unit_init(&unit, &own_time, 1, run, leave_nothing);
-    vector = irq_alloc_vector(arrived);
+    ASSERT(fn && !w->fn && cpu_id() == 0);
+    sched_group_init(&w->group, SCHED_DEFAULT_WEIGHT, cap);
+    sched_unit_init(&w->unit, &w->group, 1, run, leave_nothing);
+    if (!works)
+        vector = irq_alloc_vector(arrived);
     ASSERT(vector > 0);
-    work = fn;
+    w->fn = fn;
+    w->next = works;
+    works = w;
 }
 
-void work_raise(void)
+void work_raise(struct work *w)
 {
-    if (work && !__atomic_exchange_n(&raised, true, __ATOMIC_SEQ_CST))
+    if (w->fn && !__atomic_exchange_n(&w->raised, true, __ATOMIC_SEQ_CST))
         lapic_send(percpu[0].apic_id, (uint8_t)vector);
 }

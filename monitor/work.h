@@ -8,9 +8,21 @@
 #ifndef CAISSON_MONITOR_WORK_H
 #define CAISSON_MONITOR_WORK_H
 
-/* fn: does the work. Boot only, on the boot CPU. */
-void work_init(void (*fn)(void));
+#include <stdbool.h>
+#include "sched/sched.h"
+
+struct work {
+    bool (*fn)(void);
+    bool raised; /* atomic: the interrupt is on its way, or the unit awake */
+    struct sched_group group;
+    struct sched_unit unit;
+    struct work *next;
+};
+
+/* fn: does a piece of the work; true: there is more. cap: percent of the boot CPU that it may take,
+ * 0 for no limit. Boot only, on the boot CPU. */
+void work_init(struct work *w, bool (*fn)(void), unsigned cap);
 /* Has fn called soon, once. From any pCPU, in any context, whatever is locked. */
-void work_raise(void);
+void work_raise(struct work *w);
 
 #endif

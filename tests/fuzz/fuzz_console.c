@@ -36,7 +36,7 @@ static size_t room; /* bytes that the port takes before it says no */
 static bool refused, raised, front_is_silent;
 static void (*on_receive)(const uint8_t *data, size_t len);
 static void (*on_room)(void);
-static void (*work)(void);
+static bool (*work)(void);
 
 /* ---- What the console calls ---- */
 
@@ -78,13 +78,22 @@ static void show(const char *text, size_t len)
         ASSERT((uint8_t)text[i] >= ' ' || strchr("\n\r\t\b", text[i]));
 }
 
-void work_init(void (*fn)(void))
+void uart_stop(struct uart *u, bool stop)
 {
+    (void)u;
+    (void)stop;
+}
+
+void work_init(struct work *w, bool (*fn)(void), unsigned cap)
+{
+    (void)w;
+    (void)cap;
     work = fn;
 }
 
-void work_raise(void)
+void work_raise(struct work *w)
 {
+    (void)w;
     raised = true;
 }
 
@@ -101,7 +110,7 @@ bool machine_console_give(struct machine_hvm *m, uint8_t byte)
 
 void machine_console_kick(struct machine_hvm *m)
 {
-    (void)console_put(container_of(m, struct domain, machine), 'k');
+    (void)console_put(container_of(m, struct domain, machine), (const uint8_t *)"k", 1);
 }
 
 static void ended(struct domain *d)
@@ -204,8 +213,15 @@ static void step_say(struct input *in, unsigned n)
     if (!domains[n].console || (front_is_silent && n == 0))
         return;
     spin_lock(&domains[n].lock);
-    for (size_t i = 0; i < length && console_put(&domains[n], text[i]); i++)
-        ;
+    while (length) {
+        size_t taken = console_put(&domains[n], text, length);
+
+        ASSERT(taken <= length);
+        if (!taken)
+            break;
+        text += taken;
+        length -= taken;
+    }
     spin_unlock(&domains[n].lock);
 }
 

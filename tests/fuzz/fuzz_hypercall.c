@@ -51,11 +51,14 @@ static unsigned room; /* of the operator's console */
 
 /* ---- What stands in for the rest ---- */
 
-static bool put(struct domain *d, uint8_t byte)
+static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
 {
+    size_t taken = n < room ? n : room;
+
     (void)d;
-    (void)byte;
-    return room && room--;
+    (void)bytes;
+    room -= taken;
+    return taken;
 }
 
 static void console_has_room(struct domain *d)

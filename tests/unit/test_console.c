@@ -32,7 +32,7 @@ static size_t room; /* bytes that the port takes before it says no */
 static bool refused, port_held;
 static void (*on_receive)(const uint8_t *data, size_t len);
 static void (*on_room)(void);
-static void (*work)(void);
+static bool (*work)(void);
 static bool raised;
 
 size_t uart_try_write(struct uart *u, const void *data, size_t len)
@@ -66,19 +66,30 @@ void uart_hold(struct uart *u, bool hold)
     port_held = hold;
 }
 
+static bool port_stopped;
+
+void uart_stop(struct uart *u, bool stop)
+{
+    (void)u;
+    port_stopped = stop;
+}
+
 static void show(const char *text, size_t len)
 {
     memcpy(screen + screen_length, text, len);
     screen_length += len;
 }
 
-void work_init(void (*fn)(void))
+void work_init(struct work *w, bool (*fn)(void), unsigned cap)
 {
+    (void)w;
+    (void)cap;
     work = fn;
 }
 
-void work_raise(void)
+void work_raise(struct work *w)
 {
+    (void)w;
     raised = true;
 }
 
@@ -119,7 +130,7 @@ bool machine_console_give(struct machine_hvm *m, uint8_t byte)
 static void speak(struct guest *g, size_t most)
 {
     for (; most && !g->stopped && g->said < g->length; most--) {
-        if (console_put(&g->d, (uint8_t)g->text[g->said]))
+        if (console_put(&g->d, (const uint8_t *)g->text + g->said, 1))
             g->said++;
         else
             g->stopped = true;
@@ -497,6 +508,57 @@ static void paste_holds_the_port(void **state)
     }
 }
 
+/* The boot CPU is slow to look: the port keeps what there is no room for, and nothing is lost. */
+static void port_stops_before_keys_are_lost(void **state)
+{
+    static uint8_t text[65536];
+    size_t sent = 0;
+
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0);
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (uint8_t)(i % 251 + 2); /* no switch key */
+    while (sent < sizeof(text)) {
+        while (!port_stopped && sent < sizeof(text)) {
+            on_receive(text + sent, 64);
+            sent += 64;
+        }
+        settle();
+        assert_false(port_stopped);
+    }
+    for (size_t heard = 0; heard < sizeof(text); heard += 16) {
+        a->appetite = 16;
+        a->heard_length = 0;
+        spin_lock(&a->d.lock);
+        console_room(&a->d);
+        spin_unlock(&a->d.lock);
+        settle();
+        assert_int_equal(a->heard_length, 16);
+        assert_memory_equal(a->heard, text + heard, 16);
+    }
+}
+
+/* What one call of a domain may cost is bounded, and it goes on by itself. */
+static void newlines_come_in_portions(void **state)
+{
+    uint8_t text[256];
+
+    (void)state;
+    set_up(true, false);
+    add(0);
+    struct guest *b = add(1);
+    memset(text, '\n', sizeof(text));
+    raised = false;
+    assert_in_range(console_put(&b->d, text, sizeof(text)), 1, 16);
+    assert_true(raised);
+    b->text = "\n\n";
+    b->said = 0;
+    b->length = 2;
+    settle();
+    assert_int_equal(b->said, 2); /* it was kicked */
+}
+
 static void front_ends_another_comes(void **state)
 {
     (void)state;
@@ -660,6 +722,8 @@ int main(void)
         cmocka_unit_test(nobody_there_keeps_the_keys),
         cmocka_unit_test(paste_holds_the_port),
         cmocka_unit_test(front_ends_another_comes),
+        cmocka_unit_test(port_stops_before_keys_are_lost),
+        cmocka_unit_test(newlines_come_in_portions),
         cmocka_unit_test(last_words_are_kept),
         cmocka_unit_test(without_a_monitor),
         cmocka_unit_test(burial_waits_for_the_port),

@@ -22,14 +22,15 @@
 static char console[2048];
 static unsigned console_used, console_room;
 
-static bool put(struct domain *d, uint8_t byte)
+static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
 {
+    size_t taken = n < console_room ? n : console_room;
+
     assert_ptr_equal(d, &guest);
-    if (!console_room)
-        return false;
-    console_room--;
-    console[console_used++] = (char)byte;
-    return true;
+    memcpy(console + console_used, bytes, taken);
+    console_used += (unsigned)taken;
+    console_room -= (unsigned)taken;
+    return taken;
 }
 
 static unsigned rooms; /* how often it was told that there is room for input */

@@ -39,14 +39,15 @@ static struct vlapic_bus bus;
 static char said[64];
 static unsigned said_count, said_room, rooms;
 
-static bool put(struct domain *d, uint8_t byte)
+static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
 {
+    size_t taken = n < said_room ? n : said_room;
+
     assert_ptr_equal(d, &guest);
-    if (!said_room)
-        return false;
-    said_room--;
-    said[said_count++] = (char)byte;
-    return true;
+    memcpy(said + said_count, bytes, taken);
+    said_count += (unsigned)taken;
+    said_room -= (unsigned)taken;
+    return taken;
 }
 
 static void has_room(struct domain *d)

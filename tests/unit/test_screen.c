@@ -28,19 +28,39 @@ static void draw(unsigned row, unsigned column, char c)
     draws++;
 }
 
-static struct screen s = {
-    .columns = COLUMNS, .rows = ROWS, .text = text_cells, .shown = shown, .draw = draw
-};
+static unsigned cursor_row, cursor_column;
+
+static void move_cursor(unsigned row, unsigned column)
+{
+    cursor_row = row;
+    cursor_column = column;
+}
+
+static struct screen s = { .columns = COLUMNS,
+                           .rows = ROWS,
+                           .text = text_cells,
+                           .shown = shown,
+                           .draw = draw,
+                           .move_cursor = move_cursor };
+
+static void print(struct screen *to, const char *text)
+{
+    screen_write(to, text, strlen(text));
+    screen_draw_all(to);
+}
 
 static void write(const char *text)
 {
-    screen_write(&s, text, strlen(text));
+    print(&s, text);
+    assert_int_equal(cursor_row, s.row);
+    assert_int_equal(cursor_column, s.column);
 }
 
 static void shows(const char *text, const char *want)
 {
     screen_init(&s);
     memset(drawn, ' ', sizeof(drawn));
+    cursor_row = cursor_column = 0;
     write(text);
     assert_memory_equal(drawn, want, sizeof(drawn));
     assert_memory_equal(shown, want, sizeof(shown));
@@ -87,22 +107,54 @@ static void draws_what_changes(void **state)
     assert_memory_equal(drawn, "2         3         4         ", sizeof(drawn));
 }
 
+/* Pieces are small, text that comes meanwhile is right too, and what is done with is not drawn
+ * again. */
+static void drawing_goes_on_in_pieces(void **state)
+{
+    static char want[COLUMNS * ROWS + COLUMNS];
+    struct screen_piece p;
+    unsigned seed = 1;
+
+    (void)state;
+    shows("", "                              ");
+    for (unsigned round = 0; round < 5000; round++) {
+        char text[4] = "", *line = want + (round % ROWS) * COLUMNS;
+
+        seed = seed * 1103515245 + 12345;
+        text[0] = (char)('a' + (seed >> 16) % 26);
+        memset(line, ' ', COLUMNS);
+        line[0] = text[0];
+        screen_write(&s, text, 1);
+        for (unsigned i = seed >> 24 & 3; i && screen_find(&s, &p); i--) {
+            draws = 0;
+            screen_draw(&s, &p);
+            assert_in_range(draws, 0, SCREEN_PIECE);
+            assert_int_equal(draws, p.count);
+        }
+        screen_write(&s, "\n", 1);
+    }
+    screen_draw_all(&s);
+    assert_false(screen_find(&s, &p));
+    assert_memory_equal(drawn, (char[]){ want[(5000 - 2) % ROWS * COLUMNS] }, 1);
+    assert_memory_equal(drawn + COLUMNS, (char[]){ want[(5000 - 1) % ROWS * COLUMNS] }, 1);
+    assert_memory_equal(drawn, shown, sizeof(drawn));
+}
+
 static void text_mode_writes_cells(void **state)
 {
     static uint16_t memory[VGA_BYTES / 2 + 8], moved[VGA_BYTES / 2];
 
     (void)state;
-    vga_write("nowhere", 7);
     memset(memory, 0x5A, sizeof(memory));
-    vga_init(memory);
-    vga_write("Hi\n\xE9", 4);
+    struct screen *screen = vga_init(memory);
+    print(screen, "Hi\n\xE9");
     assert_int_equal(memory[0], 0x0748);
     assert_int_equal(memory[1], 0x0769);
     assert_int_equal(memory[2], 0x0720);
     assert_int_equal(memory[80], 0x07E9);
     assert_int_equal(memory[VGA_BYTES / 2], 0x5A5A);
     vga_init(moved);
-    vga_write("x", 1);
+    print(screen, "x");
     assert_int_equal(moved[81], 0x0778);
     assert_int_equal(moved[0], 0);
 }
@@ -151,14 +203,15 @@ struct picture {
     struct fb_mode mode;
     uint8_t *pixels;
     char *cells;
+    struct screen *screen;
 };
 
 static struct picture open_picture(struct fb_mode m)
 {
-    struct picture p = { m, malloc((size_t)m.pitch * m.height), malloc(fb_memory(&m)) };
+    struct picture p = { m, malloc((size_t)m.pitch * m.height), malloc(fb_memory(&m)), NULL };
 
     memset(p.pixels, 0x5A, (size_t)m.pitch * m.height);
-    fb_init(&m, p.pixels, p.cells);
+    p.screen = fb_init(&m, p.pixels, p.cells);
     return p;
 }
 
@@ -191,7 +244,7 @@ static void framebuffer_draws_the_font(void **state)
     for (unsigned i = 0; i < 4; i++) {
         struct picture p = open_picture(mode_of(depths[i].bpp, 17, 16));
 
-        fb_write("Aq", 2);
+        print(p.screen, "Aq");
         for (unsigned y = 0; y < 16; y++) {
             for (unsigned x = 0; x < 17; x++) {
                 bool lit = x < 16 && font_row("Aq"[x / 8], y) >> (7 - x % 8) & 1;
@@ -211,14 +264,42 @@ static void cursor_leaves_no_trace(void **state)
     struct picture p = open_picture(mode_of(32, 24, 32));
 
     (void)state;
-    fb_write("a", 1);
+    print(p.screen, "a");
     assert_int_equal(pixel(&p, 8, 14), 0xAAAAAA);
-    fb_write("\n", 1);
+    print(p.screen, "\n");
     assert_int_equal(pixel(&p, 8, 14), 0);
     assert_int_equal(pixel(&p, 0, 30), 0xAAAAAA);
-    fb_write("\n\n", 2);
+    print(p.screen, "\n\n");
     for (unsigned y = 0; y < 30; y++)
         assert_int_equal(pixel(&p, 0, y), 0);
+    close_picture(&p);
+}
+
+/* A flood of newlines touches no pixel; then each cell is drawn once, some at a time. */
+static void flood_is_drawn_once(void **state)
+{
+    struct fb_mode m = mode_of(32, 1920, 1080);
+    struct picture p = open_picture(m);
+    size_t bytes = (size_t)m.pitch * m.height;
+    uint8_t *before = malloc(bytes);
+    struct screen_piece piece;
+    unsigned pieces = 0, cells = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 40; i++)
+        print(p.screen, "a line of text, a line of text, a line of text, a line of text\n");
+    memcpy(before, p.pixels, bytes);
+    for (unsigned i = 0; i < 256; i++)
+        screen_write(p.screen, "\n", 1);
+    assert_memory_equal(before, p.pixels, bytes);
+    for (; screen_find(p.screen, &piece); pieces++) {
+        assert_in_range(piece.count, 0, SCREEN_PIECE);
+        cells += piece.count;
+        screen_draw(p.screen, &piece);
+    }
+    assert_int_equal(cells, 32 * 47); /* the letters that were there, and no blank */
+    assert_in_range(pieces, cells / SCREEN_PIECE, cells / SCREEN_PIECE + 2);
+    free(before);
     close_picture(&p);
 }
 
@@ -231,7 +312,7 @@ static void large_modes_get_large_letters(void **state)
         unsigned step = zoom / 2;
 
         assert_int_equal(fb_memory(&p.mode), 2 * 120);
-        fb_write("/k", 2);
+        print(p.screen, "/k");
         for (unsigned y = 0; y < 16 * zoom; y++) {
             for (unsigned x = 0; x < 16 * zoom; x++) {
                 unsigned column = x / step;
@@ -279,6 +360,8 @@ int main(void)
         cmocka_unit_test(text_goes_where_it_should),
         cmocka_unit_test(full_screen_scrolls),
         cmocka_unit_test(draws_what_changes),
+        cmocka_unit_test(drawing_goes_on_in_pieces),
+        cmocka_unit_test(flood_is_drawn_once),
         cmocka_unit_test(text_mode_writes_cells),
         cmocka_unit_test(framebuffer_refuses_odd_modes),
         cmocka_unit_test(framebuffer_draws_the_font),

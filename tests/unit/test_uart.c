@@ -1,4 +1,4 @@
-/* links: drivers/tty.c drivers/uart.c tests/fakes/panic.c */
+/* links: drivers/tty.c drivers/uart.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The serial driver against a pretended 16550: registers, FIFO, ring, back-pressure, a dead port.
  */
@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -25,6 +26,8 @@ static struct {
     int absent, dead;
 } chip;
 
+static unsigned ports_read;
+
 static uint8_t chip_lsr(void)
 {
     uint8_t lsr = chip.rx_at < chip.rx_count ? 0x01 : 0;
@@ -41,6 +44,7 @@ static uint32_t chip_in(uint16_t port, unsigned size)
     unsigned reg = port - COM1;
 
     assert_int_equal(size, 1);
+    ports_read++;
     if (reg > 7 || chip.absent)
         return 0xFF;
     if (reg == 5)
@@ -178,7 +182,7 @@ static void full_ring_pushes_back_and_loses_nothing(void **state)
     uart_use_interrupts(u);
     chip.dead = 1;
     sent = uart_try_write(u, data, sizeof(data));
-    assert_int_equal(sent, UART_TX_BYTES);
+    assert_int_equal(sent, UART_TX_BYTES - UART_LOG_BYTES);
     assert_int_equal(uart_try_write(u, data, 1), 0);
     chip.dead = 0;
     while (sent < sizeof(data) || line_length < sizeof(data)) {
@@ -189,10 +193,52 @@ static void full_ring_pushes_back_and_loses_nothing(void **state)
     assert_int_equal(chip.overruns, 0);
 }
 
-static void log_waits_where_guests_do_not(void **state)
+/* Guests that fill their part leave the log its own; when that is full too, lines are counted.
+ * However slow the line is, nobody looks at the port more than a few times: locks are held
+ * meanwhile. */
+static void nobody_waits_while_guests_run(void **state)
 {
     struct uart *u = uart_open(1, 115200);
     static char data[UART_TX_BYTES];
+    unsigned most = 0, lines = 0;
+
+    (void)state;
+    memset(data, 'g', sizeof(data));
+    uart_use_interrupts(u);
+    uart_never_wait(u);
+    chip.dead = 1;
+    ports_read = 0;
+    assert_int_equal(uart_try_write(u, data, sizeof(data)), UART_TX_BYTES - UART_LOG_BYTES);
+    assert_in_range(ports_read, 1, 2);
+    for (; lines < 100; lines++) {
+        ports_read = 0;
+        uart_write("a line of the log that takes fifty bytes, about so\n", 51);
+        most = most < ports_read ? ports_read : most;
+    }
+    assert_in_range(most, 1, 2);
+    chip.dead = 0;
+    while (line_length < UART_TX_BYTES - UART_LOG_BYTES + 3000)
+        uart_irq();
+    for (unsigned i = 0; i < 1000; i++)
+        uart_irq();
+    size_t before = line_length;
+    uart_write("seen\n", 5);
+    for (unsigned i = 0; i < 100; i++)
+        uart_irq();
+    unsigned shown = (unsigned)(before - (UART_TX_BYTES - UART_LOG_BYTES) - 2) / 52;
+    char want[128];
+    int n = snprintf(want, sizeof(want),
+                     "[1234] caisson: %u lines are left out here, `log` has them\r\nseen\r\n",
+                     100 - shown);
+    assert_in_range(shown, 70, 79);
+    assert_int_equal(line_length - before, n);
+    assert_memory_equal(line + before, want, (size_t)n);
+}
+
+static void log_waits_where_guests_do_not(void **state)
+{
+    struct uart *u = uart_open(1, 115200);
+    static char data[UART_TX_BYTES - UART_LOG_BYTES];
 
     (void)state;
     memset(data, 'g', sizeof(data));
@@ -243,6 +289,26 @@ static void hands_over_what_is_received(void **state)
     assert_int_equal(chip.reg[4] & 0x02, 0x02);
 }
 
+/* A reader without room gets nothing, and the chip is not asked; later all is there. */
+static void stopped_reader_loses_nothing(void **state)
+{
+    struct uart *u = uart_open(1, 115200);
+
+    (void)state;
+    uart_on_receive(u, receive);
+    uart_use_interrupts(u);
+    got_length = 0;
+    chip.rx_count = 10;
+    uart_stop(u, true);
+    assert_int_equal(chip.reg[1], 0);
+    uart_irq();
+    assert_int_equal(chip.rx_at, 0);
+    uart_stop(u, false);
+    assert_int_equal(chip.reg[1], 0x01);
+    uart_irq();
+    assert_int_equal(got_length, 10);
+}
+
 int main(void)
 {
     /* uart_go_polled() is for good, and so nearly is uart_send_at_once(): hence the order. */
@@ -256,6 +322,8 @@ int main(void)
         cmocka_unit_test_setup(asks_for_tx_interrupts_while_it_has_bytes_only, chip_new),
         cmocka_unit_test_setup(full_ring_pushes_back_and_loses_nothing, chip_new),
         cmocka_unit_test_setup(hands_over_what_is_received, chip_new),
+        cmocka_unit_test_setup(stopped_reader_loses_nothing, chip_new),
+        cmocka_unit_test_setup(nobody_waits_while_guests_run, chip_new),
         cmocka_unit_test_setup(log_waits_where_guests_do_not, chip_new),
     };
 
