@@ -143,7 +143,7 @@ void panic(const char *fmt, ...)
 
 void panic_assertion(const char *file, unsigned line, const char *what)
 {
-    panic("%s:%u: assertion failed: %s", file, line, what);
+    panic("%s:%u: assertion failed%s%s", file, line, what ? ": " : "", what ? what : "");
 }
 
 /* SDM, "Page-Fault Exceptions": the error code in words. */
