@@ -7,6 +7,7 @@
  */
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
 #include "domain/cpuid.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
@@ -20,6 +21,8 @@
 #include "lib/log.h"
 #include "mm/frame.h"
 #include "vmx/fast.h"
+
+#define BUS_LOCKS_PER_S 10000 /* of one vCPU; each takes some microsecond */
 
 static enum exit_answer cpuid_quick(struct vcpu *v, const struct vmx_exit *e)
 {
@@ -192,6 +195,13 @@ static void handle_hlt(struct vcpu *v)
     v->halted = true;
 }
 
+/* An access that all of the machine waits for: the vCPU sits out a while for each. */
+static void handle_bus_lock(struct vcpu *v, const struct vmx_exit *e)
+{
+    v->held_until = e->left + tsc_hz / BUS_LOCKS_PER_S;
+    v->attention = true;
+}
+
 /* The end of the guest that has used it, whose frame it may not be; if it is, nobody gets it again.
  */
 static void handle_bad_memory(struct vcpu *v, const struct vmx_exit *e)
@@ -321,6 +331,9 @@ void exit_handle(struct vcpu *v, const struct vmx_exit *e)
         return;
     case VMX_EXIT_TRIPLE_FAULT:
         domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, vmx_rip(&v->vmx));
+        return;
+    case VMX_EXIT_BUS_LOCK:
+        handle_bus_lock(v, e);
         return;
     case VMX_EXIT_BAD_MEMORY:
         handle_bad_memory(v, e);

@@ -201,6 +201,10 @@ static bool attend(struct vcpu *v)
         vcpu_take_startup(v);
     if (v->pv.begins && !v->pv.down)
         pv_start_take(v);
+    if (rdtsc() < v->held_until) { /* whoever wakes it meanwhile brings it here again */
+        timer_set(&v->wake, v->held_until);
+        return false;
+    }
     return !v->waits_for_startup && !v->pv.down;
 }
 

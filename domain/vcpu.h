@@ -46,6 +46,7 @@ struct vcpu {
     bool init_pending;      /* an INIT has arrived and not been acted on */
     int startup_page;       /* of a STARTUP that has arrived; -1: none has */
     bool out;               /* its domain has ended and it has left its pCPU for good */
+    uint64_t held_until;    /* TSC before which it does not enter: it has locked the bus */
     enum vcpu_dump dump;    /* somebody wants to see its state */
     uint64_t tsc_offset;    /* guest TSC - machine TSC */
     uint64_t tsc_adjust;    /* IA32_TSC_ADJUST as the guest last left it */

@@ -41,6 +41,7 @@
 #define PROC2_INVPCID      (1u << 12)
 #define PROC2_XSAVES       (1u << 20)
 #define PROC2_TSC_SCALING  (1u << 25)
+#define PROC2_BUS_LOCK     (1u << 30)
 
 /* Those that follow the mode of the guest's local APIC. */
 #define PROC2_APIC_MODES (PROC2_APIC_ACCESS | PROC2_APIC_REGS | PROC2_VINTR | PROC2_X2APIC)

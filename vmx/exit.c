@@ -37,6 +37,7 @@ const char *const vmx_exit_name[VMX_EXIT_KINDS] = {
     [VMX_EXIT_EOI] = "EOI",
     [VMX_EXIT_TASK_SWITCH] = "task switch",
     [VMX_EXIT_TRIPLE_FAULT] = "triple fault",
+    [VMX_EXIT_BUS_LOCK] = "bus lock",
     [VMX_EXIT_BAD_MEMORY] = "memory error",
     [VMX_EXIT_INIT] = "INIT",
     [VMX_EXIT_ENTRY_FAILED] = "failed entry",

@@ -21,6 +21,8 @@
 #define REASON_EPT_VIOLATION 48
 #define REASON_TIMER         52
 #define REASON_APIC_WRITE    56
+#define REASON_BUS_LOCK      74
+#define REASON_WITH_BUS_LOCK (1u << 26) /* it came with another exit */
 #define REASON_ENTRY_FAILED  (1u << 31)
 
 /* What each reason means; and what fills in the rest, of those that have more to tell or may come

@@ -95,10 +95,13 @@ void run_not_entered(struct vmx_exit *x)
     entry_failed(x, 0, why_instruction_failed());
 }
 
-void run_odd_exit(uint32_t reason, struct vmx_exit *x)
+void run_odd_exit(struct vmx_vcpu *v, uint32_t reason, struct vmx_exit *x)
 {
+    reason &= ~REASON_WITH_BUS_LOCK;
+    if (exit_decode(v, reason, x))
+        return;
     x->raw_reason = reason;
-    x->kind = VMX_EXIT_UNKNOWN;
+    x->kind = reason == REASON_BUS_LOCK ? VMX_EXIT_BUS_LOCK : VMX_EXIT_UNKNOWN;
     if (!(reason & REASON_ENTRY_FAILED))
         return;
     if ((reason & 0xFFFF) == REASON_ENTRY_MC)
@@ -132,7 +135,7 @@ static void take_acknowledged(void)
 
 static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
 {
-    uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
+    uint16_t reason = (uint16_t)vmcs_read(VMCS_EXIT_REASON);
     bool lost = false;
     if (reason == REASON_EXCEPTION && x->exception.type == EVENT_NMI)
         raise_nmi(); /* its IRET ends the blocking that came with the exit */

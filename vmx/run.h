@@ -55,7 +55,7 @@ static inline bool run_arm_timer(const struct vmx_vcpu *v, uint64_t now, uint64_
 /* The rare ways, each of which fills *x. */
 void run_no_time(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *x);
 void run_not_entered(struct vmx_exit *x);
-void run_odd_exit(uint32_t reason, struct vmx_exit *x);
+void run_odd_exit(struct vmx_vcpu *v, uint32_t reason, struct vmx_exit *x);
 void run_settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline);
 
 /*
@@ -79,10 +79,8 @@ static inline void vmx_run(struct vmx_vcpu *v, uint64_t now, uint64_t deadline, 
     }
     x->left = rdtsc();
     uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
-    if (unlikely(!exit_decode(v, reason, x))) {
-        run_odd_exit(reason, x);
-        return;
-    }
+    if (unlikely(!exit_decode(v, reason, x)))
+        run_odd_exit(v, reason, x);
     if (unlikely(x->kind <= VMX_EXIT_EXCEPTION))
         run_settle(v, x, deadline);
 }

@@ -35,6 +35,7 @@ struct vmx_caps {
     bool tsc_scaling;
     bool pause_loop_exiting;
     bool xsaves;
+    bool bus_locks;          /* an exit after each */
     bool tpr_shadow;         /* CR8 is the guest's own */
     bool apic_access;        /* and its local APIC's page, as far as it goes without exits */
     bool virtual_interrupts; /* the processor delivers them and takes their EOI by itself */
@@ -314,6 +315,7 @@ enum vmx_exit_kind {
     VMX_EXIT_EOI,         /* .apic.vector: it has ended this interrupt */
     VMX_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
     VMX_EXIT_TRIPLE_FAULT,
+    VMX_EXIT_BUS_LOCK,   /* an instruction that has been carried out has locked the bus */
     VMX_EXIT_BAD_MEMORY, /* .bad_memory: what the guest was about to use there is lost */
     VMX_EXIT_INIT,
     VMX_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */

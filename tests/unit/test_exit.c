@@ -467,6 +467,20 @@ static void test_bad_memory(void **state)
     EXPECT_PANIC(exit_handle(&guest_vcpu, &e));
 }
 
+/* After an access that locks the bus it sits out a ten-thousandth of a second. */
+static void test_bus_lock(void **state)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_BUS_LOCK, .left = 5000 };
+
+    (void)state;
+    guest_vcpu.attention = false;
+    exit_handle(&guest_vcpu, &e);
+    assert_int_equal(guest_vcpu.held_until, 5000 + tsc_hz / 10000);
+    assert_true(guest_vcpu.attention);
+    assert_skipped(0); /* the instruction has been carried out */
+    assert_int_equal(guest.end, END_NOT);
+}
+
 static void test_fault_becomes_triple(void **state)
 {
     (void)state;
@@ -566,6 +580,7 @@ int main(void)
         TEST(test_vmcall),
         TEST(test_reached),
         TEST(test_ends),
+        TEST(test_bus_lock),
         TEST(test_bad_memory),
         TEST(test_fault_becomes_triple),
     };

@@ -41,6 +41,14 @@ static inline bool invept(enum vmx_inv_scope scope, const struct vmx_inv_operand
     return true;
 }
 
+static inline void raise_nmi(void)
+{
+}
+
+static inline void raise_mc(void)
+{
+}
+
 static inline bool invvpid(enum vmx_inv_scope scope, const struct vmx_inv_operand *what)
 {
     (void)scope;

@@ -1,0 +1,138 @@
+/* links: vmx/run.c vmx/exit.c vmx/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c */
+/*
+ * vmx/run.c: exits that are settled below the run loop, and those that are none of the plain kinds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/mce.h"
+#include "arch/x86/tsc.h"
+#include "vmx/check.h"
+#include "vmx/controls.h"
+#include "vmx/cr.h"
+#include "vmx/exit.h"
+#include "vmx/run.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+static struct vmx_vcpu v;
+static struct vmx_exit x;
+static uint64_t failed_at; /* what mce_handle_guests() finds; 0: nothing */
+static unsigned mces;
+
+uint64_t tsc_hz = 1000000;
+struct vmx_caps vmx_caps;
+
+bool mce_handle_guests(maddr_t *where)
+{
+    mces++;
+    *where = maddr(failed_at);
+    return failed_at;
+}
+
+void irq_dispatch(unsigned vector)
+{
+    (void)vector;
+}
+
+bool cr_in_64bit_code(void)
+{
+    return true;
+}
+
+const char *check_controls(void)
+{
+    return NULL;
+}
+
+const char *check_host(void)
+{
+    return NULL;
+}
+
+const char *check_guest(void)
+{
+    return "the rule";
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(fake_vmcs, 0, sizeof(fake_vmcs));
+    v = (struct vmx_vcpu){ 0 };
+    x = (struct vmx_exit){ 0 };
+    failed_at = mces = 0;
+    fake_tsc = 1000;
+    return 0;
+}
+
+/* As vmx_run() goes on after an exit. */
+static void came_out(uint32_t reason)
+{
+    vmcs_write(VMCS_EXIT_REASON, reason);
+    if (!exit_decode(&v, reason, &x))
+        run_odd_exit(&v, reason, &x);
+    if (x.kind <= VMX_EXIT_EXCEPTION)
+        run_settle(&v, &x, UINT64_MAX);
+}
+
+/* A machine check that a guest ran into is its end, where data are lost, and else nobody's. */
+static void test_machine_check(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_EXIT_EVENT, EVENT_VALID | EVENT_EXCEPTION << 8 | VECTOR_MC);
+    came_out(REASON_EXCEPTION);
+    assert_int_equal(x.kind, VMX_EXIT_HOST);
+    failed_at = 0x12345640;
+    came_out(REASON_EXCEPTION);
+    assert_int_equal(x.kind, VMX_EXIT_BAD_MEMORY);
+    assert_int_equal(x.bad_memory.v, 0x12345640);
+    came_out(REASON_EXCEPTION | REASON_WITH_BUS_LOCK);
+    assert_int_equal(x.kind, VMX_EXIT_BAD_MEMORY);
+    assert_int_equal(mces, 3);
+}
+
+/* By itself, and beside another exit, which is then told of as always. */
+static void test_bus_lock(void **state)
+{
+    (void)state;
+    came_out(REASON_BUS_LOCK);
+    assert_int_equal(x.kind, VMX_EXIT_BUS_LOCK);
+    came_out(10 | REASON_WITH_BUS_LOCK);
+    assert_int_equal(x.kind, VMX_EXIT_CPUID);
+    came_out(REASON_EXTINT | REASON_WITH_BUS_LOCK);
+    assert_int_equal(x.kind, VMX_EXIT_HOST);
+    came_out(REASON_BUS_LOCK | REASON_WITH_BUS_LOCK);
+    assert_int_equal(x.kind, VMX_EXIT_BUS_LOCK);
+    came_out(75 | REASON_WITH_BUS_LOCK);
+    assert_int_equal(x.kind, VMX_EXIT_UNKNOWN);
+}
+
+static void test_odd(void **state)
+{
+    (void)state;
+    came_out(90);
+    assert_int_equal(x.kind, VMX_EXIT_UNKNOWN);
+    assert_int_equal(x.raw_reason, 90);
+    came_out(REASON_ENTRY_FAILED | 33);
+    assert_int_equal(x.kind, VMX_EXIT_ENTRY_FAILED);
+    assert_string_equal(x.why, "the rule");
+    came_out(REASON_ENTRY_FAILED | 34);
+    assert_string_equal(x.why, "loading MSRs at VM entry");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_machine_check, setup),
+        cmocka_unit_test_setup(test_bus_lock, setup),
+        cmocka_unit_test_setup(test_odd, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
