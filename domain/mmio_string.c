@@ -3,6 +3,7 @@
  */
 #include "arch/x86/cpu.h"
 #include "domain/alu.h"
+#include "domain/batch.h"
 #include "domain/decode.h"
 #include "domain/domain.h"
 #include "domain/gva.h"
@@ -93,8 +94,9 @@ void mmio_string(struct vcpu *v, const struct decode *insn)
     bool rep = insn->rep || insn->repne, over = false;
     uint64_t rcx = vmx_gpr(&v->vmx, GPR_RCX);
     uint64_t count = rep ? operand_truncate(rcx, insn->addr_size) : 1;
+    struct batch b = { .most = STRING_BATCH };
 
-    for (unsigned i = 0; i < STRING_BATCH && count && !over && !v->domain->end; i++) {
+    while (count && !over && !v->domain->end && batch_more(&b)) {
         if (string_step(v, insn))
             return;
         advance_all(v, insn);

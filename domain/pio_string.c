@@ -2,6 +2,7 @@
  * INS and OUTS, with their repetitions. See domain/pio.h. Source: SDM volume 2, INS, OUTS, REP.
  */
 #include "arch/x86/cpu.h"
+#include "domain/batch.h"
 #include "domain/domain.h"
 #include "domain/gva.h"
 #include "domain/operand.h"
@@ -9,9 +10,7 @@
 #include "domain/vcpu.h"
 #include "vmx/fast.h"
 
-/* One exit carries out at most this many repetitions, then the guest runs the rest of the
- * instruction again: so no count of the guest's holds the pCPU up. */
-#define STRING_BATCH 256
+#define STRING_BATCH 256 /* repetitions of one exit; then the guest runs the rest of them again */
 
 /* May the guest write these bytes? Both ends, since they may lie in two pages. */
 static int probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_fault *fault)
@@ -54,8 +53,9 @@ void pio_handle(struct vcpu *v, const struct vmx_exit *e)
     unsigned size = vmx_io_size(io), width = s.addr_size;
     int64_t step = vmx_rflags(&v->vmx) & RFLAGS_DF ? -(int64_t)size : size;
     uint64_t count = io.rep ? operand_truncate(*rcx, width) : 1;
+    struct batch b = { .most = STRING_BATCH };
 
-    for (unsigned i = 0; i < STRING_BATCH && count && !v->domain->end; i++) {
+    while (count && !v->domain->end && batch_more(&b)) {
         uint64_t offset = *pointer;
         gva_t at;
         struct gva_fault fault = { 0 };

@@ -144,7 +144,8 @@ static void wait_for_tlbs(struct vcpu *v)
         struct vcpu *w = d->vcpus[i];
         uint32_t rounds = 0;
         while (w != v && w->entered && w->entered < epoch) {
-            vcpu_kick(w);
+            if (!rounds)
+                vcpu_kick(w);
             spin_unlock(&d->lock);
             __builtin_ia32_pause();
             ASSERT(++rounds < SPINLOCK_PATIENCE);

@@ -5,6 +5,7 @@
  * Each element is read once and worked on as a copy. After a batch the call is continued.
  */
 #include "hypercall/grant_table.h"
+#include "domain/batch.h"
 #include "domain/operand.h"
 #include "hypercall/grant.h"
 #include "hypercall/hypercall.h"
@@ -251,7 +252,8 @@ static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t b
 
 int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
 {
-    uint32_t count = (uint32_t)args[2], n = 0;
+    uint32_t count = (uint32_t)args[2];
+    struct batch b = { .most = BATCH };
 
     if ((int32_t)count < 0)
         return -EINVAL;
@@ -261,12 +263,12 @@ int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
     size_t bytes = is_other_layout(v, op) ? op->bytes_32 : op->bytes;
     if (op->single && count != 1)
         return -EINVAL;
-    for (; n < count && n < BATCH; n++) {
+    for (; count && batch_more(&b); count--) {
         int64_t err = do_one(v, op, args[1], bytes);
         if (err)
             return err;
         args[1] += bytes;
     }
-    args[2] = count - n;
-    return args[2] ? HYPERCALL_CONTINUE : 0;
+    args[2] = count;
+    return count ? HYPERCALL_CONTINUE : 0;
 }

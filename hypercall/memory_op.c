@@ -4,6 +4,7 @@
  * Lists of frames are worked off a batch at a time; how far a call has come is kept in the upper
  * bits of its command, as in Xen, so that it can be continued.
  */
+#include "domain/batch.h"
 #include "domain/domain.h"
 #include "hypercall/grant_table.h"
 #include "hypercall/hypercall.h"
@@ -104,11 +105,12 @@ static int64_t each_extent(struct vcpu *v, uint64_t *args, int (*one)(struct vcp
 {
     uint64_t done = args[0] >> XENMEM_CMD_BITS;
     struct xen_memory_reservation r;
+    struct batch b = { .most = BATCH };
     int err = 0;
 
     if (read_reservation(v, args[1], &r) || !hypercall_is_self(v, r.domid) || r.extent_order)
         return (int64_t)done;
-    for (unsigned n = 0; !err && n < BATCH && done < r.nr_extents; n++) {
+    while (!err && done < r.nr_extents && batch_more(&b)) {
         gfn_t g;
         err = read_frame(v, r.extent_start, done, &g);
         if (!err)

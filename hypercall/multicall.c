@@ -6,6 +6,7 @@
  * entry that is itself to be continued gets its moved-on arguments written back and comes again.
  */
 #include "hypercall/hypercall.h"
+#include "domain/batch.h"
 #include "include/public/compat.h"
 #include "include/public/xen.h"
 
@@ -71,16 +72,14 @@ int64_t hypercall_multicall(struct vcpu *v, uint64_t *args)
 {
     uint64_t size = hypercall_is_64bit(v) ? sizeof(struct xen_multicall_entry)
                                           : sizeof(struct xen_multicall_entry_32);
-    int64_t result = 0;
+    struct batch b = { .most = BATCH };
 
-    for (unsigned n = 0; n < BATCH && args[1] && !result; n++) {
-        result = carry_out(v, args[0]);
+    while (args[1] && batch_more(&b)) {
+        int64_t result = carry_out(v, args[0]);
         if (result)
-            break;
+            return result;
         args[0] += size;
         args[1]--;
     }
-    if (result)
-        return result;
     return args[1] ? HYPERCALL_CONTINUE : 0;
 }

@@ -11,6 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
+#include "domain/batch.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/hvm_op.h"
 #include "include/public/hvm/hvm_vcpu.h"
@@ -476,6 +477,24 @@ static void test_multicall(void **state)
                 call(XEN_HYPERCALL_MULTICALL, 0x6000, ~0ul, 0) == HYPERCALL_CONTINUE);
 }
 
+/* Calls that take their time: each exit carries out what has begun in time. */
+static void test_multicall_takes_no_longer(void **state)
+{
+    struct xen_multicall_entry e[8];
+    uint64_t args[HYPERCALL_ARGS] = { 0x6000, 8 };
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++)
+        e[i] = (struct xen_multicall_entry){ .op = XEN_HYPERCALL_XEN_VERSION,
+                                             .args = { XENVER_VERSION } };
+    guest_put(0x6000, e, sizeof(e));
+    fake_tsc_step = BATCH_TICKS / 2;
+    assert_true(hypercall_multicall(&guest_vcpu, args) == HYPERCALL_CONTINUE);
+    fake_tsc_step = 0;
+    assert_in_range(args[1], 5, 7);
+    assert_int_equal(hypercall_multicall(&guest_vcpu, args), 0);
+}
+
 static void test_hypercall_page(void **state)
 {
     static const uint8_t version[] = { 0xB8, 17, 0, 0, 0, 0x0F, 0x01, 0xC1, 0xC3 };
@@ -508,6 +527,7 @@ int main(void)
         TEST(test_params),
         TEST(test_poll),
         TEST(test_multicall),
+        TEST(test_multicall_takes_no_longer),
         TEST(test_hypercall_page),
     };
 

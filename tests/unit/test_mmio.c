@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
+#include "domain/batch.h"
 #include "domain/gva.h"
 #include "domain/mmio.h"
 #include "mm/frame.h"
@@ -547,6 +548,19 @@ static void test_string_batches(void **state)
     assert_int_equal(bus_count, BATCH + 1);
 }
 
+static void test_string_on_slow_devices(void **state)
+{
+    (void)state;
+    set_reg(GPR_RDI, DEVICE);
+    set_reg(GPR_RCX, 100);
+    fake_tsc_step = BATCH_TICKS / 4;
+    run_at(CODE, "\xf3\xaa", 2);
+    fake_tsc_step = 0;
+    assert_in_range(bus_count, 2, 6);
+    assert_int_equal(reg(GPR_RCX), 100 - bus_count);
+    assert_int_equal(cpu()->skips, 0);
+}
+
 static void test_string_fault_in_the_middle(void **state)
 {
     (void)state;
@@ -786,6 +800,7 @@ int main(void)
         TEST(test_stos_lods),
         TEST(test_string_count),
         TEST(test_string_batches),
+        TEST(test_string_on_slow_devices),
         TEST(test_string_fault_in_the_middle),
         TEST(test_string_segments),
         TEST(test_compare_strings),

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
+#include "domain/batch.h"
 #include "domain/gva.h"
 #include "domain/pio.h"
 #include "tests/fakes/bus.h"
@@ -227,6 +228,25 @@ static void test_batches(void **state)
     assert_int_equal(cpu()->skips, 2);
 }
 
+/* Devices that take their time: an exit carries out what has begun in time, at least one. */
+static void test_slow_devices(void **state)
+{
+    (void)state;
+    bus_register = bus_step = 1;
+    set_reg(GPR_RDI, 0x5000);
+    set_reg(GPR_RCX, 100);
+    fake_tsc_step = BATCH_TICKS / 4;
+    string(true, 1, 4, true);
+    assert_in_range(bus_count, 3, 6);
+    assert_int_equal(reg(GPR_RCX), 100 - bus_count);
+    assert_int_equal(cpu()->skips, 0);
+    bus_count = 0;
+    fake_tsc_step = 10 * BATCH_TICKS;
+    string(true, 1, 4, true);
+    fake_tsc_step = 0;
+    assert_in_range(bus_count, 1, 2);
+}
+
 /* The second GiB is not mapped, the third is read-only. */
 static void fault_mode(void)
 {
@@ -331,6 +351,7 @@ int main(void)
         TEST(test_address_sizes),
         TEST(test_segments),
         TEST(test_batches),
+        TEST(test_slow_devices),
         TEST(test_fault_in_the_middle),
         TEST(test_fault_in_an_element),
         TEST(test_outs_fault),

@@ -413,11 +413,23 @@ static void test_yield(void **state)
     assert_ptr_equal(last, &b);
 }
 
+static unsigned taken; /* locks */
+
+void bound_taken(struct spinlock *lock)
+{
+    (void)lock;
+    taken++;
+}
+
+/* Who spins may ask for many that do not wait: each costs others nothing. */
 static void yield_to_b(struct runner *r)
 {
     (void)r;
     assert_true(sched_yield_to(&b.unit));
+    taken = 0;
     assert_false(sched_yield_to(&c.unit)); /* blocked */
+    assert_false(sched_yield_to(&a.unit)); /* runs */
+    assert_int_equal(taken, 0);
 }
 
 static void test_yield_to(void **state)
