@@ -1,9 +1,10 @@
 /* links: arch/x86/acpi.c arch/x86/acpi_madt.c arch/x86/acpi_fadt.c arch/x86/acpi_platform.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * Firmware that says anything at all: the input is the RSDP followed by the machine's memory.
+ * Firmware that says anything at all: the input is changes to sound tables, each an offset, a
+ * length and as many bytes; the first byte chooses the old root table or the new one.
  *
- * Checksums would hold a fuzzer up for ever, so the ones on its way are made right: the RSDP's in
- * its copy, a table's when it is mapped at its full length.
+ * Checksums would hold a fuzzer up for ever, so the ones on its way are made right: the RSDP's, a
+ * table's when it is mapped at its full length.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,12 +13,17 @@
 #include "arch/x86/acpi.h"
 #include "lib/assert.h"
 #include "tests/fakes/log.h"
+#include "tests/fuzz/input.h"
 
 #define RSDP_BYTES   36
 #define MAX_MAPPINGS 256
+#define MEMORY       8192
+#define ROOT         0x100
+#define HEADER       36 /* bytes of a table's */
+#define TABLE(n)     (0x400 + 0x200 * (n))
+#define TABLE_BYTES  0x180
 
-static const uint8_t *memory;
-static size_t memory_size;
+static uint8_t memory[MEMORY];
 static void *mappings[MAX_MAPPINGS];
 static unsigned mapping_count;
 
@@ -37,7 +43,7 @@ static const void *map(maddr_t start, size_t size)
 {
     uint8_t *copy;
 
-    if (start.v > memory_size || size > memory_size - start.v || mapping_count == MAX_MAPPINGS)
+    if (start.v > MEMORY || size > MEMORY - start.v || mapping_count == MAX_MAPPINGS)
         return NULL;
     copy = malloc(size);
     memcpy(copy, memory + start.v, size);
@@ -47,18 +53,77 @@ static const void *map(maddr_t start, size_t size)
     return copy;
 }
 
+static void put(size_t at, unsigned bytes, uint64_t value)
+{
+    memcpy(memory + at, &value, bytes);
+}
+
+static void make_table(size_t at, const char *signature, uint32_t length)
+{
+    memcpy(memory + at, signature, 4);
+    put(at + 4, 4, length);
+}
+
+/* A local and an I/O APIC, an override and an x2APIC; a FADT whose DSDT has an S5. */
+static void make_bodies(void)
+{
+    static const uint8_t madt[] = { 0, 0, 0xe0, 0xfe, 1, 0,  0, 0, /* the header's rest */
+                                    0, 8, 0,    0,    1, 0,  0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe,
+                                    0, 0, 0,    0,    2, 10, 0, 0, 2, 0,  0, 0, 0, 0, 9,    16,
+                                    0, 0, 1,    0,    0, 0,  1, 0, 0, 0,  1, 0, 0, 0 };
+    static const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x0a, 5 };
+
+    memcpy(memory + TABLE(0) + HEADER, madt, sizeof(madt));
+    memcpy(memory + TABLE(6) + HEADER, s5, sizeof(s5));
+    put(TABLE(1) + 40, 4, TABLE(6));
+    put(TABLE(1) + 48, 4, 0xb2);
+    put(TABLE(1) + 64, 4, 0x604);
+    put(TABLE(1) + 76, 4, 0x608);
+}
+
+static void make_tables(unsigned width)
+{
+    static const char *const signatures[] = {
+        "APIC", "FACP", "SSDT", "MCFG", "HPET", "DMAR", "DSDT"
+    };
+
+    memset(memory, 0, sizeof(memory));
+    make_table(ROOT, width == 8 ? "XSDT" : "RSDT", HEADER + 6 * width);
+    for (unsigned i = 0; i < 7; i++) {
+        make_table(TABLE(i), signatures[i], TABLE_BYTES);
+        if (i < 6)
+            put(ROOT + HEADER + i * width, width, TABLE(i));
+    }
+    put(TABLE(0) + 4, 4, HEADER + 54); /* where its entries end */
+    make_bodies();
+}
+
+static void change(struct input *in)
+{
+    const uint8_t *from;
+
+    while (!input_ended(in)) {
+        size_t at = input_number(in, 2) % MEMORY;
+        size_t n = input_bytes(in, &from, input_byte(in) % 16);
+        memcpy(memory + at, from, n < MEMORY - at ? n : MEMORY - at);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t rsdp[RSDP_BYTES];
+    struct input in = { data, size };
+    uint8_t rsdp[RSDP_BYTES] = { 0 }, old = input_byte(&in) & 1;
+    uint64_t root = ROOT;
 
-    if (size < RSDP_BYTES)
-        return 0;
-    memcpy(rsdp, data, RSDP_BYTES);
     memcpy(rsdp, "RSD PTR ", 8);
+    rsdp[15] = old ? 0 : 2;
+    rsdp[20] = RSDP_BYTES;
+    memcpy(rsdp + 16, &root, 4);
+    memcpy(rsdp + 24, &root, 8);
     seal(rsdp, 20, 8);
     seal(rsdp, RSDP_BYTES, 32);
-    memory = data;
-    memory_size = size;
+    make_tables(old ? 4 : 8);
+    change(&in);
     fake_log_reset();
     acpi_read(rsdp, map);
     ASSERT(acpi.cpu_count >= 1 && acpi.cpu_count <= MAX_PCPUS);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/exit.c domain/msr.c domain/cpuid.c domain/mmio.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/pio.c domain/pio_string.c domain/machine_hvm.c domain/machine.c domain/lapic.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/pv.c domain/pv_time.c domain/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/exit.c domain/operate.c domain/mmio_string.c domain/mmio_stack.c domain/mmio_memory.c domain/msr.c domain/cpuid.c domain/mmio.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/pio.c domain/pio_string.c domain/machine_hvm.c domain/machine.c domain/lapic.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/pv.c domain/pv_time.c domain/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -198,8 +198,9 @@ static void step_exit(struct input *in)
     struct vcpu *v = &guest_vcpu;
     enum exit_answer answer = EXIT_REST;
 
-    if (e.kind == VMX_EXIT_ENTRY_FAILED || e.kind == VMX_EXIT_TRIPLE_FAULT)
-        e.kind = VMX_EXIT_CPUID; /* their end is no news */
+    if (e.kind == VMX_EXIT_ENTRY_FAILED || e.kind == VMX_EXIT_TRIPLE_FAULT ||
+        e.kind == VMX_EXIT_BAD_MEMORY)
+        e.kind = VMX_EXIT_CPUID; /* their ends are no news, or the machine's fault */
     take_registers(in);
     fill(&e, in);
     unsigned skips = cpu()->skips, injected = cpu()->injected;
