@@ -118,16 +118,25 @@ static bool bury(struct keeper *k)
 
 /* ---- The unit ---- */
 
-static bool keep(struct sched_unit *u, uint64_t deadline)
+static bool keep_some(struct keeper *k)
 {
-    struct keeper *k = LIST_ENTRY(u, struct keeper, unit);
-
-    (void)deadline; /* a piece is short */
     if (!k->domain)
         return false;
     if (k->buried)
         return bury(k);
     return k->domain->state == DOMAIN_BUILDING ? build(k) : lay_out(k);
+}
+
+/* A piece is short, and between two of them others go first: who shares this pCPU is not kept from
+ * it for a whole slice. */
+static bool keep(struct sched_unit *u, uint64_t deadline)
+{
+    bool more = keep_some(LIST_ENTRY(u, struct keeper, unit));
+
+    (void)deadline;
+    if (more)
+        sched_unit_yield(u);
+    return more;
 }
 
 /* It keeps no registers. */

@@ -23,7 +23,7 @@ static struct domain d;
 static struct domain_config config;
 static struct keeper k;
 static struct sched_group *charged;
-static unsigned creations, pieces, ends, unneeded, opened, closed, unpaused, wakes;
+static unsigned creations, pieces, ends, unneeded, opened, closed, unpaused, wakes, yields;
 static int create_error, build_error;
 static bool drained;
 static uint64_t timer_at;
@@ -119,6 +119,12 @@ int sched_unit_remove(struct sched_unit *u)
     return 0;
 }
 
+void sched_unit_yield(struct sched_unit *u)
+{
+    assert_ptr_equal(u, &k.unit);
+    yields++;
+}
+
 void sched_wake(struct sched_unit *u)
 {
     assert_ptr_equal(u, &k.unit);
@@ -180,13 +186,14 @@ static void start(void)
     came = true;
 }
 
-/* Runs the keeper's unit until it blocks; how many turns that took. */
+/* Runs the keeper's unit until it blocks; how many turns that took. Others could go in between. */
 static unsigned run(void)
 {
-    unsigned turns = 1;
+    unsigned turns = 1, before = yields;
 
     while (k.unit.run(&k.unit, UINT64_MAX))
         assert_true(++turns < 100);
+    assert_int_equal(yields - before, turns - 1);
     return turns;
 }
 
