@@ -83,14 +83,16 @@ void pv_time_update(struct vcpu *v)
     publish_area(v, t);
 }
 
-/* UTC at system time 0, to the second. */
+/* UTC at system time 0, to the second. The version goes on from what the guest has there. */
 static void publish_wall_clock(uint32_t *version, uint32_t *sec, uint32_t *sec_hi, uint64_t epoch)
 {
-    __atomic_store_n(version, *version | 1, __ATOMIC_SEQ_CST);
+    uint32_t odd = __atomic_load_n(version, __ATOMIC_SEQ_CST) | 1;
+
+    __atomic_store_n(version, odd, __ATOMIC_SEQ_CST);
     sec[0] = (uint32_t)epoch;
     sec[1] = 0; /* ns */
     *sec_hi = (uint32_t)(epoch >> 32);
-    __atomic_store_n(version, (*version | 1) + 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(version, odd + 1, __ATOMIC_SEQ_CST);
 }
 
 void pv_wall_clock_update(struct domain *d)

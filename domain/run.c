@@ -75,20 +75,27 @@ static bool pic_wants_in(struct vcpu *v)
            vlapic_accepts_extint(&v->lapic);
 }
 
+/* Looks into the guest's memory: another look may find something else. */
 static bool upcall_due(struct vcpu *v)
 {
     return unlikely(v->pv.upcall) && pv_upcall_due(v);
 }
 
-/* Is there one that the processor does not deliver by itself? */
-static bool has_interrupt(struct vcpu *v)
+/* Has a device one that the processor does not deliver by itself? True until it is taken. */
+static bool device_wants_in(struct vcpu *v)
 {
-    return upcall_due(v) || pic_wants_in(v) || lapic_wants_in(v);
+    return pic_wants_in(v) || lapic_wants_in(v);
 }
 
-static uint8_t take_vector(struct vcpu *v)
+static bool has_interrupt(struct vcpu *v)
 {
-    if (upcall_due(v)) { /* before all others, as on Xen */
+    return upcall_due(v) || device_wants_in(v);
+}
+
+/* upcall: what upcall_due() has answered. Without one, a device is known to want in. */
+static uint8_t take_vector(struct vcpu *v, bool upcall)
+{
+    if (upcall) { /* before all others, as on Xen */
         pv_upcall_taken(v);
         return v->domain->pv.callback;
     }
@@ -101,13 +108,13 @@ static uint8_t take_vector(struct vcpu *v)
 
 /* Hands the guest one interrupt if it can take one, else asks for an exit when it can. (Should the
  * interrupt go away meanwhile, that exit finds nothing and does no harm.) */
-static void inject(struct vcpu *v)
+static void inject(struct vcpu *v, bool upcall)
 {
     if (!vmx_irq_open(&v->vmx)) {
         vmx_want_irq_window(&v->vmx, true);
         return;
     }
-    struct event e = { .valid = true, .type = EVENT_EXTINT, .vector = take_vector(v) };
+    struct event e = { .valid = true, .type = EVENT_EXTINT, .vector = take_vector(v, upcall) };
     vcpu_fault(v, vmx_inject(&v->vmx, &e));
     vmx_want_irq_window(&v->vmx, has_interrupt(v));
 }
@@ -116,8 +123,9 @@ static void deliver(struct vcpu *v)
 {
     if (unlikely(lapic_has_news(v)))
         lapic_sync(v);
-    if (unlikely(has_interrupt(v)))
-        inject(v);
+    bool upcall = upcall_due(v);
+    if (unlikely(upcall || device_wants_in(v)))
+        inject(v, upcall);
     if (unlikely(lapic_may_hold(v)))
         lapic_hold(v);
 }

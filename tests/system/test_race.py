@@ -1,0 +1,28 @@
+"""One vCPU changes all memory of a guest's that Caisson reads for another one: see guest/racer."""
+import os
+import re
+
+import pytest
+
+from conftest import BUILD, PATIENCE, Module
+
+RACER = f"{BUILD}/guest/racer.elf"
+SEED = int(os.environ.get("RACE_SEED", "1"))  # others than these are for make torture
+FLIPS = int(os.environ.get("RACE_FLIPS", "1000000"))
+
+
+@pytest.mark.parametrize("seed, shape", [(SEED, "pvh"), (SEED + 1, "hvm")])
+def test_race(boot, seed, shape):
+    """Two vCPUs on two pCPUs: each sees the other's changes within a few instructions."""
+    m = boot(modules=[Module(RACER, f"kernel name=racer mem=16M vcpus=2 type={shape} -- "
+                             f"seed={seed} flips={FLIPS}")],
+             options="console=com1 exit=shutdown", pcpus=2, ips=100_000_000)
+    m.expect(r"racer: flips of([^\n]*)\n", timeout=PATIENCE * (4 + FLIPS // 1_000_000))
+    flips = dict(re.findall(r"([\w]+) (\d+),", m.match.group(1)))
+    assert len(flips) == 9 and min(map(int, flips.values())) > FLIPS // 20
+    m.expect(r"racer: over, (\d+) flips, (\d+) calls, (\d+) refused, (\d+) upcalls, (\d+) faults")
+    print(m.match.group(0))
+    made, calls, refused, upcalls, faults = map(int, m.match.groups())
+    assert made == FLIPS
+    assert FLIPS // 500 < refused < calls and upcalls > FLIPS // 1000 and faults > FLIPS // 10000
+    m.expect_off()
