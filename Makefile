@@ -48,9 +48,11 @@ LDFLAGS   := -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings $(EXTRA_LDFLAGS)
 LAYOUT    := linker.ld
 
-# What freed frames are filled with, and whether the order of locks and the time that things take
-# are checked, is a question of which file is linked, not of an #if.
-LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c,mm/fill_debug.c lib/lockdep.c arch/x86/bound.c)
+# What freed frames are filled with, and whether the order of locks, the time that things take and
+# the memory are checked, is a question of which file is linked, not of an #if.
+AUDIT    := mm/audit domain/audit monitor/show_audit
+LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
+                mm/fill_debug.c $(AUDIT:=_debug.c) lib/lockdep.c arch/x86/bound.c)
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 ASM_SRC  := $(wildcard $(addsuffix /*.asm,$(ROOMS)))
 GEN_SRC  := $(GEN)/domain/dsdt.c $(GEN)/drivers/font_glyphs.c

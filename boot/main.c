@@ -38,6 +38,7 @@
 #include "drivers/keyboard.h"
 #include "drivers/rtc.h"
 #include "hypercall/event_channel.h"
+#include "hypercall/grant_table.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "lib/lockdep.h"
@@ -291,6 +292,7 @@ static void start_domains(void)
         .hypercall = hypercall_handle,
         .hypercall_alone = hypercall_alone,
         .severed = hypercall_sever,
+        .lends = grant_table_has,
         .ended = lifecycle_ended,
     };
 

@@ -38,6 +38,12 @@ static bool is_let_go(struct domain *d)
     return !domain_is_held(d);
 }
 
+/* Nobody changes anything in its memory now. */
+static bool audit(struct domain *d)
+{
+    return audit_domain(d, &d->audit, true);
+}
+
 static bool sever(struct domain *d)
 {
     return !domain_hooks->severed || domain_hooks->severed(d);
@@ -66,7 +72,7 @@ static bool destroy_memory(struct domain *d)
 }
 
 static bool (*const steps[])(struct domain *d) = {
-    hide, is_let_go, sever, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
+    hide, is_let_go, audit, sever, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
 };
 
 static void destroy_rest(struct domain *d)

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
+#include "domain/audit.h"
 #include "domain/descr.h"
 #include "domain/machine.h"
 #include "domain/p2m.h"
@@ -78,6 +79,7 @@ struct domain {
     bool findable;              /* by id, for other domains: it is built, and not being destroyed */
     bool start_paused;          /* the operator paused it while it was being built */
     unsigned destroyed;         /* how many of the steps of its destruction are done */
+    struct audit audit;         /* the last one, of its destruction */
     struct domain_build *build; /* create.c's, while it is being built */
     bool unwanted;              /* the operator wants it gone: it is not made anew if it reboots */
     char end_why[160];
@@ -107,6 +109,8 @@ struct domain_hooks {
     /* The domain is about to go and nobody finds it by its id any more: cut some of what ties it to
      * others; true once nothing does. No lock is held. NULL: nothing can be. */
     bool (*severed)(struct domain *d);
+    /* Is this page of the heap one that d's guest may see, of its grant table? For the audit. */
+    bool (*lends)(const struct domain *d, mfn_t m);
 };
 void domain_set_hooks(const struct domain_hooks *hooks);
 extern const struct domain_hooks *domain_hooks;

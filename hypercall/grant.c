@@ -73,10 +73,14 @@ int grant_table_frame(struct domain *d, uint64_t index, mfn_t *out)
     return 0;
 }
 
-bool grant_table_holds(struct domain *d, mfn_t m)
+bool grant_table_has(const struct domain *d, mfn_t m)
 {
-    (void)d;
-    return frame_pins(m) > 0;
+    const struct grant_domain *g = d->pv.grants;
+
+    for (unsigned i = 0; g && i < g->frames; i++)
+        if (maddr_to_mfn(heap_to_maddr(g->entries[i])).v == m.v)
+            return true;
+    return false;
 }
 
 /* ---- One entry ---- */

@@ -14,7 +14,7 @@ int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args);
 /* The frame of d's table with this index (XENMAPSPACE_GRANT_TABLE), growing the table to it. 0,
  * -EINVAL beyond its limit, -ENOMEM. The frame stays the table's. */
 int must_check grant_table_frame(struct domain *d, uint64_t index, mfn_t *out);
-/* True while another domain has this frame of d's mapped: it may not leave d's memory. */
-bool grant_table_holds(struct domain *d, mfn_t m);
+/* Is this one of them? */
+bool grant_table_has(const struct domain *d, mfn_t m);
 
 #endif

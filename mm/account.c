@@ -14,13 +14,14 @@ struct account *account_open(struct accounts *as, uint16_t owner)
     return a;
 }
 
-/* Of one that has so many. */
+/* Of one that has so many, some of which it will not have any more. */
 static struct account *account_with(struct accounts *as, uint16_t owner, enum frame_zone zone,
                                     uint64_t n)
 {
     struct account *a = account_of(as, owner);
 
     ASSERT(a->owner == owner && a->of[zone].frames >= n);
+    as->changes++;
     return a;
 }
 

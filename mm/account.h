@@ -31,6 +31,7 @@ struct account {
 struct accounts {
     struct account list[ACCOUNTS];
     uint64_t owed[ZONES]; /* promised to all together, and not taken */
+    uint64_t changes;     /* how often frames have changed hands */
 };
 
 /* The owner's account, or the one that it would get: no two domains at a time have the same. */
@@ -76,6 +77,7 @@ static inline void account_take(struct accounts *as, uint16_t owner, enum frame_
 {
     struct account *a = account_open(as, owner);
 
+    as->changes++;
     account_of(as, OWNER_FREE)->of[zone].frames -= n;
     a->of[zone].frames += n;
     if (a->limited)

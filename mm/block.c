@@ -16,7 +16,7 @@ unsigned block_order(uint64_t n, uint64_t end)
 
 /* Blocks lie at multiples of their size: so the first frame of the one that n is in has n's number
  * without some of the lowest bits. */
-static uint64_t first_of(const struct buddy *b, uint64_t n)
+uint64_t block_first(const struct buddy *b, uint64_t n)
 {
     while (b->table[n].head.state == FRAME_INSIDE)
         n &= n - 1;
@@ -27,14 +27,14 @@ uint16_t block_owner(const struct buddy *b, uint64_t n)
 {
     if (n >= b->size)
         return OWNER_RESERVED;
-    union frame f = b->table[first_of(b, n)];
+    union frame f = b->table[block_first(b, n)];
     return f.head.state == FRAME_USED ? f.used.owner : OWNER_FREE;
 }
 
 uint64_t block_unlike(const struct buddy *b, uint64_t n, uint64_t end, union frame what)
 {
     while (n < end) {
-        uint64_t first = first_of(b, n);
+        uint64_t first = block_first(b, n);
         what.used.order = b->table[first].used.order;
         if (b->table[first].word != what.word)
             return n;
@@ -45,7 +45,7 @@ uint64_t block_unlike(const struct buddy *b, uint64_t n, uint64_t end, union fra
 
 unsigned block_cut(struct buddy *b, uint64_t n, unsigned order)
 {
-    uint64_t first = first_of(b, n);
+    uint64_t first = block_first(b, n);
     union frame f = b->table[first];
 
     ASSERT(f.used.state == FRAME_USED);

@@ -23,6 +23,9 @@ static inline union frame block_of(uint16_t owner, enum frame_zone zone, unsigne
 /* The largest order of a block that may start at n and ends at or before end. */
 unsigned block_order(uint64_t n, uint64_t end);
 
+/* The first frame of the block that n is in. */
+uint64_t block_first(const struct buddy *b, uint64_t n);
+
 /* Whose frame n is; OWNER_FREE, or OWNER_RESERVED outside the table. */
 uint16_t block_owner(const struct buddy *b, uint64_t n);
 

@@ -295,6 +295,13 @@ uint16_t frame_owner(mfn_t m)
     return owner;
 }
 
+void frame_look(void (*fn)(const struct buddy *b, struct accounts *as, void *ctx), void *ctx)
+{
+    spin_lock(&lock);
+    fn(&buddy, &accounts, ctx);
+    spin_unlock(&lock);
+}
+
 uint64_t frame_count(uint16_t owner)
 {
     struct account a = frame_account(owner);

@@ -28,6 +28,8 @@ uint64_t frame_unpromised(enum frame_zone zone);
 bool frame_exceeds(uint16_t owner, enum frame_zone zone, uint64_t n);
 /* Its account, as it is now. */
 struct account frame_account(uint16_t owner);
+/* For mm/audit.h: fn sees the table and the accounts, under the lock. */
+void frame_look(void (*fn)(const struct buddy *b, struct accounts *as, void *ctx), void *ctx);
 /* True if the allocation that is being tried was chosen to fail. */
 bool frame_fails_now(void);
 

@@ -54,16 +54,26 @@ void promise_less(uint16_t owner)
     frame_unpromise(owner, ZONE_DOMAIN, 1);
 }
 
-struct promise promise_of(uint16_t owner)
+void promise_look(uint16_t owner, struct promise *promised, struct promise *taken)
 {
     struct account a = frame_account(owner);
 
-    return (struct promise){ a.of[ZONE_DOMAIN].promised, a.of[ZONE_HEAP].promised };
+    *promised = (struct promise){ a.of[ZONE_DOMAIN].promised, a.of[ZONE_HEAP].promised };
+    *taken = (struct promise){ a.of[ZONE_DOMAIN].frames, a.of[ZONE_HEAP].frames };
+}
+
+struct promise promise_of(uint16_t owner)
+{
+    struct promise promised, taken;
+
+    promise_look(owner, &promised, &taken);
+    return promised;
 }
 
 struct promise promise_taken(uint16_t owner)
 {
-    struct account a = frame_account(owner);
+    struct promise promised, taken;
 
-    return (struct promise){ a.of[ZONE_DOMAIN].frames, a.of[ZONE_HEAP].frames };
+    promise_look(owner, &promised, &taken);
+    return taken;
 }

@@ -34,5 +34,7 @@ void promise_less(uint16_t owner);
  * pinned count as had. */
 struct promise promise_of(uint16_t owner);
 struct promise promise_taken(uint16_t owner);
+/* Both, at one moment. */
+void promise_look(uint16_t owner, struct promise *promised, struct promise *taken);
 
 #endif

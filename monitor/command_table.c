@@ -30,6 +30,8 @@ const struct command commands[] = {
       show_pcpus },
     { "mem", "", "the machine's memory: free blocks by size, frames by owner",
       COMPLETES_NOTHING, 0, 0, show_mem },
+    { "audit", "", "check who has which memory (debug builds)",
+      COMPLETES_NOTHING, 0, 0, show_audit },
     { "exits", "[DOM]", "VM exits by kind, and the time spent on them",
       COMPLETES_DOMAINS, 0, 1, show_exits },
     { "regs", "DOM [VCPU]", "log a vCPU's registers", COMPLETES_DOMAINS, 1, 2, show_regs },

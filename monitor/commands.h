@@ -24,6 +24,9 @@ void show_log(const struct command_args *args);
 void end_power_off(const struct command_args *args);
 void end_reboot(const struct command_args *args);
 
+/* show_audit_*.c: whether the machine's memory is as it should be. */
+void show_audit(const struct command_args *args);
+
 /* control.c: what the operator wants of a domain. */
 void control_create(const struct command_args *args);
 void control_pause(const struct command_args *args);

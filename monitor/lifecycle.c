@@ -5,6 +5,7 @@
 #include "lib/assert.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/audit.h"
 #include "mm/heap.h"
 #include "monitor/catalogue.h"
 #include "monitor/console.h"
@@ -60,6 +61,7 @@ static bool undertake(struct sched_unit *u, uint64_t deadline)
         return true;
     if (!domain_next(NULL)) {
         log_info("no domain left");
+        audit_machine();
         at_end();
     }
     return false;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/assert.h"
+#include "mm/audit.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/promise.h"
@@ -331,6 +332,35 @@ struct promise promise_of(uint16_t owner)
 struct promise promise_taken(uint16_t owner)
 {
     return (struct promise){ counts[RAM][owner], counts[HEAP][owner] };
+}
+
+void promise_look(uint16_t owner, struct promise *may, struct promise *has)
+{
+    *may = promise_of(owner);
+    *has = promise_taken(owner);
+}
+
+/* ---- The audit's questions ---- */
+
+static bool is_of(mfn_t m, unsigned order, uint16_t owner, unsigned zone)
+{
+    for (uint64_t n = m.v; n < m.v + (1UL << order); n++) {
+        const struct block *b = block_of(heap_from_maddr(mfn_to_maddr(mfn(n))));
+        const struct pin *p = b && b->pins ? pin_of(mfn(n)) : NULL;
+        if (!b || b->owner != owner || b->zone != zone || (p && p->left_by))
+            return false;
+    }
+    return true;
+}
+
+bool audit_is_ram(mfn_t m, unsigned order, uint16_t owner)
+{
+    return is_of(m, order, owner, RAM);
+}
+
+bool audit_is_heap(mfn_t m, uint16_t owner)
+{
+    return is_of(m, ORDER_4K, owner, HEAP);
 }
 
 void *window_open(mfn_t m)

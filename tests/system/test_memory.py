@@ -59,6 +59,7 @@ def assert_all_there(c, name, size):
     """There is memory for what is promised, and each page of this domain can be used."""
     frames = c.frames()
     assert frames["free"] >= frames["(promised and not yet touched)"]
+    assert "all is as it should be" in c.ask("audit")
     assert c.key(name, "u", r"used (\d+)") == [pages(size)]
     assert "killed" not in c.ask("list") + c.ask("log")
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: mm/promise.c mm/heap.c mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: mm/promise.c mm/audit_debug.c mm/heap.c mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c lib/fmt.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Promises of memory: whatever one domain does, another gets what it was promised, and nobody more
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "mm/aspace.h"
+#include "mm/audit.h"
 #include "mm/frame_table.h"
 #include "mm/heap.h"
 #include "mm/promise.h"
@@ -240,15 +241,69 @@ static void test_model(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, set_up)
+/* After each test all is as the accounts say. */
+static int tear_down(void **state)
+{
+    (void)state;
+    assert_true(audit_machine());
+    return 0;
+}
+
+static uint64_t *broken; /* a number that is made one more */
+
+static void find_owed(const struct buddy *b, struct accounts *as, void *ctx)
+{
+    (void)b;
+    (void)ctx;
+    broken = &as->owed[ZONE_DOMAIN];
+}
+
+static void find_frames(const struct buddy *b, struct accounts *as, void *ctx)
+{
+    (void)b;
+    (void)ctx;
+    broken = &account_of(as, A)->of[ZONE_HEAP].frames;
+}
+
+static void find_promised(const struct buddy *b, struct accounts *as, void *ctx)
+{
+    (void)b;
+    (void)ctx;
+    broken = &account_of(as, A)->of[ZONE_HEAP].promised;
+}
+
+/* Whatever is wrong in the accounts, the audit finds it. */
+static void test_audit(void **state)
+{
+    void (*const find[])(const struct buddy *, struct accounts *,
+                         void *) = { find_owed, find_frames, find_promised };
+
+    (void)state;
+    assert_int_equal(promise(A, 100, 10), 0);
+    assert_non_null(heap_pages(0, A));
+    for (unsigned i = 0; i < 3; i++) {
+        frame_look(find[i], NULL);
+        ++*broken;
+        EXPECT_PANIC(audit_machine());
+        --*broken;
+        assert_true(audit_machine());
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_all_and_no_more),    TEST(test_too_much_is_refused),
-        TEST(test_heap_of_shreds),     TEST(test_what_is_given_back),
-        TEST(test_pinned_counts),      TEST(test_abandoned),
-        TEST(test_kept_over_a_reboot), TEST(test_model),
+        TEST(test_all_and_no_more),
+        TEST(test_too_much_is_refused),
+        TEST(test_heap_of_shreds),
+        TEST(test_what_is_given_back),
+        TEST(test_pinned_counts),
+        TEST(test_abandoned),
+        TEST(test_kept_over_a_reboot),
+        TEST(test_model),
+        TEST(test_audit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

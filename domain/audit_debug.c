@@ -1,0 +1,93 @@
+/*
+ * The audit of debug builds. See domain/audit.h.
+ */
+#include "domain/audit.h"
+#include "domain/domain.h"
+#include "lib/assert.h"
+#include "mm/audit.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/promise.h"
+
+#define PIECE 128 /* places */
+#define END   (1UL << 36)
+
+static bool is_page(const void *page, mfn_t m)
+{
+    return page && maddr_to_mfn(heap_to_maddr(page)).v == m.v;
+}
+
+/* The pages of the heap that a guest may see. */
+static bool may_see(const struct domain *d, mfn_t m)
+{
+    return is_page(d->pv.shared, m) || is_page(d->pv.console, m) || is_page(d->lapic_access, m) ||
+           (domain_hooks && domain_hooks->lends && domain_hooks->lends(d, m));
+}
+
+/* Another domain's frame, or one that was another's. */
+static bool is_granted(mfn_t m)
+{
+    return frame_owner(m) <= OWNER_PINNED && frame_pins(m) > 0;
+}
+
+static void check_lent(const struct domain *d, gfn_t g, mfn_t m)
+{
+    bool fits = audit_is_heap(m, d->id) ? may_see(d, m) : is_granted(m);
+
+    if (!fits)
+        panic("audit: %s sees frame 0x%lx of %u at gfn 0x%lx", d->name, m.v, frame_owner(m), g.v);
+}
+
+static void check_entry(struct domain *d, gfn_t g, const struct ept_entry *e, struct audit *a)
+{
+    uint64_t inside = (1UL << e->order) - 1;
+    mfn_t first = mfn(e->mfn.v & ~inside);
+
+    if (e->rights & EPT_LENT) {
+        check_lent(d, g, e->mfn);
+        return;
+    }
+    if (!audit_is_ram(first, e->order, d->id))
+        panic("audit: %s has frame 0x%lx of %u as its RAM at gfn 0x%lx", d->name, first.v,
+              frame_owner(first), g.v);
+    a->ram += inside + 1;
+}
+
+/* What it has, and what it may have. */
+static void check_promise(const struct domain *d)
+{
+    const struct p2m *p = &d->p2m;
+    struct promise may, has;
+
+    promise_look(d->id, &may, &has);
+    if (may.ram > p->most || has.ram > may.ram || has.heap > may.heap)
+        panic("audit: %s has %lu frames and %lu pages, of %lu and %lu", d->name, has.ram, has.heap,
+              may.ram, may.heap);
+    if (!p->giant.open && may.ram - has.ram != p->promised - p->populated)
+        panic("audit: %s waits for %lu frames, and is promised %lu", d->name,
+              p->promised - p->populated, may.ram - has.ram);
+    if (p->ept.tables > p2m_tables_most(p->tables_for_ram))
+        panic("audit: %s has %lu page tables", d->name, p->ept.tables);
+}
+
+bool audit_domain(struct domain *d, struct audit *a, bool quiet)
+{
+    struct p2m *p = &d->p2m;
+    struct ept_entry e;
+
+    if (!p->ept.root)
+        return true;
+    spin_lock(&p->lock);
+    for (unsigned i = 0; i < PIECE && a->next.v < END; i++) {
+        if (ept_lookup(&p->ept, a->next, &e) == 0)
+            check_entry(d, a->next, &e, a);
+        a->next.v = (a->next.v | ((1UL << e.order) - 1)) + 1;
+    }
+    check_promise(d);
+    spin_unlock(&p->lock);
+    if (a->next.v < END)
+        return false;
+    if (quiet && a->ram != p->populated)
+        panic("audit: %s has %lu frames in its EPT, not %lu", d->name, a->ram, p->populated);
+    return true;
+}

@@ -1,0 +1,157 @@
+/* clang-format off */
+/* links: domain/audit_debug.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * The audit of a domain's memory finds each way in which it can be wrong, and nothing else.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "domain/audit.h"
+#include "hypercall/grant.h"
+#include "hypercall/grant_table.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "tests/fakes/pair.h"
+#include "tests/fakes/panic.h"
+
+#define HOLE (PAIR_RAM + 4) /* a gfn where nothing is */
+
+const struct domain_hooks *domain_hooks;
+
+static struct domain *const a = &pair[0].d, *const b = &pair[1].d;
+
+static int set_up(void **state)
+{
+    static const struct domain_hooks hooks = { .lends = grant_table_has };
+
+    domain_hooks = &hooks;
+    pair_start(state);
+    strcpy(a->name, "alpha");
+    return 0;
+}
+
+static void audit(struct domain *d)
+{
+    struct audit progress = { .ram = 0 };
+
+    while (!audit_domain(d, &progress, true))
+        ;
+}
+
+/* It panics and says both. In real life the p2m's lock would not matter any more. */
+static void assert_finds(const char *what)
+{
+    EXPECT_PANIC(audit(a));
+    spin_unlock(&a->p2m.lock);
+    assert_non_null(strstr(fake_panic_text, "audit: alpha"));
+    assert_non_null(strstr(fake_panic_text, what));
+}
+
+static mfn_t frame_of(struct domain *d, uint64_t g)
+{
+    mfn_t m;
+
+    assert_int_equal(p2m_populate(&d->p2m, gfn(g), &m), 0);
+    return m;
+}
+
+static void lend(uint64_t g, mfn_t m)
+{
+    assert_int_equal(p2m_lend(&a->p2m, gfn(g), m, EPT_R), 0);
+}
+
+static void unlend(uint64_t g)
+{
+    assert_int_equal(p2m_remove(&a->p2m, gfn(g)), 0);
+}
+
+static void test_all_well(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    audit(a);
+    frame_of(a, 3);
+    assert_int_equal(grant_table_frame(a, 2, &m), 0);
+    lend(HOLE, m);
+    m = frame_of(b, 5);
+    frame_pin(m);
+    lend(HOLE + 1, m);
+    assert_int_equal(p2m_remove(&a->p2m, gfn(3)), 0);
+    audit(a);
+    audit(b);
+    unlend(HOLE + 1);
+    frame_unpin(m);
+}
+
+static void test_strangers_frame(void **state)
+{
+    mfn_t m = frame_of(b, 5);
+
+    (void)state;
+    lend(HOLE, m); /* with no pin: its owner may go */
+    assert_finds("sees frame");
+    unlend(HOLE);
+    assert_int_equal(ept_map(&a->p2m.ept, gfn(HOLE), m, ORDER_4K, EPT_RWX, EPT_WB), 0);
+    assert_finds("as its RAM");
+    assert_int_equal(ept_unmap(&a->p2m.ept, gfn(HOLE)), 0);
+}
+
+static void test_page_of_caissons(void **state)
+{
+    void *page = heap_pages(0, a->id), *ours = heap_pages(0, OWNER_CAISSON);
+
+    (void)state;
+    lend(HOLE, maddr_to_mfn(heap_to_maddr(page)));
+    assert_finds("sees frame");
+    unlend(HOLE);
+    lend(HOLE, maddr_to_mfn(heap_to_maddr(ours)));
+    assert_finds("sees frame");
+    unlend(HOLE);
+    heap_free_pages(page, 0, a->id);
+    heap_free_pages(ours, 0, OWNER_CAISSON);
+}
+
+static void test_frame_twice(void **state)
+{
+    mfn_t m = frame_of(a, 3);
+
+    (void)state;
+    assert_int_equal(ept_map(&a->p2m.ept, gfn(HOLE), m, ORDER_4K, EPT_RWX, EPT_WB), 0);
+    EXPECT_PANIC(audit(a));
+    assert_non_null(strstr(fake_panic_text, "in its EPT"));
+    assert_int_equal(ept_unmap(&a->p2m.ept, gfn(HOLE)), 0);
+}
+
+/* A frame that the domain has and has no place for; one that it waits for and was not promised. */
+static void test_counts(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(ORDER_4K, a->id, &m), 0);
+    assert_finds("waits for");
+    frame_free(m, ORDER_4K, a->id);
+    a->p2m.promised++;
+    assert_finds("waits for");
+    a->p2m.promised--;
+    a->p2m.ept.tables += 1000;
+    assert_finds("page tables");
+    a->p2m.ept.tables -= 1000;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, pair_stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_all_well),    TEST(test_strangers_frame), TEST(test_page_of_caissons),
+        TEST(test_frame_twice), TEST(test_counts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
