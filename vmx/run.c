@@ -7,6 +7,7 @@
 #include "arch/x86/desc.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/mce.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/spec.h"
 #include "arch/x86/tsc.h"
@@ -92,6 +93,8 @@ static void entry_failed(struct vmx_exit *x, uint32_t reason, const char *why)
 void run_not_entered(struct vmx_exit *x)
 {
     x->left = rdtsc();
+    if (spec_switch.ctrl) /* the guest's was loaded all the same */
+        wrmsr(MSR_IA32_SPEC_CTRL, spec_switch.ctrl);
     entry_failed(x, 0, why_instruction_failed());
 }
 

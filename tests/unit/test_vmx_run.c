@@ -1,4 +1,4 @@
-/* links: vmx/run.c vmx/exit.c vmx/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c */
+/* links: vmx/run.c vmx/exit.c vmx/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c tests/fakes/spec.c */
 /*
  * vmx/run.c: exits that are settled below the run loop, and those that are none of the plain kinds.
  */
@@ -12,7 +12,9 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/mce.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
+#include "tests/fakes/spec.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
@@ -117,6 +119,12 @@ static void test_bus_lock(void **state)
 static void test_odd(void **state)
 {
     (void)state;
+    spec_switch.ctrl = 1;
+    wrmsr(MSR_IA32_SPEC_CTRL, 4);
+    run_not_entered(&x);
+    assert_int_equal(x.kind, VMX_EXIT_ENTRY_FAILED);
+    assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 1);
+    spec_switch.ctrl = 0;
     came_out(90);
     assert_int_equal(x.kind, VMX_EXIT_UNKNOWN);
     assert_int_equal(x.raw_reason, 90);
