@@ -14,6 +14,7 @@ NASM    = nasm
 HOST_CC = gcc
 PYTHON  = /usr/bin/python3
 DEBUG  ?= 1
+RETPOLINE ?= 0
 V      ?=
 
 ROOMS := boot arch/x86 mm drivers devices vmx sched domain hypercall monitor lib
@@ -28,7 +29,7 @@ WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototype
 CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=kernel -mno-red-zone \
           -mgeneral-regs-only $(if $(findstring clang,$(CC)),,-malign-data=abi -mpreferred-stack-boundary=3) -fno-omit-frame-pointer \
           -fno-strict-aliasing -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fstack-protector-strong \
-          -mstack-protector-guard=global -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
+          -mstack-protector-guard=global $(if $(filter 1,$(RETPOLINE)),-mindirect-branch=thunk-extern -mindirect-branch-register) -DLOCKDEP=$(DEBUG) $(WARN) -I. $(EXTRA_CFLAGS)
 # What runs between a VM exit and the next entry is compiled for speed, all else for size: both are
 # counted (docs/performance.md), and `make bench-check` tells which of them a file belongs to. Jumps
 # and loops are not aligned: on most ways they only add NOPs to run through. What is for size has no
@@ -54,7 +55,8 @@ AUDIT    := mm/audit domain/audit monitor/show_audit
 LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
                 mm/fill_debug.c $(AUDIT:=_debug.c) lib/lockdep.c arch/x86/bound.c)
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
-ASM_SRC  := $(wildcard $(addsuffix /*.asm,$(ROOMS)))
+# RETPOLINE=1: indirect branches by way of returns, for CPUs without IBRS (docs/speculation.md).
+ASM_SRC  := $(filter-out $(if $(filter 1,$(RETPOLINE)),,arch/x86/retpoline.asm),$(wildcard $(addsuffix /*.asm,$(ROOMS))))
 GEN_SRC  := $(GEN)/domain/dsdt.c $(GEN)/drivers/font_glyphs.c
 OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o)
 
@@ -376,10 +378,15 @@ R := $(B)/rel
 release: | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
+# A release build whose indirect branches are retpolines.
+RETPOLINED = $(B)/retpoline/caisson.elf
+$(RETPOLINED): FORCE | deps-build
+	$(Q)$(MAKE) -s DEBUG=0 RETPOLINE=1 B=$(@D) $@
+
 BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
-bench: release | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
+bench: release $(RETPOLINED) | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
 	$(Q)$(BENCH)
-	$(Q)$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
+	$(Q)$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest --retpoline $(RETPOLINED) $(CPU:%=--cpu %)
 
 bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check

@@ -43,6 +43,9 @@
 
 #define BIT(w) (1u << (w))
 
+/* Is there in builds with RETPOLINE=1, whose indirect branches no guest steers. */
+extern const char __x86_indirect_thunk_rax[] __attribute__((weak));
+
 struct spec_switch spec_switch;
 
 static struct {
@@ -60,12 +63,13 @@ static const uint8_t wants[SPEC_WORDS] = {
 
 /* What an Intel CPU has unless a bit, or its model, says that it is free of it; and what is done
  * against it. Against GDS only microcode can do something, unasked. */
-enum weakness { L1TF, MDS, MULTIHIT, GDS, WEAKNESSES };
+enum weakness { BTI, L1TF, MDS, MULTIHIT, GDS, WEAKNESSES };
 static const struct {
     const char *name;
     uint64_t immune;
     enum spec_word word;
 } weaknesses[WEAKNESSES] = {
+    [BTI] = { "BTI", 1UL << 63, SPEC_IBRS }, /* branch target injection: no bit says so */
     [L1TF] = { "L1TF", RDCL_NO, SPEC_L1D },
     [MDS] = { "MDS", MDS_NO, SPEC_VERW },
     [MULTIHIT] = { "iTLB-multihit", PSCHANGE, SPEC_EPT },
@@ -242,6 +246,8 @@ static bool is_open(enum weakness w)
 {
     enum spec_word word = weaknesses[w].word;
 
+    if (w == BTI && __x86_indirect_thunk_rax)
+        return false;
     return has(w) &&
            (word == SPEC_WORDS || states[word] == SPEC_OFF || states[word] == SPEC_LACKING);
 }

@@ -1,9 +1,11 @@
 """Against speculation: each word of spec= on a machine, what guests have of it, and smt=."""
+import os
 import re
+import subprocess
 
 import pytest
 
-from conftest import BOOT, PROMPT, guest, linux
+from conftest import BOOT, BUILD, PROMPT, guest, linux, menu_of
 from test_monitor import MONITOR
 from test_sched import Meter, line_of
 
@@ -61,7 +63,7 @@ def test_two_domains(boot, word):
 def test_report(boot):
     m = boot(cpu="corei7_skylake_x", options=OPTIONS + "selftest spec=auto,no-rsb,ssbd,bhi")
     m.expect_exact("report: ends")
-    for line in (r"cpu: weaknesses that [^\r\n]*: L1TF MDS GDS\r", "ibrs  needed, but this CPU lacks",
+    for line in (r"cpu: weaknesses that [^\r\n]*: BTI L1TF MDS GDS\r", "ibrs  needed, but this CPU lacks",
                  "stibp not needed", "ssbd  needed, but", "rsb   off", "bhi   on", "ept   on"):
         assert re.search("report: (speculation: )?" + line, m.before), line
     m.expect_off()
@@ -75,6 +77,33 @@ def test_linux_uses_them(boot):
     text = m.ask("cat /sys/devices/system/cpu/vulnerabilities/spectre_v2")
     assert "IBRS" in text and "IBPB" in text
     assert "Not affected" in m.ask("cat /sys/devices/system/cpu/vulnerabilities/meltdown")
+
+
+BRANCH = re.compile(r"^[0-9a-f]+ <(\w+)>:$|\t(?:call|jmp) +\*", re.M)
+BEFORE_ANY_GUEST = {"entry64", "percpu_run_on_stack", "trampoline_high"}
+
+
+def test_retpolines(machine_of):
+    """With RETPOLINE=1 no indirect branch is left but those of the boot; and it runs."""
+    where = os.path.join(BUILD, "retpoline")
+    elf = os.path.join(where, "caisson.elf")
+    subprocess.run(["make", "-s", "DEBUG=0", "RETPOLINE=1", f"B={where}", elf], check=True)
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], check=True,
+                          capture_output=True, text=True).stdout
+    function, left = "", set()
+    for found in BRANCH.finditer(code):
+        function = found[1] or function
+        left |= set() if found[1] else {function}
+    assert left == BEFORE_ANY_GUEST
+    menu, files = menu_of(guest("spec"), OPTIONS + "loglevel=debug")
+    m = machine_of(menu, files | {"caisson.elf": elf}, mem=512, ips=20_000_000, emulator="bochs")
+    as_it_should(m)
+    m.expect_off()
+    menu, files = menu_of([], OPTIONS + "selftest")
+    m = machine_of(menu, files | {"caisson.elf": elf}, mem=512, ips=20_000_000, emulator="bochs")
+    m.expect_exact("report: ends")
+    assert "does not guard against: L1TF" in m.before
+    m.expect_off()
 
 
 @pytest.mark.parametrize("smt, used", [("off", 2), ("on", 4)])

@@ -263,13 +263,13 @@ static void test_told(void **state)
     assert_true(fake_log_has("speculation: bhi   not needed"));
     assert_true(fake_log_has("speculation: clear on"));
     spec_open(text, sizeof(text));
-    assert_string_equal(text, "L1TF MDS GDS");
+    assert_string_equal(text, "BTI L1TF MDS GDS");
     decide(&skylake, "auto");
     spec_open(text, sizeof(text));
     assert_string_equal(text, "GDS"); /* the cache's flush does for MDS too */
     decide(&skylake, "off");
     spec_open(text, sizeof(text));
-    assert_string_equal(text, "L1TF MDS iTLB-multihit GDS");
+    assert_string_equal(text, "BTI L1TF MDS iTLB-multihit GDS");
     decide(&clean, "off");
     spec_open(text, sizeof(text));
     assert_string_equal(text, "");
