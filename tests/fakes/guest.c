@@ -23,7 +23,11 @@ unsigned guest_kicks, guest_inits;
 int guest_startup_page;
 uint8_t guest_mtrr_type;
 const struct domain_hooks *domain_hooks;
-static struct xen_shared_info shared;
+/* A page, so that it can be watched (tests/fakes/race.h). */
+static union {
+    struct xen_shared_info info;
+    uint8_t page[PAGE_SIZE];
+} shared __attribute__((aligned(PAGE_SIZE)));
 
 #define FLAT_CODE (0xb | SEG_AR_S | SEG_AR_P | SEG_AR_G)
 #define FLAT_DATA (0x3 | SEG_AR_S | SEG_AR_P | SEG_AR_G | SEG_AR_DB)
@@ -51,7 +55,7 @@ void guest_start(void)
     must(p2m_add_ram(&guest.p2m, gfn(0), 0xa0));
     must(p2m_add_ram(&guest.p2m, gfn(0x100), (GUEST_END >> PAGE_SHIFT) - 0x100));
     memset(&shared, 0, sizeof(shared));
-    guest.pv.shared = &shared;
+    guest.pv.shared = &shared.info;
     guest.vcpus[0] = &guest_vcpu;
     guest.vcpu_count = 1;
     moment_init(&guest.machine.due);

@@ -1,11 +1,14 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every call that takes a pointer, with each kind of bad one: to nowhere, to no address at all,
  * into a hole, over the end of RAM by every number of bytes, to memory that may only be read. Each
  * is answered with -EFAULT and changes nothing. And with the last place that is good, which shows
  * that the sizes of this table are the calls' own.
+ *
+ * And arguments that another vCPU changes under the call: nothing of them is read twice, and where
+ * all of the guest's memory changes with each read no call goes astray.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +31,9 @@
 #include "include/public/vcpu.h"
 #include "include/public/version.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "tests/fakes/guest.h"
+#include "tests/fakes/race.h"
 
 #define ANY    UINT64_MAX /* of the arguments: here goes the pointer */
 #define LENGTH 32
@@ -283,15 +288,109 @@ static void test_good(void **state)
     }
 }
 
+/* ---- Arguments that change ---- */
+
+#define SEEDS 12 /* of each call */
+
+static uint64_t seed;
+
+static uint32_t any(void)
+{
+    seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+    return (uint32_t)(seed >> 33);
+}
+
+/* What gets through the first checks as often as not. */
+static uint32_t number(void)
+{
+    static const uint32_t others[] = { 0x7ff0, 255, 511, 4095, 0x6000, 0x7fffffff, UINT32_MAX };
+
+    return any() % 4 ? any() % 8 : others[any() % (sizeof(others) / sizeof(others[0]))];
+}
+
+static void put_any(uint64_t at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
+        uint32_t value = any() % 4 ? number() : 0;
+        guest_put(at + i, &value, bytes - i < sizeof(value) ? bytes - i : sizeof(value));
+    }
+}
+
+static void watch_gfn(uint64_t g)
+{
+    mfn_t m;
+    bool lent;
+
+    if (p2m_lookup(&guest.p2m, gfn(g), &m, &lent) == 0)
+        race_watch(heap_from_maddr(mfn_to_maddr(m)));
+}
+
+static void one_call(const struct row *r, uint64_t at, enum race_how how, uint64_t with)
+{
+    seed = with;
+    put_any(at, r->bytes);
+    race_begin(how, with);
+    call(r, at);
+    race_end();
+}
+
+/* Nowhere twice in a row, as far as it is an argument's. */
+static void test_read_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ROWS; i++) {
+        uint64_t reads = 0;
+        for (unsigned n = 0; n < SEEDS; n++) {
+            assert_int_equal(setup(NULL), 0);
+            race_forget();
+            watch_gfn((GUEST_END - 1) >> PAGE_SHIFT);
+            one_call(&rows[i], GUEST_END - PAGE_SIZE + 64, RACE_COUNT, n + 1);
+            reads += race_reads;
+            if (race_doubled)
+                fail_msg("%s: %u places are read twice, one by %p", rows[i].name, race_doubled,
+                         race_doubled_by);
+            assert_int_equal(teardown(NULL), 0);
+        }
+        assert_true(reads > 0 || rows[i].use == WRITES);
+    }
+}
+
+/* All that there is, the tables of pages among it. */
+static void watch_all(void)
+{
+    race_forget();
+    for (unsigned g = 0; g < 0xa0; g++)
+        watch_gfn(g);
+    watch_gfn((GUEST_END - 1) >> PAGE_SHIFT);
+    race_watch(guest.pv.shared);
+}
+
+/* What it may do to itself is the guest's affair; Caisson keeps its counts (teardown looks). */
+static void test_all_changes(void **state)
+{
+    uint64_t reads = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < ROWS; i++) {
+        for (unsigned n = 0; n < SEEDS; n++) {
+            assert_int_equal(setup(NULL), 0);
+            watch_all();
+            one_call(&rows[i], any() % 2 ? 0x6000 : GUEST_END - rows[i].bytes, RACE_CHANGE, n + 1);
+            reads += race_reads;
+            assert_int_equal(teardown(NULL), 0);
+        }
+    }
+    assert_true(reads > ROWS * SEEDS);
+    race_forget();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nowhere),
-        TEST(test_over_the_end),
-        TEST(test_read_only),
-        TEST(test_good),
+        TEST(test_nowhere), TEST(test_over_the_end),          TEST(test_read_only),
+        TEST(test_good),    cmocka_unit_test(test_read_once), cmocka_unit_test(test_all_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
