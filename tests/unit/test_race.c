@@ -1,0 +1,385 @@
+/* clang-format off */
+/* links: domain/run.c domain/lapic.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/mmio.c domain/mmio_memory.c domain/mmio_stack.c domain/mmio_string.c domain/operate.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/pio.c domain/pio_string.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * What Caisson reads of a guest's memory without being called: vcpu_info before each entry, the
+ * console's ring, the code and the operands of an instruction on device memory, the page tables on
+ * the way. All of it changes with each read (tests/fakes/race.h); calls are tried so by
+ * test_arguments.c and test_storm.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/lapic.h"
+#include "domain/mmio.h"
+#include "domain/pio.h"
+#include "domain/pv_console.h"
+#include "include/public/io/console.h"
+#include "mm/heap.h"
+#include "sched/watch.h"
+#include "tests/fakes/bus.h"
+#include "tests/fakes/guest.h"
+#include "tests/fakes/race.h"
+#include "vmx/run.h"
+
+#define UPCALL 0x60
+#define CODE   0x7000ul
+#define DATA   0x8000ul
+#define HOLE   0xd0000000ul
+#define RUNS   1000
+
+static uint64_t seed, entries, printed;
+
+static uint32_t any(void)
+{
+    seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+    return (uint32_t)(seed >> 33);
+}
+
+/* ---- The rest of the machine ---- */
+
+/* A stay in the guest ends at once, and the vCPU is to give way. */
+void vmx_run(struct vmx_vcpu *v, uint64_t now, uint64_t deadline, struct vmx_exit *x)
+{
+    (void)v;
+    (void)now;
+    (void)deadline;
+    entries++;
+    *x = (struct vmx_exit){ .kind = VMX_EXIT_HOST };
+}
+
+void run_heard(struct vmx_vcpu *v)
+{
+    (void)v;
+}
+
+enum exit_answer (*const exit_quick[VMX_EXIT_KINDS])(struct vcpu *v,
+                                                     const struct vmx_exit *e) = { NULL };
+
+void exit_handle(struct vcpu *v, const struct vmx_exit *e)
+{
+    (void)v;
+    (void)e;
+}
+
+void exit_log_counts(const struct vcpu *v)
+{
+    (void)v;
+}
+
+void vcpu_load(struct vcpu *v)
+{
+    (void)v;
+}
+
+void vcpu_leave(struct sched_unit *u)
+{
+    (void)u;
+}
+
+void vcpu_take_init(struct vcpu *v)
+{
+    (void)v;
+}
+
+void vcpu_take_startup(struct vcpu *v)
+{
+    (void)v;
+}
+
+void pv_start_take(struct vcpu *v)
+{
+    (void)v;
+}
+
+void machine_tick(struct machine_hvm *m, uint64_t now)
+{
+    (void)m;
+    (void)now;
+}
+
+void timer_set(struct timer *t, uint64_t deadline)
+{
+    (void)t;
+    (void)deadline;
+}
+
+void timer_cancel(struct timer *t)
+{
+    (void)t;
+}
+
+void lapic_timer_set(uint64_t deadline)
+{
+    (void)deadline;
+}
+
+bool sched_news(void)
+{
+    return false;
+}
+
+uint64_t sched_deadline(void)
+{
+    return UINT64_MAX;
+}
+
+bool sched_rest(uint64_t until)
+{
+    (void)until;
+    return false;
+}
+
+void vmx_dump_regs(const struct vmx_vcpu *v)
+{
+    (void)v;
+}
+
+static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
+{
+    (void)d;
+    (void)bytes;
+    printed += n;
+    return n;
+}
+
+static void room(struct domain *d)
+{
+    (void)d;
+}
+
+static void send_ipi(void *ctx, const struct apic_message *m)
+{
+    (void)ctx;
+    (void)m;
+}
+
+static void eoi(void *ctx, uint8_t vector)
+{
+    (void)ctx;
+    (void)vector;
+}
+
+/* ---- A domain that runs ---- */
+
+static struct vlapic_page lapic_page;
+static const struct vlapic_bus bus = { .send_ipi = send_ipi, .eoi = eoi };
+static const struct domain_hooks hooks = { .console_put = put, .console_room = room };
+
+static int setup(void **state)
+{
+    (void)state;
+    guest_start();
+    guest_mode(DECODE_64);
+    bus_reset();
+    domain_set_hooks(&hooks);
+    seed = 20261129;
+    entries = printed = 0;
+    guest.state = DOMAIN_RUNNING;
+    guest.pv.callback = UPCALL;
+    pv_vcpu_init(&guest_vcpu);
+    vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
+    cpu()->rflags |= RFLAGS_IF;
+    guest_write64(CODE, 0);
+    guest_write64(DATA, 0);
+    race_forget();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    race_forget();
+    pv_console_destroy(&guest);
+    guest_stop();
+    return 0;
+}
+
+static void watch_gfn(uint64_t g)
+{
+    mfn_t m;
+    bool lent;
+
+    if (p2m_lookup(&guest.p2m, gfn(g), &m, &lent) == 0)
+        race_watch(heap_from_maddr(mfn_to_maddr(m)));
+}
+
+/* ---- Upcalls ---- */
+
+/* evtchn_upcall_pending goes on and off under the looks that are taken at it: what one look has
+ * found is delivered, or nothing is; there is no vector but the upcall's. */
+static void test_upcall(void **state)
+{
+    unsigned injected = 0;
+
+    (void)state;
+    race_watch(guest.pv.shared);
+    for (unsigned i = 0; i < RUNS; i++) {
+        cpu()->pending.valid = false;
+        pv_vcpu_mark_pending(&guest_vcpu);
+        race_begin(RACE_CHANGE, i + 1);
+        vcpu_run(&guest_vcpu.unit, UINT64_MAX);
+        race_end();
+        if (!cpu()->pending.valid)
+            continue;
+        assert_int_equal(cpu()->pending.vector, UPCALL);
+        injected++;
+    }
+    assert_int_equal(entries, RUNS);
+    assert_true(injected > RUNS / 2);
+}
+
+/* As many looks as there are events, and no more. */
+static void test_upcall_is_read_once(void **state)
+{
+    (void)state;
+    race_watch(guest.pv.shared);
+    pv_vcpu_mark_pending(&guest_vcpu);
+    race_begin(RACE_COUNT, 1);
+    vcpu_run(&guest_vcpu.unit, UINT64_MAX);
+    race_end();
+    assert_int_equal(cpu()->pending.vector, UPCALL);
+    assert_int_equal(race_reads, 1);
+}
+
+/* ---- The console's ring ---- */
+
+static void test_console_ring(void **state)
+{
+    uint8_t bytes[64];
+
+    (void)state;
+    assert_int_equal(pv_console_init(&guest), 0);
+    struct xencons_interface *ring = guest.pv.console;
+    race_watch(ring);
+    for (unsigned i = 0; i < RUNS; i++) {
+        ring->out_cons = any();
+        ring->out_prod = ring->out_cons + any() % 16;
+        ring->in_cons = any();
+        ring->in_prod = ring->in_cons + any() % 2048;
+        race_begin(any() % 2 ? RACE_CHANGE : RACE_COUNT, i + 1);
+        pv_console_kick(&guest);
+        assert_int_equal(race_doubled, 0);
+        pv_console_give(&guest, 'x');
+        assert_true(pv_console_peek(&guest, bytes, sizeof(bytes)) <= sizeof(bytes));
+        race_end();
+    }
+    assert_true(printed > RUNS && printed < RUNS * 16);
+}
+
+/* ---- Instructions ---- */
+
+static const char *const instructions[] = {
+    "\x8b\x07\x90\x90", /* mov eax, [rdi] */
+    "\x48\x89\x07\x90", /* mov [rdi], rax */
+    "\xf3\xa4\x90\x90", /* rep movsb */
+    "\x48\xa5\x90\x90", /* movsq */
+    "\x0f\xb6\x07\x90", /* movzx eax, byte [rdi] */
+    "\xf0\x0f\xb1\x0f", /* lock cmpxchg [rdi], ecx */
+    "\xff\x37\x90\x90", /* push qword [rdi] */
+    "\x8f\x07\x90\x90", /* pop qword [rdi] */
+    "\xf3\xa6\x90\x90", /* repe cmpsb */
+    "\x87\x07\x90\x90", /* xchg [rdi], eax */
+};
+#define INSTRUCTIONS (sizeof(instructions) / sizeof(instructions[0]))
+
+static void run_instruction(enum race_how how, uint64_t with)
+{
+    static const uint64_t offsets[] = { 0, 0x123, PAGE_SIZE - 2, PAGE_SIZE - 8 };
+    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(HOLE) } };
+    uint64_t at = CODE + offsets[any() % 4];
+
+    guest_put(at, instructions[any() % INSTRUCTIONS], 4);
+    cpu()->rip = at;
+    cpu()->rsp = DATA + any() % PAGE_SIZE;
+    cpu()->pending.valid = false;
+    set_reg(GPR_RDI, any() % 2 ? HOLE : DATA + any() % PAGE_SIZE);
+    set_reg(GPR_RSI, any() % 2 ? HOLE : DATA + any() % PAGE_SIZE);
+    set_reg(GPR_RSP, DATA + any() % PAGE_SIZE);
+    set_reg(GPR_RCX, any() % 16);
+    race_begin(how, with);
+    mmio_handle(&guest_vcpu, &e);
+    race_end();
+}
+
+/* Whatever the bytes become: done, a fault, or the end of the domain. */
+static void test_code_changes(void **state)
+{
+    uint64_t reads = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < RUNS; i++) {
+        guest_mode(DECODE_64); /* the tables as they were */
+        race_forget();
+        watch_gfn(CODE >> PAGE_SHIFT);
+        watch_gfn(DATA >> PAGE_SHIFT);
+        if (i % 2) {
+            watch_gfn(1);
+            watch_gfn(2);
+        }
+        run_instruction(RACE_CHANGE, i + 1);
+        reads += race_reads;
+        guest.end = END_NOT;
+        bus_reset();
+    }
+    assert_true(reads > RUNS);
+}
+
+/* No byte of an instruction is read a second time to decide by, nor an operand's: what is seen
+ * again is only compared (window_same() of tests/fakes/heap.c). */
+static void test_code_is_read_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < RUNS / 4; i++) {
+        memset(guest_vcpu.code, 0, sizeof(guest_vcpu.code));
+        race_forget();
+        watch_gfn(CODE >> PAGE_SHIFT);
+        run_instruction(RACE_COUNT, i + 1);
+        assert_int_equal(race_doubled, 0);
+        guest.end = END_NOT;
+        bus_reset();
+    }
+}
+
+/* INS and OUTS, whose memory is found by tables that change. */
+static void test_string_io(void **state)
+{
+    struct vmx_exit e = { .kind = VMX_EXIT_IO };
+
+    (void)state;
+    for (unsigned i = 0; i < RUNS; i++) {
+        bool in = any() % 2;
+        guest_mode(DECODE_64);
+        race_forget();
+        watch_gfn(DATA >> PAGE_SHIFT);
+        watch_gfn(1);
+        watch_gfn(2);
+        cpu()->pending.valid = false;
+        cpu()->io = (struct vmx_io){
+            .port = 0x80, .size_less_1 = any() % 2, .in = in, .string = true, .rep = true
+        };
+        cpu()->io_string = (struct vmx_io_string){ 8, in ? SEG_ES : SEG_DS };
+        set_reg(in ? GPR_RDI : GPR_RSI, DATA + any() % (2 * PAGE_SIZE));
+        set_reg(GPR_RCX, any() % 8);
+        race_begin(RACE_CHANGE, i + 1);
+        pio_handle(&guest_vcpu, &e);
+        race_end();
+        guest.end = END_NOT;
+        bus_reset();
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_upcall),       TEST(test_upcall_is_read_once), TEST(test_console_ring),
+        TEST(test_code_changes), TEST(test_code_is_read_once),   TEST(test_string_io),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
