@@ -236,9 +236,13 @@ static void set_ends(void)
 }
 
 /* What exit= says, when no domain is left or none can run. */
-static _Noreturn void no_domain_left(void)
+static void no_domain_left(void)
 {
     switch (options.exit) {
+    case EXIT_MONITOR:
+        log_info("the monitor lives on: `create` makes domains, `poweroff` ends it");
+        console_select(NULL);
+        return;
     case EXIT_REBOOT:
         machine_reboot();
     case EXIT_SHUTDOWN:
@@ -305,7 +309,7 @@ static void start_domains(void)
 /* For whoever sits before it: the log, and a way to switch off. */
 static _Noreturn void go_on_without_guests(void)
 {
-    if (options.exit != EXIT_HALT || !options.monitor)
+    if (options.exit != EXIT_MONITOR)
         no_domain_left();
     log_info("the monitor is there all the same; help lists what it can do");
     start_monitor(true);

@@ -4,6 +4,7 @@
  */
 #include "boot/options.h"
 #include <stddef.h>
+#include "lib/fmt.h"
 #include "lib/limits.h"
 #include "lib/word.h"
 
@@ -11,7 +12,7 @@
 
 struct reading {
     struct options *out;
-    bool console_seen; /* the defaults have been replaced */
+    bool console_seen, exit_seen; /* the defaults have been replaced */
 };
 
 static bool read_console_item(struct options *o, struct word item)
@@ -69,10 +70,11 @@ static bool read_level(struct reading *r, struct word value)
 
 static bool read_exit(struct reading *r, struct word value)
 {
-    static const char *const names[] = { "halt", "reboot", "shutdown", NULL };
+    static const char *const names[] = { "monitor", "halt", "reboot", "shutdown", NULL };
     int n = choice(value, names);
     if (n >= 0)
         r->out->exit = (enum option_exit)n;
+    r->exit_seen |= n > EXIT_MONITOR;
     return n >= 0;
 }
 
@@ -137,12 +139,30 @@ static bool read_fail_alloc(struct reading *r, struct word value)
 static const struct {
     const char *key;
     bool (*read)(struct reading *r, struct word value);
+    const char *allowed;
 } keys[] = {
-    { "console", read_console }, { "loglevel", read_level },      { "exit", read_exit },
-    { "monitor", read_monitor }, { "conswitch", read_conswitch }, { "fail-alloc", read_fail_alloc },
-    { "apicv", read_apicv },     { "maxcpus", read_maxcpus },     { "spec", read_spec },
-    { "smt", read_smt },
+    { "console", read_console, "com1, com2, vga, none, a baud rate" },
+    { "loglevel", read_level, "error, warn, info or debug" },
+    { "exit", read_exit, "monitor, halt, reboot or shutdown" },
+    { "monitor", read_monitor, "off" },
+    { "conswitch", read_conswitch, "a to z, and x" },
+    { "fail-alloc", read_fail_alloc, "a number" },
+    { "apicv", read_apicv, "auto, off, tpr or on" },
+    { "maxcpus", read_maxcpus, "1 to 64" },
+    { "spec", read_spec, "auto, off, or a list" },
+    { "smt", read_smt, "on or off" },
 };
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static void refuse_unknown(struct word w)
+{
+    char names[128];
+    size_t n = 0;
+
+    for (size_t i = 0; i < KEYS; i++)
+        n += fmt_sn(names + n, sizeof(names) - n, " %s", keys[i].key);
+    log_warn("unknown option \"%.*s\"; there are%s, selftest", WORD_ARGS(w), names);
+}
 
 static void read_word(struct reading *r, struct word w)
 {
@@ -153,15 +173,15 @@ static void read_word(struct reading *r, struct word w)
         return;
     }
     if (!word_key_value(w, &key, &value))
-        return log_warn("unknown option \"%.*s\" is passed over", WORD_ARGS(w));
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        return refuse_unknown(w);
+    for (size_t i = 0; i < KEYS; i++) {
         if (!word_is(key, keys[i].key))
             continue;
         if (!keys[i].read(r, value))
-            log_warn("option \"%.*s\": bad value, passed over", WORD_ARGS(w));
+            log_warn("option \"%.*s\": want %s", WORD_ARGS(w), keys[i].allowed);
         return;
     }
-    log_warn("unknown option \"%.*s\" is passed over", WORD_ARGS(w));
+    refuse_unknown(w);
 }
 
 void options_parse(const char *cmdline, struct options *out)
@@ -183,4 +203,6 @@ void options_parse(const char *cmdline, struct options *out)
         if (!first || (w.text[0] != '/' && w.text[0] != '('))
             read_word(&r, w);
     }
+    if (!out->monitor && !r.exit_seen)
+        out->exit = EXIT_HALT;
 }

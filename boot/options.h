@@ -2,7 +2,7 @@
  * Caisson's own command line: the words of the boot loader's multiboot2 line.
  *
  *     console=com1[,baud] console=com2[,baud] console=vga console=none
- *     loglevel=error|warn|info|debug   exit=halt|reboot|shutdown
+ *     loglevel=error|warn|info|debug   exit=monitor|halt|reboot|shutdown
  *     maxcpus=N (the others stay off)
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
  *     selftest (a report on the machine, and no guests)
@@ -19,7 +19,7 @@
 #include "lib/log.h"
 #include "vmx/vmx.h"
 
-enum option_exit { EXIT_HALT, EXIT_REBOOT, EXIT_SHUTDOWN };
+enum option_exit { EXIT_MONITOR, EXIT_HALT, EXIT_REBOOT, EXIT_SHUTDOWN };
 
 struct options {
     bool com1, com2, vga; /* consoles; vga is the screen, text or framebuffer */
@@ -36,7 +36,8 @@ struct options {
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };
 
-/* Fills *out with the defaults (com1 at 115200 and vga, info, halt), then with what the words say.
+/* Fills *out with the defaults (com1 at 115200 and vga, info; at the
+ * end of the last domain the monitor, where there is one, or halt), then with what the words say.
  * The first console= replaces the default consoles, later ones add to it. Unknown words and
  * bad values are warned about by name and change nothing. */
 void options_parse(const char *cmdline, struct options *out);

@@ -5,6 +5,7 @@
  * to the end, so that all of them are told at once.
  */
 #include "domain/descr.h"
+#include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "lib/word.h"
@@ -15,14 +16,16 @@
 struct reading {
     struct descr *out;
     unsigned module;
-    const char *wrong; /* what is wrong with the word in hand */
-    uint32_t seen;     /* keys, by their place in keys[] */
+    uint32_t seen; /* keys, by their place in keys[] */
     bool failed;
 };
 
 static void fault(struct reading *r, struct word w, const char *why)
 {
-    log_error("module %u: \"%.*s\": %s", r->module, WORD_ARGS(w), why);
+    if (r->module)
+        log_error("module %u: \"%.*s\": %s", r->module, WORD_ARGS(w), why);
+    else
+        log_error("create: \"%.*s\": %s", WORD_ARGS(w), why);
     r->failed = true;
 }
 
@@ -42,66 +45,55 @@ static bool is_caisson(const char *seven)
     return true;
 }
 
-static void read_name(struct reading *r, struct word value)
+static bool read_name(struct descr *d, struct word value)
 {
-    if (value.length == 0 || value.length >= MAX_NAME) {
-        r->wrong = "a name has 1 to 31 characters";
-        return;
-    }
+    if (value.length == 0 || value.length >= MAX_NAME ||
+        (value.length == 7 && is_caisson(value.text)))
+        return false;
     for (size_t i = 0; i < value.length; i++) {
-        if (!name_char(value.text[i])) {
-            r->wrong = "a name is made of letters, digits, '-', '_' and '.'";
-            return;
-        }
+        if (!name_char(value.text[i]))
+            return false;
     }
-    if (value.length == 7 && is_caisson(value.text)) {
-        r->wrong = "this name is Caisson's own";
-        return;
-    }
-    memcpy(r->out->name, value.text, value.length);
-    r->out->name[value.length] = '\0';
+    memcpy(d->name, value.text, value.length);
+    d->name[value.length] = '\0';
+    return true;
 }
 
-static void read_mem(struct reading *r, struct word value)
+static bool read_mem(struct descr *d, struct word value)
 {
     uint64_t bytes;
-    if (!word_bytes(value, UINT64_MAX, &bytes))
-        r->wrong = "want a size like 512M or 2G";
-    else if (bytes < MEMMAP_MIN_BYTES)
-        r->wrong = "the least is 2M";
-    else if (bytes > MEMMAP_MAX_BYTES)
-        r->wrong = "the most is 1T";
-    else if (bytes % PAGE_SIZE)
-        r->wrong = "want whole pages of 4K";
-    else
-        r->out->mem = bytes;
+
+    if (!word_bytes(value, MEMMAP_MAX_BYTES, &bytes) || bytes < MEMMAP_MIN_BYTES ||
+        bytes % PAGE_SIZE)
+        return false;
+    d->mem = bytes;
+    return true;
 }
 
-static void read_vcpus(struct reading *r, struct word value)
+/* 1 to max. */
+static bool read_count(struct word value, uint64_t max, unsigned *out)
 {
     uint64_t n;
-    if (!word_number(value, MAX_VCPUS, &n) || n == 0)
-        r->wrong = "want a number from 1 to 64";
-    else
-        r->out->vcpus = (unsigned)n;
+
+    if (!word_number(value, max, &n) || n == 0)
+        return false;
+    *out = (unsigned)n;
+    return true;
 }
 
-static void read_weight(struct reading *r, struct word value)
+static bool read_vcpus(struct descr *d, struct word value)
 {
-    uint64_t n;
-    if (!word_number(value, MAX_WEIGHT, &n) || n == 0)
-        r->wrong = "want a number from 1 to 65535";
-    else
-        r->out->weight = (unsigned)n;
+    return read_count(value, MAX_VCPUS, &d->vcpus);
 }
 
-static void read_cap(struct reading *r, struct word value)
+static bool read_weight(struct descr *d, struct word value)
 {
-    uint64_t n;
-    if (!word_number(value, MAX_CAP, &n))
-        r->wrong = "want percents of a CPU, 0 for no cap";
-    else
-        r->out->cap = (unsigned)n;
+    return read_count(value, MAX_WEIGHT, &d->weight);
+}
+
+static bool read_cap(struct descr *d, struct word value)
+{
+    return word_is(value, "0") || read_count(value, MAX_CAP, &d->cap);
 }
 
 /* "3" or "1-4": adds to the mask. */
@@ -125,48 +117,73 @@ static bool read_range(struct word piece, uint64_t *mask)
     return true;
 }
 
-static void read_cpus(struct reading *r, struct word value)
+static bool read_cpus(struct descr *d, struct word value)
 {
     struct word piece;
     uint64_t mask = 0;
 
     if (word_is(value, "all"))
-        return;
+        return true;
     while (word_split(&value, &piece)) {
-        if (!read_range(piece, &mask)) {
-            r->wrong = "want a list like 0-2,5, of numbers below 64, or all";
-            return;
-        }
+        if (!read_range(piece, &mask))
+            return false;
     }
-    r->out->cpus = mask;
+    d->cpus = mask;
+    return true;
 }
 
-static void read_type(struct reading *r, struct word value)
+static bool read_type(struct descr *d, struct word value)
 {
-    if (word_is(value, "pvh"))
-        r->out->type = DESCR_PVH;
-    else if (!word_is(value, "hvm"))
-        r->wrong = "want hvm or pvh";
+    d->type = word_is(value, "pvh") ? DESCR_PVH : DESCR_HVM;
+    return d->type == DESCR_PVH || word_is(value, "hvm");
 }
 
-static void read_populate(struct reading *r, struct word value)
+static bool read_populate(struct descr *d, struct word value)
 {
-    r->out->populate_now = word_is(value, "now");
-    if (!r->out->populate_now && !word_is(value, "lazy"))
-        r->wrong = "want now or lazy";
+    d->populate_now = word_is(value, "now");
+    return d->populate_now || word_is(value, "lazy");
 }
 
 static const struct {
     const char *key;
     bool kernel_only;
-    void (*read)(struct reading *r, struct word value);
+    bool (*read)(struct descr *d, struct word value);
+    const char *allowed;
 } keys[] = {
-    { "name", false, read_name },  { "mem", true, read_mem },
-    { "vcpus", true, read_vcpus }, { "weight", true, read_weight },
-    { "cap", true, read_cap },     { "cpus", true, read_cpus },
-    { "type", true, read_type },   { "populate", true, read_populate },
+    { "name", false, read_name, "1 to 31 letters, digits, - _ . and not caisson" },
+    { "mem", true, read_mem, "2M to 1T in pages of 4K, as 512M" },
+    { "vcpus", true, read_vcpus, "1 to 64" },
+    { "weight", true, read_weight, "1 to 65535" },
+    { "cap", true, read_cap, "0 (none) to 6400 percent of a pCPU" },
+    { "cpus", true, read_cpus, "a list of pCPUs, as 0-2,5, or all" },
+    { "type", true, read_type, "hvm or pvh" },
+    { "populate", true, read_populate, "lazy or now" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+void descr_print_keys(void (*print)(const char *fmt, ...))
+{
+    for (size_t i = 0; i < KEYS; i++)
+        print("  %s=%*s%s\n", keys[i].key, (int)(9 - strlen(keys[i].key)), "", keys[i].allowed);
+}
+
+static void refuse(struct reading *r, struct word w, const char *before, const char *allowed)
+{
+    char why[128];
+
+    fmt_sn(why, sizeof(why), "%s%s", before, allowed);
+    fault(r, w, why);
+}
+
+static void refuse_unknown(struct reading *r, struct word w)
+{
+    char names[80];
+    size_t n = 0;
+
+    for (size_t i = 0; i < KEYS; i++)
+        n += fmt_sn(names + n, sizeof(names) - n, " %s", keys[i].key);
+    refuse(r, w, "unknown key; there are", names);
+}
 
 static void read_key(struct reading *r, struct word w)
 {
@@ -182,13 +199,11 @@ static void read_key(struct reading *r, struct word w)
         if (keys[i].kernel_only && r->out->kind > DESCR_KERNEL)
             return fault(r, w, "this key is for kernel lines");
         r->seen |= 1u << i;
-        r->wrong = NULL;
-        keys[i].read(r, value);
-        if (r->wrong)
-            fault(r, w, r->wrong);
+        if (!keys[i].read(r->out, value))
+            refuse(r, w, "want ", keys[i].allowed);
         return;
     }
-    fault(r, w, "unknown key");
+    refuse_unknown(r, w);
 }
 
 static bool read_role(struct reading *r, struct word w)

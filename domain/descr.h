@@ -63,6 +63,9 @@ struct domain_config {
  * what could be read. */
 int must_check descr_parse(const struct module *mod, struct descr *out);
 
+/* A line for each key, with what it may be; print is called for each. */
+void descr_print_keys(void (*print)(const char *fmt, ...));
+
 /* A configuration of what the line itself says: no kernel, no modules yet. */
 void descr_to_config(const struct descr *d, struct domain_config *out);
 

@@ -12,6 +12,7 @@
 
 struct line {
     struct descr d;
+    bool named;  /* by the line itself */
     bool broken; /* did not parse, or cannot be used */
     int kernel;  /* which line is the kernel of this ramdisk or module; -1: none */
 };
@@ -42,6 +43,7 @@ static void parse_lines(const struct module *mods, unsigned n, struct line *line
         struct line *l = &lines[i];
         l->broken = descr_parse(&mods[i], &l->d) != 0;
         l->kernel = -1;
+        l->named = l->d.name[0] != '\0';
         kernels += l->d.kind == DESCR_KERNEL;
         if (l->d.kind == DESCR_KERNEL && !l->d.name[0])
             fmt_sn(l->d.name, sizeof(l->d.name), "dom%u", kernels);
@@ -148,8 +150,10 @@ unsigned descr_collect(const struct module *mods, unsigned n, struct domain_conf
             continue;
         if (!lines[i].broken)
             fill(mods, n, lines, i, &out[count++]);
-        else if (lines[i].d.name[0])
-            log_error("module %u: domain %s is not started", mods[i].index, lines[i].d.name);
+        else
+            log_error("module %u: %s%s is not started", mods[i].index,
+                      lines[i].named ? "domain " : "its domain",
+                      lines[i].named ? lines[i].d.name : "");
     }
     return count;
 }

@@ -18,13 +18,11 @@
 #define LINE_BYTES 512 /* the longest line: prefix, newline and NUL included */
 #define SINKS      4
 #define MARK       1 /* LOG_ERROR is stored as this, the others follow: bytes that no text has */
-#define IS_MARK(c) ((c) >= MARK && (c) <= MARK + LOG_DEBUG)
+#define IS_MARK(c) ((c) >= MARK && (c) <= MARK + LOG_ANSWER)
 
 static const char *const prefix[] = {
-    [LOG_ERROR] = "caisson: error: ",
-    [LOG_WARN] = "caisson: warning: ",
-    [LOG_INFO] = "caisson: ",
-    [LOG_DEBUG] = "caisson: debug: ",
+    [LOG_ERROR] = "caisson: error: ", [LOG_WARN] = "caisson: warning: ", [LOG_INFO] = "caisson: ",
+    [LOG_DEBUG] = "caisson: debug: ", [LOG_ANSWER] = "caisson: ",
 };
 
 static char mark[8]; /* "[1234] "; boot only */
@@ -38,6 +36,11 @@ static unsigned sink_count;
 static enum log_level shown = LOG_INFO;
 
 static bool lock_broken; /* set once, by a CPU that then is the only one */
+
+static bool is_shown(int level)
+{
+    return level <= (int)shown || level == LOG_ANSWER;
+}
 
 static void log_lock(void)
 {
@@ -103,7 +106,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 
     log_lock();
     ring_put_line(level, line, length);
-    for (unsigned i = 0; level <= shown && i < sink_count; i++)
+    for (unsigned i = 0; is_shown(level) && i < sink_count; i++)
         sinks[i](line, length);
     log_unlock();
 }
@@ -119,7 +122,7 @@ static void replay(log_sink_fn sink)
         char c = ring_at(n);
 
         if (IS_MARK(c)) {
-            wanted = c - MARK <= (int)shown;
+            wanted = is_shown(c - MARK);
             length = 0;
             continue;
         }

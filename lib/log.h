@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_ANSWER };
 
 /* Takes len bytes of text. Called with the log's lock held, interrupts off; must not log. */
 typedef void (*log_sink_fn)(const char *text, size_t len);
@@ -23,6 +23,8 @@ void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(pr
 #define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+/* What somebody has asked for: shown at each level. */
+#define log_answer(...) log_at(LOG_ANSWER, __VA_ARGS__)
 
 /* Adds a sink and replays the ring to it. At most four; boot only. */
 void log_add_sink(log_sink_fn sink);

@@ -41,6 +41,33 @@ void catalogue_drop(struct recipe *r)
         heap_free_pages(r, 0, OWNER_CAISSON);
 }
 
+/* The domain of the menu whose kernel, ramdisk or module this is. */
+static const char *domain_of(const struct module *m)
+{
+    for (unsigned i = 0; i < menu_count; i++) {
+        const struct domain_config *c = &menu_configs[i];
+        bool is = c->kernel == m;
+
+        for (unsigned k = 0; k < c->module_count; k++)
+            is |= c->modules[k].data == m->data;
+        if (is)
+            return c->name;
+    }
+    return "-";
+}
+
+void catalogue_modules(void (*fn)(unsigned n, struct word role, const char *domain, uint64_t kib))
+{
+    for (unsigned i = 0; i < module_count; i++) {
+        const char *line = modules[i].line;
+        struct word w;
+
+        if (word_next(&line, &w) && w.text[0] == '/')
+            word_next(&line, &w);
+        fn(modules[i].index, w, domain_of(&modules[i]), (modules[i].size + 1023) >> 10);
+    }
+}
+
 /* ---- From a line ---- */
 
 /* What a line asks for besides the words of a menu line. */
@@ -109,6 +136,13 @@ static const struct domain_config *find_menu_domain(struct word name)
     return NULL;
 }
 
+static void refuse(const char *key, struct word ref)
+{
+    log_error("create: \"%s=%.*s\": want a module's number or path, or a domain of the menu; see "
+              "`modules`",
+              key, WORD_ARGS(ref));
+}
+
 static int find_kernel(struct word ref, struct domain_config *c)
 {
     const struct domain_config *other = find_menu_domain(ref);
@@ -116,7 +150,7 @@ static int find_kernel(struct word ref, struct domain_config *c)
     c->kernel = other ? other->kernel : find_module(ref);
     if (c->kernel)
         return 0;
-    log_error("create: kernel=%.*s: no such module, path, or domain of the menu", WORD_ARGS(ref));
+    refuse("kernel", ref);
     return -ENOENT;
 }
 
@@ -134,8 +168,7 @@ static int find_ramdisk(struct word ref, struct domain_config *c)
         c->module_count = 0;
     if (c->module_count)
         return 0;
-    log_error("create: ramdisk=%.*s: no such module, path, or ramdisk of a domain of the menu",
-              WORD_ARGS(ref));
+    refuse("ramdisk", ref);
     return -ENOENT;
 }
 

@@ -8,16 +8,21 @@
 #define CAISSON_MONITOR_CATALOGUE_H
 
 #include "domain/descr.h"
+#include "lib/word.h"
 #include "monitor/keeper.h"
+
+#define RECIPE_LINE 2560 /* bytes */
 
 struct recipe {
     struct domain_config config; /* first: catalogue_recipe_of() finds the recipe by it */
     struct keeper keeper;        /* of the domain that was made from it */
-    char line[MAX_CMDLINE];      /* the words that config points into, unless they are the menu's */
+    char line[RECIPE_LINE];      /* the words that config points into, unless they are the menu's */
 };
 
 /* Reads the menu's lines. modules: kept by the caller for good. Boot only. */
 void catalogue_init(const struct module *modules, unsigned n);
+/* Calls fn for each module: its number, its role and the domain that it is for (or "-"), KiB. */
+void catalogue_modules(void (*fn)(unsigned n, struct word role, const char *domain, uint64_t kib));
 /* The i-th domain that the menu describes well; NULL after the last. */
 struct recipe *catalogue_of_menu(unsigned i);
 /* A new one, from a line as lifecycle_create() takes it. 0; -EINVAL, -ENOENT, -ENOMEM; logged. */

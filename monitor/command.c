@@ -16,24 +16,27 @@ static const struct command *find(struct word name)
     return NULL;
 }
 
+static void refuse(struct word name)
+{
+    monitor_print("unknown command \"%.*s\"; \"help\" lists them\n", WORD_ARGS(name));
+}
+
 static void print_usage(const struct command *c)
 {
     monitor_print("usage: %s%s%s\n", c->name, c->arguments[0] ? " " : "", c->arguments);
 }
 
-/* False: more words than any command takes. */
-static bool split(const char *line, struct command_args *args)
+static void split(const char *line, struct command_args *args)
 {
     struct word w;
 
     args->count = 0;
     args->rest = line;
     while (word_next(&line, &w)) {
-        if (args->count == COMMAND_WORDS)
-            return false;
-        args->word[args->count++] = w;
+        if (args->count < COMMAND_WORDS)
+            args->word[args->count] = w;
+        args->count++;
     }
-    return true;
 }
 
 void command_run(const char *line)
@@ -46,10 +49,11 @@ void command_run(const char *line)
         return;
     c = find(name);
     if (!c) {
-        monitor_print("unknown command \"%.*s\"; \"help\" lists them\n", WORD_ARGS(name));
+        refuse(name);
         return;
     }
-    if (!split(line, &args) || args.count < c->least || args.count > c->most) {
+    split(line, &args);
+    if (args.count < c->least || args.count > c->most) {
         print_usage(c);
         return;
     }
@@ -61,12 +65,13 @@ void command_help(const struct command_args *args)
     const struct command *c = args->count ? find(args->word[0]) : NULL;
 
     if (args->count && !c) {
-        monitor_print("unknown command \"%.*s\"\n", WORD_ARGS(args->word[0]));
+        refuse(args->word[0]);
         return;
     }
     if (c) {
         print_usage(c);
         monitor_print("%s\n", c->help);
+        command_more(c);
         return;
     }
     for (unsigned i = 0; i < command_count; i++)

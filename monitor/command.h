@@ -10,10 +10,11 @@
 #include "lib/limits.h"
 #include "lib/word.h"
 
-#define COMMAND_WORDS 16 /* of one line, the command's name not counted */
+#define COMMAND_WORDS 16  /* of one line that are kept, the command's name not counted */
+#define COMMAND_ANY   ~0u /* for `most` */
 
 struct command_args {
-    unsigned count;
+    unsigned count; /* of words; those behind the last of word[] are in the rest only */
     struct word word[COMMAND_WORDS];
     const char *rest; /* the line behind the command's name, unparsed */
 };
@@ -32,6 +33,8 @@ struct command {
 
 extern const struct command commands[];
 extern const unsigned command_count;
+/* Prints what `help` has to say about it besides, if anything. */
+void command_more(const struct command *c);
 /* Name of the n-th domain, or NULL. */
 const char *command_domain(unsigned n);
 

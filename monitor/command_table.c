@@ -3,8 +3,6 @@
  */
 #include "monitor/commands.h"
 
-#define ANY COMMAND_WORDS
-
 /* clang-format off */
 const struct command commands[] = {
     { "help", "[COMMAND]", "this list, or more about one", COMPLETES_COMMANDS, 0, 1, command_help },
@@ -16,7 +14,8 @@ const struct command commands[] = {
     { "console", "[DOM]", "give the keys to a domain; without a name, to the one before",
       COMPLETES_DOMAINS, 0, 1, control_console },
     { "create", "name=N kernel=K [...] [-- WORDS]", "make a domain from the boot menu's modules",
-      COMPLETES_NOTHING, 1, ANY, control_create },
+      COMPLETES_NOTHING, 1, COMMAND_ANY, control_create },
+    { "modules", "", "what the boot menu brought, for create", COMPLETES_NOTHING, 0, 0, show_modules },
     { "pause", "DOM", "keep its vCPUs out of the guest", COMPLETES_DOMAINS, 1, 1, control_pause },
     { "unpause", "DOM", "let them in again", COMPLETES_DOMAINS, 1, 1, control_unpause },
     { "shutdown", "DOM", "press its power button", COMPLETES_DOMAINS, 1, 1, control_shutdown },
@@ -45,3 +44,9 @@ const struct command commands[] = {
 };
 /* clang-format on */
 const unsigned command_count = sizeof(commands) / sizeof(commands[0]);
+
+void command_more(const struct command *c)
+{
+    if (c->run == control_create)
+        control_help_create();
+}

@@ -20,6 +20,7 @@ void show_waits(const struct command_args *args);
 
 /* show_machine.c: what the machine has. */
 void show_mem(const struct command_args *args);
+void show_modules(const struct command_args *args);
 void show_log(const struct command_args *args);
 void end_power_off(const struct command_args *args);
 void end_reboot(const struct command_args *args);
@@ -29,6 +30,8 @@ void show_audit(const struct command_args *args);
 
 /* control.c: what the operator wants of a domain. */
 void control_create(const struct command_args *args);
+/* Its words, and what each may be. */
+void control_help_create(void);
 void control_pause(const struct command_args *args);
 void control_unpause(const struct command_args *args);
 void control_reboot(const struct command_args *args);

@@ -1,6 +1,7 @@
 /*
  * Commands that change what a domain does, and to whom the keys go.
  */
+#include "domain/descr.h"
 #include "mm/frame.h"
 #include "monitor/commands.h"
 #include "monitor/console.h"
@@ -10,10 +11,17 @@
 
 void control_create(const struct command_args *args)
 {
-    int err = lifecycle_create(args->rest);
+    if (lifecycle_create(args->rest))
+        return; /* the log has said why, here too */
+}
 
-    if (err)
-        monitor_print("not created (error %d); the log says why\n", -err);
+void control_help_create(void)
+{
+    monitor_print(
+        "  kernel=   a module by its number or path, or a domain of the menu: its kernel\n"
+        "  ramdisk=  the same\n");
+    descr_print_keys(monitor_print);
+    monitor_print("  -- WORDS  the guest's own, to the end of the line\n");
 }
 
 void control_pause(const struct command_args *args)

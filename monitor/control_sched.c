@@ -1,6 +1,7 @@
 /*
  * The command `sched`: shows and sets the shares of domains.
  */
+#include "arch/x86/percpu.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
 #include "monitor/domains.h"
@@ -98,18 +99,18 @@ static void print(const struct domain *d)
 static void set(struct domain *d, const struct command_args *args)
 {
     struct share s = share_of(d);
-    int err;
 
     for (unsigned i = 1; i < args->count; i++) {
         if (!read_word(args->word[i], &s)) {
-            monitor_print("\"%.*s\" is not weight=1..65535, cap=PERCENT or cpus=LIST\n",
-                          WORD_ARGS(args->word[i]));
+            monitor_print("\"%.*s\": want weight=1 to 65535, cap=0 to %u percent, or cpus=LIST "
+                          "like 0-2,5, or all\n",
+                          WORD_ARGS(args->word[i]), MAX_CAP);
             return;
         }
     }
-    err = share_set(d, &s);
-    if (err)
-        monitor_print("%s: not changed (error %d)\n", d->name, -err);
+    if (share_set(d, &s))
+        monitor_print("%s: not changed: cpus= names no pCPU that runs guests (0 to %u are there)\n",
+                      d->name, cpu_count - 1);
 }
 
 void control_sched(const struct command_args *args)

@@ -3,7 +3,8 @@
  *
  * The domains of the boot menu are started together; more are made from the same modules by
  * lifecycle_create(). One that reboots is made anew from its recipe; one that failed leaves its
- * last words; when the last is gone the machine does what exit= said.
+ * last words; when the last is gone the machine does what exit= said, or
+ * only the monitor goes on.
  *
  * The work is done by units of the scheduler on the boot CPU, so that domains are made and
  * destroyed while no vCPU is under way there: one for each domain, on its own account

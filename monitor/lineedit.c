@@ -2,7 +2,6 @@
  * A line editor. See monitor/lineedit.h. Source of the keys: what readline and every shell have.
  */
 #include "monitor/lineedit.h"
-#include <stdbool.h>
 #include "lib/assert.h"
 #include "lib/string.h"
 
@@ -21,6 +20,7 @@ void lineedit_begin(struct lineedit *e)
 {
     e->text[0] = '\0';
     e->length = e->cursor = e->back = 0;
+    e->overflowed = false;
     e->escape = 0;
 }
 
@@ -60,7 +60,8 @@ static void move_to(struct lineedit *e, unsigned cursor)
 
 static void insert(struct lineedit *e, char c)
 {
-    if (e->length + 1 >= LINEEDIT_BYTES)
+    e->overflowed |= e->length + 1 >= LINEEDIT_BYTES;
+    if (e->overflowed)
         return;
     memmove(e->text + e->cursor + 1, e->text + e->cursor, e->length - e->cursor + 1);
     e->text[e->cursor++] = c;
@@ -78,6 +79,7 @@ void lineedit_insert(struct lineedit *e, const char *text)
 static void cut(struct lineedit *e, unsigned from, unsigned to)
 {
     ASSERT(from <= to && to <= e->length);
+    e->overflowed &= from == to;
     move_to(e, from);
     memmove(e->text + from, e->text + to, e->length - to + 1);
     e->length -= to - from;
@@ -99,6 +101,7 @@ static void replace(struct lineedit *e, const char *text)
 {
     unsigned old = e->length;
 
+    e->overflowed = false;
     move_to(e, 0);
     e->length = (unsigned)str_copy(e->text, text, sizeof(e->text));
     e->cursor = e->length;
@@ -107,27 +110,49 @@ static void replace(struct lineedit *e, const char *text)
 
 /* ---- History --------------------------------------------------------------------------------- */
 
-static char *remembered(struct lineedit *e, unsigned back)
+/* The line `back` lines ago; NULL: there are not so many. */
+static const char *remembered(const struct lineedit *e, unsigned back)
 {
-    return e->history[(e->history_count - back) % LINEEDIT_HISTORY];
+    const char *p = e->past + e->past_used;
+
+    for (; back && p > e->past; back--) {
+        p--; /* its NUL */
+        while (p > e->past && p[-1])
+            p--;
+    }
+    return back ? NULL : p;
+}
+
+static void forget_oldest(struct lineedit *e)
+{
+    size_t n = strlen(e->past) + 1;
+
+    memmove(e->past, e->past + n, e->past_used -= (unsigned)n);
 }
 
 static void remember(struct lineedit *e)
 {
-    if (!e->length || (e->history_count && !strcmp(remembered(e, 1), e->text)))
+    const char *newest = remembered(e, 1);
+
+    if (!e->length || (newest && !strcmp(newest, e->text)))
         return;
-    str_copy(e->history[e->history_count++ % LINEEDIT_HISTORY], e->text, LINEEDIT_BYTES);
+    while (e->past_used + e->length + 1 > LINEEDIT_PAST)
+        forget_oldest(e);
+    memcpy(e->past + e->past_used, e->text, e->length + 1);
+    e->past_used += e->length + 1;
 }
 
 /* Looks at the line `back` lines ago. */
 static void look_back(struct lineedit *e, unsigned back)
 {
-    if (back > e->history_count || back > LINEEDIT_HISTORY)
+    const char *line = back ? remembered(e, back) : e->draft;
+
+    if (!line)
         return;
     if (!e->back)
         str_copy(e->draft, e->text, sizeof(e->draft));
     e->back = back;
-    replace(e, back ? remembered(e, back) : e->draft);
+    replace(e, line);
 }
 
 static void older(struct lineedit *e)
@@ -257,6 +282,8 @@ enum lineedit_event lineedit_feed(struct lineedit *e, uint8_t byte)
     case '\n':
         end(e);
         e->put("\r\n", 2);
+        if (e->overflowed)
+            return LINEEDIT_TOO_LONG;
         remember(e);
         return LINEEDIT_DONE;
     case CTRL('C'):

@@ -10,15 +10,18 @@
 #ifndef CAISSON_MONITOR_LINEEDIT_H
 #define CAISSON_MONITOR_LINEEDIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINEEDIT_BYTES   256 /* of a line, the final NUL included */
-#define LINEEDIT_HISTORY 16  /* lines remembered */
+#define LINEEDIT_BYTES                                                                             \
+    2560 /* of a line, the final NUL included: 2,048 for a kernel, 512 before it */
+#define LINEEDIT_PAST 4096 /* of all lines remembered */
 
 enum lineedit_event {
     LINEEDIT_NONE,
     LINEEDIT_DONE,     /* Enter: the line is in text */
+    LINEEDIT_TOO_LONG, /* Enter: there was more than text has room for */
     LINEEDIT_CANCEL,   /* Ctrl-C: the line is gone */
     LINEEDIT_COMPLETE, /* Tab: the caller may call lineedit_insert() */
 };
@@ -27,8 +30,9 @@ struct lineedit {
     void (*put)(const char *text, size_t len); /* what the terminal is to show */
     char text[LINEEDIT_BYTES];                 /* NUL-terminated */
     unsigned length, cursor;
-    char history[LINEEDIT_HISTORY][LINEEDIT_BYTES];
-    unsigned history_count;     /* lines ever remembered; the newest is at (count - 1) % HISTORY */
+    bool overflowed;            /* what was typed last had no room */
+    char past[LINEEDIT_PAST];   /* lines with their NULs, the newest last */
+    unsigned past_used;         /* bytes */
     unsigned back;              /* how far back in it we are looking; 0: at the line being typed */
     char draft[LINEEDIT_BYTES]; /* that line, while we are looking back */
     uint8_t escape;             /* 0, 1 after ESC, 2 within ESC [ or ESC O */

@@ -74,6 +74,11 @@ static void input(uint8_t byte)
         command_run(line.text);
         lineedit_begin(&line);
         return; /* the console asks for the prompt if we are still in front */
+    case LINEEDIT_TOO_LONG:
+        console_set_prompt(0);
+        monitor_print("not carried out: the line has more than %u bytes\n", LINEEDIT_BYTES - 1);
+        lineedit_begin(&line);
+        return;
     case LINEEDIT_CANCEL:
         console_set_prompt(0);
         return;

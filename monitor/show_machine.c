@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
+#include "monitor/catalogue.h"
 #include "monitor/commands.h"
 #include "monitor/monitor.h"
 
@@ -55,6 +56,18 @@ void show_mem(const struct command_args *args)
     }
     print_owner("(promised and not yet touched)", owed);
     print_free_blocks();
+}
+
+static void print_module(unsigned n, struct word role, const char *domain, uint64_t kib)
+{
+    monitor_print("%6u  %-8.*s %-31s %12luK\n", n, WORD_ARGS(role), domain, kib);
+}
+
+void show_modules(const struct command_args *args)
+{
+    (void)args;
+    monitor_print("%6s  %-8s %-31s %13s\n", "Module", "Role", "Domain", "Size");
+    catalogue_modules(print_module);
 }
 
 /* As many lines as fit on the smallest screen, with the command and what stands below. */

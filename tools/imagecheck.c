@@ -1,4 +1,4 @@
-/* links: boot/options.c arch/x86/spec_wish.c domain/descr.c domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_pvh.c domain/image_elf.c domain/memmap.c lib/word.c */
+/* links: boot/options.c arch/x86/spec_wish.c domain/descr.c domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_pvh.c domain/image_elf.c domain/memmap.c lib/word.c lib/fmt.c */
 /*
  * Looks at what `make run` and `make image` are given before anything is made of it: what Caisson
  * would complain of on the machine, it complains of here. It is Caisson's own code that judges;

@@ -10,7 +10,7 @@
 #include "lib/log.h"
 
 char fake_log_text[65536];
-unsigned fake_log_lines[4];
+unsigned fake_log_lines[5];
 static size_t used;
 
 void fake_log_reset(void)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 extern char fake_log_text[65536];
-extern unsigned fake_log_lines[4]; /* lines so far of each level */
+extern unsigned fake_log_lines[5]; /* lines so far of each level */
 
 void fake_log_reset(void);
 bool fake_log_has(const char *part);

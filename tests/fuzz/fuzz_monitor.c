@@ -73,8 +73,8 @@ static void run(const struct command_args *args)
 {
     const char *end = args->rest + strlen(args->rest);
 
-    ASSERT(args->count <= COMMAND_WORDS && args->rest >= e.text);
-    for (unsigned i = 0; i < args->count; i++) {
+    ASSERT(args->rest >= e.text);
+    for (unsigned i = 0; i < args->count && i < COMMAND_WORDS; i++) {
         ASSERT(args->word[i].length > 0);
         ASSERT(args->word[i].text >= args->rest);
         ASSERT(args->word[i].text + args->word[i].length <= end);
@@ -86,9 +86,14 @@ const struct command commands[] = {
     { "list", "", "domains", COMPLETES_NOTHING, 0, 0, run },
     { "log", "", "the log", COMPLETES_NOTHING, 0, 1, run },
     { "pause", "DOM", "stop it", COMPLETES_DOMAINS, 1, 1, run },
-    { "create", "WORDS", "make one", COMPLETES_NOTHING, 1, COMMAND_WORDS, run },
+    { "create", "WORDS", "make one", COMPLETES_NOTHING, 1, COMMAND_ANY, run },
 };
 const unsigned command_count = sizeof(commands) / sizeof(commands[0]);
+
+void command_more(const struct command *c)
+{
+    ASSERT(c->run);
+}
 
 const char *command_domain(unsigned n)
 {
@@ -114,6 +119,7 @@ static void type(uint8_t key)
         command_run(e.text);
         new_line();
         break;
+    case LINEEDIT_TOO_LONG:
     case LINEEDIT_CANCEL:
         new_line();
         break;

@@ -27,6 +27,13 @@ class Operator:
         return re.sub(r"\[[0-9a-f]{4}\] $", "", self.m.before.replace("\r", ""))
 
 
+    def wait_for_row(self, name):
+        """The list has this domain. Prompts that a log line has torn may be on the way."""
+        self.m.send("list\r")
+        self.m.expect(rf"\n{name} +\d+ +\d+/ *\d+ ")
+        self.m.expect_exact(MONITOR)
+
+
 @pytest.fixture
 def alone(boot):
     """The monitor with its keys at once, and a domain that has gone by."""
@@ -97,6 +104,69 @@ def test_switching(boot):
 def mayfly(name, life):
     """A module line for one that does what this word says."""
     return Module(guest("mayfly")[0].source, f"kernel name={name} mem=16M -- {life}")
+
+
+@pytest.fixture
+def empty(boot):
+    """The monitor after the last domain has gone, with no exit= to say what then."""
+    m = boot(modules=[mayfly("first", "off")], options="console=com1")
+    m.expect_exact("caisson: no domain left")
+    m.expect_exact("*** keys go to the monitor")
+    m.expect_exact(MONITOR)
+    return Operator(m)
+
+
+def test_monitor_outlives_the_domains(empty):
+    """One guest's poweroff is not the host's: more can be made, and they may go too."""
+    assert re.search(r"^ +1  kernel   first +\d+K$", empty.ask("modules"), re.M)
+    empty.ask("create name=second kernel=1 mem=16M -- idle")
+    empty.m.expect_exact("(second) mayfly: idle")
+    empty.wait_for_row("second")
+    empty.m.send("destroy second\r")
+    empty.m.expect_exact("caisson: no domain left")
+    empty.ask("")
+    empty.ask("create name=third kernel=first mem=16M -- off")
+    empty.m.expect_exact("caisson: no domain left")
+    empty.m.send("poweroff\r")
+    empty.m.expect_off()
+
+
+def test_refusals_are_one_line(empty):
+    """With the word at fault, and what is allowed."""
+    for line, want in (
+            ("create name=x kernel=1 vcpu=2", '"vcpu=2": unknown key; there are name mem vcpus'),
+            ("create name=x kernel=1 mem=1", '"mem=1": want 2M to 1T'),
+            ("create name=Caisson kernel=1", '"name=Caisson": want 1 to 31 letters'),
+            ("create name=x kernel=7", '"kernel=7": want a module'),
+            ("create name=x kernel=1 ramdisk=y", '"ramdisk=y": want a module'),
+            ("create name=x", "name= and kernel= are needed"),
+            ("create name=x kernel=1 mem=900G", "x: mem="),
+            ("create name=x kernel=1 cpus=9", "x: cpus= names no pCPU")):
+        answer = empty.ask(line).strip()
+        empty.ask("")  # the prompt that the log has torn
+        assert want in answer and "\n" not in answer, answer
+    for key in "kernel", "ramdisk", "name", "mem", "vcpus", "weight", "cap", "cpus", "type", "populate":
+        assert re.search(rf"^  {key}= +\w", empty.ask("help create"), re.M), key
+
+
+def test_answers_are_plain(alone):
+    assert "names no pCPU that runs guests (0 to 0 are there)" in alone.ask("sched linux cpus=5")
+    assert '"colour=red": want weight=1 to 65535' in alone.ask("sched linux colour=red")
+    alone.m.send("regs linux\r")
+    alone.m.expect(r"caisson:   RIP [0-9a-f]{16}")
+    alone.m.expect(r"caisson:   TR ")
+    assert "error" not in alone.m.before
+
+
+def test_long_lines(empty):
+    """A kernel's command line of 2,047 characters arrives whole; a longer line does nothing."""
+    words = ("word " * 410)[:2047]
+    empty.m.send(f"create name=long kernel=1 mem=16M weight=256 -- {words}\r")
+    empty.m.expect_exact(f"mayfly: {words[:2000]}"[:190])  # its lines come in pieces
+    empty.wait_for_row("long")
+    empty.m.send("destroy long " + 2600 * "x" + "\r")
+    empty.m.expect_exact("not carried out: the line has more than 2559 bytes")
+    empty.wait_for_row("long")
 
 
 def test_forger_behind(boot):

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -79,39 +80,79 @@ static void test_refusals(void **state)
     refused("  /boot/vmlinuz ", "no words");
     refused("kernal name=a", "\"kernal\": want kernel");
     refused("kernel quiet", "\"quiet\": want key=value");
-    refused("kernel colour=red", "\"colour=red\": unknown key");
+    refused("kernel colour=red", "module 7: \"colour=red\": unknown key; there are name mem vcpus "
+                                 "weight cap cpus type populate\n");
     refused("kernel =5", "unknown key");
-    refused("kernel mem=256", "\"mem=256\": want a size");
-    refused("kernel mem=M", "want a size");
-    refused("kernel mem=-1M", "want a size");
-    refused("kernel mem=99999999999999999999M", "want a size");
-    refused("kernel mem=18446744073709551615T", "want a size");
-    refused("kernel mem=1M", "the least is 2M");
-    refused("kernel mem=2T", "the most is 1T");
-    refused("kernel mem=2049K", "whole pages");
-    refused("kernel name=", "1 to 31");
-    refused("kernel name=01234567890123456789012345678901", "1 to 31");
-    refused("kernel name=a/b", "letters");
-    refused("kernel name=\x1b[2K", "letters");
-    refused("kernel name=caisson", "Caisson's own");
-    refused("kernel name=CaiSSon", "Caisson's own");
-    assert_int_equal(parse("kernel name=caisson2"), 0);
-    assert_int_equal(parse("kernel name=caissom"), 0);
-    refused("kernel vcpus=65", "\"vcpus=65\": want a number from 1 to 64");
-    refused("kernel vcpus=0", "from 1 to 64");
-    refused("kernel vcpus=65", "from 1 to 64");
-    refused("kernel vcpus=two", "from 1 to 64");
-    refused("kernel weight=65536", "1 to 65535");
-    refused("kernel weight=0", "1 to 65535");
-    refused("kernel cap=6401", "percents");
-    refused("kernel cap=x", "percents");
-    refused("kernel cpus=5-2", "want a list");
-    refused("kernel cpus=64", "want a list");
-    refused("kernel cpus=1,", "want a list");
-    refused("kernel type=vax", "hvm or pvh");
-    refused("kernel populate=x", "now or lazy");
+    static const char *const wrong[][2] = {
+        { "name=", "1 to 31" },
+        { "name=01234567890123456789012345678901", "1 to 31" },
+        { "name=a/b", "letters" },
+        { "name=\x7f", "letters" },
+        { "name=caisson", "not caisson" },
+        { "name=CaiSSon", "not caisson" },
+        { "mem=256", "2M to 1T in pages of 4K" },
+        { "mem=M", "2M to" },
+        { "mem=-1M", "2M to" },
+        { "mem=99999999999999999999M", "2M to" },
+        { "mem=18446744073709551615T", "2M to" },
+        { "mem=1M", "2M to" },
+        { "mem=2T", "2M to" },
+        { "mem=2049K", "pages" },
+        { "vcpus=65", "1 to 64" },
+        { "vcpus=0", "1 to 64" },
+        { "vcpus=two", "1 to 64" },
+        { "weight=65536", "1 to 65535" },
+        { "weight=0", "1 to 65535" },
+        { "cap=6401", "0 (none) to 6400 percent" },
+        { "cap=x", "percent" },
+        { "cpus=5-2", "a list" },
+        { "cpus=64", "a list" },
+        { "cpus=1,", "a list" },
+        { "type=vax", "hvm or pvh" },
+        { "populate=x", "lazy or now" },
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char line[64];
+
+        snprintf(line, sizeof(line), "kernel %s", wrong[i][0]);
+        refused(line, wrong[i][1]);
+        assert_true(fake_log_has("\": want ") && fake_log_has(wrong[i][1]));
+    }
+    assert_int_equal(parse("kernel name=caisson2 cap=0"), 0);
+    assert_int_equal(parse("kernel name=caissom cap=6400"), 0);
     refused("kernel mem=64M mem=64M", "given twice");
     refused("ramdisk mem=64M", "for kernel lines");
+}
+
+/* A line of the monitor's is no module. */
+static void test_faults_of_create(void **state)
+{
+    struct module mod = { .line = "kernel name=x vcpu=2" };
+
+    (void)state;
+    fake_log_reset();
+    assert_int_equal(descr_parse(&mod, &d), -EINVAL);
+    assert_true(fake_log_has("create: \"vcpu=2\": unknown key; there are name mem vcpus "));
+}
+
+static char printed[1024];
+
+static __attribute__((format(printf, 1, 2))) void print(const char *fmt, ...)
+{
+    size_t n = strlen(printed);
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(printed + n, sizeof(printed) - n, fmt, args);
+    va_end(args);
+}
+
+static void test_keys_are_explained(void **state)
+{
+    (void)state;
+    descr_print_keys(print);
+    assert_non_null(strstr(printed, "  mem=      2M to 1T"));
+    assert_non_null(strstr(printed, "  populate= lazy or now\n"));
 }
 
 static void test_all_faults_are_told(void **state)
@@ -175,6 +216,8 @@ static void test_others_still_start(void **state)
         { "ramdisk", "no kernel before it" },
         { "junk", "want kernel" },
         { "kernel colour=red", "unknown key" },
+        { "kernel vcpus=99", "module 1: its domain is not started" },
+        { "kernel name=a/b", "module 1: its domain is not started" },
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -243,7 +286,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_defaults),           T(test_whole_line),
-        T(test_refusals),           T(test_all_faults_are_told),
+        T(test_refusals),           T(test_faults_of_create),
+        T(test_keys_are_explained), T(test_all_faults_are_told),
         T(test_cpus_mask),          T(test_pairs),
         T(test_others_still_start), T(test_double_names),
         T(test_broken_parts),       T(test_nothing),

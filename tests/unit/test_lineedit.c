@@ -16,7 +16,7 @@ static struct lineedit e;
 
 /* The terminal's current line and cursor. */
 static struct {
-    char text[600];
+    char text[LINEEDIT_BYTES + 80];
     unsigned cursor, lines;
 } term;
 
@@ -159,29 +159,52 @@ static void remembers(void **state)
 
 static void forgets_the_oldest(void **state)
 {
-    char text[8] = "cmd ?";
+    char text[1001];
 
     (void)state;
-    for (int i = 0; i < LINEEDIT_HISTORY + 5; i++) {
-        text[4] = (char)('a' + i);
+    memset(text, 'x', 1000);
+    text[1000] = '\0';
+    for (int i = 0; i < 7; i++) {
+        text[0] = (char)('a' + i);
         enter(text);
     }
-    for (int i = 0; i < LINEEDIT_HISTORY + 5; i++)
+    for (int i = 0; i < 9; i++)
         type("\x10");
-    assert_string_equal(e.text, "cmd f");
+    assert_int_equal(e.text[0], 'a' + 7 - LINEEDIT_PAST / 1001);
+    assert_int_equal(e.length, 1000);
+    for (int i = 0; i < 3; i++)
+        type("\x0e");
+    assert_int_equal(e.text[0], 'g');
 }
 
-static void stops_when_full(void **state)
+static void long_lines_fit(void **state)
+{
+    static char text[2301];
+
+    (void)state;
+    memset(text, 'k', 2300);
+    type(text);
+    assert_int_equal(type("\r"), LINEEDIT_DONE);
+    assert_string_equal(e.text, text);
+}
+
+/* A line is carried out whole or not at all. */
+static void longer_lines_are_refused(void **state)
 {
     (void)state;
-    for (int i = 0; i < 400; i++)
+    for (int i = 0; i < LINEEDIT_BYTES - 1; i++)
         type("x");
+    assert_int_equal(type("\r"), LINEEDIT_DONE);
+    lineedit_begin(&e);
+    for (int i = 0; i < LINEEDIT_BYTES; i++)
+        type("y");
     assert_int_equal(e.length, LINEEDIT_BYTES - 1);
-    enter("");
+    assert_int_equal(type("\r"), LINEEDIT_TOO_LONG);
+    lineedit_begin(&e);
     type("\x10");
-    assert_int_equal(e.length, LINEEDIT_BYTES - 1);
-    type("\x15");
-    assert_int_equal(e.length, 0);
+    assert_int_equal(e.text[0], 'x'); /* it is not remembered */
+    type("zz\x7f\x7f");
+    assert_int_equal(type("\r"), LINEEDIT_DONE); /* what was seen to be cut is no surprise */
 }
 
 /* Whatever comes, the terminal shows the line. */
@@ -211,7 +234,8 @@ int main(void)
         cmocka_unit_test_setup(says_when_it_is_done, new_line),
         cmocka_unit_test_setup(remembers, new_line),
         cmocka_unit_test_setup(forgets_the_oldest, new_line),
-        cmocka_unit_test_setup(stops_when_full, new_line),
+        cmocka_unit_test_setup(long_lines_fit, new_line),
+        cmocka_unit_test_setup(longer_lines_are_refused, new_line),
         cmocka_unit_test_setup(survives_noise, new_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* links: boot/options.c arch/x86/spec_wish.c lib/word.c tests/fakes/log.c */
+/* links: boot/options.c arch/x86/spec_wish.c lib/word.c lib/fmt.c tests/fakes/log.c */
 /*
  * boot/options.c: Caisson's command line.
  */
@@ -27,7 +27,16 @@ static void test_defaults(void **state)
     assert_true(o.com1 && o.vga && !o.com2 && o.monitor);
     assert_int_equal(o.baud, 115200);
     assert_int_equal(o.level, LOG_INFO);
+    assert_int_equal(o.exit, EXIT_MONITOR);
+    parse("monitor=off");
     assert_int_equal(o.exit, EXIT_HALT);
+    parse("exit=monitor monitor=off"); /* there is none */
+    assert_int_equal(o.exit, EXIT_HALT);
+    parse("exit=halt");
+    assert_int_equal(o.exit, EXIT_HALT);
+    parse("exit=reboot monitor=off");
+    assert_int_equal(o.exit, EXIT_REBOOT);
+    parse("");
     assert_int_equal(o.fail_alloc, 0);
     assert_int_equal(o.max_cpus, MAX_PCPUS);
     parse("/boot/caisson.elf exit=reboot");
@@ -71,6 +80,8 @@ static void test_bad_words(void **state)
         parse(line);
         assert_true(fake_log_has(bad[i]));
         assert_int_equal(fake_log_lines[LOG_WARN], 1);
+        assert_true(fake_log_has(
+            strchr(bad[i], '=') && strcmp(bad[i], "colour=red") ? "\": want " : "\"; there are "));
         assert_true(o.com1 && o.vga && !o.com2 && o.monitor);
         assert_int_equal(o.baud, 115200);
         assert_int_equal(o.fail_alloc, 0);
