@@ -75,7 +75,7 @@ bool pv_console_give(struct domain *d, uint8_t byte)
     return true;
 }
 
-size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n)
+size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n, uint32_t *next)
 {
     const struct xencons_interface *ring = d->pv.console;
 
@@ -87,16 +87,15 @@ size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n)
     n = used < n ? used : n;
     for (size_t i = 0; i < n; i++)
         out[i] = (uint8_t)ring->in[(at + i) & (XENCONS_IN_BYTES - 1)];
+    *next = at + (uint32_t)n;
     return n;
 }
 
-void pv_console_take(struct domain *d, size_t n)
+void pv_console_take(struct domain *d, uint32_t next)
 {
     struct xencons_interface *ring = d->pv.console;
 
-    if (n == 0)
-        return;
-    put(&ring->in_cons, get(&ring->in_cons) + (uint32_t)n);
+    put(&ring->in_cons, next);
     domain_hooks->console_room(d);
 }
 

@@ -24,9 +24,10 @@ void pv_console_destroy(struct domain *d);
 /* A byte from the operator; false: no room, hooks->console_room() is called when there is. */
 bool pv_console_give(struct domain *d, uint8_t byte);
 /* For a guest that asks for input by a call: copies up to n bytes out of what pv_console_give() put
- * in, and returns how many; then takes as many out. */
-size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n);
-void pv_console_take(struct domain *d, size_t n);
+ * in, and returns how many. They are still there, until pv_console_take() is given what *next is
+ * then: the guest may have moved the ring's own index meanwhile. */
+size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n, uint32_t *next);
+void pv_console_take(struct domain *d, uint32_t next);
 /* The operator's console takes output again. */
 void pv_console_kick(struct domain *d);
 

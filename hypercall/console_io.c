@@ -30,13 +30,16 @@ static int64_t console_read(struct vcpu *v, uint64_t count, uint64_t at)
 {
     uint8_t bytes[CONSOLE_BATCH];
     size_t n = count < sizeof(bytes) ? count : sizeof(bytes);
+    uint32_t next;
 
     if (count > INT32_MAX)
         return -E2BIG;
-    n = pv_console_peek(v->domain, bytes, n);
-    if (n && hypercall_copy_out(v, at, bytes, n))
+    n = pv_console_peek(v->domain, bytes, n, &next);
+    if (n == 0)
+        return 0;
+    if (hypercall_copy_out(v, at, bytes, n))
         return -EFAULT;
-    pv_console_take(v->domain, n);
+    pv_console_take(v->domain, next);
     return (int64_t)n;
 }
 

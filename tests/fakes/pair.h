@@ -15,8 +15,15 @@
 struct pair_domain {
     struct domain d;
     struct vcpu v[PAIR_VCPUS];
-    struct xen_vcpu_info info[PAIR_VCPUS];
-    struct xen_shared_info shared;
+    /* Pages, so that they can be watched (tests/fakes/race.h). */
+    union {
+        struct xen_vcpu_info info[PAIR_VCPUS];
+        uint8_t info_page[PAGE_SIZE];
+    } __attribute__((aligned(PAGE_SIZE)));
+    union {
+        struct xen_shared_info shared;
+        uint8_t shared_page[PAGE_SIZE];
+    } __attribute__((aligned(PAGE_SIZE)));
     unsigned upcalls[PAIR_VCPUS], polls;
     bool gone;
 };

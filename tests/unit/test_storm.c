@@ -1,11 +1,11 @@
 /* clang-format off */
-/* links: domain/audit_debug.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/audit_debug.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
- * that scribble over what they share with Caisson, memory that runs out, and domains that end in
- * the middle. The seed is fixed (STORM_SEED sets another, STORM_CALLS how many), so a failure comes
- * again.
+ * that scribble over what they share with Caisson, in some calls between any two reads, memory that
+ * runs out, and domains that end in the middle. The seed is fixed (STORM_SEED sets another,
+ * STORM_CALLS how many), so a failure comes again.
  *
  * What must hold: no assertion, nothing the sanitizers see, both ends of a connection agree, and
  * all memory comes back (pair_stop).
@@ -24,7 +24,9 @@
 #include "hypercall/grant_table.h"
 #include "hypercall/hypercall.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "tests/fakes/pair.h"
+#include "tests/fakes/race.h"
 
 #define CALLS_PER_LIFE 20000
 
@@ -32,7 +34,7 @@
 
 const struct domain_hooks *domain_hooks;
 
-static uint64_t seed, made;
+static uint64_t seed, made, raced;
 
 static uint32_t any(void)
 {
@@ -200,6 +202,45 @@ static void meanwhile(void)
             scribble(i);
 }
 
+/* Everything that a guest shares with Caisson, in this call alone. */
+static void watch_all(void)
+{
+    mfn_t m;
+    bool lent;
+
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
+        struct grant_domain *g = pair[i].d.pv.grants;
+        if (pair[i].gone)
+            continue;
+        race_watch(&pair[i].shared);
+        race_watch(pair[i].info);
+        for (unsigned f = 0; g && f < g->frames && f < 2; f++)
+            race_watch(g->entries[f]);
+        for (unsigned n = 0; n < 12; n++)
+            if (p2m_lookup(&pair[i].d.p2m, gfn(n), &m, &lent) == 0)
+                race_watch(heap_from_maddr(mfn_to_maddr(m)));
+    }
+}
+
+static void call_in_race(unsigned i)
+{
+    bool races = any() % 32 == 0;
+
+    if (races) {
+        watch_all();
+        race_begin(RACE_CHANGE, any());
+    }
+    if (any() % 3)
+        event_call(i);
+    else
+        grant_call(i);
+    if (!races)
+        return;
+    race_end();
+    race_forget();
+    raced += race_reads + race_writes;
+}
+
 static void one_life(void)
 {
     pair_start(NULL);
@@ -211,16 +252,10 @@ static void one_life(void)
             frame_fail_nth(1 + any() % 4);
         if (any() % 16 == 0)
             pair_meanwhile = meanwhile;
-        switch (any() % 4) {
-        case 0:
+        if (any() % 4)
+            call_in_race(i);
+        else
             scribble(i);
-            break;
-        case 1:
-            grant_call(i);
-            break;
-        default:
-            event_call(i);
-        }
         frame_fail_nth(0);
         pair_meanwhile = NULL;
         if (n % AUDIT_EVERY == 0)
@@ -247,6 +282,7 @@ static void test_storm(void **state)
     seed = s ? strtoull(s, NULL, 0) : 20240229;
     while (made < most)
         one_life();
+    assert_true(raced > made / 100);
 }
 
 int main(void)
