@@ -202,8 +202,12 @@ int evtchn_reset(struct domain *d)
 {
     struct evtchn_domain *e = evtchn_domain(d);
 
-    for (unsigned n = 0; n < PIECE && e->reset < EVTCHN_PORTS_MOST; n++)
-        evtchn_close(d, e->reset++);
+    for (unsigned n = 0; n < PIECE && e->reset < EVTCHN_PORTS_MOST; n++, e->reset++) {
+        struct evtchn *ch = evtchn_port(d, e->reset);
+        evtchn_close(d, e->reset);
+        if (ch)
+            ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    }
     if (e->reset < EVTCHN_PORTS_MOST)
         return -EAGAIN;
     e->reset = 0;

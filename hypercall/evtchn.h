@@ -99,6 +99,7 @@ bool must_check evtchn_sever(struct domain *d);
 
 int must_check evtchn_fifo_init_control(struct domain *d,
                                         const struct xen_evtchn_init_control *arg);
+/* -EAGAIN: to be called again, it tells a few ports a round of what they missed. */
 int must_check evtchn_fifo_expand(struct domain *d, uint64_t array_gfn);
 /* Back to two levels. */
 void evtchn_fifo_stop(struct domain *d);

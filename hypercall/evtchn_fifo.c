@@ -25,6 +25,8 @@
 /* How often a link is tried: an honest guest changes a linked word four times at most. */
 #define LINK_TRIES 4
 
+#define PIECE 64 /* ports that one call looks at */
+
 struct control {
     bool set;
     uint16_t offset;
@@ -34,6 +36,7 @@ struct control {
 
 struct evtchn_fifo {
     unsigned pages;
+    uint32_t told; /* ports below it have had in their words what waited for these */
     mfn_t array[ARRAY_PAGES];
     struct control control[MAX_VCPUS];
 };
@@ -239,19 +242,6 @@ static int pin_page(struct domain *d, uint64_t g, mfn_t *out)
     return 0;
 }
 
-/* The events that wait in the shared page are remembered until their words come. */
-static void adopt_ports(struct domain *d)
-{
-    for (uint32_t port = 1; port < EVTCHN_PORTS_MOST; port++) {
-        struct evtchn *ch = evtchn_port(d, port);
-        if (!ch)
-            continue;
-        ch->pending = evtchn_2l.is_pending(d, port);
-        ch->priority = ch->last_priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-        ch->last_vcpu = 0;
-    }
-}
-
 int evtchn_fifo_init_control(struct domain *d, const struct xen_evtchn_init_control *arg)
 {
     struct evtchn_fifo *f = fifo_of(d), *fresh = NULL;
@@ -271,12 +261,32 @@ int evtchn_fifo_init_control(struct domain *d, const struct xen_evtchn_init_cont
             heap_free_pages(fresh, 0, d->id);
         return err;
     }
-    if (fresh)
-        adopt_ports(d);
     evtchn_domain(d)->fifo = f;
     f->control[arg->vcpu] =
         (struct control){ .set = true, .offset = (uint16_t)arg->offset, .frame = m };
     return 0;
+}
+
+static int add_page(struct domain *d, struct evtchn_fifo *f, uint64_t array_gfn)
+{
+    if (f->pages == ARRAY_PAGES)
+        return -ENOSPC;
+    int err = pin_page(d, array_gfn, &f->array[f->pages]);
+
+    if (!err)
+        f->pages++;
+    return err;
+}
+
+/* Events that came before their words did, also to the two levels in the shared page. */
+static void tell_port(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = evtchn_port(d, port);
+
+    if (!ch || !(ch->pending || evtchn_2l.is_pending(d, port)))
+        return;
+    ch->pending = false;
+    set_pending(d, port);
 }
 
 int evtchn_fifo_expand(struct domain *d, uint64_t array_gfn)
@@ -285,20 +295,13 @@ int evtchn_fifo_expand(struct domain *d, uint64_t array_gfn)
 
     if (!f)
         return -EOPNOTSUPP;
-    if (f->pages == ARRAY_PAGES)
-        return -ENOSPC;
-    int err = pin_page(d, array_gfn, &f->array[f->pages]);
+    bool goes_on = f->told < f->pages * PAGE_WORDS;
+    int err = goes_on ? 0 : add_page(d, f, array_gfn);
     if (err)
         return err;
-    uint32_t first = f->pages++ * PAGE_WORDS;
-    for (uint32_t port = first; port < first + PAGE_WORDS; port++) {
-        struct evtchn *ch = evtchn_port(d, port);
-        if (ch && ch->pending) {
-            ch->pending = false;
-            set_pending(d, port);
-        }
-    }
-    return 0;
+    for (unsigned n = 0; n < PIECE; n++)
+        tell_port(d, f->told++);
+    return f->told < f->pages * PAGE_WORDS ? -EAGAIN : 0;
 }
 
 void evtchn_fifo_stop(struct domain *d)

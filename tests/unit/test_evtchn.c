@@ -510,6 +510,7 @@ static void test_fifo_queue(void **state)
     assert_int_equal(on_port(A, EVTCHNOP_SEND, a[2]), 0); /* before there is a word for it */
     assert_int_equal(pair[B].upcalls[0], 0);
     assert_int_equal(expand(B, ARRAY_GFN), 0);
+    assert_int_equal(pair_rounds, PAGE_SIZE / 4 / 64); /* however many may wait for it */
     assert_int_equal(pair[B].upcalls[0], 1);
     assert_int_equal(control(B)->head[7], b[2]);
     assert_int_equal(control(B)->ready, 1u << 7);
