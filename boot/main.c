@@ -337,6 +337,8 @@ static void main_on_stack(void)
     map_modules();
     frame_fail_nth(options.fail_alloc);
     start_domains();
+    if (LOCKDEP && bound_start)
+        bound_start(false);
     sched_loop();
 }
 
@@ -346,8 +348,6 @@ _Noreturn void main(uint64_t info, uint32_t magic)
     percpu_init_boot();
     if (lockdep_start)
         lockdep_start(cpu_id);
-    if (bound_start)
-        bound_start(false);
     desc_init(NULL); /* from here on a panic can be read */
     sinks_trail("S");
     int err = read_boot_info(info, magic); /* modules, memory map, options */

@@ -40,6 +40,8 @@ __attribute__((weak)) void lockdep_take(const struct spinlock *lock);
 __attribute__((weak)) void lockdep_tried(const struct spinlock *lock);
 __attribute__((weak)) void lockdep_release(const struct spinlock *lock);
 /* The same for how long it is held: arch/x86/bound.c. */
+__attribute__((weak)) void bound_pause(void);
+__attribute__((weak)) void bound_resume(void);
 __attribute__((weak)) void bound_taken(struct spinlock *lock);
 __attribute__((weak)) void bound_given(const struct spinlock *lock);
 
@@ -56,8 +58,13 @@ static inline void spin_lock(struct spinlock *lock)
         lockdep_take(lock);
     uint32_t mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
 
-    if (__builtin_expect(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine, 0))
+    if (__builtin_expect(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine, 0)) {
+        if (LOCKDEP && bound_pause)
+            bound_pause();
         spin_wait(lock, mine);
+        if (LOCKDEP && bound_resume)
+            bound_resume();
+    }
     if (LOCKDEP && bound_taken)
         bound_taken(lock);
 }
@@ -72,6 +79,8 @@ static inline bool spin_try(struct spinlock *lock)
         return false;
     if (LOCKDEP && lockdep_tried)
         lockdep_tried(lock);
+    if (LOCKDEP && bound_taken)
+        bound_taken(lock);
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include "mm/window.h"
 
 #include <stdbool.h>
+#include "arch/x86/bound.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/percpu.h"
@@ -135,10 +136,12 @@ void window_fill(mfn_t m, unsigned order, uint8_t byte)
     bool large = order >= LARGE_ORDER && started;
 
     ASSERT(!(m.v & ((1UL << order) - 1)));
+    span_pause();
     for (uint64_t n = m.v; n < end; n += large ? 1UL << LARGE_ORDER : 1) {
         if (large)
             fill_large(mfn(n), byte);
         else
             fill_small(mfn(n), byte);
     }
+    span_resume();
 }

@@ -23,6 +23,19 @@ __attribute__((weak)) void bound_begin(const char *what, const void *by, uint64_
 /* It is over: the pCPU enters a guest or lets interrupts in. */
 __attribute__((weak)) void bound_end(void);
 
+/* Around work that is known and allowed: holds of locks are not charged for it. */
+static inline void span_pause(void)
+{
+    if (LOCKDEP && bound_pause)
+        bound_pause();
+}
+
+static inline void span_resume(void)
+{
+    if (LOCKDEP && bound_resume)
+        bound_resume();
+}
+
 static inline void span_begin(const char *what, const void *by, uint64_t since)
 {
     if (LOCKDEP && bound_begin)
