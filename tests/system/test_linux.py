@@ -1,5 +1,6 @@
 """An unmodified Debian kernel under Caisson, from GRUB to a typed command and its answer."""
 import hashlib
+import os
 import random
 import re
 import time
@@ -109,6 +110,17 @@ def test_crash(shell):
     m.sendline("echo c > /proc/sysrq-trigger")
     m.expect(r"Kernel panic")
     m.expect(r"caisson: linux: rebooted")
+
+
+def test_crash_is_not_stuck(shell):
+    """A kernel that has panicked spins with PAUSE for as long as it was told to, its other CPU
+    halts for good: neither pCPU is taken for stuck."""
+    m = shell(QUIET + " panic=9", cpu="tigerlake", pcpus=2, vcpus=2)
+    m.sendline("echo c > /proc/sysrq-trigger")
+    m.expect(r"Kernel panic")
+    m.expect(r"caisson: linux: rebooted")
+    with open(os.path.join(m.machine.logs, "com1.txt"), encoding="utf-8") as f:
+        assert "is stuck" not in f.read()
 
 
 def test_reboot(shell):
