@@ -142,9 +142,10 @@ void race_begin(enum race_how how, uint64_t seed)
 {
     struct sigaction segv = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
     struct sigaction trap = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+    const char *other = getenv("RACE_SEED");
 
     mode = how;
-    chance = seed;
+    chance = seed + (other ? strtoull(other, NULL, 0) << 32 : 0);
     race_reads = race_writes = race_doubled = 0;
     memset(places, 0, sizeof(places));
     sigaction(SIGSEGV, &segv, &segv_before);

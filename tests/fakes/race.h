@@ -26,7 +26,8 @@ enum race_how {
 void race_watch(const void *page);
 /* Watches none any more. */
 void race_forget(void);
-/* Between these two. Both set the counts to 0, or leave them for the test to see. */
+/* Between these two. The first sets the counts to 0. The environment's RACE_SEED gives all seeds
+ * another beginning. */
 void race_begin(enum race_how how, uint64_t seed);
 void race_end(void);
 
