@@ -148,6 +148,25 @@ def test_ways_to_reset(shell, way, says):
     m.expect(r"caisson: [^\r\n]*linux: " + says)
 
 
+def test_shell_pasted_64k(shell):
+    """A shell at its prompt, with its line editor: each line of a paste is carried out, in order."""
+    m = shell()
+    m.sendline("stty -echo; PS1=; n=0 sum=0")
+    m.expect("\n")
+    time.sleep(1)
+    line = "n=$((n+1)) sum=$(((sum*31+{:4d})%65521)) # {}\n"
+    want = 0
+    paste = []
+    for i in range(1, 1025):
+        want = (want * 31 + i) % 65521
+        paste.append(line.format(i, "x" * 21))
+    assert len("".join(paste)) >= 65536
+    m.send("".join(paste))
+    m.send("echo n=$n sum=$sum end\n")
+    m.expect(r"n=(\d+) sum=(\d+) end", timeout=10 * PATIENCE)
+    assert (int(m.match.group(1)), int(m.match.group(2))) == (1024, want)
+
+
 def test_paste_64k(shell):
     """Nothing gets lost at full speed, typed or printed."""
     rng = random.Random(1)
