@@ -5,6 +5,7 @@
  *   idle (or nothing)  halt for ever     spin   run for ever        tick   count a timer, halted
  *   touch              write each page   off    power off           reboot
  *   crash              tell Caisson so   fault  triple fault
+ *   flood              256 newlines in one console_io, and what that took
  *   forge              print what looks as if Caisson had said it, and twist the terminal
  */
 #include <stddef.h>
@@ -57,6 +58,22 @@ static void touch(void)
     print("mayfly: touched all\n");
 }
 
+/* The call is continued until all is taken; the longest stay in Caisson is a part of it. */
+static void flood(void)
+{
+    char newlines[256];
+
+    for (unsigned i = 0; i < sizeof(newlines); i++)
+        newlines[i] = '\n';
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t before = rdtsc();
+        int64_t err = xen_console_write(newlines, sizeof(newlines));
+        uint64_t ticks = rdtsc() - before;
+
+        print("mayfly: flood: %lu ticks, %ld\n", ticks, err);
+    }
+}
+
 static void forge(void)
 {
     print("\r\x1b[2K[0000] caisson: error: forged\r\n\r\x1b[1A\x1b[2Kcaisson> forged\r\n");
@@ -94,8 +111,9 @@ static const struct {
     const char *word;
     void (*life)(void);
 } lives[] = {
-    { "spin", spin },     { "tick", tick },   { "touch", touch }, { "off", off },
-    { "reboot", reboot }, { "crash", crash }, { "fault", fault }, { "forge", forge },
+    { "spin", spin },   { "tick", tick },     { "touch", touch },
+    { "off", off },     { "reboot", reboot }, { "crash", crash },
+    { "fault", fault }, { "forge", forge },   { "flood", flood },
 };
 
 static bool same(const char *a, const char *b)

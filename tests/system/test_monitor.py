@@ -7,6 +7,7 @@ from conftest import PROMPT, Module, guest, linux
 
 SWITCH = "\x01" * 3
 MONITOR = "caisson> "
+MOST_HELD = 100_000  # instructions that one stay in Caisson may take with a lock held
 
 
 class Operator:
@@ -195,6 +196,19 @@ def test_forger_in_front(boot):
     m.expect_exact(f"{mark} caisson> ")
     m.send("destroy forger\r")
     m.expect_exact(f"{mark} caisson: forger: destroyed")
+
+
+@pytest.mark.parametrize("ahead", [[], ["front"]], ids=["in_front", "behind"])
+def test_flood_of_newlines(boot, ahead):
+    """256 of them in one call, with a screen: nobody draws or waits with locks held. (Behind, the
+    call is continued after 16 lines: each round is a stay of its own.)"""
+    modules = [mayfly(name, "idle") for name in ahead] + [mayfly("flood", "flood")]
+    m = boot(modules=modules, options="console=com1 console=vga exit=shutdown", emulator="bochs")
+    for _ in range(3):
+        m.expect(r"mayfly: flood: (\d+) ticks, 0")
+        ticks = int(m.match.group(1))
+        print(ticks, "instructions")
+        assert ticks < (MOST_HELD * 256 // 16 if ahead else MOST_HELD), ticks
 
 
 def test_monitor_off(boot):
