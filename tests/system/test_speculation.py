@@ -119,4 +119,5 @@ def test_smt(boot, smt, used):
     op.wait(1)
     op.top()
     op.wait(4)
-    assert sum(op.top().values()) == pytest.approx(100 * used, abs=5)
+    # the monitor itself needs some of pCPU 0
+    assert sum(op.top().values()) == pytest.approx(100 * used, abs=10 * used)
