@@ -224,8 +224,8 @@ int domain_build(struct domain *d)
     }
     d->state = DOMAIN_PAUSED;
     domain_set_findable(d, true);
-    log_info("%s: domain %u, %luK and at most %luK beyond, %u vCPU%s", d->name, d->id,
-             d->config->mem >> 10, promise_of(d->id).heap << (PAGE_SHIFT - 10), d->vcpu_count,
+    log_info("%s: domain %u, %luK + %luK, %u vCPU%s", d->name, d->id, d->config->mem >> 10,
+             promise_of(d->id).heap << (PAGE_SHIFT - 10), d->vcpu_count,
              d->vcpu_count == 1 ? "" : "s");
     return 0;
 }
