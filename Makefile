@@ -181,10 +181,13 @@ libs_of    = $(filter -l%,$(call first_line,$(1)))
 
 # ---- Images, and running them -------------------------------------------------------------------
 
+comma   := ,
 KERNEL  ?= $(B)/debian/vmlinuz
 INITRD  ?= $(B)/initrd.img
-CMDLINE ?= console=ttyS0,115200
 MEM     ?= 256M
+VCPUS   ?= 1
+TYPE    ?= hvm
+CMDLINE ?= $(if $(filter pvh,$(TYPE)),console=hvc0,console=ttyS0$(comma)115200)
 OPTIONS ?= console=com1 exit=shutdown
 RUN     ?=
 
@@ -206,7 +209,7 @@ shell_word = '$(subst ','\'',$(1))'
 is_given   = $(filter-out file,$(firstword $(origin $(1))))
 written    = $(if $(is_given),$(value $(1)),$($(1)))
 argument   = $(call shell_word,$(call written,$(1)))
-IMAGE_GIVEN = $(foreach v,KERNEL INITRD MEM CMDLINE OPTIONS,$(v)=$(call argument,$(v)))
+IMAGE_GIVEN = $(foreach v,KERNEL INITRD MEM VCPUS TYPE CMDLINE OPTIONS,$(v)=$(call argument,$(v)))
 
 # A file that is not there is for imagecheck to tell of.
 empty      :=
@@ -225,7 +228,7 @@ $(B)/image-options: $(B)/imagecheck $(IMAGE_FILES) FORCE
 	@printf '%s\n' $(IMAGE_GIVEN) | cmp -s - $@ || printf '%s\n' $(IMAGE_GIVEN) > $@
 
 IMAGE_ARGUMENTS = --kernel $(call argument,KERNEL) --initrd $(call argument,INITRD) --mem $(call argument,MEM) \
-                  --cmdline=$(call argument,CMDLINE)
+                  --vcpus $(call argument,VCPUS) --type $(call argument,TYPE) --cmdline=$(call argument,CMDLINE)
 $(B)/caisson.iso: $(B)/caisson.elf $(GUEST_ELF) $(IMAGE_FILES) $(B)/image-options \
                   tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
 	$(call say,ISO,$@)
@@ -239,12 +242,12 @@ $(B)/caisson.img: $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(IMAGE_FILES) 
 	    $(if $(call is_given,OPTIONS),--options=$(call argument,OPTIONS)) $(GUEST_ELF)
 
 .PHONY: iso image run
-image: $(B)/caisson.img ## build build/caisson.img, for a USB stick, a disk or a CD, BIOS and UEFI (KERNEL= INITRD= CMDLINE= MEM= OPTIONS=)
+image: $(B)/caisson.img ## build build/caisson.img, for a USB stick, a disk or a CD, BIOS and UEFI (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE= OPTIONS=)
 
 iso: $(B)/caisson.iso ## build build/caisson.iso: GRUB (BIOS and UEFI), Caisson, Debian's kernel, our guests
 
-run: $(B)/caisson.iso | deps-run ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= OPTIONS= RUN='--pcpus 4')
-	$(Q)$(PYTHON) tools/run $< $(RUN)
+run: $(B)/caisson.iso | deps-run ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE=hvm|pvh OPTIONS= RUN='--pcpus 4')
+	$(Q)$(PYTHON) tools/run $< --guest-mem $(call argument,MEM) $(RUN)
 
 # ---- Tests --------------------------------------------------------------------------------------
 
@@ -300,7 +303,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
-SYSTEM_NEEDS = $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
+SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
                $(B)/debian/grub-i386-xen_pvh.bin release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them; K=word chooses, SHAPES=all leaves out none
 	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
@@ -404,7 +407,6 @@ bench-linux: release $(R)/init $(B)/debian/vmlinuz | deps-run deps-iso ## Linux 
 bench-scaling: release | deps-run deps-iso ## what things cost with 1 to 100 domains on 1 to 4 pCPUs: a table, and docs/scaling.svg
 	$(Q)$(PYTHON) tools/scaling $(R)/caisson.elf $(R)/guest/crowd.elf docs/scaling.svg
 
-TYPE ?= hvm
 profile: release | deps-run deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)
 	$(Q)$(PYTHON) tools/profile $(R)/caisson.elf $(R)/guest/bench.elf.64 $(ROW) --type $(TYPE) $(CPU:%=--cpu %) \
 	    --trace $(R)/trace.txt

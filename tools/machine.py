@@ -17,6 +17,8 @@ import time
 
 BOCHS_CPUS = ("corei7_skylake_x", "corei7_icelake_u", "tigerlake", "core2_penryn_t9600")
 BOCHS_MAX_MEM = 2048  # MiB, of the host's memory
+MIN_MEM, MAX_MEM = 64, 1 << 20  # MiB: what Caisson and a guest need; what QEMU's boards take
+MAX_PCPUS = 64  # as many as Caisson uses
 
 # Settings that served well: `error: action=ignore` as each EPT violation would write a log line;
 # no VGA extension as GRUB's multiboot2 loader trips over Bochs' VBE; a fixed time0 and sync=none
@@ -78,6 +80,63 @@ def nested_vmx():
 
 def best_emulator():
     return "kvm" if nested_vmx() else "bochs"
+
+
+def no_image(path):
+    """Why it is nothing that a machine boots from; None if it is. A CD says so in its 17th sector, a
+    disk or stick at the end of its first one (ECMA-119, "Volume descriptors"; the PC's boot sector)."""
+    if not os.path.isfile(path):
+        return "there is no such file"
+    with open(path, "rb") as f:
+        first = f.read(512)
+        f.seek(0x8001)
+        if f.read(5) != b"CD001" and first[510:512] != b"\x55\xaa":
+            return "it is no image of a CD, disk or stick (`make iso` makes one)"
+    return None
+
+
+def qemu_cpus():
+    """The names that QEMU's -cpu takes."""
+    text = subprocess.run(["qemu-system-x86_64", "-cpu", "help"], capture_output=True, text=True,
+                          check=True).stdout
+    names = text.partition("Recognized CPUID flags")[0].splitlines()[1:]
+    return {words[0] for words in map(str.split, names) if words}
+
+
+def no_cpu(emulator, cpu):
+    if cpu is None:
+        return None
+    if emulator == "bochs":
+        known = cpu in BOCHS_CPUS
+        return None if known else f"Bochs has {', '.join(BOCHS_CPUS)}"
+    known = cpu.split(",")[0] in qemu_cpus()
+    return None if known else "QEMU does not know it (qemu-system-x86_64 -cpu help)"
+
+
+def no_emulator(emulator, firmware):
+    program = "bochs" if emulator == "bochs" else "qemu-system-x86_64"
+    if not shutil.which(program):
+        return f"{program} is not installed (`make deps`)"
+    if emulator == "kvm" and not nested_vmx():
+        return "no KVM that lends VT-x (/dev/kvm, and kvm_intel's nested=Y)"
+    if firmware == "uefi" and not os.path.exists(OVMF_CODE):
+        return "OVMF is not installed (`make deps`)"
+    return None
+
+
+def refusal(*, image, emulator, cpu, pcpus, mem, firmware):
+    """What of this makes no machine: a line that begins with the word at fault. None: all is well."""
+    most = BOCHS_MAX_MEM if emulator == "bochs" else MAX_MEM
+    faults = ((image, no_image(image)), (f"--emulator {emulator}", no_emulator(emulator, firmware)))
+    for word, why in faults:
+        if why:
+            return f"{word}: {why}"
+    if not 1 <= pcpus <= MAX_PCPUS:
+        return f"--pcpus {pcpus}: 1 to {MAX_PCPUS}"
+    if not MIN_MEM <= mem <= most:
+        return f"--mem {mem}: {MIN_MEM} to {most} MiB"
+    why = no_cpu(emulator, cpu)
+    return f"--cpu {cpu}: {why}" if why else None
 
 
 class Counters:
@@ -206,7 +265,7 @@ class Machine:
                 if self.process.poll() is not None:
                     break
         self.close()
-        raise RuntimeError(f"{self.emulator} did not start; see {self.logs}")
+        raise RuntimeError(f"{self.emulator} did not start; see {self.logs}\n{self.last_words()}")
 
     # ---- QEMU's own monitor (QMP) ----
 
@@ -240,6 +299,16 @@ class Machine:
         for key in keys:
             self.ask("send-key", keys=[{"type": "qcode", "data": k} for k in key.split("-")])
             time.sleep(0.15)  # each is held for 0.1 s
+
+    def last_words(self, lines=8):
+        """What the emulator itself has said last."""
+        text = ""
+        for name in ("emulator.txt", "bochs.log"):
+            path = os.path.join(self.logs, name)
+            if os.path.exists(path):
+                with open(path, encoding="utf-8", errors="replace") as f:
+                    text += f.read()
+        return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
 
     def running(self):
         return self.process.poll() is None

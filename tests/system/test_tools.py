@@ -5,9 +5,15 @@ import os
 import re
 import subprocess
 
+import machine
+import pytest
+
+from conftest import BOOT, BUILD, CAISSON, INITRD, PROMPT, VMLINUZ, guest, image, menu_of
+
 # A path below the build folder, as the tests and the tools write it; what stands for a name is cut.
 BELOW_BUILD = re.compile(r'(?:\bBUILD, f?"|\{BUILD\}/|"build/)([^"{]*)(?:", f?"([^"{]*))?')
-MADE_BY_USE = ("test-logs", "test-iso", "run-logs")
+MADE_BY_USE = ("test-logs", "test-iso", "run-logs", "retpoline")
+OF_OTHER_TARGETS = {"torture"}  # tools that no test calls
 
 
 def make(*arguments):
@@ -21,7 +27,8 @@ def opened_below_build():
     """{path: file that opens it}; a path that ends with / is all that is in that folder."""
     found = {}
     for source in glob.glob("tests/system/*.py") + glob.glob("tools/*"):
-        if os.path.isdir(source) or os.path.samefile(source, __file__):
+        if os.path.isdir(source) or os.path.samefile(source, __file__) or \
+                os.path.basename(source) in OF_OTHER_TARGETS:
             continue
         with open(source, encoding="utf-8") as f:
             for first, second in BELOW_BUILD.findall(f.read()):
@@ -45,3 +52,133 @@ def test_ci_builds_nothing_beforehand():
     with open(".ci/run", encoding="ascii") as f:
         commands = re.findall(r"^(?!#).*?\b(make\b[^|;\n]*)", f.read(), re.M)
     assert [c.strip() for c in commands] == ["make test", "make lint"]
+
+
+# ---- tools/run and the checks of an image: one line, with the word at fault ----
+
+def run(*arguments, **settings):
+    return subprocess.run(["tools/run", *arguments], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=120, **settings)
+
+
+@pytest.fixture(scope="module")
+def iso():
+    return image(*menu_of(guest("hello"), "console=com1 exit=shutdown"))
+
+
+@pytest.mark.parametrize("words, told", [
+    (["--cpu", "nosuch"], "run: --cpu nosuch: Bochs has corei7_skylake_x"),
+    (["--emulator", "qemu", "--cpu", "nosuch,+vmx"], "run: --cpu nosuch,+vmx: QEMU does not know it"),
+    (["--pcpus", "0"], "run: --pcpus 0: 1 to 64"),
+    (["--pcpus", "99"], "run: --pcpus 99: 1 to 64"),
+    (["--mem", "1"], "run: --mem 1: 64 to 2048 MiB"),
+    (["--mem", "4096"], "run: --mem 4096: 64 to 2048 MiB"),
+    (["--guest-mem", "64G"], "run: MEM=64G does not fit the machine's 512 MiB"),
+])
+def test_run_refuses(iso, words, told):
+    emulator = [] if "--emulator" in words else ["--emulator", "bochs"]
+    done = run(iso, *emulator, *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(told) and done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_run_refuses_images(tmp_path):
+    text = tmp_path / "text"
+    text.write_text("no image\n" * 10000)
+    for path in ("/no/such/file", str(tmp_path), str(text)):
+        done = run(path, "--emulator", "bochs")
+        assert done.returncode == 2 and done.stderr.startswith(f"run: {path}: ")
+
+
+@pytest.mark.skipif(machine.nested_vmx(), reason="KVM with nested VT-x is here")
+def test_run_without_kvm(iso):
+    done = run(iso, "--emulator", "kvm")
+    assert done.returncode == 2 and "no KVM that lends VT-x" in done.stderr
+
+
+def test_run_to_the_end(iso, tmp_path):
+    done = run(iso, "--emulator", "bochs", "--logs", str(tmp_path))
+    assert done.returncode == 0 and "the machine is off" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_run_says_what_the_emulator_said(iso, tmp_path):
+    """One that does not start: its own words, and an exit code that a script can see."""
+    bochs = tmp_path / "bochs"
+    bochs.write_text("#!/bin/sh\necho the ROM has a hole >&2\nexit 1\n")
+    bochs.chmod(0o755)
+    env = dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = run(iso, "--emulator", "bochs", "--logs", str(tmp_path), env=env)
+    assert done.returncode == 1
+    assert "the ROM has a hole" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_run_ends_by_a_signal(iso, tmp_path):
+    started = subprocess.Popen(["tools/run", iso, "--emulator", "bochs", "--logs", str(tmp_path)],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    started.stdout.readline()
+    started.terminate()
+    out, err = started.communicate(timeout=60)
+    assert started.returncode == 143 and err == "" and "left, and ended the machine" in out
+
+
+@pytest.mark.parametrize("word, told", [
+    ("KERNEL=", "image: KERNEL=: names no file"),
+    ("INITRD=README.md", "image: INITRD=README.md: no ramdisk"),
+    ("OPTIONS=bogus=1", 'unknown option "bogus=1"'),
+    ("VCPUS=0", '"vcpus=0": want a number from 1 to 64'),
+    ("TYPE=pv", '"type=pv": want hvm or pvh'),
+    ("MEM=12", '"mem=12"'),
+])
+def test_image_refuses(word, told):
+    whole = {"KERNEL": VMLINUZ, "INITRD": INITRD, "MEM": "256M", "VCPUS": "1", "TYPE": "hvm",
+             "CMDLINE": "", "OPTIONS": "console=com1"}
+    key, value = word.split("=", 1)
+    whole[key] = value
+    done = subprocess.run([f"{BUILD}/imagecheck", *(f"{k}={v}" for k, v in whole.items())],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and told in done.stderr
+    assert done.stderr.splitlines()[-1] == "image: nothing was made"
+
+
+# ---- What the documents tell to type ----
+
+def code_behind(path, words):
+    """The first indented block behind the line with these words."""
+    with open(path, encoding="utf-8") as f:
+        behind = f.read().partition(words)[2]
+    block = re.search(r"(?:^    .*\n|^\n(?=    ))+", behind, re.M).group(0)
+    return re.sub(r"^    ", "", block, flags=re.M).lstrip("\n")
+
+
+def test_menu_entry_of_an_installed_debian(machine_of, tmp_path):
+    """GRUB takes the file as docs/hardware.md has it, and the lines boot."""
+    script = code_behind("docs/hardware.md", "/etc/grub.d/40_custom")
+    assert script.startswith("#!/bin/sh\nexec tail -n +3 $0\n")
+    path = tmp_path / "40_custom"
+    path.write_text(script)
+    path.chmod(0o755)
+    entry = subprocess.run(["sh", str(path)], capture_output=True, text=True, check=True).stdout
+    checked = subprocess.run(["grub-script-check"], input=entry, capture_output=True, text=True,
+                             check=False)
+    assert checked.returncode == 0, checked.stderr
+    files = {"caisson.elf": CAISSON, "caisson-vmlinuz": VMLINUZ, "caisson-initrd.img": INITRD}
+    assert set(re.findall(r"/boot/(\S+)", entry)) == set(files)
+    m = machine_of(entry, files, emulator=machine.best_emulator(), mem=1024)
+    m.expect_exact(PROMPT, timeout=BOOT)
+
+
+def test_initrd_of_ones_own(tmp_path):
+    """README's lines make an archive that has what they say."""
+    script = code_behind("README.md", "An initrd of one's own")
+    os.makedirs(tmp_path / "bin")
+    env = dict(os.environ, PATH=f"{tmp_path}/bin:{os.environ['PATH']}")
+    (tmp_path / "bin/busybox").write_bytes(b"busybox")
+    script = script.replace("/bin/busybox", str(tmp_path / "bin/busybox"))
+    subprocess.run(["sh", "-e", "-c", script.partition("make run")[0]], cwd=tmp_path, env=env,
+                   check=True, capture_output=True)
+    listed = subprocess.run("zcat my-initrd.img | cpio -it", shell=True, cwd=tmp_path, text=True,
+                            capture_output=True, check=True).stdout.split()
+    assert {"init", "bin/busybox", "bin/sh"} <= set(listed)
