@@ -11,7 +11,8 @@ import pytest
 from conftest import BOOT, BUILD, CAISSON, INITRD, PROMPT, VMLINUZ, guest, image, menu_of
 
 # A path below the build folder, as the tests and the tools write it; what stands for a name is cut.
-BELOW_BUILD = re.compile(r'(?:\bBUILD, f?"|\{BUILD\}/|"build/)([^"{]*)(?:", f?"([^"{]*))?')
+JOINED = re.compile(r'\bBUILD, f?"([^"{]*)(?:", f?"([^"{]*))?')
+WRITTEN = re.compile(r'(?:\{BUILD\}/|"build/)([^"{]*)()')
 MADE_BY_USE = ("test-logs", "test-iso", "run-logs", "retpoline")
 OF_OTHER_TARGETS = {"torture"}  # tools that no test calls
 
@@ -31,7 +32,8 @@ def opened_below_build():
                 os.path.basename(source) in OF_OTHER_TARGETS:
             continue
         with open(source, encoding="utf-8") as f:
-            for first, second in BELOW_BUILD.findall(f.read()):
+            text = f.read()
+            for first, second in JOINED.findall(text) + WRITTEN.findall(text):
                 found[os.path.join(first, second) if second else first] = source
     return {path: source for path, source in found.items() if path not in MADE_BY_USE}
 
