@@ -4,6 +4,8 @@
  * The interrupt is what makes raising it safe under any lock: who raises it may hold the log's.
  */
 #include "monitor/work.h"
+#include "arch/x86/bound.h"
+#include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
@@ -24,6 +26,7 @@ static bool run(struct sched_unit *u, uint64_t deadline)
 
     (void)deadline;
     __atomic_store_n(&w->raised, false, __ATOMIC_SEQ_CST);
+    span_begin(NULL, (const void *)w->fn, rdtsc());
     return w->fn();
 }
 
