@@ -3,6 +3,7 @@
  */
 #include "mm/fill.h"
 
+#include "arch/x86/bound.h"
 #include "lib/string.h"
 #include "mm/window.h"
 
@@ -13,5 +14,7 @@ void fill_frames(mfn_t m, unsigned order)
 
 void fill_bytes(void *p, size_t size)
 {
+    span_pause(); /* a release does not do it */
     memset(p, FILL_FREED, size);
+    span_resume();
 }
