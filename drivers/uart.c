@@ -19,6 +19,7 @@
 #include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
+#include "lib/string.h"
 
 #define CLOCK_BAUD  115200 /* divisor 1 */
 #define FIFO_BYTES  16
@@ -141,12 +142,34 @@ static void uart_put(struct uart *u, char c)
     *uart_ring_at(u, u->head++) = (uint8_t)c;
 }
 
+/* How many bytes before the next newline have a place in one piece of the ring. */
+static size_t uart_run(const struct uart *u, const char *text, size_t len)
+{
+    size_t most = UART_TX_BYTES - uart_queued(u), to_end = UART_TX_BYTES - u->head % UART_TX_BYTES;
+    size_t n = 0;
+
+    most = most < to_end ? most : to_end;
+    most = most < len ? most : len;
+    while (n < most && text[n] != '\n')
+        n++;
+    return n;
+}
+
 static void uart_put_text(struct uart *u, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n')
+    while (len) {
+        size_t n = uart_run(u, text, len);
+
+        memcpy(uart_ring_at(u, u->head), text, n);
+        u->head += (uint32_t)n;
+        text += n;
+        len -= n;
+        if (!len)
+            return;
+        if (*text == '\n')
             uart_put(u, '\r');
-        uart_put(u, text[i]);
+        uart_put(u, *text++);
+        len--;
     }
 }
 

@@ -14,6 +14,7 @@
 #include "lib/fmt.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
+#include "lib/string.h"
 
 #define LINE_BYTES 512 /* the longest line: prefix, newline and NUL included */
 #define SINKS      4
@@ -67,8 +68,11 @@ static void ring_put(char c)
 static void ring_put_line(enum log_level level, const char *text, size_t length)
 {
     ring_put((char)(MARK + level));
-    for (size_t i = 0; i < length; i++)
-        ring_put(text[i]);
+    size_t at = head % LOG_RING_BYTES, to_end = LOG_RING_BYTES - at;
+    size_t first = length < to_end ? length : to_end;
+    memcpy(ring + at, text, first);
+    memcpy(ring, text + first, length - first);
+    head += length;
 }
 
 /* Where the oldest line starts that is still whole. */
