@@ -338,7 +338,8 @@ static void main_on_stack(void)
     frame_fail_nth(options.fail_alloc);
     start_domains();
     if (LOCKDEP && bound_start)
-        bound_start(false); /* true, once no attack of tests/system/ is too long */
+        bound_start(
+            false); /* warns only: on a real machine an SMI or a host below takes its time too */
     sched_loop();
 }
 
