@@ -338,8 +338,7 @@ static void main_on_stack(void)
     frame_fail_nth(options.fail_alloc);
     start_domains();
     if (LOCKDEP && bound_start)
-        bound_start(
-            false); /* warns only: on a real machine an SMI or a host below takes its time too */
+        bound_start(false); /* warns: on a real machine an SMI or a host below takes time too */
     sched_loop();
 }
 
