@@ -75,7 +75,7 @@ def test_stick_of_ones_own(stick):
                   "--mem", "1G", *GUESTS, options="")
     menu = on_esp(image, "/boot/grub/grub.cfg")
     entries = dict(re.findall(r"menuentry '([^']*)' \{\n(.*?)\n *\}", menu, re.S))
-    mine = """module2 /boot/vmlinuz kernel name=linux mem=1G type={} -- {} root=/dev/x ''"'"'y'"'"''"""
+    mine = """module2 /boot/vmlinuz kernel name=linux mem=1G vcpus=1 type={} -- {} root=/dev/x ''"'"'y'"'"''"""
 
     def entry(words):
         return next(body for title, body in entries.items() if words in title)
@@ -124,10 +124,16 @@ def test_make_hands_on(given, tmp_path):
     """What is given on make's line, whatever make or a shell would make of it."""
     spaced = str(tmp_path / "it's a kernel")
     os.link(GUESTS[0], spaced)
-    said, options = given(f"KERNEL={spaced}", f"CMDLINE={ODD_WORDS}", "MEM=16M vcpus=2")
+    said, options = given(f"KERNEL={spaced}", f"CMDLINE={ODD_WORDS}", "MEM=16M", "VCPUS=2")
     assert said == ""
-    assert options.split("\n")[:4] == [f"KERNEL={spaced}", "INITRD=", "MEM=16M vcpus=2",
+    assert options.split("\n")[:6] == [f"KERNEL={spaced}", "INITRD=", "MEM=16M", "VCPUS=2", "TYPE=hvm",
                                        f"CMDLINE={ODD_WORDS}"]
+
+
+def test_make_knows_the_console(given):
+    """A pvh domain has no serial port, so its kernel is told of the console that it has."""
+    assert "\nCMDLINE=console=hvc0\n" in given("MEM=16M", "TYPE=pvh")[1]
+    assert "\nCMDLINE=console=ttyS0,115200\n" in given("MEM=16M")[1]
 
 
 REFUSALS = [

@@ -130,7 +130,7 @@ def test_run_ends_by_a_signal(iso, tmp_path):
     ("KERNEL=", "image: KERNEL=: names no file"),
     ("INITRD=README.md", "image: INITRD=README.md: no ramdisk"),
     ("OPTIONS=bogus=1", 'unknown option "bogus=1"'),
-    ("VCPUS=0", '"vcpus=0": want a number from 1 to 64'),
+    ("VCPUS=0", '"vcpus=0": want 1 to 64'),
     ("TYPE=pv", '"type=pv": want hvm or pvh'),
     ("MEM=12", '"mem=12"'),
 ])
