@@ -171,22 +171,34 @@ size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
     return taken;
 }
 
-/* One line of each domain behind, as long as somebody has one, the port takes it, and the round
- * is not over. Who was first is the last one next time. */
-static void send_lines(void)
+/* One line of each domain behind that has one, if the port takes it; how many bytes that was. */
+static uint32_t send_line_of_each(void)
 {
-    uint32_t sent = 0, before;
     struct list_node *pos;
+    uint32_t sent = 0;
 
     spin_lock(&terminal.lock);
-    gather();
+    list_for_each (pos, &terminal.active) {
+        if (console_busy_at(pos) != terminal.front)
+            sent += send_line(console_busy_at(pos), false);
+    }
+    spin_unlock(&terminal.lock);
+    return sent;
+}
+
+/* Lines of the domains behind, as long as somebody has one, the port takes it, and the round is not
+ * over. Who was first is the last one next time. The lock goes between two lines of one domain:
+ * others wait for it with their own in hand. */
+static void send_lines(void)
+{
+    uint32_t sent = 0, more;
+    struct list_node *pos;
+
     do {
-        before = sent;
-        list_for_each (pos, &terminal.active) {
-            if (console_busy_at(pos) != terminal.front)
-                sent += send_line(console_busy_at(pos), false);
-        }
-    } while (sent > before && sent < ROUND);
+        more = send_line_of_each();
+        sent += more;
+    } while (more && sent < ROUND);
+    spin_lock(&terminal.lock);
     if (terminal.front)
         send_rest(terminal.front);
     if (!list_empty(&terminal.active)) {
@@ -275,17 +287,25 @@ static void end_waiting(void)
     }
 }
 
+/* Its lines go by output_work(), a few at a time; what is left for output_last_words() is one. */
 bool console_drained(struct domain *d)
 {
     struct console *c = d->console;
+    bool ready = false;
 
     if (!c || !terminal.shared)
         return true;
     spin_lock(&terminal.lock);
-    c->ends = c != terminal.front && ring_used(&c->out) && !operator_ready();
-    if (c->ends)
+    c->ends = c != terminal.front && line_length(c, false);
+    if (c != terminal.front && ring_used(&c->out) && !operator_ready())
+        c->ends = true;
+    if (c->ends) {
         console_note(c);
+        ready = operator_ready();
+    }
     spin_unlock(&terminal.lock);
+    if (ready) /* the port will not say so: it has */
+        work_raise(&console_work);
     return !c->ends;
 }
 

@@ -611,6 +611,28 @@ static void burial_waits_for_the_port(void **state)
     assert_true(console_drained(&b->d));
 }
 
+/* What one that has ended has still to say goes in rounds, not under one hold of the lock. */
+static void burial_waits_for_its_lines(void **state)
+{
+    (void)state;
+    set_up(true, false);
+    add(0);
+    struct guest *behind[] = { add(1), add(2), add(3) };
+    room = 0;
+    for (unsigned i = 0; i < 1900; i++)
+        for (unsigned n = 0; n < 3; n++)
+            say(behind[n], "\n");
+    room = SIZE_MAX / 2;
+    on_room();
+    raised = false;
+    work(); /* a round, which is too short for all */
+    told = NULL;
+    assert_false(console_drained(&behind[0]->d));
+    settle();
+    assert_ptr_equal(told, &behind[0]->d);
+    assert_true(console_drained(&behind[0]->d));
+}
+
 static void without_a_monitor(void **state)
 {
     (void)state;
@@ -727,6 +749,7 @@ int main(void)
         cmocka_unit_test(last_words_are_kept),
         cmocka_unit_test(without_a_monitor),
         cmocka_unit_test(burial_waits_for_the_port),
+        cmocka_unit_test(burial_waits_for_its_lines),
         cmocka_unit_test(no_memory_is_said),
         cmocka_unit_test(many_and_a_slow_port),
     };
