@@ -274,10 +274,15 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
                   struct domain **out)
 {
     int err = check_config(config);
-    uint16_t id = before ? before : fresh_id();
 
-    if (!err)
-        err = promise_memory(config, id);
+    if (err) {
+        if (before)
+            promise_end(before);
+        return err;
+    }
+    uint16_t id =
+        before ? before : fresh_id(); /* there is one, as there are not too many domains */
+    err = promise_memory(config, id);
     if (err) {
         promise_end(id);
         return err;

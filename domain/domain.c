@@ -54,7 +54,7 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     if (end == END_DESTROYED)
         __atomic_store_n(&d->unwanted, true, __ATOMIC_RELEASE);
     if (__atomic_exchange_n(&d->end_claimed, true, __ATOMIC_ACQ_REL)) {
-        if (end == END_DESTROYED && d->state == DOMAIN_ENDING && d->vcpus_out == d->vcpu_count)
+        if (end == END_DESTROYED && d->state != DOMAIN_BUILDING && d->vcpus_out == d->vcpu_count)
             domain_hooks->ended(d); /* it may wait to come back */
         return;
     }
@@ -100,12 +100,14 @@ const char *domain_state_name(enum domain_state state)
 static void set_state(struct domain *d, enum domain_state from, enum domain_state to)
 {
     spin_lock(&d->lock);
-    if (d->state == from)
+    bool changes = d->state == from;
+    if (changes)
         d->state = to;
     else if (d->state == DOMAIN_BUILDING)
         d->start_paused = to == DOMAIN_PAUSED;
     spin_unlock(&d->lock);
-    kick_all(d);
+    if (changes) /* else a vCPU that is still being made would run */
+        kick_all(d);
 }
 
 void domain_pause(struct domain *d)

@@ -22,8 +22,22 @@ static void free_mapping(void *ctx, gfn_t g, const struct ept_entry *e)
     (void)g;
     if (e->rights & EPT_LENT)
         return;
+    if (e->order > ORDER_2M) { /* it may be in 262,144 pieces by now */
+        p->going.first = e->mfn;
+        p->going.frames = 1UL << e->order;
+        return;
+    }
     frame_free(e->mfn, e->order, p->owner);
     p->populated -= 1UL << e->order;
+}
+
+/* 2 MiB of it. */
+static void give_back_some(struct p2m *p)
+{
+    frame_free(p->going.first, ORDER_2M, p->owner);
+    p->going.first.v += 1UL << ORDER_2M;
+    p->going.frames -= 1UL << ORDER_2M;
+    p->populated -= 1UL << ORDER_2M;
 }
 
 void p2m_reap(struct p2m *p, uint64_t oldest)
@@ -48,7 +62,11 @@ bool p2m_destroy(struct p2m *p)
     if (p->giant.open)
         frame_free(p->giant.first, ORDER_1G, p->owner);
     p->giant.open = false;
-    if (!ept_drain(&p->ept, P2M_PIECE, free_mapping, p))
+    if (p->going.frames) {
+        give_back_some(p);
+        return false;
+    }
+    if (!ept_drain(&p->ept, P2M_PIECE, free_mapping, p) || p->going.frames)
         return false;
     if (p->failed.v)
         frame_abandon(p->failed, p->owner);

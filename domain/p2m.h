@@ -73,6 +73,10 @@ struct p2m {
         uint64_t scrubbed; /* frames of it that are clean */
         bool open;         /* there is one */
     } giant;               /* 1 GiB that p2m_populate_some() is scrubbing */
+    struct {
+        mfn_t first;
+        uint64_t frames;
+    } going; /* what is left of 1 GiB that p2m_destroy() gives back */
     mfn_t failed;          /* RAM that is out of use for good, or 0 */
     unsigned limbo_count;
     struct {

@@ -50,7 +50,7 @@ void control_reboot(const struct command_args *args)
 
 void control_shutdown(const struct command_args *args)
 {
-    struct domain *d = domains_find(args->word[0]);
+    struct domain *d = domains_find_whole(args->word[0]);
 
     if (d)
         domain_power_button(d);

@@ -33,6 +33,16 @@ struct domain *domains_find(struct word name)
     return d;
 }
 
+struct domain *domains_find_whole(struct word name)
+{
+    struct domain *d = domains_find(name);
+
+    if (!d || d->findable)
+        return d;
+    monitor_print("%s is %s\n", d->name, d->destroyed ? "being buried" : "still being built");
+    return NULL;
+}
+
 struct vcpu *domains_find_vcpu(const struct domain *d, struct word number)
 {
     uint64_t n;

@@ -9,6 +9,8 @@
 #include "lib/word.h"
 
 /* The domain of that name, or with that number; NULL after saying that there is none. */
+/* The same for what needs all its vCPUs and devices: not while it is built or buried. */
+struct domain *domains_find_whole(struct word name);
 struct domain *domains_find(struct word name);
 /* Its vCPU of that number; NULL after saying that there is none. */
 struct vcpu *domains_find_vcpu(const struct domain *d, struct word number);

@@ -10,14 +10,14 @@
 static void audit_one(struct domain *d)
 {
     struct audit a = { 0 };
-    bool done;
+    bool done = !d->findable; /* half of it is not there yet, or no more; its end audits it */
 
-    do {
+    while (!done) {
         spin_lock(&d->lock);
         done = audit_domain(d, &a, false);
         spin_unlock(&d->lock);
         audit_goes_on();
-    } while (!done);
+    }
 }
 
 /* What is wrong would be a panic. */

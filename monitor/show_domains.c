@@ -170,7 +170,7 @@ void show_exits(const struct command_args *args)
 static void dump(const struct command_args *args, enum vcpu_dump what)
 {
     static const struct word zero = { "0", 1 };
-    struct domain *d = domains_find(args->word[0]);
+    struct domain *d = domains_find_whole(args->word[0]);
     struct vcpu *v = d ? domains_find_vcpu(d, args->count > 1 ? args->word[1] : zero) : NULL;
 
     if (v)

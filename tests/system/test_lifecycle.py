@@ -205,6 +205,33 @@ def test_last_words(crowd):
     assert "fault" not in c.ask("list")
 
 
+def test_commands_while_it_is_built(crowd):
+    """A guest that reboots in a circle is half built most of the time, and nothing that an operator
+    types then may meet half a domain."""
+    c = crowd(pcpus=2, mem=256)
+    c.create("half", "reboot", mem="4M vcpus=24 cap=20 cpus=1")
+    seen = set()
+    for i in range(40):
+        seen |= set(re.findall(r"^half .* (building|ending|running|paused) ", c.ask("list"), re.M))
+        c.type(("pause half", "regs half", "unpause half", "vmcs half 3", "shutdown half")[i % 5])
+    assert "building" in seen
+    c.type("sched half cap=0", "unpause half")
+    c.end("half")
+    c.wait_for_burials(["mayfly"])
+
+
+def test_as_many_as_there_can_be(crowd):
+    """One more is refused, and that is all."""
+    c = crowd(mem=1024)
+    for i in range(127):
+        c.create(f"m{i}")
+        if i % 10 == 9:
+            c.ask()
+    c.create("more")
+    c.m.expect_exact("error: more: there are 128 domains already")
+    assert len(c.names()) == 128
+
+
 def test_reboot_in_a_circle(crowd):
     """Who reboots again and again waits longer each time, and can be destroyed meanwhile."""
     c = crowd(mem=256)

@@ -104,6 +104,7 @@ static void paused_while_building(void **state)
     set_up();
     d.state = DOMAIN_BUILDING;
     domain_pause(&d);
+    assert_int_equal(kicks, 0); /* its vCPUs are not to run yet */
     assert_true(d.start_paused);
     domain_unpause(&d);
     assert_false(d.start_paused);

@@ -378,6 +378,10 @@ static void test_giant(void **state)
     assert_int_equal(order_at(1UL << ORDER_1G), ORDER_4K);
     assert_int_equal(gmem_read(&p, gpa(0), &byte, 1), 0);
     assert_int_equal(byte, 0);
+    for (uint64_t before = frame_count(OWNER), now; !p2m_destroy(&p); before = now) {
+        now = frame_count(OWNER);
+        assert_true(before - now <= P2M_PIECE + 512); /* it goes as it came */
+    }
 }
 
 /* Where large mappings must not be executable, none is, however its RAM has come; what is fetched
