@@ -76,8 +76,8 @@ struct p2m {
     struct {
         mfn_t first;
         uint64_t frames;
-    } going; /* what is left of 1 GiB that p2m_destroy() gives back */
-    mfn_t failed;          /* RAM that is out of use for good, or 0 */
+    } going;      /* what is left of 1 GiB that p2m_destroy() gives back */
+    mfn_t failed; /* RAM that is out of use for good, or 0 */
     unsigned limbo_count;
     struct {
         mfn_t frame;
