@@ -45,7 +45,7 @@ static uint8_t next(struct cursor *c)
 static int64_t next_signed(struct cursor *c, unsigned bytes)
 {
     uint64_t v = 0;
-    if (!have(c, bytes))
+    if (!bytes || !have(c, bytes))
         return 0;
     for (unsigned i = bytes; i-- > 0;)
         v = v << 8 | c->bytes[c->pos + i];

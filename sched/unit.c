@@ -159,7 +159,9 @@ static void favour(struct run_queue *q, struct sched_unit *u)
 /* Who does not wait is seen without a lock: who asks tries one after the other. */
 bool sched_yield_to(struct sched_unit *u)
 {
-    if (__atomic_load_n(&u->state, __ATOMIC_RELAXED) != SCHED_RUNNABLE)
+    const unsigned *state = (const unsigned *)&u->state; /* sparse loads no enum */
+
+    if (__atomic_load_n(state, __ATOMIC_RELAXED) != SCHED_RUNNABLE)
         return false;
     struct run_queue *q = queue_lock_of(u);
     unsigned home = q->pcpu, here = cpu_id();
