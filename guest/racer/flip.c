@@ -19,11 +19,13 @@
 
 /* ---- What arguments are made of ---- */
 
+/* The halves of each are written by themselves: none may be an address just below this program,
+ * where an area that a call names would reach over into it. */
 uint64_t any_number(uint64_t *seed)
 {
     static const uint64_t edges[] = { 0xff,       511,       512,           4095,
                                       4096,       0x7fef,    0x7ff0,        0x7fffffff,
-                                      0xffffffff, 1ul << 36, ~0ul >> 12,    0x7ffffffffffffffful,
+                                      0xffffffff, 1ul << 36, ~0ul >> 8,     0x7ffffffffffffffful,
                                       ~0ul - 1,   HOLE,      0xfffffffffful };
 
     switch (any(seed) % 4) {
