@@ -244,23 +244,37 @@ uint64_t alu_shift(enum decode_op op, uint64_t a, uint64_t from, unsigned count,
 
 /* ---- Twice as wide ---- */
 
+static uint64_t extend(uint64_t v, unsigned size)
+{
+    unsigned unused = 64 - 8 * size;
+
+    return (uint64_t)((int64_t)(v << unused) >> unused);
+}
+
+/* 64 by 64 bits. */
+static void multiply_widest(uint64_t a, uint64_t b, bool is_signed, uint64_t out[2])
+{
+    unsigned __int128 r = is_signed ? (unsigned __int128)((__int128)(int64_t)a * (int64_t)b)
+                                    : (unsigned __int128)a * b;
+
+    out[0] = (uint64_t)r;
+    out[1] = (uint64_t)(r >> 64);
+}
+
 void alu_multiply(uint64_t a, uint64_t b, unsigned size, bool is_signed, uint64_t out[2],
                   uint64_t *rflags)
 {
-    unsigned unused = 64 - 8 * size;
-    unsigned __int128 r;
-    bool over;
+    uint64_t x = is_signed ? extend(a, size) : truncate(a, size);
+    uint64_t y = is_signed ? extend(b, size) : truncate(b, size);
 
-    if (is_signed) {
-        int64_t x = (int64_t)(a << unused) >> unused, y = (int64_t)(b << unused) >> unused;
-        r = (unsigned __int128)((__int128)x * y);
-        over = (__int128)r != (int64_t)((uint64_t)r << unused) >> unused;
+    if (size == 8) {
+        multiply_widest(x, y, is_signed, out);
     } else {
-        r = (unsigned __int128)truncate(a, size) * truncate(b, size);
-        over = r >> (8 * size);
+        out[0] = truncate(x * y, size);
+        out[1] = truncate(x * y >> 8 * size, size);
     }
-    out[0] = truncate((uint64_t)r, size);
-    out[1] = truncate((uint64_t)(r >> (8 * size)), size);
+    uint64_t none = is_signed && sign(out[0], size) ? truncate(~0ul, size) : 0;
+    bool over = out[1] != none;
     *rflags = (*rflags & ~(RFLAGS_CF | RFLAGS_OF)) | (over ? RFLAGS_CF | RFLAGS_OF : 0);
 }
 
@@ -276,32 +290,39 @@ static uint64_t divide(uint64_t high, uint64_t low, uint64_t by, uint64_t *remai
     return quotient;
 }
 
-static unsigned __int128 magnitude(__int128 v)
+/* What is to be divided, as 128 bits. */
+static void widen(const uint64_t value[2], unsigned size, bool is_signed, uint64_t *high,
+                  uint64_t *low)
 {
-    return v < 0 ? -(unsigned __int128)v : (unsigned __int128)v;
+    *high = size == 8 ? value[1] : 0;
+    *low = value[0];
+    if (size == 8)
+        return;
+    *low = truncate(value[1], size) << 8 * size | truncate(value[0], size);
+    if (!is_signed)
+        return;
+    *low = extend(*low, 2 * size);
+    *high = (int64_t)*low < 0 ? ~0ul : 0;
 }
 
 bool alu_divide(uint64_t value[2], uint64_t by, unsigned size, bool is_signed)
 {
-    unsigned bits = 8 * size, unused = 64 - bits;
-    unsigned __int128 all =
-        (unsigned __int128)truncate(value[1], size) << bits | truncate(value[0], size);
-    bool negative = false, differ = false;
-    uint64_t remainder;
+    uint64_t high, low, remainder;
 
-    by = truncate(by, size);
-    if (is_signed) {
-        __int128 wide = (__int128)(all << 2 * unused) >> 2 * unused;
-        int64_t divisor = (int64_t)(by << unused) >> unused;
-        negative = wide < 0;
-        differ = negative != (divisor < 0);
-        all = magnitude(wide);
-        by = truncate((uint64_t)magnitude(divisor), size);
+    widen(value, size, is_signed, &high, &low);
+    by = is_signed ? extend(by, size) : truncate(by, size);
+    bool negative = is_signed && (int64_t)high < 0;
+    bool differ = is_signed && negative != ((int64_t)by < 0);
+    if (negative) {
+        low = -low;
+        high = ~high + !low;
     }
-    if (!by || (uint64_t)(all >> 64) >= by)
+    if (is_signed && (int64_t)by < 0)
+        by = -by;
+    if (!by || high >= by)
         return false;
-    uint64_t quotient = divide((uint64_t)(all >> 64), (uint64_t)all, by, &remainder);
-    uint64_t most = is_signed ? (1ul << (bits - 1)) - 1 + differ : truncate(~0ul, size);
+    uint64_t quotient = divide(high, low, by, &remainder);
+    uint64_t most = is_signed ? (1ul << (8 * size - 1)) - 1 + differ : truncate(~0ul, size);
     if (quotient > most)
         return false;
     value[0] = truncate(differ ? -quotient : quotient, size);
