@@ -8,6 +8,7 @@ import time
 
 import machine
 import mkiso
+import usage
 
 LIMIT = 600  # seconds of this machine's time
 OPTIONS = "console=com1 exit=shutdown apicv=on"
@@ -24,6 +25,7 @@ def boot_menu(where, menu, files, **settings):
 
 def boot(where, caisson, modules, options="", spec=UNGUARDED, **settings):
     """The same for Caisson. modules: [(file, words)]."""
+    usage.want(caisson, "ELF file")
     files, menu = {"caisson.elf": caisson}, [f"multiboot2 /boot/caisson.elf {OPTIONS} {spec} {options}"]
     for source, words in modules:
         name = os.path.basename(source)

@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import tempfile
 
+import usage
+
 MIB = 1 << 20
 
 
@@ -58,8 +60,8 @@ def main():
     parser.add_argument("--spare", type=int, default=2)
     parser.add_argument("files", nargs="+")
     args = parser.parse_args()
-    make(args.o, dict(f.split("=", 1) for f in args.files), args.spare)
+    make(args.o, usage.pairs(args.files, parser), args.spare)
 
 
 if __name__ == "__main__":
-    main()
+    usage.run(main)

@@ -2,6 +2,8 @@
 """Prints the letters of drivers/font.txt as a C array: mkfont FILE."""
 import sys
 
+import usage
+
 WIDTH, HEIGHT, TO_A_BAND = 8, 16, 8
 
 
@@ -32,4 +34,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    usage.run(main, sys.argv[1:])

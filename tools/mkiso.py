@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+import usage
+
 # The partition modules are loaded unasked by the core image of EFI, with an error line for each
 # that is not there.
 MODULES = ("normal linux iso9660 search search_fs_file echo test configfile "
@@ -91,8 +93,8 @@ def main():
     args = parser.parse_args()
     with sys.stdin if args.menu == "-" else open(args.menu, encoding="utf-8") as f:
         menu = f.read()
-    make(args.o, menu, dict(f.split("=", 1) for f in args.files), args.timeout)
+    make(args.o, menu, usage.pairs(args.files, parser), args.timeout)
 
 
 if __name__ == "__main__":
-    main()
+    usage.run(main)

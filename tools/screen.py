@@ -8,6 +8,7 @@ import os
 import sys
 
 import mkfont
+import usage
 
 FONT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../drivers/font.txt")
 STRANGE, CURSOR = "\ufffd", "\u2581"
@@ -54,6 +55,8 @@ def read_ppm(path):
     """Width, height, and a byte for each pixel: 0 black, 1 Caisson's grey, 2 anything else."""
     with open(path, "rb") as f:
         data = f.read()
+    if data[:2] != b"P6":
+        raise RuntimeError(f"{path}: this is no picture of the kind P6 (ppm)")
     magic, width, height, depth, pixels = data.split(None, 4)[:4] + [None]
     pixels = data[len(data) - int(width) * int(height) * 3:]
     assert magic == b"P6" and depth == b"255"
@@ -79,5 +82,9 @@ def text_of(path):
     return lines
 
 
+def main(picture):
+    print("\n".join(text_of(picture)).rstrip())
+
+
 if __name__ == "__main__":
-    print("\n".join(text_of(sys.argv[1])).rstrip())
+    usage.run(main, sys.argv[1:])

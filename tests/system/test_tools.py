@@ -8,7 +8,7 @@ import subprocess
 import machine
 import pytest
 
-from conftest import BOOT, BUILD, CAISSON, INITRD, PROMPT, VMLINUZ, guest, image, menu_of
+from conftest import BOOT, BUILD, CAISSON, INITRD, PATIENCE, PROMPT, VMLINUZ, guest, image, menu_of
 
 # A path below the build folder, as the tests and the tools write it; what stands for a name is cut.
 JOINED = re.compile(r'\bBUILD, f?"([^"{]*)(?:", f?"([^"{]*))?')
@@ -184,3 +184,27 @@ def test_initrd_of_ones_own(tmp_path):
     listed = subprocess.run("zcat my-initrd.img | cpio -it", shell=True, cwd=tmp_path, text=True,
                             capture_output=True, check=True).stdout.split()
     assert {"init", "bin/busybox", "bin/sh"} <= set(listed)
+
+
+BAD_CALLS = [
+    ("bench", "README.md docs"), ("bench", "gone gone"), ("profile", "README.md README.md"),
+    ("linuxbench", ""), ("linuxbench", "a b c"), ("linuxbench", "README.md README.md README.md"),
+    ("scaling", ""), ("scaling", "gone gone gone"), ("bootcost", ""), ("bootcost", "README.md README.md"),
+    ("screenshots", ""), ("screenshots", "gone gone gone gone {out}"), ("specprice", "gone gone"),
+    ("mkimage", "-o {out}/x --elf gone"), ("mkstick", "-o {out}/x --elf gone"),
+    ("mkiso.py", "-o {out}/x --menu gone"), ("mkiso.py", "-o {out}/x --menu README.md word"),
+    ("mkesp.py", "-o {out}/x a=gone"), ("mkesp.py", "-o {out}/x word"), ("mkinitrd", ""),
+    ("vmlinux", ""), ("vmlinux", "README.md {out}/x"), ("vmlinux", "gone {out}/x"),
+    ("screen.py", ""), ("screen.py", "README.md"), ("bin2c", ""), ("bin2c", "a gone"),
+    ("mkfont.py", ""), ("mkfont.py", "gone"), ("fetch-debian-kernel", "/proc/x"),
+    ("fetch-grub-pvh", "/proc/x"), ("coverage", "where gone"), ("unit", "--dir x --result /proc/x x"),
+]
+
+
+@pytest.mark.parametrize("tool, words", BAD_CALLS)
+def test_no_traceback(tool, words, tmp_path):
+    """Whatever a tool is given, what it says names what is wrong; and it is no success."""
+    done = subprocess.run([f"tools/{tool}", *words.format(out=tmp_path).split()], text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0 and said.strip() and "Traceback" not in said, said
