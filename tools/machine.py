@@ -19,6 +19,9 @@ BOCHS_CPUS = ("corei7_skylake_x", "corei7_icelake_u", "tigerlake", "core2_penryn
 BOCHS_MAX_MEM = 2048  # MiB, of the host's memory
 MIN_MEM, MAX_MEM = 64, 1 << 20  # MiB: what Caisson and a guest need; what QEMU's boards take
 MAX_PCPUS = 64  # as many as Caisson uses
+BOCHS_MAX_PCPUS = 15  # Debian's build has no timers for more
+# What Bochs says when the machine has switched itself off; else it was not the machine that ended it.
+BOCHS_OFF = ("ACPI control: soft power off", "Shutdown port: shutdown requested")
 
 # Settings that served well: `error: action=ignore` as each EPT violation would write a log line;
 # no VGA extension as GRUB's multiboot2 loader trips over Bochs' VBE; a fixed time0 and sync=none
@@ -131,8 +134,9 @@ def refusal(*, image, emulator, cpu, pcpus, mem, firmware):
     for word, why in faults:
         if why:
             return f"{word}: {why}"
-    if not 1 <= pcpus <= MAX_PCPUS:
-        return f"--pcpus {pcpus}: 1 to {MAX_PCPUS}"
+    most_pcpus = BOCHS_MAX_PCPUS if emulator == "bochs" else MAX_PCPUS
+    if not 1 <= pcpus <= most_pcpus:
+        return f"--pcpus {pcpus}: 1 to {most_pcpus}"
     if not MIN_MEM <= mem <= most:
         return f"--mem {mem}: {MIN_MEM} to {most} MiB"
     why = no_cpu(emulator, cpu)
@@ -272,7 +276,11 @@ class Machine:
     def _answer(self, key):
         """The next message with this key; what happens meanwhile ("event") is passed over."""
         while True:
-            message = json.loads(self._qmp.readline())
+            try:
+                message = json.loads(self._qmp.readline())
+            except (ValueError, ConnectionError) as e:
+                raise RuntimeError(f"{self.emulator} is gone; it said last (all of it is in "
+                                   f"{self.logs}):\n{self.last_words()}") from e
             if "error" in message:
                 raise RuntimeError(message["error"]["desc"])
             if key in message:
@@ -299,6 +307,11 @@ class Machine:
         for key in keys:
             self.ask("send-key", keys=[{"type": "qcode", "data": k} for k in key.split("-")])
             time.sleep(0.15)  # each is held for 0.1 s
+
+    def failed(self):
+        """Has its emulator ended otherwise than by the machine's own wish?"""
+        code = self.process.poll()
+        return bool(code) and not (code == 1 and any(off in self.last_words() for off in BOCHS_OFF))
 
     def last_words(self, lines=8):
         """What the emulator itself has said last."""

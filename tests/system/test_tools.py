@@ -3,6 +3,7 @@ here but where it says so."""
 import glob
 import os
 import re
+import signal
 import subprocess
 
 import machine
@@ -71,8 +72,9 @@ def iso():
 @pytest.mark.parametrize("words, told", [
     (["--cpu", "nosuch"], "run: --cpu nosuch: Bochs has corei7_skylake_x"),
     (["--emulator", "qemu", "--cpu", "nosuch,+vmx"], "run: --cpu nosuch,+vmx: QEMU does not know it"),
-    (["--pcpus", "0"], "run: --pcpus 0: 1 to 64"),
-    (["--pcpus", "99"], "run: --pcpus 99: 1 to 64"),
+    (["--pcpus", "0"], "run: --pcpus 0: 1 to 15"),
+    (["--pcpus", "16"], "run: --pcpus 16: 1 to 15"),
+    (["--emulator", "qemu", "--pcpus", "99"], "run: --pcpus 99: 1 to 64"),
     (["--mem", "1"], "run: --mem 1: 64 to 2048 MiB"),
     (["--mem", "4096"], "run: --mem 4096: 64 to 2048 MiB"),
     (["--guest-mem", "64G"], "run: MEM=64G does not fit the machine's 512 MiB"),
@@ -114,6 +116,32 @@ def test_run_says_what_the_emulator_said(iso, tmp_path):
     done = run(iso, "--emulator", "bochs", "--logs", str(tmp_path), env=env)
     assert done.returncode == 1
     assert "the ROM has a hole" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_run_says_that_qemu_is_gone(iso, tmp_path):
+    """QEMU has taken our connections when it finds that it cannot start."""
+    done = run(iso, "--emulator", "qemu", "--cpu", "i486sx", "--logs", str(tmp_path))
+    assert done.returncode in (1, 2) and "i486sx" in done.stderr and "Traceback" not in done.stderr
+    done = run(iso, "--emulator", "qemu", "--mem", "1000000", "--logs", str(tmp_path))
+    assert done.returncode == 1 and "guest memory" in done.stderr and "Traceback" not in done.stderr
+
+
+def emulators_of(logs):
+    found = subprocess.run(["pgrep", "-f", rf"^bochs(-bin)? -q .*{logs}/"], capture_output=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_run_tells_a_death_from_an_end(iso, tmp_path):
+    """An emulator that dies behind the first line of a machine has not been switched off."""
+    with subprocess.Popen(["tools/run", iso, "--emulator", "bochs", "--logs", str(tmp_path)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as started:
+        while "caisson: " not in (line := started.stdout.readline()):
+            assert line, started.stderr.read()
+        for pid in emulators_of(tmp_path):
+            os.kill(pid, signal.SIGKILL)
+        out, err = started.communicate(timeout=PATIENCE)
+    assert started.returncode == 1 and "the emulator failed" in err and "is off" not in out
 
 
 def test_run_ends_by_a_signal(iso, tmp_path):
