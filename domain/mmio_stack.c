@@ -48,7 +48,7 @@ static int memory_access(struct vcpu *v, const struct decode *insn, uint64_t *va
     return err ? err : access_at(v, at, value, insn->size, write);
 }
 
-/* Moves the stack pointer by `step` once the value is written below it or read at it. */
+/* Both move the stack pointer once all that can fault is done. */
 static bool push(struct vcpu *v, uint64_t value, unsigned size)
 {
     unsigned width = stack_width(v);

@@ -12,18 +12,6 @@
 
 #define STRING_BATCH 256 /* repetitions of one exit; then the guest runs the rest of them again */
 
-/* May the guest write these bytes? Both ends, since they may lie in two pages. */
-static int probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_fault *fault)
-{
-    uint32_t access = GVA_WRITE | (vmx_cpl(&v->vmx) == 3 ? GVA_USER : 0);
-    gpa_t where;
-    int err = gva_translate(v, at, access, &where, fault);
-
-    if (err || (at.v & ~PAGE_MASK) + size <= PAGE_SIZE)
-        return err;
-    return gva_translate(v, gva((at.v | ~PAGE_MASK) + 1), access, &where, fault);
-}
-
 /* One repetition. 0, or what operand_access() answers. */
 static int string_step(struct vcpu *v, struct vmx_io io, gva_t at, struct gva_fault *fault)
 {
@@ -37,7 +25,7 @@ static int string_step(struct vcpu *v, struct vmx_io io, gva_t at, struct gva_fa
             machine_port_write(m, io.port, size, (uint32_t)value);
         return err;
     }
-    int err = probe_write(v, at, size, fault); /* a fault comes before the device is read */
+    int err = operand_probe_write(v, at, size, fault); /* a fault comes before the device is read */
     if (err)
         return err;
     value = operand_truncate(machine_port_read(m, io.port, size), size);
