@@ -40,14 +40,9 @@ static int access(struct vcpu *v, const struct place *p, unsigned skip, uint64_t
                   unsigned size, bool write)
 {
     struct machine_hvm *m = &v->domain->machine;
-    struct gva_fault fault = { 0 };
 
-    if (!p->whole) {
-        int err = operand_access(v, gva(p->linear.v + skip), value, size, write, &fault);
-        if (err)
-            operand_fault(v, err, &fault);
-        return err;
-    }
+    if (!p->whole)
+        return operand_reach(v, gva(p->linear.v + skip), value, size, write);
     if (write)
         machine_mmio_write(m, v, gpa(p->at.v + skip), size, *value);
     else

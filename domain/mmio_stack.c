@@ -21,23 +21,13 @@ static unsigned stack_width(struct vcpu *v)
     return ss.ar & SEG_AR_DB ? 4 : 2;
 }
 
-/* 0, or the guest has its fault; so do the next two. */
-static int access_at(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write)
-{
-    struct gva_fault fault = { 0 };
-    int err = operand_access(v, at, value, size, write, &fault);
-
-    if (err)
-        operand_fault(v, err, &fault);
-    return err;
-}
-
+/* 0, or the guest has its fault; so does the next. */
 static int stack_access(struct vcpu *v, uint64_t offset, uint64_t *value, unsigned size, bool write)
 {
     gva_t at;
     int err = operand_linear(v, SEG_SS, offset, size, write, &at);
 
-    return err ? err : access_at(v, at, value, size, write);
+    return err ? err : operand_reach(v, at, value, size, write);
 }
 
 static int memory_access(struct vcpu *v, const struct decode *insn, uint64_t *value, bool write)
@@ -45,7 +35,7 @@ static int memory_access(struct vcpu *v, const struct decode *insn, uint64_t *va
     gva_t at;
     int err = operand_effective(v, insn, write, &at);
 
-    return err ? err : access_at(v, at, value, insn->size, write);
+    return err ? err : operand_reach(v, at, value, insn->size, write);
 }
 
 /* Both move the stack pointer once all that can fault is done. */

@@ -27,17 +27,11 @@ static int string_operand(struct vcpu *v, const struct decode *insn, enum gpr po
                           uint64_t *value)
 {
     enum seg s = pointer == GPR_RDI ? SEG_ES : (enum seg)insn->segment;
-    struct gva_fault fault = { 0 };
     gva_t at;
     int err = operand_linear(v, s, operand_truncate(vmx_gpr(&v->vmx, pointer), insn->addr_size),
                              insn->size, write, &at);
 
-    if (err)
-        return err;
-    err = operand_access(v, at, value, insn->size, write, &fault);
-    if (err)
-        operand_fault(v, err, &fault);
-    return err;
+    return err ? err : operand_reach(v, at, value, insn->size, write);
 }
 
 static bool uses_rsi(enum decode_op op)

@@ -181,3 +181,13 @@ void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault)
     else
         domain_end(v->domain, END_KILLED, "no memory left for its RAM");
 }
+
+int operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write)
+{
+    struct gva_fault fault = { 0 };
+    int err = operand_access(v, at, value, size, write, &fault);
+
+    if (err)
+        operand_fault(v, err, &fault);
+    return err;
+}

@@ -60,6 +60,9 @@ int must_check operand_probe_write(struct vcpu *v, gva_t at, unsigned size,
 int must_check operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
                               struct gva_fault *fault);
 
+/* The same, and the guest has its fault, or its domain its end, if it fails. */
+int must_check operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write);
+
 /* Gives the guest the #PF of a failed access, or ends the domain if memory ran out. */
 void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault);
 
