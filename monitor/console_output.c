@@ -14,7 +14,8 @@
 #define LINE_MOST 200       /* bytes of a background domain's line; a longer one comes in pieces */
 #define ROUND     4096      /* bytes of background lines at a time: who is in front wants in too */
 #define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
-#define LINES     16 /* of a domain behind that are taken at a time: its lock is held meanwhile */
+#define LINES     8   /* of a domain behind that are taken at a time: its lock is held meanwhile */
+#define REST_MOST 256 /* bytes from before it came to the front that go at a time */
 
 struct terminal terminal = {
     .lock = SPINLOCK_RANK("console", LOCK_CONSOLE),
@@ -34,15 +35,17 @@ void console_note(struct console *c)
     list_add_tail(&terminal.noted, &c->busy);
 }
 
-/* Under the lock: those that were found since are worked on too. */
+/* Those that were found since are worked on too. */
 static void gather(void)
 {
+    spin_lock(&terminal.lock);
     while (!list_empty(&terminal.noted)) {
         struct list_node *node = terminal.noted.next;
 
         list_remove(node);
         list_add_tail(&terminal.active, node);
     }
+    spin_unlock(&terminal.lock);
 }
 
 /* Lets go of those that are done with. */
@@ -108,43 +111,35 @@ static uint32_t send_line(struct console *c, bool all)
     return length;
 }
 
-/* What came while it was behind, raw. True when nothing is left of it. */
-static bool send_rest(struct console *c)
+/* Some of what came while it was behind, raw; how many bytes that was. */
+static uint32_t send_rest(struct console *c)
 {
-    uint32_t n;
+    uint32_t n = ring_run(&c->out);
 
-    while ((n = ring_run(&c->out))) {
-        uint32_t taken = (uint32_t)operator_put(ring_first(&c->out), n);
-        ring_drop(&c->out, taken);
-        if (taken < n)
-            return false;
-    }
-    return true;
+    n = n < REST_MOST ? n : REST_MOST;
+    n = (uint32_t)operator_put(ring_first(&c->out), n);
+    ring_drop(&c->out, n);
+    return n;
 }
 
-static bool put_behind(struct console *c, uint8_t byte)
+/* Lines are sent as they come, one for each: what had to wait for the port goes by console_work. */
+static size_t put_behind(struct console *c, const uint8_t *bytes, size_t n)
 {
+    size_t taken = 0;
+
     if (!terminal.shared)
-        return true;
-    if (!ring_put(&c->out, byte))
-        return false;
-    if (byte == '\n' || ring_used(&c->out) >= LINE_MOST) {
-        while (send_line(c, false))
-            ;
+        return n;
+    for (unsigned lines = 0; taken < n && lines < LINES && ring_put(&c->out, bytes[taken]);
+         taken++) {
+        if (bytes[taken] == '\n' || ring_used(&c->out) >= LINE_MOST) {
+            send_line(c, false);
+            lines++;
+        }
     }
     if (ring_used(&c->out) && !c->unfinished) {
         c->unfinished = 1;
         work_raise(&console_work); /* the boot CPU keeps the timer */
     }
-    return true;
-}
-
-static size_t put_all_behind(struct console *c, const uint8_t *bytes, size_t n)
-{
-    size_t taken = 0;
-
-    for (unsigned lines = 0; taken < n && lines < LINES && put_behind(c, bytes[taken]); taken++)
-        lines += bytes[taken] == '\n';
     return taken;
 }
 
@@ -157,9 +152,9 @@ size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
         return n;
     spin_lock(&terminal.lock);
     if (c != terminal.front)
-        taken = put_all_behind(c, bytes, n);
+        taken = put_behind(c, bytes, n);
     else
-        taken = send_rest(c) ? operator_put(bytes, n) : 0;
+        taken = ring_used(&c->out) ? 0 : operator_put(bytes, n);
     c->waits |= taken < n;
     if (c->waits || ring_used(&c->out))
         console_note(c);
@@ -171,62 +166,71 @@ size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
     return taken;
 }
 
-/* One line of each domain behind that has one, if the port takes it; how many bytes that was. */
+/* One line of each domain behind that has one, if the port takes it; how many bytes that was. The
+ * lock goes between two lines: others wait for it with their own in hand. */
 static uint32_t send_line_of_each(void)
 {
     struct list_node *pos;
     uint32_t sent = 0;
 
-    spin_lock(&terminal.lock);
     list_for_each (pos, &terminal.active) {
+        spin_lock(&terminal.lock);
         if (console_busy_at(pos) != terminal.front)
             sent += send_line(console_busy_at(pos), false);
+        spin_unlock(&terminal.lock);
     }
-    spin_unlock(&terminal.lock);
     return sent;
 }
 
 /* Lines of the domains behind, as long as somebody has one, the port takes it, and the round is not
- * over. Who was first is the last one next time. The lock goes between two lines of one domain:
- * others wait for it with their own in hand. */
+ * over. Who was first is the last one next time. */
 static void send_lines(void)
 {
     uint32_t sent = 0, more;
-    struct list_node *pos;
 
     do {
         more = send_line_of_each();
         sent += more;
     } while (more && sent < ROUND);
-    spin_lock(&terminal.lock);
-    if (terminal.front)
-        send_rest(terminal.front);
     if (!list_empty(&terminal.active)) {
-        pos = terminal.active.next;
-        list_remove(pos);
-        list_add_tail(&terminal.active, pos);
+        struct list_node *first = terminal.active.next;
+        list_remove(first);
+        list_add_tail(&terminal.active, first);
     }
-    spin_unlock(&terminal.lock);
+}
+
+static void send_rest_of_front(void)
+{
+    uint32_t n;
+
+    do {
+        spin_lock(&terminal.lock);
+        n = terminal.front ? send_rest(terminal.front) : 0;
+        spin_unlock(&terminal.lock);
+    } while (n);
 }
 
 /* Unfinished lines: young ones get older, old ones come out. */
+static void age_line(struct console *c)
+{
+    if (c->unfinished == 1)
+        c->unfinished = 2;
+    else if (c->unfinished == 2 && c != terminal.front)
+        send_line(c, true);
+    if (!ring_used(&c->out))
+        c->unfinished = 0;
+}
+
 static void age_lines(void)
 {
     struct list_node *pos;
 
-    spin_lock(&terminal.lock);
     gather();
     list_for_each (pos, &terminal.active) {
-        struct console *c = console_busy_at(pos);
-
-        if (c->unfinished == 1)
-            c->unfinished = 2;
-        else if (c->unfinished == 2 && c != terminal.front)
-            send_line(c, true);
-        if (!ring_used(&c->out))
-            c->unfinished = 0;
+        spin_lock(&terminal.lock);
+        age_line(console_busy_at(pos));
+        spin_unlock(&terminal.lock);
     }
-    spin_unlock(&terminal.lock);
 }
 
 static bool any_unfinished(void)
@@ -296,7 +300,7 @@ bool console_drained(struct domain *d)
     if (!c || !terminal.shared)
         return true;
     spin_lock(&terminal.lock);
-    c->ends = c != terminal.front && line_length(c, false);
+    c->ends = c == terminal.front ? ring_used(&c->out) : line_length(c, false);
     if (c != terminal.front && ring_used(&c->out) && !operator_ready())
         c->ends = true;
     if (c->ends) {
@@ -333,11 +337,10 @@ static void look_fires(struct timer *t)
 
 void output_work(void)
 {
-    spin_lock(&terminal.lock);
     gather();
-    spin_unlock(&terminal.lock);
     kick_waiting();
     send_lines();
+    send_rest_of_front();
     kick_waiting();
     end_waiting();
 }

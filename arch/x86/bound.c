@@ -27,9 +27,6 @@ static const struct {
     /* A multicall ends with a call of another BATCH_TICKS, or with one that is not cut, as of a
      * grant table of 32 frames. */
     { "domain", 300000 },
-    /* What a domain printed while it was behind, 4 KiB, is sent at once when it comes to the front,
-     * and as much of those behind in one round. */
-    { "console", 1000000 },
     { "log", 300000 },    /* the monitor's `log` copies a page of lines */
     { "work", 20000000 }, /* monitor/console.c: the operator's commands run to their end */
 };
