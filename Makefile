@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers devices vmx sched domain hypercall monitor lib
+ROOMS := boot arch/x86 mm drivers devices virt vmx sched guestmem emulate machine loader config domain xen hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 
@@ -35,11 +35,11 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # and loops are not aligned: on most ways they only add NOPs to run through. What is for size has no
 # tables of jumps: comparisons are smaller.
 HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
-         $(addprefix domain/,run exit msr pio mmio code gva gmem lapic p2m p2m_change pv_time vcpu \
-             machine pair) \
+         $(addprefix domain/,run exit msr lapic vcpu pair) $(addprefix machine/,machine) \
+         $(addprefix emulate/,pio mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vpit_channel vuart vioapic) \
-         $(addprefix hypercall/,hypercall evtchn evtchn_2l event_channel grant grant_map grant_copy \
-             grant_table) \
+         $(addprefix hypercall/,hypercall evtchn_op grant_op) \
+         $(addprefix xen/,pv_time evtchn evtchn_2l grant grant_map grant_copy) \
          $(addprefix sched/,sched balance queue policy group timer unit) \
          $(addprefix mm/,window frame buddy slab heap) lib/string lib/log
 SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
@@ -57,7 +57,7 @@ LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 # RETPOLINE=1: indirect branches by way of returns, for CPUs without IBRS (docs/speculation.md).
 ASM_SRC  := $(filter-out $(if $(filter 1,$(RETPOLINE)),,arch/x86/retpoline.asm),$(wildcard $(addsuffix /*.asm,$(ROOMS))))
-GEN_SRC  := $(GEN)/domain/dsdt.c $(GEN)/drivers/font_glyphs.c
+GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/drivers/font_glyphs.c
 OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o)
 
 Q   := $(if $(V),,@)
@@ -98,7 +98,7 @@ $(O)/%.asm.o: %.asm $(B)/flags
 $(O)/lib/string.o: CFLAGS += $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
 # The guests' DSDT as a C array: `const unsigned char dsdt_aml[]` and `const size_t dsdt_aml_size`.
-$(GEN)/domain/dsdt.c: domain/dsdt.asl tools/bin2c $(B)/flags
+$(GEN)/machine/dsdt.c: machine/dsdt.asl tools/bin2c $(B)/flags
 	$(call say,IASL,$<)
 	@mkdir -p $(@D)
 	$(Q)iasl -vs -p $(@:.c=.aml) $< > $(@:.c=.log) || { cat $(@:.c=.log); false; }

@@ -34,22 +34,22 @@
 #include "boot/poll.h"
 #include "boot/report.h"
 #include "domain/domain.h"
-#include "domain/wallclock.h"
+#include "machine/wallclock.h"
 #include "drivers/keyboard.h"
 #include "drivers/rtc.h"
-#include "hypercall/event_channel.h"
-#include "hypercall/grant_table.h"
+#include "hypercall/evtchn_op.h"
+#include "hypercall/grant_op.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "lib/lockdep.h"
 #include "lib/log.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
-#include "monitor/console.h"
+#include "console/console.h"
 #include "monitor/lifecycle.h"
 #include "monitor/monitor.h"
 #include "sched/sched.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 _Noreturn void main(uint64_t info, uint32_t magic);
 
@@ -150,7 +150,7 @@ static void cpu_main(void)
     lapic_init(lapic_page);
     if (is_parked())
         log_info("pCPU %u: smt=off: no guests run here", cpu_id());
-    else if (runs_guests && (!spec_start() || vmx_cpu_enable()))
+    else if (runs_guests && (!spec_start() || virt_cpu_enable()))
         log_error("pCPU %u cannot run guests", cpu_id());
     else if (runs_guests)
         sched_join();
@@ -212,7 +212,7 @@ static void quiesce(void)
     console_finish();
     sinks_go_polled();
     smp_stop_others();
-    vmx_cpu_disable();
+    virt_cpu_disable();
 }
 
 static void panic_context(void)
@@ -224,14 +224,14 @@ static void panic_context(void)
         return;
     }
     log_error("it served domain %u (%s), vCPU %u", v->domain->id, v->domain->name, v->id);
-    vmx_dump_vmcs(&v->vmx);
+    virt_dump_vmcs(&v->virt);
 }
 
 static void set_ends(void)
 {
     panic_set_prepare(sinks_go_polled);
     panic_set_context(panic_context);
-    smp_on_stop(vmx_cpu_disable);
+    smp_on_stop(virt_cpu_disable);
     power_set_hook(quiesce);
 }
 
@@ -322,10 +322,10 @@ static void main_on_stack(void)
     sinks_map_screen(&boot.framebuffer, boot.efi, &options);
     machine_start(); /* ACPI tables, clock, interrupt controllers */
     set_ends();
-    runs_guests = !vmx_probe(options.apicv) && spec_start() && !vmx_cpu_enable();
+    runs_guests = !virt_probe(options.apicv) && spec_start() && !virt_cpu_enable();
     if (!runs_guests)
         log_error("Caisson cannot run guests on this machine");
-    sched_use_tick(!vmx_caps.preemption_timer);
+    sched_use_tick(!virt_caps.preemption_timer);
     sched_join();
     mce_poll_start();
     if (runs_guests || options.selftest)

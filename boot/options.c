@@ -103,7 +103,7 @@ static bool read_apicv(struct reading *r, struct word value)
     static const char *const names[] = { "auto", "off", "tpr", "on", NULL };
     int n = choice(value, names);
     if (n >= 0)
-        r->out->apicv = (enum vmx_apicv)n;
+        r->out->apicv = (enum virt_apicv)n;
     return n >= 0;
 }
 

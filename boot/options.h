@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include "arch/x86/spec.h"
 #include "lib/log.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 enum option_exit { EXIT_MONITOR, EXIT_HALT, EXIT_REBOOT, EXIT_SHUTDOWN };
 
@@ -29,7 +29,7 @@ struct options {
     bool monitor, selftest;
     uint8_t switch_key; /* control character, 1 to 26 */
     bool monitor_first;
-    enum vmx_apicv apicv;
+    enum virt_apicv apicv;
     struct spec_wish spec;
     bool smt;            /* all threads of a core run guests, not one */
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */

@@ -14,7 +14,7 @@
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 static void report_cpu(void)
 {
@@ -51,9 +51,9 @@ static void report_vmx(void)
         return;
     }
     log_info("report: VT-x: EPT%s%s%s, VPID %s, preemption timer %s, TSC scaling %s",
-             vmx_caps.ept_2m ? " 2M" : "", vmx_caps.ept_1g ? " 1G" : "",
-             vmx_caps.ept_ad ? " A/D" : "", vmx_caps.vpid ? "yes" : "no",
-             vmx_caps.preemption_timer ? "yes" : "no", vmx_caps.tsc_scaling ? "yes" : "no");
+             virt_caps.ept_2m ? " 2M" : "", virt_caps.slat_1g ? " 1G" : "",
+             virt_caps.ept_ad ? " A/D" : "", virt_caps.vpid ? "yes" : "no",
+             virt_caps.preemption_timer ? "yes" : "no", virt_caps.tsc_scaling ? "yes" : "no");
     for (uint32_t msr = MSR_IA32_VMX_BASIC; msr <= MSR_IA32_VMX_EPT_VPID_CAP; msr += 4)
         log_info("report: VT-x: MSR 0x%x: %016lx %016lx %016lx %016lx", msr, vmx_msr(msr),
                  vmx_msr(msr + 1), vmx_msr(msr + 2), vmx_msr(msr + 3));

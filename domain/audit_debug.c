@@ -38,12 +38,12 @@ static void check_lent(const struct domain *d, gfn_t g, mfn_t m)
         panic("audit: %s sees frame 0x%lx of %u at gfn 0x%lx", d->name, m.v, frame_owner(m), g.v);
 }
 
-static void check_entry(struct domain *d, gfn_t g, const struct ept_entry *e, struct audit *a)
+static void check_entry(struct domain *d, gfn_t g, const struct slat_entry *e, struct audit *a)
 {
     uint64_t inside = (1UL << e->order) - 1;
     mfn_t first = mfn(e->mfn.v & ~inside);
 
-    if (e->rights & EPT_LENT) {
+    if (e->rights & SLAT_LENT) {
         check_lent(d, g, e->mfn);
         return;
     }
@@ -66,20 +66,20 @@ static void check_promise(const struct domain *d)
     if (!p->giant.open && may.ram - has.ram != p->promised - p->populated)
         panic("audit: %s waits for %lu frames, and is promised %lu", d->name,
               p->promised - p->populated, may.ram - has.ram);
-    if (p->ept.tables > p2m_tables_most(p->tables_for_ram))
-        panic("audit: %s has %lu page tables", d->name, p->ept.tables);
+    if (p->slat.tables > p2m_tables_most(p->tables_for_ram))
+        panic("audit: %s has %lu page tables", d->name, p->slat.tables);
 }
 
 bool audit_domain(struct domain *d, struct audit *a, bool quiet)
 {
     struct p2m *p = &d->p2m;
-    struct ept_entry e;
+    struct slat_entry e;
 
-    if (!p->ept.root)
+    if (!p->slat.root)
         return true;
     spin_lock(&p->lock);
     for (unsigned i = 0; i < PIECE && a->next.v < END; i++) {
-        if (ept_lookup(&p->ept, a->next, &e) == 0)
+        if (slat_lookup(&p->slat, a->next, &e) == 0)
             check_entry(d, a->next, &e, a);
         a->next.v = (a->next.v | ((1UL << e.order) - 1)) + 1;
     }

@@ -136,7 +136,7 @@ static void features(struct vcpu *v, struct cpuid_regs *r)
 {
     r->ebx |= v->id << 24;
     r->ecx |= CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE | CPUID_1C_HYPERVISOR;
-    if ((r->ecx & CPUID_1C_XSAVE) && (vmx_cr4(&v->vmx) & CR4_OSXSAVE))
+    if ((r->ecx & CPUID_1C_XSAVE) && (virt_cr4(&v->virt) & CR4_OSXSAVE))
         r->ecx |= CPUID_1C_OSXSAVE;
     if (vlapic_enabled(&v->lapic))
         r->edx |= CPUID_1D_APIC;
@@ -150,7 +150,7 @@ static void structured_features(struct vcpu *v, struct cpuid_regs *r)
 {
     r->ebx |= CPUID_7B_TSC_ADJUST;
     r->ecx &= ~CPUID_7C_OSPKE;
-    if ((r->ecx & CPUID_7C_PKU) && (vmx_cr4(&v->vmx) & CR4_PKE))
+    if ((r->ecx & CPUID_7C_PKU) && (virt_cr4(&v->virt) & CR4_PKE))
         r->ecx |= CPUID_7C_OSPKE;
 }
 
@@ -202,7 +202,7 @@ static struct cpuid_regs xsave_leaf(uint32_t subleaf)
         }
     } else if (subleaf == 1) {
         r.eax &= CPUID_D1A_XSAVEOPT | CPUID_D1A_XSAVEC | CPUID_D1A_XGETBV1 |
-                 (vmx_caps.xsaves ? CPUID_D1A_XSAVES : 0);
+                 (virt_caps.xsaves ? CPUID_D1A_XSAVES : 0);
         r.ecx = r.edx = 0; /* no supervisor state */
     }
     return r;
@@ -239,7 +239,7 @@ static struct cpuid_regs xen(const struct vcpu *v, uint32_t leaf, uint32_t suble
  * platform devices besides. */
 static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
-    if (v->domain->type == DESCR_PVH)
+    if (v->domain->type == DOMAIN_PVH)
         return xen(v, leaf, subleaf);
     if (leaf != LEAF_HYPERVISOR)
         return (struct cpuid_regs){ 0 };

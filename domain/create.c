@@ -6,15 +6,15 @@
  * down whatever is there, so there is one way back.
  */
 #include "arch/x86/insn.h"
-#include "domain/acpi_guest.h"
+#include "machine/acpi_guest.h"
 #include "domain/domain.h"
-#include "domain/gmem.h"
-#include "domain/image.h"
+#include "guestmem/gmem.h"
+#include "loader/image.h"
 #include "domain/lapic.h"
 #include "domain/load.h"
-#include "domain/machine_hvm.h"
-#include "domain/memmap.h"
-#include "domain/pv_console.h"
+#include "machine/machine_hvm.h"
+#include "loader/memmap.h"
+#include "xen/pv_console.h"
 #include "lib/assert.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -37,7 +37,7 @@ static int build_memmap(const struct domain_config *config, struct memmap *out)
 {
     int err = memmap_build(out, config->mem);
 
-    if (!err && config->type == DESCR_PVH)
+    if (!err && config->type == DOMAIN_PVH)
         memmap_reserve(out, PV_SPECIAL_BASE, PV_SPECIAL_SIZE);
     return err;
 }
@@ -115,7 +115,7 @@ static int build_acpi(struct domain *d)
 {
     struct acpi_guest_config config = { .where = gpa(HVM_ACPI_BASE),
                                         .vcpus = d->config->vcpus,
-                                        .pvh = d->type == DESCR_PVH };
+                                        .pvh = d->type == DOMAIN_PVH };
     void *buf = heap_pages(ACPI_GUEST_ORDER, d->id);
 
     if (!buf)
@@ -149,7 +149,7 @@ static int build_vcpu(struct domain *d)
 
 static int build_machine(struct domain *d)
 {
-    int err = d->type == DESCR_PVH ? pv_console_init(d) : 0;
+    int err = d->type == DOMAIN_PVH ? pv_console_init(d) : 0;
 
     if (!err)
         machine_init(&d->machine, d, &d->build->map);
@@ -163,7 +163,7 @@ static int build_image(struct domain *d)
     struct image image = { .domain = d->name,
                            .data = c->kernel->data,
                            .size = c->kernel->size,
-                           .pvh = d->type == DESCR_PVH,
+                           .pvh = d->type == DOMAIN_PVH,
                            .cmdline = c->cmdline,
                            .modules = c->modules,
                            .module_count = c->module_count };

@@ -7,7 +7,7 @@
  */
 #include "domain/domain.h"
 #include "domain/lapic.h"
-#include "domain/pv.h"
+#include "xen/pv_vcpu.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

@@ -26,10 +26,10 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "domain/audit.h"
-#include "domain/descr.h"
-#include "domain/machine.h"
-#include "domain/p2m.h"
-#include "domain/pv.h"
+#include "config/domain_config.h"
+#include "machine/machine.h"
+#include "guestmem/p2m.h"
+#include "xen/pv_vcpu.h"
 #include "domain/vcpu.h"
 #include "lib/errno.h"
 #include "lib/limits.h"
@@ -62,7 +62,7 @@ struct domain {
     char name[MAX_NAME];
     struct spinlock lock;
     enum domain_state state;
-    enum descr_type type;
+    enum domain_type type;
     const struct domain_config *config;
     struct p2m p2m;
     struct sched_group *account; /* its vCPUs' weight and cap; outlives a reboot */

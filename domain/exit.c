@@ -11,10 +11,10 @@
 #include "domain/cpuid.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
-#include "domain/mmio.h"
+#include "emulate/mmio.h"
 #include "domain/msr.h"
-#include "domain/operand.h"
-#include "domain/pio.h"
+#include "emulate/operand.h"
+#include "emulate/pio.h"
 #include "domain/vcpu.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
@@ -24,17 +24,17 @@
 
 #define BUS_LOCKS_PER_S 10000 /* of one vCPU; each takes some microsecond */
 
-static enum exit_answer cpuid_quick(struct vcpu *v, const struct vmx_exit *e)
+static enum exit_answer cpuid_quick(struct vcpu *v, const struct virt_exit *e)
 {
     (void)e;
-    const struct cpuid_regs *r =
-        cpuid_answer(v, (uint32_t)vmx_gpr(&v->vmx, GPR_RAX), (uint32_t)vmx_gpr(&v->vmx, GPR_RCX));
+    const struct cpuid_regs *r = cpuid_answer(v, (uint32_t)virt_gpr(&v->virt, GPR_RAX),
+                                              (uint32_t)virt_gpr(&v->virt, GPR_RCX));
 
-    vmx_set_gpr(&v->vmx, GPR_RAX, r->eax);
-    vmx_set_gpr(&v->vmx, GPR_RBX, r->ebx);
-    vmx_set_gpr(&v->vmx, GPR_RCX, r->ecx);
-    vmx_set_gpr(&v->vmx, GPR_RDX, r->edx);
-    vmx_skip(&v->vmx);
+    virt_set_gpr(&v->virt, GPR_RAX, r->eax);
+    virt_set_gpr(&v->virt, GPR_RBX, r->ebx);
+    virt_set_gpr(&v->virt, GPR_RCX, r->ecx);
+    virt_set_gpr(&v->virt, GPR_RDX, r->edx);
+    virt_skip(&v->virt);
     return EXIT_DONE;
 }
 
@@ -44,25 +44,25 @@ static void skip_or_gp(struct vcpu *v, int err)
     if (err)
         vcpu_gp(v);
     else
-        vmx_skip(&v->vmx);
+        virt_skip(&v->virt);
 }
 
 static void set_edx_eax(struct vcpu *v, uint64_t value)
 {
-    vmx_set_gpr(&v->vmx, GPR_RAX, (uint32_t)value);
-    vmx_set_gpr(&v->vmx, GPR_RDX, value >> 32);
+    virt_set_gpr(&v->virt, GPR_RAX, (uint32_t)value);
+    virt_set_gpr(&v->virt, GPR_RDX, value >> 32);
 }
 
 /* EDX:EAX, as WRMSR and XSETBV take their operand. */
 static uint64_t edx_eax(const struct vcpu *v)
 {
-    return vmx_gpr(&v->vmx, GPR_RDX) << 32 | (uint32_t)vmx_gpr(&v->vmx, GPR_RAX);
+    return virt_gpr(&v->virt, GPR_RDX) << 32 | (uint32_t)virt_gpr(&v->virt, GPR_RAX);
 }
 
 /* After what may have made an interrupt deliverable. */
 static enum exit_answer look_if_needed(const struct vcpu *v)
 {
-    bool untold = v->vmx.delivers && v->lapic.changed; /* an EOI that we carried out */
+    bool untold = v->virt.delivers && v->lapic.changed; /* an EOI that we carried out */
 
     return untold || vcpu_wants_look(v) || vlapic_requested(&v->lapic) ? EXIT_LOOK : EXIT_DONE;
 }
@@ -83,16 +83,16 @@ static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, u
     return answer;
 }
 
-static enum exit_answer rdmsr_quick(struct vcpu *v, const struct vmx_exit *e)
+static enum exit_answer rdmsr_quick(struct vcpu *v, const struct virt_exit *e)
 {
-    uint32_t msr = (uint32_t)vmx_gpr(&v->vmx, GPR_RCX);
+    uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
     struct msr_value r = msr_read_alone(v, msr);
 
     (void)e;
     if (unlikely(!r.known))
         return rdmsr_locked(v, msr);
     set_edx_eax(v, r.value);
-    vmx_skip(&v->vmx);
+    virt_skip(&v->virt);
     return EXIT_DONE;
 }
 
@@ -105,9 +105,9 @@ static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v, u
     return msr_is_eoi(msr) ? answer : EXIT_LOOK;
 }
 
-static enum exit_answer wrmsr_quick(struct vcpu *v, const struct vmx_exit *e)
+static enum exit_answer wrmsr_quick(struct vcpu *v, const struct virt_exit *e)
 {
-    uint32_t msr = (uint32_t)vmx_gpr(&v->vmx, GPR_RCX);
+    uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
     enum msr_written how = msr_write_alone(v, msr, edx_eax(v));
 
     (void)e;
@@ -119,11 +119,11 @@ static enum exit_answer wrmsr_quick(struct vcpu *v, const struct vmx_exit *e)
 
 static void handle_xsetbv(struct vcpu *v)
 {
-    if (vmx_gpr(&v->vmx, GPR_RCX) & 0xffffffff || vmx_cpl(&v->vmx) != 0) {
+    if (virt_gpr(&v->virt, GPR_RCX) & 0xffffffff || virt_cpl(&v->virt) != 0) {
         vcpu_gp(v);
         return;
     }
-    skip_or_gp(v, vmx_set_xcr0(&v->vmx, edx_eax(v)));
+    skip_or_gp(v, virt_set_xcr0(&v->virt, edx_eax(v)));
 }
 
 static int cr_write(struct vcpu *v, unsigned number, uint64_t value)
@@ -132,11 +132,11 @@ static int cr_write(struct vcpu *v, unsigned number, uint64_t value)
         value = (uint32_t)value; /* long mode may have left something above */
     switch (number) {
     case 0:
-        return vmx_set_cr0(&v->vmx, value);
+        return virt_set_cr0(&v->virt, value);
     case 3:
-        return vmx_set_cr3(&v->vmx, value);
+        return virt_set_cr3(&v->virt, value);
     case 4:
-        return vmx_set_cr4(&v->vmx, value);
+        return virt_set_cr4(&v->virt, value);
     case 8:
         if (value > 15)
             return -EINVAL;
@@ -150,32 +150,32 @@ static uint64_t cr_read(struct vcpu *v, unsigned number)
 {
     switch (number) {
     case 0:
-        return vmx_cr0(&v->vmx);
+        return virt_cr0(&v->virt);
     case 3:
-        return vmx_cr3(&v->vmx);
+        return virt_cr3(&v->virt);
     case 4:
-        return vmx_cr4(&v->vmx);
+        return virt_cr4(&v->virt);
     }
     return vlapic_cr8(&v->lapic);
 }
 
-static void handle_cr(struct vcpu *v, const struct vmx_exit *e)
+static void handle_cr(struct vcpu *v, const struct virt_exit *e)
 {
-    uint64_t cr0 = vmx_cr0(&v->vmx);
+    uint64_t cr0 = virt_cr0(&v->virt);
     int err = 0;
 
     switch (e->cr.op) {
     case CR_WRITE:
-        err = cr_write(v, e->cr.number, vmx_gpr(&v->vmx, e->cr.gpr));
+        err = cr_write(v, e->cr.number, virt_gpr(&v->virt, e->cr.gpr));
         break;
     case CR_READ:
-        vmx_set_gpr(&v->vmx, e->cr.gpr, cr_read(v, e->cr.number));
+        virt_set_gpr(&v->virt, e->cr.gpr, cr_read(v, e->cr.number));
         break;
     case CR_CLTS:
-        err = vmx_set_cr0(&v->vmx, cr0 & ~CR0_TS);
+        err = virt_set_cr0(&v->virt, cr0 & ~CR0_TS);
         break;
     case CR_LMSW: /* sets PE, never clears it */
-        err = vmx_set_cr0(&v->vmx, (cr0 & ~0xeul) | (e->cr.lmsw & 0xf));
+        err = virt_set_cr0(&v->virt, (cr0 & ~0xeul) | (e->cr.lmsw & 0xf));
         break;
     }
     skip_or_gp(v, err);
@@ -183,7 +183,7 @@ static void handle_cr(struct vcpu *v, const struct vmx_exit *e)
 
 /* Registers whose writing has effects: the processor has stored the value, which is all it could.
  */
-static void handle_apic_write(struct vcpu *v, const struct vmx_exit *e)
+static void handle_apic_write(struct vcpu *v, const struct virt_exit *e)
 {
     vlapic_written(&v->lapic, e->apic.offset, domain_now(v->domain));
     vcpu_lapic_touched(v);
@@ -191,12 +191,12 @@ static void handle_apic_write(struct vcpu *v, const struct vmx_exit *e)
 
 static void handle_hlt(struct vcpu *v)
 {
-    vmx_skip(&v->vmx);
+    virt_skip(&v->virt);
     v->halted = true;
 }
 
 /* An access that all of the machine waits for: the vCPU sits out a while for each. */
-static void handle_bus_lock(struct vcpu *v, const struct vmx_exit *e)
+static void handle_bus_lock(struct vcpu *v, const struct virt_exit *e)
 {
     v->held_until = e->left + tsc_hz / BUS_LOCKS_PER_S;
     v->attention = true;
@@ -204,7 +204,7 @@ static void handle_bus_lock(struct vcpu *v, const struct vmx_exit *e)
 
 /* The end of the guest that has used it, whose frame it may not be; if it is, nobody gets it again.
  */
-static void handle_bad_memory(struct vcpu *v, const struct vmx_exit *e)
+static void handle_bad_memory(struct vcpu *v, const struct virt_exit *e)
 {
     struct p2m *p = &v->domain->p2m;
     mfn_t m = maddr_to_mfn(e->bad_memory);
@@ -217,27 +217,27 @@ static void handle_bad_memory(struct vcpu *v, const struct vmx_exit *e)
                e->bad_memory.v);
 }
 
-static void handle_entry_failed(struct vcpu *v, const struct vmx_exit *e)
+static void handle_entry_failed(struct vcpu *v, const struct virt_exit *e)
 {
     domain_end(v->domain, END_KILLED, "VM entry failed: %s", e->why);
-    vmx_dump_vmcs(&v->vmx);
+    virt_dump_vmcs(&v->virt);
 }
 
-static enum exit_answer vmcall_quick(struct vcpu *v, const struct vmx_exit *e)
+static enum exit_answer vmcall_quick(struct vcpu *v, const struct virt_exit *e)
 {
     (void)e;
-    if (!vmx_in_64bit_kernel(&v->vmx))
+    if (!virt_in_64bit_kernel(&v->virt))
         return EXIT_REST;
     int64_t answer =
-        domain_hooks->hypercall_alone(vmx_gpr(&v->vmx, GPR_RAX), vmx_gpr(&v->vmx, GPR_RDI));
+        domain_hooks->hypercall_alone(virt_gpr(&v->virt, GPR_RAX), virt_gpr(&v->virt, GPR_RDI));
     if (answer == HYPERCALL_NOT_ALONE)
         return EXIT_REST;
-    vmx_set_gpr(&v->vmx, GPR_RAX, (uint64_t)answer);
-    vmx_skip(&v->vmx);
+    virt_set_gpr(&v->virt, GPR_RAX, (uint64_t)answer);
+    virt_skip(&v->virt);
     return EXIT_DONE;
 }
 
-static enum exit_answer mmio_locked(struct vcpu *v, const struct vmx_exit *e)
+static enum exit_answer mmio_locked(struct vcpu *v, const struct virt_exit *e)
 {
     enum exit_answer answer = EXIT_DONE;
 
@@ -252,7 +252,7 @@ static enum exit_answer mmio_locked(struct vcpu *v, const struct vmx_exit *e)
 
 /* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or
  * a hole that the guest made. */
-static enum exit_answer memory_quick(struct vcpu *v, const struct vmx_exit *e)
+static enum exit_answer memory_quick(struct vcpu *v, const struct virt_exit *e)
 {
     struct domain *d = v->domain;
     int err = -EFAULT;
@@ -268,84 +268,84 @@ static enum exit_answer memory_quick(struct vcpu *v, const struct vmx_exit *e)
     return EXIT_LOOK;
 }
 
-enum exit_answer (*const exit_quick[VMX_EXIT_KINDS])(struct vcpu *v, const struct vmx_exit *e) = {
-    [VMX_EXIT_CPUID] = cpuid_quick,   [VMX_EXIT_RDMSR] = rdmsr_quick,
-    [VMX_EXIT_WRMSR] = wrmsr_quick,   [VMX_EXIT_IO] = pio_quick,
-    [VMX_EXIT_VMCALL] = vmcall_quick, [VMX_EXIT_MEMORY] = memory_quick,
+enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v, const struct virt_exit *e) = {
+    [VIRT_EXIT_CPUID] = cpuid_quick,   [VIRT_EXIT_RDMSR] = rdmsr_quick,
+    [VIRT_EXIT_WRMSR] = wrmsr_quick,   [VIRT_EXIT_IO] = pio_quick,
+    [VIRT_EXIT_VMCALL] = vmcall_quick, [VIRT_EXIT_MEMORY] = memory_quick,
 };
 
-void exit_handle(struct vcpu *v, const struct vmx_exit *e)
+void exit_handle(struct vcpu *v, const struct virt_exit *e)
 {
     switch (e->kind) {
-    case VMX_EXIT_HOST:
-    case VMX_EXIT_DEADLINE:
-    case VMX_EXIT_IRQ_WINDOW:
-    case VMX_EXIT_NMI_WINDOW:
-    case VMX_EXIT_TPR:
+    case VIRT_EXIT_HOST:
+    case VIRT_EXIT_DEADLINE:
+    case VIRT_EXIT_IRQ_WINDOW:
+    case VIRT_EXIT_NMI_WINDOW:
+    case VIRT_EXIT_TPR:
         return; /* the loop does what is to be done */
-    case VMX_EXIT_CPUID:
-    case VMX_EXIT_RDMSR:
-    case VMX_EXIT_WRMSR:
-    case VMX_EXIT_MEMORY:
+    case VIRT_EXIT_CPUID:
+    case VIRT_EXIT_RDMSR:
+    case VIRT_EXIT_WRMSR:
+    case VIRT_EXIT_MEMORY:
         break; /* exit_quick[] has always done with them */
-    case VMX_EXIT_IO:
+    case VIRT_EXIT_IO:
         pio_handle(v, e);
         return;
-    case VMX_EXIT_APIC_WRITE:
+    case VIRT_EXIT_APIC_WRITE:
         handle_apic_write(v, e);
         return;
-    case VMX_EXIT_EOI:
+    case VIRT_EXIT_EOI:
         vlapic_eoi_reported(&v->lapic, e->apic.vector);
         return;
-    case VMX_EXIT_CR:
+    case VIRT_EXIT_CR:
         handle_cr(v, e);
         return;
-    case VMX_EXIT_XSETBV:
+    case VIRT_EXIT_XSETBV:
         handle_xsetbv(v);
         return;
-    case VMX_EXIT_HLT:
+    case VIRT_EXIT_HLT:
         handle_hlt(v);
         return;
-    case VMX_EXIT_VMCALL:
+    case VIRT_EXIT_VMCALL:
         if (domain_hooks->hypercall(v))
-            vmx_skip(&v->vmx);
+            virt_skip(&v->virt);
         return;
-    case VMX_EXIT_PAUSE:
-        vmx_skip(&v->vmx);
+    case VIRT_EXIT_PAUSE:
+        virt_skip(&v->virt);
         vcpu_spins(v);
         return;
-    case VMX_EXIT_WBINVD: /* all of the guest's RAM is cacheable and coherent with its devices */
-        vmx_skip(&v->vmx);
+    case VIRT_EXIT_WBINVD: /* all of the guest's RAM is cacheable and coherent with its devices */
+        virt_skip(&v->virt);
         return;
-    case VMX_EXIT_RDPMC: /* CPUID shows no counter */
+    case VIRT_EXIT_RDPMC: /* CPUID shows no counter */
         vcpu_gp(v);
         return;
-    case VMX_EXIT_MONITOR:
-    case VMX_EXIT_VMX_INSN:
+    case VIRT_EXIT_MONITOR:
+    case VIRT_EXIT_VMX_INSN:
         vcpu_ud(v);
         return;
-    case VMX_EXIT_EXCEPTION:
-        vcpu_fault(v, vmx_inject(&v->vmx, &e->exception));
+    case VIRT_EXIT_EXCEPTION:
+        vcpu_fault(v, virt_inject(&v->virt, &e->exception));
         return;
-    case VMX_EXIT_INIT: /* the machine's, to a CPU that is in use: not the guest's affair */
+    case VIRT_EXIT_INIT: /* the machine's, to a CPU that is in use: not the guest's affair */
         return;
-    case VMX_EXIT_TRIPLE_FAULT:
-        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, vmx_rip(&v->vmx));
+    case VIRT_EXIT_TRIPLE_FAULT:
+        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, virt_rip(&v->virt));
         return;
-    case VMX_EXIT_BUS_LOCK:
+    case VIRT_EXIT_BUS_LOCK:
         handle_bus_lock(v, e);
         return;
-    case VMX_EXIT_BAD_MEMORY:
+    case VIRT_EXIT_BAD_MEMORY:
         handle_bad_memory(v, e);
         return;
-    case VMX_EXIT_TASK_SWITCH:
+    case VIRT_EXIT_TASK_SWITCH:
         domain_end(v->domain, END_KILLED, "hardware task switch, which is not emulated");
         return;
-    case VMX_EXIT_ENTRY_FAILED:
+    case VIRT_EXIT_ENTRY_FAILED:
         handle_entry_failed(v, e);
         return;
-    case VMX_EXIT_UNKNOWN:
-    case VMX_EXIT_KINDS:
+    case VIRT_EXIT_UNKNOWN:
+    case VIRT_EXIT_KINDS:
         break;
     }
     domain_end(v->domain, END_KILLED, "unexpected VM exit, reason 0x%x", e->raw_reason);
@@ -355,7 +355,7 @@ uint64_t exit_count(const struct vcpu *v)
 {
     uint64_t sum = 0;
 
-    for (unsigned kind = 0; kind < VMX_EXIT_KINDS; kind++)
+    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
         sum += v->exits[kind];
     return sum;
 }
@@ -364,8 +364,8 @@ void exit_log_counts(const struct vcpu *v)
 {
     log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above vmx/:",
               v->domain->name, v->id, exit_count(v));
-    for (unsigned kind = 0; kind < VMX_EXIT_KINDS; kind++)
+    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
         if (v->exits[kind])
-            log_debug("%10lu  %-16s %8lu", v->exits[kind], vmx_exit_name[kind],
+            log_debug("%10lu  %-16s %8lu", v->exits[kind], virt_exit_name[kind],
                       v->exit_ticks[kind] / v->exits[kind]);
 }

@@ -22,7 +22,7 @@ static bool follows_io_bitmap(const struct domain *d, const void *page)
 /* A pvh guest's local APIC is reached by MSRs from the start. */
 int lapic_create_access(struct domain *d)
 {
-    if (!vmx_caps.apic_access || d->type == DESCR_PVH)
+    if (!virt_caps.apic_access || d->type == DOMAIN_PVH)
         return 0;
     void *page = heap_pages(0, d->id), *other = page;
     if (page && follows_io_bitmap(d, page)) {
@@ -56,7 +56,7 @@ bool lapic_map(struct vcpu *v, gpa_t at)
         if (!is_in_place(d->vcpus[i]))
             return false;
     mfn_t m = maddr_to_mfn(heap_to_maddr(d->lapic_access));
-    int err = p2m_lend(&d->p2m, ACCESS_GFN, m, EPT_R | EPT_W);
+    int err = p2m_lend(&d->p2m, ACCESS_GFN, m, SLAT_R | SLAT_W);
     if (!err)
         d->lapic_mapped = true;
     return !err || err == -EEXIST; /* another vCPU came first */
@@ -76,11 +76,11 @@ static void unmap(struct domain *d)
 
 /* ---- What the processor knows ---- */
 
-static enum vmx_apic_mode mode_of(const struct vlapic *l)
+static enum virt_apic_mode mode_of(const struct vlapic *l)
 {
     if (!vlapic_enabled(l))
-        return VMX_APIC_OFF;
-    return vlapic_x2apic(l) ? VMX_APIC_MSRS : VMX_APIC_PAGE;
+        return VIRT_APIC_OFF;
+    return vlapic_x2apic(l) ? VIRT_APIC_MSRS : VIRT_APIC_PAGE;
 }
 
 /* It has another mode, or another place. */
@@ -93,7 +93,7 @@ static void follow(struct vcpu *v)
         unmap(v->domain);
         l->moved = v->domain->lapic_mapped;
     }
-    vmx_set_apic_mode(&v->vmx, mode_of(l));
+    virt_set_apic_mode(&v->virt, mode_of(l));
     l->changed = l->levels_changed = true;
 }
 
@@ -102,7 +102,7 @@ static void tell_all(struct vcpu *v)
     uint8_t requested, served;
 
     vlapic_tell(&v->lapic, &requested, &served);
-    vmx_set_interrupts(&v->vmx, requested, served);
+    virt_set_interrupts(&v->virt, requested, served);
 }
 
 static void tell_levels(struct vcpu *v)
@@ -110,7 +110,7 @@ static void tell_levels(struct vcpu *v)
     uint64_t levels[4];
 
     vlapic_levels(&v->lapic, levels);
-    vmx_set_eoi_exits(&v->vmx, levels);
+    virt_set_eoi_exits(&v->virt, levels);
 }
 
 /* Mostly it is one more request: all else the processor knows better than we. */
@@ -121,7 +121,7 @@ void lapic_sync(struct vcpu *v)
     if (unlikely(l->moved))
         follow(v);
     uint8_t highest = vlapic_settle(l);
-    if (!v->vmx.delivers) {
+    if (!v->virt.delivers) {
         l->changed = false;
         return;
     }
@@ -129,7 +129,7 @@ void lapic_sync(struct vcpu *v)
     if (unlikely(l->changed))
         tell_all(v);
     else
-        vmx_request_interrupt(&v->vmx, highest);
+        virt_request_interrupt(&v->virt, highest);
     if (unlikely(l->levels_changed))
         tell_levels(v);
 }
@@ -138,18 +138,19 @@ bool lapic_delivers_now(struct vcpu *v)
 {
     if (lapic_has_news(v))
         lapic_sync(v);
-    return v->vmx.delivers && vmx_interrupt_due(&v->vmx, vlapic_tpr(&v->lapic));
+    return v->virt.delivers && virt_interrupt_due(&v->virt, vlapic_tpr(&v->lapic));
 }
 
 void lapic_hold(struct vcpu *v)
 {
-    vmx_set_held_class(&v->vmx, vlapic_held_class(&v->lapic));
+    virt_set_held_class(&v->virt, vlapic_held_class(&v->lapic));
 }
 
 bool lapic_posted(const struct vcpu *v)
 {
-    if (!vmx_caps.posted_interrupts || !v->vmx.delivers || !v->entered || this_cpu()->serving == v)
+    if (!virt_caps.posted_interrupts || !v->virt.delivers || !v->entered ||
+        this_cpu()->serving == v)
         return false;
-    irq_notify_posted(v->vmx.pcpu);
+    irq_notify_posted(v->virt.pcpu);
     return true;
 }

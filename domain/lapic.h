@@ -39,7 +39,7 @@ bool lapic_delivers_now(struct vcpu *v);
 /* Is an interrupt to be injected by us? */
 static inline bool lapic_wants_in(struct vcpu *v)
 {
-    return !v->vmx.delivers && vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0;
+    return !v->virt.delivers && vlapic_requested(&v->lapic) && vlapic_pending(&v->lapic) >= 0;
 }
 
 /* A processor that has but a TPR shadow: after all that can be injected has been, it is told which
@@ -47,7 +47,7 @@ static inline bool lapic_wants_in(struct vcpu *v)
 void lapic_hold(struct vcpu *v);
 static inline bool lapic_may_hold(const struct vcpu *v)
 {
-    return !v->vmx.delivers && (vlapic_requested(&v->lapic) || v->vmx.held_class);
+    return !v->virt.delivers && (vlapic_requested(&v->lapic) || v->virt.held_class);
 }
 
 /* An edge-triggered interrupt has been accepted for v: its processor fetches it, if it is in the

@@ -2,7 +2,7 @@
  * Copies into a new domain's memory, in pieces. See domain/load.h.
  */
 #include "domain/load.h"
-#include "domain/gmem.h"
+#include "guestmem/gmem.h"
 
 #define LOAD_PIECE 0x10000UL /* bytes, of one step */
 

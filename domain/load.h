@@ -2,15 +2,15 @@
  * A domain's image gets into its memory in pieces, so that no kernel or ramdisk, however large,
  * holds up the pCPU that carries it: a domain that reboots in a circle has that done at its wish.
  *
- * The loaders (domain/image.h) write as they like. What they copy from files that stay where they
+ * The loaders (loader/image.h) write as they like. What they copy from files that stay where they
  * are (the boot modules), and what they clear, is written down when it is long, and done later.
  */
 #ifndef CAISSON_DOMAIN_LOAD_H
 #define CAISSON_DOMAIN_LOAD_H
 
-#include "domain/descr.h"
-#include "domain/image.h"
-#include "domain/p2m.h"
+#include "config/domain_config.h"
+#include "loader/image.h"
+#include "guestmem/p2m.h"
 #include "lib/errno.h"
 
 #define LOAD_JOBS 16 /* copies that are put off; more are done at once */

@@ -156,7 +156,7 @@ static void tsc_move(struct vcpu *v, uint64_t by)
 
     v->tsc_offset += by;
     v->tsc_adjust += by;
-    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+    virt_set_tsc_offset(&v->virt, v->tsc_offset);
     pv_time_update(v);
     if (deadline)
         set_deadline(v, deadline);
@@ -202,7 +202,7 @@ static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uin
 
     if (is_time(msr) || is_lapic(msr))
         return (struct msr_value){ 0, false };
-    if (vmx_msr_read(&v->vmx, msr, &value))
+    if (virt_msr_read(&v->virt, msr, &value))
         return (struct msr_value){ value, true };
     i = mtrr_index(msr);
     return i < 0 ? (struct msr_value){ 0, false } : (struct msr_value){ v->mtrr[i], true };
@@ -278,7 +278,7 @@ enum msr_written msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value)
         return arm(v, value);
     if (is_lapic(msr) || is_time(msr) || msr == XEN_HYPERCALL_MSR)
         return MSR_UNKNOWN;
-    int err = vmx_msr_write(&v->vmx, msr, value);
+    int err = virt_msr_write(&v->virt, msr, value);
     if (err == -ENOENT)
         return write_other(v, msr, value);
     return answer(!err);
@@ -288,7 +288,7 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     if (is_lapic(msr))
         return write_lapic(v, msr, value);
-    if (msr == XEN_HYPERCALL_MSR && v->domain->type == DESCR_PVH)
+    if (msr == XEN_HYPERCALL_MSR && v->domain->type == DOMAIN_PVH)
         return pv_hypercall_page(v, value);
     if (msr == MSR_IA32_TSC_DEADLINE)
         set_deadline(v, value);

@@ -110,13 +110,13 @@ static uint8_t take_vector(struct vcpu *v, bool upcall)
  * interrupt go away meanwhile, that exit finds nothing and does no harm.) */
 static void inject(struct vcpu *v, bool upcall)
 {
-    if (!vmx_irq_open(&v->vmx)) {
-        vmx_want_irq_window(&v->vmx, true);
+    if (!virt_irq_open(&v->virt)) {
+        virt_want_irq_window(&v->virt, true);
         return;
     }
     struct event e = { .valid = true, .type = EVENT_EXTINT, .vector = take_vector(v, upcall) };
-    vcpu_fault(v, vmx_inject(&v->vmx, &e));
-    vmx_want_irq_window(&v->vmx, has_interrupt(v));
+    vcpu_fault(v, virt_inject(&v->virt, &e));
+    virt_want_irq_window(&v->virt, has_interrupt(v));
 }
 
 static void deliver(struct vcpu *v)
@@ -135,9 +135,9 @@ static void deliver(struct vcpu *v)
 /* Interrupts wake a CPU from HLT if it has them enabled, NMIs always (SDM volume 2, HLT). */
 static bool wakes(struct vcpu *v)
 {
-    if (vmx_event_pending(&v->vmx) || vmx_nmi_waiting(&v->vmx))
+    if (virt_event_pending(&v->virt) || virt_nmi_waiting(&v->virt))
         return true;
-    return (vmx_rflags(&v->vmx) & RFLAGS_IF) && (has_interrupt(v) || lapic_delivers_now(v));
+    return (virt_rflags(&v->virt) & RFLAGS_IF) && (has_interrupt(v) || lapic_delivers_now(v));
 }
 
 /* An interrupt ends the wait for ports too. */
@@ -170,7 +170,7 @@ static bool rest_here(struct vcpu *v, uint64_t due)
     spin_unlock(&v->domain->lock);
     bool on = sched_rest(due);
     spin_lock(&v->domain->lock);
-    run_heard(&v->vmx);
+    run_heard(&v->virt);
     pv_runstate(v, XEN_RUNSTATE_RUNNING);
     return on;
 }
@@ -190,9 +190,9 @@ static void dump(struct vcpu *v)
 {
     log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
     if (v->dump == DUMP_REGS)
-        vmx_dump_regs(&v->vmx);
+        virt_dump_regs(&v->virt);
     else
-        vmx_dump_vmcs(&v->vmx);
+        virt_dump_vmcs(&v->virt);
     v->dump = DUMP_NOTHING;
 }
 
@@ -243,7 +243,7 @@ static void reap(struct domain *d)
 }
 
 /* Puts an exit that has been dealt with down to its account. */
-static void account(struct vcpu *v, const struct vmx_exit *exit, uint64_t now)
+static void account(struct vcpu *v, const struct virt_exit *exit, uint64_t now)
 {
     v->exits[exit->kind]++;
     v->exit_ticks[exit->kind] += now - exit->left;
@@ -267,18 +267,18 @@ static uint64_t earliest(uint64_t now, const struct bounds *b)
 
 /* In the guest, over and over, until something wants more than exit_quick[] can do. The lock is not
  * held. True: *exit is still to be acted on. */
-static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct vmx_exit *exit)
+static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct virt_exit *exit)
 {
     enum exit_answer answer;
 
     do {
         uint64_t until = earliest(now, b);
-        if (unlikely(!vmx_caps.preemption_timer))
+        if (unlikely(!virt_caps.preemption_timer))
             lapic_timer_set(until);
         do {
             span_end();
-            vmx_run(&v->vmx, now, until, exit);
-            span_begin(vmx_exit_name[exit->kind], NULL, exit->left);
+            virt_run(&v->virt, now, until, exit);
+            span_begin(virt_exit_name[exit->kind], NULL, exit->left);
             if (!exit_quick[exit->kind])
                 return true;
             answer = exit_quick[exit->kind](v, exit);
@@ -297,7 +297,7 @@ static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct vmx_exit
 static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
 {
     struct domain *d = v->domain;
-    struct vmx_exit exit;
+    struct virt_exit exit;
 
     deliver(v);
     v->entered = p2m_enter(&d->p2m);
@@ -313,7 +313,7 @@ static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
         exit_handle(v, &exit);
         account(v, &exit, rdtsc());
     }
-    return exit.kind == VMX_EXIT_HOST;
+    return exit.kind == VIRT_EXIT_HOST;
 }
 
 /* The lock is held. True to be run again, false to be woken. */
@@ -366,7 +366,7 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
     if (!v->out) {
         this_cpu()->serving = v;
         vcpu_load(v);
-        run_heard(&v->vmx); /* in sched_turn(); on a slow machine the way from there takes long */
+        run_heard(&v->virt); /* in sched_turn(); on a slow machine the way from there takes long */
         pv_runstate(v, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);
         pv_runstate(v, rests_as(v, more));

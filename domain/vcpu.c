@@ -20,18 +20,18 @@ _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two
  */
 void vcpu_load(struct vcpu *v)
 {
-    if (v->vmx.loaded)
+    if (v->virt.loaded)
         return;
-    vmx_load(&v->vmx);
-    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+    virt_load(&v->virt);
+    virt_set_tsc_offset(&v->virt, v->tsc_offset);
 }
 
 void vcpu_leave(struct sched_unit *u)
 {
     struct vcpu *v = container_of(u, struct vcpu, unit);
 
-    if (v->vmx.loaded)
-        vmx_unload(&v->vmx);
+    if (v->virt.loaded)
+        virt_unload(&v->virt);
 }
 
 void vcpu_lapic_touched(struct vcpu *v)
@@ -58,7 +58,7 @@ void vcpu_startup_signal(struct vcpu *v, uint8_t page)
 void vcpu_take_init(struct vcpu *v)
 {
     v->init_pending = false;
-    vmx_reset(&v->vmx);
+    virt_reset(&v->virt);
     vlapic_init_signal(&v->lapic);
     vcpu_lapic_touched(v);
     v->halted = false;
@@ -71,11 +71,11 @@ void vcpu_take_startup(struct vcpu *v)
 {
     struct segment cs;
 
-    vmx_segment(&v->vmx, SEG_CS, &cs);
+    virt_segment(&v->virt, SEG_CS, &cs);
     cs.selector = (uint16_t)(v->startup_page << 8);
     cs.base = (uint64_t)v->startup_page << PAGE_SHIFT;
-    vmx_set_segment(&v->vmx, SEG_CS, &cs);
-    vmx_set_rip(&v->vmx, 0);
+    virt_set_segment(&v->virt, SEG_CS, &cs);
+    virt_set_rip(&v->virt, 0);
     v->waits_for_startup = false;
     v->pv.down = false;
     v->startup_page = -1;
@@ -176,8 +176,8 @@ static int create_vmx(struct vcpu *v)
     v->lapic_page = heap_pages(0, d->id);
     if (!v->lapic_page)
         return -ENOMEM;
-    struct vmx_vcpu_config config = {
-        .ept = &d->p2m.ept,
+    struct virt_vcpu_config config = {
+        .slat = &d->p2m.slat,
         .io_bitmap = d->io_bitmap,
         .owner_id = d->id,
         .xcr0_mask = cpuid_xcr0_mask(),
@@ -187,7 +187,7 @@ static int create_vmx(struct vcpu *v)
         .apic_access = d->lapic_access ? heap_to_maddr(d->lapic_access) : maddr(0),
         .apic_base = gpa(VLAPIC_DEFAULT_BASE),
     };
-    int err = vmx_vcpu_create(&v->vmx, &config);
+    int err = virt_vcpu_create(&v->virt, &config);
     if (err)
         heap_free_pages(v->lapic_page, 0, d->id);
     return err;
@@ -208,12 +208,12 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         heap_free_pages(v, VCPU_ORDER, d->id);
         return err;
     }
-    v->vmx.owner = v;
+    v->virt.owner = v;
     v->lapic_bus = (struct vlapic_bus){
         .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v, .address_bits = cpuid_address_bits()
     };
     vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus, v->lapic_page);
-    if (d->type == DESCR_PVH)
+    if (d->type == DOMAIN_PVH)
         set_x2apic(&v->lapic);
     else if (id == 0)
         set_virtual_wire(&v->lapic);
@@ -239,7 +239,7 @@ void vcpu_destroy(struct vcpu *v)
 
     ASSERT(retired); /* it never ran, or the caller has seen to it */
     timer_cancel_sync(&v->wake);
-    vmx_vcpu_destroy(&v->vmx);
+    virt_vcpu_destroy(&v->virt);
     heap_free_pages(v->lapic_page, 0, v->domain->id);
     heap_free_pages(v, VCPU_ORDER, v->domain->id);
 }
@@ -255,10 +255,10 @@ static void flat_segments(struct vcpu *v, const struct image_start *start)
     struct segment data = { .limit = ~0u,
                             .selector = start->ds,
                             .ar = 0x3 | SEG_AR_S | SEG_AR_P | SEG_AR_G | SEG_AR_DB };
-    vmx_set_segment(&v->vmx, SEG_CS, &code);
+    virt_set_segment(&v->virt, SEG_CS, &code);
     static const enum seg data_segments[] = { SEG_DS, SEG_ES, SEG_SS, SEG_FS, SEG_GS };
     for (unsigned i = 0; i < sizeof(data_segments) / sizeof(data_segments[0]); i++)
-        vmx_set_segment(&v->vmx, data_segments[i], &data);
+        virt_set_segment(&v->virt, data_segments[i], &data);
 }
 
 void vcpu_set_start(struct vcpu *v, const struct image_start *start)
@@ -268,22 +268,22 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
     sched_clear_pcpu();
     vcpu_load(v);
     if (start->mode == START_LONG) {
-        err |= vmx_set_cr4(&v->vmx, CR4_PAE);
-        err |= vmx_set_efer(&v->vmx, EFER_LME);
-        err |= vmx_set_cr3(&v->vmx, start->page_root.v);
-        err |= vmx_set_cr0(&v->vmx, CR0_PE | CR0_ET | CR0_PG);
+        err |= virt_set_cr4(&v->virt, CR4_PAE);
+        err |= virt_set_efer(&v->virt, EFER_LME);
+        err |= virt_set_cr3(&v->virt, start->page_root.v);
+        err |= virt_set_cr0(&v->virt, CR0_PE | CR0_ET | CR0_PG);
     } else {
-        err |= vmx_set_cr0(&v->vmx, CR0_PE | CR0_ET);
+        err |= virt_set_cr0(&v->virt, CR0_PE | CR0_ET);
     }
     ASSERT(!err);
     flat_segments(v, start);
-    vmx_set_gdt(&v->vmx, start->gdt_base.v, start->gdt_limit);
-    vmx_set_gpr(&v->vmx, GPR_RAX, start->rax);
-    vmx_set_gpr(&v->vmx, GPR_RBX, start->rbx);
-    vmx_set_gpr(&v->vmx, GPR_RSI, start->rsi);
-    vmx_set_gpr(&v->vmx, GPR_RSP, start->rsp);
-    vmx_set_rip(&v->vmx, start->rip);
-    vmx_set_rflags(&v->vmx, RFLAGS_FIXED);
+    virt_set_gdt(&v->virt, start->gdt_base.v, start->gdt_limit);
+    virt_set_gpr(&v->virt, GPR_RAX, start->rax);
+    virt_set_gpr(&v->virt, GPR_RBX, start->rbx);
+    virt_set_gpr(&v->virt, GPR_RSI, start->rsi);
+    virt_set_gpr(&v->virt, GPR_RSP, start->rsp);
+    virt_set_rip(&v->virt, start->rip);
+    virt_set_rflags(&v->virt, RFLAGS_FIXED);
     vcpu_leave(&v->unit);
 }
 
@@ -295,10 +295,10 @@ void vcpu_fault(struct vcpu *v, bool delivered)
 
 void vcpu_gp(struct vcpu *v)
 {
-    vcpu_fault(v, vmx_inject_gp(&v->vmx));
+    vcpu_fault(v, virt_inject_gp(&v->virt));
 }
 
 void vcpu_ud(struct vcpu *v)
 {
-    vcpu_fault(v, vmx_inject_ud(&v->vmx));
+    vcpu_fault(v, virt_inject_ud(&v->virt));
 }

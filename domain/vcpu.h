@@ -11,13 +11,13 @@
 #include <stdint.h>
 #include "arch/x86/insn.h"
 #include "devices/vlapic.h"
-#include "domain/code.h"
-#include "domain/image.h"
-#include "domain/moment.h"
-#include "domain/pv.h"
+#include "emulate/insn_cache.h"
+#include "loader/image.h"
+#include "arch/x86/moment.h"
+#include "xen/pv_vcpu.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 struct domain;
 
@@ -34,7 +34,7 @@ struct cpuid_answer {
 struct vcpu {
     struct domain *domain;
     unsigned id;
-    struct vmx_vcpu vmx;
+    struct virt_vcpu virt;
     struct sched_unit unit;
     struct vlapic lapic;
     struct vlapic_page *lapic_page; /* heap page */
@@ -56,9 +56,9 @@ struct vcpu {
     uint64_t mtrr[32]; /* stored for the guest, see msr.c */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
     struct gva_walk walks[GVA_RECENT]; /* of its page tables, lately */
-    struct code code[CODE_RECENT];  /* instructions on device memory, at a hash of their address */
-    uint64_t exits[VMX_EXIT_KINDS]; /* counted by kind */
-    uint64_t exit_ticks[VMX_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */
+    struct code code[CODE_RECENT];   /* instructions on device memory, at a hash of their address */
+    uint64_t exits[VIRT_EXIT_KINDS]; /* counted by kind */
+    uint64_t exit_ticks[VIRT_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */
 };
 
 int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
@@ -110,10 +110,10 @@ enum exit_answer {
 };
 /* By kind: acts on exits that ask for no look at the rest of the domain's business. The lock is not
  * held; who needs it takes it for a moment. NULL: EXIT_REST. */
-extern enum exit_answer (*const exit_quick[VMX_EXIT_KINDS])(struct vcpu *v,
-                                                            const struct vmx_exit *e);
+extern enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v,
+                                                             const struct virt_exit *e);
 /* Acts on one exit. */
-void exit_handle(struct vcpu *v, const struct vmx_exit *e);
+void exit_handle(struct vcpu *v, const struct virt_exit *e);
 /* How many there have been. */
 uint64_t exit_count(const struct vcpu *v);
 /* A table in the debug log: how many exits of which kind there were. */

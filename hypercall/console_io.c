@@ -3,7 +3,7 @@
  * Source: xen/include/public/xen.h, CONSOLEIO_*.
  */
 #include "domain/domain.h"
-#include "domain/pv_console.h"
+#include "xen/pv_console.h"
 #include "hypercall/hypercall.h"
 #include "include/public/xen.h"
 

@@ -4,7 +4,7 @@
  */
 #include "include/public/hvm/hvm_op.h"
 #include "domain/domain.h"
-#include "domain/pv.h"
+#include "xen/pv_vcpu.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/params.h"
 

@@ -3,13 +3,13 @@
  * Source of the register convention: xen/include/public/arch-x86/xen-x86_64.h and xen-x86_32.h.
  */
 #include "hypercall/hypercall.h"
-#include "domain/gva.h"
+#include "guestmem/gva.h"
 #include "domain/domain.h"
-#include "domain/operand.h"
-#include "hypercall/event_channel.h"
-#include "hypercall/evtchn.h"
-#include "hypercall/grant.h"
-#include "hypercall/grant_table.h"
+#include "emulate/operand.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "hypercall/grant_op.h"
 #include "include/public/sched.h"
 #include "include/public/version.h"
 #include "include/public/xen.h"
@@ -72,16 +72,16 @@ static int64_t dispatch(struct vcpu *v, bool is_64bit)
 {
     const enum gpr *from = is_64bit ? args_64 : args_32;
     unsigned width = is_64bit ? 8 : 4;
-    uint64_t nr = operand_truncate(vmx_gpr(&v->vmx, GPR_RAX), width), args[HYPERCALL_ARGS];
+    uint64_t nr = operand_truncate(virt_gpr(&v->virt, GPR_RAX), width), args[HYPERCALL_ARGS];
 
-    if (vmx_cpl(&v->vmx) != 0)
+    if (virt_cpl(&v->virt) != 0)
         return -EPERM;
     for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
-        args[i] = operand_truncate(vmx_gpr(&v->vmx, from[i]), width);
+        args[i] = operand_truncate(virt_gpr(&v->virt, from[i]), width);
     int64_t result = hypercall_call(v, nr, args);
     if (result == HYPERCALL_CONTINUE)
         for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
-            vmx_set_gpr(&v->vmx, from[i], args[i]);
+            virt_set_gpr(&v->virt, from[i], args[i]);
     return result;
 }
 
@@ -92,7 +92,7 @@ bool hypercall_handle(struct vcpu *v)
 
     if (result == HYPERCALL_CONTINUE)
         return false;
-    vmx_set_gpr(&v->vmx, GPR_RAX, is_64bit ? (uint64_t)result : (uint32_t)result);
+    virt_set_gpr(&v->virt, GPR_RAX, is_64bit ? (uint64_t)result : (uint32_t)result);
     return true;
 }
 

@@ -4,9 +4,9 @@
  * Lists of frames are worked off a batch at a time; how far a call has come is kept in the upper
  * bits of its command, as in Xen, so that it can be continued.
  */
-#include "domain/batch.h"
+#include "sched/batch.h"
 #include "domain/domain.h"
-#include "hypercall/grant_table.h"
+#include "hypercall/grant_op.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "include/public/memory.h"
@@ -151,7 +151,7 @@ static int add_frame(struct vcpu *v, const struct xen_add_to_physmap *a)
 
     if (!err)
         err = make_room(v, gfn(a->gpfn));
-    return err ? err : p2m_lend(&v->domain->p2m, gfn(a->gpfn), m, EPT_R | EPT_W);
+    return err ? err : p2m_lend(&v->domain->p2m, gfn(a->gpfn), m, SLAT_R | SLAT_W);
 }
 
 static int move_frame(struct vcpu *v, const struct xen_add_to_physmap *a)

@@ -6,7 +6,7 @@
  * entry that is itself to be continued gets its moved-on arguments written back and comes again.
  */
 #include "hypercall/hypercall.h"
-#include "domain/batch.h"
+#include "sched/batch.h"
 #include "include/public/compat.h"
 #include "include/public/xen.h"
 

@@ -4,7 +4,7 @@
 #include "include/public/sched.h"
 #include "arch/x86/cpu.h"
 #include "domain/domain.h"
-#include "domain/pv.h"
+#include "xen/pv_vcpu.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "sched/sched.h"
@@ -51,7 +51,7 @@ static int64_t shutdown_decode(struct vcpu *v, uint64_t pointer, bool now)
 /* Until an event; enables their delivery, as STI; HLT does. */
 static int64_t block(struct vcpu *v)
 {
-    vmx_set_rflags(&v->vmx, vmx_rflags(&v->vmx) | RFLAGS_IF);
+    virt_set_rflags(&v->virt, virt_rflags(&v->virt) | RFLAGS_IF);
     v->halted = true;
     return 0;
 }

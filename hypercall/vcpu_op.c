@@ -3,7 +3,7 @@
  * older relative. Source: xen/include/public/vcpu.h.
  */
 #include "domain/domain.h"
-#include "domain/pv.h"
+#include "xen/pv_vcpu.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "include/public/vcpu.h"
@@ -192,7 +192,7 @@ static int64_t stop_periodic(struct vcpu *which)
 
 static int64_t send_nmi(struct vcpu *which)
 {
-    vmx_queue_nmi(&which->vmx);
+    virt_queue_nmi(&which->virt);
     vcpu_kick(which);
     return 0;
 }

@@ -20,7 +20,7 @@ void catalogue_init(const struct module *list, unsigned n)
 {
     modules = list;
     module_count = n;
-    menu_count = descr_collect(list, n, menu_configs);
+    menu_count = config_collect(list, n, menu_configs);
     for (unsigned i = 0; i < menu_count; i++)
         menu[i].config = menu_configs[i];
 }
@@ -175,7 +175,7 @@ static int find_ramdisk(struct word ref, struct domain_config *c)
 static int fill(const char *line, struct recipe *r)
 {
     struct request q = { 0 };
-    struct descr d;
+    struct config_line d;
     int err = split(line, r, &q);
 
     if (err) {
@@ -183,14 +183,14 @@ static int fill(const char *line, struct recipe *r)
         return err;
     }
     struct module as_module = { .line = r->line };
-    err = descr_parse(&as_module, &d);
+    err = config_parse(&as_module, &d);
     if (err)
         return err;
     if (!d.name[0] || !q.kernel.length) {
         log_error("create: name= and kernel= are needed");
         return -EINVAL;
     }
-    descr_to_config(&d, &r->config);
+    config_from_line(&d, &r->config);
     err = find_kernel(q.kernel, &r->config);
     return err || !q.ramdisk.length ? err : find_ramdisk(q.ramdisk, &r->config);
 }

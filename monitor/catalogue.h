@@ -7,7 +7,7 @@
 #ifndef CAISSON_MONITOR_CATALOGUE_H
 #define CAISSON_MONITOR_CATALOGUE_H
 
-#include "domain/descr.h"
+#include "config/domain_config.h"
 #include "lib/word.h"
 #include "monitor/keeper.h"
 

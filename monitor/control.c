@@ -1,10 +1,10 @@
 /*
  * Commands that change what a domain does, and to whom the keys go.
  */
-#include "domain/descr.h"
+#include "config/domain_config.h"
 #include "mm/frame.h"
 #include "monitor/commands.h"
-#include "monitor/console.h"
+#include "console/console.h"
 #include "monitor/domains.h"
 #include "monitor/lifecycle.h"
 #include "monitor/monitor.h"
@@ -20,7 +20,7 @@ void control_help_create(void)
     monitor_print(
         "  kernel=   a module by its number or path, or a domain of the menu: its kernel\n"
         "  ramdisk=  the same\n");
-    descr_print_keys(monitor_print);
+    config_print_keys(monitor_print);
     monitor_print("  -- WORDS  the guest's own, to the end of the line\n");
 }
 

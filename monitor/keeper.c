@@ -5,7 +5,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
-#include "monitor/console.h"
+#include "console/console.h"
 
 #define FIRST_WAIT_NS 125000000UL /* after the second brief life; then twice as long each time */
 #define NS_PER_S      1000000000UL

@@ -8,7 +8,7 @@
 #include "mm/audit.h"
 #include "mm/heap.h"
 #include "monitor/catalogue.h"
-#include "monitor/console.h"
+#include "console/console.h"
 #include "sched/sched.h"
 
 #define LAST_WORDS 16

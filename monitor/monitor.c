@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "monitor/command.h"
-#include "monitor/console.h"
+#include "console/console.h"
 #include "monitor/lineedit.h"
 
 #define PROMPT "caisson> " /* behind the log's mark */

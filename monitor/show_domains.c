@@ -123,14 +123,14 @@ void show_top(const struct command_args *args)
 /* ---- exits ----------------------------------------------------------------------------------- */
 
 struct tally {
-    uint64_t count[VMX_EXIT_KINDS], ticks[VMX_EXIT_KINDS];
+    uint64_t count[VIRT_EXIT_KINDS], ticks[VIRT_EXIT_KINDS];
     uint64_t all, all_ticks;
 };
 
 static void tally_domain(struct tally *t, const struct domain *d)
 {
     for (unsigned i = 0; i < d->vcpu_count; i++) {
-        for (unsigned kind = 0; kind < VMX_EXIT_KINDS; kind++) {
+        for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++) {
             t->count[kind] += d->vcpus[i]->exits[kind];
             t->ticks[kind] += d->vcpus[i]->exit_ticks[kind];
             t->all += d->vcpus[i]->exits[kind];
@@ -142,11 +142,11 @@ static void tally_domain(struct tally *t, const struct domain *d)
 static void print_tally(const struct tally *t)
 {
     monitor_print("%-20s %12s %7s %14s %7s %9s\n", "Exit", "Count", "%", "Ticks", "%", "Average");
-    for (unsigned kind = 0; kind < VMX_EXIT_KINDS; kind++) {
+    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++) {
         uint64_t n = t->count[kind], ticks = t->ticks[kind];
 
         if (n)
-            monitor_print("%-20s %12lu %7lu %14lu %7lu %9lu\n", vmx_exit_name[kind], n,
+            monitor_print("%-20s %12lu %7lu %14lu %7lu %9lu\n", virt_exit_name[kind], n,
                           n * 100 / t->all, ticks, t->all_ticks ? ticks * 100 / t->all_ticks : 0,
                           ticks / n);
     }

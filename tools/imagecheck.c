@@ -1,4 +1,4 @@
-/* links: boot/options.c arch/x86/spec_wish.c domain/descr.c domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_pvh.c domain/image_elf.c domain/memmap.c lib/word.c lib/fmt.c */
+/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_elf.c loader/memmap.c lib/word.c lib/fmt.c */
 /*
  * Looks at what `make run` and `make image` are given before anything is made of it: what Caisson
  * would complain of on the machine, it complains of here. It is Caisson's own code that judges;
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "boot/options.h"
-#include "domain/descr.h"
+#include "config/domain_config.h"
 #include "lib/assert.h"
 
 #define OTHER_WORDS 128 /* bytes that our own words of a line take at most */
@@ -176,15 +176,15 @@ static void load(const struct image *image, uint64_t mem)
 }
 
 /* A word of the domain's line, as Caisson reads it. */
-static void check_word(char **argv, const char *key, const char *word, struct descr *out)
+static void check_word(char **argv, const char *key, const char *word, struct config_line *out)
 {
     char line[2 * MAX_CMDLINE];
     struct module module = { .line = line, .index = 1 };
     const char *value = text_of(argv, key);
-    struct descr d = { 0 };
+    struct config_line d = { 0 };
 
     snprintf(line, sizeof(line), "kernel %s=%s", word, value);
-    if (descr_parse(&module, &d))
+    if (config_parse(&module, &d))
         return; /* has said why, with the word */
     if (strcmp(key, "MEM") == 0)
         out->mem = d.mem;
@@ -201,7 +201,7 @@ static int refuse(void)
 
 int main(int argc, char **argv)
 {
-    struct descr descr = { 0 };
+    struct config_line descr = { 0 };
     struct options options;
     const char *cmdline;
 
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
     struct image image = { .domain = "domain linux",
                            .data = kernel.data,
                            .size = kernel.size,
-                           .pvh = descr.type == DESCR_PVH,
+                           .pvh = descr.type == DOMAIN_PVH,
                            .cmdline = cmdline,
                            .modules = &ramdisk,
                            .module_count = initrd.data != NULL };

@@ -38,7 +38,7 @@ static const struct {
 };
 #define MSR_X2APIC_TPR 0x808
 
-static void pass_x2apic(struct vmx_vcpu *v, bool tpr, bool others)
+static void pass_x2apic(struct virt_vcpu *v, bool tpr, bool others)
 {
     msr_bitmap_set(v->msr_bitmap, MSR_X2APIC_TPR, false, !tpr);
     msr_bitmap_set(v->msr_bitmap, MSR_X2APIC_TPR, true, !tpr);
@@ -51,20 +51,20 @@ static void pass_x2apic(struct vmx_vcpu *v, bool tpr, bool others)
 }
 
 /* Of the controls that were chosen, those that go with the mode. */
-static uint32_t controls_for(const struct vmx_vcpu *v, enum vmx_apic_mode mode)
+static uint32_t controls_for(const struct virt_vcpu *v, enum virt_apic_mode mode)
 {
     uint32_t fitting = PROC2_APIC_REGS | PROC2_VINTR;
 
-    if (mode == VMX_APIC_OFF)
+    if (mode == VIRT_APIC_OFF)
         return 0;
-    if (mode == VMX_APIC_MSRS)
+    if (mode == VIRT_APIC_MSRS)
         fitting |= PROC2_X2APIC;
     else if (v->has_apic_access)
         fitting |= PROC2_APIC_ACCESS;
     return caps.chosen[CTL_PROC2] & fitting;
 }
 
-void vmx_set_apic_mode(struct vmx_vcpu *v, enum vmx_apic_mode mode)
+void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode)
 {
     uint32_t fitting = controls_for(v, mode);
     uint32_t proc2 = (v->proc2_ctls & ~PROC2_APIC_MODES) | fitting;
@@ -81,13 +81,13 @@ void vmx_set_apic_mode(struct vmx_vcpu *v, enum vmx_apic_mode mode)
 
 /* ---- State ---- */
 
-void vmx_set_interrupts(struct vmx_vcpu *v, uint8_t requested, uint8_t served)
+void virt_set_interrupts(struct virt_vcpu *v, uint8_t requested, uint8_t served)
 {
     ASSERT(v->delivers);
     vmcs_write(VMCS_G_INTERRUPTS, (uint64_t)served << 8 | requested);
 }
 
-void vmx_request_interrupt(struct vmx_vcpu *v, uint8_t vector)
+void virt_request_interrupt(struct virt_vcpu *v, uint8_t vector)
 {
     ASSERT(v->delivers);
     uint64_t status = vmcs_read(VMCS_G_INTERRUPTS);
@@ -96,7 +96,7 @@ void vmx_request_interrupt(struct vmx_vcpu *v, uint8_t vector)
 }
 
 /* SDM, "PPR Virtualization" and "Evaluation of Pending Virtual Interrupts". */
-bool vmx_interrupt_due(const struct vmx_vcpu *v, uint8_t tpr)
+bool virt_interrupt_due(const struct virt_vcpu *v, uint8_t tpr)
 {
     ASSERT(v->delivers);
     uint64_t status = vmcs_read(VMCS_G_INTERRUPTS), requested = status >> 4 & 15;
@@ -109,13 +109,13 @@ static void write_eoi_exits(const uint64_t vectors[4])
         vmcs_write(vmcs_nth(VMCS_EOI_EXIT0, i), vectors[i]);
 }
 
-void vmx_set_eoi_exits(struct vmx_vcpu *v, const uint64_t vectors[4])
+void virt_set_eoi_exits(struct virt_vcpu *v, const uint64_t vectors[4])
 {
     ASSERT(v->delivers);
     write_eoi_exits(vectors);
 }
 
-void vmx_set_held_class(struct vmx_vcpu *v, unsigned class)
+void virt_set_held_class(struct virt_vcpu *v, unsigned class)
 {
     if (v->held_class == class || !(v->proc_ctls & PROC_TPR_SHADOW))
         return;
@@ -123,7 +123,7 @@ void vmx_set_held_class(struct vmx_vcpu *v, unsigned class)
     vmcs_write(VMCS_TPR_THRESHOLD, class);
 }
 
-void apic_write(const struct vmx_vcpu_config *config)
+void apic_write(const struct virt_vcpu_config *config)
 {
     static const uint64_t none[4];
     uint32_t proc2 = caps.chosen[CTL_PROC2];

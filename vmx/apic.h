@@ -4,9 +4,9 @@
 #ifndef CAISSON_VMX_APIC_H
 #define CAISSON_VMX_APIC_H
 
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 /* Into a new VMCS, which is current: where everything is. */
-void apic_write(const struct vmx_vcpu_config *config);
+void apic_write(const struct virt_vcpu_config *config);
 
 #endif

@@ -15,10 +15,10 @@
 #include "arch/x86/spec.h"
 #include "lib/log.h"
 #include "vmx/controls.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 struct caps caps;
-struct vmx_caps vmx_caps;
+struct virt_caps virt_caps;
 
 const char *const control_word_name[CTL_COUNT] = {
     "pin-based controls",
@@ -168,15 +168,15 @@ static bool can_use(const struct caps *c, const struct control *ctl)
 
 /* Each step of APIC virtualization stands on the one before (SDM, "VM-Execution Control Fields",
  * checks); registers without delivery would be half of two things. */
-static void choose_apicv(struct caps *c, enum vmx_apicv most)
+static void choose_apicv(struct caps *c, enum virt_apicv most)
 {
     uint32_t *proc = &c->chosen[CTL_PROC], *proc2 = &c->chosen[CTL_PROC2];
 
-    if (most == VMX_APICV_AUTO)
-        most = model_has(ERRATUM_VIRTUAL_INTERRUPTS) ? VMX_APICV_TPR : VMX_APICV_ON;
-    if (most == VMX_APICV_OFF)
+    if (most == VIRT_APICV_AUTO)
+        most = model_has(ERRATUM_VIRTUAL_INTERRUPTS) ? VIRT_APICV_TPR : VIRT_APICV_ON;
+    if (most == VIRT_APICV_OFF)
         *proc &= ~PROC_TPR_SHADOW | c->must_be_1[CTL_PROC];
-    if (most != VMX_APICV_ON || !(*proc & PROC_TPR_SHADOW))
+    if (most != VIRT_APICV_ON || !(*proc & PROC_TPR_SHADOW))
         *proc2 &= ~PROC2_APIC_MODES;
     if (!(*proc2 & PROC2_VINTR) || !(*proc2 & PROC2_APIC_REGS))
         *proc2 &= ~(PROC2_VINTR | PROC2_APIC_REGS);
@@ -186,7 +186,7 @@ static void choose_apicv(struct caps *c, enum vmx_apicv most)
         *proc &= ~(PROC_CR8_LOAD | PROC_CR8_STORE) | c->must_be_1[CTL_PROC];
 }
 
-static void choose(struct caps *c, enum vmx_apicv most)
+static void choose(struct caps *c, enum virt_apicv most)
 {
     for (unsigned w = 0; w < CTL_COUNT; w++)
         c->chosen[w] = c->must_be_1[w];
@@ -198,9 +198,9 @@ static void choose(struct caps *c, enum vmx_apicv most)
 
 static void fill_public(const struct caps *c)
 {
-    vmx_caps = (struct vmx_caps){
+    virt_caps = (struct virt_caps){
         .vpid = c->chosen[CTL_PROC2] & PROC2_VPID,
-        .ept_1g = c->ept_vpid & EPTCAP_1G,
+        .slat_1g = c->ept_vpid & EPTCAP_1G,
         .ept_2m = c->ept_vpid & EPTCAP_2M,
         .ept_ad = c->ept_vpid & EPTCAP_AD,
         .preemption_timer = c->chosen[CTL_PIN] & PIN_PREEMPTION,
@@ -225,28 +225,28 @@ static void report(void)
         bool there;
         const char *name;
     } lines[] = {
-        { vmx_caps.vpid, "VPID" },
-        { vmx_caps.ept_2m, "2 MiB EPT pages" },
-        { vmx_caps.ept_1g, "1 GiB EPT pages" },
-        { vmx_caps.ept_ad, "EPT accessed and dirty bits" },
-        { vmx_caps.preemption_timer, "preemption timer" },
-        { vmx_caps.true_controls, "true controls" },
-        { vmx_caps.tsc_scaling, "TSC scaling" },
-        { vmx_caps.pause_loop_exiting, "PAUSE-loop exiting" },
-        { vmx_caps.xsaves, "XSAVES" },
-        { vmx_caps.bus_locks, "bus-lock detection" },
-        { vmx_caps.tpr_shadow, "TPR shadow" },
-        { vmx_caps.apic_access, "APIC-access page" },
-        { vmx_caps.virtual_interrupts, "virtual-interrupt delivery" },
-        { vmx_caps.x2apic, "x2APIC virtualization" },
-        { vmx_caps.posted_interrupts, "posted interrupts" },
+        { virt_caps.vpid, "VPID" },
+        { virt_caps.ept_2m, "2 MiB EPT pages" },
+        { virt_caps.slat_1g, "1 GiB EPT pages" },
+        { virt_caps.ept_ad, "EPT accessed and dirty bits" },
+        { virt_caps.preemption_timer, "preemption timer" },
+        { virt_caps.true_controls, "true controls" },
+        { virt_caps.tsc_scaling, "TSC scaling" },
+        { virt_caps.pause_loop_exiting, "PAUSE-loop exiting" },
+        { virt_caps.xsaves, "XSAVES" },
+        { virt_caps.bus_locks, "bus-lock detection" },
+        { virt_caps.tpr_shadow, "TPR shadow" },
+        { virt_caps.apic_access, "APIC-access page" },
+        { virt_caps.virtual_interrupts, "virtual-interrupt delivery" },
+        { virt_caps.x2apic, "x2APIC virtualization" },
+        { virt_caps.posted_interrupts, "posted interrupts" },
     };
     log_info("VT-x: VMCS revision 0x%x; all that is needed is there", caps.revision);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         log_info("VT-x: %-28s %s", lines[i].name, lines[i].there ? "yes" : "no, done without");
 }
 
-int vmx_probe(enum vmx_apicv apicv)
+int virt_probe(enum virt_apicv apicv)
 {
     if (!has_vmx())
         return -ENODEV;

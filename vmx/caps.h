@@ -1,5 +1,5 @@
 /*
- * What the CPU's VT-x offers, and what Caisson makes of it. For vmx/ alone; others see vmx_caps.
+ * What the CPU's VT-x offers, and what Caisson makes of it. For vmx/ alone; others see virt_caps.
  */
 #ifndef CAISSON_VMX_CAPS_H
 #define CAISSON_VMX_CAPS_H
@@ -20,7 +20,7 @@ struct caps {
     uint64_t ept_vpid, misc, basic;
     uint32_t chosen[CTL_COUNT]; /* the settings with which a vCPU starts */
 };
-extern struct caps caps; /* the boot CPU's; read-only after vmx_probe() */
+extern struct caps caps; /* the boot CPU's; read-only after virt_probe() */
 
 /* Reads the capability MSRs of the calling CPU, chosen excepted. */
 void caps_read(struct caps *out);

@@ -8,7 +8,7 @@
 #include "vmx/caps.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

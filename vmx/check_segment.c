@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "vmx/controls.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define TYPE(ar)     ((ar)&0xFu)
 #define DPL(ar)      ((ar) >> 5 & 3u)

@@ -17,7 +17,7 @@
 #include "vmx/flush.h"
 #include "vmx/pdpte.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define CR0_OWNED   (CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM)
 #define CR0_DEFINED (CR0_OWNED | CR0_PE | CR0_ET | CR0_NE | CR0_NW | CR0_CD | CR0_PG)
@@ -27,24 +27,24 @@
 #define CR3_NOFLUSH (1UL << 63)
 #define CR3_PCID    0xFFFUL
 
-uint64_t vmx_cr0(const struct vmx_vcpu *v)
+uint64_t virt_cr0(const struct virt_vcpu *v)
 {
     (void)v;
     return (vmcs_read(VMCS_G_CR0) & CR0_OWNED) | (vmcs_read(VMCS_CR0_SHADOW) & ~CR0_OWNED);
 }
 
-uint64_t vmx_cr3(const struct vmx_vcpu *v)
+uint64_t virt_cr3(const struct virt_vcpu *v)
 {
     (void)v;
     return vmcs_read(VMCS_G_CR3);
 }
 
-uint64_t vmx_cr4(const struct vmx_vcpu *v)
+uint64_t virt_cr4(const struct virt_vcpu *v)
 {
     return (vmcs_read(VMCS_G_CR4) & v->cr4_owned) | (vmcs_read(VMCS_CR4_SHADOW) & ~v->cr4_owned);
 }
 
-uint64_t vmx_efer(const struct vmx_vcpu *v)
+uint64_t virt_efer(const struct virt_vcpu *v)
 {
     (void)v;
     return vmcs_read(VMCS_G_EFER);
@@ -55,7 +55,7 @@ bool cr_in_64bit_code(void)
     return (vmcs_read(VMCS_G_EFER) & EFER_LMA) && (vmcs_read(VMCS_G_CS_AR) & SEG_AR_L);
 }
 
-bool vmx_in_64bit_code(const struct vmx_vcpu *v)
+bool virt_in_64bit_code(const struct virt_vcpu *v)
 {
     (void)v;
     return cr_in_64bit_code();
@@ -84,7 +84,7 @@ static void write_efer_field(uint64_t value)
     vmcs_write(VMCS_ENTRY_CTLS, entry | (value & EFER_LMA ? ENTRY_IA32E : 0));
 }
 
-void cr_reset(struct vmx_vcpu *v)
+void cr_reset(struct virt_vcpu *v)
 {
     v->cr4_owned = v->cr4_mask & caps.cr4_fixed1 & ~CR4_KEPT;
     vmcs_write(VMCS_CR0_MASK, ~CR0_OWNED);
@@ -103,20 +103,20 @@ static bool is_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
 }
 
 /* Turning paging on: what the CPU checks before (SDM, "Initializing IA-32e Mode"). */
-static bool may_start_paging(const struct vmx_vcpu *v, uint64_t efer)
+static bool may_start_paging(const struct virt_vcpu *v, uint64_t efer)
 {
     if (!(efer & EFER_LME))
         return true;
     bool busy_tss16 = (vmcs_read(VMCS_G_TR_AR) & 0xF) == 3;
-    return (vmx_cr4(v) & CR4_PAE) && !(vmcs_read(VMCS_G_CS_AR) & SEG_AR_L) && !busy_tss16;
+    return (virt_cr4(v) & CR4_PAE) && !(vmcs_read(VMCS_G_CS_AR) & SEG_AR_L) && !busy_tss16;
 }
 
-static bool may_stop_paging(const struct vmx_vcpu *v)
+static bool may_stop_paging(const struct virt_vcpu *v)
 {
-    return !cr_in_64bit_code() && !(vmx_cr4(v) & CR4_PCIDE);
+    return !cr_in_64bit_code() && !(virt_cr4(v) & CR4_PCIDE);
 }
 
-static bool is_valid_cr0(const struct vmx_vcpu *v, uint64_t value, uint64_t old)
+static bool is_valid_cr0(const struct virt_vcpu *v, uint64_t value, uint64_t old)
 {
     if (value >> 32)
         return false;
@@ -125,25 +125,25 @@ static bool is_valid_cr0(const struct vmx_vcpu *v, uint64_t value, uint64_t old)
     if ((value & CR0_NW) && !(value & CR0_CD))
         return false;
     if ((value & ~old) & CR0_PG)
-        return may_start_paging(v, vmx_efer(v));
+        return may_start_paging(v, virt_efer(v));
     if ((old & ~value) & CR0_PG)
         return may_stop_paging(v);
     return true;
 }
 
-int vmx_set_cr0(struct vmx_vcpu *v, uint64_t value)
+int virt_set_cr0(struct virt_vcpu *v, uint64_t value)
 {
-    uint64_t old = vmx_cr0(v), changed;
+    uint64_t old = virt_cr0(v), changed;
     if (!is_valid_cr0(v, value, old))
         return -EINVAL;
     value = (value & CR0_DEFINED) | CR0_ET; /* undefined bits read as zero, ET as one */
     changed = value ^ old;
 
-    uint64_t efer = vmx_efer(v) & ~EFER_LMA;
+    uint64_t efer = virt_efer(v) & ~EFER_LMA;
     if ((value & CR0_PG) && (efer & EFER_LME))
         efer |= EFER_LMA;
-    if ((changed & (CR0_PG | CR0_CD | CR0_NW)) && is_pae_paging(value, vmx_cr4(v), efer)) {
-        int err = pdpte_load(v, vmx_cr3(v));
+    if ((changed & (CR0_PG | CR0_CD | CR0_NW)) && is_pae_paging(value, virt_cr4(v), efer)) {
+        int err = pdpte_load(v, virt_cr3(v));
         if (err)
             return err;
     }
@@ -155,14 +155,14 @@ int vmx_set_cr0(struct vmx_vcpu *v, uint64_t value)
     return 0;
 }
 
-int vmx_set_cr3(struct vmx_vcpu *v, uint64_t value)
+int virt_set_cr3(struct virt_vcpu *v, uint64_t value)
 {
-    uint64_t efer = vmx_efer(v), cr4 = vmx_cr4(v);
+    uint64_t efer = virt_efer(v), cr4 = virt_cr4(v);
     if (cr4 & CR4_PCIDE)
         value &= ~CR3_NOFLUSH;
     if (efer & EFER_LMA ? value >> cpu_maddr_bits() : value >> 32)
         return -EINVAL;
-    if (is_pae_paging(vmx_cr0(v), cr4, efer)) {
+    if (is_pae_paging(virt_cr0(v), cr4, efer)) {
         int err = pdpte_load(v, value);
         if (err)
             return err;
@@ -172,25 +172,25 @@ int vmx_set_cr3(struct vmx_vcpu *v, uint64_t value)
     return 0;
 }
 
-static bool is_valid_cr4(const struct vmx_vcpu *v, uint64_t value, uint64_t old)
+static bool is_valid_cr4(const struct virt_vcpu *v, uint64_t value, uint64_t old)
 {
-    uint64_t lma = vmx_efer(v) & EFER_LMA;
+    uint64_t lma = virt_efer(v) & EFER_LMA;
     if (value & ~v->cr4_mask)
         return false;
     if (lma && (!(value & CR4_PAE) || ((value ^ old) & CR4_LA57)))
         return false;
     if ((value & ~old) & CR4_PCIDE)
-        return lma && !(vmx_cr3(v) & CR3_PCID);
+        return lma && !(virt_cr3(v) & CR3_PCID);
     return true;
 }
 
-int vmx_set_cr4(struct vmx_vcpu *v, uint64_t value)
+int virt_set_cr4(struct virt_vcpu *v, uint64_t value)
 {
-    uint64_t old = vmx_cr4(v);
+    uint64_t old = virt_cr4(v);
     if (!is_valid_cr4(v, value, old))
         return -EINVAL;
-    if (((value ^ old) & CR4_FLUSHES) && is_pae_paging(vmx_cr0(v), value, vmx_efer(v))) {
-        int err = pdpte_load(v, vmx_cr3(v));
+    if (((value ^ old) & CR4_FLUSHES) && is_pae_paging(virt_cr0(v), value, virt_efer(v))) {
+        int err = pdpte_load(v, virt_cr3(v));
         if (err)
             return err;
     }
@@ -206,11 +206,11 @@ static uint64_t efer_defined(void)
     return EFER_SCE | EFER_LME | EFER_LMA | (edx & CPUID_EXT1D_NX ? EFER_NXE : 0);
 }
 
-static __attribute__((noinline)) int change_efer(struct vmx_vcpu *v, uint64_t value, uint64_t old)
+static __attribute__((noinline)) int change_efer(struct virt_vcpu *v, uint64_t value, uint64_t old)
 {
     if (value & ~efer_defined())
         return -EINVAL;
-    if (((value ^ old) & EFER_LME) && (vmx_cr0(v) & CR0_PG))
+    if (((value ^ old) & EFER_LME) && (virt_cr0(v) & CR0_PG))
         return -EINVAL;
     value = (value & ~EFER_LMA) | (old & EFER_LMA); /* LMA is not the guest's to write */
     write_efer_field(value);
@@ -219,7 +219,7 @@ static __attribute__((noinline)) int change_efer(struct vmx_vcpu *v, uint64_t va
     return 0;
 }
 
-int vmx_set_efer(struct vmx_vcpu *v, uint64_t value)
+int virt_set_efer(struct virt_vcpu *v, uint64_t value)
 {
     uint64_t old = vmcs_read(VMCS_G_EFER);
 

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct vmx_vcpu;
+struct virt_vcpu;
 
-void cr_reset(struct vmx_vcpu *v); /* masks, shadows, values as after RESET, in the current VMCS */
-bool cr_in_64bit_code(void);       /* the current VMCS: CS.L in IA-32e mode */
+void cr_reset(struct virt_vcpu *v); /* masks, shadows, values as after RESET, in the current VMCS */
+bool cr_in_64bit_code(void);        /* the current VMCS: CS.L in IA-32e mode */
 
 #endif

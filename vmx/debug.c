@@ -15,13 +15,13 @@
 #include "vmx/cr.h"
 #include "vmx/fast.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define DR6_BREAKPOINTS 0xFUL
 #define DR6_RTM         (1UL << 16) /* in DR6 the sense of this bit is inverted */
 #define SHADOWS         ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
 
-void debug_load(struct vmx_vcpu *v)
+void debug_load(struct virt_vcpu *v)
 {
     write_dr0(v->dr[0]);
     write_dr1(v->dr[1]);
@@ -30,7 +30,7 @@ void debug_load(struct vmx_vcpu *v)
     write_dr6(v->dr6);
 }
 
-void debug_save(struct vmx_vcpu *v)
+void debug_save(struct virt_vcpu *v)
 {
     v->dr[0] = read_dr0();
     v->dr[1] = read_dr1();

@@ -11,7 +11,7 @@
 #include "mm/heap.h"
 #include "vmx/caps.h"
 #include "vmx/insn.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 static void *vmxon_region[MAX_PCPUS]; /* one for each pCPU in VMX operation; else NULL */
 
@@ -42,7 +42,7 @@ static int enter_vmx_operation(void *region)
     return 0;
 }
 
-int vmx_cpu_enable(void)
+int virt_cpu_enable(void)
 {
     ASSERT(caps.revision != 0 && !vmxon_region[cpu_id()]);
     if (!(cpuid(1, 0).ecx & CPUID_1C_VMX) || !unlock()) {
@@ -65,7 +65,7 @@ int vmx_cpu_enable(void)
     return err;
 }
 
-void vmx_cpu_disable(void)
+void virt_cpu_disable(void)
 {
     void *region = vmxon_region[cpu_id()];
     if (!region)

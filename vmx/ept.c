@@ -5,13 +5,13 @@
  * root. Tables are heap pages, charged to the domain, and go when the whole EPT goes.
  * Sources: SDM, "The Extended Page Table Mechanism (EPT)".
  */
-#include "vmx/ept.h"
+#include "virt/slat.h"
 
 #include <stddef.h>
 #include "lib/assert.h"
 #include "mm/heap.h"
 #include "vmx/controls.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define LEVELS      4
 #define ENTRIES     512
@@ -19,7 +19,7 @@
 #define TYPE_MASK   (7UL << TYPE_SHIFT)
 #define LEAF        (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
 #define HOLE        (1UL << 53) /* of an entry that is not present: the CPU ignores it */
-#define EPT_MARKS   (EPT_LENT | EPT_X_SMALL)
+#define EPT_MARKS   (SLAT_LENT | SLAT_X_SMALL)
 #define MARKS_SHIFT 49 /* to bits 52 and 54, which the CPU ignores */
 #define FRAME_MASK  0x000FFFFFFFFFF000UL
 #define GFN_BITS    36 /* 48 bits of guest-physical address */
@@ -36,7 +36,7 @@ static unsigned index_of(gfn_t g, unsigned level)
 
 static bool is_present(uint64_t entry)
 {
-    return (entry & EPT_RWX) != 0;
+    return (entry & SLAT_RWX) != 0;
 }
 
 static bool is_leaf(uint64_t entry, unsigned level)
@@ -51,16 +51,16 @@ static uint64_t *table_of(uint64_t entry)
 
 static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
 {
-    return mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & EPT_RWX) |
+    return mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & SLAT_RWX) |
            (rights & EPT_MARKS) << MARKS_SHIFT | (level ? LEAF : 0);
 }
 
 static uint64_t rights_of(uint64_t entry)
 {
-    return (entry & EPT_RWX) | (entry >> MARKS_SHIFT & EPT_MARKS);
+    return (entry & SLAT_RWX) | (entry >> MARKS_SHIFT & EPT_MARKS);
 }
 
-static uint64_t *new_table(struct ept *e)
+static uint64_t *new_table(struct slat *e)
 {
     uint64_t *table = heap_pages(0, e->owner);
     if (table)
@@ -71,12 +71,12 @@ static uint64_t *new_table(struct ept *e)
 static void link_table(uint64_t *entry, const uint64_t *table)
 {
     /* Rights are decided in the leaf: an upper entry grants all. */
-    __atomic_store_n(entry, heap_to_maddr(table).v | EPT_RWX, __ATOMIC_RELEASE);
+    __atomic_store_n(entry, heap_to_maddr(table).v | SLAT_RWX, __ATOMIC_RELEASE);
 }
 
-int ept_init(struct ept *e, uint16_t owner)
+int slat_init(struct slat *e, uint16_t owner)
 {
-    *e = (struct ept){ .owner = owner };
+    *e = (struct slat){ .owner = owner };
     e->root = new_table(e);
     if (!e->root)
         return -ENOMEM;
@@ -84,7 +84,7 @@ int ept_init(struct ept *e, uint16_t owner)
     return 0;
 }
 
-static void free_table(struct ept *e, uint64_t *table, unsigned level)
+static void free_table(struct slat *e, uint64_t *table, unsigned level)
 {
     for (unsigned i = 0; level > 0 && i < ENTRIES; i++)
         if (is_present(table[i]) && !is_leaf(table[i], level))
@@ -93,7 +93,7 @@ static void free_table(struct ept *e, uint64_t *table, unsigned level)
     e->tables--;
 }
 
-void ept_destroy(struct ept *e)
+void slat_destroy(struct slat *e)
 {
     if (!e->root)
         return;
@@ -110,16 +110,17 @@ static int level_of_order(unsigned order)
     case ORDER_4K:
         return 0;
     case ORDER_2M:
-        return vmx_caps.ept_2m ? 1 : -EINVAL;
+        return virt_caps.ept_2m ? 1 : -EINVAL;
     case ORDER_1G:
-        return vmx_caps.ept_1g ? 2 : -EINVAL;
+        return virt_caps.slat_1g ? 2 : -EINVAL;
     }
     return -EINVAL;
 }
 
-static bool is_known_type(enum ept_type type)
+static bool is_known_type(enum slat_type type)
 {
-    return type == EPT_UC || type == EPT_WC || type == EPT_WT || type == EPT_WP || type == EPT_WB;
+    return type == SLAT_UC || type == SLAT_WC || type == SLAT_WT || type == SLAT_WP ||
+           type == SLAT_WB;
 }
 
 static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
@@ -129,14 +130,14 @@ static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
         return false;
     /* Write without read is a misconfiguration (SDM, "EPT Misconfigurations"), and so is execute
      * alone where the CPU lacks it: both are refused. */
-    if ((rights & EPT_LENT) && order != ORDER_4K)
+    if ((rights & SLAT_LENT) && order != ORDER_4K)
         return false;
-    return (rights & ~(EPT_RWX | EPT_MARKS)) == 0 && (rights & EPT_R);
+    return (rights & ~(SLAT_RWX | EPT_MARKS)) == 0 && (rights & SLAT_R);
 }
 
 /* Walks down to the entry at level, making tables on the way. 0, -EEXIST (a larger mapping is in
  * the way) or -ENOMEM. */
-static int descend(struct ept *e, gfn_t g, unsigned level, uint64_t **out)
+static int descend(struct slat *e, gfn_t g, unsigned level, uint64_t **out)
 {
     uint64_t *table = e->root;
     for (unsigned l = LEVELS - 1; l > level; l--) {
@@ -165,7 +166,7 @@ static bool is_empty(const uint64_t *table, unsigned level)
 }
 
 /* Makes room for a leaf: tables without any mapping below the entry are given back. */
-static int clear_for_leaf(struct ept *e, uint64_t *entry, unsigned level)
+static int clear_for_leaf(struct slat *e, uint64_t *entry, unsigned level)
 {
     if (!is_present(*entry))
         return 0;
@@ -177,7 +178,7 @@ static int clear_for_leaf(struct ept *e, uint64_t *entry, unsigned level)
     return 0;
 }
 
-int ept_map(struct ept *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, enum ept_type type)
+int slat_map(struct slat *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, enum slat_type type)
 {
     int level = level_of_order(order);
     if (level < 0 || !is_mappable(g, m, order, rights) || !is_known_type(type))
@@ -194,15 +195,15 @@ int ept_map(struct ept *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, en
 }
 
 /* Replaces a leaf by a table of 512 smaller ones that mean the same. */
-static int split(struct ept *e, uint64_t *entry, unsigned level)
+static int split(struct slat *e, uint64_t *entry, unsigned level)
 {
     uint64_t *table = new_table(e);
     if (!table)
         return -ENOMEM;
     mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
     uint64_t type = (*entry & TYPE_MASK) >> TYPE_SHIFT, rights = rights_of(*entry);
-    if (level == 1 && (rights & EPT_X_SMALL))
-        rights = (rights & ~(uint64_t)EPT_X_SMALL) | EPT_X;
+    if (level == 1 && (rights & SLAT_X_SMALL))
+        rights = (rights & ~(uint64_t)SLAT_X_SMALL) | SLAT_X;
     for (unsigned i = 0; i < ENTRIES; i++)
         table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
                              rights, type);
@@ -210,7 +211,7 @@ static int split(struct ept *e, uint64_t *entry, unsigned level)
     return 0;
 }
 
-int ept_unmap(struct ept *e, gfn_t g)
+int slat_unmap(struct slat *e, gfn_t g)
 {
     if (g.v >> GFN_BITS)
         return 0;
@@ -229,7 +230,7 @@ int ept_unmap(struct ept *e, gfn_t g)
 }
 
 /* The entry of the 4 KiB at g, which gets its tables if it had none. */
-static int reach(struct ept *e, gfn_t g, uint64_t **out)
+static int reach(struct slat *e, gfn_t g, uint64_t **out)
 {
     uint64_t *table = e->root;
 
@@ -252,7 +253,7 @@ static int reach(struct ept *e, gfn_t g, uint64_t **out)
     return 0;
 }
 
-int ept_punch(struct ept *e, gfn_t g)
+int slat_punch(struct slat *e, gfn_t g)
 {
     uint64_t *entry;
 
@@ -263,17 +264,17 @@ int ept_punch(struct ept *e, gfn_t g)
     return err;
 }
 
-static struct ept_entry describe(uint64_t entry, unsigned level, uint64_t offset)
+static struct slat_entry describe(uint64_t entry, unsigned level, uint64_t offset)
 {
-    return (struct ept_entry){
+    return (struct slat_entry){
         .mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset),
         .order = level_shift(level),
         .rights = (unsigned)rights_of(entry),
-        .type = (enum ept_type)((entry & TYPE_MASK) >> TYPE_SHIFT),
+        .type = (enum slat_type)((entry & TYPE_MASK) >> TYPE_SHIFT),
     };
 }
 
-int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
+int slat_lookup(const struct slat *e, gfn_t g, struct slat_entry *out)
 {
     out->slot = NULL;
     out->order = ORDER_4K;
@@ -297,17 +298,17 @@ int ept_lookup(const struct ept *e, gfn_t g, struct ept_entry *out)
     }
 }
 
-int ept_split_to_execute(struct ept *e, gfn_t g)
+int slat_split_to_execute(struct slat *e, gfn_t g)
 {
-    struct ept_entry entry;
+    struct slat_entry entry;
     uint64_t *slot;
 
-    if (ept_lookup(e, g, &entry) || !(entry.rights & (EPT_X | EPT_X_SMALL)))
+    if (slat_lookup(e, g, &entry) || !(entry.rights & (SLAT_X | SLAT_X_SMALL)))
         return -EFAULT;
     return reach(e, g, &slot);
 }
 
-int ept_reach(struct ept *e, gfn_t g, struct ept_entry *place)
+int slat_reach(struct slat *e, gfn_t g, struct slat_entry *place)
 {
     int err = place->slot ? descend(e, g, 0, &place->slot) : -EINVAL;
 
@@ -317,13 +318,13 @@ int ept_reach(struct ept *e, gfn_t g, struct ept_entry *place)
 }
 
 /* The entry of the first frame of the block around g. */
-static uint64_t *first_of(const struct ept_entry *place, gfn_t g, unsigned order)
+static uint64_t *first_of(const struct slat_entry *place, gfn_t g, unsigned order)
 {
     ASSERT(place->slot && place->order == ORDER_4K && order < ORDER_2M);
     return place->slot - (g.v & ((1UL << order) - 1));
 }
 
-bool ept_is_vacant(const struct ept_entry *place, gfn_t g, unsigned order)
+bool slat_is_vacant(const struct slat_entry *place, gfn_t g, unsigned order)
 {
     const uint64_t *slot = first_of(place, g, order);
 
@@ -333,16 +334,17 @@ bool ept_is_vacant(const struct ept_entry *place, gfn_t g, unsigned order)
     return true;
 }
 
-void ept_fill(const struct ept_entry *place, gfn_t g, mfn_t m, unsigned order, enum ept_type type)
+void slat_fill(const struct slat_entry *place, gfn_t g, mfn_t m, unsigned order,
+               enum slat_type type)
 {
-    uint64_t *slot = first_of(place, g, order), leaf = make_leaf(m, 0, EPT_RWX, type);
+    uint64_t *slot = first_of(place, g, order), leaf = make_leaf(m, 0, SLAT_RWX, type);
 
     for (unsigned i = 0; i < 1u << order; i++)
         __atomic_store_n(&slot[i], leaf + i * PAGE_SIZE, __ATOMIC_RELEASE);
 }
 
 struct walk {
-    void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry);
+    void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry);
     void *ctx;
 };
 
@@ -356,13 +358,13 @@ static void walk_table(const uint64_t *table, unsigned level, gfn_t first, const
             walk_table(table_of(table[i]), level - 1, g, w);
             continue;
         }
-        struct ept_entry entry = describe(table[i], level, 0);
+        struct slat_entry entry = describe(table[i], level, 0);
         w->fn(w->ctx, g, &entry);
     }
 }
 
-void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry),
-              void *ctx)
+void slat_walk(const struct slat *e,
+               void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx)
 {
     struct walk w = { fn, ctx };
     if (e->root)
@@ -371,7 +373,7 @@ void ept_walk(const struct ept *e, void (*fn)(void *ctx, gfn_t gfn, const struct
 
 struct drain {
     struct walk walk;
-    unsigned left; /* of the work of one call, see ept_drain() */
+    unsigned left; /* of the work of one call, see slat_drain() */
 };
 
 static bool pay(struct drain *d, unsigned price)
@@ -382,24 +384,24 @@ static bool pay(struct drain *d, unsigned price)
     return true;
 }
 
-static bool drain_table(struct ept *e, uint64_t *table, unsigned level, gfn_t first,
+static bool drain_table(struct slat *e, uint64_t *table, unsigned level, gfn_t first,
                         struct drain *d);
 
 /* Takes away what a present entry leads to. False if the work was used up before. */
-static bool drain_entry(struct ept *e, uint64_t *entry, unsigned level, gfn_t first,
+static bool drain_entry(struct slat *e, uint64_t *entry, unsigned level, gfn_t first,
                         struct drain *d)
 {
-    struct ept_entry found = describe(*entry, level, 0);
+    struct slat_entry found = describe(*entry, level, 0);
 
     if (is_leaf(*entry, level)) {
-        if (!pay(d, level ? EPT_DRAIN_LARGE : 1))
+        if (!pay(d, level ? SLAT_DRAIN_LARGE : 1))
             return false;
         *entry = 0;
         d->walk.fn(d->walk.ctx, first, &found);
         return true;
     }
     uint64_t *below = table_of(*entry);
-    if (!drain_table(e, below, level - 1, first, d) || !pay(d, EPT_DRAIN_TABLE))
+    if (!drain_table(e, below, level - 1, first, d) || !pay(d, SLAT_DRAIN_TABLE))
         return false;
     *entry = 0;
     heap_free_pages(below, 0, e->owner);
@@ -407,7 +409,7 @@ static bool drain_entry(struct ept *e, uint64_t *entry, unsigned level, gfn_t fi
     return true;
 }
 
-static bool drain_table(struct ept *e, uint64_t *table, unsigned level, gfn_t first,
+static bool drain_table(struct slat *e, uint64_t *table, unsigned level, gfn_t first,
                         struct drain *d)
 {
     for (unsigned i = 0; i < ENTRIES; i++) {
@@ -418,8 +420,8 @@ static bool drain_table(struct ept *e, uint64_t *table, unsigned level, gfn_t fi
     return true;
 }
 
-bool ept_drain(struct ept *e, unsigned work,
-               void (*fn)(void *ctx, gfn_t gfn, const struct ept_entry *entry), void *ctx)
+bool slat_drain(struct slat *e, unsigned work,
+                void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx)
 {
     struct drain d = { .walk = { fn, ctx }, .left = work };
 

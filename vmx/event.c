@@ -15,7 +15,7 @@
 #include "vmx/controls.h"
 #include "vmx/exit.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 /* ---- Double faults ---- */
 
@@ -63,14 +63,14 @@ static bool is_exception(const struct event *e)
            e->type == EVENT_PRIV_SOFT_EXC;
 }
 
-bool vmx_inject(struct vmx_vcpu *v, const struct event *e)
+bool virt_inject(struct virt_vcpu *v, const struct event *e)
 {
     ASSERT(e->valid);
     if (!v->pending.valid) {
         v->pending = *e;
         return true;
     }
-    ASSERT(is_exception(e)); /* who injects an interrupt has asked vmx_irq_open() */
+    ASSERT(is_exception(e)); /* who injects an interrupt has asked virt_irq_open() */
     switch (outcomes[class_of(&v->pending)][class_of(e)]) {
     case TRIPLE:
         v->pending.valid = false;
@@ -83,21 +83,21 @@ bool vmx_inject(struct vmx_vcpu *v, const struct event *e)
     return true;
 }
 
-bool vmx_inject_gp(struct vmx_vcpu *v)
+bool virt_inject_gp(struct virt_vcpu *v)
 {
     const struct event e = {
         .valid = true, .has_error = true, .vector = VECTOR_GP, .type = EVENT_EXCEPTION
     };
-    return vmx_inject(v, &e);
+    return virt_inject(v, &e);
 }
 
-bool vmx_inject_ud(struct vmx_vcpu *v)
+bool virt_inject_ud(struct virt_vcpu *v)
 {
     const struct event e = { .valid = true, .vector = VECTOR_UD, .type = EVENT_EXCEPTION };
-    return vmx_inject(v, &e);
+    return virt_inject(v, &e);
 }
 
-bool vmx_inject_pf(struct vmx_vcpu *v, gva_t address, uint32_t error)
+bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
 {
     const struct event e = { .valid = true,
                              .has_error = true,
@@ -105,12 +105,12 @@ bool vmx_inject_pf(struct vmx_vcpu *v, gva_t address, uint32_t error)
                              .type = EVENT_EXCEPTION,
                              .error = error };
     write_cr2(address.v); /* loaded, so CR2 is the guest's */
-    return vmx_inject(v, &e);
+    return virt_inject(v, &e);
 }
 
 /* ---- Windows ---- */
 
-void event_window(struct vmx_vcpu *v, uint32_t window, bool want)
+void event_window(struct virt_vcpu *v, uint32_t window, bool want)
 {
     uint32_t ctls = want ? v->proc_ctls | window : v->proc_ctls & ~window;
     if (ctls == v->proc_ctls)
@@ -127,12 +127,12 @@ static bool debug_pending(void)
     return vmcs_read(VMCS_G_PENDING_DEBUG) & (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BP);
 }
 
-bool vmx_event_pending(const struct vmx_vcpu *v)
+bool virt_event_pending(const struct virt_vcpu *v)
 {
     return v->pending.valid || debug_pending();
 }
 
-bool vmx_irq_open(const struct vmx_vcpu *v)
+bool virt_irq_open(const struct virt_vcpu *v)
 {
     uint64_t rflags = vmcs_read(VMCS_G_RFLAGS);
     if (v->pending.valid || !(rflags & RFLAGS_IF))
@@ -142,7 +142,7 @@ bool vmx_irq_open(const struct vmx_vcpu *v)
     return !(vmcs_read(VMCS_G_INTERRUPTIBILITY) & (SHADOW_STI | SHADOW_MOV_SS));
 }
 
-void vmx_want_irq_window(struct vmx_vcpu *v, bool want)
+void virt_want_irq_window(struct virt_vcpu *v, bool want)
 {
     event_window(v, PROC_IRQ_WINDOW, want);
 }
@@ -151,20 +151,20 @@ void vmx_want_irq_window(struct vmx_vcpu *v, bool want)
  * One that has come while another is handled is as many as can be told. */
 #define MOST_NMIS 2
 
-void vmx_queue_nmi(struct vmx_vcpu *v)
+void virt_queue_nmi(struct virt_vcpu *v)
 {
     if (__atomic_load_n(&v->nmis_waiting, __ATOMIC_RELAXED) < MOST_NMIS)
         __atomic_fetch_add(&v->nmis_waiting, 1, __ATOMIC_SEQ_CST);
 }
 
-bool vmx_nmi_waiting(const struct vmx_vcpu *v)
+bool virt_nmi_waiting(const struct virt_vcpu *v)
 {
     return v->nmis_waiting;
 }
 
 /* ---- Into the VMCS ---- */
 
-static void queue_waiting_nmi(struct vmx_vcpu *v)
+static void queue_waiting_nmi(struct virt_vcpu *v)
 {
     uint64_t state = vmcs_read(VMCS_G_INTERRUPTIBILITY);
     if (state & BLOCKED_NMI)
@@ -207,7 +207,7 @@ static void write_event(const struct event *e)
     vmcs_write(VMCS_ENTRY_EVENT, info);
 }
 
-void event_prepare(struct vmx_vcpu *v)
+void event_prepare(struct virt_vcpu *v)
 {
     if (v->nmis_waiting)
         queue_waiting_nmi(v);
@@ -251,7 +251,7 @@ void event_restore_nmi_blocking(uint32_t reason)
         set_nmi_blocking(true);
 }
 
-void event_keep_interrupted(struct vmx_vcpu *v, uint32_t info)
+void event_keep_interrupted(struct virt_vcpu *v, uint32_t info)
 {
     v->pending = event_decode(info, vmcs_read(VMCS_IDT_EVENT_ERROR));
     if (is_soft(&v->pending))

@@ -10,17 +10,17 @@
 #include "vmx/controls.h"
 #include "vmx/exit.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 /* Before an entry: puts what is pending into the VMCS. */
-void event_prepare(struct vmx_vcpu *v);
+void event_prepare(struct virt_vcpu *v);
 /* The two rare halves of event_collect(). info: the VMCS field IDT-vectoring information. */
-void event_keep_interrupted(struct vmx_vcpu *v, uint32_t info);
+void event_keep_interrupted(struct virt_vcpu *v, uint32_t info);
 void event_restore_nmi_blocking(uint32_t reason);
 
 /* After a VM exit that may come in the middle of a delivery: keeps an event that was cut short, and
  * puts NMI blocking right. */
-static inline void event_collect(struct vmx_vcpu *v, uint32_t reason)
+static inline void event_collect(struct virt_vcpu *v, uint32_t reason)
 {
     uint32_t info = vmcs_read(VMCS_IDT_EVENT);
     if (unlikely(info & EVENT_VALID))
@@ -36,6 +36,6 @@ static inline void event_collect(struct vmx_vcpu *v, uint32_t reason)
 struct event event_decode(uint32_t info, uint32_t error);
 
 /* Switches a window request (PROC_IRQ_WINDOW, PROC_NMI_WINDOW) on or off. */
-void event_window(struct vmx_vcpu *v, uint32_t window, bool want);
+void event_window(struct virt_vcpu *v, uint32_t window, bool want);
 
 #endif

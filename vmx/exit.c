@@ -9,42 +9,42 @@
 #include "vmx/controls.h"
 #include "vmx/event.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
-const char *const vmx_exit_name[VMX_EXIT_KINDS] = {
-    [VMX_EXIT_UNKNOWN] = "unknown",
-    [VMX_EXIT_HOST] = "host",
-    [VMX_EXIT_DEADLINE] = "deadline",
-    [VMX_EXIT_IRQ_WINDOW] = "interrupt window",
-    [VMX_EXIT_NMI_WINDOW] = "NMI window",
-    [VMX_EXIT_CPUID] = "CPUID",
-    [VMX_EXIT_RDMSR] = "RDMSR",
-    [VMX_EXIT_WRMSR] = "WRMSR",
-    [VMX_EXIT_IO] = "port I/O",
-    [VMX_EXIT_CR] = "control register",
-    [VMX_EXIT_XSETBV] = "XSETBV",
-    [VMX_EXIT_HLT] = "HLT",
-    [VMX_EXIT_PAUSE] = "PAUSE",
-    [VMX_EXIT_VMCALL] = "VMCALL",
-    [VMX_EXIT_WBINVD] = "WBINVD",
-    [VMX_EXIT_RDPMC] = "RDPMC",
-    [VMX_EXIT_MONITOR] = "MONITOR or MWAIT",
-    [VMX_EXIT_VMX_INSN] = "VMX instruction",
-    [VMX_EXIT_MEMORY] = "memory",
-    [VMX_EXIT_EXCEPTION] = "exception",
-    [VMX_EXIT_TPR] = "TPR below threshold",
-    [VMX_EXIT_APIC_WRITE] = "APIC write",
-    [VMX_EXIT_EOI] = "EOI",
-    [VMX_EXIT_TASK_SWITCH] = "task switch",
-    [VMX_EXIT_TRIPLE_FAULT] = "triple fault",
-    [VMX_EXIT_BUS_LOCK] = "bus lock",
-    [VMX_EXIT_BAD_MEMORY] = "memory error",
-    [VMX_EXIT_INIT] = "INIT",
-    [VMX_EXIT_ENTRY_FAILED] = "failed entry",
+const char *const virt_exit_name[VIRT_EXIT_KINDS] = {
+    [VIRT_EXIT_UNKNOWN] = "unknown",
+    [VIRT_EXIT_HOST] = "host",
+    [VIRT_EXIT_DEADLINE] = "deadline",
+    [VIRT_EXIT_IRQ_WINDOW] = "interrupt window",
+    [VIRT_EXIT_NMI_WINDOW] = "NMI window",
+    [VIRT_EXIT_CPUID] = "CPUID",
+    [VIRT_EXIT_RDMSR] = "RDMSR",
+    [VIRT_EXIT_WRMSR] = "WRMSR",
+    [VIRT_EXIT_IO] = "port I/O",
+    [VIRT_EXIT_CR] = "control register",
+    [VIRT_EXIT_XSETBV] = "XSETBV",
+    [VIRT_EXIT_HLT] = "HLT",
+    [VIRT_EXIT_PAUSE] = "PAUSE",
+    [VIRT_EXIT_VMCALL] = "VMCALL",
+    [VIRT_EXIT_WBINVD] = "WBINVD",
+    [VIRT_EXIT_RDPMC] = "RDPMC",
+    [VIRT_EXIT_MONITOR] = "MONITOR or MWAIT",
+    [VIRT_EXIT_VMX_INSN] = "VMX instruction",
+    [VIRT_EXIT_MEMORY] = "memory",
+    [VIRT_EXIT_EXCEPTION] = "exception",
+    [VIRT_EXIT_TPR] = "TPR below threshold",
+    [VIRT_EXIT_APIC_WRITE] = "APIC write",
+    [VIRT_EXIT_EOI] = "EOI",
+    [VIRT_EXIT_TASK_SWITCH] = "task switch",
+    [VIRT_EXIT_TRIPLE_FAULT] = "triple fault",
+    [VIRT_EXIT_BUS_LOCK] = "bus lock",
+    [VIRT_EXIT_BAD_MEMORY] = "memory error",
+    [VIRT_EXIT_INIT] = "INIT",
+    [VIRT_EXIT_ENTRY_FAILED] = "failed entry",
 };
 
 /* SDM, "Exit Qualification for Control-Register Accesses". */
-static void decode_cr(struct vmx_vcpu *v, struct vmx_exit *x)
+static void decode_cr(struct virt_vcpu *v, struct virt_exit *x)
 {
     (void)v;
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
@@ -57,7 +57,7 @@ static void decode_cr(struct vmx_vcpu *v, struct vmx_exit *x)
 }
 
 /* SDM, "Exit Qualification for EPT Violations". */
-static void decode_memory(struct vmx_vcpu *v, struct vmx_exit *x)
+static void decode_memory(struct virt_vcpu *v, struct virt_exit *x)
 {
     event_collect(v, REASON_EPT_VIOLATION);
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
@@ -84,7 +84,7 @@ enum apic_access {
 
 /* The local APIC's page, where it is virtualized but this access is not: memory without rights. The
  * linear address of a page walk there is not told; no guest of good will has its tables there. */
-static void decode_apic_access(struct vmx_vcpu *v, struct vmx_exit *x)
+static void decode_apic_access(struct virt_vcpu *v, struct virt_exit *x)
 {
     event_collect(v, REASON_APIC_ACCESS);
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
@@ -100,70 +100,70 @@ static void decode_apic_access(struct vmx_vcpu *v, struct vmx_exit *x)
                          type == ACCESS_DELIVERY_WALK || type == ACCESS_WALK;
 }
 
-static void decode_apic_write(struct vmx_vcpu *v, struct vmx_exit *x)
+static void decode_apic_write(struct virt_vcpu *v, struct virt_exit *x)
 {
     (void)v;
     x->apic.offset = vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xFFF;
 }
 
-static void decode_eoi(struct vmx_vcpu *v, struct vmx_exit *x)
+static void decode_eoi(struct virt_vcpu *v, struct virt_exit *x)
 {
     (void)v;
     x->apic.vector = (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
 }
 
 /* NMI and #MC are the machine's, whatever the guest was doing. */
-static void decode_exception(struct vmx_vcpu *v, struct vmx_exit *x)
+static void decode_exception(struct virt_vcpu *v, struct virt_exit *x)
 {
     event_collect(v, REASON_EXCEPTION);
     uint32_t info = vmcs_read(VMCS_EXIT_EVENT);
     x->exception = event_decode(info, vmcs_read(VMCS_EXIT_EVENT_ERROR));
     if (x->exception.type == EVENT_NMI || x->exception.vector == VECTOR_MC)
-        x->kind = VMX_EXIT_HOST;
+        x->kind = VIRT_EXIT_HOST;
     if (x->exception.type == EVENT_SOFT_EXC || x->exception.type == EVENT_PRIV_SOFT_EXC)
         x->exception.insn_len = vmcs_read(VMCS_EXIT_INSN_LEN);
 }
 
 const struct exit_row exit_rows[EXIT_ROWS] = {
-    [REASON_EXCEPTION] = { VMX_EXIT_EXCEPTION, decode_exception },
-    [REASON_EXTINT] = { .kind = VMX_EXIT_HOST },
-    [2] = { .kind = VMX_EXIT_TRIPLE_FAULT },
-    [3] = { .kind = VMX_EXIT_INIT },
-    [REASON_IRQ_WINDOW] = { .kind = VMX_EXIT_IRQ_WINDOW },
-    [REASON_NMI_WINDOW] = { .kind = VMX_EXIT_NMI_WINDOW },
-    [9] = { .kind = VMX_EXIT_TASK_SWITCH },
-    [10] = { .kind = VMX_EXIT_CPUID },
-    [11] = { .kind = VMX_EXIT_VMX_INSN }, /* GETSEC */
-    [12] = { .kind = VMX_EXIT_HLT },
-    [13] = { .kind = VMX_EXIT_WBINVD }, /* INVD */
-    [15] = { .kind = VMX_EXIT_RDPMC },
-    [17] = { .kind = VMX_EXIT_VMX_INSN }, /* RSM */
-    [18] = { .kind = VMX_EXIT_VMCALL },
-    [19] = { .kind = VMX_EXIT_VMX_INSN }, /* VMCLEAR */
-    [20] = { .kind = VMX_EXIT_VMX_INSN }, /* VMLAUNCH */
-    [21] = { .kind = VMX_EXIT_VMX_INSN }, /* VMPTRLD */
-    [22] = { .kind = VMX_EXIT_VMX_INSN }, /* VMPTRST */
-    [23] = { .kind = VMX_EXIT_VMX_INSN }, /* VMREAD */
-    [24] = { .kind = VMX_EXIT_VMX_INSN }, /* VMRESUME */
-    [25] = { .kind = VMX_EXIT_VMX_INSN }, /* VMWRITE */
-    [26] = { .kind = VMX_EXIT_VMX_INSN }, /* VMXOFF */
-    [27] = { .kind = VMX_EXIT_VMX_INSN }, /* VMXON */
-    [28] = { VMX_EXIT_CR, decode_cr },
-    [30] = { .kind = VMX_EXIT_IO },
-    [31] = { .kind = VMX_EXIT_RDMSR },
-    [32] = { .kind = VMX_EXIT_WRMSR },
-    [36] = { .kind = VMX_EXIT_MONITOR }, /* MWAIT */
-    [39] = { .kind = VMX_EXIT_MONITOR }, /* MONITOR */
-    [40] = { .kind = VMX_EXIT_PAUSE },
-    [REASON_TPR] = { .kind = VMX_EXIT_TPR },
-    [REASON_APIC_ACCESS] = { VMX_EXIT_MEMORY, decode_apic_access },
-    [REASON_EOI] = { VMX_EXIT_EOI, decode_eoi },
-    [REASON_EPT_VIOLATION] = { VMX_EXIT_MEMORY, decode_memory },
-    [50] = { .kind = VMX_EXIT_VMX_INSN },       /* INVEPT */
-    [REASON_TIMER] = { .kind = VMX_EXIT_HOST }, /* run_settle() knows whose deadline it was */
-    [53] = { .kind = VMX_EXIT_VMX_INSN },       /* INVVPID */
-    [54] = { .kind = VMX_EXIT_WBINVD },
-    [55] = { .kind = VMX_EXIT_XSETBV },
-    [REASON_APIC_WRITE] = { VMX_EXIT_APIC_WRITE, decode_apic_write },
-    [59] = { .kind = VMX_EXIT_VMX_INSN }, /* VMFUNC */
+    [REASON_EXCEPTION] = { VIRT_EXIT_EXCEPTION, decode_exception },
+    [REASON_EXTINT] = { .kind = VIRT_EXIT_HOST },
+    [2] = { .kind = VIRT_EXIT_TRIPLE_FAULT },
+    [3] = { .kind = VIRT_EXIT_INIT },
+    [REASON_IRQ_WINDOW] = { .kind = VIRT_EXIT_IRQ_WINDOW },
+    [REASON_NMI_WINDOW] = { .kind = VIRT_EXIT_NMI_WINDOW },
+    [9] = { .kind = VIRT_EXIT_TASK_SWITCH },
+    [10] = { .kind = VIRT_EXIT_CPUID },
+    [11] = { .kind = VIRT_EXIT_VMX_INSN }, /* GETSEC */
+    [12] = { .kind = VIRT_EXIT_HLT },
+    [13] = { .kind = VIRT_EXIT_WBINVD }, /* INVD */
+    [15] = { .kind = VIRT_EXIT_RDPMC },
+    [17] = { .kind = VIRT_EXIT_VMX_INSN }, /* RSM */
+    [18] = { .kind = VIRT_EXIT_VMCALL },
+    [19] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMCLEAR */
+    [20] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMLAUNCH */
+    [21] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMPTRLD */
+    [22] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMPTRST */
+    [23] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMREAD */
+    [24] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMRESUME */
+    [25] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMWRITE */
+    [26] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMXOFF */
+    [27] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMXON */
+    [28] = { VIRT_EXIT_CR, decode_cr },
+    [30] = { .kind = VIRT_EXIT_IO },
+    [31] = { .kind = VIRT_EXIT_RDMSR },
+    [32] = { .kind = VIRT_EXIT_WRMSR },
+    [36] = { .kind = VIRT_EXIT_MONITOR }, /* MWAIT */
+    [39] = { .kind = VIRT_EXIT_MONITOR }, /* MONITOR */
+    [40] = { .kind = VIRT_EXIT_PAUSE },
+    [REASON_TPR] = { .kind = VIRT_EXIT_TPR },
+    [REASON_APIC_ACCESS] = { VIRT_EXIT_MEMORY, decode_apic_access },
+    [REASON_EOI] = { VIRT_EXIT_EOI, decode_eoi },
+    [REASON_EPT_VIOLATION] = { VIRT_EXIT_MEMORY, decode_memory },
+    [50] = { .kind = VIRT_EXIT_VMX_INSN },       /* INVEPT */
+    [REASON_TIMER] = { .kind = VIRT_EXIT_HOST }, /* run_settle() knows whose deadline it was */
+    [53] = { .kind = VIRT_EXIT_VMX_INSN },       /* INVVPID */
+    [54] = { .kind = VIRT_EXIT_WBINVD },
+    [55] = { .kind = VIRT_EXIT_XSETBV },
+    [REASON_APIC_WRITE] = { VIRT_EXIT_APIC_WRITE, decode_apic_write },
+    [59] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMFUNC */
 };

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/likely.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 /* SDM, appendix "VMX Basic Exit Reasons": those that are named in code. */
 #define REASON_EXCEPTION     0
@@ -29,12 +29,12 @@
  * in the middle of an event's delivery. */
 #define EXIT_ROWS 64
 extern const struct exit_row {
-    enum vmx_exit_kind kind;
-    void (*decode)(struct vmx_vcpu *v, struct vmx_exit *x);
+    enum virt_exit_kind kind;
+    void (*decode)(struct virt_vcpu *v, struct virt_exit *x);
 } exit_rows[EXIT_ROWS];
 
 /* Fills *x from the current VMCS. False: it is no basic reason alone, but has bits above it. */
-static inline bool exit_decode(struct vmx_vcpu *v, uint32_t reason, struct vmx_exit *x)
+static inline bool exit_decode(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x)
 {
     if (unlikely(reason >= EXIT_ROWS))
         return false;

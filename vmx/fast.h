@@ -12,7 +12,7 @@
 #include "lib/likely.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define SKIP_SHADOWS ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
 
@@ -22,14 +22,14 @@ uint64_t skip_wrapped(uint64_t rip);
 void skip_flags(uint64_t rflags);
 
 /* Does the guest run 64-bit code (CS.L in IA-32e mode) at CPL 0? */
-static inline bool vmx_in_64bit_kernel(const struct vmx_vcpu *v)
+static inline bool virt_in_64bit_kernel(const struct virt_vcpu *v)
 {
     (void)v;
     return !(vmcs_read(VMCS_G_SS_AR) & SEG_AR_DPL) && (vmcs_read(VMCS_G_CS_AR) & SEG_AR_L) &&
            (vmcs_read(VMCS_G_EFER) & EFER_LMA);
 }
 
-static inline void vmx_mode(const struct vmx_vcpu *v, struct vmx_mode *m)
+static inline void virt_mode(const struct virt_vcpu *v, struct virt_mode *m)
 {
     (void)v;
     m->cr0 = vmcs_read(VMCS_G_CR0);
@@ -40,36 +40,36 @@ static inline void vmx_mode(const struct vmx_vcpu *v, struct vmx_mode *m)
     m->ss_ar = (uint32_t)vmcs_read(VMCS_G_SS_AR);
 }
 
-static inline bool vmx_mode_same(const struct vmx_mode *a, const struct vmx_mode *b)
+static inline bool virt_mode_same(const struct virt_mode *a, const struct virt_mode *b)
 {
     return !((a->cr0 ^ b->cr0) | (a->cr3 ^ b->cr3) | (a->cr4 ^ b->cr4) | (a->efer ^ b->efer) |
              (a->cs_ar ^ b->cs_ar) | (a->ss_ar ^ b->ss_ar));
 }
 
-/* Of a VMX_EXIT_IO, as long as it is the last exit. */
-static inline struct vmx_io vmx_io(const struct vmx_vcpu *v)
+/* Of a VIRT_EXIT_IO, as long as it is the last exit. */
+static inline struct virt_io virt_io(const struct virt_vcpu *v)
 {
     (void)v;
     union {
         uint32_t raw;
-        struct vmx_io io;
+        struct virt_io io;
     } qualification = { .raw = (uint32_t)vmcs_read(VMCS_EXIT_QUALIFICATION) };
     return qualification.io;
 }
 
 /* The same for INS and OUTS (SDM, "VM-Exit Instruction Information as Used for INS and OUTS"). */
-static inline struct vmx_io_string vmx_io_string(const struct vmx_vcpu *v, struct vmx_io io)
+static inline struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io io)
 {
     (void)v;
     uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INSN_INFO);
-    return (struct vmx_io_string){
+    return (struct virt_io_string){
         .addr_size = (uint8_t)(2u << (info >> 7 & 3)),
         .seg = io.in ? SEG_ES : (enum seg)(info >> 15 & 7),
     };
 }
 
 /* Steps over an instruction of so many bytes; ends STI and MOV-SS shadows. */
-static inline void vmx_skip_len(struct vmx_vcpu *v, uint64_t len)
+static inline void virt_skip_len(struct virt_vcpu *v, uint64_t len)
 {
     (void)v;
     uint64_t rip = vmcs_read(VMCS_G_RIP) + len;
@@ -85,9 +85,9 @@ static inline void vmx_skip_len(struct vmx_vcpu *v, uint64_t len)
 }
 
 /* The same for the instruction that caused the last exit, where hardware tells its length. */
-static inline void vmx_skip(struct vmx_vcpu *v)
+static inline void virt_skip(struct virt_vcpu *v)
 {
-    vmx_skip_len(v, vmcs_read(VMCS_EXIT_INSN_LEN)); /* a field of 32 bits: no more are there */
+    virt_skip_len(v, vmcs_read(VMCS_EXIT_INSN_LEN)); /* a field of 32 bits: no more are there */
 }
 
 #endif

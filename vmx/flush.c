@@ -1,7 +1,7 @@
 /*
  * Forgetting cached translations: by EPT pointer and by VPID, and the numbering of VPIDs.
  *
- * A VPID that is given out again may still have translations cached on any pCPU; vmx_load flushes
+ * A VPID that is given out again may still have translations cached on any pCPU; virt_load flushes
  * whenever a vCPU comes to a pCPU on which it was not last, so none of them is ever used.
  * Sources: SDM, "Caching Translation Information", "Invalidation of Cached Translations".
  */
@@ -12,9 +12,9 @@
 #include "lib/limits.h"
 #include "lib/spinlock.h"
 #include "vmx/caps.h"
-#include "vmx/ept.h"
+#include "virt/slat.h"
 #include "vmx/insn.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define VPID_COUNT (MAX_DOMAINS * MAX_VCPUS + 1) /* number 0 is the host's own */
 _Static_assert(VPID_COUNT <= 65536, "a VPID has 16 bits");
@@ -22,7 +22,7 @@ _Static_assert(VPID_COUNT <= 65536, "a VPID has 16 bits");
 static struct spinlock lock = SPINLOCK_RANK("vpids", LOCK_VPIDS);
 static uint64_t taken[BITMAP_WORDS(VPID_COUNT)]; /* under lock */
 
-void vmx_flush_ept(const struct ept *ept)
+void virt_flush_ept(const struct slat *ept)
 {
     struct vmx_inv_operand what = { .id = ept->pointer };
     if (!invept(caps_has_invept_single() ? INV_SINGLE : INV_ALL, &what))
@@ -41,7 +41,7 @@ void flush_vpid(uint16_t vpid)
 int flush_vpid_alloc(uint16_t *vpid)
 {
     *vpid = 0;
-    if (!vmx_caps.vpid)
+    if (!virt_caps.vpid)
         return 0;
     spin_lock(&lock);
     uint64_t n = bitmap_next_clear(taken, VPID_COUNT, 1);

@@ -12,7 +12,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "mm/heap.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define XSAVE_LEAF   0xD
 #define LEGACY_BYTES 576 /* FXSAVE's image and XSAVE's header */
@@ -59,7 +59,7 @@ static uint64_t sane_mask(uint64_t wanted)
     return (wanted & there) | XCR0_X87 | XCR0_SSE;
 }
 
-int fpu_create(struct vmx_vcpu *v)
+int fpu_create(struct virt_vcpu *v)
 {
     v->xcr0_mask = sane_mask(v->xcr0_mask);
     v->fpu_order = heap_order(area_bytes(v->xcr0_mask));
@@ -75,14 +75,14 @@ int fpu_create(struct vmx_vcpu *v)
     return 0;
 }
 
-void fpu_destroy(struct vmx_vcpu *v)
+void fpu_destroy(struct virt_vcpu *v)
 {
     if (v->fpu)
         heap_free_pages(v->fpu, v->fpu_order, v->owner_id);
     v->fpu = NULL;
 }
 
-void fpu_load(struct vmx_vcpu *v)
+void fpu_load(struct virt_vcpu *v)
 {
     if (!has_xsave()) {
         fxrstor(v->fpu);
@@ -93,7 +93,7 @@ void fpu_load(struct vmx_vcpu *v)
     xsetbv(0, v->xcr0);
 }
 
-void fpu_save(struct vmx_vcpu *v)
+void fpu_save(struct virt_vcpu *v)
 {
     if (!has_xsave()) {
         fxsave(v->fpu);
@@ -116,7 +116,7 @@ static bool is_valid_xcr0(uint64_t value, uint64_t mask)
     return wide == 0 || (wide == AVX512 && (value & XCR0_AVX));
 }
 
-int vmx_set_xcr0(struct vmx_vcpu *v, uint64_t value)
+int virt_set_xcr0(struct virt_vcpu *v, uint64_t value)
 {
     if (!is_valid_xcr0(value, v->xcr0_mask))
         return -EINVAL;

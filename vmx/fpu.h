@@ -6,11 +6,11 @@
 
 #include "lib/errno.h"
 
-struct vmx_vcpu;
+struct virt_vcpu;
 
-int must_check fpu_create(struct vmx_vcpu *v); /* for v->xcr0_mask; state as after RESET */
-void fpu_destroy(struct vmx_vcpu *v);
-void fpu_load(struct vmx_vcpu *v);
-void fpu_save(struct vmx_vcpu *v);
+int must_check fpu_create(struct virt_vcpu *v); /* for v->xcr0_mask; state as after RESET */
+void fpu_destroy(struct virt_vcpu *v);
+void fpu_load(struct virt_vcpu *v);
+void fpu_save(struct virt_vcpu *v);
 
 #endif

@@ -16,7 +16,7 @@
 #include "lib/string.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 enum home { IN_VMCS, IN_SOFT, IN_TSC, IN_NOTHING /* always 0 */ };
 enum passes { EXITS, READS_PASS, BOTH_PASS };
@@ -25,7 +25,7 @@ enum form { ANY, CANONICAL, LOW_32, PAT, EFER, DEBUGCTL, ZERO };
 static const struct msr_row {
     uint32_t msr;
     enum home home;
-    uint32_t where; /* VMCS field, or enum vmx_soft_msr */
+    uint32_t where; /* VMCS field, or enum virt_soft_msr */
     enum passes passes;
     enum form form;
 } rows[] = {
@@ -107,7 +107,7 @@ unsigned msr_soft_count(void)
     return has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
 }
 
-void msr_soft_load(struct vmx_vcpu *v)
+void msr_soft_load(struct virt_vcpu *v)
 {
     for (unsigned i = 0; i < v->soft_msrs; i++)
         wrmsr(soft_number[i], v->soft_msr[i]);
@@ -115,7 +115,7 @@ void msr_soft_load(struct vmx_vcpu *v)
         wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
 }
 
-void msr_soft_save(struct vmx_vcpu *v)
+void msr_soft_save(struct virt_vcpu *v)
 {
     for (unsigned i = 0; i < v->soft_msrs; i++)
         v->soft_msr[i] = rdmsr(soft_number[i]);
@@ -125,7 +125,7 @@ void msr_soft_save(struct vmx_vcpu *v)
     wrmsr(MSR_IA32_SPEC_CTRL, 0);
 }
 
-void msr_spec_reset(struct vmx_vcpu *v)
+void msr_spec_reset(struct virt_vcpu *v)
 {
     v->spec_ctrl = 0;
     if (spec_switch.guest_ctrl)
@@ -163,13 +163,13 @@ static bool fits(enum form form, uint64_t value)
     case ZERO:
         return value == 0;
     case ANY:
-    case EFER: /* vmx_set_efer looks for itself */
+    case EFER: /* virt_set_efer looks for itself */
         break;
     }
     return true;
 }
 
-bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value)
+bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)v;
     const struct msr_row *r = row_of(msr);
@@ -194,22 +194,22 @@ bool vmx_msr_read(const struct vmx_vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
-static int write_home(struct vmx_vcpu *v, const struct msr_row *r, uint64_t value)
+static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t value)
 {
     if (!fits(r->form, value))
         return -EINVAL;
     if (r->form == EFER)
-        return vmx_set_efer(v, value);
+        return virt_set_efer(v, value);
     if (r->home == IN_VMCS)
         vmcs_write(r->where, value);
     if (r->home == IN_SOFT)
         wrmsr(r->msr, value);
     if (r->home == IN_TSC)
-        vmx_set_tsc_offset(v, value - rdtsc());
+        virt_set_tsc_offset(v, value - rdtsc());
     return 0;
 }
 
-int vmx_msr_write(struct vmx_vcpu *v, uint32_t msr, uint64_t value)
+int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_row *r = row_of(msr);
 

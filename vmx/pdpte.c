@@ -10,9 +10,9 @@
 #include "arch/x86/cpu.h"
 #include "lib/addr.h"
 #include "mm/window.h"
-#include "vmx/ept.h"
+#include "virt/slat.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define PDPTE_COUNT   4
 #define PDPTE_PRESENT 1UL
@@ -24,11 +24,11 @@ static bool is_valid(uint64_t pdpte)
     return !(pdpte & PDPTE_PRESENT) || !(pdpte & reserved);
 }
 
-int pdpte_load(struct vmx_vcpu *v, uint64_t cr3)
+int pdpte_load(struct virt_vcpu *v, uint64_t cr3)
 {
     gpa_t table = gpa(cr3 & CR3_PAE_MASK);
-    struct ept_entry e;
-    if (ept_lookup(v->ept, gpa_to_gfn(table), &e))
+    struct slat_entry e;
+    if (slat_lookup(v->slat, gpa_to_gfn(table), &e))
         return -EINVAL; /* nothing there reads as all ones, which has reserved bits set */
 
     uint64_t pdpte[PDPTE_COUNT];

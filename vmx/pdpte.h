@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include "lib/errno.h"
 
-struct vmx_vcpu;
+struct virt_vcpu;
 
 /* Reads them from guest memory as MOV to CR3 would; -EINVAL where that would be #GP. */
-int must_check pdpte_load(struct vmx_vcpu *v, uint64_t cr3);
+int must_check pdpte_load(struct virt_vcpu *v, uint64_t cr3);
 
 #endif

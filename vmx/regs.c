@@ -4,46 +4,46 @@
 #include "arch/x86/cpu.h"
 #include "lib/assert.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
-uint64_t vmx_rsp(const struct vmx_vcpu *v)
+uint64_t virt_rsp(const struct virt_vcpu *v)
 {
     (void)v;
     return vmcs_read(VMCS_G_RSP);
 }
 
-void vmx_set_rsp(struct vmx_vcpu *v, uint64_t rsp)
+void virt_set_rsp(struct virt_vcpu *v, uint64_t rsp)
 {
     (void)v;
     vmcs_write(VMCS_G_RSP, rsp);
 }
 
-uint64_t vmx_rip(const struct vmx_vcpu *v)
+uint64_t virt_rip(const struct virt_vcpu *v)
 {
     (void)v;
     return vmcs_read(VMCS_G_RIP);
 }
 
-void vmx_set_rip(struct vmx_vcpu *v, uint64_t rip)
+void virt_set_rip(struct virt_vcpu *v, uint64_t rip)
 {
     (void)v;
     vmcs_write(VMCS_G_RIP, rip);
 }
 
-uint64_t vmx_rflags(const struct vmx_vcpu *v)
+uint64_t virt_rflags(const struct virt_vcpu *v)
 {
     (void)v;
     return vmcs_read(VMCS_G_RFLAGS);
 }
 
-void vmx_set_rflags(struct vmx_vcpu *v, uint64_t rflags)
+void virt_set_rflags(struct virt_vcpu *v, uint64_t rflags)
 {
     const uint64_t reserved = ~0x3F7FD7UL; /* bits 3, 5, 15 and 22 up are zero */
     (void)v;
     vmcs_write(VMCS_G_RFLAGS, (rflags & ~reserved) | RFLAGS_FIXED);
 }
 
-void vmx_segment(const struct vmx_vcpu *v, enum seg s, struct segment *out)
+void virt_segment(const struct virt_vcpu *v, enum seg s, struct segment *out)
 {
     (void)v;
     ASSERT(s < SEG_COUNT);
@@ -55,7 +55,7 @@ void vmx_segment(const struct vmx_vcpu *v, enum seg s, struct segment *out)
     };
 }
 
-void vmx_set_segment(struct vmx_vcpu *v, enum seg s, const struct segment *in)
+void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in)
 {
     (void)v;
     ASSERT(s < SEG_COUNT);
@@ -65,14 +65,14 @@ void vmx_set_segment(struct vmx_vcpu *v, enum seg s, const struct segment *in)
     vmcs_write(vmcs_nth(VMCS_G_ES_SEL, s), in->selector);
 }
 
-void vmx_set_gdt(struct vmx_vcpu *v, uint64_t base, uint16_t limit)
+void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     (void)v;
     vmcs_write(VMCS_G_GDTR_BASE, base);
     vmcs_write(VMCS_G_GDTR_LIMIT, limit);
 }
 
-void vmx_set_idt(struct vmx_vcpu *v, uint64_t base, uint16_t limit)
+void virt_set_idt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     (void)v;
     vmcs_write(VMCS_G_IDTR_BASE, base);
@@ -80,13 +80,13 @@ void vmx_set_idt(struct vmx_vcpu *v, uint64_t base, uint16_t limit)
 }
 
 /* The CPU itself takes the CPL from there (SDM, "Guest Register State"). */
-unsigned vmx_cpl(const struct vmx_vcpu *v)
+unsigned virt_cpl(const struct virt_vcpu *v)
 {
     (void)v;
     return vmcs_read(VMCS_G_SS_AR) >> 5 & 3;
 }
 
-void vmx_set_tsc_offset(struct vmx_vcpu *v, uint64_t offset)
+void virt_set_tsc_offset(struct virt_vcpu *v, uint64_t offset)
 {
     (void)v;
     vmcs_write(VMCS_TSC_OFFSET, offset);

@@ -20,15 +20,15 @@
 #include "vmx/exit.h"
 #include "vmx/run.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define DEAF_PER_SECOND 5000 /* a guest with IF=0 runs at most 200 us at a time */
 
 /* switch.asm knows that the registers come first, and what follows them. */
-_Static_assert(offsetof(struct vmx_vcpu, gpr) == 0, "switch.asm");
-_Static_assert(offsetof(struct vmx_vcpu, straight) == 128, "switch.asm");
-_Static_assert(offsetof(struct vmx_vcpu, launched) == 129, "switch.asm");
-_Static_assert(offsetof(struct vmx_vcpu, spec_ctrl) == 132, "switch.asm");
+_Static_assert(offsetof(struct virt_vcpu, gpr) == 0, "switch.asm");
+_Static_assert(offsetof(struct virt_vcpu, straight) == 128, "switch.asm");
+_Static_assert(offsetof(struct virt_vcpu, launched) == 129, "switch.asm");
+_Static_assert(offsetof(struct virt_vcpu, spec_ctrl) == 132, "switch.asm");
 _Static_assert(offsetof(struct spec_switch, entry) == 0 && offsetof(struct spec_switch, exit) == 1,
                "switch.asm");
 _Static_assert(offsetof(struct spec_switch, calls) == 2 &&
@@ -40,20 +40,20 @@ _Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 
 _Static_assert(SEL_DATA == 0x10, "switch.asm");
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15 && VMCS_H_RSP == 0x6C14, "switch.asm");
 
-void run_heard(struct vmx_vcpu *v)
+void run_heard(struct virt_vcpu *v)
 {
     v->deaf_until = rdtsc() + tsc_hz / DEAF_PER_SECOND;
 }
 
-static void let_irqs_in(struct vmx_vcpu *v)
+static void let_irqs_in(struct virt_vcpu *v)
 {
     irq_let_in();
     run_heard(v);
 }
 
-static enum vmx_exit_kind host_or_deadline(uint64_t deadline)
+static enum virt_exit_kind host_or_deadline(uint64_t deadline)
 {
-    return rdtsc() >= deadline ? VMX_EXIT_DEADLINE : VMX_EXIT_HOST;
+    return rdtsc() >= deadline ? VIRT_EXIT_DEADLINE : VIRT_EXIT_HOST;
 }
 
 /* ---- Entries that fail ---- */
@@ -83,14 +83,14 @@ static const char *why_guest_failed(uint32_t reason)
     return why ? why : "guest state was refused; no rule that is checked in software is broken";
 }
 
-static void entry_failed(struct vmx_exit *x, uint32_t reason, const char *why)
+static void entry_failed(struct virt_exit *x, uint32_t reason, const char *why)
 {
-    x->kind = VMX_EXIT_ENTRY_FAILED;
+    x->kind = VIRT_EXIT_ENTRY_FAILED;
     x->raw_reason = reason;
     x->why = why;
 }
 
-void run_not_entered(struct vmx_exit *x)
+void run_not_entered(struct virt_exit *x)
 {
     x->left = rdtsc();
     if (spec_switch.ctrl) /* the guest's was loaded all the same */
@@ -98,13 +98,13 @@ void run_not_entered(struct vmx_exit *x)
     entry_failed(x, 0, why_instruction_failed());
 }
 
-void run_odd_exit(struct vmx_vcpu *v, uint32_t reason, struct vmx_exit *x)
+void run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x)
 {
     reason &= ~REASON_WITH_BUS_LOCK;
     if (exit_decode(v, reason, x))
         return;
     x->raw_reason = reason;
-    x->kind = reason == REASON_BUS_LOCK ? VMX_EXIT_BUS_LOCK : VMX_EXIT_UNKNOWN;
+    x->kind = reason == REASON_BUS_LOCK ? VIRT_EXIT_BUS_LOCK : VIRT_EXIT_UNKNOWN;
     if (!(reason & REASON_ENTRY_FAILED))
         return;
     if ((reason & 0xFFFF) == REASON_ENTRY_MC)
@@ -115,7 +115,7 @@ void run_odd_exit(struct vmx_vcpu *v, uint32_t reason, struct vmx_exit *x)
 /* ---- Exits that are settled here ---- */
 
 /* #DB and #AC go back to the guest. */
-static void reflect_exception(struct vmx_vcpu *v, struct vmx_exit *x)
+static void reflect_exception(struct virt_vcpu *v, struct virt_exit *x)
 {
     bool is_db = x->exception.vector == VECTOR_DB;
     if (!is_db && x->exception.vector != VECTOR_AC)
@@ -124,7 +124,7 @@ static void reflect_exception(struct vmx_vcpu *v, struct vmx_exit *x)
         debug_before_db(vmcs_read(VMCS_EXIT_QUALIFICATION));
         debug_sync_pending();
     }
-    x->kind = vmx_inject(v, &x->exception) ? VMX_EXIT_HOST : VMX_EXIT_TRIPLE_FAULT;
+    x->kind = virt_inject(v, &x->exception) ? VIRT_EXIT_HOST : VIRT_EXIT_TRIPLE_FAULT;
 }
 
 /* The exit has taken the interrupt from the machine's local APIC, where the CPU does that; else it
@@ -136,7 +136,7 @@ static void take_acknowledged(void)
         irq_dispatch(EVENT_VECTOR(info));
 }
 
-static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
+static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
     uint16_t reason = (uint16_t)vmcs_read(VMCS_EXIT_REASON);
     bool lost = false;
@@ -147,24 +147,24 @@ static void settle_host(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadlin
     else if (reason == REASON_EXTINT)
         take_acknowledged();
     let_irqs_in(v);
-    x->kind = lost ? VMX_EXIT_BAD_MEMORY : host_or_deadline(deadline);
+    x->kind = lost ? VIRT_EXIT_BAD_MEMORY : host_or_deadline(deadline);
 }
 
-void run_settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline)
+void run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
-    if (x->kind == VMX_EXIT_EXCEPTION)
+    if (x->kind == VIRT_EXIT_EXCEPTION)
         reflect_exception(v, x);
-    if (x->kind == VMX_EXIT_HOST)
+    if (x->kind == VIRT_EXIT_HOST)
         settle_host(v, x, deadline);
-    else if (x->kind == VMX_EXIT_UNKNOWN)
+    else if (x->kind == VIRT_EXIT_UNKNOWN)
         x->raw_reason = vmcs_read(VMCS_EXIT_REASON);
-    else if (x->kind == VMX_EXIT_IRQ_WINDOW)
+    else if (x->kind == VIRT_EXIT_IRQ_WINDOW)
         event_window(v, PROC_IRQ_WINDOW, false);
-    else if (x->kind == VMX_EXIT_NMI_WINDOW)
+    else if (x->kind == VIRT_EXIT_NMI_WINDOW)
         event_window(v, PROC_NMI_WINDOW, false);
 }
 
-void run_no_time(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *x)
+void run_no_time(struct virt_vcpu *v, uint64_t deadline, struct virt_exit *x)
 {
     let_irqs_in(v);
     x->left = rdtsc();

@@ -18,14 +18,14 @@
 #include "vmx/event.h"
 #include "vmx/exit.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 /* The longest stay: what the preemption timer's 32 bits hold at any rate. */
 #define RUN_LONGEST ((uint64_t)UINT32_MAX)
 
 /* switch.asm. Not an ordinary call: nearly all registers come back changed, so that the world
  * switch need not keep those that C does not use here. False: VMfail, no guest instruction ran. */
-static inline bool run_enter(struct vmx_vcpu *v)
+static inline bool run_enter(struct virt_vcpu *v)
 {
     uint32_t failed;
     asm volatile("call vmx_enter"
@@ -38,25 +38,25 @@ static inline bool run_enter(struct vmx_vcpu *v)
 
 /* The machine's interrupts have had their moment: a guest with IF=0 may keep them out for a while.
  */
-void run_heard(struct vmx_vcpu *v);
+void run_heard(struct virt_vcpu *v);
 
 /* Sets the timer; false if there is no time left at all. */
-static inline bool run_arm_timer(const struct vmx_vcpu *v, uint64_t now, uint64_t deadline)
+static inline bool run_arm_timer(const struct virt_vcpu *v, uint64_t now, uint64_t deadline)
 {
     if (!(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF) && v->deaf_until < deadline)
         deadline = v->deaf_until;
     if (unlikely(now >= deadline))
         return false;
-    if (likely(vmx_caps.preemption_timer))
-        vmcs_write(VMCS_PREEMPTION_TIMER, (deadline - now) >> vmx_caps.preemption_shift);
+    if (likely(virt_caps.preemption_timer))
+        vmcs_write(VMCS_PREEMPTION_TIMER, (deadline - now) >> virt_caps.preemption_shift);
     return true;
 }
 
 /* The rare ways, each of which fills *x. */
-void run_no_time(struct vmx_vcpu *v, uint64_t deadline, struct vmx_exit *x);
-void run_not_entered(struct vmx_exit *x);
-void run_odd_exit(struct vmx_vcpu *v, uint32_t reason, struct vmx_exit *x);
-void run_settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline);
+void run_no_time(struct virt_vcpu *v, uint64_t deadline, struct virt_exit *x);
+void run_not_entered(struct virt_exit *x);
+void run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x);
+void run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline);
 
 /*
  * Enters the guest and stays until something wants attention; fills *x.
@@ -65,7 +65,8 @@ void run_settle(struct vmx_vcpu *v, struct vmx_exit *x, uint64_t deadline);
  * caller's LAPIC timer ends the run).
  * An event whose delivery was cut short by the exit is kept and delivered again at the next entry.
  */
-static inline void vmx_run(struct vmx_vcpu *v, uint64_t now, uint64_t deadline, struct vmx_exit *x)
+static inline void virt_run(struct virt_vcpu *v, uint64_t now, uint64_t deadline,
+                            struct virt_exit *x)
 {
     if (unlikely(!run_arm_timer(v, now, deadline))) {
         run_no_time(v, deadline, x);
@@ -81,7 +82,7 @@ static inline void vmx_run(struct vmx_vcpu *v, uint64_t now, uint64_t deadline, 
     uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
     if (unlikely(!exit_decode(v, reason, x)))
         run_odd_exit(v, reason, x);
-    if (unlikely(x->kind <= VMX_EXIT_EXCEPTION))
+    if (unlikely(x->kind <= VIRT_EXIT_EXCEPTION))
         run_settle(v, x, deadline);
 }
 

@@ -1,6 +1,6 @@
 ; The world switch: out of C into the guest and back.
 ;
-;   vmx_enter    in: RDI = struct vmx_vcpu *v
+;   vmx_enter    in: RDI = struct virt_vcpu *v
 ;                out: EAX = 0 after a VM exit, with v->gpr as the guest left them; 1 if the
 ;                instruction itself failed (VMfail) and no guest instruction ran
 ;
@@ -25,7 +25,7 @@ MSR_SPEC_CTRL equ 0x48
 MSR_PRED_CMD  equ 0x49
 MSR_FLUSH_CMD equ 0x10B
 
-; offsets into struct vmx_vcpu, pinned by _Static_assert in run.c
+; offsets into struct virt_vcpu, pinned by _Static_assert in run.c
 %define GPR(n) [rdi + 8 * n]
 %define STRAIGHT  128
 %define LAUNCHED  129

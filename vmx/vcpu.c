@@ -1,7 +1,7 @@
 /*
  * A vCPU: making and unmaking its VMCS, and moving it onto and off a pCPU.
  *
- * A VMCS is written in full once, in vmx_vcpu_create; from then on only what changes is. Reset
+ * A VMCS is written in full once, in virt_vcpu_create; from then on only what changes is. Reset
  * values stand in one table.
  * Sources: SDM, "Virtual-Machine Control Structures", "Processor State After Reset".
  */
@@ -18,18 +18,18 @@
 #include "vmx/controls.h"
 #include "vmx/cr.h"
 #include "vmx/debug.h"
-#include "vmx/ept.h"
+#include "virt/slat.h"
 #include "vmx/flush.h"
 #include "vmx/fpu.h"
 #include "vmx/host.h"
 #include "vmx/msr.h"
 #include "vmx/run.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 void vmx_fill_return_stack(void); /* switch.asm */
 
-static struct vmx_vcpu *current[MAX_PCPUS]; /* whose VMCS is current; each pCPU its own entry */
+static struct virt_vcpu *current[MAX_PCPUS]; /* whose VMCS is current; each pCPU its own entry */
 
 #define AR_DATA 0x93 /* present, DPL 0, read/write, accessed */
 #define AR_CODE 0x9B /* present, DPL 0, execute/read, accessed */
@@ -85,21 +85,21 @@ static const struct {
     { VMCS_G_RFLAGS, RFLAGS_FIXED },
 };
 
-static void make_current(struct vmx_vcpu *v)
+static void make_current(struct virt_vcpu *v)
 {
     current[cpu_id()] = v;
     if (v && !vmptrld(heap_to_maddr(v->vmcs)))
         panic("VMPTRLD refused a VMCS");
 }
 
-static void clear_vmcs(struct vmx_vcpu *v)
+static void clear_vmcs(struct virt_vcpu *v)
 {
     if (!vmclear(heap_to_maddr(v->vmcs)))
         panic("VMCLEAR refused a VMCS");
     v->straight = v->launched = false;
 }
 
-static void write_controls(struct vmx_vcpu *v)
+static void write_controls(struct virt_vcpu *v)
 {
     uint32_t proc2 = caps.chosen[CTL_PROC2] & ~PROC2_APIC_MODES;
     v->proc_ctls = caps.chosen[CTL_PROC];
@@ -110,7 +110,7 @@ static void write_controls(struct vmx_vcpu *v)
     vmcs_write(VMCS_EXIT_CTLS, caps.chosen[CTL_EXIT]);
     vmcs_write(VMCS_ENTRY_CTLS, caps.chosen[CTL_ENTRY]);
     vmcs_write(VMCS_TSC_OFFSET, 0); /* here, as INIT leaves the TSC alone */
-    vmcs_write(VMCS_EPT_POINTER, v->ept->pointer);
+    vmcs_write(VMCS_EPT_POINTER, v->slat->pointer);
     vmcs_write(VMCS_MSR_BITMAP, heap_to_maddr(v->msr_bitmap).v);
     vmcs_write(VMCS_IO_BITMAP_A, heap_to_maddr(v->io_bitmap).v);
     vmcs_write(VMCS_IO_BITMAP_B, heap_to_maddr(v->io_bitmap).v + PAGE_SIZE);
@@ -124,20 +124,20 @@ static void write_controls(struct vmx_vcpu *v)
         vmcs_write(VMCS_XSS_EXITING, UINT64_MAX);
 }
 
-static void write_reset_state(struct vmx_vcpu *v)
+static void write_reset_state(struct virt_vcpu *v)
 {
     for (size_t i = 0; i < sizeof(reset_fields) / sizeof(reset_fields[0]); i++)
         vmcs_write(reset_fields[i].field, reset_fields[i].value);
     for (unsigned s = 0; s < SEG_COUNT; s++)
-        vmx_set_segment(v, (enum seg)s, &reset_segments[s]);
+        virt_set_segment(v, (enum seg)s, &reset_segments[s]);
     cr_reset(v);
     v->dr6 = DR6_FIXED;
 }
 
 /* Another vCPU may be loaded here while this one is made: its VMCS becomes current again. */
-static void write_vmcs(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
+static void write_vmcs(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
-    struct vmx_vcpu *before = current[cpu_id()];
+    struct virt_vcpu *before = current[cpu_id()];
     *(uint32_t *)v->vmcs = caps.revision;
     clear_vmcs(v);
     make_current(v);
@@ -148,18 +148,18 @@ static void write_vmcs(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
     make_current(before);
 }
 
-int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
+int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
-    *v = (struct vmx_vcpu){
+    *v = (struct virt_vcpu){
         .owner = v->owner,
         .owner_id = config->owner_id,
-        .ept = config->ept,
+        .slat = config->slat,
         .io_bitmap = config->io_bitmap,
         .cr4_mask = config->cr4_mask & caps.cr4_fixed1 & ~(CR4_VMXE | CR4_SMXE),
         .xcr0_mask = config->xcr0_mask,
         .has_apic_access = config->apic_access.v != 0,
         .apic_base = config->apic_base,
-        .pcpu = VMX_NOWHERE,
+        .pcpu = VIRT_NOWHERE,
         .soft_msrs = msr_soft_count(),
     };
     if (flush_vpid_alloc(&v->vpid))
@@ -167,7 +167,7 @@ int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
     v->vmcs = heap_pages(0, v->owner_id);
     v->msr_bitmap = heap_pages(0, v->owner_id);
     if (!v->vmcs || !v->msr_bitmap || fpu_create(v)) {
-        vmx_vcpu_destroy(v);
+        virt_vcpu_destroy(v);
         return -ENOMEM;
     }
     msr_bitmap_fill(v->msr_bitmap);
@@ -175,7 +175,7 @@ int vmx_vcpu_create(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
     return 0;
 }
 
-void vmx_vcpu_destroy(struct vmx_vcpu *v)
+void virt_vcpu_destroy(struct virt_vcpu *v)
 {
     ASSERT(!v->loaded);
     fpu_destroy(v);
@@ -190,7 +190,7 @@ void vmx_vcpu_destroy(struct vmx_vcpu *v)
 
 /* What another domain's vCPUs have taught this pCPU's predictors, and returns. A vCPU that comes
  * from elsewhere may be of a domain whose id another had before. */
-static void forget_predictions(const struct vmx_vcpu *v)
+static void forget_predictions(const struct virt_vcpu *v)
 {
     static uint16_t last_owner[MAX_PCPUS]; /* each pCPU its own entry */
     unsigned me = cpu_id();
@@ -203,15 +203,15 @@ static void forget_predictions(const struct vmx_vcpu *v)
 }
 
 /* Nothing that this pCPU may have cached of an earlier stay, or of the VPID's last owner. */
-static void arrive(struct vmx_vcpu *v)
+static void arrive(struct virt_vcpu *v)
 {
     host_state_write();
     flush_vpid(v->vpid);
-    vmx_flush_ept(v->ept);
+    virt_flush_ept(v->slat);
     v->pcpu = cpu_id();
 }
 
-void vmx_load(struct vmx_vcpu *v)
+void virt_load(struct virt_vcpu *v)
 {
     ASSERT(!v->loaded && !current[cpu_id()]);
     make_current(v);
@@ -227,7 +227,7 @@ void vmx_load(struct vmx_vcpu *v)
     run_heard(v);
 }
 
-void vmx_reset(struct vmx_vcpu *v)
+void virt_reset(struct virt_vcpu *v)
 {
     ASSERT(v->loaded);
     for (unsigned i = 0; i < GPR_COUNT; i++)
@@ -244,7 +244,7 @@ void vmx_reset(struct vmx_vcpu *v)
     flush_vpid(v->vpid); /* what the old CR3 had mapped */
 }
 
-void vmx_unload(struct vmx_vcpu *v)
+void virt_unload(struct virt_vcpu *v)
 {
     ASSERT(v->loaded && current[cpu_id()] == v);
     v->cr2 = read_cr2();

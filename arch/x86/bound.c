@@ -28,7 +28,7 @@ static const struct {
      * grant table of 32 frames. */
     { "domain", 300000 },
     { "log", 300000 },    /* the monitor's `log` copies a page of lines */
-    { "work", 20000000 }, /* monitor/console.c: the operator's commands run to their end */
+    { "work", 20000000 }, /* console/console.c: the operator's commands run to their end */
 };
 
 static struct span {

@@ -1,7 +1,7 @@
 /*
  * Instructions on device memory that are not what they were a moment ago at the same address: other
  * bytes, another page behind the address, other tables on the way. Whoever remembers them, as
- * Caisson does (domain/code.h), has to notice.
+ * Caisson does (emulate/insn_cache.h), has to notice.
  *
  * The device is the I/O APIC. Each piece of code leaves in EAX what tells it from the others.
  */

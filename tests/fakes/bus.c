@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "domain/machine.h"
+#include "machine/machine.h"
 
 struct bus_access bus_log[BUS_LOG];
 unsigned bus_count;

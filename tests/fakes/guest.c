@@ -12,8 +12,8 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/mtrr.h"
 #include "arch/x86/tsc.h"
-#include "domain/gmem.h"
-#include "domain/wallclock.h"
+#include "guestmem/gmem.h"
+#include "machine/wallclock.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 
@@ -40,7 +40,7 @@ static void must(int err)
 
 void guest_start(void)
 {
-    fake_vmx_reset();
+    fake_virt_reset();
     memset(&guest, 0, sizeof(guest));
     memset(&guest_vcpu, 0, sizeof(guest_vcpu));
     guest_kicks = guest_inits = 0;
@@ -76,7 +76,7 @@ void guest_stop(void)
 static void set_segments(const struct segment *code, const struct segment *data)
 {
     for (enum seg s = SEG_ES; s <= SEG_GS; s++)
-        vmx_set_segment(&guest_vcpu.vmx, s, s == SEG_CS ? code : data);
+        virt_set_segment(&guest_vcpu.virt, s, s == SEG_CS ? code : data);
 }
 
 static void build_identity(void)
@@ -221,12 +221,12 @@ void vcpu_fault(struct vcpu *v, bool delivered)
 
 void vcpu_gp(struct vcpu *v)
 {
-    vcpu_fault(v, vmx_inject_gp(&v->vmx));
+    vcpu_fault(v, virt_inject_gp(&v->virt));
 }
 
 void vcpu_ud(struct vcpu *v)
 {
-    vcpu_fault(v, vmx_inject_ud(&v->vmx));
+    vcpu_fault(v, virt_inject_ud(&v->virt));
 }
 
 const struct sched_unit *fake_yielded;

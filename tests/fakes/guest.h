@@ -1,18 +1,19 @@
 /*
  * A domain with one vCPU for host tests: its RAM is real (p2m, heap of tests/fakes), its VT-x is
- * tests/fakes/vmx.c, and the functions of domain.c and vcpu.c that the rest of domain/ calls are
+ * tests/fakes/virt.c, and the functions of domain.c and vcpu.c that the rest of domain/ calls are
  * short stand-ins that remember.
  *
  * RAM: 0 to 640 KiB, 1 MiB to 16 MiB. Devices: 0xC0000000 up, by tests/fakes/bus.c or the real
- * machine. Links: domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c, the fakes.
+ * machine. Links: guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c, the
+ * fakes.
  */
 #ifndef CAISSON_TESTS_FAKES_GUEST_H
 #define CAISSON_TESTS_FAKES_GUEST_H
 
 #include <stddef.h>
-#include "domain/decode.h"
+#include "emulate/decode.h"
 #include "domain/domain.h"
-#include "tests/fakes/vmx.h"
+#include "tests/fakes/virt.h"
 
 #define GUEST_ID  7
 #define GUEST_END 0x1000000UL
@@ -41,17 +42,17 @@ void guest_write64(uint64_t at, uint64_t value);
 
 static inline uint64_t reg(enum gpr n)
 {
-    return vmx_gpr(&guest_vcpu.vmx, n);
+    return virt_gpr(&guest_vcpu.virt, n);
 }
 
 static inline void set_reg(enum gpr n, uint64_t value)
 {
-    vmx_set_gpr(&guest_vcpu.vmx, n, value);
+    virt_set_gpr(&guest_vcpu.virt, n, value);
 }
 
-static inline struct fake_vmx *cpu(void)
+static inline struct fake_virt *cpu(void)
 {
-    return fake_vmx(&guest_vcpu.vmx);
+    return fake_virt(&guest_vcpu.virt);
 }
 
 /* Who last gave way by sched_unit_yield(). */

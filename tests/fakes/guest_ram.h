@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "domain/image.h"
+#include "loader/image.h"
 
 #define GUEST_RAM_BYTES (32UL << 20)
 

@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arch/x86/mtrr.h"
-#include "domain/operand.h"
+#include "emulate/operand.h"
 #include "domain/pair.h"
-#include "hypercall/event_channel.h"
-#include "hypercall/evtchn.h"
-#include "hypercall/grant.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
 #include "tests/fakes/heap.h"
-#include "tests/fakes/vmx.h"
+#include "tests/fakes/virt.h"
 
 /* As domain_create() counts. */
 #define PAIR_HEAP (p2m_tables_most(1 + p2m_tables(PAIR_RAM)) + PV_EVENT_PAGES + PV_GRANT_PAGES)
@@ -59,7 +59,7 @@ int pair_start(void **state)
 {
     (void)state;
     memset(pair, 0, sizeof(pair));
-    fake_vmx_reset();
+    fake_virt_reset();
     frame_fail_nth(0);
     pair_unreadable = pair_unwritable = UINT64_MAX;
     pair_is_32bit = false;
@@ -227,7 +227,7 @@ int hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n)
     return 0;
 }
 
-__attribute__((weak)) void vmx_flush_ept(const struct ept *ept)
+__attribute__((weak)) void virt_flush_ept(const struct slat *ept)
 {
     (void)ept;
 }

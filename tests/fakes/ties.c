@@ -4,10 +4,10 @@
 #include "arch/x86/cpu.h"
 #include "domain/cpuid.h"
 #include "domain/domain.h"
-#include "hypercall/event_channel.h"
-#include "hypercall/evtchn.h"
-#include "hypercall/grant.h"
-#include "hypercall/grant_table.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "hypercall/grant_op.h"
 #include "mm/frame.h"
 
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)

@@ -1,4 +1,4 @@
-/* links: drivers/tty.c monitor/console.c monitor/console_output.c monitor/input.c monitor/operator.c monitor/plain.c sched/timer.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: drivers/tty.c console/console.c console/console_output.c console/input.c console/operator.c console/plain.c sched/timer.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The operator's terminal: what three domains print and the operator types, in pieces, while the
  * port takes little, time goes by, domains come and go, and the keys change hands.
@@ -15,8 +15,8 @@
 #include "domain/domain.h"
 #include "drivers/uart.h"
 #include "lib/assert.h"
-#include "monitor/console.h"
-#include "monitor/work.h"
+#include "console/console.h"
+#include "console/work.h"
 #include "sched/timer.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/log.h"

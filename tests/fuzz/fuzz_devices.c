@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/machine_hvm.c domain/machine.c domain/lapic.c domain/pio.c domain/pio_string.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: machine/machine_hvm.c machine/machine.c domain/lapic.c emulate/pio.c emulate/pio_string.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -15,8 +15,8 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
-#include "domain/machine_hvm.h"
-#include "domain/pio.h"
+#include "machine/machine_hvm.h"
+#include "emulate/pio.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/heap.h"
@@ -86,7 +86,7 @@ static void begin(bool is_pvh)
     guest_start();
     fake_log_reset();
     guest.config = &config;
-    guest.type = is_pvh ? DESCR_PVH : DESCR_HVM;
+    guest.type = is_pvh ? DOMAIN_PVH : DOMAIN_HVM;
     domain_set_hooks(&hooks);
     pv_set_events(NULL);
     ASSERT(pv_domain_init(&guest) == 0);
@@ -136,16 +136,16 @@ static void step_port(struct input *in, uint8_t kind)
 /* INS or OUTS, perhaps of many, perhaps over the edge of RAM. */
 static void step_string(struct input *in, struct vcpu *v, uint8_t kind)
 {
-    struct fake_vmx *f = fake_vmx(&v->vmx);
+    struct fake_virt *f = fake_virt(&v->virt);
 
-    f->io = (struct vmx_io){ .port = take_port(in),
-                             .size_less_1 = (1u << kind / 4 % 3) - 1,
-                             .in = kind & 1,
-                             .string = true,
-                             .rep = (kind & 2) != 0 };
-    f->io_string = (struct vmx_io_string){ .seg = kind & 1 ? SEG_ES : SEG_DS, .addr_size = 4 };
-    vmx_set_gpr(&v->vmx, GPR_RCX, input_byte(in));
-    vmx_set_gpr(&v->vmx, kind & 1 ? GPR_RDI : GPR_RSI, kind & 0x40 ? 0x9ff80 : 0x5000);
+    f->io = (struct virt_io){ .port = take_port(in),
+                              .size_less_1 = (1u << kind / 4 % 3) - 1,
+                              .in = kind & 1,
+                              .string = true,
+                              .rep = (kind & 2) != 0 };
+    f->io_string = (struct virt_io_string){ .seg = kind & 1 ? SEG_ES : SEG_DS, .addr_size = 4 };
+    virt_set_gpr(&v->virt, GPR_RCX, input_byte(in));
+    virt_set_gpr(&v->virt, kind & 1 ? GPR_RDI : GPR_RSI, kind & 0x40 ? 0x9ff80 : 0x5000);
     pio_handle(v, NULL);
 }
 

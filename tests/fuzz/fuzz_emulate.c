@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/mmio.c domain/mmio_memory.c domain/mmio_stack.c domain/mmio_string.c domain/operate.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/decode_oracle.c libs: -lZydis */
+/* links: emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/mmio_string.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/decode_oracle.c libs: -lZydis */
 /* clang-format on */
 /*
  * Instructions on device memory, from the fetch to what they leave behind: any bytes, in any mode,
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arch/x86/cpu.h"
-#include "domain/gmem.h"
-#include "domain/mmio.h"
+#include "guestmem/gmem.h"
+#include "emulate/mmio.h"
 #include "lib/assert.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/decode_oracle.h"
@@ -79,11 +79,11 @@ static void take_segment(struct input *in)
 
     if (which % 8 > SEG_GS)
         return;
-    vmx_segment(&guest_vcpu.vmx, (enum seg)(which % 8), &s);
+    virt_segment(&guest_vcpu.virt, (enum seg)(which % 8), &s);
     s.base = input_number(in, 4);
     s.limit = (uint32_t)input_number(in, 4);
     s.ar ^= (uint32_t)input_number(in, 2) & (which % 8 == SEG_CS || which % 8 == SEG_SS ? 0 : ~0u);
-    vmx_set_segment(&guest_vcpu.vmx, (enum seg)(which % 8), &s);
+    virt_set_segment(&guest_vcpu.virt, (enum seg)(which % 8), &s);
 }
 
 /* The guest's page tables, and where they lead. */
@@ -127,8 +127,8 @@ static void run(struct input *in)
     const uint8_t *code;
     uint8_t flags = input_byte(in), bytes[DECODE_MAX_BYTES] = { 0 };
     uint64_t rip = flags & 1 ? CODE : CODE + PAGE_SIZE - flags / 16;
-    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY,
-                          .memory = { .gpa = gpa(DEVICE), .write = flags & 2 } };
+    struct virt_exit e = { .kind = VIRT_EXIT_MEMORY,
+                           .memory = { .gpa = gpa(DEVICE), .write = flags & 2 } };
 
     take_registers(in);
     for (unsigned n = flags / 4 % 4; n; n--)

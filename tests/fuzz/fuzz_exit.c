@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/exit.c domain/operate.c domain/mmio_string.c domain/mmio_stack.c domain/mmio_memory.c domain/msr.c domain/cpuid.c domain/mmio.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/pio.c domain/pio_string.c domain/machine_hvm.c domain/machine.c domain/lapic.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/pv.c domain/pv_time.c domain/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/exit.c emulate/operate.c emulate/mmio_string.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/pio.c emulate/pio_string.c machine/machine_hvm.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -55,7 +55,7 @@ static void console_has_room(struct domain *d)
 
 static bool hypercall(struct vcpu *v)
 {
-    return vmx_gpr(&v->vmx, GPR_RDI) & 1;
+    return virt_gpr(&v->virt, GPR_RDI) & 1;
 }
 
 static int64_t hypercall_for_one(uint64_t nr, uint64_t first)
@@ -104,7 +104,7 @@ static void begin(bool is_pvh)
     guest_start();
     fake_log_reset();
     guest.config = &config;
-    guest.type = is_pvh ? DESCR_PVH : DESCR_HVM;
+    guest.type = is_pvh ? DOMAIN_PVH : DOMAIN_HVM;
     domain_set_hooks(&hooks);
     pv_set_events(NULL);
     ASSERT(pv_domain_init(&guest) == 0);
@@ -148,32 +148,32 @@ static gpa_t take_address(struct input *in)
     return gpa(input_number(in, choice & 1 ? 3 : 5));
 }
 
-static void fill(struct vmx_exit *e, struct input *in)
+static void fill(struct virt_exit *e, struct input *in)
 {
     uint8_t how = input_byte(in);
 
     switch (e->kind) {
-    case VMX_EXIT_RDMSR:
-    case VMX_EXIT_WRMSR:
+    case VIRT_EXIT_RDMSR:
+    case VIRT_EXIT_WRMSR:
         if (how < 240)
             set_reg(GPR_RCX, msrs[how % (sizeof(msrs) / sizeof(msrs[0]))]);
         break;
-    case VMX_EXIT_IO:
-        cpu()->io = (struct vmx_io){ .size_less_1 = (1u << how % 3) - 1,
-                                     .in = how >> 2,
-                                     .string = how >> 3,
-                                     .rep = how >> 4,
-                                     .port = (uint16_t)input_number(in, 2) };
+    case VIRT_EXIT_IO:
+        cpu()->io = (struct virt_io){ .size_less_1 = (1u << how % 3) - 1,
+                                      .in = how >> 2,
+                                      .string = how >> 3,
+                                      .rep = how >> 4,
+                                      .port = (uint16_t)input_number(in, 2) };
         cpu()->io_string =
-            (struct vmx_io_string){ .seg = how & 4 ? SEG_ES : SEG_DS, .addr_size = 4 };
+            (struct virt_io_string){ .seg = how & 4 ? SEG_ES : SEG_DS, .addr_size = 4 };
         break;
-    case VMX_EXIT_CR:
+    case VIRT_EXIT_CR:
         e->cr.number = (uint8_t[]){ 0, 3, 4, 8 }[how % 4];
         e->cr.op = how / 4 % 4;
         e->cr.gpr = how / 16;
         e->cr.lmsw = (uint16_t)input_number(in, 2);
         break;
-    case VMX_EXIT_MEMORY:
+    case VIRT_EXIT_MEMORY:
         e->memory.gpa = take_address(in);
         e->memory.write = how & 1;
         e->memory.present = how & 2;
@@ -181,10 +181,10 @@ static void fill(struct vmx_exit *e, struct input *in)
         e->memory.fetch = how >= 0xe0 && how < 0xe8;
         e->memory.delivery = how >= 0xe8 && how < 0xec;
         break;
-    case VMX_EXIT_APIC_WRITE:
+    case VIRT_EXIT_APIC_WRITE:
         e->apic.offset = how * 16u;
         break;
-    case VMX_EXIT_EXCEPTION:
+    case VIRT_EXIT_EXCEPTION:
         e->exception = (struct event){ .valid = true, .vector = how % 32, .type = EVENT_EXCEPTION };
         break;
     default:
@@ -194,13 +194,13 @@ static void fill(struct vmx_exit *e, struct input *in)
 
 static void step_exit(struct input *in)
 {
-    struct vmx_exit e = { .kind = input_byte(in) % VMX_EXIT_KINDS, .why = "" };
+    struct virt_exit e = { .kind = input_byte(in) % VIRT_EXIT_KINDS, .why = "" };
     struct vcpu *v = &guest_vcpu;
     enum exit_answer answer = EXIT_REST;
 
-    if (e.kind == VMX_EXIT_ENTRY_FAILED || e.kind == VMX_EXIT_TRIPLE_FAULT ||
-        e.kind == VMX_EXIT_BAD_MEMORY)
-        e.kind = VMX_EXIT_CPUID; /* their ends are no news, or the machine's fault */
+    if (e.kind == VIRT_EXIT_ENTRY_FAILED || e.kind == VIRT_EXIT_TRIPLE_FAULT ||
+        e.kind == VIRT_EXIT_BAD_MEMORY)
+        e.kind = VIRT_EXIT_CPUID; /* their ends are no news, or the machine's fault */
     take_registers(in);
     fill(&e, in);
     unsigned skips = cpu()->skips, injected = cpu()->injected;

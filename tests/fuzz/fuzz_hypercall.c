@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Hypercalls of a guest with two vCPUs, whole: registers, arguments in its memory, its page tables.
@@ -16,10 +16,10 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "domain/cpuid.h"
-#include "domain/gmem.h"
-#include "domain/pv_console.h"
-#include "hypercall/event_channel.h"
-#include "hypercall/grant.h"
+#include "guestmem/gmem.h"
+#include "xen/pv_console.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/grant.h"
 #include "hypercall/hypercall.h"
 #include "include/public/xen.h"
 #include "lib/assert.h"
@@ -136,7 +136,7 @@ static void begin(void)
     guest_start();
     fake_log_reset();
     guest.config = &config;
-    guest.type = DESCR_PVH;
+    guest.type = DOMAIN_PVH;
     domain_set_hooks(&hooks);
     memset(pages, 0, sizeof(pages));
     second = (struct vcpu){ .domain = &guest, .id = 1, .waits_for_startup = true };
@@ -215,10 +215,11 @@ static void step_call(struct input *in, struct vcpu *v)
     uint8_t number = input_byte(in), command = input_byte(in), kinds = input_byte(in);
     uint64_t pointer = take_argument(in);
 
-    vmx_set_gpr(&v->vmx, GPR_RAX, number < 240 ? numbers[number % sizeof(numbers)] : number - 240u);
+    virt_set_gpr(&v->virt, GPR_RAX,
+                 number < 240 ? numbers[number % sizeof(numbers)] : number - 240u);
     for (unsigned i = 0; i < 4; i++)
-        vmx_set_gpr(&v->vmx, hypercall_is_64bit(v) ? wide[i] : narrow[i],
-                    take_register(in, kinds >> 2 * i & 3, command, pointer));
+        virt_set_gpr(&v->virt, hypercall_is_64bit(v) ? wide[i] : narrow[i],
+                     take_register(in, kinds >> 2 * i & 3, command, pointer));
     spin_lock(&guest.lock);
     for (unsigned i = 0; i < GO_ON_MOST && !hypercall_handle(v) && !guest.end; i++)
         room = room ? room : 16;

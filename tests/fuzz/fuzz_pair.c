@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Calls between three domains: events and grants, memory that is given back, entries that change,
@@ -10,10 +10,10 @@
  * by chance alone.
  */
 #include <string.h>
-#include "hypercall/event_channel.h"
-#include "hypercall/evtchn.h"
-#include "hypercall/grant.h"
-#include "hypercall/grant_table.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "hypercall/grant_op.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "tests/fakes/log.h"

@@ -1,4 +1,4 @@
-/* links: domain/acpi_guest.c gen/domain/dsdt.c tests/fakes/panic.c */
+/* links: machine/acpi_guest.c gen/machine/dsdt.c tests/fakes/panic.c */
 /*
  * A guest's ACPI tables: found as an operating system finds them, their sums, what they say, and
  * what iasl makes of them.
@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "domain/acpi_guest.h"
-#include "domain/acpi_tables.h"
-#include "domain/machine_hvm.h"
+#include "machine/acpi_guest.h"
+#include "machine/acpi_tables.h"
+#include "machine/machine_hvm.h"
 #include "lib/limits.h"
 #include "tests/fakes/panic.h"
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/audit_debug.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/audit_debug.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * The audit of a domain's memory finds each way in which it can be wrong, and nothing else.
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "domain/audit.h"
-#include "hypercall/grant.h"
-#include "hypercall/grant_table.h"
+#include "xen/grant.h"
+#include "hypercall/grant_op.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/pair.h"
@@ -61,7 +61,7 @@ static mfn_t frame_of(struct domain *d, uint64_t g)
 
 static void lend(uint64_t g, mfn_t m)
 {
-    assert_int_equal(p2m_lend(&a->p2m, gfn(g), m, EPT_R), 0);
+    assert_int_equal(p2m_lend(&a->p2m, gfn(g), m, SLAT_R), 0);
 }
 
 static void unlend(uint64_t g)
@@ -96,9 +96,9 @@ static void test_strangers_frame(void **state)
     lend(HOLE, m); /* with no pin: its owner may go */
     assert_finds("sees frame");
     unlend(HOLE);
-    assert_int_equal(ept_map(&a->p2m.ept, gfn(HOLE), m, ORDER_4K, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(slat_map(&a->p2m.slat, gfn(HOLE), m, ORDER_4K, SLAT_RWX, SLAT_WB), 0);
     assert_finds("as its RAM");
-    assert_int_equal(ept_unmap(&a->p2m.ept, gfn(HOLE)), 0);
+    assert_int_equal(slat_unmap(&a->p2m.slat, gfn(HOLE)), 0);
 }
 
 static void test_page_of_caissons(void **state)
@@ -121,10 +121,10 @@ static void test_frame_twice(void **state)
     mfn_t m = frame_of(a, 3);
 
     (void)state;
-    assert_int_equal(ept_map(&a->p2m.ept, gfn(HOLE), m, ORDER_4K, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(slat_map(&a->p2m.slat, gfn(HOLE), m, ORDER_4K, SLAT_RWX, SLAT_WB), 0);
     EXPECT_PANIC(audit(a));
     assert_non_null(strstr(fake_panic_text, "in its EPT"));
-    assert_int_equal(ept_unmap(&a->p2m.ept, gfn(HOLE)), 0);
+    assert_int_equal(slat_unmap(&a->p2m.slat, gfn(HOLE)), 0);
 }
 
 /* A frame that the domain has and has no place for; one that it waits for and was not promised. */
@@ -139,9 +139,9 @@ static void test_counts(void **state)
     a->p2m.promised++;
     assert_finds("waits for");
     a->p2m.promised--;
-    a->p2m.ept.tables += 1000;
+    a->p2m.slat.tables += 1000;
     assert_finds("page tables");
-    a->p2m.ept.tables -= 1000;
+    a->p2m.slat.tables -= 1000;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, pair_stop)

@@ -1,4 +1,4 @@
-/* links: drivers/tty.c monitor/console.c monitor/console_output.c monitor/input.c monitor/operator.c monitor/plain.c sched/timer.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: drivers/tty.c console/console.c console/console_output.c console/input.c console/operator.c console/plain.c sched/timer.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The consoles on one terminal: many domains and a port that is slow; nothing is lost, the order is
  * kept, and the keys go where they should.
@@ -16,8 +16,8 @@
 #include "domain/domain.h"
 #include "drivers/uart.h"
 #include "mm/heap.h"
-#include "monitor/console.h"
-#include "monitor/work.h"
+#include "console/console.h"
+#include "console/work.h"
 #include "sched/timer.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/log.h"

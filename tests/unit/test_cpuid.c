@@ -1,4 +1,4 @@
-/* links: domain/cpuid.c domain/p2m.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/cpuid.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The CPUID policy, on a machine that has everything: every bit of every leaf is one, so that what
  * leaks shows.
@@ -265,7 +265,7 @@ static void test_xsave(void **state)
     r = ask(0xd, 1);
     assert_int_equal(r.eax, 7); /* XSAVES only where vmx/ can switch it */
     assert_int_equal(r.ecx | r.edx, 0);
-    vmx_caps.xsaves = true;
+    virt_caps.xsaves = true;
     assert_int_equal(ask(0xd, 1).eax, 0xf);
     assert_int_equal(ask(0xd, 2).eax, 256);
     assert_int_equal(ask(0xd, 2).ebx, 576);

@@ -15,19 +15,19 @@
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
-#include "vmx/ept.h"
+#include "virt/slat.h"
 #include "vmx/flush.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 #define CR4_ALLOWED (CR4_PAE | CR4_PGE | CR4_PSE | CR4_MCE | CR4_PCIDE | CR4_OSFXSR)
 #define MADDR_BITS  39
 
 struct caps caps;
-struct vmx_caps vmx_caps = { .ept_2m = true };
+struct virt_caps virt_caps = { .ept_2m = true };
 static unsigned flushes;
-static struct vmx_vcpu v;
-static struct ept ept;
+static struct virt_vcpu v;
+static struct slat ept;
 static uint64_t *memory; /* gfn 1 */
 
 unsigned cpu_maddr_bits(void)
@@ -56,11 +56,12 @@ static int setup(void **state)
                           .cr0_fixed1 = 0xFFFFFFFF,
                           .cr4_fixed0 = CR4_VMXE,
                           .cr4_fixed1 = 0x3767FF };
-    v = (struct vmx_vcpu){ .cr4_mask = CR4_ALLOWED, .ept = &ept };
-    assert_int_equal(ept_init(&ept, 1), 0);
+    v = (struct virt_vcpu){ .cr4_mask = CR4_ALLOWED, .slat = &ept };
+    assert_int_equal(slat_init(&ept, 1), 0);
     memory = heap_pages(0, 1);
     assert_int_equal(
-        ept_map(&ept, gfn(1), maddr_to_mfn(heap_to_maddr(memory)), ORDER_4K, EPT_RWX, EPT_WB), 0);
+        slat_map(&ept, gfn(1), maddr_to_mfn(heap_to_maddr(memory)), ORDER_4K, SLAT_RWX, SLAT_WB),
+        0);
     vmcs_write(VMCS_G_TR_AR, 0x8B);
     cr_reset(&v);
     flushes = 0;
@@ -71,16 +72,16 @@ static int teardown(void **state)
 {
     (void)state;
     heap_free_pages(memory, 0, 1);
-    ept_destroy(&ept);
+    slat_destroy(&ept);
     return fake_heap_in_use() != 0;
 }
 
 static void test_reset(void **state)
 {
     (void)state;
-    assert_int_equal(vmx_cr0(&v), CR0_CD | CR0_NW | CR0_ET);
-    assert_int_equal(vmx_cr4(&v), 0);
-    assert_int_equal(vmx_efer(&v), 0);
+    assert_int_equal(virt_cr0(&v), CR0_CD | CR0_NW | CR0_ET);
+    assert_int_equal(virt_cr4(&v), 0);
+    assert_int_equal(virt_efer(&v), 0);
     assert_int_equal(vmcs_read(VMCS_G_CR0), CR0_NE | CR0_ET); /* caches on, NE on */
     assert_int_equal(vmcs_read(VMCS_G_CR4), CR4_VMXE | CR4_MCE);
     assert_int_equal(vmcs_read(VMCS_CR4_MASK), ~(CR4_ALLOWED & ~CR4_MCE));
@@ -91,12 +92,12 @@ static void test_ownership(void **state)
 {
     (void)state;
     vmcs_write(VMCS_G_CR0, vmcs_read(VMCS_G_CR0) | CR0_TS | CR0_WP);
-    assert_int_equal(vmx_cr0(&v), CR0_CD | CR0_NW | CR0_ET | CR0_TS | CR0_WP);
+    assert_int_equal(virt_cr0(&v), CR0_CD | CR0_NW | CR0_ET | CR0_TS | CR0_WP);
     vmcs_write(VMCS_G_CR4, vmcs_read(VMCS_G_CR4) | CR4_PGE);
-    assert_int_equal(vmx_cr4(&v), CR4_PGE);
-    assert_int_equal(vmx_set_cr4(&v, CR4_MCE), 0);
-    assert_int_equal(vmx_cr4(&v), CR4_MCE);
-    assert_int_equal(vmx_set_cr4(&v, 0), 0);
+    assert_int_equal(virt_cr4(&v), CR4_PGE);
+    assert_int_equal(virt_set_cr4(&v, CR4_MCE), 0);
+    assert_int_equal(virt_cr4(&v), CR4_MCE);
+    assert_int_equal(virt_set_cr4(&v, 0), 0);
     assert_true(vmcs_read(VMCS_G_CR4) & CR4_MCE);
 }
 
@@ -105,79 +106,79 @@ static void test_cr0_refusals(void **state)
     (void)state;
     static const uint64_t bad[] = { CR0_PG, CR0_NW, CR0_PE | CR0_PG | CR0_NW, 1UL << 32,
                                     1UL << 63 };
-    uint64_t before = vmx_cr0(&v);
+    uint64_t before = virt_cr0(&v);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(vmx_set_cr0(&v, bad[i]), -EINVAL);
-    assert_int_equal(vmx_cr0(&v), before);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE | 1 << 6), 0); /* reserved low bits are dropped */
-    assert_int_equal(vmx_cr0(&v), CR0_PE | CR0_ET);
+        assert_int_equal(virt_set_cr0(&v, bad[i]), -EINVAL);
+    assert_int_equal(virt_cr0(&v), before);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE | 1 << 6), 0); /* reserved low bits are dropped */
+    assert_int_equal(virt_cr0(&v), CR0_PE | CR0_ET);
 }
 
 static void enter_long_mode(void)
 {
-    assert_int_equal(vmx_set_cr4(&v, CR4_PAE), 0);
-    assert_int_equal(vmx_set_cr3(&v, 0x1000), 0);
-    assert_int_equal(vmx_set_efer(&v, EFER_LME | EFER_NXE | EFER_SCE), 0);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE | CR0_PG), 0);
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE), 0);
+    assert_int_equal(virt_set_cr3(&v, 0x1000), 0);
+    assert_int_equal(virt_set_efer(&v, EFER_LME | EFER_NXE | EFER_SCE), 0);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE | CR0_PG), 0);
 }
 
 static void test_long_mode(void **state)
 {
     (void)state;
     enter_long_mode();
-    assert_int_equal(vmx_efer(&v), EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE);
+    assert_int_equal(virt_efer(&v), EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE);
     assert_true(vmcs_read(VMCS_ENTRY_CTLS) & ENTRY_IA32E);
     assert_true(flushes > 0);
-    assert_int_equal(vmx_set_cr4(&v, 0), -EINVAL);         /* PAE must stay */
-    assert_int_equal(vmx_set_efer(&v, EFER_LMA), -EINVAL); /* LME must stay while paging */
-    assert_int_equal(vmx_set_cr3(&v, 1UL << MADDR_BITS), -EINVAL);
-    assert_int_equal(vmx_set_efer(&v, EFER_LME), 0); /* LMA is not written */
-    assert_int_equal(vmx_efer(&v), EFER_LME | EFER_LMA);
+    assert_int_equal(virt_set_cr4(&v, 0), -EINVAL);         /* PAE must stay */
+    assert_int_equal(virt_set_efer(&v, EFER_LMA), -EINVAL); /* LME must stay while paging */
+    assert_int_equal(virt_set_cr3(&v, 1UL << MADDR_BITS), -EINVAL);
+    assert_int_equal(virt_set_efer(&v, EFER_LME), 0); /* LMA is not written */
+    assert_int_equal(virt_efer(&v), EFER_LME | EFER_LMA);
 
     vmcs_write(VMCS_G_CS_AR, SEG_AR_L);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE), -EINVAL); /* not from 64-bit code */
+    assert_int_equal(virt_set_cr0(&v, CR0_PE), -EINVAL); /* not from 64-bit code */
     vmcs_write(VMCS_G_CS_AR, 0);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE), 0);
-    assert_int_equal(vmx_efer(&v), EFER_LME);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE), 0);
+    assert_int_equal(virt_efer(&v), EFER_LME);
     assert_false(vmcs_read(VMCS_ENTRY_CTLS) & ENTRY_IA32E);
 }
 
 static void test_long_mode_refusals(void **state)
 {
     (void)state;
-    assert_int_equal(vmx_set_efer(&v, EFER_LME), 0);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE | CR0_PG), -EINVAL); /* no PAE */
-    assert_int_equal(vmx_set_cr4(&v, CR4_PAE), 0);
+    assert_int_equal(virt_set_efer(&v, EFER_LME), 0);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE | CR0_PG), -EINVAL); /* no PAE */
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE), 0);
     vmcs_write(VMCS_G_CS_AR, SEG_AR_L);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE | CR0_PG), -EINVAL); /* CS.L */
+    assert_int_equal(virt_set_cr0(&v, CR0_PE | CR0_PG), -EINVAL); /* CS.L */
     vmcs_write(VMCS_G_CS_AR, 0);
     vmcs_write(VMCS_G_TR_AR, 0x83);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE | CR0_PG), -EINVAL); /* 16-bit TSS */
-    assert_int_equal(vmx_set_efer(&v, EFER_SVME), -EINVAL);
-    assert_int_equal(vmx_set_efer(&v, 1UL << 40), -EINVAL);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE | CR0_PG), -EINVAL); /* 16-bit TSS */
+    assert_int_equal(virt_set_efer(&v, EFER_SVME), -EINVAL);
+    assert_int_equal(virt_set_efer(&v, 1UL << 40), -EINVAL);
 }
 
 static void test_pcid(void **state)
 {
     (void)state;
-    assert_int_equal(vmx_set_cr4(&v, CR4_PCIDE), -EINVAL); /* not outside long mode */
+    assert_int_equal(virt_set_cr4(&v, CR4_PCIDE), -EINVAL); /* not outside long mode */
     enter_long_mode();
-    assert_int_equal(vmx_set_cr3(&v, 0x1003), 0);
-    assert_int_equal(vmx_set_cr4(&v, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 has a PCID already */
-    assert_int_equal(vmx_set_cr3(&v, 0x1000), 0);
-    assert_int_equal(vmx_set_cr4(&v, CR4_PAE | CR4_PCIDE), 0);
-    assert_int_equal(vmx_set_cr3(&v, 1UL << 63 | 0x1005), 0);
-    assert_int_equal(vmx_cr3(&v), 0x1005);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE), -EINVAL); /* no way out with PCIDE */
+    assert_int_equal(virt_set_cr3(&v, 0x1003), 0);
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 has a PCID already */
+    assert_int_equal(virt_set_cr3(&v, 0x1000), 0);
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE | CR4_PCIDE), 0);
+    assert_int_equal(virt_set_cr3(&v, 1UL << 63 | 0x1005), 0);
+    assert_int_equal(virt_cr3(&v), 0x1005);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE), -EINVAL); /* no way out with PCIDE */
 }
 
 static void test_cr4_refusals(void **state)
 {
     (void)state;
-    assert_int_equal(vmx_set_cr4(&v, CR4_VMXE), -EINVAL);
-    assert_int_equal(vmx_set_cr4(&v, CR4_SMEP), -EINVAL); /* CPUID does not show it */
-    assert_int_equal(vmx_set_cr4(&v, 1UL << 31), -EINVAL);
-    assert_int_equal(vmx_cr4(&v), 0);
+    assert_int_equal(virt_set_cr4(&v, CR4_VMXE), -EINVAL);
+    assert_int_equal(virt_set_cr4(&v, CR4_SMEP), -EINVAL); /* CPUID does not show it */
+    assert_int_equal(virt_set_cr4(&v, 1UL << 31), -EINVAL);
+    assert_int_equal(virt_cr4(&v), 0);
 }
 
 static void test_pdptes(void **state)
@@ -186,22 +187,22 @@ static void test_pdptes(void **state)
     memory[4] = 0x5001; /* the table is at 0x1020 */
     memory[5] = 0x6000; /* not present: anything goes */
     memory[7] = 0x7019;
-    assert_int_equal(vmx_set_cr3(&v, 0x1020), 0);
-    assert_int_equal(vmx_set_cr4(&v, CR4_PAE), 0);
-    assert_int_equal(vmx_set_cr0(&v, CR0_PE | CR0_PG), 0);
+    assert_int_equal(virt_set_cr3(&v, 0x1020), 0);
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE), 0);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE | CR0_PG), 0);
     assert_int_equal(vmcs_read(VMCS_G_PDPTE0), 0x5001);
     assert_int_equal(vmcs_read(VMCS_G_PDPTE3), 0x7019);
 
     memory[4] = 0x8001;
-    assert_int_equal(vmx_set_cr3(&v, 0x1020), 0);
+    assert_int_equal(virt_set_cr3(&v, 0x1020), 0);
     assert_int_equal(vmcs_read(VMCS_G_PDPTE0), 0x8001);
     memory[6] = 0x9003; /* R/W is reserved here */
-    assert_int_equal(vmx_set_cr3(&v, 0x1020), -EINVAL);
+    assert_int_equal(virt_set_cr3(&v, 0x1020), -EINVAL);
     memory[6] = 1UL << MADDR_BITS | 1;
-    assert_int_equal(vmx_set_cr3(&v, 0x1020), -EINVAL);
-    assert_int_equal(vmx_set_cr3(&v, 0x40000000), -EINVAL); /* no memory there */
+    assert_int_equal(virt_set_cr3(&v, 0x1020), -EINVAL);
+    assert_int_equal(virt_set_cr3(&v, 0x40000000), -EINVAL); /* no memory there */
     assert_int_equal(vmcs_read(VMCS_G_PDPTE2), 0);
-    assert_int_equal(vmx_set_cr3(&v, 1UL << 32), -EINVAL);
+    assert_int_equal(virt_set_cr3(&v, 1UL << 32), -EINVAL);
 }
 
 int main(void)

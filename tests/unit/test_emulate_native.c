@@ -1,4 +1,4 @@
-/* links: domain/mmio.c domain/mmio_memory.c domain/mmio_stack.c domain/mmio_string.c domain/operate.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/mmio_string.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, carried out by Caisson and by the CPU of this machine: random
  * encodings, registers, flags and memory; then all three are compared, as far as the SDM defines
@@ -18,7 +18,7 @@
 #include <cmocka.h>
 #include <sys/mman.h>
 #include "arch/x86/cpu.h"
-#include "domain/mmio.h"
+#include "emulate/mmio.h"
 #include "tests/fakes/guest.h"
 
 #define ROUNDS 300000
@@ -318,7 +318,7 @@ static bool memory_is_zero(uint64_t at, unsigned size)
 
 static void emulate(const uint8_t *bytes, unsigned length, const struct state *s, uint64_t at)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(at) } };
+    struct virt_exit e = { .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(at) } };
 
     guest_put(CODE, bytes, length);
     cpu()->rip = CODE;

@@ -11,46 +11,46 @@
 #include <cmocka.h>
 #include "mm/frame.h"
 #include "tests/fakes/heap.h"
-#include "vmx/ept.h"
-#include "vmx/vmx.h"
+#include "virt/slat.h"
+#include "virt/virt.h"
 
 #define DOMAIN 5
 #define FRAMES (6 * 512)   /* of the model, from gfn BASE on */
 #define BASE   (1UL << 18) /* a 1 GiB boundary */
 
-struct vmx_caps vmx_caps;
+struct virt_caps virt_caps;
 
 struct model {
     bool mapped;
-    struct ept_entry e;
+    struct slat_entry e;
 };
 static struct model model[FRAMES];
 
 static int setup(void **state)
 {
     (void)state;
-    vmx_caps = (struct vmx_caps){ .ept_1g = true, .ept_2m = true };
+    virt_caps = (struct virt_caps){ .slat_1g = true, .ept_2m = true };
     memset(model, 0, sizeof(model));
     return 0;
 }
 
-static void assert_mapped(const struct ept *e, uint64_t g, const struct ept_entry *want)
+static void assert_mapped(const struct slat *e, uint64_t g, const struct slat_entry *want)
 {
-    struct ept_entry got;
-    assert_int_equal(ept_lookup(e, gfn(g), &got), 0);
+    struct slat_entry got;
+    assert_int_equal(slat_lookup(e, gfn(g), &got), 0);
     assert_int_equal(got.mfn.v, want->mfn.v);
     assert_int_equal(got.rights, want->rights);
     assert_int_equal(got.type, want->type);
 }
 
-static void compare(const struct ept *e)
+static void compare(const struct slat *e)
 {
     for (unsigned i = 0; i < FRAMES; i++) {
-        struct ept_entry got;
+        struct slat_entry got;
         if (model[i].mapped)
             assert_mapped(e, BASE + i, &model[i].e);
         else
-            assert_int_equal(ept_lookup(e, gfn(BASE + i), &got), -ENOENT);
+            assert_int_equal(slat_lookup(e, gfn(BASE + i), &got), -ENOENT);
     }
 }
 
@@ -62,14 +62,14 @@ static bool is_free(unsigned first, unsigned count)
     return true;
 }
 
-static void map_and_model(struct ept *e, unsigned first, unsigned order)
+static void map_and_model(struct slat *e, unsigned first, unsigned order)
 {
-    static const enum ept_type types[] = { EPT_UC, EPT_WC, EPT_WT, EPT_WP, EPT_WB };
+    static const enum slat_type types[] = { SLAT_UC, SLAT_WC, SLAT_WT, SLAT_WP, SLAT_WB };
     unsigned count = 1u << order;
-    struct ept_entry want = { .mfn = mfn((uint64_t)(rand() % 4096) << 9),
-                              .rights = EPT_R | (rand() & (EPT_W | EPT_X)),
-                              .type = types[rand() % 5] };
-    int err = ept_map(e, gfn(BASE + first), want.mfn, order, want.rights, want.type);
+    struct slat_entry want = { .mfn = mfn((uint64_t)(rand() % 4096) << 9),
+                               .rights = SLAT_R | (rand() & (SLAT_W | SLAT_X)),
+                               .type = types[rand() % 5] };
+    int err = slat_map(e, gfn(BASE + first), want.mfn, order, want.rights, want.type);
     assert_int_equal(err, is_free(first, count) ? 0 : -EEXIST);
     if (err)
         return;
@@ -79,7 +79,7 @@ static void map_and_model(struct ept *e, unsigned first, unsigned order)
     }
 }
 
-static void count_mapping(void *ctx, gfn_t g, const struct ept_entry *entry)
+static void count_mapping(void *ctx, gfn_t g, const struct slat_entry *entry)
 {
     uint64_t *next = ctx;
     assert_true(g.v >= *next); /* in order, none twice */
@@ -92,9 +92,9 @@ static void count_mapping(void *ctx, gfn_t g, const struct ept_entry *entry)
 static void test_random(void **state)
 {
     (void)state;
-    struct ept e;
+    struct slat e;
     srand(1);
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
     for (unsigned round = 0; round < 20000; round++) {
         unsigned i = rand() % FRAMES;
         if (rand() % 100 == 0) {
@@ -103,11 +103,11 @@ static void test_random(void **state)
             map_and_model(&e, i, ORDER_4K);
         } else if (rand() % 50 == 0) {
             for (i &= ~511u; i % 512 != 511; i++) { /* empty a table but for its last entry */
-                assert_int_equal(ept_unmap(&e, gfn(BASE + i)), 0);
+                assert_int_equal(slat_unmap(&e, gfn(BASE + i)), 0);
                 model[i].mapped = false;
             }
         } else {
-            assert_int_equal(ept_unmap(&e, gfn(BASE + i)), 0);
+            assert_int_equal(slat_unmap(&e, gfn(BASE + i)), 0);
             model[i].mapped = false;
         }
         if (round % 1000 == 0)
@@ -115,32 +115,32 @@ static void test_random(void **state)
     }
     compare(&e);
     uint64_t next = 0;
-    ept_walk(&e, count_mapping, &next);
+    slat_walk(&e, count_mapping, &next);
     assert_int_equal(e.tables, frame_count(DOMAIN));
-    ept_destroy(&e);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
 static void test_large(void **state)
 {
     (void)state;
-    struct ept e;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
-    assert_int_equal(ept_map(&e, gfn(BASE), mfn(1UL << 18), ORDER_1G, EPT_RWX, EPT_WB), 0);
-    struct ept_entry got;
-    assert_int_equal(ept_lookup(&e, gfn(BASE + 12345), &got), 0);
+    struct slat e;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE), mfn(1UL << 18), ORDER_1G, SLAT_RWX, SLAT_WB), 0);
+    struct slat_entry got;
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 12345), &got), 0);
     assert_int_equal(got.mfn.v, (1UL << 18) + 12345);
     assert_int_equal(got.order, ORDER_1G);
 
-    assert_int_equal(ept_unmap(&e, gfn(BASE + 12345)), 0); /* splits twice */
-    assert_int_equal(ept_lookup(&e, gfn(BASE + 12345), &got), -ENOENT);
-    assert_int_equal(ept_lookup(&e, gfn(BASE + 12344), &got), 0);
+    assert_int_equal(slat_unmap(&e, gfn(BASE + 12345)), 0); /* splits twice */
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 12345), &got), -ENOENT);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 12344), &got), 0);
     assert_int_equal(got.mfn.v, (1UL << 18) + 12344);
     assert_int_equal(got.order, ORDER_4K);
-    assert_int_equal(ept_lookup(&e, gfn(BASE + 200000), &got), 0);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 200000), &got), 0);
     assert_int_equal(got.mfn.v, (1UL << 18) + 200000);
     assert_int_equal(got.order, ORDER_2M);
-    ept_destroy(&e);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
@@ -148,71 +148,71 @@ static void test_large(void **state)
 static void test_format(void **state)
 {
     (void)state;
-    struct ept e;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    struct slat e;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
     assert_int_equal(e.pointer, (uintptr_t)e.root | 0x1E); /* 4 levels, write-back */
-    assert_int_equal(ept_map(&e, gfn(0), mfn(0x200), ORDER_2M, EPT_RWX, EPT_WB), 0);
-    assert_int_equal(ept_map(&e, gfn(0x200), mfn(0x123), ORDER_4K, EPT_R, EPT_UC), 0);
+    assert_int_equal(slat_map(&e, gfn(0), mfn(0x200), ORDER_2M, SLAT_RWX, SLAT_WB), 0);
+    assert_int_equal(slat_map(&e, gfn(0x200), mfn(0x123), ORDER_4K, SLAT_R, SLAT_UC), 0);
     uint64_t *l2 = (void *)(uintptr_t)(e.root[0] & ~0xFFFUL);
     uint64_t *l1 = (void *)(uintptr_t)(l2[0] & ~0xFFFUL);
     uint64_t *l0 = (void *)(uintptr_t)(l1[1] & ~0xFFFUL);
     assert_int_equal(e.root[0] & 0xFFF, 7);
     assert_int_equal(l1[0], 0x2000B7); /* RWX, type 6, leaf */
     assert_int_equal(l0[0], 0x123001);
-    ept_destroy(&e);
+    slat_destroy(&e);
 }
 
 static void test_refusals(void **state)
 {
     (void)state;
-    struct ept e;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    struct slat e;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
     static const struct {
         uint64_t gfn, mfn;
         unsigned order, rights, type;
     } bad[] = {
-        { 1, 0, ORDER_2M, EPT_RWX, EPT_WB },
-        { 0, 1, ORDER_2M, EPT_RWX, EPT_WB },
-        { 512, 0, ORDER_1G, EPT_RWX, EPT_WB },
-        { 1UL << 36, 0, ORDER_4K, EPT_RWX, EPT_WB },
-        { 0, 1UL << 40, ORDER_4K, EPT_RWX, EPT_WB },
-        { 0, 0, 1, EPT_RWX, EPT_WB },
-        { 0, 0, ORDER_4K, 0, EPT_WB },
-        { 0, 0, ORDER_4K, EPT_W, EPT_WB },
-        { 0, 0, ORDER_4K, EPT_W | EPT_X, EPT_WB },
-        { 0, 0, ORDER_4K, 16 | EPT_R, EPT_WB },
-        { 0, 0, ORDER_4K, EPT_RWX, 2 },
-        { 0, 0, ORDER_4K, EPT_RWX, 7 },
+        { 1, 0, ORDER_2M, SLAT_RWX, SLAT_WB },
+        { 0, 1, ORDER_2M, SLAT_RWX, SLAT_WB },
+        { 512, 0, ORDER_1G, SLAT_RWX, SLAT_WB },
+        { 1UL << 36, 0, ORDER_4K, SLAT_RWX, SLAT_WB },
+        { 0, 1UL << 40, ORDER_4K, SLAT_RWX, SLAT_WB },
+        { 0, 0, 1, SLAT_RWX, SLAT_WB },
+        { 0, 0, ORDER_4K, 0, SLAT_WB },
+        { 0, 0, ORDER_4K, SLAT_W, SLAT_WB },
+        { 0, 0, ORDER_4K, SLAT_W | SLAT_X, SLAT_WB },
+        { 0, 0, ORDER_4K, 16 | SLAT_R, SLAT_WB },
+        { 0, 0, ORDER_4K, SLAT_RWX, 2 },
+        { 0, 0, ORDER_4K, SLAT_RWX, 7 },
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(ept_map(&e, gfn(bad[i].gfn), mfn(bad[i].mfn), bad[i].order, bad[i].rights,
-                                 (enum ept_type)bad[i].type),
+        assert_int_equal(slat_map(&e, gfn(bad[i].gfn), mfn(bad[i].mfn), bad[i].order, bad[i].rights,
+                                  (enum slat_type)bad[i].type),
                          -EINVAL);
-    vmx_caps = (struct vmx_caps){ 0 };
-    assert_int_equal(ept_map(&e, gfn(0), mfn(0), ORDER_1G, EPT_RWX, EPT_WB), -EINVAL);
-    assert_int_equal(ept_map(&e, gfn(0), mfn(0), ORDER_2M, EPT_RWX, EPT_WB), -EINVAL);
-    struct ept_entry got;
-    assert_int_equal(ept_unmap(&e, gfn(1UL << 36)), 0);
-    assert_int_equal(ept_lookup(&e, gfn(1UL << 36), &got), -ENOENT);
+    virt_caps = (struct virt_caps){ 0 };
+    assert_int_equal(slat_map(&e, gfn(0), mfn(0), ORDER_1G, SLAT_RWX, SLAT_WB), -EINVAL);
+    assert_int_equal(slat_map(&e, gfn(0), mfn(0), ORDER_2M, SLAT_RWX, SLAT_WB), -EINVAL);
+    struct slat_entry got;
+    assert_int_equal(slat_unmap(&e, gfn(1UL << 36)), 0);
+    assert_int_equal(slat_lookup(&e, gfn(1UL << 36), &got), -ENOENT);
     assert_int_equal(e.tables, 1);
-    ept_destroy(&e);
+    slat_destroy(&e);
 }
 
 /* A large mapping may come where small ones were, but not where one still is. */
 static void test_refill(void **state)
 {
     (void)state;
-    struct ept e;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
-    assert_int_equal(ept_map(&e, gfn(BASE + 3), mfn(7), ORDER_4K, EPT_RWX, EPT_WB), 0);
-    assert_int_equal(ept_map(&e, gfn(BASE), mfn(512), ORDER_2M, EPT_RWX, EPT_WB), -EEXIST);
-    assert_int_equal(ept_map(&e, gfn(BASE), mfn(1 << 18), ORDER_1G, EPT_RWX, EPT_WB), -EEXIST);
-    assert_int_equal(ept_unmap(&e, gfn(BASE + 3)), 0);
+    struct slat e;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE + 3), mfn(7), ORDER_4K, SLAT_RWX, SLAT_WB), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE), mfn(512), ORDER_2M, SLAT_RWX, SLAT_WB), -EEXIST);
+    assert_int_equal(slat_map(&e, gfn(BASE), mfn(1 << 18), ORDER_1G, SLAT_RWX, SLAT_WB), -EEXIST);
+    assert_int_equal(slat_unmap(&e, gfn(BASE + 3)), 0);
     assert_int_equal(e.tables, 4);
-    assert_int_equal(ept_map(&e, gfn(BASE), mfn(1 << 18), ORDER_1G, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE), mfn(1 << 18), ORDER_1G, SLAT_RWX, SLAT_WB), 0);
     assert_int_equal(e.tables, 2);
-    assert_int_equal(ept_map(&e, gfn(BASE + 3), mfn(7), ORDER_4K, EPT_RWX, EPT_WB), -EEXIST);
-    ept_destroy(&e);
+    assert_int_equal(slat_map(&e, gfn(BASE + 3), mfn(7), ORDER_4K, SLAT_RWX, SLAT_WB), -EEXIST);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
@@ -220,41 +220,41 @@ static void test_refill(void **state)
 static void test_out_of_memory(void **state)
 {
     (void)state;
-    struct ept e;
-    struct ept_entry got;
+    struct slat e;
+    struct slat_entry got;
     frame_fail_nth(1);
-    assert_int_equal(ept_init(&e, DOMAIN), -ENOMEM);
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    assert_int_equal(slat_init(&e, DOMAIN), -ENOMEM);
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
     for (unsigned n = 1; n <= 3; n++) {
         frame_fail_nth(n);
-        int err = ept_map(&e, gfn(BASE * n), mfn(9), ORDER_4K, EPT_RWX, EPT_WB);
+        int err = slat_map(&e, gfn(BASE * n), mfn(9), ORDER_4K, SLAT_RWX, SLAT_WB);
         frame_fail_nth(0);
         if (err) {
             assert_int_equal(err, -ENOMEM);
-            assert_int_equal(ept_lookup(&e, gfn(BASE * n), &got), -ENOENT);
-            assert_int_equal(ept_map(&e, gfn(BASE * n), mfn(9), ORDER_4K, EPT_RWX, EPT_WB), 0);
+            assert_int_equal(slat_lookup(&e, gfn(BASE * n), &got), -ENOENT);
+            assert_int_equal(slat_map(&e, gfn(BASE * n), mfn(9), ORDER_4K, SLAT_RWX, SLAT_WB), 0);
         }
     }
-    assert_int_equal(ept_map(&e, gfn(BASE * 9), mfn(1 << 18), ORDER_1G, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE * 9), mfn(1 << 18), ORDER_1G, SLAT_RWX, SLAT_WB), 0);
     for (unsigned n = 1; n <= 2; n++) {
         frame_fail_nth(n);
-        assert_int_equal(ept_unmap(&e, gfn(BASE * 9 + 5)), -ENOMEM);
-        assert_int_equal(ept_lookup(&e, gfn(BASE * 9 + 5), &got), 0);
+        assert_int_equal(slat_unmap(&e, gfn(BASE * 9 + 5)), -ENOMEM);
+        assert_int_equal(slat_lookup(&e, gfn(BASE * 9 + 5), &got), 0);
         assert_int_equal(got.mfn.v, (1 << 18) + 5);
         if (n == 1)
             continue;
         frame_fail_nth(0);
-        assert_int_equal(ept_unmap(&e, gfn(BASE * 9 + 5)), 0);
+        assert_int_equal(slat_unmap(&e, gfn(BASE * 9 + 5)), 0);
     }
-    ept_destroy(&e);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
-static struct ept_entry place_of(const struct ept *e, uint64_t g)
+static struct slat_entry place_of(const struct slat *e, uint64_t g)
 {
-    struct ept_entry place;
+    struct slat_entry place;
 
-    assert_int_equal(ept_lookup(e, gfn(g), &place), -ENOENT);
+    assert_int_equal(slat_lookup(e, gfn(g), &place), -ENOENT);
     return place;
 }
 
@@ -262,15 +262,15 @@ static struct ept_entry place_of(const struct ept *e, uint64_t g)
 static void test_room(void **state)
 {
     (void)state;
-    struct ept e;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
+    struct slat e;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
     assert_int_equal(place_of(&e, BASE).order, 27); /* all that the root's entry covers */
-    assert_int_equal(ept_map(&e, gfn(BASE + 1), mfn(1), ORDER_4K, EPT_RWX, EPT_WB), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE + 1), mfn(1), ORDER_4K, SLAT_RWX, SLAT_WB), 0);
     assert_int_equal(place_of(&e, BASE).order, ORDER_4K);
     assert_int_equal(place_of(&e, BASE + 512).order, ORDER_2M);
     assert_int_equal(place_of(&e, BASE + (1 << ORDER_1G)).order, ORDER_1G);
     assert_null(place_of(&e, 1UL << 36).slot); /* beyond what can be mapped */
-    ept_destroy(&e);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
@@ -278,53 +278,53 @@ static void test_room(void **state)
 static void test_reach(void **state)
 {
     (void)state;
-    struct ept e;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
-    struct ept_entry place = place_of(&e, BASE + 5);
-    assert_int_equal(ept_reach(&e, gfn(BASE + 5), &place), 0);
+    struct slat e;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
+    struct slat_entry place = place_of(&e, BASE + 5);
+    assert_int_equal(slat_reach(&e, gfn(BASE + 5), &place), 0);
     assert_int_equal(place.order, ORDER_4K);
     assert_ptr_equal(place.slot, place_of(&e, BASE + 5).slot);
     place = place_of(&e, 1UL << 36);
-    assert_int_equal(ept_reach(&e, gfn(1UL << 36), &place), -EINVAL);
+    assert_int_equal(slat_reach(&e, gfn(1UL << 36), &place), -EINVAL);
     place = place_of(&e, 9 * BASE);
     frame_fail_nth(2);
-    assert_int_equal(ept_reach(&e, gfn(9 * BASE), &place), -ENOMEM);
+    assert_int_equal(slat_reach(&e, gfn(9 * BASE), &place), -ENOMEM);
     frame_fail_nth(0);
-    ept_destroy(&e);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
 static void test_fill(void **state)
 {
     (void)state;
-    struct ept e;
-    struct ept_entry got;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
-    assert_int_equal(ept_map(&e, gfn(BASE + 1), mfn(1), ORDER_4K, EPT_RWX, EPT_WB), 0);
-    assert_int_equal(ept_punch(&e, gfn(BASE + 3)), 0);
+    struct slat e;
+    struct slat_entry got;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE + 1), mfn(1), ORDER_4K, SLAT_RWX, SLAT_WB), 0);
+    assert_int_equal(slat_punch(&e, gfn(BASE + 3)), 0);
     assert_true(place_of(&e, BASE + 3).hole);
-    struct ept_entry place = place_of(&e, BASE + 2);
+    struct slat_entry place = place_of(&e, BASE + 2);
     assert_false(place.hole);
-    ept_fill(&place, gfn(BASE + 2), mfn(77), ORDER_4K, EPT_WT);
-    assert_int_equal(ept_lookup(&e, gfn(BASE + 2), &got), 0);
+    slat_fill(&place, gfn(BASE + 2), mfn(77), ORDER_4K, SLAT_WT);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 2), &got), 0);
     assert_int_equal(got.mfn.v, 77);
     assert_int_equal(got.order, ORDER_4K);
-    assert_int_equal(got.rights, EPT_RWX);
-    assert_int_equal(got.type, EPT_WT);
+    assert_int_equal(got.rights, SLAT_RWX);
+    assert_int_equal(got.type, SLAT_WT);
     assert_true(place_of(&e, BASE + 3).hole);
     place = place_of(&e, BASE + 9); /* eight at once */
-    assert_true(ept_is_vacant(&place, gfn(BASE + 9), 3));
-    ept_fill(&place, gfn(BASE + 9), mfn(80), 3, EPT_WB);
+    assert_true(slat_is_vacant(&place, gfn(BASE + 9), 3));
+    slat_fill(&place, gfn(BASE + 9), mfn(80), 3, SLAT_WB);
     for (unsigned i = 0; i < 8; i++) {
-        assert_int_equal(ept_lookup(&e, gfn(BASE + 8 + i), &got), 0);
+        assert_int_equal(slat_lookup(&e, gfn(BASE + 8 + i), &got), 0);
         assert_int_equal(got.mfn.v, 80 + i);
     }
     for (unsigned i = 4; i < 8; i++) { /* not where there is something, be it a hole */
         place = place_of(&e, BASE + i);
-        assert_false(ept_is_vacant(&place, gfn(BASE + i), 3));
-        assert_true(ept_is_vacant(&place, gfn(BASE + i), 2));
+        assert_false(slat_is_vacant(&place, gfn(BASE + i), 3));
+        assert_true(slat_is_vacant(&place, gfn(BASE + i), 2));
     }
-    ept_destroy(&e);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
@@ -347,41 +347,41 @@ static unsigned count(const uint64_t *table, unsigned level, bool large, uint64_
  * most, which become single frames; the rest stays as it is. */
 static void test_execute_small(void **state)
 {
-    struct ept e;
-    struct ept_entry got;
-    const unsigned rights = EPT_R | EPT_W | EPT_X_SMALL;
+    struct slat e;
+    struct slat_entry got;
+    const unsigned rights = SLAT_R | SLAT_W | SLAT_X_SMALL;
 
     (void)state;
-    assert_int_equal(ept_init(&e, DOMAIN), 0);
-    assert_int_equal(ept_map(&e, gfn(BASE), mfn(1UL << 18), ORDER_1G, rights, EPT_WB), 0);
-    assert_int_equal(ept_map(&e, gfn(0), mfn(512), ORDER_2M, EPT_R | EPT_W, EPT_WB), 0);
-    assert_int_equal(count(e.root, 3, true, EPT_X), 0);
-    assert_int_equal(count(e.root, 3, true, EPT_R | EPT_W), 2);
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
+    assert_int_equal(slat_map(&e, gfn(BASE), mfn(1UL << 18), ORDER_1G, rights, SLAT_WB), 0);
+    assert_int_equal(slat_map(&e, gfn(0), mfn(512), ORDER_2M, SLAT_R | SLAT_W, SLAT_WB), 0);
+    assert_int_equal(count(e.root, 3, true, SLAT_X), 0);
+    assert_int_equal(count(e.root, 3, true, SLAT_R | SLAT_W), 2);
     uint64_t tables = e.tables;
-    assert_int_equal(ept_split_to_execute(&e, gfn(BASE + 1000)), 0);
+    assert_int_equal(slat_split_to_execute(&e, gfn(BASE + 1000)), 0);
     assert_int_equal(e.tables, tables + 2);
-    assert_int_equal(count(e.root, 3, true, EPT_X), 0);
-    assert_int_equal(count(e.root, 3, true, EPT_R | EPT_W), 511 + 1);
-    assert_int_equal(count(e.root, 3, false, EPT_RWX), 512);
+    assert_int_equal(count(e.root, 3, true, SLAT_X), 0);
+    assert_int_equal(count(e.root, 3, true, SLAT_R | SLAT_W), 511 + 1);
+    assert_int_equal(count(e.root, 3, false, SLAT_RWX), 512);
     for (unsigned i = 0; i < 2048; i += 7) {
         bool small = i >= 512 && i < 1024;
-        assert_int_equal(ept_lookup(&e, gfn(BASE + i), &got), 0);
+        assert_int_equal(slat_lookup(&e, gfn(BASE + i), &got), 0);
         assert_int_equal(got.mfn.v, (1UL << 18) + i);
         assert_int_equal(got.order, small ? ORDER_4K : ORDER_2M);
-        assert_int_equal(got.rights, small ? EPT_RWX : rights);
+        assert_int_equal(got.rights, small ? SLAT_RWX : rights);
     }
-    assert_int_equal(ept_split_to_execute(&e, gfn(BASE + 1001)), 0); /* as it is already */
+    assert_int_equal(slat_split_to_execute(&e, gfn(BASE + 1001)), 0); /* as it is already */
     assert_int_equal(e.tables, tables + 2);
     frame_fail_nth(1);
-    assert_int_equal(ept_split_to_execute(&e, gfn(BASE + 5000)), -ENOMEM);
+    assert_int_equal(slat_split_to_execute(&e, gfn(BASE + 5000)), -ENOMEM);
     frame_fail_nth(0);
-    assert_int_equal(ept_split_to_execute(&e, gfn(7)), -EFAULT); /* never was executable */
-    assert_int_equal(ept_split_to_execute(&e, gfn(5000)), -EFAULT);
-    assert_int_equal(ept_lookup(&e, gfn(7), &got), 0);
+    assert_int_equal(slat_split_to_execute(&e, gfn(7)), -EFAULT); /* never was executable */
+    assert_int_equal(slat_split_to_execute(&e, gfn(5000)), -EFAULT);
+    assert_int_equal(slat_lookup(&e, gfn(7), &got), 0);
     assert_int_equal(got.order, ORDER_2M);
-    assert_int_equal(ept_unmap(&e, gfn(BASE + 3)), 0);
-    assert_int_equal(count(e.root, 3, true, EPT_X), 0);
-    ept_destroy(&e);
+    assert_int_equal(slat_unmap(&e, gfn(BASE + 3)), 0);
+    assert_int_equal(count(e.root, 3, true, SLAT_X), 0);
+    slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
 

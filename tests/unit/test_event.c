@@ -15,16 +15,16 @@
 #include "vmx/event.h"
 #include "vmx/exit.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
-static struct vmx_vcpu v;
+static struct virt_vcpu v;
 
 static int setup(void **state)
 {
     (void)state;
     memset(fake_vmcs, 0, sizeof(fake_vmcs));
     fake_vmcs_broken_field = 0;
-    v = (struct vmx_vcpu){ 0 };
+    v = (struct virt_vcpu){ 0 };
     vmcs_write(VMCS_G_CR0, CR0_PE);
     vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
     vmcs_write(VMCS_EXIT_REASON, 10);
@@ -41,8 +41,8 @@ static char outcome(uint8_t first, uint8_t second)
 {
     struct event a = exception(first), b = exception(second);
     v.pending.valid = false;
-    assert_true(vmx_inject(&v, &a));
-    if (!vmx_inject(&v, &b))
+    assert_true(virt_inject(&v, &a));
+    if (!virt_inject(&v, &b))
         return 'T';
     assert_true(v.pending.valid);
     if (v.pending.vector == second)
@@ -78,18 +78,18 @@ static void test_interrupt_is_benign(void **state)
     for (unsigned i = 0; i < 3; i++) {
         struct event first = { .valid = true, .vector = VECTOR_GP, .type = types[i] };
         v.pending = first;
-        assert_true(vmx_inject_gp(&v));
+        assert_true(virt_inject_gp(&v));
         assert_int_equal(v.pending.vector, VECTOR_GP);
         assert_int_equal(v.pending.type, EVENT_EXCEPTION);
     }
     struct event irq = { .valid = true, .vector = 0x30, .type = EVENT_EXTINT };
-    EXPECT_PANIC((void)!vmx_inject(&v, &irq));
+    EXPECT_PANIC((void)!virt_inject(&v, &irq));
 }
 
 static void test_into_vmcs(void **state)
 {
     (void)state;
-    assert_true(vmx_inject_pf(&v, gva(0x1234), 5));
+    assert_true(virt_inject_pf(&v, gva(0x1234), 5));
     event_prepare(&v);
     assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0x80000B0E);
     assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT_ERROR), 5);
@@ -107,7 +107,7 @@ static void test_real_mode_has_no_error_codes(void **state)
 {
     (void)state;
     vmcs_write(VMCS_G_CR0, 0);
-    assert_true(vmx_inject_gp(&v));
+    assert_true(virt_inject_gp(&v));
     event_prepare(&v);
     assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0x8000030D);
 }
@@ -118,12 +118,12 @@ static void test_cut_short(void **state)
     v.pending = exception(VECTOR_UD);
     event_prepare(&v);
     event_collect(&v, REASON_EPT_VIOLATION); /* delivered */
-    assert_false(vmx_event_pending(&v));
+    assert_false(virt_event_pending(&v));
 
     vmcs_write(VMCS_IDT_EVENT, 0x80000480); /* INT 0x80 */
     vmcs_write(VMCS_EXIT_INSN_LEN, 2);
     event_collect(&v, REASON_EPT_VIOLATION);
-    assert_true(vmx_event_pending(&v));
+    assert_true(virt_event_pending(&v));
     assert_int_equal(v.pending.type, EVENT_SOFT_INT);
     assert_int_equal(v.pending.insn_len, 2);
 
@@ -132,7 +132,7 @@ static void test_cut_short(void **state)
     event_collect(&v, REASON_EPT_VIOLATION);
     assert_int_equal(v.pending.vector, VECTOR_PF);
     assert_int_equal(v.pending.error, 7);
-    assert_true(vmx_inject_gp(&v)); /* its delivery faults */
+    assert_true(virt_inject_gp(&v)); /* its delivery faults */
     assert_int_equal(v.pending.vector, VECTOR_DF);
 }
 
@@ -140,9 +140,9 @@ static void test_nmi(void **state)
 {
     (void)state;
     vmcs_write(VMCS_G_INTERRUPTIBILITY, BLOCKED_NMI);
-    vmx_queue_nmi(&v);
+    virt_queue_nmi(&v);
     event_prepare(&v);
-    assert_false(vmx_event_pending(&v));
+    assert_false(virt_event_pending(&v));
     assert_true(vmcs_read(VMCS_PROC_CTLS) & PROC_NMI_WINDOW);
 
     vmcs_write(VMCS_G_INTERRUPTIBILITY, 0);
@@ -164,16 +164,16 @@ static void test_two_nmis(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 3; i++)
-        vmx_queue_nmi(&v);
+        virt_queue_nmi(&v);
     event_prepare(&v);
     assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0x80000202);
     assert_true(vmcs_read(VMCS_PROC_CTLS) & PROC_NMI_WINDOW);
     vmcs_write(VMCS_G_INTERRUPTIBILITY, BLOCKED_NMI);
-    vmx_queue_nmi(&v);
+    virt_queue_nmi(&v);
     event_prepare(&v);
     vmcs_write(VMCS_G_INTERRUPTIBILITY, 0);
     event_prepare(&v);
-    assert_false(vmx_nmi_waiting(&v));
+    assert_false(virt_nmi_waiting(&v));
     assert_false(vmcs_read(VMCS_PROC_CTLS) & PROC_NMI_WINDOW);
 }
 
@@ -200,18 +200,18 @@ static void test_iret_restores_blocking(void **state)
 static void test_irq_open(void **state)
 {
     (void)state;
-    assert_true(vmx_irq_open(&v));
+    assert_true(virt_irq_open(&v));
     vmcs_write(VMCS_G_INTERRUPTIBILITY, SHADOW_STI);
-    assert_false(vmx_irq_open(&v));
+    assert_false(virt_irq_open(&v));
     vmcs_write(VMCS_G_INTERRUPTIBILITY, SHADOW_MOV_SS);
-    assert_false(vmx_irq_open(&v));
+    assert_false(virt_irq_open(&v));
     vmcs_write(VMCS_G_INTERRUPTIBILITY, BLOCKED_NMI);
-    assert_true(vmx_irq_open(&v));
+    assert_true(virt_irq_open(&v));
     vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED);
-    assert_false(vmx_irq_open(&v));
+    assert_false(virt_irq_open(&v));
     vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
     v.pending = exception(VECTOR_UD);
-    assert_false(vmx_irq_open(&v));
+    assert_false(virt_irq_open(&v));
 }
 
 /* An event that is injected makes the CPU forget the step: so interrupts and NMIs wait for it, and
@@ -220,18 +220,18 @@ static void test_step_comes_first(void **state)
 {
     (void)state;
     vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_IF | RFLAGS_TF);
-    assert_true(vmx_irq_open(&v));
+    assert_true(virt_irq_open(&v));
     vmcs_write(VMCS_G_PENDING_DEBUG, PENDING_DEBUG_BS);
-    assert_true(vmx_event_pending(&v));
-    assert_false(vmx_irq_open(&v));
+    assert_true(virt_event_pending(&v));
+    assert_false(virt_irq_open(&v));
 
-    vmx_queue_nmi(&v);
+    virt_queue_nmi(&v);
     event_prepare(&v);
     assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0);
     assert_true(vmcs_read(VMCS_PROC_CTLS) & PROC_NMI_WINDOW);
 
     vmcs_write(VMCS_G_PENDING_DEBUG, 0);
-    assert_false(vmx_event_pending(&v));
+    assert_false(virt_event_pending(&v));
     event_prepare(&v);
     assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0x80000202);
 }
@@ -239,11 +239,11 @@ static void test_step_comes_first(void **state)
 static void test_window(void **state)
 {
     (void)state;
-    vmx_want_irq_window(&v, true);
+    virt_want_irq_window(&v, true);
     assert_int_equal(vmcs_read(VMCS_PROC_CTLS), PROC_IRQ_WINDOW);
     fake_vmcs_broken_field = VMCS_PROC_CTLS;
-    vmx_want_irq_window(&v, true); /* no change: no access */
-    EXPECT_PANIC(vmx_want_irq_window(&v, false));
+    virt_want_irq_window(&v, true); /* no change: no access */
+    EXPECT_PANIC(virt_want_irq_window(&v, false));
     assert_non_null(strstr(fake_panic_text, "primary processor-based controls"));
 }
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c hypercall/grant.c hypercall/grant_map.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/grant.c xen/grant_map.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * event_channel_op: each operation right and wrong, both ABIs, and two domains that come and go.
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "hypercall/event_channel.h"
-#include "hypercall/evtchn.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
 #include "mm/frame.h"
 #include "tests/fakes/pair.h"
 

@@ -1,4 +1,4 @@
-/* links: domain/exit.c domain/lapic.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c domain/operand.c domain/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/exit.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c emulate/operand.c guestmem/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * What each VM exit means. Ports, device memory, MSRs and CPUID have tests of their own: here it
  * is only that they are reached, with stand-ins at the end of this file.
@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "domain/cpuid.h"
-#include "domain/mmio.h"
+#include "emulate/mmio.h"
 #include "domain/msr.h"
-#include "domain/pio.h"
+#include "emulate/pio.h"
 #include "mm/frame.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
@@ -64,16 +64,16 @@ static int teardown(void **state)
 static enum exit_answer last_answer;
 
 /* As the run loop does. */
-static void exits_by(const struct vmx_exit *e)
+static void exits_by(const struct virt_exit *e)
 {
     last_answer = exit_quick[e->kind] ? exit_quick[e->kind](&guest_vcpu, e) : EXIT_REST;
     if (last_answer == EXIT_REST)
         exit_handle(&guest_vcpu, e);
 }
 
-static void exits(enum vmx_exit_kind kind)
+static void exits(enum virt_exit_kind kind)
 {
-    exits_by(&(struct vmx_exit){ .kind = kind });
+    exits_by(&(struct virt_exit){ .kind = kind });
 }
 
 static void assert_skipped(unsigned n)
@@ -97,34 +97,34 @@ static void assert_exception(uint8_t vector)
 static void test_nothing_to_do(void **state)
 {
     (void)state;
-    exits(VMX_EXIT_HOST);
-    exits(VMX_EXIT_DEADLINE);
-    exits(VMX_EXIT_IRQ_WINDOW);
-    exits(VMX_EXIT_NMI_WINDOW);
-    exits(VMX_EXIT_INIT);
+    exits(VIRT_EXIT_HOST);
+    exits(VIRT_EXIT_DEADLINE);
+    exits(VIRT_EXIT_IRQ_WINDOW);
+    exits(VIRT_EXIT_NMI_WINDOW);
+    exits(VIRT_EXIT_INIT);
     assert_skipped(0);
 }
 
 static void test_stepped_over(void **state)
 {
     (void)state;
-    exits(VMX_EXIT_PAUSE);
-    exits(VMX_EXIT_WBINVD);
+    exits(VIRT_EXIT_PAUSE);
+    exits(VIRT_EXIT_WBINVD);
     assert_skipped(2);
     assert_int_equal(cpu()->rip, 0x1004);
 }
 
 static void test_exceptions(void **state)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_EXCEPTION,
-                          .exception = { .valid = true, .vector = 1, .type = EVENT_EXCEPTION } };
+    struct virt_exit e = { .kind = VIRT_EXIT_EXCEPTION,
+                           .exception = { .valid = true, .vector = 1, .type = EVENT_EXCEPTION } };
 
     (void)state;
-    exits(VMX_EXIT_RDPMC);
+    exits(VIRT_EXIT_RDPMC);
     assert_exception(VECTOR_GP);
-    exits(VMX_EXIT_MONITOR);
+    exits(VIRT_EXIT_MONITOR);
     assert_exception(VECTOR_UD);
-    exits(VMX_EXIT_VMX_INSN);
+    exits(VIRT_EXIT_VMX_INSN);
     assert_exception(VECTOR_UD);
     exit_handle(&guest_vcpu, &e);
     assert_exception(VECTOR_DB);
@@ -133,7 +133,7 @@ static void test_exceptions(void **state)
 static void test_hlt(void **state)
 {
     (void)state;
-    exits(VMX_EXIT_HLT);
+    exits(VIRT_EXIT_HLT);
     assert_true(guest_vcpu.halted);
     assert_skipped(1);
 }
@@ -143,7 +143,7 @@ static void test_cpuid(void **state)
     (void)state;
     set_reg(GPR_RAX, 0xffffffff00000007);
     set_reg(GPR_RCX, 0xffffffff00000003);
-    exits(VMX_EXIT_CPUID);
+    exits(VIRT_EXIT_CPUID);
     assert_int_equal(reg(GPR_RAX), 7); /* as the stand-in below answers */
     assert_int_equal(reg(GPR_RBX), 3);
     assert_int_equal(reg(GPR_RCX), 0xcccccccc);
@@ -155,7 +155,7 @@ static void test_rdmsr(void **state)
 {
     (void)state;
     set_reg(GPR_RCX, 0xffffffff00000010);
-    exits(VMX_EXIT_RDMSR);
+    exits(VIRT_EXIT_RDMSR);
     assert_int_equal(last_msr, 0x10);
     assert_int_equal(reg(GPR_RAX), 0x55667788);
     assert_int_equal(reg(GPR_RDX), 0x11223344);
@@ -163,7 +163,7 @@ static void test_rdmsr(void **state)
     cpu()->skips = 0;
     set_reg(GPR_RCX, 0xbad);
     set_reg(GPR_RAX, 42);
-    exits(VMX_EXIT_RDMSR);
+    exits(VIRT_EXIT_RDMSR);
     assert_int_equal(reg(GPR_RAX), 42);
     assert_exception(VECTOR_GP);
 }
@@ -173,19 +173,19 @@ static void test_when_to_look(void **state)
 {
     (void)state;
     set_reg(GPR_RCX, 0xa1);
-    exits(VMX_EXIT_RDMSR);
+    exits(VIRT_EXIT_RDMSR);
     assert_int_equal(last_answer, EXIT_DONE);
     set_reg(GPR_RCX, MSR_X2APIC_FIRST + 0x39);
-    exits(VMX_EXIT_RDMSR);
+    exits(VIRT_EXIT_RDMSR);
     assert_int_equal(last_answer, EXIT_DONE);
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_answer, EXIT_LOOK);
     set_reg(GPR_RCX, MSR_X2APIC_FIRST + 0x0b);
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_answer, EXIT_DONE);
     guest_vcpu.lapic.svr = 0x1FF;
     vlapic_accept(&guest_vcpu.lapic, 0x40, false);
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_answer, EXIT_LOOK);
 }
 
@@ -195,12 +195,12 @@ static void test_wrmsr(void **state)
     set_reg(GPR_RCX, 0x10);
     set_reg(GPR_RAX, 0xdead000055667788);
     set_reg(GPR_RDX, 0xdead000011223344);
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_value, 0x1122334455667788);
     assert_skipped(1);
     cpu()->skips = 0;
     set_reg(GPR_RCX, 0xbad);
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_exception(VECTOR_GP);
 }
 
@@ -210,21 +210,21 @@ static void test_msr_alone(void **state)
     (void)state;
     last_msr = 0;
     set_reg(GPR_RCX, 0xa1);
-    exits(VMX_EXIT_RDMSR);
+    exits(VIRT_EXIT_RDMSR);
     assert_int_equal(reg(GPR_RAX), 0xb1b2b3b4);
     assert_int_equal(reg(GPR_RDX), 0xa1a2a3a4);
     set_reg(GPR_RAX, 0);
     set_reg(GPR_RDX, 0);
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_msr, 0);
     assert_skipped(2);
     cpu()->skips = 0;
     set_reg(GPR_RAX, 1);
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_msr, 0);
     assert_exception(VECTOR_GP);
     set_reg(GPR_RCX, 0xa2); /* one that moves a deadline */
-    exits(VMX_EXIT_WRMSR);
+    exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_answer, EXIT_DUE);
     assert_int_equal(cpu()->skips, 1);
     assert_int_equal(last_msr, 0);
@@ -234,21 +234,21 @@ static void test_xsetbv(void **state)
 {
     (void)state;
     set_reg(GPR_RAX, 7);
-    exits(VMX_EXIT_XSETBV);
+    exits(VIRT_EXIT_XSETBV);
     assert_int_equal(cpu()->xcr0, 7);
     assert_skipped(1);
     cpu()->skips = 0;
     cpu()->refused = 2;
     set_reg(GPR_RAX, 2);
-    exits(VMX_EXIT_XSETBV);
+    exits(VIRT_EXIT_XSETBV);
     assert_exception(VECTOR_GP);
     set_reg(GPR_RAX, 3);
     set_reg(GPR_RCX, 1);
-    exits(VMX_EXIT_XSETBV);
+    exits(VIRT_EXIT_XSETBV);
     assert_exception(VECTOR_GP);
     set_reg(GPR_RCX, 0);
     guest_cpl(3);
-    exits(VMX_EXIT_XSETBV);
+    exits(VIRT_EXIT_XSETBV);
     assert_exception(VECTOR_GP);
     assert_int_equal(cpu()->xcr0, 7);
 }
@@ -257,7 +257,7 @@ static void test_xsetbv(void **state)
 
 static void cr(unsigned number, int op, enum gpr gpr, uint16_t lmsw)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_CR };
+    struct virt_exit e = { .kind = VIRT_EXIT_CR };
 
     e.cr.number = (uint8_t)number;
     e.cr.op = op;
@@ -356,7 +356,7 @@ static void test_clts_lmsw(void **state)
 
 static void touches(uint64_t at)
 {
-    exits_by(&(struct vmx_exit){ .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(at) } });
+    exits_by(&(struct virt_exit){ .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(at) } });
 }
 
 static void test_memory(void **state)
@@ -374,8 +374,8 @@ static void test_memory(void **state)
     touches(GUEST_END);
     assert_int_equal(mmio_calls, 3);
     assert_int_equal(last_answer, EXIT_DONE);
-    exits_by(&(struct vmx_exit){ .kind = VMX_EXIT_MEMORY,
-                                 .memory = { .gpa = gpa(0xfee00000), .write = true } });
+    exits_by(&(struct virt_exit){ .kind = VIRT_EXIT_MEMORY,
+                                  .memory = { .gpa = gpa(0xfee00000), .write = true } });
     assert_int_equal(last_answer, EXIT_LOOK); /* a device that is written to may have become due */
     assert_int_equal(mmio_calls--, 4);
     assert_int_equal(guest.p2m.populated, FEW);
@@ -406,31 +406,31 @@ static void test_vmcall(void **state)
     guest_mode(DECODE_64);
     set_reg(GPR_RAX, 0x99);
     set_reg(GPR_RDI, 0x1234567890);
-    exits(VMX_EXIT_VMCALL);
+    exits(VIRT_EXIT_VMCALL);
     assert_int_equal(reg(GPR_RAX), 0x1234567890);
     assert_int_equal(hypercalls, 0);
     assert_skipped(1);
     guest_cpl(3); /* then it is not for it alone to say */
     set_reg(GPR_RAX, 0x99);
-    exits(VMX_EXIT_VMCALL);
+    exits(VIRT_EXIT_VMCALL);
     assert_int_equal(hypercalls, 1);
     assert_skipped(2);
     set_reg(GPR_RDI, 0); /* to be continued */
-    exits(VMX_EXIT_VMCALL);
+    exits(VIRT_EXIT_VMCALL);
     assert_skipped(2);
 }
 
 static void test_reached(void **state)
 {
     (void)state;
-    exits(VMX_EXIT_IO);
-    exits(VMX_EXIT_VMCALL);
+    exits(VIRT_EXIT_IO);
+    exits(VIRT_EXIT_VMCALL);
     assert_int_equal(pio_calls, 1);
     assert_int_equal(hypercalls, 1);
     assert_skipped(0);
 }
 
-static void ends(const struct vmx_exit *e, enum domain_end end, const char *why)
+static void ends(const struct virt_exit *e, enum domain_end end, const char *why)
 {
     guest.end = END_NOT;
     guest.end_claimed = false;
@@ -442,19 +442,19 @@ static void ends(const struct vmx_exit *e, enum domain_end end, const char *why)
 static void test_ends(void **state)
 {
     (void)state;
-    ends(&(struct vmx_exit){ .kind = VMX_EXIT_TRIPLE_FAULT }, END_TRIPLE_FAULT, "0x1000");
-    ends(&(struct vmx_exit){ .kind = VMX_EXIT_TASK_SWITCH }, END_KILLED, "task switch");
-    ends(&(struct vmx_exit){ .kind = VMX_EXIT_ENTRY_FAILED, .why = "the rule" }, END_KILLED,
+    ends(&(struct virt_exit){ .kind = VIRT_EXIT_TRIPLE_FAULT }, END_TRIPLE_FAULT, "0x1000");
+    ends(&(struct virt_exit){ .kind = VIRT_EXIT_TASK_SWITCH }, END_KILLED, "task switch");
+    ends(&(struct virt_exit){ .kind = VIRT_EXIT_ENTRY_FAILED, .why = "the rule" }, END_KILLED,
          "the rule");
-    assert_int_equal(fake_vmx_dumps, 1);
-    ends(&(struct vmx_exit){ .kind = VMX_EXIT_UNKNOWN, .raw_reason = 0x99 }, END_KILLED, "0x99");
+    assert_int_equal(fake_virt_dumps, 1);
+    ends(&(struct virt_exit){ .kind = VIRT_EXIT_UNKNOWN, .raw_reason = 0x99 }, END_KILLED, "0x99");
 }
 
 /* Memory that has failed in a guest's hands ends that guest, and stays out of use; what is none of
  * a domain's was ours to lose. */
 static void test_bad_memory(void **state)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_BAD_MEMORY };
+    struct virt_exit e = { .kind = VIRT_EXIT_BAD_MEMORY };
     mfn_t m;
 
     (void)state;
@@ -470,7 +470,7 @@ static void test_bad_memory(void **state)
 /* After an access that locks the bus it sits out a ten-thousandth of a second. */
 static void test_bus_lock(void **state)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_BUS_LOCK, .left = 5000 };
+    struct virt_exit e = { .kind = VIRT_EXIT_BUS_LOCK, .left = 5000 };
 
     (void)state;
     guest_vcpu.attention = false;
@@ -485,27 +485,27 @@ static void test_fault_becomes_triple(void **state)
 {
     (void)state;
     cpu()->triple = true;
-    exits(VMX_EXIT_RDPMC);
+    exits(VIRT_EXIT_RDPMC);
     assert_int_equal(guest.end, END_TRIPLE_FAULT);
 }
 
 /* ---- Stand-ins ---- */
 
-enum exit_answer pio_quick(struct vcpu *v, const struct vmx_exit *e)
+enum exit_answer pio_quick(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;
     return EXIT_REST;
 }
 
-void pio_handle(struct vcpu *v, const struct vmx_exit *e)
+void pio_handle(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;
     pio_calls++;
 }
 
-void mmio_handle(struct vcpu *v, const struct vmx_exit *e)
+void mmio_handle(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;

@@ -1,4 +1,4 @@
-/* links: domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The walk of a guest's page tables, in every paging mode, against tables built here from the
  * figures of the SDM ("Paging"), and rights against a second statement of the SDM's rules.
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
-#include "domain/gmem.h"
-#include "domain/gva.h"
+#include "guestmem/gmem.h"
+#include "guestmem/gva.h"
 #include "mm/frame.h"
 #include "tests/fakes/guest.h"
 
@@ -539,7 +539,7 @@ static void test_out_of_memory(void **state)
 
     (void)state;
     use(m64);
-    vmx_caps.ept_2m = false; /* each of them needs an EPT table of its own then */
+    virt_caps.ept_2m = false; /* each of them needs an EPT table of its own then */
     map(m64, 0x400000, 4, P, 0x800000 | P);
     frame_fail_nth(1);
     assert_int_equal(gva_read(&guest_vcpu, gva(0x400000), &byte, 1, 0, &fault), -ENOMEM);
@@ -551,12 +551,12 @@ static void test_out_of_memory(void **state)
 /* The guest may have a frame of its own lent to it read-only, and tables in there. */
 static void allow(uint64_t at, unsigned rights)
 {
-    struct ept *e = &guest.p2m.ept;
-    struct ept_entry entry;
+    struct slat *e = &guest.p2m.slat;
+    struct slat_entry entry;
 
-    assert_int_equal(ept_lookup(e, gpa_to_gfn(gpa(at)), &entry), 0);
-    assert_int_equal(ept_unmap(e, gpa_to_gfn(gpa(at))), 0);
-    assert_int_equal(ept_map(e, gpa_to_gfn(gpa(at)), entry.mfn, ORDER_4K, rights, EPT_WB), 0);
+    assert_int_equal(slat_lookup(e, gpa_to_gfn(gpa(at)), &entry), 0);
+    assert_int_equal(slat_unmap(e, gpa_to_gfn(gpa(at))), 0);
+    assert_int_equal(slat_map(e, gpa_to_gfn(gpa(at)), entry.mfn, ORDER_4K, rights, SLAT_WB), 0);
     guest.p2m.epoch++;
 }
 
@@ -565,11 +565,11 @@ static void test_table_read_only(void **state)
     (void)state;
     use(m64);
     map(m64, 0x5000, 4, P | RW | US | A, 0x300000 | P | RW | US);
-    allow(slot[3], EPT_R);
+    allow(slot[3], SLAT_R);
     assert_fault(0x5000, 0, GVA_PRESENT); /* A cannot be set */
-    allow(slot[3], EPT_RWX);
+    allow(slot[3], SLAT_RWX);
     entry_put(m64, slot[3], 0x300000 | P | RW | US | A);
-    allow(slot[3], EPT_R);
+    allow(slot[3], SLAT_R);
     assert_int_equal(where(0x5000, 0), 0x300000);
     assert_fault(0x5000, GVA_WRITE, GVA_PRESENT | GVA_WRITE); /* nor can D */
 }

@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/p2m_change.c domain/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c loader/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
 /*
  * Hypercalls as a guest makes them: registers of both widths, privilege, pointers, continuation.
  */
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
-#include "domain/pv_console.h"
+#include "xen/pv_console.h"
 #include "hypercall/hypercall.h"
 #include "include/public/io/console.h"
 #include "include/public/sched.h"

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Calls as 32-bit code makes them, whose structures are narrower; the console's ring; and what is
@@ -14,9 +14,9 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "domain/cpuid.h"
-#include "domain/pv_console.h"
-#include "hypercall/event_channel.h"
-#include "hypercall/grant.h"
+#include "xen/pv_console.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/grant.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "include/public/event_channel.h"
@@ -65,7 +65,7 @@ static int setup(void **state)
     guest_start();
     guest_mode(DECODE_32);
     guest.config = &config;
-    guest.type = DESCR_PVH;
+    guest.type = DOMAIN_PVH;
     domain_set_hooks(&hooks);
     memset(said, 0, sizeof(said));
     said_count = rooms = 0;
@@ -379,7 +379,7 @@ static void test_nmi(void **state)
 
     (void)state;
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SEND_NMI, 1, 0), 0);
-    assert_int_equal(fake_vmx(&second.vmx)->nmis, 1);
+    assert_int_equal(fake_virt(&second.virt)->nmis, 1);
     assert_int_equal(guest_kicks, before + 1);
 }
 

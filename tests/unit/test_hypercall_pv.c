@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/ties.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/ties.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The calls of a PVH domain: memory, vCPUs and their time, parameters; right and wrong arguments.
  */
@@ -11,7 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
-#include "domain/batch.h"
+#include "sched/batch.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/hvm_op.h"
 #include "include/public/hvm/hvm_vcpu.h"
@@ -321,15 +321,15 @@ static void test_limbo_is_bounded(void **state)
 
 static void test_entry_flushes_once(void **state)
 {
-    unsigned before = fake_vmx_flushes;
+    unsigned before = fake_virt_flushes;
 
     (void)state;
     (void)p2m_enter(&guest.p2m);
     assert_int_equal(p2m_enter(&guest.p2m), guest.p2m.epoch);
-    assert_int_equal(fake_vmx_flushes, before + 1);
+    assert_int_equal(fake_virt_flushes, before + 1);
     assert_int_equal(p2m_remove(&guest.p2m, gfn(0x300)), 0);
     (void)p2m_enter(&guest.p2m);
-    assert_int_equal(fake_vmx_flushes, before + 2);
+    assert_int_equal(fake_virt_flushes, before + 2);
 }
 
 /* ---- vcpu_op ---- */

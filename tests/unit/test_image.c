@@ -1,6 +1,6 @@
-/* links: domain/image.c domain/image_bzimage.c domain/image_multiboot.c domain/image_pvh.c domain/image_elf.c domain/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_elf.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * domain/image*.c: sound images and where everything lands; images that are wrong in each way.
+ * loader/image*.c: sound images and where everything lands; images that are wrong in each way.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,7 +12,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
-#include "monitor/console.h"
+#include "console/console.h"
 #include "monitor/keeper.h"
 #include "tests/fakes/log.h"
 

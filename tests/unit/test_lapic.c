@@ -1,4 +1,4 @@
-/* links: domain/lapic.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/operand.c domain/gva.c tests/fakes/bus.c */
+/* links: domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c emulate/operand.c guestmem/gva.c tests/fakes/bus.c */
 /*
  * domain/lapic.c: what the processor is told of the local APIC, its page in the p2m, posting.
  */
@@ -45,9 +45,9 @@ static int setup(void **state)
 {
     (void)state;
     guest_start();
-    guest.type = DESCR_HVM;
-    vmx_caps.tpr_shadow = vmx_caps.apic_access = vmx_caps.virtual_interrupts = true;
-    vmx_caps.x2apic = true;
+    guest.type = DOMAIN_HVM;
+    virt_caps.tpr_shadow = virt_caps.apic_access = virt_caps.virtual_interrupts = true;
+    virt_caps.x2apic = true;
     second = (struct vcpu){ 0 };
     start(&guest_vcpu, 0);
     start(&second, 1);
@@ -72,16 +72,16 @@ static void test_mode(void **state)
 {
     (void)state;
     lapic_sync(&guest_vcpu);
-    assert_int_equal(cpu()->apic_mode, VMX_APIC_PAGE);
-    assert_true(guest_vcpu.vmx.delivers);
+    assert_int_equal(cpu()->apic_mode, VIRT_APIC_PAGE);
+    assert_true(guest_vcpu.virt.delivers);
     assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00D00, 0), 0);
     assert_true(lapic_has_news(&guest_vcpu));
     lapic_sync(&guest_vcpu);
-    assert_int_equal(cpu()->apic_mode, VMX_APIC_MSRS);
+    assert_int_equal(cpu()->apic_mode, VIRT_APIC_MSRS);
     assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00100, 0), 0);
     lapic_sync(&guest_vcpu);
-    assert_int_equal(cpu()->apic_mode, VMX_APIC_OFF);
-    assert_false(guest_vcpu.vmx.delivers);
+    assert_int_equal(cpu()->apic_mode, VIRT_APIC_OFF);
+    assert_false(guest_vcpu.virt.delivers);
 }
 
 static void test_edge_and_level(void **state)
@@ -137,7 +137,7 @@ static void test_eoi_by_us(void **state)
 static void test_held_back(void **state)
 {
     (void)state;
-    vmx_caps.virtual_interrupts = false;
+    virt_caps.virtual_interrupts = false;
     lapic_sync(&guest_vcpu);
     wr(&guest_vcpu, TPR, 0x60);
     assert_false(lapic_may_hold(&guest_vcpu));
@@ -146,25 +146,25 @@ static void test_held_back(void **state)
     assert_false(lapic_wants_in(&guest_vcpu));
     assert_true(lapic_may_hold(&guest_vcpu));
     lapic_hold(&guest_vcpu);
-    assert_int_equal(guest_vcpu.vmx.held_class, 5);
+    assert_int_equal(guest_vcpu.virt.held_class, 5);
     wr(&guest_vcpu, TPR, 0x40);
     assert_true(lapic_wants_in(&guest_vcpu));
     lapic_hold(&guest_vcpu); /* the entry would fail with a threshold above the TPR */
-    assert_int_equal(guest_vcpu.vmx.held_class, 0);
+    assert_int_equal(guest_vcpu.virt.held_class, 0);
 }
 
 /* What is served keeps it back, not the TPR: EOI is what ends that. */
 static void test_not_held_by_isr(void **state)
 {
     (void)state;
-    vmx_caps.virtual_interrupts = false;
+    virt_caps.virtual_interrupts = false;
     vlapic_accept(&guest_vcpu.lapic, 0x75, false);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x75);
     vlapic_ack(&guest_vcpu.lapic, 0x75);
     vlapic_accept(&guest_vcpu.lapic, 0x55, false);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), -1);
     lapic_hold(&guest_vcpu);
-    assert_int_equal(guest_vcpu.vmx.held_class, 0);
+    assert_int_equal(guest_vcpu.virt.held_class, 0);
 }
 
 /* ---- The page ---- */
@@ -225,13 +225,13 @@ static void test_page_taken_by_guest(void **state)
 
 static void test_no_page(void **state)
 {
-    struct domain other = { .id = GUEST_ID, .type = DESCR_PVH };
+    struct domain other = { .id = GUEST_ID, .type = DOMAIN_PVH };
 
     (void)state;
     assert_int_equal(lapic_create_access(&other), 0);
     assert_null(other.lapic_access);
-    other.type = DESCR_HVM;
-    vmx_caps.apic_access = false;
+    other.type = DOMAIN_HVM;
+    virt_caps.apic_access = false;
     assert_int_equal(lapic_create_access(&other), 0);
     assert_null(other.lapic_access);
 }
@@ -239,7 +239,7 @@ static void test_no_page(void **state)
 /* As Bochs would take a port's bit for an access to it. */
 static void test_page_is_not_next_to_io_bitmap(void **state)
 {
-    struct domain other = { .id = GUEST_ID, .type = DESCR_HVM };
+    struct domain other = { .id = GUEST_ID, .type = DOMAIN_HVM };
 
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
@@ -259,12 +259,12 @@ static void test_posted(void **state)
 {
     (void)state;
     lapic_sync(&second);
-    second.vmx.pcpu = 3;
+    second.virt.pcpu = 3;
     second.entered = 1;
     assert_false(lapic_posted(&second)); /* this CPU has no such thing */
-    vmx_caps.posted_interrupts = true;
+    virt_caps.posted_interrupts = true;
     assert_true(lapic_posted(&second));
-    assert_int_equal(fake_vmx_notified, 4);
+    assert_int_equal(fake_virt_notified, 4);
     this_cpu()->serving = &second;
     assert_false(lapic_posted(&second));
     this_cpu()->serving = NULL;

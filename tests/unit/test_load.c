@@ -1,4 +1,4 @@
-/* links: domain/load.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/load.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * domain/load.c: what is long is copied in pieces; the outcome is as if each write had been done at
  * once, also where they overlap.

@@ -1,4 +1,4 @@
-/* links: domain/machine_hvm.c domain/machine.c domain/lapic.c domain/p2m.c domain/gmem.c domain/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/pv_console.c domain/p2m_change.c domain/pv.c domain/pv_time.c domain/operand.c domain/gva.c */
+/* links: machine/machine_hvm.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c xen/pv_time.c emulate/operand.c guestmem/gva.c */
 /*
  * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
  */
@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
-#include "domain/machine.h"
-#include "domain/machine_hvm.h"
+#include "machine/machine.h"
+#include "machine/machine_hvm.h"
 #include "lib/log.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"

@@ -1,13 +1,13 @@
-/* links: domain/memmap.c tests/fakes/panic.c */
+/* links: loader/memmap.c tests/fakes/panic.c */
 /*
- * domain/memmap.c: the PC's map for small, middling and large guests.
+ * loader/memmap.c: the PC's map for small, middling and large guests.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "domain/memmap.h"
+#include "loader/memmap.h"
 
 static struct memmap m;
 

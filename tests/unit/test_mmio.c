@@ -1,4 +1,4 @@
-/* links: domain/mmio.c domain/mmio_memory.c domain/mmio_stack.c domain/mmio_string.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/operand.c domain/operate.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/mmio_string.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c emulate/operate.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -9,9 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
-#include "domain/batch.h"
-#include "domain/gva.h"
-#include "domain/mmio.h"
+#include "sched/batch.h"
+#include "guestmem/gva.h"
+#include "emulate/mmio.h"
 #include "mm/frame.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
@@ -37,14 +37,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct vmx_exit exit_at(uint64_t at)
+static struct virt_exit exit_at(uint64_t at)
 {
-    return (struct vmx_exit){ .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(at) } };
+    return (struct virt_exit){ .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(at) } };
 }
 
 static void run_at(uint64_t rip, const char *code, unsigned length)
 {
-    struct vmx_exit e = exit_at(DEVICE);
+    struct virt_exit e = exit_at(DEVICE);
 
     guest_put(rip, code, length);
     cpu()->rip = rip;
@@ -66,7 +66,7 @@ static void run(const char *code, unsigned length)
 
 static void test_page_walk_and_fetch(void **state)
 {
-    struct vmx_exit e = exit_at(DEVICE);
+    struct virt_exit e = exit_at(DEVICE);
 
     (void)state;
     e.memory.page_walk = true;
@@ -88,15 +88,15 @@ static void test_page_walk_and_fetch(void **state)
  * and without memory the domain ends. */
 static void test_fetch_from_large_mapping(void **state)
 {
-    struct vmx_exit e = exit_at(0x400123);
-    struct ept_entry entry;
+    struct virt_exit e = exit_at(0x400123);
+    struct slat_entry entry;
     mfn_t m;
 
     (void)state;
-    vmx_caps.small_code = true;
+    virt_caps.small_code = true;
     e.memory.present = e.memory.fetch = true;
     assert_int_equal(p2m_populate(&guest.p2m, gfn(0x400), &m), 0);
-    assert_int_equal(ept_lookup(&guest.p2m.ept, gfn(0x400), &entry), 0);
+    assert_int_equal(slat_lookup(&guest.p2m.slat, gfn(0x400), &entry), 0);
     assert_int_equal(entry.order, ORDER_2M);
     frame_fail_nth(1);
     mmio_handle(&guest_vcpu, &e);
@@ -105,7 +105,7 @@ static void test_fetch_from_large_mapping(void **state)
     guest.end = END_NOT;
     mmio_handle(&guest_vcpu, &e);
     mmio_handle(&guest_vcpu, &e); /* another vCPU, at the same moment */
-    assert_int_equal(ept_lookup(&guest.p2m.ept, gfn(0x400), &entry), 0);
+    assert_int_equal(slat_lookup(&guest.p2m.slat, gfn(0x400), &entry), 0);
     assert_int_equal(entry.order, ORDER_4K);
     assert_int_equal(cpu()->injected, 0);
     assert_int_equal(cpu()->skips, 0);
@@ -113,7 +113,7 @@ static void test_fetch_from_large_mapping(void **state)
     e.memory.gpa = gpa(DEVICE);
     mmio_handle(&guest_vcpu, &e);
     assert_int_equal(cpu()->pending.vector, VECTOR_UD);
-    vmx_caps.small_code = false;
+    virt_caps.small_code = false;
 }
 
 /* ---- One form after the other: reg before, memory before; reg after, memory after ---- */
@@ -263,7 +263,7 @@ static void test_32_bit_code(void **state)
     cpu()->seg[SEG_CS].base = 0x1000;
     cpu()->rip = CODE - 0x1000;
     guest_put(CODE, "\x40\x40", 2); /* inc eax, not a REX prefix: no access to memory */
-    struct vmx_exit e = exit_at(DEVICE);
+    struct virt_exit e = exit_at(DEVICE);
     mmio_handle(&guest_vcpu, &e);
     assert_int_equal(guest.end, END_KILLED);
     guest.end = END_NOT;
@@ -337,7 +337,7 @@ static void test_unknown_instruction(void **state)
 /* An interrupt whose frame goes to the I/O APIC: the instruction at RIP is not the one to do. */
 static void test_event_delivery(void **state)
 {
-    struct vmx_exit e = exit_at(DEVICE);
+    struct virt_exit e = exit_at(DEVICE);
 
     (void)state;
     e.memory.delivery = true;
@@ -362,7 +362,7 @@ static bool is_remembered(uint64_t at)
 /* `mov eax,[rbx]`, and what is there in its place later. */
 static void load(uint64_t rip)
 {
-    struct vmx_exit e = exit_at(DEVICE);
+    struct virt_exit e = exit_at(DEVICE);
 
     set_reg(GPR_RAX, 0);
     cpu()->rip = rip;
@@ -708,7 +708,7 @@ static void test_over_the_end_of_ram(void **state)
     guest_write64(EDGE - 8, 0x2211000000000000);
     bus_register = 0xffff;
     set_reg(GPR_RBX, EDGE - 2);
-    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(EDGE) } };
+    struct virt_exit e = { .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(EDGE) } };
     guest_put(CODE, "\x8b\x03", 2); /* mov eax,[ebx] */
     cpu()->rip = CODE;
     mmio_handle(&guest_vcpu, &e);
@@ -747,7 +747,7 @@ static void test_fault_in_the_second_part(void **state)
     (void)state;
     guest_write64(0x2008, 0); /* the second GiB */
     set_reg(GPR_RBX, 0x3ffffffe);
-    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(0x3ffffffe) } };
+    struct virt_exit e = { .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(0x3ffffffe) } };
     guest_put(CODE, "\xff\x03", 2); /* inc dword [rbx] */
     cpu()->rip = CODE;
     mmio_handle(&guest_vcpu, &e);

@@ -1,4 +1,4 @@
-/* links: domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest's RAM: when frames arrive, in which size, what happens at its edges and without memory,
  * and that all of it comes back; then copies to and from it.
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "domain/gmem.h"
+#include "guestmem/gmem.h"
 #include "mm/frame.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/heap.h"
@@ -24,7 +24,7 @@ static struct p2m p;
 static int setup(void **state)
 {
     (void)state;
-    fake_vmx_reset();
+    fake_virt_reset();
     guest_mtrr_type = 6;
     assert_int_equal(p2m_init(&p, OWNER), 0);
     return 0;
@@ -56,10 +56,10 @@ static uint64_t populate(uint64_t g)
 
 static unsigned order_at(uint64_t g)
 {
-    struct ept_entry e;
+    struct slat_entry e;
 
-    assert_int_equal(ept_lookup(&p.ept, gfn(g), &e), 0);
-    assert_int_equal(e.rights, EPT_RWX);
+    assert_int_equal(slat_lookup(&p.slat, gfn(g), &e), 0);
+    assert_int_equal(e.rights, SLAT_RWX);
     return e.order;
 }
 
@@ -177,7 +177,7 @@ static void test_remembered(void **state)
     assert_int_equal(populate(5), first);
     assert_int_equal(p2m_remove(&p, gfn(5)), 0);
     assert_int_equal(p2m_populate(&p, gfn(5), &m), -EFAULT);
-    assert_int_equal(p2m_lend(&p, gfn(5), other, EPT_R), 0);
+    assert_int_equal(p2m_lend(&p, gfn(5), other, SLAT_R), 0);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(populate(5), other.v);
         assert_int_equal(p2m_populate_writable(&p, gfn(5), &m), -EFAULT);
@@ -204,7 +204,7 @@ static void test_tables_have_an_end(void **state)
     add(0, frames);
     assert_int_equal(frame_alloc(ORDER_4K, OWNER + 1, &other), 0);
     for (uint64_t g = 1ul << 27; places < 1000; g += 1ul << 18, places++) {
-        int err = p2m_lend(&p, gfn(g), other, EPT_R);
+        int err = p2m_lend(&p, gfn(g), other, SLAT_R);
         if (err)
             assert_int_equal(err, -ENOMEM);
         if (err)
@@ -217,7 +217,7 @@ static void test_tables_have_an_end(void **state)
     }
     for (uint64_t g = 0; g < frames; g++)
         populate(g);
-    assert_in_range(p.ept.tables, 8, p2m_tables_most(p.tables_for_ram));
+    assert_in_range(p.slat.tables, 8, p2m_tables_most(p.tables_for_ram));
     frame_free(other, ORDER_4K, OWNER + 1);
 }
 
@@ -236,14 +236,14 @@ static void test_outside(void **state)
 
 static void test_memory_type(void **state)
 {
-    struct ept_entry e;
+    struct slat_entry e;
 
     (void)state;
     add(0, 0x10);
     guest_mtrr_type = 4;
     populate(1);
-    assert_int_equal(ept_lookup(&p.ept, gfn(1), &e), 0);
-    assert_int_equal(e.type, EPT_WT);
+    assert_int_equal(slat_lookup(&p.slat, gfn(1), &e), 0);
+    assert_int_equal(e.type, SLAT_WT);
 }
 
 /* The first allocation is that of the 2 MiB: when it fails, single frames do. */
@@ -265,7 +265,7 @@ static void test_2m_is_not_to_be_had(void **state)
 static void test_no_2m_in_ept(void **state)
 {
     (void)state;
-    vmx_caps.ept_2m = false;
+    virt_caps.ept_2m = false;
     add(0x200, 0x200);
     populate(0x200);
     assert_int_equal(order_at(0x200), ORDER_4K);
@@ -293,7 +293,7 @@ static void test_each_allocation_fails(void **state)
             failures += err != 0;
             if (err)
                 assert_int_equal(p.populated, populated);
-            assert_int_equal(frame_count(OWNER), p.populated + p.ept.tables);
+            assert_int_equal(frame_count(OWNER), p.populated + p.slat.tables);
             assert_int_equal(p2m_populate(&p, gfn(wanted[i]), &m), 0);
         }
         teardown(NULL);
@@ -365,7 +365,7 @@ static void test_giant(void **state)
     uint8_t byte = 1;
 
     (void)state;
-    vmx_caps.ept_1g = true;
+    virt_caps.slat_1g = true;
     add(0, 1UL << ORDER_1G);
     assert_int_equal(p2m_populate_some(&p, &next), -EAGAIN);
     assert_int_equal(p.populated, 0);
@@ -389,25 +389,25 @@ static void test_giant(void **state)
 static void test_small_code(void **state)
 {
     gfn_t next = gfn(0);
-    struct ept_entry e;
+    struct slat_entry e;
 
     (void)state;
-    vmx_caps.small_code = vmx_caps.ept_1g = true;
+    virt_caps.small_code = virt_caps.slat_1g = true;
     add(0, (1UL << ORDER_1G) + 513);
     while (p2m_populate_some(&p, &next) == -EAGAIN)
         ;
     add(1UL << 20, 512);
     populate(1UL << 20);
     for (uint64_t g = 0; g < (1UL << 20) + 512; g += 256) {
-        if (ept_lookup(&p.ept, gfn(g), &e))
+        if (slat_lookup(&p.slat, gfn(g), &e))
             continue;
-        assert_int_equal(e.rights & EPT_X, e.order == ORDER_4K ? EPT_X : 0);
+        assert_int_equal(e.rights & SLAT_X, e.order == ORDER_4K ? SLAT_X : 0);
         assert_int_equal(p2m_execute(&p, gfn(g)), 0);
         assert_int_equal(order_at(g), ORDER_4K); /* which has all rights */
     }
-    assert_true(p.ept.tables <= p.tables_for_ram);
+    assert_true(p.slat.tables <= p.tables_for_ram);
     assert_int_equal(p2m_execute(&p, gfn((1UL << ORDER_1G) + 513)), -EFAULT); /* beyond */
-    vmx_caps.small_code = false;
+    virt_caps.small_code = false;
 }
 
 static void test_init_without_memory(void **state)

@@ -1,4 +1,4 @@
-/* links: domain/pio.c domain/pio_string.c domain/operand.c domain/gva.c domain/p2m.c domain/gmem.c domain/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/pio.c emulate/pio_string.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * IN, OUT, INS and OUTS against a machine of one register.
  */
@@ -9,9 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
-#include "domain/batch.h"
-#include "domain/gva.h"
-#include "domain/pio.h"
+#include "sched/batch.h"
+#include "guestmem/gva.h"
+#include "emulate/pio.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
 
@@ -38,20 +38,20 @@ static int teardown(void **state)
 
 static void plain(bool in, uint8_t size)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_IO };
+    struct virt_exit e = { .kind = VIRT_EXIT_IO };
 
-    cpu()->io = (struct vmx_io){ .port = PORT, .size_less_1 = size - 1u, .in = in };
+    cpu()->io = (struct virt_io){ .port = PORT, .size_less_1 = size - 1u, .in = in };
     assert_int_equal(pio_quick(&guest_vcpu, &e), EXIT_DONE);
 }
 
 static void string(bool in, uint8_t size, uint8_t addr_size, bool rep)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_IO };
+    struct virt_exit e = { .kind = VIRT_EXIT_IO };
 
-    cpu()->io = (struct vmx_io){
+    cpu()->io = (struct virt_io){
         .port = PORT, .size_less_1 = size - 1u, .in = in, .string = true, .rep = rep
     };
-    cpu()->io_string = (struct vmx_io_string){ addr_size, in ? SEG_ES : SEG_DS };
+    cpu()->io_string = (struct virt_io_string){ addr_size, in ? SEG_ES : SEG_DS };
     assert_int_equal(pio_quick(&guest_vcpu, &e), EXIT_REST);
     pio_handle(&guest_vcpu, &e);
 }
@@ -80,10 +80,10 @@ static void test_in(void **state)
 /* A device that wants something of the vCPU makes the loop look. */
 static void test_attention(void **state)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_IO };
+    struct virt_exit e = { .kind = VIRT_EXIT_IO };
 
     (void)state;
-    cpu()->io = (struct vmx_io){ .port = PORT };
+    cpu()->io = (struct virt_io){ .port = PORT };
     guest_vcpu.attention = true;
     assert_int_equal(pio_quick(&guest_vcpu, &e), EXIT_LOOK);
     assert_int_equal(bus_count, 1);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/run.c domain/lapic.c domain/pv.c domain/pv_time.c domain/pv_console.c domain/mmio.c domain/mmio_memory.c domain/mmio_stack.c domain/mmio_string.c domain/operate.c domain/code.c domain/alu.c domain/decode.c domain/decode_form.c domain/pio.c domain/pio_string.c domain/operand.c domain/gva.c domain/p2m.c domain/p2m_change.c domain/gmem.c domain/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/run.c domain/lapic.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/mmio_string.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/pio.c emulate/pio_string.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What Caisson reads of a guest's memory without being called: vcpu_info before each entry, the
@@ -15,9 +15,9 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/lapic.h"
-#include "domain/mmio.h"
-#include "domain/pio.h"
-#include "domain/pv_console.h"
+#include "emulate/mmio.h"
+#include "emulate/pio.h"
+#include "xen/pv_console.h"
 #include "include/public/io/console.h"
 #include "mm/heap.h"
 #include "sched/watch.h"
@@ -43,24 +43,24 @@ static uint32_t any(void)
 /* ---- The rest of the machine ---- */
 
 /* A stay in the guest ends at once, and the vCPU is to give way. */
-void vmx_run(struct vmx_vcpu *v, uint64_t now, uint64_t deadline, struct vmx_exit *x)
+void virt_run(struct virt_vcpu *v, uint64_t now, uint64_t deadline, struct virt_exit *x)
 {
     (void)v;
     (void)now;
     (void)deadline;
     entries++;
-    *x = (struct vmx_exit){ .kind = VMX_EXIT_HOST };
+    *x = (struct virt_exit){ .kind = VIRT_EXIT_HOST };
 }
 
-void run_heard(struct vmx_vcpu *v)
+void run_heard(struct virt_vcpu *v)
 {
     (void)v;
 }
 
-enum exit_answer (*const exit_quick[VMX_EXIT_KINDS])(struct vcpu *v,
-                                                     const struct vmx_exit *e) = { NULL };
+enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v,
+                                                      const struct virt_exit *e) = { NULL };
 
-void exit_handle(struct vcpu *v, const struct vmx_exit *e)
+void exit_handle(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;
@@ -134,7 +134,7 @@ bool sched_rest(uint64_t until)
     return false;
 }
 
-void vmx_dump_regs(const struct vmx_vcpu *v)
+void virt_dump_regs(const struct virt_vcpu *v)
 {
     (void)v;
 }
@@ -296,7 +296,7 @@ static const char *const instructions[] = {
 static void run_instruction(enum race_how how, uint64_t with)
 {
     static const uint64_t offsets[] = { 0, 0x123, PAGE_SIZE - 2, PAGE_SIZE - 8 };
-    struct vmx_exit e = { .kind = VMX_EXIT_MEMORY, .memory = { .gpa = gpa(HOLE) } };
+    struct virt_exit e = { .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(HOLE) } };
     uint64_t at = CODE + offsets[any() % 4];
 
     guest_put(at, instructions[any() % INSTRUCTIONS], 4);
@@ -354,7 +354,7 @@ static void test_code_is_read_once(void **state)
 /* INS and OUTS, whose memory is found by tables that change. */
 static void test_string_io(void **state)
 {
-    struct vmx_exit e = { .kind = VMX_EXIT_IO };
+    struct virt_exit e = { .kind = VIRT_EXIT_IO };
 
     (void)state;
     for (unsigned i = 0; i < RUNS; i++) {
@@ -365,10 +365,10 @@ static void test_string_io(void **state)
         watch_gfn(1);
         watch_gfn(2);
         cpu()->pending.valid = false;
-        cpu()->io = (struct vmx_io){
+        cpu()->io = (struct virt_io){
             .port = 0x80, .size_less_1 = any() % 2, .in = in, .string = true, .rep = true
         };
-        cpu()->io_string = (struct vmx_io_string){ 8, in ? SEG_ES : SEG_DS };
+        cpu()->io_string = (struct virt_io_string){ 8, in ? SEG_ES : SEG_DS };
         set_reg(in ? GPR_RDI : GPR_RSI, DATA + any() % (2 * PAGE_SIZE));
         set_reg(GPR_RCX, any() % 8);
         race_begin(RACE_CHANGE, i + 1);

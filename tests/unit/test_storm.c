@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/audit_debug.c hypercall/grant_table.c hypercall/grant.c hypercall/grant_map.c hypercall/grant_copy.c hypercall/event_channel.c hypercall/evtchn.c hypercall/evtchn_2l.c hypercall/evtchn_fifo.c domain/pair.c domain/p2m.c domain/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/vmx.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/audit_debug.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "hypercall/event_channel.h"
-#include "hypercall/evtchn.h"
-#include "hypercall/grant.h"
-#include "hypercall/grant_table.h"
+#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "hypercall/grant_op.h"
 #include "hypercall/hypercall.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

@@ -17,17 +17,17 @@
 #include "vmx/vmcs.h"
 
 struct caps caps;
-static struct vmx_vcpu v;
+static struct virt_vcpu v;
 static uint8_t bitmap[4096];
 
-int vmx_set_efer(struct vmx_vcpu *vcpu, uint64_t value)
+int virt_set_efer(struct virt_vcpu *vcpu, uint64_t value)
 {
     (void)vcpu;
     (void)value;
     return 0;
 }
 
-void vmx_set_tsc_offset(struct vmx_vcpu *vcpu, uint64_t offset)
+void virt_set_tsc_offset(struct virt_vcpu *vcpu, uint64_t offset)
 {
     (void)vcpu;
     (void)offset;
@@ -49,10 +49,10 @@ static int setup(void **state)
     caps.chosen[CTL_PROC] = PROC_TPR_SHADOW | PROC_SECONDARY;
     caps.chosen[CTL_PROC2] = PROC2_EPT | PROC2_APIC_MODES;
     caps.chosen[CTL_PIN] = PIN_EXTINT_EXIT | PIN_POSTED;
-    v = (struct vmx_vcpu){ .msr_bitmap = bitmap,
-                           .has_apic_access = true,
-                           .proc_ctls = caps.chosen[CTL_PROC],
-                           .proc2_ctls = PROC2_EPT };
+    v = (struct virt_vcpu){ .msr_bitmap = bitmap,
+                            .has_apic_access = true,
+                            .proc_ctls = caps.chosen[CTL_PROC],
+                            .proc2_ctls = PROC2_EPT };
     msr_bitmap_fill(bitmap);
     return 0;
 }
@@ -65,9 +65,9 @@ static bool exits(uint32_t msr, bool write)
 
 static void test_new_vmcs(void **state)
 {
-    struct vmx_vcpu_config config = { .apic_page = maddr(0x5000),
-                                      .posted = maddr(0x5400),
-                                      .apic_access = maddr(0x6000) };
+    struct virt_vcpu_config config = { .apic_page = maddr(0x5000),
+                                       .posted = maddr(0x5400),
+                                       .apic_access = maddr(0x6000) };
 
     (void)state;
     apic_write(&config);
@@ -82,7 +82,7 @@ static void test_new_vmcs(void **state)
 /* A field that the CPU lacks is not touched: that would be a panic. */
 static void test_fields_of_steps_that_are_missing(void **state)
 {
-    struct vmx_vcpu_config config = { 0 };
+    struct virt_vcpu_config config = { 0 };
 
     (void)state;
     caps.chosen[CTL_PROC] = PROC_SECONDARY;
@@ -92,28 +92,28 @@ static void test_fields_of_steps_that_are_missing(void **state)
     apic_write(&config);
     fake_vmcs_broken_field = 0;
     assert_int_equal(vmcs_read(VMCS_APIC_PAGE), 0xAAAAAAAAAAAAAAAA);
-    vmx_set_held_class(&v, 0);
+    virt_set_held_class(&v, 0);
 }
 
 static void test_modes(void **state)
 {
     (void)state;
-    vmx_set_apic_mode(&v, VMX_APIC_PAGE);
+    virt_set_apic_mode(&v, VIRT_APIC_PAGE);
     assert_true(v.delivers);
     assert_int_equal(vmcs_read(VMCS_PROC_CTLS2),
                      PROC2_EPT | PROC2_APIC_ACCESS | PROC2_APIC_REGS | PROC2_VINTR);
     assert_int_equal(vmcs_read(VMCS_PIN_CTLS), PIN_EXTINT_EXIT | PIN_POSTED);
     assert_true(exits(0x80B, true));
-    vmx_set_apic_mode(&v, VMX_APIC_MSRS);
+    virt_set_apic_mode(&v, VIRT_APIC_MSRS);
     assert_int_equal(vmcs_read(VMCS_PROC_CTLS2),
                      PROC2_EPT | PROC2_X2APIC | PROC2_APIC_REGS | PROC2_VINTR);
-    vmx_set_apic_mode(&v, VMX_APIC_OFF);
+    virt_set_apic_mode(&v, VIRT_APIC_OFF);
     assert_false(v.delivers);
     assert_int_equal(vmcs_read(VMCS_PROC_CTLS2), PROC2_EPT);
     assert_int_equal(vmcs_read(VMCS_PIN_CTLS), PIN_EXTINT_EXIT); /* posting wants delivery */
     assert_true(exits(0x80B, true));
     v.has_apic_access = false;
-    vmx_set_apic_mode(&v, VMX_APIC_PAGE);
+    virt_set_apic_mode(&v, VIRT_APIC_PAGE);
     assert_int_equal(vmcs_read(VMCS_PROC_CTLS2), PROC2_EPT | PROC2_APIC_REGS | PROC2_VINTR);
 }
 
@@ -133,7 +133,7 @@ static void test_x2apic_msrs(void **state)
     };
 
     (void)state;
-    vmx_set_apic_mode(&v, VMX_APIC_MSRS);
+    virt_set_apic_mode(&v, VIRT_APIC_MSRS);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_int_equal(exits(rows[i].msr, false), rows[i].read_exits);
         assert_int_equal(exits(rows[i].msr, true), rows[i].write_exits);
@@ -145,7 +145,7 @@ static void test_x2apic_tpr_alone(void **state)
 {
     (void)state;
     caps.chosen[CTL_PROC2] = PROC2_EPT | PROC2_X2APIC;
-    vmx_set_apic_mode(&v, VMX_APIC_MSRS);
+    virt_set_apic_mode(&v, VIRT_APIC_MSRS);
     assert_false(v.delivers);
     assert_false(exits(0x808, false));
     assert_false(exits(0x808, true));
@@ -158,21 +158,21 @@ static void test_interrupts(void **state)
     static const uint64_t vectors[4] = { 1, 2, 3, 4 };
 
     (void)state;
-    vmx_set_apic_mode(&v, VMX_APIC_PAGE);
-    vmx_set_interrupts(&v, 0x51, 0x40);
+    virt_set_apic_mode(&v, VIRT_APIC_PAGE);
+    virt_set_interrupts(&v, 0x51, 0x40);
     assert_int_equal(vmcs_read(VMCS_G_INTERRUPTS), 0x4051);
-    vmx_set_eoi_exits(&v, vectors);
+    virt_set_eoi_exits(&v, vectors);
     assert_int_equal(vmcs_read(VMCS_EOI_EXIT3), 4);
-    vmx_set_apic_mode(&v, VMX_APIC_OFF);
-    EXPECT_PANIC(vmx_set_interrupts(&v, 0, 0));
+    virt_set_apic_mode(&v, VIRT_APIC_OFF);
+    EXPECT_PANIC(virt_set_interrupts(&v, 0, 0));
 }
 
 static void test_held_class(void **state)
 {
     (void)state;
-    vmx_set_held_class(&v, 5);
+    virt_set_held_class(&v, 5);
     assert_int_equal(vmcs_read(VMCS_TPR_THRESHOLD), 5);
-    vmx_set_held_class(&v, 0);
+    virt_set_held_class(&v, 0);
     assert_int_equal(vmcs_read(VMCS_TPR_THRESHOLD), 0);
 }
 

@@ -12,7 +12,7 @@
 #include "vmx/caps.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
 struct caps caps;
 const char *const control_word_name[CTL_COUNT] = { "pin", "proc", "proc2", "exit", "entry" };

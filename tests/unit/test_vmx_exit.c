@@ -15,11 +15,11 @@
 #include "vmx/debug.h"
 #include "vmx/exit.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 #include "../../vmx/fast.h" /* itself, not its twin */
 
-static struct vmx_vcpu v;
-static struct vmx_exit x;
+static struct virt_vcpu v;
+static struct virt_exit x;
 static bool in_64bit_code;
 
 bool cr_in_64bit_code(void)
@@ -49,14 +49,14 @@ static void test_kinds(void **state)
     (void)state;
     static const struct {
         uint32_t reason;
-        enum vmx_exit_kind kind;
+        enum virt_exit_kind kind;
     } rows[] = {
-        { 1, VMX_EXIT_HOST },       { 2, VMX_EXIT_TRIPLE_FAULT }, { 7, VMX_EXIT_IRQ_WINDOW },
-        { 8, VMX_EXIT_NMI_WINDOW }, { 9, VMX_EXIT_TASK_SWITCH },  { 10, VMX_EXIT_CPUID },
-        { 12, VMX_EXIT_HLT },       { 13, VMX_EXIT_WBINVD },      { 18, VMX_EXIT_VMCALL },
-        { 24, VMX_EXIT_VMX_INSN },  { 31, VMX_EXIT_RDMSR },       { 32, VMX_EXIT_WRMSR },
-        { 36, VMX_EXIT_MONITOR },   { 49, VMX_EXIT_UNKNOWN },     { 52, VMX_EXIT_HOST },
-        { 55, VMX_EXIT_XSETBV },    { 14, VMX_EXIT_UNKNOWN },     { 63, VMX_EXIT_UNKNOWN },
+        { 1, VIRT_EXIT_HOST },       { 2, VIRT_EXIT_TRIPLE_FAULT }, { 7, VIRT_EXIT_IRQ_WINDOW },
+        { 8, VIRT_EXIT_NMI_WINDOW }, { 9, VIRT_EXIT_TASK_SWITCH },  { 10, VIRT_EXIT_CPUID },
+        { 12, VIRT_EXIT_HLT },       { 13, VIRT_EXIT_WBINVD },      { 18, VIRT_EXIT_VMCALL },
+        { 24, VIRT_EXIT_VMX_INSN },  { 31, VIRT_EXIT_RDMSR },       { 32, VIRT_EXIT_WRMSR },
+        { 36, VIRT_EXIT_MONITOR },   { 49, VIRT_EXIT_UNKNOWN },     { 52, VIRT_EXIT_HOST },
+        { 55, VIRT_EXIT_XSETBV },    { 14, VIRT_EXIT_UNKNOWN },     { 63, VIRT_EXIT_UNKNOWN },
     };
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         decode(rows[i].reason, 0);
@@ -64,38 +64,38 @@ static void test_kinds(void **state)
     }
     assert_false(exit_decode(&v, 64, &x));
     assert_false(exit_decode(&v, REASON_ENTRY_FAILED | 33, &x));
-    for (unsigned k = 0; k < VMX_EXIT_KINDS; k++)
-        assert_non_null(vmx_exit_name[k]);
+    for (unsigned k = 0; k < VIRT_EXIT_KINDS; k++)
+        assert_non_null(virt_exit_name[k]);
 }
 
 static void test_io(void **state)
 {
     (void)state;
     decode(30, 0x03F80000 | 8);
-    assert_int_equal(x.kind, VMX_EXIT_IO);
-    struct vmx_io io = vmx_io(&v);
+    assert_int_equal(x.kind, VIRT_EXIT_IO);
+    struct virt_io io = virt_io(&v);
     assert_int_equal(io.port, 0x3F8);
     assert_int_equal(io.size_less_1 + 1, 1);
     assert_true(io.in && !io.string && !io.rep);
     decode(30, 0xFFFF0000 | 1 | 64 | 0xFF80); /* an immediate port; bits that are reserved */
-    io = vmx_io(&v);
+    io = virt_io(&v);
     assert_int_equal(io.port, 0xFFFF);
     assert_int_equal(io.size_less_1 + 1, 2);
     assert_true(!io.in && !io.string && !io.rep);
 
     vmcs_write(VMCS_EXIT_INSN_INFO, 1 << 7 | SEG_FS << 15);
     decode(30, 0x01F00000 | 3 | 16 | 32);
-    io = vmx_io(&v);
+    io = virt_io(&v);
     assert_int_equal(io.port, 0x1F0);
     assert_int_equal(io.size_less_1 + 1, 4);
     assert_true(!io.in && io.string && io.rep);
-    assert_int_equal(vmx_io_string(&v, io).addr_size, 4);
-    assert_int_equal(vmx_io_string(&v, io).seg, SEG_FS);
+    assert_int_equal(virt_io_string(&v, io).addr_size, 4);
+    assert_int_equal(virt_io_string(&v, io).seg, SEG_FS);
     decode(30, 0x01F00000 | 1 | 8 | 16);
-    io = vmx_io(&v);
+    io = virt_io(&v);
     assert_int_equal(io.size_less_1 + 1, 2);
     assert_true(io.in && io.string && !io.rep);
-    assert_int_equal(vmx_io_string(&v, io).seg, SEG_ES); /* INS has no override */
+    assert_int_equal(virt_io_string(&v, io).seg, SEG_ES); /* INS has no override */
 }
 
 static void test_cr(void **state)
@@ -148,7 +148,7 @@ static void test_apic(void **state)
     v.pending.valid = false;
     v.apic_base = gpa(0xFEE00000);
     decode(44, 0x1390); /* a write */
-    assert_int_equal(x.kind, VMX_EXIT_MEMORY);
+    assert_int_equal(x.kind, VIRT_EXIT_MEMORY);
     assert_int_equal(x.memory.gpa.v, 0xFEE00390);
     assert_true(x.memory.write && !x.memory.read && !x.memory.fetch && x.memory.present);
     assert_false(x.memory.delivery || x.memory.page_walk || x.memory.gva_valid);
@@ -163,13 +163,13 @@ static void test_apic(void **state)
     assert_true(x.memory.delivery);
     vmcs_write(VMCS_IDT_EVENT, 0);
     decode(45, 0x51);
-    assert_int_equal(x.kind, VMX_EXIT_EOI);
+    assert_int_equal(x.kind, VIRT_EXIT_EOI);
     assert_int_equal(x.apic.vector, 0x51);
     decode(56, 0x380);
-    assert_int_equal(x.kind, VMX_EXIT_APIC_WRITE);
+    assert_int_equal(x.kind, VIRT_EXIT_APIC_WRITE);
     assert_int_equal(x.apic.offset, 0x380);
     decode(43, 0);
-    assert_int_equal(x.kind, VMX_EXIT_TPR);
+    assert_int_equal(x.kind, VIRT_EXIT_TPR);
 }
 
 static void test_exceptions(void **state)
@@ -177,15 +177,15 @@ static void test_exceptions(void **state)
     (void)state;
     vmcs_write(VMCS_EXIT_EVENT, 0x80000B11);
     decode(0, 0);
-    assert_int_equal(x.kind, VMX_EXIT_EXCEPTION);
+    assert_int_equal(x.kind, VIRT_EXIT_EXCEPTION);
     assert_int_equal(x.exception.vector, VECTOR_AC);
     assert_true(x.exception.has_error);
     vmcs_write(VMCS_EXIT_EVENT, 0x80000202);
     decode(0, 0);
-    assert_int_equal(x.kind, VMX_EXIT_HOST); /* the machine's NMI */
+    assert_int_equal(x.kind, VIRT_EXIT_HOST); /* the machine's NMI */
     vmcs_write(VMCS_EXIT_EVENT, 0x80000312);
     decode(0, 0);
-    assert_int_equal(x.kind, VMX_EXIT_HOST); /* machine check */
+    assert_int_equal(x.kind, VIRT_EXIT_HOST); /* machine check */
 }
 
 static void test_skip(void **state)
@@ -195,27 +195,27 @@ static void test_skip(void **state)
     vmcs_write(VMCS_G_RIP, 0xFFFFFFFF);
     vmcs_write(VMCS_G_INTERRUPTIBILITY, SHADOW_STI | BLOCKED_NMI);
     vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_RF);
-    vmx_skip(&v);
-    assert_int_equal(vmx_rip(&v), 1); /* wraps */
+    virt_skip(&v);
+    assert_int_equal(virt_rip(&v), 1); /* wraps */
     assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), BLOCKED_NMI);
-    assert_int_equal(vmx_rflags(&v), RFLAGS_FIXED);
+    assert_int_equal(virt_rflags(&v), RFLAGS_FIXED);
     assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), 0);
 
     in_64bit_code = true;
     vmcs_write(VMCS_G_RIP, 0xFFFFFFFF);
-    vmx_skip_len(&v, 3);
-    assert_int_equal(vmx_rip(&v), 0x100000002);
+    virt_skip_len(&v, 3);
+    assert_int_equal(virt_rip(&v), 0x100000002);
 }
 
 static void test_single_step(void **state)
 {
     (void)state;
     vmcs_write(VMCS_G_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
-    vmx_skip_len(&v, 1);
+    virt_skip_len(&v, 1);
     assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), PENDING_DEBUG_BS);
     vmcs_write(VMCS_G_PENDING_DEBUG, 0);
     vmcs_write(VMCS_G_DEBUGCTL, DEBUGCTL_BTF);
-    vmx_skip_len(&v, 1);
+    virt_skip_len(&v, 1);
     assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), 0);
 
     vmcs_write(VMCS_G_DEBUGCTL, 0);

@@ -14,20 +14,20 @@
 #include "tests/fakes/spec.h"
 #include "vmx/msr.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
-static struct vmx_vcpu v;
+static struct virt_vcpu v;
 static uint64_t efer_asked;
 static bool rdtscp;
 
-int vmx_set_efer(struct vmx_vcpu *vcpu, uint64_t value)
+int virt_set_efer(struct virt_vcpu *vcpu, uint64_t value)
 {
     (void)vcpu;
     efer_asked = value;
     return value == 0xBAD ? -EINVAL : 0;
 }
 
-void vmx_set_tsc_offset(struct vmx_vcpu *vcpu, uint64_t offset)
+void virt_set_tsc_offset(struct virt_vcpu *vcpu, uint64_t offset)
 {
     (void)vcpu;
     vmcs_write(VMCS_TSC_OFFSET, offset);
@@ -47,7 +47,7 @@ static int setup(void **state)
     fake_msr_count = 0;
     fake_tsc = 1000;
     rdtscp = true;
-    v = (struct vmx_vcpu){ .soft_msrs = msr_soft_count() };
+    v = (struct virt_vcpu){ .soft_msrs = msr_soft_count() };
     return 0;
 }
 
@@ -87,12 +87,12 @@ static void test_homes(void **state)
 {
     (void)state;
     uint64_t value;
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_FS_BASE, 0x1234), 0);
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_FS_BASE, 0x1234), 0);
     assert_int_equal(vmcs_read(VMCS_G_FS_BASE), 0x1234);
-    assert_true(vmx_msr_read(&v, MSR_IA32_FS_BASE, &value));
+    assert_true(virt_msr_read(&v, MSR_IA32_FS_BASE, &value));
     assert_int_equal(value, 0x1234);
 
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_LSTAR, 0x5678), 0);
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_LSTAR, 0x5678), 0);
     assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
     msr_soft_save(&v);
     assert_int_equal(v.soft_msr[SOFT_LSTAR], 0x5678);
@@ -100,13 +100,13 @@ static void test_homes(void **state)
     msr_soft_load(&v);
     assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
 
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_TSC, 50), 0);
-    assert_true(vmx_msr_read(&v, MSR_IA32_TSC, &value));
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_TSC, 50), 0);
+    assert_true(virt_msr_read(&v, MSR_IA32_TSC, &value));
     assert_int_equal(value, 50);
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_EFER, 0x500), 0);
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_EFER, 0x500), 0);
     assert_int_equal(efer_asked, 0x500);
-    assert_false(vmx_msr_read(&v, MSR_IA32_APIC_BASE, &value));
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_APIC_BASE, 0), -ENOENT);
+    assert_false(virt_msr_read(&v, MSR_IA32_APIC_BASE, &value));
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_APIC_BASE, 0), -ENOENT);
 }
 
 static void test_refused_values(void **state)
@@ -127,11 +127,11 @@ static void test_refused_values(void **state)
         { MSR_IA32_EFER, 0xBAD },
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(vmx_msr_write(&v, bad[i].msr, bad[i].value), -EINVAL);
+        assert_int_equal(virt_msr_write(&v, bad[i].msr, bad[i].value), -EINVAL);
     }
     assert_int_equal(fake_msr_count, 0);
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_PAT, PAT_AFTER_RESET), 0);
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_LSTAR, 0xFFFF800000000000), 0);
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_PAT, PAT_AFTER_RESET), 0);
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_LSTAR, 0xFFFF800000000000), 0);
 }
 
 /* Guests get the registers that the machine has, and no others. */
@@ -154,11 +154,11 @@ static void test_speculation(void **state)
         assert_true(exits(bitmap, MSR_IA32_ARCH_CAPABILITIES, false));
         assert_true(exits(bitmap, MSR_IA32_ARCH_CAPABILITIES, true));
     }
-    assert_false(vmx_msr_read(&v, MSR_IA32_ARCH_CAPABILITIES, &value));
+    assert_false(virt_msr_read(&v, MSR_IA32_ARCH_CAPABILITIES, &value));
     fake_spec = (struct fake_spec){ .has_capabilities = true, .capabilities = 0x2B };
-    assert_true(vmx_msr_read(&v, MSR_IA32_ARCH_CAPABILITIES, &value));
+    assert_true(virt_msr_read(&v, MSR_IA32_ARCH_CAPABILITIES, &value));
     assert_int_equal(value, 0x2B);
-    assert_int_equal(vmx_msr_write(&v, MSR_IA32_ARCH_CAPABILITIES, 0x2B), -ENOENT);
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_ARCH_CAPABILITIES, 0x2B), -ENOENT);
     fake_spec = (struct fake_spec){ 0 };
 }
 

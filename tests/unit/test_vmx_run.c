@@ -21,15 +21,15 @@
 #include "vmx/exit.h"
 #include "vmx/run.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+#include "virt/virt.h"
 
-static struct vmx_vcpu v;
-static struct vmx_exit x;
+static struct virt_vcpu v;
+static struct virt_exit x;
 static uint64_t failed_at; /* what mce_handle_guests() finds; 0: nothing */
 static unsigned mces;
 
 uint64_t tsc_hz = 1000000;
-struct vmx_caps vmx_caps;
+struct virt_caps virt_caps;
 
 bool mce_handle_guests(maddr_t *where)
 {
@@ -67,20 +67,20 @@ static int setup(void **state)
 {
     (void)state;
     memset(fake_vmcs, 0, sizeof(fake_vmcs));
-    v = (struct vmx_vcpu){ 0 };
-    x = (struct vmx_exit){ 0 };
+    v = (struct virt_vcpu){ 0 };
+    x = (struct virt_exit){ 0 };
     failed_at = mces = 0;
     fake_tsc = 1000;
     return 0;
 }
 
-/* As vmx_run() goes on after an exit. */
+/* As virt_run() goes on after an exit. */
 static void came_out(uint32_t reason)
 {
     vmcs_write(VMCS_EXIT_REASON, reason);
     if (!exit_decode(&v, reason, &x))
         run_odd_exit(&v, reason, &x);
-    if (x.kind <= VMX_EXIT_EXCEPTION)
+    if (x.kind <= VIRT_EXIT_EXCEPTION)
         run_settle(&v, &x, UINT64_MAX);
 }
 
@@ -90,13 +90,13 @@ static void test_machine_check(void **state)
     (void)state;
     vmcs_write(VMCS_EXIT_EVENT, EVENT_VALID | EVENT_EXCEPTION << 8 | VECTOR_MC);
     came_out(REASON_EXCEPTION);
-    assert_int_equal(x.kind, VMX_EXIT_HOST);
+    assert_int_equal(x.kind, VIRT_EXIT_HOST);
     failed_at = 0x12345640;
     came_out(REASON_EXCEPTION);
-    assert_int_equal(x.kind, VMX_EXIT_BAD_MEMORY);
+    assert_int_equal(x.kind, VIRT_EXIT_BAD_MEMORY);
     assert_int_equal(x.bad_memory.v, 0x12345640);
     came_out(REASON_EXCEPTION | REASON_WITH_BUS_LOCK);
-    assert_int_equal(x.kind, VMX_EXIT_BAD_MEMORY);
+    assert_int_equal(x.kind, VIRT_EXIT_BAD_MEMORY);
     assert_int_equal(mces, 3);
 }
 
@@ -105,15 +105,15 @@ static void test_bus_lock(void **state)
 {
     (void)state;
     came_out(REASON_BUS_LOCK);
-    assert_int_equal(x.kind, VMX_EXIT_BUS_LOCK);
+    assert_int_equal(x.kind, VIRT_EXIT_BUS_LOCK);
     came_out(10 | REASON_WITH_BUS_LOCK);
-    assert_int_equal(x.kind, VMX_EXIT_CPUID);
+    assert_int_equal(x.kind, VIRT_EXIT_CPUID);
     came_out(REASON_EXTINT | REASON_WITH_BUS_LOCK);
-    assert_int_equal(x.kind, VMX_EXIT_HOST);
+    assert_int_equal(x.kind, VIRT_EXIT_HOST);
     came_out(REASON_BUS_LOCK | REASON_WITH_BUS_LOCK);
-    assert_int_equal(x.kind, VMX_EXIT_BUS_LOCK);
+    assert_int_equal(x.kind, VIRT_EXIT_BUS_LOCK);
     came_out(75 | REASON_WITH_BUS_LOCK);
-    assert_int_equal(x.kind, VMX_EXIT_UNKNOWN);
+    assert_int_equal(x.kind, VIRT_EXIT_UNKNOWN);
 }
 
 static void test_odd(void **state)
@@ -122,14 +122,14 @@ static void test_odd(void **state)
     spec_switch.ctrl = 1;
     wrmsr(MSR_IA32_SPEC_CTRL, 4);
     run_not_entered(&x);
-    assert_int_equal(x.kind, VMX_EXIT_ENTRY_FAILED);
+    assert_int_equal(x.kind, VIRT_EXIT_ENTRY_FAILED);
     assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 1);
     spec_switch.ctrl = 0;
     came_out(90);
-    assert_int_equal(x.kind, VMX_EXIT_UNKNOWN);
+    assert_int_equal(x.kind, VIRT_EXIT_UNKNOWN);
     assert_int_equal(x.raw_reason, 90);
     came_out(REASON_ENTRY_FAILED | 33);
-    assert_int_equal(x.kind, VMX_EXIT_ENTRY_FAILED);
+    assert_int_equal(x.kind, VIRT_EXIT_ENTRY_FAILED);
     assert_string_equal(x.why, "the rule");
     came_out(REASON_ENTRY_FAILED | 34);
     assert_string_equal(x.why, "loading MSRs at VM entry");

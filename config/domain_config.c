@@ -1,0 +1,263 @@
+/*
+ * Parses one module line: a role, keys with values, then "--" and the guest's own words.
+ *
+ * Every word at fault gets its line in the log, with the number of the module; the parse goes on
+ * to the end, so that all of them are told at once.
+ */
+#include "config/domain_config.h"
+#include "lib/fmt.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "lib/word.h"
+
+#define MAX_WEIGHT 65535
+#define MAX_CAP    (MAX_PCPUS * 100)
+
+struct reading {
+    struct config_line *out;
+    unsigned module;
+    uint32_t seen; /* keys, by their place in keys[] */
+    bool failed;
+};
+
+static void fault(struct reading *r, struct word w, const char *why)
+{
+    if (r->module)
+        log_error("module %u: \"%.*s\": %s", r->module, WORD_ARGS(w), why);
+    else
+        log_error("create: \"%.*s\": %s", WORD_ARGS(w), why);
+    r->failed = true;
+}
+
+static bool name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+}
+
+/* In letters of any size; a domain behind has its name before each of its lines. */
+static bool is_caisson(const char *seven)
+{
+    for (unsigned i = 0; i < 7; i++) {
+        if ((seven[i] | 0x20) != "caisson"[i])
+            return false;
+    }
+    return true;
+}
+
+static bool read_name(struct config_line *d, struct word value)
+{
+    if (value.length == 0 || value.length >= MAX_NAME ||
+        (value.length == 7 && is_caisson(value.text)))
+        return false;
+    for (size_t i = 0; i < value.length; i++) {
+        if (!name_char(value.text[i]))
+            return false;
+    }
+    memcpy(d->name, value.text, value.length);
+    d->name[value.length] = '\0';
+    return true;
+}
+
+static bool read_mem(struct config_line *d, struct word value)
+{
+    uint64_t bytes;
+
+    if (!word_bytes(value, MEMMAP_MAX_BYTES, &bytes) || bytes < MEMMAP_MIN_BYTES ||
+        bytes % PAGE_SIZE)
+        return false;
+    d->mem = bytes;
+    return true;
+}
+
+/* 1 to max. */
+static bool read_count(struct word value, uint64_t max, unsigned *out)
+{
+    uint64_t n;
+
+    if (!word_number(value, max, &n) || n == 0)
+        return false;
+    *out = (unsigned)n;
+    return true;
+}
+
+static bool read_vcpus(struct config_line *d, struct word value)
+{
+    return read_count(value, MAX_VCPUS, &d->vcpus);
+}
+
+static bool read_weight(struct config_line *d, struct word value)
+{
+    return read_count(value, MAX_WEIGHT, &d->weight);
+}
+
+static bool read_cap(struct config_line *d, struct word value)
+{
+    return word_is(value, "0") || read_count(value, MAX_CAP, &d->cap);
+}
+
+/* "3" or "1-4": adds to the mask. */
+static bool read_range(struct word piece, uint64_t *mask)
+{
+    struct word first = piece;
+    uint64_t from, to;
+
+    first.length = 0;
+    while (first.length < piece.length && piece.text[first.length] != '-')
+        first.length++;
+    if (!word_number(first, MAX_PCPUS - 1, &from))
+        return false;
+    to = from;
+    if (first.length < piece.length) {
+        struct word last = { piece.text + first.length + 1, piece.length - first.length - 1 };
+        if (!word_number(last, MAX_PCPUS - 1, &to) || to < from)
+            return false;
+    }
+    *mask |= (UINT64_MAX >> (63 - to)) & (UINT64_MAX << from);
+    return true;
+}
+
+static bool read_cpus(struct config_line *d, struct word value)
+{
+    struct word piece;
+    uint64_t mask = 0;
+
+    if (word_is(value, "all"))
+        return true;
+    while (word_split(&value, &piece)) {
+        if (!read_range(piece, &mask))
+            return false;
+    }
+    d->cpus = mask;
+    return true;
+}
+
+static bool read_type(struct config_line *d, struct word value)
+{
+    d->type = word_is(value, "pvh") ? DOMAIN_PVH : DOMAIN_HVM;
+    return d->type == DOMAIN_PVH || word_is(value, "hvm");
+}
+
+static bool read_populate(struct config_line *d, struct word value)
+{
+    d->populate_now = word_is(value, "now");
+    return d->populate_now || word_is(value, "lazy");
+}
+
+static const struct {
+    const char *key;
+    bool kernel_only;
+    bool (*read)(struct config_line *d, struct word value);
+    const char *allowed;
+} keys[] = {
+    { "name", false, read_name, "1 to 31 letters, digits, - _ . and not caisson" },
+    { "mem", true, read_mem, "2M to 1T in pages of 4K, as 512M" },
+    { "vcpus", true, read_vcpus, "1 to 64" },
+    { "weight", true, read_weight, "1 to 65535" },
+    { "cap", true, read_cap, "0 (none) to 6400 percent of a pCPU" },
+    { "cpus", true, read_cpus, "a list of pCPUs, as 0-2,5, or all" },
+    { "type", true, read_type, "hvm or pvh" },
+    { "populate", true, read_populate, "lazy or now" },
+};
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+void config_print_keys(void (*print)(const char *fmt, ...))
+{
+    for (size_t i = 0; i < KEYS; i++)
+        print("  %s=%*s%s\n", keys[i].key, (int)(9 - strlen(keys[i].key)), "", keys[i].allowed);
+}
+
+static void refuse(struct reading *r, struct word w, const char *before, const char *allowed)
+{
+    char why[128];
+
+    fmt_sn(why, sizeof(why), "%s%s", before, allowed);
+    fault(r, w, why);
+}
+
+static void refuse_unknown(struct reading *r, struct word w)
+{
+    char names[80];
+    size_t n = 0;
+
+    for (size_t i = 0; i < KEYS; i++)
+        n += fmt_sn(names + n, sizeof(names) - n, " %s", keys[i].key);
+    refuse(r, w, "unknown key; there are", names);
+}
+
+static void read_key(struct reading *r, struct word w)
+{
+    struct word key, value;
+
+    if (!word_key_value(w, &key, &value))
+        return fault(r, w, "want key=value; the guest's words go behind --");
+    for (size_t i = 0; i < KEYS; i++) {
+        if (!word_is(key, keys[i].key))
+            continue;
+        if (r->seen & 1u << i)
+            return fault(r, w, "this key is given twice");
+        if (keys[i].kernel_only && r->out->kind > CONFIG_KERNEL)
+            return fault(r, w, "this key is for kernel lines");
+        r->seen |= 1u << i;
+        if (!keys[i].read(r->out, value))
+            refuse(r, w, "want ", keys[i].allowed);
+        return;
+    }
+    refuse_unknown(r, w);
+}
+
+static bool read_role(struct reading *r, struct word w)
+{
+    if (word_is(w, "kernel"))
+        r->out->kind = CONFIG_KERNEL;
+    else if (word_is(w, "ramdisk"))
+        r->out->kind = CONFIG_RAMDISK;
+    else if (word_is(w, "module"))
+        r->out->kind = CONFIG_MODULE;
+    else
+        return false;
+    return true;
+}
+
+static const char *skip_blanks(const char *p)
+{
+    while (*p == ' ' || *p == '\t')
+        p++;
+    return p;
+}
+
+static void read_words(struct reading *r, const char *line)
+{
+    struct word w;
+
+    if (!word_next(&line, &w) ||
+        ((w.text[0] == '/' || w.text[0] == '(') && !word_next(&line, &w))) {
+        log_error("module %u: no words: want kernel, ramdisk or module", r->module);
+        r->failed = true;
+        return;
+    }
+    if (!read_role(r, w)) /* go on: the name tells whose domain lacks something */
+        fault(r, w, "want kernel, ramdisk or module as the first word");
+    while (word_next(&line, &w)) {
+        if (word_is(w, "--")) {
+            r->out->cmdline = skip_blanks(line);
+            return;
+        }
+        read_key(r, w);
+    }
+}
+
+int config_parse(const struct module *mod, struct config_line *out)
+{
+    struct reading r = { .out = out, .module = mod->index };
+
+    *out = (struct config_line){
+        .mem = CONFIG_DEFAULT_MEM,
+        .vcpus = 1,
+        .weight = CONFIG_DEFAULT_WEIGHT,
+        .cpus = UINT64_MAX,
+        .cmdline = "",
+    };
+    read_words(&r, mod->line);
+    return r.failed ? -EINVAL : 0;
+}

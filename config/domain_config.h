@@ -1,0 +1,78 @@
+/*
+ * A domain's description, as the boot loader's menu gives it: one module2 line per file.
+ *
+ *     kernel name=alpha mem=256M vcpus=1 -- console=ttyS0
+ *     ramdisk name=alpha
+ *     module name=alpha -- words for this multiboot module
+ *
+ * The words before "--" are Caisson's, those behind it the guest's, untouched. A file name in front
+ * (a word that begins with "/" or "(") is passed over: some boot loaders hand it on.
+ */
+#ifndef CAISSON_CONFIG_DOMAIN_CONFIG_H
+#define CAISSON_CONFIG_DOMAIN_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "loader/image.h"
+#include "loader/module.h"
+#include "lib/errno.h"
+#include "lib/limits.h"
+
+#define CONFIG_DEFAULT_MEM    (128UL << 20)
+#define CONFIG_DEFAULT_WEIGHT 256u
+
+enum config_kind {
+    CONFIG_NONE /* the role could not be read */,
+    CONFIG_KERNEL,
+    CONFIG_RAMDISK,
+    CONFIG_MODULE
+};
+enum domain_type { DOMAIN_HVM, DOMAIN_PVH };
+
+/* One line, parsed. Numbers that the line does not give have their defaults. */
+struct config_line {
+    enum config_kind kind;
+    char name[MAX_NAME]; /* "": the line does not say */
+    uint64_t mem;        /* bytes */
+    unsigned vcpus;
+    unsigned weight;
+    unsigned cap;  /* percent of a pCPU; 0: none */
+    uint64_t cpus; /* mask of the pCPUs on which it may run; all ones: any */
+    enum domain_type type;
+    bool populate_now;   /* all frames arrive before it starts, not at the first touch */
+    const char *cmdline; /* the guest's words, within the line; "" for none */
+};
+
+/* One domain to be created. Pointers lead into the modules and their lines. */
+struct domain_config {
+    char name[MAX_NAME];
+    uint64_t mem; /* bytes; fit for memmap_build() */
+    unsigned vcpus;
+    unsigned weight;
+    unsigned cap;
+    uint64_t cpus;
+    enum domain_type type;
+    bool populate_now;
+    const struct module *kernel;
+    const char *cmdline;
+    struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */
+    unsigned module_count;
+};
+
+/* Parses mod->line. 0, or -EINVAL after one log line for each word at fault; then *out still holds
+ * what could be read. */
+int must_check config_parse(const struct module *mod, struct config_line *out);
+
+/* A line for each key, with what it may be; print is called for each. */
+void config_print_keys(void (*print)(const char *fmt, ...));
+
+/* A configuration of what the line itself says: no kernel, no modules yet. */
+void config_from_line(const struct config_line *d, struct domain_config *out);
+
+/* Pairs kernels with their ramdisks and modules, by name; a ramdisk or module without a name goes
+ * to the kernel before it, a kernel without one is dom<n> if it is the n-th kernel. At most
+ * MAX_MODULES modules. Fills out[] (room for n) with the domains that can be started, in the order
+ * of the menu, and returns how many; what is wrong with the others is logged. */
+unsigned config_collect(const struct module *mods, unsigned n, struct domain_config *out);
+
+#endif

@@ -1,0 +1,359 @@
+/*
+ * What the domains send to the one terminal: raw from the domain in front, line by line from the
+ * others. See console/console.h, and console/operator.c for the terminal.
+ */
+#include "console/console_output.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
+#include "domain/domain.h"
+#include "console/console.h"
+#include "console/operator.h"
+#include "console/work.h"
+#include "sched/timer.h"
+
+#define LINE_MOST 200       /* bytes of a background domain's line; a longer one comes in pieces */
+#define ROUND     4096      /* bytes of background lines at a time: who is in front wants in too */
+#define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
+#define LINES     8   /* of a domain behind that are taken at a time: its lock is held meanwhile */
+#define REST_MOST 256 /* bytes from before it came to the front that go at a time */
+
+struct terminal terminal = {
+    .lock = SPINLOCK_RANK("console", LOCK_CONSOLE),
+    .noted = LIST_INIT(terminal.noted),
+    .active = LIST_INIT(terminal.active),
+};
+struct work console_work;
+static struct timer look; /* at unfinished lines */
+
+/* ---- For whom something is to be done -------------------------------------------------------- */
+
+void console_note(struct console *c)
+{
+    if (c->known)
+        return;
+    c->known = true;
+    list_add_tail(&terminal.noted, &c->busy);
+}
+
+/* Those that were found since are worked on too. */
+static void gather(void)
+{
+    spin_lock(&terminal.lock);
+    while (!list_empty(&terminal.noted)) {
+        struct list_node *node = terminal.noted.next;
+
+        list_remove(node);
+        list_add_tail(&terminal.active, node);
+    }
+    spin_unlock(&terminal.lock);
+}
+
+/* Lets go of those that are done with. */
+static void retire(void)
+{
+    struct list_node *pos, *after;
+
+    spin_lock(&terminal.lock);
+    list_for_each_safe (pos, after, &terminal.active) {
+        struct console *c = console_busy_at(pos);
+
+        if (c->waits || c->ends || c->unfinished || ring_used(&c->out) || ring_used(&c->in))
+            continue;
+        list_remove(pos);
+        c->known = false;
+    }
+    spin_unlock(&terminal.lock);
+}
+
+/* ---- Output ---------------------------------------------------------------------------------- */
+
+/* How many bytes make the next line: up to a newline, or LINE_MOST, or (all) whatever is there. */
+static uint32_t line_length(const struct console *c, bool all)
+{
+    uint32_t used = ring_used(&c->out), most = used < LINE_MOST ? used : LINE_MOST;
+
+    for (uint32_t i = 0; i < most; i++) {
+        if (ring_peek(&c->out, i) == '\n')
+            return i + 1;
+    }
+    return used >= LINE_MOST || all ? most : 0;
+}
+
+/* Copies what may be seen of the line, without its end; how long it is then. Nothing that a domain
+ * behind sends can be more than text behind its name. */
+static uint32_t line_copy(struct console *c, uint32_t length, char *text)
+{
+    uint32_t n = length;
+
+    for (uint32_t i = 0; i < length; i++)
+        text[i] = (char)ring_peek(&c->out, i);
+    if (n && text[n - 1] == '\n')
+        n--;
+    if (n && n < length && text[n - 1] == '\r')
+        n--;
+    uint32_t shown = (uint32_t)plain_letters(&c->plain, text, n);
+    if (n < length)
+        c->plain =
+            (struct plain){ 0 }; /* a sequence that was not ended does not hide the next line */
+    return shown;
+}
+
+/* Sends one line of a domain behind; how many bytes of its ring that was, 0 if none could go. */
+static uint32_t send_line(struct console *c, bool all)
+{
+    char text[LINE_MOST];
+    uint32_t length = line_length(c, all);
+
+    if (!length || !operator_ready())
+        return 0;
+    operator_line(c->domain->name, text, line_copy(c, length, text));
+    ring_drop(&c->out, length);
+    return length;
+}
+
+/* Some of what came while it was behind, raw; how many bytes that was. */
+static uint32_t send_rest(struct console *c)
+{
+    uint32_t n = ring_run(&c->out);
+
+    n = n < REST_MOST ? n : REST_MOST;
+    n = (uint32_t)operator_put(ring_first(&c->out), n);
+    ring_drop(&c->out, n);
+    return n;
+}
+
+/* Lines are sent as they come, one for each: what had to wait for the port goes by console_work. */
+static size_t put_behind(struct console *c, const uint8_t *bytes, size_t n)
+{
+    size_t taken = 0;
+
+    if (!terminal.shared)
+        return n;
+    for (unsigned lines = 0; taken < n && lines < LINES && ring_put(&c->out, bytes[taken]);
+         taken++) {
+        if (bytes[taken] == '\n' || ring_used(&c->out) >= LINE_MOST) {
+            send_line(c, false);
+            lines++;
+        }
+    }
+    if (ring_used(&c->out) && !c->unfinished) {
+        c->unfinished = 1;
+        work_raise(&console_work); /* the boot CPU keeps the timer */
+    }
+    return taken;
+}
+
+size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
+{
+    struct console *c = d->console;
+    size_t taken;
+
+    if (!c)
+        return n;
+    spin_lock(&terminal.lock);
+    if (c != terminal.front)
+        taken = put_behind(c, bytes, n);
+    else
+        taken = ring_used(&c->out) ? 0 : operator_put(bytes, n);
+    c->waits |= taken < n;
+    if (c->waits || ring_used(&c->out))
+        console_note(c);
+    bool goes_on =
+        taken && taken < n; /* there may be room for the rest: nobody else would say so */
+    spin_unlock(&terminal.lock);
+    if (goes_on)
+        work_raise(&console_work);
+    return taken;
+}
+
+/* One line of each domain behind that has one, if the port takes it; how many bytes that was. The
+ * lock goes between two lines: others wait for it with their own in hand. */
+static uint32_t send_line_of_each(void)
+{
+    struct list_node *pos;
+    uint32_t sent = 0;
+
+    list_for_each (pos, &terminal.active) {
+        spin_lock(&terminal.lock);
+        if (console_busy_at(pos) != terminal.front)
+            sent += send_line(console_busy_at(pos), false);
+        spin_unlock(&terminal.lock);
+    }
+    return sent;
+}
+
+/* Lines of the domains behind, as long as somebody has one, the port takes it, and the round is not
+ * over. Who was first is the last one next time. */
+static void send_lines(void)
+{
+    uint32_t sent = 0, more;
+
+    do {
+        more = send_line_of_each();
+        sent += more;
+    } while (more && sent < ROUND);
+    if (!list_empty(&terminal.active)) {
+        struct list_node *first = terminal.active.next;
+        list_remove(first);
+        list_add_tail(&terminal.active, first);
+    }
+}
+
+static void send_rest_of_front(void)
+{
+    uint32_t n;
+
+    do {
+        spin_lock(&terminal.lock);
+        n = terminal.front ? send_rest(terminal.front) : 0;
+        spin_unlock(&terminal.lock);
+    } while (n);
+}
+
+/* Unfinished lines: young ones get older, old ones come out. */
+static void age_line(struct console *c)
+{
+    if (c->unfinished == 1)
+        c->unfinished = 2;
+    else if (c->unfinished == 2 && c != terminal.front)
+        send_line(c, true);
+    if (!ring_used(&c->out))
+        c->unfinished = 0;
+}
+
+static void age_lines(void)
+{
+    struct list_node *pos;
+
+    gather();
+    list_for_each (pos, &terminal.active) {
+        spin_lock(&terminal.lock);
+        age_line(console_busy_at(pos));
+        spin_unlock(&terminal.lock);
+    }
+}
+
+static bool any_unfinished(void)
+{
+    struct list_node *pos;
+    bool some = false;
+
+    spin_lock(&terminal.lock);
+    list_for_each (pos, &terminal.active)
+        some |= console_busy_at(pos)->unfinished;
+    spin_unlock(&terminal.lock);
+    return some;
+}
+
+/* True, once, if it waits and can go on. */
+static bool may_go_on(struct console *c)
+{
+    bool go;
+
+    spin_lock(&terminal.lock);
+    go = c->waits &&
+         (c == terminal.front ? operator_ready() : ring_used(&c->out) <= CONSOLE_OUT_BYTES / 2);
+    if (go)
+        c->waits = false;
+    spin_unlock(&terminal.lock);
+    return go;
+}
+
+static void kick(struct console *c)
+{
+    if (!may_go_on(c))
+        return;
+    spin_lock(&c->domain->lock);
+    machine_console_kick(&c->domain->machine);
+    spin_unlock(&c->domain->lock);
+}
+
+static void kick_waiting(void)
+{
+    struct list_node *pos;
+
+    if (terminal.front)
+        kick(terminal.front);
+    list_for_each (pos, &terminal.active)
+        kick(console_busy_at(pos));
+}
+
+/* There is room for the last words of those that have ended. */
+static void end_waiting(void)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &terminal.active) {
+        struct console *c = console_busy_at(pos);
+
+        if (c->ends && console_drained(c->domain))
+            domain_hooks->ended(c->domain);
+    }
+}
+
+/* Its lines go by output_work(), a few at a time; what is left for output_last_words() is one. */
+bool console_drained(struct domain *d)
+{
+    struct console *c = d->console;
+    bool ready = false;
+
+    if (!c || !terminal.shared)
+        return true;
+    spin_lock(&terminal.lock);
+    c->ends = c == terminal.front ? ring_used(&c->out) : line_length(c, false);
+    if (c != terminal.front && ring_used(&c->out) && !operator_ready())
+        c->ends = true;
+    if (c->ends) {
+        console_note(c);
+        ready = operator_ready();
+    }
+    spin_unlock(&terminal.lock);
+    if (ready) /* the port will not say so: it has */
+        work_raise(&console_work);
+    return !c->ends;
+}
+
+void output_last_words(struct console *c)
+{
+    char text[LINE_MOST];
+    uint32_t length;
+
+    while (terminal.shared && c != terminal.front && (length = line_length(c, true))) {
+        operator_line(c->domain->name, text, line_copy(c, length, text));
+        ring_drop(&c->out, length);
+    }
+}
+
+/* ---- Unfinished lines ----------------------------------------------------------------------- */
+
+static void look_fires(struct timer *t)
+{
+    (void)t;
+    age_lines();
+    work_raise(&console_work);
+}
+
+/* ---- The work -------------------------------------------------------------------------------- */
+
+void output_work(void)
+{
+    gather();
+    kick_waiting();
+    send_lines();
+    send_rest_of_front();
+    kick_waiting();
+    end_waiting();
+}
+
+void output_settle(void)
+{
+    if (!look.armed && any_unfinished())
+        timer_set(&look, rdtsc() + tsc_from_ns(LOOK_NS));
+    retire();
+}
+
+void output_init(bool shared)
+{
+    terminal.shared = shared;
+    timer_init(&look, look_fires);
+}

@@ -1,0 +1,65 @@
+/*
+ * Work for the boot CPU's loop. See console/work.h.
+ *
+ * The interrupt is what makes raising it safe under any lock: who raises it may hold the log's.
+ */
+#include "console/work.h"
+#include "arch/x86/bound.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/lapic.h"
+#include "arch/x86/percpu.h"
+#include "lib/assert.h"
+#include "lib/list.h"
+
+static struct work *works; /* boot only, as the vector */
+static int vector;
+
+static struct work *of_unit(struct sched_unit *u)
+{
+    return LIST_ENTRY(u, struct work, unit);
+}
+
+static bool run(struct sched_unit *u, uint64_t deadline)
+{
+    struct work *w = of_unit(u);
+
+    (void)deadline;
+    __atomic_store_n(&w->raised, false, __ATOMIC_SEQ_CST);
+    span_begin(NULL, (const void *)w->fn, rdtsc());
+    return w->fn();
+}
+
+/* It keeps no registers. */
+static void leave_nothing(struct sched_unit *u)
+{
+    (void)u;
+}
+
+/* The interrupt is that of all works. */
+static void arrived(void)
+{
+    for (struct work *w = works; w; w = w->next) {
+        if (__atomic_load_n(&w->raised, __ATOMIC_SEQ_CST))
+            sched_wake(&w->unit);
+    }
+}
+
+void work_init(struct work *w, bool (*fn)(void), unsigned cap)
+{
+    ASSERT(fn && !w->fn && cpu_id() == 0);
+    sched_group_init(&w->group, SCHED_DEFAULT_WEIGHT, cap);
+    sched_unit_init(&w->unit, &w->group, 1, run, leave_nothing);
+    if (!works)
+        vector = irq_alloc_vector(arrived);
+    ASSERT(vector > 0);
+    w->fn = fn;
+    w->next = works;
+    works = w;
+}
+
+void work_raise(struct work *w)
+{
+    if (w->fn && !__atomic_exchange_n(&w->raised, true, __ATOMIC_SEQ_CST))
+        lapic_send(percpu[0].apic_id, (uint8_t)vector);
+}

@@ -1,0 +1,215 @@
+/*
+ * The opcode tables, one line each.
+ *
+ * Source: SDM volume 2, "Opcode Map". What decode.h does not name is left out: SSE, x87, far
+ * branches and the rest are refused.
+ */
+#include "emulate/decode_form.h"
+#include "emulate/decode.h"
+#include "lib/assert.h"
+
+enum {
+    GROUP1_BYTE,
+    GROUP1,
+    GROUP1_IMM8,
+    GROUP1A,
+    GROUP2_BYTE_IMM8,
+    GROUP2_IMM8,
+    GROUP2_BYTE_ONE,
+    GROUP2_ONE,
+    GROUP2_BYTE_CL,
+    GROUP2_CL,
+    GROUP3_BYTE,
+    GROUP3,
+    GROUP4,
+    GROUP5,
+    GROUP8,
+    GROUP9,
+    GROUP11_BYTE,
+    GROUP11,
+    GROUPS
+};
+
+#define ARITHMETIC(first, operation, lock)                                                         \
+    [(first)] = { (operation), F_MODRM | F_BYTE | (lock) },                                        \
+    [(first) + 1] = { (operation), F_MODRM | (lock) },                                             \
+    [(first) + 2] = { (operation), F_MODRM | F_BYTE | F_TO_REG },                                  \
+    [(first) + 3] = { (operation), F_MODRM | F_TO_REG }
+
+static const struct form one_byte[256] = {
+    ARITHMETIC(0x00, DECODE_ADD, F_LOCK),
+    ARITHMETIC(0x08, DECODE_OR, F_LOCK),
+    ARITHMETIC(0x10, DECODE_ADC, F_LOCK),
+    ARITHMETIC(0x18, DECODE_SBB, F_LOCK),
+    ARITHMETIC(0x20, DECODE_AND, F_LOCK),
+    ARITHMETIC(0x28, DECODE_SUB, F_LOCK),
+    ARITHMETIC(0x30, DECODE_XOR, F_LOCK),
+    ARITHMETIC(0x38, DECODE_CMP, 0),
+    [0x63] = { DECODE_LOAD, F_MODRM | F_MEM32 | F_SIGNED | F_ONLY64 },
+    [0x69] = { DECODE_IMUL, F_MODRM | F_TO_REG | F_IMMZ },
+    [0x6B] = { DECODE_IMUL, F_MODRM | F_TO_REG | F_IMM8 },
+    [0x80] = { GROUP1_BYTE, F_GROUP },
+    [0x81] = { GROUP1, F_GROUP },
+    [0x83] = { GROUP1_IMM8, F_GROUP },
+    [0x84] = { DECODE_TEST, F_MODRM | F_BYTE },
+    [0x85] = { DECODE_TEST, F_MODRM },
+    [0x86] = { DECODE_XCHG, F_MODRM | F_BYTE | F_LOCK },
+    [0x87] = { DECODE_XCHG, F_MODRM | F_LOCK },
+    [0x88] = { DECODE_STORE, F_MODRM | F_BYTE },
+    [0x89] = { DECODE_STORE, F_MODRM },
+    [0x8A] = { DECODE_LOAD, F_MODRM | F_BYTE },
+    [0x8B] = { DECODE_LOAD, F_MODRM },
+    [0x8F] = { GROUP1A, F_GROUP },
+    [0xA0] = { DECODE_LOAD, F_MOFFS | F_BYTE },
+    [0xA1] = { DECODE_LOAD, F_MOFFS },
+    [0xA2] = { DECODE_STORE, F_MOFFS | F_BYTE },
+    [0xA3] = { DECODE_STORE, F_MOFFS },
+    [0xA4] = { DECODE_MOVS, F_STRING | F_BYTE },
+    [0xA5] = { DECODE_MOVS, F_STRING },
+    [0xA6] = { DECODE_CMPS, F_STRING | F_BYTE },
+    [0xA7] = { DECODE_CMPS, F_STRING },
+    [0xAA] = { DECODE_STOS, F_STRING | F_BYTE },
+    [0xAB] = { DECODE_STOS, F_STRING },
+    [0xAC] = { DECODE_LODS, F_STRING | F_BYTE },
+    [0xAD] = { DECODE_LODS, F_STRING },
+    [0xAE] = { DECODE_SCAS, F_STRING | F_BYTE },
+    [0xAF] = { DECODE_SCAS, F_STRING },
+    [0xC0] = { GROUP2_BYTE_IMM8, F_GROUP },
+    [0xC1] = { GROUP2_IMM8, F_GROUP },
+    [0xC6] = { GROUP11_BYTE, F_GROUP },
+    [0xC7] = { GROUP11, F_GROUP },
+    [0xD0] = { GROUP2_BYTE_ONE, F_GROUP },
+    [0xD1] = { GROUP2_ONE, F_GROUP },
+    [0xD2] = { GROUP2_BYTE_CL, F_GROUP },
+    [0xD3] = { GROUP2_CL, F_GROUP },
+    [0xF6] = { GROUP3_BYTE, F_GROUP },
+    [0xF7] = { GROUP3, F_GROUP },
+    [0xFE] = { GROUP4, F_GROUP },
+    [0xFF] = { GROUP5, F_GROUP },
+};
+
+#define CONDITIONS(first, operation, bits)                                                         \
+    [(first)...(first) + 15] = { (operation), (bits) | F_COND }
+
+/* Behind 0F. */
+static const struct form two_byte[256] = {
+    CONDITIONS(0x40, DECODE_CMOV, F_MODRM | F_TO_REG),
+    CONDITIONS(0x90, DECODE_SETCC, F_UNARY | F_BYTE),
+    [0xA3] = { DECODE_BT, F_MODRM },
+    [0xA4] = { DECODE_SHLD, F_MODRM | F_IMM8 },
+    [0xA5] = { DECODE_SHLD, F_MODRM | F_CL },
+    [0xAB] = { DECODE_BTS, F_MODRM | F_LOCK },
+    [0xAC] = { DECODE_SHRD, F_MODRM | F_IMM8 },
+    [0xAD] = { DECODE_SHRD, F_MODRM | F_CL },
+    [0xAF] = { DECODE_IMUL, F_MODRM | F_TO_REG },
+    [0xB0] = { DECODE_CMPXCHG, F_MODRM | F_BYTE | F_LOCK },
+    [0xB1] = { DECODE_CMPXCHG, F_MODRM | F_LOCK },
+    [0xB3] = { DECODE_BTR, F_MODRM | F_LOCK },
+    [0xB6] = { DECODE_LOAD, F_MODRM | F_MEM8 },
+    [0xB7] = { DECODE_LOAD, F_MODRM | F_MEM16 },
+    [0xBA] = { GROUP8, F_GROUP },
+    [0xBB] = { DECODE_BTC, F_MODRM | F_LOCK },
+    [0xBC] = { DECODE_BSF, F_MODRM | F_TO_REG },
+    [0xBD] = { DECODE_BSR, F_MODRM | F_TO_REG },
+    [0xBE] = { DECODE_LOAD, F_MODRM | F_MEM8 | F_SIGNED },
+    [0xBF] = { DECODE_LOAD, F_MODRM | F_MEM16 | F_SIGNED },
+    [0xC0] = { DECODE_XADD, F_MODRM | F_BYTE | F_LOCK },
+    [0xC1] = { DECODE_XADD, F_MODRM | F_LOCK },
+    [0xC7] = { GROUP9, F_GROUP },
+};
+
+#define GROUP_ONE(bits)                                                                            \
+    {                                                                                              \
+        [0] = { DECODE_ADD, (bits) | F_LOCK }, [1] = { DECODE_OR, (bits) | F_LOCK },               \
+        [2] = { DECODE_ADC, (bits) | F_LOCK }, [3] = { DECODE_SBB, (bits) | F_LOCK },              \
+        [4] = { DECODE_AND, (bits) | F_LOCK }, [5] = { DECODE_SUB, (bits) | F_LOCK },              \
+        [6] = { DECODE_XOR, (bits) | F_LOCK }, [7] = { DECODE_CMP, (bits) },                       \
+    }
+#define GROUP_TWO(bits)                                                                            \
+    {                                                                                              \
+        [0] = { DECODE_ROL, (bits) }, [1] = { DECODE_ROR, (bits) }, [2] = { DECODE_RCL, (bits) },  \
+        [3] = { DECODE_RCR, (bits) }, [4] = { DECODE_SHL, (bits) }, [5] = { DECODE_SHR, (bits) },  \
+        [6] = { DECODE_SHL, (bits) }, [7] = { DECODE_SAR, (bits) },                                \
+    }
+#define GROUP_THREE(bits, imm)                                                                     \
+    {                                                                                              \
+        [0] = { DECODE_TEST, (bits) | (imm) }, [2] = { DECODE_NOT, (bits) | F_UNARY | F_LOCK },    \
+        [3] = { DECODE_NEG, (bits) | F_UNARY | F_LOCK }, [4] = { DECODE_MUL, (bits) | F_UNARY },   \
+        [5] = { DECODE_IMUL_WIDE, (bits) | F_UNARY }, [6] = { DECODE_DIV, (bits) | F_UNARY },      \
+        [7] = { DECODE_IDIV, (bits) | F_UNARY },                                                   \
+    }
+#define GROUP_FOUR(bits)                                                                           \
+    {                                                                                              \
+        [0] = { DECODE_INC, (bits) | F_UNARY | F_LOCK },                                           \
+        [1] = { DECODE_DEC, (bits) | F_UNARY | F_LOCK },                                           \
+    }
+
+static const struct form groups[GROUPS][8] = {
+    [GROUP1_BYTE] = GROUP_ONE(F_BYTE | F_IMM8),
+    [GROUP1] = GROUP_ONE(F_IMMZ),
+    [GROUP1_IMM8] = GROUP_ONE(F_IMM8),
+    [GROUP1A] = { [0] = { DECODE_POP, F_UNARY | F_STACK } },
+    [GROUP2_BYTE_IMM8] = GROUP_TWO(F_BYTE | F_IMM8),
+    [GROUP2_IMM8] = GROUP_TWO(F_IMM8),
+    [GROUP2_BYTE_ONE] = GROUP_TWO(F_BYTE | F_ONE),
+    [GROUP2_ONE] = GROUP_TWO(F_ONE),
+    [GROUP2_BYTE_CL] = GROUP_TWO(F_BYTE | F_CL),
+    [GROUP2_CL] = GROUP_TWO(F_CL),
+    [GROUP3_BYTE] = GROUP_THREE(F_BYTE, F_IMM8),
+    [GROUP3] = GROUP_THREE(0, F_IMMZ),
+    [GROUP4] = GROUP_FOUR(F_BYTE),
+    [GROUP5] = { [0] = { DECODE_INC, F_UNARY | F_LOCK },
+                 [1] = { DECODE_DEC, F_UNARY | F_LOCK },
+                 [2] = { DECODE_CALL, F_UNARY | F_NEAR | F_NO66 },
+                 [4] = { DECODE_JMP, F_UNARY | F_NEAR | F_NO66 },
+                 [6] = { DECODE_PUSH, F_UNARY | F_STACK } },
+    [GROUP8] = { [4] = { DECODE_BT, F_IMM8 },
+                 [5] = { DECODE_BTS, F_IMM8 | F_LOCK },
+                 [6] = { DECODE_BTR, F_IMM8 | F_LOCK },
+                 [7] = { DECODE_BTC, F_IMM8 | F_LOCK } },
+    [GROUP9] = { [1] = { DECODE_CMPXCHG_PAIR, F_UNARY | F_PAIR | F_LOCK } },
+    [GROUP11_BYTE] = { [0] = { DECODE_STORE, F_BYTE | F_IMM8 } },
+    [GROUP11] = { [0] = { DECODE_STORE, F_IMMZ } },
+};
+
+const struct form *decode_form(uint8_t opcode)
+{
+    return &one_byte[opcode];
+}
+
+const struct form *decode_form_0f(uint8_t opcode)
+{
+    return &two_byte[opcode];
+}
+
+const struct form *decode_form_f3_0f(uint8_t opcode)
+{
+    static const struct form counts[] = { { DECODE_POPCNT, F_MODRM | F_TO_REG },
+                                          { DECODE_TZCNT, F_MODRM | F_TO_REG },
+                                          { DECODE_LZCNT, F_MODRM | F_TO_REG } };
+
+    switch (opcode) {
+    case 0xB8:
+        return &counts[0];
+    case 0xBC:
+        return &counts[1];
+    case 0xBD:
+        return &counts[2];
+    default:
+        return decode_form_0f(opcode);
+    }
+}
+
+const struct form *decode_form_0f38(uint8_t opcode)
+{
+    static const struct form none,
+        movbe[] = { { DECODE_LOAD, F_MODRM | F_SWAP }, { DECODE_STORE, F_MODRM | F_SWAP } };
+
+    return opcode == 0xF0 || opcode == 0xF1 ? &movbe[opcode & 1] : &none;
+}
+
+const struct form *decode_form_group(const struct form *group, unsigned reg)
+{
+    ASSERT(group->flags & F_GROUP && group->op < GROUPS && reg < 8);
+    return &groups[group->op][reg];
+}

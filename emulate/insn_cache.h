@@ -1,0 +1,36 @@
+/*
+ * The instruction that a guest stands at: fetched by its own page tables, decoded, remembered.
+ *
+ * Device memory is touched by few instructions over and over. What is known of one is the decoded
+ * form and everything that it was made from: the registers that paging and decoding hang on, the
+ * entries of the guest's page tables on the way, the bytes themselves. All of that is looked at
+ * again each time: a guest that changes its code or its tables gets what it would get from
+ * a fresh look, whether or not it flushes a TLB. Only the working out is saved.
+ */
+#ifndef CAISSON_EMULATE_INSN_CACHE_H
+#define CAISSON_EMULATE_INSN_CACHE_H
+
+#include "emulate/decode.h"
+#include "guestmem/gva.h"
+#include "lib/addr.h"
+#include "virt/virt.h"
+
+struct vcpu;
+
+#define CODE_WORDS  2 /* hold the longest instruction */
+#define CODE_RECENT 8
+
+struct code {
+    uint64_t epoch; /* the p2m's, by which `word` is where it is; 0: nothing is known */
+    gva_t at;       /* linear address */
+    struct virt_mode mode;
+    unsigned count;
+    struct window_word word[GVA_LEVELS + CODE_WORDS]; /* page tables, then code */
+    struct decode insn;
+};
+
+/* The instruction at RIP, which touches `device`; good until the next call. NULL: the guest has got
+ * its fault, or its domain its end. */
+const struct decode *code_fetch(struct vcpu *v, gpa_t device);
+
+#endif

@@ -1,0 +1,193 @@
+/*
+ * Segmentation and faults for emulated instructions. See emulate/operand.h.
+ * Sources: SDM volume 3, "Limit Checking", "Type Checking", "Canonicality Checking".
+ */
+#include "emulate/operand.h"
+#include "arch/x86/cpu.h"
+#include "domain/domain.h"
+#include "guestmem/gmem.h"
+#include "domain/vcpu.h"
+#include "lib/string.h"
+
+#define TYPE_CODE        8u /* of a code or data segment's type field */
+#define TYPE_WRITE_READ  2u /* data: writable; code: readable */
+#define TYPE_EXPAND_DOWN 4u
+
+bool operand_is_64bit(struct vcpu *v)
+{
+    return virt_in_64bit_code(&v->virt);
+}
+
+static bool rights_ok(const struct segment *s, bool write)
+{
+    if (s->ar & SEG_AR_UNUSABLE)
+        return false;
+    if (s->ar & TYPE_CODE)
+        return !write && (s->ar & TYPE_WRITE_READ);
+    return !write || (s->ar & TYPE_WRITE_READ);
+}
+
+static bool limit_ok(const struct segment *s, uint64_t offset, unsigned size)
+{
+    uint64_t last = offset + size - 1;
+
+    if (!(s->ar & TYPE_CODE) && (s->ar & TYPE_EXPAND_DOWN))
+        return offset > s->limit && last <= (s->ar & SEG_AR_DB ? 0xffffffff : 0xffff);
+    return last <= s->limit;
+}
+
+bool operand_is_canonical(uint64_t at)
+{
+    int64_t top = (int64_t)at >> 47;
+
+    return top == 0 || top == -1;
+}
+
+static int refuse(struct vcpu *v, enum seg s)
+{
+    struct event e = { .valid = true,
+                       .type = EVENT_EXCEPTION,
+                       .has_error = true,
+                       .vector = s == SEG_SS ? VECTOR_SS : VECTOR_GP };
+
+    vcpu_fault(v, virt_inject(&v->virt, &e));
+    return -EFAULT;
+}
+
+int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, bool write,
+                   gva_t *out)
+{
+    struct segment segment;
+
+    virt_segment(&v->virt, s, &segment);
+    if (operand_is_64bit(v)) {
+        *out = gva(offset + (s == SEG_FS || s == SEG_GS ? segment.base : 0));
+        return operand_is_canonical(out->v) && operand_is_canonical(out->v + size - 1)
+                   ? 0
+                   : refuse(v, s);
+    }
+    if (!rights_ok(&segment, write) || !limit_ok(&segment, offset, size))
+        return refuse(v, s);
+    *out = gva((segment.base + offset) & 0xffffffff);
+    return 0;
+}
+
+/* SDM, "BT--Bit Test": a bit number in a register counts from the operand on, in both directions.
+ */
+static uint64_t bit_offset(const struct vcpu *v, const struct decode *insn)
+{
+    if (insn->op < DECODE_BT || insn->op > DECODE_BTC || insn->has_immediate)
+        return 0;
+    int64_t bit = (int64_t)operand_sign_extend(virt_gpr(&v->virt, (enum gpr)insn->reg), insn->size);
+    return (uint64_t)(bit >> (3 + __builtin_ctz(insn->size))) * insn->size;
+}
+
+int operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out)
+{
+    uint64_t offset = (uint64_t)insn->displacement + bit_offset(v, insn);
+
+    if (insn->base >= 0)
+        offset += virt_gpr(&v->virt, (enum gpr)insn->base);
+    if (insn->index >= 0)
+        offset += virt_gpr(&v->virt, (enum gpr)insn->index) * insn->scale;
+    if (insn->rip_relative)
+        offset += virt_rip(&v->virt) + insn->length;
+    if (insn->op == DECODE_POP && insn->base == GPR_RSP) /* as it is after the reading */
+        offset += insn->size;
+    return operand_linear(v, (enum seg)insn->segment, operand_truncate(offset, insn->addr_size),
+                          insn->size, write, out);
+}
+
+/* Bytes of the page of `at` that an access has. */
+static unsigned in_first_page(gva_t at, unsigned size)
+{
+    uint64_t left = PAGE_SIZE - (at.v & ~PAGE_MASK);
+
+    return left < size ? (unsigned)left : size;
+}
+
+/* Where both parts are; where[1] only if there is a second. */
+static int translate_parts(struct vcpu *v, gva_t at, unsigned size, bool write, gpa_t where[2],
+                           struct gva_fault *fault)
+{
+    uint32_t rights = (virt_cpl(&v->virt) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
+    unsigned first = in_first_page(at, size);
+    int err = gva_translate(v, at, rights, &where[0], fault);
+
+    if (err || first == size)
+        return err;
+    return gva_translate(v, gva(at.v + first), rights, &where[1], fault);
+}
+
+int operand_probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_fault *fault)
+{
+    gpa_t where[2];
+
+    return translate_parts(v, at, size, true, where, fault);
+}
+
+/* In pieces of 1, 2, 4 or 8 bytes. */
+static void device_access(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, bool write)
+{
+    struct machine_hvm *m = &v->domain->machine;
+
+    for (unsigned n; size; size -= n, bytes += n, at.v += n) {
+        uint64_t value = 0;
+        n = 1u << (31 - __builtin_clz(size));
+        if (write) {
+            memcpy(&value, bytes, n);
+            machine_mmio_write(m, v, at, n, value);
+        } else {
+            value = machine_mmio_read(m, v, at, n);
+            memcpy(bytes, &value, n);
+        }
+    }
+}
+
+/* Within one page. 0 or -ENOMEM. */
+static int access_part(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, bool write)
+{
+    struct p2m *p = &v->domain->p2m;
+    int err = -EFAULT;
+
+    if (p2m_is_ram(p, gpa_to_gfn(at)) || !machine_has_mmio(&v->domain->machine, v, at))
+        err = write ? gmem_write(p, at, bytes, size) : gmem_read(p, at, bytes, size);
+    if (err != -EFAULT)
+        return err;
+    device_access(v, at, bytes, size, write); /* or nothing is there, a hole in the RAM */
+    return 0;
+}
+
+int operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
+                   struct gva_fault *fault)
+{
+    unsigned first = in_first_page(at, size);
+    gpa_t where[2];
+    int err = translate_parts(v, at, size, write, where, fault);
+
+    if (!write)
+        *value = 0;
+    if (!err)
+        err = access_part(v, where[0], (uint8_t *)value, first, write);
+    if (!err && first < size)
+        err = access_part(v, where[1], (uint8_t *)value + first, size - first, write);
+    return err;
+}
+
+void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault)
+{
+    if (err == -EFAULT)
+        vcpu_fault(v, virt_inject_pf(&v->virt, fault->address, fault->error));
+    else
+        domain_end(v->domain, END_KILLED, "no memory left for its RAM");
+}
+
+int operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write)
+{
+    struct gva_fault fault = { 0 };
+    int err = operand_access(v, at, value, size, write, &fault);
+
+    if (err)
+        operand_fault(v, err, &fault);
+    return err;
+}

@@ -1,0 +1,72 @@
+/*
+ * Operands of an instruction that Caisson carries out for a guest: how a register takes a value of
+ * a given width, where a segmented address is, which fault is owed when it cannot be reached.
+ *
+ * Widths are bytes: 1, 2, 4, 8.
+ */
+#ifndef CAISSON_EMULATE_OPERAND_H
+#define CAISSON_EMULATE_OPERAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "emulate/decode.h"
+#include "guestmem/gva.h"
+#include "lib/addr.h"
+#include "lib/errno.h"
+#include "virt/virt.h"
+
+struct vcpu;
+
+static inline uint64_t operand_truncate(uint64_t value, unsigned width)
+{
+    return width == 8 ? value : value & ((1ul << (8 * width)) - 1);
+}
+
+static inline uint64_t operand_sign_extend(uint64_t value, unsigned width)
+{
+    unsigned shift = 64 - 8 * width;
+
+    return (uint64_t)((int64_t)(value << shift) >> shift);
+}
+
+/* A register that held `old` after a write of `width` bytes: 32-bit writes clear the upper half,
+ * narrower ones leave the rest alone (SDM volume 1, "General-Purpose Registers in 64-Bit Mode"). */
+static inline uint64_t operand_merge(uint64_t old, uint64_t value, unsigned width)
+{
+    if (width >= 4)
+        return operand_truncate(value, width);
+    uint64_t mask = (1ul << (8 * width)) - 1;
+    return (old & ~mask) | (value & mask);
+}
+
+/* The linear address of segment:offset for an access of size bytes. 0; or -EFAULT when limit,
+ * rights or canonical form forbid it: then the #GP or #SS has been queued for the guest. */
+int must_check operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size,
+                              bool write, gva_t *out);
+
+/* The linear address of an instruction's memory operand, as its encoding says. As above. */
+int must_check operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out);
+
+bool operand_is_canonical(uint64_t at);
+
+/* Could the guest write these bytes, which may lie in two pages? 0; -EFAULT with *fault; -ENOMEM.
+ */
+int must_check operand_probe_write(struct vcpu *v, gva_t at, unsigned size,
+                                   struct gva_fault *fault);
+
+/* Reads or writes size bytes, 8 at most, with the guest's own privilege: each part in RAM, in
+ * device memory, or where nothing is (ones are read there, and writes vanish). 0; -EFAULT with
+ * *fault, then nothing has been touched; -ENOMEM. */
+int must_check operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
+                              struct gva_fault *fault);
+
+/* The same, and the guest has its fault, or its domain its end, if it fails. */
+int must_check operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write);
+
+/* Gives the guest the #PF of a failed access, or ends the domain if memory ran out. */
+void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault);
+
+/* True if the guest runs 64-bit code now. */
+bool operand_is_64bit(struct vcpu *v);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * What an instruction does with its memory operand, once that has been read and before it is
+ * written: registers and flags as they were, the memory as it was, in; the same as they are to be,
+ * out. So a fault of the writing leaves everything as it was.
+ */
+#ifndef CAISSON_EMULATE_OPERATE_H
+#define CAISSON_EMULATE_OPERATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "emulate/decode.h"
+#include "emulate/operand.h"
+#include "domain/vcpu.h"
+#include "lib/errno.h"
+#include "vmx/fast.h"
+
+struct operation {
+    uint64_t memory[2]; /* [1]: of CMPXCHG16B alone */
+    uint64_t flags;
+    bool writes;      /* memory is to be written */
+    bool sets_reg;    /* so is the register operand, ... */
+    uint64_t reg;     /* ... with this */
+    uint8_t sets_rax; /* bytes of it that are, ... */
+    uint8_t sets_rdx;
+    uint64_t low, high; /* ... with these */
+};
+
+/* Does it read its memory operand, does it ever write it? */
+bool operate_reads(enum decode_op op);
+bool operate_writes(const struct decode *insn);
+/* o->memory and o->flags are given. 0, or -ERANGE: the guest is owed a #DE. Not for MOV, XCHG,
+ * string and stack forms, which mmio.c does itself. */
+int must_check operate(const struct vcpu *v, const struct decode *insn, struct operation *o);
+/* Registers and flags become what operate() said. */
+void operate_finish(struct vcpu *v, const struct decode *insn, const struct operation *o);
+
+/* The register operand. */
+static inline uint64_t operate_register(const struct vcpu *v, const struct decode *insn)
+{
+    uint64_t value = virt_gpr(&v->virt, (enum gpr)insn->reg);
+
+    return operand_truncate(insn->high_byte ? value >> 8 : value, insn->reg_size);
+}
+
+static inline void operate_set_register(struct vcpu *v, const struct decode *insn, uint64_t value)
+{
+    uint64_t old = virt_gpr(&v->virt, (enum gpr)insn->reg);
+
+    if (insn->high_byte)
+        value = (old & ~0xff00ul) | (value & 0xff) << 8;
+    else
+        value = operand_merge(old, value, insn->reg_size);
+    virt_set_gpr(&v->virt, (enum gpr)insn->reg, value);
+}
+
+/* The register or immediate that is the other operand. */
+static inline uint64_t operate_source(const struct vcpu *v, const struct decode *insn)
+{
+    return insn->has_immediate ? insn->immediate : operate_register(v, insn);
+}
+
+#endif

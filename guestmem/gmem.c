@@ -1,0 +1,118 @@
+/*
+ * Reaching a guest's memory. See guestmem/gmem.h.
+ */
+#include "guestmem/gmem.h"
+#include "guestmem/p2m.h"
+#include "lib/assert.h"
+#include "lib/string.h"
+#include "mm/window.h"
+
+enum gmem_op { GMEM_READ, GMEM_WRITE, GMEM_ZERO };
+
+/* One piece that does not cross a page. */
+static int piece(struct p2m *p, gpa_t at, void *buf, size_t n, enum gmem_op op)
+{
+    mfn_t m;
+    int err = op == GMEM_READ ? p2m_populate(p, gpa_to_gfn(at), &m)
+                              : p2m_populate_writable(p, gpa_to_gfn(at), &m);
+
+    if (err)
+        return err;
+    char *page = window_open(m);
+    char *bytes = page + (at.v & ~PAGE_MASK);
+    if (op == GMEM_READ)
+        memcpy(buf, bytes, n);
+    else if (op == GMEM_WRITE)
+        memcpy(bytes, buf, n);
+    else
+        memset(bytes, 0, n);
+    window_close(page);
+    return 0;
+}
+
+static int pieces(struct p2m *p, gpa_t at, char *buf, size_t n, enum gmem_op op)
+{
+    if (at.v + n < at.v)
+        return -EFAULT;
+    while (n) {
+        size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
+        if (here > n)
+            here = n;
+        int err = piece(p, at, buf, here, op);
+        if (err)
+            return err;
+        at.v += here;
+        n -= here;
+        if (buf)
+            buf += here;
+    }
+    return 0;
+}
+
+int gmem_read(struct p2m *p, gpa_t from, void *to, size_t n)
+{
+    return pieces(p, from, to, n, GMEM_READ);
+}
+
+int gmem_write(struct p2m *p, gpa_t to, const void *from, size_t n)
+{
+    return pieces(p, to, (char *)from, n, GMEM_WRITE);
+}
+
+int gmem_zero(struct p2m *p, gpa_t to, size_t n)
+{
+    return pieces(p, to, NULL, n, GMEM_ZERO);
+}
+
+/* ---- Entries of page tables ---- */
+
+static uint64_t load(const void *from, unsigned size)
+{
+    if (size == 4)
+        return __atomic_load_n((const uint32_t *)from, __ATOMIC_ACQUIRE);
+    return __atomic_load_n((const uint64_t *)from, __ATOMIC_ACQUIRE);
+}
+
+/* Puts `to` in place of `from`, if that is still there. */
+static bool exchange(void *at, unsigned size, uint64_t from, uint64_t to)
+{
+    uint32_t from32 = (uint32_t)from;
+
+    if (size == 4)
+        return __atomic_compare_exchange_n((uint32_t *)at, &from32, (uint32_t)to, false,
+                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n((uint64_t *)at, &from, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+int gmem_load(struct p2m *p, struct gmem_entry *e)
+{
+    mfn_t m;
+    int err = p2m_populate(p, gpa_to_gfn(e->at), &m);
+
+    ASSERT((e->size == 4 || e->size == 8) && e->at.v % e->size == 0);
+    if (err)
+        return err;
+    char *page = window_open(m);
+    e->value = load(page + (e->at.v & ~PAGE_MASK), e->size);
+    e->machine = maddr(mfn_to_maddr(m).v | (e->at.v & ~PAGE_MASK));
+    window_close(page);
+    return 0;
+}
+
+int gmem_set_bits(struct p2m *p, struct gmem_entry *e, uint64_t bits)
+{
+    mfn_t m;
+    int err = p2m_populate_writable(p, gpa_to_gfn(e->at), &m);
+
+    ASSERT((e->size == 4 || e->size == 8) && e->at.v % e->size == 0);
+    if (err)
+        return err;
+    char *page = window_open(m);
+    bool done = exchange(page + (e->at.v & ~PAGE_MASK), e->size, e->value, e->value | bits);
+    window_close(page);
+    if (!done)
+        return -EAGAIN;
+    e->value |= bits;
+    return 0;
+}

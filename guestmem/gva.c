@@ -1,0 +1,276 @@
+/*
+ * Walking the guest's page tables. See guestmem/gva.h.
+ *
+ * One loop serves all paging modes: a const table gives each mode's levels, entry size and index
+ * width; what differs beyond that (PAE's page-directory pointers, PSE's 36-bit addresses) is
+ * in the few lines that say so.
+ */
+#include "guestmem/gva.h"
+#include "arch/x86/cpu.h"
+#include "domain/domain.h"
+#include "guestmem/gmem.h"
+#include "domain/vcpu.h"
+#include "lib/likely.h"
+#include "vmx/fast.h"
+
+#define PTE_P       (1ul << 0)
+#define PTE_RW      (1ul << 1)
+#define PTE_US      (1ul << 2)
+#define PTE_A       (1ul << 5)
+#define PTE_D       (1ul << 6)
+#define PTE_PS      (1ul << 7)
+#define PTE_NX      (1ul << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ul
+
+/* A walk begins anew when another vCPU changes an entry under it, so many times at most: nobody's
+ * page tables hold the pCPU up. */
+#define WALKS 8
+
+struct paging_mode {
+    unsigned levels;
+    unsigned entry_size; /* bytes */
+    unsigned index_bits;
+};
+
+static const struct paging_mode paging_32 = { 2, 4, 10 };
+static const struct paging_mode paging_pae = { 3, 8, 9 };
+static const struct paging_mode paging_4level = { 4, 8, 9 };
+static const struct paging_mode paging_5level = { 5, 8, 9 };
+
+static const struct paging_mode *mode_of(struct vcpu *v)
+{
+    uint64_t cr4 = virt_cr4(&v->virt);
+
+    if (!(cr4 & CR4_PAE))
+        return &paging_32;
+    if (!(virt_efer(&v->virt) & EFER_LMA))
+        return &paging_pae;
+    return cr4 & CR4_LA57 ? &paging_5level : &paging_4level;
+}
+
+/* error: the access, and why it failed. That it was a fetch is told only where fetches are treated
+ * apart (SDM, "Page-Fault Exceptions", I/D flag). */
+static int fail(struct vcpu *v, struct gva_fault *fault, gva_t at, uint32_t error)
+{
+    uint64_t cr4 = virt_cr4(&v->virt);
+    bool nx = (cr4 & CR4_PAE) && (virt_efer(&v->virt) & EFER_NXE);
+
+    fault->address = at;
+    fault->error = nx || (cr4 & CR4_SMEP) ? error : error & ~GVA_FETCH;
+    return -EFAULT;
+}
+
+static bool canonical(gva_t at, unsigned bits)
+{
+    int64_t top = (int64_t)at.v >> (bits - 1);
+
+    return top == 0 || top == -1;
+}
+
+/* May the access be made, given what all levels allow together? (SDM, "Access Rights") */
+static bool allowed(struct vcpu *v, uint64_t rights, uint32_t access)
+{
+    uint64_t cr0 = virt_cr0(&v->virt), cr4 = virt_cr4(&v->virt);
+    bool user = access & GVA_USER, user_page = rights & PTE_US;
+
+    if (user && !user_page)
+        return false;
+    if ((access & GVA_WRITE) && !(rights & PTE_RW) && (user || (cr0 & CR0_WP)))
+        return false;
+    if ((access & GVA_FETCH) && (rights & PTE_NX) && (virt_efer(&v->virt) & EFER_NXE))
+        return false;
+    if (user || !user_page)
+        return true;
+    if (access & GVA_FETCH)
+        return !(cr4 & CR4_SMEP);
+    return !(cr4 & CR4_SMAP) || (virt_rflags(&v->virt) & RFLAGS_AC);
+}
+
+/* Sets A or D as the CPU does: only in the entry that was read. Another vCPU may have changed or
+ * cleared it since, and would get it back from us: -EAGAIN then. */
+static int mark(struct vcpu *v, struct gmem_entry *entry, uint64_t bits)
+{
+    if ((entry->value & bits) == bits)
+        return 0;
+    return gmem_set_bits(&v->domain->p2m, entry, bits);
+}
+
+/* An entry as a word for window_same(): the aligned eight bytes around it. */
+static struct window_word as_word(const struct gmem_entry *e)
+{
+    unsigned shift = 8 * (e->machine.v & 7);
+
+    return (struct window_word){
+        .at = maddr(e->machine.v & ~7ul),
+        .mask = e->size == 4 ? 0xfffffffful << shift : ~0ul,
+        .value = e->value << shift,
+    };
+}
+
+/* The entry of a page that is about to be written to, the last that was noted. */
+static int mark_dirty(struct vcpu *v, struct gmem_entry *leaf, struct gva_walk *found)
+{
+    int err = mark(v, leaf, PTE_D);
+
+    found->read[found->count - 1] = as_word(leaf);
+    return err;
+}
+
+/* Bytes that an entry covers which maps a page at this level (0 is the lowest). */
+static uint64_t page_bytes(const struct paging_mode *m, unsigned level)
+{
+    return PAGE_SIZE << (level * m->index_bits);
+}
+
+/* Where a leaf's page begins; PSE puts address bits 39:32 into bits 20:13. */
+static uint64_t leaf_base(const struct paging_mode *m, uint64_t entry, unsigned level)
+{
+    uint64_t base = entry & PTE_ADDRESS & ~(page_bytes(m, level) - 1);
+
+    if (m->entry_size == 4 && level == 1)
+        base = (entry & 0xffc00000) | (entry >> 13 & 0xff) << 32;
+    return base;
+}
+
+static bool is_leaf(struct vcpu *v, const struct paging_mode *m, uint64_t entry, unsigned level)
+{
+    if (level == 0)
+        return true;
+    if (!(entry & PTE_PS) || level > 2 || (m == &paging_pae && level == 2))
+        return false;
+    return m->entry_size == 8 || (virt_cr4(&v->virt) & CR4_PSE);
+}
+
+static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t access,
+                struct gva_walk *found, struct gva_fault *fault)
+{
+    uint64_t table = virt_cr3(&v->virt) & (m == &paging_pae ? 0xffffffe0 : PTE_ADDRESS);
+    uint64_t rights = PTE_RW | PTE_US;
+
+    found->count = 0; /* it may not be the first try */
+    for (unsigned level = m->levels; level-- > 0;) {
+        uint64_t index = at.v >> (PAGE_SHIFT + level * m->index_bits) & ((1u << m->index_bits) - 1);
+        struct gmem_entry slot = { .at = gpa(table + index * m->entry_size),
+                                   .size = m->entry_size };
+        bool pdpte = m == &paging_pae && level == 2; /* has no rights and no accessed bit */
+        int err = gmem_load(&v->domain->p2m, &slot);
+        if (err == -EFAULT || (!err && !(slot.value & PTE_P)))
+            return fail(v, fault, at, access);
+        if (!err && !pdpte)
+            err = mark(v, &slot, PTE_A);
+        if (err == -EFAULT) /* the guest itself may only read its table */
+            return fail(v, fault, at, access | GVA_PRESENT);
+        if (err)
+            return err;
+        uint64_t entry = slot.value;
+        found->read[found->count++] = as_word(&slot);
+        if (!pdpte)
+            rights = (rights & entry & (PTE_RW | PTE_US)) | ((rights | entry) & PTE_NX);
+        if (is_leaf(v, m, entry, level)) {
+            if (!allowed(v, rights, access))
+                return fail(v, fault, at, access | GVA_PRESENT);
+            found->page =
+                gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1) & PAGE_MASK));
+            err = access & GVA_WRITE ? mark_dirty(v, &slot, found) : 0;
+            return err == -EFAULT ? fail(v, fault, at, access | GVA_PRESENT) : err;
+        }
+        table = entry & (m->entry_size == 4 ? 0xfffff000 : PTE_ADDRESS);
+    }
+    return -EFAULT; /* not reached: level 0 is always a leaf */
+}
+
+/* Walks anew. */
+static int find(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
+                struct gva_fault *fault)
+{
+    found->count = 0;
+    if (!(virt_cr0(&v->virt) & CR0_PG)) {
+        found->page = gpa(at.v & 0xfffff000);
+        return 0;
+    }
+    const struct paging_mode *m = mode_of(v);
+    if (m->levels < 4)
+        at.v &= 0xffffffff;
+    else if (!canonical(at, m->levels == 5 ? 57 : 48))
+        return fail(v, fault, at, access);
+    for (unsigned i = 0; i < WALKS; i++) {
+        int err = walk(v, m, at, access, found, fault);
+        if (err != -EAGAIN)
+            return err;
+    }
+    return fail(v, fault, at, access | GVA_PRESENT); /* spurious: the guest tries again */
+}
+
+/* ---- What is known ---- */
+
+static bool is_known(const struct vcpu *v, const struct gva_walk *w, const struct gva_walk *asked)
+{
+    return w->linear == asked->linear && w->access == asked->access &&
+           w->epoch == v->domain->p2m.epoch && virt_mode_same(&w->mode, &asked->mode) &&
+           window_same(w->read, w->count);
+}
+
+int gva_walk(struct vcpu *v, gva_t at, uint32_t access, const struct gva_walk **out,
+             struct gva_fault *fault)
+{
+    struct gva_walk asked = { .linear = at.v & PAGE_MASK, .access = access };
+    struct gva_walk *w = &v->walks[(at.v >> PAGE_SHIFT ^ access) % GVA_RECENT];
+
+    virt_mode(&v->virt, &asked.mode);
+    asked.access |= virt_rflags(&v->virt) & RFLAGS_AC;
+    *out = w;
+    if (likely(is_known(v, w, &asked)))
+        return 0;
+    asked.epoch = v->domain->p2m.epoch;
+    w->epoch = 0;
+    int err = find(v, at, access, &asked, fault);
+    if (!err)
+        *w = asked;
+    return err;
+}
+
+int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct gva_fault *fault)
+{
+    const struct gva_walk *found;
+    int err = gva_walk(v, at, access, &found, fault);
+
+    if (!err)
+        *out = gpa(found->page.v | (at.v & ~PAGE_MASK));
+    return err;
+}
+
+static int copy(struct vcpu *v, gva_t at, char *buf, size_t n, uint32_t access,
+                struct gva_fault *fault)
+{
+    while (n) {
+        size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
+        if (here > n)
+            here = n;
+        gpa_t where;
+        int err = gva_translate(v, at, access, &where, fault);
+        if (err)
+            return err;
+        if (access & GVA_WRITE)
+            err = gmem_write(&v->domain->p2m, where, buf, here);
+        else
+            err = gmem_read(&v->domain->p2m, where, buf, here);
+        if (err)
+            return err == -EFAULT ? fail(v, fault, at, access | GVA_PRESENT) : err;
+        at.v += here;
+        buf += here;
+        n -= here;
+    }
+    return 0;
+}
+
+int gva_read(struct vcpu *v, gva_t from, void *to, size_t n, uint32_t access,
+             struct gva_fault *fault)
+{
+    return copy(v, from, to, n, access & ~GVA_WRITE, fault);
+}
+
+int gva_write(struct vcpu *v, gva_t to, const void *from, size_t n, uint32_t access,
+              struct gva_fault *fault)
+{
+    return copy(v, to, (char *)from, n, access | GVA_WRITE, fault);
+}

@@ -1,0 +1,62 @@
+/*
+ * Guest-virtual memory: the guest's own page tables, walked as the CPU would walk them.
+ *
+ * Sources: SDM, "Paging" (32-bit, PAE, 4-level and 5-level) and "Access Rights". What a walk found
+ * a moment ago the guest may have changed since: it counts only while all that it was found by is
+ * the same.
+ */
+#ifndef CAISSON_GUESTMEM_GVA_H
+#define CAISSON_GUESTMEM_GVA_H
+
+#include <stddef.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+#include "mm/window.h"
+#include "virt/virt.h"
+
+struct vcpu;
+
+/* Bits of a page fault's error code; as input, the access that is asked for. */
+#define GVA_PRESENT  1u
+#define GVA_WRITE    2u
+#define GVA_USER     4u /* made with user privilege */
+#define GVA_RESERVED 8u
+#define GVA_FETCH    16u
+
+struct gva_fault {
+    gva_t address;  /* the first byte that could not be reached */
+    uint32_t error; /* the error code that the guest is owed in a #PF */
+};
+
+/*
+ * A walk: what was asked, what was found, and all that it hangs on: registers, the p2m's epoch (for
+ * where the tables are), the entries on the way, accessed and dirty bits included. While those are
+ * what they were another walk would find the same, so it need not be made.
+ */
+#define GVA_LEVELS 5
+#define GVA_RECENT 4 /* walks that a vCPU remembers, at page and access modulo this */
+struct gva_walk {
+    uint64_t epoch;  /* 0: nothing is known */
+    uint64_t linear; /* page */
+    uint64_t access; /* GVA_..., and RFLAGS.AC */
+    struct virt_mode mode;
+    gpa_t page;
+    unsigned count;
+    struct window_word read[GVA_LEVELS];
+};
+
+/* *out is good until the next one. */
+int must_check gva_walk(struct vcpu *v, gva_t at, uint32_t access, const struct gva_walk **out,
+                        struct gva_fault *fault);
+
+/* Where `at` is for this access. 0; -EFAULT with *fault filled in; -ENOMEM. */
+int must_check gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out,
+                             struct gva_fault *fault);
+
+/* Copies across pages. 0; -EFAULT with *fault; -ENOMEM. access: GVA_USER or 0, and GVA_FETCH. */
+int must_check gva_read(struct vcpu *v, gva_t from, void *to, size_t n, uint32_t access,
+                        struct gva_fault *fault);
+int must_check gva_write(struct vcpu *v, gva_t to, const void *from, size_t n, uint32_t access,
+                         struct gva_fault *fault);
+
+#endif

@@ -1,0 +1,331 @@
+/*
+ * The p2m: RAM ranges, frames at the first touch. See guestmem/p2m.h.
+ */
+#include "guestmem/p2m.h"
+#include "arch/x86/mtrr.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "mm/window.h"
+#include "virt/virt.h"
+
+int p2m_init(struct p2m *p, uint16_t owner)
+{
+    *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner, .epoch = 1 };
+    p->tables_for_ram = 1; /* the root */
+    return slat_init(&p->slat, owner);
+}
+
+static void free_mapping(void *ctx, gfn_t g, const struct slat_entry *e)
+{
+    struct p2m *p = ctx;
+
+    (void)g;
+    if (e->rights & SLAT_LENT)
+        return;
+    if (e->order > ORDER_2M) { /* it may be in 262,144 pieces by now */
+        p->going.first = e->mfn;
+        p->going.frames = 1UL << e->order;
+        return;
+    }
+    frame_free(e->mfn, e->order, p->owner);
+    p->populated -= 1UL << e->order;
+}
+
+/* 2 MiB of it. */
+static void give_back_some(struct p2m *p)
+{
+    frame_free(p->going.first, ORDER_2M, p->owner);
+    p->going.first.v += 1UL << ORDER_2M;
+    p->going.frames -= 1UL << ORDER_2M;
+    p->populated -= 1UL << ORDER_2M;
+}
+
+void p2m_reap(struct p2m *p, uint64_t oldest)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < p->limbo_count; i++) {
+        if (p->limbo[i].epoch <= oldest)
+            frame_return(p->limbo[i].frame, p->owner);
+        else
+            p->limbo[kept++] = p->limbo[i];
+    }
+    p->limbo_count = kept;
+}
+
+bool p2m_destroy(struct p2m *p)
+{
+    if (!p->slat.root)
+        return true;
+    while (p->limbo_count)
+        frame_free(p->limbo[--p->limbo_count].frame, ORDER_4K, p->owner);
+    if (p->giant.open)
+        frame_free(p->giant.first, ORDER_1G, p->owner);
+    p->giant.open = false;
+    if (p->going.frames) {
+        give_back_some(p);
+        return false;
+    }
+    if (!slat_drain(&p->slat, P2M_PIECE, free_mapping, p) || p->going.frames)
+        return false;
+    if (p->failed.v)
+        frame_abandon(p->failed, p->owner);
+    slat_destroy(&p->slat);
+    ASSERT(p->populated == 0);
+    return true;
+}
+
+int p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames)
+{
+    if (start.v + frames < start.v)
+        return -EINVAL;
+    if (p->range_count == P2M_RAM_RANGES)
+        return -ENOSPC;
+    p->ram[p->range_count].start = start;
+    p->ram[p->range_count].frames = frames;
+    p->range_count++;
+    p->promised += frames;
+    p->most += frames;
+    p->tables_for_ram += p2m_tables(frames);
+    return 0;
+}
+
+/* True if the 2^order frames around g, naturally aligned, lie in one range of RAM. */
+static bool block_is_ram(const struct p2m *p, gfn_t g, unsigned order)
+{
+    uint64_t size = 1UL << order, first = g.v & ~(size - 1);
+
+    for (unsigned i = 0; i < p->range_count; i++) {
+        uint64_t start = p->ram[i].start.v, frames = p->ram[i].frames;
+        if (first >= start && size <= frames && first - start <= frames - size)
+            return true; /* no sum: g may be any number of a guest's */
+    }
+    return false;
+}
+
+bool p2m_is_ram(const struct p2m *p, gfn_t g)
+{
+    return block_is_ram(p, g, ORDER_4K);
+}
+
+static unsigned rights_of_ram(unsigned order)
+{
+    return SLAT_R | SLAT_W | (order > ORDER_4K && virt_caps.small_code ? SLAT_X_SMALL : SLAT_X);
+}
+
+enum slat_type p2m_type_of(mfn_t m, unsigned order)
+{
+    return (enum slat_type)mtrr_type(mfn_to_maddr(m), PAGE_SIZE << order);
+}
+
+/* Allocates and maps the 2^order frames around g. -EEXIST if part of them has come singly. */
+static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
+{
+    gfn_t first = gfn(g.v & ~((1UL << order) - 1));
+    mfn_t m;
+    int err = frame_alloc(order, p->owner, &m);
+
+    if (err)
+        return err;
+    err = slat_map(&p->slat, first, m, order, rights_of_ram(order), p2m_type_of(m, order));
+    if (err) {
+        frame_free(m, order, p->owner);
+        return err;
+    }
+    p->populated += 1UL << order;
+    *out = mfn(m.v + (g.v - first.v));
+    return 0;
+}
+
+/* Single frames, where nothing was found: as many as come together, if all of them are missing. */
+static int populate_few(struct p2m *p, gfn_t g, struct slat_entry *place)
+{
+    unsigned order = P2M_FEW_ORDER;
+    mfn_t m;
+
+    if (place->hole)
+        return -EFAULT;
+    int err = place->order == ORDER_4K ? 0 : slat_reach(&p->slat, g, place);
+    if (err)
+        return err;
+    if (!block_is_ram(p, g, order) || !slat_is_vacant(place, g, order) ||
+        frame_alloc(order, p->owner, &m)) {
+        order = ORDER_4K;
+        err = frame_alloc(order, p->owner, &m);
+    }
+    if (err)
+        return err;
+    slat_fill(place, g, m, order, p2m_type_of(m, order));
+    p->populated += 1UL << order;
+    place->mfn = mfn(m.v + (g.v & ((1UL << order) - 1)));
+    return 0;
+}
+
+/* May 2^order frames begin at g? */
+static bool block_begins(const struct p2m *p, gfn_t g, unsigned order)
+{
+    return !(g.v & ((1UL << order) - 1)) && block_is_ram(p, g, order);
+}
+
+/* The largest order that may begin at g, of 2 MiB and 4 KiB, with frames to be had. */
+static int populate_largest(struct p2m *p, gfn_t g, unsigned *order)
+{
+    static const unsigned orders[] = { ORDER_2M, ORDER_4K };
+    mfn_t m;
+    int err = -ENOMEM;
+
+    for (unsigned i = 0; err && i < sizeof(orders) / sizeof(orders[0]); i++) {
+        *order = orders[i];
+        if (block_begins(p, g, *order))
+            err = populate_block(p, g, *order, &m);
+    }
+    return err;
+}
+
+/* Can 1 GiB come at g? Then it is scrubbed by 2 MiB, one at a step. */
+static bool giant_begins(struct p2m *p, gfn_t g)
+{
+    struct slat_entry entry;
+
+    if (!virt_caps.slat_1g || !block_begins(p, g, ORDER_1G) || !slat_lookup(&p->slat, g, &entry) ||
+        entry.order < ORDER_1G || frame_alloc_unscrubbed(ORDER_1G, p->owner, &p->giant.first))
+        return false;
+    p->giant.at = g;
+    p->giant.scrubbed = 0;
+    p->giant.open = true;
+    return true;
+}
+
+/* One step of it. Returns 0 until all is clean and mapped, then its frames; or an error. */
+static int64_t giant_goes_on(struct p2m *p)
+{
+    mfn_t first = p->giant.first;
+
+    window_fill(mfn(first.v + p->giant.scrubbed), ORDER_2M, 0);
+    p->giant.scrubbed += 1UL << ORDER_2M;
+    if (p->giant.scrubbed < 1UL << ORDER_1G)
+        return 0;
+    int err = slat_map(&p->slat, p->giant.at, first, ORDER_1G, rights_of_ram(ORDER_1G),
+                       p2m_type_of(first, ORDER_1G));
+    if (err)
+        return err; /* p2m_destroy() frees it */
+    p->giant.open = false;
+    p->populated += 1UL << ORDER_1G;
+    return 1L << ORDER_1G;
+}
+
+/* What is at g, or arrives there now. Returns how many frames further the next place is (0: ask
+ * again), or an error. */
+static int64_t populate_at(struct p2m *p, gfn_t g)
+{
+    struct slat_entry entry;
+    unsigned order = ORDER_4K;
+    int err = 0;
+
+    if (p->giant.open || giant_begins(p, g))
+        return giant_goes_on(p);
+    if (slat_lookup(&p->slat, g, &entry) == 0)
+        order = entry.order;
+    else
+        err = entry.hole ? -EFAULT : populate_largest(p, g, &order);
+    return err ? err : (int64_t)((g.v | ((1UL << order) - 1)) + 1 - g.v);
+}
+
+/* The first range that ends beyond g; how many there are if none does. */
+static unsigned range_beyond(const struct p2m *p, gfn_t g)
+{
+    unsigned i = 0;
+
+    while (i < p->range_count && g.v >= p->ram[i].start.v + p->ram[i].frames)
+        i++;
+    return i;
+}
+
+int p2m_populate_some(struct p2m *p, gfn_t *next)
+{
+    int64_t step = 1;
+
+    spin_lock(&p->lock);
+    for (uint64_t done = 0; step > 0 && done < P2M_PIECE; done += (uint64_t)step) {
+        unsigned i = range_beyond(p, *next);
+        if (i == p->range_count) {
+            spin_unlock(&p->lock);
+            return 0;
+        }
+        if (next->v < p->ram[i].start.v)
+            *next = p->ram[i].start;
+        step = populate_at(p, *next);
+        next->v += step > 0 ? (uint64_t)step : 0;
+    }
+    spin_unlock(&p->lock);
+    return step < 0 ? (int)step : -EAGAIN;
+}
+
+/* The frame at g and how it is mapped; RAM arrives now if it had not. A block comes whole where it
+ * is RAM and no part of it has come singly. */
+static int look_up(struct p2m *p, gfn_t g, struct slat_entry *entry)
+{
+    int err = -EEXIST;
+
+    if (slat_lookup(&p->slat, g, entry) == 0)
+        return 0;
+    if (!p2m_is_ram(p, g))
+        return -EFAULT;
+    entry->rights = SLAT_RWX;
+    if (entry->order >= ORDER_2M && virt_caps.ept_2m && block_is_ram(p, g, ORDER_2M))
+        err = populate_block(p, g, ORDER_2M, &entry->mfn);
+    return err ? populate_few(p, g, entry) : 0;
+}
+
+/* The same by memory. A guest's page tables are walked for every operand of its that is read, and
+ * nothing that is mapped changes within an epoch. */
+static int find(struct p2m *p, gfn_t g, struct slat_entry *entry)
+{
+    unsigned i = g.v % P2M_RECENT;
+
+    if (p->recent[i].epoch == p->epoch && p->recent[i].gfn.v == g.v) {
+        entry->mfn = p->recent[i].mfn;
+        entry->rights = p->recent[i].rights;
+        return 0;
+    }
+    int err = look_up(p, g, entry);
+    if (err)
+        return err;
+    p->recent[i].epoch = p->epoch;
+    p->recent[i].gfn = g;
+    p->recent[i].mfn = entry->mfn;
+    p->recent[i].rights = entry->rights;
+    return 0;
+}
+
+static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
+{
+    struct slat_entry entry;
+
+    spin_lock(&p->lock);
+    int err = find(p, g, &entry);
+    spin_unlock(&p->lock);
+    if (err)
+        return err;
+    *out = entry.mfn;
+    return (entry.rights & rights) == rights ? 0 : -EFAULT;
+}
+
+/* Nothing is flushed: no right is taken away, and a fetch by what was cached exits once more. */
+int p2m_execute(struct p2m *p, gfn_t g)
+{
+    spin_lock(&p->lock);
+    int err = slat_split_to_execute(&p->slat, g);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+int p2m_populate(struct p2m *p, gfn_t g, mfn_t *out)
+{
+    return populate(p, g, SLAT_R, out);
+}
+
+int p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out)
+{
+    return populate(p, g, SLAT_R | SLAT_W, out);
+}

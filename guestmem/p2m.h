@@ -1,0 +1,141 @@
+/*
+ * The p2m: which machine frame is behind which guest frame of a domain.
+ *
+ * A domain is told its RAM as ranges of guest frames; the frames themselves arrive at the first
+ * touch, by the guest (an EPT violation) or by Caisson on its behalf (guestmem/gmem). They come in
+ * 2 MiB pieces where such a piece lies wholly in RAM and the machine has one free; else by a few,
+ * since the exit that a touch takes costs more than a frame does.
+ *
+ * A guest may also give frames back and leave holes (ballooning), and have frames mapped that are
+ * not its RAM: the shared page, grant tables, other domains' frames. Those are lent: whoever
+ * mapped them keeps them, and the p2m never frees them.
+ *
+ * The mapping lives in the EPT only: there is no second table to disagree with it.
+ */
+#ifndef CAISSON_GUESTMEM_P2M_H
+#define CAISSON_GUESTMEM_P2M_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+#include "lib/limits.h"
+#include "lib/spinlock.h"
+#include "virt/slat.h"
+
+#define P2M_RAM_RANGES 8
+#define P2M_FEW_ORDER  3  /* frames that come together where no 2 MiB can: 2^this */
+#define P2M_RECENT     16 /* places whose frames are remembered */
+#define P2M_PIECE      64 /* frames, about, that one step of a creation or an end deals with */
+#define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
+
+/* Tables of the EPT that a guest may have for places where it had no RAM at first. */
+#define P2M_TABLES_SPARE 64
+
+/* How many tables a range of so many frames may need, wherever it begins, besides the root. */
+static inline uint64_t p2m_tables(uint64_t frames)
+{
+    return (frames >> 9) + 2 + (frames >> 18) + 2 + (frames >> 27) + 2;
+}
+
+/* Not more tables than this exist in all, if RAM may need `ram` of them: those for other places may
+ * take what RAM does not need yet. */
+static inline uint64_t p2m_tables_most(uint64_t ram)
+{
+    return 2 * ram + P2M_TABLES_SPARE;
+}
+
+struct p2m {
+    struct spinlock lock; /* guards all below; outside the frame allocator's */
+    struct slat slat;
+    uint16_t owner; /* the domain's id */
+    unsigned range_count;
+    struct {
+        gfn_t start;
+        uint64_t frames;
+    } ram[P2M_RAM_RANGES];
+    uint64_t most;            /* frames of RAM, all ranges: at the beginning, and at any time */
+    uint64_t promised;        /* as many now */
+    uint64_t populated;       /* of which this many have arrived */
+    uint64_t tables_for_ram;  /* tables of the EPT that its RAM may need, at its places */
+    uint64_t epoch;           /* grows with each change that TLBs must hear of */
+    uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
+    /* What was found lately, at gfn modulo P2M_RECENT; good for as long as the epoch stays. */
+    struct {
+        uint64_t epoch;
+        gfn_t gfn;
+        mfn_t mfn;
+        unsigned rights;
+    } recent[P2M_RECENT];
+    struct {
+        gfn_t at;
+        mfn_t first;
+        uint64_t scrubbed; /* frames of it that are clean */
+        bool open;         /* there is one */
+    } giant;               /* 1 GiB that p2m_populate_some() is scrubbing */
+    struct {
+        mfn_t first;
+        uint64_t frames;
+    } going;      /* what is left of 1 GiB that p2m_destroy() gives back */
+    mfn_t failed; /* RAM that is out of use for good, or 0 */
+    unsigned limbo_count;
+    struct {
+        mfn_t frame;
+        uint64_t epoch; /* may be used again when every vCPU has come in since */
+    } limbo[P2M_LIMBO];
+};
+
+/* An empty p2m whose frames belong to owner. 0 or -ENOMEM. */
+int must_check p2m_init(struct p2m *p, uint16_t owner);
+/* Gives the frames back, a piece at a time: true once all are. The domain's vCPUs must be gone. */
+bool must_check p2m_destroy(struct p2m *p);
+
+/* Makes [start, start + frames) RAM. 0, -EINVAL for a wrap, -ENOSPC after P2M_RAM_RANGES. */
+int must_check p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames);
+bool p2m_is_ram(const struct p2m *p, gfn_t g);
+
+/* Lets frames arrive from *next on, which moves on, in pieces of 1 GiB, 2 MiB or 4 KiB. 0: all
+ * have; -EAGAIN: there are more; -ENOMEM. Begins with *next 0. */
+int must_check p2m_populate_some(struct p2m *p, gfn_t *next);
+
+/* The frame behind g, which arrives now if it had not. 0; -EFAULT where nothing is (outside RAM, a
+ * hole); -ENOMEM. */
+int must_check p2m_populate(struct p2m *p, gfn_t g, mfn_t *out);
+/* The same, for writing: -EFAULT too where the guest itself may only read. */
+int must_check p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out);
+
+/* The guest has been refused to fetch an instruction from what is mapped at g: on CPUs with which a
+ * large mapping must not be executable, it gets a small one. 0: it may try again; -EFAULT: it may
+ * not; -ENOMEM. Each call that succeeds takes at most two page tables, within what the domain's
+ * overhead counts with (create.c). */
+int must_check p2m_execute(struct p2m *p, gfn_t g);
+
+/* ---- Changes by the guest's wish; the domain's lock is held ---- */
+
+/* Lends the guest a frame that is not its RAM, at g where nothing may be (p2m_remove() first). What
+ * is unmapped later with p2m_remove() is just forgotten. rights: SLAT_R..., 0; -EEXIST, -EINVAL,
+ * -ENOMEM. */
+int must_check p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights);
+/* Takes away what is at g: a lent frame, or RAM, which is then the domain's no more and leaves a
+ * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
+ * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */
+int must_check p2m_remove(struct p2m *p, gfn_t g);
+/* A fresh frame of RAM at g, where nothing is. 0; -EEXIST, -EINVAL; -ENOMEM: it has all that it may
+ * have, what others have pinned of it included, or nobody has one to spare; -EAGAIN as above. */
+int must_check p2m_fill(struct p2m *p, gfn_t g);
+/* Moves the RAM frame from one place to another, where nothing may be. 0; -ENOENT, ... */
+int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);
+/* What is mapped at g now. 0; -ENOENT. lent: it is not the domain's RAM. */
+int must_check p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent);
+
+/* For p2m.c and p2m_change.c: the memory type of 2^order frames, as the machine has it. */
+enum slat_type p2m_type_of(mfn_t m, unsigned order);
+
+/* All TLBs of the domain's are to be flushed before its vCPUs enter again. */
+void p2m_flush(struct p2m *p);
+/* A vCPU is about to enter the guest on this pCPU: flushes if it must. Returns the epoch. */
+uint64_t p2m_enter(struct p2m *p);
+/* All vCPUs that are in the guest have entered at this epoch or later: frees what was waiting. */
+void p2m_reap(struct p2m *p, uint64_t oldest);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * Changes to a guest's memory by its own wish: holes, fresh frames, frames that are lent.
+ *
+ * What is unmapped may still be in the TLB of a pCPU whose vCPU is in the guest at that moment. So
+ * the frame waits in limbo until every vCPU has come in again, which flushes (p2m_enter): nobody
+ * is waited for, and no frame changes hands too early. Source: SDM, "Invalidation of Cached
+ * Translations", on software's duty after such a change.
+ */
+#include "arch/x86/percpu.h"
+#include "guestmem/p2m.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "mm/promise.h"
+#include "virt/virt.h"
+
+#define TABLES_BELOW_ROOT 3
+
+/* Page tables are the machine's memory too: a guest that scatters its frames over the whole address
+ * space gets as many as its RAM may need, and a few, then -ENOMEM. So there are never more than
+ * p2m_tables_most(), which the domain has been promised. */
+static bool tables_used_up(const struct p2m *p)
+{
+    return p->slat.tables + TABLES_BELOW_ROOT > p->tables_for_ram + P2M_TABLES_SPARE;
+}
+
+static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
+{
+    struct slat_entry place;
+
+    /* A place that has its tables needs none. */
+    if (tables_used_up(p) && slat_lookup(&p->slat, g, &place) && place.order != ORDER_4K)
+        return -ENOMEM;
+    return slat_map(&p->slat, g, m, ORDER_4K, rights, p2m_type_of(m, ORDER_4K));
+}
+
+/* RAM at g that has not arrived yet is something too. */
+static bool is_vacant(struct p2m *p, gfn_t g)
+{
+    struct slat_entry entry;
+
+    if (slat_lookup(&p->slat, g, &entry) == 0)
+        return false;
+    return !p2m_is_ram(p, g) || entry.hole;
+}
+
+/* Leaves a hole where RAM has its place, nothing elsewhere. */
+static int vacate(struct p2m *p, gfn_t g)
+{
+    int err = p2m_is_ram(p, g) ? slat_punch(&p->slat, g) : slat_unmap(&p->slat, g);
+
+    if (!err)
+        p->epoch++;
+    return err;
+}
+
+int p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
+{
+    spin_lock(&p->lock);
+    int err = is_vacant(p, g) ? map_one(p, g, m, rights | SLAT_LENT) : -EEXIST;
+    spin_unlock(&p->lock);
+    return err;
+}
+
+static void send_to_limbo(struct p2m *p, mfn_t m)
+{
+    ASSERT(p->limbo_count < P2M_LIMBO);
+    p->limbo[p->limbo_count].frame = m;
+    p->limbo[p->limbo_count].epoch = p->epoch;
+    p->limbo_count++;
+}
+
+static int remove(struct p2m *p, gfn_t g)
+{
+    struct slat_entry entry;
+    bool mapped = slat_lookup(&p->slat, g, &entry) == 0;
+    bool lent = mapped && (entry.rights & SLAT_LENT);
+
+    if (!mapped && is_vacant(p, g))
+        return -ENOENT;
+    if (p->limbo_count == P2M_LIMBO)
+        return -EAGAIN;
+    int err = vacate(p, g);
+    if (err || lent)
+        return err;
+    p->promised--;
+    if (mapped) {
+        p->populated--;
+        send_to_limbo(p, entry.mfn);
+    } else {
+        promise_less(p->owner);
+    }
+    return 0;
+}
+
+int p2m_remove(struct p2m *p, gfn_t g)
+{
+    spin_lock(&p->lock);
+    int err = remove(p, g);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+/* One frame more than the domain has now. What waits for TLBs, or is pinned, counts: the first is
+ * over soon, so the call is made again. */
+static int ask_for_more(struct p2m *p)
+{
+    int err = promise_of(p->owner).ram < p->most ? promise_more(p->owner) : -ENOMEM;
+
+    return err && p->limbo_count ? -EAGAIN : err;
+}
+
+static int fill(struct p2m *p, gfn_t g)
+{
+    mfn_t m;
+
+    if (!is_vacant(p, g))
+        return -EEXIST;
+    int err = ask_for_more(p);
+    if (err)
+        return err;
+    err = frame_alloc(ORDER_4K, p->owner, &m);
+    if (err) {
+        promise_less(p->owner);
+        return err;
+    }
+    err = map_one(p, g, m, SLAT_RWX);
+    if (err) {
+        frame_return(m, p->owner);
+        return err;
+    }
+    p->promised++;
+    p->populated++;
+    return 0;
+}
+
+int p2m_fill(struct p2m *p, gfn_t g)
+{
+    spin_lock(&p->lock);
+    int err = fill(p, g);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+/* The place that is left becomes a hole only when the new one is in force: no way back is needed.
+ */
+static int move(struct p2m *p, gfn_t from, gfn_t to)
+{
+    struct slat_entry entry;
+
+    if (slat_lookup(&p->slat, from, &entry) || (entry.rights & SLAT_LENT))
+        return -ENOENT;
+    if (!is_vacant(p, to))
+        return -EEXIST;
+    int err = map_one(p, to, entry.mfn, SLAT_RWX);
+    if (err)
+        return err;
+    err = vacate(p, from);
+    if (err && slat_unmap(&p->slat, to))
+        panic("p2m: a mapping just made cannot be unmade");
+    return err;
+}
+
+int p2m_move(struct p2m *p, gfn_t from, gfn_t to)
+{
+    spin_lock(&p->lock);
+    int err = move(p, from, to);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
+{
+    struct slat_entry entry;
+
+    spin_lock(&p->lock);
+    int err = slat_lookup(&p->slat, g, &entry);
+    spin_unlock(&p->lock);
+    if (err)
+        return err;
+    *out = entry.mfn;
+    *lent = entry.rights & SLAT_LENT;
+    return 0;
+}
+
+void p2m_flush(struct p2m *p)
+{
+    spin_lock(&p->lock);
+    p->epoch++;
+    spin_unlock(&p->lock);
+}
+
+uint64_t p2m_enter(struct p2m *p)
+{
+    uint64_t *seen = &p->seen[cpu_id()];
+
+    if (*seen != p->epoch) {
+        virt_flush_ept(&p->slat);
+        *seen = p->epoch;
+    }
+    return *seen;
+}

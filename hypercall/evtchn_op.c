@@ -1,0 +1,273 @@
+/*
+ * event_channel_op: decodes each operation's structure, checks it against the domain, and hands it
+ * to the ports (evtchn.c). Source: xen/include/public/event_channel.h.
+ *
+ * A result goes back into the guest's structure. That it can be written is tried before anything
+ * changes, so a bad pointer costs no port.
+ */
+#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
+#include "hypercall/hypercall.h"
+
+/* DOMID_SELF, or the id spelt out. */
+static bool is_self(const struct domain *d, uint16_t id)
+{
+    return id == XEN_DOMID_SELF || id == d->id;
+}
+
+/* No domain is privileged here: what is another's is refused, or is not there. */
+static int not_self(uint16_t id)
+{
+    struct domain *other = domain_get(id);
+
+    if (!other)
+        return -ESRCH;
+    domain_put(other);
+    return -EPERM;
+}
+
+static int64_t alloc_unbound(struct vcpu *v, void *p)
+{
+    struct xen_evtchn_alloc_unbound *arg = p;
+    struct domain *d = v->domain;
+
+    if (!is_self(d, arg->dom))
+        return not_self(arg->dom);
+    int port = evtchn_find_free(d);
+    if (port < 0)
+        return port;
+    arg->port = (uint32_t)port;
+    evtchn_take(d, arg->port, EVTCHN_UNBOUND, 0)->peer_id =
+        arg->remote_dom == XEN_DOMID_SELF ? d->id : arg->remote_dom;
+    return 0;
+}
+
+static int64_t bind_interdomain(struct vcpu *v, void *p)
+{
+    struct xen_evtchn_bind_interdomain *arg = p;
+    struct domain *d = v->domain;
+    uint16_t id = is_self(d, arg->remote_dom) ? d->id : arg->remote_dom;
+    int port = evtchn_connect(d, id, arg->remote_port);
+
+    if (port < 0)
+        return port;
+    arg->local_port = (uint32_t)port;
+    return 0;
+}
+
+enum virq_kind { VIRQ_OF_NOBODY, VIRQ_OF_VCPU, VIRQ_OF_DOMAIN };
+
+/* All others tell of the whole machine and are for a privileged domain. */
+static enum virq_kind virq_kind(uint32_t virq)
+{
+    switch (virq) {
+    case XEN_VIRQ_TIMER:
+    case XEN_VIRQ_DEBUG:
+    case XEN_VIRQ_XENOPROF:
+    case XEN_VIRQ_XENPMU:
+        return VIRQ_OF_VCPU;
+    case XEN_VIRQ_ARGO:
+        return VIRQ_OF_DOMAIN;
+    }
+    return VIRQ_OF_NOBODY;
+}
+
+static int64_t bind_virq(struct vcpu *v, void *p)
+{
+    struct xen_evtchn_bind_virq *arg = p;
+    struct domain *d = v->domain;
+
+    if (arg->virq >= XEN_VIRQ_COUNT || (virq_kind(arg->virq) != VIRQ_OF_VCPU && arg->vcpu != 0))
+        return -EINVAL;
+    if (arg->vcpu >= d->vcpu_count)
+        return -ENOENT;
+    if (virq_kind(arg->virq) == VIRQ_OF_NOBODY)
+        return -EBUSY;
+    uint16_t *bound = &evtchn_domain(d)->virq_port[arg->vcpu][arg->virq];
+    if (*bound)
+        return -EEXIST;
+    int port = evtchn_find_free(d);
+    if (port < 0)
+        return port;
+    arg->port = (uint32_t)port;
+    evtchn_take(d, arg->port, EVTCHN_VIRQ, arg->vcpu)->virq = arg->virq;
+    *bound = (uint16_t)port;
+    return 0;
+}
+
+static int64_t bind_ipi(struct vcpu *v, void *p)
+{
+    struct xen_evtchn_bind_ipi *arg = p;
+    struct domain *d = v->domain;
+
+    if (arg->vcpu >= d->vcpu_count)
+        return -ENOENT;
+    int port = evtchn_find_free(d);
+    if (port < 0)
+        return port;
+    arg->port = (uint32_t)port;
+    evtchn_take(d, arg->port, EVTCHN_IPI, arg->vcpu);
+    return 0;
+}
+
+static int64_t close_port(struct vcpu *v, void *p)
+{
+    const struct xen_evtchn_close *arg = p;
+
+    return evtchn_close(v->domain, arg->port);
+}
+
+static int64_t send(struct vcpu *v, void *p)
+{
+    const struct xen_evtchn_send *arg = p;
+
+    return evtchn_send(v->domain, arg->port);
+}
+
+static int64_t status(struct vcpu *v, void *p)
+{
+    struct xen_evtchn_status *arg = p;
+    const struct domain *d = v->domain;
+
+    if (!is_self(d, arg->dom))
+        return not_self(arg->dom);
+    const struct evtchn *ch = evtchn_port(d, arg->port);
+    if (!ch)
+        return -EINVAL;
+    static const uint8_t told[] = {
+        [EVTCHN_FREE] = EVTCHNSTAT_CLOSED,        [EVTCHN_RESERVED] = EVTCHNSTAT_CLOSED,
+        [EVTCHN_UNBOUND] = EVTCHNSTAT_UNBOUND,    [EVTCHN_INTERDOMAIN] = EVTCHNSTAT_INTERDOMAIN,
+        [EVTCHN_VIRQ] = EVTCHNSTAT_VIRQ,          [EVTCHN_IPI] = EVTCHNSTAT_IPI,
+        [EVTCHN_CAISSON] = EVTCHNSTAT_INTERDOMAIN /* with domain 0 */
+    };
+    arg->status = told[ch->state];
+    arg->vcpu = ch->vcpu;
+    if (ch->state == EVTCHN_UNBOUND)
+        arg->u.unbound.dom = ch->peer_id;
+    if (ch->state == EVTCHN_VIRQ)
+        arg->u.virq = ch->virq;
+    if (arg->status == EVTCHNSTAT_INTERDOMAIN) {
+        arg->u.interdomain.dom = ch->state == EVTCHN_CAISSON ? 0 : ch->peer->id;
+        arg->u.interdomain.port = ch->peer_port;
+    }
+    return 0;
+}
+
+/* What is bound to one vCPU by its nature stays there. */
+static int64_t bind_vcpu(struct vcpu *v, void *p)
+{
+    const struct xen_evtchn_bind_vcpu *arg = p;
+    struct domain *d = v->domain;
+    struct evtchn *ch = evtchn_port(d, arg->port);
+
+    if (arg->vcpu >= d->vcpu_count)
+        return -ENOENT;
+    if (!ch)
+        return -EINVAL;
+    switch ((enum evtchn_state)ch->state) {
+    case EVTCHN_UNBOUND:
+    case EVTCHN_INTERDOMAIN:
+    case EVTCHN_CAISSON:
+        break;
+    case EVTCHN_VIRQ:
+        if (virq_kind(ch->virq) == VIRQ_OF_VCPU)
+            return -EINVAL;
+        break;
+    case EVTCHN_FREE:
+    case EVTCHN_RESERVED:
+    case EVTCHN_IPI:
+        return -EINVAL;
+    }
+    ch->vcpu = (uint16_t)arg->vcpu;
+    return 0;
+}
+
+static int64_t unmask(struct vcpu *v, void *p)
+{
+    const struct xen_evtchn_unmask *arg = p;
+
+    if (!evtchn_port(v->domain, arg->port))
+        return -EINVAL;
+    evtchn_abi(v->domain)->unmask(v->domain, arg->port);
+    return 0;
+}
+
+/* All the guest's ports go; those whose far end is Caisson stay. */
+static int64_t reset(struct vcpu *v, void *p)
+{
+    const struct xen_evtchn_reset *arg = p;
+
+    if (!is_self(v->domain, arg->dom))
+        return not_self(arg->dom);
+    return evtchn_reset(v->domain);
+}
+
+static int64_t init_control(struct vcpu *v, void *p)
+{
+    struct xen_evtchn_init_control *arg = p;
+    int err = evtchn_fifo_init_control(v->domain, arg);
+
+    if (!err)
+        arg->link_bits = EVTCHN_FIFO_LINK_BITS;
+    return err;
+}
+
+static int64_t expand_array(struct vcpu *v, void *p)
+{
+    const struct xen_evtchn_expand_array *arg = p;
+
+    return evtchn_fifo_expand(v->domain, arg->array_gfn);
+}
+
+static int64_t set_priority(struct vcpu *v, void *p)
+{
+    const struct xen_evtchn_set_priority *arg = p;
+    struct evtchn *ch = evtchn_port(v->domain, arg->port);
+
+    if (!evtchn_domain(v->domain)->fifo)
+        return -ENOSYS;
+    if (!ch || arg->priority > EVTCHN_FIFO_PRIORITY_MIN)
+        return -EINVAL;
+    ch->priority = (uint8_t)arg->priority;
+    return 0;
+}
+
+static const struct {
+    int64_t (*fn)(struct vcpu *v, void *arg);
+    uint8_t bytes;
+    bool answers; /* in the structure */
+} ops[] = {
+    [EVTCHNOP_BIND_INTERDOMAIN] = { bind_interdomain, sizeof(struct xen_evtchn_bind_interdomain),
+                                    true },
+    [EVTCHNOP_BIND_VIRQ] = { bind_virq, sizeof(struct xen_evtchn_bind_virq), true },
+    [EVTCHNOP_CLOSE] = { close_port, sizeof(struct xen_evtchn_close), false },
+    [EVTCHNOP_SEND] = { send, sizeof(struct xen_evtchn_send), false },
+    [EVTCHNOP_STATUS] = { status, sizeof(struct xen_evtchn_status), true },
+    [EVTCHNOP_ALLOC_UNBOUND] = { alloc_unbound, sizeof(struct xen_evtchn_alloc_unbound), true },
+    [EVTCHNOP_BIND_IPI] = { bind_ipi, sizeof(struct xen_evtchn_bind_ipi), true },
+    [EVTCHNOP_BIND_VCPU] = { bind_vcpu, sizeof(struct xen_evtchn_bind_vcpu), false },
+    [EVTCHNOP_UNMASK] = { unmask, sizeof(struct xen_evtchn_unmask), false },
+    [EVTCHNOP_RESET] = { reset, sizeof(struct xen_evtchn_reset), false },
+    [EVTCHNOP_INIT_CONTROL] = { init_control, sizeof(struct xen_evtchn_init_control), true },
+    [EVTCHNOP_EXPAND_ARRAY] = { expand_array, sizeof(struct xen_evtchn_expand_array), false },
+    [EVTCHNOP_SET_PRIORITY] = { set_priority, sizeof(struct xen_evtchn_set_priority), false },
+};
+
+int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
+{
+    uint64_t arg[4] = { 0 }; /* holds any of the structures */
+    uint64_t op = args[0];
+
+    if (op >= sizeof(ops) / sizeof(ops[0]) || !ops[op].fn || !evtchn_domain(v->domain))
+        return -ENOSYS;
+    if (hypercall_copy_in(v, arg, args[1], ops[op].bytes))
+        return -EFAULT;
+    if (ops[op].answers && hypercall_copy_out(v, args[1], arg, ops[op].bytes))
+        return -EFAULT;
+    int64_t result = ops[op].fn(v, arg);
+    if (result == -EAGAIN)
+        return HYPERCALL_CONTINUE;
+    if (result == 0 && ops[op].answers && hypercall_copy_out(v, args[1], arg, ops[op].bytes))
+        return -EFAULT;
+    return result;
+}

@@ -1,0 +1,89 @@
+/*
+ * Boot images: recognises the kind by content and hands over to its loader.
+ */
+#include "loader/image.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+const char *const image_kind_name[IMAGE_KINDS] = {
+    [IMAGE_UNKNOWN] = "unknown",
+    [IMAGE_BZIMAGE] = "bzImage",
+    [IMAGE_MULTIBOOT] = "multiboot",
+    [IMAGE_PVH] = "PVH",
+};
+
+uint16_t image_get16(const void *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+uint32_t image_get32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+uint64_t image_get64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+int image_write(const struct image_memory *memory, uint64_t to, const void *from, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!memmap_is_ram(memory->e820, memory->e820_count, to, n))
+        return -ENOMEM;
+    return memory->write(memory->ctx, gpa(to), from, n);
+}
+
+int image_zero(const struct image_memory *memory, uint64_t to, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!memmap_is_ram(memory->e820, memory->e820_count, to, n))
+        return -ENOMEM;
+    return memory->zero(memory->ctx, gpa(to), n);
+}
+
+/* Linux, Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header". */
+static bool is_bzimage(const uint8_t *data, size_t size)
+{
+    return size >= 0x206 && image_get16(data + 0x1FE) == 0xAA55 &&
+           memcmp(data + 0x202, "HdrS", 4) == 0;
+}
+
+enum image_kind image_kind_of(const void *data, size_t size, bool pvh)
+{
+    if (is_bzimage(data, size))
+        return IMAGE_BZIMAGE;
+    bool multiboot = image_multiboot_header(data, size) >= 0;
+    if (image_is_pvh(data, size) && (pvh || !multiboot))
+        return IMAGE_PVH;
+    if (multiboot)
+        return IMAGE_MULTIBOOT;
+    return IMAGE_UNKNOWN;
+}
+
+int image_load(const struct image *image, const struct image_memory *memory,
+               struct image_start *out)
+{
+    memset(out, 0, sizeof(*out));
+    switch (image_kind_of(image->data, image->size, image->pvh)) {
+    case IMAGE_BZIMAGE:
+        return image_bzimage_load(image, memory, out);
+    case IMAGE_MULTIBOOT:
+        return image_multiboot_load(image, memory, out);
+    case IMAGE_PVH:
+        return image_pvh_load(image, memory, out);
+    default:
+        log_error("%s: the kernel is neither a bzImage nor a multiboot image (%zu bytes)",
+                  image->domain, image->size);
+        return -ENOEXEC;
+    }
+}

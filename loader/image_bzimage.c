@@ -1,0 +1,257 @@
+/*
+ * Loads a Linux bzImage by the 64-bit boot protocol.
+ *
+ * Sources: Linux, Documentation/arch/x86/boot.rst and zero-page.rst. The kernel goes to the address
+ * that it prefers; below that its decompressor would move it up anyway. The ramdisk goes to the top
+ * of the RAM it can reach, everything small into conventional memory.
+ */
+#include "loader/image.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+/* Conventional memory, as we hand it over. */
+#define GDT_AT       0x1000UL
+#define STACK_TOP    0x7000UL
+#define ZERO_PAGE_AT 0x7000UL
+#define PML4_AT      0x9000UL
+#define PDPT_AT      0xA000UL
+#define PD_AT        0xB000UL /* four pages, 1 GiB each */
+#define CMDLINE_AT   0x20000UL
+#define CMDLINE_MAX  0x10000UL
+
+/* Offsets in the file, and in the zero page, which keeps the header where it was. */
+enum {
+    SETUP_SECTS = 0x1F1,
+    SYSSIZE = 0x1F4,
+    HEADER_END = 0x201,
+    VERSION = 0x206,
+    LOADER_TYPE = 0x210,
+    RAMDISK_IMAGE = 0x218,
+    RAMDISK_SIZE = 0x21C,
+    CMDLINE_PTR = 0x228,
+    INITRD_MAX = 0x22C,
+    ALIGNMENT = 0x230,
+    XLOADFLAGS = 0x236,
+    CMDLINE_SIZE = 0x238,
+    PREF_ADDRESS = 0x258,
+    INIT_SIZE = 0x260,
+    HEADER_NEEDED = 0x264
+};
+enum { ZP_RSDP = 0x70, ZP_E820_COUNT = 0x1E8, ZP_E820 = 0x2D0, ZP_E820_MAX = 128 };
+
+#define XLF_KERNEL_64 1
+#define ENTRY_64      0x200 /* from the load address */
+#define LOADER_OTHER  0xFF
+
+struct bzimage {
+    const struct image *image;
+    const struct image_memory *memory;
+    const uint8_t *file;
+    const uint8_t *payload;
+    size_t payload_size;
+    uint64_t load, init_size; /* where it is loaded, and how much it needs from there */
+    uint64_t initrd, initrd_size;
+    int error; /* of the writes; the first one sticks */
+};
+
+static int refuse(const struct bzimage *b, int error, const char *why)
+{
+    log_error("%s: bzImage: %s", b->image->domain, why);
+    return error;
+}
+
+/* Guest memory, unless an earlier write failed. */
+static void put(struct bzimage *b, uint64_t to, const void *from, size_t n)
+{
+    if (!b->error)
+        b->error = image_write(b->memory, to, from, n);
+}
+
+static void put32(struct bzimage *b, uint64_t to, uint64_t value)
+{
+    uint32_t v = (uint32_t)value;
+    put(b, to, &v, sizeof(v));
+}
+
+static int check_header(struct bzimage *b)
+{
+    const uint8_t *f = b->file;
+
+    if (b->image->size < HEADER_NEEDED)
+        return refuse(b, -ENOEXEC, "the file ends within the header");
+    if (image_get16(f + VERSION) < 0x20C)
+        return refuse(b, -ENOEXEC, "older than boot protocol 2.12");
+    if (!(image_get16(f + XLOADFLAGS) & XLF_KERNEL_64))
+        return refuse(b, -ENOEXEC, "no 64-bit kernel (XLF_KERNEL_64 is clear)");
+    if (HEADER_END + 1 + f[HEADER_END] < HEADER_NEEDED)
+        return refuse(b, -ENOEXEC, "the header is shorter than its version has it");
+    return 0;
+}
+
+/* Finds the protected-mode kernel, behind boot sector and setup code. */
+static int find_payload(struct bzimage *b)
+{
+    unsigned sectors = b->file[SETUP_SECTS] ? b->file[SETUP_SECTS] : 4;
+    size_t offset = (sectors + 1) * 512, left;
+    uint64_t bytes = (uint64_t)image_get32(b->file + SYSSIZE) * 16;
+
+    if (offset >= b->image->size)
+        return refuse(b, -ENOEXEC, "the file ends within the setup code");
+    left = b->image->size - offset;
+    if (bytes == 0)
+        return refuse(b, -ENOEXEC, "syssize is 0");
+    if (bytes > left + 15)
+        return refuse(b, -ENOEXEC, "the file is cut short");
+    b->payload = b->file + offset;
+    b->payload_size = bytes < left ? bytes : left;
+    if (b->payload_size <= ENTRY_64)
+        return refuse(b, -ENOEXEC, "the kernel ends before its 64-bit entry");
+    return 0;
+}
+
+static int find_place(struct bzimage *b)
+{
+    uint64_t alignment = image_get32(b->file + ALIGNMENT);
+
+    b->load = image_get64(b->file + PREF_ADDRESS);
+    b->init_size = image_get32(b->file + INIT_SIZE);
+    if (alignment == 0 || (alignment & (alignment - 1)) || b->load % alignment)
+        return refuse(b, -ENOEXEC, "pref_address is not aligned to kernel_alignment");
+    if (b->load < MEMMAP_EXTENDED)
+        return refuse(b, -ENOEXEC, "pref_address is below 1 MiB");
+    if (b->payload_size > b->init_size)
+        return refuse(b, -ENOEXEC, "init_size is smaller than the kernel");
+    if (b->load >= MEMMAP_HIGH ||
+        !memmap_is_ram(b->memory->e820, b->memory->e820_count, b->load, b->init_size)) {
+        log_error("%s: bzImage: too little memory: the kernel needs %llu MiB", b->image->domain,
+                  (unsigned long long)(((b->load + b->init_size - 1) >> 20) + 1));
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* The highest page-aligned place in RAM below limit that holds size bytes; 0: none. */
+static uint64_t highest_place(const struct image_memory *memory, uint64_t limit, uint64_t size)
+{
+    uint64_t best = 0;
+    for (unsigned i = 0; i < memory->e820_count; i++) {
+        const struct e820_entry *e = &memory->e820[i];
+        uint64_t end = e->start + e->size < limit ? e->start + e->size : limit;
+        if (e->type != E820_RAM || end < size)
+            continue;
+        uint64_t at = (end - size) & PAGE_MASK;
+        if (at >= e->start && at > best)
+            best = at;
+    }
+    return best;
+}
+
+static int place_initrd(struct bzimage *b)
+{
+    const struct image *image = b->image;
+
+    if (image->module_count == 0)
+        return 0;
+    if (image->module_count > 1)
+        return refuse(b, -EINVAL, "takes one ramdisk, there are more");
+    b->initrd_size = image->modules[0].size;
+    if (b->initrd_size == 0)
+        return refuse(b, -EINVAL, "the ramdisk is empty");
+    b->initrd = highest_place(b->memory, image_get32(b->file + INITRD_MAX) + 1UL, b->initrd_size);
+    if (b->initrd < b->load + b->init_size)
+        return refuse(b, -ENOMEM, "too little memory for the ramdisk above the kernel");
+    return 0;
+}
+
+static int check_cmdline(struct bzimage *b)
+{
+    size_t n = strlen(b->image->cmdline);
+    if (n > image_get32(b->file + CMDLINE_SIZE) || n >= CMDLINE_MAX)
+        return refuse(b, -EINVAL, "the command line is longer than this kernel takes");
+    if (b->memory->e820_count > ZP_E820_MAX)
+        return refuse(b, -EINVAL, "the memory map is longer than the zero page takes");
+    return 0;
+}
+
+/* zero-page.rst; what is not set here is 0, the sentinel among it. */
+static void write_zero_page(struct bzimage *b)
+{
+    const struct image_memory *m = b->memory;
+    uint8_t type = LOADER_OTHER, count = (uint8_t)m->e820_count;
+    uint64_t rsdp = m->acpi_rsdp.v;
+
+    if (!b->error)
+        b->error = image_zero(m, ZERO_PAGE_AT, PAGE_SIZE);
+    put(b, ZERO_PAGE_AT + SETUP_SECTS, b->file + SETUP_SECTS, HEADER_NEEDED - SETUP_SECTS);
+    put(b, ZERO_PAGE_AT + LOADER_TYPE, &type, 1);
+    put32(b, ZERO_PAGE_AT + RAMDISK_IMAGE, b->initrd);
+    put32(b, ZERO_PAGE_AT + RAMDISK_SIZE, b->initrd_size);
+    put32(b, ZERO_PAGE_AT + CMDLINE_PTR, CMDLINE_AT);
+    put(b, ZERO_PAGE_AT + ZP_RSDP, &rsdp, sizeof(rsdp));
+    put(b, ZERO_PAGE_AT + ZP_E820_COUNT, &count, 1);
+    put(b, ZERO_PAGE_AT + ZP_E820, m->e820, m->e820_count * sizeof(m->e820[0]));
+    put(b, CMDLINE_AT, b->image->cmdline, strlen(b->image->cmdline) + 1);
+}
+
+/* boot.rst, "64-bit Boot Protocol": __BOOT_CS is 0x10, __BOOT_DS 0x18. */
+static void write_gdt(struct bzimage *b, struct image_start *out)
+{
+    static const uint64_t gdt[] = { 0, 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF };
+
+    put(b, GDT_AT, gdt, sizeof(gdt));
+    out->gdt_base = gpa(GDT_AT);
+    out->gdt_limit = sizeof(gdt) - 1;
+    out->cs = 0x10;
+    out->ds = 0x18;
+}
+
+/* Identity map of the low 4 GiB by 2 MiB pages; in pieces, for the stack's sake. */
+static void write_page_tables(struct bzimage *b)
+{
+    enum { PRESENT_WRITABLE = 0x3, LARGE = 0x80, PIECE = 64 };
+    uint64_t entries[PIECE];
+
+    entries[0] = PDPT_AT | PRESENT_WRITABLE;
+    put(b, PML4_AT, entries, 8);
+    for (unsigned i = 0; i < 4; i++)
+        entries[i] = (PD_AT + i * PAGE_SIZE) | PRESENT_WRITABLE;
+    put(b, PDPT_AT, entries, 4 * 8);
+    for (uint64_t first = 0; first < 4 * 512; first += PIECE) {
+        for (unsigned i = 0; i < PIECE; i++)
+            entries[i] = ((first + i) << 21) | LARGE | PRESENT_WRITABLE;
+        put(b, PD_AT + first * 8, entries, sizeof(entries));
+    }
+}
+
+static int write_all(struct bzimage *b, struct image_start *out)
+{
+    write_zero_page(b);
+    write_gdt(b, out);
+    write_page_tables(b);
+    put(b, b->load, b->payload, b->payload_size);
+    if (b->initrd_size)
+        put(b, b->initrd, b->image->modules[0].data, b->initrd_size);
+    if (b->error)
+        return refuse(b, b->error, "the guest's memory could not be written");
+    return 0;
+}
+
+int image_bzimage_load(const struct image *image, const struct image_memory *memory,
+                       struct image_start *out)
+{
+    struct bzimage b = { .image = image, .memory = memory, .file = image->data };
+    int error;
+
+    if ((error = check_header(&b)) || (error = find_payload(&b)) || (error = find_place(&b)) ||
+        (error = place_initrd(&b)) || (error = check_cmdline(&b)) || (error = write_all(&b, out)))
+        return error;
+    out->mode = START_LONG;
+    out->rip = b.load + ENTRY_64;
+    out->rsp = STACK_TOP;
+    out->rsi = ZERO_PAGE_AT;
+    out->page_root = gpa(PML4_AT);
+    log_info("%s: bzImage at 0x%llx, %zu KiB; ramdisk at 0x%llx, %llu KiB", image->domain,
+             (unsigned long long)b.load, b.payload_size >> 10, (unsigned long long)b.initrd,
+             (unsigned long long)b.initrd_size >> 10);
+    return 0;
+}

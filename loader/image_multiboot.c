@@ -1,0 +1,221 @@
+/*
+ * Loads a multiboot1 image: an ELF kernel by its program headers, or any file by the addresses in
+ * its multiboot header.
+ *
+ * Source: Multiboot Specification 0.6.96. Modules follow the kernel, page by page; the information
+ * structure goes to conventional memory, or behind all that if the kernel itself lies there.
+ */
+#include "loader/image.h"
+#include "loader/image_elf.h"
+#include "lib/limits.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+#define HEADER_MAGIC  0x1BADB002u
+#define LOADER_MAGIC  0x2BADB002u
+#define HEADER_WITHIN 8192
+#define HEADER_BYTES  12
+#define KLUDGE_BYTES  32 /* with the address fields */
+#define LOADER_NAME   "Caisson"
+
+enum { FLAG_VIDEO = 1u << 2, FLAG_ADDRESSES = 1u << 16, FLAGS_KNOWN = 0x7 };
+enum {
+    MBI_MEMORY = 1,
+    MBI_CMDLINE = 1 << 2,
+    MBI_MODS = 1 << 3,
+    MBI_MMAP = 1 << 6,
+    MBI_LOADER = 1 << 9,
+    MBI_BYTES = 120
+};
+
+#define MBI_LOW 0x9000UL
+
+struct loading {
+    const struct image *image;
+    const struct image_memory *memory;
+    uint64_t at; /* bump pointer for what comes behind the kernel, or low */
+    uint64_t module_start[MAX_MODULES];
+    int error; /* of the writes; the first one sticks */
+};
+
+static int refuse(const struct image *image, int error, const char *why)
+{
+    log_error("%s: multiboot: %s", image->domain, why);
+    return error;
+}
+
+long image_multiboot_header(const void *data, size_t size)
+{
+    const uint8_t *p = data;
+    size_t end = size < HEADER_WITHIN ? size : HEADER_WITHIN;
+
+    for (size_t at = 0; at + HEADER_BYTES <= end; at += 4) {
+        if (image_get32(p + at) == HEADER_MAGIC &&
+            HEADER_MAGIC + image_get32(p + at + 4) + image_get32(p + at + 8) == 0)
+            return (long)at;
+    }
+    return -1;
+}
+
+/* Multiboot Specification, "The address fields of Multiboot header". */
+static int load_by_addresses(const struct image *image, const struct image_memory *memory,
+                             size_t header, struct image_extent *out)
+{
+    const uint8_t *h = (const uint8_t *)image->data + header;
+
+    if (header + KLUDGE_BYTES > image->size)
+        return refuse(image, -ENOEXEC, "the file ends within the header");
+    uint32_t header_addr = image_get32(h + 12), load = image_get32(h + 16);
+    uint32_t load_end = image_get32(h + 20), bss_end = image_get32(h + 24);
+    if (load > header_addr || header_addr - load > header)
+        return refuse(image, -ENOEXEC, "load_addr lies before the file");
+    size_t offset = header - (header_addr - load);
+    size_t bytes = image->size - offset;
+    if (load_end) {
+        if (load_end < load || load_end - load > bytes)
+            return refuse(image, -ENOEXEC, "load_end_addr lies outside the file");
+        bytes = load_end - load;
+    }
+    uint64_t end = load + (uint64_t)bytes;
+    if (bss_end && bss_end < end)
+        return refuse(image, -ENOEXEC, "bss_end_addr lies before the end of the data");
+    *out = (struct image_extent){ load, bss_end ? bss_end : end, image_get32(h + 28) };
+    if (out->entry < out->start || out->entry >= out->end)
+        return refuse(image, -ENOEXEC, "entry_addr lies outside the kernel");
+
+    int error = image_write(memory, load, (const uint8_t *)image->data + offset, bytes);
+    if (!error)
+        error = image_zero(memory, end, out->end - end);
+    return error ? refuse(image, error, "the kernel does not fit the guest's memory") : 0;
+}
+
+static int load_kernel(const struct image *image, const struct image_memory *memory,
+                       struct image_extent *out)
+{
+    long header = image_multiboot_header(image->data, image->size);
+    if (header < 0)
+        return refuse(image, -ENOEXEC, "no header");
+    uint32_t flags = image_get32((const uint8_t *)image->data + header + 4);
+
+    if (flags & 0xFFFF & ~FLAGS_KNOWN)
+        return refuse(image, -ENOEXEC, "the header demands features that are unknown");
+    if (flags & FLAG_VIDEO)
+        log_warn("%s: multiboot: the wish for a video mode is passed over", image->domain);
+    if (flags & FLAG_ADDRESSES)
+        return load_by_addresses(image, memory, (size_t)header, out);
+    return image_elf_load(image, memory, out);
+}
+
+/* Puts n bytes at the bump pointer and says where they are. */
+static uint32_t place(struct loading *l, const void *from, size_t n)
+{
+    uint64_t at = l->at;
+    if (!l->error && (at + n > MEMMAP_HIGH || at + n < at))
+        l->error = -ENOMEM;
+    if (!l->error)
+        l->error = image_write(l->memory, at, from, n);
+    l->at = (at + n + 7) & ~7UL;
+    return (uint32_t)at;
+}
+
+static uint64_t page_up(uint64_t v)
+{
+    return (v + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
+static int load_modules(struct loading *l)
+{
+    for (unsigned i = 0; i < l->image->module_count && !l->error; i++) {
+        const struct image_module *m = &l->image->modules[i];
+        l->at = page_up(l->at);
+        l->module_start[i] = l->at;
+        (void)place(l, m->data, m->size);
+    }
+    return l->error ? refuse(l->image, l->error, "too little memory for the modules") : 0;
+}
+
+static uint32_t place_mods(struct loading *l)
+{
+    uint32_t table[MAX_MODULES][4] = { 0 };
+    unsigned n = l->image->module_count;
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct image_module *m = &l->image->modules[i];
+        table[i][0] = (uint32_t)l->module_start[i];
+        table[i][1] = (uint32_t)(l->module_start[i] + m->size);
+        table[i][2] = place(l, m->cmdline, strlen(m->cmdline) + 1);
+    }
+    return place(l, table, n * sizeof(table[0]));
+}
+
+/* Each entry is preceded by its size, which does not count itself. */
+static uint32_t place_mmap(struct loading *l)
+{
+    uint32_t first = (uint32_t)l->at;
+    for (unsigned i = 0; i < l->memory->e820_count; i++) {
+        struct {
+            uint32_t size;
+            struct e820_entry e;
+        } __attribute__((packed)) entry = { 20, l->memory->e820[i] };
+        (void)place(l, &entry, sizeof(entry));
+    }
+    return first;
+}
+
+/* KiB of RAM from 1 MiB to the first hole. */
+static uint32_t upper_memory(const struct image_memory *m)
+{
+    for (unsigned i = 0; i < m->e820_count; i++) {
+        if (m->e820[i].type == E820_RAM && m->e820[i].start == MEMMAP_EXTENDED)
+            return (uint32_t)(m->e820[i].size >> 10);
+    }
+    return 0;
+}
+
+/* Multiboot Specification, "Boot information format"; returns where it is. */
+static uint32_t place_mbi(struct loading *l)
+{
+    uint32_t mbi[MBI_BYTES / 4] = { 0 };
+
+    mbi[0] = MBI_MEMORY | MBI_CMDLINE | MBI_MODS | MBI_MMAP | MBI_LOADER;
+    mbi[1] = MEMMAP_EBDA >> 10;
+    mbi[2] = upper_memory(l->memory);
+    mbi[4] = place(l, l->image->cmdline, strlen(l->image->cmdline) + 1);
+    mbi[5] = l->image->module_count;
+    mbi[6] = place_mods(l);
+    mbi[11] = l->memory->e820_count * 24;
+    mbi[12] = place_mmap(l);
+    mbi[16] = place(l, LOADER_NAME, sizeof(LOADER_NAME));
+    return place(l, mbi, sizeof(mbi));
+}
+
+int image_multiboot_load(const struct image *image, const struct image_memory *memory,
+                         struct image_start *out)
+{
+    struct loading l = { .image = image, .memory = memory };
+    struct image_extent kernel;
+
+    if (image->module_count > MAX_MODULES)
+        return refuse(image, -EINVAL, "too many modules");
+    int error = load_kernel(image, memory, &kernel);
+    if (error)
+        return error;
+    if (kernel.entry == IMAGE_NO_ENTRY)
+        return refuse(image, -ENOEXEC, "the entry lies in no segment");
+    l.at = kernel.end < MEMMAP_EXTENDED ? MEMMAP_EXTENDED : kernel.end;
+    error = load_modules(&l);
+    if (error)
+        return error;
+    l.at = kernel.start >= MEMMAP_EXTENDED ? MBI_LOW : page_up(l.at);
+    out->rbx = place_mbi(&l);
+    if (l.error)
+        return refuse(image, l.error, "too little memory for the boot information");
+    out->mode = START_PROTECTED32;
+    out->rip = kernel.entry;
+    out->rax = LOADER_MAGIC;
+    out->cs = 0x10;
+    out->ds = 0x18;
+    log_info("%s: multiboot kernel at 0x%llx to 0x%llx, %u modules", image->domain,
+             (unsigned long long)kernel.start, (unsigned long long)kernel.end, image->module_count);
+    return 0;
+}

@@ -1,0 +1,65 @@
+/*
+ * A guest's physical address space as its firmware would describe it: the PC's map.
+ *
+ *   0x00000000  RAM to 0x9FC00, then 1 KiB reserved as an EBDA
+ *   0x000A0000  VGA's hole: nothing there
+ *   0x000C0000  the BIOS area: backed by frames, reserved; ACPI tables at 0xE0000, RSDP at 0xF0000
+ *   0x00100000  RAM, to 3 GiB at most
+ *   0xC0000000  devices (LAPIC, I/O APIC): nothing here
+ *   4 GiB       the rest of the RAM
+ */
+#ifndef CAISSON_LOADER_MEMMAP_H
+#define CAISSON_LOADER_MEMMAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+
+#define MEMMAP_EBDA      0x9FC00UL
+#define MEMMAP_LOW_END   0xA0000UL    /* of conventional memory */
+#define MEMMAP_BIOS      0xC0000UL    /* to 1 MiB: backed, reserved */
+#define MEMMAP_ACPI      0xE0000UL    /* where the ACPI tables go, ... */
+#define MEMMAP_ACPI_SIZE 0x10000UL    /* ... and how much room they have */
+#define MEMMAP_RSDP      0xF0000UL    /* on a 16-byte boundary of the area that systems scan */
+#define MEMMAP_EXTENDED  0x100000UL   /* RAM goes on here */
+#define MEMMAP_HOLE      0xC0000000UL /* devices, to 4 GiB */
+#define MEMMAP_HIGH      0x100000000UL
+#define MEMMAP_MIN_BYTES 0x200000UL /* the least that mem= may ask for */
+#define MEMMAP_MAX_BYTES (1UL << 40)
+
+/* ACPI, "System Address Map Interfaces": the types; the entry is as Linux's zero page wants it. */
+enum e820_type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_BAD = 5 };
+struct e820_entry {
+    uint64_t start;
+    uint64_t size; /* bytes */
+    uint32_t type;
+} __attribute__((packed));
+
+/* Guest-physical addresses behind which there are to be frames. */
+struct memmap_range {
+    gpa_t start;
+    uint64_t size; /* bytes, whole pages */
+};
+
+#define MEMMAP_MAX_ENTRIES 8
+#define MEMMAP_MAX_BACKED  3
+struct memmap {
+    struct e820_entry e820[MEMMAP_MAX_ENTRIES]; /* sorted */
+    unsigned e820_count;
+    struct memmap_range backed[MEMMAP_MAX_BACKED]; /* sorted; includes what e820 calls reserved */
+    unsigned backed_count;
+    uint64_t low_end; /* end of the RAM below 4 GiB */
+};
+
+/* Lays out ram_bytes (whole pages; addresses below 1 MiB that are no RAM cost as many bytes, as on
+ * a PC). 0, or -EINVAL if it is out of MEMMAP_MIN_BYTES..MEMMAP_MAX_BYTES or no whole pages. */
+int must_check memmap_build(struct memmap *out, uint64_t ram_bytes);
+
+/* Adds a reserved piece where the map has nothing yet. */
+void memmap_reserve(struct memmap *m, uint64_t start, uint64_t size);
+
+/* True if all of [start, start + size) is RAM in one entry of the map; size 0 is not. */
+bool memmap_is_ram(const struct e820_entry *e820, unsigned count, uint64_t start, uint64_t size);
+
+#endif

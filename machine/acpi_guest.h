@@ -1,0 +1,32 @@
+/*
+ * The ACPI tables that a guest of the hvm machine finds.
+ *
+ * A pure function of a handful of numbers into a buffer that the caller copies into the guest's
+ * memory; where everything is comes from machine/machine_hvm.h, the devices from machine/dsdt.asl.
+ * Source: ACPI specification, "ACPI Software Programming Model".
+ */
+#ifndef CAISSON_MACHINE_ACPI_GUEST_H
+#define CAISSON_MACHINE_ACPI_GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/addr.h"
+
+struct acpi_guest_config {
+    gpa_t where;    /* where the buffer will lie: below 4 GiB, 64-aligned */
+    bool pvh;       /* the tables of a machine without a PC's devices */
+    unsigned vcpus; /* 1..MAX_VCPUS; APIC IDs and processor UIDs are 0..vcpus-1 */
+};
+
+/* Enough for any configuration. */
+#define ACPI_GUEST_MAX_SIZE 0x4000
+
+/* Builds all tables at the start of buf. Returns the bytes used, or 0 if size does not suffice.
+ * The RSDP is always first, at config->where. */
+size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_t size);
+
+/* machine/dsdt.asl as compiled by iasl; its header knows its length. */
+extern const uint8_t dsdt_aml[];
+
+#endif

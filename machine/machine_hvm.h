@@ -1,0 +1,45 @@
+/*
+ * The hvm machine: where its devices are and which lines they drive. All addresses of it are here.
+ *
+ * A small PC of about 2005: what every operating system knows without being told, plus ACPI.
+ */
+#ifndef CAISSON_MACHINE_MACHINE_HVM_H
+#define CAISSON_MACHINE_MACHINE_HVM_H
+
+/* Memory. */
+#define HVM_LAPIC_BASE  0xFEE00000u
+#define HVM_IOAPIC_BASE 0xFEC00000u
+#define HVM_IOAPIC_ID   0
+#define HVM_ACPI_BASE   0xE0000u /* the tables: in the BIOS area, where RSDP is searched for */
+#define HVM_ACPI_SIZE   0x10000u
+
+/* Ports. */
+#define HVM_PIC1_PORT     0x20 /* 2 ports */
+#define HVM_PIT_PORT      0x40 /* 4 ports */
+#define HVM_I8042_DATA    0x60
+#define HVM_PORT_61       0x61
+#define HVM_I8042_STATUS  0x64
+#define HVM_RTC_PORT      0x70 /* 2 ports */
+#define HVM_FAST_A20_PORT 0x92
+#define HVM_PIC2_PORT     0xA0 /* 2 ports */
+#define HVM_SMI_PORT      0xB2
+#define HVM_COM2_PORT     0x2F8 /* 8 ports */
+#define HVM_COM1_PORT     0x3F8 /* 8 ports */
+#define HVM_PIC_ELCR      0x4D0 /* 2 ports */
+#define HVM_PM_BASE       0x600 /* VPM_BLOCK_SIZE ports */
+#define HVM_PCI_PORT      0xCF8 /* VPCI_SIZE ports; the next lies among them */
+#define HVM_RESET_PORT    0xCF9
+#define HVM_RESET_VALUE   0x06
+
+/* CMOS. */
+#define HVM_RTC_CENTURY 0x32 /* register with the century, as on most PCs */
+
+/* Interrupt lines: ISA numbers, which are GSIs too, but for the timer. */
+#define HVM_PIT_IRQ  0
+#define HVM_PIT_GSI  2
+#define HVM_COM2_IRQ 3
+#define HVM_COM1_IRQ 4
+#define HVM_RTC_IRQ  8
+#define HVM_SCI_IRQ  9
+
+#endif

@@ -1,0 +1,297 @@
+/* links: config/domain_config.c config/collect.c lib/word.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
+/*
+ * config/domain_config*.c: the words of module lines, and the domains that come of them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "config/domain_config.h"
+#include "lib/log.h"
+#include "tests/fakes/log.h"
+
+static struct config_line d;
+static struct domain_config configs[MAX_MODULES];
+
+static int reset(void **state)
+{
+    (void)state;
+    fake_log_reset();
+    return 0;
+}
+
+static int parse(const char *line)
+{
+    struct module mod = { .line = line, .index = 7 };
+    return config_parse(&mod, &d);
+}
+
+/* The line must be refused with one log line that says so. */
+static void refused(const char *line, const char *message)
+{
+    fake_log_reset();
+    assert_int_equal(parse(line), -EINVAL);
+    if (!fake_log_has(message))
+        fail_msg("\"%s\" said: %s", line, fake_log_text);
+    assert_true(fake_log_has("module 7"));
+    assert_int_equal(fake_log_lines[LOG_ERROR], 1);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("kernel"), 0);
+    assert_int_equal(d.kind, CONFIG_KERNEL);
+    assert_string_equal(d.name, "");
+    assert_int_equal(d.mem, 128 << 20);
+    assert_int_equal(d.vcpus, 1);
+    assert_int_equal(d.weight, 256);
+    assert_int_equal(d.cap, 0);
+    assert_int_equal(d.cpus, UINT64_MAX);
+    assert_int_equal(d.type, DOMAIN_HVM);
+    assert_string_equal(d.cmdline, "");
+}
+
+static void test_whole_line(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("/boot/vmlinuz  kernel\tname=al-pha.1 mem=3G vcpus=1 weight=256 cap=0 "
+                           "cpus=all type=hvm populate=now --  console=ttyS0 -- mem=1"),
+                     0);
+    assert_string_equal(d.name, "al-pha.1");
+    assert_int_equal(d.mem, 3UL << 30);
+    assert_string_equal(d.cmdline, "console=ttyS0 -- mem=1");
+    assert_int_equal(parse("(hd0,1)/x ramdisk name=b"), 0);
+    assert_int_equal(d.kind, CONFIG_RAMDISK);
+    assert_int_equal(parse("module --"), 0);
+    assert_int_equal(d.kind, CONFIG_MODULE);
+    assert_string_equal(d.cmdline, "");
+    assert_string_equal(fake_log_text, "");
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    refused("", "no words");
+    refused("  /boot/vmlinuz ", "no words");
+    refused("kernal name=a", "\"kernal\": want kernel");
+    refused("kernel quiet", "\"quiet\": want key=value");
+    refused("kernel colour=red", "module 7: \"colour=red\": unknown key; there are name mem vcpus "
+                                 "weight cap cpus type populate\n");
+    refused("kernel =5", "unknown key");
+    static const char *const wrong[][2] = {
+        { "name=", "1 to 31" },
+        { "name=01234567890123456789012345678901", "1 to 31" },
+        { "name=a/b", "letters" },
+        { "name=\x7f", "letters" },
+        { "name=caisson", "not caisson" },
+        { "name=CaiSSon", "not caisson" },
+        { "mem=256", "2M to 1T in pages of 4K" },
+        { "mem=M", "2M to" },
+        { "mem=-1M", "2M to" },
+        { "mem=99999999999999999999M", "2M to" },
+        { "mem=18446744073709551615T", "2M to" },
+        { "mem=1M", "2M to" },
+        { "mem=2T", "2M to" },
+        { "mem=2049K", "pages" },
+        { "vcpus=65", "1 to 64" },
+        { "vcpus=0", "1 to 64" },
+        { "vcpus=two", "1 to 64" },
+        { "weight=65536", "1 to 65535" },
+        { "weight=0", "1 to 65535" },
+        { "cap=6401", "0 (none) to 6400 percent" },
+        { "cap=x", "percent" },
+        { "cpus=5-2", "a list" },
+        { "cpus=64", "a list" },
+        { "cpus=1,", "a list" },
+        { "type=vax", "hvm or pvh" },
+        { "populate=x", "lazy or now" },
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char line[64];
+
+        snprintf(line, sizeof(line), "kernel %s", wrong[i][0]);
+        refused(line, wrong[i][1]);
+        assert_true(fake_log_has("\": want ") && fake_log_has(wrong[i][1]));
+    }
+    assert_int_equal(parse("kernel name=caisson2 cap=0"), 0);
+    assert_int_equal(parse("kernel name=caissom cap=6400"), 0);
+    refused("kernel mem=64M mem=64M", "given twice");
+    refused("ramdisk mem=64M", "for kernel lines");
+}
+
+/* A line of the monitor's is no module. */
+static void test_faults_of_create(void **state)
+{
+    struct module mod = { .line = "kernel name=x vcpu=2" };
+
+    (void)state;
+    fake_log_reset();
+    assert_int_equal(config_parse(&mod, &d), -EINVAL);
+    assert_true(fake_log_has("create: \"vcpu=2\": unknown key; there are name mem vcpus "));
+}
+
+static char printed[1024];
+
+static __attribute__((format(printf, 1, 2))) void print(const char *fmt, ...)
+{
+    size_t n = strlen(printed);
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(printed + n, sizeof(printed) - n, fmt, args);
+    va_end(args);
+}
+
+static void test_keys_are_explained(void **state)
+{
+    (void)state;
+    config_print_keys(print);
+    assert_non_null(strstr(printed, "  mem=      2M to 1T"));
+    assert_non_null(strstr(printed, "  populate= lazy or now\n"));
+}
+
+static void test_all_faults_are_told(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("kernel mem=x name=ok vcpus=y"), -EINVAL);
+    assert_int_equal(fake_log_lines[LOG_ERROR], 2);
+    assert_string_equal(d.name, "ok");
+}
+
+static void test_cpus_mask(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("kernel cpus=0-2,5,63 weight=512 cap=50"), 0);
+    assert_int_equal(d.cpus, 0x8000000000000027UL);
+    assert_int_equal(d.weight, 512);
+    assert_int_equal(d.cap, 50);
+    assert_int_equal(parse("kernel cpus=0-63"), 0);
+    assert_int_equal(d.cpus, UINT64_MAX);
+}
+
+static unsigned collect(const char *const *lines)
+{
+    static struct module mods[MAX_MODULES];
+    unsigned n = 0;
+    fake_log_reset();
+    for (; lines[n]; n++)
+        mods[n] =
+            (struct module){ .data = &mods[n], .size = n + 1, .line = lines[n], .index = n + 1 };
+    return config_collect(mods, n, configs);
+}
+
+#define COLLECT(...) collect((const char *const[]){ __VA_ARGS__, NULL })
+
+static void test_pairs(void **state)
+{
+    (void)state;
+    assert_int_equal(COLLECT("ramdisk name=beta", "kernel name=alpha mem=64M -- a b", "ramdisk",
+                             "kernel name=beta", "kernel", "module -- one", "module -- two"),
+                     3);
+    assert_string_equal(fake_log_text, "");
+    assert_string_equal(configs[0].name, "alpha");
+    assert_int_equal(configs[0].mem, 64 << 20);
+    assert_string_equal(configs[0].cmdline, "a b");
+    assert_int_equal(configs[0].kernel->index, 2);
+    assert_int_equal(configs[0].module_count, 1);
+    assert_int_equal(configs[0].modules[0].size, 3);
+    assert_int_equal(configs[1].modules[0].size, 1);
+    assert_string_equal(configs[2].name, "dom3");
+    assert_int_equal(configs[2].module_count, 2);
+    assert_string_equal(configs[2].modules[0].cmdline, "one");
+    assert_string_equal(configs[2].modules[1].cmdline, "two");
+}
+
+/* Each case: beta is sound and comes out alone. */
+static void test_others_still_start(void **state)
+{
+    static const char *const wrong[][2] = {
+        { "kernel name=alpha vcpus=99", "domain alpha is not started" },
+        { "ramdisk name=gamma", "no kernel of that name" },
+        { "ramdisk", "no kernel before it" },
+        { "junk", "want kernel" },
+        { "kernel colour=red", "unknown key" },
+        { "kernel vcpus=99", "module 1: its domain is not started" },
+        { "kernel name=a/b", "module 1: its domain is not started" },
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(COLLECT(wrong[i][0], "kernel name=beta"), 1);
+        assert_string_equal(configs[0].name, "beta");
+        if (!fake_log_has(wrong[i][1]))
+            fail_msg("\"%s\" said: %s", wrong[i][0], fake_log_text);
+    }
+}
+
+static void test_double_names(void **state)
+{
+    (void)state;
+    assert_int_equal(COLLECT("kernel name=a mem=4M", "kernel name=a mem=8M"), 1);
+    assert_int_equal(configs[0].mem, 4 << 20);
+    assert_true(fake_log_has("module 2: name=a: module 1 has that name already"));
+    assert_int_equal(COLLECT("kernel name=dom2", "kernel"), 1);
+}
+
+/* What belongs to a domain and is broken keeps it from starting. */
+static void test_broken_parts(void **state)
+{
+    (void)state;
+    assert_int_equal(COLLECT("kernel name=a", "ramdisk name=a colour=red", "kernel name=b"), 1);
+    assert_string_equal(configs[0].name, "b");
+    assert_int_equal(COLLECT("kernel name=a", "ramdsik name=a", "kernel name=b"), 1);
+    assert_int_equal(COLLECT("kernel name=a", "ramdisk", "ramdisk name=a"), 0);
+    assert_true(fake_log_has("has one already"));
+}
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(config_collect(NULL, 0, configs), 0);
+    assert_true(fake_log_has("nothing to run"));
+    assert_int_equal(COLLECT("ramdisk name=a"), 0);
+    assert_true(fake_log_has("nothing to run"));
+}
+
+/* Lines made of pieces at random: never a crash, and success without a complaint only. */
+static void test_random_lines(void **state)
+{
+    static const char *const pieces[] = { "kernel",  "ramdisk", "module",  "name=a", "name=b",
+                                          "mem=4M",  "mem=",    "vcpus=1", "--",     "=",
+                                          "weight=", "cpus=-",  "cpus=,",  "/x",     "\t" };
+    (void)state;
+    srand(3);
+    for (unsigned round = 0; round < 20000; round++) {
+        char text[4][256];
+        for (unsigned i = 0; i < 4; i++) {
+            text[i][0] = '\0';
+            for (unsigned k = (unsigned)rand() % 6; k; k--) {
+                strcat(text[i], pieces[(unsigned)rand() % 15]);
+                strcat(text[i], rand() % 8 ? " " : "");
+            }
+        }
+        unsigned n = COLLECT(text[0], text[1], text[2], text[3]);
+        assert_true(n <= 4);
+        assert_true(n > 0 || fake_log_lines[LOG_ERROR] > 0);
+    }
+}
+
+#define T(name) cmocka_unit_test_setup(name, reset)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_defaults),           T(test_whole_line),
+        T(test_refusals),           T(test_faults_of_create),
+        T(test_keys_are_explained), T(test_all_faults_are_told),
+        T(test_cpus_mask),          T(test_pairs),
+        T(test_others_still_start), T(test_double_names),
+        T(test_broken_parts),       T(test_nothing),
+        T(test_random_lines),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

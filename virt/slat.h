@@ -1,0 +1,90 @@
+/*
+ * Extended page tables: the format, and nothing but the format. What a guest's memory is made of
+ * is guestmem/p2m's business.
+ *
+ * Sources: SDM, "The Extended Page Table Mechanism (EPT)". Callers hold the p2m's lock.
+ */
+#ifndef CAISSON_VIRT_SLAT_H
+#define CAISSON_VIRT_SLAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/errno.h"
+
+enum slat_type { SLAT_UC = 0, SLAT_WC = 1, SLAT_WT = 4, SLAT_WP = 5, SLAT_WB = 6 };
+#define SLAT_R   1u
+#define SLAT_W   2u
+#define SLAT_X   4u
+#define SLAT_RWX 7u
+/* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's; of a larger one without SLAT_X:
+ * it is executable once it is cut into 4 KiB, see slat_split_to_execute(). */
+#define SLAT_LENT    8u
+#define SLAT_X_SMALL 32u
+
+struct slat {
+    uint64_t *root;   /* heap page: PML4 */
+    uint16_t owner;   /* charged for table frames */
+    uint64_t tables;  /* table frames in use, root included */
+    uint64_t pointer; /* the EPTP */
+};
+
+/* What is at a place. Where nothing is mapped, order is that of the largest block around it of
+ * which the tables tell without a search that nothing is, and the entry for that block is at slot.
+ */
+struct slat_entry {
+    mfn_t mfn;     /* of the very gfn that was looked up */
+    uint8_t order; /* ORDER_4K, ORDER_2M or ORDER_1G: size of the mapping it lies in */
+    uint8_t rights;
+    bool hole; /* nothing is mapped, since slat_punch() */
+    enum slat_type type;
+    uint64_t *slot; /* NULL: beyond all that can be mapped */
+};
+
+int must_check slat_init(struct slat *e, uint16_t owner);
+/* Frees all tables; the mapped frames are the caller's. */
+void slat_destroy(struct slat *e);
+
+/* Maps 2^order frames. -EINVAL misaligned or out of range, -EEXIST something is mapped there,
+ * -ENOMEM; nothing has changed then but perhaps empty tables. A 1 GiB mapping needs
+ * virt_caps.slat_1g. A large mapping may take the place of tables that have become empty; flush
+ * then as after unmap. */
+int must_check slat_map(struct slat *e, gfn_t gfn, mfn_t mfn, unsigned order, unsigned rights,
+                        enum slat_type type);
+/* Unmaps the 4 KiB at gfn, splitting a larger mapping. 0 (also if nothing was there) or -ENOMEM.
+ * The caller flushes (virt_flush_ept) before it lets go of the frame. */
+int must_check slat_unmap(struct slat *e, gfn_t gfn);
+/* The same, and remembers that a hole was made here: no larger mapping takes the place later, until
+ * slat_map() fills the hole. 0 or -ENOMEM. */
+int must_check slat_punch(struct slat *e, gfn_t gfn);
+/* 0; -ENOENT where nothing is mapped: *out says of how much then, and is good until the next change
+ * of the tables. */
+int must_check slat_lookup(const struct slat *e, gfn_t gfn, struct slat_entry *out);
+/* Of a place just looked up where nothing is: makes the tables down to the very entry, order is
+ * ORDER_4K then. 0, -ENOMEM, -EINVAL. */
+int must_check slat_reach(struct slat *e, gfn_t gfn, struct slat_entry *place);
+/* Such a place: is nothing mapped, and no hole, in all of the 2^order frames around it? Less than
+ * ORDER_2M, so it is one table. */
+bool slat_is_vacant(const struct slat_entry *place, gfn_t gfn, unsigned order);
+/* Maps RAM there, 2^order single frames. */
+void slat_fill(const struct slat_entry *place, gfn_t gfn, mfn_t mfn, unsigned order,
+               enum slat_type type);
+/* Makes the 4 KiB at gfn a mapping of their own, which is executable, if SLAT_X_SMALL says so. 0,
+ * also if it is executable already; -EFAULT: it is not to be executed; -ENOMEM. */
+int must_check slat_split_to_execute(struct slat *e, gfn_t gfn);
+/* Calls fn for each mapping, in order of address. */
+void slat_walk(const struct slat *e,
+               void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx);
+
+/* What a call of slat_drain() does is counted in mappings of 4 KiB; the others weigh more, since a
+ * debug build fills what is freed. */
+#define SLAT_DRAIN_TABLE 2
+#define SLAT_DRAIN_LARGE 64
+/* Takes mappings away, in order of address, and gives back the tables that become empty; calls fn
+ * for each mapping, whose frames are fn's then. For an end in pieces: each call does about `work`.
+ * True once nothing is mapped; slat_destroy() takes the rest. No vCPU may use the EPT any more. */
+bool must_check slat_drain(struct slat *e, unsigned work,
+                           void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry),
+                           void *ctx);
+
+#endif

@@ -1,0 +1,412 @@
+/*
+ * Intel VT-x as a library: what the rest of Caisson may know of it.
+ *
+ * A vCPU here is a register file, a VMCS and the state that hardware does not switch by itself.
+ * virt_run() enters it and comes back with a typed exit; nobody above this folder reads a VMCS
+ * field or knows an exit-reason number. svm/ will stand behind the same interface.
+ *
+ * All functions taking a struct virt_vcpu want it loaded on the calling pCPU (virt_load), save for
+ * create and destroy. No locks: a loaded vCPU belongs to its pCPU. Interrupts are off throughout.
+ */
+#ifndef CAISSON_VIRT_VIRT_H
+#define CAISSON_VIRT_VIRT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "lib/assert.h"
+#include "lib/errno.h"
+#include "lib/likely.h"
+
+struct slat;
+
+/* ---- The machine ---- */
+
+/* What this CPU's VT-x can do beyond the needed. Filled by virt_probe(); read-only afterwards. */
+struct virt_caps {
+    bool vpid;
+    bool slat_1g;
+    bool ept_2m;
+    bool small_code;       /* no large mapping is executable (SPEC_EPT) */
+    bool ept_ad;           /* accessed and dirty bits */
+    bool preemption_timer; /* and its rate: one tick per 2^preemption_shift TSC ticks */
+    uint8_t preemption_shift;
+    bool true_controls;
+    bool tsc_scaling;
+    bool pause_loop_exiting;
+    bool xsaves;
+    bool bus_locks;          /* an exit after each */
+    bool tpr_shadow;         /* CR8 is the guest's own */
+    bool apic_access;        /* and its local APIC's page, as far as it goes without exits */
+    bool virtual_interrupts; /* the processor delivers them and takes their EOI by itself */
+    bool x2apic;             /* the same by MSR */
+    bool posted_interrupts;  /* it fetches them while the guest runs */
+};
+extern struct virt_caps virt_caps;
+
+/* How much of the CPU's APIC virtualization is to be used; AUTO: what it is known to do right. */
+enum virt_apicv { VIRT_APICV_AUTO, VIRT_APICV_OFF, VIRT_APICV_TPR, VIRT_APICV_ON };
+
+/*
+ * Reads the capability MSRs of the boot CPU, logs a report in words, fills virt_caps; APIC
+ * virtualization not beyond apicv.
+ * Returns 0, or -ENODEV after logging one clear line that names what is missing and needed
+ * (no VT-x, locked off in firmware, no EPT, no unrestricted guest, ...). Boot only.
+ */
+int must_check virt_probe(enum virt_apicv apicv);
+
+/* VMXON on the calling pCPU. 0, -ENOMEM, or -ENODEV (logged) if this CPU is lesser than the first.
+ */
+int must_check virt_cpu_enable(void);
+
+/* VMXOFF on the calling pCPU; for shutdown and reboot. Harmless where VMX is off. */
+void virt_cpu_disable(void);
+
+/* ---- A vCPU's state ---- */
+
+/* General registers, numbered as instructions encode them. */
+enum gpr {
+    GPR_RAX,
+    GPR_RCX,
+    GPR_RDX,
+    GPR_RBX,
+    GPR_RSP,
+    GPR_RBP,
+    GPR_RSI,
+    GPR_RDI,
+    GPR_R8,
+    GPR_R9,
+    GPR_R10,
+    GPR_R11,
+    GPR_R12,
+    GPR_R13,
+    GPR_R14,
+    GPR_R15,
+    GPR_COUNT
+};
+
+/* Segment registers, numbered as instructions encode them, then the two system segments. */
+enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+/* ar: access rights as in the VMCS (SDM, "Guest Register State"): type 3:0, S 4, DPL 6:5, P 7,
+ * AVL 12, L 13, D/B 14, G 15, unusable 16. */
+struct segment {
+    uint64_t base;
+    uint32_t limit; /* in bytes */
+    uint32_t ar;
+    uint16_t selector;
+};
+#define SEG_AR_S        (1u << 4)
+#define SEG_AR_DPL      (3u << 5)
+#define SEG_AR_P        (1u << 7)
+#define SEG_AR_L        (1u << 13)
+#define SEG_AR_DB       (1u << 14)
+#define SEG_AR_G        (1u << 15)
+#define SEG_AR_UNUSABLE (1u << 16)
+
+/* An event to deliver through the guest's IDT. */
+enum event_type {
+    EVENT_EXTINT = 0,
+    EVENT_NMI = 2,
+    EVENT_EXCEPTION = 3,
+    EVENT_SOFT_INT = 4,
+    EVENT_PRIV_SOFT_EXC = 5,
+    EVENT_SOFT_EXC = 6
+};
+struct event {
+    bool valid;
+    bool has_error;
+    uint8_t vector;
+    uint8_t insn_len; /* for the software kinds */
+    enum event_type type;
+    uint32_t error;
+};
+
+/* Model-specific registers that the guest owns while it runs and that are switched by software,
+ * at virt_load/virt_unload only: Caisson itself never uses them. */
+enum virt_soft_msr {
+    SOFT_STAR,
+    SOFT_LSTAR,
+    SOFT_CSTAR,
+    SOFT_FMASK,
+    SOFT_KERNEL_GS_BASE,
+    SOFT_TSC_AUX,
+    SOFT_MSR_COUNT
+};
+
+#define VIRT_NOWHERE UINT32_MAX
+
+/* Members above the line may be used by anyone; those below belong to vmx/. */
+struct virt_vcpu {
+    uint64_t gpr[GPR_COUNT]; /* all but RSP, which is in the VMCS */
+    bool straight;           /* vmx/'s: VMRESUME, with nothing to be done before */
+    bool launched;           /* vmx/'s: VMLAUNCH has succeeded on this VMCS since its VMCLEAR */
+    uint32_t spec_ctrl;      /* the guest's IA32_SPEC_CTRL, while it is not the pCPU's */
+    void *owner;             /* for the creator: the struct vcpu around this */
+    bool delivers;           /* see virt_set_interrupts() */
+    unsigned held_class;     /* see virt_set_held_class() */
+    /* ------------------------------------------------------------------------------------- */
+    uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
+    uint64_t soft_msr[SOFT_MSR_COUNT];
+    unsigned soft_msrs;   /* those of them that this CPU has */
+    struct event pending; /* to be injected at the next entry */
+    uint8_t nmis_waiting; /* virt_queue_nmi: to be injected once NMIs are not blocked; atomic */
+    bool loaded;          /* between virt_load and virt_unload */
+    uint16_t owner_id;    /* frame owner that pays for all this */
+    uint16_t vpid;        /* 0: the CPU has none */
+    uint32_t proc_ctls;   /* mirror of the primary processor-based controls */
+    uint32_t proc2_ctls;  /* and of the secondary ones */
+    bool has_apic_access; /* a page is set aside for the accesses to the local APIC's */
+    gpa_t apic_base;      /* where the guest sees that page */
+    unsigned pcpu;        /* where it is or was last loaded; VIRT_NOWHERE at first */
+    uint64_t deaf_until;  /* TSC: so long a guest with IF=0 may keep the machine's interrupts out */
+    uint64_t cr4_mask;    /* CR4 bits the guest may set */
+    uint64_t cr4_owned;   /* those of them that it sets without an exit */
+    uint64_t xcr0_mask;   /* what virt_set_xcr0 grants, and what the FPU area holds */
+    void *vmcs;           /* heap page */
+    void *msr_bitmap;     /* heap page */
+    void *io_bitmap;      /* two heap pages, shared by the domain; owned by the creator */
+    void *fpu;            /* XSAVE area, heap */
+    unsigned fpu_order;   /* of its pages */
+    struct slat *slat;
+};
+
+/* What a vCPU is created from. */
+struct virt_vcpu_config {
+    struct slat *slat;
+    void *io_bitmap;    /* 8 KiB: bit set = that port exits (SDM, "I/O-Bitmap Addresses") */
+    uint16_t owner_id;  /* charged for its frames, see mm/frame.h */
+    uint64_t xcr0_mask; /* the XSAVE features that the domain's CPUID shows */
+    uint64_t cr4_mask;  /* the CR4 bits that the domain's CPUID allows it to set */
+    maddr_t apic_page; /* the local APIC's registers; behind them its posted-interrupt descriptor */
+    maddr_t posted;
+    maddr_t apic_access; /* the page that the EPT has at apic_base, or 0: none has been set aside */
+    gpa_t apic_base;
+};
+
+/* Builds VMCS, bitmaps and FPU area; state as after RESET (SDM, "Processor State After Reset").
+ * 0 or -ENOMEM, then nothing is kept. */
+int must_check virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config);
+void virt_vcpu_destroy(struct virt_vcpu *v);
+
+/* Back to the state after RESET, as INIT makes it (FPU and SYSCALL MSRs keep theirs). Loaded. */
+void virt_reset(struct virt_vcpu *v);
+
+/* Makes v the current VMCS of this pCPU and loads FPU, debug registers and soft MSRs. */
+void virt_load(struct virt_vcpu *v);
+/* Saves the same and VMCLEARs, so that another pCPU may load it. */
+void virt_unload(struct virt_vcpu *v);
+
+uint64_t virt_rsp(const struct virt_vcpu *v);
+void virt_set_rsp(struct virt_vcpu *v, uint64_t rsp);
+uint64_t virt_rip(const struct virt_vcpu *v);
+void virt_set_rip(struct virt_vcpu *v, uint64_t rip);
+uint64_t virt_rflags(const struct virt_vcpu *v);
+void virt_set_rflags(struct virt_vcpu *v, uint64_t rflags);
+void virt_segment(const struct virt_vcpu *v, enum seg s, struct segment *out);
+void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in);
+void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit);
+void virt_set_idt(struct virt_vcpu *v, uint64_t base, uint16_t limit);
+unsigned virt_cpl(const struct virt_vcpu *v); /* 0..3 */
+
+/* General registers by number. Every exit uses some, mostly by a constant number: in line, that is
+ * one load or store. */
+static inline uint64_t virt_gpr(const struct virt_vcpu *v, enum gpr n)
+{
+    ASSERT(n < GPR_COUNT);
+    return n == GPR_RSP ? virt_rsp(v) : v->gpr[n];
+}
+
+static inline void virt_set_gpr(struct virt_vcpu *v, enum gpr n, uint64_t value)
+{
+    ASSERT(n < GPR_COUNT);
+    if (n == GPR_RSP)
+        virt_set_rsp(v, value);
+    else
+        v->gpr[n] = value;
+}
+
+/* RAX takes so many bytes, 1, 2 or 4, as AL, AX or EAX (SDM volume 1, "General-Purpose Registers in
+ * 64-Bit Mode"). */
+static inline void virt_set_accumulator(struct virt_vcpu *v, uint32_t value, unsigned size)
+{
+    uint64_t *rax = &v->gpr[GPR_RAX];
+
+    if (likely(size == 1))
+        *(uint8_t *)rax = (uint8_t)value;
+    else if (size == 2)
+        *(uint16_t *)rax = (uint16_t)value;
+    else
+        *rax = value;
+}
+
+/* Control registers as the guest sees them. The setters check as the instruction would and return
+ * 0, or -EINVAL where the guest is owed #GP(0); they change nothing then. */
+uint64_t virt_cr0(const struct virt_vcpu *v);
+uint64_t virt_cr3(const struct virt_vcpu *v);
+uint64_t virt_cr4(const struct virt_vcpu *v);
+uint64_t virt_efer(const struct virt_vcpu *v);
+bool virt_in_64bit_code(const struct virt_vcpu *v); /* CS.L in IA-32e mode */
+int must_check virt_set_cr0(struct virt_vcpu *v, uint64_t value);
+int must_check virt_set_cr3(struct virt_vcpu *v, uint64_t value);
+int must_check virt_set_cr4(struct virt_vcpu *v, uint64_t value);
+int must_check virt_set_efer(struct virt_vcpu *v, uint64_t value);
+int must_check virt_set_xcr0(struct virt_vcpu *v, uint64_t value);
+
+/* All registers on which it hangs what a linear address of code means and how the bytes there are
+ * to be read, as they are in hardware: of use to be compared. */
+struct virt_mode {
+    uint64_t cr0, cr3, cr4, efer;
+    uint32_t cs_ar, ss_ar;
+};
+
+/* MSRs that live in the VMCS or in soft_msr (SYSENTER_*, FS/GS/KERNEL_GS base, PAT, STAR, ...):
+ * true if msr is one of them. A write answers 0; -EINVAL for a value that hardware would refuse;
+ * -ENOENT if it is none of them. */
+bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value);
+int must_check virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value);
+
+/* Added to the machine's TSC to give the guest's. */
+void virt_set_tsc_offset(struct virt_vcpu *v, uint64_t offset);
+
+/* ---- APIC virtualization; see apic.c ---- */
+
+/* The guest's local APIC: disabled, reached by its page, or by MSRs. Off after creation. */
+enum virt_apic_mode { VIRT_APIC_OFF, VIRT_APIC_PAGE, VIRT_APIC_MSRS };
+void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode);
+/* While v->delivers, the processor takes the local APIC's interrupts from the page given at
+ * creation, and their EOI, by itself. It is to be told the highest vectors requested and served (0:
+ * none) after each change there that was not the guest's; and the vectors whose EOI is to exit. */
+void virt_set_interrupts(struct virt_vcpu *v, uint8_t requested, uint8_t served);
+/* The same for one that is requested besides. */
+void virt_request_interrupt(struct virt_vcpu *v, uint8_t vector);
+/* Is one requested above what is served and what the TPR keeps back? */
+bool virt_interrupt_due(const struct virt_vcpu *v, uint8_t tpr);
+void virt_set_eoi_exits(struct virt_vcpu *v, const uint64_t vectors[4]);
+/* Where it does not deliver, but has a TPR shadow: an exit is wanted once the TPR is below this
+ * class, which it now is not. 0: never. */
+void virt_set_held_class(struct virt_vcpu *v, unsigned class);
+
+/* ---- Entering, leaving ---- */
+
+enum virt_exit_kind {
+    VIRT_EXIT_UNKNOWN,  /* .raw_reason */
+    VIRT_EXIT_HOST,     /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */
+    VIRT_EXIT_DEADLINE, /* the deadline given to virt_run() has passed */
+    VIRT_EXIT_IRQ_WINDOW, /* the guest can take an interrupt now; the window request is off again */
+    VIRT_EXIT_NMI_WINDOW, /* the same for NMI */
+    VIRT_EXIT_EXCEPTION,  /* .exception: one that is intercepted; up to here virt_run() has acted */
+    VIRT_EXIT_CPUID,
+    VIRT_EXIT_RDMSR, /* index in RCX */
+    VIRT_EXIT_WRMSR,
+    VIRT_EXIT_IO, /* virt_io(), virt_io_string() */
+    VIRT_EXIT_CR, /* .cr */
+    VIRT_EXIT_XSETBV,
+    VIRT_EXIT_HLT,
+    VIRT_EXIT_PAUSE, /* the guest spins: it has said PAUSE over and over at CPL 0 */
+    VIRT_EXIT_VMCALL,
+    VIRT_EXIT_WBINVD, /* WBINVD or INVD */
+    VIRT_EXIT_RDPMC,
+    VIRT_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */
+    VIRT_EXIT_VMX_INSN,    /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
+    VIRT_EXIT_MEMORY,      /* .memory: nothing is mapped there, or not for this access */
+    VIRT_EXIT_TPR,         /* the TPR is below the class that was held back */
+    VIRT_EXIT_APIC_WRITE,  /* .apic.offset: the guest has written this register in the page */
+    VIRT_EXIT_EOI,         /* .apic.vector: it has ended this interrupt */
+    VIRT_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
+    VIRT_EXIT_TRIPLE_FAULT,
+    VIRT_EXIT_BUS_LOCK,   /* an instruction that has been carried out has locked the bus */
+    VIRT_EXIT_BAD_MEMORY, /* .bad_memory: what the guest was about to use there is lost */
+    VIRT_EXIT_INIT,
+    VIRT_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */
+    VIRT_EXIT_KINDS
+};
+extern const char *const virt_exit_name[VIRT_EXIT_KINDS];
+
+struct virt_exit {
+    enum virt_exit_kind kind;
+    uint32_t raw_reason; /* of kinds that have no other meaning */
+    uint64_t left;       /* TSC when it had left the guest */
+    union {
+        struct {
+            uint8_t number; /* 0, 3, 4, 8 */
+            enum { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW } op;
+            enum gpr gpr;
+            uint16_t lmsw; /* the source operand */
+        } cr;
+        struct {
+            gpa_t gpa;
+            gva_t gva;
+            bool gva_valid;
+            bool read, write, fetch; /* the access that was made */
+            bool page_walk;          /* made by the guest's page walk, not by the instruction */
+            bool delivery;           /* made while an event was delivered: by no instruction */
+            bool present;            /* EPT had a translation there, with lesser rights */
+        } memory;
+        struct {
+            uint16_t offset;
+            uint8_t vector;
+        } apic;
+        struct event exception;
+        maddr_t bad_memory;
+        const char *why;
+    };
+};
+
+#define VIRT_NO_DEADLINE UINT64_MAX
+
+/* What an IN, OUT, INS or OUTS wants, laid out as the processor tells it (SDM, "Exit Qualification
+ * for I/O Instructions"). */
+struct virt_io {
+    uint32_t size_less_1 : 3; /* bytes: 1, 2, 4; less 1 */
+    uint32_t in : 1;
+    uint32_t string : 1;
+    uint32_t rep : 1; /* of the string forms */
+    uint32_t : 10;
+    uint32_t port : 16;
+};
+_Static_assert(sizeof(struct virt_io) == sizeof(uint32_t), "the exit qualification's lower half");
+
+static inline unsigned virt_io_size(struct virt_io io)
+{
+    return io.size_less_1 + 1u;
+}
+
+/* And of the string forms: where their operand in memory is. */
+struct virt_io_string {
+    uint8_t addr_size; /* 2, 4, 8 */
+    enum seg seg;      /* ES, or the segment of the source of OUTS */
+};
+
+/* virt_run() enters the guest and fills a struct virt_exit: vmx/run.h. virt_skip() steps over the
+ * instruction that caused the exit, virt_io() tells of it: vmx/fast.h. */
+
+/* Queues an event for the next entry. An exception over a pending one makes #DF or a triple
+ * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it
+ * is a triple fault. An EXTINT wants virt_irq_open() to be true. */
+bool must_check virt_inject(struct virt_vcpu *v, const struct event *e);
+/* Short hands for exceptions. Same answer. */
+bool must_check virt_inject_gp(struct virt_vcpu *v);
+bool must_check virt_inject_ud(struct virt_vcpu *v);
+bool must_check virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error); /* sets CR2 */
+
+/* Will the next entry deliver something: an event that is queued, or a single step that is due? */
+bool virt_event_pending(const struct virt_vcpu *v);
+/* True if an external interrupt could be delivered at the next entry: IF=1, no shadow, nothing
+ * pending. */
+bool virt_irq_open(const struct virt_vcpu *v);
+/* Ask for an exit as soon as virt_irq_open() turns true. Cheap when nothing changes. */
+void virt_want_irq_window(struct virt_vcpu *v, bool want);
+/* Delivers an NMI as soon as the guest's NMI blocking allows it. v need not be loaded here. */
+void virt_queue_nmi(struct virt_vcpu *v);
+bool virt_nmi_waiting(const struct virt_vcpu *v);
+
+/* Forget translations cached for this vCPU's EPT on this pCPU. */
+void virt_flush_ept(const struct slat *ept);
+
+/* The state that instruction tests and people want to see: registers or the whole VMCS, in words.
+ */
+void virt_dump_regs(const struct virt_vcpu *v);
+void virt_dump_vmcs(const struct virt_vcpu *v);
+
+#endif

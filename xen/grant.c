@@ -1,0 +1,209 @@
+/*
+ * The granting side: a table's frames, and the uses of its entries. See xen/grant.h.
+ *
+ * An entry is the guest's memory: it may change between any two looks. So the flags and the domain
+ * id are read together, once, and the bits that mark the use are put in by compare-and-exchange
+ * against exactly what was checked. Source: xen/include/public/grant_table.h.
+ */
+#include "xen/grant.h"
+#include "guestmem/p2m.h"
+#include "hypercall/grant_op.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+
+#define USES_ORDER    1
+#define UNSTABLE_MOST 5 /* tries against a guest that keeps changing its entry */
+
+_Static_assert(sizeof(struct grant_domain) <= PAGE_SIZE, "a page of the heap");
+_Static_assert(1 + GRANT_FRAMES_MOST * (1 + (1 << USES_ORDER)) + GRANT_CHUNKS <= PV_GRANT_PAGES,
+               "what it is promised");
+_Static_assert(sizeof(struct grant_use) * GRANT_FRAME_ENTRIES <= PAGE_SIZE << USES_ORDER,
+               "the uses of a frame's entries");
+
+struct grant_domain *grant_domain(struct domain *d)
+{
+    if (!d->pv.grants)
+        d->pv.grants = heap_pages(0, d->id);
+    return d->pv.grants;
+}
+
+static int add_frame(struct domain *d, struct grant_domain *g)
+{
+    unsigned i = g->frames;
+
+    g->entries[i] = heap_pages(0, d->id);
+    g->uses[i] = heap_pages(USES_ORDER, d->id);
+    if (g->entries[i] && g->uses[i]) {
+        __atomic_store_n(&g->frames, i + 1, __ATOMIC_RELEASE); /* for grant_look() */
+        return 0;
+    }
+    if (g->entries[i])
+        heap_free_pages(g->entries[i], 0, d->id);
+    if (g->uses[i])
+        heap_free_pages(g->uses[i], USES_ORDER, d->id);
+    g->entries[i] = NULL;
+    g->uses[i] = NULL;
+    return -ENOMEM;
+}
+
+int grant_grow(struct domain *d, unsigned frames)
+{
+    struct grant_domain *g = grant_domain(d);
+    int err = 0;
+
+    if (frames > GRANT_FRAMES_MOST)
+        return -EINVAL;
+    if (!g)
+        return -ENOMEM;
+    while (!err && g->frames < frames)
+        err = add_frame(d, g);
+    return err;
+}
+
+int grant_table_frame(struct domain *d, uint64_t index, mfn_t *out)
+{
+    if (index >= GRANT_FRAMES_MOST)
+        return -EINVAL;
+    int err = grant_grow(d, (unsigned)index + 1);
+    if (err)
+        return err;
+    struct grant_domain *g = grant_domain(d);
+    *out = maddr_to_mfn(heap_to_maddr(g->entries[index]));
+    return 0;
+}
+
+bool grant_table_has(const struct domain *d, mfn_t m)
+{
+    const struct grant_domain *g = d->pv.grants;
+
+    for (unsigned i = 0; g && i < g->frames; i++)
+        if (maddr_to_mfn(heap_to_maddr(g->entries[i])).v == m.v)
+            return true;
+    return false;
+}
+
+/* ---- One entry ---- */
+
+static struct xen_grant_entry *entry_of(struct grant_domain *g, uint32_t ref)
+{
+    return &g->entries[ref / GRANT_FRAME_ENTRIES][ref % GRANT_FRAME_ENTRIES];
+}
+
+static struct grant_use *use_of(struct grant_domain *g, uint32_t ref)
+{
+    return &g->uses[ref / GRANT_FRAME_ENTRIES][ref % GRANT_FRAME_ENTRIES];
+}
+
+/* Flags and domain id are one 32-bit word, flags in its lower half. */
+static uint32_t *word_of(struct xen_grant_entry *e)
+{
+    return (uint32_t *)(void *)e;
+}
+
+static bool permits(uint32_t word, uint16_t user, bool readonly)
+{
+    if ((word & GTF_TYPE_MASK) != GTF_PERMIT_ACCESS || word >> 16 != user)
+        return false;
+    return readonly || !(word & GTF_READONLY);
+}
+
+/* Marks the entry as in use, if it lets user in. */
+static int mark_entry(struct xen_grant_entry *e, uint16_t user, bool readonly)
+{
+    uint32_t bits = GTF_READING | (readonly ? 0 : GTF_WRITING);
+    uint32_t word = __atomic_load_n(word_of(e), __ATOMIC_SEQ_CST);
+
+    for (unsigned i = 0; i < UNSTABLE_MOST; i++) {
+        if (!permits(word, user, readonly))
+            return GNTST_GENERAL_ERROR;
+        if (__atomic_compare_exchange_n(word_of(e), &word, word | bits, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return GNTST_OKAY;
+    }
+    return GNTST_GENERAL_ERROR;
+}
+
+/* Clears the marks that no use stands for any more. */
+static void unmark_entry(struct xen_grant_entry *e, const struct grant_use *use)
+{
+    uint16_t bits = use->writers ? 0 : GTF_WRITING;
+
+    if (!use->readers && !use->writers)
+        bits |= GTF_READING;
+    __atomic_fetch_and(&e->flags, (uint16_t)~bits, __ATOMIC_SEQ_CST);
+}
+
+int grant_pin_own(struct domain *d, uint64_t g, bool readonly, mfn_t *out)
+{
+    int err =
+        readonly ? p2m_populate(&d->p2m, gfn(g), out) : p2m_populate_writable(&d->p2m, gfn(g), out);
+    bool lent;
+
+    if (err || p2m_lookup(&d->p2m, gfn(g), out, &lent) || lent)
+        return GNTST_BAD_PAGE;
+    frame_pin(*out);
+    return GNTST_OKAY;
+}
+
+/* The frame of the first use is that of all, whatever the entry says by then. */
+static int pin_frame(struct domain *granter, const struct xen_grant_entry *e,
+                     const struct grant_use *use, mfn_t *out)
+{
+    if (!use->readers && !use->writers)
+        return grant_pin_own(granter, __atomic_load_n(&e->frame, __ATOMIC_SEQ_CST), false, out);
+    *out = use->frame;
+    frame_pin(*out);
+    return GNTST_OKAY;
+}
+
+/* The table only grows while the domain can be found. */
+int grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly)
+{
+    struct grant_domain *g = __atomic_load_n(&granter->pv.grants, __ATOMIC_ACQUIRE);
+
+    if (!g || ref >= __atomic_load_n(&g->frames, __ATOMIC_ACQUIRE) * GRANT_FRAME_ENTRIES)
+        return GNTST_BAD_GNTREF;
+    uint32_t word = __atomic_load_n(word_of(entry_of(g, ref)), __ATOMIC_RELAXED);
+    return permits(word, user, readonly) ? GNTST_OKAY : GNTST_GENERAL_ERROR;
+}
+
+int grant_acquire(struct domain *granter, uint32_t ref, uint16_t user, bool readonly, mfn_t *out)
+{
+    struct grant_domain *g = granter->pv.grants;
+
+    if (!g || ref >= g->frames * GRANT_FRAME_ENTRIES)
+        return GNTST_BAD_GNTREF;
+    struct xen_grant_entry *e = entry_of(g, ref);
+    struct grant_use *use = use_of(g, ref);
+    if ((use->readers || use->writers) && use->user != user)
+        return GNTST_GENERAL_ERROR;
+    if (use->readers == UINT16_MAX || use->writers == UINT16_MAX)
+        return GNTST_GENERAL_ERROR;
+    int status = mark_entry(e, user, readonly);
+    if (status)
+        return status;
+    status = pin_frame(granter, e, use, out);
+    if (status) {
+        unmark_entry(e, use);
+        return status;
+    }
+    use->user = user;
+    use->frame = *out;
+    if (readonly)
+        use->readers++;
+    else
+        use->writers++;
+    return GNTST_OKAY;
+}
+
+void grant_release(struct domain *granter, uint32_t ref, bool readonly)
+{
+    struct grant_domain *g = granter->pv.grants;
+    struct grant_use *use = use_of(g, ref);
+    uint16_t *count = readonly ? &use->readers : &use->writers;
+
+    ASSERT(*count > 0);
+    --*count;
+    unmark_entry(entry_of(g, ref), use);
+}

@@ -1,0 +1,77 @@
+/*
+ * A domain's grants: the table that it lends pages by, and the pages of others that it has mapped.
+ * For hypercall/ only.
+ *
+ * A grant in use has three things: a count with its granter (which shows in the entry's flags, so
+ * that an honest guest does not take it back), a pin on the frame (mm/frame.h, so that the frame
+ * is not given out again, whatever becomes of the granter), and, if it is mapped, a handle with the
+ * mapper. All is charged to the domain that has it, and bounded. Locks: that of the domain whose
+ * table or handle it is; see domain/pair.h for both.
+ */
+#ifndef CAISSON_XEN_GRANT_H
+#define CAISSON_XEN_GRANT_H
+
+#include "domain/domain.h"
+#include "include/public/grant_table.h"
+
+#define GRANT_FRAMES_MOST   32 /* of the table: 512 entries each */
+#define GRANT_FRAME_ENTRIES (PAGE_SIZE / sizeof(struct xen_grant_entry))
+#define GRANT_CHUNK_MAPS    128
+#define GRANT_CHUNKS        32 /* 4096 mappings at once */
+
+/* What is known of a grant besides its entry, which is the guest's. */
+struct grant_use {
+    mfn_t frame;               /* while used: the entry may say otherwise meanwhile */
+    uint16_t user;             /* domain id */
+    uint16_t readers, writers; /* who reads only, who writes too */
+};
+
+enum grant_map_state { GRANT_MAP_FREE, GRANT_MAP_LIVE, GRANT_MAP_ENDING };
+
+/* One mapping, under its handle, with the mapper. */
+struct grant_map {
+    uint8_t state;
+    bool readonly;
+    bool orphan; /* the granter is gone: only the frame is left */
+    uint16_t granter;
+    uint32_t ref; /* while it is free: the next one that is, as grant_domain.free */
+    gfn_t at;
+    mfn_t frame;
+};
+
+struct grant_domain {
+    unsigned frames;
+    struct xen_grant_entry *entries[GRANT_FRAMES_MOST]; /* heap pages, lent to the guest */
+    struct grant_use *uses[GRANT_FRAMES_MOST];
+    struct grant_map *maps[GRANT_CHUNKS];
+    unsigned chunks;  /* that there are */
+    uint32_t free;    /* the first free handle, + 1; 0: none in these chunks */
+    uint32_t severed; /* handles below it are, at the domain's end */
+};
+
+/* ---- The table: grant.c. Statuses are GNTST_*. ---- */
+
+/* Made at the first use. NULL: out of memory. */
+struct grant_domain *grant_domain(struct domain *d);
+/* 0, -EINVAL beyond the limit, -ENOMEM. */
+int must_check grant_grow(struct domain *d, unsigned frames);
+/* Would grant_acquire() let user in, as far as can be seen without granter's lock? */
+int must_check grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly);
+/* Begins a use of granter's ref by user: counted, and *out pinned for the caller to unpin. */
+int must_check grant_acquire(struct domain *granter, uint32_t ref, uint16_t user, bool readonly,
+                             mfn_t *out);
+/* Ends it; the pin is the caller's affair. */
+void grant_release(struct domain *granter, uint32_t ref, bool readonly);
+/* Pins a frame of d's own RAM. GNTST_BAD_PAGE if g is not that. */
+int must_check grant_pin_own(struct domain *d, uint64_t g, bool readonly, mfn_t *out);
+
+/* ---- Mapping and copying: grant_map.c, grant_copy.c ---- */
+
+int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg);
+int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg);
+int grant_copy(struct vcpu *v, const struct xen_gnttab_copy *arg);
+/* Undoes all that d has mapped, and makes orphans of what others have mapped of d; gives back the
+ * memory. See domain_hooks.severed. */
+bool must_check grant_sever(struct domain *d);
+
+#endif

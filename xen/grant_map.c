@@ -1,0 +1,276 @@
+/*
+ * The mapping side: a page of another domain appears in one's own memory, under a handle, until it
+ * is unmapped or the mapper ends. That the granter ends changes nothing: the pin keeps the frame.
+ */
+#include "guestmem/p2m.h"
+#include "domain/pair.h"
+#include "xen/grant.h"
+#include "lib/assert.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+
+#define HANDLES_MOST (GRANT_CHUNKS * GRANT_CHUNK_MAPS)
+#define SEVER_PIECE  64 /* handles that one step of a domain's end looks at */
+
+_Static_assert(sizeof(struct grant_map) * GRANT_CHUNK_MAPS <= PAGE_SIZE, "a chunk is a page");
+
+/* The mapping under that handle, NULL where there is no room for one. */
+static struct grant_map *map_of(const struct domain *d, uint32_t handle)
+{
+    const struct grant_domain *g = d->pv.grants;
+
+    if (!g || handle >= HANDLES_MOST || !g->maps[handle / GRANT_CHUNK_MAPS])
+        return NULL;
+    return &g->maps[handle / GRANT_CHUNK_MAPS][handle % GRANT_CHUNK_MAPS];
+}
+
+static void give_handle(struct domain *d, uint32_t handle)
+{
+    struct grant_domain *g = d->pv.grants;
+
+    *map_of(d, handle) = (struct grant_map){ .state = GRANT_MAP_FREE, .ref = g->free };
+    g->free = handle + 1;
+}
+
+/* The lowest of the new ones comes first. */
+static bool add_chunk(struct domain *d, struct grant_domain *g)
+{
+    uint32_t first = g->chunks * GRANT_CHUNK_MAPS;
+
+    if (g->chunks == GRANT_CHUNKS)
+        return false;
+    g->maps[g->chunks] = heap_pages(0, d->id);
+    if (!g->maps[g->chunks])
+        return false;
+    g->chunks++;
+    for (uint32_t i = GRANT_CHUNK_MAPS; i-- > 0;)
+        give_handle(d, first + i);
+    return true;
+}
+
+/* Takes a free handle; false: there is no room for one. */
+static bool take_handle(struct domain *d, uint32_t *handle)
+{
+    struct grant_domain *g = grant_domain(d);
+
+    if (!g || (!g->free && !add_chunk(d, g)))
+        return false;
+    *handle = g->free - 1;
+    g->free = map_of(d, *handle)->ref;
+    return true;
+}
+
+/* ---- Map ---- */
+
+static int check_flags(uint32_t flags)
+{
+    if (!(flags & (GNTMAP_DEVICE_MAP | GNTMAP_HOST_MAP)))
+        return GNTST_BAD_GNTREF;
+    /* Neither has a meaning for a guest whose memory is translated. */
+    if (flags & (GNTMAP_DEVICE_MAP | GNTMAP_APPLICATION_MAP | GNTMAP_CONTAINS_PTE))
+        return GNTST_GENERAL_ERROR;
+    return GNTST_OKAY;
+}
+
+/* Both locks are held. */
+static int map_from(struct domain *mine, struct domain *granter,
+                    const struct xen_gnttab_map_grant_ref *arg, struct grant_map *m)
+{
+    struct grant_map fresh = { .state = GRANT_MAP_LIVE,
+                               .readonly = arg->flags & GNTMAP_READONLY,
+                               .granter = granter->id,
+                               .ref = arg->ref,
+                               .at = gpa_to_gfn(gpa(arg->host_addr)) };
+    int status = grant_acquire(granter, arg->ref, mine->id, fresh.readonly, &fresh.frame);
+
+    if (status)
+        return status;
+    if (p2m_lend(&mine->p2m, fresh.at, fresh.frame, fresh.readonly ? SLAT_R : SLAT_R | SLAT_W)) {
+        grant_release(granter, arg->ref, fresh.readonly);
+        frame_unpin(fresh.frame);
+        return GNTST_GENERAL_ERROR;
+    }
+    *m = fresh;
+    return GNTST_OKAY;
+}
+
+/* granter is found, and permits it as far as can be seen: under a handle, then both locks. */
+static int map_with_handle(struct domain *mine, struct domain *granter,
+                           struct xen_gnttab_map_grant_ref *arg)
+{
+    uint32_t handle;
+
+    if (!take_handle(mine, &handle)) {
+        pair_forget(mine, granter);
+        return GNTST_NO_SPACE;
+    }
+    pair_lock(mine, granter);
+    int status = map_from(mine, granter, arg, map_of(mine, handle));
+    pair_unlock(mine, granter);
+    if (status)
+        give_handle(mine, handle);
+    arg->handle = status ? arg->handle : handle;
+    arg->dev_bus_addr = 0; /* no device of the guest's reaches memory */
+    return status;
+}
+
+int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg)
+{
+    struct domain *mine = v->domain;
+    int status = check_flags(arg->flags);
+
+    if (status)
+        return status;
+    struct domain *granter = pair_find(mine, arg->dom);
+    if (!granter)
+        return GNTST_BAD_DOMAIN;
+    status = grant_look(granter, arg->ref, mine->id, arg->flags & GNTMAP_READONLY);
+    if (!status)
+        return map_with_handle(mine, granter, arg);
+    pair_forget(mine, granter);
+    return status;
+}
+
+/* ---- Unmap ---- */
+
+/* No vCPU of v's domain has the mapping in its TLB any more when this returns. The lock is let go
+ * meanwhile: those that are in the guest leave it at the kick, and need the lock to go on. */
+static void wait_for_tlbs(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    uint64_t epoch = d->p2m.epoch;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++) {
+        struct vcpu *w = d->vcpus[i];
+        uint32_t rounds = 0;
+        while (w != v && w->entered && w->entered < epoch) {
+            if (!rounds)
+                vcpu_kick(w);
+            spin_unlock(&d->lock);
+            __builtin_ia32_pause();
+            ASSERT(++rounds < SPINLOCK_PATIENCE);
+            spin_lock(&d->lock);
+        }
+    }
+}
+
+/* The mapping is out of the guest's reach: ends the use, lets go of the frame. */
+static void let_go(struct domain *mine, uint32_t handle)
+{
+    struct grant_map *m = map_of(mine, handle);
+    struct domain *granter = m->orphan ? NULL : pair_find(mine, m->granter);
+
+    if (granter) {
+        pair_lock(mine, granter);
+        if (!m->orphan) /* still, after the wait for the lock */
+            grant_release(granter, m->ref, m->readonly);
+        pair_unlock(mine, granter);
+    }
+    frame_unpin(m->frame);
+    give_handle(mine, handle);
+}
+
+/* Whether it is still at its place: the guest may have taken it away by memory_op. */
+static bool is_in_place(struct domain *d, const struct grant_map *m)
+{
+    mfn_t found;
+    bool lent;
+
+    return p2m_lookup(&d->p2m, m->at, &found, &lent) == 0 && lent && found.v == m->frame.v;
+}
+
+int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
+{
+    struct domain *mine = v->domain;
+    struct grant_map *m = map_of(mine, arg->handle);
+
+    if (!m || m->state != GRANT_MAP_LIVE)
+        return GNTST_BAD_HANDLE;
+    if (!arg->host_addr)
+        return GNTST_OKAY; /* nothing was asked to be unmapped */
+    if (gpa_to_gfn(gpa(arg->host_addr)).v != m->at.v)
+        return GNTST_GENERAL_ERROR;
+    if (is_in_place(mine, m) && p2m_remove(&mine->p2m, m->at))
+        return GNTST_GENERAL_ERROR;
+    m->state = GRANT_MAP_ENDING;
+    wait_for_tlbs(v);
+    let_go(mine, arg->handle);
+    return GNTST_OKAY;
+}
+
+/* ---- The end of a domain ---- */
+
+/* Calls fn for the maps in use of d with these handles. */
+static void each_map(struct domain *d, uint32_t first, uint32_t end,
+                     void (*fn)(struct domain *d, uint32_t handle, uint16_t id), uint16_t id)
+{
+    for (uint32_t handle = first; handle < end && handle < HANDLES_MOST; handle++) {
+        struct grant_map *m = map_of(d, handle);
+        if (m && m->state != GRANT_MAP_FREE)
+            fn(d, handle, id);
+    }
+}
+
+static void unmap(struct domain *d, uint32_t handle, uint16_t id)
+{
+    (void)id;
+    let_go(d, handle);
+}
+
+static void orphan(struct domain *d, uint32_t handle, uint16_t granter)
+{
+    struct grant_map *m = map_of(d, handle);
+
+    if (m->granter != granter)
+        return;
+    m->orphan = true;
+    frame_abandon(m->frame, granter); /* it may count as the granter's still */
+}
+
+/* One piece of the maps of `other` that name d as their granter. The list changes on this CPU
+ * only. */
+static void orphan_some(struct domain *d, struct domain *other, uint32_t first)
+{
+    pair_lock_linked(d, other);
+    each_map(other, first, first + SEVER_PIECE, orphan, d->id);
+    pair_unlock(d, other);
+}
+
+static void give_back(struct domain *d)
+{
+    struct grant_domain *g = d->pv.grants;
+
+    d->pv.grants = NULL;
+    for (unsigned i = 0; i < g->frames; i++) {
+        heap_free_pages(g->entries[i], 0, d->id);
+        heap_free_pages(g->uses[i], 1, d->id);
+    }
+    for (unsigned i = 0; i < g->chunks; i++)
+        heap_free_pages(g->maps[i], 0, d->id);
+    heap_free_pages(g, 0, d->id);
+}
+
+/* A piece: as many handles of d itself, then of each other domain. True once all are done. */
+static bool sever_some(struct domain *d, struct grant_domain *g)
+{
+    struct domain *other = domain_next(NULL);
+    uint32_t first = g->severed;
+
+    g->severed += SEVER_PIECE;
+    each_map(d, first, g->severed, unmap, 0);
+    for (; other; other = domain_next(other))
+        orphan_some(d, other, first);
+    return g->severed >= HANDLES_MOST;
+}
+
+bool grant_sever(struct domain *d)
+{
+    if (!d->pv.grants)
+        return true;
+    spin_lock(&d->lock);
+    bool all = sever_some(d, d->pv.grants);
+    if (all)
+        give_back(d);
+    spin_unlock(&d->lock);
+    return all;
+}

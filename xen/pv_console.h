@@ -1,0 +1,34 @@
+/*
+ * The console ring of a pvh domain: hvc0 in Linux. It stands to the operator's console as COM1 does
+ * in the hvm machine; machine/machine.h's console functions choose between the two.
+ */
+#ifndef CAISSON_XEN_PV_CONSOLE_H
+#define CAISSON_XEN_PV_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/errno.h"
+
+struct domain;
+
+/* Where the ring's page and the other special frames are in guest memory; reserved in the map. */
+#define PV_SPECIAL_BASE 0xFEFF8000u
+#define PV_SPECIAL_SIZE 0x8000u
+#define PV_CONSOLE_GPA  0xFEFFF000u
+
+/* Makes the ring, its port, and the parameters that tell the guest, once there are vCPUs.
+ * 0, -ENOMEM, -ENOSPC. */
+int must_check pv_console_init(struct domain *d);
+void pv_console_destroy(struct domain *d);
+/* A byte from the operator; false: no room, hooks->console_room() is called when there is. */
+bool pv_console_give(struct domain *d, uint8_t byte);
+/* For a guest that asks for input by a call: copies up to n bytes out of what pv_console_give() put
+ * in, and returns how many. They are still there, until pv_console_take() is given what *next is
+ * then: the guest may have moved the ring's own index meanwhile. */
+size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n, uint32_t *next);
+void pv_console_take(struct domain *d, uint32_t next);
+/* The operator's console takes output again. */
+void pv_console_kick(struct domain *d);
+
+#endif

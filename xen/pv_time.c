@@ -1,0 +1,291 @@
+/*
+ * Time as Xen tells it: the clock's parameters, wall clock, timers, runstate. See xen/pv_vcpu.h.
+ *
+ * System time is the domain's clock. All TSCs of a machine run alike and a vCPU's differs from them
+ * by an offset only, so what is written once holds on every pCPU; it is written anew now and then
+ * to keep the rounding of the multiplication below a nanosecond, and when the guest moves its TSC.
+ * Source: xen/include/public/xen.h, struct vcpu_time_info; public/vcpu.h, "RUNSTATE".
+ */
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
+#include "devices/device.h"
+#include "domain/domain.h"
+#include "guestmem/gmem.h"
+#include "xen/pv_vcpu.h"
+#include "machine/wallclock.h"
+#include "include/public/compat.h"
+#include "lib/likely.h"
+#include "lib/string.h"
+
+#define NS_PER_S 1000000000ul
+
+/* ---- The clock ---- */
+
+/* Ticks become nanoseconds by ((ticks << shift) * mul) >> 32, mul as large as 32 bits allow. */
+static void scale(struct xen_vcpu_time_info *t)
+{
+    uint64_t hz = tsc_hz;
+
+    for (t->tsc_shift = 0; hz > 2 * NS_PER_S; hz >>= 1)
+        t->tsc_shift--;
+    for (; hz <= NS_PER_S; hz <<= 1)
+        t->tsc_shift++;
+    t->tsc_to_system_mul = (uint32_t)((NS_PER_S << 32) / hz);
+}
+
+/* Writes all but the version between an odd and an even one. */
+static void publish(struct xen_vcpu_time_info *to, const struct xen_vcpu_time_info *from)
+{
+    __atomic_store_n(&to->version, from->version - 1, __ATOMIC_SEQ_CST);
+    memcpy(&to->tsc_timestamp, &from->tsc_timestamp, sizeof(*to) - 8);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __atomic_store_n(&to->version, from->version, __ATOMIC_SEQ_CST);
+}
+
+static int area_write(struct vcpu *v, const struct pv_area *area, const void *from)
+{
+    int err = gmem_write(&v->domain->p2m, area->at[0], from, area->bytes[0]);
+
+    if (!err && area->bytes[1])
+        err = gmem_write(&v->domain->p2m, area->at[1], (const char *)from + area->bytes[0],
+                         area->bytes[1]);
+    return err;
+}
+
+/* An area that the guest has unmapped is no error of Caisson's: it is left alone. */
+static void publish_area(struct vcpu *v, struct xen_vcpu_time_info t)
+{
+    if (!v->pv.time_area.bytes[0])
+        return;
+    t.version--;
+    if (area_write(v, &v->pv.time_area, &t))
+        return;
+    t.version++;
+    if (area_write(v, &v->pv.time_area, &t))
+        return;
+}
+
+void pv_time_update(struct vcpu *v)
+{
+    uint64_t tsc = rdtsc();
+    struct xen_vcpu_time_info t = { .tsc_timestamp = tsc + v->tsc_offset,
+                                    .system_time = tsc_to_ns(tsc - v->domain->tsc_zero) };
+
+    scale(&t);
+    v->pv.time_version += 2;
+    t.version = v->pv.time_version;
+    v->pv.time_written = tsc;
+    struct xen_vcpu_info *info = pv_info_open(v);
+    if (info) {
+        publish(&info->time, &t);
+        pv_info_close(v, info);
+    }
+    publish_area(v, t);
+}
+
+/* UTC at system time 0, to the second. The version goes on from what the guest has there. */
+static void publish_wall_clock(uint32_t *version, uint32_t *sec, uint32_t *sec_hi, uint64_t epoch)
+{
+    uint32_t odd = __atomic_load_n(version, __ATOMIC_SEQ_CST) | 1;
+
+    __atomic_store_n(version, odd, __ATOMIC_SEQ_CST);
+    sec[0] = (uint32_t)epoch;
+    sec[1] = 0; /* ns */
+    *sec_hi = (uint32_t)(epoch >> 32);
+    __atomic_store_n(version, odd + 1, __ATOMIC_SEQ_CST);
+}
+
+void pv_wall_clock_update(struct domain *d)
+{
+    struct xen_shared_info *wide = d->pv.shared;
+    struct xen_shared_info_32 *narrow = (void *)wide;
+    uint64_t epoch = (uint64_t)wallclock_now() - domain_now(d) / NS_PER_S;
+
+    if (d->pv.is_32bit)
+        publish_wall_clock(&narrow->wc_version, &narrow->wc_sec, &narrow->wc_sec_hi, epoch);
+    else
+        publish_wall_clock(&wide->wc_version, &wide->wc_sec, &wide->wc_sec_hi, epoch);
+}
+
+/* ---- Timers ---- */
+
+/* vCPU 0 watches for the domain's watchdogs too. */
+static uint64_t first_watchdog(const struct vcpu *v)
+{
+    uint64_t first = DEVICE_NEVER;
+
+    for (unsigned i = 0; v->id == 0 && i < XEN_SCHED_WATCHDOGS; i++)
+        if (v->domain->pv.watchdog[i] && v->domain->pv.watchdog[i] < first)
+            first = v->domain->pv.watchdog[i];
+    return first;
+}
+
+static void update_due(struct vcpu *v)
+{
+    uint64_t first = first_watchdog(v);
+    const struct moment *all[] = { &v->pv.singleshot, &v->pv.periodic, &v->pv.poll_end };
+
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i]->ns < first)
+            first = all[i]->ns;
+    moment_set(&v->pv.due, v->domain->tsc_zero, first);
+}
+
+static void set(struct vcpu *v, struct moment *m, uint64_t at)
+{
+    moment_set(m, v->domain->tsc_zero, at);
+    update_due(v);
+}
+
+void pv_timer_set(struct vcpu *v, uint64_t at)
+{
+    set(v, &v->pv.singleshot, at);
+}
+
+void pv_poll_until(struct vcpu *v, uint64_t at)
+{
+    set(v, &v->pv.poll_end, at);
+}
+
+void pv_periodic_set(struct vcpu *v, uint64_t period)
+{
+    v->pv.period = period;
+    set(v, &v->pv.periodic, period ? domain_now(v->domain) + period : DEVICE_NEVER);
+}
+
+void pv_watchdog_set(struct domain *d, unsigned i, uint64_t seconds)
+{
+    d->pv.watchdog[i] = seconds ? domain_now(d) + seconds * NS_PER_S : 0;
+    update_due(d->vcpus[0]);
+    vcpu_kick(d->vcpus[0]);
+}
+
+static void virq_timer(struct vcpu *v)
+{
+    if (pv_events)
+        pv_events->virq(v, XEN_VIRQ_TIMER);
+}
+
+static void tick_periodic(struct vcpu *v, uint64_t now)
+{
+    uint64_t missed = (now - v->pv.periodic.ns) / v->pv.period;
+
+    set(v, &v->pv.periodic, v->pv.periodic.ns + (missed + 1) * v->pv.period);
+    virq_timer(v);
+}
+
+void pv_tick(struct vcpu *v, uint64_t now)
+{
+    if (now >= v->pv.singleshot.ns) {
+        set(v, &v->pv.singleshot, DEVICE_NEVER);
+        virq_timer(v);
+    }
+    if (now >= v->pv.periodic.ns)
+        tick_periodic(v, now);
+    if (now >= v->pv.poll_end.ns) {
+        set(v, &v->pv.poll_end, DEVICE_NEVER);
+        v->pv.poll = PV_POLL_NOTHING;
+        v->halted = false;
+    }
+    if (now >= first_watchdog(v))
+        domain_end(v->domain, END_CRASH, "its watchdog has expired");
+}
+
+/* ---- Runstate ---- */
+
+/* Counted in ticks, at each switch; told in nanoseconds, which is rare. Clocks of two pCPUs may
+ * differ by a few ticks. */
+static void account(struct pv_runstate *r, uint64_t now)
+{
+    if (now > r->since)
+        r->spent[r->state] += now - r->since;
+    r->since = now;
+}
+
+/* What was blocked and was woken has been runnable since: others had the CPU. */
+static void split_at_wake(struct vcpu *v)
+{
+    uint64_t woken = v->pv.woken;
+    struct pv_runstate *r = &v->pv.runstate;
+
+    if (!woken)
+        return;
+    __atomic_store_n(&v->pv.woken, 0, __ATOMIC_RELEASE);
+    if (r->state != XEN_RUNSTATE_BLOCKED)
+        return;
+    account(r, woken > r->since ? woken : r->since);
+    r->state = XEN_RUNSTATE_RUNNABLE;
+}
+
+void pv_runstate(struct vcpu *v, enum xen_runstate state)
+{
+    uint64_t now = rdtsc();
+
+    split_at_wake(v);
+    account(&v->pv.runstate, now);
+    v->pv.runstate.state = state;
+    if (unlikely(v->pv.runstate_area.bytes[0]))
+        pv_runstate_write(v);
+    if (state == XEN_RUNSTATE_RUNNING && unlikely(now - v->pv.time_written >= tsc_hz))
+        pv_time_update(v);
+}
+
+/* ns of the domain's clock */
+static struct xen_runstate_info told(const struct vcpu *v, const struct pv_runstate *r)
+{
+    struct xen_runstate_info info = {
+        .state = (int32_t)r->state,
+        .state_entry_time = tsc_to_ns(r->since - v->domain->tsc_zero),
+    };
+
+    for (unsigned i = 0; i < XEN_RUNSTATES; i++)
+        info.time[i] = tsc_to_ns(r->spent[i]);
+    return info;
+}
+
+void pv_runstate_now(const struct vcpu *v, struct xen_runstate_info *out)
+{
+    struct pv_runstate r = v->pv.runstate;
+
+    account(&r, rdtsc());
+    r.since = v->pv.runstate.since;
+    *out = told(v, &r);
+}
+
+void pv_note_wake(struct vcpu *v)
+{
+    uint64_t none = 0;
+
+    if (!__atomic_load_n(&v->pv.woken, __ATOMIC_RELAXED))
+        __atomic_compare_exchange_n(&v->pv.woken, &none, rdtsc(), false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED);
+}
+
+static int write_runstate(struct vcpu *v, const struct xen_runstate_info *r)
+{
+    struct xen_runstate_info_32 narrow = { .state = r->state,
+                                           .state_entry_time = r->state_entry_time };
+
+    if (v->pv.runstate_area.bytes[0] + v->pv.runstate_area.bytes[1] == sizeof(*r))
+        return area_write(v, &v->pv.runstate_area, r);
+    memcpy(narrow.time, r->time, sizeof(narrow.time));
+    return area_write(v, &v->pv.runstate_area, &narrow);
+}
+
+void pv_runstate_write(struct vcpu *v)
+{
+    int err = 0;
+
+    if (!v->pv.runstate_area.bytes[0])
+        return;
+    struct xen_runstate_info r = told(v, &v->pv.runstate);
+    if (v->domain->pv.runstate_flag) {
+        r.state_entry_time |= XEN_RUNSTATE_UPDATE;
+        err = write_runstate(v, &r);
+        r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+    }
+    if (!err)
+        err = write_runstate(v, &r);
+    if (err) /* the guest has unmapped it */
+        v->pv.runstate_area = (struct pv_area){ 0 };
+}
