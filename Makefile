@@ -353,7 +353,7 @@ torture: $(SYSTEM_NEEDS) | deps-test deps-fuzz deps-iso deps-run ## look for fau
 COV        := $(B)/cov
 COV_FLAGS  := -fprofile-arcs -ftest-coverage -fprofile-info-section -fprofile-update=atomic
 COV_MAKE    = $(MAKE) B=$(COV) SPEED=-O1 SIZE=-O1 ROOMS='$(ROOMS) tests/coverage' LAYOUT=$(COV)/linker.ld \
-              EXTRA_CFLAGS='$(COV_FLAGS)' EXTRA_LDFLAGS='-Wl,--wrap=machine_power_off -Wl,--wrap=machine_reboot \
+              EXTRA_CFLAGS='$(COV_FLAGS)' EXTRA_LDFLAGS='-Wl,--wrap=host_power_off -Wl,--wrap=host_reboot \
               -Wl,--defsym=__gcov_merge_add=0'
 $(COV)/linker.ld: linker.ld
 	@mkdir -p $(@D)

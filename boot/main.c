@@ -244,15 +244,15 @@ static void no_domain_left(void)
         console_select(NULL);
         return;
     case EXIT_REBOOT:
-        machine_reboot();
+        host_reboot();
     case EXIT_SHUTDOWN:
-        machine_power_off();
+        host_power_off();
     case EXIT_HALT:
         break;
     }
     log_info("halted; the machine can be switched off");
     quiesce();
-    machine_halt();
+    host_halt();
 }
 
 /* The modules stay where the boot loader put them, mapped read-only. */
@@ -294,8 +294,8 @@ static void start_domains(void)
         .console_put = console_put,
         .console_room = console_room,
         .hypercall = hypercall_handle,
-        .hypercall_alone = hypercall_alone,
-        .severed = hypercall_sever,
+        .hypercall_lockless = hypercall_lockless,
+        .detach = hypercall_detach,
         .lends = grant_table_has,
         .ended = lifecycle_ended,
     };

@@ -276,7 +276,7 @@ void vlapic_eoi(struct vlapic *l)
         vlapic_eoi_reported(l, vector);
 }
 
-void vlapic_tell(struct vlapic *l, uint8_t *requested, uint8_t *served)
+void vlapic_take_status(struct vlapic *l, uint8_t *requested, uint8_t *served)
 {
     int request = vector_highest(l, REG_IRR), service = vector_highest(l, REG_ISR);
 

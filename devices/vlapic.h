@@ -76,7 +76,7 @@ struct vlapic {
     bool has_levels;
     bool has_requests;   /* there may be bits in the IRR */
     bool moved;          /* mode or base have changed; whoever follows clears it */
-    bool changed;        /* IRR or ISR: since vlapic_tell() */
+    bool changed;        /* IRR or ISR: since vlapic_take_status() */
     bool levels_changed; /* the TMR: since vlapic_levels() */
     uint32_t ldr, dfr, svr;
     uint32_t esr, esr_pending; /* latched, and collected since */
@@ -157,7 +157,7 @@ int vlapic_pending(struct vlapic *l);
 void vlapic_ack(struct vlapic *l, uint8_t vector);
 /* For a processor that delivers by itself: the highest vectors in IRR and ISR, 0 for none (SDM,
  * "Guest Interrupt Status"). After that it knows all requests. */
-void vlapic_tell(struct vlapic *l, uint8_t *requested, uint8_t *served);
+void vlapic_take_status(struct vlapic *l, uint8_t *requested, uint8_t *served);
 /* The vectors whose EOI it is to report. */
 void vlapic_levels(struct vlapic *l, uint64_t levels[4]);
 /* That processor let the guest write this register: acts on what stands in the page. */

@@ -12,7 +12,7 @@
 #include "loader/image.h"
 #include "domain/lapic.h"
 #include "domain/load.h"
-#include "machine/machine_hvm.h"
+#include "machine/pc.h"
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"

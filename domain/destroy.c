@@ -44,9 +44,9 @@ static bool audit(struct domain *d)
     return audit_domain(d, &d->audit, true);
 }
 
-static bool sever(struct domain *d)
+static bool detach(struct domain *d)
 {
-    return !domain_hooks->severed || domain_hooks->severed(d);
+    return !domain_hooks->detach || domain_hooks->detach(d);
 }
 
 static bool destroy_vcpu(struct domain *d)
@@ -72,7 +72,7 @@ static bool destroy_memory(struct domain *d)
 }
 
 static bool (*const steps[])(struct domain *d) = {
-    hide, is_let_go, audit, sever, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
+    hide, is_let_go, audit, detach, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
 };
 
 static void destroy_rest(struct domain *d)

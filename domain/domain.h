@@ -49,9 +49,9 @@ enum domain_end {
 enum domain_state { DOMAIN_BUILDING, DOMAIN_PAUSED, DOMAIN_RUNNING, DOMAIN_ENDING };
 
 /* Which unknown MSRs or ports have been warned about: once each, and not for ever. */
-#define MENTIONED_MOST 16
-struct mentioned {
-    uint32_t key[MENTIONED_MOST];
+#define WARNED_MOST 16
+struct warned {
+    uint32_t key[WARNED_MOST];
     unsigned count;
 };
 
@@ -66,7 +66,7 @@ struct domain {
     const struct domain_config *config;
     struct p2m p2m;
     struct sched_group *account; /* its vCPUs' weight and cap; outlives a reboot */
-    struct machine_hvm machine;
+    struct machine machine;
     struct pv_domain pv;
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
@@ -86,11 +86,11 @@ struct domain {
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
     uint32_t holders;    /* atomic: who keeps it from going away, for a moment */
-    struct mentioned unknown_msrs, unknown_ports;
+    struct warned unknown_msrs, unknown_ports;
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
 
-#define HYPERCALL_NOT_ALONE INT64_MIN
+#define HYPERCALL_NEEDS_LOCK INT64_MIN
 
 /* What a domain calls upwards; set once at boot. */
 struct domain_hooks {
@@ -101,14 +101,14 @@ struct domain_hooks {
     /* VMCALL. False: it is to be executed again. */
     bool (*hypercall)(struct vcpu *v);
     /* VMCALLs of 64-bit code at CPL 0 that look at nothing but the caller: the answer for RAX,
-     * given RAX and RDI. HYPERCALL_NOT_ALONE: it is another. Without the lock. */
-    int64_t (*hypercall_alone)(uint64_t nr, uint64_t first);
+     * given RAX and RDI. HYPERCALL_NEEDS_LOCK: it is another. Without the lock. */
+    int64_t (*hypercall_lockless)(uint64_t nr, uint64_t first);
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);
     /* The domain is about to go and nobody finds it by its id any more: cut some of what ties it to
      * others; true once nothing does. No lock is held. NULL: nothing can be. */
-    bool (*severed)(struct domain *d);
+    bool (*detach)(struct domain *d);
     /* Is this page of the heap one that d's guest may see, of its grant table? For the audit. */
     bool (*lends)(const struct domain *d, mfn_t m);
 };
@@ -188,7 +188,7 @@ static inline uint64_t domain_now_quick(const struct domain *d)
     return tsc_to_ns_quick(rdtsc() - d->tsc_zero);
 }
 
-/* Is a warning about this one owed? True once for each key, and for MENTIONED_MOST keys at most. */
-bool domain_mention(struct mentioned *m, uint32_t key);
+/* Is a warning about this one owed? True once for each key, and for WARNED_MOST keys at most. */
+bool domain_warn_once(struct warned *m, uint32_t key);
 
 #endif

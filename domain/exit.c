@@ -86,7 +86,7 @@ static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, u
 static enum exit_answer rdmsr_quick(struct vcpu *v, const struct virt_exit *e)
 {
     uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
-    struct msr_value r = msr_read_alone(v, msr);
+    struct msr_value r = msr_read_lockless(v, msr);
 
     (void)e;
     if (unlikely(!r.known))
@@ -108,7 +108,7 @@ static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v, u
 static enum exit_answer wrmsr_quick(struct vcpu *v, const struct virt_exit *e)
 {
     uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
-    enum msr_written how = msr_write_alone(v, msr, edx_eax(v));
+    enum msr_written how = msr_write_lockless(v, msr, edx_eax(v));
 
     (void)e;
     if (how == MSR_UNKNOWN)
@@ -186,7 +186,7 @@ static void handle_cr(struct vcpu *v, const struct virt_exit *e)
 static void handle_apic_write(struct vcpu *v, const struct virt_exit *e)
 {
     vlapic_written(&v->lapic, e->apic.offset, domain_now(v->domain));
-    vcpu_lapic_touched(v);
+    vcpu_lapic_refresh_deadline(v);
 }
 
 static void handle_hlt(struct vcpu *v)
@@ -227,11 +227,11 @@ static enum exit_answer vmcall_quick(struct vcpu *v, const struct virt_exit *e)
 {
     (void)e;
     if (!virt_in_64bit_kernel(&v->virt))
-        return EXIT_REST;
+        return EXIT_UNHANDLED;
     int64_t answer =
-        domain_hooks->hypercall_alone(virt_gpr(&v->virt, GPR_RAX), virt_gpr(&v->virt, GPR_RDI));
-    if (answer == HYPERCALL_NOT_ALONE)
-        return EXIT_REST;
+        domain_hooks->hypercall_lockless(virt_gpr(&v->virt, GPR_RAX), virt_gpr(&v->virt, GPR_RDI));
+    if (answer == HYPERCALL_NEEDS_LOCK)
+        return EXIT_UNHANDLED;
     virt_set_gpr(&v->virt, GPR_RAX, (uint64_t)answer);
     virt_skip(&v->virt);
     return EXIT_DONE;

@@ -71,7 +71,7 @@ static void unmap(struct domain *d)
 
     if (!err && m.v == maddr_to_mfn(heap_to_maddr(d->lapic_access)).v)
         err = p2m_remove(&d->p2m, ACCESS_GFN);
-    d->lapic_mapped = err == -EAGAIN; /* follow() tries again */
+    d->lapic_mapped = err == -EAGAIN; /* apply_mode() tries again */
 }
 
 /* ---- What the processor knows ---- */
@@ -84,7 +84,7 @@ static enum virt_apic_mode mode_of(const struct vlapic *l)
 }
 
 /* It has another mode, or another place. */
-static void follow(struct vcpu *v)
+static void apply_mode(struct vcpu *v)
 {
     struct vlapic *l = &v->lapic;
 
@@ -101,7 +101,7 @@ static void tell_all(struct vcpu *v)
 {
     uint8_t requested, served;
 
-    vlapic_tell(&v->lapic, &requested, &served);
+    vlapic_take_status(&v->lapic, &requested, &served);
     virt_set_interrupts(&v->virt, requested, served);
 }
 
@@ -119,7 +119,7 @@ void lapic_sync(struct vcpu *v)
     struct vlapic *l = &v->lapic;
 
     if (unlikely(l->moved))
-        follow(v);
+        apply_mode(v);
     uint8_t highest = vlapic_settle(l);
     if (!v->virt.delivers) {
         l->changed = false;
@@ -136,7 +136,7 @@ void lapic_sync(struct vcpu *v)
 
 bool lapic_delivers_now(struct vcpu *v)
 {
-    if (lapic_has_news(v))
+    if (lapic_out_of_date(v))
         lapic_sync(v);
     return v->virt.delivers && virt_interrupt_due(&v->virt, vlapic_tpr(&v->lapic));
 }

@@ -26,7 +26,7 @@ void lapic_destroy_access(struct domain *d);
 bool lapic_map(struct vcpu *v, gpa_t at);
 
 /* Is there something that the processor has not been told? */
-static inline bool lapic_has_news(const struct vcpu *v)
+static inline bool lapic_out_of_date(const struct vcpu *v)
 {
     return vlapic_unsettled(&v->lapic) || v->lapic.changed || v->lapic.moved;
 }

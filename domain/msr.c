@@ -127,8 +127,9 @@ static void set_deadline(struct vcpu *v, uint64_t value)
 
     vlapic_set_deadline(&v->lapic, value, at, tsc_to_ns(tsc - zero));
     if (value && comes)
-        moment_know(&v->lapic_due, at, then); /* which the next line finds to be right, mostly */
-    vcpu_lapic_touched(v);
+        moment_set_both(&v->lapic_due, at,
+                        then); /* which the next line finds to be right, mostly */
+    vcpu_lapic_refresh_deadline(v);
 }
 
 /* Arming the timer for a moment to come, when it is not due yet: all of it concerns the vCPU alone,
@@ -144,7 +145,7 @@ static enum msr_written arm(struct vcpu *v, uint64_t value)
     uint64_t at = tsc_to_ns(then - v->domain->tsc_zero);
     if (!vlapic_arm_ahead(&v->lapic, value, at))
         return MSR_UNKNOWN;
-    moment_know(&v->lapic_due, at, then);
+    moment_set_both(&v->lapic_due, at, then);
     return MSR_MOVED;
 }
 
@@ -182,7 +183,7 @@ static bool is_probed(uint32_t msr)
 
 static int unknown(struct vcpu *v, uint32_t msr, const char *what)
 {
-    if (!is_probed(msr) && domain_mention(&v->domain->unknown_msrs, msr))
+    if (!is_probed(msr) && domain_warn_once(&v->domain->unknown_msrs, msr))
         log_warn("%s: %s of MSR 0x%x, which this machine does not have: #GP", v->domain->name, what,
                  msr);
     return -EINVAL;
@@ -217,7 +218,7 @@ static struct msr_value read_count(const struct vcpu *v)
     return (struct msr_value){ (uint64_t)count, count >= 0 };
 }
 
-struct msr_value msr_read_alone(struct vcpu *v, uint32_t msr)
+struct msr_value msr_read_lockless(struct vcpu *v, uint32_t msr)
 {
     if (msr == MSR_X2APIC_CURRENT)
         return read_count(v);
@@ -236,7 +237,7 @@ int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
     else if (msr == MSR_IA32_TSC_ADJUST)
         *value = v->tsc_adjust;
     else {
-        struct msr_value r = msr_read_alone(v, msr);
+        struct msr_value r = msr_read_lockless(v, msr);
         *value = r.value;
         return r.known ? 0 : unknown(v, msr, "read");
     }
@@ -247,7 +248,7 @@ static int write_lapic(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     int err = vlapic_msr_write(&v->lapic, msr, value, domain_now(v->domain));
 
-    vcpu_lapic_touched(v);
+    vcpu_lapic_refresh_deadline(v);
     return err;
 }
 
@@ -272,7 +273,7 @@ static __attribute__((noinline)) enum msr_written write_other(struct vcpu *v, ui
     return MSR_WRITTEN;
 }
 
-enum msr_written msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value)
+enum msr_written msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     if (msr == MSR_IA32_TSC_DEADLINE)
         return arm(v, value);
@@ -297,7 +298,7 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
     else if (msr == MSR_IA32_TSC_ADJUST)
         tsc_move(v, value - v->tsc_adjust);
     else {
-        enum msr_written how = msr_write_alone(v, msr, value);
+        enum msr_written how = msr_write_lockless(v, msr, value);
         if (how == MSR_UNKNOWN)
             return unknown(v, msr, "write");
         return how == MSR_REFUSED ? -EINVAL : 0;

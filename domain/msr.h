@@ -27,8 +27,8 @@ enum msr_written {
     MSR_REFUSED,
     MSR_MOVED, /* written, and the vCPU's next deadline is another one */
 };
-struct msr_value msr_read_alone(struct vcpu *v, uint32_t msr);
-enum msr_written must_check msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value);
+struct msr_value msr_read_lockless(struct vcpu *v, uint32_t msr);
+enum msr_written must_check msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value);
 /* The end of an interrupt in x2APIC mode: of all writes to the local APIC the one that happens
  * often and moves no deadline. */
 static inline bool msr_is_eoi(uint32_t msr)

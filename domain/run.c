@@ -49,7 +49,7 @@ static uint64_t tick_due(struct vcpu *v, uint64_t start)
 
     if (now >= v->lapic_due.ns) {
         v->lapic.dev.ops->tick(&v->lapic.dev, now);
-        vcpu_lapic_touched(v);
+        vcpu_lapic_refresh_deadline(v);
     }
     if (now >= v->pv.due.ns)
         pv_tick(v, now);
@@ -121,7 +121,7 @@ static void inject(struct vcpu *v, bool upcall)
 
 static void deliver(struct vcpu *v)
 {
-    if (unlikely(lapic_has_news(v)))
+    if (unlikely(lapic_out_of_date(v)))
         lapic_sync(v);
     bool upcall = upcall_due(v);
     if (unlikely(upcall || device_wants_in(v)))
@@ -162,23 +162,23 @@ static bool stays_halted(struct vcpu *v)
 }
 
 /* Halts this pCPU in v's place until `due`, if nobody else wants it. True: v is to look again. */
-static bool rest_here(struct vcpu *v, uint64_t due)
+static bool halt_in_place(struct vcpu *v, uint64_t due)
 {
     if (vcpu_wants_look(v) || !sched_is_alone())
         return false;
     pv_runstate(v, XEN_RUNSTATE_BLOCKED);
     spin_unlock(&v->domain->lock);
-    bool on = sched_rest(due);
+    bool on = sched_halt_in_place(due);
     spin_lock(&v->domain->lock);
-    run_heard(&v->virt);
+    run_irqs_served(&v->virt);
     pv_runstate(v, XEN_RUNSTATE_RUNNING);
     return on;
 }
 
 /* True to look again. Else it is to be woken, and its timer watches for the devices. */
-static bool rests(struct vcpu *v, uint64_t due)
+static bool halt_until(struct vcpu *v, uint64_t due)
 {
-    if (rest_here(v, due))
+    if (halt_in_place(v, due))
         return true;
     timer_set(&v->wake, due);
     return false;
@@ -282,7 +282,7 @@ static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct virt_exi
             if (!exit_quick[exit->kind])
                 return true;
             answer = exit_quick[exit->kind](v, exit);
-            if (unlikely(answer == EXIT_REST))
+            if (unlikely(answer == EXIT_UNHANDLED))
                 return true;
             now = rdtsc();
             account(v, exit, now);
@@ -294,7 +294,7 @@ static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct virt_exi
 
 /* Deliver, run, handle: once into the guest and out. The lock is held. True if an interrupt of the
  * machine's came, which may have woken others. */
-static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
+static bool run_once(struct vcpu *v, uint64_t now, struct bounds *b)
 {
     struct domain *d = v->domain;
     struct virt_exit exit;
@@ -302,7 +302,8 @@ static bool visit(struct vcpu *v, uint64_t now, struct bounds *b)
     deliver(v);
     v->entered = p2m_enter(&d->p2m);
     spin_unlock(&d->lock);
-    if (unlikely(sched_news())) /* somebody woke since: there may be no time left at all */
+    if (unlikely(
+            sched_deadline_changed())) /* somebody woke since: there may be no time left at all */
         b->deadline = earlier(b->deadline, sched_deadline());
     bool rest = stay(v, now, b, &exit);
     spin_lock(&d->lock);
@@ -326,9 +327,9 @@ static bool run(struct vcpu *v, uint64_t deadline)
     while (may_enter(v)) {
         b.due = tick_devices(v, now);
         if (stays_halted(v)) {
-            if (!rests(v, b.due))
+            if (!halt_until(v, b.due))
                 return vcpu_wants_look(v); /* a tick may have brought more than interrupts */
-        } else if (visit(v, now, &b)) {
+        } else if (run_once(v, now, &b)) {
             return true;
         }
         now = rdtsc();
@@ -348,7 +349,7 @@ static bool leave_for_good(struct vcpu *v)
 }
 
 /* What it is, for the account that its guest sees, while it is not running. */
-static enum xen_runstate rests_as(const struct vcpu *v, bool more)
+static enum xen_runstate runstate_when_out(const struct vcpu *v, bool more)
 {
     if (v->waits_for_startup || v->pv.down)
         return XEN_RUNSTATE_OFFLINE;
@@ -366,10 +367,11 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
     if (!v->out) {
         this_cpu()->serving = v;
         vcpu_load(v);
-        run_heard(&v->virt); /* in sched_turn(); on a slow machine the way from there takes long */
+        run_irqs_served(
+            &v->virt); /* in sched_turn(); on a slow machine the way from there takes long */
         pv_runstate(v, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);
-        pv_runstate(v, rests_as(v, more));
+        pv_runstate(v, runstate_when_out(v, more));
         last = d->end && leave_for_good(v);
         this_cpu()->serving = NULL;
     }

@@ -34,7 +34,7 @@ void vcpu_leave(struct sched_unit *u)
         virt_unload(&v->virt);
 }
 
-void vcpu_lapic_touched(struct vcpu *v)
+void vcpu_lapic_refresh_deadline(struct vcpu *v)
 {
     moment_set(&v->lapic_due, v->domain->tsc_zero, v->lapic.dev.ops->deadline(&v->lapic.dev));
 }
@@ -60,7 +60,7 @@ void vcpu_take_init(struct vcpu *v)
     v->init_pending = false;
     virt_reset(&v->virt);
     vlapic_init_signal(&v->lapic);
-    vcpu_lapic_touched(v);
+    vcpu_lapic_refresh_deadline(v);
     v->halted = false;
     v->pv.initialised = v->pv.begins = false;
     v->waits_for_startup = v->id != 0;
@@ -104,7 +104,7 @@ void vcpu_kick(struct vcpu *v)
     sched_wake(&v->unit);
 }
 
-void vcpu_notice(struct vcpu *v)
+void vcpu_flag_or_kick(struct vcpu *v)
 {
     if (this_cpu()->serving == v)
         v->attention = true;
@@ -218,7 +218,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     else if (id == 0)
         set_virtual_wire(&v->lapic);
     moment_init(&v->lapic_due);
-    vcpu_lapic_touched(v);
+    vcpu_lapic_refresh_deadline(v);
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);
     pv_vcpu_init(v);

@@ -75,7 +75,7 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 void vcpu_kick(struct vcpu *v);
 /* The same for what its own exit may have caused: it is told without a wake if it is served here.
  */
-void vcpu_notice(struct vcpu *v);
+void vcpu_flag_or_kick(struct vcpu *v);
 static inline bool vcpu_wants_look(const struct vcpu *v)
 {
     return __atomic_load_n(&v->attention, __ATOMIC_RELAXED);
@@ -87,7 +87,7 @@ void vcpu_startup_signal(struct vcpu *v, uint8_t page);
 /* Logs its state soon, from the pCPU where it is: registers or the whole VMCS. From anywhere. */
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
 /* After an access to its local APIC: when is it due next? */
-void vcpu_lapic_touched(struct vcpu *v);
+void vcpu_lapic_refresh_deadline(struct vcpu *v);
 
 /* Its state goes into the registers of this pCPU, if it is not there, and out of them. */
 void vcpu_load(struct vcpu *v);
@@ -103,13 +103,13 @@ void vcpu_take_startup(struct vcpu *v);
 /* ---- exit.c ---- */
 /* What became of an exit during the stay in the guest. */
 enum exit_answer {
-    EXIT_DONE, /* it has been acted on, and the guest may go on */
-    EXIT_DUE,  /* the same, but the vCPU's next deadline is another one, still to come */
-    EXIT_LOOK, /* the same, but the loop is to look again at what is due and wants in */
-    EXIT_REST, /* nothing: exit_handle() is to act on it, with the domain's lock */
+    EXIT_DONE,      /* it has been acted on, and the guest may go on */
+    EXIT_DUE,       /* the same, but the vCPU's next deadline is another one, still to come */
+    EXIT_LOOK,      /* the same, but the loop is to look again at what is due and wants in */
+    EXIT_UNHANDLED, /* nothing: exit_handle() is to act on it, with the domain's lock */
 };
 /* By kind: acts on exits that ask for no look at the rest of the domain's business. The lock is not
- * held; who needs it takes it for a moment. NULL: EXIT_REST. */
+ * held; who needs it takes it for a moment. NULL: EXIT_UNHANDLED. */
 extern enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v,
                                                              const struct virt_exit *e);
 /* Acts on one exit. */

@@ -39,7 +39,7 @@ static int find_place(struct vcpu *v, const struct decode *insn, gpa_t at, struc
 static int access(struct vcpu *v, const struct place *p, unsigned skip, uint64_t *value,
                   unsigned size, bool write)
 {
-    struct machine_hvm *m = &v->domain->machine;
+    struct machine *m = &v->domain->machine;
 
     if (!p->whole)
         return operand_reach(v, gva(p->linear.v + skip), value, size, write);

@@ -129,7 +129,7 @@ int operand_probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_faul
 /* In pieces of 1, 2, 4 or 8 bytes. */
 static void device_access(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, bool write)
 {
-    struct machine_hvm *m = &v->domain->machine;
+    struct machine *m = &v->domain->machine;
 
     for (unsigned n; size; size -= n, bytes += n, at.v += n) {
         uint64_t value = 0;

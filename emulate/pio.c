@@ -27,7 +27,7 @@ enum exit_answer pio_quick(struct vcpu *v, const struct virt_exit *e)
 
     (void)e;
     if (unlikely(io.string))
-        return EXIT_REST;
+        return EXIT_UNHANDLED;
     spin_lock(&v->domain->lock);
     if (io.in)
         read_port(v, io);

@@ -15,7 +15,7 @@
 /* One repetition. 0, or what operand_access() answers. */
 static int string_step(struct vcpu *v, struct virt_io io, gva_t at, struct gva_fault *fault)
 {
-    struct machine_hvm *m = &v->domain->machine;
+    struct machine *m = &v->domain->machine;
     unsigned size = virt_io_size(io);
     uint64_t value = 0;
 

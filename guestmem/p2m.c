@@ -263,7 +263,7 @@ int p2m_populate_some(struct p2m *p, gfn_t *next)
 
 /* The frame at g and how it is mapped; RAM arrives now if it had not. A block comes whole where it
  * is RAM and no part of it has come singly. */
-static int look_up(struct p2m *p, gfn_t g, struct slat_entry *entry)
+static int lookup_or_populate(struct p2m *p, gfn_t g, struct slat_entry *entry)
 {
     int err = -EEXIST;
 
@@ -279,7 +279,7 @@ static int look_up(struct p2m *p, gfn_t g, struct slat_entry *entry)
 
 /* The same by memory. A guest's page tables are walked for every operand of its that is read, and
  * nothing that is mapped changes within an epoch. */
-static int find(struct p2m *p, gfn_t g, struct slat_entry *entry)
+static int lookup_cached(struct p2m *p, gfn_t g, struct slat_entry *entry)
 {
     unsigned i = g.v % P2M_RECENT;
 
@@ -288,7 +288,7 @@ static int find(struct p2m *p, gfn_t g, struct slat_entry *entry)
         entry->rights = p->recent[i].rights;
         return 0;
     }
-    int err = look_up(p, g, entry);
+    int err = lookup_or_populate(p, g, entry);
     if (err)
         return err;
     p->recent[i].epoch = p->epoch;
@@ -303,7 +303,7 @@ static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
     struct slat_entry entry;
 
     spin_lock(&p->lock);
-    int err = find(p, g, &entry);
+    int err = lookup_cached(p, g, &entry);
     spin_unlock(&p->lock);
     if (err)
         return err;

@@ -96,21 +96,21 @@ bool hypercall_handle(struct vcpu *v)
     return true;
 }
 
-int64_t hypercall_alone(uint64_t nr, uint64_t first)
+int64_t hypercall_lockless(uint64_t nr, uint64_t first)
 {
     switch (nr) {
     case XEN_HYPERCALL_SCHED_OP:
-        return first == XEN_SCHED_YIELD && sched_is_alone() ? 0 : HYPERCALL_NOT_ALONE;
+        return first == XEN_SCHED_YIELD && sched_is_alone() ? 0 : HYPERCALL_NEEDS_LOCK;
     case XEN_HYPERCALL_XEN_VERSION:
-        return first == XENVER_VERSION ? PV_XEN_VERSION : HYPERCALL_NOT_ALONE;
+        return first == XENVER_VERSION ? PV_XEN_VERSION : HYPERCALL_NEEDS_LOCK;
     default:
-        return is_known(nr) ? HYPERCALL_NOT_ALONE : -ENOSYS;
+        return is_known(nr) ? HYPERCALL_NEEDS_LOCK : -ENOSYS;
     }
 }
 
-bool hypercall_sever(struct domain *d)
+bool hypercall_detach(struct domain *d)
 {
-    return evtchn_sever(d) && grant_sever(d);
+    return evtchn_detach(d) && grant_detach(d);
 }
 
 int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)

@@ -17,10 +17,10 @@
  * hook of domain/domain.h, as the next two are. */
 bool hypercall_handle(struct vcpu *v);
 /* The answers of calls that look at nothing but the caller, by number and first argument, from
- * 64-bit code at CPL 0; HYPERCALL_NOT_ALONE for all others. Without the domain's lock. */
-int64_t hypercall_alone(uint64_t nr, uint64_t first);
+ * 64-bit code at CPL 0; HYPERCALL_NEEDS_LOCK for all others. Without the domain's lock. */
+int64_t hypercall_lockless(uint64_t nr, uint64_t first);
 /* Cuts a domain that is about to go from all others. */
-bool must_check hypercall_sever(struct domain *d);
+bool must_check hypercall_detach(struct domain *d);
 
 /* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
  * executes the VMCALL again, after whatever interrupt is due: no call holds a pCPU for long. */

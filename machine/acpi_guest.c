@@ -7,7 +7,7 @@
 #include "machine/acpi_guest.h"
 #include "devices/vpm.h"
 #include "machine/acpi_tables.h"
-#include "machine/machine_hvm.h"
+#include "machine/pc.h"
 #include "lib/assert.h"
 #include "lib/limits.h"
 #include "lib/string.h"

@@ -2,7 +2,7 @@
  * The ACPI tables that a guest of the hvm machine finds.
  *
  * A pure function of a handful of numbers into a buffer that the caller copies into the guest's
- * memory; where everything is comes from machine/machine_hvm.h, the devices from machine/dsdt.asl.
+ * memory; where everything is comes from machine/pc.h, the devices from machine/dsdt.asl.
  * Source: ACPI specification, "ACPI Software Programming Model".
  */
 #ifndef CAISSON_MACHINE_ACPI_GUEST_H

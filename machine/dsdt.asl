@@ -2,7 +2,7 @@
  * What the hvm machine tells an ACPI operating system of its fixed devices.
  *
  * Every device is on the board, named here with its ports and its line; the PCI bus is empty.
- * Addresses are those of machine/machine_hvm.h. The processors are in an SSDT that
+ * Addresses are those of machine/pc.h. The processors are in an SSDT that
  * machine/acpi_guest.c makes, since only it knows how many there are.
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 2, "CAISSN", "HVM", 1)

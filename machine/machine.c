@@ -1,11 +1,11 @@
 /*
  * The machine at work: its clock, accesses to its ports and memory, messages between its APICs. See
- * machine/machine.h; which devices there are, and where, is in machine_hvm.c.
+ * machine/machine.h; which devices there are, and where, is in pc.c.
  */
 #include "machine/machine.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
-#include "machine/machine_hvm.h"
+#include "machine/pc.h"
 #include "xen/pv_console.h"
 #include "domain/vcpu.h"
 #include "lib/likely.h"
@@ -13,7 +13,7 @@
 /* ---- Time ---- */
 
 /* vCPU 0 does what is due: it has to know if that is now sooner than it thought. */
-static void update_due(struct machine_hvm *m)
+static void update_due(struct machine *m)
 {
     uint64_t before = m->due.ns, first = DEVICE_NEVER;
 
@@ -22,11 +22,11 @@ static void update_due(struct machine_hvm *m)
             first = m->device_due[i];
     moment_set(&m->due, m->domain->tsc_zero, first);
     if (first < before && m->domain->vcpu_count)
-        vcpu_notice(m->domain->vcpus[0]);
+        vcpu_flag_or_kick(m->domain->vcpus[0]);
 }
 
 /* After anything that may have changed when device i, which has a clockwork, is due. */
-static __attribute__((noinline)) void touched(struct machine_hvm *m, enum machine_device i)
+static __attribute__((noinline)) void refresh_deadline(struct machine *m, enum machine_device i)
 {
     const struct device *dev = m->device[i];
     uint64_t due = dev->ops->deadline(dev);
@@ -37,7 +37,7 @@ static __attribute__((noinline)) void touched(struct machine_hvm *m, enum machin
     update_due(m);
 }
 
-void machine_tick(struct machine_hvm *m, uint64_t now)
+void machine_tick(struct machine *m, uint64_t now)
 {
     for (unsigned i = 0; i < DEV_COUNT; i++) {
         struct device *dev = m->device[i];
@@ -49,76 +49,76 @@ void machine_tick(struct machine_hvm *m, uint64_t now)
     update_due(m);
 }
 
-bool machine_console_give(struct machine_hvm *m, uint8_t byte)
+bool machine_console_give(struct machine *m, uint8_t byte)
 {
     if (m->domain->type == DOMAIN_PVH)
         return pv_console_give(m->domain, byte);
     bool taken = vuart_receive(&m->com[0], byte, domain_now(m->domain));
 
-    touched(m, DEV_COM1);
+    refresh_deadline(m, DEV_COM1);
     return taken;
 }
 
-void machine_console_kick(struct machine_hvm *m)
+void machine_console_kick(struct machine *m)
 {
     if (m->domain->type == DOMAIN_PVH) {
         pv_console_kick(m->domain);
         return;
     }
     vuart_kick(&m->com[0], domain_now(m->domain));
-    touched(m, DEV_COM1);
+    refresh_deadline(m, DEV_COM1);
 }
 
 /* ---- Ports ---- */
 
-static struct port *port_place(struct machine_hvm *m, uint16_t number)
+static struct port *port_place(struct machine *m, uint16_t number)
 {
     return &m->recent[number % PORTS_RECENT];
 }
 
 /* The first time, or the first after another one with the same place. */
-static __attribute__((noinline, cold)) void port_learn(struct machine_hvm *m, uint16_t number,
+static __attribute__((noinline, cold)) void port_learn(struct machine *m, uint16_t number,
                                                        const char *what)
 {
     struct port *p = port_place(m, number);
 
     *p = machine_find_port(m, number);
     if (!p->dev)
-        machine_mention_port(m, number, what);
+        machine_warn_of_port(m, number, what);
 }
 
 /* What is rare about an access is called last, so that the rest has nothing to keep meanwhile. */
-static __attribute__((noinline, cold)) uint32_t read_new(struct machine_hvm *m, uint16_t port,
+static __attribute__((noinline, cold)) uint32_t read_new(struct machine *m, uint16_t port,
                                                          unsigned size)
 {
     port_learn(m, port, "read of");
     return machine_port_read(m, port, size);
 }
 
-static __attribute__((noinline, cold)) void write_new(struct machine_hvm *m, uint16_t port,
+static __attribute__((noinline, cold)) void write_new(struct machine *m, uint16_t port,
                                                       unsigned size, uint32_t value)
 {
     port_learn(m, port, "write to");
     machine_port_write(m, port, size, value);
 }
 
-static __attribute__((noinline)) uint32_t read_and_ask(struct machine_hvm *m, const struct port *p,
+static __attribute__((noinline)) uint32_t read_and_ask(struct machine *m, const struct port *p,
                                                        unsigned size)
 {
     uint32_t value = p->dev->ops->read(p->dev, p->offset, size, domain_now(m->domain));
 
-    touched(m, p->device);
+    refresh_deadline(m, p->device);
     return value;
 }
 
-static __attribute__((noinline)) void write_and_ask(struct machine_hvm *m, const struct port *p,
+static __attribute__((noinline)) void write_and_ask(struct machine *m, const struct port *p,
                                                     unsigned size, uint32_t value)
 {
     p->dev->ops->write(p->dev, p->offset, size, value, domain_now(m->domain));
-    touched(m, p->device);
+    refresh_deadline(m, p->device);
 }
 
-uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
+uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size)
 {
     const struct port *p = port_place(m, port);
 
@@ -133,7 +133,7 @@ uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
     return read_and_ask(m, p, size);
 }
 
-void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value)
+void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_t value)
 {
     const struct port *p = port_place(m, port);
 
@@ -152,13 +152,13 @@ void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uin
 
 /* ---- Device memory ---- */
 
-static bool ioapic_answers(const struct machine_hvm *m, gpa_t at)
+static bool ioapic_answers(const struct machine *m, gpa_t at)
 {
     return at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE && m->device[DEV_IOAPIC];
 }
 
 /* The device whose registers are at this address, and the offset within; NULL: nothing is there. */
-static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t at, uint32_t *offset)
+static struct device *mmio_lookup(struct machine *m, struct vcpu *v, gpa_t at, uint32_t *offset)
 {
     if (vlapic_answers(&v->lapic, at.v)) {
         *offset = at.v % VLAPIC_SIZE;
@@ -172,17 +172,17 @@ static struct device *mmio_lookup(struct machine_hvm *m, struct vcpu *v, gpa_t a
 }
 
 /* The time for a device that has to do with it; the others are not worth the sum. */
-static uint64_t time_for(const struct machine_hvm *m, const struct device *dev)
+static uint64_t time_for(const struct machine *m, const struct device *dev)
 {
     return dev->ops->deadline ? domain_now(m->domain) : 0;
 }
 
-bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at)
 {
     return vlapic_answers(&v->lapic, at.v) || ioapic_answers(m, at);
 }
 
-uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
+uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size)
 {
     uint32_t offset;
     struct device *dev = mmio_lookup(m, v, at, &offset);
@@ -196,8 +196,7 @@ uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsi
     return low | (uint64_t)dev->ops->read(dev, offset + 4, 4, now) << 32;
 }
 
-void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
-                        uint64_t value)
+void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value)
 {
     uint32_t offset;
     struct device *dev = mmio_lookup(m, v, at, &offset);
@@ -209,7 +208,7 @@ void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigne
     if (size == 8)
         dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
     if (dev == &v->lapic.dev)
-        vcpu_lapic_touched(v);
+        vcpu_lapic_refresh_deadline(v);
 }
 
 /* ---- The bus of the APICs ---- */
@@ -237,10 +236,10 @@ static void apic_deliver(struct vcpu *v, const struct apic_message *message)
     case APIC_SMI:    /* there is no SMM */
         return;
     }
-    vcpu_notice(v);
+    vcpu_flag_or_kick(v);
 }
 
-void machine_apic_message(struct machine_hvm *m, const struct apic_message *message)
+void machine_apic_message(struct machine *m, const struct apic_message *message)
 {
     for (unsigned i = 0; i < m->domain->vcpu_count; i++) {
         struct vcpu *v = m->domain->vcpus[i];

@@ -1,7 +1,7 @@
 /*
  * A domain's machine: the devices of an hvm guest, on their ports and lines, with their clockwork.
  *
- * machine_hvm.h has the addresses, machine_hvm.c the wiring: the whole port map is one const table
+ * pc.h has the addresses, pc.c the wiring: the whole port map is one const table
  * there, and it is the place to add a device. machine.c is what runs.
  */
 #ifndef CAISSON_MACHINE_MACHINE_H
@@ -53,7 +53,7 @@ struct port {
 
 #define PORTS_RECENT 8
 
-struct machine_hvm {
+struct machine {
     struct domain *domain;
     struct vpic pic;
     struct vpit pit;
@@ -73,32 +73,30 @@ struct machine_hvm {
     struct moment due;                /* the first of them */
 };
 
-void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map);
+void machine_init(struct machine *m, struct domain *d, const struct memmap *map);
 /* For machine.c: who answers at a port; and the warning, once, where nothing does. */
-struct port machine_find_port(const struct machine_hvm *m, uint16_t number);
-void machine_mention_port(struct machine_hvm *m, uint16_t number, const char *what);
+struct port machine_find_port(const struct machine *m, uint16_t number);
+void machine_warn_of_port(struct machine *m, uint16_t number, const char *what);
 
 /* One access to a port of 1, 2 or 4 bytes. Where nothing answers: all ones, and one warning. What
  * is above the size means nothing. */
-uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size);
-void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value);
+uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size);
+void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_t value);
 
 /* One access to device memory by v: its local APIC's page, the I/O APIC, or nothing. */
-bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v,
-                      gpa_t at); /* a device's? */
-uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size);
-void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
-                        uint64_t value);
+bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at); /* a device's? */
+uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size);
+void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value);
 
 /* Lets every device that is due do what it has to. now: ns of the domain's clock. */
-void machine_tick(struct machine_hvm *m, uint64_t now);
+void machine_tick(struct machine *m, uint64_t now);
 
 /* An inter-processor interrupt or an I/O APIC's message, to whomever it addresses. */
-void machine_apic_message(struct machine_hvm *m, const struct apic_message *message);
+void machine_apic_message(struct machine *m, const struct apic_message *message);
 
 /* All of these want the domain's lock held. COM1: hands over a byte from the console, false if
  * there is no room; and: output may go on. */
-bool machine_console_give(struct machine_hvm *m, uint8_t byte);
-void machine_console_kick(struct machine_hvm *m);
+bool machine_console_give(struct machine *m, uint8_t byte);
+void machine_console_kick(struct machine *m);
 
 #endif

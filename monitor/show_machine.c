@@ -116,12 +116,12 @@ void end_power_off(const struct command_args *args)
 {
     (void)args;
     log_info("switched off by the operator");
-    machine_power_off();
+    host_power_off();
 }
 
 void end_reboot(const struct command_args *args)
 {
     (void)args;
     log_info("rebooted by the operator");
-    machine_reboot();
+    host_reboot();
 }

@@ -33,7 +33,7 @@ struct run_queue {
     uint64_t rotated;           /* TSC at which it last gave a unit away to a lighter queue */
     unsigned count;             /* units here, the running one included; others peek at it */
     unsigned load;              /* the sum of their shares; the same */
-    bool resting;               /* `running` halts in its place: sched_rest() */
+    bool resting;               /* `running` halts in its place: sched_halt_in_place() */
     bool unsettled;             /* a unit here has to leave, or does not belong here */
     bool news;                  /* sched_deadline() may have changed; set under the lock */
     bool rested;        /* it has been idle since it last looked around; only it writes this */

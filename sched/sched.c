@@ -53,7 +53,7 @@ uint64_t sched_deadline(void)
     return earlier(until, timer_next());
 }
 
-bool sched_news(void)
+bool sched_deadline_changed(void)
 {
     return __atomic_load_n(&sched_queues[cpu_id()].news, __ATOMIC_RELAXED);
 }
@@ -272,16 +272,16 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
 /* ---- Resting in place ---------------------------------------------------------------------- */
 
 /* Nobody else is in this queue, and nothing is wanted of its unit. */
-static bool may_rest(const struct run_queue *q)
+static bool may_halt(const struct run_queue *q)
 {
     return q->count == 1 && !q->unsettled && !q->running->paused;
 }
 
 /* From here on it counts for nothing, as if it were blocked. False: it had better look again. */
-static bool rest_begins(struct run_queue *q)
+static bool halt_begins(struct run_queue *q)
 {
     spin_lock(&q->lock);
-    bool may = may_rest(q) && !q->running->woken;
+    bool may = may_halt(q) && !q->running->woken;
     if (may) {
         policy_charge(q, rdtsc());
         group_count(q->running->group, -1);
@@ -299,13 +299,13 @@ static bool loop_is_due(const struct run_queue *q, uint64_t now)
 
 /* True if it may go on, as if it had been woken and picked at once. Others of its group may have
  * used up what it had to go on with. */
-static bool rest_ends(struct run_queue *q)
+static bool halt_ends(struct run_queue *q)
 {
     uint64_t now = rdtsc();
     struct sched_unit *u = q->running;
 
     spin_lock(&q->lock);
-    bool on = may_rest(q) && !loop_is_due(q, now) && group_budget(u->group, now);
+    bool on = may_halt(q) && !loop_is_due(q, now) && group_budget(u->group, now);
     if (unlikely(group_has_cap(u->group)))
         __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
     q->resting = false;
@@ -319,18 +319,18 @@ static bool rest_ends(struct run_queue *q)
     return on;
 }
 
-bool sched_rest(uint64_t until)
+bool sched_halt_in_place(uint64_t until)
 {
     struct run_queue *q = &sched_queues[cpu_id()];
 
-    if (!rest_begins(q))
+    if (!halt_begins(q))
         return false;
     q->rested = true;
     queue_set_idle(q->pcpu, true);
     if (!balance_take(q, rdtsc()))
         halt_until(until);
     queue_set_idle(q->pcpu, false);
-    return rest_ends(q);
+    return halt_ends(q);
 }
 
 /* ---- The loop ------------------------------------------------------------------------------ */

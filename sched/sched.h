@@ -57,7 +57,7 @@ struct sched_unit {
     struct sched_group *group;
     /* Runs until deadline (TSC) at the latest; returns true to stay runnable, false to block.
      * Returns soon after each interrupt of the machine; asks sched_deadline() again when
-     * sched_news() says so. */
+     * sched_deadline_changed() says so. */
     bool (*run)(struct sched_unit *u, uint64_t deadline);
     /* Takes its registers off the calling pCPU. Called with no lock held. */
     void (*leave)(struct sched_unit *u);
@@ -116,7 +116,7 @@ bool sched_yield_to(struct sched_unit *u);
  * False: u is to return from run(), and blocks if that is what it wants. No lock is held; what
  * comes in by an interrupt may do all that it may do in the loop.
  */
-bool must_check sched_rest(uint64_t until);
+bool must_check sched_halt_in_place(uint64_t until);
 
 /* TSC ticks that u has run, its present run included. From any pCPU. */
 uint64_t sched_unit_ran(const struct sched_unit *u);
@@ -125,7 +125,7 @@ uint64_t sched_unit_ran(const struct sched_unit *u);
  * a timer set since run() was called may have brought it nearer. */
 uint64_t sched_deadline(void);
 /* Whether sched_deadline() may have changed since it was last asked. Cheap. */
-bool sched_news(void);
+bool sched_deadline_changed(void);
 
 /* Whether units need the LAPIC's timer to be brought back at their deadline, since nothing within
  * does it (no VMX preemption timer). Off at first. Boot only. */

@@ -159,15 +159,16 @@ struct virt_vcpu {
     bool has_apic_access; /* a page is set aside for the accesses to the local APIC's */
     gpa_t apic_base;      /* where the guest sees that page */
     unsigned pcpu;        /* where it is or was last loaded; VIRT_NOWHERE at first */
-    uint64_t deaf_until;  /* TSC: so long a guest with IF=0 may keep the machine's interrupts out */
-    uint64_t cr4_mask;    /* CR4 bits the guest may set */
-    uint64_t cr4_owned;   /* those of them that it sets without an exit */
-    uint64_t xcr0_mask;   /* what virt_set_xcr0 grants, and what the FPU area holds */
-    void *vmcs;           /* heap page */
-    void *msr_bitmap;     /* heap page */
-    void *io_bitmap;      /* two heap pages, shared by the domain; owned by the creator */
-    void *fpu;            /* XSAVE area, heap */
-    unsigned fpu_order;   /* of its pages */
+    uint64_t irqs_unserved_until; /* TSC: so long a guest with IF=0 may keep the machine's
+                                     interrupts out */
+    uint64_t cr4_mask;            /* CR4 bits the guest may set */
+    uint64_t cr4_owned;           /* those of them that it sets without an exit */
+    uint64_t xcr0_mask;           /* what virt_set_xcr0 grants, and what the FPU area holds */
+    void *vmcs;                   /* heap page */
+    void *msr_bitmap;             /* heap page */
+    void *io_bitmap;              /* two heap pages, shared by the domain; owned by the creator */
+    void *fpu;                    /* XSAVE area, heap */
+    unsigned fpu_order;           /* of its pages */
     struct slat *slat;
 };
 

@@ -40,15 +40,15 @@ _Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 
 _Static_assert(SEL_DATA == 0x10, "switch.asm");
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15 && VMCS_H_RSP == 0x6C14, "switch.asm");
 
-void run_heard(struct virt_vcpu *v)
+void run_irqs_served(struct virt_vcpu *v)
 {
-    v->deaf_until = rdtsc() + tsc_hz / DEAF_PER_SECOND;
+    v->irqs_unserved_until = rdtsc() + tsc_hz / DEAF_PER_SECOND;
 }
 
 static void let_irqs_in(struct virt_vcpu *v)
 {
     irq_let_in();
-    run_heard(v);
+    run_irqs_served(v);
 }
 
 static enum virt_exit_kind host_or_deadline(uint64_t deadline)

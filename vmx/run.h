@@ -38,13 +38,13 @@ static inline bool run_enter(struct virt_vcpu *v)
 
 /* The machine's interrupts have had their moment: a guest with IF=0 may keep them out for a while.
  */
-void run_heard(struct virt_vcpu *v);
+void run_irqs_served(struct virt_vcpu *v);
 
 /* Sets the timer; false if there is no time left at all. */
 static inline bool run_arm_timer(const struct virt_vcpu *v, uint64_t now, uint64_t deadline)
 {
-    if (!(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF) && v->deaf_until < deadline)
-        deadline = v->deaf_until;
+    if (!(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF) && v->irqs_unserved_until < deadline)
+        deadline = v->irqs_unserved_until;
     if (unlikely(now >= deadline))
         return false;
     if (likely(virt_caps.preemption_timer))

@@ -224,7 +224,7 @@ void virt_load(struct virt_vcpu *v)
     debug_load(v);
     msr_soft_load(v);
     write_cr2(v->cr2);
-    run_heard(v);
+    run_irqs_served(v);
 }
 
 void virt_reset(struct virt_vcpu *v)

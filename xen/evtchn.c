@@ -215,20 +215,20 @@ int evtchn_reset(struct domain *d)
     return 0;
 }
 
-bool evtchn_sever(struct domain *d)
+bool evtchn_detach(struct domain *d)
 {
     struct evtchn_domain *e = evtchn_domain(d);
 
     if (!e)
         return true;
     spin_lock(&d->lock);
-    for (unsigned n = 0; n < PIECE && e->severed < EVTCHN_PORTS_MOST; n++, e->severed++) {
-        struct evtchn *ch = evtchn_port(d, e->severed);
+    for (unsigned n = 0; n < PIECE && e->detached < EVTCHN_PORTS_MOST; n++, e->detached++) {
+        struct evtchn *ch = evtchn_port(d, e->detached);
         if (ch && ch->state == EVTCHN_INTERDOMAIN)
-            evtchn_close(d, e->severed);
+            evtchn_close(d, e->detached);
     }
     spin_unlock(&d->lock);
-    return e->severed == EVTCHN_PORTS_MOST;
+    return e->detached == EVTCHN_PORTS_MOST;
 }
 
 /* ---- Events ---- */

@@ -49,7 +49,7 @@ struct evtchn_domain {
     uint32_t lowest;          /* no port below it is free */
     uint32_t looked;          /* where evtchn_find_free() goes on */
     uint32_t reset;           /* where evtchn_reset() does */
-    uint32_t severed;         /* ports below it are, at the domain's end */
+    uint32_t detached;        /* ports below it are, at the domain's end */
     struct evtchn_fifo *fifo; /* NULL: events are told in two levels */
     uint16_t virq_port[MAX_VCPUS][XEN_VIRQ_COUNT];
 };
@@ -92,8 +92,8 @@ int evtchn_send(struct domain *d, uint32_t port);
 int evtchn_connect(struct domain *mine, uint16_t id, uint32_t other_port);
 /* Closes some of the ports; 0 once all are, -EAGAIN before. Two at a time share the work. */
 int must_check evtchn_reset(struct domain *d);
-/* Cuts some of the connections to others; true once none is left. See domain_hooks.severed. */
-bool must_check evtchn_sever(struct domain *d);
+/* Cuts some of the connections to others; true once none is left. See domain_hooks.detached. */
+bool must_check evtchn_detach(struct domain *d);
 
 /* ---- FIFO: evtchn_fifo.c ---- */
 

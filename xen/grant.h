@@ -44,9 +44,9 @@ struct grant_domain {
     struct xen_grant_entry *entries[GRANT_FRAMES_MOST]; /* heap pages, lent to the guest */
     struct grant_use *uses[GRANT_FRAMES_MOST];
     struct grant_map *maps[GRANT_CHUNKS];
-    unsigned chunks;  /* that there are */
-    uint32_t free;    /* the first free handle, + 1; 0: none in these chunks */
-    uint32_t severed; /* handles below it are, at the domain's end */
+    unsigned chunks;   /* that there are */
+    uint32_t free;     /* the first free handle, + 1; 0: none in these chunks */
+    uint32_t detached; /* handles below it are, at the domain's end */
 };
 
 /* ---- The table: grant.c. Statuses are GNTST_*. ---- */
@@ -71,7 +71,7 @@ int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg);
 int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg);
 int grant_copy(struct vcpu *v, const struct xen_gnttab_copy *arg);
 /* Undoes all that d has mapped, and makes orphans of what others have mapped of d; gives back the
- * memory. See domain_hooks.severed. */
-bool must_check grant_sever(struct domain *d);
+ * memory. See domain_hooks.detached. */
+bool must_check grant_detach(struct domain *d);
 
 #endif

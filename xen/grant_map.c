@@ -10,7 +10,7 @@
 #include "mm/heap.h"
 
 #define HANDLES_MOST (GRANT_CHUNKS * GRANT_CHUNK_MAPS)
-#define SEVER_PIECE  64 /* handles that one step of a domain's end looks at */
+#define DETACH_PIECE 64 /* handles that one step of a domain's end looks at */
 
 _Static_assert(sizeof(struct grant_map) * GRANT_CHUNK_MAPS <= PAGE_SIZE, "a chunk is a page");
 
@@ -232,7 +232,7 @@ static void orphan(struct domain *d, uint32_t handle, uint16_t granter)
 static void orphan_some(struct domain *d, struct domain *other, uint32_t first)
 {
     pair_lock_linked(d, other);
-    each_map(other, first, first + SEVER_PIECE, orphan, d->id);
+    each_map(other, first, first + DETACH_PIECE, orphan, d->id);
     pair_unlock(d, other);
 }
 
@@ -251,24 +251,24 @@ static void give_back(struct domain *d)
 }
 
 /* A piece: as many handles of d itself, then of each other domain. True once all are done. */
-static bool sever_some(struct domain *d, struct grant_domain *g)
+static bool detach_some(struct domain *d, struct grant_domain *g)
 {
     struct domain *other = domain_next(NULL);
-    uint32_t first = g->severed;
+    uint32_t first = g->detached;
 
-    g->severed += SEVER_PIECE;
-    each_map(d, first, g->severed, unmap, 0);
+    g->detached += DETACH_PIECE;
+    each_map(d, first, g->detached, unmap, 0);
     for (; other; other = domain_next(other))
         orphan_some(d, other, first);
-    return g->severed >= HANDLES_MOST;
+    return g->detached >= HANDLES_MOST;
 }
 
-bool grant_sever(struct domain *d)
+bool grant_detach(struct domain *d)
 {
     if (!d->pv.grants)
         return true;
     spin_lock(&d->lock);
-    bool all = sever_some(d, d->pv.grants);
+    bool all = detach_some(d, d->pv.grants);
     if (all)
         give_back(d);
     spin_unlock(&d->lock);

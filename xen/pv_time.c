@@ -231,7 +231,7 @@ void pv_runstate(struct vcpu *v, enum xen_runstate state)
 }
 
 /* ns of the domain's clock */
-static struct xen_runstate_info told(const struct vcpu *v, const struct pv_runstate *r)
+static struct xen_runstate_info to_runstate_info(const struct vcpu *v, const struct pv_runstate *r)
 {
     struct xen_runstate_info info = {
         .state = (int32_t)r->state,
@@ -249,7 +249,7 @@ void pv_runstate_now(const struct vcpu *v, struct xen_runstate_info *out)
 
     account(&r, rdtsc());
     r.since = v->pv.runstate.since;
-    *out = told(v, &r);
+    *out = to_runstate_info(v, &r);
 }
 
 void pv_note_wake(struct vcpu *v)
@@ -278,7 +278,7 @@ void pv_runstate_write(struct vcpu *v)
 
     if (!v->pv.runstate_area.bytes[0])
         return;
-    struct xen_runstate_info r = told(v, &v->pv.runstate);
+    struct xen_runstate_info r = to_runstate_info(v, &v->pv.runstate);
     if (v->domain->pv.runstate_flag) {
         r.state_entry_time |= XEN_RUNSTATE_UPDATE;
         err = write_runstate(v, &r);

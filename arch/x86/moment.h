@@ -18,7 +18,7 @@ void moment_init(struct moment *m);
 /* zero: the machine's TSC at which the domain's clock read 0. Cheap when ns is what it was. */
 void moment_set(struct moment *m, uint64_t zero, uint64_t ns);
 /* The same where both are known already. */
-static inline void moment_know(struct moment *m, uint64_t ns, uint64_t tsc)
+static inline void moment_set_both(struct moment *m, uint64_t ns, uint64_t tsc)
 {
     *m = (struct moment){ .ns = ns, .tsc = tsc };
 }

@@ -122,7 +122,7 @@ static _Noreturn void panic_end(void)
     log_error("panic: stopped");
     if (end_fn)
         end_fn();
-    machine_halt();
+    host_halt();
 }
 
 void panic(const char *fmt, ...)

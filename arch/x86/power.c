@@ -96,7 +96,7 @@ static void power_off_emulator(void)
     power_pause();
 }
 
-void machine_halt(void)
+void host_halt(void)
 {
     for (;;) {
         irq_disable();
@@ -104,13 +104,13 @@ void machine_halt(void)
     }
 }
 
-void machine_power_off(void)
+void host_power_off(void)
 {
     power_prepare();
     power_off_acpi();
     power_off_emulator();
     log_error("power: the machine does not switch itself off; it is safe to do so by hand");
-    machine_halt();
+    host_halt();
 }
 
 static void power_reset_acpi(void)
@@ -136,12 +136,12 @@ static void power_reset_keyboard(void)
     power_pause();
 }
 
-void machine_reboot(void)
+void host_reboot(void)
 {
     power_prepare();
     power_reset_acpi();
     power_reset_chipset();
     power_reset_keyboard();
     triple_fault();
-    machine_halt();
+    host_halt();
 }

@@ -9,8 +9,8 @@
 void power_set_hook(void (*fn)(void));
 
 /* Ends the machine, whatever of it works: ACPI, then the emulators' doors, then HLT. */
-_Noreturn void machine_power_off(void);
-_Noreturn void machine_reboot(void);
-_Noreturn void machine_halt(void);
+_Noreturn void host_power_off(void);
+_Noreturn void host_reboot(void);
+_Noreturn void host_halt(void);
 
 #endif

@@ -128,7 +128,7 @@ static bool smp_nmi(const struct trap_frame *frame)
     if (stop_hook)
         stop_hook();
     __atomic_store_n(&this_cpu()->online, false, __ATOMIC_RELEASE);
-    machine_halt();
+    host_halt();
 }
 
 static bool smp_wants(uint32_t apic_id)

@@ -53,34 +53,33 @@ static void write(bool port, uint64_t at, unsigned size, uint64_t value)
     note(true, port, at, size, value & mask(size));
 }
 
-uint32_t machine_port_read(struct machine_hvm *m, uint16_t port, unsigned size)
+uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size)
 {
     (void)m;
     return (uint32_t)(read(true, port, size) | ~mask(size)); /* what is above means nothing */
 }
 
-void machine_port_write(struct machine_hvm *m, uint16_t port, unsigned size, uint32_t value)
+void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_t value)
 {
     (void)m;
     write(true, port, size, value);
 }
 
-bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at)
 {
     (void)m;
     (void)v;
     return bus_device.v && at.v == bus_device.v;
 }
 
-uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
+uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size)
 {
     (void)m;
     (void)v;
     return read(false, at.v, size);
 }
 
-void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
-                        uint64_t value)
+void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value)
 {
     (void)m;
     (void)v;

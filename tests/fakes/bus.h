@@ -1,5 +1,5 @@
 /*
- * A machine of one register, in the place of machine/machine_hvm.c: every port and every address of
+ * A machine of one register, in the place of machine/pc.c: every port and every address of
  * device memory leads to it. It remembers each access, in order.
  */
 #ifndef CAISSON_TESTS_FAKES_BUS_H

@@ -166,12 +166,12 @@ uint64_t domain_now(const struct domain *d)
     return tsc_to_ns(rdtsc() - d->tsc_zero);
 }
 
-bool domain_mention(struct mentioned *m, uint32_t key)
+bool domain_warn_once(struct warned *m, uint32_t key)
 {
     for (unsigned i = 0; i < m->count; i++)
         if (m->key[i] == key)
             return false;
-    if (m->count == MENTIONED_MOST)
+    if (m->count == WARNED_MOST)
         return false;
     m->key[m->count++] = key;
     return true;
@@ -189,7 +189,7 @@ void vcpu_kick(struct vcpu *v)
 }
 
 /* As run.c's: who is served here only raises its own flag. */
-void vcpu_notice(struct vcpu *v)
+void vcpu_flag_or_kick(struct vcpu *v)
 {
     v->attention = true;
     if (this_cpu()->serving != v)
@@ -208,7 +208,7 @@ void vcpu_startup_signal(struct vcpu *v, uint8_t page)
     guest_startup_page = page;
 }
 
-void vcpu_lapic_touched(struct vcpu *v)
+void vcpu_lapic_refresh_deadline(struct vcpu *v)
 {
     moment_set(&v->lapic_due, v->domain->tsc_zero, v->lapic.dev.ops->deadline(&v->lapic.dev));
 }

@@ -76,7 +76,7 @@ void pair_destroy(unsigned i)
 
     ASSERT(d->holders == 0);
     pair[i].gone = true;
-    while (!evtchn_sever(d) || !grant_sever(d))
+    while (!evtchn_detach(d) || !grant_detach(d))
         ;
     ASSERT(d->holders == 0 && !spin_is_locked(&d->lock));
     event_channel_events.destroy(d);

@@ -43,13 +43,13 @@ void domain_put(struct domain *d)
     (void)d;
 }
 
-bool evtchn_sever(struct domain *d)
+bool evtchn_detach(struct domain *d)
 {
     (void)d;
     return true;
 }
 
-bool grant_sever(struct domain *d)
+bool grant_detach(struct domain *d)
 {
     (void)d;
     return true;

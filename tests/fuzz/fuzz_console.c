@@ -102,13 +102,13 @@ uint64_t tsc_from_ns(uint64_t ns)
     return ns;
 }
 
-bool machine_console_give(struct machine_hvm *m, uint8_t byte)
+bool machine_console_give(struct machine *m, uint8_t byte)
 {
     (void)m;
     return byte & 3;
 }
 
-void machine_console_kick(struct machine_hvm *m)
+void machine_console_kick(struct machine *m)
 {
     (void)console_put(container_of(m, struct domain, machine), (const uint8_t *)"k", 1);
 }

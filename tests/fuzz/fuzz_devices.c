@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: machine/machine_hvm.c machine/machine.c domain/lapic.c emulate/pio.c emulate/pio_string.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: machine/pc.c machine/machine.c domain/lapic.c emulate/pio.c emulate/pio_string.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -15,7 +15,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
-#include "machine/machine_hvm.h"
+#include "machine/pc.h"
 #include "emulate/pio.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"
@@ -28,7 +28,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct machine_hvm *const m = &guest.machine;
+static struct machine *const m = &guest.machine;
 static const struct domain_config config = { .mem = GUEST_END };
 static struct vcpu second;
 static struct vlapic_page pages[2];
@@ -73,7 +73,7 @@ static void send_ipi(void *ctx, const struct apic_message *message)
 
 static void eoi(void *ctx, uint8_t vector)
 {
-    vioapic_eoi(&((struct machine_hvm *)ctx)->ioapic, vector);
+    vioapic_eoi(&((struct machine *)ctx)->ioapic, vector);
 }
 
 /* ---- The guest ---- */
@@ -188,7 +188,7 @@ static void step_msr(struct input *in, struct vcpu *v, uint8_t kind)
                 ? input_number(in, kind & 4 ? 8 : 4)
                 : VLAPIC_DEFAULT_BASE | (v->id ? 0 : APICBASE_BSP) | (uint64_t)input_byte(in) << 4;
     (void)!vlapic_msr_write(&v->lapic, msr, value, now);
-    vcpu_lapic_touched(v);
+    vcpu_lapic_refresh_deadline(v);
 }
 
 static void step_deadline(struct input *in, struct vcpu *v, uint8_t kind)
@@ -198,13 +198,13 @@ static void step_deadline(struct input *in, struct vcpu *v, uint8_t kind)
     if (kind & 8 || !vlapic_arm_ahead(&v->lapic, at, at))
         vlapic_set_deadline(&v->lapic, at, at, domain_now(&guest));
     (void)vlapic_deadline_tsc(&v->lapic, domain_now(&guest));
-    vcpu_lapic_touched(v);
+    vcpu_lapic_refresh_deadline(v);
 }
 
 static void tick_lapic(struct vcpu *v, uint64_t now)
 {
     v->lapic.dev.ops->tick(&v->lapic.dev, now);
-    vcpu_lapic_touched(v);
+    vcpu_lapic_refresh_deadline(v);
 }
 
 /* Time passes, and whoever is due is told; nobody is due again at once, over and over. */
@@ -227,7 +227,7 @@ static void step_time(struct input *in, uint8_t kind)
 /* What the loop of a vCPU does before it enters the guest. */
 static void step_deliver(struct vcpu *v)
 {
-    if (lapic_has_news(v))
+    if (lapic_out_of_date(v))
         lapic_sync(v);
     if (v->id == 0 && vpic_pending(&m->pic) && vlapic_accepts_extint(&v->lapic))
         (void)vpic_ack(&m->pic);

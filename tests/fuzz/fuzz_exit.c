@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/exit.c emulate/operate.c emulate/mmio_string.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/pio.c emulate/pio_string.c machine/machine_hvm.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/exit.c emulate/operate.c emulate/mmio_string.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/pio.c emulate/pio_string.c machine/pc.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -60,13 +60,13 @@ static bool hypercall(struct vcpu *v)
 
 static int64_t hypercall_for_one(uint64_t nr, uint64_t first)
 {
-    return nr & 1 ? (int64_t)first : HYPERCALL_NOT_ALONE;
+    return nr & 1 ? (int64_t)first : HYPERCALL_NEEDS_LOCK;
 }
 
 static const struct domain_hooks hooks = { .console_put = put,
                                            .console_room = console_has_room,
                                            .hypercall = hypercall,
-                                           .hypercall_alone = hypercall_for_one };
+                                           .hypercall_lockless = hypercall_for_one };
 
 int rdmsr_safe(uint32_t msr, uint64_t *value)
 {
@@ -90,7 +90,7 @@ static void send_ipi(void *ctx, const struct apic_message *message)
 
 static void eoi(void *ctx, uint8_t vector)
 {
-    vioapic_eoi(&((struct machine_hvm *)ctx)->ioapic, vector);
+    vioapic_eoi(&((struct machine *)ctx)->ioapic, vector);
 }
 
 /* ---- The guest ---- */
@@ -196,7 +196,7 @@ static void step_exit(struct input *in)
 {
     struct virt_exit e = { .kind = input_byte(in) % VIRT_EXIT_KINDS, .why = "" };
     struct vcpu *v = &guest_vcpu;
-    enum exit_answer answer = EXIT_REST;
+    enum exit_answer answer = EXIT_UNHANDLED;
 
     if (e.kind == VIRT_EXIT_ENTRY_FAILED || e.kind == VIRT_EXIT_TRIPLE_FAULT ||
         e.kind == VIRT_EXIT_BAD_MEMORY)
@@ -207,7 +207,7 @@ static void step_exit(struct input *in)
     if (exit_quick[e.kind])
         answer = exit_quick[e.kind](v, &e);
     ASSERT(!spin_is_locked(&guest.lock));
-    if (answer == EXIT_REST) {
+    if (answer == EXIT_UNHANDLED) {
         spin_lock(&guest.lock);
         exit_handle(v, &e);
         spin_unlock(&guest.lock);
@@ -235,7 +235,7 @@ static void step_time(struct input *in)
     spin_lock(&guest.lock);
     if (now >= guest_vcpu.lapic_due.ns) {
         guest_vcpu.lapic.dev.ops->tick(&guest_vcpu.lapic.dev, now);
-        vcpu_lapic_touched(&guest_vcpu);
+        vcpu_lapic_refresh_deadline(&guest_vcpu);
     }
     if (now >= guest.machine.due.ns)
         machine_tick(&guest.machine, now);

@@ -160,7 +160,7 @@ static void end(void)
 {
     frame_fail_nth(0);
     ASSERT(!spin_is_locked(&guest.lock) && guest.holders == 0);
-    while (!hypercall_sever(&guest))
+    while (!hypercall_detach(&guest))
         ;
     pv_domain_destroy(&guest);
     guest_stop();

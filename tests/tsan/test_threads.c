@@ -139,14 +139,14 @@ static bool load_run(struct sched_unit *u, uint64_t deadline)
     l->seed = l->seed * 1103515245 + 12345;
     assert_true(l->on < 0 || l->on == (int)thread_cpu);
     l->on = (int)thread_cpu;
-    while (rdtsc() < end && rdtsc() < deadline && !sched_news())
+    while (rdtsc() < end && rdtsc() < deadline && !sched_deadline_changed())
         l->registers++;
     if (l->seed & 0x10000)
         sched_wake(&loads[l->seed % 3]->unit); /* never removed */
     if (l->seed & 0x20000)
         return true;
     end = rdtsc() + l->seed % (l->seed & 0x40000 ? 300000 : 10000000);
-    while (sched_is_alone() && sched_rest(end)) {
+    while (sched_is_alone() && sched_halt_in_place(end)) {
         l->registers++;
         __atomic_fetch_add(&rests, 1, __ATOMIC_RELAXED);
         if (rdtsc() >= end)

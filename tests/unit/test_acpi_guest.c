@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include "machine/acpi_guest.h"
 #include "machine/acpi_tables.h"
-#include "machine/machine_hvm.h"
+#include "machine/pc.h"
 #include "lib/limits.h"
 #include "tests/fakes/panic.h"
 

@@ -163,7 +163,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    while (!grant_sever(&guest))
+    while (!grant_detach(&guest))
         ;
     event_channel_events.destroy(&guest);
     guest_stop();

@@ -109,12 +109,12 @@ static struct guest {
     size_t heard_length, appetite; /* bytes that it takes before its UART is full */
 } guests[DOMAINS];
 
-static struct guest *guest_of(struct machine_hvm *m)
+static struct guest *guest_of(struct machine *m)
 {
     return container_of(container_of(m, struct domain, machine), struct guest, d);
 }
 
-bool machine_console_give(struct machine_hvm *m, uint8_t byte)
+bool machine_console_give(struct machine *m, uint8_t byte)
 {
     struct guest *g = guest_of(m);
 
@@ -137,7 +137,7 @@ static void speak(struct guest *g, size_t most)
     }
 }
 
-void machine_console_kick(struct machine_hvm *m)
+void machine_console_kick(struct machine *m)
 {
     struct guest *g = guest_of(m);
 

@@ -33,14 +33,14 @@
 
 static uint8_t device[BYTES];
 
-bool machine_has_mmio(const struct machine_hvm *m, const struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at)
 {
     (void)m;
     (void)v;
     return at.v >= DEVICE && at.v < DEVICE + BYTES;
 }
 
-uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size)
+uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size)
 {
     uint64_t value = 0;
 
@@ -49,8 +49,7 @@ uint64_t machine_mmio_read(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsi
     return value;
 }
 
-void machine_mmio_write(struct machine_hvm *m, struct vcpu *v, gpa_t at, unsigned size,
-                        uint64_t value)
+void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value)
 {
     assert_true(machine_has_mmio(m, v, at) && machine_has_mmio(m, v, gpa(at.v + size - 1)));
     memcpy(device + at.v - DEVICE, &value, size);

@@ -36,10 +36,10 @@ static bool hypercall(struct vcpu *v)
 }
 static int64_t hypercall_for_one(uint64_t nr, uint64_t first)
 {
-    return nr == 0x99 ? (int64_t)first : HYPERCALL_NOT_ALONE;
+    return nr == 0x99 ? (int64_t)first : HYPERCALL_NEEDS_LOCK;
 }
 static const struct domain_hooks hooks = { .hypercall = hypercall,
-                                           .hypercall_alone = hypercall_for_one };
+                                           .hypercall_lockless = hypercall_for_one };
 
 static int setup(void **state)
 {
@@ -66,8 +66,8 @@ static enum exit_answer last_answer;
 /* As the run loop does. */
 static void exits_by(const struct virt_exit *e)
 {
-    last_answer = exit_quick[e->kind] ? exit_quick[e->kind](&guest_vcpu, e) : EXIT_REST;
-    if (last_answer == EXIT_REST)
+    last_answer = exit_quick[e->kind] ? exit_quick[e->kind](&guest_vcpu, e) : EXIT_UNHANDLED;
+    if (last_answer == EXIT_UNHANDLED)
         exit_handle(&guest_vcpu, e);
 }
 
@@ -205,7 +205,7 @@ static void test_wrmsr(void **state)
 }
 
 /* Registers that need no lock are not asked for again with it. */
-static void test_msr_alone(void **state)
+static void test_msr_lockless(void **state)
 {
     (void)state;
     last_msr = 0;
@@ -495,7 +495,7 @@ enum exit_answer pio_quick(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;
-    return EXIT_REST;
+    return EXIT_UNHANDLED;
 }
 
 void pio_handle(struct vcpu *v, const struct virt_exit *e)
@@ -530,13 +530,13 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
     return msr == 0xbad ? -EINVAL : 0;
 }
 
-struct msr_value msr_read_alone(struct vcpu *v, uint32_t msr)
+struct msr_value msr_read_lockless(struct vcpu *v, uint32_t msr)
 {
     (void)v;
     return (struct msr_value){ 0xa1a2a3a4b1b2b3b4, msr == 0xa1 };
 }
 
-enum msr_written msr_write_alone(struct vcpu *v, uint32_t msr, uint64_t value)
+enum msr_written msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)v;
     if (msr == 0xa2)
@@ -568,7 +568,7 @@ int main(void)
         TEST(test_rdmsr),
         TEST(test_wrmsr),
         TEST(test_when_to_look),
-        TEST(test_msr_alone),
+        TEST(test_msr_lockless),
         TEST(test_xsetbv),
         TEST(test_cr_write),
         TEST(test_cr_write_32),

@@ -98,14 +98,14 @@ static void test_unknown_numbers(void **state)
 static void test_alone(void **state)
 {
     (void)state;
-    assert_int_equal(hypercall_alone(99, 0), -ENOSYS);
-    assert_int_equal(hypercall_alone(0x100000011, 0), -ENOSYS);
-    assert_int_equal(hypercall_alone(XEN_HYPERCALL_XEN_VERSION, XENVER_VERSION), 4 << 16 | 17);
-    assert_int_equal(hypercall_alone(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION),
-                     HYPERCALL_NOT_ALONE);
-    assert_int_equal(hypercall_alone(XEN_HYPERCALL_PHYSDEV_OP, 0), HYPERCALL_NOT_ALONE);
-    assert_int_equal(hypercall_alone(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD),
-                     HYPERCALL_NOT_ALONE); /* the stand-in says that somebody waits */
+    assert_int_equal(hypercall_lockless(99, 0), -ENOSYS);
+    assert_int_equal(hypercall_lockless(0x100000011, 0), -ENOSYS);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_XEN_VERSION, XENVER_VERSION), 4 << 16 | 17);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION),
+                     HYPERCALL_NEEDS_LOCK);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_PHYSDEV_OP, 0), HYPERCALL_NEEDS_LOCK);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD),
+                     HYPERCALL_NEEDS_LOCK); /* the stand-in says that somebody waits */
 }
 
 /* What only a privileged domain may do: there is none. */

@@ -87,7 +87,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    while (!hypercall_sever(&guest))
+    while (!hypercall_detach(&guest))
         ;
     pv_domain_destroy(&guest);
     guest_stop();

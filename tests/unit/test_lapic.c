@@ -75,7 +75,7 @@ static void test_mode(void **state)
     assert_int_equal(cpu()->apic_mode, VIRT_APIC_PAGE);
     assert_true(guest_vcpu.virt.delivers);
     assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00D00, 0), 0);
-    assert_true(lapic_has_news(&guest_vcpu));
+    assert_true(lapic_out_of_date(&guest_vcpu));
     lapic_sync(&guest_vcpu);
     assert_int_equal(cpu()->apic_mode, VIRT_APIC_MSRS);
     assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00100, 0), 0);
@@ -88,9 +88,9 @@ static void test_edge_and_level(void **state)
 {
     (void)state;
     lapic_sync(&guest_vcpu);
-    assert_false(lapic_has_news(&guest_vcpu));
+    assert_false(lapic_out_of_date(&guest_vcpu));
     vlapic_accept(&guest_vcpu.lapic, 0x45, false);
-    assert_true(lapic_has_news(&guest_vcpu));
+    assert_true(lapic_out_of_date(&guest_vcpu));
     lapic_sync(&guest_vcpu);
     assert_int_equal(cpu()->requested, 0x45);
     assert_int_equal(cpu()->eoi_exits[1], 0);
@@ -127,7 +127,7 @@ static void test_eoi_by_us(void **state)
     assert_int_equal(cpu()->served, 0x45);
     wr(&guest_vcpu, 0xB0, 0);
     assert_int_equal(eois, 1);
-    assert_true(lapic_has_news(&guest_vcpu));
+    assert_true(lapic_out_of_date(&guest_vcpu));
     lapic_sync(&guest_vcpu);
     assert_int_equal(cpu()->served, 0);
 }

@@ -60,7 +60,7 @@ static void off_until(uint16_t port, const char *want)
 {
     last_port = port;
     if (!setjmp(out))
-        machine_power_off();
+        host_power_off();
     assert_string_equal(writes, want);
 }
 
@@ -100,13 +100,13 @@ static void test_reboot(void **state)
     power_set_hook(hook);
     last_port = 0x64;
     if (!setjmp(out))
-        machine_reboot();
+        host_reboot();
     assert_string_equal(writes, " b2=77 cf9=2 cf9=6 64=fe");
     assert_int_equal(hooks, 1);
     writes[0] = '\0';
     acpi.has_reset = false;
     if (!setjmp(out))
-        machine_reboot();
+        host_reboot();
     assert_string_equal(writes, " cf9=2 cf9=6 64=fe");
     assert_int_equal(hooks, 1); /* once */
 }

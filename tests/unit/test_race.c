@@ -52,7 +52,7 @@ void virt_run(struct virt_vcpu *v, uint64_t now, uint64_t deadline, struct virt_
     *x = (struct virt_exit){ .kind = VIRT_EXIT_HOST };
 }
 
-void run_heard(struct virt_vcpu *v)
+void run_irqs_served(struct virt_vcpu *v)
 {
     (void)v;
 }
@@ -96,7 +96,7 @@ void pv_start_take(struct vcpu *v)
     (void)v;
 }
 
-void machine_tick(struct machine_hvm *m, uint64_t now)
+void machine_tick(struct machine *m, uint64_t now)
 {
     (void)m;
     (void)now;
@@ -118,7 +118,7 @@ void lapic_timer_set(uint64_t deadline)
     (void)deadline;
 }
 
-bool sched_news(void)
+bool sched_deadline_changed(void)
 {
     return false;
 }
@@ -128,7 +128,7 @@ uint64_t sched_deadline(void)
     return UINT64_MAX;
 }
 
-bool sched_rest(uint64_t until)
+bool sched_halt_in_place(uint64_t until)
 {
     (void)until;
     return false;

@@ -259,11 +259,11 @@ static void wake_b(struct runner *r)
 {
     (void)r;
     assert_true(sched_deadline() == UINT64_MAX);
-    assert_false(sched_news());
+    assert_false(sched_deadline_changed());
     sched_wake(&b.unit);
-    assert_true(sched_news());
+    assert_true(sched_deadline_changed());
     assert_true(sched_deadline() <= fake_tsc);
-    assert_false(sched_news());
+    assert_false(sched_deadline_changed());
 }
 
 /* One who was alone, and so was promised all the time there is, makes room at once. */
@@ -395,7 +395,7 @@ static void test_wake_cuts_the_slice(void **state)
 static void yield(struct runner *r)
 {
     sched_unit_yield(&r->unit);
-    assert_true(sched_news());
+    assert_true(sched_deadline_changed());
     assert_true(sched_deadline() <= fake_tsc);
 }
 
@@ -561,7 +561,7 @@ static void moves_away(struct runner *r)
     assert_int_equal(sched_set_affinity(&r->unit, 1u << (1 - here)), 0);
     sched_group_set_cap(&r->group, 50);
     fake_cpu_id = here;
-    assert_true(sched_news());
+    assert_true(sched_deadline_changed());
     assert_int_equal(sched_deadline(), 0);
 }
 

@@ -111,7 +111,7 @@ static bool sleeps_here(struct sim *s)
 
     while (on && fake_tsc < s->awake_at) {
         napping = s;
-        on = !s->blocks && sched_rest(s->awake_at);
+        on = !s->blocks && sched_halt_in_place(s->awake_at);
         napping = NULL;
     }
     if (!on)

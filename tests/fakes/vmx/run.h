@@ -8,7 +8,7 @@
 
 #define RUN_LONGEST ((uint64_t)UINT32_MAX)
 
-void run_heard(struct virt_vcpu *v);
+void run_irqs_served(struct virt_vcpu *v);
 /* For the test of vmx/run.c, which defines them. */
 void run_not_entered(struct virt_exit *x);
 void run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x);

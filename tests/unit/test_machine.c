@@ -1,4 +1,4 @@
-/* links: machine/machine_hvm.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c xen/pv_time.c emulate/operand.c guestmem/gva.c */
+/* links: machine/pc.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c xen/pv_time.c emulate/operand.c guestmem/gva.c */
 /*
  * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
  */
@@ -11,14 +11,14 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
 #include "machine/machine.h"
-#include "machine/machine_hvm.h"
+#include "machine/pc.h"
 #include "lib/log.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"
 
 #define MS 1000000ul /* of nanoseconds, and of TSC ticks here */
 
-static struct machine_hvm *const m = &guest.machine;
+static struct machine *const m = &guest.machine;
 static const struct domain_config config = { .mem = 16 << 20 };
 static struct vcpu second;
 static struct vlapic_bus bus;
@@ -166,7 +166,7 @@ static void test_ports_of_one_place(void **state)
     assert_int_equal(fake_log_lines[LOG_WARN], 1);
     for (unsigned port = 0; port < 16; port++) /* never accessed: nothing is remembered of them */
         assert_int_equal(in((uint16_t)port), 0xff);
-    assert_int_equal(fake_log_lines[LOG_WARN], MENTIONED_MOST);
+    assert_int_equal(fake_log_lines[LOG_WARN], WARNED_MOST);
 }
 
 static void test_nothing_there(void **state)
@@ -180,7 +180,7 @@ static void test_nothing_there(void **state)
     assert_true(fake_log_has("0x1234"));
     for (uint16_t port = 0x1000; port < 0x1100; port++)
         take(port, 1);
-    assert_int_equal(fake_log_lines[LOG_WARN], MENTIONED_MOST);
+    assert_int_equal(fake_log_lines[LOG_WARN], WARNED_MOST);
 }
 
 static void test_known_absent(void **state)

@@ -4,7 +4,7 @@
  */
 #include "machine/machine.h"
 #include "domain/domain.h"
-#include "machine/machine_hvm.h"
+#include "machine/pc.h"
 #include "xen/pv_console.h"
 #include "domain/vcpu.h"
 #include "machine/wallclock.h"
@@ -67,13 +67,13 @@ static const struct ports absent_in_pvh[] = {
 /* An ISA line is one pin of the 8259 pair and one of the I/O APIC; the timer's differ. */
 static void isa_irq(void *ctx, unsigned irq, bool level)
 {
-    struct machine_hvm *m = ctx;
+    struct machine *m = ctx;
 
     vpic_set_irq(&m->pic, irq, level);
     vioapic_set_irq(&m->ioapic, irq == HVM_PIT_IRQ ? HVM_PIT_GSI : irq, level);
 }
 
-static struct line isa_line(struct machine_hvm *m, unsigned irq)
+static struct line isa_line(struct machine *m, unsigned irq)
 {
     return (struct line){ .set = isa_irq, .ctx = m, .n = irq };
 }
@@ -82,17 +82,17 @@ static struct line isa_line(struct machine_hvm *m, unsigned irq)
  * be told. */
 static void pic_intr(void *ctx, unsigned n, bool level)
 {
-    struct machine_hvm *m = ctx;
+    struct machine *m = ctx;
 
     (void)n;
     if (level && m->domain->vcpu_count)
-        vcpu_notice(m->domain->vcpus[0]);
+        vcpu_flag_or_kick(m->domain->vcpus[0]);
 }
 
 /* The clock's line is also an event of the power management (ACPI, "Real Time Clock Alarm"). */
 static void rtc_irq(void *ctx, unsigned irq, bool level)
 {
-    struct machine_hvm *m = ctx;
+    struct machine *m = ctx;
 
     isa_irq(m, irq, level);
     if (level)
@@ -101,7 +101,7 @@ static void rtc_irq(void *ctx, unsigned irq, bool level)
 
 static void reset_pulled(void *ctx, unsigned n, bool level)
 {
-    struct machine_hvm *m = ctx;
+    struct machine *m = ctx;
 
     (void)n;
     if (level)
@@ -110,11 +110,11 @@ static void reset_pulled(void *ctx, unsigned n, bool level)
 
 static void sleep_entered(void *ctx, unsigned type)
 {
-    struct machine_hvm *m = ctx;
+    struct machine *m = ctx;
 
     if (type == VPM_SLP_TYP_S5)
         domain_end(m->domain, END_POWEROFF, "ACPI S5");
-    else if (domain_mention(&m->domain->unknown_ports, SLEEP_TYPES | type))
+    else if (domain_warn_once(&m->domain->unknown_ports, SLEEP_TYPES | type))
         log_warn("%s: ACPI sleep type %u asked for, which this machine does not have",
                  m->domain->name, type);
 }
@@ -128,14 +128,14 @@ static void ioapic_deliver(void *ctx, const struct apic_message *message)
 
 static bool com1_transmit(void *ctx, uint8_t byte)
 {
-    struct machine_hvm *m = ctx;
+    struct machine *m = ctx;
 
     return domain_hooks->console_put(m->domain, &byte, 1);
 }
 
 static void com1_room(void *ctx, uint64_t now)
 {
-    struct machine_hvm *m = ctx;
+    struct machine *m = ctx;
 
     (void)now;
     domain_hooks->console_room(m->domain);
@@ -164,7 +164,7 @@ static bool is_among(const struct ports *list, unsigned n, uint16_t port)
     return false;
 }
 
-static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
+static bool absence_is_known(const struct machine *m, uint16_t port)
 {
     if (is_among(known_absent, sizeof(known_absent) / sizeof(known_absent[0]), port))
         return true;
@@ -173,7 +173,7 @@ static bool absence_is_known(const struct machine_hvm *m, uint16_t port)
 }
 
 /* The map ends with a range that has every port, for what is not there. */
-struct port machine_find_port(const struct machine_hvm *m, uint16_t number)
+struct port machine_find_port(const struct machine *m, uint16_t number)
 {
     const struct port_range *r = m->ports;
 
@@ -196,22 +196,22 @@ struct port machine_find_port(const struct machine_hvm *m, uint16_t number)
     };
 }
 
-void machine_mention_port(struct machine_hvm *m, uint16_t number, const char *what)
+void machine_warn_of_port(struct machine *m, uint16_t number, const char *what)
 {
-    if (!absence_is_known(m, number) && domain_mention(&m->domain->unknown_ports, number))
+    if (!absence_is_known(m, number) && domain_warn_once(&m->domain->unknown_ports, number))
         log_warn("%s: %s port 0x%x, where nothing is", m->domain->name, what, number);
 }
 
 /* ---- Building ---- */
 
 /* In each place a port whose place is another. */
-static void forget_ports(struct machine_hvm *m)
+static void forget_ports(struct machine *m)
 {
     for (unsigned i = 0; i < PORTS_RECENT; i++)
         m->recent[i] = (struct port){ .number = (uint16_t)(i + 1) };
 }
 
-static void init_devices(struct machine_hvm *m, const struct memmap *map)
+static void init_devices(struct machine *m, const struct memmap *map)
 {
     struct line reset = { .set = reset_pulled, .ctx = m };
 
@@ -236,7 +236,7 @@ static void init_devices(struct machine_hvm *m, const struct memmap *map)
 }
 
 /* What only the hvm machine has. */
-static void plug_legacy(struct machine_hvm *m)
+static void plug_legacy(struct machine *m)
 {
     m->device[DEV_PIC] = &m->pic.dev;
     m->device[DEV_PIT] = &m->pit.dev;
@@ -248,7 +248,7 @@ static void plug_legacy(struct machine_hvm *m)
     m->device[DEV_PCI] = &m->pci.dev;
 }
 
-void machine_init(struct machine_hvm *m, struct domain *d, const struct memmap *map)
+void machine_init(struct machine *m, struct domain *d, const struct memmap *map)
 {
     m->domain = d;
     forget_ports(m);

@@ -3,8 +3,8 @@
  *
  * A small PC of about 2005: what every operating system knows without being told, plus ACPI.
  */
-#ifndef CAISSON_MACHINE_MACHINE_HVM_H
-#define CAISSON_MACHINE_MACHINE_HVM_H
+#ifndef CAISSON_MACHINE_PC_H
+#define CAISSON_MACHINE_PC_H
 
 /* Memory. */
 #define HVM_LAPIC_BASE  0xFEE00000u

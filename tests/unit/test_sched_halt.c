@@ -3,7 +3,8 @@
 /* clang-format on */
 /*
  * Resting in place: a unit that is alone halts its pCPU within its own run. On a pretended clock of
- * 1 GHz; each test says what happens during the halt, and looks at what sched_rest() answers.
+ * 1 GHz; each test says what happens during the halt, and looks at what sched_halt_in_place()
+ * answers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@ struct napper {
     struct sched_unit unit;
     unsigned turns;
     bool rests;    /* in its run */
-    bool answer;   /* of sched_rest() */
+    bool answer;   /* of sched_halt_in_place() */
     bool had_news; /* after it */
     uint64_t ends; /* TSC at which it wants to go on */
 };
@@ -60,8 +61,8 @@ static bool run(struct sched_unit *u, uint64_t deadline)
     if (!n->rests)
         return false;
     n->ends = fake_tsc + NAP;
-    n->answer = sched_rest(n->ends);
-    n->had_news = sched_news();
+    n->answer = sched_halt_in_place(n->ends);
+    n->had_news = sched_deadline_changed();
     assert_false(queue_idle() & PCPU_BIT(fake_cpu_id));
     fake_tsc += BURST;
     return false;
