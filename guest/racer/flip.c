@@ -8,14 +8,21 @@
 #include "guest/lib/lapic.h"
 #include "guest/racer/racer.h"
 
-#define PRESENT   1ul
-#define P_W       3ul
-#define ACCESSED  0x20ul
-#define DIRTY     0x40ul
-#define LARGE     0x80ul
-#define TOP       (1ul << 63) /* reserved here: this guest leaves NXE off */
-#define IPI       0x50
-#define IPI_EVERY 128 /* flips: who waits for an event for ever is woken */
+#define PRESENT  1ul
+#define P_W      3ul
+#define ACCESSED 0x20ul
+#define DIRTY    0x40ul
+#define LARGE    0x80ul
+#define TOP      (1ul << 63) /* reserved here: this guest leaves NXE off */
+#define IPI      0x50
+#define IN_A_ROW                                                                                   \
+    32 /* writes of one kind: the more, the likelier between two reads of one place                \
+        */
+#define CALL_EVERY                                                                                 \
+    64 /* rows: an event, and an interrupt for who waits for ever. Calls hold the                  \
+        * domain's lock, for which the other vCPU would wait in the meantime. */
+
+static uint64_t changed; /* writes that were flips */
 
 /* ---- What arguments are made of ---- */
 
@@ -62,20 +69,27 @@ uint64_t any_multicall(uint64_t *seed)
     return calls[any(seed) % sizeof(calls)];
 }
 
-static void put8(void *at, uint8_t value)
-{
-    *(volatile uint8_t *)at = value;
-}
+/* The new value and the old one in turns, most often many times, and in the end the new one. */
+#define PUT(bits)                                                                                  \
+    static void put##bits(void *at, uint##bits##_t value)                                          \
+    {                                                                                              \
+        volatile uint##bits##_t *p = at;                                                           \
+        uint##bits##_t old = *p;                                                                   \
+        unsigned turns = (uint8_t)changed % 32;                                                    \
+                                                                                                   \
+        if (old == value)                                                                          \
+            return;                                                                                \
+        *p = value;                                                                                \
+        for (unsigned i = 0; i < turns; i++) {                                                     \
+            *p = old;                                                                              \
+            *p = value;                                                                            \
+        }                                                                                          \
+        changed += 1 + 2 * turns;                                                                  \
+    }
 
-static void put32(void *at, uint32_t value)
-{
-    *(volatile uint32_t *)at = value;
-}
-
-static void put64(void *at, uint64_t value)
-{
-    *(volatile uint64_t *)at = value;
-}
+PUT(8)
+PUT(32)
+PUT(64)
 
 /* ---- The kinds ---- */
 
@@ -244,23 +258,37 @@ void flip_prepare(uint64_t *seed)
         kinds[4 + i % 2](seed);
 }
 
+/* Counts, for each kind and as raced, what has changed since `before`. */
+static void flip_row(struct flipper *f, uint64_t before)
+{
+    unsigned kind = any(&f->seed) % 12;
+    uint64_t turn = raced.turn;
+
+    kind = kind < FLIP_KINDS ? kind : 0;
+    for (unsigned i = 0; i < IN_A_ROW; i++)
+        kinds[kind](&f->seed);
+    f->of_kind[kind] += changed - before;
+    if (turn % 2 && raced.turn == turn)
+        f->raced += changed - before;
+}
+
 void flip(void *arg)
 {
     struct flipper *f = arg;
 
     lapic_enable_x2apic();
     lapic_enable();
-    for (uint64_t n = 0; n < f->flips; n++) {
-        unsigned kind = any(&f->seed) % 12;
-        kind = kind < FLIP_KINDS ? kind : 0;
-        kinds[kind](&f->seed);
-        f->of_kind[kind]++;
-        if (n % 64 == 0 && raced.port)
+    changed = 0;
+    for (uint64_t row = 0; changed < f->flips; row++) {
+        flip_row(f, changed);
+        raced.late = changed > f->flips / 2;
+        if (row % CALL_EVERY)
+            continue;
+        if (raced.port)
             event_send(raced.port);
-        if (n % IPI_EVERY == 0)
-            wrmsr(X2APIC_MSR(LAPIC_ICR), IPI);
-        raced.late = n > f->flips / 2;
+        wrmsr(X2APIC_MSR(LAPIC_ICR), IPI);
     }
+    f->flips = changed;
     f->done = true;
     for (;;) { /* until the other one has seen it, wherever it may wait */
         for (volatile unsigned i = 0; i < 10000; i++)

@@ -21,10 +21,6 @@
 
 #define STACK_BYTES 16384
 
-extern const struct acted {
-    uint64_t upcalls, calls, refused, faults;
-} acted;
-
 struct raced raced;
 static struct flipper flipper;
 static uint8_t stack[STACK_BYTES] __attribute__((aligned(16)));
@@ -72,9 +68,14 @@ static void tell(uint64_t seed)
     print("\nracer: flips of");
     for (unsigned i = 0; i < FLIP_KINDS; i++)
         print(" %s %lu,", flip_name[i], flipper.of_kind[i]);
-    print(" seed %lu\n", seed);
-    print("racer: over, %lu flips, %lu calls, %lu refused, %lu upcalls, %lu faults\n",
-          flipper.flips, acted.calls, acted.refused, acted.upcalls, acted.faults);
+    print(" seed %lu\nracer: did", seed);
+    for (unsigned i = 0; i < DEEDS; i++)
+        print(" %s %lu,", deed_name[i], acted.deeds[i]);
+    print(" with queues %lu of all\n", acted.with_queues);
+    print("racer: over, %lu flips, %lu raced, %lu calls, %lu refused, %lu upcalls, "
+          "%lu instructions, %lu faults\n",
+          flipper.flips, flipper.raced, acted.calls, acted.refused, acted.upcalls,
+          acted.instructions, acted.faults);
 }
 
 void main(const void *boot_information)

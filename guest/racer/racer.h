@@ -40,6 +40,7 @@ struct raced {
     uint32_t *fifo_words; /* a page */
     struct xen_evtchn_fifo_control_block *fifo_control[2];
     volatile uint32_t port; /* leads to vCPU 0; 0: none at the moment */
+    volatile uint64_t turn; /* odd: Caisson is at work for vCPU 0; changes at each end of that */
     volatile bool late;     /* half of the flips are done */
 };
 extern struct raced raced;
@@ -61,11 +62,13 @@ uint64_t any_multicall(uint64_t *seed);
 
 /* ---- The two sides ---- */
 
+/* A flip is a write that changes something. */
 #define FLIP_KINDS 9
 extern const char *const flip_name[FLIP_KINDS];
 struct flipper {
     uint64_t seed, flips;
     uint64_t of_kind[FLIP_KINDS];
+    uint64_t raced; /* those while Caisson was at work for vCPU 0 */
     volatile bool done;
 };
 /* For vCPU 1: arg is a struct flipper. */
@@ -74,6 +77,13 @@ void flip(void *arg);
 void flip_prepare(uint64_t *seed);
 
 /* For vCPU 0: one deed, chosen by chance. */
+#define DEEDS 6
+struct acted {
+    uint64_t deeds[DEEDS], with_queues; /* of them all: while events come by FIFO queues */
+    uint64_t upcalls, calls, refused, instructions, faults;
+};
+extern struct acted acted;
+extern const char *const deed_name[DEEDS];
 void act(uint64_t *seed);
 /* Before the first. False: this hypervisor lacks something. */
 bool act_prepare(void);
