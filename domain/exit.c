@@ -128,7 +128,7 @@ static void handle_xsetbv(struct vcpu *v)
 
 static int cr_write(struct vcpu *v, unsigned number, uint64_t value)
 {
-    if (!operand_is_64bit(v))
+    if (!virt_in_64bit_code(&v->virt))
         value = (uint32_t)value; /* long mode may have left something above */
     switch (number) {
     case 0:

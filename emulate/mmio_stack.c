@@ -2,6 +2,7 @@
  * PUSH, POP, and near CALL and JMP, whose operand or whose stack lies in device memory: which of
  * the two the exit was for does not matter. See emulate/mmio_form.h.
  */
+#include "arch/x86/cpu.h"
 #include "emulate/decode.h"
 #include "domain/domain.h"
 #include "guestmem/gva.h"
@@ -15,7 +16,7 @@ static unsigned stack_width(struct vcpu *v)
 {
     struct segment ss;
 
-    if (operand_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return 8;
     virt_segment(&v->virt, SEG_SS, &ss);
     return ss.ar & SEG_AR_DB ? 4 : 2;
@@ -66,9 +67,9 @@ static bool pop(struct vcpu *v, const struct decode *insn)
 static bool may_jump(struct vcpu *v, uint64_t to)
 {
     struct segment cs;
-    bool ok = operand_is_canonical(to);
+    bool ok = is_canonical(to);
 
-    if (!operand_is_64bit(v)) {
+    if (!virt_in_64bit_code(&v->virt)) {
         virt_segment(&v->virt, SEG_CS, &cs);
         ok = to <= cs.limit;
     }

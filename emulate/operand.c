@@ -13,11 +13,6 @@
 #define TYPE_WRITE_READ  2u /* data: writable; code: readable */
 #define TYPE_EXPAND_DOWN 4u
 
-bool operand_is_64bit(struct vcpu *v)
-{
-    return virt_in_64bit_code(&v->virt);
-}
-
 static bool rights_ok(const struct segment *s, bool write)
 {
     if (s->ar & SEG_AR_UNUSABLE)
@@ -34,13 +29,6 @@ static bool limit_ok(const struct segment *s, uint64_t offset, unsigned size)
     if (!(s->ar & TYPE_CODE) && (s->ar & TYPE_EXPAND_DOWN))
         return offset > s->limit && last <= (s->ar & SEG_AR_DB ? 0xffffffff : 0xffff);
     return last <= s->limit;
-}
-
-bool operand_is_canonical(uint64_t at)
-{
-    int64_t top = (int64_t)at >> 47;
-
-    return top == 0 || top == -1;
 }
 
 static int refuse(struct vcpu *v, enum seg s)
@@ -60,11 +48,9 @@ int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, b
     struct segment segment;
 
     virt_segment(&v->virt, s, &segment);
-    if (operand_is_64bit(v)) {
+    if (virt_in_64bit_code(&v->virt)) {
         *out = gva(offset + (s == SEG_FS || s == SEG_GS ? segment.base : 0));
-        return operand_is_canonical(out->v) && operand_is_canonical(out->v + size - 1)
-                   ? 0
-                   : refuse(v, s);
+        return is_canonical(out->v) && is_canonical(out->v + size - 1) ? 0 : refuse(v, s);
     }
     if (!rights_ok(&segment, write) || !limit_ok(&segment, offset, size))
         return refuse(v, s);

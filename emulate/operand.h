@@ -47,8 +47,6 @@ int must_check operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsig
 /* The linear address of an instruction's memory operand, as its encoding says. As above. */
 int must_check operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out);
 
-bool operand_is_canonical(uint64_t at);
-
 /* Could the guest write these bytes, which may lie in two pages? 0; -EFAULT with *fault; -ENOMEM.
  */
 int must_check operand_probe_write(struct vcpu *v, gva_t at, unsigned size,
@@ -65,8 +63,5 @@ int must_check operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned
 
 /* Gives the guest the #PF of a failed access, or ends the domain if memory ran out. */
 void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault);
-
-/* True if the guest runs 64-bit code now. */
-bool operand_is_64bit(struct vcpu *v);
 
 #endif

@@ -35,7 +35,6 @@ struct paging_mode {
 static const struct paging_mode paging_32 = { 2, 4, 10 };
 static const struct paging_mode paging_pae = { 3, 8, 9 };
 static const struct paging_mode paging_4level = { 4, 8, 9 };
-static const struct paging_mode paging_5level = { 5, 8, 9 };
 
 static const struct paging_mode *mode_of(struct vcpu *v)
 {
@@ -45,7 +44,7 @@ static const struct paging_mode *mode_of(struct vcpu *v)
         return &paging_32;
     if (!(virt_efer(&v->virt) & EFER_LMA))
         return &paging_pae;
-    return cr4 & CR4_LA57 ? &paging_5level : &paging_4level;
+    return &paging_4level;
 }
 
 /* error: the access, and why it failed. That it was a fetch is told only where fetches are treated
@@ -58,13 +57,6 @@ static int fail(struct vcpu *v, struct gva_fault *fault, gva_t at, uint32_t erro
     fault->address = at;
     fault->error = nx || (cr4 & CR4_SMEP) ? error : error & ~GVA_FETCH;
     return -EFAULT;
-}
-
-static bool canonical(gva_t at, unsigned bits)
-{
-    int64_t top = (int64_t)at.v >> (bits - 1);
-
-    return top == 0 || top == -1;
 }
 
 /* May the access be made, given what all levels allow together? (SDM, "Access Rights") */
@@ -191,7 +183,7 @@ static int find(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *foun
     const struct paging_mode *m = mode_of(v);
     if (m->levels < 4)
         at.v &= 0xffffffff;
-    else if (!canonical(at, m->levels == 5 ? 57 : 48))
+    else if (!is_canonical(at.v))
         return fail(v, fault, at, access);
     for (unsigned i = 0; i < WALKS; i++) {
         int err = walk(v, m, at, access, found, fault);

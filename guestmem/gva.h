@@ -1,9 +1,9 @@
 /*
  * Guest-virtual memory: the guest's own page tables, walked as the CPU would walk them.
  *
- * Sources: SDM, "Paging" (32-bit, PAE, 4-level and 5-level) and "Access Rights". What a walk found
- * a moment ago the guest may have changed since: it counts only while all that it was found by is
- * the same.
+ * Sources: SDM, "Paging" (32-bit, PAE, 4-level; no guest is shown LA57) and "Access Rights". What
+ * a walk found a moment ago the guest may have changed since: it counts only while all that it was
+ * found by is the same.
  */
 #ifndef CAISSON_GUESTMEM_GVA_H
 #define CAISSON_GUESTMEM_GVA_H
@@ -33,7 +33,7 @@ struct gva_fault {
  * where the tables are), the entries on the way, accessed and dirty bits included. While those are
  * what they were another walk would find the same, so it need not be made.
  */
-#define GVA_LEVELS 5
+#define GVA_LEVELS 4
 #define GVA_RECENT 4 /* walks that a vCPU remembers, at page and access modulo this */
 struct gva_walk {
     uint64_t epoch;  /* 0: nothing is known */

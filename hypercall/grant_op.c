@@ -6,7 +6,6 @@
  */
 #include "hypercall/grant_op.h"
 #include "sched/batch.h"
-#include "emulate/operand.h"
 #include "xen/grant.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
@@ -81,7 +80,7 @@ static int setup_table(struct vcpu *v, void *p)
 {
     struct xen_gnttab_setup_table *arg = p;
     static const uint64_t nowhere = ~0UL;
-    unsigned size = operand_is_64bit(v) ? 8 : 4;
+    unsigned size = virt_in_64bit_code(&v->virt) ? 8 : 4;
 
     arg->status = check_self(v->domain, arg->dom);
     if (!arg->status && grant_grow(v->domain, arg->nr_frames))
@@ -229,7 +228,7 @@ static const struct op ops[] = {
 
 static bool is_other_layout(struct vcpu *v, const struct op *op)
 {
-    return op->bytes_32 && !operand_is_64bit(v);
+    return op->bytes_32 && !virt_in_64bit_code(&v->virt);
 }
 
 /* The answer's place is tried before anything happens: what has no place to tell its handle is not

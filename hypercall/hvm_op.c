@@ -35,7 +35,7 @@ static void set_callback(struct vcpu *v, uint64_t value)
     bool usable = value >> HVM_CALLBACK_TYPE_SHIFT == HVM_CALLBACK_TYPE_VECTOR;
 
     v->domain->pv.callback = usable && vector >= LEAST_VECTOR ? vector : 0;
-    pv_set_width(v->domain, !hypercall_is_64bit(v));
+    pv_set_width(v->domain, !virt_in_64bit_code(&v->virt));
 }
 
 static int64_t set_param(struct vcpu *v, uint64_t at)

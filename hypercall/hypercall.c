@@ -5,7 +5,6 @@
 #include "hypercall/hypercall.h"
 #include "guestmem/gva.h"
 #include "domain/domain.h"
-#include "emulate/operand.h"
 #include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
@@ -58,11 +57,6 @@ int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args)
     return calls[nr](v, args);
 }
 
-bool hypercall_is_64bit(struct vcpu *v)
-{
-    return operand_is_64bit(v);
-}
-
 bool hypercall_is_self(const struct vcpu *v, uint16_t domid)
 {
     return domid == XEN_DOMID_SELF || domid == v->domain->id;
@@ -71,13 +65,13 @@ bool hypercall_is_self(const struct vcpu *v, uint16_t domid)
 static int64_t dispatch(struct vcpu *v, bool is_64bit)
 {
     const enum gpr *from = is_64bit ? args_64 : args_32;
-    unsigned width = is_64bit ? 8 : 4;
-    uint64_t nr = operand_truncate(virt_gpr(&v->virt, GPR_RAX), width), args[HYPERCALL_ARGS];
+    uint64_t mask = is_64bit ? UINT64_MAX : UINT32_MAX;
+    uint64_t nr = virt_gpr(&v->virt, GPR_RAX) & mask, args[HYPERCALL_ARGS];
 
     if (virt_cpl(&v->virt) != 0)
         return -EPERM;
     for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
-        args[i] = operand_truncate(virt_gpr(&v->virt, from[i]), width);
+        args[i] = virt_gpr(&v->virt, from[i]) & mask;
     int64_t result = hypercall_call(v, nr, args);
     if (result == HYPERCALL_CONTINUE)
         for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
@@ -87,7 +81,7 @@ static int64_t dispatch(struct vcpu *v, bool is_64bit)
 
 bool hypercall_handle(struct vcpu *v)
 {
-    bool is_64bit = operand_is_64bit(v);
+    bool is_64bit = virt_in_64bit_code(&v->virt);
     int64_t result = dispatch(v, is_64bit);
 
     if (result == HYPERCALL_CONTINUE)

@@ -44,8 +44,6 @@ int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args);
 /* Guest frame numbers have this many bits at most: 48 of address. */
 #define HYPERCALL_GFN_BITS 36
 
-/* Does the caller pass arguments as 64-bit code does? */
-bool hypercall_is_64bit(struct vcpu *v);
 /* Does this id mean the caller's own domain? */
 bool hypercall_is_self(const struct vcpu *v, uint16_t domid);
 

@@ -27,7 +27,7 @@ static int read_reservation(struct vcpu *v, uint64_t at, struct xen_memory_reser
 {
     struct xen_memory_reservation_32 narrow;
 
-    if (hypercall_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_in(v, out, at, sizeof(*out));
     int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
     *out = (struct xen_memory_reservation){ .extent_start = narrow.extent_start,
@@ -42,7 +42,7 @@ static int read_add(struct vcpu *v, uint64_t at, struct xen_add_to_physmap *out)
 {
     struct xen_add_to_physmap_32 narrow;
 
-    if (hypercall_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_in(v, out, at, sizeof(*out));
     int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
     *out = (struct xen_add_to_physmap){ narrow.domid, narrow.size, narrow.space, narrow.idx,
@@ -54,7 +54,7 @@ static int read_remove(struct vcpu *v, uint64_t at, struct xen_remove_from_physm
 {
     struct xen_remove_from_physmap_32 narrow;
 
-    if (hypercall_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_in(v, out, at, sizeof(*out));
     int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
     *out = (struct xen_remove_from_physmap){ .domid = narrow.domid, .gpfn = narrow.gpfn };
@@ -64,7 +64,7 @@ static int read_remove(struct vcpu *v, uint64_t at, struct xen_remove_from_physm
 /* One frame number of a list in guest memory. */
 static int read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
 {
-    uint64_t size = hypercall_is_64bit(v) ? 8 : 4;
+    uint64_t size = virt_in_64bit_code(&v->virt) ? 8 : 4;
 
     out->v = 0;
     return hypercall_copy_in(v, &out->v, list + i * size, size);
@@ -231,7 +231,7 @@ static int64_t memory_map(struct vcpu *v, uint64_t at)
     struct xen_memory_map_32 narrow;
     struct memmap map;
 
-    if (hypercall_is_64bit(v)) {
+    if (virt_in_64bit_code(&v->virt)) {
         if (hypercall_copy_in(v, &m, at, sizeof(m)))
             return -EFAULT;
     } else {

@@ -20,7 +20,7 @@ static int read_entry(struct vcpu *v, uint64_t at, struct entry *out)
 {
     struct xen_multicall_entry wide;
     struct xen_multicall_entry_32 narrow;
-    bool is_64bit = hypercall_is_64bit(v);
+    bool is_64bit = virt_in_64bit_code(&v->virt);
 
     int err = is_64bit ? hypercall_copy_in(v, &wide, at, sizeof(wide))
                        : hypercall_copy_in(v, &narrow, at, sizeof(narrow));
@@ -34,7 +34,7 @@ static int read_entry(struct vcpu *v, uint64_t at, struct entry *out)
 
 static int write_result(struct vcpu *v, uint64_t at, int64_t result)
 {
-    if (hypercall_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry, result),
                                   &result, 8);
     return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry_32, result),
@@ -45,7 +45,7 @@ static int write_args(struct vcpu *v, uint64_t at, const uint64_t *args)
 {
     uint32_t narrow[HYPERCALL_ARGS];
 
-    if (hypercall_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry, args),
                                   args, HYPERCALL_ARGS * sizeof(*args));
     for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
@@ -70,8 +70,8 @@ static int64_t carry_out(struct vcpu *v, uint64_t at)
 /* args: entries, count. */
 int64_t hypercall_multicall(struct vcpu *v, uint64_t *args)
 {
-    uint64_t size = hypercall_is_64bit(v) ? sizeof(struct xen_multicall_entry)
-                                          : sizeof(struct xen_multicall_entry_32);
+    uint64_t size = virt_in_64bit_code(&v->virt) ? sizeof(struct xen_multicall_entry)
+                                                 : sizeof(struct xen_multicall_entry_32);
     struct batch b = { .most = BATCH };
 
     while (args[1] && batch_more(&b)) {

@@ -60,7 +60,7 @@ static int read_poll(struct vcpu *v, uint64_t at, struct xen_sched_poll *out)
 {
     struct xen_sched_poll_32 narrow;
 
-    if (hypercall_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_in(v, out, at, sizeof(*out));
     int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
     *out = (struct xen_sched_poll){ .ports = narrow.ports,

@@ -66,7 +66,7 @@ static int64_t get_runstate(struct vcpu *v, const struct vcpu *which, uint64_t a
     struct xen_runstate_info r;
 
     pv_runstate_now(which, &r);
-    if (hypercall_is_64bit(v))
+    if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_out(v, at, &r, sizeof(r));
     struct xen_runstate_info_32 narrow = { .state = r.state,
                                            .state_entry_time = r.state_entry_time };
@@ -79,7 +79,7 @@ static int64_t get_runstate(struct vcpu *v, const struct vcpu *which, uint64_t a
 static int read_address(struct vcpu *v, uint64_t at, bool physical, uint64_t *out)
 {
     *out = 0;
-    return hypercall_copy_in(v, out, at, physical || hypercall_is_64bit(v) ? 8 : 4);
+    return hypercall_copy_in(v, out, at, physical || virt_in_64bit_code(&v->virt) ? 8 : 4);
 }
 
 /* Both kinds of area; address 0 or ~0 takes it back. */
@@ -103,8 +103,8 @@ static int64_t register_area(struct vcpu *v, uint64_t at, bool physical, uint32_
 
 static int64_t register_runstate(struct vcpu *v, struct vcpu *which, uint64_t at, bool physical)
 {
-    uint32_t bytes = hypercall_is_64bit(v) ? sizeof(struct xen_runstate_info)
-                                           : sizeof(struct xen_runstate_info_32);
+    uint32_t bytes = virt_in_64bit_code(&v->virt) ? sizeof(struct xen_runstate_info)
+                                                  : sizeof(struct xen_runstate_info_32);
     int64_t err = register_area(v, at, physical, bytes, &which->pv.runstate_area);
 
     if (!err)
@@ -176,7 +176,7 @@ int64_t hypercall_set_timer_op(struct vcpu *v, uint64_t *args)
 {
     uint64_t at = args[0];
 
-    if (!hypercall_is_64bit(v))
+    if (!virt_in_64bit_code(&v->virt))
         at |= args[1] << 32;
     pv_timer_set(v, at ? at : DEVICE_NEVER);
     return 0;

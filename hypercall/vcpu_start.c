@@ -115,11 +115,6 @@ static bool control_fits(const struct pv_start *s)
     return !(s->cr3 >> 32);
 }
 
-static bool is_canonical(uint64_t at)
-{
-    return (at << 16 >> 16 | (at >> 47 & 1 ? ~0ul << 48 : 0)) == at;
-}
-
 static int read_32(struct pv_start *out, const struct xen_vcpu_hvm_x86_32 *c)
 {
     *out = (struct pv_start){

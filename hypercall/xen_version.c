@@ -47,7 +47,7 @@ static int64_t platform_parameters(struct vcpu *v, uint64_t at)
 {
     const uint64_t nowhere = 0;
 
-    return hypercall_copy_out(v, at, &nowhere, hypercall_is_64bit(v) ? 8 : 4);
+    return hypercall_copy_out(v, at, &nowhere, virt_in_64bit_code(&v->virt) ? 8 : 4);
 }
 
 /* Something like a UUID: our name and the domain's id. */

@@ -38,11 +38,6 @@ const char *check_field(enum vmcs_field field, const char *rule)
     return check_say("%s (0x%lx): %s", vmcs_field_name(field), vmcs_read(field), rule);
 }
 
-bool check_is_canonical(uint64_t address)
-{
-    return (uint64_t)((int64_t)(address << 16) >> 16) == address;
-}
-
 bool check_is_pat(uint64_t value)
 {
     for (unsigned i = 0; i < 8; i++) {
@@ -61,7 +56,7 @@ bool check_is_maddr(uint64_t address, uint64_t alignment)
 const char *check_all_canonical(const enum vmcs_field *fields, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        if (!check_is_canonical(vmcs_read(fields[i])))
+        if (!is_canonical(vmcs_read(fields[i])))
             return check_field(fields[i], "must be a canonical address");
     return NULL;
 }

@@ -17,7 +17,6 @@ const char *check_guest(void);
 /* For the checks themselves: a text in this pCPU's buffer; "name (value): rule" for a field. */
 const char *check_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *check_field(enum vmcs_field field, const char *rule);
-bool check_is_canonical(uint64_t address);
 bool check_is_pat(uint64_t value);
 bool check_is_maddr(uint64_t address, uint64_t alignment);
 /* The first field of a list whose value is not canonical, as a text; or NULL. */

@@ -100,7 +100,7 @@ static const char *check_rip_and_rflags(void)
     bool code64 = is_ia32e() && (vmcs_read(VMCS_G_CS_AR) & SEG_AR_L);
     if (!code64 && rip >> 32)
         return check_field(VMCS_G_RIP, "bits 63:32 must be 0 outside 64-bit code");
-    if (code64 && !check_is_canonical(rip))
+    if (code64 && !is_canonical(rip))
         return check_field(VMCS_G_RIP, "must be canonical");
     if ((rflags & ~0x3F7FD7UL) || !(rflags & RFLAGS_FIXED))
         return check_field(VMCS_G_RFLAGS, "bit 1 must be 1 and reserved bits 0");

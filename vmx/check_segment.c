@@ -141,7 +141,7 @@ static const char *ordinary(const struct segment *s, unsigned seg)
 static const char *base(const struct segment *s, unsigned seg)
 {
     bool wide = seg >= SEG_FS;
-    if (wide && !(seg == SEG_LDTR && (s->ar & SEG_AR_UNUSABLE)) && !check_is_canonical(s->base))
+    if (wide && !(seg == SEG_LDTR && (s->ar & SEG_AR_UNUSABLE)) && !is_canonical(s->base))
         return "the base must be canonical";
     if (!wide && (seg == SEG_CS || !(s->ar & SEG_AR_UNUSABLE)) && s->base >> 32)
         return "the base's bits 63:32 must be 0";

@@ -177,7 +177,7 @@ static bool is_valid_cr4(const struct virt_vcpu *v, uint64_t value, uint64_t old
     uint64_t lma = virt_efer(v) & EFER_LMA;
     if (value & ~v->cr4_mask)
         return false;
-    if (lma && (!(value & CR4_PAE) || ((value ^ old) & CR4_LA57)))
+    if (lma && !(value & CR4_PAE))
         return false;
     if ((value & ~old) & CR4_PCIDE)
         return lma && !(virt_cr3(v) & CR3_PCID);

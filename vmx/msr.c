@@ -133,11 +133,6 @@ void msr_spec_reset(struct virt_vcpu *v)
 }
 _Static_assert(SOFT_TSC_AUX == SOFT_MSR_COUNT - 1, "the one that may be absent is last");
 
-static bool is_canonical(uint64_t v)
-{
-    return (uint64_t)((int64_t)(v << 16) >> 16) == v;
-}
-
 /* Each byte a memory type: 0, 1, 4, 5, 6 or 7 (SDM, "IA32_PAT MSR"). */
 static bool is_pat(uint64_t v)
 {

@@ -9,7 +9,6 @@
 #include "domain/domain.h"
 #include "guestmem/gmem.h"
 #include "guestmem/gva.h"
-#include "emulate/operand.h"
 #include "xen/pv_console.h"
 #include "include/public/compat.h"
 #include "lib/string.h"
@@ -96,7 +95,7 @@ int pv_hypercall_page(struct vcpu *v, uint64_t value)
         if (gmem_write(&v->domain->p2m, gpa(value + nr * sizeof(stub)), stub, sizeof(stub)))
             return -EINVAL;
     }
-    pv_set_width(v->domain, !operand_is_64bit(v));
+    pv_set_width(v->domain, !virt_in_64bit_code(&v->virt));
     return 0;
 }
 

@@ -34,7 +34,6 @@
 #define CR4_OSFXSR     (1UL << 9)
 #define CR4_OSXMMEXCPT (1UL << 10)
 #define CR4_UMIP       (1UL << 11)
-#define CR4_LA57       (1UL << 12)
 #define CR4_VMXE       (1UL << 13)
 #define CR4_SMXE       (1UL << 14)
 #define CR4_FSGSBASE   (1UL << 16)
@@ -251,6 +250,15 @@ void cpu_init(void);
 void cpu_seed_canary(void);
 /* As random as this CPU can: RDRAND where there is one, and the TSC. */
 uint64_t cpu_random(void);
+
+/* With tables of four levels, all that Caisson and its guests have, bits 63:47 of an address are
+ * the same (SDM volume 1, "Canonical Addressing"). */
+static inline bool is_canonical(uint64_t address)
+{
+    int64_t top = (int64_t)address >> 47;
+
+    return top == 0 || top == -1;
+}
 
 /* Bits of a machine address: CPUID leaf 0x80000008, or 36 where that does not exist. */
 unsigned cpu_maddr_bits(void);

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "arch/x86/cpu.h"
 #include "arch/x86/mtrr.h"
-#include "emulate/operand.h"
 #include "domain/pair.h"
 #include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
@@ -99,6 +99,14 @@ int pair_stop(void **state)
     return 0;
 }
 
+static void set_width(const struct vcpu *v)
+{
+    struct fake_virt *f = fake_virt(&v->virt);
+
+    f->efer = EFER_LMA;
+    f->seg[SEG_CS].ar = pair_is_32bit ? 0 : SEG_AR_L;
+}
+
 int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uint64_t op, void *arg,
                   uint64_t count)
 {
@@ -107,6 +115,7 @@ int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uin
     int64_t result;
     unsigned rounds = 0;
 
+    set_width(caller);
     spin_lock(&pair[i].d.lock);
     depth++;
     do {
@@ -194,12 +203,6 @@ void pv_poll_wake(struct domain *d, uint32_t port)
 void vcpu_kick(struct vcpu *v)
 {
     v->entered = 0; /* it leaves at once */
-}
-
-bool operand_is_64bit(struct vcpu *v)
-{
-    (void)v;
-    return !pair_is_32bit;
 }
 
 uint8_t mtrr_type(maddr_t start, uint64_t size)

@@ -10,7 +10,7 @@
 #include "lib/assert.h"
 #include "vmx/fast.h"
 
-#define STATES 8
+#define STATES 16
 
 static struct fake_virt states[STATES];
 struct virt_caps virt_caps;

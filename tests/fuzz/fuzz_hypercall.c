@@ -218,7 +218,7 @@ static void step_call(struct input *in, struct vcpu *v)
     virt_set_gpr(&v->virt, GPR_RAX,
                  number < 240 ? numbers[number % sizeof(numbers)] : number - 240u);
     for (unsigned i = 0; i < 4; i++)
-        virt_set_gpr(&v->virt, hypercall_is_64bit(v) ? wide[i] : narrow[i],
+        virt_set_gpr(&v->virt, virt_in_64bit_code(&v->virt) ? wide[i] : narrow[i],
                      take_register(in, kinds >> 2 * i & 3, command, pointer));
     spin_lock(&guest.lock);
     for (unsigned i = 0; i < GO_ON_MOST && !hypercall_handle(v) && !guest.end; i++)

@@ -31,20 +31,19 @@
 struct mode {
     const char *name;
     unsigned levels, entry;
-    unsigned shift[5]; /* of each level's index, from the top */
+    unsigned shift[4]; /* of each level's index, from the top */
     uint64_t cr4, efer;
 };
 static const struct mode modes[] = {
     { "32-bit", 2, 4, { 22, 12 }, 0, 0 },
     { "PAE", 3, 8, { 30, 21, 12 }, CR4_PAE, 0 },
     { "4-level", 4, 8, { 39, 30, 21, 12 }, CR4_PAE, EFER_LME | EFER_LMA },
-    { "5-level", 5, 8, { 48, 39, 30, 21, 12 }, CR4_PAE | CR4_LA57, EFER_LME | EFER_LMA },
 };
-#define MODES 4
+#define MODES 3
 static const struct mode *const m32 = &modes[0], *const pae = &modes[1], *const m64 = &modes[2];
 
 static uint64_t next_table;
-static uint64_t slot[5]; /* where the entries of the last map() are, from the top */
+static uint64_t slot[4]; /* where the entries of the last map() are, from the top */
 
 static void use(const struct mode *m)
 {
@@ -267,10 +266,6 @@ static void test_canonical(void **state)
     assert_fault(0x0000800000000000, 0, 0);
     assert_fault(0xffff7ffffffff000, 0, 0);
     assert_fault(0x0100800000000010, 0, 0);
-    use(&modes[3]);
-    map(&modes[3], 0x00ffffffffffe000, 5, P, 0x5a000 | P);
-    assert_int_equal(where(0x00ffffffffffe010, 0), 0x5a010);
-    assert_fault(0x0100000000000000, 0, 0);
 }
 
 /* ---- Rights ---- */

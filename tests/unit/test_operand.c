@@ -146,19 +146,6 @@ static void test_64bit(void **state)
     refused(SEG_DS, 0x7ffffffffff9, 8, false); /* begins well, ends beyond */
 }
 
-static void test_is_64bit(void **state)
-{
-    (void)state;
-    assert_false(operand_is_64bit(&guest_vcpu));
-    guest_mode(DECODE_64);
-    assert_true(operand_is_64bit(&guest_vcpu));
-    cpu()->seg[SEG_CS].ar &= ~SEG_AR_L; /* compatibility mode */
-    assert_false(operand_is_64bit(&guest_vcpu));
-    guest_mode(DECODE_32);
-    cpu()->seg[SEG_CS].ar |= SEG_AR_L; /* means nothing outside long mode */
-    assert_false(operand_is_64bit(&guest_vcpu));
-}
-
 static int access(uint64_t at, uint64_t *value, unsigned size, bool write, struct gva_fault *f)
 {
     return operand_access(&guest_vcpu, gva(at), value, size, write, f);
@@ -244,7 +231,6 @@ int main(void)
         TEST(test_expand_down),
         TEST(test_types),
         TEST(test_64bit),
-        TEST(test_is_64bit),
         TEST(test_access_privilege),
         TEST(test_access_ram_and_device),
         TEST(test_fault),
