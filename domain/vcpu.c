@@ -209,6 +209,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         return err;
     }
     v->virt.owner = v;
+    v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
     v->lapic_bus = (struct vlapic_bus){
         .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v, .address_bits = cpuid_address_bits()
     };

@@ -12,6 +12,7 @@
 #include "arch/x86/insn.h"
 #include "devices/vlapic.h"
 #include "emulate/insn_cache.h"
+#include "guestmem/gva.h"
 #include "loader/image.h"
 #include "arch/x86/moment.h"
 #include "xen/pv_vcpu.h"
@@ -35,6 +36,7 @@ struct vcpu {
     struct domain *domain;
     unsigned id;
     struct virt_vcpu virt;
+    struct gva_space space;
     struct sched_unit unit;
     struct vlapic lapic;
     struct vlapic_page *lapic_page; /* heap page */
@@ -55,7 +57,6 @@ struct vcpu {
     uint64_t entered;  /* the p2m's epoch while it is in the guest; 0: it is not */
     uint64_t mtrr[32]; /* stored for the guest, see msr.c */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
-    struct gva_walk walks[GVA_RECENT]; /* of its page tables, lately */
     struct code code[CODE_RECENT];   /* instructions on device memory, at a hash of their address */
     uint64_t exits[VIRT_EXIT_KINDS]; /* counted by kind */
     uint64_t exit_ticks[VIRT_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */

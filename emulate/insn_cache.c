@@ -99,24 +99,23 @@ static bool read(struct vcpu *v, struct code *c, gpa_t device)
 {
     uint8_t bytes[DECODE_MAX_BYTES];
     const struct gva_walk *found;
-    struct gva_fault fault = { 0 };
     uint32_t access = GVA_FETCH | (virt_cpl(&v->virt) == 3 ? GVA_USER : 0);
     unsigned count = (unsigned)(PAGE_SIZE - (c->at.v & ~PAGE_MASK));
 
     if (count > DECODE_MAX_BYTES)
         count = DECODE_MAX_BYTES;
-    int err = gva_walk(v, c->at, access, &found, &fault);
+    int err = gva_walk(&v->space, c->at, access, &found);
     if (!err)
-        err = gva_read(v, c->at, bytes, count, access, &fault);
+        err = gva_read(&v->space, c->at, bytes, count, access);
     if (!err) {
         err = decode_insn(bytes, count, mode_of(&c->mode), &c->insn);
         if (err != -ENODATA || count == DECODE_MAX_BYTES)
             goto decoded;
         unsigned rest = DECODE_MAX_BYTES - count;
-        err = gva_read(v, gva(c->at.v + count), bytes + count, rest, access, &fault);
+        err = gva_read(&v->space, gva(c->at.v + count), bytes + count, rest, access);
     }
     if (err) {
-        operand_fault(v, err, &fault);
+        operand_fault(v, err);
         return false;
     }
     count = DECODE_MAX_BYTES;

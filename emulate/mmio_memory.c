@@ -61,13 +61,11 @@ static int access_all(struct vcpu *v, const struct place *p, const struct decode
 /* A fault of the writing has to come before the reading has had its effects. */
 static int probe(struct vcpu *v, const struct place *p, const struct decode *insn)
 {
-    struct gva_fault fault = { 0 };
-
     if (p->whole || !operate_writes(insn))
         return 0;
-    int err = operand_probe_write(v, p->linear, insn->size, &fault);
+    int err = operand_probe_write(v, p->linear, insn->size);
     if (err)
-        operand_fault(v, err, &fault);
+        operand_fault(v, err);
     return err;
 }
 

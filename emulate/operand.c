@@ -93,23 +93,22 @@ static unsigned in_first_page(gva_t at, unsigned size)
 }
 
 /* Where both parts are; where[1] only if there is a second. */
-static int translate_parts(struct vcpu *v, gva_t at, unsigned size, bool write, gpa_t where[2],
-                           struct gva_fault *fault)
+static int translate_parts(struct vcpu *v, gva_t at, unsigned size, bool write, gpa_t where[2])
 {
     uint32_t rights = (virt_cpl(&v->virt) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
     unsigned first = in_first_page(at, size);
-    int err = gva_translate(v, at, rights, &where[0], fault);
+    int err = gva_translate(&v->space, at, rights, &where[0]);
 
     if (err || first == size)
         return err;
-    return gva_translate(v, gva(at.v + first), rights, &where[1], fault);
+    return gva_translate(&v->space, gva(at.v + first), rights, &where[1]);
 }
 
-int operand_probe_write(struct vcpu *v, gva_t at, unsigned size, struct gva_fault *fault)
+int operand_probe_write(struct vcpu *v, gva_t at, unsigned size)
 {
     gpa_t where[2];
 
-    return translate_parts(v, at, size, true, where, fault);
+    return translate_parts(v, at, size, true, where);
 }
 
 /* In pieces of 1, 2, 4 or 8 bytes. */
@@ -144,12 +143,11 @@ static int access_part(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, 
     return 0;
 }
 
-int operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
-                   struct gva_fault *fault)
+int operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write)
 {
     unsigned first = in_first_page(at, size);
     gpa_t where[2];
-    int err = translate_parts(v, at, size, write, where, fault);
+    int err = translate_parts(v, at, size, write, where);
 
     if (!write)
         *value = 0;
@@ -160,20 +158,19 @@ int operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, boo
     return err;
 }
 
-void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault)
+void operand_fault(struct vcpu *v, int err)
 {
     if (err == -EFAULT)
-        vcpu_fault(v, virt_inject_pf(&v->virt, fault->address, fault->error));
+        vcpu_fault(v, virt_inject_pf(&v->virt, v->space.fault.address, v->space.fault.error));
     else
         domain_end(v->domain, END_KILLED, "no memory left for its RAM");
 }
 
 int operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write)
 {
-    struct gva_fault fault = { 0 };
-    int err = operand_access(v, at, value, size, write, &fault);
+    int err = operand_access(v, at, value, size, write);
 
     if (err)
-        operand_fault(v, err, &fault);
+        operand_fault(v, err);
     return err;
 }

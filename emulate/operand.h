@@ -47,21 +47,20 @@ int must_check operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsig
 /* The linear address of an instruction's memory operand, as its encoding says. As above. */
 int must_check operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out);
 
-/* Could the guest write these bytes, which may lie in two pages? 0; -EFAULT with *fault; -ENOMEM.
+/* Could the guest write these bytes, which may lie in two pages? 0; -EFAULT with v->space.fault;
+ * -ENOMEM.
  */
-int must_check operand_probe_write(struct vcpu *v, gva_t at, unsigned size,
-                                   struct gva_fault *fault);
+int must_check operand_probe_write(struct vcpu *v, gva_t at, unsigned size);
 
 /* Reads or writes size bytes, 8 at most, with the guest's own privilege: each part in RAM, in
  * device memory, or where nothing is (ones are read there, and writes vanish). 0; -EFAULT with
  * *fault, then nothing has been touched; -ENOMEM. */
-int must_check operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write,
-                              struct gva_fault *fault);
+int must_check operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write);
 
 /* The same, and the guest has its fault, or its domain its end, if it fails. */
 int must_check operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write);
 
 /* Gives the guest the #PF of a failed access, or ends the domain if memory ran out. */
-void operand_fault(struct vcpu *v, int err, const struct gva_fault *fault);
+void operand_fault(struct vcpu *v, int err);
 
 #endif

@@ -13,23 +13,23 @@
 #define STRING_BATCH 256 /* repetitions of one exit; then the guest runs the rest of them again */
 
 /* One repetition. 0, or what operand_access() answers. */
-static int string_step(struct vcpu *v, struct virt_io io, gva_t at, struct gva_fault *fault)
+static int string_step(struct vcpu *v, struct virt_io io, gva_t at)
 {
     struct machine *m = &v->domain->machine;
     unsigned size = virt_io_size(io);
     uint64_t value = 0;
 
     if (!io.in) {
-        int err = operand_access(v, at, &value, size, false, fault);
+        int err = operand_access(v, at, &value, size, false);
         if (!err)
             machine_port_write(m, io.port, size, (uint32_t)value);
         return err;
     }
-    int err = operand_probe_write(v, at, size, fault); /* a fault comes before the device is read */
+    int err = operand_probe_write(v, at, size); /* a fault comes before the device is read */
     if (err)
         return err;
     value = operand_truncate(machine_port_read(m, io.port, size), size);
-    return operand_access(v, at, &value, size, true, fault);
+    return operand_access(v, at, &value, size, true);
 }
 
 void pio_handle(struct vcpu *v, const struct virt_exit *e)
@@ -46,12 +46,11 @@ void pio_handle(struct vcpu *v, const struct virt_exit *e)
     while (count && !v->domain->end && batch_more(&b)) {
         uint64_t offset = *pointer;
         gva_t at;
-        struct gva_fault fault = { 0 };
         if (operand_linear(v, s.seg, operand_truncate(offset, width), size, io.in, &at))
             return;
-        int err = string_step(v, io, at, &fault);
+        int err = string_step(v, io, at);
         if (err) {
-            operand_fault(v, err, &fault);
+            operand_fault(v, err);
             return;
         }
         *pointer = operand_merge(offset, offset + (uint64_t)step, width);

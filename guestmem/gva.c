@@ -7,9 +7,8 @@
  */
 #include "guestmem/gva.h"
 #include "arch/x86/cpu.h"
-#include "domain/domain.h"
 #include "guestmem/gmem.h"
-#include "domain/vcpu.h"
+#include "guestmem/p2m.h"
 #include "lib/likely.h"
 #include "vmx/fast.h"
 
@@ -36,55 +35,55 @@ static const struct paging_mode paging_32 = { 2, 4, 10 };
 static const struct paging_mode paging_pae = { 3, 8, 9 };
 static const struct paging_mode paging_4level = { 4, 8, 9 };
 
-static const struct paging_mode *mode_of(struct vcpu *v)
+static const struct paging_mode *mode_of(struct gva_space *s)
 {
-    uint64_t cr4 = virt_cr4(&v->virt);
+    uint64_t cr4 = virt_cr4(s->virt);
 
     if (!(cr4 & CR4_PAE))
         return &paging_32;
-    if (!(virt_efer(&v->virt) & EFER_LMA))
+    if (!(virt_efer(s->virt) & EFER_LMA))
         return &paging_pae;
     return &paging_4level;
 }
 
 /* error: the access, and why it failed. That it was a fetch is told only where fetches are treated
  * apart (SDM, "Page-Fault Exceptions", I/D flag). */
-static int fail(struct vcpu *v, struct gva_fault *fault, gva_t at, uint32_t error)
+static int fail(struct gva_space *s, gva_t at, uint32_t error)
 {
-    uint64_t cr4 = virt_cr4(&v->virt);
-    bool nx = (cr4 & CR4_PAE) && (virt_efer(&v->virt) & EFER_NXE);
+    uint64_t cr4 = virt_cr4(s->virt);
+    bool nx = (cr4 & CR4_PAE) && (virt_efer(s->virt) & EFER_NXE);
 
-    fault->address = at;
-    fault->error = nx || (cr4 & CR4_SMEP) ? error : error & ~GVA_FETCH;
+    s->fault.address = at;
+    s->fault.error = nx || (cr4 & CR4_SMEP) ? error : error & ~GVA_FETCH;
     return -EFAULT;
 }
 
 /* May the access be made, given what all levels allow together? (SDM, "Access Rights") */
-static bool allowed(struct vcpu *v, uint64_t rights, uint32_t access)
+static bool allowed(struct gva_space *s, uint64_t rights, uint32_t access)
 {
-    uint64_t cr0 = virt_cr0(&v->virt), cr4 = virt_cr4(&v->virt);
+    uint64_t cr0 = virt_cr0(s->virt), cr4 = virt_cr4(s->virt);
     bool user = access & GVA_USER, user_page = rights & PTE_US;
 
     if (user && !user_page)
         return false;
     if ((access & GVA_WRITE) && !(rights & PTE_RW) && (user || (cr0 & CR0_WP)))
         return false;
-    if ((access & GVA_FETCH) && (rights & PTE_NX) && (virt_efer(&v->virt) & EFER_NXE))
+    if ((access & GVA_FETCH) && (rights & PTE_NX) && (virt_efer(s->virt) & EFER_NXE))
         return false;
     if (user || !user_page)
         return true;
     if (access & GVA_FETCH)
         return !(cr4 & CR4_SMEP);
-    return !(cr4 & CR4_SMAP) || (virt_rflags(&v->virt) & RFLAGS_AC);
+    return !(cr4 & CR4_SMAP) || (virt_rflags(s->virt) & RFLAGS_AC);
 }
 
 /* Sets A or D as the CPU does: only in the entry that was read. Another vCPU may have changed or
  * cleared it since, and would get it back from us: -EAGAIN then. */
-static int mark(struct vcpu *v, struct gmem_entry *entry, uint64_t bits)
+static int mark(struct gva_space *s, struct gmem_entry *entry, uint64_t bits)
 {
     if ((entry->value & bits) == bits)
         return 0;
-    return gmem_set_bits(&v->domain->p2m, entry, bits);
+    return gmem_set_bits(s->p2m, entry, bits);
 }
 
 /* An entry as a word for window_same(): the aligned eight bytes around it. */
@@ -100,9 +99,9 @@ static struct window_word as_word(const struct gmem_entry *e)
 }
 
 /* The entry of a page that is about to be written to, the last that was noted. */
-static int mark_dirty(struct vcpu *v, struct gmem_entry *leaf, struct gva_walk *found)
+static int mark_dirty(struct gva_space *s, struct gmem_entry *leaf, struct gva_walk *found)
 {
-    int err = mark(v, leaf, PTE_D);
+    int err = mark(s, leaf, PTE_D);
 
     found->read[found->count - 1] = as_word(leaf);
     return err;
@@ -124,19 +123,20 @@ static uint64_t leaf_base(const struct paging_mode *m, uint64_t entry, unsigned 
     return base;
 }
 
-static bool is_leaf(struct vcpu *v, const struct paging_mode *m, uint64_t entry, unsigned level)
+static bool is_leaf(struct gva_space *s, const struct paging_mode *m, uint64_t entry,
+                    unsigned level)
 {
     if (level == 0)
         return true;
     if (!(entry & PTE_PS) || level > 2 || (m == &paging_pae && level == 2))
         return false;
-    return m->entry_size == 8 || (virt_cr4(&v->virt) & CR4_PSE);
+    return m->entry_size == 8 || (virt_cr4(s->virt) & CR4_PSE);
 }
 
-static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t access,
-                struct gva_walk *found, struct gva_fault *fault)
+static int walk(struct gva_space *s, const struct paging_mode *m, gva_t at, uint32_t access,
+                struct gva_walk *found)
 {
-    uint64_t table = virt_cr3(&v->virt) & (m == &paging_pae ? 0xffffffe0 : PTE_ADDRESS);
+    uint64_t table = virt_cr3(s->virt) & (m == &paging_pae ? 0xffffffe0 : PTE_ADDRESS);
     uint64_t rights = PTE_RW | PTE_US;
 
     found->count = 0; /* it may not be the first try */
@@ -145,26 +145,26 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
         struct gmem_entry slot = { .at = gpa(table + index * m->entry_size),
                                    .size = m->entry_size };
         bool pdpte = m == &paging_pae && level == 2; /* has no rights and no accessed bit */
-        int err = gmem_load(&v->domain->p2m, &slot);
+        int err = gmem_load(s->p2m, &slot);
         if (err == -EFAULT || (!err && !(slot.value & PTE_P)))
-            return fail(v, fault, at, access);
+            return fail(s, at, access);
         if (!err && !pdpte)
-            err = mark(v, &slot, PTE_A);
+            err = mark(s, &slot, PTE_A);
         if (err == -EFAULT) /* the guest itself may only read its table */
-            return fail(v, fault, at, access | GVA_PRESENT);
+            return fail(s, at, access | GVA_PRESENT);
         if (err)
             return err;
         uint64_t entry = slot.value;
         found->read[found->count++] = as_word(&slot);
         if (!pdpte)
             rights = (rights & entry & (PTE_RW | PTE_US)) | ((rights | entry) & PTE_NX);
-        if (is_leaf(v, m, entry, level)) {
-            if (!allowed(v, rights, access))
-                return fail(v, fault, at, access | GVA_PRESENT);
+        if (is_leaf(s, m, entry, level)) {
+            if (!allowed(s, rights, access))
+                return fail(s, at, access | GVA_PRESENT);
             found->page =
                 gpa(leaf_base(m, entry, level) | (at.v & (page_bytes(m, level) - 1) & PAGE_MASK));
-            err = access & GVA_WRITE ? mark_dirty(v, &slot, found) : 0;
-            return err == -EFAULT ? fail(v, fault, at, access | GVA_PRESENT) : err;
+            err = access & GVA_WRITE ? mark_dirty(s, &slot, found) : 0;
+            return err == -EFAULT ? fail(s, at, access | GVA_PRESENT) : err;
         }
         table = entry & (m->entry_size == 4 ? 0xfffff000 : PTE_ADDRESS);
     }
@@ -172,82 +172,79 @@ static int walk(struct vcpu *v, const struct paging_mode *m, gva_t at, uint32_t 
 }
 
 /* Walks anew. */
-static int find(struct vcpu *v, gva_t at, uint32_t access, struct gva_walk *found,
-                struct gva_fault *fault)
+static int find(struct gva_space *s, gva_t at, uint32_t access, struct gva_walk *found)
 {
     found->count = 0;
-    if (!(virt_cr0(&v->virt) & CR0_PG)) {
+    if (!(virt_cr0(s->virt) & CR0_PG)) {
         found->page = gpa(at.v & 0xfffff000);
         return 0;
     }
-    const struct paging_mode *m = mode_of(v);
+    const struct paging_mode *m = mode_of(s);
     if (m->levels < 4)
         at.v &= 0xffffffff;
     else if (!is_canonical(at.v))
-        return fail(v, fault, at, access);
+        return fail(s, at, access);
     for (unsigned i = 0; i < WALKS; i++) {
-        int err = walk(v, m, at, access, found, fault);
+        int err = walk(s, m, at, access, found);
         if (err != -EAGAIN)
             return err;
     }
-    return fail(v, fault, at, access | GVA_PRESENT); /* spurious: the guest tries again */
+    return fail(s, at, access | GVA_PRESENT); /* spurious: the guest tries again */
 }
 
 /* ---- What is known ---- */
 
-static bool is_known(const struct vcpu *v, const struct gva_walk *w, const struct gva_walk *asked)
+static bool is_known(const struct gva_space *s, const struct gva_walk *w,
+                     const struct gva_walk *asked)
 {
-    return w->linear == asked->linear && w->access == asked->access &&
-           w->epoch == v->domain->p2m.epoch && virt_mode_same(&w->mode, &asked->mode) &&
-           window_same(w->read, w->count);
+    return w->linear == asked->linear && w->access == asked->access && w->epoch == s->p2m->epoch &&
+           virt_mode_same(&w->mode, &asked->mode) && window_same(w->read, w->count);
 }
 
-int gva_walk(struct vcpu *v, gva_t at, uint32_t access, const struct gva_walk **out,
-             struct gva_fault *fault)
+int gva_walk(struct gva_space *s, gva_t at, uint32_t access, const struct gva_walk **out)
 {
     struct gva_walk asked = { .linear = at.v & PAGE_MASK, .access = access };
-    struct gva_walk *w = &v->walks[(at.v >> PAGE_SHIFT ^ access) % GVA_RECENT];
+    struct gva_walk *w = &s->walks[(at.v >> PAGE_SHIFT ^ access) % GVA_RECENT];
 
-    virt_mode(&v->virt, &asked.mode);
-    asked.access |= virt_rflags(&v->virt) & RFLAGS_AC;
+    virt_mode(s->virt, &asked.mode);
+    asked.access |= virt_rflags(s->virt) & RFLAGS_AC;
     *out = w;
-    if (likely(is_known(v, w, &asked)))
+    if (likely(is_known(s, w, &asked)))
         return 0;
-    asked.epoch = v->domain->p2m.epoch;
+    asked.epoch = s->p2m->epoch;
     w->epoch = 0;
-    int err = find(v, at, access, &asked, fault);
+    int err = find(s, at, access, &asked);
     if (!err)
         *w = asked;
     return err;
 }
 
-int gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out, struct gva_fault *fault)
+int gva_translate(struct gva_space *s, gva_t at, uint32_t access, gpa_t *out)
 {
     const struct gva_walk *found;
-    int err = gva_walk(v, at, access, &found, fault);
+    int err = gva_walk(s, at, access, &found);
 
     if (!err)
         *out = gpa(found->page.v | (at.v & ~PAGE_MASK));
     return err;
 }
 
-static int copy(struct vcpu *v, gva_t at, char *buf, size_t n, uint32_t access,
-                struct gva_fault *fault)
+static int copy(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t access)
 {
     while (n) {
         size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
         if (here > n)
             here = n;
         gpa_t where;
-        int err = gva_translate(v, at, access, &where, fault);
+        int err = gva_translate(s, at, access, &where);
         if (err)
             return err;
         if (access & GVA_WRITE)
-            err = gmem_write(&v->domain->p2m, where, buf, here);
+            err = gmem_write(s->p2m, where, buf, here);
         else
-            err = gmem_read(&v->domain->p2m, where, buf, here);
+            err = gmem_read(s->p2m, where, buf, here);
         if (err)
-            return err == -EFAULT ? fail(v, fault, at, access | GVA_PRESENT) : err;
+            return err == -EFAULT ? fail(s, at, access | GVA_PRESENT) : err;
         at.v += here;
         buf += here;
         n -= here;
@@ -255,14 +252,12 @@ static int copy(struct vcpu *v, gva_t at, char *buf, size_t n, uint32_t access,
     return 0;
 }
 
-int gva_read(struct vcpu *v, gva_t from, void *to, size_t n, uint32_t access,
-             struct gva_fault *fault)
+int gva_read(struct gva_space *s, gva_t from, void *to, size_t n, uint32_t access)
 {
-    return copy(v, from, to, n, access & ~GVA_WRITE, fault);
+    return copy(s, from, to, n, access & ~GVA_WRITE);
 }
 
-int gva_write(struct vcpu *v, gva_t to, const void *from, size_t n, uint32_t access,
-              struct gva_fault *fault)
+int gva_write(struct gva_space *s, gva_t to, const void *from, size_t n, uint32_t access)
 {
-    return copy(v, to, (char *)from, n, access | GVA_WRITE, fault);
+    return copy(s, to, (char *)from, n, access | GVA_WRITE);
 }

@@ -14,7 +14,7 @@
 #include "mm/window.h"
 #include "virt/virt.h"
 
-struct vcpu;
+struct p2m;
 
 /* Bits of a page fault's error code; as input, the access that is asked for. */
 #define GVA_PRESENT  1u
@@ -34,7 +34,6 @@ struct gva_fault {
  * what they were another walk would find the same, so it need not be made.
  */
 #define GVA_LEVELS 4
-#define GVA_RECENT 4 /* walks that a vCPU remembers, at page and access modulo this */
 struct gva_walk {
     uint64_t epoch;  /* 0: nothing is known */
     uint64_t linear; /* page */
@@ -45,18 +44,27 @@ struct gva_walk {
     struct window_word read[GVA_LEVELS];
 };
 
+/* Guest-virtual addresses as one vCPU sees them. Its creator fills in the first two. */
+#define GVA_RECENT 4 /* walks that are remembered, at page and access modulo this */
+struct gva_space {
+    struct virt_vcpu *virt; /* loaded, when anything here is called */
+    struct p2m *p2m;
+    struct gva_fault fault; /* what the guest is owed, once something has answered -EFAULT */
+    struct gva_walk walks[GVA_RECENT];
+};
+
+/* All answer 0; -EFAULT with s->fault filled in; -ENOMEM. The domain's lock is held. */
+
 /* *out is good until the next one. */
-int must_check gva_walk(struct vcpu *v, gva_t at, uint32_t access, const struct gva_walk **out,
-                        struct gva_fault *fault);
+int must_check gva_walk(struct gva_space *s, gva_t at, uint32_t access,
+                        const struct gva_walk **out);
+/* Where `at` is for this access. */
+int must_check gva_translate(struct gva_space *s, gva_t at, uint32_t access, gpa_t *out);
 
-/* Where `at` is for this access. 0; -EFAULT with *fault filled in; -ENOMEM. */
-int must_check gva_translate(struct vcpu *v, gva_t at, uint32_t access, gpa_t *out,
-                             struct gva_fault *fault);
-
-/* Copies across pages. 0; -EFAULT with *fault; -ENOMEM. access: GVA_USER or 0, and GVA_FETCH. */
-int must_check gva_read(struct vcpu *v, gva_t from, void *to, size_t n, uint32_t access,
-                        struct gva_fault *fault);
-int must_check gva_write(struct vcpu *v, gva_t to, const void *from, size_t n, uint32_t access,
-                         struct gva_fault *fault);
+/* Copies across pages; a leading part may have been copied when it fails. access: GVA_USER or 0,
+ * and GVA_FETCH. */
+int must_check gva_read(struct gva_space *s, gva_t from, void *to, size_t n, uint32_t access);
+int must_check gva_write(struct gva_space *s, gva_t to, const void *from, size_t n,
+                         uint32_t access);
 
 #endif

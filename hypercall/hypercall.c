@@ -109,14 +109,10 @@ bool hypercall_detach(struct domain *d)
 
 int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)
 {
-    struct gva_fault fault;
-
-    return gva_read(v, gva(from), to, n, 0, &fault) ? -EFAULT : 0;
+    return gva_read(&v->space, gva(from), to, n, 0) ? -EFAULT : 0;
 }
 
 int hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n)
 {
-    struct gva_fault fault;
-
-    return gva_write(v, gva(to), from, n, 0, &fault) ? -EFAULT : 0;
+    return gva_write(&v->space, gva(to), from, n, 0) ? -EFAULT : 0;
 }

@@ -209,15 +209,14 @@ void pv_poll_wake(struct domain *d, uint32_t port)
 int pv_area_find(struct vcpu *v, gva_t at, uint32_t bytes, struct pv_area *out)
 {
     uint32_t first = PAGE_SIZE - (at.v & ~PAGE_MASK);
-    struct gva_fault fault = { 0 };
     struct pv_area area = { 0 };
 
     area.bytes[0] = first < bytes ? first : bytes;
     area.bytes[1] = bytes - area.bytes[0];
-    if (gva_translate(v, at, GVA_WRITE, &area.at[0], &fault))
+    if (gva_translate(&v->space, at, GVA_WRITE, &area.at[0]))
         return -EFAULT;
     at.v += area.bytes[0];
-    if (area.bytes[1] && gva_translate(v, at, GVA_WRITE, &area.at[1], &fault))
+    if (area.bytes[1] && gva_translate(&v->space, at, GVA_WRITE, &area.at[1]))
         return -EFAULT;
     *out = area;
     return 0;

@@ -95,13 +95,13 @@ static void map(const struct mode *m, uint64_t va, unsigned depth, uint64_t uppe
 
 /* ---- Asking ---- */
 
-static struct gva_fault fault;
+static struct gva_fault *const fault = &guest_vcpu.space.fault;
 
 static uint64_t where(uint64_t va, uint32_t access)
 {
     gpa_t out = { ~0ul };
 
-    assert_int_equal(gva_translate(&guest_vcpu, gva(va), access, &out, &fault), 0);
+    assert_int_equal(gva_translate(&guest_vcpu.space, gva(va), access, &out), 0);
     return out.v;
 }
 
@@ -109,10 +109,10 @@ static void assert_fault(uint64_t va, uint32_t access, uint32_t error)
 {
     gpa_t out;
 
-    fault = (struct gva_fault){ { ~0ul }, ~0u };
-    assert_int_equal(gva_translate(&guest_vcpu, gva(va), access, &out, &fault), -EFAULT);
-    assert_int_equal(fault.address.v, va);
-    assert_int_equal(fault.error, error);
+    *fault = (struct gva_fault){ { ~0ul }, ~0u };
+    assert_int_equal(gva_translate(&guest_vcpu.space, gva(va), access, &out), -EFAULT);
+    assert_int_equal(fault->address.v, va);
+    assert_int_equal(fault->error, error);
 }
 
 static int setup(void **state)
@@ -306,15 +306,15 @@ static void check_rights(const struct rights_case *c)
     cpu()->rflags = RFLAGS_FIXED | (c->ac ? RFLAGS_AC : 0);
     entry_put(m64, slot[1], (entry_get(m64, slot[1]) & 0xfffff000) | P | c->upper);
     entry_put(m64, slot[3], 0x5a000 | P | c->leaf);
-    int err = gva_translate(&guest_vcpu, gva(0x1000), c->access, &out, &fault);
+    int err = gva_translate(&guest_vcpu.space, gva(0x1000), c->access, &out);
     if ((err == 0) != may(c))
         fail_msg("upper %lx leaf %lx access %x wp %d smep %d smap %d ac %d nxe %d: %d", c->upper,
                  c->leaf, c->access, c->wp, c->smep, c->smap, c->ac, c->nxe, err);
     if (!err)
         return;
     uint32_t told = c->access & (c->smep || c->nxe ? ~0u : ~GVA_FETCH);
-    assert_int_equal(fault.error, told | GVA_PRESENT);
-    assert_int_equal(fault.address.v, 0x1000);
+    assert_int_equal(fault->error, told | GVA_PRESENT);
+    assert_int_equal(fault->address.v, 0x1000);
     assert_false(entry_get(m64, slot[3]) & D);
 }
 
@@ -457,8 +457,8 @@ static void test_copy_crosses(void **state)
         map(m, 0x402000, m->levels, P | RW | US, 0x7f000 | P | RW | US);
         for (unsigned n = 0; n < sizeof(out); n++)
             out[n] = (char)(n * 13 + n / 256 + i);
-        assert_int_equal(gva_write(&guest_vcpu, gva(0x400f00), out, 6000, GVA_USER, &fault), 0);
-        assert_int_equal(gva_read(&guest_vcpu, gva(0x400f00), in, 6000, GVA_USER, &fault), 0);
+        assert_int_equal(gva_write(&guest_vcpu.space, gva(0x400f00), out, 6000, GVA_USER), 0);
+        assert_int_equal(gva_read(&guest_vcpu.space, gva(0x400f00), in, 6000, GVA_USER), 0);
         assert_memory_equal(in, out, 6000);
         guest_get(0x5af00, in, 0x100);
         assert_memory_equal(in, out, 0x100);
@@ -477,15 +477,15 @@ static void test_copy_faults_in_the_middle(void **state)
     use(m64);
     map(m64, 0x400000, 4, P | RW | US, 0x5a000 | P | RW);
     map(m64, 0x401000, 4, P | RW | US, 0x5b000 | P);
-    assert_int_equal(gva_write(&guest_vcpu, gva(0x400ff0), bytes, 32, 0, &fault), -EFAULT);
-    assert_int_equal(fault.address.v, 0x401000);
-    assert_int_equal(fault.error, GVA_WRITE | GVA_PRESENT);
+    assert_int_equal(gva_write(&guest_vcpu.space, gva(0x400ff0), bytes, 32, 0), -EFAULT);
+    assert_int_equal(fault->address.v, 0x401000);
+    assert_int_equal(fault->error, GVA_WRITE | GVA_PRESENT);
     guest_get(0x5aff0, seen, 16);
     assert_memory_equal(seen, bytes, 16); /* a leading part has been done */
-    assert_int_equal(gva_read(&guest_vcpu, gva(0x400ff0), bytes, 32, 0, &fault), 0);
-    assert_int_equal(gva_read(&guest_vcpu, gva(0x401ff8), bytes, 9, 0, &fault), -EFAULT);
-    assert_int_equal(fault.address.v, 0x402000);
-    assert_int_equal(fault.error, 0);
+    assert_int_equal(gva_read(&guest_vcpu.space, gva(0x400ff0), bytes, 32, 0), 0);
+    assert_int_equal(gva_read(&guest_vcpu.space, gva(0x401ff8), bytes, 9, 0), -EFAULT);
+    assert_int_equal(fault->address.v, 0x402000);
+    assert_int_equal(fault->error, 0);
 }
 
 /* GVA_WRITE is the function's to say: a reader with it must not make pages dirty. */
@@ -496,9 +496,9 @@ static void test_read_is_no_write(void **state)
     (void)state;
     use(m64);
     map(m64, 0x400000, 4, P, 0x5a000 | P);
-    assert_int_equal(gva_read(&guest_vcpu, gva(0x400000), &byte, 1, GVA_WRITE, &fault), 0);
+    assert_int_equal(gva_read(&guest_vcpu.space, gva(0x400000), &byte, 1, GVA_WRITE), 0);
     assert_false(entry_get(m64, slot[3]) & D);
-    assert_int_equal(gva_write(&guest_vcpu, gva(0x400000), &byte, 1, 0, &fault), -EFAULT);
+    assert_int_equal(gva_write(&guest_vcpu.space, gva(0x400000), &byte, 1, 0), -EFAULT);
 }
 
 static void test_copy_to_no_ram(void **state)
@@ -508,9 +508,9 @@ static void test_copy_to_no_ram(void **state)
     (void)state;
     use(m64);
     map(m64, 0x400000, 4, P | RW, 0xfee00000 | P | RW);
-    assert_int_equal(gva_write(&guest_vcpu, gva(0x400010), &byte, 1, 0, &fault), -EFAULT);
-    assert_int_equal(fault.address.v, 0x400010);
-    assert_int_equal(gva_read(&guest_vcpu, gva(0x400010), &byte, 1, 0, &fault), -EFAULT);
+    assert_int_equal(gva_write(&guest_vcpu.space, gva(0x400010), &byte, 1, 0), -EFAULT);
+    assert_int_equal(fault->address.v, 0x400010);
+    assert_int_equal(gva_read(&guest_vcpu.space, gva(0x400010), &byte, 1, 0), -EFAULT);
 }
 
 /* 32-bit addresses go round at 4 GiB. */
@@ -522,7 +522,7 @@ static void test_wrap_32(void **state)
     use(m32);
     map(m32, 0xfffff000, 2, P | RW, 0x5a000 | P | RW);
     map(m32, 0x00000000, 2, P | RW, 0x5b000 | P | RW);
-    assert_int_equal(gva_write(&guest_vcpu, gva(0xfffffffc), bytes, 8, 0, &fault), 0);
+    assert_int_equal(gva_write(&guest_vcpu.space, gva(0xfffffffc), bytes, 8, 0), 0);
     guest_get(0x5b000, seen, 4);
     assert_memory_equal(seen, "efg", 4);
 }
@@ -537,10 +537,10 @@ static void test_out_of_memory(void **state)
     virt_caps.ept_2m = false; /* each of them needs an EPT table of its own then */
     map(m64, 0x400000, 4, P, 0x800000 | P);
     frame_fail_nth(1);
-    assert_int_equal(gva_read(&guest_vcpu, gva(0x400000), &byte, 1, 0, &fault), -ENOMEM);
+    assert_int_equal(gva_read(&guest_vcpu.space, gva(0x400000), &byte, 1, 0), -ENOMEM);
     cpu()->cr3 = 0xa00000; /* a table that nobody has touched */
     frame_fail_nth(1);
-    assert_int_equal(gva_translate(&guest_vcpu, gva(0x400000), 0, &out, &fault), -ENOMEM);
+    assert_int_equal(gva_translate(&guest_vcpu.space, gva(0x400000), 0, &out), -ENOMEM);
 }
 
 /* The guest may have a frame of its own lent to it read-only, and tables in there. */

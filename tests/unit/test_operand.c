@@ -146,29 +146,28 @@ static void test_64bit(void **state)
     refused(SEG_DS, 0x7ffffffffff9, 8, false); /* begins well, ends beyond */
 }
 
-static int access(uint64_t at, uint64_t *value, unsigned size, bool write, struct gva_fault *f)
+static int access(uint64_t at, uint64_t *value, unsigned size, bool write)
 {
-    return operand_access(&guest_vcpu, gva(at), value, size, write, f);
+    return operand_access(&guest_vcpu, gva(at), value, size, write);
 }
 
 static void test_access_ram_and_device(void **state)
 {
     uint64_t value = 0x1122334455667788;
-    struct gva_fault f;
 
     (void)state;
     guest_mode(DECODE_64);
-    assert_int_equal(access(0x5ffe, &value, 4, true, &f), 0); /* across pages */
+    assert_int_equal(access(0x5ffe, &value, 4, true), 0); /* across pages */
     assert_int_equal(guest_read64(0x5ffe), 0x55667788);
     value = 0;
-    assert_int_equal(access(0x5ffe, &value, 2, false, &f), 0);
+    assert_int_equal(access(0x5ffe, &value, 2, false), 0);
     assert_int_equal(value, 0x7788);
     assert_int_equal(bus_count, 0);
     bus_register = 0xcafe;
-    assert_int_equal(access(0xfec00010, &value, 4, false, &f), 0);
+    assert_int_equal(access(0xfec00010, &value, 4, false), 0);
     assert_int_equal(value, 0xcafe);
     value = 0x77;
-    assert_int_equal(access(0xfec00020, &value, 2, true, &f), 0);
+    assert_int_equal(access(0xfec00020, &value, 2, true), 0);
     assert_int_equal(bus_count, 2);
     assert_int_equal(bus_log[1].at, 0xfec00020);
     assert_int_equal(bus_log[1].value, 0x77);
@@ -178,45 +177,42 @@ static void test_access_ram_and_device(void **state)
 static void test_access_privilege(void **state)
 {
     uint64_t value = 0;
-    struct gva_fault f;
 
     (void)state;
     guest_mode(DECODE_64);
     guest_write64(0x2000, 0x83); /* the first GiB is the supervisor's */
-    assert_int_equal(access(0x5000, &value, 4, true, &f), 0);
+    assert_int_equal(access(0x5000, &value, 4, true), 0);
     guest_cpl(3);
-    assert_int_equal(access(0x5000, &value, 4, true, &f), -EFAULT);
-    assert_int_equal(f.error, GVA_PRESENT | GVA_WRITE | GVA_USER);
-    assert_int_equal(access(0x5000, &value, 4, false, &f), -EFAULT);
-    assert_int_equal(f.error, GVA_PRESENT | GVA_USER);
+    assert_int_equal(access(0x5000, &value, 4, true), -EFAULT);
+    assert_int_equal(guest_vcpu.space.fault.error, GVA_PRESENT | GVA_WRITE | GVA_USER);
+    assert_int_equal(access(0x5000, &value, 4, false), -EFAULT);
+    assert_int_equal(guest_vcpu.space.fault.error, GVA_PRESENT | GVA_USER);
     guest_cpl(1);
-    assert_int_equal(access(0x5000, &value, 4, true, &f), 0);
+    assert_int_equal(access(0x5000, &value, 4, true), 0);
 }
 
 static void test_fault(void **state)
 {
-    struct gva_fault f = { { 0x1234 }, 7 };
-
     (void)state;
-    operand_fault(&guest_vcpu, -EFAULT, &f);
+    guest_vcpu.space.fault = (struct gva_fault){ { 0x1234 }, 7 };
+    operand_fault(&guest_vcpu, -EFAULT);
     assert_int_equal(cpu()->pending.vector, VECTOR_PF);
     assert_int_equal(cpu()->pending.error, 7);
     assert_int_equal(cpu()->cr2, 0x1234);
     assert_int_equal(guest.end, END_NOT);
     cpu()->triple = true;
-    operand_fault(&guest_vcpu, -EFAULT, &f);
+    operand_fault(&guest_vcpu, -EFAULT);
     assert_int_equal(guest.end, END_TRIPLE_FAULT);
 }
 
 static void test_no_memory(void **state)
 {
     uint64_t value = 0;
-    struct gva_fault f;
 
     (void)state;
     frame_fail_nth(1);
-    assert_int_equal(access(0x5000, &value, 4, true, &f), -ENOMEM);
-    operand_fault(&guest_vcpu, -ENOMEM, &f);
+    assert_int_equal(access(0x5000, &value, 4, true), -ENOMEM);
+    operand_fault(&guest_vcpu, -ENOMEM);
     assert_int_equal(guest.end, END_KILLED);
     assert_int_equal(cpu()->injected, 0);
 }
