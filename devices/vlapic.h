@@ -54,6 +54,7 @@ struct vlapic_page {
 } __attribute__((aligned(4096)));
 _Static_assert(__builtin_offsetof(struct vlapic_page, posted) % 64 == 0, "the SDM wants it so");
 
+struct vlapic;
 /* What a local APIC is connected to. One may serve all vCPUs of a domain. */
 struct vlapic_bus {
     void *ctx;
@@ -63,6 +64,9 @@ struct vlapic_bus {
     void (*send_ipi)(void *ctx, const struct apic_message *m);
     /* EOI of a level-triggered interrupt, for the I/O APIC. */
     void (*eoi)(void *ctx, uint8_t vector);
+    /* l's timer has fired, or was set, stopped or masked: l is to tick at `due` (ns of the domain's
+     * clock, or DEVICE_NEVER). All but vlapic_arm_ahead() tell. May be NULL. */
+    void (*timer_moved)(struct vlapic *l, uint64_t due);
     uint8_t address_bits; /* physical address width that CPUID shows; 0: 52 */
 };
 

@@ -126,7 +126,7 @@ static void write_svr(struct vlapic *l, uint32_t value)
     if (l->svr & SVR_ENABLE)
         return;
     for (int i = 0; i < LVT_COUNT; i++)
-        l->lvt[i] |= LVT_MASKED;
+        write_lvt(l, i, l->lvt[i]);
 }
 
 /* The destination is 8 bits wide in xAPIC mode, with 0xFF for everyone. */

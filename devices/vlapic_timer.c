@@ -29,6 +29,12 @@ static uint64_t counted(const struct vlapic *l, uint64_t now)
     return clock_ticks(now - l->timer.start, l->timer.hz) / divider(l);
 }
 
+static void tell(struct vlapic *l)
+{
+    if (l->bus->timer_moved)
+        l->bus->timer_moved(l, vlapic_timer_due(l));
+}
+
 static void set_due(struct vlapic *l)
 {
     uint64_t counts = l->timer.from + l->timer.fired * l->timer.initial;
@@ -50,6 +56,7 @@ void vlapic_timer_reset(struct vlapic *l)
     l->timer.initial = l->timer.divide = l->timer.from = 0;
     l->timer.start = l->timer.fired = 0;
     stop(l);
+    tell(l);
 }
 
 /* Periods that were missed make one interrupt: the IRR has but one bit for them. */
@@ -68,6 +75,7 @@ void vlapic_timer_run(struct vlapic *l, uint64_t now)
     if (now < l->timer.due)
         return;
     expire(l, now);
+    tell(l);
     vlapic_lvt_fire(l, LVT_TIMER);
 }
 
@@ -83,6 +91,7 @@ static void count_from(struct vlapic *l, uint32_t count, uint64_t now)
     l->timer.fired = 0;
     l->timer.running = count != 0;
     set_due(l);
+    tell(l);
 }
 
 void vlapic_timer_set_initial(struct vlapic *l, uint32_t count, uint64_t now)
@@ -109,10 +118,11 @@ void vlapic_timer_set_lvt(struct vlapic *l, uint32_t value)
     enum timer_mode old = mode(l);
 
     l->lvt[LVT_TIMER] = value;
-    if ((old == DEADLINE) == (mode(l) == DEADLINE))
-        return;
-    l->timer.initial = 0;
-    stop(l);
+    if ((old == DEADLINE) != (mode(l) == DEADLINE)) {
+        l->timer.initial = 0;
+        stop(l);
+    }
+    tell(l);
 }
 
 static inline uint32_t current(const struct vlapic *l, uint64_t now)
@@ -139,6 +149,7 @@ void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uin
         return;
     l->timer.deadline_tsc = tsc_raw;
     l->timer.due = tsc_raw ? at_ns : DEVICE_NEVER;
+    tell(l);
     vlapic_timer_run(l, now);
 }
 

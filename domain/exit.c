@@ -186,7 +186,6 @@ static void handle_cr(struct vcpu *v, const struct virt_exit *e)
 static void handle_apic_write(struct vcpu *v, const struct virt_exit *e)
 {
     vlapic_written(&v->lapic, e->apic.offset, domain_now(v->domain));
-    vcpu_lapic_refresh_deadline(v);
 }
 
 static void handle_hlt(struct vcpu *v)

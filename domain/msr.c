@@ -126,10 +126,8 @@ static void set_deadline(struct vcpu *v, uint64_t value)
     uint64_t at = comes ? tsc_to_ns(then - zero) : DEVICE_NEVER;
 
     vlapic_set_deadline(&v->lapic, value, at, tsc_to_ns(tsc - zero));
-    if (value && comes)
-        moment_set_both(&v->lapic_due, at,
-                        then); /* which the next line finds to be right, mostly */
-    vcpu_lapic_refresh_deadline(v);
+    if (comes && v->lapic_due.ns == at) /* armed: its tick of the TSC is known better than by ns */
+        moment_set_both(&v->lapic_due, at, then);
 }
 
 /* Arming the timer for a moment to come, when it is not due yet: all of it concerns the vCPU alone,
@@ -244,14 +242,6 @@ int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
     return 0;
 }
 
-static int write_lapic(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-    int err = vlapic_msr_write(&v->lapic, msr, value, domain_now(v->domain));
-
-    vcpu_lapic_refresh_deadline(v);
-    return err;
-}
-
 static enum msr_written answer(bool taken)
 {
     return taken ? MSR_WRITTEN : MSR_REFUSED;
@@ -288,7 +278,7 @@ enum msr_written msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value
 int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     if (is_lapic(msr))
-        return write_lapic(v, msr, value);
+        return vlapic_msr_write(&v->lapic, msr, value, domain_now(v->domain));
     if (msr == XEN_HYPERCALL_MSR && v->domain->type == DOMAIN_PVH)
         return pv_hypercall_page(v, value);
     if (msr == MSR_IA32_TSC_DEADLINE)

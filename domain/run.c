@@ -47,10 +47,8 @@ static uint64_t tick_due(struct vcpu *v, uint64_t start)
 {
     uint64_t now = domain_now(v->domain);
 
-    if (now >= v->lapic_due.ns) {
+    if (now >= v->lapic_due.ns)
         v->lapic.dev.ops->tick(&v->lapic.dev, now);
-        vcpu_lapic_refresh_deadline(v);
-    }
     if (now >= v->pv.due.ns)
         pv_tick(v, now);
     if (serves_machine(v) && now >= v->domain->machine.due.ns)

@@ -34,11 +34,6 @@ void vcpu_leave(struct sched_unit *u)
         virt_unload(&v->virt);
 }
 
-void vcpu_lapic_refresh_deadline(struct vcpu *v)
-{
-    moment_set(&v->lapic_due, v->domain->tsc_zero, v->lapic.dev.ops->deadline(&v->lapic.dev));
-}
-
 /* ---- INIT and STARTUP ---- */
 
 void vcpu_init_signal(struct vcpu *v)
@@ -60,7 +55,6 @@ void vcpu_take_init(struct vcpu *v)
     v->init_pending = false;
     virt_reset(&v->virt);
     vlapic_init_signal(&v->lapic);
-    vcpu_lapic_refresh_deadline(v);
     v->halted = false;
     v->pv.initialised = v->pv.begins = false;
     v->waits_for_startup = v->id != 0;
@@ -142,6 +136,13 @@ static void eoi_broadcast(void *ctx, uint8_t vector)
     vioapic_eoi(&v->domain->machine.ioapic, vector);
 }
 
+static void timer_moved(struct vlapic *l, uint64_t due)
+{
+    struct vcpu *v = container_of(l, struct vcpu, lapic);
+
+    moment_set(&v->lapic_due, v->domain->tsc_zero, due);
+}
+
 /* What firmware leaves behind on the first CPU: the 8259's interrupts pass through LINT0 ("virtual
  * wire mode"), NMI comes at LINT1 (MultiProcessor Specification, "Virtual Wire Mode"). */
 static void set_virtual_wire(struct vlapic *l)
@@ -210,16 +211,17 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     }
     v->virt.owner = v;
     v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
-    v->lapic_bus = (struct vlapic_bus){
-        .send_ipi = ipi_sent, .eoi = eoi_broadcast, .ctx = v, .address_bits = cpuid_address_bits()
-    };
+    v->lapic_bus = (struct vlapic_bus){ .ctx = v,
+                                        .send_ipi = ipi_sent,
+                                        .eoi = eoi_broadcast,
+                                        .timer_moved = timer_moved,
+                                        .address_bits = cpuid_address_bits() };
+    moment_init(&v->lapic_due);
     vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus, v->lapic_page);
     if (d->type == DOMAIN_PVH)
         set_x2apic(&v->lapic);
     else if (id == 0)
         set_virtual_wire(&v->lapic);
-    moment_init(&v->lapic_due);
-    vcpu_lapic_refresh_deadline(v);
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);
     pv_vcpu_init(v);

@@ -52,7 +52,7 @@ struct vcpu {
     enum vcpu_dump dump;    /* somebody wants to see its state */
     uint64_t tsc_offset;    /* guest TSC - machine TSC */
     uint64_t tsc_adjust;    /* IA32_TSC_ADJUST as the guest last left it */
-    struct moment lapic_due; /* deadline of its local APIC */
+    struct moment lapic_due; /* deadline of its local APIC's timer, which tells */
     struct pv_vcpu pv;
     uint64_t entered;  /* the p2m's epoch while it is in the guest; 0: it is not */
     uint64_t mtrr[32]; /* stored for the guest, see msr.c */
@@ -87,8 +87,6 @@ void vcpu_init_signal(struct vcpu *v);
 void vcpu_startup_signal(struct vcpu *v, uint8_t page);
 /* Logs its state soon, from the pCPU where it is: registers or the whole VMCS. From anywhere. */
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
-/* After an access to its local APIC: when is it due next? */
-void vcpu_lapic_refresh_deadline(struct vcpu *v);
 
 /* Its state goes into the registers of this pCPU, if it is not there, and out of them. */
 void vcpu_load(struct vcpu *v);

@@ -207,8 +207,6 @@ void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned si
     dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
     if (size == 8)
         dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
-    if (dev == &v->lapic.dev)
-        vcpu_lapic_refresh_deadline(v);
 }
 
 /* ---- The bus of the APICs ---- */

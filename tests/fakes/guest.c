@@ -209,9 +209,11 @@ void vcpu_startup_signal(struct vcpu *v, uint8_t page)
     guest_startup_page = page;
 }
 
-void vcpu_lapic_refresh_deadline(struct vcpu *v)
+void guest_timer_moved(struct vlapic *l, uint64_t due)
 {
-    moment_set(&v->lapic_due, v->domain->tsc_zero, v->lapic.dev.ops->deadline(&v->lapic.dev));
+    struct vcpu *v = container_of(l, struct vcpu, lapic);
+
+    moment_set(&v->lapic_due, guest.tsc_zero, due);
 }
 
 void vcpu_fault(struct vcpu *v, bool delivered)

@@ -55,6 +55,9 @@ static inline struct fake_virt *cpu(void)
     return fake_virt(&guest_vcpu.virt);
 }
 
+/* A vCPU's local APIC tells when it is due: for the bus of one. */
+void guest_timer_moved(struct vlapic *l, uint64_t due);
+
 /* Who last gave way by sched_unit_yield(). */
 extern const struct sched_unit *fake_yielded;
 

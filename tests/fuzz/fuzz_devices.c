@@ -94,7 +94,11 @@ static void begin(bool is_pvh)
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
     memset(pages, 0, sizeof(pages));
-    bus = (struct vlapic_bus){ .ctx = m, .send_ipi = send_ipi, .eoi = eoi, .address_bits = 40 };
+    bus = (struct vlapic_bus){ .ctx = m,
+                               .send_ipi = send_ipi,
+                               .eoi = eoi,
+                               .timer_moved = guest_timer_moved,
+                               .address_bits = 40 };
     for (unsigned i = 0; i < 2; i++) {
         vlapic_init(&guest.vcpus[i]->lapic, i, 1000000000, &bus, &pages[i]);
         moment_init(&guest.vcpus[i]->lapic_due);
@@ -188,23 +192,17 @@ static void step_msr(struct input *in, struct vcpu *v, uint8_t kind)
                 ? input_number(in, kind & 4 ? 8 : 4)
                 : VLAPIC_DEFAULT_BASE | (v->id ? 0 : APICBASE_BSP) | (uint64_t)input_byte(in) << 4;
     (void)!vlapic_msr_write(&v->lapic, msr, value, now);
-    vcpu_lapic_refresh_deadline(v);
 }
 
 static void step_deadline(struct input *in, struct vcpu *v, uint8_t kind)
 {
     uint64_t at = domain_now(&guest) + input_number(in, 1 + kind / 16 % 5);
 
-    if (kind & 8 || !vlapic_arm_ahead(&v->lapic, at, at))
+    if (!(kind & 8) && vlapic_arm_ahead(&v->lapic, at, at))
+        guest_timer_moved(&v->lapic, at);
+    else
         vlapic_set_deadline(&v->lapic, at, at, domain_now(&guest));
     (void)vlapic_deadline_tsc(&v->lapic, domain_now(&guest));
-    vcpu_lapic_refresh_deadline(v);
-}
-
-static void tick_lapic(struct vcpu *v, uint64_t now)
-{
-    v->lapic.dev.ops->tick(&v->lapic.dev, now);
-    vcpu_lapic_refresh_deadline(v);
 }
 
 /* Time passes, and whoever is due is told; nobody is due again at once, over and over. */
@@ -217,11 +215,14 @@ static void step_time(struct input *in, uint8_t kind)
         ASSERT(i < TICKS_MOST);
         machine_tick(m, now);
     }
-    for (unsigned n = 0; n < guest.vcpu_count; n++)
+    for (unsigned n = 0; n < guest.vcpu_count; n++) {
+        const struct device *lapic = &guest.vcpus[n]->lapic.dev;
+        ASSERT(guest.vcpus[n]->lapic_due.ns == lapic->ops->deadline(lapic));
         for (unsigned i = 0; now >= guest.vcpus[n]->lapic_due.ns; i++) {
             ASSERT(i < TICKS_MOST);
-            tick_lapic(guest.vcpus[n], now);
+            guest.vcpus[n]->lapic.dev.ops->tick(&guest.vcpus[n]->lapic.dev, now);
         }
+    }
 }
 
 /* What the loop of a vCPU does before it enters the guest. */

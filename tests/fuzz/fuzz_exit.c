@@ -109,7 +109,9 @@ static void begin(bool is_pvh)
     pv_set_events(NULL);
     ASSERT(pv_domain_init(&guest) == 0);
     memset(&page, 0, sizeof(page));
-    bus = (struct vlapic_bus){ .ctx = &guest.machine, .send_ipi = send_ipi, .eoi = eoi };
+    bus = (struct vlapic_bus){
+        .ctx = &guest.machine, .send_ipi = send_ipi, .eoi = eoi, .timer_moved = guest_timer_moved
+    };
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &page);
     machine_init(&guest.machine, &guest, &map);
     pv_vcpu_init(&guest_vcpu);
@@ -233,10 +235,9 @@ static void step_time(struct input *in)
     fake_tsc += input_number(in, 4);
     now = domain_now(&guest);
     spin_lock(&guest.lock);
-    if (now >= guest_vcpu.lapic_due.ns) {
+    ASSERT(guest_vcpu.lapic_due.ns == guest_vcpu.lapic.dev.ops->deadline(&guest_vcpu.lapic.dev));
+    if (now >= guest_vcpu.lapic_due.ns)
         guest_vcpu.lapic.dev.ops->tick(&guest_vcpu.lapic.dev, now);
-        vcpu_lapic_refresh_deadline(&guest_vcpu);
-    }
     if (now >= guest.machine.due.ns)
         machine_tick(&guest.machine, now);
     pv_tick(&guest_vcpu, now);

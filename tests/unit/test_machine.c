@@ -21,7 +21,7 @@
 static struct machine *const m = &guest.machine;
 static const struct domain_config config = { .mem = 16 << 20 };
 static struct vcpu second;
-static struct vlapic_bus bus;
+static const struct vlapic_bus bus = { .timer_moved = guest_timer_moved };
 static char sent[64];
 static unsigned sent_count, rooms;
 static bool full;
@@ -433,7 +433,7 @@ static void test_lapic_moves_and_goes(void **state)
     assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfed00030), 4) & 0xff, 0xff);
 }
 
-/* The vCPU that asks meets its own local APIC; its timer is looked at after a write. */
+/* The vCPU that asks meets its own local APIC; which tells when its timer is due. */
 static void test_own_lapic(void **state)
 {
     (void)state;

@@ -18,7 +18,7 @@
 
 #define ABSENT 0x12345
 
-static struct vlapic_bus bus;
+static const struct vlapic_bus bus = { .timer_moved = guest_timer_moved };
 static struct vlapic_page lapic_page;
 
 static struct cpuid_regs leaf(uint32_t n, uint32_t sub)
@@ -41,7 +41,6 @@ static int setup(void **state)
     guest_start();
     fake_log_reset();
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
-    vcpu_lapic_refresh_deadline(&guest_vcpu);
     msr_reset(&guest_vcpu);
     return 0;
 }
@@ -399,7 +398,6 @@ static void test_deadline_alone(void **state)
     wr(MSR_IA32_TSC_DEADLINE, 9000);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);
     guest_vcpu.lapic.dev.ops->write(&guest_vcpu.lapic.dev, 0x320, 4, 2 << 17 | 0x10040, 8000);
-    vcpu_lapic_refresh_deadline(&guest_vcpu); /* masked: nobody waits for it */
     assert_int_equal(msr_write_lockless(&guest_vcpu, MSR_IA32_TSC_DEADLINE, 12000), MSR_UNKNOWN);
 }
 

@@ -18,7 +18,14 @@
 
 static struct vlapic l;
 static struct vlapic_page page;
-static const struct vlapic_bus bus;
+static uint64_t told; /* when it is due, as its owner was told last */
+
+static void on_moved(struct vlapic *from, uint64_t due)
+{
+    assert_ptr_equal(from, &l);
+    told = due;
+}
+static const struct vlapic_bus bus = { .timer_moved = on_moved };
 
 static void start(uint64_t hz)
 {
@@ -44,9 +51,11 @@ static void wr(uint32_t offset, uint32_t value, uint64_t now)
     l.dev.ops->write(&l.dev, offset, 4, value, now);
 }
 
+/* Its owner has been told whenever it changed. */
 static uint64_t due(void)
 {
-    return l.dev.ops->deadline(&l.dev);
+    assert_int_equal(told, l.dev.ops->deadline(&l.dev));
+    return told;
 }
 
 /* Takes the timer's interrupt; true if there was one. */
@@ -185,6 +194,9 @@ static void test_masked(void **state)
     assert_false(take()); /* the ones that were masked are gone */
     assert_int_equal(due(), 7000);
     assert_true(tick_fires(7000));
+    assert_int_equal(due(), 8000);
+    wr(0x0F0, 0x0FF, 7500); /* disabled by software: all entries are masked */
+    assert_true(due() == DEVICE_NEVER);
 }
 
 static void test_deadline(void **state)
