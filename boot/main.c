@@ -217,12 +217,13 @@ static void quiesce(void)
 
 static void panic_context(void)
 {
-    const struct vcpu *v = this_cpu()->serving;
+    const struct sched_unit *u = sched_running();
 
-    if (!v) {
+    if (!u || u->run != vcpu_run) {
         log_error("it served no domain");
         return;
     }
+    const struct vcpu *v = LIST_ENTRY(u, struct vcpu, unit);
     log_error("it served domain %u (%s), vCPU %u", v->domain->id, v->domain->name, v->id);
     virt_dump_vmcs(&v->virt);
 }

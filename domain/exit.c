@@ -198,7 +198,7 @@ static void handle_hlt(struct vcpu *v)
 static void handle_bus_lock(struct vcpu *v, const struct virt_exit *e)
 {
     v->held_until = e->left + tsc_hz / BUS_LOCKS_PER_S;
-    v->attention = true;
+    v->unit.attention = true;
 }
 
 /* The end of the guest that has used it, whose frame it may not be; if it is, nobody gets it again.

@@ -3,7 +3,6 @@
  */
 #include "domain/lapic.h"
 #include "arch/x86/irq.h"
-#include "arch/x86/percpu.h"
 #include "domain/domain.h"
 #include "lib/likely.h"
 #include "mm/heap.h"
@@ -149,7 +148,7 @@ void lapic_hold(struct vcpu *v)
 bool lapic_posted(const struct vcpu *v)
 {
     if (!virt_caps.posted_interrupts || !v->virt.delivers || !v->entered ||
-        this_cpu()->serving == v)
+        sched_running() == &v->unit)
         return false;
     irq_notify_posted(v->virt.pcpu);
     return true;

@@ -220,10 +220,10 @@ static bool may_enter(struct vcpu *v)
 {
     if (likely(!vcpu_wants_look(v)))
         return true;
-    __atomic_store_n(&v->attention, false, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->unit.attention, false, __ATOMIC_SEQ_CST);
     if (attend(v))
         return true;
-    v->attention = true;
+    v->unit.attention = true;
     return false;
 }
 
@@ -363,7 +363,6 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
     timer_cancel(&v->wake);
     spin_lock(&d->lock);
     if (!v->out) {
-        this_cpu()->serving = v;
         vcpu_load(v);
         run_irqs_served(
             &v->virt); /* in sched_turn(); on a slow machine the way from there takes long */
@@ -371,7 +370,6 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
         more = run(v, deadline);
         pv_runstate(v, runstate_when_out(v, more));
         last = d->end && leave_for_good(v);
-        this_cpu()->serving = NULL;
     }
     spin_unlock(&d->lock);
     if (last)

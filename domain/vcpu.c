@@ -4,7 +4,6 @@
 #include "domain/vcpu.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
-#include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "domain/cpuid.h"
 #include "domain/domain.h"
@@ -81,29 +80,7 @@ static void wake_fires(struct timer *t)
 {
     struct vcpu *v = container_of(t, struct vcpu, wake);
 
-    pv_note_wake(v);
     sched_wake(&v->unit);
-}
-
-/* Whoever is served on this pCPU looks around too: the one that is kicked may wait for this pCPU.
- */
-void vcpu_kick(struct vcpu *v)
-{
-    struct vcpu *served = this_cpu()->serving;
-
-    __atomic_store_n(&v->attention, true, __ATOMIC_SEQ_CST);
-    if (served)
-        served->attention = true;
-    pv_note_wake(v);
-    sched_wake(&v->unit);
-}
-
-void vcpu_flag_or_kick(struct vcpu *v)
-{
-    if (this_cpu()->serving == v)
-        v->attention = true;
-    else
-        vcpu_kick(v);
 }
 
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
@@ -203,7 +180,6 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->id = id;
     v->startup_page = -1;
     v->waits_for_startup = id != 0;
-    v->attention = true;
     int err = create_vmx(v);
     if (err) {
         heap_free_pages(v, VCPU_ORDER, d->id);
@@ -227,6 +203,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     pv_vcpu_init(v);
     timer_init(&v->wake, wake_fires);
     sched_unit_init(&v->unit, d->account, d->config->cpus, vcpu_run, vcpu_leave);
+    v->unit.attention = true;
     *out = v;
     return 0;
 }

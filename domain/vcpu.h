@@ -42,7 +42,6 @@ struct vcpu {
     struct vlapic_page *lapic_page; /* heap page */
     struct vlapic_bus lapic_bus;
     struct timer wake;      /* when halted: the next thing that its devices have to do */
-    bool attention;         /* atomic: something was written down for it, to be seen before entry */
     bool halted;            /* in HLT, or blocked by a hypercall */
     bool waits_for_startup; /* as after INIT: nothing but a STARTUP helps */
     bool init_pending;      /* an INIT has arrived and not been acted on */
@@ -73,13 +72,18 @@ void vcpu_spins(struct vcpu *v);
 void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 /* Something may have become deliverable, or was written down for it: leave guest or HLT and look.
  * From any pCPU. */
-void vcpu_kick(struct vcpu *v);
-/* The same for what its own exit may have caused: it is told without a wake if it is served here.
- */
-void vcpu_flag_or_kick(struct vcpu *v);
+static inline void vcpu_kick(struct vcpu *v)
+{
+    sched_kick(&v->unit);
+}
+/* The same for what its own exit may have caused: it is told without a wake if it runs here. */
+static inline void vcpu_flag_or_kick(struct vcpu *v)
+{
+    sched_flag_or_kick(&v->unit);
+}
 static inline bool vcpu_wants_look(const struct vcpu *v)
 {
-    return __atomic_load_n(&v->attention, __ATOMIC_RELAXED);
+    return __atomic_load_n(&v->unit.attention, __ATOMIC_RELAXED);
 }
 /* INIT and STARTUP arrive (SDM, "MP Initialization Protocol Algorithm"). Domain's lock held; the
  * caller kicks it. */

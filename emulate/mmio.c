@@ -89,5 +89,5 @@ void mmio_handle(struct vcpu *v, const struct virt_exit *e)
         mmio_string(v, insn);
     else
         mmio_memory(v, insn, e->memory.gpa);
-    v->attention = true; /* it may have written where it only read, for all the exit told */
+    v->unit.attention = true; /* it may have written where it only read, for all the exit told */
 }

@@ -108,6 +108,7 @@ void queue_add(struct run_queue *q, struct sched_unit *u, uint64_t now)
     if (q->running)
         policy_charge(q, now);
     u->state = SCHED_RUNNABLE;
+    u->ready = now;
     u->stats.waits++;
     group_count(u->group, 1);
     u->share = group_share(u->group);

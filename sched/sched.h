@@ -63,11 +63,13 @@ struct sched_unit {
     void (*leave)(struct sched_unit *u);
     uint64_t affinity; /* mask of the pCPUs on which it may run */
     enum sched_state state;
-    unsigned pcpu; /* whose queue it belongs to, also while blocked */
-    bool loaded;   /* its registers are in that pCPU */
-    bool woken;    /* a wake came while it was running or paused */
-    bool paused;   /* is not picked, whatever wakes it */
-    bool going;    /* sched_unit_remove() waits for it to leave */
+    unsigned pcpu;  /* whose queue it belongs to, also while blocked */
+    bool loaded;    /* its registers are in that pCPU */
+    bool woken;     /* a wake came while it was running or paused */
+    bool paused;    /* is not picked, whatever wakes it */
+    bool going;     /* sched_unit_remove() waits for it to leave */
+    bool attention; /* atomic: something was written down for it, see sched_kick() */
+    uint64_t ready; /* TSC at which it was last put among those that wait to run */
     struct sched_stats stats;
     /* The policy's. */
     uint64_t vtime;   /* ticks it ran, scaled by its share */
@@ -91,6 +93,14 @@ int must_check sched_unit_remove(struct sched_unit *u);
 /* Makes u runnable; from any pCPU, any context. Waking a running unit keeps it from blocking, and
  * makes it come out of its guest to look what is new. */
 void sched_wake(struct sched_unit *u);
+
+/* Something was written down for u, which is to look: raises its `attention` and wakes it. The unit
+ * that runs on this pCPU is to look too, as u may wait for this pCPU. From any pCPU. */
+void sched_kick(struct sched_unit *u);
+/* The same for what u itself may have caused: it is not woken if it runs on this pCPU. */
+void sched_flag_or_kick(struct sched_unit *u);
+/* The unit that runs on this pCPU, or NULL. */
+struct sched_unit *sched_running(void);
 
 /* While paused, wakes are remembered. 0, or -EBUSY while it still runs for a moment. */
 int sched_pause(struct sched_unit *u);

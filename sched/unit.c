@@ -61,6 +61,29 @@ void sched_wake(struct sched_unit *u)
     }
 }
 
+struct sched_unit *sched_running(void)
+{
+    return sched_queues[cpu_id()].running;
+}
+
+void sched_kick(struct sched_unit *u)
+{
+    struct sched_unit *here = sched_running();
+
+    __atomic_store_n(&u->attention, true, __ATOMIC_SEQ_CST);
+    if (here)
+        here->attention = true;
+    sched_wake(u);
+}
+
+void sched_flag_or_kick(struct sched_unit *u)
+{
+    if (sched_running() == u)
+        u->attention = true;
+    else
+        sched_kick(u);
+}
+
 int sched_pause(struct sched_unit *u)
 {
     struct run_queue *q = queue_lock_of(u);

@@ -202,18 +202,12 @@ static void account(struct pv_runstate *r, uint64_t now)
     r->since = now;
 }
 
-/* What was blocked and was woken has been runnable since: others had the CPU. */
-static void split_at_wake(struct vcpu *v)
+/* What was blocked and came to be ready has been runnable since: others had the CPU. */
+static void split_at_ready(struct pv_runstate *r, uint64_t ready)
 {
-    uint64_t woken = v->pv.woken;
-    struct pv_runstate *r = &v->pv.runstate;
-
-    if (!woken)
+    if (likely(ready <= r->since) || r->state != XEN_RUNSTATE_BLOCKED)
         return;
-    __atomic_store_n(&v->pv.woken, 0, __ATOMIC_RELEASE);
-    if (r->state != XEN_RUNSTATE_BLOCKED)
-        return;
-    account(r, woken > r->since ? woken : r->since);
+    account(r, ready);
     r->state = XEN_RUNSTATE_RUNNABLE;
 }
 
@@ -221,7 +215,7 @@ void pv_runstate(struct vcpu *v, enum xen_runstate state)
 {
     uint64_t now = rdtsc();
 
-    split_at_wake(v);
+    split_at_ready(&v->pv.runstate, v->unit.ready);
     account(&v->pv.runstate, now);
     v->pv.runstate.state = state;
     if (unlikely(v->pv.runstate_area.bytes[0]))
@@ -250,15 +244,6 @@ void pv_runstate_now(const struct vcpu *v, struct xen_runstate_info *out)
     account(&r, rdtsc());
     r.since = v->pv.runstate.since;
     *out = to_runstate_info(v, &r);
-}
-
-void pv_note_wake(struct vcpu *v)
-{
-    uint64_t none = 0;
-
-    if (!__atomic_load_n(&v->pv.woken, __ATOMIC_RELAXED))
-        __atomic_compare_exchange_n(&v->pv.woken, &none, rdtsc(), false, __ATOMIC_RELEASE,
-                                    __ATOMIC_RELAXED);
 }
 
 static int write_runstate(struct vcpu *v, const struct xen_runstate_info *r)

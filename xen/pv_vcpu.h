@@ -78,7 +78,6 @@ struct pv_vcpu {
         enum xen_runstate state;
         uint64_t since, spent[XEN_RUNSTATES];
     } runstate;
-    uint64_t woken; /* when it stopped being blocked; 0: it has not */
 };
 
 /* ---- What events do for the rest; registered at boot ---- */
@@ -150,8 +149,6 @@ void pv_watchdog_set(struct domain *d, unsigned i, uint64_t seconds);
 void pv_runstate(struct vcpu *v, enum xen_runstate state);
 /* Its account as of now. */
 void pv_runstate_now(const struct vcpu *v, struct xen_runstate_info *out);
-/* It is woken, may be running: without the lock, from any pCPU. */
-void pv_note_wake(struct vcpu *v);
 /* Writes the account to the registered area, if there is one. */
 void pv_runstate_write(struct vcpu *v);
 

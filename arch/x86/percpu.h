@@ -16,7 +16,6 @@ struct percpu {
     uint32_t apic_id;
     bool online;
     void *stack_top; /* the one stack of this pCPU */
-    void *serving;   /* the vCPU that is being run; or NULL */
     uint64_t alive;  /* counts what cpu_is_alive() was told; others peek at it */
 };
 

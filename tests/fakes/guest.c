@@ -1,7 +1,6 @@
 /*
  * A domain with one vCPU for host tests. See tests/fakes/guest.h.
  */
-#include "arch/x86/percpu.h"
 #include "tests/fakes/guest.h"
 
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 struct domain guest;
 struct vcpu guest_vcpu;
 unsigned guest_kicks, guest_inits;
+struct sched_unit *guest_running;
 int guest_startup_page;
 uint8_t guest_mtrr_type;
 const struct domain_hooks *domain_hooks;
@@ -44,6 +44,7 @@ void guest_start(void)
     memset(&guest, 0, sizeof(guest));
     memset(&guest_vcpu, 0, sizeof(guest_vcpu));
     guest_kicks = guest_inits = 0;
+    guest_running = NULL;
     guest_startup_page = -1;
     guest_mtrr_type = 6;
     tsc_hz = 1000000000;
@@ -183,18 +184,22 @@ void vcpu_spins(struct vcpu *v)
     (void)v;
 }
 
-void vcpu_kick(struct vcpu *v)
+void sched_kick(struct sched_unit *u)
 {
-    (void)v;
+    (void)u;
     guest_kicks++;
 }
 
-/* As run.c's: who is served here only raises its own flag. */
-void vcpu_flag_or_kick(struct vcpu *v)
+void sched_flag_or_kick(struct sched_unit *u)
 {
-    v->attention = true;
-    if (this_cpu()->serving != v)
-        vcpu_kick(v);
+    u->attention = true;
+    if (guest_running != u)
+        sched_kick(u);
+}
+
+struct sched_unit *sched_running(void)
+{
+    return guest_running;
 }
 
 void vcpu_init_signal(struct vcpu *v)

@@ -200,9 +200,9 @@ void pv_poll_wake(struct domain *d, uint32_t port)
     of(d)->polls++;
 }
 
-void vcpu_kick(struct vcpu *v)
+void sched_kick(struct sched_unit *u)
 {
-    v->entered = 0; /* it leaves at once */
+    container_of(u, struct vcpu, unit)->entered = 0; /* it leaves at once */
 }
 
 uint8_t mtrr_type(maddr_t start, uint64_t size)

@@ -104,7 +104,7 @@ static void begin(bool is_pvh)
         moment_init(&guest.vcpus[i]->lapic_due);
     }
     machine_init(m, &guest, &map);
-    this_cpu()->serving = &guest_vcpu;
+    guest_running = &guest_vcpu.unit;
     room = 40;
 }
 

@@ -116,7 +116,7 @@ static void begin(bool is_pvh)
     machine_init(&guest.machine, &guest, &map);
     pv_vcpu_init(&guest_vcpu);
     msr_reset(&guest_vcpu);
-    this_cpu()->serving = &guest_vcpu;
+    guest_running = &guest_vcpu.unit;
     cpu()->insn_len = 2;
 }
 

@@ -12,9 +12,9 @@
 
 static unsigned kicks;
 
-void vcpu_kick(struct vcpu *v)
+void sched_kick(struct sched_unit *u)
 {
-    (void)v;
+    (void)u;
     kicks++;
 }
 
@@ -29,6 +29,7 @@ uint64_t tsc_to_ns(uint64_t ticks)
 }
 
 static struct domain d;
+static struct vcpu vcpus[2];
 static unsigned ends_heard;
 
 static void hear_end(struct domain *domain)
@@ -43,6 +44,8 @@ static void set_up(void)
     strcpy(d.name, "alpha");
     d.state = DOMAIN_RUNNING;
     d.vcpu_count = 2;
+    d.vcpus[0] = &vcpus[0];
+    d.vcpus[1] = &vcpus[1];
     kicks = ends_heard = 0;
 }
 

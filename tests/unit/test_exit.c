@@ -473,10 +473,10 @@ static void test_bus_lock(void **state)
     struct virt_exit e = { .kind = VIRT_EXIT_BUS_LOCK, .left = 5000 };
 
     (void)state;
-    guest_vcpu.attention = false;
+    guest_vcpu.unit.attention = false;
     exit_handle(&guest_vcpu, &e);
     assert_int_equal(guest_vcpu.held_until, 5000 + tsc_hz / 10000);
-    assert_true(guest_vcpu.attention);
+    assert_true(guest_vcpu.unit.attention);
     assert_skipped(0); /* the instruction has been carried out */
     assert_int_equal(guest.end, END_NOT);
 }

@@ -265,9 +265,9 @@ static void test_posted(void **state)
     virt_caps.posted_interrupts = true;
     assert_true(lapic_posted(&second));
     assert_int_equal(fake_virt_notified, 4);
-    this_cpu()->serving = &second;
+    guest_running = &second.unit;
     assert_false(lapic_posted(&second));
-    this_cpu()->serving = NULL;
+    guest_running = NULL;
     second.entered = 0; /* it halts, or waits for its turn */
     assert_false(lapic_posted(&second));
 }

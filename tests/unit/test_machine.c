@@ -65,7 +65,7 @@ static int setup(void **state)
     guest.config = &config;
     start_lapic(&guest_vcpu, 0);
     machine_init(m, &guest, &map);
-    this_cpu()->serving = &guest_vcpu;
+    guest_running = &guest_vcpu.unit;
     guest_kicks = 0;
     return 0;
 }
@@ -270,7 +270,7 @@ static void route(unsigned open)
 static void test_com1_interrupts(void **state)
 {
     (void)state;
-    this_cpu()->serving = NULL; /* it comes from elsewhere */
+    guest_running = NULL; /* it comes from elsewhere */
     init_pic();
     route(HVM_COM1_IRQ);
     out(0x3fc, 0x08);
@@ -399,8 +399,8 @@ static void test_sooner_kicks(void **state)
     (void)state;
     program_pit(11932);
     assert_int_equal(guest_kicks, 0); /* vCPU 0 did it itself, and looks again */
-    assert_true(guest_vcpu.attention);
-    this_cpu()->serving = &second;
+    assert_true(guest_vcpu.unit.attention);
+    guest_running = &second.unit;
     program_pit(1193);
     assert_true(guest_kicks > 0);
 }
@@ -496,7 +496,7 @@ static void test_fixed(void **state)
 static void test_lowest_priority(void **state)
 {
     (void)state;
-    this_cpu()->serving = NULL; /* it comes from elsewhere */
+    guest_running = NULL; /* it comes from elsewhere */
     two_vcpus();
     for (unsigned i = 0; i < 2; i++) { /* logical ids 1 and 2, flat */
         struct device *dev = &guest.vcpus[i]->lapic.dev;
@@ -528,7 +528,7 @@ static void test_lowest_priority_enabled(void **state)
 static void test_other_modes(void **state)
 {
     (void)state;
-    this_cpu()->serving = NULL; /* it comes from elsewhere */
+    guest_running = NULL; /* it comes from elsewhere */
     message(APIC_NMI, 0, false);
     assert_int_equal(cpu()->nmis, 1);
     assert_int_equal(guest_kicks, 1);

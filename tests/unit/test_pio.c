@@ -84,7 +84,7 @@ static void test_attention(void **state)
 
     (void)state;
     cpu()->io = (struct virt_io){ .port = PORT };
-    guest_vcpu.attention = true;
+    guest_vcpu.unit.attention = true;
     assert_int_equal(pio_quick(&guest_vcpu, &e), EXIT_LOOK);
     assert_int_equal(bus_count, 1);
     assert_int_equal(cpu()->skips, 1);

@@ -698,6 +698,32 @@ static void test_nobody_watches_the_idle(void **state)
     assert_int_equal(kicks, 0);
 }
 
+static void kicks_b(struct runner *r)
+{
+    sched_kick(&b.unit);
+    assert_true(r->unit.attention); /* b may wait for this pCPU */
+    r->unit.attention = b.unit.attention = false;
+    sched_flag_or_kick(&r->unit);
+    assert_true(r->unit.attention && !r->unit.woken);
+    sched_flag_or_kick(&b.unit);
+    assert_true(b.unit.attention);
+}
+
+/* Who is kicked is woken and told to look, and so is who runs here. */
+static void test_kick(void **state)
+{
+    (void)state;
+    make(&a, BOTH);
+    make(&b, BOTH);
+    sched_wake(&a.unit);
+    a.within = kicks_b;
+    fake_tsc += 500;
+    sched_turn();
+    assert_int_equal(b.unit.state, SCHED_RUNNABLE);
+    assert_int_equal(b.unit.ready, START + 500 + a.for_ticks);
+    assert_null(sched_running());
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -707,6 +733,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interrupts_do_not_cost_the_slice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wake_while_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kick, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newcomer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timer_bounds_the_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tick, setup, teardown),

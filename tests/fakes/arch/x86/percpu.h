@@ -14,7 +14,6 @@ struct percpu {
     uint32_t apic_id;
     bool online;
     void *stack_top;
-    const void *serving;
     uint64_t alive;
 };
 
