@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers devices virt vmx sched guestmem emulate machine loader config domain xen hypercall console monitor lib
+ROOMS := boot arch/x86 mm drivers devices virt vmx sched guestmem emulate machine loader config domain xen lifecycle hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 

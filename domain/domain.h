@@ -118,25 +118,6 @@ extern const struct domain_hooks *domain_hooks;
 #define DOMAIN_ORDER    2 /* pages of a struct domain: 2^this */
 #define IO_BITMAP_ORDER 1
 
-/* Makes a domain of which there is no more than its name and the promise of its memory, which
- * counts from here on. account: whom its time is charged to, the time of building and destroying it
- * too if the caller's unit belongs to it. before: the id that it had before its reboot, with which
- * it has kept its promise; 0: it is new. Logs what goes wrong, naming the domain. 0; -EEXIST,
- * -ENOSPC, -EINVAL, -ENOMEM (the promise does not fit): nothing is kept. */
-int must_check domain_create(const struct domain_config *config, struct sched_group *account,
-                             uint16_t before, struct domain **out);
-/* Builds it, a piece at each call: devices, vCPUs, the image in its memory. 0: it is there, and
- * paused; -EAGAIN: go on; else (-ENOMEM, -ENOEXEC, -EINVAL, logged) it is to be destroyed. */
-int must_check domain_build(struct domain *d);
-/* For domain_destroy(): what only its building needed goes. */
-void domain_build_end(struct domain *d);
-/* After hooks->ended: takes its vCPUs out of the scheduler. False: some pCPU is not done with one
- * of them yet, ask again soon. */
-bool must_check domain_retire(struct domain *d);
-/* Gives back all that it had, once it is retired (or if it never ran), a piece at each call. True:
- * d is gone, and so is the promise of its memory unless it comes back (domain_comes_back()). */
-bool must_check domain_destroy(struct domain *d);
-
 /* Keeps its vCPUs out of the guest, or lets them in; they are on their way when these return. No
  * effect on a domain that is ending. */
 void domain_pause(struct domain *d);
@@ -144,9 +125,6 @@ void domain_unpause(struct domain *d);
 /* Presses the power button of its ACPI machine: the guest may shut itself down. */
 void domain_power_button(struct domain *d);
 const char *domain_state_name(enum domain_state state);
-
-/* The memory map that its kernel was told of. */
-void domain_memmap(const struct domain *d, struct memmap *out);
 
 /* Ends it: no vCPU of it enters the guest again. The first call wins; but END_DESTROYED always
  * means that it does not come back. From anywhere, with or without its lock. */

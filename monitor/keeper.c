@@ -1,6 +1,7 @@
 /*
  * One domain's life from its creation to its burial, and again. See monitor/keeper.h.
  */
+#include "lifecycle/create.h"
 #include "monitor/keeper.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"

@@ -4,6 +4,7 @@
 #include "arch/x86/cpu.h"
 #include "domain/cpuid.h"
 #include "domain/domain.h"
+#include "lifecycle/create.h"
 #include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"

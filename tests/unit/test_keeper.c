@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "lifecycle/create.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"

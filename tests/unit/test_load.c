@@ -1,7 +1,7 @@
-/* links: domain/load.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/load.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * domain/load.c: what is long is copied in pieces; the outcome is as if each write had been done at
- * once, also where they overlap.
+ * lifecycle/load.c: what is long is copied in pieces; the outcome is as if each write had been done
+ * at once, also where they overlap.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "domain/load.h"
+#include "lifecycle/load.h"
 #include "tests/fakes/guest.h"
 
 #define FILE_BYTES 0x60000

@@ -5,7 +5,7 @@
  * no piece takes longer than an exit may, and they are done on the domain's own account
  * (monitor/keeper.c).
  */
-#include "domain/domain.h"
+#include "lifecycle/create.h"
 #include "domain/lapic.h"
 #include "xen/pv_vcpu.h"
 #include "lib/assert.h"

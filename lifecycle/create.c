@@ -7,11 +7,11 @@
  */
 #include "arch/x86/insn.h"
 #include "machine/acpi_guest.h"
-#include "domain/domain.h"
+#include "lifecycle/create.h"
 #include "guestmem/gmem.h"
 #include "loader/image.h"
 #include "domain/lapic.h"
-#include "domain/load.h"
+#include "lifecycle/load.h"
 #include "machine/pc.h"
 #include "loader/memmap.h"
 #include "xen/pv_console.h"

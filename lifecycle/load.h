@@ -5,8 +5,8 @@
  * The loaders (loader/image.h) write as they like. What they copy from files that stay where they
  * are (the boot modules), and what they clear, is written down when it is long, and done later.
  */
-#ifndef CAISSON_DOMAIN_LOAD_H
-#define CAISSON_DOMAIN_LOAD_H
+#ifndef CAISSON_LIFECYCLE_LOAD_H
+#define CAISSON_LIFECYCLE_LOAD_H
 
 #include "config/domain_config.h"
 #include "loader/image.h"

@@ -1,7 +1,7 @@
 /*
- * Copies into a new domain's memory, in pieces. See domain/load.h.
+ * Copies into a new domain's memory, in pieces. See lifecycle/load.h.
  */
-#include "domain/load.h"
+#include "lifecycle/load.h"
 #include "guestmem/gmem.h"
 
 #define LOAD_PIECE 0x10000UL /* bytes, of one step */

@@ -1,0 +1,33 @@
+/*
+ * How a domain comes and goes: made, built, retired and destroyed, in pieces none of which lasts
+ * longer than an exit may. Who calls them, one after the other, is the unit of its own account
+ * that keeps it.
+ */
+#ifndef CAISSON_LIFECYCLE_CREATE_H
+#define CAISSON_LIFECYCLE_CREATE_H
+
+#include "domain/domain.h"
+
+/* Makes a domain of which there is no more than its name and the promise of its memory, which
+ * counts from here on. account: whom its time is charged to, the time of building and destroying it
+ * too if the caller's unit belongs to it. before: the id that it had before its reboot, with which
+ * it has kept its promise; 0: it is new. Logs what goes wrong, naming the domain. 0; -EEXIST,
+ * -ENOSPC, -EINVAL, -ENOMEM (the promise does not fit): nothing is kept. */
+int must_check domain_create(const struct domain_config *config, struct sched_group *account,
+                             uint16_t before, struct domain **out);
+/* Builds it, a piece at each call: devices, vCPUs, the image in its memory. 0: it is there, and
+ * paused; -EAGAIN: go on; else (-ENOMEM, -ENOEXEC, -EINVAL, logged) it is to be destroyed. */
+int must_check domain_build(struct domain *d);
+/* For domain_destroy(): what only its building needed goes. */
+void domain_build_end(struct domain *d);
+/* After hooks->ended: takes its vCPUs out of the scheduler. False: some pCPU is not done with one
+ * of them yet, ask again soon. */
+bool must_check domain_retire(struct domain *d);
+/* Gives back all that it had, once it is retired (or if it never ran), a piece at each call. True:
+ * d is gone, and so is the promise of its memory unless it comes back (domain_comes_back()). */
+bool must_check domain_destroy(struct domain *d);
+
+/* The memory map that its kernel was told of. */
+void domain_memmap(const struct domain *d, struct memmap *out);
+
+#endif
