@@ -35,8 +35,8 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # and loops are not aligned: on most ways they only add NOPs to run through. What is for size has no
 # tables of jumps: comparisons are smaller.
 HOT   := $(addprefix vmx/,run exit event regs msr apic ept cr vcpu fpu flush) \
-         $(addprefix domain/,run exit msr lapic vcpu pair) $(addprefix machine/,machine) \
-         $(addprefix emulate/,pio mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
+         $(addprefix domain/,run exit device_access msr lapic vcpu pair) $(addprefix machine/,machine) \
+         $(addprefix emulate/,mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vpit_channel vuart vioapic) \
          $(addprefix hypercall/,hypercall evtchn_op grant_op) \
          $(addprefix xen/,pv_time evtchn evtchn_2l grant grant_map grant_copy) \

@@ -11,10 +11,8 @@
 #include "domain/cpuid.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
-#include "emulate/mmio.h"
+#include "domain/device_access.h"
 #include "domain/msr.h"
-#include "emulate/operand.h"
-#include "emulate/pio.h"
 #include "domain/vcpu.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
@@ -242,7 +240,7 @@ static enum exit_answer mmio_locked(struct vcpu *v, const struct virt_exit *e)
 
     spin_lock(&v->domain->lock);
     if (e->memory.present || !lapic_map(v, e->memory.gpa)) {
-        mmio_handle(v, e);
+        device_access_memory(v, e);
         answer = e->memory.write ? EXIT_LOOK : look_if_needed(v);
     }
     spin_unlock(&v->domain->lock);
@@ -269,7 +267,7 @@ static enum exit_answer memory_quick(struct vcpu *v, const struct virt_exit *e)
 
 enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v, const struct virt_exit *e) = {
     [VIRT_EXIT_CPUID] = cpuid_quick,   [VIRT_EXIT_RDMSR] = rdmsr_quick,
-    [VIRT_EXIT_WRMSR] = wrmsr_quick,   [VIRT_EXIT_IO] = pio_quick,
+    [VIRT_EXIT_WRMSR] = wrmsr_quick,   [VIRT_EXIT_IO] = device_access_port,
     [VIRT_EXIT_VMCALL] = vmcall_quick, [VIRT_EXIT_MEMORY] = memory_quick,
 };
 
@@ -288,7 +286,7 @@ void exit_handle(struct vcpu *v, const struct virt_exit *e)
     case VIRT_EXIT_MEMORY:
         break; /* exit_quick[] has always done with them */
     case VIRT_EXIT_IO:
-        pio_handle(v, e);
+        device_access_string(v, e);
         return;
     case VIRT_EXIT_APIC_WRITE:
         handle_apic_write(v, e);

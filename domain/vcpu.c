@@ -187,6 +187,9 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     }
     v->virt.owner = v;
     v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
+    v->emulator = (struct emulator){
+        .virt = &v->virt, .space = &v->space, .machine = &d->machine, .vcpu = v
+    };
     v->lapic_bus = (struct vlapic_bus){ .ctx = v,
                                         .send_ipi = ipi_sent,
                                         .eoi = eoi_broadcast,

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include "arch/x86/insn.h"
 #include "devices/vlapic.h"
-#include "emulate/insn_cache.h"
+#include "emulate/emulator.h"
 #include "guestmem/gva.h"
 #include "loader/image.h"
 #include "arch/x86/moment.h"
@@ -37,27 +37,27 @@ struct vcpu {
     unsigned id;
     struct virt_vcpu virt;
     struct gva_space space;
+    struct emulator emulator;
     struct sched_unit unit;
     struct vlapic lapic;
     struct vlapic_page *lapic_page; /* heap page */
     struct vlapic_bus lapic_bus;
-    struct timer wake;      /* when halted: the next thing that its devices have to do */
-    bool halted;            /* in HLT, or blocked by a hypercall */
-    bool waits_for_startup; /* as after INIT: nothing but a STARTUP helps */
-    bool init_pending;      /* an INIT has arrived and not been acted on */
-    int startup_page;       /* of a STARTUP that has arrived; -1: none has */
-    bool out;               /* its domain has ended and it has left its pCPU for good */
-    uint64_t held_until;    /* TSC before which it does not enter: it has locked the bus */
-    enum vcpu_dump dump;    /* somebody wants to see its state */
-    uint64_t tsc_offset;    /* guest TSC - machine TSC */
-    uint64_t tsc_adjust;    /* IA32_TSC_ADJUST as the guest last left it */
+    struct timer wake;       /* when halted: the next thing that its devices have to do */
+    bool halted;             /* in HLT, or blocked by a hypercall */
+    bool waits_for_startup;  /* as after INIT: nothing but a STARTUP helps */
+    bool init_pending;       /* an INIT has arrived and not been acted on */
+    int startup_page;        /* of a STARTUP that has arrived; -1: none has */
+    bool out;                /* its domain has ended and it has left its pCPU for good */
+    uint64_t held_until;     /* TSC before which it does not enter: it has locked the bus */
+    enum vcpu_dump dump;     /* somebody wants to see its state */
+    uint64_t tsc_offset;     /* guest TSC - machine TSC */
+    uint64_t tsc_adjust;     /* IA32_TSC_ADJUST as the guest last left it */
     struct moment lapic_due; /* deadline of its local APIC's timer, which tells */
     struct pv_vcpu pv;
     uint64_t entered;  /* the p2m's epoch while it is in the guest; 0: it is not */
     uint64_t mtrr[32]; /* stored for the guest, see msr.c */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
-    struct code code[CODE_RECENT];   /* instructions on device memory, at a hash of their address */
-    uint64_t exits[VIRT_EXIT_KINDS]; /* counted by kind */
+    uint64_t exits[VIRT_EXIT_KINDS];      /* counted by kind */
     uint64_t exit_ticks[VIRT_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */
 };
 

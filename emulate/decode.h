@@ -35,6 +35,8 @@ enum decode_op {
     DECODE_LODS, /* AC AD, with rep */
     DECODE_CMPS, /* A6 A7, with rep or repne */
     DECODE_SCAS, /* AE AF, with rep or repne */
+    DECODE_INS,  /* the processor tells of these two: decode_insn() does not know them */
+    DECODE_OUTS,
     DECODE_BT,
     DECODE_BTS,
     DECODE_BTR,

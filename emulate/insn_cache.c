@@ -3,11 +3,10 @@
  */
 #include "emulate/insn_cache.h"
 #include "arch/x86/cpu.h"
-#include "domain/domain.h"
-#include "emulate/operand.h"
-#include "domain/vcpu.h"
-#include "lib/fmt.h"
+#include "emulate/emulator.h"
+#include "guestmem/p2m.h"
 #include "lib/likely.h"
+#include "lib/string.h"
 #include "vmx/fast.h"
 
 /* ---- What is known ---- */
@@ -18,25 +17,26 @@ static bool is_64bit(const struct virt_mode *m)
 }
 
 /* The linear address of the code at RIP. */
-static gva_t linear_rip(struct vcpu *v, const struct virt_mode *m)
+static gva_t linear_rip(struct emulator *e, const struct virt_mode *m)
 {
-    uint64_t rip = virt_rip(&v->virt);
+    uint64_t rip = virt_rip(e->virt);
     struct segment cs;
 
     if (likely(is_64bit(m)))
         return gva(rip);
-    virt_segment(&v->virt, SEG_CS, &cs);
+    virt_segment(e->virt, SEG_CS, &cs);
     return gva((uint32_t)(rip + cs.base));
 }
 
-static struct code *place_of(struct vcpu *v, gva_t at)
+static struct insn_cache_entry *place_of(struct emulator *e, gva_t at)
 {
-    return &v->code[(at.v ^ at.v >> 4) % CODE_RECENT];
+    return &e->insns[(at.v ^ at.v >> 4) % INSN_CACHE_ENTRIES];
 }
 
-static bool is_known(struct vcpu *v, const struct code *c, gva_t at, const struct virt_mode *m)
+static bool is_known(struct emulator *e, const struct insn_cache_entry *c, gva_t at,
+                     const struct virt_mode *m)
 {
-    return c->at.v == at.v && c->epoch == v->domain->p2m.epoch && virt_mode_same(&c->mode, m) &&
+    return c->at.v == at.v && c->epoch == e->space->p2m->epoch && virt_mode_same(&c->mode, m) &&
            window_same(c->word, c->count);
 }
 
@@ -54,14 +54,14 @@ static struct window_word code_word(maddr_t where, const uint8_t *bytes, unsigne
 }
 
 /* Remembers an instruction, unless it lies so near to its page's end that its words do not. */
-static void remember(struct vcpu *v, struct code *c, const struct gva_walk *found,
+static void remember(struct emulator *e, struct insn_cache_entry *c, const struct gva_walk *found,
                      const uint8_t *bytes)
 {
-    struct p2m *p = &v->domain->p2m;
+    struct p2m *p = e->space->p2m;
     uint64_t offset = c->at.v & ~PAGE_MASK;
     mfn_t m;
 
-    if (offset > PAGE_SIZE - 8 * CODE_WORDS)
+    if (offset > PAGE_SIZE - 8 * INSN_CACHE_WORDS)
         return;
     if (p2m_populate(p, gpa_to_gfn(found->page), &m) || p->epoch != found->epoch)
         return;
@@ -82,63 +82,56 @@ static enum decode_mode mode_of(const struct virt_mode *m)
     return m->cs_ar & SEG_AR_DB ? DECODE_32 : DECODE_16;
 }
 
-static void cannot(struct vcpu *v, gpa_t device, const uint8_t *bytes, unsigned count)
+/* The bytes of what decode_insn() has refused. */
+static int refuse(struct emulator *e, const uint8_t *bytes, unsigned count)
 {
-    char text[3 * DECODE_MAX_BYTES + 1] = "";
-
-    for (unsigned i = 0; i < count; i++)
-        fmt_sn(text + 3 * i, 4, " %02x", bytes[i]);
-    domain_end(v->domain, END_KILLED,
-               "instruction at 0x%lx on device memory 0x%lx is not one that is emulated:%s",
-               virt_rip(&v->virt), device.v, text);
+    memcpy(e->unknown, bytes, count);
+    e->unknown_count = (uint8_t)count;
+    return -EOPNOTSUPP;
 }
 
-/* Reads the instruction into c: what there is up to the next page first, since it may end there.
- * False: it could not be had, and the guest knows. */
-static bool read(struct vcpu *v, struct code *c, gpa_t device)
+/* Reads the instruction into c: what there is up to the next page first, since it may end there. */
+static int read(struct emulator *e, struct insn_cache_entry *c)
 {
     uint8_t bytes[DECODE_MAX_BYTES];
     const struct gva_walk *found;
-    uint32_t access = GVA_FETCH | (virt_cpl(&v->virt) == 3 ? GVA_USER : 0);
+    uint32_t access = GVA_FETCH | (virt_cpl(e->virt) == 3 ? GVA_USER : 0);
     unsigned count = (unsigned)(PAGE_SIZE - (c->at.v & ~PAGE_MASK));
 
     if (count > DECODE_MAX_BYTES)
         count = DECODE_MAX_BYTES;
-    int err = gva_walk(&v->space, c->at, access, &found);
+    int err = gva_walk(e->space, c->at, access, &found);
     if (!err)
-        err = gva_read(&v->space, c->at, bytes, count, access);
-    if (!err) {
-        err = decode_insn(bytes, count, mode_of(&c->mode), &c->insn);
-        if (err != -ENODATA || count == DECODE_MAX_BYTES)
-            goto decoded;
-        unsigned rest = DECODE_MAX_BYTES - count;
-        err = gva_read(&v->space, gva(c->at.v + count), bytes + count, rest, access);
-    }
-    if (err) {
-        operand_fault(v, err);
-        return false;
-    }
-    count = DECODE_MAX_BYTES;
-    err = decode_insn(bytes, count, mode_of(&c->mode), &c->insn);
-decoded:
+        err = gva_read(e->space, c->at, bytes, count, access);
     if (err)
-        cannot(v, device, bytes, count);
-    else
-        remember(v, c, found, bytes);
-    return !err;
+        return err;
+    err = decode_insn(bytes, count, mode_of(&c->mode), &c->insn);
+    if (err == -ENODATA && count < DECODE_MAX_BYTES) {
+        unsigned rest = DECODE_MAX_BYTES - count;
+        err = gva_read(e->space, gva(c->at.v + count), bytes + count, rest, access);
+        if (err)
+            return err;
+        count = DECODE_MAX_BYTES;
+        err = decode_insn(bytes, count, mode_of(&c->mode), &c->insn);
+    }
+    if (err)
+        return refuse(e, bytes, count);
+    remember(e, c, found, bytes);
+    return 0;
 }
 
-const struct decode *code_fetch(struct vcpu *v, gpa_t device)
+int insn_cache_fetch(struct emulator *e, const struct decode **out)
 {
     struct virt_mode mode;
 
-    virt_mode(&v->virt, &mode);
-    gva_t at = linear_rip(v, &mode);
-    struct code *c = place_of(v, at);
-    if (likely(is_known(v, c, at, &mode)))
-        return &c->insn;
+    virt_mode(e->virt, &mode);
+    gva_t at = linear_rip(e, &mode);
+    struct insn_cache_entry *c = place_of(e, at);
+    *out = &c->insn;
+    if (likely(is_known(e, c, at, &mode)))
+        return 0;
     c->epoch = 0;
     c->at = at;
     c->mode = mode;
-    return read(v, c, device) ? &c->insn : NULL;
+    return read(e, c);
 }

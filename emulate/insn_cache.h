@@ -15,22 +15,21 @@
 #include "lib/addr.h"
 #include "virt/virt.h"
 
-struct vcpu;
+struct emulator;
 
-#define CODE_WORDS  2 /* hold the longest instruction */
-#define CODE_RECENT 8
+#define INSN_CACHE_WORDS   2 /* hold the longest instruction */
+#define INSN_CACHE_ENTRIES 8 /* of a vCPU, at a hash of the address */
 
-struct code {
+struct insn_cache_entry {
     uint64_t epoch; /* the p2m's, by which `word` is where it is; 0: nothing is known */
     gva_t at;       /* linear address */
     struct virt_mode mode;
     unsigned count;
-    struct window_word word[GVA_LEVELS + CODE_WORDS]; /* page tables, then code */
+    struct window_word word[GVA_LEVELS + INSN_CACHE_WORDS]; /* page tables, then code */
     struct decode insn;
 };
 
-/* The instruction at RIP, which touches `device`; good until the next call. NULL: the guest has got
- * its fault, or its domain its end. */
-const struct decode *code_fetch(struct vcpu *v, gpa_t device);
+/* The instruction at RIP; good until the next call. Errors: emulate/emulator.h. */
+int must_check insn_cache_fetch(struct emulator *e, const struct decode **out);
 
 #endif

@@ -4,12 +4,14 @@
 #ifndef CAISSON_EMULATE_MMIO_H
 #define CAISSON_EMULATE_MMIO_H
 
-struct vcpu;
-struct virt_exit;
+#include "lib/addr.h"
+#include "lib/errno.h"
 
-/* Carries out the instruction that made the access (e->memory) and steps over it; or gives the
- * guest its fault; or, if the decoder does not know the instruction, ends the domain and says so.
- */
-void mmio_handle(struct vcpu *v, const struct virt_exit *e);
+struct emulator;
+
+/* Carries out the instruction at RIP, which has accessed `at`, and steps over it. 0; 1: the same,
+ * and it may have accessed more than the exit tells; an error of emulate/emulator.h, then the guest
+ * stands where it stood. */
+int must_check mmio_emulate(struct emulator *e, gpa_t at);
 
 #endif

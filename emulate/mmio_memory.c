@@ -4,12 +4,11 @@
  */
 #include "arch/x86/cpu.h"
 #include "emulate/decode.h"
-#include "domain/domain.h"
-#include "guestmem/gva.h"
+#include "emulate/emulator.h"
 #include "emulate/mmio_form.h"
 #include "emulate/operand.h"
 #include "emulate/operate.h"
-#include "domain/vcpu.h"
+#include "machine/machine.h"
 #include "vmx/fast.h"
 
 /* ---- The memory operand ---- */
@@ -22,51 +21,43 @@ struct place {
     gva_t linear; /* else */
 };
 
-/* 0, or the guest has its fault. */
-static int find_place(struct vcpu *v, const struct decode *insn, gpa_t at, struct place *p)
+static int find_place(struct emulator *e, const struct decode *insn, gpa_t at, struct place *p)
 {
     p->whole = mmio_lies_in_page(at, insn->size);
     p->at = at;
     if (p->whole)
         return 0;
-    int err = operand_effective(v, insn, operate_writes(insn), &p->linear);
+    int err = operand_effective(e, insn, operate_writes(insn), &p->linear);
     p->whole = !err && !((p->linear.v ^ at.v) & ~PAGE_MASK) &&
                (at.v & ~PAGE_MASK) + insn->size <= PAGE_SIZE;
     return err;
 }
 
-/* 8 bytes at most. 0, or the guest has its fault. */
-static int access(struct vcpu *v, const struct place *p, unsigned skip, uint64_t *value,
+/* 8 bytes at most. */
+static int access(struct emulator *e, const struct place *p, unsigned skip, uint64_t *value,
                   unsigned size, bool write)
 {
-    struct machine *m = &v->domain->machine;
-
     if (!p->whole)
-        return operand_reach(v, gva(p->linear.v + skip), value, size, write);
+        return operand_access(e, gva(p->linear.v + skip), value, size, write);
     if (write)
-        machine_mmio_write(m, v, gpa(p->at.v + skip), size, *value);
+        machine_mmio_write(e->machine, e->vcpu, gpa(p->at.v + skip), size, *value);
     else
-        *value = machine_mmio_read(m, v, gpa(p->at.v + skip), size);
+        *value = machine_mmio_read(e->machine, e->vcpu, gpa(p->at.v + skip), size);
     return 0;
 }
 
-static int access_all(struct vcpu *v, const struct place *p, const struct decode *insn,
+static int access_all(struct emulator *e, const struct place *p, const struct decode *insn,
                       uint64_t value[2], bool write)
 {
-    int err = access(v, p, 0, &value[0], insn->size < 8 ? insn->size : 8, write);
+    int err = access(e, p, 0, &value[0], insn->size < 8 ? insn->size : 8, write);
 
-    return err || insn->size <= 8 ? err : access(v, p, 8, &value[1], 8, write);
+    return err || insn->size <= 8 ? err : access(e, p, 8, &value[1], 8, write);
 }
 
 /* A fault of the writing has to come before the reading has had its effects. */
-static int probe(struct vcpu *v, const struct place *p, const struct decode *insn)
+static int probe(struct emulator *e, const struct place *p, const struct decode *insn)
 {
-    if (p->whole || !operate_writes(insn))
-        return 0;
-    int err = operand_probe_write(v, p->linear, insn->size);
-    if (err)
-        operand_fault(v, err);
-    return err;
+    return p->whole || !operate_writes(insn) ? 0 : operand_probe_write(e, p->linear, insn->size);
 }
 
 /* ---- The forms ---- */
@@ -77,32 +68,24 @@ static bool is_misaligned(const struct decode *insn, const struct place *p)
     return insn->size == 16 && ((p->whole ? p->at.v : p->linear.v) & 15);
 }
 
-static void divide_error(struct vcpu *v)
+/* The forms that read, compute and perhaps write back. */
+static int modify(struct emulator *e, const struct decode *insn, const struct place *p)
 {
-    struct event e = { .valid = true, .type = EVENT_EXCEPTION, .vector = VECTOR_DE };
+    struct operation o = { .flags = virt_rflags(e->virt) };
 
-    vcpu_fault(v, virt_inject(&v->virt, &e));
-}
-
-/* The forms that read, compute and perhaps write back. True if it is done. */
-static bool modify(struct vcpu *v, const struct decode *insn, const struct place *p)
-{
-    struct operation o = { .flags = virt_rflags(&v->virt) };
-
-    if (is_misaligned(insn, p)) {
-        vcpu_gp(v);
-        return false;
-    }
-    if (probe(v, p, insn) || (operate_reads(insn->op) && access_all(v, p, insn, o.memory, false)))
-        return false;
-    if (operate(v, insn, &o)) {
-        divide_error(v);
-        return false;
-    }
-    if (o.writes && access_all(v, p, insn, o.memory, true))
-        return false;
-    operate_finish(v, insn, &o);
-    return true;
+    if (is_misaligned(insn, p))
+        return emulator_refuse(e, VECTOR_GP);
+    int err = probe(e, p, insn);
+    if (!err && operate_reads(insn->op))
+        err = access_all(e, p, insn, o.memory, false);
+    if (err)
+        return err;
+    if (operate(e->virt, insn, &o))
+        return emulator_refuse(e, VECTOR_DE);
+    err = o.writes ? access_all(e, p, insn, o.memory, true) : 0;
+    if (!err)
+        operate_finish(e->virt, insn, &o);
+    return err;
 }
 
 static uint64_t swapped(uint64_t value, unsigned size)
@@ -110,60 +93,61 @@ static uint64_t swapped(uint64_t value, unsigned size)
     return __builtin_bswap64(value) >> (64 - 8 * size);
 }
 
-static bool load(struct vcpu *v, const struct decode *insn, const struct place *p)
+static int load(struct emulator *e, const struct decode *insn, const struct place *p)
 {
     uint64_t value;
+    int err = access(e, p, 0, &value, insn->size, false);
 
-    if (access(v, p, 0, &value, insn->size, false))
-        return false;
-    if (insn->swap)
-        value = swapped(value, insn->size);
-    if (insn->sign_extend)
-        value = operand_sign_extend(value, insn->size);
-    else
-        value = operand_truncate(value, insn->size);
-    operate_set_register(v, insn, value);
-    return true;
+    if (!err)
+        operate_load(e->virt, insn, insn->swap ? swapped(value, insn->size) : value);
+    return err;
 }
 
-static bool store(struct vcpu *v, const struct decode *insn, const struct place *p)
+static int store(struct emulator *e, const struct decode *insn, const struct place *p)
 {
-    uint64_t value = operate_source(v, insn);
+    uint64_t value = operate_source(e->virt, insn);
 
     if (insn->swap)
         value = swapped(value, insn->size);
-    return !access(v, p, 0, &value, insn->size, true);
+    return access(e, p, 0, &value, insn->size, true);
 }
 
-static bool exchange(struct vcpu *v, const struct decode *insn, const struct place *p)
+static int exchange(struct emulator *e, const struct decode *insn, const struct place *p)
 {
-    uint64_t old, value = operate_register(v, insn);
+    uint64_t old, value = operate_register(e->virt, insn);
+    int err = probe(e, p, insn);
 
-    if (probe(v, p, insn) || access(v, p, 0, &old, insn->size, false) ||
-        access(v, p, 0, &value, insn->size, true))
-        return false;
-    operate_set_register(v, insn, old);
-    return true;
+    if (!err)
+        err = access(e, p, 0, &old, insn->size, false);
+    if (!err)
+        err = access(e, p, 0, &value, insn->size, true);
+    if (!err)
+        operate_set_register(e->virt, insn, old);
+    return err;
 }
 
-static bool carry_out(struct vcpu *v, const struct decode *insn, const struct place *p)
+static int carry_out(struct emulator *e, const struct decode *insn, const struct place *p)
 {
     switch (insn->op) {
     case DECODE_LOAD:
-        return load(v, insn, p);
+        return load(e, insn, p);
     case DECODE_STORE:
-        return store(v, insn, p);
+        return store(e, insn, p);
     case DECODE_XCHG:
-        return exchange(v, insn, p);
+        return exchange(e, insn, p);
     default:
-        return modify(v, insn, p);
+        return modify(e, insn, p);
     }
 }
 
-void mmio_memory(struct vcpu *v, const struct decode *insn, gpa_t at)
+int mmio_memory(struct emulator *e, const struct decode *insn, gpa_t at)
 {
     struct place p;
+    int err = find_place(e, insn, at, &p);
 
-    if (!find_place(v, insn, at, &p) && carry_out(v, insn, &p) && !v->domain->end)
-        virt_skip_len(&v->virt, insn->length);
+    if (!err)
+        err = carry_out(e, insn, &p);
+    if (!err)
+        virt_skip_len(e->virt, insn->length);
+    return err;
 }

@@ -4,10 +4,11 @@
  */
 #include "emulate/operand.h"
 #include "arch/x86/cpu.h"
-#include "domain/domain.h"
+#include "emulate/emulator.h"
 #include "guestmem/gmem.h"
-#include "domain/vcpu.h"
+#include "guestmem/p2m.h"
 #include "lib/string.h"
+#include "machine/machine.h"
 
 #define TYPE_CODE        8u /* of a code or data segment's type field */
 #define TYPE_WRITE_READ  2u /* data: writable; code: readable */
@@ -31,56 +32,50 @@ static bool limit_ok(const struct segment *s, uint64_t offset, unsigned size)
     return last <= s->limit;
 }
 
-static int refuse(struct vcpu *v, enum seg s)
+static int refuse(struct emulator *e, enum seg s)
 {
-    struct event e = { .valid = true,
-                       .type = EVENT_EXCEPTION,
-                       .has_error = true,
-                       .vector = s == SEG_SS ? VECTOR_SS : VECTOR_GP };
-
-    vcpu_fault(v, virt_inject(&v->virt, &e));
-    return -EFAULT;
+    return emulator_refuse(e, s == SEG_SS ? VECTOR_SS : VECTOR_GP);
 }
 
-int operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size, bool write,
+int operand_linear(struct emulator *e, enum seg s, uint64_t offset, unsigned size, bool write,
                    gva_t *out)
 {
     struct segment segment;
 
-    virt_segment(&v->virt, s, &segment);
-    if (virt_in_64bit_code(&v->virt)) {
+    virt_segment(e->virt, s, &segment);
+    if (virt_in_64bit_code(e->virt)) {
         *out = gva(offset + (s == SEG_FS || s == SEG_GS ? segment.base : 0));
-        return is_canonical(out->v) && is_canonical(out->v + size - 1) ? 0 : refuse(v, s);
+        return is_canonical(out->v) && is_canonical(out->v + size - 1) ? 0 : refuse(e, s);
     }
     if (!rights_ok(&segment, write) || !limit_ok(&segment, offset, size))
-        return refuse(v, s);
+        return refuse(e, s);
     *out = gva((segment.base + offset) & 0xffffffff);
     return 0;
 }
 
 /* SDM, "BT--Bit Test": a bit number in a register counts from the operand on, in both directions.
  */
-static uint64_t bit_offset(const struct vcpu *v, const struct decode *insn)
+static uint64_t bit_offset(const struct emulator *e, const struct decode *insn)
 {
     if (insn->op < DECODE_BT || insn->op > DECODE_BTC || insn->has_immediate)
         return 0;
-    int64_t bit = (int64_t)operand_sign_extend(virt_gpr(&v->virt, (enum gpr)insn->reg), insn->size);
+    int64_t bit = (int64_t)operand_sign_extend(virt_gpr(e->virt, (enum gpr)insn->reg), insn->size);
     return (uint64_t)(bit >> (3 + __builtin_ctz(insn->size))) * insn->size;
 }
 
-int operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out)
+int operand_effective(struct emulator *e, const struct decode *insn, bool write, gva_t *out)
 {
-    uint64_t offset = (uint64_t)insn->displacement + bit_offset(v, insn);
+    uint64_t offset = (uint64_t)insn->displacement + bit_offset(e, insn);
 
     if (insn->base >= 0)
-        offset += virt_gpr(&v->virt, (enum gpr)insn->base);
+        offset += virt_gpr(e->virt, (enum gpr)insn->base);
     if (insn->index >= 0)
-        offset += virt_gpr(&v->virt, (enum gpr)insn->index) * insn->scale;
+        offset += virt_gpr(e->virt, (enum gpr)insn->index) * insn->scale;
     if (insn->rip_relative)
-        offset += virt_rip(&v->virt) + insn->length;
+        offset += virt_rip(e->virt) + insn->length;
     if (insn->op == DECODE_POP && insn->base == GPR_RSP) /* as it is after the reading */
         offset += insn->size;
-    return operand_linear(v, (enum seg)insn->segment, operand_truncate(offset, insn->addr_size),
+    return operand_linear(e, (enum seg)insn->segment, operand_truncate(offset, insn->addr_size),
                           insn->size, write, out);
 }
 
@@ -93,84 +88,65 @@ static unsigned in_first_page(gva_t at, unsigned size)
 }
 
 /* Where both parts are; where[1] only if there is a second. */
-static int translate_parts(struct vcpu *v, gva_t at, unsigned size, bool write, gpa_t where[2])
+static int translate_parts(struct emulator *e, gva_t at, unsigned size, bool write, gpa_t where[2])
 {
-    uint32_t rights = (virt_cpl(&v->virt) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
+    uint32_t rights = (virt_cpl(e->virt) == 3 ? GVA_USER : 0) | (write ? GVA_WRITE : 0);
     unsigned first = in_first_page(at, size);
-    int err = gva_translate(&v->space, at, rights, &where[0]);
+    int err = gva_translate(e->space, at, rights, &where[0]);
 
     if (err || first == size)
         return err;
-    return gva_translate(&v->space, gva(at.v + first), rights, &where[1]);
+    return gva_translate(e->space, gva(at.v + first), rights, &where[1]);
 }
 
-int operand_probe_write(struct vcpu *v, gva_t at, unsigned size)
+int operand_probe_write(struct emulator *e, gva_t at, unsigned size)
 {
     gpa_t where[2];
 
-    return translate_parts(v, at, size, true, where);
+    return translate_parts(e, at, size, true, where);
 }
 
 /* In pieces of 1, 2, 4 or 8 bytes. */
-static void device_access(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, bool write)
+static void device_access(struct emulator *e, gpa_t at, uint8_t *bytes, unsigned size, bool write)
 {
-    struct machine *m = &v->domain->machine;
-
     for (unsigned n; size; size -= n, bytes += n, at.v += n) {
         uint64_t value = 0;
         n = 1u << (31 - __builtin_clz(size));
         if (write) {
             memcpy(&value, bytes, n);
-            machine_mmio_write(m, v, at, n, value);
+            machine_mmio_write(e->machine, e->vcpu, at, n, value);
         } else {
-            value = machine_mmio_read(m, v, at, n);
+            value = machine_mmio_read(e->machine, e->vcpu, at, n);
             memcpy(bytes, &value, n);
         }
     }
 }
 
 /* Within one page. 0 or -ENOMEM. */
-static int access_part(struct vcpu *v, gpa_t at, uint8_t *bytes, unsigned size, bool write)
+static int access_part(struct emulator *e, gpa_t at, uint8_t *bytes, unsigned size, bool write)
 {
-    struct p2m *p = &v->domain->p2m;
+    struct p2m *p = e->space->p2m;
     int err = -EFAULT;
 
-    if (p2m_is_ram(p, gpa_to_gfn(at)) || !machine_has_mmio(&v->domain->machine, v, at))
+    if (p2m_is_ram(p, gpa_to_gfn(at)) || !machine_has_mmio(e->machine, e->vcpu, at))
         err = write ? gmem_write(p, at, bytes, size) : gmem_read(p, at, bytes, size);
     if (err != -EFAULT)
         return err;
-    device_access(v, at, bytes, size, write); /* or nothing is there, a hole in the RAM */
+    device_access(e, at, bytes, size, write); /* or nothing is there, a hole in the RAM */
     return 0;
 }
 
-int operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write)
+int operand_access(struct emulator *e, gva_t at, uint64_t *value, unsigned size, bool write)
 {
     unsigned first = in_first_page(at, size);
     gpa_t where[2];
-    int err = translate_parts(v, at, size, write, where);
+    int err = translate_parts(e, at, size, write, where);
 
     if (!write)
         *value = 0;
     if (!err)
-        err = access_part(v, where[0], (uint8_t *)value, first, write);
+        err = access_part(e, where[0], (uint8_t *)value, first, write);
     if (!err && first < size)
-        err = access_part(v, where[1], (uint8_t *)value + first, size - first, write);
-    return err;
-}
-
-void operand_fault(struct vcpu *v, int err)
-{
-    if (err == -EFAULT)
-        vcpu_fault(v, virt_inject_pf(&v->virt, v->space.fault.address, v->space.fault.error));
-    else
-        domain_end(v->domain, END_KILLED, "no memory left for its RAM");
-}
-
-int operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write)
-{
-    int err = operand_access(v, at, value, size, write);
-
-    if (err)
-        operand_fault(v, err);
+        err = access_part(e, where[1], (uint8_t *)value + first, size - first, write);
     return err;
 }

@@ -1,6 +1,6 @@
 /*
  * Operands of an instruction that Caisson carries out for a guest: how a register takes a value of
- * a given width, where a segmented address is, which fault is owed when it cannot be reached.
+ * a given width, where a segmented address is, and what is there.
  *
  * Widths are bytes: 1, 2, 4, 8.
  */
@@ -15,7 +15,7 @@
 #include "lib/errno.h"
 #include "virt/virt.h"
 
-struct vcpu;
+struct emulator;
 
 static inline uint64_t operand_truncate(uint64_t value, unsigned width)
 {
@@ -39,28 +39,22 @@ static inline uint64_t operand_merge(uint64_t old, uint64_t value, unsigned widt
     return (old & ~mask) | (value & mask);
 }
 
-/* The linear address of segment:offset for an access of size bytes. 0; or -EFAULT when limit,
- * rights or canonical form forbid it: then the #GP or #SS has been queued for the guest. */
-int must_check operand_linear(struct vcpu *v, enum seg s, uint64_t offset, unsigned size,
+/* Errors of all: emulate/emulator.h. */
+
+/* The linear address of segment:offset for an access of size bytes, which limit, rights and
+ * canonical form allow. */
+int must_check operand_linear(struct emulator *e, enum seg s, uint64_t offset, unsigned size,
                               bool write, gva_t *out);
-
 /* The linear address of an instruction's memory operand, as its encoding says. As above. */
-int must_check operand_effective(struct vcpu *v, const struct decode *insn, bool write, gva_t *out);
+int must_check operand_effective(struct emulator *e, const struct decode *insn, bool write,
+                                 gva_t *out);
 
-/* Could the guest write these bytes, which may lie in two pages? 0; -EFAULT with v->space.fault;
- * -ENOMEM.
- */
-int must_check operand_probe_write(struct vcpu *v, gva_t at, unsigned size);
-
+/* Could the guest write these bytes, which may lie in two pages? */
+int must_check operand_probe_write(struct emulator *e, gva_t at, unsigned size);
 /* Reads or writes size bytes, 8 at most, with the guest's own privilege: each part in RAM, in
- * device memory, or where nothing is (ones are read there, and writes vanish). 0; -EFAULT with
- * *fault, then nothing has been touched; -ENOMEM. */
-int must_check operand_access(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write);
-
-/* The same, and the guest has its fault, or its domain its end, if it fails. */
-int must_check operand_reach(struct vcpu *v, gva_t at, uint64_t *value, unsigned size, bool write);
-
-/* Gives the guest the #PF of a failed access, or ends the domain if memory ran out. */
-void operand_fault(struct vcpu *v, int err);
+ * device memory, or where nothing is (ones are read there, and writes vanish). -EFAULT: nothing has
+ * been touched. */
+int must_check operand_access(struct emulator *e, gva_t at, uint64_t *value, unsigned size,
+                              bool write);
 
 #endif

@@ -47,9 +47,10 @@ static void set_halves(struct operation *o, unsigned size, const uint64_t half[2
     set_rdx(o, size, half[1]);
 }
 
-static int multiply_or_divide(const struct vcpu *v, const struct decode *insn, struct operation *o)
+static int multiply_or_divide(const struct virt_vcpu *v, const struct decode *insn,
+                              struct operation *o)
 {
-    uint64_t rax = virt_gpr(&v->virt, GPR_RAX), rdx = virt_gpr(&v->virt, GPR_RDX);
+    uint64_t rax = virt_gpr(v, GPR_RAX), rdx = virt_gpr(v, GPR_RDX);
     uint64_t half[2] = { rax, insn->size == 1 ? rax >> 8 : rdx };
     bool is_signed = insn->op == DECODE_IMUL_WIDE || insn->op == DECODE_IDIV;
 
@@ -61,11 +62,12 @@ static int multiply_or_divide(const struct vcpu *v, const struct decode *insn, s
     return 0;
 }
 
-static void compare_exchange(const struct vcpu *v, const struct decode *insn, struct operation *o)
+static void compare_exchange(const struct virt_vcpu *v, const struct decode *insn,
+                             struct operation *o)
 {
     uint64_t old = o->memory[0];
 
-    alu(DECODE_CMP, virt_gpr(&v->virt, GPR_RAX), old, insn->size, &o->flags);
+    alu(DECODE_CMP, virt_gpr(v, GPR_RAX), old, insn->size, &o->flags);
     o->writes = o->flags & RFLAGS_ZF;
     if (o->writes)
         o->memory[0] = operate_register(v, insn);
@@ -74,10 +76,10 @@ static void compare_exchange(const struct vcpu *v, const struct decode *insn, st
 }
 
 /* CMPXCHG8B has its halves in one word. */
-static void compare_exchange_pair(const struct vcpu *v, unsigned size, struct operation *o)
+static void compare_exchange_pair(const struct virt_vcpu *v, unsigned size, struct operation *o)
 {
-    uint64_t rax = virt_gpr(&v->virt, GPR_RAX), rdx = virt_gpr(&v->virt, GPR_RDX);
-    uint64_t rbx = virt_gpr(&v->virt, GPR_RBX), rcx = virt_gpr(&v->virt, GPR_RCX);
+    uint64_t rax = virt_gpr(v, GPR_RAX), rdx = virt_gpr(v, GPR_RDX);
+    uint64_t rbx = virt_gpr(v, GPR_RBX), rcx = virt_gpr(v, GPR_RCX);
     bool wide = size == 16;
     uint64_t low = wide ? o->memory[0] : (uint32_t)o->memory[0];
     uint64_t high = wide ? o->memory[1] : o->memory[0] >> 32;
@@ -93,9 +95,9 @@ static void compare_exchange_pair(const struct vcpu *v, unsigned size, struct op
     o->memory[1] = rcx;
 }
 
-static void shift(const struct vcpu *v, const struct decode *insn, struct operation *o)
+static void shift(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
-    uint64_t count = insn->by_cl ? virt_gpr(&v->virt, GPR_RCX) : insn->immediate;
+    uint64_t count = insn->by_cl ? virt_gpr(v, GPR_RCX) : insn->immediate;
     uint64_t from = insn->reg < 0 ? 0 : operate_register(v, insn);
 
     o->memory[0] =
@@ -103,7 +105,7 @@ static void shift(const struct vcpu *v, const struct decode *insn, struct operat
     o->writes = true;
 }
 
-static void move_if(const struct vcpu *v, const struct decode *insn, struct operation *o)
+static void move_if(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
     o->reg = holds(insn->condition, o->flags) ? o->memory[0] : operate_register(v, insn);
     o->sets_reg = true;
@@ -115,7 +117,7 @@ static void set_if(const struct decode *insn, struct operation *o)
     o->writes = true;
 }
 
-static void exchange_add(const struct vcpu *v, const struct decode *insn, struct operation *o)
+static void exchange_add(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
     o->reg = o->memory[0];
     o->sets_reg = true;
@@ -124,7 +126,7 @@ static void exchange_add(const struct vcpu *v, const struct decode *insn, struct
 }
 
 /* Memory op register or immediate, or the other way round. */
-static void arithmetic(const struct vcpu *v, const struct decode *insn, struct operation *o)
+static void arithmetic(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
     bool unary = insn->reg < 0 && !insn->has_immediate;
     uint64_t other = unary ? 0 : operate_source(v, insn);
@@ -166,7 +168,7 @@ bool operate_writes(const struct decode *insn)
     }
 }
 
-int operate(const struct vcpu *v, const struct decode *insn, struct operation *o)
+int operate(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
     switch (insn->op) {
     case DECODE_MUL:
@@ -198,15 +200,15 @@ int operate(const struct vcpu *v, const struct decode *insn, struct operation *o
     }
 }
 
-void operate_finish(struct vcpu *v, const struct decode *insn, const struct operation *o)
+void operate_finish(struct virt_vcpu *v, const struct decode *insn, const struct operation *o)
 {
     if (insn->op != DECODE_NOT && insn->op != DECODE_CMOV && insn->op != DECODE_SETCC)
-        virt_set_rflags(&v->virt, o->flags);
+        virt_set_rflags(v, o->flags);
     if (o->sets_reg)
         operate_set_register(v, insn, o->reg);
-    uint64_t rax = virt_gpr(&v->virt, GPR_RAX), rdx = virt_gpr(&v->virt, GPR_RDX);
+    uint64_t rax = virt_gpr(v, GPR_RAX), rdx = virt_gpr(v, GPR_RDX);
     if (o->sets_rax)
-        virt_set_gpr(&v->virt, GPR_RAX, operand_merge(rax, o->low, o->sets_rax));
+        virt_set_gpr(v, GPR_RAX, operand_merge(rax, o->low, o->sets_rax));
     if (o->sets_rdx)
-        virt_set_gpr(&v->virt, GPR_RDX, operand_merge(rdx, o->high, o->sets_rdx));
+        virt_set_gpr(v, GPR_RDX, operand_merge(rdx, o->high, o->sets_rdx));
 }

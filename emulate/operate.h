@@ -10,9 +10,8 @@
 #include <stdint.h>
 #include "emulate/decode.h"
 #include "emulate/operand.h"
-#include "domain/vcpu.h"
 #include "lib/errno.h"
-#include "vmx/fast.h"
+#include "virt/virt.h"
 
 struct operation {
     uint64_t memory[2]; /* [1]: of CMPXCHG16B alone */
@@ -30,31 +29,40 @@ bool operate_reads(enum decode_op op);
 bool operate_writes(const struct decode *insn);
 /* o->memory and o->flags are given. 0, or -ERANGE: the guest is owed a #DE. Not for MOV, XCHG,
  * string and stack forms, which mmio.c does itself. */
-int must_check operate(const struct vcpu *v, const struct decode *insn, struct operation *o);
+int must_check operate(const struct virt_vcpu *v, const struct decode *insn, struct operation *o);
 /* Registers and flags become what operate() said. */
-void operate_finish(struct vcpu *v, const struct decode *insn, const struct operation *o);
+void operate_finish(struct virt_vcpu *v, const struct decode *insn, const struct operation *o);
 
 /* The register operand. */
-static inline uint64_t operate_register(const struct vcpu *v, const struct decode *insn)
+static inline uint64_t operate_register(const struct virt_vcpu *v, const struct decode *insn)
 {
-    uint64_t value = virt_gpr(&v->virt, (enum gpr)insn->reg);
+    uint64_t value = virt_gpr(v, (enum gpr)insn->reg);
 
     return operand_truncate(insn->high_byte ? value >> 8 : value, insn->reg_size);
 }
 
-static inline void operate_set_register(struct vcpu *v, const struct decode *insn, uint64_t value)
+static inline void operate_set_register(struct virt_vcpu *v, const struct decode *insn,
+                                        uint64_t value)
 {
-    uint64_t old = virt_gpr(&v->virt, (enum gpr)insn->reg);
+    uint64_t old = virt_gpr(v, (enum gpr)insn->reg);
 
     if (insn->high_byte)
         value = (old & ~0xff00ul) | (value & 0xff) << 8;
     else
         value = operand_merge(old, value, insn->reg_size);
-    virt_set_gpr(&v->virt, (enum gpr)insn->reg, value);
+    virt_set_gpr(v, (enum gpr)insn->reg, value);
+}
+
+/* The register operand takes what was read from memory: MOV, MOVZX, MOVSX. */
+static inline void operate_load(struct virt_vcpu *v, const struct decode *insn, uint64_t value)
+{
+    operate_set_register(v, insn,
+                         insn->sign_extend ? operand_sign_extend(value, insn->size)
+                                           : operand_truncate(value, insn->size));
 }
 
 /* The register or immediate that is the other operand. */
-static inline uint64_t operate_source(const struct vcpu *v, const struct decode *insn)
+static inline uint64_t operate_source(const struct virt_vcpu *v, const struct decode *insn)
 {
     return insn->has_immediate ? insn->immediate : operate_register(v, insn);
 }

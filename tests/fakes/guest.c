@@ -63,6 +63,10 @@ void guest_start(void)
     moment_init(&guest_vcpu.lapic_due);
     guest_vcpu.domain = &guest;
     guest_vcpu.space = (struct gva_space){ .virt = &guest_vcpu.virt, .p2m = &guest.p2m };
+    guest_vcpu.emulator = (struct emulator){ .virt = &guest_vcpu.virt,
+                                             .space = &guest_vcpu.space,
+                                             .machine = &guest.machine,
+                                             .vcpu = &guest_vcpu };
     guest_vcpu.tsc_offset = -guest.tsc_zero;
     guest_mode(DECODE_32);
 }

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: machine/pc.c machine/machine.c domain/lapic.c emulate/pio.c emulate/pio_string.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lib/fmt.c emulate/decode_form.c emulate/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -16,7 +16,7 @@
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
 #include "machine/pc.h"
-#include "emulate/pio.h"
+#include "domain/device_access.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/heap.h"
@@ -150,7 +150,7 @@ static void step_string(struct input *in, struct vcpu *v, uint8_t kind)
     f->io_string = (struct virt_io_string){ .seg = kind & 1 ? SEG_ES : SEG_DS, .addr_size = 4 };
     virt_set_gpr(&v->virt, GPR_RCX, input_byte(in));
     virt_set_gpr(&v->virt, kind & 1 ? GPR_RDI : GPR_RSI, kind & 0x40 ? 0x9ff80 : 0x5000);
-    pio_handle(v, NULL);
+    device_access_string(v, NULL);
 }
 
 static gpa_t take_address(struct input *in, const struct vcpu *v)

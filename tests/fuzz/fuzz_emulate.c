@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/mmio_string.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/decode_oracle.c libs: -lZydis */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/decode_oracle.c libs: -lZydis */
 /* clang-format on */
 /*
  * Instructions on device memory, from the fetch to what they leave behind: any bytes, in any mode,
@@ -14,7 +14,7 @@
 #include <string.h>
 #include "arch/x86/cpu.h"
 #include "guestmem/gmem.h"
-#include "emulate/mmio.h"
+#include "domain/device_access.h"
 #include "lib/assert.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/decode_oracle.h"
@@ -146,7 +146,7 @@ static void run(struct input *in)
         unsigned injected = cpu()->injected;
 
         cpu()->rip = rip;
-        mmio_handle(&guest_vcpu, &e);
+        device_access_memory(&guest_vcpu, &e);
         if (n == 0)
             check(bytes, sizeof(bytes), mode, rip, skips, injected);
         bus_count = 0;

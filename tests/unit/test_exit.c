@@ -1,4 +1,4 @@
-/* links: domain/exit.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c emulate/operand.c guestmem/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/exit.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c guestmem/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * What each VM exit means. Ports, device memory, MSRs and CPUID have tests of their own: here it
  * is only that they are reached, with stand-ins at the end of this file.
@@ -11,9 +11,8 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "domain/cpuid.h"
-#include "emulate/mmio.h"
+#include "domain/device_access.h"
 #include "domain/msr.h"
-#include "emulate/pio.h"
 #include "mm/frame.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
@@ -491,21 +490,21 @@ static void test_fault_becomes_triple(void **state)
 
 /* ---- Stand-ins ---- */
 
-enum exit_answer pio_quick(struct vcpu *v, const struct virt_exit *e)
+enum exit_answer device_access_port(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;
     return EXIT_UNHANDLED;
 }
 
-void pio_handle(struct vcpu *v, const struct virt_exit *e)
+void device_access_string(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;
     pio_calls++;
 }
 
-void mmio_handle(struct vcpu *v, const struct virt_exit *e)
+void device_access_memory(struct vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;

@@ -1,4 +1,4 @@
-/* links: emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/mmio_string.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c emulate/operate.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c emulate/operate.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -11,7 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "sched/batch.h"
 #include "guestmem/gva.h"
-#include "emulate/mmio.h"
+#include "domain/device_access.h"
 #include "mm/frame.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
@@ -48,7 +48,7 @@ static void run_at(uint64_t rip, const char *code, unsigned length)
 
     guest_put(rip, code, length);
     cpu()->rip = rip;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
 }
 
 /* Runs one instruction that goes well. */
@@ -72,13 +72,13 @@ static void test_page_walk_and_fetch(void **state)
     e.memory.page_walk = true;
     e.memory.gva = gva(0x123456);
     e.memory.write = true;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(cpu()->pending.vector, VECTOR_PF);
     assert_int_equal(cpu()->pending.error, GVA_PRESENT | GVA_RESERVED | GVA_WRITE);
     assert_int_equal(cpu()->cr2, 0x123456);
     e = exit_at(DEVICE);
     e.memory.fetch = true;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(cpu()->pending.vector, VECTOR_UD);
     assert_int_equal(bus_count, 0);
     assert_int_equal(cpu()->skips, 0);
@@ -99,19 +99,19 @@ static void test_fetch_from_large_mapping(void **state)
     assert_int_equal(slat_lookup(&guest.p2m.slat, gfn(0x400), &entry), 0);
     assert_int_equal(entry.order, ORDER_2M);
     frame_fail_nth(1);
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(guest.end, END_KILLED);
     frame_fail_nth(0);
     guest.end = END_NOT;
-    mmio_handle(&guest_vcpu, &e);
-    mmio_handle(&guest_vcpu, &e); /* another vCPU, at the same moment */
+    device_access_memory(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e); /* another vCPU, at the same moment */
     assert_int_equal(slat_lookup(&guest.p2m.slat, gfn(0x400), &entry), 0);
     assert_int_equal(entry.order, ORDER_4K);
     assert_int_equal(cpu()->injected, 0);
     assert_int_equal(cpu()->skips, 0);
     assert_int_equal(guest.end, END_NOT);
     e.memory.gpa = gpa(DEVICE);
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(cpu()->pending.vector, VECTOR_UD);
     virt_caps.small_code = false;
 }
@@ -264,12 +264,12 @@ static void test_32_bit_code(void **state)
     cpu()->rip = CODE - 0x1000;
     guest_put(CODE, "\x40\x40", 2); /* inc eax, not a REX prefix: no access to memory */
     struct virt_exit e = exit_at(DEVICE);
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(guest.end, END_KILLED);
     guest.end = END_NOT;
     bus_register = 0x1234;
     guest_put(CODE, "\x8b\x03", 2);
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(reg(GPR_RAX), 0x1234);
     assert_int_equal(cpu()->rip, CODE - 0x1000 + 2);
 }
@@ -334,6 +334,32 @@ static void test_unknown_instruction(void **state)
     assert_int_equal(bus_count, 0);
 }
 
+/* What ends the domain instead of the instruction. */
+static void test_ends(void **state)
+{
+    (void)state;
+    cpu()->triple = true;
+    set_reg(GPR_RBX, 1ul << 47); /* not canonical: #GP, over a pending #DF */
+    run_at(CODE, "\xff\x33", 2); /* push [rbx] */
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    assert_int_equal(guest.end, END_TRIPLE_FAULT);
+    guest.end = END_NOT;
+    cpu()->injected = 0;
+    set_reg(GPR_RBX, DEVICE);
+    set_reg(GPR_RSP, 0x400008); /* RAM that has not been touched, and no memory for its tables */
+    guest_put(CODE, "\xff\x33", 2);
+    virt_caps.ept_2m = false;
+    frame_fail_nth(1);
+    struct virt_exit e = exit_at(DEVICE);
+    cpu()->rip = CODE;
+    device_access_memory(&guest_vcpu, &e);
+    frame_fail_nth(0);
+    assert_int_equal(guest.end, END_KILLED);
+    assert_non_null(strstr(guest.end_why, "RAM"));
+    assert_int_equal(cpu()->injected, 0);
+    assert_int_equal(cpu()->skips, 0);
+}
+
 /* An interrupt whose frame goes to the I/O APIC: the instruction at RIP is not the one to do. */
 static void test_event_delivery(void **state)
 {
@@ -343,7 +369,7 @@ static void test_event_delivery(void **state)
     e.memory.delivery = true;
     guest_put(CODE, "\x89\x03", 2); /* mov [rbx],eax */
     cpu()->rip = CODE;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(guest.end, END_KILLED);
     assert_int_equal(bus_count, 0);
     assert_int_equal(cpu()->skips, 0);
@@ -353,8 +379,8 @@ static void test_event_delivery(void **state)
 
 static bool is_remembered(uint64_t at)
 {
-    for (unsigned i = 0; i < CODE_RECENT; i++)
-        if (guest_vcpu.code[i].epoch && guest_vcpu.code[i].at.v == at)
+    for (unsigned i = 0; i < INSN_CACHE_ENTRIES; i++)
+        if (guest_vcpu.emulator.insns[i].epoch && guest_vcpu.emulator.insns[i].at.v == at)
             return true;
     return false;
 }
@@ -366,7 +392,7 @@ static void load(uint64_t rip)
 
     set_reg(GPR_RAX, 0);
     cpu()->rip = rip;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(guest.end, END_NOT);
 }
 
@@ -711,7 +737,7 @@ static void test_over_the_end_of_ram(void **state)
     struct virt_exit e = { .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(EDGE) } };
     guest_put(CODE, "\x8b\x03", 2); /* mov eax,[ebx] */
     cpu()->rip = CODE;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(reg(GPR_RAX), 0xffff2211);
     assert_int_equal(bus_count, 1);
     assert_int_equal(bus_log[0].at, EDGE);
@@ -719,7 +745,7 @@ static void test_over_the_end_of_ram(void **state)
     set_reg(GPR_RAX, 0x99887766);
     guest_put(CODE, "\x89\x03", 2); /* mov [ebx],eax */
     cpu()->rip = CODE;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(guest_read64(EDGE - 8) >> 48, 0x7766);
     assert_int_equal(bus_register, 0x9988);
     set_reg(GPR_RSI, EDGE - 2); /* rep movsd, from there to there */
@@ -727,7 +753,7 @@ static void test_over_the_end_of_ram(void **state)
     set_reg(GPR_RCX, 2);
     guest_put(CODE, "\xf3\xa5", 2);
     cpu()->rip = CODE;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(cpu()->injected, 0); /* no #PF without paging */
     assert_int_equal((uint32_t)guest_read64(0x9000), 0x99887766);
     assert_int_equal(reg(GPR_RCX), 0);
@@ -736,7 +762,7 @@ static void test_over_the_end_of_ram(void **state)
     set_reg(GPR_RAX, 0x12345678);
     guest_put(CODE, "\xf3\xab", 2); /* rep stosd */
     cpu()->rip = CODE;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(guest_read64(EDGE - 8) >> 48, 0x5678);
     assert_int_equal(cpu()->injected, 0);
 }
@@ -750,29 +776,11 @@ static void test_fault_in_the_second_part(void **state)
     struct virt_exit e = { .kind = VIRT_EXIT_MEMORY, .memory = { .gpa = gpa(0x3ffffffe) } };
     guest_put(CODE, "\xff\x03", 2); /* inc dword [rbx] */
     cpu()->rip = CODE;
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     assert_int_equal(bus_count, 0);
     assert_int_equal(cpu()->pending.vector, VECTOR_PF);
     assert_int_equal(cpu()->cr2, 0x40000000);
     assert_int_equal(cpu()->pending.error, GVA_WRITE);
-}
-
-static void end_domain(const struct bus_access *a)
-{
-    (void)a;
-    domain_end(&guest, END_REBOOT, "by the device");
-}
-
-static void test_end_in_the_middle(void **state)
-{
-    (void)state;
-    bus_hook = end_domain;
-    set_reg(GPR_RDI, DEVICE);
-    set_reg(GPR_RCX, 5);
-    run_at(CODE, "\xf3\xaa", 2);
-    assert_int_equal(bus_count, 1);
-    assert_int_equal(cpu()->skips, 0);
-    assert_int_equal(guest.end, END_REBOOT);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -790,6 +798,7 @@ int main(void)
         TEST(test_fetch_across_pages),
         TEST(test_fetch_at_the_end),
         TEST(test_unknown_instruction),
+        TEST(test_ends),
         TEST(test_event_delivery),
         TEST(test_changed_code),
         TEST(test_changed_tables),
@@ -809,7 +818,6 @@ int main(void)
         TEST(test_branches),
         TEST(test_over_the_end_of_ram),
         TEST(test_fault_in_the_second_part),
-        TEST(test_end_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

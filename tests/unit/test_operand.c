@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
+#include "emulate/emulator.h"
 #include "emulate/operand.h"
 #include "mm/frame.h"
 #include "tests/fakes/bus.h"
@@ -55,8 +56,7 @@ static uint64_t linear(enum seg s, uint64_t offset, unsigned size, bool write)
 {
     gva_t at = { 0 };
 
-    assert_int_equal(operand_linear(&guest_vcpu, s, offset, size, write, &at), 0);
-    assert_int_equal(cpu()->injected, 0);
+    assert_int_equal(operand_linear(&guest_vcpu.emulator, s, offset, size, write, &at), 0);
     return at.v;
 }
 
@@ -64,14 +64,9 @@ static void refused(enum seg s, uint64_t offset, unsigned size, bool write)
 {
     gva_t at;
 
-    cpu()->injected = 0;
-    assert_int_equal(operand_linear(&guest_vcpu, s, offset, size, write, &at), -EFAULT);
-    assert_int_equal(cpu()->injected, 1);
-    assert_int_equal(cpu()->pending.vector, s == SEG_SS ? VECTOR_SS : VECTOR_GP);
-    assert_int_equal(cpu()->pending.type, EVENT_EXCEPTION);
-    assert_true(cpu()->pending.has_error);
-    assert_int_equal(cpu()->pending.error, 0);
-    cpu()->injected = 0;
+    guest_vcpu.emulator.vector = 0;
+    assert_int_equal(operand_linear(&guest_vcpu.emulator, s, offset, size, write, &at), -EACCES);
+    assert_int_equal(guest_vcpu.emulator.vector, s == SEG_SS ? VECTOR_SS : VECTOR_GP);
 }
 
 static void test_base_and_limit(void **state)
@@ -148,7 +143,7 @@ static void test_64bit(void **state)
 
 static int access(uint64_t at, uint64_t *value, unsigned size, bool write)
 {
-    return operand_access(&guest_vcpu, gva(at), value, size, write);
+    return operand_access(&guest_vcpu.emulator, gva(at), value, size, write);
 }
 
 static void test_access_ram_and_device(void **state)
@@ -191,20 +186,6 @@ static void test_access_privilege(void **state)
     assert_int_equal(access(0x5000, &value, 4, true), 0);
 }
 
-static void test_fault(void **state)
-{
-    (void)state;
-    guest_vcpu.space.fault = (struct gva_fault){ { 0x1234 }, 7 };
-    operand_fault(&guest_vcpu, -EFAULT);
-    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
-    assert_int_equal(cpu()->pending.error, 7);
-    assert_int_equal(cpu()->cr2, 0x1234);
-    assert_int_equal(guest.end, END_NOT);
-    cpu()->triple = true;
-    operand_fault(&guest_vcpu, -EFAULT);
-    assert_int_equal(guest.end, END_TRIPLE_FAULT);
-}
-
 static void test_no_memory(void **state)
 {
     uint64_t value = 0;
@@ -212,9 +193,6 @@ static void test_no_memory(void **state)
     (void)state;
     frame_fail_nth(1);
     assert_int_equal(access(0x5000, &value, 4, true), -ENOMEM);
-    operand_fault(&guest_vcpu, -ENOMEM);
-    assert_int_equal(guest.end, END_KILLED);
-    assert_int_equal(cpu()->injected, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -229,7 +207,6 @@ int main(void)
         TEST(test_64bit),
         TEST(test_access_privilege),
         TEST(test_access_ram_and_device),
-        TEST(test_fault),
         TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

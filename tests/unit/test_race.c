@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/run.c domain/lapic.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/mmio_string.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/pio.c emulate/pio_string.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c domain/run.c domain/lapic.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What Caisson reads of a guest's memory without being called: vcpu_info before each entry, the
@@ -15,8 +15,7 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/lapic.h"
-#include "emulate/mmio.h"
-#include "emulate/pio.h"
+#include "domain/device_access.h"
 #include "xen/pv_console.h"
 #include "include/public/io/console.h"
 #include "mm/heap.h"
@@ -308,7 +307,7 @@ static void run_instruction(enum race_how how, uint64_t with)
     set_reg(GPR_RSP, DATA + any() % PAGE_SIZE);
     set_reg(GPR_RCX, any() % 16);
     race_begin(how, with);
-    mmio_handle(&guest_vcpu, &e);
+    device_access_memory(&guest_vcpu, &e);
     race_end();
 }
 
@@ -341,7 +340,7 @@ static void test_code_is_read_once(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < RUNS / 4; i++) {
-        memset(guest_vcpu.code, 0, sizeof(guest_vcpu.code));
+        memset(guest_vcpu.emulator.insns, 0, sizeof(guest_vcpu.emulator.insns));
         race_forget();
         watch_gfn(CODE >> PAGE_SHIFT);
         run_instruction(RACE_COUNT, i + 1);
@@ -372,7 +371,7 @@ static void test_string_io(void **state)
         set_reg(in ? GPR_RDI : GPR_RSI, DATA + any() % (2 * PAGE_SIZE));
         set_reg(GPR_RCX, any() % 8);
         race_begin(RACE_CHANGE, i + 1);
-        pio_handle(&guest_vcpu, &e);
+        device_access_string(&guest_vcpu, &e);
         race_end();
         guest.end = END_NOT;
         bus_reset();

@@ -1,0 +1,135 @@
+/*
+ * Accesses to devices: IN and OUT are carried out here, all else by emulate/, which says what
+ * became of it. See domain/device_access.h.
+ */
+#include "domain/device_access.h"
+#include "arch/x86/cpu.h"
+#include "domain/domain.h"
+#include "emulate/mmio.h"
+#include "emulate/string_insn.h"
+#include "lib/fmt.h"
+#include "lib/likely.h"
+#include "vmx/fast.h"
+
+/* ---- Ports ---- */
+
+static inline void read_port(struct vcpu *v, struct virt_io io)
+{
+    uint32_t value = machine_port_read(&v->domain->machine, io.port, virt_io_size(io));
+
+    virt_set_accumulator(&v->virt, value, virt_io_size(io));
+}
+
+static inline void write_port(struct vcpu *v, struct virt_io io)
+{
+    machine_port_write(&v->domain->machine, io.port, virt_io_size(io),
+                       (uint32_t)virt_gpr(&v->virt, GPR_RAX));
+}
+
+/* A device that has something for the vCPU has raised its attention. */
+enum exit_answer device_access_port(struct vcpu *v, const struct virt_exit *e)
+{
+    struct virt_io io = virt_io(&v->virt);
+
+    (void)e;
+    if (unlikely(io.string))
+        return EXIT_UNHANDLED;
+    spin_lock(&v->domain->lock);
+    if (io.in)
+        read_port(v, io);
+    else
+        write_port(v, io);
+    spin_unlock(&v->domain->lock);
+    virt_skip(&v->virt);
+    return vcpu_wants_look(v) ? EXIT_LOOK : EXIT_DONE;
+}
+
+/* ---- What emulate/ could not do ---- */
+
+static void inject(struct vcpu *v, uint8_t vector)
+{
+    struct event e = { .valid = true,
+                       .type = EVENT_EXCEPTION,
+                       .has_error = vector == VECTOR_GP || vector == VECTOR_SS,
+                       .vector = vector };
+
+    vcpu_fault(v, virt_inject(&v->virt, &e));
+}
+
+static void end_at_unknown(struct vcpu *v, gpa_t device)
+{
+    const struct emulator *e = &v->emulator;
+    char text[3 * DECODE_MAX_BYTES + 1] = "";
+
+    for (unsigned i = 0; i < e->unknown_count; i++)
+        fmt_sn(text + 3 * i, 4, " %02x", e->unknown[i]);
+    domain_end(v->domain, END_KILLED,
+               "instruction at 0x%lx on device memory 0x%lx is not one that is emulated:%s",
+               virt_rip(&v->virt), device.v, text);
+}
+
+/* err: emulate/emulator.h. device: where the access was, of an instruction on memory. */
+static void act_on(struct vcpu *v, int err, gpa_t device)
+{
+    const struct gva_fault *fault = &v->space.fault;
+
+    if (err == -EFAULT)
+        vcpu_fault(v, virt_inject_pf(&v->virt, fault->address, fault->error));
+    else if (err == -EACCES)
+        inject(v, v->emulator.vector);
+    else if (err == -ENOMEM)
+        domain_end(v->domain, END_KILLED, "no memory left for its RAM");
+    else if (err == -EOPNOTSUPP)
+        end_at_unknown(v, device);
+}
+
+/* ---- String instructions on ports, and memory ---- */
+
+void device_access_string(struct vcpu *v, const struct virt_exit *e)
+{
+    struct virt_io io = virt_io(&v->virt);
+    struct virt_io_string s = virt_io_string(&v->virt, io);
+    struct decode insn = { .op = io.in ? DECODE_INS : DECODE_OUTS,
+                           .size = (uint8_t)virt_io_size(io),
+                           .addr_size = s.addr_size,
+                           .segment = (uint8_t)s.seg,
+                           .rep = io.rep };
+    int done = string_insn_emulate(&v->emulator, &insn);
+
+    (void)e;
+    if (done > 0)
+        virt_skip(&v->virt);
+    else
+        act_on(v, done, gpa(0));
+}
+
+/* From a large mapping, perhaps, which becomes small ones. From a device it reads all ones, which
+ * is no instruction. */
+static void fetched(struct vcpu *v, const struct virt_exit *e)
+{
+    int err = e->memory.present ? p2m_execute(&v->domain->p2m, gpa_to_gfn(e->memory.gpa)) : -EFAULT;
+
+    if (err == -ENOMEM)
+        domain_end(v->domain, END_KILLED, "no memory left for its page tables");
+    else if (err)
+        vcpu_ud(v);
+}
+
+void device_access_memory(struct vcpu *v, const struct virt_exit *e)
+{
+    if (e->memory.page_walk) { /* page tables where only ones are read: reserved bits are set */
+        uint32_t error = GVA_PRESENT | GVA_RESERVED | (e->memory.write ? GVA_WRITE : 0);
+        vcpu_fault(v, virt_inject_pf(&v->virt, e->memory.gva, error));
+    } else if (e->memory.fetch) {
+        fetched(v, e);
+    } else if (e->memory.delivery) { /* what stands at RIP has nothing to do with it */
+        domain_end(v->domain, END_KILLED, "an event is delivered through device memory at 0x%lx",
+                   e->memory.gpa.v);
+    } else {
+        int done = mmio_emulate(&v->emulator, e->memory.gpa);
+        if (done > 0) /* it may have written where it only read, for all the exit told */
+            v->unit.attention = true;
+        else if (unlikely(done))
+            act_on(v, done, e->memory.gpa);
+    }
+}
