@@ -60,7 +60,7 @@ static int probe(struct emulator *e, const struct place *p, const struct decode 
     return p->whole || !operate_writes(insn) ? 0 : operand_probe_write(e, p->linear, insn->size);
 }
 
-/* ---- The forms ---- */
+/* ---- The instruction ---- */
 
 /* CMPXCHG16B wants its operand aligned (SDM volume 2, on its exceptions). */
 static bool is_misaligned(const struct decode *insn, const struct place *p)
@@ -68,8 +68,7 @@ static bool is_misaligned(const struct decode *insn, const struct place *p)
     return insn->size == 16 && ((p->whole ? p->at.v : p->linear.v) & 15);
 }
 
-/* The forms that read, compute and perhaps write back. */
-static int modify(struct emulator *e, const struct decode *insn, const struct place *p)
+static int carry_out(struct emulator *e, const struct decode *insn, const struct place *p)
 {
     struct operation o = { .flags = virt_rflags(e->virt) };
 
@@ -86,58 +85,6 @@ static int modify(struct emulator *e, const struct decode *insn, const struct pl
     if (!err)
         operate_finish(e->virt, insn, &o);
     return err;
-}
-
-static uint64_t swapped(uint64_t value, unsigned size)
-{
-    return __builtin_bswap64(value) >> (64 - 8 * size);
-}
-
-static int load(struct emulator *e, const struct decode *insn, const struct place *p)
-{
-    uint64_t value;
-    int err = access(e, p, 0, &value, insn->size, false);
-
-    if (!err)
-        operate_load(e->virt, insn, insn->swap ? swapped(value, insn->size) : value);
-    return err;
-}
-
-static int store(struct emulator *e, const struct decode *insn, const struct place *p)
-{
-    uint64_t value = operate_source(e->virt, insn);
-
-    if (insn->swap)
-        value = swapped(value, insn->size);
-    return access(e, p, 0, &value, insn->size, true);
-}
-
-static int exchange(struct emulator *e, const struct decode *insn, const struct place *p)
-{
-    uint64_t old, value = operate_register(e->virt, insn);
-    int err = probe(e, p, insn);
-
-    if (!err)
-        err = access(e, p, 0, &old, insn->size, false);
-    if (!err)
-        err = access(e, p, 0, &value, insn->size, true);
-    if (!err)
-        operate_set_register(e->virt, insn, old);
-    return err;
-}
-
-static int carry_out(struct emulator *e, const struct decode *insn, const struct place *p)
-{
-    switch (insn->op) {
-    case DECODE_LOAD:
-        return load(e, insn, p);
-    case DECODE_STORE:
-        return store(e, insn, p);
-    case DECODE_XCHG:
-        return exchange(e, insn, p);
-    default:
-        return modify(e, insn, p);
-    }
 }
 
 int mmio_memory(struct emulator *e, const struct decode *insn, gpa_t at)

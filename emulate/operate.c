@@ -24,6 +24,18 @@ static bool holds(unsigned condition, uint64_t flags)
     return is[condition >> 1] != (condition & 1);
 }
 
+static void set_memory(struct operation *o, uint64_t value)
+{
+    o->memory[0] = value;
+    o->writes = true;
+}
+
+static void set_reg(struct operation *o, uint64_t value)
+{
+    o->reg = value;
+    o->sets_reg = true;
+}
+
 static void set_rax(struct operation *o, unsigned bytes, uint64_t value)
 {
     o->sets_rax = (uint8_t)bytes;
@@ -100,29 +112,13 @@ static void shift(const struct virt_vcpu *v, const struct decode *insn, struct o
     uint64_t count = insn->by_cl ? virt_gpr(v, GPR_RCX) : insn->immediate;
     uint64_t from = insn->reg < 0 ? 0 : operate_register(v, insn);
 
-    o->memory[0] =
-        alu_shift(insn->op, o->memory[0], from, (unsigned)count & 0xff, insn->size, &o->flags);
-    o->writes = true;
+    set_memory(
+        o, alu_shift(insn->op, o->memory[0], from, (unsigned)count & 0xff, insn->size, &o->flags));
 }
 
-static void move_if(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
+static uint64_t swapped(const struct decode *insn, uint64_t value)
 {
-    o->reg = holds(insn->condition, o->flags) ? o->memory[0] : operate_register(v, insn);
-    o->sets_reg = true;
-}
-
-static void set_if(const struct decode *insn, struct operation *o)
-{
-    o->memory[0] = holds(insn->condition, o->flags);
-    o->writes = true;
-}
-
-static void exchange_add(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
-{
-    o->reg = o->memory[0];
-    o->sets_reg = true;
-    o->memory[0] = alu(DECODE_XADD, o->memory[0], operate_register(v, insn), insn->size, &o->flags);
-    o->writes = true;
+    return insn->swap ? __builtin_bswap64(value) >> (64 - 8 * insn->size) : value;
 }
 
 /* Memory op register or immediate, or the other way round. */
@@ -171,6 +167,16 @@ bool operate_writes(const struct decode *insn)
 int operate(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
     switch (insn->op) {
+    case DECODE_LOAD:
+        set_reg(o, operate_extend(insn, swapped(insn, o->memory[0])));
+        return 0;
+    case DECODE_STORE:
+        set_memory(o, swapped(insn, operate_source(v, insn)));
+        return 0;
+    case DECODE_XCHG:
+        set_reg(o, o->memory[0]);
+        set_memory(o, operate_register(v, insn));
+        return 0;
     case DECODE_MUL:
     case DECODE_IMUL_WIDE:
     case DECODE_DIV:
@@ -183,13 +189,15 @@ int operate(const struct virt_vcpu *v, const struct decode *insn, struct operati
         compare_exchange_pair(v, insn->size, o);
         return 0;
     case DECODE_CMOV:
-        move_if(v, insn, o);
+        set_reg(o, holds(insn->condition, o->flags) ? o->memory[0] : operate_register(v, insn));
         return 0;
     case DECODE_SETCC:
-        set_if(insn, o);
+        set_memory(o, holds(insn->condition, o->flags));
         return 0;
     case DECODE_XADD:
-        exchange_add(v, insn, o);
+        set_reg(o, o->memory[0]);
+        set_memory(o,
+                   alu(insn->op, o->memory[0], operate_register(v, insn), insn->size, &o->flags));
         return 0;
     default:
         if (insn->op >= DECODE_ROL && insn->op <= DECODE_SHRD)
@@ -202,8 +210,7 @@ int operate(const struct virt_vcpu *v, const struct decode *insn, struct operati
 
 void operate_finish(struct virt_vcpu *v, const struct decode *insn, const struct operation *o)
 {
-    if (insn->op != DECODE_NOT && insn->op != DECODE_CMOV && insn->op != DECODE_SETCC)
-        virt_set_rflags(v, o->flags);
+    virt_set_rflags(v, o->flags);
     if (o->sets_reg)
         operate_set_register(v, insn, o->reg);
     uint64_t rax = virt_gpr(v, GPR_RAX), rdx = virt_gpr(v, GPR_RDX);

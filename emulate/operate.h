@@ -27,8 +27,8 @@ struct operation {
 /* Does it read its memory operand, does it ever write it? */
 bool operate_reads(enum decode_op op);
 bool operate_writes(const struct decode *insn);
-/* o->memory and o->flags are given. 0, or -ERANGE: the guest is owed a #DE. Not for MOV, XCHG,
- * string and stack forms, which mmio.c does itself. */
+/* o->memory and o->flags are given. 0, or -ERANGE: the guest is owed a #DE. Not for
+ * string and stack forms. */
 int must_check operate(const struct virt_vcpu *v, const struct decode *insn, struct operation *o);
 /* Registers and flags become what operate() said. */
 void operate_finish(struct virt_vcpu *v, const struct decode *insn, const struct operation *o);
@@ -53,12 +53,11 @@ static inline void operate_set_register(struct virt_vcpu *v, const struct decode
     virt_set_gpr(v, (enum gpr)insn->reg, value);
 }
 
-/* The register operand takes what was read from memory: MOV, MOVZX, MOVSX. */
-static inline void operate_load(struct virt_vcpu *v, const struct decode *insn, uint64_t value)
+/* What was read from memory, as MOV, MOVZX and MOVSX give it to a register. */
+static inline uint64_t operate_extend(const struct decode *insn, uint64_t value)
 {
-    operate_set_register(v, insn,
-                         insn->sign_extend ? operand_sign_extend(value, insn->size)
-                                           : operand_truncate(value, insn->size));
+    return insn->sign_extend ? operand_sign_extend(value, insn->size)
+                             : operand_truncate(value, insn->size);
 }
 
 /* The register or immediate that is the other operand. */
