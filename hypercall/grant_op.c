@@ -9,6 +9,7 @@
 #include "xen/grant.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
+#include "lib/string.h"
 
 #define BATCH 16 /* elements of one round */
 
@@ -79,15 +80,21 @@ static int16_t check_self(const struct domain *d, uint16_t id)
 static int setup_table(struct vcpu *v, void *p)
 {
     struct xen_gnttab_setup_table *arg = p;
-    static const uint64_t nowhere = ~0UL;
+    uint64_t nowhere[GRANT_FRAMES_MOST];
     unsigned size = virt_in_64bit_code(&v->virt) ? 8 : 4;
 
     arg->status = check_self(v->domain, arg->dom);
-    if (!arg->status && grant_grow(v->domain, arg->nr_frames))
+    if (arg->status)
+        return 0;
+    int err = grant_grow(v->domain, arg->nr_frames);
+    if (err == -EAGAIN)
+        return err;
+    memset(nowhere, 0xff, sizeof(nowhere));
+    if (err)
         arg->status = GNTST_GENERAL_ERROR;
-    for (uint32_t i = 0; !arg->status && i < arg->nr_frames; i++)
-        if (hypercall_copy_out(v, arg->frame_list + i * size, &nowhere, size))
-            arg->status = GNTST_BAD_VIRT_ADDR;
+    else if (arg->nr_frames &&
+             hypercall_copy_out(v, arg->frame_list, nowhere, arg->nr_frames * size))
+        arg->status = GNTST_BAD_VIRT_ADDR;
     return 0;
 }
 
@@ -192,9 +199,10 @@ static void copy_to_32(const void *from, void *to)
 /* ---- Dispatch ---- */
 
 struct op {
-    int (*fn)(struct vcpu *v, void *arg); /* 0, or an error that ends the whole call */
-    uint8_t bytes;                        /* of an element */
-    bool single;                          /* takes one and no more */
+    /* 0; -EAGAIN: some of it is done, and the same call does more; or an error that ends it. */
+    int (*fn)(struct vcpu *v, void *arg);
+    uint8_t bytes; /* of an element */
+    bool single;   /* takes one and no more */
     /* The layout of 32-bit callers, where it is another one; to_32 puts the answer in. */
     uint8_t bytes_32;
     void (*from_32)(const void *from, void *to);
@@ -242,6 +250,8 @@ static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t b
     if (arg == wide)
         op->from_32(raw, wide);
     int err = op->fn(v, arg);
+    if (err == -EAGAIN)
+        return HYPERCALL_CONTINUE;
     if (arg == wide)
         op->to_32(wide, raw);
     if (hypercall_copy_out(v, at, raw, bytes))

@@ -13,6 +13,7 @@
 #include "mm/heap.h"
 
 #define USES_ORDER    1
+#define GROW_MOST     4 /* frames at a time, each of which takes three pages that are cleared */
 #define UNSTABLE_MOST 5 /* tries against a guest that keeps changing its entry */
 
 _Static_assert(sizeof(struct grant_domain) <= PAGE_SIZE, "a page of the heap");
@@ -56,9 +57,9 @@ int grant_grow(struct domain *d, unsigned frames)
         return -EINVAL;
     if (!g)
         return -ENOMEM;
-    while (!err && g->frames < frames)
+    for (unsigned i = 0; !err && i < GROW_MOST && g->frames < frames; i++)
         err = add_frame(d, g);
-    return err;
+    return !err && g->frames < frames ? -EAGAIN : err;
 }
 
 int grant_table_frame(struct domain *d, uint64_t index, mfn_t *out)

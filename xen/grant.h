@@ -53,7 +53,8 @@ struct grant_domain {
 
 /* Made at the first use. NULL: out of memory. */
 struct grant_domain *grant_domain(struct domain *d);
-/* 0, -EINVAL beyond the limit, -ENOMEM. */
+/* 0, -EINVAL beyond the limit, -ENOMEM; -EAGAIN: it has grown by some, and wants to be called
+ * again. So does grant_table_frame(). */
 int must_check grant_grow(struct domain *d, unsigned frames);
 /* Would grant_acquire() let user in, as far as can be seen without granter's lock? */
 int must_check grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly);

@@ -435,6 +435,24 @@ static void test_sizes_and_versions(void **state)
     assert_int_equal(grant_table_frame(&pair[A].d, UINT64_MAX, &m), -EINVAL);
 }
 
+/* A table as large as can be comes in pieces, and so does a page of it that is mapped first. */
+static void test_a_table_grows_in_pieces(void **state)
+{
+    uint64_t list[GRANT_FRAMES_MOST] = { 0 };
+    struct xen_gnttab_setup_table setup = { .dom = XEN_DOMID_SELF,
+                                            .nr_frames = GRANT_FRAMES_MOST,
+                                            .frame_list = (uintptr_t)list };
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(op(A, GNTTABOP_SETUP_TABLE, &setup, 1), 0);
+    assert_int_equal(pair_rounds, GRANT_FRAMES_MOST / 4);
+    assert_int_equal(setup.status, GNTST_OKAY);
+    assert_int_equal(list[0] & list[GRANT_FRAMES_MOST - 1], UINT64_MAX);
+    assert_int_equal(grant_table_frame(&pair[B].d, GRANT_FRAMES_MOST - 1, &m), -EAGAIN);
+    assert_int_equal(grant_domain(&pair[B].d)->frames, 4);
+}
+
 /* The structures that differ. A 32-bit list cannot be in this test's memory: one of no frames. */
 static void test_32_bit_callers(void **state)
 {
@@ -523,6 +541,7 @@ int main(void)
         TEST(test_copy_wrong),
         TEST(test_stranger_leaves_lock_alone),
         TEST(test_sizes_and_versions),
+        TEST(test_a_table_grows_in_pieces),
         TEST(test_32_bit_callers),
         TEST(test_unmap_and_replace),
         TEST(test_long_array),
