@@ -72,7 +72,7 @@ int64_t hypercall_multicall(struct vcpu *v, uint64_t *args)
 {
     uint64_t size = virt_in_64bit_code(&v->virt) ? sizeof(struct xen_multicall_entry)
                                                  : sizeof(struct xen_multicall_entry_32);
-    struct batch b = { .most = BATCH };
+    struct batch b = { .most = BATCH, .until = rdtsc() + BATCH_TICKS }; /* the first one counts */
 
     while (args[1] && batch_more(&b)) {
         int64_t result = carry_out(v, args[0]);

@@ -493,6 +493,12 @@ static void test_multicall_takes_no_longer(void **state)
     fake_tsc_step = 0;
     assert_in_range(args[1], 5, 7);
     assert_int_equal(hypercall_multicall(&guest_vcpu, args), 0);
+    args[0] = 0x6000;
+    args[1] = 8;
+    fake_tsc_step = BATCH_TICKS; /* the first takes all of the time: there is none for a second */
+    assert_true(hypercall_multicall(&guest_vcpu, args) == HYPERCALL_CONTINUE);
+    fake_tsc_step = 0;
+    assert_int_equal(args[1], 7);
 }
 
 static void test_hypercall_page(void **state)
