@@ -217,7 +217,7 @@ static void handle_bad_memory(struct vcpu *v, const struct virt_exit *e)
 static void handle_entry_failed(struct vcpu *v, const struct virt_exit *e)
 {
     domain_end(v->domain, END_KILLED, "VM entry failed: %s", e->why);
-    virt_dump_vmcs(&v->virt);
+    vcpu_request_dump(v, DUMP_VMCS);
 }
 
 static enum exit_answer vmcall_quick(struct vcpu *v, const struct virt_exit *e)

@@ -184,21 +184,28 @@ static bool halt_until(struct vcpu *v, uint64_t due)
 
 /* ---- What others want of it ---- */
 
-static void dump(struct vcpu *v)
+/* A part of its state at a time: in between it leaves the domain's lock and comes again, but does
+ * not enter the guest. True: there is another part. */
+static bool dump(struct vcpu *v)
 {
-    log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
-    if (v->dump == DUMP_REGS)
-        virt_dump_regs(&v->virt);
+    unsigned part = v->dumped++;
+
+    if (!part)
+        log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
+    bool more =
+        v->dump == DUMP_REGS ? virt_dump_regs(&v->virt, part) : virt_dump_vmcs(&v->virt, part);
+    if (more)
+        sched_wake(&v->unit);
     else
-        virt_dump_vmcs(&v->virt);
-    v->dump = DUMP_NOTHING;
+        v->dump = DUMP_NOTHING;
+    return more;
 }
 
 /* Acts on what was written down for it; true if it may enter the guest now. */
 static bool attend(struct vcpu *v)
 {
-    if (v->dump)
-        dump(v);
+    if (v->dump && dump(v))
+        return false;
     if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
         return false;
     if (v->init_pending)
@@ -369,7 +376,7 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
         pv_runstate(v, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);
         pv_runstate(v, runstate_when_out(v, more));
-        last = d->end && leave_for_good(v);
+        last = d->end && !v->dump && leave_for_good(v);
     }
     spin_unlock(&d->lock);
     if (last)

@@ -85,6 +85,7 @@ static void wake_fires(struct timer *t)
 
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
 {
+    v->dumped = 0;
     v->dump = what;
     vcpu_kick(v);
 }

@@ -405,9 +405,9 @@ bool virt_nmi_waiting(const struct virt_vcpu *v);
 /* Forget translations cached for this vCPU's EPT on this pCPU. */
 void virt_flush_ept(const struct slat *ept);
 
-/* The state that instruction tests and people want to see: registers or the whole VMCS, in words.
- */
-void virt_dump_regs(const struct virt_vcpu *v);
-void virt_dump_vmcs(const struct virt_vcpu *v);
+/* The state that people want to see, in words of the log: a part of its registers or of its VMCS,
+ * from part 0 on. True: there is another part. */
+bool virt_dump_regs(const struct virt_vcpu *v, unsigned part);
+bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part);
 
 #endif

@@ -6,6 +6,8 @@
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
+#define FIELDS_A_PART 8 /* of a VMCS */
+
 static const char *const seg_names[SEG_COUNT] = {
     "ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"
 };
@@ -32,20 +34,24 @@ static void dump_segments(const struct virt_vcpu *v)
     }
 }
 
-void virt_dump_regs(const struct virt_vcpu *v)
+bool virt_dump_regs(const struct virt_vcpu *v, unsigned part)
 {
     if (!v->loaded) {
         log_answer("  (the vCPU is not loaded)");
-        return;
+        return false;
+    }
+    if (part) {
+        dump_segments(v);
+        if (v->pending.valid)
+            log_answer("  pending: vector %u type %d error 0x%x", v->pending.vector,
+                       v->pending.type, v->pending.error);
+        return false;
     }
     log_answer("  RIP %016lx  RFLAGS %08lx  CPL %u", virt_rip(v), virt_rflags(v), virt_cpl(v));
     dump_gprs(v);
     log_answer("  CR0 %08lx  CR2 %016lx  CR3 %016lx  CR4 %08lx  EFER %lx  XCR0 %lx", virt_cr0(v),
                read_cr2(), virt_cr3(v), virt_cr4(v), virt_efer(v), v->xcr0);
-    dump_segments(v);
-    if (v->pending.valid)
-        log_answer("  pending: vector %u type %d error 0x%x", v->pending.vector, v->pending.type,
-                   v->pending.error);
+    return true;
 }
 
 static void dump_field(const char *name, enum vmcs_field field, uint64_t value)
@@ -53,8 +59,7 @@ static void dump_field(const char *name, enum vmcs_field field, uint64_t value)
     log_answer("  %04x %-42s %016lx", field, name, value);
 }
 
-void virt_dump_vmcs(const struct virt_vcpu *v)
+bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)
 {
-    if (v->loaded)
-        vmcs_walk(dump_field);
+    return v->loaded && vmcs_walk(part * FIELDS_A_PART, FIELDS_A_PART, dump_field);
 }

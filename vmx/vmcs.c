@@ -50,13 +50,15 @@ _Noreturn void vmcs_write_failed(enum vmcs_field field)
     access_failed("write", field);
 }
 
-void vmcs_walk(void (*fn)(const char *name, enum vmcs_field field, uint64_t value))
+bool vmcs_walk(unsigned first, unsigned n,
+               void (*fn)(const char *name, enum vmcs_field field, uint64_t value))
 {
     const char *name = names;
 
-    for (size_t i = 0; i < FIELD_COUNT; i++, name = next(name)) {
+    for (unsigned i = 0; i < FIELD_COUNT && i < first + n; i++, name = next(name)) {
         uint64_t value;
-        if (vmread(numbers[i], &value))
+        if (i >= first && vmread(numbers[i], &value))
             fn(name, numbers[i], value);
     }
+    return first + n < FIELD_COUNT;
 }

@@ -179,7 +179,9 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 
 const char *vmcs_field_name(enum vmcs_field field);
 
-/* Calls fn for every field that this CPU has, in order of number. */
-void vmcs_walk(void (*fn)(const char *name, enum vmcs_field field, uint64_t value));
+/* Calls fn for those that this CPU has of n fields from the first-th on, in order of number. False:
+ * there are none behind them. */
+bool vmcs_walk(unsigned first, unsigned n,
+               void (*fn)(const char *name, enum vmcs_field field, uint64_t value));
 
 #endif

@@ -309,10 +309,11 @@ bool virt_nmi_waiting(const struct virt_vcpu *v)
     return fake_virt(v)->nmis > 0;
 }
 
-void virt_dump_vmcs(const struct virt_vcpu *v)
+bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)
 {
     (void)v;
     fake_virt_dumps++;
+    return part < 2;
 }
 
 unsigned fake_virt_flushes;

@@ -133,9 +133,16 @@ bool sched_halt_in_place(uint64_t until)
     return false;
 }
 
-void virt_dump_regs(const struct virt_vcpu *v)
+void sched_wake(struct sched_unit *u)
+{
+    (void)u;
+}
+
+bool virt_dump_regs(const struct virt_vcpu *v, unsigned part)
 {
     (void)v;
+    (void)part;
+    return false;
 }
 
 static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
