@@ -20,6 +20,8 @@
 #include "console/ring.h"
 #include "console/work.h"
 
+#define FEED_MOST 256 /* bytes that a domain is given at a time: its lock is held meanwhile */
+
 static struct console_config config;          /* boot only */
 static const struct console_monitor *monitor; /* boot only; NULL: there is none */
 
@@ -38,46 +40,51 @@ static struct console *entry(struct list_node *node)
 
 /* ---- Input ----------------------------------------------------------------------------------- */
 
-static bool give(struct console *c, struct ring *from)
+/* Hands c bytes as long as it takes them, `most` at most; how many. */
+static uint32_t give(struct console *c, struct ring *from, uint32_t most)
 {
-    while (ring_used(from)) {
+    uint32_t n = 0;
+
+    for (; n < most && ring_used(from); n++) {
         if (!machine_console_give(&c->domain->machine, ring_peek(from, 0)))
-            return false;
+            break;
         ring_drop(from, 1);
     }
-    return true;
+    return n;
 }
 
-/* Hands c as much of its input as its UART takes, what came first first. */
-static void feed(struct console *c)
+/* Some of c's input, what came first first. True: its guest is quick, and there may be more. */
+static bool feed(struct console *c)
 {
     spin_lock(&c->domain->lock);
-    if (give(c, &c->in) && c == terminal.front) {
-        give(c, &input_paste);
+    uint32_t n = give(c, &c->in, FEED_MOST);
+    if (!ring_used(&c->in) && c == terminal.front) {
+        n += give(c, &input_paste, FEED_MOST - n);
         input_taken();
     }
     spin_unlock(&c->domain->lock);
+    return n == FEED_MOST;
 }
 
-static void feed_all(void)
+static bool feed_all(void)
 {
     struct list_node *pos;
+    bool more = terminal.front && feed(terminal.front);
 
-    if (terminal.front)
-        feed(terminal.front);
     list_for_each (pos, &terminal.active) {
         if (ring_used(&console_busy_at(pos)->in) && console_busy_at(pos) != terminal.front)
-            feed(console_busy_at(pos));
+            more |= feed(console_busy_at(pos));
     }
+    return more;
 }
 
 /* c is in front no more: what it has not read yet goes with it, as far as it can. */
 static void take_along(struct console *c)
 {
-    uint32_t lost = 0;
-
-    for (; ring_used(&input_paste); ring_drop(&input_paste, 1))
-        lost += !ring_put(&c->in, ring_peek(&input_paste, 0));
+    while (ring_used(&input_paste) && ring_put(&c->in, ring_peek(&input_paste, 0)))
+        ring_drop(&input_paste, 1);
+    uint32_t lost = ring_used(&input_paste);
+    ring_drop(&input_paste, lost);
     input_taken();
     spin_lock(&terminal.lock);
     if (ring_used(&c->in))
@@ -93,6 +100,11 @@ static void key(uint8_t byte)
         monitor->input(byte);
     else
         input_keep(byte);
+}
+
+static bool takes_keys(void)
+{
+    return !monitor_front || !monitor->is_busy();
 }
 
 static void hold_port(bool on)
@@ -234,8 +246,15 @@ void console_close(struct domain *d)
 void console_print(const char *text, size_t len)
 {
     spin_lock(&terminal.lock);
-    operator_print(text, len);
+    bool more = operator_print(text, len);
     spin_unlock(&terminal.lock);
+    if (more)
+        work_raise(&console_work);
+}
+
+void console_monitor_ready(void)
+{
+    work_raise(&console_work);
 }
 
 void console_set_prompt(unsigned width)
@@ -259,23 +278,34 @@ static void restore_prompt(void)
 {
     bool torn = __atomic_exchange_n(&log_spoke, false, __ATOMIC_RELAXED);
 
-    if (monitor_front && (torn || !operator_prompt()))
+    if (monitor_front && takes_keys() && (torn || !operator_prompt()))
         monitor->prompt();
 }
 
+/* What waits for the port. True: it takes more. */
+static bool send_held(void)
+{
+    bool room = __atomic_exchange_n(&port_has_room, false, __ATOMIC_ACQUIRE);
+
+    spin_lock(&terminal.lock);
+    if (room)
+        operator_room();
+    bool more = operator_flush();
+    spin_unlock(&terminal.lock);
+    return more;
+}
+
+/* A piece of each. */
 static bool work(void)
 {
-    if (__atomic_exchange_n(&port_has_room, false, __ATOMIC_ACQUIRE)) {
-        spin_lock(&terminal.lock);
-        operator_room();
-        spin_unlock(&terminal.lock);
-    }
-    input_work();
-    output_work();
-    feed_all();
+    bool more = send_held();
+
+    more |= input_work();
+    more |= output_work();
+    more |= feed_all();
     output_settle();
     restore_prompt();
-    return false;
+    return more;
 }
 
 void console_finish(void)
@@ -293,9 +323,11 @@ static void port_room(void)
 
 void console_init(const struct console_config *c, const struct console_monitor *m)
 {
-    static const struct input_reader reader = {
-        .key = key, .switch_over = console_toggle, .hold = hold_port, .stop = stop_port
-    };
+    static const struct input_reader reader = { .takes = takes_keys,
+                                                .key = key,
+                                                .switch_over = console_toggle,
+                                                .hold = hold_port,
+                                                .stop = stop_port };
 
     config = *c;
     monitor = c->shared ? m : NULL;

@@ -35,6 +35,7 @@ struct console_config {
 struct console_monitor {
     void (*input)(uint8_t byte); /* a key, while it is in front */
     void (*prompt)(void);        /* show the prompt (again), on an empty line */
+    bool (*is_busy)(void);       /* with a command: keys wait until console_monitor_ready() */
 };
 
 /* monitor: kept; only used if config->shared. Boot only. */
@@ -60,6 +61,8 @@ struct domain *console_front(void);
 
 /* The monitor's words for the operator, as they are. Boot CPU. */
 void console_print(const char *text, size_t len);
+/* It is busy no more. Boot CPU. */
+void console_monitor_ready(void);
 /* See operator_set_prompt(). */
 void console_set_prompt(unsigned width);
 

@@ -9,10 +9,11 @@
 #include "console/console.h"
 #include "console/operator.h"
 #include "console/work.h"
+#include "sched/batch.h"
 #include "sched/timer.h"
 
 #define LINE_MOST 200       /* bytes of a background domain's line; a longer one comes in pieces */
-#define ROUND     4096      /* bytes of background lines at a time: who is in front wants in too */
+#define ROUND     1024      /* bytes of background lines at a time: who is in front wants in too */
 #define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
 #define LINES     8   /* of a domain behind that are taken at a time: its lock is held meanwhile */
 #define REST_MOST 256 /* bytes from before it came to the front that go at a time */
@@ -166,48 +167,49 @@ size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
     return taken;
 }
 
-/* One line of each domain behind that has one, if the port takes it; how many bytes that was. The
- * lock goes between two lines: others wait for it with their own in hand. */
-static uint32_t send_line_of_each(void)
+/* The next look at those in `active` begins with pos: who had no turn comes first. */
+static void begin_with(struct list_node *pos)
+{
+    if (pos == &terminal.active)
+        return;
+    list_remove(&terminal.active);
+    list_add_tail(pos, &terminal.active);
+}
+
+/* One line of each domain behind that has one, as far as the port takes it and the round is not
+ * over; true if any was sent. The lock goes between two lines: others wait for it with their own in
+ * hand. */
+static bool send_lines(void)
 {
     struct list_node *pos;
     uint32_t sent = 0;
+    bool ready = true;
 
     list_for_each (pos, &terminal.active) {
         spin_lock(&terminal.lock);
-        if (console_busy_at(pos) != terminal.front)
+        ready = operator_ready();
+        if (ready && console_busy_at(pos) != terminal.front)
             sent += send_line(console_busy_at(pos), false);
         spin_unlock(&terminal.lock);
+        if (!ready || sent >= ROUND)
+            break;
     }
+    begin_with(sent >= ROUND ? pos->next : pos);
     return sent;
 }
 
-/* Lines of the domains behind, as long as somebody has one, the port takes it, and the round is not
- * over. Who was first is the last one next time. */
-static void send_lines(void)
+/* It is at most what the ring holds. True if there was any. */
+static bool send_rest_of_front(void)
 {
-    uint32_t sent = 0, more;
-
-    do {
-        more = send_line_of_each();
-        sent += more;
-    } while (more && sent < ROUND);
-    if (!list_empty(&terminal.active)) {
-        struct list_node *first = terminal.active.next;
-        list_remove(first);
-        list_add_tail(&terminal.active, first);
-    }
-}
-
-static void send_rest_of_front(void)
-{
-    uint32_t n;
+    uint32_t n, sent = 0;
 
     do {
         spin_lock(&terminal.lock);
         n = terminal.front ? send_rest(terminal.front) : 0;
         spin_unlock(&terminal.lock);
+        sent += n;
     } while (n);
+    return sent;
 }
 
 /* Unfinished lines: young ones get older, old ones come out. */
@@ -268,14 +270,21 @@ static void kick(struct console *c)
     spin_unlock(&c->domain->lock);
 }
 
-static void kick_waiting(void)
+/* As many of them as there is time for. True: there are more. */
+static bool kick_waiting(void)
 {
+    struct batch b = { .most = MAX_DOMAINS };
     struct list_node *pos;
 
     if (terminal.front)
         kick(terminal.front);
-    list_for_each (pos, &terminal.active)
+    list_for_each (pos, &terminal.active) {
+        if (!batch_more(&b))
+            break;
         kick(console_busy_at(pos));
+    }
+    begin_with(pos);
+    return pos != &terminal.active;
 }
 
 /* There is room for the last words of those that have ended. */
@@ -335,14 +344,14 @@ static void look_fires(struct timer *t)
 
 /* ---- The work -------------------------------------------------------------------------------- */
 
-void output_work(void)
+bool output_work(void)
 {
     gather();
-    kick_waiting();
-    send_lines();
-    send_rest_of_front();
-    kick_waiting();
+    bool more = kick_waiting();
+    more |= send_lines(); /* then there is room in their rings */
+    more |= send_rest_of_front();
     end_waiting();
+    return more;
 }
 
 void output_settle(void)

@@ -54,9 +54,9 @@ static inline struct console *console_busy_at(struct list_node *node)
 void output_init(bool shared);
 /* Something is to be done for c. Under the lock. */
 void console_note(struct console *c);
-/* Sends what the port takes, a line of each domain behind at a time; lets those go on that were
- * refused a byte, and buries those that have ended and had something to say. */
-void output_work(void);
+/* A piece of what is to be done: lets those go on that were refused a byte, sends a line of each
+ * domain behind, and buries those that have ended and had something to say. True: go on. */
+bool output_work(void);
 /* After that, and after what is done with their input: unfinished lines are to come out in a while,
  * and those with nothing to do are let go. */
 void output_settle(void);

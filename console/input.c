@@ -3,6 +3,7 @@
  */
 #include "console/input.h"
 #include "lib/log.h"
+#include "sched/batch.h"
 
 /* Holds a whole paste: the far end need not know of flow control for 64 KiB to arrive. */
 #define PASTE_BYTES 131072
@@ -11,6 +12,7 @@
 #define TYPED_BYTES 4096 /* between the interrupt and the work */
 #define TYPED_ROOM  128  /* more than a port or a keyboard brings in one interrupt */
 #define SWITCHES    3    /* times that the switch key is to be pressed */
+#define KEYS_MOST   512  /* that are handed on at a time, unless they take long */
 
 static uint8_t typed_bytes[TYPED_BYTES], paste_bytes[PASTE_BYTES];
 static struct ring typed = { .bytes = typed_bytes, .size = TYPED_BYTES };
@@ -59,15 +61,19 @@ static void take(uint8_t byte)
     reader->key(byte);
 }
 
-void input_work(void)
+bool input_work(void)
 {
-    while (ring_used(&typed)) {
+    struct batch b = { .most = KEYS_MOST };
+
+    while (ring_used(&typed) && reader->takes() && batch_more(&b)) {
         uint8_t byte = ring_peek(&typed, 0);
 
         ring_drop(&typed, 1);
         take(byte);
     }
-    stop(false);
+    if (TYPED_BYTES - ring_used(&typed) >= TYPED_ROOM)
+        stop(false);
+    return ring_used(&typed) && reader->takes();
 }
 
 static void hold(bool on)

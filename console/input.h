@@ -14,7 +14,8 @@
 
 /* What input calls when it has something. */
 struct input_reader {
-    void (*key)(uint8_t byte); /* one byte for whoever is in front */
+    bool (*takes)(void);       /* whoever is in front takes a byte now */
+    void (*key)(uint8_t byte); /* one byte for that one */
     void (*switch_over)(void); /* the switch key, three times */
     void (*hold)(bool on);     /* asks the other side to pause, or to go on */
     void (*stop)(bool on);     /* leaves what comes to the port, or takes it again */
@@ -24,8 +25,8 @@ struct input_reader {
 void input_init(uint8_t switch_key, const struct input_reader *reader);
 /* In an interrupt on the boot CPU. The caller raises the work. */
 void input_received(const uint8_t *data, size_t len);
-/* Hands on all that has come. */
-void input_work(void);
+/* Hands on some of what has come. True: there is more, for one who takes it. */
+bool input_work(void);
 
 /* For the domain in front, what its own ring has no room for: a whole paste. */
 extern struct ring input_paste;

@@ -14,6 +14,7 @@
 
 #define PATIENCE    1000000 /* tries of a port that takes nothing: it is dead */
 #define PROMPT_MOST 80      /* columns of the narrowest terminal */
+#define FLUSH_MOST  512     /* bytes of what waits that go at a time: the lock is held meanwhile */
 
 /* What a full-screen program may have left on: another screen, origin mode, margins, inserting, no
  * wrapping, no cursor, keys that send something else, mouse reports, bracketed paste. Then the
@@ -65,15 +66,18 @@ static size_t send(const char *text, size_t len)
     return taken;
 }
 
-static void flush(void)
+bool operator_flush(void)
 {
-    while (head != tail && !full) {
-        uint32_t at = head % OPERATOR_HELD_BYTES, len = tail - head;
+    uint32_t end = tail - head < FLUSH_MOST ? tail : head + FLUSH_MOST;
+
+    while (head != end && !full) {
+        uint32_t at = head % OPERATOR_HELD_BYTES, len = end - head;
 
         if (len > OPERATOR_HELD_BYTES - at)
             len = OPERATOR_HELD_BYTES - at;
         head += (uint32_t)send(held + at, len);
     }
+    return head != tail && !full;
 }
 
 static void hold(const char *text, size_t len)
@@ -85,9 +89,8 @@ static void hold(const char *text, size_t len)
 
 bool operator_ready(void)
 {
-    flush();
-    ASSERT(head == tail || full);
-    return !full;
+    operator_flush();
+    return head == tail && !full;
 }
 
 size_t operator_put(const void *bytes, size_t n)
@@ -125,25 +128,25 @@ static void clear_line(void)
 
 void operator_line(const char *name, const char *text, size_t len)
 {
-    flush();
+    operator_flush();
     clear_line();
     hold("(", 1);
     hold(name, strlen(name));
     hold(") ", 2);
     hold(text, len);
     hold("\r\n", 2);
-    flush();
+    operator_flush();
 }
 
-void operator_print(const char *text, size_t len)
+bool operator_print(const char *text, size_t len)
 {
     hold(text, len);
-    flush();
+    return operator_flush();
 }
 
 void operator_announce(const char *text, size_t len)
 {
-    flush();
+    operator_flush();
     if (tty.tainted)
         hold_unseen(UNTWIST);
     clear_line();
@@ -153,7 +156,7 @@ void operator_announce(const char *text, size_t len)
 void operator_room(void)
 {
     full = false;
-    flush();
+    operator_flush();
 }
 
 void operator_finish(void)

@@ -26,17 +26,20 @@ size_t operator_put(const void *bytes, size_t n);
 /* "(name) text" on a line of its own; if there is no room now it waits here. text: plain letters.
  */
 void operator_line(const char *name, const char *text, size_t len);
-/* The monitor's words. Those for which there is no room any more are cut off. */
-void operator_print(const char *text, size_t len);
+/* The monitor's words. Those for which there is no room any more are cut off. Answers as
+ * operator_flush() does. */
+bool operator_print(const char *text, size_t len);
 
 /* The same, on a line of its own, and on a terminal that nobody has twisted. */
 void operator_announce(const char *text, size_t len);
 
 /* The port has room again. */
 void operator_room(void);
+/* Sends some of what waits. True: there is more, and the port takes it. */
+bool operator_flush(void);
 /* Sends all that waits, for as long as the port takes anything. */
 void operator_finish(void);
-/* True if the port takes something. */
+/* True if nothing waits, and the port takes something. */
 bool operator_ready(void);
 
 /* The line with the cursor holds `width` characters of a prompt, to be taken off before somebody

@@ -16,7 +16,6 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
-#define LINE_BYTES 512 /* the longest line: prefix, newline and NUL included */
 #define SINKS      4
 #define MARK       1 /* LOG_ERROR is stored as this, the others follow: bytes that no text has */
 #define IS_MARK(c) ((c) >= MARK && (c) <= MARK + LOG_ANSWER)
@@ -75,11 +74,11 @@ static void ring_put_line(enum log_level level, const char *text, size_t length)
     head += length;
 }
 
-/* Where the oldest line starts that is still whole. */
-static uint64_t ring_tail(void)
+/* Where the mark is of the first line from n on that is still whole. */
+static uint64_t ring_whole(uint64_t n)
 {
-    uint64_t n = head > LOG_RING_BYTES ? head - LOG_RING_BYTES : 0;
-
+    if (head > LOG_RING_BYTES && n < head - LOG_RING_BYTES)
+        n = head - LOG_RING_BYTES;
     while (n < head && !IS_MARK(ring_at(n)))
         n++;
     return n;
@@ -96,7 +95,7 @@ static void clean(char *text, size_t length)
 
 void log_at(enum log_level level, const char *fmt, ...)
 {
-    char line[LINE_BYTES];
+    char line[LOG_LINE_BYTES];
     size_t length = fmt_sn(line, sizeof(line) - 1, "%s%s", mark, prefix[level]);
     va_list args;
 
@@ -115,24 +114,27 @@ void log_at(enum log_level level, const char *fmt, ...)
     log_unlock();
 }
 
+/* Copies the line whose mark is at n; its length. */
+static size_t copy_line(uint64_t n, char line[LOG_LINE_BYTES])
+{
+    size_t length = 0;
+
+    do
+        line[length] = ring_at(++n);
+    while (line[length++] != '\n');
+    ASSERT(length < LOG_LINE_BYTES);
+    return length;
+}
+
 /* Line by line, as they came: a screen draws at the end of each call. */
 static void replay(log_sink_fn sink)
 {
-    char line[LINE_BYTES];
-    size_t length = 0;
-    bool wanted = false;
+    char line[LOG_LINE_BYTES];
+    size_t length;
 
-    for (uint64_t n = ring_tail(); n < head; n++) {
-        char c = ring_at(n);
-
-        if (IS_MARK(c)) {
-            wanted = is_shown(c - MARK);
-            length = 0;
-            continue;
-        }
-        ASSERT(length < sizeof(line));
-        line[length++] = c;
-        if (c == '\n' && wanted)
+    for (uint64_t n = ring_whole(0); n < head; n += 1 + length) {
+        length = copy_line(n, line);
+        if (is_shown(ring_at(n) - MARK))
             sink(line, length);
     }
 }
@@ -161,28 +163,27 @@ const char *log_mark(void)
     return mark;
 }
 
-size_t log_copy(char *buf, size_t size)
+size_t log_read(uint64_t *at, char line[LOG_LINE_BYTES])
 {
-    size_t length = 0, skip;
+    size_t length = 0;
 
-    if (!size)
-        return 0;
     log_lock();
-    for (uint64_t n = ring_tail(); n < head; n++)
-        length += !IS_MARK(ring_at(n));
-    skip = length > size - 1 ? length - (size - 1) : 0;
-    length = 0;
-    for (uint64_t n = ring_tail(); n < head; n++) {
-        if (IS_MARK(ring_at(n)))
-            continue;
-        if (skip)
-            skip--;
-        else
-            buf[length++] = ring_at(n);
+    *at = ring_whole(*at);
+    if (*at < head) {
+        length = copy_line(*at, line);
+        *at += 1 + length;
     }
     log_unlock();
-    buf[length] = '\0';
+    line[length] = '\0';
     return length;
+}
+
+uint64_t log_end(void)
+{
+    log_lock();
+    uint64_t end = head;
+    log_unlock();
+    return end;
 }
 
 void log_break_lock(void)

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LOG_LINE_BYTES 512 /* the longest line: prefix, newline and NUL included */
+
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_ANSWER };
 
 /* Takes len bytes of text. Called with the log's lock held, interrupts off; must not log. */
@@ -38,9 +40,12 @@ void log_set_mark(uint16_t secret);
 /* That word with the blank behind it; "" before it is set. */
 const char *log_mark(void);
 
-/* Copies the newest bytes of the ring to buf, NUL-terminated; returns how many, the NUL excluded.
+/* Copies one line with its newline and a NUL: the one at *at, which is 0 for the oldest and is
+ * moved behind it, or the first that is kept still. Its length, 0 behind the last. */
+size_t log_read(uint64_t *at, char line[LOG_LINE_BYTES]);
+/* Where the next line will be: who reads up to here does not run after those that come meanwhile.
  */
-size_t log_copy(char *buf, size_t size);
+uint64_t log_end(void);
 
 /* After a panic has stopped the other CPUs: take no lock again, whoever held it is not coming. */
 void log_break_lock(void);

@@ -9,22 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "arch/x86/bound.h"
-#include "arch/x86/insn.h"
 #include "lib/addr.h"
 
 /* All frames, and Caisson's own page tables (aspace_check()). The frames' lock is held for a piece
  * at a time. False: there was never a quiet moment to compare the sums in. */
 bool audit_machine(void);
-
-/* Between two pieces of a long one: debug builds measure how long each takes (arch/x86/bound.h),
- * and not how long they take together, which only the operator's own wish or the last domain's end
- * can bring about. */
-static inline void audit_goes_on(void)
-{
-    span_end();
-    span_begin("audit", NULL, rdtsc());
-}
 
 /* Are these 2^order frames RAM that owner has and has not given back? Is this one a page of the
  * heap that is owner's? */

@@ -56,16 +56,19 @@ static const char *domain_of(const struct module *m)
     return "-";
 }
 
-void catalogue_modules(void (*fn)(unsigned n, struct word role, const char *domain, uint64_t kib))
+bool catalogue_module(unsigned i,
+                      void (*fn)(unsigned n, struct word role, const char *domain, uint64_t kib))
 {
-    for (unsigned i = 0; i < module_count; i++) {
-        const char *line = modules[i].line;
-        struct word w;
+    const struct module *m = &modules[i];
+    struct word w;
 
-        if (word_next(&line, &w) && w.text[0] == '/')
-            word_next(&line, &w);
-        fn(modules[i].index, w, domain_of(&modules[i]), (modules[i].size + 1023) >> 10);
-    }
+    if (i >= module_count)
+        return false;
+    const char *line = m->line;
+    if (word_next(&line, &w) && w.text[0] == '/')
+        word_next(&line, &w);
+    fn(m->index, w, domain_of(m), (m->size + 1023) >> 10);
+    return true;
 }
 
 /* ---- From a line ---- */

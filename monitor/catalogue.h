@@ -21,8 +21,10 @@ struct recipe {
 
 /* Reads the menu's lines. modules: kept by the caller for good. Boot only. */
 void catalogue_init(const struct module *modules, unsigned n);
-/* Calls fn for each module: its number, its role and the domain that it is for (or "-"), KiB. */
-void catalogue_modules(void (*fn)(unsigned n, struct word role, const char *domain, uint64_t kib));
+/* Calls fn for the i-th module: its number, its role and the domain that it is for (or "-"), KiB.
+ * False: there are not so many. */
+bool catalogue_module(unsigned i,
+                      void (*fn)(unsigned n, struct word role, const char *domain, uint64_t kib));
 /* The i-th domain that the menu describes well; NULL after the last. */
 struct recipe *catalogue_of_menu(unsigned i);
 /* A new one, from a line as lifecycle_create() takes it. 0; -EINVAL, -ENOENT, -ENOMEM; logged. */

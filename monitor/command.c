@@ -7,6 +7,9 @@
 #include "lib/string.h"
 #include "monitor/monitor.h"
 
+static enum command_progress (*rest)(
+    void); /* the monitor's work only; NULL: nothing is under way */
+
 static const struct command *find(struct word name)
 {
     for (unsigned i = 0; i < command_count; i++) {
@@ -60,6 +63,33 @@ void command_run(const char *line)
     c->run(&args);
 }
 
+void command_go_on(enum command_progress (*piece)(void))
+{
+    ASSERT(!rest);
+    rest = piece;
+}
+
+enum command_progress command_turn(void)
+{
+    enum command_progress p = rest ? rest() : COMMAND_DONE;
+
+    if (p == COMMAND_DONE)
+        rest = NULL;
+    return p;
+}
+
+/* ---- Help ------------------------------------------------------------------------------------ */
+
+static unsigned helped; /* commands that `help` has told of */
+
+static enum command_progress help_one(void)
+{
+    const struct command *c = &commands[helped++];
+
+    monitor_print("%-11s %s\n", c->name, c->help); /* 80 columns at most */
+    return helped < command_count ? COMMAND_MORE : COMMAND_DONE;
+}
+
 void command_help(const struct command_args *args)
 {
     const struct command *c = args->count ? find(args->word[0]) : NULL;
@@ -74,8 +104,8 @@ void command_help(const struct command_args *args)
         command_more(c);
         return;
     }
-    for (unsigned i = 0; i < command_count; i++)
-        monitor_print("%-11s %s\n", commands[i].name, commands[i].help); /* 80 columns at most */
+    helped = 0;
+    command_go_on(help_one);
 }
 
 /* ---- Completion ------------------------------------------------------------------------------ */

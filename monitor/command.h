@@ -2,6 +2,10 @@
  * Commands: a table of them, and what it drives: parsing, help, and completion.
  *
  * The table is in monitor/command_table.c; this file knows none of its entries.
+ *
+ * A command that has more to do than one turn of a unit may take leaves a function for the rest,
+ * which is called turn after turn (command_go_on()). One is carried out at a time, so what it keeps
+ * from turn to turn may be static.
  */
 #ifndef CAISSON_MONITOR_COMMAND_H
 #define CAISSON_MONITOR_COMMAND_H
@@ -38,8 +42,16 @@ void command_more(const struct command *c);
 /* Name of the n-th domain, or NULL. */
 const char *command_domain(unsigned n);
 
-/* Carries out a line; says so if it cannot be understood. An empty one does nothing. */
+/* Carries out a line, or its beginning; says so if it cannot be understood. An empty one does
+ * nothing. The line stays as it is until command_turn() has answered COMMAND_DONE. */
 void command_run(const char *line);
+
+/* WAITS: for something to happen, after which command_turn() is to be called again. */
+enum command_progress { COMMAND_DONE, COMMAND_MORE, COMMAND_WAITS };
+/* The next piece of the command that was begun. */
+enum command_progress command_turn(void);
+/* From a command's run(): piece() does the rest, some of it at each call: a line or two. */
+void command_go_on(enum command_progress (*piece)(void));
 
 /* The command `help [COMMAND]`. */
 void command_help(const struct command_args *args);

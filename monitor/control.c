@@ -9,10 +9,16 @@
 #include "monitor/lifecycle.h"
 #include "monitor/monitor.h"
 
+static enum command_progress await_creation(void)
+{
+    return lifecycle_is_creating() ? COMMAND_WAITS : COMMAND_DONE;
+}
+
 void control_create(const struct command_args *args)
 {
     if (lifecycle_create(args->rest))
         return; /* the log has said why, here too */
+    command_go_on(await_creation);
 }
 
 void control_help_create(void)

@@ -85,15 +85,19 @@ static bool read_word(struct word w, struct share *s)
     return false;
 }
 
-static void print(const struct domain *d)
+static enum command_progress print(void)
 {
-    struct share s = share_of(d);
+    const struct domain *d = domains_step();
 
+    if (!d)
+        return COMMAND_DONE;
+    struct share s = share_of(d);
     monitor_print("%-31s %5u %6u %5u ", d->name, d->id, s.weight, s.cap);
     if (s.cpus == UINT64_MAX)
         monitor_print(" all\n");
     else
         monitor_print(" 0x%lx\n", s.cpus);
+    return COMMAND_MORE;
 }
 
 static void set(struct domain *d, const struct command_args *args)
@@ -115,13 +119,10 @@ static void set(struct domain *d, const struct command_args *args)
 
 void control_sched(const struct command_args *args)
 {
-    struct domain *d = args->count ? domains_find(args->word[0]) : domain_next(NULL);
-
-    if (args->count && !d)
+    if (!domains_begin(args))
         return;
     if (args->count > 1)
-        set(d, args);
+        set(domains_find(args->word[0]), args);
     monitor_print("%-31s %5s %6s %5s  %s\n", "Name", "ID", "Weight", "Cap", "pCPUs");
-    for (; d; d = args->count ? NULL : domain_next(d))
-        print(d);
+    command_go_on(print);
 }

@@ -53,6 +53,59 @@ struct vcpu *domains_find_vcpu(const struct domain *d, struct word number)
     return NULL;
 }
 
+/* ---- One after the other ---- */
+
+/* Of the command that is being carried out: domains may come and go between two of its turns. */
+static struct {
+    uint32_t id, last; /* where it goes on, and ends */
+    unsigned vcpu;
+} cursor;
+
+bool domains_begin(const struct command_args *args)
+{
+    const struct domain *d = args->count ? domains_find(args->word[0]) : NULL;
+
+    cursor.id = d ? d->id : 0;
+    cursor.last = d ? d->id : UINT16_MAX;
+    cursor.vcpu = 0;
+    return d || !args->count;
+}
+
+static struct domain *here(void)
+{
+    struct domain *found = NULL;
+
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+        if (d->id >= cursor.id && d->id <= cursor.last && (!found || d->id < found->id))
+            found = d;
+    return found;
+}
+
+struct domain *domains_step(void)
+{
+    struct domain *d = here();
+
+    if (d)
+        cursor.id = d->id + 1U;
+    return d;
+}
+
+struct vcpu *domains_step_vcpu(void)
+{
+    const struct domain *d;
+
+    for (; (d = here()); cursor.id++) {
+        if (d->id != cursor.id)
+            cursor.vcpu = 0;
+        cursor.id = d->id;
+        if (cursor.vcpu < d->vcpu_count)
+            return d->vcpus[cursor.vcpu++];
+    }
+    return NULL;
+}
+
+/* ---- Their figures ---- */
+
 uint64_t vcpu_ran(const struct vcpu *v)
 {
     return sched_unit_ran(&v->unit);

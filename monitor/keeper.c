@@ -32,16 +32,18 @@ static void begin(struct keeper *k)
         domain_unpause(d);
 }
 
-/* A piece of the building of one that came back. True: go on. */
+/* A piece of its building. True: go on. */
 static bool build(struct keeper *k)
 {
     struct domain *d = k->domain;
     int err = d->end ? -ENOENT : domain_build(d); /* the operator may not want it any more */
 
-    if (!err)
+    if (!err) {
         begin(k);
-    else if (err != -EAGAIN)
+        hooks->built(k);
+    } else if (err != -EAGAIN) {
         k->buried = true;
+    }
     return err != 0;
 }
 
@@ -162,13 +164,28 @@ bool keeper_dismiss(struct keeper *k)
     return sched_unit_remove(&k->unit) == 0;
 }
 
-int keeper_start(struct keeper *k, const struct domain_config *config)
+static int create(struct keeper *k, const struct domain_config *config)
 {
     *k = (struct keeper){ .config = config };
     sched_group_init(&k->account, config->weight, config->cap);
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
     timer_init(&k->wait, waited);
-    int err = domain_create(config, &k->account, 0, &k->domain);
+    return domain_create(config, &k->account, 0, &k->domain);
+}
+
+int keeper_start(struct keeper *k, const struct domain_config *config)
+{
+    int err = create(k, config);
+
+    if (!err)
+        keeper_wake(k);
+    return err;
+}
+
+int keeper_start_now(struct keeper *k, const struct domain_config *config)
+{
+    int err = create(k, config);
+
     if (err)
         return err;
     do

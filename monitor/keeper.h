@@ -36,15 +36,20 @@ struct keeper {
 
 /* What lifecycle.c wants to hear of. */
 struct keeper_hooks {
+    void (*built)(struct keeper *k);       /* its domain runs; from k's own unit */
     void (*ended)(const struct domain *d); /* it is about to be buried */
     void (*unneeded)(struct keeper *k);    /* its domain is gone for good; from k's own unit */
 };
 
 /* Boot only. */
 void keeper_set_hooks(const struct keeper_hooks *hooks);
-/* Creates, builds and starts the domain at once. config: kept. 0, or what domain_create() and
- * domain_build() answer, logged: then k is not needed any more. */
+/* Creates the domain; k's unit builds and starts it, in pieces, and then calls built() or, if that
+ * fails, unneeded(). config: kept. 0, or what domain_create() answers, logged: then k is not needed
+ * any more. */
 int must_check keeper_start(struct keeper *k, const struct domain_config *config);
+/* The same, all at once, before the scheduler runs. 0, or what domain_create() and domain_build()
+ * answer, logged. */
+int must_check keeper_start_now(struct keeper *k, const struct domain_config *config);
 /* Something has happened to the domain; from any pCPU. */
 void keeper_wake(struct keeper *k);
 /* Once it is not needed: takes its unit out of the scheduler. False: not yet, ask again soon. From

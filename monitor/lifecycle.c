@@ -9,6 +9,7 @@
 #include "mm/heap.h"
 #include "monitor/catalogue.h"
 #include "console/console.h"
+#include "monitor/monitor.h"
 #include "sched/sched.h"
 
 #define LAST_WORDS 16
@@ -19,6 +20,8 @@ static struct sched_group own_time;              /* the undertaker's */
 static struct last_words last_words[LAST_WORDS]; /* a ring, boot CPU only, as are the counts */
 static unsigned words_written, words_read;
 static struct keeper *unneeded; /* a list; boot CPU only */
+static const struct keeper
+    *awaited; /* by the operator, who has had it created; the same. Or NULL */
 
 static void remember(const struct domain *d)
 {
@@ -37,14 +40,18 @@ void lifecycle_last_words(void (*fn)(const struct last_words *words))
         fn(&last_words[words_read % LAST_WORDS]);
 }
 
-/* Creates and starts; the recipe is given back if that fails. */
-static int start(struct recipe *r)
+/* It runs, or all of it is gone again. */
+static void settle(const struct keeper *k)
 {
-    int err = keeper_start(&r->keeper, &r->config);
+    if (k != awaited)
+        return;
+    awaited = NULL;
+    monitor_go_on();
+}
 
-    if (err)
-        catalogue_drop(r);
-    return err;
+static void note_built(struct keeper *k)
+{
+    settle(k);
 }
 
 /* A keeper looks after its domain; but who would dismiss the keeper? */
@@ -55,6 +62,7 @@ static bool undertake(struct sched_unit *u, uint64_t deadline)
     while (unneeded && keeper_dismiss(unneeded)) {
         struct recipe *r = LIST_ENTRY(unneeded, struct recipe, keeper);
         unneeded = unneeded->next;
+        settle(&r->keeper);
         catalogue_drop(r);
     }
     if (unneeded)
@@ -96,12 +104,26 @@ int lifecycle_create(const char *line)
     struct recipe *r;
     int err = catalogue_make(line, &r);
 
-    return err ? err : start(r);
+    if (err)
+        return err;
+    err = keeper_start(&r->keeper, &r->config);
+    if (err)
+        catalogue_drop(r);
+    else
+        awaited = &r->keeper;
+    return err;
+}
+
+bool lifecycle_is_creating(void)
+{
+    return awaited;
 }
 
 void lifecycle_begin(const struct module *modules, unsigned n, void (*fn)(void))
 {
-    static const struct keeper_hooks hooks = { .ended = note_end, .unneeded = dismiss };
+    static const struct keeper_hooks hooks = { .built = note_built,
+                                               .ended = note_end,
+                                               .unneeded = dismiss };
     struct recipe *r;
 
     at_end = fn;
@@ -110,7 +132,7 @@ void lifecycle_begin(const struct module *modules, unsigned n, void (*fn)(void))
     sched_unit_init(&undertaker, &own_time, 1, undertake, leave_nothing);
     catalogue_init(modules, n);
     for (unsigned i = 0; (r = catalogue_of_menu(i)); i++)
-        if (start(r))
+        if (keeper_start_now(&r->keeper, &r->config))
             continue; /* said why; the others start all the same */
     if (!domain_next(NULL))
         sched_wake(&undertaker);

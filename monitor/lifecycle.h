@@ -23,12 +23,14 @@ void lifecycle_begin(const struct module *modules, unsigned n, void (*at_end)(vo
 void lifecycle_ended(struct domain *d);
 
 /*
- * Makes and starts one more domain. line: as behind `kernel` in the boot menu, and besides
- * kernel=REF [ramdisk=REF]; a REF is a module's number, the path that its menu line repeats, or the
- * name of a domain of the menu, meaning its kernel or ramdisk. From a unit on the boot CPU.
- * 0; -EINVAL, -ENOENT, or what domain_create() answers; logged.
+ * Creates one more domain, which is then built and started in pieces. line: as behind `kernel` in
+ * the boot menu, and besides kernel=REF [ramdisk=REF]; a REF is a module's number, the path that
+ * its menu line repeats, or the name of a domain of the menu, meaning its kernel or ramdisk. From a
+ * unit on the boot CPU. 0; -EINVAL, -ENOENT, or what domain_create() answers; logged.
  */
 int must_check lifecycle_create(const char *line);
+/* Neither does it run yet, nor has that failed. monitor_go_on() is called when one is so. */
+bool lifecycle_is_creating(void);
 
 /* How a domain ended that did not do so by its own or the operator's wish. */
 struct last_words {

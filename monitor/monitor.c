@@ -1,8 +1,10 @@
 /*
  * The monitor. See monitor/monitor.h.
  *
- * All of it runs in the console's work, on the boot CPU: a command is carried out when its line is
- * complete, and the prompt comes back when that is done.
+ * All of it runs on the boot CPU. Keys come in the console's work; when a line is complete its
+ * command is begun there, and work of the monitor's own goes on with it, a piece at each turn, so
+ * that no command keeps the pCPU from others for long. Meanwhile keys wait, and then the prompt
+ * comes back.
  */
 #include "monitor/monitor.h"
 #include <stdarg.h>
@@ -12,10 +14,13 @@
 #include "monitor/command.h"
 #include "console/console.h"
 #include "monitor/lineedit.h"
+#include "console/work.h"
 
 #define PROMPT "caisson> " /* behind the log's mark */
 
-static struct lineedit line; /* the console's work only */
+static struct lineedit line; /* the boot CPU's units only, as is `busy` */
+static bool busy;            /* its command is being carried out */
+static struct work turns;    /* of the command */
 
 static void note_width(void)
 {
@@ -66,14 +71,37 @@ static void complete(void)
     show_prompt();
 }
 
+static bool carry_on(void)
+{
+    enum command_progress progress = command_turn();
+
+    if (progress == COMMAND_DONE) {
+        busy = false;
+        lineedit_begin(&line);
+        console_monitor_ready();
+    }
+    return progress == COMMAND_MORE;
+}
+
+void monitor_go_on(void)
+{
+    work_raise(&turns);
+}
+
+static bool is_busy(void)
+{
+    return busy;
+}
+
 static void input(uint8_t byte)
 {
     switch (lineedit_feed(&line, byte)) {
     case LINEEDIT_DONE:
         console_set_prompt(0);
+        busy = true;
         command_run(line.text);
-        lineedit_begin(&line);
-        return; /* the console asks for the prompt if we are still in front */
+        work_raise(&turns);
+        return; /* the console asks for the prompt if we are in front when all is done */
     case LINEEDIT_TOO_LONG:
         console_set_prompt(0);
         monitor_print("not carried out: the line has more than %u bytes\n", LINEEDIT_BYTES - 1);
@@ -93,8 +121,11 @@ static void input(uint8_t byte)
 
 const struct console_monitor *monitor_init(void)
 {
-    static const struct console_monitor hooks = { .input = input, .prompt = show_prompt };
+    static const struct console_monitor hooks = { .input = input,
+                                                  .prompt = show_prompt,
+                                                  .is_busy = is_busy };
 
+    work_init(&turns, carry_on, 0);
     lineedit_init(&line, console_print);
     return &hooks;
 }

@@ -16,19 +16,28 @@ static void print_words(const struct last_words *w)
     monitor_print("domain %u (%s) %s: %s\n", w->id, w->name, domain_end_name(w->end), w->why);
 }
 
+static enum command_progress list_one(void)
+{
+    const struct domain *d = domains_step();
+
+    if (!d) {
+        lifecycle_last_words(print_words);
+        return COMMAND_DONE;
+    }
+    uint64_t time = domains_tenths(domains_ran(d));
+    monitor_print("%-31s %5u %6lu/%6lu %5u  %-8s %7lu.%lu\n", d->name, d->id,
+                  FRAMES_TO_MIB(d->p2m.populated), FRAMES_TO_MIB(d->p2m.promised), d->vcpu_count,
+                  domain_state_name(d->state), time / 10, time % 10);
+    return COMMAND_MORE;
+}
+
 void show_list(const struct command_args *args)
 {
-    (void)args;
+    if (!domains_begin(args))
+        return;
     monitor_print("%-31s %5s %13s %5s  %-8s %9s\n", "Name", "ID", "MiB used/of", "VCPUs", "State",
                   "Time(s)");
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d)) {
-        uint64_t time = domains_tenths(domains_ran(d));
-
-        monitor_print("%-31s %5u %6lu/%6lu %5u  %-8s %7lu.%lu\n", d->name, d->id,
-                      FRAMES_TO_MIB(d->p2m.populated), FRAMES_TO_MIB(d->p2m.promised),
-                      d->vcpu_count, domain_state_name(d->state), time / 10, time % 10);
-    }
-    lifecycle_last_words(print_words);
+    command_go_on(list_one);
 }
 
 static const char *vcpu_state(const struct vcpu *v)
@@ -46,27 +55,25 @@ static const char *vcpu_state(const struct vcpu *v)
     return "?";
 }
 
-static void print_vcpus(const struct domain *d)
+static enum command_progress list_vcpu(void)
 {
-    for (unsigned i = 0; i < d->vcpu_count; i++) {
-        const struct vcpu *v = d->vcpus[i];
-        uint64_t time = domains_tenths(vcpu_ran(v));
+    const struct vcpu *v = domains_step_vcpu();
 
-        monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %11lu\n", d->name, d->id, v->id,
-                      v->unit.pcpu, vcpu_state(v), time / 10, time % 10, exit_count(v));
-    }
+    if (!v)
+        return COMMAND_DONE;
+    uint64_t time = domains_tenths(vcpu_ran(v));
+    monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %11lu\n", v->domain->name, v->domain->id, v->id,
+                  v->unit.pcpu, vcpu_state(v), time / 10, time % 10, exit_count(v));
+    return COMMAND_MORE;
 }
 
 void show_vcpus(const struct command_args *args)
 {
-    struct domain *d = args->count ? domains_find(args->word[0]) : domain_next(NULL);
-
-    if (args->count && !d)
+    if (!domains_begin(args))
         return;
     monitor_print("%-31s %5s %4s %5s  %-8s %9s %11s\n", "Name", "ID", "VCPU", "pCPU", "State",
                   "Time(s)", "Exits");
-    for (; d; d = args->count ? NULL : domain_next(d))
-        print_vcpus(d);
+    command_go_on(list_vcpu);
 }
 
 /* ---- top ------------------------------------------------------------------------------------- */
@@ -76,8 +83,8 @@ struct seen {
     uint16_t id;
     uint64_t ran, exits;
 };
-static struct seen seen[MAX_DOMAINS]; /* the monitor's work only, as is the time */
-static uint64_t seen_at;
+static struct seen seen[MAX_DOMAINS]; /* the monitor's work only, as are the times */
+static uint64_t seen_at, seen_before;
 
 static struct seen *seen_of(uint16_t id)
 {
@@ -101,23 +108,34 @@ static void print_top(const struct domain *d, uint64_t span)
 
     if (!s)
         return;
-    permille = (ran - s->ran) * 1000 / span;
+    permille = (ran - s->ran) * 1000 / (span ? span : 1);
     monitor_print("%-31s %5u %5lu.%lu %12lu\n", d->name, d->id, permille / 10, permille % 10,
                   exits - s->exits);
     s->ran = ran;
     s->exits = exits;
 }
 
+static enum command_progress top_one(void)
+{
+    const struct domain *d = domains_step();
+
+    if (!d)
+        return COMMAND_DONE;
+    print_top(d, seen_at - seen_before);
+    return COMMAND_MORE;
+}
+
 void show_top(const struct command_args *args)
 {
-    uint64_t now = rdtsc(), span = now - seen_at, ms = tsc_to_ns(span) / 1000000;
+    seen_before = seen_at;
+    seen_at = rdtsc();
+    uint64_t ms = tsc_to_ns(seen_at - seen_before) / 1000000;
 
-    (void)args;
+    if (!domains_begin(args))
+        return;
     monitor_print("%lu.%03lu s\n%-31s %5s %7s %12s\n", ms / 1000, ms % 1000, "Name", "ID", "CPU(%)",
                   "Exits");
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
-        print_top(d, span ? span : 1);
-    seen_at = now;
+    command_go_on(top_one);
 }
 
 /* ---- exits ----------------------------------------------------------------------------------- */
@@ -125,7 +143,9 @@ void show_top(const struct command_args *args)
 struct tally {
     uint64_t count[VIRT_EXIT_KINDS], ticks[VIRT_EXIT_KINDS];
     uint64_t all, all_ticks;
+    unsigned printed; /* kinds */
 };
+static struct tally tally; /* the monitor's work only */
 
 static void tally_domain(struct tally *t, const struct domain *d)
 {
@@ -139,30 +159,40 @@ static void tally_domain(struct tally *t, const struct domain *d)
     }
 }
 
-static void print_tally(const struct tally *t)
+static void print_kind(const struct tally *t, unsigned kind)
 {
-    monitor_print("%-20s %12s %7s %14s %7s %9s\n", "Exit", "Count", "%", "Ticks", "%", "Average");
-    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++) {
-        uint64_t n = t->count[kind], ticks = t->ticks[kind];
+    uint64_t n = t->count[kind], ticks = t->ticks[kind];
 
-        if (n)
-            monitor_print("%-20s %12lu %7lu %14lu %7lu %9lu\n", virt_exit_name[kind], n,
-                          n * 100 / t->all, ticks, t->all_ticks ? ticks * 100 / t->all_ticks : 0,
-                          ticks / n);
+    if (n)
+        monitor_print("%-20s %12lu %7lu %14lu %7lu %9lu\n", virt_exit_name[kind], n,
+                      n * 100 / t->all, ticks, t->all_ticks ? ticks * 100 / t->all_ticks : 0,
+                      ticks / n);
+}
+
+/* Counts a domain, or when all are counted prints a kind. */
+static enum command_progress exits_some(void)
+{
+    const struct domain *d = domains_step();
+
+    if (d) {
+        tally_domain(&tally, d);
+        return COMMAND_MORE;
     }
-    monitor_print("%-20s %12lu %7s %14lu\n", "all", t->all, "", t->all_ticks);
+    if (tally.printed < VIRT_EXIT_KINDS) {
+        print_kind(&tally, tally.printed++);
+        return COMMAND_MORE;
+    }
+    monitor_print("%-20s %12lu %7s %14lu\n", "all", tally.all, "", tally.all_ticks);
+    return COMMAND_DONE;
 }
 
 void show_exits(const struct command_args *args)
 {
-    struct domain *d = args->count ? domains_find(args->word[0]) : domain_next(NULL);
-    struct tally t = { 0 };
-
-    if (args->count && !d)
+    if (!domains_begin(args))
         return;
-    for (; d; d = args->count ? NULL : domain_next(d))
-        tally_domain(&t, d);
-    print_tally(&t);
+    tally = (struct tally){ 0 };
+    monitor_print("%-20s %12s %7s %14s %7s %9s\n", "Exit", "Count", "%", "Ticks", "%", "Average");
+    command_go_on(exits_some);
 }
 
 /* ---- regs, vmcs ------------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
 #include "mm/promise.h"
 #include "monitor/catalogue.h"
 #include "monitor/commands.h"
+#include "monitor/domains.h"
 #include "monitor/monitor.h"
 
 #define FRAMES_TO_KIB(frames) ((frames) << (PAGE_SHIFT - 10))
@@ -40,22 +41,33 @@ static void print_free_blocks(void)
     }
 }
 
+static uint64_t owed; /* frames to those that were shown; the monitor's work only */
+
+static enum command_progress show_domain_mem(void)
+{
+    const struct domain *d = domains_step();
+
+    if (d) {
+        print_domain(d);
+        owed += d->p2m.promised - d->p2m.populated;
+        return COMMAND_MORE;
+    }
+    print_owner("(promised and not yet touched)", owed);
+    print_free_blocks();
+    return COMMAND_DONE;
+}
+
 void show_mem(const struct command_args *args)
 {
-    uint64_t owed = 0;
-
-    (void)args;
+    if (!domains_begin(args))
+        return;
+    owed = 0;
     monitor_print("owners:\n");
     print_owner("free", frame_count(OWNER_FREE));
     print_owner("Caisson", frame_count(OWNER_CAISSON));
     print_owner("boot modules", frame_count(OWNER_MODULE));
     print_owner("mapped by others, owner gone", frame_count(OWNER_PINNED));
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d)) {
-        print_domain(d);
-        owed += d->p2m.promised - d->p2m.populated;
-    }
-    print_owner("(promised and not yet touched)", owed);
-    print_free_blocks();
+    command_go_on(show_domain_mem);
 }
 
 static void print_module(unsigned n, struct word role, const char *domain, uint64_t kib)
@@ -63,53 +75,67 @@ static void print_module(unsigned n, struct word role, const char *domain, uint6
     monitor_print("%6u  %-8.*s %-31s %12luK\n", n, WORD_ARGS(role), domain, kib);
 }
 
+static unsigned modules_shown; /* the monitor's work only */
+
+static enum command_progress show_one_module(void)
+{
+    return catalogue_module(modules_shown++, print_module) ? COMMAND_MORE : COMMAND_DONE;
+}
+
 void show_modules(const struct command_args *args)
 {
     (void)args;
     monitor_print("%6s  %-8s %-31s %13s\n", "Module", "Role", "Domain", "Size");
-    catalogue_modules(print_module);
+    modules_shown = 0;
+    command_go_on(show_one_module);
 }
 
 /* As many lines as fit on the smallest screen, with the command and what stands below. */
 #define LOG_PAGE_LINES 20
 
-/* Where the n-th line behind `text` begins, or its end. */
-static char *skip_lines(char *text, uint64_t n)
+/* The monitor's work only. */
+static struct {
+    uint64_t at, end; /* of the log: up to what was said when the command began */
+    uint64_t lines;   /* so far */
+    uint64_t page;
+    bool all;
+} reading;
+
+static void end_page(void)
 {
-    for (; n && *text; text++)
-        n -= *text == '\n';
-    return text;
+    uint64_t pages = (reading.lines + LOG_PAGE_LINES - 1) / LOG_PAGE_LINES;
+
+    if (reading.page < 1 || reading.page > pages)
+        monitor_print("the log has pages 1 to %lu\n", pages);
+    else
+        monitor_print("(page %lu of %lu)\n", reading.page, pages);
 }
 
-static void print_page(char *text, uint64_t page)
+static enum command_progress read_line(void)
 {
-    uint64_t lines = 0;
+    char text[LOG_LINE_BYTES];
 
-    for (const char *p = text; *p; p++)
-        lines += *p == '\n';
-    uint64_t pages = (lines + LOG_PAGE_LINES - 1) / LOG_PAGE_LINES;
-    if (page < 1 || page > pages) {
-        monitor_print("the log has pages 1 to %lu\n", pages);
-        return;
+    if (reading.at < reading.end && log_read(&reading.at, text)) {
+        if (reading.all || reading.lines / LOG_PAGE_LINES + 1 == reading.page)
+            monitor_write(text);
+        reading.lines++;
+        return COMMAND_MORE;
     }
-    text = skip_lines(text, (page - 1) * LOG_PAGE_LINES);
-    *skip_lines(text, LOG_PAGE_LINES) = 0;
-    monitor_write(text);
-    monitor_print("(page %lu of %lu)\n", page, pages);
+    if (!reading.all)
+        end_page();
+    return COMMAND_DONE;
 }
 
 void show_log(const struct command_args *args)
 {
-    static char text[LOG_RING_BYTES + 1]; /* the monitor's work only */
-    uint64_t page;
+    uint64_t page = 0;
 
-    log_copy(text, sizeof(text));
-    if (!args->count)
-        monitor_write(text);
-    else if (word_number(args->word[0], UINT64_MAX, &page))
-        print_page(text, page);
-    else
+    if (args->count && !word_number(args->word[0], UINT64_MAX, &page)) {
         monitor_print("\"%.*s\" is no number\n", WORD_ARGS(args->word[0]));
+        return;
+    }
+    reading = (typeof(reading)){ .end = log_end(), .page = page, .all = !args->count };
+    command_go_on(read_line);
 }
 
 void end_power_off(const struct command_args *args)

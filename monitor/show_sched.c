@@ -9,6 +9,16 @@
 #include "monitor/domains.h"
 #include "monitor/monitor.h"
 
+static unsigned shown; /* pCPUs; the monitor's work only */
+
+static enum command_progress show_pcpu(void)
+{
+    struct irq_counts c = irq_counts_of(shown);
+
+    monitor_print("%4u %12lu %12lu %12lu\n", shown++, c.timer, c.kick, c.device);
+    return shown < cpu_count ? COMMAND_MORE : COMMAND_DONE;
+}
+
 void show_pcpus(const struct command_args *args)
 {
     uint64_t ms = tsc_to_ns(rdtsc()) / 1000000;
@@ -16,32 +26,29 @@ void show_pcpus(const struct command_args *args)
     (void)args;
     monitor_print("%lu.%03lu s since the machine's reset\n%4s %12s %12s %12s\n", ms / 1000,
                   ms % 1000, "pCPU", "Timer", "Kicks", "Devices");
-    for (unsigned i = 0; i < cpu_count; i++) {
-        struct irq_counts c = irq_counts_of(i);
-        monitor_print("%4u %12lu %12lu %12lu\n", i, c.timer, c.kick, c.device);
-    }
+    shown = 0;
+    command_go_on(show_pcpu);
 }
 
-static void print_waits(const struct domain *d)
+static enum command_progress show_vcpu_waits(void)
 {
-    for (unsigned i = 0; i < d->vcpu_count; i++) {
-        const struct sched_stats *s = &d->vcpus[i]->unit.stats;
-        uint64_t wakes = s->wakes;
+    const struct vcpu *v = domains_step_vcpu();
 
-        monitor_print("%-31s %5u %4u %10lu %10lu %10lu %10lu %6lu\n", d->name, d->id, i, wakes,
-                      wakes ? tsc_to_ns(s->woken_wait / wakes) / 1000 : 0,
-                      tsc_to_ns(s->woken_most) / 1000, s->switches, s->migrations);
-    }
+    if (!v)
+        return COMMAND_DONE;
+    const struct sched_stats *s = &v->unit.stats;
+    uint64_t wakes = s->wakes;
+    monitor_print("%-31s %5u %4u %10lu %10lu %10lu %10lu %6lu\n", v->domain->name, v->domain->id,
+                  v->id, wakes, wakes ? tsc_to_ns(s->woken_wait / wakes) / 1000 : 0,
+                  tsc_to_ns(s->woken_most) / 1000, s->switches, s->migrations);
+    return COMMAND_MORE;
 }
 
 void show_waits(const struct command_args *args)
 {
-    struct domain *d = args->count ? domains_find(args->word[0]) : domain_next(NULL);
-
-    if (args->count && !d)
+    if (!domains_begin(args))
         return;
     monitor_print("%-31s %5s %4s %10s %10s %10s %10s %6s\n", "Name", "ID", "VCPU", "Wakes",
                   "Mean(us)", "Most(us)", "Switches", "Moves");
-    for (; d; d = args->count ? NULL : domain_next(d))
-        print_waits(d);
+    command_go_on(show_vcpu_waits);
 }

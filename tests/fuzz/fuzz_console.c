@@ -126,6 +126,11 @@ static void key(uint8_t byte)
     (void)byte;
 }
 
+static bool is_busy(void)
+{
+    return false;
+}
+
 static void prompt(void)
 {
     console_print("> ", 2);
@@ -139,7 +144,7 @@ static void settle(void)
     for (unsigned i = 0; raised; i++) {
         ASSERT(i < ROUNDS_MOST);
         raised = false;
-        work();
+        raised |= work();
     }
 }
 
@@ -176,7 +181,7 @@ static void close_one(unsigned n)
 
 static void begin(void)
 {
-    static const struct console_monitor monitor = { key, prompt };
+    static const struct console_monitor monitor = { key, prompt, is_busy };
     const struct console_config config = {
         .port = (struct uart *)&room, .screen = show, .shared = true, .switch_key = SWITCH_KEY
     };

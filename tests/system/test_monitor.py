@@ -120,13 +120,13 @@ def empty(boot):
 def test_monitor_outlives_the_domains(empty):
     """One guest's poweroff is not the host's: more can be made, and they may go too."""
     assert re.search(r"^ +1  kernel   first +\d+K$", empty.ask("modules"), re.M)
-    empty.ask("create name=second kernel=1 mem=16M -- idle")
+    empty.m.send("create name=second kernel=1 mem=16M -- idle\r")
     empty.m.expect_exact("(second) mayfly: idle")
     empty.wait_for_row("second")
     empty.m.send("destroy second\r")
     empty.m.expect_exact("caisson: no domain left")
     empty.ask("")
-    empty.ask("create name=third kernel=first mem=16M -- off")
+    empty.m.send("create name=third kernel=first mem=16M -- off\r")
     empty.m.expect_exact("caisson: no domain left")
     empty.m.send("poweroff\r")
     empty.m.expect_off()

@@ -15,6 +15,7 @@
 
 static char printed[4096];
 static const char *ran;
+static unsigned turns; /* that it took after the first */
 static struct command_args got;
 
 void monitor_print(const char *fmt, ...)
@@ -33,6 +34,23 @@ static void run_list(const struct command_args *args)
     got = *args;
 }
 
+static unsigned pieces;
+
+static enum command_progress log_piece(void)
+{
+    if (!pieces)
+        return COMMAND_DONE;
+    pieces--;
+    return pieces % 2 ? COMMAND_WAITS : COMMAND_MORE;
+}
+
+static void run_log(const struct command_args *args)
+{
+    (void)args;
+    ran = "log";
+    command_go_on(log_piece);
+}
+
 static void run_pause(const struct command_args *args)
 {
     ran = "pause";
@@ -48,7 +66,7 @@ static void run_create(const struct command_args *args)
 const struct command commands[] = {
     { "help", "[COMMAND]", "this list", COMPLETES_COMMANDS, 0, 1, command_help },
     { "list", "", "domains", COMPLETES_NOTHING, 0, 0, run_list },
-    { "log", "", "the log", COMPLETES_NOTHING, 0, 0, run_list },
+    { "log", "", "the log", COMPLETES_NOTHING, 0, 0, run_log },
     { "pause", "DOM", "stop it", COMPLETES_DOMAINS, 1, 1, run_pause },
     { "create", "WORDS", "make one", COMPLETES_NOTHING, 1, COMMAND_ANY, run_create },
 };
@@ -71,7 +89,10 @@ static void run(const char *line)
 {
     printed[0] = '\0';
     ran = "nothing";
+    turns = 0;
     command_run(line);
+    while (command_turn() != COMMAND_DONE)
+        turns++;
 }
 
 static void runs_what_fits(void **state)
@@ -88,6 +109,24 @@ static void runs_what_fits(void **state)
     assert_string_equal(got.rest, " name=x -- a  b");
     assert_int_equal(got.count, 4);
     assert_string_equal(printed, "");
+}
+
+/* A piece at a time, and then the next command. */
+static void goes_on(void **state)
+{
+    (void)state;
+    pieces = 2;
+    command_run("log");
+    assert_int_equal(command_turn(), COMMAND_WAITS);
+    assert_int_equal(command_turn(), COMMAND_MORE);
+    assert_int_equal(command_turn(), COMMAND_DONE);
+    assert_int_equal(command_turn(), COMMAND_DONE);
+    pieces = 5;
+    run("log");
+    assert_int_equal(turns, 5);
+    run("list");
+    assert_string_equal(ran, "list");
+    assert_int_equal(turns, 0);
 }
 
 static void refuses_what_does_not(void **state)
@@ -122,6 +161,7 @@ static void helps(void **state)
     run("help");
     for (unsigned i = 0; i < command_count; i++)
         assert_non_null(strstr(printed, commands[i].help));
+    assert_int_equal(turns, command_count - 1); /* a line a turn */
     run("help pause");
     assert_string_equal(printed, "usage: pause DOM\nstop it\n");
     run("help create");
@@ -174,8 +214,11 @@ static void prints_choices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_what_fits), cmocka_unit_test(refuses_what_does_not),
-        cmocka_unit_test(helps),          cmocka_unit_test(completes),
+        cmocka_unit_test(runs_what_fits),
+        cmocka_unit_test(goes_on),
+        cmocka_unit_test(refuses_what_does_not),
+        cmocka_unit_test(helps),
+        cmocka_unit_test(completes),
         cmocka_unit_test(prints_choices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,7 @@ const struct domain_hooks *domain_hooks = &hooks;
 
 static char keys[256];
 static unsigned prompts;
+static bool busy; /* the monitor is, with a command */
 
 static void monitor_key(uint8_t byte)
 {
@@ -173,11 +174,16 @@ static void monitor_prompt(void)
     prompts++;
 }
 
+static bool monitor_busy(void)
+{
+    return busy;
+}
+
 static void settle(void)
 {
-    for (unsigned i = 0; raised && i < 1000; i++) {
+    for (unsigned i = 0; raised && i < 10000; i++) {
         raised = false;
-        work();
+        raised |= work();
     }
     assert_false(raised);
 }
@@ -202,7 +208,7 @@ static void drain(size_t bytes)
 
 static void set_up(bool shared, bool monitor_first)
 {
-    static const struct console_monitor monitor = { monitor_key, monitor_prompt };
+    static const struct console_monitor monitor = { monitor_key, monitor_prompt, monitor_busy };
     struct console_config config = { .port = (struct uart *)&room,
                                      .screen = show,
                                      .shared = shared,
@@ -223,6 +229,7 @@ static void set_up(bool shared, bool monitor_first)
     prompts = 0;
     raised = false;
     console_init(&config, &monitor);
+    console_set_prompt(0);
     room = SIZE_MAX / 2;
     refused = false;
     on_room();
@@ -559,6 +566,81 @@ static void newlines_come_in_portions(void **state)
     assert_int_equal(b->said, 2); /* it was kicked */
 }
 
+/* While a command is under way its keys wait, and no prompt is shown; the port waits too before
+ * keys are lost. */
+static void keys_wait_for_a_command(void **state)
+{
+    char many[4096];
+
+    (void)state;
+    set_up(true, true);
+    raised = true;
+    settle();
+    assert_int_equal(prompts, 1);
+    console_set_prompt(0);
+    busy = true;
+    type("ls");
+    assert_string_equal(keys, "");
+    assert_int_equal(prompts, 1);
+    memset(many, '#', sizeof(many));
+    many[sizeof(many) - 50] = '\0';
+    type(many);
+    assert_true(port_stopped);
+    busy = false;
+    keys[0] = '\0';
+    console_select(&add(0)->d);
+    console_monitor_ready();
+    settle();
+    assert_false(port_stopped);
+    assert_int_equal(prompts, 1); /* another one is in front now */
+    console_select(NULL);
+    settle();
+    assert_int_equal(prompts, 2);
+}
+
+/* What a command has printed goes to the port in pieces, a lock for each. */
+static void a_long_answer_goes_in_pieces(void **state)
+{
+    char answer[3000];
+
+    (void)state;
+    set_up(true, true);
+    memset(answer, 'a', sizeof(answer));
+    room = 0;
+    raised = true;
+    settle();
+    console_print(answer, sizeof(answer));
+    room = SIZE_MAX / 2;
+    line_length = 0;
+    on_room();
+    work();
+    assert_in_range(line_length, 1, 2000);
+    raised = true;
+    settle();
+    assert_true(line_length >= sizeof(answer));
+}
+
+/* A quick guest is given a paste in pieces too, as its lock is held meanwhile. */
+static void a_paste_goes_in_pieces(void **state)
+{
+    char text[1001];
+
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0);
+    memset(text, 'p', 1000);
+    text[1000] = '\0';
+    type(text);
+    a->appetite = 100000;
+    console_room(&a->d);
+    raised = false;
+    assert_true(work());
+    assert_in_range(a->heard_length, 1, 500);
+    raised = true;
+    settle();
+    assert_int_equal(a->heard_length, 1000);
+}
+
 static void front_ends_another_comes(void **state)
 {
     (void)state;
@@ -746,6 +828,9 @@ int main(void)
         cmocka_unit_test(front_ends_another_comes),
         cmocka_unit_test(port_stops_before_keys_are_lost),
         cmocka_unit_test(newlines_come_in_portions),
+        cmocka_unit_test(keys_wait_for_a_command),
+        cmocka_unit_test(a_long_answer_goes_in_pieces),
+        cmocka_unit_test(a_paste_goes_in_pieces),
         cmocka_unit_test(last_words_are_kept),
         cmocka_unit_test(without_a_monitor),
         cmocka_unit_test(burial_waits_for_the_port),

@@ -24,7 +24,7 @@ static struct domain d;
 static struct domain_config config;
 static struct keeper k;
 static struct sched_group *charged;
-static unsigned creations, pieces, ends, unneeded, opened, closed, unpaused, wakes, yields;
+static unsigned creations, pieces, built, ends, unneeded, opened, closed, unpaused, wakes, yields;
 static int create_error, build_error;
 static bool drained;
 static uint64_t timer_at;
@@ -149,6 +149,12 @@ void timer_cancel(struct timer *t)
     timer_at = 0;
 }
 
+static void note_built(struct keeper *keeper)
+{
+    assert_ptr_equal(keeper, &k);
+    built++;
+}
+
 static void note_end(const struct domain *domain)
 {
     assert_ptr_equal(domain, &d);
@@ -163,7 +169,9 @@ static void note_unneeded(struct keeper *keeper)
 
 static int set_up(void **state)
 {
-    static const struct keeper_hooks hooks = { .ended = note_end, .unneeded = note_unneeded };
+    static const struct keeper_hooks hooks = { .built = note_built,
+                                               .ended = note_end,
+                                               .unneeded = note_unneeded };
 
     (void)state;
     fake_log_reset();
@@ -172,7 +180,7 @@ static int set_up(void **state)
     tsc_hz = HZ;
     tsc_set_rate(HZ);
     config = (struct domain_config){ .name = "alpha", .weight = 77, .cap = 5 };
-    creations = ends = unneeded = opened = closed = unpaused = wakes = 0;
+    creations = built = ends = unneeded = opened = closed = unpaused = wakes = 0;
     create_error = build_error = 0;
     drained = true;
     came = false;
@@ -183,7 +191,7 @@ static int set_up(void **state)
 static void start(void)
 {
     came = false;
-    assert_int_equal(keeper_start(&k, &config), 0);
+    assert_int_equal(keeper_start_now(&k, &config), 0);
     came = true;
 }
 
@@ -214,6 +222,27 @@ static void test_life_in_pieces(void **state)
     assert_int_equal(unneeded, 1);
     assert_null(k.domain);
     assert_int_equal(creations, 1);
+}
+
+/* What the operator has created is built by its own unit, so others go in between. */
+static void test_start_in_pieces(void **state)
+{
+    (void)state;
+    assert_int_equal(keeper_start(&k, &config), 0);
+    assert_int_equal(wakes, 1);
+    assert_int_equal(pieces + opened + unpaused + built, 0);
+    assert_int_equal(run(), PIECES);
+    assert_int_equal(opened, 1);
+    assert_int_equal(unpaused, 1);
+    assert_int_equal(built, 1);
+    build_error = -ENOMEM;
+    assert_int_equal(keeper_start(&k, &config), 0);
+    assert_true(run() >= 2 * PIECES);
+    assert_int_equal(built, 1);
+    assert_int_equal(unneeded, 1);
+    create_error = -EEXIST;
+    assert_int_equal(keeper_start(&k, &config), -EEXIST);
+    assert_int_equal(wakes, 2);
 }
 
 /* All of it is charged to the account that its vCPUs have, and a reboot does not clear that. */
@@ -337,10 +366,10 @@ static void test_errors(void **state)
 {
     (void)state;
     create_error = -ENOMEM;
-    assert_int_equal(keeper_start(&k, &config), -ENOMEM);
+    assert_int_equal(keeper_start_now(&k, &config), -ENOMEM);
     create_error = 0;
     build_error = -ENOEXEC;
-    assert_int_equal(keeper_start(&k, &config), -ENOEXEC);
+    assert_int_equal(keeper_start_now(&k, &config), -ENOEXEC);
     assert_null(k.domain);
     assert_int_equal(unneeded, 0); /* it was told by the answer */
     build_error = 0;
@@ -364,6 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_life_in_pieces),
+        TEST(test_start_in_pieces),
         TEST(test_account_outlives_reboot),
         TEST(test_brief_lives_wait_longer),
         TEST(test_destroyed_while_it_waits),
