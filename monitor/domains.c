@@ -58,6 +58,7 @@ struct vcpu *domains_find_vcpu(const struct domain *d, struct word number)
 /* Of the command that is being carried out: domains may come and go between two of its turns. */
 static struct {
     uint32_t id, last; /* where it goes on, and ends */
+    uint32_t seen;     /* whose vCPUs are counted in `vcpu` */
     unsigned vcpu;
 } cursor;
 
@@ -67,7 +68,7 @@ bool domains_begin(const struct command_args *args)
 
     cursor.id = d ? d->id : 0;
     cursor.last = d ? d->id : UINT16_MAX;
-    cursor.vcpu = 0;
+    cursor.seen = 0;
     return d || !args->count;
 }
 
@@ -94,10 +95,10 @@ struct vcpu *domains_step_vcpu(void)
 {
     const struct domain *d;
 
-    for (; (d = here()); cursor.id++) {
-        if (d->id != cursor.id)
+    for (; (d = here()); cursor.id = d->id + 1U) {
+        if (d->id != cursor.seen)
             cursor.vcpu = 0;
-        cursor.id = d->id;
+        cursor.seen = d->id;
         if (cursor.vcpu < d->vcpu_count)
             return d->vcpus[cursor.vcpu++];
     }
