@@ -38,11 +38,19 @@ static void must(int err)
         abort();
 }
 
+void guest_init_vcpu(struct vcpu *v, unsigned id)
+{
+    *v = (struct vcpu){ .domain = &guest, .id = id };
+    v->space = (struct gva_space){ .virt = &v->virt, .p2m = &guest.p2m };
+    v->emulator = (struct emulator){
+        .virt = &v->virt, .space = &v->space, .machine = &guest.machine, .vcpu = v
+    };
+}
+
 void guest_start(void)
 {
     fake_virt_reset();
     memset(&guest, 0, sizeof(guest));
-    memset(&guest_vcpu, 0, sizeof(guest_vcpu));
     guest_kicks = guest_inits = 0;
     guest_running = NULL;
     guest_startup_page = -1;
@@ -60,13 +68,8 @@ void guest_start(void)
     guest.vcpus[0] = &guest_vcpu;
     guest.vcpu_count = 1;
     moment_init(&guest.machine.due);
+    guest_init_vcpu(&guest_vcpu, 0);
     moment_init(&guest_vcpu.lapic_due);
-    guest_vcpu.domain = &guest;
-    guest_vcpu.space = (struct gva_space){ .virt = &guest_vcpu.virt, .p2m = &guest.p2m };
-    guest_vcpu.emulator = (struct emulator){ .virt = &guest_vcpu.virt,
-                                             .space = &guest_vcpu.space,
-                                             .machine = &guest.machine,
-                                             .vcpu = &guest_vcpu };
     guest_vcpu.tsc_offset = -guest.tsc_zero;
     guest_mode(DECODE_32);
 }

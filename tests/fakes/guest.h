@@ -27,6 +27,8 @@ extern uint8_t guest_mtrr_type;           /* what mtrr_type() answers: 6 at star
 
 /* A fresh domain whose vCPU is in flat 32-bit protected mode without paging; the clock stands. */
 void guest_start(void);
+/* One more vCPU, which the caller puts into guest.vcpus[]. */
+void guest_init_vcpu(struct vcpu *v, unsigned id);
 /* Gives all back; the test fails if a frame is missing. Also fit for a cmocka teardown. */
 void guest_stop(void);
 

@@ -90,7 +90,7 @@ static void begin(bool is_pvh)
     domain_set_hooks(&hooks);
     pv_set_events(NULL);
     ASSERT(pv_domain_init(&guest) == 0);
-    second = (struct vcpu){ .domain = &guest, .id = 1 };
+    guest_init_vcpu(&second, 1);
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
     memset(pages, 0, sizeof(pages));

@@ -149,7 +149,8 @@ static int setup(void **state)
     cpu()->cr0 |= CR0_WP;
     guest.config = &config;
     domain_set_hooks(&hooks);
-    second = (struct vcpu){ .domain = &guest, .id = 1, .waits_for_startup = true };
+    guest_init_vcpu(&second, 1);
+    second.waits_for_startup = true;
     pv_vcpu_init(&guest_vcpu);
     pv_vcpu_init(&second);
     guest.vcpus[1] = &second;

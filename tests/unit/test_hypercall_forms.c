@@ -72,7 +72,7 @@ static int setup(void **state)
     said_room = sizeof(said);
     pv_set_events(&event_channel_events);
     assert_int_equal(pv_domain_init(&guest), 0);
-    second = (struct vcpu){ .domain = &guest, .id = 1 };
+    guest_init_vcpu(&second, 1);
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
     memset(pages, 0, sizeof(pages));

@@ -89,7 +89,8 @@ static struct vcpu second;
 
 static void make_second(void)
 {
-    second = (struct vcpu){ .domain = &guest, .id = 1, .waits_for_startup = true };
+    guest_init_vcpu(&second, 1);
+    second.waits_for_startup = true;
     pv_vcpu_init(&second);
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
