@@ -20,7 +20,7 @@
 
 extern struct domain guest;
 extern struct vcpu guest_vcpu;
-extern struct sched_unit *guest_running; /* on the test's CPU, or NULL */
+extern struct sched_unit *guest_running;  /* on the test's CPU, or NULL */
 extern unsigned guest_kicks, guest_inits; /* sched_kick(), vcpu_init_signal() */
 extern int guest_startup_page;            /* of vcpu_startup_signal(), -1 before */
 extern uint8_t guest_mtrr_type;           /* what mtrr_type() answers: 6 at start */
