@@ -342,11 +342,11 @@ fuzz: deps-test deps-fuzz ## fuzz what reads foreign bytes, each harness for SEC
 	-$(Q)$(MAKE) -k $(or $(T:%=$(F)/fuzz_%),fuzz-build)
 	$(Q)$(PYTHON) tools/fuzz --dir $(F) --secs $(SECS) --result $(B)/fuzz.result $(or $(T:%=fuzz_%),$(FUZZ))
 
-torture: $(SYSTEM_NEEDS) | deps-test deps-fuzz deps-iso deps-run ## look for faults by chance with fresh seeds, for SECS=3600 seconds (SEED=n repeats one)
+torture: $(SYSTEM_NEEDS) | deps-test deps-fuzz deps-iso deps-run ## look for faults by chance with fresh seeds, for SECS=3600 seconds (SEED=n repeats one, K=word chooses parts)
 	$(Q)$(MAKE) fuzz-build
 	$(Q)$(MAKE) $(U)/test_storm $(U)/test_arguments $(U)/test_race
 	$(Q)$(MAKE) $(B)/tsan/test_threads
-	$(Q)$(PYTHON) tools/torture --secs $(if $(call is_given,SECS),$(SECS),3600) $(SEED:%=--seed %)
+	$(Q)$(PYTHON) tools/torture --secs $(if $(call is_given,SECS),$(SECS),3600) $(SEED:%=--seed %) $(if $(K),--only '$(K)')
 
 # The same kernel with a counter at each branch, in one row of .bss; tools/coverage reads them out of
 # the machines. The level is one for all, as what is inlined away has no lines.

@@ -5,6 +5,7 @@
 #include "tests/fakes/race.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,6 +27,7 @@ static unsigned watched_count;
 static struct sigaction segv_before, trap_before;
 static enum race_how mode;
 static uint64_t chance;
+static uint64_t raced; /* in all: reads whose memory changed after them */
 
 /* The instruction under way. */
 static char *open_page[OPEN_MOST], *read_at[OPEN_MOST];
@@ -115,8 +117,10 @@ static void on_step(int signal, siginfo_t *info, void *context)
     (void)info;
     c->uc_mcontext.gregs[REG_EFL] &= ~TRAP;
     for (unsigned i = 0; i < open_count; i++) {
-        if (mode == RACE_CHANGE && read_at[i])
+        if (mode == RACE_CHANGE && read_at[i]) {
             change(open_page[i], read_at[i]);
+            raced++;
+        }
         protect(open_page[i], PROT_NONE);
     }
     open_count = 0;
@@ -138,14 +142,32 @@ void race_forget(void)
     watched_count = 0;
 }
 
+uint64_t race_seed(uint64_t seed)
+{
+    const char *other = getenv("RACE_SEED");
+
+    return seed + (other ? strtoull(other, NULL, 0) << 32 : 0);
+}
+
+unsigned race_rounds(unsigned n)
+{
+    const char *times = getenv("RACE_ROUNDS");
+
+    return times ? n * (unsigned)strtoul(times, NULL, 0) : n;
+}
+
+__attribute__((destructor)) static void tell(void)
+{
+    printf("# race: %lu reads raced\n", (unsigned long)raced);
+}
+
 void race_begin(enum race_how how, uint64_t seed)
 {
     struct sigaction segv = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
     struct sigaction trap = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
-    const char *other = getenv("RACE_SEED");
 
     mode = how;
-    chance = seed + (other ? strtoull(other, NULL, 0) << 32 : 0);
+    chance = race_seed(seed);
     race_reads = race_writes = race_doubled = 0;
     memset(places, 0, sizeof(places));
     sigaction(SIGSEGV, &segv, &segv_before);

@@ -26,8 +26,12 @@ enum race_how {
 void race_watch(const void *page);
 /* Watches none any more. */
 void race_forget(void);
-/* Between these two. The first sets the counts to 0. The environment's RACE_SEED gives all seeds
- * another beginning. */
+/* The environment's RACE_SEED makes other seeds of all, and RACE_ROUNDS=n so many times the rounds
+ * that a test does by itself. */
+uint64_t race_seed(uint64_t seed);
+unsigned race_rounds(unsigned n);
+/* Between these two. The first sets the counts to 0. What has changed or been counted in all is
+ * told at the end of the process. */
 void race_begin(enum race_how how, uint64_t seed);
 void race_end(void);
 

@@ -328,7 +328,7 @@ static void watch_gfn(uint64_t g)
 
 static void one_call(const struct row *r, uint64_t at, enum race_how how, uint64_t with)
 {
-    seed = with;
+    seed = race_seed(with);
     put_any(at, r->bytes);
     race_begin(how, with);
     call(r, at);
@@ -341,7 +341,7 @@ static void test_read_once(void **state)
     (void)state;
     for (unsigned i = 0; i < ROWS; i++) {
         uint64_t reads = 0;
-        for (unsigned n = 0; n < SEEDS; n++) {
+        for (unsigned n = 0; n < race_rounds(SEEDS); n++) {
             assert_int_equal(setup(NULL), 0);
             race_forget();
             watch_gfn((GUEST_END - 1) >> PAGE_SHIFT);
@@ -373,7 +373,7 @@ static void test_all_changes(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ROWS; i++) {
-        for (unsigned n = 0; n < SEEDS; n++) {
+        for (unsigned n = 0; n < race_rounds(SEEDS); n++) {
             assert_int_equal(setup(NULL), 0);
             watch_all();
             one_call(&rows[i], any() % 2 ? 0x6000 : GUEST_END - rows[i].bytes, RACE_CHANGE, n + 1);

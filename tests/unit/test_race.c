@@ -29,9 +29,9 @@
 #define CODE   0x7000ul
 #define DATA   0x8000ul
 #define HOLE   0xd0000000ul
-#define RUNS   1000
 
 static uint64_t seed, entries, printed;
+static unsigned runs; /* of each test */
 
 static uint32_t any(void)
 {
@@ -183,7 +183,7 @@ static int setup(void **state)
     guest_mode(DECODE_64);
     bus_reset();
     domain_set_hooks(&hooks);
-    seed = 20261129;
+    seed = race_seed(20261129);
     entries = printed = 0;
     guest.state = DOMAIN_RUNNING;
     guest.pv.callback = UPCALL;
@@ -224,7 +224,7 @@ static void test_upcall(void **state)
 
     (void)state;
     race_watch(guest.pv.shared);
-    for (unsigned i = 0; i < RUNS; i++) {
+    for (unsigned i = 0; i < runs; i++) {
         cpu()->pending.valid = false;
         pv_vcpu_mark_pending(&guest_vcpu);
         race_begin(RACE_CHANGE, i + 1);
@@ -235,8 +235,8 @@ static void test_upcall(void **state)
         assert_int_equal(cpu()->pending.vector, UPCALL);
         injected++;
     }
-    assert_int_equal(entries, RUNS);
-    assert_true(injected > RUNS / 2);
+    assert_int_equal(entries, runs);
+    assert_true(injected > runs / 2);
 }
 
 /* As many looks as there are events, and no more. */
@@ -263,7 +263,7 @@ static void test_console_ring(void **state)
     assert_int_equal(pv_console_init(&guest), 0);
     struct xencons_interface *ring = guest.pv.console;
     race_watch(ring);
-    for (unsigned i = 0; i < RUNS; i++) {
+    for (unsigned i = 0; i < runs; i++) {
         ring->out_cons = any();
         ring->out_prod = ring->out_cons + any() % 16;
         ring->in_cons = any();
@@ -280,7 +280,7 @@ static void test_console_ring(void **state)
         assert_int_equal(race_doubled, 0);
         race_end();
     }
-    assert_true(printed > RUNS && printed < RUNS * 16);
+    assert_true(printed > runs && printed < runs * 16);
 }
 
 /* ---- Instructions ---- */
@@ -324,7 +324,7 @@ static void test_code_changes(void **state)
     uint64_t reads = 0;
 
     (void)state;
-    for (unsigned i = 0; i < RUNS; i++) {
+    for (unsigned i = 0; i < runs; i++) {
         guest_mode(DECODE_64); /* the tables as they were */
         race_forget();
         watch_gfn(CODE >> PAGE_SHIFT);
@@ -338,7 +338,7 @@ static void test_code_changes(void **state)
         guest.end = END_NOT;
         bus_reset();
     }
-    assert_true(reads > RUNS);
+    assert_true(reads > runs);
 }
 
 /* No byte of an instruction is read a second time to decide by, nor an operand's: what is seen
@@ -346,7 +346,7 @@ static void test_code_changes(void **state)
 static void test_code_is_read_once(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < RUNS / 4; i++) {
+    for (unsigned i = 0; i < runs / 4; i++) {
         memset(guest_vcpu.emulator.insns, 0, sizeof(guest_vcpu.emulator.insns));
         race_forget();
         watch_gfn(CODE >> PAGE_SHIFT);
@@ -363,7 +363,7 @@ static void test_string_io(void **state)
     struct virt_exit e = { .kind = VIRT_EXIT_IO };
 
     (void)state;
-    for (unsigned i = 0; i < RUNS; i++) {
+    for (unsigned i = 0; i < runs; i++) {
         bool in = any() % 2;
         guest_mode(DECODE_64);
         race_forget();
@@ -393,5 +393,6 @@ int main(void)
         TEST(test_upcall),       TEST(test_upcall_is_read_once), TEST(test_console_ring),
         TEST(test_code_changes), TEST(test_code_is_read_once),   TEST(test_string_io),
     };
+    runs = race_rounds(1000);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
