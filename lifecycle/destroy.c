@@ -83,7 +83,7 @@ static void destroy_rest(struct domain *d)
     lapic_destroy_access(d);
     domain_unlist(d);
     heap_free_pages(d, DOMAIN_ORDER, id);
-    ASSERT(frame_count(id) == 0);
+    ASSERT(frame_count(id) == heap_kept(id));
     if (!comes_back)
         promise_end(id);
 }

@@ -11,6 +11,15 @@
 
 #define GROW_ORDER ORDER_2M
 
+/* A block of several pages that a domain gave back before its promise ended. A promise counts
+ * pages, whichever they are: once others have pages of such a block, there may be none of its size
+ * for it, should it come back. So it stays the domain's own. */
+struct kept {
+    struct kept *next;
+    unsigned order;
+};
+static struct kept *kept[MAX_DOMAINS]; /* boot CPU only: domains are made and taken down there */
+
 /* Moves one block of 2^order frames from the domains' zone to the heap's, for good. */
 static bool grow_by(unsigned order)
 {
@@ -50,14 +59,74 @@ static bool take(unsigned order, uint16_t owner, mfn_t *out)
     return true;
 }
 
+static struct kept **kept_by(uint16_t owner)
+{
+    return &kept[owner % MAX_DOMAINS];
+}
+
+static void keep(void *p, unsigned order, uint16_t owner)
+{
+    struct kept *k = p;
+
+    *k = (struct kept){ .next = *kept_by(owner), .order = order };
+    *kept_by(owner) = k;
+}
+
+static void *take_kept(unsigned order, uint16_t owner)
+{
+    struct kept **at = kept_by(owner), *k;
+
+    while (*at && (*at)->order != order)
+        at = &(*at)->next;
+    k = *at;
+    if (k)
+        *at = k->next;
+    return k;
+}
+
+uint64_t heap_kept(uint16_t owner)
+{
+    uint64_t pages = 0;
+
+    for (const struct kept *k = *kept_by(owner); k; k = k->next)
+        pages += 1UL << k->order;
+    return pages;
+}
+
+static void give(void *p, unsigned order, uint16_t owner)
+{
+    frame_give(ZONE_HEAP, maddr_to_mfn(heap_to_maddr(p)), order, owner);
+}
+
+void heap_let_go(uint16_t owner)
+{
+    struct kept *k;
+
+    while ((k = *kept_by(owner))) {
+        *kept_by(owner) = k->next;
+        give(k, k->order, owner);
+    }
+}
+
+/* Of several pages, and for a domain. */
+static bool is_kept(unsigned order, uint16_t owner)
+{
+    return order && frame_account(owner).limited;
+}
+
 void *heap_pages(unsigned order, uint16_t owner)
 {
     mfn_t m;
-    void *p;
+    void *p = NULL;
 
-    if (frame_fails_now() || !take(order, owner, &m))
+    if (frame_fails_now())
         return NULL;
-    p = heap_from_maddr(mfn_to_maddr(m));
+    if (is_kept(order, owner))
+        p = take_kept(order, owner);
+    if (!p && take(order, owner, &m))
+        p = heap_from_maddr(mfn_to_maddr(m));
+    if (!p)
+        return NULL;
     memset(p, 0, PAGE_SIZE << order);
     return p;
 }
@@ -69,7 +138,10 @@ void heap_free_pages(void *p, unsigned order, uint16_t owner)
     ASSERT(!((uintptr_t)p & ((PAGE_SIZE << order) - 1)));
     ASSERT(frame_owner(m) == owner);
     fill_bytes(p, PAGE_SIZE << order);
-    frame_give(ZONE_HEAP, m, order, owner);
+    if (is_kept(order, owner))
+        keep(p, order, owner);
+    else
+        give(p, order, owner);
 }
 
 maddr_t heap_to_maddr(const void *p)

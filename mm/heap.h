@@ -14,9 +14,15 @@
 #include "mm/frame.h"
 
 /* 2^order zeroed pages, or NULL: there are none, or owner was not promised so many
- * (mm/promise.h). */
+ * (mm/promise.h). More than one for a domain: on the boot CPU, while the domain is made. What a
+ * guest can ask for comes as single pages, as a promise is one of pages. */
 void *heap_pages(unsigned order, uint16_t owner);
 void heap_free_pages(void *p, unsigned order, uint16_t owner);
+
+/* Blocks of several pages that a domain has given back stay its own, so that it finds them again
+ * when it is made anew after a reboot: how many pages they have. And for mm/: the end of that. */
+uint64_t heap_kept(uint16_t owner);
+void heap_let_go(uint16_t owner);
 
 /* For mm/: makes the heap larger by memory that nobody has been promised. False: there is none. */
 bool must_check heap_grow(void);

@@ -34,13 +34,14 @@ int promise_make(uint16_t owner, struct promise p)
     if (frame_promise(owner, ZONE_DOMAIN, beyond(p.ram, had.ram)) &&
         promise_heap(owner, beyond(p.heap, had.heap)))
         return 0;
-    if (!frame_count(owner))
+    if (frame_count(owner) == heap_kept(owner))
         promise_end(owner);
     return -ENOMEM;
 }
 
 void promise_end(uint16_t owner)
 {
+    heap_let_go(owner);
     frame_release(owner);
 }
 

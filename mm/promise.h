@@ -23,7 +23,7 @@ struct promise {
 /* Promises owner, a domain, this much in all. It may have been promised something already, as one
  * that comes back after a reboot. 0 or -ENOMEM: then it is promised nothing, if it has nothing. */
 int must_check promise_make(uint16_t owner, struct promise p);
-/* Owner, which has no frames, is promised nothing any more. */
+/* Owner, which has no frames but those that the heap keeps for it, is promised nothing any more. */
 void promise_end(uint16_t owner);
 
 /* One frame of RAM more, or less, than before; less: one that it has not got. 0 or -ENOMEM. */

@@ -12,15 +12,13 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 
-#define USES_ORDER    1
 #define GROW_MOST     4 /* frames at a time, each of which takes three pages that are cleared */
 #define UNSTABLE_MOST 5 /* tries against a guest that keeps changing its entry */
 
 _Static_assert(sizeof(struct grant_domain) <= PAGE_SIZE, "a page of the heap");
-_Static_assert(1 + GRANT_FRAMES_MOST * (1 + (1 << USES_ORDER)) + GRANT_CHUNKS <= PV_GRANT_PAGES,
+_Static_assert(1 + GRANT_FRAMES_MOST * (1 + GRANT_USE_PAGES) + GRANT_CHUNKS <= PV_GRANT_PAGES,
                "what it is promised");
-_Static_assert(sizeof(struct grant_use) * GRANT_FRAME_ENTRIES <= PAGE_SIZE << USES_ORDER,
-               "the uses of a frame's entries");
+_Static_assert(sizeof(struct grant_use) * GRANT_PAGE_USES <= PAGE_SIZE, "a page of uses");
 
 struct grant_domain *grant_domain(struct domain *d)
 {
@@ -29,23 +27,33 @@ struct grant_domain *grant_domain(struct domain *d)
     return d->pv.grants;
 }
 
+void grant_frame_free(struct domain *d, struct grant_domain *g, unsigned i)
+{
+    struct grant_use **uses = &g->uses[i * GRANT_USE_PAGES];
+
+    if (g->entries[i])
+        heap_free_pages(g->entries[i], 0, d->id);
+    g->entries[i] = NULL;
+    for (unsigned n = 0; n < GRANT_USE_PAGES; n++) {
+        if (uses[n])
+            heap_free_pages(uses[n], 0, d->id);
+        uses[n] = NULL;
+    }
+}
+
 static int add_frame(struct domain *d, struct grant_domain *g)
 {
     unsigned i = g->frames;
+    bool all = (g->entries[i] = heap_pages(0, d->id));
 
-    g->entries[i] = heap_pages(0, d->id);
-    g->uses[i] = heap_pages(USES_ORDER, d->id);
-    if (g->entries[i] && g->uses[i]) {
-        __atomic_store_n(&g->frames, i + 1, __ATOMIC_RELEASE); /* for grant_look() */
-        return 0;
+    for (unsigned n = 0; all && n < GRANT_USE_PAGES; n++)
+        all = (g->uses[i * GRANT_USE_PAGES + n] = heap_pages(0, d->id));
+    if (!all) {
+        grant_frame_free(d, g, i);
+        return -ENOMEM;
     }
-    if (g->entries[i])
-        heap_free_pages(g->entries[i], 0, d->id);
-    if (g->uses[i])
-        heap_free_pages(g->uses[i], USES_ORDER, d->id);
-    g->entries[i] = NULL;
-    g->uses[i] = NULL;
-    return -ENOMEM;
+    __atomic_store_n(&g->frames, i + 1, __ATOMIC_RELEASE); /* for grant_look() */
+    return 0;
 }
 
 int grant_grow(struct domain *d, unsigned frames)
@@ -93,7 +101,7 @@ static struct xen_grant_entry *entry_of(struct grant_domain *g, uint32_t ref)
 
 static struct grant_use *use_of(struct grant_domain *g, uint32_t ref)
 {
-    return &g->uses[ref / GRANT_FRAME_ENTRIES][ref % GRANT_FRAME_ENTRIES];
+    return &g->uses[ref / GRANT_PAGE_USES][ref % GRANT_PAGE_USES];
 }
 
 /* Flags and domain id are one 32-bit word, flags in its lower half. */

@@ -16,6 +16,8 @@
 
 #define GRANT_FRAMES_MOST   32 /* of the table: 512 entries each */
 #define GRANT_FRAME_ENTRIES (PAGE_SIZE / sizeof(struct xen_grant_entry))
+#define GRANT_USE_PAGES     2 /* for each frame, as a promise of memory is one of single pages */
+#define GRANT_PAGE_USES     (GRANT_FRAME_ENTRIES / GRANT_USE_PAGES)
 #define GRANT_CHUNK_MAPS    128
 #define GRANT_CHUNKS        32 /* 4096 mappings at once */
 
@@ -42,7 +44,7 @@ struct grant_map {
 struct grant_domain {
     unsigned frames;
     struct xen_grant_entry *entries[GRANT_FRAMES_MOST]; /* heap pages, lent to the guest */
-    struct grant_use *uses[GRANT_FRAMES_MOST];
+    struct grant_use *uses[GRANT_FRAMES_MOST * GRANT_USE_PAGES];
     struct grant_map *maps[GRANT_CHUNKS];
     unsigned chunks;   /* that there are */
     uint32_t free;     /* the first free handle, + 1; 0: none in these chunks */
@@ -56,6 +58,8 @@ struct grant_domain *grant_domain(struct domain *d);
 /* 0, -EINVAL beyond the limit, -ENOMEM; -EAGAIN: it has grown by some, and wants to be called
  * again. So does grant_table_frame(). */
 int must_check grant_grow(struct domain *d, unsigned frames);
+/* Gives back what there is of frame i of the table. */
+void grant_frame_free(struct domain *d, struct grant_domain *g, unsigned i);
 /* Would grant_acquire() let user in, as far as can be seen without granter's lock? */
 int must_check grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly);
 /* Begins a use of granter's ref by user: counted, and *out pinned for the caller to unpin. */

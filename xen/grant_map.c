@@ -241,10 +241,8 @@ static void give_back(struct domain *d)
     struct grant_domain *g = d->pv.grants;
 
     d->pv.grants = NULL;
-    for (unsigned i = 0; i < g->frames; i++) {
-        heap_free_pages(g->entries[i], 0, d->id);
-        heap_free_pages(g->uses[i], 1, d->id);
-    }
+    for (unsigned i = 0; i < g->frames; i++)
+        grant_frame_free(d, g, i);
     for (unsigned i = 0; i < g->chunks; i++)
         heap_free_pages(g->maps[i], 0, d->id);
     heap_free_pages(g, 0, d->id);

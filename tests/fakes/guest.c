@@ -2,6 +2,7 @@
  * A domain with one vCPU for host tests. See tests/fakes/guest.h.
  */
 #include "tests/fakes/guest.h"
+#include "tests/fakes/heap.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ void guest_start(void)
     moment_init(&guest_vcpu.lapic_due);
     guest_vcpu.tsc_offset = -guest.tsc_zero;
     guest_mode(DECODE_32);
+    fake_heap_shreds = true; /* what a guest can make Caisson ask for is there all the same */
 }
 
 void guest_stop(void)

@@ -20,6 +20,7 @@ static uint64_t promised[ZONES][0x10000]; /* of limited ones, how many they may 
 static bool limited[0x10000];
 static uint64_t objects;
 static uint64_t fail_in;
+bool fake_heap_shreds;
 
 static bool fails_now(void)
 {
@@ -99,6 +100,7 @@ static void *alloc(unsigned zone, unsigned order, uint16_t owner)
 
 void *heap_pages(unsigned order, uint16_t owner)
 {
+    ASSERT(!order || !fake_heap_shreds);
     return alloc(HEAP, order, owner);
 }
 

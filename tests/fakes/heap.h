@@ -5,9 +5,12 @@
 #ifndef CAISSON_TESTS_FAKES_HEAP_H
 #define CAISSON_TESTS_FAKES_HEAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Frames, heap pages and slab objects that were allocated and not freed. */
 uint64_t fake_heap_in_use(void);
+/* The heap is in shreds: there are single pages only. Whoever asks for more fails the test. */
+extern bool fake_heap_shreds;
 
 #endif

@@ -121,6 +121,40 @@ static void test_heap_of_shreds(void **state)
     assert_int_equal(take_ram(A), 5000);
 }
 
+/* All memory is A's or in single frames; A has let go of its blocks, and will come back. Whatever B
+ * takes meanwhile, A finds blocks of their sizes again. */
+static void test_blocks_are_kept(void **state)
+{
+    static const unsigned orders[] = { 2, 1, 1, 2 };
+    void *blocks[4];
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(promise(A, 0, 12), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_non_null(blocks[i] = heap_pages(orders[i], A));
+    while (frame_take(ZONE_DOMAIN, 0, 9, &m))
+        ;
+    for (uint64_t n = MACHINE_BASE >> PAGE_SHIFT; n < frame_table_size(); n += 3)
+        if (frame_owner(mfn(n)) == 9)
+            frame_give(ZONE_DOMAIN, mfn(n), 0, 9);
+    while (frame_take(ZONE_HEAP, 0, 9, &m))
+        ;
+    assert_int_equal(promise(B, 0, 12), 0);
+    for (unsigned i = 0; i < 4; i++)
+        heap_free_pages(blocks[i], orders[i], A);
+    assert_int_equal(heap_kept(A), 12);
+    assert_null(heap_pages(1, B));
+    assert_int_equal(take_heap(B), 12);
+    for (unsigned i = 0; i < 4; i++)
+        assert_non_null(blocks[i] = heap_pages(orders[i], A));
+    assert_int_equal(heap_kept(A), 0);
+    for (unsigned i = 0; i < 4; i++)
+        heap_free_pages(blocks[i], orders[i], A);
+    promise_end(A);
+    assert_int_equal(frame_count(A), 0);
+}
+
 static void test_what_is_given_back(void **state)
 {
     mfn_t m;
@@ -295,14 +329,9 @@ static void test_audit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_all_and_no_more),
-        TEST(test_too_much_is_refused),
-        TEST(test_heap_of_shreds),
-        TEST(test_what_is_given_back),
-        TEST(test_pinned_counts),
-        TEST(test_abandoned),
-        TEST(test_kept_over_a_reboot),
-        TEST(test_model),
+        TEST(test_all_and_no_more), TEST(test_too_much_is_refused), TEST(test_heap_of_shreds),
+        TEST(test_blocks_are_kept), TEST(test_what_is_given_back),  TEST(test_pinned_counts),
+        TEST(test_abandoned),       TEST(test_kept_over_a_reboot),  TEST(test_model),
         TEST(test_audit),
     };
 
