@@ -8,19 +8,20 @@
 #include "guest/lib/lapic.h"
 #include "guest/racer/racer.h"
 
-#define PRESENT  1ul
-#define P_W      3ul
-#define ACCESSED 0x20ul
-#define DIRTY    0x40ul
-#define LARGE    0x80ul
-#define TOP      (1ul << 63) /* reserved here: this guest leaves NXE off */
-#define IPI      0x50
-#define IN_A_ROW                                                                                   \
-    32 /* writes of one kind: the more, the likelier between two reads of one place                \
-        */
-#define CALL_EVERY                                                                                 \
-    64 /* rows: an event, and an interrupt for who waits for ever. Calls hold the                  \
-        * domain's lock, for which the other vCPU would wait in the meantime. */
+#define PRESENT               1ul
+#define P_W                   3ul
+#define ACCESSED              0x20ul
+#define DIRTY                 0x40ul
+#define LARGE                 0x80ul
+#define TOP                   (1ul << 63) /* reserved here: this guest leaves NXE off */
+#define IPI                   0x50
+#define INDEX(address, shift) ((address) >> (shift)&511) /* into a table */
+
+/* Writes of one kind: the more, the likelier between two reads of one place. */
+#define IN_A_ROW 32
+/* Rows: an event, and an interrupt for who waits for ever. Calls hold the domain's lock, for which
+ * the other vCPU would wait in the meantime. */
+#define CALL_EVERY 64
 
 static uint64_t changed; /* writes that were flips */
 
@@ -172,10 +173,11 @@ static void flip_tables(uint64_t *seed)
         put64(&raced.data_pt[any(seed) % DATA_PAGES], nowhere[any(seed) % 3] | flags);
         break;
     case 4: /* the code's tables always lead to it, if they are there at all */
-        put64(&raced.code_pd[0], (uint64_t)raced.code_pt | (flags & (PRESENT | ACCESSED)) | 2);
+        put64(&raced.code_pd[INDEX(RACED_CODE, 21)],
+              (uint64_t)raced.code_pt | (flags & (PRESENT | ACCESSED)) | 2);
         break;
     case 5:
-        put64(&raced.code_pt[0],
+        put64(&raced.code_pt[INDEX(RACED_CODE, 12)],
               (uint64_t)raced.code[any(seed) % 2] | (flags & (PRESENT | ACCESSED | DIRTY)) | 2);
         break;
     default:
@@ -249,10 +251,10 @@ void flip_prepare(uint64_t *seed)
         raced.code[i][2] = 0x07;
         raced.code[i][3] = 0xc3; /* RET */
     }
-    raced.code_pt[0] = (uint64_t)raced.code[0] | P_W;
-    raced.code_pd[0] = (uint64_t)raced.code_pt | P_W;
+    raced.code_pt[INDEX(RACED_CODE, 12)] = (uint64_t)raced.code[0] | P_W;
+    raced.code_pd[INDEX(RACED_CODE, 21)] = (uint64_t)raced.code_pt | P_W;
     raced.data_pd[0] = (uint64_t)raced.data_pt | P_W;
-    raced.pdpt[0] = (uint64_t)raced.code_pd | P_W;
+    raced.pdpt[INDEX(RACED_CODE, 30)] = (uint64_t)raced.code_pd | P_W;
     raced.pdpt[1] = (uint64_t)raced.data_pd | P_W;
     for (unsigned i = 0; i < 4096; i++)
         kinds[4 + i % 2](seed);

@@ -22,8 +22,9 @@
 
 #define HOLE 0xD0000000ul /* reads as ones; instructions on it are emulated */
 
-/* Linear addresses, behind page tables that change. */
-#define RACED_CODE 0x400000000000ul
+/* Linear addresses, behind page tables that change. No half of what arguments are made of leads to
+ * the code: what a call wrote there would be run. */
+#define RACED_CODE 0x4000a0000000ul
 #define RACED_DATA 0x400040000000ul
 #define DATA_PAGES 8
 
