@@ -11,6 +11,7 @@
 #include "guestmem/gmem.h"
 #include "loader/image.h"
 #include "domain/lapic.h"
+#include "lifecycle/id.h"
 #include "lifecycle/load.h"
 #include "machine/pc.h"
 #include "loader/memmap.h"
@@ -26,10 +27,6 @@
 #define DOMAIN_PAGES     16   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
 #define VCPU_PAGES       12   /* of each vCPU: itself, local APIC, VMCS, MSR bitmap, FPU */
 #define POST_CODE_PORT   0x80 /* written as a delay by many drivers: no exit, it harms nobody */
-
-#define LAST_ID 0x7fef
-
-static uint16_t next_id = 1; /* boot CPU only; 0 is the privileged domain's on Xen */
 
 /* ---- Its memory ---- */
 
@@ -261,13 +258,17 @@ static int check_config(const struct domain_config *config)
     return 0;
 }
 
-/* Ids are not used again soon; Xen keeps those from 0x7FF0 for itself. Those in use differ modulo
- * MAX_DOMAINS, so that whoever keeps something by id has a table, and nobody looks through it. */
-static uint16_t fresh_id(void)
+static int choose_id(const struct domain_config *config, uint16_t *out)
 {
-    while (!domain_id_fits(next_id))
-        next_id = (uint16_t)(next_id % LAST_ID + 1);
-    return next_id;
+    int err = id_fresh(out);
+
+    if (err == -ENOSPC)
+        log_error("%s: no domain id is left: ports and grants of other domains name all that were "
+                  "used before",
+                  config->name);
+    else if (err)
+        log_error("%s: out of memory for an id", config->name);
+    return err;
 }
 
 int domain_create(const struct domain_config *config, struct sched_group *account, uint16_t before,
@@ -280,8 +281,11 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
             promise_end(before);
         return err;
     }
-    uint16_t id =
-        before ? before : fresh_id(); /* there is one, as there are not too many domains */
+    uint16_t id = before;
+    if (!before)
+        err = choose_id(config, &id);
+    if (err)
+        return err;
     err = promise_memory(config, id);
     if (err) {
         promise_end(id);
@@ -302,7 +306,7 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);
     if (!before)
-        next_id = (uint16_t)(id % LAST_ID + 1);
+        id_taken(id);
     d->build = heap_pages(0, id);
     err = d->build ? build_some(d) : -ENOMEM;
     if (err != -EAGAIN) {

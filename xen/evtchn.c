@@ -5,6 +5,7 @@
 #include "domain/pair.h"
 #include "hypercall/evtchn_op.h"
 #include "lib/assert.h"
+#include "lib/bitmap.h"
 #include "mm/heap.h"
 
 #define PIECE 64 /* ports that one call looks at */
@@ -156,6 +157,17 @@ static bool awaits(const struct domain *d, uint32_t port, uint16_t id)
 
     return ch && __atomic_load_n(&ch->state, __ATOMIC_RELAXED) == EVTCHN_UNBOUND &&
            __atomic_load_n(&ch->peer_id, __ATOMIC_RELAXED) == id;
+}
+
+void evtchn_name_ids(const struct domain *d, uint64_t *ids)
+{
+    for (uint32_t port = 0; port < EVTCHN_PORTS_MOST; port++) {
+        const struct evtchn *ch = evtchn_port(d, port);
+        uint16_t id = ch ? __atomic_load_n(&ch->peer_id, __ATOMIC_RELAXED) : 0;
+
+        if (id <= INT16_MAX && awaits(d, port, id))
+            bitmap_set(ids, id);
+    }
 }
 
 /* Both locks are held: of mine's port only that it was free is known. */

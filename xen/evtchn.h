@@ -78,6 +78,8 @@ static inline const struct evtchn_abi *evtchn_abi(const struct domain *d)
 
 /* The port of that number; NULL if there is none (yet). */
 struct evtchn *evtchn_port(const struct domain *d, uint32_t port);
+/* Sets the bit of each domain for which a port of d's waits. Boot CPU; no lock. */
+void evtchn_name_ids(const struct domain *d, uint64_t *ids);
 /* A port that is free, still marked so. Its number, or -ENOSPC, -ENOMEM; -EAGAIN: call again, it
  * has looked at enough of them for once. */
 int must_check evtchn_find_free(struct domain *d);

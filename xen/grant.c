@@ -9,6 +9,7 @@
 #include "guestmem/p2m.h"
 #include "hypercall/grant_op.h"
 #include "lib/assert.h"
+#include "lib/bitmap.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 
@@ -115,6 +116,20 @@ static bool permits(uint32_t word, uint16_t user, bool readonly)
     if ((word & GTF_TYPE_MASK) != GTF_PERMIT_ACCESS || word >> 16 != user)
         return false;
     return readonly || !(word & GTF_READONLY);
+}
+
+void grant_name_ids(const struct domain *d, uint64_t *ids)
+{
+    struct grant_domain *g = d->pv.grants;
+    uint32_t end = g ? __atomic_load_n(&g->frames, __ATOMIC_ACQUIRE) * GRANT_FRAME_ENTRIES : 0;
+
+    for (uint32_t ref = 0; ref < end; ref++) {
+        uint32_t word = __atomic_load_n(word_of(entry_of(g, ref)), __ATOMIC_RELAXED);
+        uint16_t id = (uint16_t)(word >> 16);
+
+        if (id <= INT16_MAX && permits(word, id, true))
+            bitmap_set(ids, id);
+    }
 }
 
 /* Marks the entry as in use, if it lets user in. */

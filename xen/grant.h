@@ -60,6 +60,9 @@ struct grant_domain *grant_domain(struct domain *d);
 int must_check grant_grow(struct domain *d, unsigned frames);
 /* Gives back what there is of frame i of the table. */
 void grant_frame_free(struct domain *d, struct grant_domain *g, unsigned i);
+/* Sets the bit of each domain, of an id below 2^15, that an entry of d's lets in. Boot CPU; no
+ * lock. */
+void grant_name_ids(const struct domain *d, uint64_t *ids);
 /* Would grant_acquire() let user in, as far as can be seen without granter's lock? */
 int must_check grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly);
 /* Begins a use of granter's ref by user: counted, and *out pinned for the caller to unpin. */
