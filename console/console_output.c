@@ -14,9 +14,10 @@
 
 #define LINE_MOST 200       /* bytes of a background domain's line; a longer one comes in pieces */
 #define ROUND     1024      /* bytes of background lines at a time: who is in front wants in too */
+#define PORTION   256       /* of them that a domain behind sends at a time, under its lock */
+#define LINE_COST 64        /* what a line costs besides its text, as so many bytes of it */
 #define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
-#define LINES     8   /* of a domain behind that are taken at a time: its lock is held meanwhile */
-#define REST_MOST 256 /* bytes from before it came to the front that go at a time */
+#define REST_MOST 256       /* bytes from before it came to the front that go at a time */
 
 struct terminal terminal = {
     .lock = SPINLOCK_RANK("console", LOCK_CONSOLE),
@@ -99,17 +100,18 @@ static uint32_t line_copy(struct console *c, uint32_t length, char *text)
     return shown;
 }
 
-/* Sends one line of a domain behind; how many bytes of its ring that was, 0 if none could go. */
+/* Sends one line of a domain behind; what that cost, in bytes, 0 if none could go. */
 static uint32_t send_line(struct console *c, bool all)
 {
     char text[LINE_MOST];
-    uint32_t length = line_length(c, all);
+    uint32_t length = line_length(c, all), shown;
 
     if (!length || !operator_ready())
         return 0;
-    operator_line(c->domain->name, text, line_copy(c, length, text));
+    shown = line_copy(c, length, text);
+    operator_line(c->domain->name, text, shown);
     ring_drop(&c->out, length);
-    return length;
+    return LINE_COST + shown;
 }
 
 /* Some of what came while it was behind, raw; how many bytes that was. */
@@ -127,15 +129,13 @@ static uint32_t send_rest(struct console *c)
 static size_t put_behind(struct console *c, const uint8_t *bytes, size_t n)
 {
     size_t taken = 0;
+    uint32_t sent = 0;
 
     if (!terminal.shared)
         return n;
-    for (unsigned lines = 0; taken < n && lines < LINES && ring_put(&c->out, bytes[taken]);
-         taken++) {
-        if (bytes[taken] == '\n' || ring_used(&c->out) >= LINE_MOST) {
-            send_line(c, false);
-            lines++;
-        }
+    for (; taken < n && sent < PORTION && ring_put(&c->out, bytes[taken]); taken++) {
+        if (bytes[taken] == '\n' || ring_used(&c->out) >= LINE_MOST)
+            sent += send_line(c, false);
     }
     if (ring_used(&c->out) && !c->unfinished) {
         c->unfinished = 1;
