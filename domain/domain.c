@@ -73,17 +73,6 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     kick_all(d);
 }
 
-bool domain_warn_once(struct warned *m, uint32_t key)
-{
-    for (unsigned i = 0; i < m->count; i++)
-        if (m->key[i] == key)
-            return false;
-    if (m->count == WARNED_MOST)
-        return false;
-    m->key[m->count++] = key;
-    return true;
-}
-
 /* ---- Its states ---- */
 
 const char *domain_state_name(enum domain_state state)

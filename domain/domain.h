@@ -34,6 +34,7 @@
 #include "lib/errno.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
+#include "lib/warned.h"
 
 /* Why a domain ended. The first five are the guest's own wish or doing. */
 enum domain_end {
@@ -47,13 +48,6 @@ enum domain_end {
 };
 
 enum domain_state { DOMAIN_BUILDING, DOMAIN_PAUSED, DOMAIN_RUNNING, DOMAIN_ENDING };
-
-/* Which unknown MSRs or ports have been warned about: once each, and not for ever. */
-#define WARNED_MOST 16
-struct warned {
-    uint32_t key[WARNED_MOST];
-    unsigned count;
-};
 
 struct console;
 
@@ -86,7 +80,7 @@ struct domain {
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
     uint32_t holders;    /* atomic: who keeps it from going away, for a moment */
-    struct warned unknown_msrs, unknown_ports;
+    struct warned unknown_msrs;
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
 
@@ -165,8 +159,5 @@ static inline uint64_t domain_now_quick(const struct domain *d)
 {
     return tsc_to_ns_quick(rdtsc() - d->tsc_zero);
 }
-
-/* Is a warning about this one owed? True once for each key, and for WARNED_MOST keys at most. */
-bool domain_warn_once(struct warned *m, uint32_t key);
 
 #endif

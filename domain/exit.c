@@ -255,7 +255,7 @@ static enum exit_answer memory_quick(struct vcpu *v, const struct virt_exit *e)
     int err = -EFAULT;
     mfn_t m;
 
-    if (!e->memory.present && !machine_has_mmio(&d->machine, v, e->memory.gpa))
+    if (!e->memory.present && !machine_has_mmio(&d->machine, &v->lapic, e->memory.gpa))
         err = p2m_populate(&d->p2m, gpa_to_gfn(e->memory.gpa), &m);
     if (!err)
         return EXIT_DONE;

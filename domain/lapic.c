@@ -153,3 +153,48 @@ bool lapic_posted(const struct vcpu *v)
     irq_notify_posted(v->virt.pcpu);
     return true;
 }
+
+/* ---- Messages between the APICs ---- */
+
+/* What one vCPU does with a message that reaches it. */
+static void take_message(struct vcpu *v, const struct apic_message *message)
+{
+    switch (message->mode) {
+    case APIC_FIXED:
+    case APIC_LOWEST:
+        vlapic_accept(&v->lapic, message->vector, message->level);
+        if (!message->level && lapic_posted(v))
+            return;
+        break;
+    case APIC_NMI:
+        virt_queue_nmi(&v->virt);
+        break;
+    case APIC_INIT:
+        vcpu_init_signal(v);
+        break;
+    case APIC_STARTUP:
+        vcpu_startup_signal(v, message->vector);
+        break;
+    case APIC_EXTINT: /* the 8259's INTR is looked at before every entry */
+    case APIC_SMI:    /* there is no SMM */
+        return;
+    }
+    vcpu_flag_or_kick(v);
+}
+
+void lapic_message(void *domain, const struct apic_message *message)
+{
+    const struct domain *d = domain;
+
+    for (unsigned i = 0; i < d->vcpu_count; i++) {
+        struct vcpu *v = d->vcpus[i];
+        bool lowest = message->mode == APIC_LOWEST; /* one of those that take any */
+        if (!vlapic_addressed(&v->lapic, message))
+            continue;
+        if (lowest && !vlapic_takes_interrupts(&v->lapic))
+            continue;
+        take_message(v, message);
+        if (lowest)
+            return;
+    }
+}

@@ -181,7 +181,7 @@ static bool is_probed(uint32_t msr)
 
 static int unknown(struct vcpu *v, uint32_t msr, const char *what)
 {
-    if (!is_probed(msr) && domain_warn_once(&v->domain->unknown_msrs, msr))
+    if (!is_probed(msr) && warned_add(&v->domain->unknown_msrs, msr))
         log_warn("%s: %s of MSR 0x%x, which this machine does not have: #GP", v->domain->name, what,
                  msr);
     return -EINVAL;

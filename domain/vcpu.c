@@ -7,6 +7,7 @@
 #include "arch/x86/tsc.h"
 #include "domain/cpuid.h"
 #include "domain/domain.h"
+#include "domain/lapic.h"
 #include "domain/msr.h"
 #include "lib/assert.h"
 #include "lib/log.h"
@@ -100,18 +101,11 @@ void vcpu_spins(struct vcpu *v)
     sched_unit_yield(&v->unit);
 }
 
-static void ipi_sent(void *ctx, const struct apic_message *message)
-{
-    struct vcpu *v = ctx;
-
-    machine_apic_message(&v->domain->machine, message);
-}
-
 static void eoi_broadcast(void *ctx, uint8_t vector)
 {
-    struct vcpu *v = ctx;
+    struct domain *d = ctx;
 
-    vioapic_eoi(&v->domain->machine.ioapic, vector);
+    vioapic_eoi(&d->machine.ioapic, vector);
 }
 
 static void timer_moved(struct vlapic *l, uint64_t due)
@@ -189,10 +183,10 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->virt.owner = v;
     v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
     v->emulator = (struct emulator){
-        .virt = &v->virt, .space = &v->space, .machine = &d->machine, .vcpu = v
+        .virt = &v->virt, .space = &v->space, .machine = &d->machine, .lapic = &v->lapic
     };
-    v->lapic_bus = (struct vlapic_bus){ .ctx = v,
-                                        .send_ipi = ipi_sent,
+    v->lapic_bus = (struct vlapic_bus){ .ctx = d,
+                                        .send_ipi = lapic_message,
                                         .eoi = eoi_broadcast,
                                         .timer_moved = timer_moved,
                                         .address_bits = cpuid_address_bits() };

@@ -23,14 +23,14 @@
 #include "lib/errno.h"
 
 struct machine;
-struct vcpu;
+struct vlapic;
 
 /* Embedded in its vCPU, whose creator fills in the first four. */
 struct emulator {
     struct virt_vcpu *virt;
     struct gva_space *space;
     struct machine *machine;
-    struct vcpu *vcpu; /* whose local APIC answers: for machine_mmio_read() and its like alone */
+    struct vlapic *lapic; /* its own, which answers at its page */
     uint8_t vector;
     uint8_t unknown_count;
     uint8_t unknown[DECODE_MAX_BYTES];

@@ -18,10 +18,10 @@
 static void plain_move(struct emulator *e, const struct decode *insn, gpa_t at)
 {
     if (insn->op == DECODE_LOAD) {
-        uint64_t value = machine_mmio_read(e->machine, e->vcpu, at, insn->size);
+        uint64_t value = machine_mmio_read(e->machine, e->lapic, at, insn->size);
         operate_set_register(e->virt, insn, operate_extend(insn, value));
     } else {
-        machine_mmio_write(e->machine, e->vcpu, at, insn->size, operate_source(e->virt, insn));
+        machine_mmio_write(e->machine, e->lapic, at, insn->size, operate_source(e->virt, insn));
     }
     virt_skip_len(e->virt, insn->length);
 }

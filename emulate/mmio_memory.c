@@ -40,9 +40,9 @@ static int access(struct emulator *e, const struct place *p, unsigned skip, uint
     if (!p->whole)
         return operand_access(e, gva(p->linear.v + skip), value, size, write);
     if (write)
-        machine_mmio_write(e->machine, e->vcpu, gpa(p->at.v + skip), size, *value);
+        machine_mmio_write(e->machine, e->lapic, gpa(p->at.v + skip), size, *value);
     else
-        *value = machine_mmio_read(e->machine, e->vcpu, gpa(p->at.v + skip), size);
+        *value = machine_mmio_read(e->machine, e->lapic, gpa(p->at.v + skip), size);
     return 0;
 }
 

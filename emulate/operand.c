@@ -114,9 +114,9 @@ static void device_access(struct emulator *e, gpa_t at, uint8_t *bytes, unsigned
         n = 1u << (31 - __builtin_clz(size));
         if (write) {
             memcpy(&value, bytes, n);
-            machine_mmio_write(e->machine, e->vcpu, at, n, value);
+            machine_mmio_write(e->machine, e->lapic, at, n, value);
         } else {
-            value = machine_mmio_read(e->machine, e->vcpu, at, n);
+            value = machine_mmio_read(e->machine, e->lapic, at, n);
             memcpy(bytes, &value, n);
         }
     }
@@ -128,7 +128,7 @@ static int access_part(struct emulator *e, gpa_t at, uint8_t *bytes, unsigned si
     struct p2m *p = e->space->p2m;
     int err = -EFAULT;
 
-    if (p2m_is_ram(p, gpa_to_gfn(at)) || !machine_has_mmio(e->machine, e->vcpu, at))
+    if (p2m_is_ram(p, gpa_to_gfn(at)) || !machine_has_mmio(e->machine, e->lapic, at))
         err = write ? gmem_write(p, at, bytes, size) : gmem_read(p, at, bytes, size);
     if (err != -EFAULT)
         return err;

@@ -11,6 +11,7 @@
 #include "guestmem/gmem.h"
 #include "loader/image.h"
 #include "domain/lapic.h"
+#include "domain/wiring.h"
 #include "lifecycle/id.h"
 #include "lifecycle/load.h"
 #include "machine/pc.h"
@@ -23,10 +24,9 @@
 #include "mm/heap.h"
 #include "mm/promise.h"
 
-#define ACPI_GUEST_ORDER 2    /* of the buffer: ACPI_GUEST_MAX_SIZE */
-#define DOMAIN_PAGES     16   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
-#define VCPU_PAGES       12   /* of each vCPU: itself, local APIC, VMCS, MSR bitmap, FPU */
-#define POST_CODE_PORT   0x80 /* written as a delay by many drivers: no exit, it harms nobody */
+#define ACPI_GUEST_ORDER 2  /* of the buffer: ACPI_GUEST_MAX_SIZE */
+#define DOMAIN_PAGES     16 /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
+#define VCPU_PAGES       12 /* of each vCPU: itself, local APIC, VMCS, MSR bitmap, FPU */
 
 /* ---- Its memory ---- */
 
@@ -129,8 +129,7 @@ static int build_ports(struct domain *d)
     d->io_bitmap = heap_pages(IO_BITMAP_ORDER, d->id);
     if (!d->io_bitmap)
         return -ENOMEM;
-    memset(d->io_bitmap, 0xff, PAGE_SIZE << IO_BITMAP_ORDER);
-    d->io_bitmap[POST_CODE_PORT / 8] &= (uint8_t) ~(1u << POST_CODE_PORT % 8);
+    machine_fill_io_bitmap(d->io_bitmap);
     return lapic_create_access(d);
 }
 
@@ -146,11 +145,17 @@ static int build_vcpu(struct domain *d)
 
 static int build_machine(struct domain *d)
 {
-    int err = d->type == DOMAIN_PVH ? pv_console_init(d) : 0;
+    uint64_t low = d->build->map.low_end;
+    struct machine_config config = { .board = d->type == DOMAIN_PVH ? &board_pvh : &board_pc,
+                                     .owner = &domain_wiring,
+                                     .ctx = d,
+                                     .name = d->name,
+                                     .tsc_zero = d->tsc_zero,
+                                     .ram_low = low,
+                                     .ram_above = d->config->mem - low };
 
-    if (!err)
-        machine_init(&d->machine, d, &d->build->map);
-    return err;
+    machine_init(&d->machine, &config);
+    return d->type == DOMAIN_PVH ? pv_console_init(d) : 0;
 }
 
 static int build_image(struct domain *d)

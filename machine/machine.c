@@ -1,18 +1,23 @@
 /*
- * The machine at work: its clock, accesses to its ports and memory, messages between its APICs. See
- * machine/machine.h; which devices there are, and where, is in pc.c.
+ * The machine at work: its clock, and accesses to its ports and memory. See machine/machine.h;
+ * which devices there are, and where, is in pc.c and pvh.c.
  */
 #include "machine/machine.h"
-#include "domain/domain.h"
-#include "domain/lapic.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
+#include "machine/board.h"
 #include "machine/pc.h"
-#include "xen/pv_console.h"
-#include "domain/vcpu.h"
 #include "lib/likely.h"
+#include "lib/log.h"
 
 /* ---- Time ---- */
 
-/* vCPU 0 does what is due: it has to know if that is now sooner than it thought. */
+static uint64_t clock_now(const struct machine *m)
+{
+    return tsc_to_ns(rdtsc() - m->tsc_zero);
+}
+
+/* Its owner does what is due: it has to know if that is now sooner than it thought. */
 static void update_due(struct machine *m)
 {
     uint64_t before = m->due.ns, first = DEVICE_NEVER;
@@ -20,9 +25,9 @@ static void update_due(struct machine *m)
     for (unsigned i = 0; i < DEV_COUNT; i++)
         if (m->device_due[i] < first)
             first = m->device_due[i];
-    moment_set(&m->due, m->domain->tsc_zero, first);
-    if (first < before && m->domain->vcpu_count)
-        vcpu_flag_or_kick(m->domain->vcpus[0]);
+    moment_set(&m->due, m->tsc_zero, first);
+    if (first < before)
+        m->owner->look(m->ctx);
 }
 
 /* After anything that may have changed when device i, which has a clockwork, is due. */
@@ -51,9 +56,7 @@ void machine_tick(struct machine *m, uint64_t now)
 
 bool machine_console_give(struct machine *m, uint8_t byte)
 {
-    if (m->domain->type == DOMAIN_PVH)
-        return pv_console_give(m->domain, byte);
-    bool taken = vuart_receive(&m->com[0], byte, domain_now(m->domain));
+    bool taken = vuart_receive(&m->com[0], byte, clock_now(m));
 
     refresh_deadline(m, DEV_COM1);
     return taken;
@@ -61,11 +64,7 @@ bool machine_console_give(struct machine *m, uint8_t byte)
 
 void machine_console_kick(struct machine *m)
 {
-    if (m->domain->type == DOMAIN_PVH) {
-        pv_console_kick(m->domain);
-        return;
-    }
-    vuart_kick(&m->com[0], domain_now(m->domain));
+    vuart_kick(&m->com[0], clock_now(m));
     refresh_deadline(m, DEV_COM1);
 }
 
@@ -82,9 +81,9 @@ static __attribute__((noinline, cold)) void port_learn(struct machine *m, uint16
 {
     struct port *p = port_place(m, number);
 
-    *p = machine_find_port(m, number);
-    if (!p->dev)
-        machine_warn_of_port(m, number, what);
+    *p = board_find_port(m, number);
+    if (p->device == DEV_NONE && warned_add(&m->unknown, number))
+        log_warn("%s: %s port 0x%x, where nothing is", m->name, what, number);
 }
 
 /* What is rare about an access is called last, so that the rest has nothing to keep meanwhile. */
@@ -105,7 +104,7 @@ static __attribute__((noinline, cold)) void write_new(struct machine *m, uint16_
 static __attribute__((noinline)) uint32_t read_and_ask(struct machine *m, const struct port *p,
                                                        unsigned size)
 {
-    uint32_t value = p->dev->ops->read(p->dev, p->offset, size, domain_now(m->domain));
+    uint32_t value = p->dev->ops->read(p->dev, p->offset, size, clock_now(m));
 
     refresh_deadline(m, p->device);
     return value;
@@ -114,7 +113,7 @@ static __attribute__((noinline)) uint32_t read_and_ask(struct machine *m, const 
 static __attribute__((noinline)) void write_and_ask(struct machine *m, const struct port *p,
                                                     unsigned size, uint32_t value)
 {
-    p->dev->ops->write(p->dev, p->offset, size, value, domain_now(m->domain));
+    p->dev->ops->write(p->dev, p->offset, size, value, clock_now(m));
     refresh_deadline(m, p->device);
 }
 
@@ -129,7 +128,7 @@ uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size)
     if (p->timeless)
         return p->dev->ops->read(p->dev, p->offset, size, 0);
     if (p->steady)
-        return p->dev->ops->read(p->dev, p->offset, size, domain_now_quick(m->domain));
+        return p->dev->ops->read(p->dev, p->offset, size, tsc_to_ns_quick(rdtsc() - m->tsc_zero));
     return read_and_ask(m, p, size);
 }
 
@@ -158,11 +157,11 @@ static bool ioapic_answers(const struct machine *m, gpa_t at)
 }
 
 /* The device whose registers are at this address, and the offset within; NULL: nothing is there. */
-static struct device *mmio_lookup(struct machine *m, struct vcpu *v, gpa_t at, uint32_t *offset)
+static struct device *mmio_lookup(struct machine *m, struct vlapic *l, gpa_t at, uint32_t *offset)
 {
-    if (vlapic_answers(&v->lapic, at.v)) {
+    if (vlapic_answers(l, at.v)) {
         *offset = at.v % VLAPIC_SIZE;
-        return &v->lapic.dev;
+        return &l->dev;
     }
     if (ioapic_answers(m, at)) {
         *offset = (uint32_t)(at.v - HVM_IOAPIC_BASE);
@@ -174,18 +173,18 @@ static struct device *mmio_lookup(struct machine *m, struct vcpu *v, gpa_t at, u
 /* The time for a device that has to do with it; the others are not worth the sum. */
 static uint64_t time_for(const struct machine *m, const struct device *dev)
 {
-    return dev->ops->deadline ? domain_now(m->domain) : 0;
+    return dev->ops->deadline ? clock_now(m) : 0;
 }
 
-bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine *m, const struct vlapic *l, gpa_t at)
 {
-    return vlapic_answers(&v->lapic, at.v) || ioapic_answers(m, at);
+    return vlapic_answers(l, at.v) || ioapic_answers(m, at);
 }
 
-uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size)
+uint64_t machine_mmio_read(struct machine *m, struct vlapic *l, gpa_t at, unsigned size)
 {
     uint32_t offset;
-    struct device *dev = mmio_lookup(m, v, at, &offset);
+    struct device *dev = mmio_lookup(m, l, at, &offset);
 
     if (!dev)
         return ~0ul;
@@ -196,10 +195,11 @@ uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned
     return low | (uint64_t)dev->ops->read(dev, offset + 4, 4, now) << 32;
 }
 
-void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value)
+void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned size,
+                        uint64_t value)
 {
     uint32_t offset;
-    struct device *dev = mmio_lookup(m, v, at, &offset);
+    struct device *dev = mmio_lookup(m, l, at, &offset);
 
     if (!dev)
         return;
@@ -207,47 +207,4 @@ void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned si
     dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
     if (size == 8)
         dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
-}
-
-/* ---- The bus of the APICs ---- */
-
-/* What one vCPU does with a message that reaches it. */
-static void apic_deliver(struct vcpu *v, const struct apic_message *message)
-{
-    switch (message->mode) {
-    case APIC_FIXED:
-    case APIC_LOWEST:
-        vlapic_accept(&v->lapic, message->vector, message->level);
-        if (!message->level && lapic_posted(v))
-            return;
-        break;
-    case APIC_NMI:
-        virt_queue_nmi(&v->virt);
-        break;
-    case APIC_INIT:
-        vcpu_init_signal(v);
-        break;
-    case APIC_STARTUP:
-        vcpu_startup_signal(v, message->vector);
-        break;
-    case APIC_EXTINT: /* the 8259's INTR is looked at before every entry */
-    case APIC_SMI:    /* there is no SMM */
-        return;
-    }
-    vcpu_flag_or_kick(v);
-}
-
-void machine_apic_message(struct machine *m, const struct apic_message *message)
-{
-    for (unsigned i = 0; i < m->domain->vcpu_count; i++) {
-        struct vcpu *v = m->domain->vcpus[i];
-        bool lowest = message->mode == APIC_LOWEST; /* one of those that take any */
-        if (!vlapic_addressed(&v->lapic, message))
-            continue;
-        if (lowest && !vlapic_takes_interrupts(&v->lapic))
-            continue;
-        apic_deliver(v, message);
-        if (lowest)
-            return;
-    }
 }

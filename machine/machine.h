@@ -1,8 +1,12 @@
 /*
- * A domain's machine: the devices of an hvm guest, on their ports and lines, with their clockwork.
+ * A domain's machine: the devices of its board, on their ports and lines, with their clockwork.
  *
- * pc.h has the addresses, pc.c the wiring: the whole port map is one const table
- * there, and it is the place to add a device. machine.c is what runs.
+ * A board is pc.c or pvh.c: which devices there are, and one const table with the whole port map;
+ * it is the place to add a device. pc.h has the addresses. board.c puts a machine together,
+ * machine.c is what runs. A machine knows no domain: what it needs of its own is in struct
+ * machine_config.
+ *
+ * No locks: whoever owns it serialises all calls.
  */
 #ifndef CAISSON_MACHINE_MACHINE_H
 #define CAISSON_MACHINE_MACHINE_H
@@ -11,6 +15,7 @@
 #include <stdint.h>
 #include "devices/vi8042.h"
 #include "devices/vioapic.h"
+#include "devices/vlapic.h"
 #include "devices/vpci.h"
 #include "devices/vpic.h"
 #include "devices/vpit.h"
@@ -18,13 +23,10 @@
 #include "devices/vreset.h"
 #include "devices/vrtc.h"
 #include "devices/vuart.h"
-#include "loader/memmap.h"
 #include "arch/x86/moment.h"
 #include "lib/addr.h"
 
-struct domain;
-struct vcpu;
-struct port_range;
+#include "lib/warned.h"
 
 enum machine_device {
     DEV_PIC,
@@ -37,7 +39,9 @@ enum machine_device {
     DEV_PM,
     DEV_IOAPIC,
     DEV_PCI,
-    DEV_COUNT
+    DEV_COUNT,
+    DEV_NONE = DEV_COUNT, /* nobody: a warning is owed */
+    DEV_ABSENT,           /* nobody, as many a guest finds out by asking: none is */
 };
 
 /* Who answers at a port, and what is to be minded then: found once, for guests use a few ports over
@@ -46,15 +50,48 @@ struct port {
     struct device *dev; /* NULL: nothing is there */
     uint16_t number;
     uint16_t offset;       /* of the device's register */
-    uint8_t device;        /* enum machine_device */
+    uint8_t device;        /* enum machine_device; if dev is NULL, DEV_NONE or DEV_ABSENT */
     bool timeless, steady; /* to be read: see devices/device.h */
     bool clockless;        /* the device has no deadline */
 };
 
 #define PORTS_RECENT 8
 
+/* What a machine asks of the domain that owns it. The caller of the machine's function, in which
+ * this comes, holds what that function wants held. */
+enum machine_power { MACHINE_RESET, MACHINE_OFF };
+struct machine_owner {
+    /* vCPU 0 is to look before it enters the guest again: the 8259 pair has an interrupt for it, or
+     * the next deadline is sooner than it knew. */
+    void (*look)(void *ctx);
+    /* The I/O APIC sends an interrupt. */
+    void (*apic_message)(void *ctx, const struct apic_message *message);
+    /* A byte of COM1's output; false: no room now, machine_console_kick() when there is. */
+    bool (*console_put)(void *ctx, uint8_t byte);
+    /* COM1 has room again for machine_console_give(). now: ns of the domain's clock. */
+    void (*console_room)(void *ctx, uint64_t now);
+    /* The guest has switched it off, or reset it. */
+    void (*power)(void *ctx, enum machine_power wish);
+};
+
+struct board;
+extern const struct board board_pc, board_pvh;
+
+struct machine_config {
+    const struct board *board;
+    const struct machine_owner *owner;
+    void *ctx;                   /* for the owner's functions */
+    const char *name;            /* the domain's, for warnings; it stays where it is */
+    uint64_t tsc_zero;           /* machine TSC at which the domain's clock read 0 */
+    uint64_t ram_low, ram_above; /* bytes of RAM below 4 GiB, and from there on: for the CMOS */
+};
+
 struct machine {
-    struct domain *domain;
+    const struct board *board;
+    const struct machine_owner *owner;
+    void *ctx;
+    const char *name;
+    uint64_t tsc_zero;
     struct vpic pic;
     struct vpit pit;
     struct vrtc rtc;
@@ -65,37 +102,36 @@ struct machine {
     struct vioapic ioapic;
     struct vpci pci;
     struct vioapic_bus ioapic_bus;
-    struct vuart_peer com_peer[2];
-    const struct port_range *ports;   /* its port map */
     struct port recent[PORTS_RECENT]; /* ports that were accessed lately, at their number's place */
     struct device *device[DEV_COUNT]; /* NULL: this machine has none */
     uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */
     struct moment due;                /* the first of them */
+    struct warned unknown;            /* ports, and sleep types behind them */
 };
 
-void machine_init(struct machine *m, struct domain *d, const struct memmap *map);
-/* For machine.c: who answers at a port; and the warning, once, where nothing does. */
-struct port machine_find_port(const struct machine *m, uint16_t number);
-void machine_warn_of_port(struct machine *m, uint16_t number, const char *what);
+/* Copies *config. */
+void machine_init(struct machine *m, const struct machine_config *config);
+/* The ports that guests reach without an exit, as the processor's I/O bitmaps have it: two pages, a
+ * bit set for each port that exits. The same for all boards. */
+void machine_fill_io_bitmap(uint8_t *bitmap);
 
 /* One access to a port of 1, 2 or 4 bytes. Where nothing answers: all ones, and one warning. What
  * is above the size means nothing. */
 uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size);
 void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_t value);
 
-/* One access to device memory by v: its local APIC's page, the I/O APIC, or nothing. */
-bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at); /* a device's? */
-uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size);
-void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value);
+/* One access to device memory by the CPU with this local APIC: the APIC's page, the I/O APIC, or
+ * nothing. size: 1, 2, 4 or 8 bytes. */
+bool machine_has_mmio(const struct machine *m, const struct vlapic *l, gpa_t at); /* a device's? */
+uint64_t machine_mmio_read(struct machine *m, struct vlapic *l, gpa_t at, unsigned size);
+void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned size,
+                        uint64_t value);
 
 /* Lets every device that is due do what it has to. now: ns of the domain's clock. */
 void machine_tick(struct machine *m, uint64_t now);
 
-/* An inter-processor interrupt or an I/O APIC's message, to whomever it addresses. */
-void machine_apic_message(struct machine *m, const struct apic_message *message);
-
-/* All of these want the domain's lock held. COM1: hands over a byte from the console, false if
- * there is no room; and: output may go on. */
+/* COM1, of a PC: hands over a byte from the console, false if there is no room; and: output may go
+ * on. */
 bool machine_console_give(struct machine *m, uint8_t byte);
 void machine_console_kick(struct machine *m);
 

@@ -1,6 +1,6 @@
 /*
- * The console ring of a pvh domain: hvc0 in Linux. It stands to the operator's console as COM1 does
- * in the hvm machine; machine/machine.h's console functions choose between the two.
+ * The console ring of a pvh domain: hvc0 in Linux. It stands to the operator's console as COM1
+ * does in a PC; console/ chooses between the two.
  */
 #ifndef CAISSON_XEN_PV_CONSOLE_H
 #define CAISSON_XEN_PV_CONSOLE_H

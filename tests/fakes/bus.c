@@ -65,23 +65,24 @@ void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_
     write(true, port, size, value);
 }
 
-bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine *m, const struct vlapic *l, gpa_t at)
 {
     (void)m;
-    (void)v;
+    (void)l;
     return bus_device.v && at.v == bus_device.v;
 }
 
-uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size)
+uint64_t machine_mmio_read(struct machine *m, struct vlapic *l, gpa_t at, unsigned size)
 {
     (void)m;
-    (void)v;
+    (void)l;
     return read(false, at.v, size);
 }
 
-void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value)
+void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned size,
+                        uint64_t value)
 {
     (void)m;
-    (void)v;
+    (void)l;
     write(false, at.v, size, value);
 }

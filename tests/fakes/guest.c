@@ -44,7 +44,7 @@ void guest_init_vcpu(struct vcpu *v, unsigned id)
     *v = (struct vcpu){ .domain = &guest, .id = id };
     v->space = (struct gva_space){ .virt = &v->virt, .p2m = &guest.p2m };
     v->emulator = (struct emulator){
-        .virt = &v->virt, .space = &v->space, .machine = &guest.machine, .vcpu = v
+        .virt = &v->virt, .space = &v->space, .machine = &guest.machine, .lapic = &v->lapic
     };
 }
 
@@ -175,17 +175,6 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
 uint64_t domain_now(const struct domain *d)
 {
     return tsc_to_ns(rdtsc() - d->tsc_zero);
-}
-
-bool domain_warn_once(struct warned *m, uint32_t key)
-{
-    for (unsigned i = 0; i < m->count; i++)
-        if (m->key[i] == key)
-            return false;
-    if (m->count == WARNED_MOST)
-        return false;
-    m->key[m->count++] = key;
-    return true;
 }
 
 void vcpu_spins(struct vcpu *v)

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lib/fmt.c emulate/decode_form.c emulate/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lib/fmt.c emulate/decode_form.c emulate/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -17,6 +17,8 @@
 #include "domain/lapic.h"
 #include "machine/pc.h"
 #include "domain/device_access.h"
+#include "domain/wiring.h"
+#include "xen/pv_console.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/heap.h"
@@ -58,29 +60,34 @@ static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
     return taken;
 }
 
+static bool give(struct domain *d, uint8_t byte)
+{
+    return d->type == DOMAIN_PVH ? pv_console_give(d, byte)
+                                 : machine_console_give(&d->machine, byte);
+}
+
 static void console_has_room(struct domain *d)
 {
     if (room & 1)
-        (void)!machine_console_give(&d->machine, 'r');
+        (void)!give(d, 'r');
 }
 
 static const struct domain_hooks hooks = { .console_put = put, .console_room = console_has_room };
 
-static void send_ipi(void *ctx, const struct apic_message *message)
-{
-    machine_apic_message(ctx, message);
-}
-
 static void eoi(void *ctx, uint8_t vector)
 {
-    vioapic_eoi(&((struct machine *)ctx)->ioapic, vector);
+    vioapic_eoi(&((struct domain *)ctx)->machine.ioapic, vector);
 }
 
 /* ---- The guest ---- */
 
 static void begin(bool is_pvh)
 {
-    struct memmap map = { .low_end = GUEST_END };
+    struct machine_config board = { .board = is_pvh ? &board_pvh : &board_pc,
+                                    .owner = &domain_wiring,
+                                    .ctx = &guest,
+                                    .name = guest.name,
+                                    .ram_low = GUEST_END };
 
     fake_tsc = 0;
     guest_start();
@@ -94,8 +101,8 @@ static void begin(bool is_pvh)
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
     memset(pages, 0, sizeof(pages));
-    bus = (struct vlapic_bus){ .ctx = m,
-                               .send_ipi = send_ipi,
+    bus = (struct vlapic_bus){ .ctx = &guest,
+                               .send_ipi = lapic_message,
                                .eoi = eoi,
                                .timer_moved = guest_timer_moved,
                                .address_bits = 40 };
@@ -103,7 +110,8 @@ static void begin(bool is_pvh)
         vlapic_init(&guest.vcpus[i]->lapic, i, 1000000000, &bus, &pages[i]);
         moment_init(&guest.vcpus[i]->lapic_due);
     }
-    machine_init(m, &guest, &map);
+    board.tsc_zero = guest.tsc_zero;
+    machine_init(m, &board);
     guest_running = &guest_vcpu.unit;
     room = 40;
 }
@@ -169,12 +177,12 @@ static void step_memory(struct input *in, struct vcpu *v, uint8_t kind)
     gpa_t at = take_address(in, v);
     unsigned size = kind & 6 ? 4 : 1u << kind / 16 % 4;
 
-    if (!machine_has_mmio(m, v, at))
+    if (!machine_has_mmio(m, &v->lapic, at))
         return;
     if (kind & 8)
-        (void)machine_mmio_read(m, v, at, size);
+        (void)machine_mmio_read(m, &v->lapic, at, size);
     else
-        machine_mmio_write(m, v, at, size, input_number(in, size));
+        machine_mmio_write(m, &v->lapic, at, size, input_number(in, size));
 }
 
 static void step_msr(struct input *in, struct vcpu *v, uint8_t kind)
@@ -242,8 +250,11 @@ static void step_console(struct input *in, uint8_t kind)
 {
     room = kind & 8 ? 0 : 100;
     for (unsigned n = input_byte(in) % 32; n; n--)
-        (void)!machine_console_give(m, (uint8_t)n);
-    machine_console_kick(m);
+        (void)!give(&guest, (uint8_t)n);
+    if (guest.type == DOMAIN_PVH)
+        pv_console_kick(&guest);
+    else
+        machine_console_kick(m);
 }
 
 static void step(struct input *in)

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c domain/exit.c emulate/operate.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c machine/pc.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c domain/exit.c emulate/operate.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -14,7 +14,9 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
+#include "domain/lapic.h"
 #include "domain/msr.h"
+#include "domain/wiring.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"
@@ -83,21 +85,20 @@ static struct cpuid_regs leaf(uint32_t n, uint32_t sub)
     return (struct cpuid_regs){ ~sub, ~0u, ~0u, ~0u };
 }
 
-static void send_ipi(void *ctx, const struct apic_message *message)
-{
-    machine_apic_message(ctx, message);
-}
-
 static void eoi(void *ctx, uint8_t vector)
 {
-    vioapic_eoi(&((struct machine *)ctx)->ioapic, vector);
+    vioapic_eoi(&((struct domain *)ctx)->machine.ioapic, vector);
 }
 
 /* ---- The guest ---- */
 
 static void begin(bool is_pvh)
 {
-    struct memmap map = { .low_end = GUEST_END };
+    struct machine_config board = { .board = is_pvh ? &board_pvh : &board_pc,
+                                    .owner = &domain_wiring,
+                                    .ctx = &guest,
+                                    .name = guest.name,
+                                    .ram_low = GUEST_END };
 
     fake_tsc = 0;
     fake_cpuid = leaf;
@@ -110,10 +111,11 @@ static void begin(bool is_pvh)
     ASSERT(pv_domain_init(&guest) == 0);
     memset(&page, 0, sizeof(page));
     bus = (struct vlapic_bus){
-        .ctx = &guest.machine, .send_ipi = send_ipi, .eoi = eoi, .timer_moved = guest_timer_moved
+        .ctx = &guest, .send_ipi = lapic_message, .eoi = eoi, .timer_moved = guest_timer_moved
     };
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &page);
-    machine_init(&guest.machine, &guest, &map);
+    board.tsc_zero = guest.tsc_zero;
+    machine_init(&guest.machine, &board);
     pv_vcpu_init(&guest_vcpu);
     msr_reset(&guest_vcpu);
     guest_running = &guest_vcpu.unit;

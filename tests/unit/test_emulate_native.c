@@ -33,10 +33,10 @@
 
 static uint8_t device[BYTES];
 
-bool machine_has_mmio(const struct machine *m, const struct vcpu *v, gpa_t at)
+bool machine_has_mmio(const struct machine *m, const struct vlapic *l, gpa_t at)
 {
     (void)m;
-    (void)v;
+    (void)l;
     return at.v >= DEVICE && at.v < DEVICE + BYTES;
 }
 
@@ -54,18 +54,19 @@ void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_
     (void)machine_port_read(m, port, size);
 }
 
-uint64_t machine_mmio_read(struct machine *m, struct vcpu *v, gpa_t at, unsigned size)
+uint64_t machine_mmio_read(struct machine *m, struct vlapic *l, gpa_t at, unsigned size)
 {
     uint64_t value = 0;
 
-    assert_true(machine_has_mmio(m, v, at) && machine_has_mmio(m, v, gpa(at.v + size - 1)));
+    assert_true(machine_has_mmio(m, l, at) && machine_has_mmio(m, l, gpa(at.v + size - 1)));
     memcpy(&value, device + at.v - DEVICE, size);
     return value;
 }
 
-void machine_mmio_write(struct machine *m, struct vcpu *v, gpa_t at, unsigned size, uint64_t value)
+void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned size,
+                        uint64_t value)
 {
-    assert_true(machine_has_mmio(m, v, at) && machine_has_mmio(m, v, gpa(at.v + size - 1)));
+    assert_true(machine_has_mmio(m, l, at) && machine_has_mmio(m, l, gpa(at.v + size - 1)));
     memcpy(device + at.v - DEVICE, &value, size);
 }
 

@@ -1,4 +1,4 @@
-/* links: machine/pc.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c xen/pv_time.c guestmem/gva.c */
+/* links: machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c xen/pv_time.c guestmem/gva.c lib/warned.c */
 /*
  * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
  */
@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
+#include "domain/lapic.h"
+#include "domain/wiring.h"
 #include "machine/machine.h"
 #include "machine/pc.h"
 #include "lib/log.h"
@@ -19,7 +21,6 @@
 #define MS 1000000ul /* of nanoseconds, and of TSC ticks here */
 
 static struct machine *const m = &guest.machine;
-static const struct domain_config config = { .mem = 16 << 20 };
 static struct vcpu second;
 static const struct vlapic_bus bus = { .timer_moved = guest_timer_moved };
 static char sent[64];
@@ -52,19 +53,29 @@ static void start_lapic(struct vcpu *v, unsigned id)
     dev->ops->write(dev, 0xf0, 4, 0x1ff, 0);
 }
 
+static void build(const struct board *board)
+{
+    struct machine_config config = { .board = board,
+                                     .owner = &domain_wiring,
+                                     .ctx = &guest,
+                                     .name = guest.name,
+                                     .tsc_zero = guest.tsc_zero,
+                                     .ram_low = 16 << 20 };
+
+    *m = (struct machine){ 0 };
+    machine_init(m, &config);
+}
+
 static int setup(void **state)
 {
-    struct memmap map = { .low_end = 16 << 20 };
-
     (void)state;
     guest_start();
     fake_log_reset();
     domain_set_hooks(&hooks);
     sent_count = rooms = 0;
     full = false;
-    guest.config = &config;
     start_lapic(&guest_vcpu, 0);
-    machine_init(m, &guest, &map);
+    build(&board_pc);
     guest_running = &guest_vcpu.unit;
     guest_kicks = 0;
     return 0;
@@ -254,8 +265,8 @@ static void init_pic(void)
 
 static void ioapic_write(uint32_t index, uint32_t value)
 {
-    machine_mmio_write(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE), 4, index);
-    machine_mmio_write(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE + 0x10), 4, value);
+    machine_mmio_write(m, &guest_vcpu.lapic, gpa(HVM_IOAPIC_BASE), 4, index);
+    machine_mmio_write(m, &guest_vcpu.lapic, gpa(HVM_IOAPIC_BASE + 0x10), 4, value);
 }
 
 /* Vector 0x50 + pin for each pin, to APIC 0, masked but for one. */
@@ -292,7 +303,7 @@ static void test_com2_and_rtc_lines(void **state)
     out(0x20, 0x20);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x53);
     vlapic_ack(&guest_vcpu.lapic, 0x53);
-    machine_mmio_write(m, &guest_vcpu, gpa(0xfee000b0), 4, 0); /* EOI */
+    machine_mmio_write(m, &guest_vcpu.lapic, gpa(0xfee000b0), 4, 0); /* EOI */
     route(HVM_RTC_IRQ);
     out(0x70, 0x0b);
     out(0x71, 0x42); /* periodic */
@@ -327,6 +338,29 @@ static void test_sci(void **state)
     vpm_power_button(&m->pm);
     assert_int_equal(vpic_ack(&m->pic), 0x29);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x59);
+}
+
+/* A pvh guest's board: the two ways to end, and nothing to warn of where a PC has something. */
+static void test_pvh(void **state)
+{
+    static const uint16_t absent[] = { 0x10, 0x20, 0x43, 0x61, 0x70, 0x80, 0xa1, 0x3f8, 0xcf8 };
+
+    (void)state;
+    build(&board_pvh);
+    for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+        assert_int_equal(in(absent[i]), 0xff);
+    assert_int_equal(fake_log_lines[LOG_WARN], 0);
+    in(0x4d0);
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+    assert_false(machine_has_mmio(m, &guest_vcpu.lapic, gpa(HVM_IOAPIC_BASE)));
+    assert_false(vpic_pending(&m->pic));
+    assert_int_equal(m->due.ns, DEVICE_NEVER);
+    vpm_power_button(&m->pm); /* no line to ask with */
+    out(0xcf9, 0x06);
+    assert_int_equal(guest.end, END_REBOOT);
+    guest.end = END_NOT;
+    out(0x605, 1 << 5 | VPM_SLP_TYP_S5 << 2); /* the upper byte of PM1's control */
+    assert_int_equal(guest.end, END_POWEROFF);
 }
 
 /* ---- Time ---- */
@@ -410,27 +444,27 @@ static void test_sooner_kicks(void **state)
 static void test_mmio(void **state)
 {
     (void)state;
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfee00030), 4) & 0xff, 0x14);
-    machine_mmio_write(m, &guest_vcpu, gpa(0xfee00080), 4, 0x20);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfee00080), 4), 0x20);
-    machine_mmio_write(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE), 4, 1);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE + 0x10), 4) & 0xff,
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfee00030), 4) & 0xff, 0x14);
+    machine_mmio_write(m, &guest_vcpu.lapic, gpa(0xfee00080), 4, 0x20);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfee00080), 4), 0x20);
+    machine_mmio_write(m, &guest_vcpu.lapic, gpa(HVM_IOAPIC_BASE), 4, 1);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(HVM_IOAPIC_BASE + 0x10), 4) & 0xff,
                      VIOAPIC_VERSION);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xd0000000), 4) & 0xffffffff, ~0u);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xd0000000), 8), ~0ul);
-    machine_mmio_write(m, &guest_vcpu, gpa(0xd0000000), 8, 0);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(HVM_IOAPIC_BASE - 4), 4) & 0xffffffff,
-                     ~0u);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xd0000000), 4) & 0xffffffff, ~0u);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xd0000000), 8), ~0ul);
+    machine_mmio_write(m, &guest_vcpu.lapic, gpa(0xd0000000), 8, 0);
+    assert_int_equal(
+        machine_mmio_read(m, &guest_vcpu.lapic, gpa(HVM_IOAPIC_BASE - 4), 4) & 0xffffffff, ~0u);
 }
 
 static void test_lapic_moves_and_goes(void **state)
 {
     (void)state;
     assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed00900, 0), 0);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfed00030), 4) & 0xff, 0x14);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfee00030), 4) & 0xff, 0xff);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfed00030), 4) & 0xff, 0x14);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfee00030), 4) & 0xff, 0xff);
     assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed00d00, 0), 0); /* x2APIC */
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu, gpa(0xfed00030), 4) & 0xff, 0xff);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfed00030), 4) & 0xff, 0xff);
 }
 
 /* The vCPU that asks meets its own local APIC; which tells when its timer is due. */
@@ -441,10 +475,10 @@ static void test_own_lapic(void **state)
     moment_init(&second.lapic_due);
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
-    assert_int_equal(machine_mmio_read(m, &second, gpa(0xfee00020), 4), 1 << 24);
-    machine_mmio_write(m, &second, gpa(0xfee003e0), 4, 0xb);
-    machine_mmio_write(m, &second, gpa(0xfee00320), 4, 0x40);
-    machine_mmio_write(m, &second, gpa(0xfee00380), 4, 1000000);
+    assert_int_equal(machine_mmio_read(m, &second.lapic, gpa(0xfee00020), 4), 1 << 24);
+    machine_mmio_write(m, &second.lapic, gpa(0xfee003e0), 4, 0xb);
+    machine_mmio_write(m, &second.lapic, gpa(0xfee00320), 4, 0x40);
+    machine_mmio_write(m, &second.lapic, gpa(0xfee00380), 4, 1000000);
     assert_int_equal(second.lapic_due.ns, domain_now(&guest) + MS);
     assert_int_equal(guest_vcpu.lapic_due.ns, DEVICE_NEVER);
 }
@@ -463,7 +497,7 @@ static void message(enum apic_mode mode, uint32_t dest, bool logical)
     struct apic_message msg = { .dest = dest, .mode = mode, .vector = 0x60, .logical = logical };
 
     guest_kicks = 0;
-    machine_apic_message(m, &msg);
+    lapic_message(&guest, &msg);
 }
 
 static bool got(struct vcpu *v)
@@ -594,6 +628,7 @@ int main(void)
         TEST(test_com2_and_rtc_lines),
         TEST(test_timer_line),
         TEST(test_sci),
+        TEST(test_pvh),
         TEST(test_due),
         TEST(test_tick_only_who_is_due),
         TEST(test_counter_read_late),

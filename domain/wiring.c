@@ -1,0 +1,43 @@
+/*
+ * What a domain's machine is connected to. See domain/wiring.h.
+ */
+#include "domain/wiring.h"
+#include "domain/domain.h"
+#include "domain/lapic.h"
+#include "domain/vcpu.h"
+
+/* vCPU 0 does what is due, and takes the 8259 pair's interrupts. */
+static void look(void *ctx)
+{
+    struct domain *d = ctx;
+
+    if (d->vcpu_count)
+        vcpu_flag_or_kick(d->vcpus[0]);
+}
+
+static bool console_put(void *ctx, uint8_t byte)
+{
+    return domain_hooks->console_put(ctx, &byte, 1);
+}
+
+static void console_room(void *ctx, uint64_t now)
+{
+    (void)now;
+    domain_hooks->console_room(ctx);
+}
+
+static void power(void *ctx, enum machine_power wish)
+{
+    if (wish == MACHINE_OFF)
+        domain_end(ctx, END_POWEROFF, "ACPI S5");
+    else
+        domain_end(ctx, END_REBOOT, "reset line");
+}
+
+const struct machine_owner domain_wiring = {
+    .look = look,
+    .apic_message = lapic_message,
+    .console_put = console_put,
+    .console_room = console_room,
+    .power = power,
+};

@@ -1,0 +1,35 @@
+/*
+ * The board of a pvh guest: no device but the two ways to end. All else is its local APICs and what
+ * it has by hypercalls.
+ */
+#include "machine/board.h"
+#include "machine/pc.h"
+
+/* The PC's own ports, which a guest may try before it knows better, are known not to be there; so
+ * is Xen's port 0x10, by which it would ask for emulated devices to be taken away. */
+static const struct port_range ports[] = {
+    { HVM_PM_BASE, HVM_PM_BASE + VPM_BLOCK_SIZE - 1, DEV_PM, 0 },
+    { HVM_RESET_PORT, HVM_RESET_PORT, DEV_RESET, 0 },
+    { 0x10, 0x13, DEV_ABSENT, 0 },
+    { HVM_PIC1_PORT, HVM_PIC1_PORT + 1, DEV_ABSENT, 0 },
+    { HVM_PIT_PORT, HVM_PIT_PORT + 3, DEV_ABSENT, 0 },
+    { HVM_I8042_DATA, HVM_I8042_STATUS, DEV_ABSENT, 0 },
+    { HVM_RTC_PORT, HVM_RTC_PORT + 1, DEV_ABSENT, 0 },
+    { 0x80, 0x80, DEV_ABSENT, 0 }, /* POST codes, and the delay of old drivers */
+    { HVM_PIC2_PORT, HVM_PIC2_PORT + 1, DEV_ABSENT, 0 },
+    { 0xED, 0xED, DEV_ABSENT, 0 },   /* the other delay */
+    { 0x2E8, 0x2EF, DEV_ABSENT, 0 }, /* COM4 */
+    { HVM_COM2_PORT, HVM_COM2_PORT + 7, DEV_ABSENT, 0 },
+    { 0x3E8, 0x3EF, DEV_ABSENT, 0 }, /* COM3 */
+    { HVM_COM1_PORT, HVM_COM1_PORT + 7, DEV_ABSENT, 0 },
+    { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_ABSENT, 0 },
+    { 0, 0xFFFF, DEV_NONE, 0 },
+};
+
+static void plug(struct machine *m, const struct machine_config *config)
+{
+    (void)config;
+    board_plug_power(m, (struct line){ .set = NULL });
+}
+
+const struct board board_pvh = { .ports = ports, .plug = plug };
