@@ -11,6 +11,7 @@ enum lock_rank {
     LOCK_DOMAINS, /* the list of domains */
     LOCK_P2M,
     LOCK_SCHED_QUEUE, /* of a pCPU; two at most */
+    LOCK_SCHED_CORE,  /* of the threads of a core */
     LOCK_SCHED_GROUP,
     LOCK_TIMERS, /* of a pCPU */
     LOCK_IRQ_VECTORS,

@@ -168,6 +168,7 @@ static int create(struct keeper *k, const struct domain_config *config)
 {
     *k = (struct keeper){ .config = config };
     sched_group_init(&k->account, config->weight, config->cap);
+    k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
     timer_init(&k->wait, waited);
     return domain_create(config, &k->account, 0, &k->domain);

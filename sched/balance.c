@@ -4,21 +4,26 @@
 #include "sched/balance.h"
 
 #include <stddef.h>
+#include "sched/core.h"
 #include "sched/policy.h"
+
+static bool give_one(struct run_queue *q)
+{
+    struct sched_unit *u;
+    unsigned to = 0;
+
+    spin_lock(&q->lock);
+    u = policy_give(q, &to);
+    spin_unlock(&q->lock);
+    return u && queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+}
 
 /* Gives what waits here to pCPUs that have nothing, once for each unit at most. */
 void balance_share_out(struct run_queue *q)
 {
-    for (unsigned n = __atomic_load_n(&q->count, __ATOMIC_RELAXED); n > 1 && queue_idle(); n--) {
-        struct sched_unit *u;
-        unsigned to = 0;
-
-        spin_lock(&q->lock);
-        u = policy_give(q, &to);
-        spin_unlock(&q->lock);
-        if (!u || !queue_move(u, q->pcpu, to, SCHED_RUNNABLE))
+    for (unsigned n = __atomic_load_n(&q->count, __ATOMIC_RELAXED); n > 1 && queue_idle(); n--)
+        if (!give_one(q))
             return;
-    }
 }
 
 /* Now and then a unit goes to a pCPU that has less to do. */
@@ -32,6 +37,18 @@ void balance_rotate(struct run_queue *q, uint64_t now)
     spin_unlock(&q->lock);
     if (u)
         queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+}
+
+/* Who is loaded could not go. */
+void balance_awaiting(struct run_queue *q, uint64_t now)
+{
+    if (!core_is_awaited(q))
+        return;
+    if (q->loaded)
+        queue_unload(q);
+    for (unsigned n = __atomic_load_n(&q->count, __ATOMIC_RELAXED); n && give_one(q); n--)
+        ;
+    balance_rotate(q, now);
 }
 
 static bool take_from(struct run_queue *other, unsigned to, uint64_t now)

@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
+#include "sched/core.h"
 #include "sched/group.h"
 
 #define SLICE_NS   10000000
@@ -54,6 +55,16 @@ static bool before(uint64_t a, uint64_t b)
 static unsigned peek(const unsigned *p)
 {
     return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+uint64_t policy_granule(void)
+{
+    return ticks.granule;
+}
+
+uint64_t policy_slice(void)
+{
+    return ticks.slice;
 }
 
 static uint64_t scaled(const struct sched_unit *u, uint64_t t)
@@ -298,6 +309,45 @@ struct sched_unit *policy_pick(struct run_queue *q, uint64_t now)
     return u;
 }
 
+/* ---- Cores --------------------------------------------------------------------------------- */
+
+struct sched_unit *policy_pick_beside(struct run_queue *q, const struct sched_group *group,
+                                      uint64_t now)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &q->waiting) {
+        struct sched_unit *u = unit_at(pos);
+        if ((!u->group->apart || u->group == group) && group_budget(u->group, now))
+            return u;
+    }
+    return NULL;
+}
+
+void policy_claim(const struct sched_unit *u, struct core_claim *out)
+{
+    *out = (struct core_claim){
+        .group = u->group, .vtime = u->vtime, .reach = scaled(u, ticks.reach), .fresh = u->fresh
+    };
+}
+
+/* The queues of a core keep their own time. They drift apart while each has what it wants, as those
+ * of different cores do, and one that was empty stood still. */
+bool policy_goes_before(struct run_queue *q, struct sched_unit *u, const struct core_claim *claim)
+{
+    uint64_t own = scaled(u, u->fresh ? ticks.credit : ticks.reach);
+    uint64_t most = !u->fresh && own < claim->reach ? claim->reach : own;
+
+    if (before(u->vtime + most, claim->vtime))
+        shift(q, claim->vtime - most - u->vtime);
+    return before(claim->vtime, u->vtime);
+}
+
+uint64_t policy_patience(const struct core_claim *claim)
+{
+    return claim->fresh ? ticks.granule : ticks.slice;
+}
+
 void policy_begin(struct run_queue *q, struct sched_unit *u, bool again, uint64_t now)
 {
     (void)q;
@@ -333,34 +383,47 @@ void policy_charge(struct run_queue *q, uint64_t now)
 
 /* ---- Places -------------------------------------------------------------------------------- */
 
+/* What is to be done by n's core, of which one group at a time runs. */
+static unsigned load_of(unsigned n)
+{
+    return core_in_use() ? core_load(n) : peek(&sched_queues[n].load);
+}
+
+/* Of two threads of a core, the one that has less itself. */
+static bool is_lighter(unsigned n, unsigned than)
+{
+    unsigned a = load_of(n), b = load_of(than);
+
+    return a < b || (core_in_use() && a == b &&
+                     peek(&sched_queues[n].load) < peek(&sched_queues[than].load));
+}
+
+/* Of `best` and these. */
+static unsigned lightest(unsigned best, uint64_t pcpus)
+{
+    for (; pcpus; pcpus &= pcpus - 1) {
+        unsigned n = (unsigned)__builtin_ctzl(pcpus);
+        if (is_lighter(n, best))
+            best = n;
+    }
+    return best;
+}
+
 unsigned policy_place(const struct sched_unit *u)
 {
     uint64_t may = queue_allowed(u), idle = may & queue_idle();
     unsigned home = __atomic_load_n(&u->pcpu, __ATOMIC_RELAXED);
     unsigned best = may & PCPU_BIT(home) ? home : (unsigned)__builtin_ctzl(may);
 
+    if (may == PCPU_BIT(best))
+        return best;
     if (best == home && !peek(&sched_queues[home].count))
         return home;
     if (idle)
+        idle = core_open(idle, u->group);
+    if (idle)
         return idle & PCPU_BIT(home) ? home : (unsigned)__builtin_ctzl(idle);
-    for (uint64_t rest = may; rest; rest &= rest - 1) {
-        unsigned n = (unsigned)__builtin_ctzl(rest);
-        if (peek(&sched_queues[n].load) < peek(&sched_queues[best].load))
-            best = n;
-    }
-    return best;
-}
-
-static unsigned lightest(uint64_t pcpus)
-{
-    unsigned best = (unsigned)__builtin_ctzl(pcpus);
-
-    for (; pcpus; pcpus &= pcpus - 1) {
-        unsigned n = (unsigned)__builtin_ctzl(pcpus);
-        if (peek(&sched_queues[n].load) < peek(&sched_queues[best].load))
-            best = n;
-    }
-    return best;
+    return lightest(best, may);
 }
 
 struct sched_unit *policy_give(struct run_queue *q, unsigned *to)
@@ -371,6 +434,9 @@ struct sched_unit *policy_give(struct run_queue *q, unsigned *to)
         struct sched_unit *u = unit_at(pos);
         uint64_t idle = queue_allowed(u) & queue_idle() & ~PCPU_BIT(q->pcpu);
         if (u->loaded || !idle)
+            continue;
+        idle = core_open(idle, u->group);
+        if (!idle)
             continue;
         *to = (unsigned)__builtin_ctzl(idle);
         return u;
@@ -390,9 +456,26 @@ static struct sched_unit *find_mover(struct run_queue *q, unsigned *to)
         uint64_t others = queue_allowed(u) & ~PCPU_BIT(q->pcpu);
         if (u->loaded || u->fresh || !others)
             continue;
-        *to = lightest(others);
-        if (peek(&sched_queues[*to].load) + u->share / 2 < q->load)
+        *to = lightest((unsigned)__builtin_ctzl(others), others);
+        if (load_of(*to) + u->share / 2 < load_of(q->pcpu))
             return u;
+    }
+    return NULL;
+}
+
+/* Two cores may be in step, each with units of the same two groups: then nobody ever finds the
+ * other core open, and each group has half of what it could have. So who waits tries another, by
+ * chance. */
+static struct sched_unit *find_wanderer(struct run_queue *q, uint64_t now, unsigned *to)
+{
+    struct list_node *pos;
+
+    list_for_each (pos, &q->waiting) {
+        struct sched_unit *u = unit_at(pos);
+        if (u->loaded || u->fresh || !u->group->apart)
+            continue;
+        *to = core_elsewhere(q, queue_allowed(u), now);
+        return *to == q->pcpu ? NULL : u;
     }
     return NULL;
 }
@@ -402,18 +485,20 @@ struct sched_unit *policy_rotate(struct run_queue *q, uint64_t now, unsigned *to
     if (!before(q->rotated + ticks.rotate, now))
         return NULL;
     q->rotated = now;
-    return find_mover(q, to);
+    struct sched_unit *u = find_mover(q, to);
+    return u || !core_of(q) ? u : find_wanderer(q, now, to);
 }
 
 struct sched_unit *policy_spare(struct run_queue *q, uint64_t now, unsigned to)
 {
     struct list_node *pos;
 
-    if (!q->running) /* it is about to pick someone itself */
+    if (!q->running && !core_is_awaited(q)) /* it is about to pick someone itself */
         return NULL;
     list_for_each (pos, &q->waiting) {
         struct sched_unit *u = unit_at(pos);
-        if (!u->loaded && queue_allowed(u) & PCPU_BIT(to) && group_budget(u->group, now))
+        if (!u->loaded && queue_allowed(u) & PCPU_BIT(to) && group_budget(u->group, now) &&
+            core_open(PCPU_BIT(to), u->group))
             return u;
     }
     return NULL;

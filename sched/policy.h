@@ -22,6 +22,13 @@
 #include <stdint.h>
 #include "sched/queue.h"
 
+/* Who waits for his core: the first unit of a queue, when it was last looked at. */
+struct core_claim {
+    const struct sched_group *group; /* only to compare: it may be gone */
+    uint64_t vtime, reach;           /* the unit's; how far behind others may be and still count */
+    bool fresh;                      /* it has just woken */
+};
+
 /* Works out its constants; called when the first pCPU joins. */
 void policy_start(void);
 
@@ -40,6 +47,20 @@ void policy_dequeue(struct run_queue *q, struct sched_unit *u);
 /* Who is to run now: it stays in q until policy_dequeue(). NULL: nobody. Leaves q->last only if
  * that one is chosen and goes on with the slice that it had. */
 struct sched_unit *policy_pick(struct run_queue *q, uint64_t now);
+/* The first that waits and may run beside `group`, or NULL. For a pCPU whose core is another's. */
+struct sched_unit *policy_pick_beside(struct run_queue *q, const struct sched_group *group,
+                                      uint64_t now);
+/* What u asks of its core (sched/core.h). */
+void policy_claim(const struct sched_unit *u, struct core_claim *out);
+/* Is the claim's unit, of another queue of this core, further behind than u? What u is behind
+ * beyond its due is forgotten first. */
+bool policy_goes_before(struct run_queue *q, struct sched_unit *u, const struct core_claim *claim);
+/* How long (TSC ticks) another may have the core before the claim's turn comes. */
+uint64_t policy_patience(const struct core_claim *claim);
+/* How long at least, and at most once somebody waits. */
+uint64_t policy_granule(void);
+uint64_t policy_slice(void);
+
 /* u begins a turn; `again`: it goes on with the slice that it had. */
 void policy_begin(struct run_queue *q, struct sched_unit *u, bool again, uint64_t now);
 /* q->running ran until now; asked at the end of its run, and by any pCPU before a unit is added. */

@@ -8,6 +8,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
+#include "sched/core.h"
 #include "sched/group.h"
 #include "sched/policy.h"
 #include "sched/timer.h"
@@ -36,6 +37,7 @@ void sched_join(void)
         queues_start();
     }
     __atomic_fetch_or(&joined, PCPU_BIT(cpu_id()), __ATOMIC_SEQ_CST);
+    core_join(&sched_queues[cpu_id()]);
 }
 
 uint64_t sched_joined(void)
@@ -116,7 +118,7 @@ void queue_add(struct run_queue *q, struct sched_unit *u, uint64_t now)
     policy_wake(q, u);
     policy_enqueue(q, u, now);
     if (!(queue_allowed(u) & PCPU_BIT(q->pcpu)))
-        __atomic_store_n(&q->unsettled, true, __ATOMIC_RELAXED);
+        queue_unsettle(q, SETTLE_UNITS);
 }
 
 void queue_drop(struct run_queue *q, struct sched_unit *u)

@@ -17,6 +17,12 @@
 
 _Static_assert(MAX_PCPUS <= 64, "sets of pCPUs are masks of 64 bits");
 
+struct sched_core;
+
+/* What q->unsettled says of a pCPU's next turn. */
+#define SETTLE_UNITS 1u /* it comes at once: a unit here has to leave, or does not belong here */
+#define SETTLE_CORE  2u /* the unit that has run leaves the core to others: sched/core.h */
+
 struct run_queue {
     struct spinlock lock;
     unsigned pcpu;
@@ -34,10 +40,11 @@ struct run_queue {
     unsigned count;             /* units here, the running one included; others peek at it */
     unsigned load;              /* the sum of their shares; the same */
     bool resting;               /* `running` halts in its place: sched_halt_in_place() */
-    bool unsettled;             /* a unit here has to leave, or does not belong here */
+    uint8_t unsettled;          /* SETTLE_...; atomic */
     bool news;                  /* sched_deadline() may have changed; set under the lock */
-    bool rested;        /* it has been idle since it last looked around; only it writes this */
-    uint64_t next_look; /* TSC at which to look around: sched/watch.h */
+    bool rested;             /* it has been idle since it last looked around; only it writes this */
+    uint64_t next_look;      /* TSC at which to look around: sched/watch.h */
+    struct sched_core *core; /* that it shares with others, or NULL; set at boot, atomic */
 };
 
 extern struct run_queue sched_queues[MAX_PCPUS];
@@ -48,6 +55,11 @@ extern struct run_queue sched_queues[MAX_PCPUS];
 static inline void queue_bound(struct run_queue *q, uint64_t until)
 {
     __atomic_store_n(&q->bound, until, __ATOMIC_RELAXED);
+}
+
+static inline void queue_unsettle(struct run_queue *q, unsigned how)
+{
+    __atomic_fetch_or(&q->unsettled, (uint8_t)how, __ATOMIC_RELAXED);
 }
 
 struct run_queue *queue_lock(unsigned pcpu);

@@ -14,6 +14,7 @@
 #include "lib/assert.h"
 #include "lib/likely.h"
 #include "sched/balance.h"
+#include "sched/core.h"
 #include "sched/group.h"
 #include "sched/policy.h"
 #include "sched/queue.h"
@@ -27,12 +28,17 @@ void sched_use_tick(bool on)
     use_tick = on;
 }
 
+static bool is_unsettled(const struct run_queue *q, unsigned how)
+{
+    return __atomic_load_n(&q->unsettled, __ATOMIC_RELAXED) & how;
+}
+
 /* Tells the running unit how long it may go on: who changes that from now on has news for it. */
 static void bound(struct run_queue *q, uint64_t now)
 {
     __atomic_store_n(&q->news, false, __ATOMIC_RELAXED);
     /* What is unsettled the loop has to see to first. */
-    queue_bound(q, __atomic_load_n(&q->unsettled, __ATOMIC_RELAXED) ? 0 : policy_bound(q, now));
+    queue_bound(q, is_unsettled(q, SETTLE_UNITS) ? 0 : policy_bound(q, now));
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -94,7 +100,7 @@ static bool must_leave(struct run_queue *q)
     bool must;
 
     spin_lock(&q->lock);
-    __atomic_store_n(&q->unsettled, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&q->unsettled, 0, __ATOMIC_RELAXED);
     u = q->loaded;
     must = u && (u->going || !(queue_allowed(u) & PCPU_BIT(q->pcpu)));
     spin_unlock(&q->lock);
@@ -134,8 +140,10 @@ static bool send_stray(struct run_queue *q)
 /* Does what others asked of this pCPU since the last turn. */
 static void settle(struct run_queue *q)
 {
-    if (!__atomic_load_n(&q->unsettled, __ATOMIC_RELAXED))
+    if (likely(!__atomic_load_n(&q->unsettled, __ATOMIC_RELAXED)))
         return;
+    if (is_unsettled(q, SETTLE_CORE))
+        core_leave(q);
     if (must_leave(q))
         queue_unload(q);
     while (send_stray(q))
@@ -166,7 +174,7 @@ static struct sched_unit *pick(struct run_queue *q)
     spin_lock(&q->lock);
     ASSERT(!q->running);
     uint64_t now = rdtsc();
-    u = policy_pick(q, now);
+    u = unlikely(core_of(q)) ? core_pick(q, now) : policy_pick(q, now);
     if (u) {
         bool again = u == q->last;
 
@@ -230,7 +238,11 @@ static void run(struct run_queue *q, struct sched_unit *u)
     if (use_tick)
         lapic_timer_set(deadline);
     span_begin(NULL, (const void *)u->run, rdtsc());
+    if (LOCKDEP)
+        core_watch(u->group);
     runnable = u->run(u, deadline);
+    if (LOCKDEP)
+        core_watch(NULL);
     put(q, runnable, rdtsc());
 }
 
@@ -261,6 +273,8 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
 
     q->rested = true;
     queue_set_idle(q->pcpu, true);
+    if (unlikely(core_of(q)))
+        balance_awaiting(q, now);
     if (balance_take(q, now))
         u = pick(q);
     else
@@ -271,7 +285,7 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
 
 /* ---- Resting in place ---------------------------------------------------------------------- */
 
-/* Nobody else is in this queue, and nothing is wanted of its unit. */
+/* Nobody else is in this queue, nothing is wanted of its unit, and it does not keep a core. */
 static bool may_halt(const struct run_queue *q)
 {
     return q->count == 1 && !q->unsettled && !q->running->paused;

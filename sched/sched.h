@@ -6,8 +6,9 @@
  * it blocks or it has enough; fire timers; again. With nothing to run the pCPU takes work that
  * waits elsewhere, else it halts until an interrupt; no tick wakes it in vain.
  *
- * sched.c is the loop, unit.c what others may do to a unit, group.c the accounts of a domain.
- * Which unit is next, where it goes and for how long is policy.c's alone.
+ * sched.c is the loop, core.c what the threads of a core run together, unit.c what others may do to
+ * a unit, group.c the accounts of a domain. Which unit is next, where it goes and for how long is
+ * policy.c's alone.
  *
  * A unit's registers stay in the pCPU on which it last ran until that pCPU calls its leave(). Until
  * then no other pCPU runs it, moves it or lets it be freed.
@@ -31,6 +32,8 @@ struct sched_group {
     unsigned active;      /* units that run or want to */
     uint64_t used;        /* ticks of this period's allowance; what is over counts in the next */
     uint64_t period_end;  /* TSC */
+    bool apart; /* with sched_use_cores(): no other such group's units run beside its on a core.
+                 * Set before it has units */
 };
 
 void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap);
@@ -140,6 +143,12 @@ bool sched_deadline_changed(void);
 /* Whether units need the LAPIC's timer to be brought back at their deadline, since nothing within
  * does it (no VMX preemption timer). Off at first. Boot only. */
 void sched_use_tick(bool on);
+
+/* pCPUs of the same number are threads of one core, which run units of one group that stands apart
+ * at a time; NULL, as at first: that is not minded. Boot only, before sched_join(). */
+void sched_use_cores(uint32_t (*core_number)(unsigned pcpu));
+/* How many cores have several pCPUs that are kept so. */
+unsigned sched_cores(void);
 
 /* The calling pCPU takes part: units may come to it. Boot only, after tsc_calibrate();
  * the boot CPU first. */

@@ -121,7 +121,7 @@ int sched_unit_remove(struct sched_unit *u)
 
     u->going = true;
     if (err || (u->loaded && !here)) {
-        __atomic_store_n(&q->unsettled, true, __ATOMIC_RELAXED);
+        queue_unsettle(q, SETTLE_UNITS);
         queue_tell(q, true);
         return -EBUSY;
     }
@@ -144,7 +144,7 @@ int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
         spin_unlock(&q->lock);
         return 0;
     }
-    __atomic_store_n(&q->unsettled, true, __ATOMIC_RELAXED);
+    queue_unsettle(q, SETTLE_UNITS);
     queue_bound(q, 0);
     queue_tell(q, true);
     return 0;

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_release.c lib/bitmap.c lib/spinlock.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
+/* links: sched/sched.c sched/core.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c lib/lockdep.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_release.c lib/bitmap.c lib/spinlock.c tests/fakes/window.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
 /* clang-format on */
 /*
  * Real threads as pCPUs under ThreadSanitizer: the scheduler's loop with units that run, sleep and
@@ -177,6 +177,7 @@ static struct load *load_new(unsigned seed)
     l->on = -1;
     l->seed = seed;
     sched_group_init(&l->group, 256, seed % 3 ? 0 : 40);
+    l->group.apart = seed % 4;
     timer_init(&l->alarm, load_alarm);
     sched_unit_init(&l->unit, &l->group, (1 << CPUS) - 1, load_run, load_leave);
     return l;
@@ -189,6 +190,12 @@ static void load_free(struct load *l)
         usleep(50);
     timer_cancel_sync(&l->alarm);
     free(l);
+}
+
+/* The first two are threads of one core; core_watch() looks after them. */
+static uint32_t core_number(unsigned pcpu)
+{
+    return pcpu / 2;
 }
 
 static void *sched_thread(void *arg)
@@ -239,6 +246,7 @@ static void test_scheduler(void **state)
 
     (void)state;
     thread_cpu = CPUS; /* takes no part, but has its own locks */
+    sched_use_cores(core_number);
     for (unsigned i = 0; i < UNITS; i++)
         loads[i] = load_new(i);
     start_threads(sched_thread, threads);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: sched/sched.c sched/core.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * The scheduler on a pretended clock of 1 GHz: each unit runs for as long as the test says, or

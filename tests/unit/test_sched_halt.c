@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: sched/sched.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
+/* links: sched/sched.c sched/core.c sched/balance.c sched/unit.c sched/queue.c sched/watch.c sched/policy.c sched/group.c sched/timer.c arch/x86/tsc.c lib/lockdep.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/locate.c */
 /* clang-format on */
 /*
  * Resting in place: a unit that is alone halts its pCPU within its own run. On a pretended clock of
