@@ -159,6 +159,11 @@ static void cpu_main(void)
     sched_loop();
 }
 
+static uint32_t core_number(unsigned pcpu)
+{
+    return topology_core(percpu[pcpu].apic_id);
+}
+
 static const void *map_table(maddr_t start, size_t size)
 {
     return aspace_map(start, size, ASPACE_RO);
@@ -204,6 +209,8 @@ static void start_other_cpus(void)
         log_warn("no free page below 1 MiB: the other CPUs stay off");
     while (__atomic_load_n(&others_ready, __ATOMIC_ACQUIRE) < cpu_count - 1)
         uart_irq(); /* so that domains find all pCPUs on which they may run; the log goes on */
+    if (options.by_core)
+        log_info("sched-gran=core: %u core(s) run one domain at a time", sched_cores());
 }
 
 /* Before power-off and reboot: nothing runs any more, and no CPU is left in VMX operation. */
@@ -328,6 +335,7 @@ static void main_on_stack(void)
     if (!runs_guests)
         log_error("Caisson cannot run guests on this machine");
     sched_use_tick(!virt_caps.preemption_timer);
+    sched_use_cores(options.by_core ? core_number : NULL);
     sched_join();
     mce_poll_start();
     if (runs_guests || options.selftest)

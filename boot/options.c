@@ -121,6 +121,16 @@ static bool read_smt(struct reading *r, struct word value)
     return n >= 0;
 }
 
+/* As Xen's, which has "socket" besides. */
+static bool read_sched_gran(struct reading *r, struct word value)
+{
+    static const char *const names[] = { "cpu", "core", NULL };
+    int n = choice(value, names);
+    if (n >= 0)
+        r->out->by_core = n;
+    return n >= 0;
+}
+
 static bool read_maxcpus(struct reading *r, struct word value)
 {
     uint64_t n;
@@ -151,6 +161,7 @@ static const struct {
     { "maxcpus", read_maxcpus, "1 to 64" },
     { "spec", read_spec, "auto, off, or a list" },
     { "smt", read_smt, "on or off" },
+    { "sched-gran", read_sched_gran, "cpu or core" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 

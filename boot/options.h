@@ -8,6 +8,7 @@
  *     selftest (a report on the machine, and no guests)
  *     apicv=auto|off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests)
  *     spec=auto|off|NAMES (against speculation: docs/speculation.md)   smt=on|off
+ *     sched-gran=cpu|core (core: the threads of a core run one domain at a time)
  *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
@@ -32,6 +33,7 @@ struct options {
     enum virt_apicv apicv;
     struct spec_wish spec;
     bool smt;            /* all threads of a core run guests, not one */
+    bool by_core;        /* they run one domain at a time */
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };

@@ -14,6 +14,7 @@
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
+#include "sched/sched.h"
 #include "virt/virt.h"
 
 static void report_cpu(void)
@@ -83,6 +84,14 @@ static void report_screen(const struct boot_framebuffer *fb)
         log_info("report: screen: no framebuffer");
 }
 
+static void report_sched(void)
+{
+    if (sched_cores())
+        log_info("report: scheduling: %u core(s) run one domain at a time", sched_cores());
+    else
+        log_info("report: scheduling: each pCPU for itself");
+}
+
 void report(const struct boot_info *boot)
 {
     log_info("report: begins; %s by %s", boot->efi ? "UEFI" : "BIOS", boot->loader_name);
@@ -90,6 +99,7 @@ void report(const struct boot_info *boot)
     spec_report();
     inspect_report();
     topology_report();
+    report_sched();
     report_vmx();
     acpi_report();
     report_screen(&boot->framebuffer);

@@ -121,3 +121,32 @@ def test_smt(boot, smt, used):
     op.wait(4)
     # the monitor itself needs some of pCPU 0
     assert sum(op.top().values()) == pytest.approx(100 * used, abs=10 * used)
+
+
+@pytest.mark.parametrize("gran, share", [("cpu", 100), ("core", 50)])
+def test_sched_gran(boot, gran, share):
+    """With sched-gran=core two domains on the two threads of a core take turns, and two of two vCPUs
+    each find a core each. That they never meet is what a debug build checks at each turn."""
+    pinned = [line_of("hog", f"hog{n}", f"cpus={n}") for n in (2, 3)]
+    m = boot(modules=pinned, pcpus="1:2:2", options=OPTIONS + "conswitch=ax sched-gran=" + gran)
+    m.expect_exact(MONITOR)
+    assert ("sched-gran=core: 2 core(s) run one domain" in m.before) == (gran == "core")
+    op = Meter(m)
+    op.wait(1)
+    op.top()
+    op.wait(4)
+    got = op.top()
+    assert [got[f"hog{n}"] for n in (2, 3)] == pytest.approx([share] * 2, abs=5)
+
+
+def test_domains_find_cores(boot):
+    hogs = [line_of("hog", f"hog{n}", "vcpus=2", "two") for n in range(2)]
+    m = boot(modules=hogs, pcpus="1:2:2", options=OPTIONS + "conswitch=ax sched-gran=core")
+    m.expect_exact(MONITOR)
+    op = Meter(m)
+    op.wait(2)
+    op.top()
+    op.wait(4)
+    got = op.top()
+    # the monitor itself needs some of pCPU 0
+    assert [got[f"hog{n}"] for n in range(2)] == pytest.approx([200] * 2, abs=20)

@@ -122,7 +122,8 @@ static void test_selftest(void **state)
 
 static void test_speculation(void **state)
 {
-    static const char *const bad[] = { "spec=on", "spec=ibrs,", "spec=no-auto", "smt=", "smt=1" };
+    static const char *const bad[] = { "spec=on", "spec=ibrs,", "spec=no-auto",
+                                       "smt=",    "smt=1",      "sched-gran=socket" };
 
     (void)state;
     parse("");
@@ -130,7 +131,11 @@ static void test_speculation(void **state)
     parse("spec=off smt=off");
     assert_false(o.spec.automatic || o.spec.with || o.smt);
     parse("spec=auto,ssbd,no-l1d smt=on");
-    assert_true(o.spec.automatic && o.smt);
+    assert_true(o.spec.automatic && o.smt && !o.by_core);
+    parse("sched-gran=core");
+    assert_true(o.by_core);
+    parse("sched-gran=core sched-gran=cpu spec=auto,ssbd,no-l1d");
+    assert_false(o.by_core);
     assert_int_equal(o.spec.with, 1u << SPEC_SSBD);
     assert_int_equal(o.spec.without, 1u << SPEC_L1D);
     assert_int_equal(fake_log_lines[LOG_WARN], 0);
