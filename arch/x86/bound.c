@@ -1,9 +1,8 @@
 /*
  * Measuring how long Caisson takes. See arch/x86/bound.h.
  *
- * What takes longer than all may stands in a table, with its reason. Beside it holds are not
- * charged for what span_pause() marks: 2 MiB that are cleared at their first touch, 262,144
- * instructions in Bochs and some 50 us of a real processor's. The spans count that too.
+ * Holds are not charged for what span_pause() marks: 2 MiB that are cleared at their first touch,
+ * 262,144 instructions in Bochs and some 50 us of a real processor's. The spans count that too.
  */
 #include "arch/x86/bound.h"
 
@@ -13,23 +12,10 @@
 #include "arch/x86/symbol.h"
 #include "lib/assert.h"
 #include "lib/log.h"
-#include "lib/string.h"
 
 #define HOLD_MOST 100000  /* what the holder does itself: waits for other locks are not counted */
 #define SPAN_MOST 1000000 /* all of it */
 #define SAID_MOST 16
-
-/* Locks and spans that may take longer. To become fewer. */
-static const struct {
-    const char *name;
-    uint32_t most;
-} exceptions[] = {
-    /* A multicall ends with a call of another BATCH_TICKS, or with one that is not cut, as of a
-     * grant table of 32 frames. */
-    { "domain", 300000 },
-    { "log", 300000 },    /* the monitor's `log` copies a page of lines */
-    { "work", 20000000 }, /* console/console.c: the operator's commands run to their end */
-};
 
 static struct span {
     const char *what;
@@ -62,21 +48,10 @@ static bool is_on(void)
     return __atomic_load_n(&on, __ATOMIC_ACQUIRE);
 }
 
-static uint64_t most_of(const char *name, uint64_t most)
-{
-    for (unsigned i = 0; i < sizeof(exceptions) / sizeof(exceptions[0]); i++)
-        if (strcmp(exceptions[i].name, name) == 0)
-            return exceptions[i].most;
-    return most;
-}
-
-static void check(const char *name, const void *by, uint64_t ticks, uint64_t most)
+static void too_long(const char *name, const void *by, uint64_t ticks, uint64_t most)
 {
     struct span *s = &span[cpu_id()];
 
-    most = most_of(name, most);
-    if (ticks <= most)
-        return;
     if (strict) {
         bound_stop();
         panic("%s took %lu instructions, at most %lu are allowed", name, ticks, most);
@@ -116,7 +91,7 @@ void bound_given(const struct spinlock *lock)
     uint32_t ticks = own_time() - lock->since;
 
     if (lock->since && is_on() && (int32_t)ticks > HOLD_MOST)
-        check(lock->name, __builtin_return_address(0), ticks, HOLD_MOST);
+        too_long(lock->name, __builtin_return_address(0), ticks, HOLD_MOST);
 }
 
 /* ---- Spans ---- */
@@ -177,7 +152,6 @@ void bound_end(void)
     uint64_t ticks = s->since ? rdtsc() - s->since : 0;
 
     s->since = 0;
-    if (ticks <= SPAN_MOST || !is_on())
-        return;
-    check(name_of(s), s->by, ticks, SPAN_MOST);
+    if (ticks > SPAN_MOST && is_on())
+        too_long(name_of(s), s->by, ticks, SPAN_MOST);
 }

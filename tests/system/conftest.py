@@ -151,18 +151,6 @@ class Console(pexpect.fdpexpect.fdspawn):
         self.machine.close()
 
 
-def took_no_longer_than_it_may(m):
-    """A debug build warns of each lock and each exit that takes too long (arch/x86/bound.h). Bochs
-    counts instructions; elsewhere, and where a kernel counts what it runs, the time says nothing."""
-    path = os.path.join(m.logs, "com1.txt")
-    if m.emulator != "bochs" or "COUNTERS" in os.environ or not os.path.exists(path):
-        return
-    with open(path, encoding="utf-8", errors="replace") as f:
-        late = [line for line in f if "which is long; said once" in line]
-    if late:
-        pytest.fail("Caisson took too long: " + late[0].strip())
-
-
 @pytest.fixture
 def machine_on(request):
     """machine_on(path, **settings of Machine): any image. Without a serial port (serial=False) it
@@ -181,9 +169,6 @@ def machine_on(request):
     yield start
     for one in opened:
         one.shut()
-    for one in opened:
-        if isinstance(one, Console):
-            took_no_longer_than_it_may(one.machine)
 
 
 @pytest.fixture
