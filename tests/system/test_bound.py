@@ -1,10 +1,13 @@
 """What guests do that costs most, on a debug build, which panics where one exit of theirs or the
 hold of a lock takes more instructions than it may (arch/x86/bound.h)."""
 import os
+import re
 
 import pytest
 
-from conftest import BUILD, PATIENCE, Module
+from conftest import BUILD, PATIENCE, Module, guest
+from test_lifecycle import OPTIONS, Crowd
+from test_monitor import MONITOR
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -16,3 +19,19 @@ def test_sweep(boot, seed):
              emulator="bochs")
     m.expect(r"sweep: 8 rounds over the devices, one over all ports", timeout=5 * PATIENCE)
     m.expect_off()
+
+
+def test_commands(boot):
+    """The operator's: with a hundred vCPUs none of them takes the boot CPU for longer than an exit may."""
+    c = Crowd(boot(modules=guest("mayfly", mem="2M", words="idle"), options=OPTIONS, emulator="bochs"))
+    c.m.expect_exact(MONITOR)
+    for i in range(6):
+        c.ask(f"create name=d{i} kernel=mayfly mem=8M vcpus=16 -- idle", timeout=2 * PATIENCE)
+    assert c.names() == ["mayfly"] + [f"d{i}" for i in range(6)]
+    rows = re.findall(r"^(\S+) +\d+ +(\d+) ", c.ask("vcpus", timeout=2 * PATIENCE), re.M)
+    assert rows == [("mayfly", "0")] + [(f"d{i}", str(v)) for i in range(6) for v in range(16)]
+    for line in ("help", "top", "exits", "waits", "sched", "mem", "modules", "pcpus", "log", "log 1", "audit"):
+        c.ask(line, timeout=2 * PATIENCE)
+    c.type("vmcs d0", "regs d1")
+    c.m.expect(r"host RIP +[0-9a-f]{16}", timeout=2 * PATIENCE)
+    c.ask("log", timeout=2 * PATIENCE)
