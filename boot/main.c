@@ -34,7 +34,7 @@
 #include "boot/poll.h"
 #include "boot/report.h"
 #include "domain/domain.h"
-#include "machine/wallclock.h"
+#include "arch/x86/wallclock.h"
 #include "drivers/keyboard.h"
 #include "drivers/port_e9.h"
 #include "drivers/rtc.h"

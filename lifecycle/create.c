@@ -14,7 +14,6 @@
 #include "domain/wiring.h"
 #include "lifecycle/id.h"
 #include "lifecycle/load.h"
-#include "machine/pc.h"
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"
@@ -110,7 +109,7 @@ static int populate(struct domain *d)
 
 static int build_acpi(struct domain *d)
 {
-    struct acpi_guest_config config = { .where = gpa(HVM_ACPI_BASE),
+    struct acpi_guest_config config = { .where = gpa(MEMMAP_ACPI),
                                         .vcpus = d->config->vcpus,
                                         .pvh = d->type == DOMAIN_PVH };
     void *buf = heap_pages(ACPI_GUEST_ORDER, d->id);
@@ -176,7 +175,7 @@ static int build_image(struct domain *d)
     memory.ram_bytes = c->mem;
     memory.e820 = map->e820;
     memory.e820_count = map->e820_count;
-    memory.acpi_rsdp = gpa(HVM_ACPI_BASE);
+    memory.acpi_rsdp = gpa(MEMMAP_ACPI);
     int err = image_load(&image, &memory, &start);
     if (!err)
         vcpu_set_start(d->vcpus[0], &start);

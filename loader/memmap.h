@@ -3,10 +3,9 @@
  *
  *   0x00000000  RAM to 0x9FC00, then 1 KiB reserved as an EBDA
  *   0x000A0000  VGA's hole: nothing there
- *   0x000C0000  the BIOS area: backed by frames, reserved; ACPI tables at 0xE0000, RSDP at 0xF0000
- *   0x00100000  RAM, to 3 GiB at most
- *   0xC0000000  devices (LAPIC, I/O APIC): nothing here
- *   4 GiB       the rest of the RAM
+ *   0x000C0000  the BIOS area: backed by frames, reserved; ACPI tables from 0xE0000 on, the RSDP
+ * first 0x00100000  RAM, to 3 GiB at most 0xC0000000  devices (LAPIC, I/O APIC): nothing here 4 GiB
+ * the rest of the RAM
  */
 #ifndef CAISSON_LOADER_MEMMAP_H
 #define CAISSON_LOADER_MEMMAP_H
@@ -19,9 +18,7 @@
 #define MEMMAP_EBDA      0x9FC00UL
 #define MEMMAP_LOW_END   0xA0000UL    /* of conventional memory */
 #define MEMMAP_BIOS      0xC0000UL    /* to 1 MiB: backed, reserved */
-#define MEMMAP_ACPI      0xE0000UL    /* where the ACPI tables go, ... */
-#define MEMMAP_ACPI_SIZE 0x10000UL    /* ... and how much room they have */
-#define MEMMAP_RSDP      0xF0000UL    /* on a 16-byte boundary of the area that systems scan */
+#define MEMMAP_ACPI      0xE0000UL    /* the tables, RSDP first: systems scan for it from here on */
 #define MEMMAP_EXTENDED  0x100000UL   /* RAM goes on here */
 #define MEMMAP_HOLE      0xC0000000UL /* devices, to 4 GiB */
 #define MEMMAP_HIGH      0x100000000UL

@@ -5,6 +5,7 @@
  * filled in, which cannot fail. Tables point at each other by guest-physical address.
  */
 #include "machine/acpi_guest.h"
+#include "devices/vlapic.h"
 #include "devices/vpm.h"
 #include "machine/acpi_tables.h"
 #include "machine/pc.h"
@@ -260,7 +261,7 @@ static void build_madt(const struct layout *t)
     uint8_t *rest = (uint8_t *)(lapic + t->vcpus);
 
     fill_header(&madt->header, "APIC", madt_length(t), 3);
-    madt->lapic = HVM_LAPIC_BASE;
+    madt->lapic = VLAPIC_DEFAULT_BASE;
     madt->flags = t->pvh ? 0 : MADT_PCAT_COMPAT;
     for (unsigned i = 0; i < t->vcpus; i++)
         lapic[i] = (struct madt_lapic){ MADT_LAPIC, sizeof(*lapic), i, i, 1 };

@@ -4,7 +4,7 @@
  */
 #include "machine/pc.h"
 #include "machine/board.h"
-#include "machine/wallclock.h"
+#include "arch/x86/wallclock.h"
 
 static const struct port_range ports[] = {
     { HVM_COM1_PORT, HVM_COM1_PORT + 7, DEV_COM1, 0 },

@@ -6,12 +6,10 @@
 #ifndef CAISSON_MACHINE_PC_H
 #define CAISSON_MACHINE_PC_H
 
-/* Memory. */
-#define HVM_LAPIC_BASE  0xFEE00000u
+/* Memory. The local APICs are at VLAPIC_DEFAULT_BASE, the ACPI tables where loader/memmap.h says.
+ */
 #define HVM_IOAPIC_BASE 0xFEC00000u
 #define HVM_IOAPIC_ID   0
-#define HVM_ACPI_BASE   0xE0000u /* the tables: in the BIOS area, where RSDP is searched for */
-#define HVM_ACPI_SIZE   0x10000u
 
 /* Ports. */
 #define HVM_PIC1_PORT     0x20 /* 2 ports */

@@ -12,7 +12,7 @@
 #include "domain/domain.h"
 #include "guestmem/gmem.h"
 #include "xen/pv_vcpu.h"
-#include "machine/wallclock.h"
+#include "arch/x86/wallclock.h"
 #include "include/public/compat.h"
 #include "lib/likely.h"
 #include "lib/string.h"

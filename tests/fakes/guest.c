@@ -13,7 +13,7 @@
 #include "arch/x86/mtrr.h"
 #include "arch/x86/tsc.h"
 #include "guestmem/gmem.h"
-#include "machine/wallclock.h"
+#include "arch/x86/wallclock.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 

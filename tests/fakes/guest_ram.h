@@ -45,7 +45,7 @@ static inline struct image_memory guest_ram_memory(const struct memmap *map)
                                   .ram_bytes = GUEST_RAM_BYTES,
                                   .e820 = map->e820,
                                   .e820_count = map->e820_count,
-                                  .acpi_rsdp = gpa(MEMMAP_RSDP) };
+                                  .acpi_rsdp = gpa(MEMMAP_ACPI) };
 }
 
 #endif

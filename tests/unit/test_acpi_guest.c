@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "devices/vlapic.h"
 #include "machine/acpi_guest.h"
 #include "machine/acpi_tables.h"
 #include "machine/pc.h"
@@ -172,7 +173,7 @@ static void check_madt(unsigned vcpus)
 
     assert_true(build(vcpus) > 0);
     madt = find("APIC");
-    assert_int_equal(madt->lapic, HVM_LAPIC_BASE);
+    assert_int_equal(madt->lapic, VLAPIC_DEFAULT_BASE);
     assert_int_equal(madt->flags, MADT_PCAT_COMPAT);
     while (offset < madt->header.length) {
         const uint8_t *p = (const uint8_t *)madt + offset;

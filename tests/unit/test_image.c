@@ -108,7 +108,7 @@ static void test_bzimage(void **state)
     assert_memory_equal(guest_ram + zp + 0x202, "HdrS", 4);
     assert_int_equal(guest_ram[zp + 0x1EF], 0); /* the sentinel */
     assert_int_equal(guest_ram[zp + 0x210], 0xFF);
-    assert_int_equal(ram64(zp + 0x70), MEMMAP_RSDP);
+    assert_int_equal(ram64(zp + 0x70), MEMMAP_ACPI);
     assert_string_equal((char *)guest_ram + ram32(zp + 0x228), "console=ttyS0");
     assert_int_equal(guest_ram[zp + 0x1E8], map.e820_count);
     assert_memory_equal(guest_ram + zp + 0x2D0, map.e820, map.e820_count * 20);

@@ -29,7 +29,6 @@ static void check(uint64_t ram)
     assert_true(memmap_is_ram(m.e820, m.e820_count, 0, 0x9FC00));
     assert_false(memmap_is_ram(m.e820, m.e820_count, 0, 0x9FC01));
     assert_false(memmap_is_ram(m.e820, m.e820_count, MEMMAP_ACPI, 1));
-    assert_false(memmap_is_ram(m.e820, m.e820_count, MEMMAP_RSDP, 1));
     assert_false(memmap_is_ram(m.e820, m.e820_count, m.low_end, 1));
     assert_false(memmap_is_ram(m.e820, m.e820_count, 0x100000, 0));
     assert_false(memmap_is_ram(m.e820, m.e820_count, 0x100000, UINT64_MAX));

@@ -3,8 +3,8 @@
  *
  * A guest's clock starts from it, at its creation and at each reboot.
  */
-#ifndef CAISSON_MACHINE_WALLCLOCK_H
-#define CAISSON_MACHINE_WALLCLOCK_H
+#ifndef CAISSON_ARCH_X86_WALLCLOCK_H
+#define CAISSON_ARCH_X86_WALLCLOCK_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /*
  * The time of day, as an offset to the TSC.
  */
-#include "machine/wallclock.h"
+#include "arch/x86/wallclock.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 
