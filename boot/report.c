@@ -36,8 +36,7 @@ static void report_cpu(void)
                                : "not looked up, not an Intel CPU");
 }
 
-/* As they are, for who knows the SDM's appendix "VMX Capability Reporting Facility". */
-/* Early VT-x has not all of them: 0 then. */
+/* 0: early VT-x does not have this one. */
 static uint64_t vmx_msr(uint32_t msr)
 {
     uint64_t value;
@@ -45,6 +44,8 @@ static uint64_t vmx_msr(uint32_t msr)
     return rdmsr_safe(msr, &value) ? 0 : value;
 }
 
+/* The capability MSRs are printed as they are read: SDM, appendix "VMX Capability Reporting
+ * Facility". */
 static void report_vmx(void)
 {
     if (!(cpuid(1, 0).ecx & CPUID_1C_VMX)) {

@@ -143,11 +143,6 @@ void console_room(struct domain *d)
 
 /* ---- Who is in front ------------------------------------------------------------------------- */
 
-struct domain *console_front(void)
-{
-    return terminal.front ? terminal.front->domain : NULL;
-}
-
 static void announce(const struct console *c)
 {
     char text[128];

@@ -56,8 +56,6 @@ void console_close(struct domain *d);
 bool console_select(struct domain *d);
 /* What the switch key does: from a domain to the monitor, and back. */
 void console_toggle(void);
-/* Who does: NULL for the monitor and for nobody. */
-struct domain *console_front(void);
 
 /* The monitor's words for the operator, as they are. Boot CPU. */
 void console_print(const char *text, size_t len);

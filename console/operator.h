@@ -5,7 +5,7 @@
  * come), the domains behind (whole lines with a name before them), and the monitor (words that
  * wait here). A writer who is refused is told by operator_room() when to come again.
  *
- * Lock: the caller's, one for all of it (console/console.c's).
+ * Lock: the caller holds terminal.lock (console/console_output.h).
  */
 #ifndef CAISSON_CONSOLE_OPERATOR_H
 #define CAISSON_CONSOLE_OPERATOR_H

@@ -172,7 +172,6 @@ static int build_image(struct domain *d)
     struct image_start start = { 0 };
 
     load_init(&d->build->load, &d->p2m, c, &memory);
-    memory.ram_bytes = c->mem;
     memory.e820 = map->e820;
     memory.e820_count = map->e820_count;
     memory.acpi_rsdp = gpa(MEMMAP_ACPI);

@@ -24,7 +24,6 @@ struct image_memory {
     int (*write)(void *ctx, gpa_t to, const void *from, size_t n);
     int (*zero)(void *ctx, gpa_t to, size_t n);
     void *ctx;
-    uint64_t ram_bytes; /* what mem= said */
     const struct e820_entry *e820;
     unsigned e820_count;
     gpa_t acpi_rsdp; /* 0: no ACPI tables */

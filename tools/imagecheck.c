@@ -163,7 +163,10 @@ static int take_zeros(void *ctx, gpa_t to, size_t n)
 /* As Caisson does when the domain is created, into memory that only has a size. */
 static void load(const struct image *image, uint64_t mem)
 {
-    struct image_memory memory = { .write = take, .zero = take_zeros, .ram_bytes = mem };
+    struct image_memory memory = {
+        .write = take,
+        .zero = take_zeros,
+    };
     struct image_start start;
     struct memmap map;
 

@@ -42,7 +42,6 @@ static inline struct image_memory guest_ram_memory(const struct memmap *map)
 {
     return (struct image_memory){ .write = guest_ram_write,
                                   .zero = guest_ram_zero,
-                                  .ram_bytes = GUEST_RAM_BYTES,
                                   .e820 = map->e820,
                                   .e820_count = map->e820_count,
                                   .acpi_rsdp = gpa(MEMMAP_ACPI) };
