@@ -35,6 +35,7 @@
 #include "boot/report.h"
 #include "domain/domain.h"
 #include "arch/x86/wallclock.h"
+#include "lifecycle/lifecycle.h"
 #include "drivers/keyboard.h"
 #include "drivers/port_e9.h"
 #include "drivers/rtc.h"
@@ -47,7 +48,6 @@
 #include "mm/aspace.h"
 #include "mm/frame.h"
 #include "console/console.h"
-#include "monitor/lifecycle.h"
 #include "monitor/monitor.h"
 #include "sched/sched.h"
 #include "virt/virt.h"
@@ -303,13 +303,16 @@ static void start_monitor(bool first)
 static void start_domains(void)
 {
     static const struct domain_hooks hooks = {
+        .ended = lifecycle_ended,
+        .console_open = console_open,
+        .console_close = console_close,
+        .console_drained = console_drained,
         .console_put = console_put,
         .console_room = console_room,
         .hypercall = hypercall_handle,
         .hypercall_lockless = hypercall_lockless,
         .detach = hypercall_detach,
         .lends = grant_table_has,
-        .ended = lifecycle_ended,
     };
 
     domain_set_hooks(&hooks);

@@ -70,7 +70,7 @@ void console_finish(void);
 /* Keys from elsewhere than the port: the keyboard. In its interrupt, on the boot CPU. */
 void console_received(const uint8_t *data, size_t len);
 
-/* Hooks of domain/domain.h. */
+/* Hooks of domain/domain.h, as are console_open() and its likes. */
 size_t console_put(struct domain *d, const uint8_t *bytes, size_t n);
 void console_room(struct domain *d);
 

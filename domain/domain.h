@@ -16,7 +16,7 @@
  * Locks: `lock` is held by whoever works for the domain outside its guest code, so devices, local
  * APICs and exits of one domain are dealt with one at a time; it is let go while a vCPU is in
  * the guest. The list of domains changes on the boot CPU only, and only from units of the
- * scheduler (monitor/lifecycle).
+ * scheduler (lifecycle/).
  */
 #ifndef CAISSON_DOMAIN_DOMAIN_H
 #define CAISSON_DOMAIN_DOMAIN_H
@@ -88,6 +88,13 @@ struct domain {
 
 /* What a domain calls upwards; set once at boot. */
 struct domain_hooks {
+    /* A console for it, before it runs: 0 or -ENOMEM. And its end, before the domain is destroyed.
+     */
+    int (*console_open)(struct domain *d);
+    void (*console_close)(struct domain *d);
+    /* It has ended: has the port taken what it had to say? If not, `ended` is called again when it
+     * has. */
+    bool (*console_drained)(struct domain *d);
     /* One byte of COM1's output; false: no room now, machine_console_kick() when there is. */
     size_t (*console_put)(struct domain *d, const uint8_t *bytes, size_t n);
     /* There is room again in COM1's receiver: hand over more (machine_console_give). */

@@ -3,7 +3,7 @@
  *
  * Whatever a domain has had made, it can have unmade by its end, and a guest ends when it likes. So
  * no piece takes longer than an exit may, and they are done on the domain's own account
- * (monitor/keeper.c).
+ * (lifecycle/keeper.c).
  */
 #include "lifecycle/create.h"
 #include "domain/lapic.h"

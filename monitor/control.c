@@ -2,11 +2,11 @@
  * Commands that change what a domain does, and to whom the keys go.
  */
 #include "config/domain_config.h"
+#include "lifecycle/lifecycle.h"
 #include "mm/frame.h"
 #include "monitor/commands.h"
 #include "console/console.h"
 #include "monitor/domains.h"
-#include "monitor/lifecycle.h"
 #include "monitor/monitor.h"
 
 static enum command_progress await_creation(void)
@@ -16,7 +16,7 @@ static enum command_progress await_creation(void)
 
 void control_create(const struct command_args *args)
 {
-    if (lifecycle_create(args->rest))
+    if (lifecycle_create(args->rest, monitor_go_on))
         return; /* the log has said why, here too */
     command_go_on(await_creation);
 }

@@ -6,7 +6,7 @@
 #include "lib/string.h"
 #include "monitor/commands.h"
 #include "monitor/domains.h"
-#include "monitor/lifecycle.h"
+#include "lifecycle/lifecycle.h"
 #include "monitor/monitor.h"
 
 #define FRAMES_TO_MIB(frames) ((frames) >> (20 - PAGE_SHIFT))

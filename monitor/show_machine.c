@@ -6,7 +6,7 @@
 #include "lib/log.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
-#include "monitor/catalogue.h"
+#include "config/catalogue.h"
 #include "monitor/commands.h"
 #include "monitor/domains.h"
 #include "monitor/monitor.h"

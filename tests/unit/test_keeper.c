@@ -1,6 +1,6 @@
-/* links: monitor/keeper.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/keeper.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * monitor/keeper.c: a domain's life in pieces, on its own account, and how long one waits that
+ * lifecycle/keeper.c: a domain's life in pieces, on its own account, and how long one waits that
  * reboots again and again. The domain, the scheduler and the console are stand-ins that count.
  */
 #include <setjmp.h>
@@ -13,15 +13,14 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
-#include "console/console.h"
-#include "monitor/keeper.h"
+#include "lifecycle/keeper.h"
+#include "lifecycle/lifecycle.h"
 #include "tests/fakes/log.h"
 
 #define HZ     1000000000UL
 #define PIECES 5 /* of a building, and of a burial */
 
 static struct domain d;
-static struct domain_config config;
 static struct keeper k;
 static struct sched_group *charged;
 static unsigned creations, pieces, built, ends, unneeded, opened, closed, unpaused, wakes, yields;
@@ -35,7 +34,7 @@ static bool came; /* it exists already, and is to come back */
 int domain_create(const struct domain_config *c, struct sched_group *account, uint16_t before,
                   struct domain **out)
 {
-    assert_ptr_equal(c, &config);
+    assert_ptr_equal(c, &k.config);
     assert_int_equal(before, came ? ID : 0); /* one that comes back is still the same */
     if (create_error)
         return create_error;
@@ -83,24 +82,29 @@ void domain_end(struct domain *domain, enum domain_end end, const char *why, ...
     domain->vcpus_out = domain->vcpu_count;
 }
 
-int console_open(struct domain *domain)
+static int console_open(struct domain *domain)
 {
     (void)domain;
     opened++;
     return 0;
 }
 
-bool console_drained(struct domain *domain)
+static bool console_drained(struct domain *domain)
 {
     (void)domain;
     return drained;
 }
 
-void console_close(struct domain *domain)
+static void console_close(struct domain *domain)
 {
     (void)domain;
     closed++;
 }
+
+static const struct domain_hooks hooks = { .console_open = console_open,
+                                           .console_drained = console_drained,
+                                           .console_close = console_close };
+const struct domain_hooks *domain_hooks = &hooks;
 
 void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap)
 {
@@ -149,19 +153,19 @@ void timer_cancel(struct timer *t)
     timer_at = 0;
 }
 
-static void note_built(struct keeper *keeper)
+void lifecycle_note_built(struct keeper *keeper)
 {
     assert_ptr_equal(keeper, &k);
     built++;
 }
 
-static void note_end(const struct domain *domain)
+void lifecycle_note_end(const struct domain *domain)
 {
     assert_ptr_equal(domain, &d);
     ends++;
 }
 
-static void note_unneeded(struct keeper *keeper)
+void lifecycle_dismiss(struct keeper *keeper)
 {
     assert_ptr_equal(keeper, &k);
     unneeded++;
@@ -169,17 +173,11 @@ static void note_unneeded(struct keeper *keeper)
 
 static int set_up(void **state)
 {
-    static const struct keeper_hooks hooks = { .built = note_built,
-                                               .ended = note_end,
-                                               .unneeded = note_unneeded };
-
     (void)state;
     fake_log_reset();
-    keeper_set_hooks(&hooks);
     fake_tsc = 1000 * HZ;
     tsc_hz = HZ;
     tsc_set_rate(HZ);
-    config = (struct domain_config){ .name = "alpha", .weight = 77, .cap = 5 };
     creations = built = ends = unneeded = opened = closed = unpaused = wakes = 0;
     create_error = build_error = 0;
     drained = true;
@@ -188,10 +186,16 @@ static int set_up(void **state)
     return 0;
 }
 
+static struct keeper *fresh(void)
+{
+    k = (struct keeper){ .config = { .name = "alpha", .weight = 77, .cap = 5 } };
+    return &k;
+}
+
 static void start(void)
 {
     came = false;
-    assert_int_equal(keeper_start_now(&k, &config), 0);
+    assert_int_equal(keeper_start_now(fresh()), 0);
     came = true;
 }
 
@@ -228,7 +232,7 @@ static void test_life_in_pieces(void **state)
 static void test_start_in_pieces(void **state)
 {
     (void)state;
-    assert_int_equal(keeper_start(&k, &config), 0);
+    assert_int_equal(keeper_start(fresh()), 0);
     assert_int_equal(wakes, 1);
     assert_int_equal(pieces + opened + unpaused + built, 0);
     assert_int_equal(run(), PIECES);
@@ -236,12 +240,12 @@ static void test_start_in_pieces(void **state)
     assert_int_equal(unpaused, 1);
     assert_int_equal(built, 1);
     build_error = -ENOMEM;
-    assert_int_equal(keeper_start(&k, &config), 0);
+    assert_int_equal(keeper_start(fresh()), 0);
     assert_true(run() >= 2 * PIECES);
     assert_int_equal(built, 1);
     assert_int_equal(unneeded, 1);
     create_error = -EEXIST;
-    assert_int_equal(keeper_start(&k, &config), -EEXIST);
+    assert_int_equal(keeper_start(fresh()), -EEXIST);
     assert_int_equal(wakes, 2);
 }
 
@@ -366,10 +370,10 @@ static void test_errors(void **state)
 {
     (void)state;
     create_error = -ENOMEM;
-    assert_int_equal(keeper_start_now(&k, &config), -ENOMEM);
+    assert_int_equal(keeper_start_now(fresh()), -ENOMEM);
     create_error = 0;
     build_error = -ENOEXEC;
-    assert_int_equal(keeper_start_now(&k, &config), -ENOEXEC);
+    assert_int_equal(keeper_start_now(fresh()), -ENOEXEC);
     assert_null(k.domain);
     assert_int_equal(unneeded, 0); /* it was told by the answer */
     build_error = 0;

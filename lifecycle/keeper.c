@@ -1,22 +1,15 @@
 /*
- * One domain's life from its creation to its burial, and again. See monitor/keeper.h.
+ * One domain's life from its creation to its burial, and again. See lifecycle/keeper.h.
  */
-#include "lifecycle/create.h"
-#include "monitor/keeper.h"
+#include "lifecycle/keeper.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
-#include "console/console.h"
+#include "lifecycle/create.h"
+#include "lifecycle/lifecycle.h"
 
 #define FIRST_WAIT_NS 125000000UL /* after the second brief life; then twice as long each time */
 #define NS_PER_S      1000000000UL
-
-static const struct keeper_hooks *hooks; /* boot only */
-
-void keeper_set_hooks(const struct keeper_hooks *h)
-{
-    hooks = h;
-}
 
 /* ---- Its start ---- */
 
@@ -26,7 +19,7 @@ static void begin(struct keeper *k)
     struct domain *d = k->domain;
 
     k->born = rdtsc();
-    if (console_open(d))
+    if (domain_hooks->console_open(d))
         domain_end(d, END_KILLED, "no memory for its console");
     if (!d->start_paused)
         domain_unpause(d);
@@ -40,7 +33,7 @@ static bool build(struct keeper *k)
 
     if (!err) {
         begin(k);
-        hooks->built(k);
+        lifecycle_note_built(k);
     } else if (err != -EAGAIN) {
         k->buried = true;
     }
@@ -88,13 +81,13 @@ static bool lay_out(struct keeper *k)
 {
     struct domain *d = k->domain;
 
-    if (d->vcpus_out != d->vcpu_count || waits(k) || !console_drained(d))
+    if (d->vcpus_out != d->vcpu_count || waits(k) || !domain_hooks->console_drained(d))
         return false;
     if (!domain_retire(d))
         return true; /* some pCPU is not quite done with a vCPU: a matter of moments */
     timer_cancel(&k->wait);
-    hooks->ended(d);
-    console_close(d);
+    lifecycle_note_end(d);
+    domain_hooks->console_close(d);
     k->buried = true;
     return true;
 }
@@ -111,11 +104,11 @@ static bool bury(struct keeper *k)
     k->buried = false;
     k->back = 0;
     if (comes_back) {
-        if (!domain_create(k->config, &k->account, id, &k->domain))
+        if (!domain_create(&k->config, &k->account, id, &k->domain))
             return true;
-        log_error("%s: rebooted, and could not be made again", k->config->name);
+        log_error("%s: rebooted, and could not be made again", k->config.name);
     }
-    hooks->unneeded(k);
+    lifecycle_dismiss(k);
     return false;
 }
 
@@ -164,28 +157,27 @@ bool keeper_dismiss(struct keeper *k)
     return sched_unit_remove(&k->unit) == 0;
 }
 
-static int create(struct keeper *k, const struct domain_config *config)
+static int create(struct keeper *k)
 {
-    *k = (struct keeper){ .config = config };
-    sched_group_init(&k->account, config->weight, config->cap);
+    sched_group_init(&k->account, k->config.weight, k->config.cap);
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
     timer_init(&k->wait, waited);
-    return domain_create(config, &k->account, 0, &k->domain);
+    return domain_create(&k->config, &k->account, 0, &k->domain);
 }
 
-int keeper_start(struct keeper *k, const struct domain_config *config)
+int keeper_start(struct keeper *k)
 {
-    int err = create(k, config);
+    int err = create(k);
 
     if (!err)
         keeper_wake(k);
     return err;
 }
 
-int keeper_start_now(struct keeper *k, const struct domain_config *config)
+int keeper_start_now(struct keeper *k)
 {
-    int err = create(k, config);
+    int err = create(k);
 
     if (err)
         return err;

@@ -2,18 +2,21 @@
  * Which domains run, and what happens when one ends.
  *
  * The domains of the boot menu are started together; more are made from the same modules by
- * lifecycle_create(). One that reboots is made anew from its recipe; one that failed leaves its
- * last words; when the last is gone the machine does what exit= said, or
- * only the monitor goes on.
+ * lifecycle_create(). One that reboots is made anew from its description; one that failed leaves
+ * its last words; when the last is gone the machine does what exit= said, or only the monitor goes
+ * on.
  *
  * The work is done by units of the scheduler on the boot CPU, so that domains are made and
  * destroyed while no vCPU is under way there: one for each domain, on its own account
- * (monitor/keeper.h).
+ * (lifecycle/keeper.h).
  */
-#ifndef CAISSON_MONITOR_LIFECYCLE_H
-#define CAISSON_MONITOR_LIFECYCLE_H
+#ifndef CAISSON_LIFECYCLE_LIFECYCLE_H
+#define CAISSON_LIFECYCLE_LIFECYCLE_H
 
+#include "config/domain_config.h"
 #include "domain/domain.h"
+
+struct keeper;
 
 /* modules: the catalogue, kept by the caller for good. at_end: called when no domain is left.
  * Creates and starts what the menu describes. Before sched_loop(), on the boot CPU. */
@@ -21,6 +24,11 @@ void lifecycle_begin(const struct module *modules, unsigned n, void (*at_end)(vo
 
 /* Hook of domain/domain.h. */
 void lifecycle_ended(struct domain *d);
+/* For keepers, from k's unit: the domain of k runs; d is about to be buried; the domain of k is
+ * gone for good. */
+void lifecycle_note_built(struct keeper *k);
+void lifecycle_note_end(const struct domain *d);
+void lifecycle_dismiss(struct keeper *k);
 
 /*
  * Creates one more domain, which is then built and started in pieces. line: as behind `kernel` in
@@ -28,8 +36,8 @@ void lifecycle_ended(struct domain *d);
  * its menu line repeats, or the name of a domain of the menu, meaning its kernel or ramdisk. From a
  * unit on the boot CPU. 0; -EINVAL, -ENOENT, or what domain_create() answers; logged.
  */
-int must_check lifecycle_create(const char *line);
-/* Neither does it run yet, nor has that failed. monitor_go_on() is called when one is so. */
+int must_check lifecycle_create(const char *line, void (*settled)(void));
+/* Neither does it run yet, nor has that failed. settled() is called when one is so. */
 bool lifecycle_is_creating(void);
 
 /* How a domain ended that did not do so by its own or the operator's wish. */

@@ -1,15 +1,13 @@
 /*
- * Domains made, made anew, buried. See monitor/lifecycle.h.
+ * Domains made, made anew, buried. See lifecycle/lifecycle.h.
  */
-#include "monitor/lifecycle.h"
-#include "lib/assert.h"
+#include "lifecycle/lifecycle.h"
+#include "config/catalogue.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "lifecycle/keeper.h"
 #include "mm/audit.h"
 #include "mm/heap.h"
-#include "monitor/catalogue.h"
-#include "console/console.h"
-#include "monitor/monitor.h"
 #include "sched/sched.h"
 
 #define LAST_WORDS 16
@@ -19,9 +17,9 @@ static struct sched_unit undertaker;             /* boot CPU */
 static struct sched_group own_time;              /* the undertaker's */
 static struct last_words last_words[LAST_WORDS]; /* a ring, boot CPU only, as are the counts */
 static unsigned words_written, words_read;
-static struct keeper *unneeded; /* a list; boot CPU only */
-static const struct keeper
-    *awaited; /* by the operator, who has had it created; the same. Or NULL */
+static struct keeper *unneeded;      /* a list; boot CPU only */
+static const struct keeper *awaited; /* by the operator, or NULL; boot CPU only, as what follows */
+static void (*settled)(void);
 
 static void remember(const struct domain *d)
 {
@@ -40,16 +38,30 @@ void lifecycle_last_words(void (*fn)(const struct last_words *words))
         fn(&last_words[words_read % LAST_WORDS]);
 }
 
+static struct keeper *new_keeper(const char *whose)
+{
+    struct keeper *k = heap_pages(0, OWNER_CAISSON);
+
+    if (!k)
+        log_error("%s: out of memory", whose);
+    return k;
+}
+
+static void drop(struct keeper *k)
+{
+    heap_free_pages(k, 0, OWNER_CAISSON);
+}
+
 /* It runs, or all of it is gone again. */
 static void settle(const struct keeper *k)
 {
     if (k != awaited)
         return;
     awaited = NULL;
-    monitor_go_on();
+    settled();
 }
 
-static void note_built(struct keeper *k)
+void lifecycle_note_built(struct keeper *k)
 {
     settle(k);
 }
@@ -60,10 +72,10 @@ static bool undertake(struct sched_unit *u, uint64_t deadline)
     (void)u;
     (void)deadline;
     while (unneeded && keeper_dismiss(unneeded)) {
-        struct recipe *r = LIST_ENTRY(unneeded, struct recipe, keeper);
-        unneeded = unneeded->next;
-        settle(&r->keeper);
-        catalogue_drop(r);
+        struct keeper *k = unneeded;
+        unneeded = k->next;
+        settle(k);
+        drop(k);
     }
     if (unneeded)
         return true;
@@ -81,14 +93,14 @@ static void leave_nothing(struct sched_unit *u)
     (void)u;
 }
 
-static void dismiss(struct keeper *k)
+void lifecycle_dismiss(struct keeper *k)
 {
     k->next = unneeded;
     unneeded = k;
     sched_wake(&undertaker);
 }
 
-static void note_end(const struct domain *d)
+void lifecycle_note_end(const struct domain *d)
 {
     if (d->end == END_TRIPLE_FAULT || d->end == END_CRASH || d->end == END_KILLED)
         remember(d);
@@ -96,22 +108,25 @@ static void note_end(const struct domain *d)
 
 void lifecycle_ended(struct domain *d)
 {
-    keeper_wake(&catalogue_recipe_of(d->config)->keeper);
+    keeper_wake(LIST_ENTRY(d->account, struct keeper, account));
 }
 
-int lifecycle_create(const char *line)
+int lifecycle_create(const char *line, void (*fn)(void))
 {
-    struct recipe *r;
-    int err = catalogue_make(line, &r);
+    struct keeper *k = new_keeper("create");
 
-    if (err)
+    if (!k)
+        return -ENOMEM;
+    int err = catalogue_read(line, k->words, &k->config);
+    if (!err)
+        err = keeper_start(k);
+    if (err) {
+        drop(k);
         return err;
-    err = keeper_start(&r->keeper, &r->config);
-    if (err)
-        catalogue_drop(r);
-    else
-        awaited = &r->keeper;
-    return err;
+    }
+    awaited = k;
+    settled = fn;
+    return 0;
 }
 
 bool lifecycle_is_creating(void)
@@ -119,21 +134,28 @@ bool lifecycle_is_creating(void)
     return awaited;
 }
 
+/* If it cannot be, the log has said why, and the others start all the same. */
+static void start_of_menu(const struct domain_config *c)
+{
+    struct keeper *k = new_keeper(c->name);
+
+    if (!k)
+        return;
+    k->config = *c;
+    if (keeper_start_now(k))
+        drop(k);
+}
+
 void lifecycle_begin(const struct module *modules, unsigned n, void (*fn)(void))
 {
-    static const struct keeper_hooks hooks = { .built = note_built,
-                                               .ended = note_end,
-                                               .unneeded = dismiss };
-    struct recipe *r;
+    const struct domain_config *c;
 
     at_end = fn;
-    keeper_set_hooks(&hooks);
     sched_group_init(&own_time, SCHED_DEFAULT_WEIGHT, 0);
     sched_unit_init(&undertaker, &own_time, 1, undertake, leave_nothing);
     catalogue_init(modules, n);
-    for (unsigned i = 0; (r = catalogue_of_menu(i)); i++)
-        if (keeper_start_now(&r->keeper, &r->config))
-            continue; /* said why; the others start all the same */
+    for (unsigned i = 0; (c = catalogue_of_menu(i)); i++)
+        start_of_menu(c);
     if (!domain_next(NULL))
         sched_wake(&undertaker);
 }

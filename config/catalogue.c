@@ -1,51 +1,32 @@
 /*
- * Modules and recipes. See monitor/catalogue.h.
+ * Modules and descriptions. See config/catalogue.h.
  */
-#include "monitor/catalogue.h"
-#include "lib/assert.h"
+#include "config/catalogue.h"
 #include "lib/log.h"
 #include "lib/string.h"
-#include "lib/word.h"
-#include "mm/heap.h"
 
 /* Boot only. */
 static const struct module *modules;
 static unsigned module_count, menu_count;
-static struct domain_config menu_configs[MAX_MODULES];
-static struct recipe menu[MAX_MODULES];
-
-_Static_assert(sizeof(struct recipe) <= PAGE_SIZE, "a recipe takes a page");
+static struct domain_config menu[MAX_MODULES];
 
 void catalogue_init(const struct module *list, unsigned n)
 {
     modules = list;
     module_count = n;
-    menu_count = config_collect(list, n, menu_configs);
-    for (unsigned i = 0; i < menu_count; i++)
-        menu[i].config = menu_configs[i];
+    menu_count = config_collect(list, n, menu);
 }
 
-struct recipe *catalogue_of_menu(unsigned i)
+const struct domain_config *catalogue_of_menu(unsigned i)
 {
     return i < menu_count ? &menu[i] : NULL;
-}
-
-struct recipe *catalogue_recipe_of(const struct domain_config *config)
-{
-    return (struct recipe *)config;
-}
-
-void catalogue_drop(struct recipe *r)
-{
-    if (r < menu || r >= menu + MAX_MODULES)
-        heap_free_pages(r, 0, OWNER_CAISSON);
 }
 
 /* The domain of the menu whose kernel, ramdisk or module this is. */
 static const char *domain_of(const struct module *m)
 {
     for (unsigned i = 0; i < menu_count; i++) {
-        const struct domain_config *c = &menu_configs[i];
+        const struct domain_config *c = &menu[i];
         bool is = c->kernel == m;
 
         for (unsigned k = 0; k < c->module_count; k++)
@@ -76,32 +57,33 @@ bool catalogue_module(unsigned i,
 /* What a line asks for besides the words of a menu line. */
 struct request {
     struct word kernel, ramdisk; /* length 0: not given */
-    size_t used;                 /* bytes of the recipe's line so far */
+    char *words;                 /* the line without them */
+    size_t used;                 /* bytes of it so far */
 };
 
 /* With a blank between two, and none behind the last: it would be one of the guest's words. */
-static int append(struct recipe *r, struct request *q, struct word w)
+static int append(struct request *q, struct word w)
 {
-    if (q->used + w.length + 2 > sizeof(r->line))
+    if (q->used + w.length + 2 > CATALOGUE_LINE)
         return -EINVAL;
     if (q->used)
-        r->line[q->used++] = ' ';
-    memcpy(r->line + q->used, w.text, w.length);
+        q->words[q->used++] = ' ';
+    memcpy(q->words + q->used, w.text, w.length);
     q->used += w.length;
-    r->line[q->used] = '\0';
+    q->words[q->used] = '\0';
     return 0;
 }
 
 /* Copies the line as a menu line of a kernel, less the references. */
-static int split(const char *line, struct recipe *r, struct request *q)
+static int split(const char *line, struct request *q)
 {
     struct word w, key, value;
-    int err = append(r, q, (struct word){ "kernel", 6 });
+    int err = append(q, (struct word){ "kernel", 6 });
 
     while (!err && word_next(&line, &w)) {
         if (word_is(w, "--")) {
-            err = append(r, q, w);
-            return err ? err : append(r, q, (struct word){ line, strlen(line) });
+            err = append(q, w);
+            return err ? err : append(q, (struct word){ line, strlen(line) });
         }
         bool pair = word_key_value(w, &key, &value);
         if (pair && word_is(key, "kernel"))
@@ -109,7 +91,7 @@ static int split(const char *line, struct recipe *r, struct request *q)
         else if (pair && word_is(key, "ramdisk"))
             q->ramdisk = value;
         else
-            err = append(r, q, w);
+            err = append(q, w);
     }
     return err;
 }
@@ -134,8 +116,8 @@ static const struct module *find_module(struct word ref)
 static const struct domain_config *find_menu_domain(struct word name)
 {
     for (unsigned i = 0; i < menu_count; i++)
-        if (word_is(name, menu_configs[i].name))
-            return &menu_configs[i];
+        if (word_is(name, menu[i].name))
+            return &menu[i];
     return NULL;
 }
 
@@ -175,17 +157,17 @@ static int find_ramdisk(struct word ref, struct domain_config *c)
     return -ENOENT;
 }
 
-static int fill(const char *line, struct recipe *r)
+int catalogue_read(const char *line, char *words, struct domain_config *out)
 {
-    struct request q = { 0 };
+    struct request q = { .words = words };
     struct config_line d;
-    int err = split(line, r, &q);
+    int err = split(line, &q);
 
     if (err) {
-        log_error("create: the line is longer than %lu bytes", sizeof(r->line) - 2);
+        log_error("create: the line is longer than %d bytes", CATALOGUE_LINE - 2);
         return err;
     }
-    struct module as_module = { .line = r->line };
+    struct module as_module = { .line = words };
     err = config_parse(&as_module, &d);
     if (err)
         return err;
@@ -193,23 +175,7 @@ static int fill(const char *line, struct recipe *r)
         log_error("create: name= and kernel= are needed");
         return -EINVAL;
     }
-    config_from_line(&d, &r->config);
-    err = find_kernel(q.kernel, &r->config);
-    return err || !q.ramdisk.length ? err : find_ramdisk(q.ramdisk, &r->config);
-}
-
-int catalogue_make(const char *line, struct recipe **out)
-{
-    struct recipe *r = heap_pages(0, OWNER_CAISSON);
-
-    if (!r) {
-        log_error("create: out of memory");
-        return -ENOMEM;
-    }
-    int err = fill(line, r);
-    if (err)
-        catalogue_drop(r);
-    else
-        *out = r;
-    return err;
+    config_from_line(&d, out);
+    err = find_kernel(q.kernel, out);
+    return err || !q.ramdisk.length ? err : find_ramdisk(q.ramdisk, out);
 }
