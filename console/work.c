@@ -9,8 +9,12 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
+#include "arch/x86/tsc.h"
 #include "lib/assert.h"
 #include "lib/list.h"
+
+#define STAY_NS 1000000
+#define REST_NS 1000000
 
 static struct work *works; /* boot only, as the vector */
 static int vector;
@@ -20,14 +24,34 @@ static struct work *of_unit(struct sched_unit *u)
     return LIST_ENTRY(u, struct work, unit);
 }
 
+/* Guests on this CPU want in: who has more to do than fits into STAY_NS goes on after a rest. What
+ * is raised meanwhile comes then, too. */
 static bool run(struct sched_unit *u, uint64_t deadline)
 {
     struct work *w = of_unit(u);
+    uint64_t now = rdtsc();
 
     (void)deadline;
+    if (w->rest.armed)
+        return false;
     __atomic_store_n(&w->raised, false, __ATOMIC_SEQ_CST);
-    span_begin(NULL, (const void *)w->fn, rdtsc());
-    return w->fn();
+    span_begin(NULL, (const void *)w->fn, now);
+    if (!w->until)
+        w->until = now + tsc_from_ns(STAY_NS);
+    bool more = w->fn();
+    if (more && rdtsc() < w->until)
+        return true;
+    w->until = 0;
+    if (more)
+        timer_set(&w->rest, rdtsc() + tsc_from_ns(REST_NS));
+    return false;
+}
+
+static void rest_is_over(struct timer *t)
+{
+    struct work *w = LIST_ENTRY(t, struct work, rest);
+
+    sched_wake(&w->unit);
 }
 
 /* It keeps no registers. */
@@ -50,6 +74,7 @@ void work_init(struct work *w, bool (*fn)(void), unsigned cap)
     ASSERT(fn && !w->fn && cpu_id() == 0);
     sched_group_init(&w->group, SCHED_DEFAULT_WEIGHT, cap);
     sched_unit_init(&w->unit, &w->group, 1, run, leave_nothing);
+    timer_init(&w->rest, rest_is_over);
     if (!works)
         vector = irq_alloc_vector(arrived);
     ASSERT(vector > 0);

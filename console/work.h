@@ -10,12 +10,15 @@
 
 #include <stdbool.h>
 #include "sched/sched.h"
+#include "sched/timer.h"
 
 struct work {
     bool (*fn)(void);
     bool raised; /* atomic: the interrupt is on its way, or the unit awake */
     struct sched_group group;
     struct sched_unit unit;
+    uint64_t until;    /* TSC; 0: it has not begun */
+    struct timer rest; /* armed: it has had its time, and there is more */
     struct work *next;
 };
 
