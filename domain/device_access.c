@@ -115,21 +115,23 @@ static void fetched(struct vcpu *v, const struct virt_exit *e)
         vcpu_ud(v);
 }
 
-void device_access_memory(struct vcpu *v, const struct virt_exit *e)
+void device_access_no_insn(struct vcpu *v, const struct virt_exit *e)
 {
     if (e->memory.page_walk) { /* page tables where only ones are read: reserved bits are set */
         uint32_t error = GVA_PRESENT | GVA_RESERVED | (e->memory.write ? GVA_WRITE : 0);
         vcpu_fault(v, virt_inject_pf(&v->virt, e->memory.gva, error));
     } else if (e->memory.fetch) {
         fetched(v, e);
-    } else if (e->memory.delivery) { /* what stands at RIP has nothing to do with it */
+    } else { /* what stands at RIP has nothing to do with it */
         domain_end(v->domain, END_KILLED, "an event is delivered through device memory at 0x%lx",
                    e->memory.gpa.v);
-    } else {
-        int done = mmio_emulate(&v->emulator, e->memory.gpa);
-        if (done > 0) /* it may have written where it only read, for all the exit told */
-            v->unit.attention = true;
-        else if (unlikely(done))
-            act_on(v, done, e->memory.gpa);
     }
+}
+
+void device_access_done(struct vcpu *v, int done, gpa_t device)
+{
+    if (done > 0) /* it may have written where it only read, for all the exit told */
+        v->unit.attention = true;
+    else
+        act_on(v, done, device);
 }

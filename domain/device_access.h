@@ -5,13 +5,30 @@
 #define CAISSON_DOMAIN_DEVICE_ACCESS_H
 
 #include "domain/vcpu.h"
+#include "emulate/mmio.h"
+#include "lib/likely.h"
 
 /* IN and OUT, for exit_quick[]: EXIT_UNHANDLED if it is a string instruction. */
 enum exit_answer device_access_port(struct vcpu *v, const struct virt_exit *e);
-/* INS and OUTS, and the access to memory that e->memory tells of: the instruction is carried out
- * and stepped over, or the guest gets the fault that it is owed, or the domain its end. The
- * domain's lock is held. */
+/* INS and OUTS: carried out and stepped over, or the guest gets the fault that it is owed, or the
+ * domain its end. The domain's lock is held, here and below. */
 void device_access_string(struct vcpu *v, const struct virt_exit *e);
-void device_access_memory(struct vcpu *v, const struct virt_exit *e);
+
+/* For device_access_memory(): an access that no instruction's operand made; and what is to be done
+ * after mmio_emulate() unless it answered 0. */
+void device_access_no_insn(struct vcpu *v, const struct virt_exit *e);
+void device_access_done(struct vcpu *v, int done, gpa_t device);
+
+/* The same for the access to memory that e->memory tells of. In line: most are plain moves. */
+static inline void device_access_memory(struct vcpu *v, const struct virt_exit *e)
+{
+    if (unlikely(e->memory.page_walk || e->memory.fetch || e->memory.delivery)) {
+        device_access_no_insn(v, e);
+        return;
+    }
+    int done = mmio_emulate(&v->emulator, e->memory.gpa);
+    if (unlikely(done))
+        device_access_done(v, done, e->memory.gpa);
+}
 
 #endif

@@ -31,6 +31,7 @@ struct emulator {
     struct gva_space *space;
     struct machine *machine;
     struct vlapic *lapic; /* its own, which answers at its page */
+    int fetch_error;      /* see insn_cache_fetch() */
     uint8_t vector;
     uint8_t unknown_count;
     uint8_t unknown[DECODE_MAX_BYTES];

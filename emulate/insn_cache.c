@@ -120,18 +120,18 @@ static int read(struct emulator *e, struct insn_cache_entry *c)
     return 0;
 }
 
-int insn_cache_fetch(struct emulator *e, const struct decode **out)
+const struct decode *insn_cache_fetch(struct emulator *e)
 {
     struct virt_mode mode;
 
     virt_mode(e->virt, &mode);
     gva_t at = linear_rip(e, &mode);
     struct insn_cache_entry *c = place_of(e, at);
-    *out = &c->insn;
     if (likely(is_known(e, c, at, &mode)))
-        return 0;
+        return &c->insn;
     c->epoch = 0;
     c->at = at;
     c->mode = mode;
-    return read(e, c);
+    e->fetch_error = read(e, c);
+    return e->fetch_error ? NULL : &c->insn;
 }

@@ -29,7 +29,8 @@ struct insn_cache_entry {
     struct decode insn;
 };
 
-/* The instruction at RIP; good until the next call. Errors: emulate/emulator.h. */
-int must_check insn_cache_fetch(struct emulator *e, const struct decode **out);
+/* The instruction at RIP; good until the next call. NULL: e->fetch_error says why, as
+ * emulate/emulator.h has it. (By address, the caller would pay for a stack canary.) */
+const struct decode *insn_cache_fetch(struct emulator *e);
 
 #endif

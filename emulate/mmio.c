@@ -42,11 +42,11 @@ static int string(struct emulator *e, const struct decode *insn)
 
 int mmio_emulate(struct emulator *e, gpa_t at)
 {
-    const struct decode *insn;
-    int err = insn_cache_fetch(e, &insn);
+    const struct decode *insn = insn_cache_fetch(e);
+    int err;
 
-    if (unlikely(err))
-        return err;
+    if (unlikely(!insn))
+        return e->fetch_error;
     if (likely(is_plain_move(insn, at))) {
         plain_move(e, insn, at);
         return 0;
