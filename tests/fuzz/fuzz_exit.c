@@ -29,6 +29,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
+{
+    v->dump = what;
+}
+
 static const struct domain_config config = { .mem = GUEST_END };
 static struct vlapic_page page;
 static struct vlapic_bus bus;
