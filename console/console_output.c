@@ -18,7 +18,7 @@
 #define PORTION   256       /* of them that a domain behind sends at a time, under its lock */
 #define LINE_COST 64        /* what a line costs besides its text, as so many bytes of it */
 #define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
-#define REST_MOST 256       /* bytes from before it came to the front that go at a time */
+#define RAW_MOST  256       /* bytes of the domain in front that go at a time: the same */
 
 struct terminal terminal = {
     .lock = SPINLOCK_RANK("console", LOCK_CONSOLE),
@@ -120,7 +120,7 @@ static uint32_t send_rest(struct console *c)
 {
     uint32_t n = ring_run(&c->out);
 
-    n = n < REST_MOST ? n : REST_MOST;
+    n = n < RAW_MOST ? n : RAW_MOST;
     n = (uint32_t)operator_put(ring_first(&c->out), n);
     ring_drop(&c->out, n);
     return n;
@@ -156,7 +156,7 @@ size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
     if (c != terminal.front)
         taken = put_behind(c, bytes, n);
     else
-        taken = ring_used(&c->out) ? 0 : operator_put(bytes, n);
+        taken = ring_used(&c->out) ? 0 : operator_put(bytes, n < RAW_MOST ? n : RAW_MOST);
     c->waits |= taken < n;
     if (c->waits || ring_used(&c->out))
         console_note(c);

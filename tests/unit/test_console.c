@@ -587,6 +587,25 @@ static void newlines_come_in_portions(void **state)
     assert_int_equal(b->said, 2); /* it was kicked */
 }
 
+/* The ring of a pvh guest, all at once: its lock is held meanwhile. */
+static void the_front_sends_in_portions(void **state)
+{
+    uint8_t text[2048];
+
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0);
+    memset(text, 'f', sizeof(text));
+    raised = false;
+    assert_in_range(console_put(&a->d, text, sizeof(text)), 1, 512);
+    assert_true(raised);
+    a->text = "!";
+    a->said = 0;
+    a->length = 1;
+    settle();
+    assert_int_equal(a->said, 1); /* it was kicked */
+}
+
 /* While a command is under way its keys wait, and no prompt is shown; the port waits too before
  * keys are lost. */
 static void keys_wait_for_a_command(void **state)
@@ -849,6 +868,7 @@ int main(void)
         cmocka_unit_test(front_ends_another_comes),
         cmocka_unit_test(port_stops_before_keys_are_lost),
         cmocka_unit_test(newlines_come_in_portions),
+        cmocka_unit_test(the_front_sends_in_portions),
         cmocka_unit_test(keys_wait_for_a_command),
         cmocka_unit_test(a_long_answer_goes_in_pieces),
         cmocka_unit_test(a_paste_goes_in_pieces),
