@@ -39,8 +39,6 @@
 #include "drivers/keyboard.h"
 #include "drivers/port_e9.h"
 #include "drivers/rtc.h"
-#include "hypercall/evtchn_op.h"
-#include "hypercall/grant_op.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "lib/lockdep.h"
@@ -311,12 +309,9 @@ static void start_domains(void)
         .console_room = console_room,
         .hypercall = hypercall_handle,
         .hypercall_lockless = hypercall_lockless,
-        .detach = hypercall_detach,
-        .lends = grant_table_has,
     };
 
     domain_set_hooks(&hooks);
-    pv_set_events(&event_channel_events);
     start_monitor(options.monitor_first);
     lifecycle_begin(modules, boot.module_count, no_domain_left);
 }

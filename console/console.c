@@ -44,7 +44,7 @@ static struct console *entry(struct list_node *node)
 /* A byte to its COM1, or to its console ring. False: there is no room. */
 static bool give_byte(struct domain *d, uint8_t byte)
 {
-    return d->type == DOMAIN_PVH ? pv_console_give(d, byte)
+    return d->type == DOMAIN_PVH ? pv_console_give(&d->xen, byte)
                                  : machine_console_give(&d->machine, byte);
 }
 

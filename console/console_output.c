@@ -268,7 +268,7 @@ static void kick(struct console *c)
         return;
     spin_lock(&c->domain->lock);
     if (c->domain->type == DOMAIN_PVH)
-        pv_console_kick(c->domain);
+        pv_console_kick(&c->domain->xen);
     else
         machine_console_kick(&c->domain->machine);
     spin_unlock(&c->domain->lock);

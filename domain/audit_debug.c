@@ -8,6 +8,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/promise.h"
+#include "xen/grant.h"
 
 #define PIECE 128 /* places */
 #define END   (1UL << 36)
@@ -20,8 +21,8 @@ static bool is_page(const void *page, mfn_t m)
 /* The pages of the heap that a guest may see. */
 static bool may_see(const struct domain *d, mfn_t m)
 {
-    return is_page(d->pv.shared, m) || is_page(d->pv.console, m) || is_page(d->lapic_access, m) ||
-           (domain_hooks && domain_hooks->lends && domain_hooks->lends(d, m));
+    return is_page(d->xen.shared, m) || is_page(d->xen.console, m) || is_page(d->lapic_access, m) ||
+           grant_table_has(&d->xen, m);
 }
 
 /* Another domain's frame, or one that was another's. */

@@ -7,14 +7,14 @@
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
 #include "lib/fmt.h"
+#include "lib/list.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
 const struct domain_hooks *domain_hooks;
 
-/* All, and by id modulo MAX_DOMAINS. Changed on the boot CPU only, under the lock. */
-static struct domain *domains, *slots[MAX_DOMAINS];
-static struct spinlock list_lock = SPINLOCK_RANK("domains", LOCK_DOMAINS);
+/* All. Boot CPU only. */
+static struct domain *domains;
 
 void domain_set_hooks(const struct domain_hooks *hooks)
 {
@@ -125,14 +125,9 @@ struct domain *domain_next(const struct domain *after)
 
 struct domain *domain_by_id(uint16_t id)
 {
-    struct domain *d = slots[id % MAX_DOMAINS];
+    struct xen_domain *d = xen_domain_by_id(id);
 
-    return d && d->id == id ? d : NULL;
-}
-
-bool domain_id_fits(uint16_t id)
-{
-    return !slots[id % MAX_DOMAINS];
+    return d ? LIST_ENTRY(d, struct domain, xen) : NULL;
 }
 
 struct domain *domain_by_name(const char *name)
@@ -143,61 +138,22 @@ struct domain *domain_by_name(const char *name)
     return NULL;
 }
 
-struct domain *domain_get(uint16_t id)
-{
-    spin_lock(&list_lock);
-    struct domain *d = domain_by_id(id);
-    if (d && d->findable)
-        domain_hold(d);
-    else
-        d = NULL;
-    spin_unlock(&list_lock);
-    return d;
-}
-
-void domain_hold(struct domain *d)
-{
-    __atomic_fetch_add(&d->holders, 1, __ATOMIC_ACQUIRE);
-}
-
-void domain_put(struct domain *d)
-{
-    ASSERT(__atomic_fetch_sub(&d->holders, 1, __ATOMIC_RELEASE) > 0);
-}
-
-bool domain_is_held(const struct domain *d)
-{
-    return __atomic_load_n(&d->holders, __ATOMIC_ACQUIRE);
-}
-
-void domain_set_findable(struct domain *d, bool findable)
-{
-    spin_lock(&list_lock);
-    d->findable = findable;
-    spin_unlock(&list_lock);
-}
-
 void domain_list(struct domain *d)
 {
     struct domain **end = &domains;
 
-    spin_lock(&list_lock);
     while (*end)
         end = &(*end)->next;
     *end = d;
-    ASSERT(domain_id_fits(d->id));
-    slots[d->id % MAX_DOMAINS] = d;
-    spin_unlock(&list_lock);
+    xen_domain_list(&d->xen);
 }
 
 void domain_unlist(struct domain *d)
 {
     struct domain **link = &domains;
 
-    spin_lock(&list_lock);
     while (*link != d)
         link = &(*link)->next;
     *link = d->next;
-    slots[d->id % MAX_DOMAINS] = NULL;
-    spin_unlock(&list_lock);
+    xen_domain_unlist(&d->xen);
 }

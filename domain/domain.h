@@ -29,7 +29,7 @@
 #include "config/domain_config.h"
 #include "machine/machine.h"
 #include "guestmem/p2m.h"
-#include "xen/pv_vcpu.h"
+#include "xen/xen.h"
 #include "domain/vcpu.h"
 #include "lib/errno.h"
 #include "lib/limits.h"
@@ -61,7 +61,7 @@ struct domain {
     struct p2m p2m;
     struct sched_group *account; /* its vCPUs' weight and cap; outlives a reboot */
     struct machine machine;
-    struct pv_domain pv;
+    struct xen_domain xen; /* what Xen's interface keeps of it */
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
     uint64_t tsc_zero;          /* machine TSC at which the domain's clock read 0 */
@@ -70,7 +70,6 @@ struct domain {
     bool lapic_mapped;          /* it may be in the p2m */
     enum domain_end end;        /* not END_NOT: no vCPU enters the guest again */
     bool end_claimed;           /* somebody is about to set it, with its reason */
-    bool findable;              /* by id, for other domains: it is built, and not being destroyed */
     bool start_paused;          /* the operator paused it while it was being built */
     unsigned destroyed;         /* how many of the steps of its destruction are done */
     struct audit audit;         /* the last one, of its destruction */
@@ -79,7 +78,6 @@ struct domain {
     char end_why[160];
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
-    uint32_t holders;    /* atomic: who keeps it from going away, for a moment */
     struct warned unknown_msrs;
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
@@ -95,9 +93,10 @@ struct domain_hooks {
     /* It has ended: has the port taken what it had to say? If not, `ended` is called again when it
      * has. */
     bool (*console_drained)(struct domain *d);
-    /* One byte of COM1's output; false: no room now, machine_console_kick() when there is. */
+    /* Output; how many bytes it took. The console kicks its machine or its ring when there is
+     * room again. */
     size_t (*console_put)(struct domain *d, const uint8_t *bytes, size_t n);
-    /* There is room again in COM1's receiver: hand over more (machine_console_give). */
+    /* There is room again for input: hand over more (pv_console_give). */
     void (*console_room)(struct domain *d);
     /* VMCALL. False: it is to be executed again. */
     bool (*hypercall)(struct vcpu *v);
@@ -107,11 +106,6 @@ struct domain_hooks {
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);
-    /* The domain is about to go and nobody finds it by its id any more: cut some of what ties it to
-     * others; true once nothing does. No lock is held. NULL: nothing can be. */
-    bool (*detach)(struct domain *d);
-    /* Is this page of the heap one that d's guest may see, of its grant table? For the audit. */
-    bool (*lends)(const struct domain *d, mfn_t m);
 };
 void domain_set_hooks(const struct domain_hooks *hooks);
 extern const struct domain_hooks *domain_hooks;
@@ -144,19 +138,7 @@ struct domain *domain_next(const struct domain *after);
 struct domain *domain_by_id(uint16_t id);
 struct domain *domain_by_name(const char *name);
 
-/* For calls between domains, from any CPU: finds it and keeps it from going away until
- * domain_put(). Held for a moment only, by one who waits for its lock or has it. NULL: there is
- * none. domain_hold() does the same for one that is known to exist. */
-struct domain *domain_get(uint16_t id);
-void domain_hold(struct domain *d);
-void domain_put(struct domain *d);
-/* For its destruction, when nobody finds it any more: does somebody hold it still? */
-bool domain_is_held(const struct domain *d);
-
-/* For create.c and destroy.c: domain_get() finds it, or does not. */
-void domain_set_findable(struct domain *d, bool findable);
-/* Whether a new one may have the id; it is among them from now on, or no more. */
-bool domain_id_fits(uint16_t id);
+/* For create.c and destroy.c: it is among them from now on, or no more. */
 void domain_list(struct domain *d);
 void domain_unlist(struct domain *d);
 

@@ -147,7 +147,7 @@ void lapic_hold(struct vcpu *v)
 
 bool lapic_posted(const struct vcpu *v)
 {
-    if (!virt_caps.posted_interrupts || !v->virt.delivers || !v->entered ||
+    if (!virt_caps.posted_interrupts || !v->virt.delivers || !v->domain->p2m.inside[v->id] ||
         sched_running() == &v->unit)
         return false;
     irq_notify_posted(v->virt.pcpu);

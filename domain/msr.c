@@ -156,7 +156,7 @@ static void tsc_move(struct vcpu *v, uint64_t by)
     v->tsc_offset += by;
     v->tsc_adjust += by;
     virt_set_tsc_offset(&v->virt, v->tsc_offset);
-    pv_time_update(v);
+    pv_time_set_offset(&v->xen, v->tsc_offset);
     if (deadline)
         set_deadline(v, deadline);
 }
@@ -280,7 +280,7 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
     if (is_lapic(msr))
         return vlapic_msr_write(&v->lapic, msr, value, domain_now(v->domain));
     if (msr == XEN_HYPERCALL_MSR && v->domain->type == DOMAIN_PVH)
-        return pv_hypercall_page(v, value);
+        return pv_hypercall_page(&v->domain->xen, value, !virt_in_64bit_code(&v->virt));
     if (msr == MSR_IA32_TSC_DEADLINE)
         set_deadline(v, value);
     else if (msr == MSR_IA32_TSC)

@@ -37,8 +37,8 @@ static uint64_t next_due(const struct vcpu *v)
 {
     uint64_t due = v->lapic_due.tsc, machine = v->domain->machine.due.tsc;
 
-    if (v->pv.due.tsc < due)
-        due = v->pv.due.tsc;
+    if (v->xen.due.tsc < due)
+        due = v->xen.due.tsc;
     return serves_machine(v) && machine < due ? machine : due;
 }
 
@@ -49,8 +49,8 @@ static uint64_t tick_due(struct vcpu *v, uint64_t start)
 
     if (now >= v->lapic_due.ns)
         v->lapic.dev.ops->tick(&v->lapic.dev, now);
-    if (now >= v->pv.due.ns)
-        pv_tick(v, now);
+    if (now >= v->xen.due.ns && !pv_tick(&v->xen, now))
+        domain_end(v->domain, END_CRASH, "its watchdog has expired");
     if (serves_machine(v) && now >= v->domain->machine.due.ns)
         machine_tick(&v->domain->machine, now);
     uint64_t soonest = start + tsc_hz / MOST_TICKS_PER_S, due = next_due(v);
@@ -76,7 +76,7 @@ static bool pic_wants_in(struct vcpu *v)
 /* Looks into the guest's memory: another look may find something else. */
 static bool upcall_due(struct vcpu *v)
 {
-    return unlikely(v->pv.upcall) && pv_upcall_due(v);
+    return unlikely(v->xen.upcall) && pv_upcall_due(&v->xen);
 }
 
 /* Has a device one that the processor does not deliver by itself? True until it is taken. */
@@ -94,8 +94,8 @@ static bool has_interrupt(struct vcpu *v)
 static uint8_t take_vector(struct vcpu *v, bool upcall)
 {
     if (upcall) { /* before all others, as on Xen */
-        pv_upcall_taken(v);
-        return v->domain->pv.callback;
+        pv_upcall_taken(&v->xen);
+        return v->domain->xen.callback;
     }
     if (pic_wants_in(v))
         return (uint8_t)vpic_ack(&v->domain->machine.pic);
@@ -138,22 +138,15 @@ static bool wakes(struct vcpu *v)
     return (virt_rflags(&v->virt) & RFLAGS_IF) && (has_interrupt(v) || lapic_delivers_now(v));
 }
 
-/* An interrupt ends the wait for ports too. */
-static void end_poll(struct vcpu *v)
-{
-    v->pv.poll = PV_POLL_NOTHING;
-    pv_poll_until(v, DEVICE_NEVER);
-}
-
 /* In HLT with nothing to wake it? */
 static bool stays_halted(struct vcpu *v)
 {
     if (likely(!v->halted))
         return false;
-    if (wakes(v)) {
+    if (v->xen.poll == PV_POLL_OVER || wakes(v)) {
         v->halted = false;
-        if (v->pv.poll != PV_POLL_NOTHING)
-            end_poll(v);
+        if (v->xen.poll != PV_POLL_NOTHING) /* an interrupt ends the wait for ports too */
+            pv_poll_end(&v->xen);
         return false;
     }
     return true;
@@ -164,12 +157,12 @@ static bool halt_in_place(struct vcpu *v, uint64_t due)
 {
     if (vcpu_wants_look(v) || !sched_is_alone())
         return false;
-    pv_runstate(v, XEN_RUNSTATE_BLOCKED);
+    pv_runstate(&v->xen, XEN_RUNSTATE_BLOCKED);
     spin_unlock(&v->domain->lock);
     bool on = sched_halt_in_place(due);
     spin_lock(&v->domain->lock);
     run_irqs_served(&v->virt);
-    pv_runstate(v, XEN_RUNSTATE_RUNNING);
+    pv_runstate(&v->xen, XEN_RUNSTATE_RUNNING);
     return on;
 }
 
@@ -212,13 +205,16 @@ static bool attend(struct vcpu *v)
         vcpu_take_init(v);
     if (v->waits_for_startup && v->startup_page >= 0)
         vcpu_take_startup(v);
-    if (v->pv.begins && !v->pv.down)
-        pv_start_take(v);
+    if (v->begins && !v->down)
+        vcpu_start_take(v);
+    uint8_t vector = pv_upcall_take_vector(&v->xen);
+    if (vector)
+        vlapic_accept(&v->lapic, vector, false);
     if (rdtsc() < v->held_until) { /* whoever wakes it meanwhile brings it here again */
         timer_set(&v->wake, v->held_until);
         return false;
     }
-    return !v->waits_for_startup && !v->pv.down;
+    return !v->waits_for_startup && !v->down;
 }
 
 /* The flag is down before the notes are read: who writes one later raises it again. While it may
@@ -235,17 +231,6 @@ static bool may_enter(struct vcpu *v)
 }
 
 /* ---- The loop ---- */
-
-/* Frames that no vCPU in the guest can reach any more are free. */
-static void reap(struct domain *d)
-{
-    uint64_t oldest = d->p2m.epoch;
-
-    for (unsigned i = 0; i < d->vcpu_count; i++)
-        if (d->vcpus[i]->entered && d->vcpus[i]->entered < oldest)
-            oldest = d->vcpus[i]->entered;
-    p2m_reap(&d->p2m, oldest);
-}
 
 /* Puts an exit that has been dealt with down to its account. */
 static void account(struct vcpu *v, const struct virt_exit *exit, uint64_t now)
@@ -305,16 +290,16 @@ static bool run_once(struct vcpu *v, uint64_t now, struct bounds *b)
     struct virt_exit exit;
 
     deliver(v);
-    v->entered = p2m_enter(&d->p2m);
+    p2m_enter(&d->p2m, v->id);
     spin_unlock(&d->lock);
     if (unlikely(
             sched_deadline_changed())) /* somebody woke since: there may be no time left at all */
         b->deadline = earlier(b->deadline, sched_deadline());
     bool rest = stay(v, now, b, &exit);
     spin_lock(&d->lock);
-    v->entered = 0;
+    d->p2m.inside[v->id] = 0;
     if (unlikely(d->p2m.limbo_count))
-        reap(d);
+        p2m_reap(&d->p2m, d->vcpu_count);
     if (rest) {
         exit_handle(v, &exit);
         account(v, &exit, rdtsc());
@@ -356,7 +341,7 @@ static bool leave_for_good(struct vcpu *v)
 /* What it is, for the account that its guest sees, while it is not running. */
 static enum xen_runstate runstate_when_out(const struct vcpu *v, bool more)
 {
-    if (v->waits_for_startup || v->pv.down)
+    if (v->waits_for_startup || v->down)
         return XEN_RUNSTATE_OFFLINE;
     return more ? XEN_RUNSTATE_RUNNABLE : XEN_RUNSTATE_BLOCKED;
 }
@@ -373,9 +358,9 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
         vcpu_load(v);
         run_irqs_served(
             &v->virt); /* in sched_turn(); on a slow machine the way from there takes long */
-        pv_runstate(v, XEN_RUNSTATE_RUNNING);
+        pv_runstate(&v->xen, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);
-        pv_runstate(v, runstate_when_out(v, more));
+        pv_runstate(&v->xen, runstate_when_out(v, more));
         last = d->end && !v->dump && leave_for_good(v);
     }
     spin_unlock(&d->lock);

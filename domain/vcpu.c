@@ -56,7 +56,7 @@ void vcpu_take_init(struct vcpu *v)
     virt_reset(&v->virt);
     vlapic_init_signal(&v->lapic);
     v->halted = false;
-    v->pv.initialised = v->pv.begins = false;
+    v->initialised = v->begins = false;
     v->waits_for_startup = v->id != 0;
 }
 
@@ -71,7 +71,7 @@ void vcpu_take_startup(struct vcpu *v)
     virt_set_segment(&v->virt, SEG_CS, &cs);
     virt_set_rip(&v->virt, 0);
     v->waits_for_startup = false;
-    v->pv.down = false;
+    v->down = false;
     v->startup_page = -1;
 }
 
@@ -198,7 +198,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         set_virtual_wire(&v->lapic);
     v->tsc_offset = -d->tsc_zero;
     msr_reset(v);
-    pv_vcpu_init(v);
+    pv_vcpu_init(&v->xen, &d->xen, &v->unit, v->tsc_offset);
     timer_init(&v->wake, wake_fires);
     sched_unit_init(&v->unit, d->account, d->config->cpus, vcpu_run, vcpu_leave);
     v->unit.attention = true;

@@ -15,7 +15,8 @@
 #include "guestmem/gva.h"
 #include "loader/image.h"
 #include "arch/x86/moment.h"
-#include "xen/pv_vcpu.h"
+#include "xen/xen.h"
+#include "domain/vcpu_start.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
 #include "virt/virt.h"
@@ -54,9 +55,12 @@ struct vcpu {
     uint64_t tsc_offset;     /* guest TSC - machine TSC */
     uint64_t tsc_adjust;     /* IA32_TSC_ADJUST as the guest last left it */
     struct moment lapic_due; /* deadline of its local APIC's timer, which tells */
-    struct pv_vcpu pv;
-    uint64_t entered;  /* the p2m's epoch while it is in the guest; 0: it is not */
-    uint64_t mtrr[32]; /* stored for the guest, see msr.c */
+    bool down;               /* by VCPUOP_down: it does not run */
+    bool initialised;        /* start says where it begins, VCPUOP_up when */
+    bool begins;             /* now */
+    struct vcpu_start start;
+    struct xen_vcpu xen; /* what Xen's interface keeps of it */
+    uint64_t mtrr[32];   /* stored for the guest, see msr.c */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
     uint64_t exits[VIRT_EXIT_KINDS];      /* counted by kind */
     uint64_t exit_ticks[VIRT_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */

@@ -40,8 +40,20 @@ static void give_back_some(struct p2m *p)
     p->populated -= 1UL << ORDER_2M;
 }
 
-void p2m_reap(struct p2m *p, uint64_t oldest)
+/* The epoch that no vCPU in the guest has entered before. */
+static uint64_t oldest_inside(const struct p2m *p, unsigned vcpus)
 {
+    uint64_t oldest = p->epoch;
+
+    for (unsigned i = 0; i < vcpus; i++)
+        if (p->inside[i] && p->inside[i] < oldest)
+            oldest = p->inside[i];
+    return oldest;
+}
+
+void p2m_reap(struct p2m *p, unsigned vcpus)
+{
+    uint64_t oldest = oldest_inside(p, vcpus);
     unsigned kept = 0;
 
     for (unsigned i = 0; i < p->limbo_count; i++) {

@@ -54,12 +54,13 @@ struct p2m {
         gfn_t start;
         uint64_t frames;
     } ram[P2M_RAM_RANGES];
-    uint64_t most;            /* frames of RAM, all ranges: at the beginning, and at any time */
-    uint64_t promised;        /* as many now */
-    uint64_t populated;       /* of which this many have arrived */
-    uint64_t tables_for_ram;  /* tables of the EPT that its RAM may need, at its places */
-    uint64_t epoch;           /* grows with each change that TLBs must hear of */
-    uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
+    uint64_t most;              /* frames of RAM, all ranges: at the beginning, and at any time */
+    uint64_t promised;          /* as many now */
+    uint64_t populated;         /* of which this many have arrived */
+    uint64_t tables_for_ram;    /* tables of the EPT that its RAM may need, at its places */
+    uint64_t epoch;             /* grows with each change that TLBs must hear of */
+    uint64_t seen[MAX_PCPUS];   /* the epoch at this pCPU's last flush */
+    uint64_t inside[MAX_VCPUS]; /* the epoch with which a vCPU entered the guest; 0: it is out */
     /* What was found lately, at gfn modulo P2M_RECENT; good for as long as the epoch stays. */
     struct {
         uint64_t epoch;
@@ -133,9 +134,10 @@ enum slat_type p2m_type_of(mfn_t m, unsigned order);
 
 /* All TLBs of the domain's are to be flushed before its vCPUs enter again. */
 void p2m_flush(struct p2m *p);
-/* A vCPU is about to enter the guest on this pCPU: flushes if it must. Returns the epoch. */
-uint64_t p2m_enter(struct p2m *p);
-/* All vCPUs that are in the guest have entered at this epoch or later: frees what was waiting. */
-void p2m_reap(struct p2m *p, uint64_t oldest);
+/* A vCPU is about to enter the guest on this pCPU: flushes if it must. It is inside until the
+ * caller clears p->inside[] of it. */
+void p2m_enter(struct p2m *p, unsigned vcpu);
+/* Frees what no TLB of these vCPUs can hold any more, if something waits for that. */
+void p2m_reap(struct p2m *p, unsigned vcpus);
 
 #endif

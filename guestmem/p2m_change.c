@@ -189,7 +189,7 @@ void p2m_flush(struct p2m *p)
     spin_unlock(&p->lock);
 }
 
-uint64_t p2m_enter(struct p2m *p)
+void p2m_enter(struct p2m *p, unsigned vcpu)
 {
     uint64_t *seen = &p->seen[cpu_id()];
 
@@ -197,5 +197,5 @@ uint64_t p2m_enter(struct p2m *p)
         virt_flush_ept(&p->slat);
         *seen = p->epoch;
     }
-    return *seen;
+    p->inside[vcpu] = *seen;
 }

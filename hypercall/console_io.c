@@ -34,12 +34,12 @@ static int64_t console_read(struct vcpu *v, uint64_t count, uint64_t at)
 
     if (count > INT32_MAX)
         return -E2BIG;
-    n = pv_console_peek(v->domain, bytes, n, &next);
+    n = pv_console_peek(&v->domain->xen, bytes, n, &next);
     if (n == 0)
         return 0;
     if (hypercall_copy_out(v, at, bytes, n))
         return -EFAULT;
-    pv_console_take(v->domain, next);
+    pv_console_take(&v->domain->xen, next);
     return (int64_t)n;
 }
 

@@ -5,34 +5,18 @@
  * A result goes back into the guest's structure. That it can be written is tried before anything
  * changes, so a bad pointer costs no port.
  */
-#include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
+#include "xen/pair.h"
 #include "hypercall/hypercall.h"
-
-/* DOMID_SELF, or the id spelt out. */
-static bool is_self(const struct domain *d, uint16_t id)
-{
-    return id == XEN_DOMID_SELF || id == d->id;
-}
-
-/* No domain is privileged here: what is another's is refused, or is not there. */
-static int not_self(uint16_t id)
-{
-    struct domain *other = domain_get(id);
-
-    if (!other)
-        return -ESRCH;
-    domain_put(other);
-    return -EPERM;
-}
 
 static int64_t alloc_unbound(struct vcpu *v, void *p)
 {
     struct xen_evtchn_alloc_unbound *arg = p;
-    struct domain *d = v->domain;
+    struct xen_domain *d;
+    int err = pair_target(&v->domain->xen, arg->dom, PAIR_CONTROL, &d);
 
-    if (!is_self(d, arg->dom))
-        return not_self(arg->dom);
+    if (err)
+        return err;
     int port = evtchn_find_free(d);
     if (port < 0)
         return port;
@@ -45,10 +29,13 @@ static int64_t alloc_unbound(struct vcpu *v, void *p)
 static int64_t bind_interdomain(struct vcpu *v, void *p)
 {
     struct xen_evtchn_bind_interdomain *arg = p;
-    struct domain *d = v->domain;
-    uint16_t id = is_self(d, arg->remote_dom) ? d->id : arg->remote_dom;
-    int port = evtchn_connect(d, id, arg->remote_port);
+    struct xen_domain *d = &v->domain->xen;
+    struct xen_domain *other;
+    int err = pair_target(d, arg->remote_dom, PAIR_MEET, &other);
 
+    if (err)
+        return err;
+    int port = evtchn_connect(d, other, arg->remote_port);
     if (port < 0)
         return port;
     arg->local_port = (uint32_t)port;
@@ -75,7 +62,7 @@ static enum virq_kind virq_kind(uint32_t virq)
 static int64_t bind_virq(struct vcpu *v, void *p)
 {
     struct xen_evtchn_bind_virq *arg = p;
-    struct domain *d = v->domain;
+    struct xen_domain *d = &v->domain->xen;
 
     if (arg->virq >= XEN_VIRQ_COUNT || (virq_kind(arg->virq) != VIRQ_OF_VCPU && arg->vcpu != 0))
         return -EINVAL;
@@ -83,7 +70,7 @@ static int64_t bind_virq(struct vcpu *v, void *p)
         return -ENOENT;
     if (virq_kind(arg->virq) == VIRQ_OF_NOBODY)
         return -EBUSY;
-    uint16_t *bound = &evtchn_domain(d)->virq_port[arg->vcpu][arg->virq];
+    uint16_t *bound = &d->events->virq_port[arg->vcpu][arg->virq];
     if (*bound)
         return -EEXIST;
     int port = evtchn_find_free(d);
@@ -98,7 +85,7 @@ static int64_t bind_virq(struct vcpu *v, void *p)
 static int64_t bind_ipi(struct vcpu *v, void *p)
 {
     struct xen_evtchn_bind_ipi *arg = p;
-    struct domain *d = v->domain;
+    struct xen_domain *d = &v->domain->xen;
 
     if (arg->vcpu >= d->vcpu_count)
         return -ENOENT;
@@ -114,23 +101,24 @@ static int64_t close_port(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_close *arg = p;
 
-    return evtchn_close(v->domain, arg->port);
+    return evtchn_close(&v->domain->xen, arg->port);
 }
 
 static int64_t send(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_send *arg = p;
 
-    return evtchn_send(v->domain, arg->port);
+    return evtchn_send(&v->domain->xen, arg->port);
 }
 
 static int64_t status(struct vcpu *v, void *p)
 {
     struct xen_evtchn_status *arg = p;
-    const struct domain *d = v->domain;
+    struct xen_domain *d;
+    int err = pair_target(&v->domain->xen, arg->dom, PAIR_CONTROL, &d);
 
-    if (!is_self(d, arg->dom))
-        return not_self(arg->dom);
+    if (err)
+        return err;
     const struct evtchn *ch = evtchn_port(d, arg->port);
     if (!ch)
         return -EINVAL;
@@ -157,7 +145,7 @@ static int64_t status(struct vcpu *v, void *p)
 static int64_t bind_vcpu(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_bind_vcpu *arg = p;
-    struct domain *d = v->domain;
+    struct xen_domain *d = &v->domain->xen;
     struct evtchn *ch = evtchn_port(d, arg->port);
 
     if (arg->vcpu >= d->vcpu_count)
@@ -186,9 +174,9 @@ static int64_t unmask(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_unmask *arg = p;
 
-    if (!evtchn_port(v->domain, arg->port))
+    if (!evtchn_port(&v->domain->xen, arg->port))
         return -EINVAL;
-    evtchn_abi(v->domain)->unmask(v->domain, arg->port);
+    evtchn_abi(&v->domain->xen)->unmask(&v->domain->xen, arg->port);
     return 0;
 }
 
@@ -196,16 +184,16 @@ static int64_t unmask(struct vcpu *v, void *p)
 static int64_t reset(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_reset *arg = p;
+    struct xen_domain *d;
+    int err = pair_target(&v->domain->xen, arg->dom, PAIR_CONTROL, &d);
 
-    if (!is_self(v->domain, arg->dom))
-        return not_self(arg->dom);
-    return evtchn_reset(v->domain);
+    return err ? err : evtchn_reset(d);
 }
 
 static int64_t init_control(struct vcpu *v, void *p)
 {
     struct xen_evtchn_init_control *arg = p;
-    int err = evtchn_fifo_init_control(v->domain, arg);
+    int err = evtchn_fifo_init_control(&v->domain->xen, arg);
 
     if (!err)
         arg->link_bits = EVTCHN_FIFO_LINK_BITS;
@@ -216,15 +204,15 @@ static int64_t expand_array(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_expand_array *arg = p;
 
-    return evtchn_fifo_expand(v->domain, arg->array_gfn);
+    return evtchn_fifo_expand(&v->domain->xen, arg->array_gfn);
 }
 
 static int64_t set_priority(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_set_priority *arg = p;
-    struct evtchn *ch = evtchn_port(v->domain, arg->port);
+    struct evtchn *ch = evtchn_port(&v->domain->xen, arg->port);
 
-    if (!evtchn_domain(v->domain)->fifo)
+    if (!v->domain->xen.events->fifo)
         return -ENOSYS;
     if (!ch || arg->priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
@@ -258,7 +246,7 @@ int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
     uint64_t arg[4] = { 0 }; /* holds any of the structures */
     uint64_t op = args[0];
 
-    if (op >= sizeof(ops) / sizeof(ops[0]) || !ops[op].fn || !evtchn_domain(v->domain))
+    if (op >= sizeof(ops) / sizeof(ops[0]) || !ops[op].fn || !v->domain->xen.events)
         return -ENOSYS;
     if (hypercall_copy_in(v, arg, args[1], ops[op].bytes))
         return -EFAULT;

@@ -4,9 +4,9 @@
  *
  * Each element is read once and worked on as a copy. After a batch the call is continued.
  */
-#include "hypercall/grant_op.h"
 #include "sched/batch.h"
 #include "xen/grant.h"
+#include "xen/pair.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "lib/string.h"
@@ -19,7 +19,7 @@ static int map_one(struct vcpu *v, void *p)
 {
     struct xen_gnttab_map_grant_ref *arg = p;
 
-    arg->status = (int16_t)grant_map(v, arg);
+    arg->status = (int16_t)grant_map(&v->xen, arg);
     return 0;
 }
 
@@ -27,7 +27,7 @@ static int unmap_one(struct vcpu *v, void *p)
 {
     struct xen_gnttab_unmap_grant_ref *arg = p;
 
-    arg->status = (int16_t)grant_unmap(v, arg);
+    arg->status = (int16_t)grant_unmap(&v->xen, arg);
     return 0;
 }
 
@@ -39,7 +39,7 @@ static int replace_one(struct vcpu *v, void *p)
     struct xen_gnttab_unmap_grant_ref unmap = { .host_addr = arg->host_addr,
                                                 .handle = arg->handle };
 
-    arg->status = arg->new_addr ? GNTST_GENERAL_ERROR : (int16_t)grant_unmap(v, &unmap);
+    arg->status = arg->new_addr ? GNTST_GENERAL_ERROR : (int16_t)grant_unmap(&v->xen, &unmap);
     return 0;
 }
 
@@ -57,21 +57,23 @@ static int copy_one(struct vcpu *v, void *p)
 {
     struct xen_gnttab_copy *arg = p;
 
-    arg->status = (int16_t)grant_copy(v, arg);
+    arg->status = (int16_t)grant_copy(&v->xen, arg);
     return 0;
 }
 
 /* ---- Operations on one structure ---- */
 
 /* GNTST_* for the id that a call names: no domain may ask about another one. */
-static int16_t check_self(const struct domain *d, uint16_t id)
+static int16_t check_target(struct vcpu *v, uint16_t id)
 {
-    if (id == XEN_DOMID_SELF || id == d->id)
+    struct xen_domain *d;
+
+    switch (pair_target(&v->domain->xen, id, PAIR_CONTROL, &d)) {
+    case 0:
         return GNTST_OKAY;
-    struct domain *other = domain_get(id);
-    if (!other)
+    case -ESRCH:
         return GNTST_BAD_DOMAIN;
-    domain_put(other);
+    }
     return GNTST_PERMISSION_DENIED;
 }
 
@@ -83,10 +85,10 @@ static int setup_table(struct vcpu *v, void *p)
     uint64_t nowhere[GRANT_FRAMES_MOST];
     unsigned size = virt_in_64bit_code(&v->virt) ? 8 : 4;
 
-    arg->status = check_self(v->domain, arg->dom);
+    arg->status = check_target(v, arg->dom);
     if (arg->status)
         return 0;
-    int err = grant_grow(v->domain, arg->nr_frames);
+    int err = grant_grow(&v->domain->xen, arg->nr_frames);
     if (err == -EAGAIN)
         return err;
     memset(nowhere, 0xff, sizeof(nowhere));
@@ -102,10 +104,10 @@ static int query_size(struct vcpu *v, void *p)
 {
     struct xen_gnttab_query_size *arg = p;
 
-    arg->status = check_self(v->domain, arg->dom);
+    arg->status = check_target(v, arg->dom);
     if (arg->status)
         return 0;
-    struct grant_domain *g = v->domain->pv.grants;
+    struct grant_domain *g = v->domain->xen.grants;
     arg->nr_frames = g ? g->frames : 0;
     arg->max_nr_frames = GRANT_FRAMES_MOST;
     return 0;
@@ -126,12 +128,12 @@ static int set_version(struct vcpu *v, void *p)
 static int get_version(struct vcpu *v, void *p)
 {
     struct xen_gnttab_get_version *arg = p;
-    int16_t status = check_self(v->domain, arg->dom);
+    struct xen_domain *d;
+    int err = pair_target(&v->domain->xen, arg->dom, PAIR_CONTROL, &d);
 
-    if (status)
-        return status == GNTST_BAD_DOMAIN ? -ESRCH : -EPERM;
-    arg->version = 1;
-    return 0;
+    if (!err)
+        arg->version = 1;
+    return err;
 }
 
 /* ---- What 32-bit callers pass ---- */

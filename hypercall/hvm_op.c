@@ -4,7 +4,7 @@
  */
 #include "include/public/hvm/hvm_op.h"
 #include "domain/domain.h"
-#include "xen/pv_vcpu.h"
+#include "xen/xen.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/params.h"
 
@@ -23,8 +23,9 @@ static int64_t read_param(struct vcpu *v, uint64_t at, struct xen_hvm_param *out
 {
     if (hypercall_copy_in(v, out, at, sizeof(*out)))
         return -EFAULT;
-    if (!hypercall_is_self(v, out->domid))
-        return -EPERM;
+    int err = hypercall_may_control(v, out->domid);
+    if (err)
+        return err;
     return out->index < HVM_PARAMS ? 0 : -EINVAL;
 }
 
@@ -34,8 +35,8 @@ static void set_callback(struct vcpu *v, uint64_t value)
     uint8_t vector = (uint8_t)value;
     bool usable = value >> HVM_CALLBACK_TYPE_SHIFT == HVM_CALLBACK_TYPE_VECTOR;
 
-    v->domain->pv.callback = usable && vector >= LEAST_VECTOR ? vector : 0;
-    pv_set_width(v->domain, !virt_in_64bit_code(&v->virt));
+    v->domain->xen.callback = usable && vector >= LEAST_VECTOR ? vector : 0;
+    pv_set_width(&v->domain->xen, !virt_in_64bit_code(&v->virt));
 }
 
 static int64_t set_param(struct vcpu *v, uint64_t at)
@@ -47,7 +48,7 @@ static int64_t set_param(struct vcpu *v, uint64_t at)
         return err;
     if (!access[p.index].set)
         return -EPERM;
-    v->domain->pv.param[p.index] = p.value;
+    v->domain->xen.param[p.index] = p.value;
     if (p.index == HVM_PARAM_CALLBACK_IRQ)
         set_callback(v, p.value);
     return 0;
@@ -62,7 +63,7 @@ static int64_t get_param(struct vcpu *v, uint64_t at)
         return err;
     if (!access[p.index].get)
         return -EPERM;
-    p.value = v->domain->pv.param[p.index];
+    p.value = v->domain->xen.param[p.index];
     return hypercall_copy_out(v, at, &p, sizeof(p));
 }
 
@@ -76,11 +77,7 @@ static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)
         return -EINVAL;
     if (arg.vcpu >= v->domain->vcpu_count)
         return -ENOENT;
-    struct vcpu *which = v->domain->vcpus[arg.vcpu];
-    which->pv.upcall_vector = arg.vector;
-    if (which->pv.upcall) /* it waited for a vector */
-        vlapic_accept(&which->lapic, arg.vector, false);
-    vcpu_kick(which);
+    pv_upcall_set_vector(v->domain->xen.vcpu[arg.vcpu], arg.vector);
     return 0;
 }
 
@@ -91,13 +88,8 @@ static int64_t pagetable_dying(struct vcpu *v, uint64_t at)
 
     if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
         return -EFAULT;
-    if (hypercall_is_self(v, arg.domid))
-        return -EINVAL;
-    struct domain *other = domain_get(arg.domid);
-    if (!other)
-        return -ESRCH;
-    domain_put(other);
-    return -EINVAL;
+    int err = hypercall_may_control(v, arg.domid);
+    return err == -ESRCH ? err : -EINVAL;
 }
 
 static int64_t get_time(struct vcpu *v, uint64_t at)

@@ -5,14 +5,11 @@
 #include "hypercall/hypercall.h"
 #include "guestmem/gva.h"
 #include "domain/domain.h"
-#include "hypercall/evtchn_op.h"
-#include "xen/evtchn.h"
-#include "xen/grant.h"
-#include "hypercall/grant_op.h"
 #include "include/public/sched.h"
 #include "include/public/version.h"
 #include "include/public/xen.h"
 #include "sched/sched.h"
+#include "xen/pair.h"
 
 typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
 
@@ -57,9 +54,11 @@ int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args)
     return calls[nr](v, args);
 }
 
-bool hypercall_is_self(const struct vcpu *v, uint16_t domid)
+int hypercall_may_control(struct vcpu *v, uint16_t domid)
 {
-    return domid == XEN_DOMID_SELF || domid == v->domain->id;
+    struct xen_domain *d;
+
+    return pair_target(&v->domain->xen, domid, PAIR_CONTROL, &d);
 }
 
 static int64_t dispatch(struct vcpu *v, bool is_64bit)
@@ -100,11 +99,6 @@ int64_t hypercall_lockless(uint64_t nr, uint64_t first)
     default:
         return is_known(nr) ? HYPERCALL_NEEDS_LOCK : -ENOSYS;
     }
-}
-
-bool hypercall_detach(struct domain *d)
-{
-    return evtchn_detach(d) && grant_detach(d);
 }
 
 int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)

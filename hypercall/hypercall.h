@@ -14,14 +14,11 @@
 #define HYPERCALL_ARGS 5
 
 /* Carries out the hypercall that made v exit; false: the guest is to execute the VMCALL again. The
- * hook of domain/domain.h, as the next two are. */
+ * hook of domain/domain.h, as the next one is. */
 bool hypercall_handle(struct vcpu *v);
 /* The answers of calls that look at nothing but the caller, by number and first argument, from
  * 64-bit code at CPL 0; HYPERCALL_NEEDS_LOCK for all others. Without the domain's lock. */
 int64_t hypercall_lockless(uint64_t nr, uint64_t first);
-/* Cuts a domain that is about to go from all others. */
-bool must_check hypercall_detach(struct domain *d);
-
 /* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
  * executes the VMCALL again, after whatever interrupt is due: no call holds a pCPU for long. */
 #define HYPERCALL_CONTINUE INT64_MIN
@@ -35,17 +32,19 @@ int64_t hypercall_vcpu_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_set_timer_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_hvm_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_vm_assist(struct vcpu *v, uint64_t *args);
+int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args);
+int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_multicall(struct vcpu *v, uint64_t *args);
 /* The state that VCPUOP_initialise names, checked: 0, -EFAULT, -EINVAL. */
-int must_check hypercall_read_start(struct vcpu *v, uint64_t at, struct pv_start *out);
+int must_check hypercall_read_start(struct vcpu *v, uint64_t at, struct vcpu_start *out);
 /* Any of them, by number. */
 int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args);
 
 /* Guest frame numbers have this many bits at most: 48 of address. */
 #define HYPERCALL_GFN_BITS 36
 
-/* Does this id mean the caller's own domain? */
-bool hypercall_is_self(const struct vcpu *v, uint16_t domid);
+/* May the caller control the domain of this id? 0; -ESRCH, -EPERM, see xen/pair.h. */
+int must_check hypercall_may_control(struct vcpu *v, uint16_t domid);
 
 /* Copies between Caisson and the guest-virtual address of an argument. 0 or -EFAULT. */
 int must_check hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n);

@@ -5,8 +5,8 @@
  * bits of its command, as in Xen, so that it can be continued.
  */
 #include "sched/batch.h"
+#include "xen/grant.h"
 #include "lifecycle/create.h"
-#include "hypercall/grant_op.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "include/public/memory.h"
@@ -108,7 +108,7 @@ static int64_t each_extent(struct vcpu *v, uint64_t *args, int (*one)(struct vcp
     struct batch b = { .most = BATCH };
     int err = 0;
 
-    if (read_reservation(v, args[1], &r) || !hypercall_is_self(v, r.domid) || r.extent_order)
+    if (read_reservation(v, args[1], &r) || hypercall_may_control(v, r.domid) || r.extent_order)
         return (int64_t)done;
     while (!err && done < r.nr_extents && batch_more(&b)) {
         gfn_t g;
@@ -129,10 +129,10 @@ static int64_t each_extent(struct vcpu *v, uint64_t *args, int (*one)(struct vcp
 static int find_frame(struct vcpu *v, const struct xen_add_to_physmap *a, mfn_t *out)
 {
     if (a->space == XENMAPSPACE_GRANT_TABLE)
-        return grant_table_frame(v->domain, a->idx, out);
+        return grant_table_frame(&v->domain->xen, a->idx, out);
     if (a->space != XENMAPSPACE_SHARED_INFO || a->idx)
         return -EINVAL;
-    *out = maddr_to_mfn(heap_to_maddr(v->domain->pv.shared));
+    *out = maddr_to_mfn(heap_to_maddr(v->domain->xen.shared));
     return 0;
 }
 
@@ -173,13 +173,14 @@ static int64_t add_to_physmap(struct vcpu *v, uint64_t at)
 
     if (read_add(v, at, &a))
         return -EFAULT;
-    if (!hypercall_is_self(v, a.domid))
-        return -EPERM;
+    int err = hypercall_may_control(v, a.domid);
+    if (err)
+        return err;
     if (a.gpfn >> HYPERCALL_GFN_BITS || a.idx >> HYPERCALL_GFN_BITS)
         return -EINVAL;
     if (a.space == XENMAPSPACE_GMFN_RANGE || a.space == XENMAPSPACE_GMFN_FOREIGN)
         return -EPERM;
-    int err = a.space == XENMAPSPACE_GMFN ? move_frame(v, &a) : add_frame(v, &a);
+    err = a.space == XENMAPSPACE_GMFN ? move_frame(v, &a) : add_frame(v, &a);
     if (err == -EAGAIN)
         bring_out(v->domain);
     return err == -EAGAIN ? HYPERCALL_CONTINUE : err;
@@ -191,11 +192,12 @@ static int64_t remove_from_physmap(struct vcpu *v, uint64_t at)
 
     if (read_remove(v, at, &r))
         return -EFAULT;
-    if (!hypercall_is_self(v, r.domid))
-        return -EPERM;
+    int err = hypercall_may_control(v, r.domid);
+    if (err)
+        return err;
     if (r.gpfn >> HYPERCALL_GFN_BITS)
         return -EINVAL;
-    int err = p2m_remove(&v->domain->p2m, gfn(r.gpfn));
+    err = p2m_remove(&v->domain->p2m, gfn(r.gpfn));
     if (err == -EAGAIN)
         bring_out(v->domain);
     return err == -EAGAIN ? HYPERCALL_CONTINUE : err;
@@ -216,8 +218,9 @@ static int64_t about_memory(struct vcpu *v, unsigned cmd, uint64_t at)
 
     if (hypercall_copy_in(v, &domid, at, sizeof(domid)))
         return -EFAULT;
-    if (!hypercall_is_self(v, domid))
-        return -EPERM;
+    int err = hypercall_may_control(v, domid);
+    if (err)
+        return err;
     if (cmd == XENMEM_CURRENT_RESERVATION)
         return (int64_t)v->domain->p2m.promised;
     if (cmd == XENMEM_MAXIMUM_RESERVATION)

@@ -4,7 +4,7 @@
 #include "include/public/sched.h"
 #include "arch/x86/cpu.h"
 #include "domain/domain.h"
-#include "xen/pv_vcpu.h"
+#include "xen/evtchn.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "sched/sched.h"
@@ -75,9 +75,9 @@ static int look_at_ports(struct vcpu *v, const struct xen_sched_poll *poll, uint
     for (uint32_t i = 0; i < poll->nr_ports; i++) {
         if (hypercall_copy_in(v, port, poll->ports + i * sizeof(*port), sizeof(*port)))
             return -EFAULT;
-        if (!pv_events || !pv_events->is_valid(v->domain, *port))
+        if (!evtchn_port(&v->domain->xen, *port))
             return -EINVAL;
-        if (pv_events->is_pending(v->domain, *port))
+        if (evtchn_is_pending(&v->domain->xen, *port))
             return 1;
     }
     return 0;
@@ -95,9 +95,9 @@ static int64_t poll(struct vcpu *v, uint64_t at)
     int ready = look_at_ports(v, &poll, &port);
     if (ready)
         return ready < 0 ? ready : 0;
-    v->pv.poll = poll.nr_ports == 1 ? port : PV_POLL_SEVERAL;
+    v->xen.poll = poll.nr_ports == 1 ? port : PV_POLL_SEVERAL;
     if (poll.timeout)
-        pv_poll_until(v, poll.timeout);
+        pv_poll_until(&v->xen, poll.timeout);
     v->halted = true;
     return 0;
 }
@@ -109,9 +109,9 @@ static int64_t new_watchdog(struct domain *d, uint32_t timeout)
     if (!timeout)
         return -EINVAL;
     for (unsigned i = 0; i < XEN_SCHED_WATCHDOGS; i++) {
-        if (d->pv.watchdog[i])
+        if (d->xen.watchdog[i])
             continue;
-        pv_watchdog_set(d, i, timeout);
+        pv_watchdog_set(&d->xen, i, timeout);
         return i + 1;
     }
     return -ENOSPC;
@@ -125,9 +125,9 @@ static int64_t watchdog(struct vcpu *v, uint64_t at)
         return -EFAULT;
     if (arg.id == 0)
         return new_watchdog(v->domain, arg.timeout);
-    if (arg.id > XEN_SCHED_WATCHDOGS || !v->domain->pv.watchdog[arg.id - 1])
+    if (arg.id > XEN_SCHED_WATCHDOGS || !v->domain->xen.watchdog[arg.id - 1])
         return -EINVAL;
-    pv_watchdog_set(v->domain, arg.id - 1, arg.timeout);
+    pv_watchdog_set(&v->domain->xen, arg.id - 1, arg.timeout);
     return 0;
 }
 

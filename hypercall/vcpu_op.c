@@ -3,7 +3,7 @@
  * older relative. Source: xen/include/public/vcpu.h.
  */
 #include "domain/domain.h"
-#include "xen/pv_vcpu.h"
+#include "xen/xen.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
 #include "include/public/vcpu.h"
@@ -12,7 +12,7 @@
 
 static bool is_down(const struct vcpu *v)
 {
-    return (v->waits_for_startup && !v->pv.begins) || v->pv.down;
+    return (v->waits_for_startup && !v->begins) || v->down;
 }
 
 /* ---- Up and down ---- */
@@ -20,25 +20,25 @@ static bool is_down(const struct vcpu *v)
 /* Once: until an INIT takes it back. */
 static int64_t initialise(struct vcpu *v, struct vcpu *which, uint64_t at)
 {
-    struct pv_start start;
+    struct vcpu_start start;
 
-    if (!which->waits_for_startup || which->pv.initialised)
+    if (!which->waits_for_startup || which->initialised)
         return -EEXIST;
     int err = hypercall_read_start(v, at, &start);
     if (err)
         return err;
-    which->pv.start = start;
-    which->pv.initialised = true;
-    which->pv.down = true;
+    which->start = start;
+    which->initialised = true;
+    which->down = true;
     return 0;
 }
 
 static int64_t bring_up(struct vcpu *which)
 {
-    if (which->waits_for_startup && !which->pv.initialised) /* where is it to begin? */
+    if (which->waits_for_startup && !which->initialised) /* where is it to begin? */
         return -EINVAL;
-    which->pv.begins = which->waits_for_startup;
-    which->pv.down = false;
+    which->begins = which->waits_for_startup;
+    which->down = false;
     vcpu_kick(which);
     return 0;
 }
@@ -54,7 +54,7 @@ static int64_t take_down(struct vcpu *which)
         domain_end(which->domain, END_POWEROFF, "its last vCPU went down");
         return 0;
     }
-    which->pv.down = true;
+    which->down = true;
     vcpu_kick(which);
     return 0;
 }
@@ -65,7 +65,7 @@ static int64_t get_runstate(struct vcpu *v, const struct vcpu *which, uint64_t a
 {
     struct xen_runstate_info r;
 
-    pv_runstate_now(which, &r);
+    pv_runstate_now(&which->xen, &r);
     if (virt_in_64bit_code(&v->virt))
         return hypercall_copy_out(v, at, &r, sizeof(r));
     struct xen_runstate_info_32 narrow = { .state = r.state,
@@ -73,6 +73,36 @@ static int64_t get_runstate(struct vcpu *v, const struct vcpu *which, uint64_t a
     for (unsigned i = 0; i < XEN_RUNSTATES; i++)
         narrow.time[i] = r.time[i];
     return hypercall_copy_out(v, at, &narrow, sizeof(narrow));
+}
+
+/* Finds an area by its virtual address as v sees it now. 0 or -EFAULT. */
+static int find_area(struct vcpu *v, gva_t at, uint32_t bytes, struct pv_area *out)
+{
+    uint32_t first = PAGE_SIZE - (at.v & ~PAGE_MASK);
+    struct pv_area area = { 0 };
+
+    area.bytes[0] = first < bytes ? first : bytes;
+    area.bytes[1] = bytes - area.bytes[0];
+    if (gva_translate(&v->space, at, GVA_WRITE, &area.at[0]))
+        return -EFAULT;
+    at.v += area.bytes[0];
+    if (area.bytes[1] && gva_translate(&v->space, at, GVA_WRITE, &area.at[1]))
+        return -EFAULT;
+    *out = area;
+    return 0;
+}
+
+/* The same by physical address, all within one page. 0; -EINVAL, -EFAULT. */
+static int physical_area(struct vcpu *v, gpa_t at, uint32_t bytes, struct pv_area *out)
+{
+    mfn_t m;
+
+    if ((at.v & ~PAGE_MASK) + bytes > PAGE_SIZE)
+        return -EINVAL;
+    if (p2m_populate_writable(&v->domain->p2m, gpa_to_gfn(at), &m))
+        return -EFAULT;
+    *out = (struct pv_area){ .at = { at }, .bytes = { bytes } };
+    return 0;
 }
 
 /* The address within the argument: a pointer of the caller's width, or a physical address. */
@@ -93,9 +123,9 @@ static int64_t register_area(struct vcpu *v, uint64_t at, bool physical, uint32_
     if (read_address(v, at, physical, &address))
         return -EFAULT;
     if (physical && address != ~0ul)
-        err = pv_area_at(v, gpa(address), bytes, &found);
+        err = physical_area(v, gpa(address), bytes, &found);
     else if (!physical && address)
-        err = pv_area_find(v, gva(address), bytes, &found);
+        err = find_area(v, gva(address), bytes, &found);
     if (!err)
         *area = found;
     return err;
@@ -105,20 +135,20 @@ static int64_t register_runstate(struct vcpu *v, struct vcpu *which, uint64_t at
 {
     uint32_t bytes = virt_in_64bit_code(&v->virt) ? sizeof(struct xen_runstate_info)
                                                   : sizeof(struct xen_runstate_info_32);
-    int64_t err = register_area(v, at, physical, bytes, &which->pv.runstate_area);
+    int64_t err = register_area(v, at, physical, bytes, &which->xen.runstate_area);
 
     if (!err)
-        pv_runstate_write(which);
+        pv_runstate_write(&which->xen);
     return err;
 }
 
 static int64_t register_time(struct vcpu *v, struct vcpu *which, uint64_t at, bool physical)
 {
     int64_t err =
-        register_area(v, at, physical, sizeof(struct xen_vcpu_time_info), &which->pv.time_area);
+        register_area(v, at, physical, sizeof(struct xen_vcpu_time_info), &which->xen.time_area);
 
     if (!err)
-        pv_time_update(which);
+        pv_time_update(&which->xen);
     return err;
 }
 
@@ -130,7 +160,7 @@ static int64_t register_info(struct vcpu *v, struct vcpu *which, uint64_t at)
         return -EFAULT;
     if ((which != v && !is_down(which)) || arg.mfn >> HYPERCALL_GFN_BITS)
         return -EINVAL;
-    return pv_info_register(which, gfn(arg.mfn), arg.offset);
+    return pv_info_register(&which->xen, gfn(arg.mfn), arg.offset);
 }
 
 /* ---- Timers ---- */
@@ -143,7 +173,7 @@ static int64_t set_periodic(struct vcpu *v, struct vcpu *which, uint64_t at)
         return -EFAULT;
     if (arg.period_ns < LEAST_PERIOD_NS || arg.period_ns >> 62)
         return -EINVAL;
-    pv_periodic_set(which, arg.period_ns);
+    pv_periodic_set(&which->xen, arg.period_ns);
     vcpu_kick(which);
     return 0;
 }
@@ -159,7 +189,7 @@ static int64_t set_singleshot(struct vcpu *v, const struct vcpu *which, uint64_t
         return -EFAULT;
     if ((arg.flags & XEN_SSHOTTMR_FUTURE) && arg.timeout_abs_ns < domain_now(v->domain))
         return -ETIME;
-    pv_timer_set(v, arg.timeout_abs_ns);
+    pv_timer_set(&v->xen, arg.timeout_abs_ns);
     return 0;
 }
 
@@ -167,7 +197,7 @@ static int64_t stop_singleshot(struct vcpu *v, const struct vcpu *which)
 {
     if (which != v)
         return -EINVAL;
-    pv_timer_set(v, DEVICE_NEVER);
+    pv_timer_set(&v->xen, PV_NEVER);
     return 0;
 }
 
@@ -178,7 +208,7 @@ int64_t hypercall_set_timer_op(struct vcpu *v, uint64_t *args)
 
     if (!virt_in_64bit_code(&v->virt))
         at |= args[1] << 32;
-    pv_timer_set(v, at ? at : DEVICE_NEVER);
+    pv_timer_set(&v->xen, at ? at : PV_NEVER);
     return 0;
 }
 
@@ -186,7 +216,7 @@ int64_t hypercall_set_timer_op(struct vcpu *v, uint64_t *args)
 
 static int64_t stop_periodic(struct vcpu *which)
 {
-    pv_periodic_set(which, 0);
+    pv_periodic_set(&which->xen, 0);
     return 0;
 }
 

@@ -45,7 +45,7 @@ static bool type_fits(enum seg s, uint32_t ar)
     }
 }
 
-static int read_segment(struct pv_start *out, enum seg s, uint32_t base, uint32_t limit,
+static int read_segment(struct vcpu_start *out, enum seg s, uint32_t base, uint32_t limit,
                         uint16_t ar)
 {
     uint32_t wide = (ar & 0xffu) | (ar & 0xf00u) << 4;
@@ -62,7 +62,7 @@ static int read_segment(struct pv_start *out, enum seg s, uint32_t base, uint32_
     return 0;
 }
 
-static int read_segments(struct pv_start *out, const struct xen_vcpu_hvm_x86_32 *c)
+static int read_segments(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_32 *c)
 {
     int err = read_segment(out, SEG_CS, c->cs_base, c->cs_limit, c->cs_ar);
 
@@ -81,7 +81,7 @@ static int read_segments(struct pv_start *out, const struct xen_vcpu_hvm_x86_32 
     return err;
 }
 
-static void flat_segments(struct pv_start *out)
+static void flat_segments(struct vcpu_start *out)
 {
     const struct segment data = { .limit = ~0u,
                                   .ar = SEG_AR_G | SEG_AR_DB | SEG_AR_P | SEG_AR_S | 3 };
@@ -95,13 +95,13 @@ static void flat_segments(struct pv_start *out)
 
 /* ---- The rest ---- */
 
-static bool is_long(const struct pv_start *s)
+static bool is_long(const struct vcpu_start *s)
 {
     return (s->efer & EFER_LME) && (s->cr0 & CR0_PG);
 }
 
 /* As MOV to the registers would have it. */
-static bool control_fits(const struct pv_start *s)
+static bool control_fits(const struct vcpu_start *s)
 {
     if (s->efer & ~EFER_ALLOWED || ((s->efer & EFER_LMA) && !is_long(s)))
         return false;
@@ -115,9 +115,9 @@ static bool control_fits(const struct pv_start *s)
     return !(s->cr3 >> 32);
 }
 
-static int read_32(struct pv_start *out, const struct xen_vcpu_hvm_x86_32 *c)
+static int read_32(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_32 *c)
 {
-    *out = (struct pv_start){
+    *out = (struct vcpu_start){
         .gpr = { [GPR_RAX] = c->eax,
                  [GPR_RCX] = c->ecx,
                  [GPR_RDX] = c->edx,
@@ -141,9 +141,9 @@ static int read_32(struct pv_start *out, const struct xen_vcpu_hvm_x86_32 *c)
     return 0;
 }
 
-static int read_64(struct pv_start *out, const struct xen_vcpu_hvm_x86_64 *c)
+static int read_64(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_64 *c)
 {
-    *out = (struct pv_start){
+    *out = (struct vcpu_start){
         .gpr = { [GPR_RAX] = c->rax,
                  [GPR_RCX] = c->rcx,
                  [GPR_RDX] = c->rdx,
@@ -164,7 +164,7 @@ static int read_64(struct pv_start *out, const struct xen_vcpu_hvm_x86_64 *c)
     return is_long(out) && asks_for_it && is_canonical(c->rip) ? 0 : -EINVAL;
 }
 
-int hypercall_read_start(struct vcpu *v, uint64_t at, struct pv_start *out)
+int hypercall_read_start(struct vcpu *v, uint64_t at, struct vcpu_start *out)
 {
     struct xen_vcpu_hvm_context c;
     int err = -EINVAL;

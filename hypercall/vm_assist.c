@@ -12,6 +12,6 @@ int64_t hypercall_vm_assist(struct vcpu *v, uint64_t *args)
         return -EINVAL;
     if (args[0] > XEN_VMASST_DISABLE)
         return -ENOSYS;
-    v->domain->pv.runstate_flag = args[0] == XEN_VMASST_ENABLE;
+    v->domain->xen.runstate_flag = args[0] == XEN_VMASST_ENABLE;
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"
+#include "lib/list.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -142,6 +143,23 @@ static int build_vcpu(struct domain *d)
     return d->vcpu_count < d->config->vcpus ? -EAGAIN : 0;
 }
 
+static int build_xen(struct domain *d)
+{
+    return pv_domain_init(&d->xen);
+}
+
+static size_t console_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    return domain_hooks->console_put(LIST_ENTRY(d, struct domain, xen), bytes, n);
+}
+
+static void console_room(struct xen_domain *d)
+{
+    domain_hooks->console_room(LIST_ENTRY(d, struct domain, xen));
+}
+
+static const struct xen_console_bus console_bus = { .put = console_put, .room = console_room };
+
 static int build_machine(struct domain *d)
 {
     uint64_t low = d->build->map.low_end;
@@ -154,7 +172,7 @@ static int build_machine(struct domain *d)
                                      .ram_above = d->config->mem - low };
 
     machine_init(&d->machine, &config);
-    return d->type == DOMAIN_PVH ? pv_console_init(d) : 0;
+    return d->type == DOMAIN_PVH ? pv_console_init(&d->xen, &console_bus) : 0;
 }
 
 static int build_image(struct domain *d)
@@ -188,7 +206,7 @@ static int build_load(struct domain *d)
 
 /* Each: 0 for the next step, -EAGAIN for itself once more, or an error. */
 static int (*const build_steps[])(struct domain *d) = {
-    build_memory, populate,      build_acpi,  pv_domain_init, build_ports,
+    build_memory, populate,      build_acpi,  build_xen,  build_ports,
     build_vcpu,   build_machine, build_image, build_load,
 };
 #define BUILD_STEPS (sizeof(build_steps) / sizeof(build_steps[0]))
@@ -223,7 +241,7 @@ int domain_build(struct domain *d)
         return err;
     }
     d->state = DOMAIN_PAUSED;
-    domain_set_findable(d, true);
+    xen_domain_set_findable(&d->xen, true);
     log_info("%s: domain %u, %luK + %luK, %u vCPU%s", d->name, d->id, d->config->mem >> 10,
              promise_of(d->id).heap << (PAGE_SHIFT - 10), d->vcpu_count,
              d->vcpu_count == 1 ? "" : "s");
@@ -306,6 +324,8 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
     d->account = account;
     d->tsc_zero = rdtsc();
+    d->xen =
+        (struct xen_domain){ .id = id, .lock = &d->lock, .p2m = &d->p2m, .tsc_zero = d->tsc_zero };
     str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);
     if (!before)

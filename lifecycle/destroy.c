@@ -7,7 +7,8 @@
  */
 #include "lifecycle/create.h"
 #include "domain/lapic.h"
-#include "xen/pv_vcpu.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -27,7 +28,7 @@ bool domain_retire(struct domain *d)
 /* Nobody finds d from here on. */
 static bool hide(struct domain *d)
 {
-    domain_set_findable(d, false);
+    xen_domain_set_findable(&d->xen, false);
     domain_build_end(d);
     return true;
 }
@@ -35,7 +36,7 @@ static bool hide(struct domain *d)
 /* Those who had found it go soon: they wait for its lock, or have it. */
 static bool is_let_go(struct domain *d)
 {
-    return !domain_is_held(d);
+    return !xen_domain_is_held(&d->xen);
 }
 
 /* Nobody changes anything in its memory now. */
@@ -46,7 +47,7 @@ static bool audit(struct domain *d)
 
 static bool detach(struct domain *d)
 {
-    return !domain_hooks->detach || domain_hooks->detach(d);
+    return evtchn_detach(&d->xen) && grant_detach(&d->xen);
 }
 
 static bool destroy_vcpu(struct domain *d)
@@ -62,7 +63,7 @@ static bool destroy_machine(struct domain *d)
     if (d->io_bitmap)
         heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, d->id);
     d->io_bitmap = NULL;
-    pv_domain_destroy(d);
+    pv_domain_destroy(&d->xen);
     return true;
 }
 

@@ -4,7 +4,6 @@
 #include "lifecycle/id.h"
 
 #include <stdbool.h>
-#include "domain/domain.h"
 #include "lib/bitmap.h"
 #include "mm/heap.h"
 #include "xen/evtchn.h"
@@ -21,7 +20,7 @@ static uint64_t *named_ids(void)
 {
     uint64_t *named = heap_pages(0, OWNER_CAISSON);
 
-    for (const struct domain *d = domain_next(NULL); named && d; d = domain_next(d)) {
+    for (const struct xen_domain *d = xen_domain_next(NULL); named && d; d = xen_domain_next(d)) {
         evtchn_name_ids(d, named);
         grant_name_ids(d, named);
     }
@@ -32,7 +31,7 @@ static uint64_t *named_ids(void)
 static bool find(const uint64_t *named)
 {
     for (; next_id <= ID_LAST; next_id++) {
-        if (domain_id_fits(next_id) && !(named && bitmap_test(named, next_id)))
+        if (xen_domain_id_fits(next_id) && !(named && bitmap_test(named, next_id)))
             return true;
     }
     next_id = 1;

@@ -37,7 +37,7 @@ struct domain *domains_find_whole(struct word name)
 {
     struct domain *d = domains_find(name);
 
-    if (!d || d->findable)
+    if (!d || d->xen.findable)
         return d;
     monitor_print("%s is %s\n", d->name, d->destroyed ? "being buried" : "still being built");
     return NULL;

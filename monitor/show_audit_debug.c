@@ -32,7 +32,7 @@ static enum command_progress audit_some(void)
 {
     struct domain *d = looking.id ? domain_by_id(looking.id) : NULL;
 
-    if (!d || !d->findable) {
+    if (!d || !d->xen.findable) {
         d = domains_step();
         if (!d)
             return audit_all_of_it();

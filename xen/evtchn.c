@@ -2,8 +2,7 @@
  * Ports: given out, connected, closed, and the events that go through them. See xen/evtchn.h.
  */
 #include "xen/evtchn.h"
-#include "domain/pair.h"
-#include "hypercall/evtchn_op.h"
+#include "xen/pair.h"
 #include "lib/assert.h"
 #include "lib/bitmap.h"
 #include "mm/heap.h"
@@ -14,9 +13,9 @@ _Static_assert(sizeof(struct evtchn) * EVTCHN_CHUNK_PORTS <= PAGE_SIZE, "a chunk
 _Static_assert(sizeof(struct evtchn_domain) <= PAGE_SIZE, "a domain's part is a page");
 _Static_assert(2 + EVTCHN_CHUNKS <= PV_EVENT_PAGES, "what it is promised, with a page for FIFO");
 
-struct evtchn *evtchn_port(const struct domain *d, uint32_t port)
+struct evtchn *evtchn_port(const struct xen_domain *d, uint32_t port)
 {
-    const struct evtchn_domain *e = evtchn_domain(d);
+    const struct evtchn_domain *e = d->events;
 
     if (!e || port >= EVTCHN_PORTS_MOST || !e->chunk[port / EVTCHN_CHUNK_PORTS])
         return NULL;
@@ -25,15 +24,15 @@ struct evtchn *evtchn_port(const struct domain *d, uint32_t port)
 
 /* ---- Giving out and taking back ---- */
 
-static bool is_free(struct domain *d, uint32_t port)
+static bool is_free(struct xen_domain *d, uint32_t port)
 {
     return evtchn_port(d, port)->state == EVTCHN_FREE && !evtchn_abi(d)->is_busy(d, port);
 }
 
 /* The lowest from `port` on. */
-static int find_free(struct domain *d, uint32_t port)
+static int find_free(struct xen_domain *d, uint32_t port)
 {
-    struct evtchn_domain *e = evtchn_domain(d);
+    struct evtchn_domain *e = d->events;
     uint32_t end = evtchn_abi(d)->ports(d);
 
     for (unsigned n = 0; n < PIECE && port < end; n++, port++) {
@@ -51,9 +50,9 @@ static int find_free(struct domain *d, uint32_t port)
     return port < end ? -EAGAIN : -ENOSPC;
 }
 
-int evtchn_find_free(struct domain *d)
+int evtchn_find_free(struct xen_domain *d)
 {
-    struct evtchn_domain *e = evtchn_domain(d);
+    struct evtchn_domain *e = d->events;
     int port = find_free(d, e->looked > e->lowest ? e->looked : e->lowest);
 
     if (port != -EAGAIN)
@@ -61,7 +60,8 @@ int evtchn_find_free(struct domain *d)
     return port;
 }
 
-struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state state, unsigned vcpu)
+struct evtchn *evtchn_take(struct xen_domain *d, uint32_t port, enum evtchn_state state,
+                           unsigned vcpu)
 {
     struct evtchn *ch = evtchn_port(d, port);
 
@@ -73,7 +73,7 @@ struct evtchn *evtchn_take(struct domain *d, uint32_t port, enum evtchn_state st
 }
 
 /* last_vcpu and last_priority stay: the queue may still have it as its tail. */
-static void give_back(struct domain *d, uint32_t port)
+static void give_back(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
 
@@ -83,13 +83,13 @@ static void give_back(struct domain *d, uint32_t port)
     ch->pending = false;
     ch->peer = NULL;
     ch->peer_port = 0;
-    if (port < evtchn_domain(d)->lowest)
-        evtchn_domain(d)->lowest = port;
+    if (port < d->events->lowest)
+        d->events->lowest = port;
 }
 
-static void unbind_virq(struct domain *d, uint32_t port)
+static void unbind_virq(struct xen_domain *d, uint32_t port)
 {
-    struct evtchn_domain *e = evtchn_domain(d);
+    struct evtchn_domain *e = d->events;
     uint32_t virq = evtchn_port(d, port)->virq;
 
     for (unsigned i = 0; i < d->vcpu_count; i++)
@@ -100,7 +100,7 @@ static void unbind_virq(struct domain *d, uint32_t port)
 /* ---- Connections ---- */
 
 /* The far end waits for this domain again, as after EVTCHNOP_alloc_unbound. */
-static void disconnect(struct domain *d, uint32_t port)
+static void disconnect(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
     struct evtchn *far = evtchn_port(ch->peer, ch->peer_port);
@@ -114,10 +114,10 @@ static void disconnect(struct domain *d, uint32_t port)
 
 /* While the peer's lock was waited for, the connection may have been cut, or made anew: then once
  * more. */
-static int close_connected(struct domain *d, uint32_t port)
+static int close_connected(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
-    struct domain *peer = ch->peer;
+    struct xen_domain *peer = ch->peer;
 
     pair_lock_linked(d, peer);
     bool same = ch->state == EVTCHN_INTERDOMAIN && ch->peer == peer;
@@ -127,7 +127,7 @@ static int close_connected(struct domain *d, uint32_t port)
     return same ? 0 : evtchn_close(d, port);
 }
 
-int evtchn_close(struct domain *d, uint32_t port)
+int evtchn_close(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
 
@@ -151,7 +151,7 @@ int evtchn_close(struct domain *d, uint32_t port)
 
 /* Does that port of d's wait for the domain with this id? With d's lock for sure, without it as far
  * as can be seen. */
-static bool awaits(const struct domain *d, uint32_t port, uint16_t id)
+static bool awaits(const struct xen_domain *d, uint32_t port, uint16_t id)
 {
     const struct evtchn *ch = evtchn_port(d, port);
 
@@ -159,7 +159,7 @@ static bool awaits(const struct domain *d, uint32_t port, uint16_t id)
            __atomic_load_n(&ch->peer_id, __ATOMIC_RELAXED) == id;
 }
 
-void evtchn_name_ids(const struct domain *d, uint64_t *ids)
+void evtchn_name_ids(const struct xen_domain *d, uint64_t *ids)
 {
     for (uint32_t port = 0; port < EVTCHN_PORTS_MOST; port++) {
         const struct evtchn *ch = evtchn_port(d, port);
@@ -171,7 +171,8 @@ void evtchn_name_ids(const struct domain *d, uint64_t *ids)
 }
 
 /* Both locks are held: of mine's port only that it was free is known. */
-static int connect(struct domain *mine, uint32_t port, struct domain *other, uint32_t other_port)
+static int connect(struct xen_domain *mine, uint32_t port, struct xen_domain *other,
+                   uint32_t other_port)
 {
     struct evtchn *far = evtchn_port(other, other_port), *near;
 
@@ -191,13 +192,10 @@ static int connect(struct domain *mine, uint32_t port, struct domain *other, uin
 }
 
 /* Who is not awaited does not get at the other's lock. */
-int evtchn_connect(struct domain *mine, uint16_t id, uint32_t other_port)
+int evtchn_connect(struct xen_domain *mine, struct xen_domain *other, uint32_t other_port)
 {
-    struct domain *other = pair_find(mine, id);
     int port = -EINVAL;
 
-    if (!other)
-        return -ESRCH;
     if (awaits(other, other_port, mine->id))
         port = evtchn_find_free(mine);
     if (port < 0) {
@@ -210,9 +208,9 @@ int evtchn_connect(struct domain *mine, uint16_t id, uint32_t other_port)
     return port;
 }
 
-int evtchn_reset(struct domain *d)
+int evtchn_reset(struct xen_domain *d)
 {
-    struct evtchn_domain *e = evtchn_domain(d);
+    struct evtchn_domain *e = d->events;
 
     for (unsigned n = 0; n < PIECE && e->reset < EVTCHN_PORTS_MOST; n++, e->reset++) {
         struct evtchn *ch = evtchn_port(d, e->reset);
@@ -227,27 +225,27 @@ int evtchn_reset(struct domain *d)
     return 0;
 }
 
-bool evtchn_detach(struct domain *d)
+bool evtchn_detach(struct xen_domain *d)
 {
-    struct evtchn_domain *e = evtchn_domain(d);
+    struct evtchn_domain *e = d->events;
 
     if (!e)
         return true;
-    spin_lock(&d->lock);
+    spin_lock(d->lock);
     for (unsigned n = 0; n < PIECE && e->detached < EVTCHN_PORTS_MOST; n++, e->detached++) {
         struct evtchn *ch = evtchn_port(d, e->detached);
         if (ch && ch->state == EVTCHN_INTERDOMAIN)
             evtchn_close(d, e->detached);
     }
-    spin_unlock(&d->lock);
+    spin_unlock(d->lock);
     return e->detached == EVTCHN_PORTS_MOST;
 }
 
 /* ---- Events ---- */
 
-static void send_to_peer(struct domain *d, const struct evtchn *ch)
+static void send_to_peer(struct xen_domain *d, const struct evtchn *ch)
 {
-    struct domain *peer = ch->peer;
+    struct xen_domain *peer = ch->peer;
 
     pair_lock_linked(d, peer);
     if (ch->state == EVTCHN_INTERDOMAIN && ch->peer == peer)
@@ -255,7 +253,7 @@ static void send_to_peer(struct domain *d, const struct evtchn *ch)
     pair_unlock(d, peer);
 }
 
-int evtchn_send(struct domain *d, uint32_t port)
+int evtchn_send(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
 
@@ -279,9 +277,38 @@ int evtchn_send(struct domain *d, uint32_t port)
     return -EINVAL;
 }
 
-/* ---- For domain/: see struct pv_events ---- */
+void evtchn_raise_virq(struct xen_vcpu *v, unsigned virq)
+{
+    const struct evtchn_domain *e = v->domain->events;
 
-static int domain_init(struct domain *d)
+    ASSERT(virq < XEN_VIRQ_COUNT);
+    if (e && e->virq_port[v->id][virq])
+        evtchn_abi(v->domain)->set_pending(v->domain, e->virq_port[v->id][virq]);
+}
+
+int evtchn_alloc(struct xen_domain *d, void (*notify)(struct xen_domain *d))
+{
+    int port = evtchn_find_free(d);
+
+    if (port >= 0)
+        evtchn_take(d, (uint32_t)port, EVTCHN_CAISSON, 0)->notify = notify;
+    return port;
+}
+
+void evtchn_raise(struct xen_domain *d, uint32_t port)
+{
+    ASSERT(evtchn_port(d, port) && evtchn_port(d, port)->state == EVTCHN_CAISSON);
+    evtchn_abi(d)->set_pending(d, port);
+}
+
+bool evtchn_is_pending(struct xen_domain *d, uint32_t port)
+{
+    return evtchn_port(d, port) && evtchn_abi(d)->is_pending(d, port);
+}
+
+/* ---- Life ---- */
+
+int evtchn_init(struct xen_domain *d)
 {
     struct evtchn_domain *e = heap_pages(0, d->id);
 
@@ -294,13 +321,13 @@ static int domain_init(struct domain *d)
     }
     e->chunk[0][0].state = EVTCHN_RESERVED;
     e->lowest = 1;
-    d->pv.events = e;
+    d->events = e;
     return 0;
 }
 
-static void domain_destroy_events(struct domain *d)
+void evtchn_destroy(struct xen_domain *d)
 {
-    struct evtchn_domain *e = evtchn_domain(d);
+    struct evtchn_domain *e = d->events;
 
     if (!e)
         return;
@@ -309,49 +336,5 @@ static void domain_destroy_events(struct domain *d)
         if (e->chunk[i])
             heap_free_pages(e->chunk[i], 0, d->id);
     heap_free_pages(e, 0, d->id);
-    d->pv.events = NULL;
+    d->events = NULL;
 }
-
-static void raise_virq(struct vcpu *v, unsigned virq)
-{
-    const struct evtchn_domain *e = evtchn_domain(v->domain);
-
-    ASSERT(virq < XEN_VIRQ_COUNT);
-    if (e && e->virq_port[v->id][virq])
-        evtchn_abi(v->domain)->set_pending(v->domain, e->virq_port[v->id][virq]);
-}
-
-static int alloc_for_caisson(struct domain *d, void (*notify)(struct domain *d))
-{
-    int port = evtchn_find_free(d);
-
-    if (port >= 0)
-        evtchn_take(d, (uint32_t)port, EVTCHN_CAISSON, 0)->notify = notify;
-    return port;
-}
-
-static void raise_port(struct domain *d, uint32_t port)
-{
-    ASSERT(evtchn_port(d, port) && evtchn_port(d, port)->state == EVTCHN_CAISSON);
-    evtchn_abi(d)->set_pending(d, port);
-}
-
-static bool port_is_valid(struct domain *d, uint32_t port)
-{
-    return evtchn_port(d, port) != NULL;
-}
-
-static bool port_is_pending(struct domain *d, uint32_t port)
-{
-    return evtchn_port(d, port) && evtchn_abi(d)->is_pending(d, port);
-}
-
-const struct pv_events event_channel_events = {
-    .init = domain_init,
-    .destroy = domain_destroy_events,
-    .virq = raise_virq,
-    .alloc = alloc_for_caisson,
-    .raise = raise_port,
-    .is_pending = port_is_pending,
-    .is_valid = port_is_valid,
-};

@@ -7,20 +7,20 @@
 #include "include/public/compat.h"
 
 /* Arrays of bits are the same bytes in both layouts: only where they start differs. */
-static uint32_t *pending_word(const struct domain *d, uint32_t port)
+static uint32_t *pending_word(const struct xen_domain *d, uint32_t port)
 {
-    struct xen_shared_info *s = d->pv.shared;
-    void *bits = d->pv.is_32bit ? (void *)((struct xen_shared_info_32 *)s)->evtchn_pending
-                                : (void *)s->evtchn_pending;
+    struct xen_shared_info *s = d->shared;
+    void *bits = d->is_32bit ? (void *)((struct xen_shared_info_32 *)s)->evtchn_pending
+                             : (void *)s->evtchn_pending;
 
     return (uint32_t *)bits + port / 32;
 }
 
-static uint32_t *mask_word(const struct domain *d, uint32_t port)
+static uint32_t *mask_word(const struct xen_domain *d, uint32_t port)
 {
-    struct xen_shared_info *s = d->pv.shared;
-    void *bits = d->pv.is_32bit ? (void *)((struct xen_shared_info_32 *)s)->evtchn_mask
-                                : (void *)s->evtchn_mask;
+    struct xen_shared_info *s = d->shared;
+    void *bits = d->is_32bit ? (void *)((struct xen_shared_info_32 *)s)->evtchn_mask
+                             : (void *)s->evtchn_mask;
 
     return (uint32_t *)bits + port / 32;
 }
@@ -40,21 +40,21 @@ static bool test(const uint32_t *word, unsigned bit)
     return __atomic_load_n(word, __ATOMIC_SEQ_CST) >> bit & 1;
 }
 
-static uint32_t ports(const struct domain *d)
+static uint32_t ports(const struct xen_domain *d)
 {
-    return d->pv.is_32bit ? EVTCHN_2L_PORTS_32 : EVTCHN_2L_PORTS;
+    return d->is_32bit ? EVTCHN_2L_PORTS_32 : EVTCHN_2L_PORTS;
 }
 
 /* Tells the vCPU which word of evtchn_pending to look at, and that it should. */
-static void select_word(struct domain *d, uint32_t port)
+static void select_word(struct xen_domain *d, uint32_t port)
 {
-    struct vcpu *v = d->vcpus[evtchn_port(d, port)->vcpu];
+    struct xen_vcpu *v = d->vcpu[evtchn_port(d, port)->vcpu];
     void *info = pv_info_open(v);
     uint32_t *sel;
 
     if (!info)
         return; /* the guest has unmapped it: its own loss */
-    if (d->pv.is_32bit) {
+    if (d->is_32bit) {
         sel = &((struct xen_vcpu_info_32 *)info)->evtchn_pending_sel;
         port /= 32;
     } else {
@@ -67,7 +67,7 @@ static void select_word(struct domain *d, uint32_t port)
         pv_vcpu_mark_pending(v);
 }
 
-static void set_pending(struct domain *d, uint32_t port)
+static void set_pending(struct xen_domain *d, uint32_t port)
 {
     if (port >= ports(d) || test_and_set(pending_word(d, port), port % 32))
         return;
@@ -76,25 +76,25 @@ static void set_pending(struct domain *d, uint32_t port)
     pv_poll_wake(d, port);
 }
 
-static void clear_pending(struct domain *d, uint32_t port)
+static void clear_pending(struct xen_domain *d, uint32_t port)
 {
     if (port < ports(d))
         test_and_clear(pending_word(d, port), port % 32);
 }
 
-static void unmask(struct domain *d, uint32_t port)
+static void unmask(struct xen_domain *d, uint32_t port)
 {
     if (port < ports(d) && test_and_clear(mask_word(d, port), port % 32) &&
         test(pending_word(d, port), port % 32))
         select_word(d, port);
 }
 
-static bool is_pending(struct domain *d, uint32_t port)
+static bool is_pending(struct xen_domain *d, uint32_t port)
 {
     return port < ports(d) && test(pending_word(d, port), port % 32);
 }
 
-static bool is_busy(struct domain *d, uint32_t port)
+static bool is_busy(struct xen_domain *d, uint32_t port)
 {
     (void)d;
     (void)port;

@@ -42,15 +42,15 @@ struct evtchn_fifo {
 };
 _Static_assert(sizeof(struct evtchn_fifo) <= PAGE_SIZE, "a page of the heap");
 
-static struct evtchn_fifo *fifo_of(const struct domain *d)
+static struct evtchn_fifo *fifo_of(const struct xen_domain *d)
 {
-    return evtchn_domain(d)->fifo;
+    return d->events->fifo;
 }
 
 /* ---- The guest's words ---- */
 
 /* NULL: the guest has not given a page for it yet. A window; close_word() follows. */
-static uint32_t *open_word(const struct domain *d, uint32_t port)
+static uint32_t *open_word(const struct xen_domain *d, uint32_t port)
 {
     const struct evtchn_fifo *f = fifo_of(d);
 
@@ -108,7 +108,7 @@ static bool link_behind(uint32_t *tail, uint32_t port)
     return true;
 }
 
-static bool link_to_tail(const struct domain *d, uint32_t tail, uint32_t port)
+static bool link_to_tail(const struct xen_domain *d, uint32_t tail, uint32_t port)
 {
     uint32_t *word = tail ? open_word(d, tail) : NULL;
 
@@ -121,7 +121,7 @@ static bool link_to_tail(const struct domain *d, uint32_t tail, uint32_t port)
 
 /* Puts port at the end of its vCPU's queue. Should it have been the tail of another queue, that one
  * is empty now. */
-static void enqueue(struct domain *d, uint32_t port)
+static void enqueue(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
     struct control *c = &fifo_of(d)->control[ch->vcpu];
@@ -141,12 +141,12 @@ static void enqueue(struct domain *d, uint32_t port)
     bool ready = set_bits(&block->ready, 1u << q) >> q & 1;
     close_control(block);
     if (!ready)
-        pv_vcpu_mark_pending(d->vcpus[ch->vcpu]);
+        pv_vcpu_mark_pending(d->vcpu[ch->vcpu]);
 }
 
 /* ---- The ABI's table ---- */
 
-static void set_pending(struct domain *d, uint32_t port)
+static void set_pending(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
     uint32_t *word = open_word(d, port);
@@ -168,7 +168,7 @@ static void set_pending(struct domain *d, uint32_t port)
         pv_poll_wake(d, port);
 }
 
-static uint32_t read_word(struct domain *d, uint32_t port)
+static uint32_t read_word(struct xen_domain *d, uint32_t port)
 {
     uint32_t *word = open_word(d, port), value = 0;
 
@@ -179,7 +179,7 @@ static uint32_t read_word(struct domain *d, uint32_t port)
     return value;
 }
 
-static void drop_bits(struct domain *d, uint32_t port, uint32_t bits)
+static void drop_bits(struct xen_domain *d, uint32_t port, uint32_t bits)
 {
     uint32_t *word = open_word(d, port);
 
@@ -189,30 +189,30 @@ static void drop_bits(struct domain *d, uint32_t port, uint32_t bits)
     close_word(word);
 }
 
-static void clear_pending(struct domain *d, uint32_t port)
+static void clear_pending(struct xen_domain *d, uint32_t port)
 {
     drop_bits(d, port, PENDING);
 }
 
-static void unmask(struct domain *d, uint32_t port)
+static void unmask(struct xen_domain *d, uint32_t port)
 {
     drop_bits(d, port, MASKED);
     if (read_word(d, port) & PENDING)
         set_pending(d, port);
 }
 
-static bool is_pending(struct domain *d, uint32_t port)
+static bool is_pending(struct xen_domain *d, uint32_t port)
 {
     return read_word(d, port) & PENDING;
 }
 
 /* Still in a queue: given out anew now, its first event could come with the wrong priority. */
-static bool is_busy(struct domain *d, uint32_t port)
+static bool is_busy(struct xen_domain *d, uint32_t port)
 {
     return read_word(d, port) & LINKED;
 }
 
-static uint32_t ports(const struct domain *d)
+static uint32_t ports(const struct xen_domain *d)
 {
     (void)d;
     return EVTCHN_PORTS_MOST;
@@ -231,18 +231,18 @@ const struct evtchn_abi evtchn_fifo = {
 
 /* Pins a page of the guest's own RAM. What is only lent to it is refused, as in Xen: it could go
  * away under us. */
-static int pin_page(struct domain *d, uint64_t g, mfn_t *out)
+static int pin_page(struct xen_domain *d, uint64_t g, mfn_t *out)
 {
     bool lent;
 
-    if (p2m_populate_writable(&d->p2m, gfn(g), out) || p2m_lookup(&d->p2m, gfn(g), out, &lent) ||
+    if (p2m_populate_writable(d->p2m, gfn(g), out) || p2m_lookup(d->p2m, gfn(g), out, &lent) ||
         lent)
         return -EINVAL;
     frame_pin(*out);
     return 0;
 }
 
-int evtchn_fifo_init_control(struct domain *d, const struct xen_evtchn_init_control *arg)
+int evtchn_fifo_init_control(struct xen_domain *d, const struct xen_evtchn_init_control *arg)
 {
     struct evtchn_fifo *f = fifo_of(d), *fresh = NULL;
     mfn_t m;
@@ -261,13 +261,13 @@ int evtchn_fifo_init_control(struct domain *d, const struct xen_evtchn_init_cont
             heap_free_pages(fresh, 0, d->id);
         return err;
     }
-    evtchn_domain(d)->fifo = f;
+    d->events->fifo = f;
     f->control[arg->vcpu] =
         (struct control){ .set = true, .offset = (uint16_t)arg->offset, .frame = m };
     return 0;
 }
 
-static int add_page(struct domain *d, struct evtchn_fifo *f, uint64_t array_gfn)
+static int add_page(struct xen_domain *d, struct evtchn_fifo *f, uint64_t array_gfn)
 {
     if (f->pages == ARRAY_PAGES)
         return -ENOSPC;
@@ -279,7 +279,7 @@ static int add_page(struct domain *d, struct evtchn_fifo *f, uint64_t array_gfn)
 }
 
 /* Events that came before their words did, also to the two levels in the shared page. */
-static void tell_port(struct domain *d, uint32_t port)
+static void tell_port(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
 
@@ -289,7 +289,7 @@ static void tell_port(struct domain *d, uint32_t port)
     set_pending(d, port);
 }
 
-int evtchn_fifo_expand(struct domain *d, uint64_t array_gfn)
+int evtchn_fifo_expand(struct xen_domain *d, uint64_t array_gfn)
 {
     struct evtchn_fifo *f = fifo_of(d);
 
@@ -304,7 +304,7 @@ int evtchn_fifo_expand(struct domain *d, uint64_t array_gfn)
     return f->told < f->pages * PAGE_WORDS ? -EAGAIN : 0;
 }
 
-void evtchn_fifo_stop(struct domain *d)
+void evtchn_fifo_stop(struct xen_domain *d)
 {
     struct evtchn_fifo *f = fifo_of(d);
 
@@ -315,6 +315,6 @@ void evtchn_fifo_stop(struct domain *d)
     for (unsigned i = 0; i < MAX_VCPUS; i++)
         if (f->control[i].set)
             frame_unpin(f->control[i].frame);
-    evtchn_domain(d)->fifo = NULL;
+    d->events->fifo = NULL;
     heap_free_pages(f, 0, d->id);
 }

@@ -7,7 +7,6 @@
  */
 #include "xen/grant.h"
 #include "guestmem/p2m.h"
-#include "hypercall/grant_op.h"
 #include "lib/assert.h"
 #include "lib/bitmap.h"
 #include "mm/frame.h"
@@ -21,14 +20,14 @@ _Static_assert(1 + GRANT_FRAMES_MOST * (1 + GRANT_USE_PAGES) + GRANT_CHUNKS <= P
                "what it is promised");
 _Static_assert(sizeof(struct grant_use) * GRANT_PAGE_USES <= PAGE_SIZE, "a page of uses");
 
-struct grant_domain *grant_domain(struct domain *d)
+struct grant_domain *grant_domain(struct xen_domain *d)
 {
-    if (!d->pv.grants)
-        d->pv.grants = heap_pages(0, d->id);
-    return d->pv.grants;
+    if (!d->grants)
+        d->grants = heap_pages(0, d->id);
+    return d->grants;
 }
 
-void grant_frame_free(struct domain *d, struct grant_domain *g, unsigned i)
+void grant_frame_free(struct xen_domain *d, struct grant_domain *g, unsigned i)
 {
     struct grant_use **uses = &g->uses[i * GRANT_USE_PAGES];
 
@@ -42,7 +41,7 @@ void grant_frame_free(struct domain *d, struct grant_domain *g, unsigned i)
     }
 }
 
-static int add_frame(struct domain *d, struct grant_domain *g)
+static int add_frame(struct xen_domain *d, struct grant_domain *g)
 {
     unsigned i = g->frames;
     bool all = (g->entries[i] = heap_pages(0, d->id));
@@ -57,7 +56,7 @@ static int add_frame(struct domain *d, struct grant_domain *g)
     return 0;
 }
 
-int grant_grow(struct domain *d, unsigned frames)
+int grant_grow(struct xen_domain *d, unsigned frames)
 {
     struct grant_domain *g = grant_domain(d);
     int err = 0;
@@ -71,7 +70,7 @@ int grant_grow(struct domain *d, unsigned frames)
     return !err && g->frames < frames ? -EAGAIN : err;
 }
 
-int grant_table_frame(struct domain *d, uint64_t index, mfn_t *out)
+int grant_table_frame(struct xen_domain *d, uint64_t index, mfn_t *out)
 {
     if (index >= GRANT_FRAMES_MOST)
         return -EINVAL;
@@ -83,9 +82,9 @@ int grant_table_frame(struct domain *d, uint64_t index, mfn_t *out)
     return 0;
 }
 
-bool grant_table_has(const struct domain *d, mfn_t m)
+bool grant_table_has(const struct xen_domain *d, mfn_t m)
 {
-    const struct grant_domain *g = d->pv.grants;
+    const struct grant_domain *g = d->grants;
 
     for (unsigned i = 0; g && i < g->frames; i++)
         if (maddr_to_mfn(heap_to_maddr(g->entries[i])).v == m.v)
@@ -118,9 +117,9 @@ static bool permits(uint32_t word, uint16_t user, bool readonly)
     return readonly || !(word & GTF_READONLY);
 }
 
-void grant_name_ids(const struct domain *d, uint64_t *ids)
+void grant_name_ids(const struct xen_domain *d, uint64_t *ids)
 {
-    struct grant_domain *g = d->pv.grants;
+    struct grant_domain *g = d->grants;
     uint32_t end = g ? __atomic_load_n(&g->frames, __ATOMIC_ACQUIRE) * GRANT_FRAME_ENTRIES : 0;
 
     for (uint32_t ref = 0; ref < end; ref++) {
@@ -158,20 +157,20 @@ static void unmark_entry(struct xen_grant_entry *e, const struct grant_use *use)
     __atomic_fetch_and(&e->flags, (uint16_t)~bits, __ATOMIC_SEQ_CST);
 }
 
-int grant_pin_own(struct domain *d, uint64_t g, bool readonly, mfn_t *out)
+int grant_pin_own(struct xen_domain *d, uint64_t g, bool readonly, mfn_t *out)
 {
     int err =
-        readonly ? p2m_populate(&d->p2m, gfn(g), out) : p2m_populate_writable(&d->p2m, gfn(g), out);
+        readonly ? p2m_populate(d->p2m, gfn(g), out) : p2m_populate_writable(d->p2m, gfn(g), out);
     bool lent;
 
-    if (err || p2m_lookup(&d->p2m, gfn(g), out, &lent) || lent)
+    if (err || p2m_lookup(d->p2m, gfn(g), out, &lent) || lent)
         return GNTST_BAD_PAGE;
     frame_pin(*out);
     return GNTST_OKAY;
 }
 
 /* The frame of the first use is that of all, whatever the entry says by then. */
-static int pin_frame(struct domain *granter, const struct xen_grant_entry *e,
+static int pin_frame(struct xen_domain *granter, const struct xen_grant_entry *e,
                      const struct grant_use *use, mfn_t *out)
 {
     if (!use->readers && !use->writers)
@@ -182,9 +181,9 @@ static int pin_frame(struct domain *granter, const struct xen_grant_entry *e,
 }
 
 /* The table only grows while the domain can be found. */
-int grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly)
+int grant_look(const struct xen_domain *granter, uint32_t ref, uint16_t user, bool readonly)
 {
-    struct grant_domain *g = __atomic_load_n(&granter->pv.grants, __ATOMIC_ACQUIRE);
+    struct grant_domain *g = __atomic_load_n(&granter->grants, __ATOMIC_ACQUIRE);
 
     if (!g || ref >= __atomic_load_n(&g->frames, __ATOMIC_ACQUIRE) * GRANT_FRAME_ENTRIES)
         return GNTST_BAD_GNTREF;
@@ -192,9 +191,10 @@ int grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool r
     return permits(word, user, readonly) ? GNTST_OKAY : GNTST_GENERAL_ERROR;
 }
 
-int grant_acquire(struct domain *granter, uint32_t ref, uint16_t user, bool readonly, mfn_t *out)
+int grant_acquire(struct xen_domain *granter, uint32_t ref, uint16_t user, bool readonly,
+                  mfn_t *out)
 {
-    struct grant_domain *g = granter->pv.grants;
+    struct grant_domain *g = granter->grants;
 
     if (!g || ref >= g->frames * GRANT_FRAME_ENTRIES)
         return GNTST_BAD_GNTREF;
@@ -221,9 +221,9 @@ int grant_acquire(struct domain *granter, uint32_t ref, uint16_t user, bool read
     return GNTST_OKAY;
 }
 
-void grant_release(struct domain *granter, uint32_t ref, bool readonly)
+void grant_release(struct xen_domain *granter, uint32_t ref, bool readonly)
 {
-    struct grant_domain *g = granter->pv.grants;
+    struct grant_domain *g = granter->grants;
     struct grant_use *use = use_of(g, ref);
     uint16_t *count = readonly ? &use->readers : &use->writers;
 

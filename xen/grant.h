@@ -1,18 +1,17 @@
 /*
  * A domain's grants: the table that it lends pages by, and the pages of others that it has mapped.
- * For hypercall/ only.
  *
  * A grant in use has three things: a count with its granter (which shows in the entry's flags, so
  * that an honest guest does not take it back), a pin on the frame (mm/frame.h, so that the frame
  * is not given out again, whatever becomes of the granter), and, if it is mapped, a handle with the
  * mapper. All is charged to the domain that has it, and bounded. Locks: that of the domain whose
- * table or handle it is; see domain/pair.h for both.
+ * table or handle it is; see xen/pair.h for both.
  */
 #ifndef CAISSON_XEN_GRANT_H
 #define CAISSON_XEN_GRANT_H
 
-#include "domain/domain.h"
 #include "include/public/grant_table.h"
+#include "xen/xen.h"
 
 #define GRANT_FRAMES_MOST   32 /* of the table: 512 entries each */
 #define GRANT_FRAME_ENTRIES (PAGE_SIZE / sizeof(struct xen_grant_entry))
@@ -54,32 +53,39 @@ struct grant_domain {
 /* ---- The table: grant.c. Statuses are GNTST_*. ---- */
 
 /* Made at the first use. NULL: out of memory. */
-struct grant_domain *grant_domain(struct domain *d);
+struct grant_domain *grant_domain(struct xen_domain *d);
 /* 0, -EINVAL beyond the limit, -ENOMEM; -EAGAIN: it has grown by some, and wants to be called
  * again. So does grant_table_frame(). */
-int must_check grant_grow(struct domain *d, unsigned frames);
+int must_check grant_grow(struct xen_domain *d, unsigned frames);
 /* Gives back what there is of frame i of the table. */
-void grant_frame_free(struct domain *d, struct grant_domain *g, unsigned i);
+void grant_frame_free(struct xen_domain *d, struct grant_domain *g, unsigned i);
 /* Sets the bit of each domain, of an id below 2^15, that an entry of d's lets in. Boot CPU; no
  * lock. */
-void grant_name_ids(const struct domain *d, uint64_t *ids);
+void grant_name_ids(const struct xen_domain *d, uint64_t *ids);
+/* The frame of d's table with this index (XENMAPSPACE_GRANT_TABLE), growing the table to it. 0,
+ * -EINVAL beyond its limit, -ENOMEM. The frame stays the table's. */
+int must_check grant_table_frame(struct xen_domain *d, uint64_t index, mfn_t *out);
+/* Is this one of them? */
+bool grant_table_has(const struct xen_domain *d, mfn_t m);
 /* Would grant_acquire() let user in, as far as can be seen without granter's lock? */
-int must_check grant_look(const struct domain *granter, uint32_t ref, uint16_t user, bool readonly);
+int must_check grant_look(const struct xen_domain *granter, uint32_t ref, uint16_t user,
+                          bool readonly);
 /* Begins a use of granter's ref by user: counted, and *out pinned for the caller to unpin. */
-int must_check grant_acquire(struct domain *granter, uint32_t ref, uint16_t user, bool readonly,
+int must_check grant_acquire(struct xen_domain *granter, uint32_t ref, uint16_t user, bool readonly,
                              mfn_t *out);
 /* Ends it; the pin is the caller's affair. */
-void grant_release(struct domain *granter, uint32_t ref, bool readonly);
+void grant_release(struct xen_domain *granter, uint32_t ref, bool readonly);
 /* Pins a frame of d's own RAM. GNTST_BAD_PAGE if g is not that. */
-int must_check grant_pin_own(struct domain *d, uint64_t g, bool readonly, mfn_t *out);
+int must_check grant_pin_own(struct xen_domain *d, uint64_t g, bool readonly, mfn_t *out);
 
 /* ---- Mapping and copying: grant_map.c, grant_copy.c ---- */
 
-int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg);
-int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg);
-int grant_copy(struct vcpu *v, const struct xen_gnttab_copy *arg);
+int grant_map(struct xen_vcpu *v, struct xen_gnttab_map_grant_ref *arg);
+int grant_unmap(struct xen_vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg);
+int grant_copy(struct xen_vcpu *v, const struct xen_gnttab_copy *arg);
 /* Undoes all that d has mapped, and makes orphans of what others have mapped of d; gives back the
- * memory. See domain_hooks.detached. */
-bool must_check grant_detach(struct domain *d);
+ * memory. For the end of d, when nobody finds it by its id any
+ * more; no lock is held. */
+bool must_check grant_detach(struct xen_domain *d);
 
 #endif

@@ -5,25 +5,24 @@
  * taken (in use, pinned, and their domains kept from going) while the bytes move. So three domains
  * can have a part in a copy and no more than two locks are ever held.
  */
-#include "domain/pair.h"
+#include "xen/pair.h"
 #include "xen/grant.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/window.h"
 
 struct end {
-    struct domain *granter; /* held; NULL: the frame is the caller's own */
+    struct xen_domain *granter; /* held; NULL: the frame is the caller's own */
     uint32_t ref;
     bool readonly;
     mfn_t frame; /* pinned */
 };
 
-static int take_grant(struct domain *mine, const struct xen_gnttab_copy_ptr *p, struct end *e)
+static int take_grant(struct xen_domain *mine, const struct xen_gnttab_copy_ptr *p, struct end *e)
 {
-    uint16_t id = p->domid == XEN_DOMID_SELF ? mine->id : p->domid;
-    struct domain *granter = pair_find(mine, id);
+    struct xen_domain *granter;
 
-    if (!granter)
+    if (pair_target(mine, p->domid, PAIR_MEET, &granter))
         return GNTST_BAD_DOMAIN;
     e->ref = (uint32_t)p->ref_or_gmfn;
     int status = grant_look(granter, e->ref, mine->id, e->readonly);
@@ -35,13 +34,13 @@ static int take_grant(struct domain *mine, const struct xen_gnttab_copy_ptr *p, 
     status = grant_acquire(granter, e->ref, mine->id, e->readonly, &e->frame);
     if (!status) {
         e->granter = granter;
-        domain_hold(granter);
+        xen_domain_hold(granter);
     }
     pair_unlock(mine, granter);
     return status;
 }
 
-static int take(struct domain *mine, const struct xen_gnttab_copy_ptr *p, bool by_ref,
+static int take(struct xen_domain *mine, const struct xen_gnttab_copy_ptr *p, bool by_ref,
                 struct end *e)
 {
     if (by_ref)
@@ -52,7 +51,7 @@ static int take(struct domain *mine, const struct xen_gnttab_copy_ptr *p, bool b
 }
 
 /* The frame goes before its domain may: it may count as that one's. */
-static void drop(struct domain *mine, struct end *e)
+static void drop(struct xen_domain *mine, struct end *e)
 {
     if (!e->granter) {
         frame_unpin(e->frame);
@@ -62,7 +61,7 @@ static void drop(struct domain *mine, struct end *e)
     grant_release(e->granter, e->ref, e->readonly);
     frame_unpin(e->frame);
     pair_unlock(mine, e->granter);
-    domain_put(e->granter);
+    xen_domain_put(e->granter);
 }
 
 static int move(const struct xen_gnttab_copy *arg, const struct end *from, const struct end *to)
@@ -77,9 +76,9 @@ static int move(const struct xen_gnttab_copy *arg, const struct end *from, const
     return GNTST_OKAY;
 }
 
-int grant_copy(struct vcpu *v, const struct xen_gnttab_copy *arg)
+int grant_copy(struct xen_vcpu *v, const struct xen_gnttab_copy *arg)
 {
-    struct domain *mine = v->domain;
+    struct xen_domain *mine = v->domain;
     struct end from = { .readonly = true }, to = { .readonly = false };
 
     if (!arg->len)

@@ -3,7 +3,7 @@
  * is unmapped or the mapper ends. That the granter ends changes nothing: the pin keeps the frame.
  */
 #include "guestmem/p2m.h"
-#include "domain/pair.h"
+#include "xen/pair.h"
 #include "xen/grant.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
@@ -15,25 +15,25 @@
 _Static_assert(sizeof(struct grant_map) * GRANT_CHUNK_MAPS <= PAGE_SIZE, "a chunk is a page");
 
 /* The mapping under that handle, NULL where there is no room for one. */
-static struct grant_map *map_of(const struct domain *d, uint32_t handle)
+static struct grant_map *map_of(const struct xen_domain *d, uint32_t handle)
 {
-    const struct grant_domain *g = d->pv.grants;
+    const struct grant_domain *g = d->grants;
 
     if (!g || handle >= HANDLES_MOST || !g->maps[handle / GRANT_CHUNK_MAPS])
         return NULL;
     return &g->maps[handle / GRANT_CHUNK_MAPS][handle % GRANT_CHUNK_MAPS];
 }
 
-static void give_handle(struct domain *d, uint32_t handle)
+static void give_handle(struct xen_domain *d, uint32_t handle)
 {
-    struct grant_domain *g = d->pv.grants;
+    struct grant_domain *g = d->grants;
 
     *map_of(d, handle) = (struct grant_map){ .state = GRANT_MAP_FREE, .ref = g->free };
     g->free = handle + 1;
 }
 
 /* The lowest of the new ones comes first. */
-static bool add_chunk(struct domain *d, struct grant_domain *g)
+static bool add_chunk(struct xen_domain *d, struct grant_domain *g)
 {
     uint32_t first = g->chunks * GRANT_CHUNK_MAPS;
 
@@ -49,7 +49,7 @@ static bool add_chunk(struct domain *d, struct grant_domain *g)
 }
 
 /* Takes a free handle; false: there is no room for one. */
-static bool take_handle(struct domain *d, uint32_t *handle)
+static bool take_handle(struct xen_domain *d, uint32_t *handle)
 {
     struct grant_domain *g = grant_domain(d);
 
@@ -73,7 +73,7 @@ static int check_flags(uint32_t flags)
 }
 
 /* Both locks are held. */
-static int map_from(struct domain *mine, struct domain *granter,
+static int map_from(struct xen_domain *mine, struct xen_domain *granter,
                     const struct xen_gnttab_map_grant_ref *arg, struct grant_map *m)
 {
     struct grant_map fresh = { .state = GRANT_MAP_LIVE,
@@ -85,7 +85,7 @@ static int map_from(struct domain *mine, struct domain *granter,
 
     if (status)
         return status;
-    if (p2m_lend(&mine->p2m, fresh.at, fresh.frame, fresh.readonly ? SLAT_R : SLAT_R | SLAT_W)) {
+    if (p2m_lend(mine->p2m, fresh.at, fresh.frame, fresh.readonly ? SLAT_R : SLAT_R | SLAT_W)) {
         grant_release(granter, arg->ref, fresh.readonly);
         frame_unpin(fresh.frame);
         return GNTST_GENERAL_ERROR;
@@ -95,7 +95,7 @@ static int map_from(struct domain *mine, struct domain *granter,
 }
 
 /* granter is found, and permits it as far as can be seen: under a handle, then both locks. */
-static int map_with_handle(struct domain *mine, struct domain *granter,
+static int map_with_handle(struct xen_domain *mine, struct xen_domain *granter,
                            struct xen_gnttab_map_grant_ref *arg)
 {
     uint32_t handle;
@@ -114,16 +114,16 @@ static int map_with_handle(struct domain *mine, struct domain *granter,
     return status;
 }
 
-int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg)
+int grant_map(struct xen_vcpu *v, struct xen_gnttab_map_grant_ref *arg)
 {
-    struct domain *mine = v->domain;
+    struct xen_domain *mine = v->domain;
     int status = check_flags(arg->flags);
 
     if (status)
         return status;
-    struct domain *granter = pair_find(mine, arg->dom);
-    if (!granter)
-        return GNTST_BAD_DOMAIN;
+    struct xen_domain *granter;
+    if (arg->dom == XEN_DOMID_SELF || pair_target(mine, arg->dom, PAIR_MEET, &granter))
+        return GNTST_BAD_DOMAIN; /* as on Xen, the id must be spelt out here */
     status = grant_look(granter, arg->ref, mine->id, arg->flags & GNTMAP_READONLY);
     if (!status)
         return map_with_handle(mine, granter, arg);
@@ -135,30 +135,30 @@ int grant_map(struct vcpu *v, struct xen_gnttab_map_grant_ref *arg)
 
 /* No vCPU of v's domain has the mapping in its TLB any more when this returns. The lock is let go
  * meanwhile: those that are in the guest leave it at the kick, and need the lock to go on. */
-static void wait_for_tlbs(struct vcpu *v)
+static void wait_for_tlbs(struct xen_vcpu *v)
 {
-    struct domain *d = v->domain;
-    uint64_t epoch = d->p2m.epoch;
+    struct xen_domain *d = v->domain;
+    uint64_t epoch = d->p2m->epoch;
 
     for (unsigned i = 0; i < d->vcpu_count; i++) {
-        struct vcpu *w = d->vcpus[i];
+        const uint64_t *inside = &d->p2m->inside[i];
         uint32_t rounds = 0;
-        while (w != v && w->entered && w->entered < epoch) {
+        while (i != v->id && *inside && *inside < epoch) {
             if (!rounds)
-                vcpu_kick(w);
-            spin_unlock(&d->lock);
+                sched_kick(d->vcpu[i]->unit);
+            spin_unlock(d->lock);
             __builtin_ia32_pause();
             ASSERT(++rounds < SPINLOCK_PATIENCE);
-            spin_lock(&d->lock);
+            spin_lock(d->lock);
         }
     }
 }
 
 /* The mapping is out of the guest's reach: ends the use, lets go of the frame. */
-static void let_go(struct domain *mine, uint32_t handle)
+static void let_go(struct xen_domain *mine, uint32_t handle)
 {
     struct grant_map *m = map_of(mine, handle);
-    struct domain *granter = m->orphan ? NULL : pair_find(mine, m->granter);
+    struct xen_domain *granter = m->orphan ? NULL : pair_find(mine, m->granter);
 
     if (granter) {
         pair_lock(mine, granter);
@@ -171,17 +171,17 @@ static void let_go(struct domain *mine, uint32_t handle)
 }
 
 /* Whether it is still at its place: the guest may have taken it away by memory_op. */
-static bool is_in_place(struct domain *d, const struct grant_map *m)
+static bool is_in_place(struct xen_domain *d, const struct grant_map *m)
 {
     mfn_t found;
     bool lent;
 
-    return p2m_lookup(&d->p2m, m->at, &found, &lent) == 0 && lent && found.v == m->frame.v;
+    return p2m_lookup(d->p2m, m->at, &found, &lent) == 0 && lent && found.v == m->frame.v;
 }
 
-int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
+int grant_unmap(struct xen_vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
 {
-    struct domain *mine = v->domain;
+    struct xen_domain *mine = v->domain;
     struct grant_map *m = map_of(mine, arg->handle);
 
     if (!m || m->state != GRANT_MAP_LIVE)
@@ -190,7 +190,7 @@ int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
         return GNTST_OKAY; /* nothing was asked to be unmapped */
     if (gpa_to_gfn(gpa(arg->host_addr)).v != m->at.v)
         return GNTST_GENERAL_ERROR;
-    if (is_in_place(mine, m) && p2m_remove(&mine->p2m, m->at))
+    if (is_in_place(mine, m) && p2m_remove(mine->p2m, m->at))
         return GNTST_GENERAL_ERROR;
     m->state = GRANT_MAP_ENDING;
     wait_for_tlbs(v);
@@ -201,8 +201,8 @@ int grant_unmap(struct vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
 /* ---- The end of a domain ---- */
 
 /* Calls fn for the maps in use of d with these handles. */
-static void each_map(struct domain *d, uint32_t first, uint32_t end,
-                     void (*fn)(struct domain *d, uint32_t handle, uint16_t id), uint16_t id)
+static void each_map(struct xen_domain *d, uint32_t first, uint32_t end,
+                     void (*fn)(struct xen_domain *d, uint32_t handle, uint16_t id), uint16_t id)
 {
     for (uint32_t handle = first; handle < end && handle < HANDLES_MOST; handle++) {
         struct grant_map *m = map_of(d, handle);
@@ -211,13 +211,13 @@ static void each_map(struct domain *d, uint32_t first, uint32_t end,
     }
 }
 
-static void unmap(struct domain *d, uint32_t handle, uint16_t id)
+static void unmap(struct xen_domain *d, uint32_t handle, uint16_t id)
 {
     (void)id;
     let_go(d, handle);
 }
 
-static void orphan(struct domain *d, uint32_t handle, uint16_t granter)
+static void orphan(struct xen_domain *d, uint32_t handle, uint16_t granter)
 {
     struct grant_map *m = map_of(d, handle);
 
@@ -229,18 +229,18 @@ static void orphan(struct domain *d, uint32_t handle, uint16_t granter)
 
 /* One piece of the maps of `other` that name d as their granter. The list changes on this CPU
  * only. */
-static void orphan_some(struct domain *d, struct domain *other, uint32_t first)
+static void orphan_some(struct xen_domain *d, struct xen_domain *other, uint32_t first)
 {
     pair_lock_linked(d, other);
     each_map(other, first, first + DETACH_PIECE, orphan, d->id);
     pair_unlock(d, other);
 }
 
-static void give_back(struct domain *d)
+static void give_back(struct xen_domain *d)
 {
-    struct grant_domain *g = d->pv.grants;
+    struct grant_domain *g = d->grants;
 
-    d->pv.grants = NULL;
+    d->grants = NULL;
     for (unsigned i = 0; i < g->frames; i++)
         grant_frame_free(d, g, i);
     for (unsigned i = 0; i < g->chunks; i++)
@@ -249,26 +249,26 @@ static void give_back(struct domain *d)
 }
 
 /* A piece: as many handles of d itself, then of each other domain. True once all are done. */
-static bool detach_some(struct domain *d, struct grant_domain *g)
+static bool detach_some(struct xen_domain *d, struct grant_domain *g)
 {
-    struct domain *other = domain_next(NULL);
+    struct xen_domain *other = xen_domain_next(NULL);
     uint32_t first = g->detached;
 
     g->detached += DETACH_PIECE;
     each_map(d, first, g->detached, unmap, 0);
-    for (; other; other = domain_next(other))
+    for (; other; other = xen_domain_next(other))
         orphan_some(d, other, first);
     return g->detached >= HANDLES_MOST;
 }
 
-bool grant_detach(struct domain *d)
+bool grant_detach(struct xen_domain *d)
 {
-    if (!d->pv.grants)
+    if (!d->grants)
         return true;
-    spin_lock(&d->lock);
-    bool all = detach_some(d, d->pv.grants);
+    spin_lock(d->lock);
+    bool all = detach_some(d, d->grants);
     if (all)
         give_back(d);
-    spin_unlock(&d->lock);
+    spin_unlock(d->lock);
     return all;
 }

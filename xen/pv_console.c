@@ -5,7 +5,7 @@
  * one that cannot be is taken as "the queue is empty". Source: xen/include/public/io/console.h.
  */
 #include "xen/pv_console.h"
-#include "domain/domain.h"
+#include "xen/evtchn.h"
 #include "include/public/io/console.h"
 #include "mm/heap.h"
 
@@ -19,10 +19,9 @@ static void put(uint32_t *index, uint32_t value)
     __atomic_store_n(index, value, __ATOMIC_RELEASE);
 }
 
-static void tell_guest(struct domain *d)
+static void tell_guest(struct xen_domain *d)
 {
-    if (pv_events)
-        pv_events->raise(d, (uint32_t)d->pv.param[HVM_PARAM_CONSOLE_EVTCHN]);
+    evtchn_raise(d, (uint32_t)d->param[HVM_PARAM_CONSOLE_EVTCHN]);
 }
 
 /* The guest may write on while we look: each byte is read once. */
@@ -36,15 +35,15 @@ static size_t copy_out(const struct xencons_interface *ring, uint32_t at, uint32
 }
 
 /* Hands on what the guest has written, as far as the operator's console takes it. */
-static void drain(struct domain *d)
+static void drain(struct xen_domain *d)
 {
-    struct xencons_interface *ring = d->pv.console;
+    struct xencons_interface *ring = d->console;
     uint32_t from = get(&ring->out_cons), to = get(&ring->out_prod), at = from;
     uint8_t bytes[XENCONS_OUT_BYTES];
 
     if (to - from > XENCONS_OUT_BYTES)
         at = to;
-    at += (uint32_t)domain_hooks->console_put(d, bytes, copy_out(ring, at, to, bytes));
+    at += (uint32_t)d->console_bus->put(d, bytes, copy_out(ring, at, to, bytes));
     if (at == from)
         return;
     put(&ring->out_cons, at);
@@ -52,17 +51,17 @@ static void drain(struct domain *d)
 }
 
 /* The guest has written, or read. */
-static void notified(struct domain *d)
+static void notified(struct xen_domain *d)
 {
-    if (!d->pv.console)
+    if (!d->console)
         return;
     drain(d);
-    domain_hooks->console_room(d);
+    d->console_bus->room(d);
 }
 
-bool pv_console_give(struct domain *d, uint8_t byte)
+bool pv_console_give(struct xen_domain *d, uint8_t byte)
 {
-    struct xencons_interface *ring = d->pv.console;
+    struct xencons_interface *ring = d->console;
 
     if (!ring)
         return true;
@@ -75,9 +74,9 @@ bool pv_console_give(struct domain *d, uint8_t byte)
     return true;
 }
 
-size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n, uint32_t *next)
+size_t pv_console_peek(const struct xen_domain *d, uint8_t *out, size_t n, uint32_t *next)
 {
-    const struct xencons_interface *ring = d->pv.console;
+    const struct xencons_interface *ring = d->console;
 
     if (!ring)
         return 0;
@@ -91,40 +90,41 @@ size_t pv_console_peek(const struct domain *d, uint8_t *out, size_t n, uint32_t 
     return n;
 }
 
-void pv_console_take(struct domain *d, uint32_t next)
+void pv_console_take(struct xen_domain *d, uint32_t next)
 {
-    struct xencons_interface *ring = d->pv.console;
+    struct xencons_interface *ring = d->console;
 
     put(&ring->in_cons, next);
-    domain_hooks->console_room(d);
+    d->console_bus->room(d);
 }
 
-void pv_console_kick(struct domain *d)
+void pv_console_kick(struct xen_domain *d)
 {
-    if (d->pv.console)
+    if (d->console)
         drain(d);
 }
 
-int pv_console_init(struct domain *d)
+int pv_console_init(struct xen_domain *d, const struct xen_console_bus *bus)
 {
-    d->pv.console = heap_pages(0, d->id);
-    if (!d->pv.console)
+    d->console_bus = bus;
+    d->console = heap_pages(0, d->id);
+    if (!d->console)
         return -ENOMEM;
-    mfn_t m = maddr_to_mfn(heap_to_maddr(d->pv.console));
-    int err = p2m_lend(&d->p2m, gpa_to_gfn(gpa(PV_CONSOLE_GPA)), m, SLAT_R | SLAT_W);
-    if (err || !pv_events)
+    mfn_t m = maddr_to_mfn(heap_to_maddr(d->console));
+    int err = p2m_lend(d->p2m, gpa_to_gfn(gpa(PV_CONSOLE_GPA)), m, SLAT_R | SLAT_W);
+    if (err)
         return err;
-    int port = pv_events->alloc(d, notified);
+    int port = evtchn_alloc(d, notified);
     if (port < 0)
         return port;
-    d->pv.param[HVM_PARAM_CONSOLE_EVTCHN] = (uint64_t)port;
-    d->pv.param[HVM_PARAM_CONSOLE_PFN] = gpa_to_gfn(gpa(PV_CONSOLE_GPA)).v;
+    d->param[HVM_PARAM_CONSOLE_EVTCHN] = (uint64_t)port;
+    d->param[HVM_PARAM_CONSOLE_PFN] = gpa_to_gfn(gpa(PV_CONSOLE_GPA)).v;
     return 0;
 }
 
-void pv_console_destroy(struct domain *d)
+void pv_console_destroy(struct xen_domain *d)
 {
-    if (d->pv.console)
-        heap_free_pages(d->pv.console, 0, d->id);
-    d->pv.console = NULL;
+    if (d->console)
+        heap_free_pages(d->console, 0, d->id);
+    d->console = NULL;
 }

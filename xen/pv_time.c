@@ -1,5 +1,5 @@
 /*
- * Time as Xen tells it: the clock's parameters, wall clock, timers, runstate. See xen/pv_vcpu.h.
+ * Time as Xen tells it: the clock's parameters, wall clock, timers, runstate. See xen/xen.h.
  *
  * System time is the domain's clock. All TSCs of a machine run alike and a vCPU's differs from them
  * by an offset only, so what is written once holds on every pCPU; it is written anew now and then
@@ -8,11 +8,10 @@
  */
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
-#include "devices/device.h"
-#include "domain/domain.h"
 #include "guestmem/gmem.h"
-#include "xen/pv_vcpu.h"
 #include "arch/x86/wallclock.h"
+#include "xen/evtchn.h"
+#include "xen/xen.h"
 #include "include/public/compat.h"
 #include "lib/likely.h"
 #include "lib/string.h"
@@ -42,45 +41,51 @@ static void publish(struct xen_vcpu_time_info *to, const struct xen_vcpu_time_in
     __atomic_store_n(&to->version, from->version, __ATOMIC_SEQ_CST);
 }
 
-static int area_write(struct vcpu *v, const struct pv_area *area, const void *from)
+static int area_write(struct xen_vcpu *v, const struct pv_area *area, const void *from)
 {
-    int err = gmem_write(&v->domain->p2m, area->at[0], from, area->bytes[0]);
+    int err = gmem_write(v->domain->p2m, area->at[0], from, area->bytes[0]);
 
     if (!err && area->bytes[1])
-        err = gmem_write(&v->domain->p2m, area->at[1], (const char *)from + area->bytes[0],
+        err = gmem_write(v->domain->p2m, area->at[1], (const char *)from + area->bytes[0],
                          area->bytes[1]);
     return err;
 }
 
 /* An area that the guest has unmapped is no error of Caisson's: it is left alone. */
-static void publish_area(struct vcpu *v, struct xen_vcpu_time_info t)
+static void publish_area(struct xen_vcpu *v, struct xen_vcpu_time_info t)
 {
-    if (!v->pv.time_area.bytes[0])
+    if (!v->time_area.bytes[0])
         return;
     t.version--;
-    if (area_write(v, &v->pv.time_area, &t))
+    if (area_write(v, &v->time_area, &t))
         return;
     t.version++;
-    if (area_write(v, &v->pv.time_area, &t))
+    if (area_write(v, &v->time_area, &t))
         return;
 }
 
-void pv_time_update(struct vcpu *v)
+void pv_time_update(struct xen_vcpu *v)
 {
     uint64_t tsc = rdtsc();
     struct xen_vcpu_time_info t = { .tsc_timestamp = tsc + v->tsc_offset,
                                     .system_time = tsc_to_ns(tsc - v->domain->tsc_zero) };
 
     scale(&t);
-    v->pv.time_version += 2;
-    t.version = v->pv.time_version;
-    v->pv.time_written = tsc;
+    v->time_version += 2;
+    t.version = v->time_version;
+    v->time_written = tsc;
     struct xen_vcpu_info *info = pv_info_open(v);
     if (info) {
         publish(&info->time, &t);
         pv_info_close(v, info);
     }
     publish_area(v, t);
+}
+
+void pv_time_set_offset(struct xen_vcpu *v, uint64_t tsc_offset)
+{
+    v->tsc_offset = tsc_offset;
+    pv_time_update(v);
 }
 
 /* UTC at system time 0, to the second. The version goes on from what the guest has there. */
@@ -95,13 +100,13 @@ static void publish_wall_clock(uint32_t *version, uint32_t *sec, uint32_t *sec_h
     __atomic_store_n(version, odd + 1, __ATOMIC_SEQ_CST);
 }
 
-void pv_wall_clock_update(struct domain *d)
+void pv_wall_clock_update(struct xen_domain *d)
 {
-    struct xen_shared_info *wide = d->pv.shared;
+    struct xen_shared_info *wide = d->shared;
     struct xen_shared_info_32 *narrow = (void *)wide;
-    uint64_t epoch = (uint64_t)wallclock_now() - domain_now(d) / NS_PER_S;
+    uint64_t epoch = (uint64_t)wallclock_now() - xen_now(d) / NS_PER_S;
 
-    if (d->pv.is_32bit)
+    if (d->is_32bit)
         publish_wall_clock(&narrow->wc_version, &narrow->wc_sec, &narrow->wc_sec_hi, epoch);
     else
         publish_wall_clock(&wide->wc_version, &wide->wc_sec, &wide->wc_sec_hi, epoch);
@@ -110,85 +115,88 @@ void pv_wall_clock_update(struct domain *d)
 /* ---- Timers ---- */
 
 /* vCPU 0 watches for the domain's watchdogs too. */
-static uint64_t first_watchdog(const struct vcpu *v)
+static uint64_t first_watchdog(const struct xen_vcpu *v)
 {
-    uint64_t first = DEVICE_NEVER;
+    uint64_t first = PV_NEVER;
 
     for (unsigned i = 0; v->id == 0 && i < XEN_SCHED_WATCHDOGS; i++)
-        if (v->domain->pv.watchdog[i] && v->domain->pv.watchdog[i] < first)
-            first = v->domain->pv.watchdog[i];
+        if (v->domain->watchdog[i] && v->domain->watchdog[i] < first)
+            first = v->domain->watchdog[i];
     return first;
 }
 
-static void update_due(struct vcpu *v)
+static void update_due(struct xen_vcpu *v)
 {
     uint64_t first = first_watchdog(v);
-    const struct moment *all[] = { &v->pv.singleshot, &v->pv.periodic, &v->pv.poll_end };
+    const struct moment *all[] = { &v->singleshot, &v->periodic, &v->poll_end };
 
     for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (all[i]->ns < first)
             first = all[i]->ns;
-    moment_set(&v->pv.due, v->domain->tsc_zero, first);
+    moment_set(&v->due, v->domain->tsc_zero, first);
 }
 
-static void set(struct vcpu *v, struct moment *m, uint64_t at)
+static void set(struct xen_vcpu *v, struct moment *m, uint64_t at)
 {
     moment_set(m, v->domain->tsc_zero, at);
     update_due(v);
 }
 
-void pv_timer_set(struct vcpu *v, uint64_t at)
+void pv_timer_set(struct xen_vcpu *v, uint64_t at)
 {
-    set(v, &v->pv.singleshot, at);
+    set(v, &v->singleshot, at);
 }
 
-void pv_poll_until(struct vcpu *v, uint64_t at)
+void pv_poll_until(struct xen_vcpu *v, uint64_t at)
 {
-    set(v, &v->pv.poll_end, at);
+    set(v, &v->poll_end, at);
 }
 
-void pv_periodic_set(struct vcpu *v, uint64_t period)
+void pv_periodic_set(struct xen_vcpu *v, uint64_t period)
 {
-    v->pv.period = period;
-    set(v, &v->pv.periodic, period ? domain_now(v->domain) + period : DEVICE_NEVER);
+    v->period = period;
+    set(v, &v->periodic, period ? xen_now(v->domain) + period : PV_NEVER);
 }
 
-void pv_watchdog_set(struct domain *d, unsigned i, uint64_t seconds)
+void pv_watchdog_set(struct xen_domain *d, unsigned i, uint64_t seconds)
 {
-    d->pv.watchdog[i] = seconds ? domain_now(d) + seconds * NS_PER_S : 0;
-    update_due(d->vcpus[0]);
-    vcpu_kick(d->vcpus[0]);
+    d->watchdog[i] = seconds ? xen_now(d) + seconds * NS_PER_S : 0;
+    update_due(d->vcpu[0]);
+    sched_kick(d->vcpu[0]->unit);
 }
 
-static void virq_timer(struct vcpu *v)
+static void virq_timer(struct xen_vcpu *v)
 {
-    if (pv_events)
-        pv_events->virq(v, XEN_VIRQ_TIMER);
+    evtchn_raise_virq(v, XEN_VIRQ_TIMER);
 }
 
-static void tick_periodic(struct vcpu *v, uint64_t now)
+static void tick_periodic(struct xen_vcpu *v, uint64_t now)
 {
-    uint64_t missed = (now - v->pv.periodic.ns) / v->pv.period;
+    uint64_t missed = (now - v->periodic.ns) / v->period;
 
-    set(v, &v->pv.periodic, v->pv.periodic.ns + (missed + 1) * v->pv.period);
+    set(v, &v->periodic, v->periodic.ns + (missed + 1) * v->period);
     virq_timer(v);
 }
 
-void pv_tick(struct vcpu *v, uint64_t now)
+void pv_poll_end(struct xen_vcpu *v)
 {
-    if (now >= v->pv.singleshot.ns) {
-        set(v, &v->pv.singleshot, DEVICE_NEVER);
+    v->poll = PV_POLL_NOTHING;
+    pv_poll_until(v, PV_NEVER);
+}
+
+bool pv_tick(struct xen_vcpu *v, uint64_t now)
+{
+    if (now >= v->singleshot.ns) {
+        set(v, &v->singleshot, PV_NEVER);
         virq_timer(v);
     }
-    if (now >= v->pv.periodic.ns)
+    if (now >= v->periodic.ns)
         tick_periodic(v, now);
-    if (now >= v->pv.poll_end.ns) {
-        set(v, &v->pv.poll_end, DEVICE_NEVER);
-        v->pv.poll = PV_POLL_NOTHING;
-        v->halted = false;
+    if (now >= v->poll_end.ns) {
+        set(v, &v->poll_end, PV_NEVER);
+        v->poll = PV_POLL_OVER;
     }
-    if (now >= first_watchdog(v))
-        domain_end(v->domain, END_CRASH, "its watchdog has expired");
+    return now < first_watchdog(v);
 }
 
 /* ---- Runstate ---- */
@@ -211,21 +219,22 @@ static void split_at_ready(struct pv_runstate *r, uint64_t ready)
     r->state = XEN_RUNSTATE_RUNNABLE;
 }
 
-void pv_runstate(struct vcpu *v, enum xen_runstate state)
+void pv_runstate(struct xen_vcpu *v, enum xen_runstate state)
 {
     uint64_t now = rdtsc();
 
-    split_at_ready(&v->pv.runstate, v->unit.ready);
-    account(&v->pv.runstate, now);
-    v->pv.runstate.state = state;
-    if (unlikely(v->pv.runstate_area.bytes[0]))
+    split_at_ready(&v->runstate, v->unit->ready);
+    account(&v->runstate, now);
+    v->runstate.state = state;
+    if (unlikely(v->runstate_area.bytes[0]))
         pv_runstate_write(v);
-    if (state == XEN_RUNSTATE_RUNNING && unlikely(now - v->pv.time_written >= tsc_hz))
+    if (state == XEN_RUNSTATE_RUNNING && unlikely(now - v->time_written >= tsc_hz))
         pv_time_update(v);
 }
 
 /* ns of the domain's clock */
-static struct xen_runstate_info to_runstate_info(const struct vcpu *v, const struct pv_runstate *r)
+static struct xen_runstate_info to_runstate_info(const struct xen_vcpu *v,
+                                                 const struct pv_runstate *r)
 {
     struct xen_runstate_info info = {
         .state = (int32_t)r->state,
@@ -237,34 +246,34 @@ static struct xen_runstate_info to_runstate_info(const struct vcpu *v, const str
     return info;
 }
 
-void pv_runstate_now(const struct vcpu *v, struct xen_runstate_info *out)
+void pv_runstate_now(const struct xen_vcpu *v, struct xen_runstate_info *out)
 {
-    struct pv_runstate r = v->pv.runstate;
+    struct pv_runstate r = v->runstate;
 
     account(&r, rdtsc());
-    r.since = v->pv.runstate.since;
+    r.since = v->runstate.since;
     *out = to_runstate_info(v, &r);
 }
 
-static int write_runstate(struct vcpu *v, const struct xen_runstate_info *r)
+static int write_runstate(struct xen_vcpu *v, const struct xen_runstate_info *r)
 {
     struct xen_runstate_info_32 narrow = { .state = r->state,
                                            .state_entry_time = r->state_entry_time };
 
-    if (v->pv.runstate_area.bytes[0] + v->pv.runstate_area.bytes[1] == sizeof(*r))
-        return area_write(v, &v->pv.runstate_area, r);
+    if (v->runstate_area.bytes[0] + v->runstate_area.bytes[1] == sizeof(*r))
+        return area_write(v, &v->runstate_area, r);
     memcpy(narrow.time, r->time, sizeof(narrow.time));
-    return area_write(v, &v->pv.runstate_area, &narrow);
+    return area_write(v, &v->runstate_area, &narrow);
 }
 
-void pv_runstate_write(struct vcpu *v)
+void pv_runstate_write(struct xen_vcpu *v)
 {
     int err = 0;
 
-    if (!v->pv.runstate_area.bytes[0])
+    if (!v->runstate_area.bytes[0])
         return;
-    struct xen_runstate_info r = to_runstate_info(v, &v->pv.runstate);
-    if (v->domain->pv.runstate_flag) {
+    struct xen_runstate_info r = to_runstate_info(v, &v->runstate);
+    if (v->domain->runstate_flag) {
         r.state_entry_time |= XEN_RUNSTATE_UPDATE;
         err = write_runstate(v, &r);
         r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
@@ -272,5 +281,5 @@ void pv_runstate_write(struct vcpu *v)
     if (!err)
         err = write_runstate(v, &r);
     if (err) /* the guest has unmapped it */
-        v->pv.runstate_area = (struct pv_area){ 0 };
+        v->runstate_area = (struct pv_area){ 0 };
 }

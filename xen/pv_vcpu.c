@@ -1,14 +1,13 @@
 /*
- * A domain's shared page, its vCPUs' vcpu_info, upcalls. See xen/pv_vcpu.h.
+ * A domain's shared page, its vCPUs' vcpu_info, upcalls. See xen/xen.h.
  *
  * Sources: xen/include/public/xen.h, struct shared_info and struct vcpu_info, and what Xen does
  * for guests that are not paravirtualized in their page tables.
  */
-#include "xen/pv_vcpu.h"
+#include "xen/xen.h"
 #include "arch/x86/insn.h"
-#include "domain/domain.h"
 #include "guestmem/gmem.h"
-#include "guestmem/gva.h"
+#include "xen/evtchn.h"
 #include "xen/pv_console.h"
 #include "include/public/compat.h"
 #include "lib/string.h"
@@ -21,53 +20,51 @@ _Static_assert(__builtin_offsetof(struct xen_vcpu_info_32, time) ==
                    __builtin_offsetof(struct xen_vcpu_info, time),
                "one place");
 
-const struct pv_events *pv_events;
-
-void pv_set_events(const struct pv_events *events)
-{
-    pv_events = events;
-}
-
 /* ---- Life ---- */
 
-int pv_domain_init(struct domain *d)
+int pv_domain_init(struct xen_domain *d)
 {
-    d->pv.shared = heap_pages(0, d->id);
-    if (!d->pv.shared)
+    d->shared = heap_pages(0, d->id);
+    if (!d->shared)
         return -ENOMEM;
     pv_wall_clock_update(d);
-    return pv_events ? pv_events->init(d) : 0;
+    return evtchn_init(d);
 }
 
-void pv_domain_destroy(struct domain *d)
+void pv_domain_destroy(struct xen_domain *d)
 {
-    if (pv_events)
-        pv_events->destroy(d);
+    evtchn_destroy(d);
     pv_console_destroy(d);
-    if (d->pv.shared)
-        heap_free_pages(d->pv.shared, 0, d->id);
-    d->pv.shared = NULL;
+    if (d->shared)
+        heap_free_pages(d->shared, 0, d->id);
+    d->shared = NULL;
 }
 
-void pv_vcpu_init(struct vcpu *v)
+void pv_vcpu_init(struct xen_vcpu *v, struct xen_domain *d, struct sched_unit *unit,
+                  uint64_t tsc_offset)
 {
     uint64_t now = rdtsc();
 
-    v->pv = (struct pv_vcpu){ .runstate.state = XEN_RUNSTATE_OFFLINE,
-                              .runstate.since = now,
-                              .time_written = now };
-    moment_init(&v->pv.singleshot);
-    moment_init(&v->pv.periodic);
-    moment_init(&v->pv.poll_end);
-    moment_init(&v->pv.due);
+    *v = (struct xen_vcpu){ .domain = d,
+                            .unit = unit,
+                            .id = d->vcpu_count,
+                            .tsc_offset = tsc_offset,
+                            .runstate.state = XEN_RUNSTATE_OFFLINE,
+                            .runstate.since = now,
+                            .time_written = now };
+    d->vcpu[d->vcpu_count++] = v;
+    moment_init(&v->singleshot);
+    moment_init(&v->periodic);
+    moment_init(&v->poll_end);
+    moment_init(&v->due);
     pv_time_update(v);
 }
 
-void pv_set_width(struct domain *d, bool is_32bit)
+void pv_set_width(struct xen_domain *d, bool is_32bit)
 {
-    if (d->pv.is_32bit == is_32bit)
+    if (d->is_32bit == is_32bit)
         return;
-    d->pv.is_32bit = is_32bit;
+    d->is_32bit = is_32bit;
     pv_wall_clock_update(d);
 }
 
@@ -84,7 +81,7 @@ static void make_stub(uint8_t *to, uint32_t nr)
         memcpy(to, ud2, sizeof(ud2));
 }
 
-int pv_hypercall_page(struct vcpu *v, uint64_t value)
+int pv_hypercall_page(struct xen_domain *d, uint64_t value, bool is_32bit)
 {
     uint8_t stub[XEN_HYPERCALL_STUB_BYTES];
 
@@ -92,60 +89,60 @@ int pv_hypercall_page(struct vcpu *v, uint64_t value)
         return -EINVAL;
     for (uint32_t nr = 0; nr < XEN_HYPERCALL_STUBS; nr++) {
         make_stub(stub, nr);
-        if (gmem_write(&v->domain->p2m, gpa(value + nr * sizeof(stub)), stub, sizeof(stub)))
+        if (gmem_write(d->p2m, gpa(value + nr * sizeof(stub)), stub, sizeof(stub)))
             return -EINVAL;
     }
-    pv_set_width(v->domain, !virt_in_64bit_code(&v->virt));
+    pv_set_width(d, is_32bit);
     return 0;
 }
 
 /* ---- vcpu_info ---- */
 
-void *pv_info_open(struct vcpu *v)
+void *pv_info_open(struct xen_vcpu *v)
 {
     mfn_t m;
 
-    if (!v->pv.registered)
-        return v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->pv.shared->vcpu_info[v->id] : NULL;
-    if (p2m_populate_writable(&v->domain->p2m, gpa_to_gfn(v->pv.info), &m))
+    if (!v->registered)
+        return v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared->vcpu_info[v->id] : NULL;
+    if (p2m_populate_writable(v->domain->p2m, gpa_to_gfn(v->info), &m))
         return NULL;
-    return (char *)window_open(m) + (v->pv.info.v & ~PAGE_MASK);
+    return (char *)window_open(m) + (v->info.v & ~PAGE_MASK);
 }
 
-void pv_info_close(struct vcpu *v, void *info)
+void pv_info_close(struct xen_vcpu *v, void *info)
 {
-    if (v->pv.registered)
+    if (v->registered)
         window_close((void *)((uintptr_t)info & PAGE_MASK));
 }
 
 /* Everything may have become pending meanwhile: the guest shall look everywhere. */
-static void point_everywhere(struct vcpu *v, void *info)
+static void point_everywhere(struct xen_vcpu *v, void *info)
 {
     struct xen_vcpu_info *wide = info;
     struct xen_vcpu_info_32 *narrow = info;
 
-    if (v->domain->pv.is_32bit)
+    if (v->domain->is_32bit)
         __atomic_store_n(&narrow->evtchn_pending_sel, ~0u, __ATOMIC_SEQ_CST);
     else
         __atomic_store_n(&wide->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
 }
 
-int pv_info_register(struct vcpu *v, gfn_t g, uint32_t offset)
+int pv_info_register(struct xen_vcpu *v, gfn_t g, uint32_t offset)
 {
     struct xen_vcpu_info old = { 0 };
 
-    if (v->pv.registered || offset % 8 || offset > PAGE_SIZE - sizeof(old))
+    if (v->registered || offset % 8 || offset > PAGE_SIZE - sizeof(old))
         return -EINVAL;
     void *info = pv_info_open(v);
     if (info) {
         memcpy(&old, info, sizeof(old));
         pv_info_close(v, info);
     }
-    v->pv.registered = true;
-    v->pv.info = gpa(gfn_to_gpa(g).v + offset);
+    v->registered = true;
+    v->info = gpa(gfn_to_gpa(g).v + offset);
     info = g.v >> 40 ? NULL : pv_info_open(v);
     if (!info) {
-        v->pv.registered = false;
+        v->registered = false;
         return -EFAULT;
     }
     memcpy(info, &old, sizeof(old));
@@ -158,7 +155,7 @@ int pv_info_register(struct vcpu *v, gfn_t g, uint32_t offset)
 
 /* ---- Upcalls ---- */
 
-void pv_vcpu_mark_pending(struct vcpu *v)
+void pv_vcpu_mark_pending(struct xen_vcpu *v)
 {
     uint8_t *info = pv_info_open(v); /* evtchn_upcall_pending comes first */
 
@@ -166,70 +163,52 @@ void pv_vcpu_mark_pending(struct vcpu *v)
         return;
     uint8_t before = __atomic_exchange_n(info, 1, __ATOMIC_SEQ_CST);
     pv_info_close(v, info);
-    v->pv.upcall = true;
+    v->upcall = true;
     if (before)
         return;
-    if (v->pv.upcall_vector)
-        vlapic_accept(&v->lapic, v->pv.upcall_vector, false);
-    vcpu_kick(v);
+    v->vector_owed = v->upcall_vector;
+    sched_kick(v->unit);
 }
 
-bool pv_upcall_due(struct vcpu *v)
+void pv_upcall_set_vector(struct xen_vcpu *v, uint8_t vector)
 {
-    if (!v->pv.upcall || !v->domain->pv.callback || v->pv.upcall_vector)
+    v->upcall_vector = vector;
+    v->vector_owed = v->upcall; /* one has waited for a vector */
+    sched_kick(v->unit);
+}
+
+uint8_t pv_upcall_take_vector(struct xen_vcpu *v)
+{
+    bool owed = v->vector_owed;
+
+    v->vector_owed = false;
+    return owed ? v->upcall_vector : 0;
+}
+
+bool pv_upcall_due(struct xen_vcpu *v)
+{
+    if (!v->upcall || !v->domain->callback || v->upcall_vector)
         return false;
     uint8_t *info = pv_info_open(v);
     if (!info)
         return false;
-    v->pv.upcall = __atomic_load_n(info, __ATOMIC_SEQ_CST);
+    v->upcall = __atomic_load_n(info, __ATOMIC_SEQ_CST);
     pv_info_close(v, info);
-    return v->pv.upcall;
+    return v->upcall;
 }
 
-void pv_upcall_taken(struct vcpu *v)
+void pv_upcall_taken(struct xen_vcpu *v)
 {
-    v->pv.upcall = false;
+    v->upcall = false;
 }
 
-void pv_poll_wake(struct domain *d, uint32_t port)
+void pv_poll_wake(struct xen_domain *d, uint32_t port)
 {
     for (unsigned i = 0; i < d->vcpu_count; i++) {
-        struct vcpu *v = d->vcpus[i];
-        if (v->pv.poll == PV_POLL_NOTHING || (v->pv.poll != port && v->pv.poll != PV_POLL_SEVERAL))
+        struct xen_vcpu *v = d->vcpu[i];
+        if (v->poll == PV_POLL_NOTHING || (v->poll != port && v->poll != PV_POLL_SEVERAL))
             continue;
-        v->halted = false;
-        pv_poll_until(v, DEVICE_NEVER);
-        v->pv.poll = PV_POLL_NOTHING;
-        vcpu_kick(v);
+        v->poll = PV_POLL_OVER;
+        sched_kick(v->unit);
     }
-}
-
-/* ---- Areas ---- */
-
-int pv_area_find(struct vcpu *v, gva_t at, uint32_t bytes, struct pv_area *out)
-{
-    uint32_t first = PAGE_SIZE - (at.v & ~PAGE_MASK);
-    struct pv_area area = { 0 };
-
-    area.bytes[0] = first < bytes ? first : bytes;
-    area.bytes[1] = bytes - area.bytes[0];
-    if (gva_translate(&v->space, at, GVA_WRITE, &area.at[0]))
-        return -EFAULT;
-    at.v += area.bytes[0];
-    if (area.bytes[1] && gva_translate(&v->space, at, GVA_WRITE, &area.at[1]))
-        return -EFAULT;
-    *out = area;
-    return 0;
-}
-
-int pv_area_at(struct vcpu *v, gpa_t at, uint32_t bytes, struct pv_area *out)
-{
-    mfn_t m;
-
-    if ((at.v & ~PAGE_MASK) + bytes > PAGE_SIZE)
-        return -EINVAL;
-    if (p2m_populate_writable(&v->domain->p2m, gpa_to_gfn(at), &m))
-        return -EFAULT;
-    *out = (struct pv_area){ .at = { at }, .bytes = { bytes } };
-    return 0;
 }

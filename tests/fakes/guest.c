@@ -42,6 +42,9 @@ static void must(int err)
 void guest_init_vcpu(struct vcpu *v, unsigned id)
 {
     *v = (struct vcpu){ .domain = &guest, .id = id };
+    v->xen = (struct xen_vcpu){ .domain = &guest.xen, .unit = &v->unit, .id = id };
+    guest.xen.vcpu[id] = &v->xen;
+    guest.xen.vcpu_count = id + 1;
     v->space = (struct gva_space){ .virt = &v->virt, .p2m = &guest.p2m };
     v->emulator = (struct emulator){
         .virt = &v->virt, .space = &v->space, .machine = &guest.machine, .lapic = &v->lapic
@@ -65,7 +68,10 @@ void guest_start(void)
     must(p2m_add_ram(&guest.p2m, gfn(0), 0xa0));
     must(p2m_add_ram(&guest.p2m, gfn(0x100), (GUEST_END >> PAGE_SHIFT) - 0x100));
     memset(&shared, 0, sizeof(shared));
-    guest.pv.shared = &shared.info;
+    guest.xen = (struct xen_domain){
+        .id = GUEST_ID, .lock = &guest.lock, .p2m = &guest.p2m, .tsc_zero = guest.tsc_zero
+    };
+    guest.xen.shared = &shared.info;
     guest.vcpus[0] = &guest_vcpu;
     guest.vcpu_count = 1;
     moment_init(&guest.machine.due);

@@ -8,8 +8,7 @@
 #include <string.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/mtrr.h"
-#include "domain/pair.h"
-#include "hypercall/evtchn_op.h"
+#include "xen/pair.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
 #include "hypercall/hypercall.h"
@@ -29,10 +28,10 @@ unsigned pair_vcpu, pair_rounds;
 void (*pair_meanwhile)(void);
 static unsigned depth; /* of calls within calls: what another CPU does */
 
-static struct pair_domain *of(const struct domain *d)
+static struct pair_domain *of(const struct xen_domain *d)
 {
     for (unsigned i = 0; i < PAIR_DOMAINS; i++)
-        if (&pair[i].d == d)
+        if (&pair[i].d.xen == d)
             return &pair[i];
     abort();
 }
@@ -43,16 +42,21 @@ static void start_one(unsigned i)
 
     d->id = (uint16_t)(i + 1);
     d->vcpu_count = PAIR_VCPUS;
+    d->xen = (struct xen_domain){
+        .id = d->id, .lock = &d->lock, .p2m = &d->p2m, .vcpu_count = PAIR_VCPUS
+    };
     for (unsigned n = 0; n < PAIR_VCPUS; n++) {
         d->vcpus[n] = &pair[i].v[n];
         pair[i].v[n].domain = d;
         pair[i].v[n].id = n;
+        pair[i].v[n].xen =
+            (struct xen_vcpu){ .domain = &d->xen, .unit = &pair[i].v[n].unit, .id = n };
+        d->xen.vcpu[n] = &pair[i].v[n].xen;
     }
-    d->pv.shared = &pair[i].shared;
+    d->xen.shared = &pair[i].shared;
     if (promise_make(d->id, (struct promise){ PAIR_RAM, PAIR_HEAP }))
         abort();
-    if (p2m_init(&d->p2m, d->id) || p2m_add_ram(&d->p2m, gfn(0), PAIR_RAM) ||
-        event_channel_events.init(d))
+    if (p2m_init(&d->p2m, d->id) || p2m_add_ram(&d->p2m, gfn(0), PAIR_RAM) || evtchn_init(&d->xen))
         abort();
 }
 
@@ -76,12 +80,12 @@ void pair_destroy(unsigned i)
 {
     struct domain *d = &pair[i].d;
 
-    ASSERT(d->holders == 0);
+    ASSERT(d->xen.holders == 0);
     pair[i].gone = true;
-    while (!evtchn_detach(d) || !grant_detach(d))
+    while (!evtchn_detach(&d->xen) || !grant_detach(&d->xen))
         ;
-    ASSERT(d->holders == 0 && !spin_is_locked(&d->lock));
-    event_channel_events.destroy(d);
+    ASSERT(d->xen.holders == 0 && !spin_is_locked(&d->lock));
+    evtchn_destroy(&d->xen);
     while (!p2m_destroy(&d->p2m))
         ;
     ASSERT(frame_count(d->id) == 0);
@@ -128,7 +132,7 @@ int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uin
     ASSERT(spin_is_locked(&pair[i].d.lock));
     spin_unlock(&pair[i].d.lock);
     for (unsigned n = --depth ? PAIR_DOMAINS : 0; n < PAIR_DOMAINS; n++)
-        ASSERT(!spin_is_locked(&pair[n].d.lock) && pair[n].d.holders == 0);
+        ASSERT(!spin_is_locked(&pair[n].d.lock) && pair[n].d.xen.holders == 0);
     return result;
 }
 
@@ -146,25 +150,25 @@ uint8_t *pair_ram(unsigned i, uint64_t g)
 
 /* ---- What domain/ would do ---- */
 
-struct domain *domain_next(const struct domain *after)
+struct xen_domain *xen_domain_next(const struct xen_domain *after)
 {
     unsigned i = after ? (unsigned)(of(after) - pair) + 1 : 0;
 
     while (i < PAIR_DOMAINS && pair[i].gone)
         i++;
-    return i < PAIR_DOMAINS ? &pair[i].d : NULL;
+    return i < PAIR_DOMAINS ? &pair[i].d.xen : NULL;
 }
 
 /* A moment at which other CPUs may act: where they really could. */
-struct domain *domain_get(uint16_t id)
+struct xen_domain *xen_domain_get(uint16_t id)
 {
     if (id < 1 || id > PAIR_DOMAINS || pair[id - 1].gone)
         return NULL;
-    domain_hold(&pair[id - 1].d);
-    return &pair[id - 1].d;
+    xen_domain_hold(&pair[id - 1].d.xen);
+    return &pair[id - 1].d.xen;
 }
 
-void domain_hold(struct domain *d)
+void xen_domain_hold(struct xen_domain *d)
 {
     void (*act)(void) = pair_meanwhile;
 
@@ -174,29 +178,29 @@ void domain_hold(struct domain *d)
         act();
 }
 
-void domain_put(struct domain *d)
+void xen_domain_put(struct xen_domain *d)
 {
     ASSERT(d->holders > 0);
     d->holders--;
 }
 
-void *pv_info_open(struct vcpu *v)
+void *pv_info_open(struct xen_vcpu *v)
 {
     return &of(v->domain)->info[v->id];
 }
 
-void pv_info_close(struct vcpu *v, void *info)
+void pv_info_close(struct xen_vcpu *v, void *info)
 {
     ASSERT(info == &of(v->domain)->info[v->id]);
 }
 
-void pv_vcpu_mark_pending(struct vcpu *v)
+void pv_vcpu_mark_pending(struct xen_vcpu *v)
 {
-    ASSERT(spin_is_locked(&v->domain->lock));
+    ASSERT(spin_is_locked(v->domain->lock));
     of(v->domain)->upcalls[v->id]++;
 }
 
-void pv_poll_wake(struct domain *d, uint32_t port)
+void pv_poll_wake(struct xen_domain *d, uint32_t port)
 {
     (void)port;
     of(d)->polls++;
@@ -204,7 +208,9 @@ void pv_poll_wake(struct domain *d, uint32_t port)
 
 void sched_kick(struct sched_unit *u)
 {
-    container_of(u, struct vcpu, unit)->entered = 0; /* it leaves at once */
+    const struct vcpu *v = LIST_ENTRY(u, struct vcpu, unit);
+
+    v->domain->p2m.inside[v->id] = 0; /* it leaves at once */
 }
 
 uint8_t mtrr_type(maddr_t start, uint64_t size)

@@ -5,10 +5,8 @@
 #include "domain/cpuid.h"
 #include "domain/domain.h"
 #include "lifecycle/create.h"
-#include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
-#include "hypercall/grant_op.h"
 #include "mm/frame.h"
 
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
@@ -25,7 +23,7 @@ int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
     return -ENOSYS;
 }
 
-int grant_table_frame(struct domain *d, uint64_t index, mfn_t *out)
+int grant_table_frame(struct xen_domain *d, uint64_t index, mfn_t *out)
 {
     (void)d;
     (void)index;
@@ -33,24 +31,24 @@ int grant_table_frame(struct domain *d, uint64_t index, mfn_t *out)
     return -EINVAL;
 }
 
-struct domain *domain_get(uint16_t id)
+struct xen_domain *xen_domain_get(uint16_t id)
 {
     (void)id;
     return NULL;
 }
 
-void domain_put(struct domain *d)
+void xen_domain_put(struct xen_domain *d)
 {
     (void)d;
 }
 
-bool evtchn_detach(struct domain *d)
+bool evtchn_detach(struct xen_domain *d)
 {
     (void)d;
     return true;
 }
 
-bool grant_detach(struct domain *d)
+bool grant_detach(struct xen_domain *d)
 {
     (void)d;
     return true;
@@ -76,4 +74,9 @@ uint64_t cpuid_cr4_mask(void)
 uint8_t cpuid_address_bits(void)
 {
     return 40;
+}
+
+void xen_domain_hold(struct xen_domain *d)
+{
+    (void)d;
 }

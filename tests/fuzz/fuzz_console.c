@@ -114,14 +114,14 @@ void machine_console_kick(struct machine *m)
 }
 
 /* No domain here has a console ring. */
-bool pv_console_give(struct domain *d, uint8_t byte)
+bool pv_console_give(struct xen_domain *d, uint8_t byte)
 {
     (void)d;
     (void)byte;
     abort();
 }
 
-void pv_console_kick(struct domain *d)
+void pv_console_kick(struct xen_domain *d)
 {
     (void)d;
     abort();

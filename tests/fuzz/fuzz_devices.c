@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lib/fmt.c emulate/decode_form.c emulate/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: lib/fmt.c emulate/decode_form.c emulate/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -95,8 +95,7 @@ static void begin(bool is_pvh)
     guest.config = &config;
     guest.type = is_pvh ? DOMAIN_PVH : DOMAIN_HVM;
     domain_set_hooks(&hooks);
-    pv_set_events(NULL);
-    ASSERT(pv_domain_init(&guest) == 0);
+    ASSERT(pv_domain_init(&guest.xen) == 0);
     guest_init_vcpu(&second, 1);
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
@@ -118,7 +117,7 @@ static void begin(bool is_pvh)
 
 static void end(void)
 {
-    pv_domain_destroy(&guest);
+    pv_domain_destroy(&guest.xen);
     guest_stop();
     ASSERT(fake_heap_in_use() == 0);
 }

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c domain/exit.c emulate/operate.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: emulate/string_insn.c domain/device_access.c domain/exit.c emulate/operate.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -112,8 +112,7 @@ static void begin(bool is_pvh)
     guest.config = &config;
     guest.type = is_pvh ? DOMAIN_PVH : DOMAIN_HVM;
     domain_set_hooks(&hooks);
-    pv_set_events(NULL);
-    ASSERT(pv_domain_init(&guest) == 0);
+    ASSERT(pv_domain_init(&guest.xen) == 0);
     memset(&page, 0, sizeof(page));
     bus = (struct vlapic_bus){
         .ctx = &guest, .send_ipi = lapic_message, .eoi = eoi, .timer_moved = guest_timer_moved
@@ -121,7 +120,8 @@ static void begin(bool is_pvh)
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &page);
     board.tsc_zero = guest.tsc_zero;
     machine_init(&guest.machine, &board);
-    pv_vcpu_init(&guest_vcpu);
+    guest.xen.vcpu_count = 0;
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
     msr_reset(&guest_vcpu);
     guest_running = &guest_vcpu.unit;
     cpu()->insn_len = 2;
@@ -130,7 +130,7 @@ static void begin(bool is_pvh)
 static void end(void)
 {
     ASSERT(!spin_is_locked(&guest.lock));
-    pv_domain_destroy(&guest);
+    pv_domain_destroy(&guest.xen);
     guest_stop();
     ASSERT(fake_heap_in_use() == 0);
 }
@@ -247,7 +247,7 @@ static void step_time(struct input *in)
         guest_vcpu.lapic.dev.ops->tick(&guest_vcpu.lapic.dev, now);
     if (now >= guest.machine.due.ns)
         machine_tick(&guest.machine, now);
-    pv_tick(&guest_vcpu, now);
+    (void)!pv_tick(&guest_vcpu.xen, now);
     spin_unlock(&guest.lock);
 }
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Hypercalls of a guest with two vCPUs, whole: registers, arguments in its memory, its page tables.
@@ -18,7 +18,7 @@
 #include "domain/cpuid.h"
 #include "guestmem/gmem.h"
 #include "xen/pv_console.h"
-#include "hypercall/evtchn_op.h"
+#include "xen/evtchn.h"
 #include "xen/grant.h"
 #include "hypercall/hypercall.h"
 #include "include/public/xen.h"
@@ -68,6 +68,18 @@ static void console_has_room(struct domain *d)
 
 static const struct domain_hooks hooks = { .console_put = put, .console_room = console_has_room };
 
+static size_t bus_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    return put(LIST_ENTRY(d, struct domain, xen), bytes, n);
+}
+
+static void bus_room(struct xen_domain *d)
+{
+    console_has_room(LIST_ENTRY(d, struct domain, xen));
+}
+
+static const struct xen_console_bus console_bus = { .put = bus_put, .room = bus_room };
+
 static void send_ipi(void *ctx, const struct apic_message *m)
 {
     (void)ctx;
@@ -82,25 +94,25 @@ static void eoi(void *ctx, uint8_t vector)
 
 static const struct vlapic_bus bus = { .send_ipi = send_ipi, .eoi = eoi };
 
-struct domain *domain_get(uint16_t id)
+struct xen_domain *xen_domain_get(uint16_t id)
 {
     if (id != GUEST_ID)
         return NULL;
-    domain_hold(&guest);
-    return &guest;
+    xen_domain_hold(&guest.xen);
+    return &guest.xen;
 }
 
-struct domain *domain_next(const struct domain *after)
+struct xen_domain *xen_domain_next(const struct xen_domain *after)
 {
-    return after ? NULL : &guest;
+    return after ? NULL : &guest.xen;
 }
 
-void domain_hold(struct domain *d)
+void xen_domain_hold(struct xen_domain *d)
 {
     d->holders++;
 }
 
-void domain_put(struct domain *d)
+void xen_domain_put(struct xen_domain *d)
 {
     ASSERT(d->holders > 0);
     d->holders--;
@@ -139,18 +151,19 @@ static void begin(void)
     guest.type = DOMAIN_PVH;
     domain_set_hooks(&hooks);
     memset(pages, 0, sizeof(pages));
-    second = (struct vcpu){ .domain = &guest, .id = 1, .waits_for_startup = true };
+    guest_init_vcpu(&second, 1);
+    second.waits_for_startup = true;
+    guest.xen.vcpu_count = 0;
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
-    pv_set_events(&event_channel_events);
-    ASSERT(pv_domain_init(&guest) == 0);
+    ASSERT(pv_domain_init(&guest.xen) == 0);
     for (unsigned i = 0; i < 2; i++) {
         struct vcpu *v = guest.vcpus[i];
         vlapic_init(&v->lapic, i, 1000000000, &bus, &pages[i]);
         moment_init(&v->lapic_due);
-        pv_vcpu_init(v);
+        pv_vcpu_init(&v->xen, &guest.xen, &v->unit, v->tsc_offset);
     }
-    ASSERT(pv_console_init(&guest) == 0);
+    ASSERT(pv_console_init(&guest.xen, &console_bus) == 0);
     guest_mode(DECODE_64);
     cpu()->insn_len = 3;
     room = 64;
@@ -159,10 +172,10 @@ static void begin(void)
 static void end(void)
 {
     frame_fail_nth(0);
-    ASSERT(!spin_is_locked(&guest.lock) && guest.holders == 0);
-    while (!hypercall_detach(&guest))
+    ASSERT(!spin_is_locked(&guest.lock) && guest.xen.holders == 0);
+    while (!evtchn_detach(&guest.xen) || !grant_detach(&guest.xen))
         ;
-    pv_domain_destroy(&guest);
+    pv_domain_destroy(&guest.xen);
     guest_stop();
     ASSERT(fake_heap_in_use() == 0);
 }
@@ -249,16 +262,16 @@ static void step_time(struct input *in)
     spin_lock(&guest.lock);
     for (unsigned i = 0; i < guest.vcpu_count; i++) {
         struct vcpu *v = guest.vcpus[i];
-        pv_tick(v, domain_now(&guest));
-        pv_runstate(v, (enum xen_runstate)(bytes % XEN_RUNSTATES));
-        if (pv_upcall_due(v))
-            pv_upcall_taken(v);
-        p2m_reap(&guest.p2m, UINT64_MAX);
+        (void)!pv_tick(&v->xen, domain_now(&guest));
+        pv_runstate(&v->xen, (enum xen_runstate)(bytes % XEN_RUNSTATES));
+        if (pv_upcall_due(&v->xen))
+            pv_upcall_taken(&v->xen);
+        p2m_reap(&guest.p2m, 0);
     }
     if (bytes == 5)
-        pv_console_kick(&guest);
+        pv_console_kick(&guest.xen);
     for (unsigned i = 0; i < bytes; i++)
-        (void)!pv_console_give(&guest, 'x');
+        (void)!pv_console_give(&guest.xen, 'x');
     spin_unlock(&guest.lock);
 }
 
@@ -291,7 +304,7 @@ static void step(struct input *in)
         frame_fail_nth(1 + input_byte(in) % 8);
         return;
     case 6:
-        (void)!pv_hypercall_page(&guest_vcpu, input_number(in, 4));
+        (void)!pv_hypercall_page(&guest.xen, input_number(in, 4), false);
         return;
     default:
         step_call(in, &guest_vcpu);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Calls between three domains: events and grants, memory that is given back, entries that change,
@@ -10,10 +10,9 @@
  * by chance alone.
  */
 #include <string.h>
-#include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
+#include "hypercall/hypercall.h"
 #include "xen/grant.h"
-#include "hypercall/grant_op.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "tests/fakes/log.h"
@@ -106,12 +105,12 @@ static void step_grant(unsigned i)
 /* The guest's own hand: its grant entries and pages, and pages given back. */
 static void step_write(unsigned i)
 {
-    struct grant_domain *g = pair[i].d.pv.grants;
+    struct grant_domain *g = pair[i].d.xen.grants;
     uint8_t what = input_byte(input), at = input_byte(input);
     mfn_t m;
 
     if (what < 32) {
-        (void)!grant_table_frame(&pair[i].d, at % 3, &m);
+        (void)!grant_table_frame(&pair[i].d.xen, at % 3, &m);
     } else if (what < 160 && g && g->frames) {
         g->entries[0][at % 16] = (struct xen_grant_entry){
             .flags = what < 144 ? 1 | what % 2 * 4 : (uint16_t)input_number(input, 2),
@@ -127,7 +126,7 @@ static void step_write(unsigned i)
         (void)!p2m_remove(&pair[i].d.p2m, gfn(at % 128 < 64 ? 0x100 + at % 64 : at % 64));
     } else {
         (void)!p2m_fill(&pair[i].d.p2m, gfn(at % 64));
-        p2m_reap(&pair[i].d.p2m, UINT64_MAX);
+        p2m_reap(&pair[i].d.p2m, 0);
     }
 }
 
@@ -135,12 +134,12 @@ static void check_ends_agree(void)
 {
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
         for (uint32_t port = 0; !pair[i].gone && port < 256; port++) {
-            const struct evtchn *ch = evtchn_port(&pair[i].d, port);
+            const struct evtchn *ch = evtchn_port(&pair[i].d.xen, port);
             if (!ch || ch->state != EVTCHN_INTERDOMAIN)
                 continue;
             const struct evtchn *far = evtchn_port(ch->peer, ch->peer_port);
             ASSERT(far && far->state == EVTCHN_INTERDOMAIN);
-            ASSERT(far->peer == &pair[i].d && far->peer_port == port);
+            ASSERT(far->peer == &pair[i].d.xen && far->peer_port == port);
         }
     }
 }

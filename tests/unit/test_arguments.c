@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every call that takes a pointer, with each kind of bad one: to nowhere, to no address at all,
@@ -18,10 +18,8 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "domain/cpuid.h"
-#include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
-#include "hypercall/grant_op.h"
 #include "hypercall/hypercall.h"
 #include "include/public/event_channel.h"
 #include "include/public/hvm/hvm_op.h"
@@ -151,43 +149,43 @@ static int setup(void **state)
     domain_set_hooks(&hooks);
     guest_init_vcpu(&second, 1);
     second.waits_for_startup = true;
-    pv_vcpu_init(&guest_vcpu);
-    pv_vcpu_init(&second);
+    guest.xen.vcpu_count = 0;
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
+    pv_vcpu_init(&second.xen, &guest.xen, &second.unit, 0);
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
     for (unsigned i = 0; i < sizeof(touched) / sizeof(touched[0]); i++)
         guest_write64(touched[i], 0);
-    pv_set_events(&event_channel_events);
-    return event_channel_events.init(&guest);
+    return evtchn_init(&guest.xen);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    while (!grant_detach(&guest))
+    while (!grant_detach(&guest.xen))
         ;
-    event_channel_events.destroy(&guest);
+    evtchn_destroy(&guest.xen);
     guest_stop();
     return 0;
 }
 
-struct domain *domain_get(uint16_t id)
+struct xen_domain *xen_domain_get(uint16_t id)
 {
     (void)id;
     return NULL;
 }
 
-struct domain *domain_next(const struct domain *after)
+struct xen_domain *xen_domain_next(const struct xen_domain *after)
 {
-    return after ? NULL : &guest;
+    return after ? NULL : &guest.xen;
 }
 
-void domain_hold(struct domain *d)
+void xen_domain_hold(struct xen_domain *d)
 {
     (void)d;
 }
 
-void domain_put(struct domain *d)
+void xen_domain_put(struct xen_domain *d)
 {
     (void)d;
 }
@@ -234,7 +232,7 @@ static void fails(const struct row *r, uint64_t at)
 
     if (result != (r->use == COUNTS ? 0 : -EFAULT))
         fail_msg("%s at %#lx: %ld", r->name, (unsigned long)at, (long)result);
-    if (frame_count(GUEST_ID) != frames || guest.end || second.pv.initialised)
+    if (frame_count(GUEST_ID) != frames || guest.end || second.initialised)
         fail_msg("%s at %#lx has changed something", r->name, (unsigned long)at);
 }
 
@@ -363,7 +361,7 @@ static void watch_all(void)
     for (unsigned g = 0; g < 0xa0; g++)
         watch_gfn(g);
     watch_gfn((GUEST_END - 1) >> PAGE_SHIFT);
-    race_watch(guest.pv.shared);
+    race_watch(guest.xen.shared);
 }
 
 /* What it may do to itself is the guest's affair; Caisson keeps its counts (teardown looks). */

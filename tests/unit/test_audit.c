@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/audit_debug.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/audit_debug.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * The audit of a domain's memory finds each way in which it can be wrong, and nothing else.
@@ -12,7 +12,6 @@
 #include <cmocka.h>
 #include "domain/audit.h"
 #include "xen/grant.h"
-#include "hypercall/grant_op.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/pair.h"
@@ -20,15 +19,10 @@
 
 #define HOLE (PAIR_RAM + 4) /* a gfn where nothing is */
 
-const struct domain_hooks *domain_hooks;
-
 static struct domain *const a = &pair[0].d, *const b = &pair[1].d;
 
 static int set_up(void **state)
 {
-    static const struct domain_hooks hooks = { .lends = grant_table_has };
-
-    domain_hooks = &hooks;
     pair_start(state);
     strcpy(a->name, "alpha");
     return 0;
@@ -76,7 +70,7 @@ static void test_all_well(void **state)
     (void)state;
     audit(a);
     frame_of(a, 3);
-    assert_int_equal(grant_table_frame(a, 2, &m), 0);
+    assert_int_equal(grant_table_frame(&a->xen, 2, &m), 0);
     lend(HOLE, m);
     m = frame_of(b, 5);
     frame_pin(m);

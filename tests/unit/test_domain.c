@@ -1,4 +1,4 @@
-/* links: domain/domain.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/domain.c xen/xen_domain.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * How a domain ends: once, with its reason; and whether it comes back. How it is found.
  */
@@ -116,27 +116,27 @@ static void paused_while_building(void **state)
 
 static void found_by_id(void **state)
 {
-    struct domain a = { .id = 5 }, b = { .id = 6 };
+    struct domain a = { .xen.id = 5 }, b = { .xen.id = 6 };
 
     (void)state;
     domain_list(&a);
     domain_list(&b);
     assert_ptr_equal(domain_by_id(5), &a);
-    assert_null(domain_get(6)); /* by others only once it is built */
-    domain_set_findable(&b, true);
-    assert_ptr_equal(domain_get(6), &b);
-    assert_true(domain_is_held(&b));
-    domain_set_findable(&b, false);
-    assert_null(domain_get(6)); /* nor while it goes */
-    domain_put(&b);
-    assert_false(domain_is_held(&b));
+    assert_null(xen_domain_get(6)); /* by others only once it is built */
+    xen_domain_set_findable(&b.xen, true);
+    assert_ptr_equal(xen_domain_get(6), &b.xen);
+    assert_true(xen_domain_is_held(&b.xen));
+    xen_domain_set_findable(&b.xen, false);
+    assert_null(xen_domain_get(6)); /* nor while it goes */
+    xen_domain_put(&b.xen);
+    assert_false(xen_domain_is_held(&b.xen));
     assert_null(domain_by_id(7));
     assert_null(domain_by_id(5 + MAX_DOMAINS));
-    assert_false(domain_id_fits(5 + MAX_DOMAINS));
-    assert_true(domain_id_fits(7));
+    assert_false(xen_domain_id_fits(5 + MAX_DOMAINS));
+    assert_true(xen_domain_id_fits(7));
     domain_unlist(&a);
     assert_null(domain_by_id(5));
-    assert_true(domain_id_fits(5 + MAX_DOMAINS));
+    assert_true(xen_domain_id_fits(5 + MAX_DOMAINS));
     domain_unlist(&b);
     assert_null(domain_next(NULL));
 }

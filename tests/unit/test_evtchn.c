@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/grant.c xen/grant_map.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/grant.c xen/grant_map.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * event_channel_op: each operation right and wrong, both ABIs, and two domains that come and go.
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "hypercall/evtchn_op.h"
+#include "hypercall/hypercall.h"
 #include "xen/evtchn.h"
 #include "mm/frame.h"
 #include "tests/fakes/pair.h"
@@ -113,7 +113,8 @@ static void test_numbers_and_pointers(void **state)
             assert_int_equal(op(A, cmd, NULL), -EFAULT);
     pair_unwritable = (uintptr_t)&arg + sizeof(arg) - 1;
     assert_int_equal(op(A, EVTCHNOP_ALLOC_UNBOUND, &arg), -EFAULT);
-    assert_int_equal(evtchn_port(&pair[A].d, 1)->state, EVTCHN_FREE); /* and nothing was taken */
+    assert_int_equal(evtchn_port(&pair[A].d.xen, 1)->state,
+                     EVTCHN_FREE); /* and nothing was taken */
 }
 
 static void test_alloc_unbound(void **state)
@@ -201,9 +202,9 @@ static void test_virq(void **state)
     assert_true(port > 0);
     assert_int_equal(bind_virq(A, XEN_VIRQ_TIMER, 2), -EEXIST);
     spin_lock(&pair[A].d.lock);
-    event_channel_events.virq(&pair[A].v[1], XEN_VIRQ_TIMER); /* bound for vCPU 2 only */
+    evtchn_raise_virq(&pair[A].v[1].xen, XEN_VIRQ_TIMER); /* bound for vCPU 2 only */
     assert_false(is_pending(A, (uint64_t)port));
-    event_channel_events.virq(&pair[A].v[2], XEN_VIRQ_TIMER);
+    evtchn_raise_virq(&pair[A].v[2].xen, XEN_VIRQ_TIMER);
     assert_true(is_pending(A, (uint64_t)port));
     spin_unlock(&pair[A].d.lock);
     assert_int_equal(pair[A].upcalls[2], 1);
@@ -283,9 +284,9 @@ static void test_status_of_others(void **state)
 }
 
 static unsigned notified;
-static void notify(struct domain *d)
+static void notify(struct xen_domain *d)
 {
-    assert_ptr_equal(d, &pair[A].d);
+    assert_ptr_equal(d, &pair[A].d.xen);
     notified++;
 }
 
@@ -293,8 +294,8 @@ static void test_port_of_caisson(void **state)
 {
     (void)state;
     spin_lock(&pair[A].d.lock);
-    int port = event_channel_events.alloc(&pair[A].d, notify);
-    event_channel_events.raise(&pair[A].d, (uint32_t)port);
+    int port = evtchn_alloc(&pair[A].d.xen, notify);
+    evtchn_raise(&pair[A].d.xen, (uint32_t)port);
     spin_unlock(&pair[A].d.lock);
     assert_true(is_pending(A, (uint64_t)port));
     notified = 0;
@@ -485,7 +486,7 @@ static void test_fifo_arguments(void **state)
     assert_int_equal(init_control(B, CONTROL_GFN, UINT32_MAX & ~7u, 0), -EINVAL);
     assert_int_equal(init_control(B, PAIR_RAM, 0, 0), -EINVAL);
     assert_int_equal(init_control(B, UINT64_MAX, 0, 0), -EINVAL);
-    assert_null(evtchn_domain(&pair[B].d)->fifo);
+    assert_null(pair[B].d.xen.events->fifo);
     assert_int_equal(init_control(B, CONTROL_GFN, 8, 0), 0);
     assert_int_equal(init_control(B, CONTROL_GFN, 8, 0), -EINVAL); /* once */
     assert_int_equal(expand(B, PAIR_RAM), -EINVAL);
@@ -541,7 +542,7 @@ static void test_fifo_mask_and_priority(void **state)
     words(B)[b] = 1u << EVTCHN_FIFO_MASKED;
     assert_int_equal(on_port(A, EVTCHNOP_SEND, a), 0);
     assert_int_equal(control(B)->ready, 0);
-    assert_true(event_channel_events.is_pending(&pair[B].d, b));
+    assert_true(evtchn_is_pending(&pair[B].d.xen, b));
     assert_int_equal(on_port(B, EVTCHNOP_UNMASK, b), 0);
     assert_int_equal(control(B)->head[2], b);
     assert_int_equal(control(B)->ready, 1u << 2);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * grant_table_op: each operation right and wrong, revoked grants, and domains that end while their
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "hypercall/hypercall.h"
 #include "xen/grant.h"
-#include "hypercall/grant_op.h"
 #include "include/public/compat.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
@@ -35,7 +35,7 @@ static struct xen_grant_entry *entry(unsigned i, uint32_t ref)
 {
     mfn_t m;
 
-    assert_int_equal(grant_table_frame(&pair[i].d, ref / 512, &m), 0);
+    assert_int_equal(grant_table_frame(&pair[i].d.xen, ref / 512, &m), 0);
     return (struct xen_grant_entry *)(m.v << PAGE_SHIFT) + ref % 512;
 }
 
@@ -191,7 +191,7 @@ static void test_given_back_and_mapped_counts(void **state)
     assert_int_equal(p2m_remove(&d->p2m, gfn(3)), 0);
     assert_int_equal(p2m_remove(&d->p2m, gfn(4)), 0); /* not mapped by anyone */
     assert_int_equal(p2m_fill(&d->p2m, gfn(4)), -EAGAIN);
-    p2m_reap(&d->p2m, UINT64_MAX);
+    p2m_reap(&d->p2m, 0);
     assert_int_equal(p2m_fill(&d->p2m, gfn(4)), 0);
     assert_int_equal(p2m_fill(&d->p2m, gfn(3)), -ENOMEM);
     assert_int_equal(promise_taken(1).ram + d->p2m.promised - d->p2m.populated, PAIR_RAM);
@@ -209,7 +209,7 @@ static void test_granter_gave_back_and_ends(void **state)
     grant(B, 8, 1, 3, 0);
     assert_int_equal(map(A, 2, 8, HOLE, 0, &handle), GNTST_OKAY);
     assert_int_equal(p2m_remove(&pair[B].d.p2m, gfn(3)), 0);
-    p2m_reap(&pair[B].d.p2m, UINT64_MAX);
+    p2m_reap(&pair[B].d.p2m, 0);
     assert_int_equal(promise_taken(2).ram, pair[B].d.p2m.populated + 1);
     pair_destroy(B);
     assert_int_equal(frame_count(OWNER_PINNED), 1);
@@ -269,10 +269,10 @@ static void test_two_vcpus_unmap_one(void **state)
     grant(B, 8, 1, 3, 0);
     assert_int_equal(map(A, 2, 8, HOLE, 0, &race_handle), GNTST_OKAY);
     pair_meanwhile = other_vcpu_unmaps;
-    pair[A].v[2].entered = 1; /* it is in its guest: waited for */
+    pair[A].d.p2m.inside[2] = 1; /* it is in its guest: waited for */
     assert_int_equal(unmap(A, HOLE, race_handle), GNTST_OKAY);
     assert_null(pair_meanwhile);
-    assert_int_equal(pair[A].v[2].entered, 0);
+    assert_int_equal(pair[A].d.p2m.inside[2], 0);
 }
 
 static void test_all_handles(void **state)
@@ -431,8 +431,8 @@ static void test_sizes_and_versions(void **state)
     assert_int_equal(op(A, GNTTABOP_GET_VERSION, &get, 1), -EPERM);
     assert_int_equal(op(A, GNTTABOP_TRANSFER, &transfer, 1), 0);
     assert_int_equal(transfer.status, GNTST_BAD_PAGE);
-    assert_int_equal(grant_table_frame(&pair[A].d, GRANT_FRAMES_MOST, &m), -EINVAL);
-    assert_int_equal(grant_table_frame(&pair[A].d, UINT64_MAX, &m), -EINVAL);
+    assert_int_equal(grant_table_frame(&pair[A].d.xen, GRANT_FRAMES_MOST, &m), -EINVAL);
+    assert_int_equal(grant_table_frame(&pair[A].d.xen, UINT64_MAX, &m), -EINVAL);
 }
 
 /* A table as large as can be comes in pieces, and so does a page of it that is mapped first. */
@@ -449,8 +449,8 @@ static void test_a_table_grows_in_pieces(void **state)
     assert_int_equal(pair_rounds, GRANT_FRAMES_MOST / 4);
     assert_int_equal(setup.status, GNTST_OKAY);
     assert_int_equal(list[0] & list[GRANT_FRAMES_MOST - 1], UINT64_MAX);
-    assert_int_equal(grant_table_frame(&pair[B].d, GRANT_FRAMES_MOST - 1, &m), -EAGAIN);
-    assert_int_equal(grant_domain(&pair[B].d)->frames, 4);
+    assert_int_equal(grant_table_frame(&pair[B].d.xen, GRANT_FRAMES_MOST - 1, &m), -EAGAIN);
+    assert_int_equal(grant_domain(&pair[B].d.xen)->frames, 4);
 }
 
 /* The structures that differ. A 32-bit list cannot be in this test's memory: one of no frames. */

@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c loader/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
+/* links: hypercall/hypercall.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c loader/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
 /*
  * Hypercalls as a guest makes them: registers of both widths, privilege, pointers, continuation.
  */
@@ -42,6 +42,18 @@ static void room(struct domain *d)
 }
 
 static const struct domain_hooks hooks = { .console_put = put, .console_room = room };
+
+static size_t bus_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    return put(LIST_ENTRY(d, struct domain, xen), bytes, n);
+}
+
+static void bus_room(struct xen_domain *d)
+{
+    room(LIST_ENTRY(d, struct domain, xen));
+}
+
+static const struct xen_console_bus console_bus = { .put = bus_put, .room = bus_room };
 
 static int setup(void **state)
 {
@@ -229,10 +241,11 @@ static void test_console_read(void **state)
 
     (void)state;
     assert_int_equal(console_read(256, BUFFER), 0); /* no ring */
-    guest.pv.console = &ring;
+    guest.xen.console = &ring;
+    guest.xen.console_bus = &console_bus;
     assert_int_equal(console_read(256, ~0ul), 0); /* nothing typed, nowhere to put it */
     for (const char *c = "typed"; *c; c++)
-        assert_true(pv_console_give(&guest, (uint8_t)*c));
+        assert_true(pv_console_give(&guest.xen, (uint8_t)*c));
     rooms = 0;
     assert_int_equal(console_read(256, 0x800000000000), -EFAULT);
     assert_int_equal(console_read(1ul << 31, BUFFER), -E2BIG);

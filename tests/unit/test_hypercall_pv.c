@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/ties.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/ties.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The calls of a PVH domain: memory, vCPUs and their time, parameters; right and wrong arguments.
  */
@@ -19,6 +19,7 @@
 #include "include/public/sched.h"
 #include "include/public/vcpu.h"
 #include "include/public/version.h"
+#include "tests/fakes/evtchn.h"
 #include "tests/fakes/guest.h"
 
 #define BUFFER   0x5f00ul
@@ -26,28 +27,6 @@
 #define NOBODY   99
 
 static struct domain_config config = { .mem = GUEST_END };
-static unsigned virqs;
-
-static void virq(struct vcpu *v, unsigned n)
-{
-    assert_ptr_equal(v, &guest_vcpu);
-    assert_int_equal(n, XEN_VIRQ_TIMER);
-    virqs++;
-}
-
-static bool pending(struct domain *d, uint32_t port)
-{
-    (void)d;
-    return port == 5;
-}
-
-static bool valid(struct domain *d, uint32_t port)
-{
-    (void)d;
-    return port < 8;
-}
-
-static const struct pv_events events = { .virq = virq, .is_pending = pending, .is_valid = valid };
 static const struct domain_hooks hooks;
 
 static int setup(void **state)
@@ -57,9 +36,9 @@ static int setup(void **state)
     guest_mode(DECODE_64);
     guest.config = &config;
     domain_set_hooks(&hooks);
-    pv_set_events(&events);
-    pv_vcpu_init(&guest_vcpu);
-    virqs = 0;
+    guest.xen.vcpu_count = 0;
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
+    fake_virqs = 0;
     return 0;
 }
 
@@ -74,7 +53,10 @@ static int64_t call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 {
     uint64_t args[HYPERCALL_ARGS] = { a, b, c };
 
-    return hypercall_call(&guest_vcpu, nr, args);
+    spin_lock(&guest.lock);
+    int64_t result = hypercall_call(&guest_vcpu, nr, args);
+    spin_unlock(&guest.lock);
+    return result;
 }
 
 static int64_t memory_op(unsigned cmd, const void *arg, size_t n)
@@ -91,7 +73,7 @@ static void make_second(void)
 {
     guest_init_vcpu(&second, 1);
     second.waits_for_startup = true;
-    pv_vcpu_init(&second);
+    pv_vcpu_init(&second.xen, &guest.xen, &second.unit, 0);
     guest.vcpus[1] = &second;
     guest.vcpu_count = 2;
 }
@@ -143,11 +125,11 @@ static void test_begins_where_told(void **state)
     assert_int_equal(initialise(flat_context()), 0);
     assert_int_equal(initialise(flat_context()), -EEXIST);
     assert_int_equal(vcpu_op(VCPUOP_IS_UP, 1), 0);
-    assert_false(second.pv.begins);
+    assert_false(second.begins);
     assert_int_equal(vcpu_op(VCPUOP_UP, 1), 0);
     assert_int_equal(vcpu_op(VCPUOP_IS_UP, 1), 1);
-    assert_true(second.pv.begins);
-    const struct pv_start *s = &second.pv.start;
+    assert_true(second.begins);
+    const struct vcpu_start *s = &second.start;
     assert_int_equal(s->rip, 0x100000);
     assert_int_equal(s->gpr[GPR_RAX], 0xa);
     assert_int_equal(s->gpr[GPR_RSP], 0x8000);
@@ -176,8 +158,8 @@ static void test_begins_in_long_mode(void **state)
     c.cpu_regs.x86_64.cr3 = 1ul << 60;
     assert_int_equal(initialise(c), -EINVAL);
     assert_int_equal(initialise(long_context()), 0);
-    assert_int_equal(second.pv.start.segment[SEG_CS].ar, 0xa09b);
-    assert_int_equal(second.pv.start.rip, 0xffffffff81000000);
+    assert_int_equal(second.start.segment[SEG_CS].ar, 0xa09b);
+    assert_int_equal(second.start.rip, 0xffffffff81000000);
 }
 
 #define WRONG(field, value)                                                                        \
@@ -221,7 +203,7 @@ static void test_begins_nowhere(void **state)
         memcpy((char *)&c + wrong[i].at, &wrong[i].value, 2);
         assert_int_equal(initialise(c), -EINVAL);
     }
-    assert_false(second.pv.initialised);
+    assert_false(second.initialised);
 }
 
 static void test_pagetable_dying(void **state)
@@ -253,7 +235,7 @@ static void test_add_to_physmap(void **state)
     bool lent;
 
     (void)state;
-    assert_int_equal(add(NOBODY, XENMAPSPACE_SHARED_INFO, 0, 0x200), -EPERM);
+    assert_int_equal(add(NOBODY, XENMAPSPACE_SHARED_INFO, 0, 0x200), -ESRCH);
     assert_int_equal(add(XEN_DOMID_SELF, XENMAPSPACE_SHARED_INFO, 1, 0x200), -EINVAL);
     assert_int_equal(add(XEN_DOMID_SELF, 77, 0, 0x200), -EINVAL);
     assert_int_equal(add(XEN_DOMID_SELF, XENMAPSPACE_GMFN_FOREIGN, 0, 0x200), -EPERM);
@@ -300,7 +282,7 @@ static void test_balloon(void **state)
     /* What would be more than mem= is refused. */
     guest_write64(0x6000, 0x90000);
     assert_int_equal(reserve(XENMEM_POPULATE_PHYSMAP, 0x6000, 1, 0), 0);
-    p2m_reap(&guest.p2m, guest.p2m.epoch);
+    p2m_reap(&guest.p2m, 0);
     assert_int_equal(guest.p2m.limbo_count, 0);
     config.mem = GUEST_END;
 }
@@ -316,7 +298,7 @@ static void test_limbo_is_bounded(void **state)
     guest_write64(0x6000, 0x700);
     assert_true(reserve(XENMEM_DECREASE_RESERVATION, 0x6000, 1, 0) == HYPERCALL_CONTINUE);
     assert_true(guest_kicks > 0);
-    p2m_reap(&guest.p2m, guest.p2m.epoch);
+    p2m_reap(&guest.p2m, 0);
     assert_int_equal(reserve(XENMEM_DECREASE_RESERVATION, 0x6000, 1, 0), 1);
 }
 
@@ -325,11 +307,12 @@ static void test_entry_flushes_once(void **state)
     unsigned before = fake_virt_flushes;
 
     (void)state;
-    (void)p2m_enter(&guest.p2m);
-    assert_int_equal(p2m_enter(&guest.p2m), guest.p2m.epoch);
+    p2m_enter(&guest.p2m, 0);
+    p2m_enter(&guest.p2m, 0);
+    assert_int_equal(guest.p2m.inside[0], guest.p2m.epoch);
     assert_int_equal(fake_virt_flushes, before + 1);
     assert_int_equal(p2m_remove(&guest.p2m, gfn(0x300)), 0);
-    (void)p2m_enter(&guest.p2m);
+    p2m_enter(&guest.p2m, 0);
     assert_int_equal(fake_virt_flushes, before + 2);
 }
 
@@ -353,7 +336,7 @@ static void test_vcpu_info(void **state)
     assert_int_equal(register_info(1ul << 36, 0), -EINVAL);
     assert_int_equal(register_info(0x80000, 0), -EFAULT);
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_REGISTER_VCPU_INFO, 1, BUFFER), -ENOENT);
-    assert_false(guest_vcpu.pv.registered);
+    assert_false(guest_vcpu.xen.registered);
     assert_int_equal(register_info(0x300, 64), 0);
     guest_get(0x300040, &info, sizeof(info));
     assert_int_equal(info.evtchn_upcall_pending, 1);
@@ -363,8 +346,8 @@ static void test_vcpu_info(void **state)
     assert_int_equal(register_info(0x300, 0), -EINVAL); /* once */
     /* The guest takes the page away: nothing happens to Caisson. */
     assert_int_equal(p2m_remove(&guest.p2m, gfn(0x300)), 0);
-    pv_vcpu_mark_pending(&guest_vcpu);
-    pv_time_update(&guest_vcpu);
+    pv_vcpu_mark_pending(&guest_vcpu.xen);
+    pv_time_update(&guest_vcpu.xen);
 }
 
 /* (ticks << shift) * mul >> 32 is what the domain's clock says. */
@@ -375,8 +358,8 @@ static void test_clock(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
         tsc_hz = rates[i];
-        pv_time_update(&guest_vcpu);
-        const struct xen_vcpu_time_info *t = &guest.pv.shared->vcpu_info[0].time;
+        pv_time_update(&guest_vcpu.xen);
+        const struct xen_vcpu_time_info *t = &guest.xen.shared->vcpu_info[0].time;
         uint64_t ticks = rates[i]; /* a second */
         ticks = t->tsc_shift < 0 ? ticks >> -t->tsc_shift : ticks << t->tsc_shift;
         uint64_t ns = (uint64_t)((unsigned __int128)ticks * t->tsc_to_system_mul >> 32);
@@ -396,9 +379,9 @@ static void test_timers(void **state)
     shot.flags = 0;
     guest_put(BUFFER, &shot, sizeof(shot));
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_SINGLESHOT_TIMER, 0, BUFFER), 0);
-    pv_tick(&guest_vcpu, domain_now(&guest)); /* in the past: at once, and once */
-    pv_tick(&guest_vcpu, domain_now(&guest));
-    assert_int_equal(virqs, 1);
+    (void)!pv_tick(&guest_vcpu.xen, domain_now(&guest)); /* in the past: at once, and once */
+    (void)!pv_tick(&guest_vcpu.xen, domain_now(&guest));
+    assert_int_equal(fake_virqs, 1);
     guest_put(BUFFER, &period, sizeof(period));
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_PERIODIC_TIMER, 0, BUFFER), -EINVAL);
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_PERIODIC_TIMER, 0, UNMAPPED), -EFAULT);
@@ -426,9 +409,9 @@ static void test_params(void **state)
     assert_int_equal(param(HVMOP_GET_PARAM, HVM_PARAM_DM_DOMAIN, 0), -EPERM);
     assert_int_equal(call(XEN_HYPERCALL_HVM_OP, HVMOP_GET_PARAM, UNMAPPED, 0), -EFAULT);
     assert_int_equal(param(HVMOP_SET_PARAM, HVM_PARAM_CALLBACK_IRQ, 2ul << 56 | 0xf3), 0);
-    assert_int_equal(guest.pv.callback, 0xf3);
+    assert_int_equal(guest.xen.callback, 0xf3);
     assert_int_equal(param(HVMOP_SET_PARAM, HVM_PARAM_CALLBACK_IRQ, 2ul << 56 | 3), 0);
-    assert_int_equal(guest.pv.callback, 0); /* an exception's vector is none */
+    assert_int_equal(guest.xen.callback, 0); /* an exception's vector is none */
     assert_int_equal(param(HVMOP_GET_PARAM, HVM_PARAM_STORE_PFN, 1), 0);
     assert_int_equal(guest_read64(BUFFER + 8), 0);
 }
@@ -451,10 +434,10 @@ static void test_poll(void **state)
     guest_put(BUFFER, &poll, sizeof(poll));
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_POLL, BUFFER, 0), 0);
     assert_true(guest_vcpu.halted);
-    pv_poll_wake(&guest, 4);
-    assert_true(guest_vcpu.halted);
-    pv_poll_wake(&guest, 3);
-    assert_false(guest_vcpu.halted);
+    pv_poll_wake(&guest.xen, 4);
+    assert_int_equal(guest_vcpu.xen.poll, 3);
+    pv_poll_wake(&guest.xen, 3);
+    assert_int_equal(guest_vcpu.xen.poll, PV_POLL_OVER);
     poll.ports = 0x6008; /* no valid port */
     guest_put(BUFFER, &poll, sizeof(poll));
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_POLL, BUFFER, 0), -EINVAL);
@@ -508,9 +491,9 @@ static void test_hypercall_page(void **state)
     uint8_t stub[sizeof(version)];
 
     (void)state;
-    assert_int_equal(pv_hypercall_page(&guest_vcpu, 0x300001), -EINVAL);
-    assert_int_equal(pv_hypercall_page(&guest_vcpu, 0xC0000000), -EINVAL);
-    assert_int_equal(pv_hypercall_page(&guest_vcpu, 0x300000), 0);
+    assert_int_equal(pv_hypercall_page(&guest.xen, 0x300001, false), -EINVAL);
+    assert_int_equal(pv_hypercall_page(&guest.xen, 0xC0000000, false), -EINVAL);
+    assert_int_equal(pv_hypercall_page(&guest.xen, 0x300000, false), 0);
     guest_get(0x300000 + 17 * 32, stub, sizeof(stub));
     assert_memory_equal(stub, version, sizeof(version));
 }

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/id.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/id.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Ids of domains: each is given out once; after that, only those come again that nothing names.
@@ -10,8 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "hypercall/evtchn_op.h"
-#include "hypercall/grant_op.h"
+#include "hypercall/hypercall.h"
 #include "include/public/event_channel.h"
 #include "lifecycle/id.h"
 #include "mm/frame.h"
@@ -19,7 +18,7 @@
 #include "xen/grant.h"
 
 /* Those that live in the fakes. */
-bool domain_id_fits(uint16_t id)
+bool xen_domain_id_fits(uint16_t id)
 {
     for (unsigned i = 0; i < PAIR_DOMAINS; i++)
         if (id % MAX_DOMAINS == pair[i].d.id % MAX_DOMAINS)
@@ -41,7 +40,7 @@ static void let_in(unsigned i, uint32_t ref, uint16_t id, uint16_t flags)
     mfn_t m;
     int err;
 
-    while ((err = grant_table_frame(&pair[i].d, ref / GRANT_FRAME_ENTRIES, &m)) == -EAGAIN)
+    while ((err = grant_table_frame(&pair[i].d.xen, ref / GRANT_FRAME_ENTRIES, &m)) == -EAGAIN)
         ;
     assert_int_equal(err, 0);
     struct xen_grant_entry *table = (void *)(m.v << PAGE_SHIFT);
@@ -75,7 +74,7 @@ static void test_named_ids_stay_away(void **state)
     uint16_t first = 1, id;
 
     (void)state;
-    while (!domain_id_fits(first))
+    while (!xen_domain_id_fits(first))
         first++;
     let_in(0, 20, first, GTF_PERMIT_ACCESS);
     let_in(1, 600, (uint16_t)(first + 1), GTF_PERMIT_ACCESS | GTF_READONLY);

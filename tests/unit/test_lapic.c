@@ -260,7 +260,7 @@ static void test_posted(void **state)
     (void)state;
     lapic_sync(&second);
     second.virt.pcpu = 3;
-    second.entered = 1;
+    guest.p2m.inside[1] = 1;
     assert_false(lapic_posted(&second)); /* this CPU has no such thing */
     virt_caps.posted_interrupts = true;
     assert_true(lapic_posted(&second));
@@ -268,7 +268,7 @@ static void test_posted(void **state)
     guest_running = &second.unit;
     assert_false(lapic_posted(&second));
     guest_running = NULL;
-    second.entered = 0; /* it halts, or waits for its turn */
+    guest.p2m.inside[1] = 0; /* it halts, or waits for its turn */
     assert_false(lapic_posted(&second));
 }
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c domain/run.c domain/lapic.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c domain/run.c domain/vcpu_start.c domain/lapic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c vmx/ept.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What Caisson reads of a guest's memory without being called: vcpu_info before each entry, the
@@ -176,6 +176,18 @@ static struct vlapic_page lapic_page;
 static const struct vlapic_bus bus = { .send_ipi = send_ipi, .eoi = eoi };
 static const struct domain_hooks hooks = { .console_put = put, .console_room = room };
 
+static size_t bus_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    return put(LIST_ENTRY(d, struct domain, xen), bytes, n);
+}
+
+static void bus_room(struct xen_domain *d)
+{
+    room(LIST_ENTRY(d, struct domain, xen));
+}
+
+static const struct xen_console_bus console_bus = { .put = bus_put, .room = bus_room };
+
 static int setup(void **state)
 {
     (void)state;
@@ -186,8 +198,9 @@ static int setup(void **state)
     seed = race_seed(20261129);
     entries = printed = 0;
     guest.state = DOMAIN_RUNNING;
-    guest.pv.callback = UPCALL;
-    pv_vcpu_init(&guest_vcpu);
+    guest.xen.callback = UPCALL;
+    guest.xen.vcpu_count = 0;
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
     cpu()->rflags |= RFLAGS_IF;
     guest_write64(CODE, 0);
@@ -200,7 +213,7 @@ static int teardown(void **state)
 {
     (void)state;
     race_forget();
-    pv_console_destroy(&guest);
+    pv_console_destroy(&guest.xen);
     guest_stop();
     return 0;
 }
@@ -223,10 +236,10 @@ static void test_upcall(void **state)
     unsigned injected = 0;
 
     (void)state;
-    race_watch(guest.pv.shared);
+    race_watch(guest.xen.shared);
     for (unsigned i = 0; i < runs; i++) {
         cpu()->pending.valid = false;
-        pv_vcpu_mark_pending(&guest_vcpu);
+        pv_vcpu_mark_pending(&guest_vcpu.xen);
         race_begin(RACE_CHANGE, i + 1);
         vcpu_run(&guest_vcpu.unit, UINT64_MAX);
         race_end();
@@ -243,8 +256,8 @@ static void test_upcall(void **state)
 static void test_upcall_is_read_once(void **state)
 {
     (void)state;
-    race_watch(guest.pv.shared);
-    pv_vcpu_mark_pending(&guest_vcpu);
+    race_watch(guest.xen.shared);
+    pv_vcpu_mark_pending(&guest_vcpu.xen);
     race_begin(RACE_COUNT, 1);
     vcpu_run(&guest_vcpu.unit, UINT64_MAX);
     race_end();
@@ -260,8 +273,8 @@ static void test_console_ring(void **state)
     uint32_t next;
 
     (void)state;
-    assert_int_equal(pv_console_init(&guest), 0);
-    struct xencons_interface *ring = guest.pv.console;
+    assert_int_equal(pv_console_init(&guest.xen, &console_bus), 0);
+    struct xencons_interface *ring = guest.xen.console;
     race_watch(ring);
     for (unsigned i = 0; i < runs; i++) {
         ring->out_cons = any();
@@ -269,14 +282,14 @@ static void test_console_ring(void **state)
         ring->in_cons = any();
         ring->in_prod = ring->in_cons + any() % 2048;
         race_begin(any() % 2 ? RACE_CHANGE : RACE_COUNT, i + 1);
-        pv_console_kick(&guest);
+        pv_console_kick(&guest.xen);
         assert_int_equal(race_doubled, 0);
-        pv_console_give(&guest, 'x');
-        assert_true(pv_console_peek(&guest, bytes, sizeof(bytes), &next) <= sizeof(bytes));
+        pv_console_give(&guest.xen, 'x');
+        assert_true(pv_console_peek(&guest.xen, bytes, sizeof(bytes), &next) <= sizeof(bytes));
         race_end();
         race_begin(RACE_COUNT, i + 1);
-        if (pv_console_peek(&guest, bytes, sizeof(bytes), &next))
-            pv_console_take(&guest, next);
+        if (pv_console_peek(&guest.xen, bytes, sizeof(bytes), &next))
+            pv_console_take(&guest.xen, next);
         assert_int_equal(race_doubled, 0);
         race_end();
     }

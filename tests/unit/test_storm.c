@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: domain/audit_debug.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c domain/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/audit_debug.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -18,10 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "hypercall/evtchn_op.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
-#include "hypercall/grant_op.h"
 #include "hypercall/hypercall.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -31,8 +29,6 @@
 #define CALLS_PER_LIFE 20000
 
 #define AUDIT_EVERY 16 /* calls: it takes longer than one */
-
-const struct domain_hooks *domain_hooks;
 
 static uint64_t seed, made, raced;
 
@@ -133,13 +129,13 @@ static void grant_call(unsigned i)
 /* The guest's own hand: entries of its table, bits and words of its events, pages given back. */
 static void scribble(unsigned i)
 {
-    struct grant_domain *g = pair[i].d.pv.grants;
+    struct grant_domain *g = pair[i].d.xen.grants;
     struct xen_grant_entry e = { .flags = (uint16_t)(any() % 8 ? 1 | any() % 2 * 4 : any()),
                                  .domid = domain_id(),
                                  .frame = any() % 8 ? any() % PAIR_RAM : number() };
     mfn_t m;
 
-    if (any() % 64 == 0 && grant_table_frame(&pair[i].d, any() % 3, &m))
+    if (any() % 64 == 0 && grant_table_frame(&pair[i].d.xen, any() % 3, &m))
         return;
     if (g && g->frames)
         g->entries[0][any() % 12] = e;
@@ -153,7 +149,7 @@ static void scribble(unsigned i)
     bool lent;
     if (p2m_lookup(&pair[i].d.p2m, gfn(g_own), &m, &lent) == 0 && any() % 4 == 0) {
         (void)!p2m_remove(&pair[i].d.p2m, gfn(g_own)); /* pinned or not */
-        p2m_reap(&pair[i].d.p2m, UINT64_MAX);
+        p2m_reap(&pair[i].d.p2m, 0);
         (void)!p2m_fill(&pair[i].d.p2m, gfn(g_own));
     }
 }
@@ -162,7 +158,7 @@ static void check_ends_agree(void)
 {
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
         for (uint32_t port = 0; !pair[i].gone && port < EVTCHN_PORTS_MOST; port++) {
-            const struct evtchn *ch = evtchn_port(&pair[i].d, port);
+            const struct evtchn *ch = evtchn_port(&pair[i].d.xen, port);
             if (!ch || ch->state != EVTCHN_INTERDOMAIN)
                 continue;
             const struct evtchn *far = evtchn_port(ch->peer, ch->peer_port);
@@ -209,7 +205,7 @@ static void watch_all(void)
     bool lent;
 
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
-        struct grant_domain *g = pair[i].d.pv.grants;
+        struct grant_domain *g = pair[i].d.xen.grants;
         if (pair[i].gone)
             continue;
         race_watch(&pair[i].shared);
@@ -273,12 +269,10 @@ static void one_life(void)
 
 static void test_storm(void **state)
 {
-    static const struct domain_hooks hooks = { .lends = grant_table_has };
     const char *s = getenv("STORM_SEED"), *calls = getenv("STORM_CALLS");
     uint64_t most = calls ? strtoull(calls, NULL, 0) : 1000000;
 
     (void)state;
-    domain_hooks = &hooks;
     seed = s ? strtoull(s, NULL, 0) : 20240229;
     while (made < most)
         one_life();

@@ -11,22 +11,34 @@
  * before it. Calls decode first (from a copy of their arguments), ask for permission where the
  * answer can be read without the other's lock, then lock, then check all of it, then do.
  */
-#ifndef CAISSON_DOMAIN_PAIR_H
-#define CAISSON_DOMAIN_PAIR_H
+#ifndef CAISSON_XEN_PAIR_H
+#define CAISSON_XEN_PAIR_H
 
-#include "domain/domain.h"
+#include "xen/xen.h"
+
+/* What a call wants of the domain that it names. No domain is privileged: this is the one place
+ * that would have to know of one. */
+enum pair_right {
+    PAIR_CONTROL, /* to ask about it or to change it: its own only */
+    PAIR_MEET, /* to use what it offers: anybody may try, its ports and grants say who is let in */
+};
+/* Finds the domain that mine's call means by id, XEN_DOMID_SELF and mine's own id included, and
+ * says whether it may. 0: as pair_find(), which with PAIR_CONTROL is mine itself, and nothing
+ * follows; -ESRCH: there is none; -EPERM. */
+int must_check pair_target(struct xen_domain *mine, uint16_t id, enum pair_right right,
+                           struct xen_domain **out);
 
 /* mine's lock is held, and stays so. The domain of that id (which may be mine itself), kept from
  * going away but not locked: for a first look at what it permits. NULL if there is none.
  * pair_lock() or pair_forget() follows. */
-struct domain *must_check pair_find(struct domain *mine, uint16_t id);
-void pair_forget(struct domain *mine, struct domain *other);
+struct xen_domain *must_check pair_find(struct xen_domain *mine, uint16_t id);
+void pair_forget(struct xen_domain *mine, struct xen_domain *other);
 /* Locks the one that pair_find() has found. mine's lock may be let go meanwhile. */
-void pair_lock(struct domain *mine, struct domain *other);
+void pair_lock(struct xen_domain *mine, struct xen_domain *other);
 /* The same for one that is known to exist as long as mine's lock is held: something of mine leads
  * to it, and it cannot go without taking that away, under both locks. */
-void pair_lock_linked(struct domain *mine, struct domain *other);
+void pair_lock_linked(struct xen_domain *mine, struct xen_domain *other);
 /* Lets go of the other, keeps mine. */
-void pair_unlock(struct domain *mine, struct domain *other);
+void pair_unlock(struct xen_domain *mine, struct xen_domain *other);
 
 #endif

@@ -1,17 +1,17 @@
 /*
- * A vCPU takes the state that it is to begin with. See xen/pv_start.h.
+ * A vCPU takes the state that it is to begin with. See domain/vcpu_start.h.
  *
  * What can be told from the values alone has been checked by the call. The rest (a page directory
  * pointer that is no good, say) is only seen here, where nobody waits for an answer: the domain
  * ends then, as it would by a fault of a vCPU that has no handlers yet.
  */
-#include "xen/pv_start.h"
+#include "domain/vcpu_start.h"
 #include "arch/x86/cpu.h"
 #include "domain/domain.h"
 
 /* In the order in which a CPU would accept them: long mode's CR3 may be above 4 GiB only when that
  * is on, PAE's entries are read when paging goes on. */
-static int set_control(struct virt_vcpu *vmx, const struct pv_start *s)
+static int set_control(struct virt_vcpu *vmx, const struct vcpu_start *s)
 {
     bool is_long = (s->efer & EFER_LME) && (s->cr0 & CR0_PG);
     int err = virt_set_efer(vmx, s->efer & ~EFER_LMA);
@@ -27,12 +27,12 @@ static int set_control(struct virt_vcpu *vmx, const struct pv_start *s)
     return err;
 }
 
-void pv_start_take(struct vcpu *v)
+void vcpu_start_take(struct vcpu *v)
 {
     static const enum seg segments[] = { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_TR };
-    const struct pv_start *s = &v->pv.start;
+    const struct vcpu_start *s = &v->start;
 
-    v->pv.begins = false;
+    v->begins = false;
     virt_reset(&v->virt);
     if (set_control(&v->virt, s)) {
         domain_end(v->domain, END_CRASH, "vCPU %u cannot begin as VCPUOP_initialise said", v->id);
