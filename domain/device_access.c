@@ -9,39 +9,36 @@
 #include "emulate/string_insn.h"
 #include "lib/fmt.h"
 #include "lib/likely.h"
-#include "vmx/fast.h"
 
 /* ---- Ports ---- */
 
-static inline void read_port(struct vcpu *v, struct virt_io io)
+static inline void read_port(struct vcpu *v, const struct virt_io *io)
 {
-    uint32_t value = machine_port_read(&v->domain->machine, io.port, virt_io_size(io));
+    uint32_t value = machine_port_read(&v->domain->machine, io->port, io->size);
 
-    virt_set_accumulator(&v->virt, value, virt_io_size(io));
+    virt_set_accumulator(&v->virt, value, io->size);
 }
 
-static inline void write_port(struct vcpu *v, struct virt_io io)
+static inline void write_port(struct vcpu *v, const struct virt_io *io)
 {
-    machine_port_write(&v->domain->machine, io.port, virt_io_size(io),
+    machine_port_write(&v->domain->machine, io->port, io->size,
                        (uint32_t)virt_gpr(&v->virt, GPR_RAX));
 }
 
 /* A device that has something for the vCPU has raised its attention. */
-enum exit_answer device_access_port(struct vcpu *v, const struct virt_exit *e)
+enum exit_answer device_access_port(struct virt_vcpu *virt, const struct virt_exit *e)
 {
-    struct virt_io io = virt_io(&v->virt);
+    struct vcpu *v = vcpu_of(virt);
 
-    (void)e;
-    if (unlikely(io.string))
+    if (unlikely(e->io.string))
         return EXIT_UNHANDLED;
     spin_lock(&v->domain->lock);
-    if (io.in)
-        read_port(v, io);
+    if (e->io.in)
+        read_port(v, &e->io);
     else
-        write_port(v, io);
+        write_port(v, &e->io);
     spin_unlock(&v->domain->lock);
-    virt_skip(&v->virt);
-    return vcpu_wants_look(v) ? EXIT_LOOK : EXIT_DONE;
+    return vcpu_wants_look(v) ? EXIT_LOOK : EXIT_NEXT;
 }
 
 /* ---- What emulate/ could not do ---- */
@@ -85,18 +82,18 @@ static void act_on(struct vcpu *v, int err, gpa_t device)
 
 /* ---- String instructions on ports, and memory ---- */
 
-void device_access_string(struct vcpu *v, const struct virt_exit *e)
+void device_access_string(struct virt_vcpu *virt, const struct virt_exit *e)
 {
-    struct virt_io io = virt_io(&v->virt);
+    struct vcpu *v = vcpu_of(virt);
+    struct virt_io io = e->io;
     struct virt_io_string s = virt_io_string(&v->virt, io);
     struct decode insn = { .op = io.in ? DECODE_INS : DECODE_OUTS,
-                           .size = (uint8_t)virt_io_size(io),
+                           .size = (uint8_t)io.size,
                            .addr_size = s.addr_size,
                            .segment = (uint8_t)s.seg,
                            .rep = io.rep };
     int done = string_insn_emulate(&v->emulator, &insn);
 
-    (void)e;
     if (done > 0)
         virt_skip(&v->virt);
     else

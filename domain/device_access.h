@@ -8,11 +8,11 @@
 #include "emulate/mmio.h"
 #include "lib/likely.h"
 
-/* IN and OUT, for exit_quick[]: EXIT_UNHANDLED if it is a string instruction. */
-enum exit_answer device_access_port(struct vcpu *v, const struct virt_exit *e);
+/* IN and OUT, a quick action: EXIT_UNHANDLED if it is a string instruction. */
+enum exit_answer device_access_port(struct virt_vcpu *v, const struct virt_exit *e);
 /* INS and OUTS: carried out and stepped over, or the guest gets the fault that it is owed, or the
  * domain its end. The domain's lock is held, here and below. */
-void device_access_string(struct vcpu *v, const struct virt_exit *e);
+void device_access_string(struct virt_vcpu *v, const struct virt_exit *e);
 
 /* For device_access_memory(): an access that no instruction's operand made; and what is to be done
  * after mmio_emulate() unless it answered 0. */

@@ -1,6 +1,6 @@
 /*
- * What each VM exit means: one flat switch, a named handler a case; before it a table of those that
- * are quickly done with.
+ * What each VM exit means: one table, for each kind what is done at once (`quick`) and what takes
+ * the domain's lock (`handle`).
  *
  * A handler either carries the guest's instruction out and steps over it, or queues the fault that
  * hardware would give, or ends the domain with a reason. Nothing here can fail in another way.
@@ -18,13 +18,12 @@
 #include "lib/likely.h"
 #include "lib/log.h"
 #include "mm/frame.h"
-#include "vmx/fast.h"
 
 #define BUS_LOCKS_PER_S 10000 /* of one vCPU; each takes some microsecond */
 
-static enum exit_answer cpuid_quick(struct vcpu *v, const struct virt_exit *e)
+static enum exit_answer cpuid_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
-    (void)e;
+    struct vcpu *v = vcpu_of(virt);
     const struct cpuid_regs *r = cpuid_answer(v, (uint32_t)virt_gpr(&v->virt, GPR_RAX),
                                               (uint32_t)virt_gpr(&v->virt, GPR_RCX));
 
@@ -32,16 +31,22 @@ static enum exit_answer cpuid_quick(struct vcpu *v, const struct virt_exit *e)
     virt_set_gpr(&v->virt, GPR_RBX, r->ebx);
     virt_set_gpr(&v->virt, GPR_RCX, r->ecx);
     virt_set_gpr(&v->virt, GPR_RDX, r->edx);
-    virt_skip(&v->virt);
-    return EXIT_DONE;
+    (void)e;
+    return EXIT_NEXT;
 }
 
-/* Steps over the instruction if it went well; else the guest is owed #GP(0). */
+/* On to the next instruction if it went well; else the guest is owed #GP(0). */
+static enum exit_answer next_or_gp(struct vcpu *v, int err)
+{
+    if (!err)
+        return EXIT_NEXT;
+    vcpu_gp(v);
+    return EXIT_HERE;
+}
+
 static void skip_or_gp(struct vcpu *v, int err)
 {
-    if (err)
-        vcpu_gp(v);
-    else
+    if (next_or_gp(v, err) == EXIT_NEXT)
         virt_skip(&v->virt);
 }
 
@@ -62,7 +67,7 @@ static enum exit_answer look_if_needed(const struct vcpu *v)
 {
     bool untold = v->virt.delivers && v->lapic.changed; /* an EOI that we carried out */
 
-    return untold || vcpu_wants_look(v) || vlapic_requested(&v->lapic) ? EXIT_LOOK : EXIT_DONE;
+    return untold || vcpu_wants_look(v) || vlapic_requested(&v->lapic) ? EXIT_LOOK : EXIT_NEXT;
 }
 
 /* Those of the local APIC and of time, and what is unknown. Kept out of line, so that the others do
@@ -75,14 +80,14 @@ static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, u
     int err = msr_read(v, msr, &value);
     if (!err)
         set_edx_eax(v, value);
-    skip_or_gp(v, err);
-    enum exit_answer answer = look_if_needed(v);
+    enum exit_answer answer = next_or_gp(v, err) | look_if_needed(v);
     spin_unlock(&v->domain->lock);
     return answer;
 }
 
-static enum exit_answer rdmsr_quick(struct vcpu *v, const struct virt_exit *e)
+static enum exit_answer rdmsr_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
     struct msr_value r = msr_read_lockless(v, msr);
 
@@ -90,33 +95,38 @@ static enum exit_answer rdmsr_quick(struct vcpu *v, const struct virt_exit *e)
     if (unlikely(!r.known))
         return rdmsr_locked(v, msr);
     set_edx_eax(v, r.value);
-    virt_skip(&v->virt);
-    return EXIT_DONE;
+    return EXIT_NEXT;
 }
 
 static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v, uint32_t msr)
 {
     spin_lock(&v->domain->lock);
-    skip_or_gp(v, msr_write(v, msr, edx_eax(v)));
-    enum exit_answer answer = look_if_needed(v);
+    enum exit_answer answer = next_or_gp(v, msr_write(v, msr, edx_eax(v)));
+    answer |= msr_is_eoi(msr) ? look_if_needed(v) : EXIT_LOOK;
     spin_unlock(&v->domain->lock);
-    return msr_is_eoi(msr) ? answer : EXIT_LOOK;
+    return answer;
 }
 
-static enum exit_answer wrmsr_quick(struct vcpu *v, const struct virt_exit *e)
+static enum exit_answer wrmsr_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
     enum msr_written how = msr_write_lockless(v, msr, edx_eax(v));
 
     (void)e;
     if (how == MSR_UNKNOWN)
         return wrmsr_locked(v, msr);
-    skip_or_gp(v, how == MSR_REFUSED);
-    return how == MSR_MOVED ? EXIT_DUE : EXIT_DONE;
+    if (how != MSR_MOVED)
+        return next_or_gp(v, how == MSR_REFUSED);
+    v->virt.due = vcpu_next_due(v);
+    return EXIT_DUE;
 }
 
-static void handle_xsetbv(struct vcpu *v)
+static void handle_xsetbv(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
+
+    (void)e;
     if (virt_gpr(&v->virt, GPR_RCX) & 0xffffffff || virt_cpl(&v->virt) != 0) {
         vcpu_gp(v);
         return;
@@ -157,8 +167,9 @@ static uint64_t cr_read(struct vcpu *v, unsigned number)
     return vlapic_cr8(&v->lapic);
 }
 
-static void handle_cr(struct vcpu *v, const struct virt_exit *e)
+static void handle_cr(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     uint64_t cr0 = virt_cr0(&v->virt);
     int err = 0;
 
@@ -181,28 +192,32 @@ static void handle_cr(struct vcpu *v, const struct virt_exit *e)
 
 /* Registers whose writing has effects: the processor has stored the value, which is all it could.
  */
-static void handle_apic_write(struct vcpu *v, const struct virt_exit *e)
+static void handle_apic_write(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     vlapic_written(&v->lapic, e->apic.offset, domain_now(v->domain));
 }
 
-static void handle_hlt(struct vcpu *v)
+static enum exit_answer hlt_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
-    virt_skip(&v->virt);
-    v->halted = true;
+    (void)e;
+    vcpu_of(virt)->halted = true;
+    return EXIT_LOOK;
 }
 
 /* An access that all of the machine waits for: the vCPU sits out a while for each. */
-static void handle_bus_lock(struct vcpu *v, const struct virt_exit *e)
+static void handle_bus_lock(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     v->held_until = e->left + tsc_hz / BUS_LOCKS_PER_S;
     v->unit.attention = true;
 }
 
 /* The end of the guest that has used it, whose frame it may not be; if it is, nobody gets it again.
  */
-static void handle_bad_memory(struct vcpu *v, const struct virt_exit *e)
+static void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     struct p2m *p = &v->domain->p2m;
     mfn_t m = maddr_to_mfn(e->bad_memory);
 
@@ -214,34 +229,33 @@ static void handle_bad_memory(struct vcpu *v, const struct virt_exit *e)
                e->bad_memory.v);
 }
 
-static void handle_entry_failed(struct vcpu *v, const struct virt_exit *e)
+static void handle_entry_failed(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     domain_end(v->domain, END_KILLED, "VM entry failed: %s", e->why);
     vcpu_request_dump(v, DUMP_VMCS);
 }
 
-static enum exit_answer vmcall_quick(struct vcpu *v, const struct virt_exit *e)
+static enum exit_answer hypercall_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     (void)e;
-    if (!virt_in_64bit_kernel(&v->virt))
-        return EXIT_UNHANDLED;
     int64_t answer =
         domain_hooks->hypercall_lockless(virt_gpr(&v->virt, GPR_RAX), virt_gpr(&v->virt, GPR_RDI));
     if (answer == HYPERCALL_NEEDS_LOCK)
         return EXIT_UNHANDLED;
     virt_set_gpr(&v->virt, GPR_RAX, (uint64_t)answer);
-    virt_skip(&v->virt);
-    return EXIT_DONE;
+    return EXIT_NEXT;
 }
 
 static enum exit_answer mmio_locked(struct vcpu *v, const struct virt_exit *e)
 {
-    enum exit_answer answer = EXIT_DONE;
+    enum exit_answer answer = EXIT_HERE;
 
     spin_lock(&v->domain->lock);
     if (e->memory.present || !lapic_map(v, e->memory.gpa)) {
         device_access_memory(v, e);
-        answer = e->memory.write ? EXIT_LOOK : look_if_needed(v);
+        answer |= e->memory.write ? EXIT_LOOK : look_if_needed(v);
     }
     spin_unlock(&v->domain->lock);
     return answer;
@@ -249,8 +263,9 @@ static enum exit_answer mmio_locked(struct vcpu *v, const struct virt_exit *e)
 
 /* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or
  * a hole that the guest made. */
-static enum exit_answer memory_quick(struct vcpu *v, const struct virt_exit *e)
+static enum exit_answer memory_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
+    struct vcpu *v = vcpu_of(virt);
     struct domain *d = v->domain;
     int err = -EFAULT;
     mfn_t m;
@@ -258,111 +273,140 @@ static enum exit_answer memory_quick(struct vcpu *v, const struct virt_exit *e)
     if (!e->memory.present && !machine_has_mmio(&d->machine, &v->lapic, e->memory.gpa))
         err = p2m_populate(&d->p2m, gpa_to_gfn(e->memory.gpa), &m);
     if (!err)
-        return EXIT_DONE;
+        return EXIT_HERE;
     if (err == -EFAULT)
         return mmio_locked(v, e);
     domain_end(d, END_KILLED, "no memory left for its RAM at 0x%lx", e->memory.gpa.v);
-    return EXIT_LOOK;
+    return EXIT_HERE | EXIT_LOOK;
 }
 
-enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v, const struct virt_exit *e) = {
-    [VIRT_EXIT_CPUID] = cpuid_quick,   [VIRT_EXIT_RDMSR] = rdmsr_quick,
-    [VIRT_EXIT_WRMSR] = wrmsr_quick,   [VIRT_EXIT_IO] = device_access_port,
-    [VIRT_EXIT_VMCALL] = vmcall_quick, [VIRT_EXIT_MEMORY] = memory_quick,
-};
-
-void exit_handle(struct vcpu *v, const struct virt_exit *e)
+static void handle_eoi(struct virt_vcpu *virt, const struct virt_exit *e)
 {
-    switch (e->kind) {
-    case VIRT_EXIT_HOST:
-    case VIRT_EXIT_DEADLINE:
-    case VIRT_EXIT_IRQ_WINDOW:
-    case VIRT_EXIT_NMI_WINDOW:
-    case VIRT_EXIT_TPR:
-        return; /* the loop does what is to be done */
-    case VIRT_EXIT_CPUID:
-    case VIRT_EXIT_RDMSR:
-    case VIRT_EXIT_WRMSR:
-    case VIRT_EXIT_MEMORY:
-        break; /* exit_quick[] has always done with them */
-    case VIRT_EXIT_IO:
-        device_access_string(v, e);
-        return;
-    case VIRT_EXIT_APIC_WRITE:
-        handle_apic_write(v, e);
-        return;
-    case VIRT_EXIT_EOI:
-        vlapic_eoi_reported(&v->lapic, e->apic.vector);
-        return;
-    case VIRT_EXIT_CR:
-        handle_cr(v, e);
-        return;
-    case VIRT_EXIT_XSETBV:
-        handle_xsetbv(v);
-        return;
-    case VIRT_EXIT_HLT:
-        handle_hlt(v);
-        return;
-    case VIRT_EXIT_VMCALL:
-        if (domain_hooks->hypercall(v))
-            virt_skip(&v->virt);
-        return;
-    case VIRT_EXIT_PAUSE:
-        virt_skip(&v->virt);
-        vcpu_spins(v);
-        return;
-    case VIRT_EXIT_WBINVD: /* all of the guest's RAM is cacheable and coherent with its devices */
-        virt_skip(&v->virt);
-        return;
-    case VIRT_EXIT_RDPMC: /* CPUID shows no counter */
-        vcpu_gp(v);
-        return;
-    case VIRT_EXIT_MONITOR:
-    case VIRT_EXIT_VMX_INSN:
-        vcpu_ud(v);
-        return;
-    case VIRT_EXIT_EXCEPTION:
-        vcpu_fault(v, virt_inject(&v->virt, &e->exception));
-        return;
-    case VIRT_EXIT_INIT: /* the machine's, to a CPU that is in use: not the guest's affair */
-        return;
-    case VIRT_EXIT_TRIPLE_FAULT:
-        domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, virt_rip(&v->virt));
-        return;
-    case VIRT_EXIT_BUS_LOCK:
-        handle_bus_lock(v, e);
-        return;
-    case VIRT_EXIT_BAD_MEMORY:
-        handle_bad_memory(v, e);
-        return;
-    case VIRT_EXIT_TASK_SWITCH:
-        domain_end(v->domain, END_KILLED, "hardware task switch, which is not emulated");
-        return;
-    case VIRT_EXIT_ENTRY_FAILED:
-        handle_entry_failed(v, e);
-        return;
-    case VIRT_EXIT_UNKNOWN:
-    case VIRT_EXIT_KINDS:
-        break;
-    }
-    domain_end(v->domain, END_KILLED, "unexpected VM exit, reason 0x%x", e->raw_reason);
+    vlapic_eoi_reported(&vcpu_of(virt)->lapic, e->apic.vector);
 }
+
+static void handle_hypercall(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    if (domain_hooks->hypercall(vcpu_of(virt)))
+        virt_skip(virt);
+}
+
+static void handle_pause(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    virt_skip(virt);
+    vcpu_spins(vcpu_of(virt));
+}
+
+static void handle_exception(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    vcpu_fault(vcpu_of(virt), virt_inject(virt, &e->exception));
+}
+
+static void handle_triple_fault(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    struct vcpu *v = vcpu_of(virt);
+
+    (void)e;
+    domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, virt_rip(virt));
+}
+
+static void handle_task_switch(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    domain_end(vcpu_of(virt)->domain, END_KILLED, "hardware task switch, which is not emulated");
+}
+
+static void handle_unknown(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    domain_end(vcpu_of(virt)->domain, END_KILLED, "unexpected VM exit, reason 0x%x", e->raw_reason);
+}
+
+/* ---- Handlers of several kinds ---- */
+
+static enum exit_answer not_quick(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)virt;
+    (void)e;
+    return EXIT_UNHANDLED;
+}
+
+/* The loop does what is to be done; or it is the machine's affair, not the guest's. */
+static void nothing(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)virt;
+    (void)e;
+}
+
+static void skip(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    virt_skip(virt);
+}
+
+static void inject_gp(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    vcpu_gp(vcpu_of(virt));
+}
+
+static void inject_ud(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    vcpu_ud(vcpu_of(virt));
+}
+
+/* Those without a handler of their own: quick actions that have always done with them. */
+const struct virt_action exit_actions[VIRT_EXIT_KINDS] = {
+    [VIRT_EXIT_UNKNOWN] = { not_quick, handle_unknown },
+    [VIRT_EXIT_HOST] = { not_quick, nothing },
+    [VIRT_EXIT_DEADLINE] = { not_quick, nothing },
+    [VIRT_EXIT_IRQ_WINDOW] = { not_quick, nothing },
+    [VIRT_EXIT_NMI_WINDOW] = { not_quick, nothing },
+    [VIRT_EXIT_EXCEPTION] = { not_quick, handle_exception },
+    [VIRT_EXIT_CPUID] = { cpuid_quick, handle_unknown },
+    [VIRT_EXIT_RDMSR] = { rdmsr_quick, handle_unknown },
+    [VIRT_EXIT_WRMSR] = { wrmsr_quick, handle_unknown },
+    [VIRT_EXIT_IO] = { device_access_port, device_access_string },
+    [VIRT_EXIT_CR] = { not_quick, handle_cr },
+    [VIRT_EXIT_XSETBV] = { not_quick, handle_xsetbv },
+    [VIRT_EXIT_HLT] = { hlt_quick, handle_unknown },
+    [VIRT_EXIT_PAUSE] = { not_quick, handle_pause },
+    [VIRT_EXIT_HYPERCALL] = { hypercall_quick, handle_hypercall },
+    [VIRT_EXIT_HYPERCALL_OTHER] = { not_quick, handle_hypercall },
+    [VIRT_EXIT_WBINVD] = { not_quick, skip }, /* its RAM is cacheable and coherent with devices */
+    [VIRT_EXIT_RDPMC] = { not_quick, inject_gp }, /* CPUID shows no counter */
+    [VIRT_EXIT_MONITOR] = { not_quick, inject_ud },
+    [VIRT_EXIT_VMX_INSN] = { not_quick, inject_ud },
+    [VIRT_EXIT_MEMORY] = { memory_quick, handle_unknown },
+    [VIRT_EXIT_TPR] = { not_quick, nothing },
+    [VIRT_EXIT_APIC_WRITE] = { not_quick, handle_apic_write },
+    [VIRT_EXIT_EOI] = { not_quick, handle_eoi },
+    [VIRT_EXIT_TASK_SWITCH] = { not_quick, handle_task_switch },
+    [VIRT_EXIT_TRIPLE_FAULT] = { not_quick, handle_triple_fault },
+    [VIRT_EXIT_BUS_LOCK] = { not_quick, handle_bus_lock },
+    [VIRT_EXIT_BAD_MEMORY] = { not_quick, handle_bad_memory },
+    [VIRT_EXIT_INIT] = { not_quick, nothing },
+    [VIRT_EXIT_ENTRY_FAILED] = { not_quick, handle_entry_failed },
+};
+_Static_assert(VIRT_EXIT_KINDS == VIRT_EXIT_ENTRY_FAILED + 1, "exit_actions[] has a row for each");
 
 uint64_t exit_count(const struct vcpu *v)
 {
     uint64_t sum = 0;
 
     for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
-        sum += v->exits[kind];
+        sum += v->virt.exits[kind];
     return sum;
 }
 
 void exit_log_counts(const struct vcpu *v)
 {
-    log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above vmx/:",
+    log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above virt/:",
               v->domain->name, v->id, exit_count(v));
     for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
-        if (v->exits[kind])
-            log_debug("%10lu  %-16s %8lu", v->exits[kind], virt_exit_name[kind],
-                      v->exit_ticks[kind] / v->exits[kind]);
+        if (v->virt.exits[kind])
+            log_debug("%10lu  %-16s %8lu", v->virt.exits[kind], virt_exit_name[kind],
+                      v->virt.exit_ticks[kind] / v->virt.exits[kind]);
 }

@@ -3,14 +3,12 @@
  * time is up, it halts, or its domain has ended. All roads lead back here.
  *
  * The domain's lock is held but for the stay in the guest. Exits that concern nothing but the vCPU
- * itself, or one device (exit_quick[] in exit.c), are dealt with within that stay: without a second
- * look at what is due and what wants in. Whoever changes that for a vCPU, be it the handler of its
- * own exit, raises its `attention`.
+ * itself, or one device (the quick actions in exit.c), are dealt with within that stay
+ * (virt_stay()): without a second look at what is due and what wants in. Whoever changes that for a
+ * vCPU, be it the handler of its own exit, raises its `attention`.
  */
-#include "arch/x86/bound.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
-#include "arch/x86/lapic.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
@@ -19,7 +17,6 @@
 #include "lib/likely.h"
 #include "lib/log.h"
 #include "sched/watch.h"
-#include "vmx/run.h"
 
 /* However short a period the guest gives its timers, it gets 5 us between two ticks. */
 #define MOST_TICKS_PER_S 200000
@@ -32,7 +29,6 @@ static bool serves_machine(const struct vcpu *v)
 
 /* ---- What is due ---- */
 
-/* When the first of the devices that v answers for has something to do: machine TSC. */
 static uint64_t next_due(const struct vcpu *v)
 {
     uint64_t due = v->lapic_due.tsc, machine = v->domain->machine.due.tsc;
@@ -40,6 +36,11 @@ static uint64_t next_due(const struct vcpu *v)
     if (v->xen.due.tsc < due)
         due = v->xen.due.tsc;
     return serves_machine(v) && machine < due ? machine : due;
+}
+
+uint64_t vcpu_next_due(const struct vcpu *v)
+{
+    return next_due(v);
 }
 
 /* Does what is due at `start`. Returns when the next thing is: machine TSC. */
@@ -161,7 +162,7 @@ static bool halt_in_place(struct vcpu *v, uint64_t due)
     spin_unlock(&v->domain->lock);
     bool on = sched_halt_in_place(due);
     spin_lock(&v->domain->lock);
-    run_irqs_served(&v->virt);
+    virt_irqs_served(&v->virt);
     pv_runstate(&v->xen, XEN_RUNSTATE_RUNNING);
     return on;
 }
@@ -232,79 +233,33 @@ static bool may_enter(struct vcpu *v)
 
 /* ---- The loop ---- */
 
-/* Puts an exit that has been dealt with down to its account. */
-static void account(struct vcpu *v, const struct virt_exit *exit, uint64_t now)
-{
-    v->exits[exit->kind]++;
-    v->exit_ticks[exit->kind] += now - exit->left;
-}
-
-/* What bounds a stay in the guest: machine TSC. */
-struct bounds {
-    uint64_t due;      /* when the next of its devices is */
-    uint64_t deadline; /* the scheduler's; only ever comes nearer until the next turn */
-};
-
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
-static uint64_t earliest(uint64_t now, const struct bounds *b)
-{
-    return earlier(now + RUN_LONGEST, earlier(b->due, b->deadline));
-}
-
-/* In the guest, over and over, until something wants more than exit_quick[] can do. The lock is not
- * held. True: *exit is still to be acted on. */
-static bool stay(struct vcpu *v, uint64_t now, struct bounds *b, struct virt_exit *exit)
-{
-    enum exit_answer answer;
-
-    do {
-        uint64_t until = earliest(now, b);
-        if (unlikely(!virt_caps.preemption_timer))
-            lapic_timer_set(until);
-        do {
-            span_end();
-            virt_run(&v->virt, now, until, exit);
-            span_begin(virt_exit_name[exit->kind], NULL, exit->left);
-            if (!exit_quick[exit->kind])
-                return true;
-            answer = exit_quick[exit->kind](v, exit);
-            if (unlikely(answer == EXIT_UNHANDLED))
-                return true;
-            now = rdtsc();
-            account(v, exit, now);
-        } while (likely(answer == EXIT_DONE));
-        b->due = next_due(v);
-    } while (answer == EXIT_DUE);
-    return false;
-}
-
-/* Deliver, run, handle: once into the guest and out. The lock is held. True if an interrupt of the
- * machine's came, which may have woken others. */
-static bool run_once(struct vcpu *v, uint64_t now, struct bounds *b)
+/* Deliver, run, handle: once into the guest and out. The lock is held. The TSC after that. */
+static uint64_t run_once(struct vcpu *v, uint64_t now)
 {
     struct domain *d = v->domain;
-    struct virt_exit exit;
 
     deliver(v);
     p2m_enter(&d->p2m, v->id);
     spin_unlock(&d->lock);
     if (unlikely(
             sched_deadline_changed())) /* somebody woke since: there may be no time left at all */
-        b->deadline = earlier(b->deadline, sched_deadline());
-    bool rest = stay(v, now, b, &exit);
+        v->virt.deadline = earlier(v->virt.deadline, sched_deadline());
+    bool unhandled = virt_stay(&v->virt, now, exit_actions);
     spin_lock(&d->lock);
     d->p2m.inside[v->id] = 0;
     if (unlikely(d->p2m.limbo_count))
         p2m_reap(&d->p2m, d->vcpu_count);
-    if (rest) {
-        exit_handle(v, &exit);
-        account(v, &exit, rdtsc());
-    }
-    return exit.kind == VIRT_EXIT_HOST;
+    if (!unhandled)
+        return rdtsc();
+    exit_actions[v->virt.exit.kind].handle(&v->virt, &v->virt.exit);
+    now = rdtsc();
+    virt_count_exit(&v->virt, now);
+    return now;
 }
 
 /* The lock is held. True to be run again, false to be woken. */
@@ -312,18 +267,20 @@ static bool run(struct vcpu *v, uint64_t deadline)
 {
     uint64_t now = rdtsc();
     /* However long it might run on: others take a pCPU that never comes back for stuck. */
-    struct bounds b = { .deadline = earlier(deadline, now + WATCH_PERIOD_S * tsc_hz) };
+    v->virt.deadline = earlier(deadline, now + WATCH_PERIOD_S * tsc_hz);
 
     while (may_enter(v)) {
-        b.due = tick_devices(v, now);
+        v->virt.due = tick_devices(v, now);
         if (stays_halted(v)) {
-            if (!halt_until(v, b.due))
+            if (!halt_until(v, v->virt.due))
                 return vcpu_wants_look(v); /* a tick may have brought more than interrupts */
-        } else if (run_once(v, now, &b)) {
-            return true;
+            now = rdtsc();
+        } else {
+            now = run_once(v, now);
+            if (v->virt.exit.kind == VIRT_EXIT_HOST) /* it may have woken others */
+                return true;
         }
-        now = rdtsc();
-        if (now >= b.deadline)
+        if (now >= v->virt.deadline)
             return true;
     }
     return false;
@@ -356,7 +313,7 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
     spin_lock(&d->lock);
     if (!v->out) {
         vcpu_load(v);
-        run_irqs_served(
+        virt_irqs_served(
             &v->virt); /* in sched_turn(); on a slow machine the way from there takes long */
         pv_runstate(&v->xen, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);

@@ -180,7 +180,6 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         heap_free_pages(v, VCPU_ORDER, d->id);
         return err;
     }
-    v->virt.owner = v;
     v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
     v->emulator = (struct emulator){
         .virt = &v->virt, .space = &v->space, .machine = &d->machine, .lapic = &v->lapic

@@ -34,9 +34,9 @@ struct cpuid_answer {
 };
 
 struct vcpu {
+    struct virt_vcpu virt; /* first, so that vcpu_of() costs nothing */
     struct domain *domain;
     unsigned id;
-    struct virt_vcpu virt;
     struct gva_space space;
     struct emulator emulator;
     struct sched_unit unit;
@@ -62,9 +62,12 @@ struct vcpu {
     struct xen_vcpu xen; /* what Xen's interface keeps of it */
     uint64_t mtrr[32];   /* stored for the guest, see msr.c */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
-    uint64_t exits[VIRT_EXIT_KINDS];      /* counted by kind */
-    uint64_t exit_ticks[VIRT_EXIT_KINDS]; /* machine TSC spent on them outside vmx/ */
 };
+
+static inline struct vcpu *vcpu_of(struct virt_vcpu *v)
+{
+    return container_of(v, struct vcpu, virt);
+}
 
 int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
 /* Takes it out of the scheduler, for good. False: a pCPU is not done with it, ask again soon. */
@@ -104,24 +107,17 @@ void vcpu_leave(struct sched_unit *u);
 /* ---- run.c ---- */
 /* As a scheduler's unit: runs until deadline (TSC); false: it waits to be woken. */
 bool vcpu_run(struct sched_unit *u, uint64_t deadline);
+/* When the first of the devices that v answers for has something to do: machine TSC. */
+uint64_t vcpu_next_due(const struct vcpu *v);
 /* For run.c: acts on an INIT or STARTUP that has arrived. Loaded. */
 void vcpu_take_init(struct vcpu *v);
 void vcpu_take_startup(struct vcpu *v);
 
 /* ---- exit.c ---- */
-/* What became of an exit during the stay in the guest. */
-enum exit_answer {
-    EXIT_DONE,      /* it has been acted on, and the guest may go on */
-    EXIT_DUE,       /* the same, but the vCPU's next deadline is another one, still to come */
-    EXIT_LOOK,      /* the same, but the loop is to look again at what is due and wants in */
-    EXIT_UNHANDLED, /* nothing: exit_handle() is to act on it, with the domain's lock */
-};
-/* By kind: acts on exits that ask for no look at the rest of the domain's business. The lock is not
- * held; who needs it takes it for a moment. NULL: EXIT_UNHANDLED. */
-extern enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v,
-                                                             const struct virt_exit *e);
-/* Acts on one exit. */
-void exit_handle(struct vcpu *v, const struct virt_exit *e);
+/* What is to be done about each kind of exit. Quick actions are those that ask for no look at the
+ * rest of the domain's business: they run without the domain's lock, and take it for a moment if
+ * they need it. The others run with it. */
+extern const struct virt_action exit_actions[VIRT_EXIT_KINDS];
 /* How many there have been. */
 uint64_t exit_count(const struct vcpu *v);
 /* A table in the debug log: how many exits of which kind there were. */

@@ -7,7 +7,6 @@
 #include "guestmem/p2m.h"
 #include "lib/likely.h"
 #include "lib/string.h"
-#include "vmx/fast.h"
 
 /* ---- What is known ---- */
 
@@ -16,10 +15,10 @@ static bool is_64bit(const struct virt_mode *m)
     return (m->efer & EFER_LMA) && (m->cs_ar & SEG_AR_L);
 }
 
-/* The linear address of the code at RIP. */
-static gva_t linear_rip(struct emulator *e, const struct virt_mode *m)
+/* The linear address of the code at RIP; and the mode in which it runs. */
+static gva_t linear_rip(struct emulator *e, struct virt_mode *m)
 {
-    uint64_t rip = virt_rip(e->virt);
+    uint64_t rip = virt_mode_and_rip(e->virt, m);
     struct segment cs;
 
     if (likely(is_64bit(m)))
@@ -124,7 +123,6 @@ const struct decode *insn_cache_fetch(struct emulator *e)
 {
     struct virt_mode mode;
 
-    virt_mode(e->virt, &mode);
     gva_t at = linear_rip(e, &mode);
     struct insn_cache_entry *c = place_of(e, at);
     if (likely(is_known(e, c, at, &mode)))

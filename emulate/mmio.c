@@ -12,7 +12,6 @@
 #include "emulate/string_insn.h"
 #include "lib/likely.h"
 #include "machine/machine.h"
-#include "vmx/fast.h"
 
 /* MOV and its kin, all in one page. */
 static void plain_move(struct emulator *e, const struct decode *insn, gpa_t at)

@@ -9,7 +9,6 @@
 #include "emulate/operand.h"
 #include "emulate/operate.h"
 #include "machine/machine.h"
-#include "vmx/fast.h"
 
 /* ---- The memory operand ---- */
 

@@ -7,7 +7,6 @@
 #include "emulate/emulator.h"
 #include "emulate/mmio_form.h"
 #include "emulate/operand.h"
-#include "vmx/fast.h"
 
 /* SDM volume 1, "Address-Size Attribute for Stack". */
 static unsigned stack_width(struct emulator *e)

@@ -10,7 +10,6 @@
 #include "guestmem/gmem.h"
 #include "guestmem/p2m.h"
 #include "lib/likely.h"
-#include "vmx/fast.h"
 
 #define PTE_P       (1ul << 0)
 #define PTE_RW      (1ul << 1)

@@ -151,10 +151,10 @@ static void tally_domain(struct tally *t, const struct domain *d)
 {
     for (unsigned i = 0; i < d->vcpu_count; i++) {
         for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++) {
-            t->count[kind] += d->vcpus[i]->exits[kind];
-            t->ticks[kind] += d->vcpus[i]->exit_ticks[kind];
-            t->all += d->vcpus[i]->exits[kind];
-            t->all_ticks += d->vcpus[i]->exit_ticks[kind];
+            t->count[kind] += d->vcpus[i]->virt.exits[kind];
+            t->ticks[kind] += d->vcpus[i]->virt.exit_ticks[kind];
+            t->all += d->vcpus[i]->virt.exits[kind];
+            t->all_ticks += d->vcpus[i]->virt.exit_ticks[kind];
         }
     }
 }

@@ -1,9 +1,9 @@
 /*
- * Intel VT-x as a library: what the rest of Caisson may know of it.
+ * The processor's virtualization as a library: what the rest of Caisson may know of it.
  *
- * A vCPU here is a register file, a VMCS and the state that hardware does not switch by itself.
- * virt_run() enters it and comes back with a typed exit; nobody above this folder reads a VMCS
- * field or knows an exit-reason number. svm/ will stand behind the same interface.
+ * A vCPU here is a register file and the state that hardware does not switch by itself. virt_stay()
+ * enters it and comes back with a typed exit; nobody above this folder knows a field or a number of
+ * the processor's. vmx/ is behind it, and svm/ will stand behind the same interface.
  *
  * All functions taking a struct virt_vcpu want it loaded on the calling pCPU (virt_load), save for
  * create and destroy. No locks: a loaded vCPU belongs to its pCPU. Interrupts are off throughout.
@@ -134,17 +134,107 @@ enum virt_soft_msr {
     SOFT_MSR_COUNT
 };
 
+/* ---- Exits ---- */
+
+enum virt_exit_kind {
+    VIRT_EXIT_UNKNOWN,  /* .raw_reason */
+    VIRT_EXIT_HOST,     /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */
+    VIRT_EXIT_DEADLINE, /* the deadline has passed */
+    VIRT_EXIT_IRQ_WINDOW, /* the guest can take an interrupt now; the window request is off again */
+    VIRT_EXIT_NMI_WINDOW, /* the same for NMI */
+    VIRT_EXIT_EXCEPTION, /* .exception: one that is intercepted; up to here virt_stay() has acted */
+    VIRT_EXIT_CPUID,
+    VIRT_EXIT_RDMSR, /* index in RCX */
+    VIRT_EXIT_WRMSR,
+    VIRT_EXIT_IO, /* .io, virt_io_string() */
+    VIRT_EXIT_CR, /* .cr */
+    VIRT_EXIT_XSETBV,
+    VIRT_EXIT_HLT,
+    VIRT_EXIT_PAUSE,           /* the guest spins: it has said PAUSE over and over at CPL 0 */
+    VIRT_EXIT_HYPERCALL,       /* VMCALL or VMMCALL by 64-bit code at CPL 0 */
+    VIRT_EXIT_HYPERCALL_OTHER, /* by any other code */
+    VIRT_EXIT_WBINVD,          /* WBINVD or INVD */
+    VIRT_EXIT_RDPMC,
+    VIRT_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */
+    VIRT_EXIT_VMX_INSN,    /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
+    VIRT_EXIT_MEMORY,      /* .memory: nothing is mapped there, or not for this access */
+    VIRT_EXIT_TPR,         /* the TPR is below the class that was held back */
+    VIRT_EXIT_APIC_WRITE,  /* .apic.offset: the guest has written this register in the page */
+    VIRT_EXIT_EOI,         /* .apic.vector: it has ended this interrupt */
+    VIRT_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
+    VIRT_EXIT_TRIPLE_FAULT,
+    VIRT_EXIT_BUS_LOCK,   /* an instruction that has been carried out has locked the bus */
+    VIRT_EXIT_BAD_MEMORY, /* .bad_memory: what the guest was about to use there is lost */
+    VIRT_EXIT_INIT,
+    VIRT_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */
+    VIRT_EXIT_KINDS
+};
+extern const char *const virt_exit_name[VIRT_EXIT_KINDS];
+
+/* What an IN, OUT, INS or OUTS wants: one word, since ports are what guests leave for most. */
+struct virt_io {
+    uint32_t size : 3; /* bytes: 1, 2, 4 */
+    uint32_t in : 1;
+    uint32_t string : 1;
+    uint32_t rep : 1; /* of the string forms */
+    uint32_t : 10;
+    uint32_t port : 16;
+};
+
+/* And of the string forms: where their operand in memory is. */
+struct virt_io_string {
+    uint8_t addr_size; /* 2, 4, 8 */
+    enum seg seg;      /* ES, or the segment of the source of OUTS */
+};
+
+struct virt_exit {
+    enum virt_exit_kind kind;
+    uint32_t raw_reason; /* of kinds that have no other meaning */
+    uint64_t left;       /* TSC when it had left the guest */
+    union {
+        struct {
+            uint8_t number; /* 0, 3, 4, 8 */
+            enum { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW } op;
+            enum gpr gpr;
+            uint16_t lmsw; /* the source operand */
+        } cr;
+        struct {
+            gpa_t gpa;
+            gva_t gva;
+            bool gva_valid;
+            bool read, write, fetch; /* the access that was made */
+            bool page_walk;          /* made by the guest's page walk, not by the instruction */
+            bool delivery;           /* made while an event was delivered: by no instruction */
+            bool present;            /* EPT had a translation there, with lesser rights */
+        } memory;
+        struct {
+            uint16_t offset;
+            uint8_t vector;
+        } apic;
+        struct virt_io io;
+        struct event exception;
+        maddr_t bad_memory;
+        const char *why;
+    };
+};
+
+/* ---- A vCPU ---- */
+
 #define VIRT_NOWHERE UINT32_MAX
 
 /* Members above the line may be used by anyone; those below belong to vmx/. */
 struct virt_vcpu {
-    uint64_t gpr[GPR_COUNT]; /* all but RSP, which is in the VMCS */
+    uint64_t gpr[GPR_COUNT]; /* all but RSP, see virt_rsp() */
     bool straight;           /* vmx/'s: VMRESUME, with nothing to be done before */
     bool launched;           /* vmx/'s: VMLAUNCH has succeeded on this VMCS since its VMCLEAR */
     uint32_t spec_ctrl;      /* the guest's IA32_SPEC_CTRL, while it is not the pCPU's */
-    void *owner;             /* for the creator: the struct vcpu around this */
     bool delivers;           /* see virt_set_interrupts() */
     unsigned held_class;     /* see virt_set_held_class() */
+    uint64_t due;            /* TSC at which its devices want it out of the guest; */
+    uint64_t deadline;       /* and the scheduler */
+    struct virt_exit exit;   /* the last one */
+    uint64_t exits[VIRT_EXIT_KINDS];      /* counted by kind */
+    uint64_t exit_ticks[VIRT_EXIT_KINDS]; /* machine TSC spent on them above this library */
     /* ------------------------------------------------------------------------------------- */
     uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
     uint64_t soft_msr[SOFT_MSR_COUNT];
@@ -207,7 +297,6 @@ void virt_set_rflags(struct virt_vcpu *v, uint64_t rflags);
 void virt_segment(const struct virt_vcpu *v, enum seg s, struct segment *out);
 void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in);
 void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit);
-void virt_set_idt(struct virt_vcpu *v, uint64_t base, uint16_t limit);
 unsigned virt_cpl(const struct virt_vcpu *v); /* 0..3 */
 
 /* General registers by number. Every exit uses some, mostly by a constant number: in line, that is
@@ -260,6 +349,14 @@ struct virt_mode {
     uint64_t cr0, cr3, cr4, efer;
     uint32_t cs_ar, ss_ar;
 };
+void virt_mode(const struct virt_vcpu *v, struct virt_mode *m);
+uint64_t virt_mode_and_rip(const struct virt_vcpu *v, struct virt_mode *m); /* gives back RIP */
+
+static inline bool virt_mode_same(const struct virt_mode *a, const struct virt_mode *b)
+{
+    return !((a->cr0 ^ b->cr0) | (a->cr3 ^ b->cr3) | (a->cr4 ^ b->cr4) | (a->efer ^ b->efer) |
+             (a->cs_ar ^ b->cs_ar) | (a->ss_ar ^ b->ss_ar));
+}
 
 /* MSRs that live in the VMCS or in soft_msr (SYSENTER_*, FS/GS/KERNEL_GS base, PAT, STAR, ...):
  * true if msr is one of them. A write answers 0; -EINVAL for a value that hardware would refuse;
@@ -290,97 +387,48 @@ void virt_set_held_class(struct virt_vcpu *v, unsigned class);
 
 /* ---- Entering, leaving ---- */
 
-enum virt_exit_kind {
-    VIRT_EXIT_UNKNOWN,  /* .raw_reason */
-    VIRT_EXIT_HOST,     /* an interrupt, NMI or #MC of the machine's: nothing to do for the guest */
-    VIRT_EXIT_DEADLINE, /* the deadline given to virt_run() has passed */
-    VIRT_EXIT_IRQ_WINDOW, /* the guest can take an interrupt now; the window request is off again */
-    VIRT_EXIT_NMI_WINDOW, /* the same for NMI */
-    VIRT_EXIT_EXCEPTION,  /* .exception: one that is intercepted; up to here virt_run() has acted */
-    VIRT_EXIT_CPUID,
-    VIRT_EXIT_RDMSR, /* index in RCX */
-    VIRT_EXIT_WRMSR,
-    VIRT_EXIT_IO, /* virt_io(), virt_io_string() */
-    VIRT_EXIT_CR, /* .cr */
-    VIRT_EXIT_XSETBV,
-    VIRT_EXIT_HLT,
-    VIRT_EXIT_PAUSE, /* the guest spins: it has said PAUSE over and over at CPL 0 */
-    VIRT_EXIT_VMCALL,
-    VIRT_EXIT_WBINVD, /* WBINVD or INVD */
-    VIRT_EXIT_RDPMC,
-    VIRT_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */
-    VIRT_EXIT_VMX_INSN,    /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
-    VIRT_EXIT_MEMORY,      /* .memory: nothing is mapped there, or not for this access */
-    VIRT_EXIT_TPR,         /* the TPR is below the class that was held back */
-    VIRT_EXIT_APIC_WRITE,  /* .apic.offset: the guest has written this register in the page */
-    VIRT_EXIT_EOI,         /* .apic.vector: it has ended this interrupt */
-    VIRT_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
-    VIRT_EXIT_TRIPLE_FAULT,
-    VIRT_EXIT_BUS_LOCK,   /* an instruction that has been carried out has locked the bus */
-    VIRT_EXIT_BAD_MEMORY, /* .bad_memory: what the guest was about to use there is lost */
-    VIRT_EXIT_INIT,
-    VIRT_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */
-    VIRT_EXIT_KINDS
-};
-extern const char *const virt_exit_name[VIRT_EXIT_KINDS];
-
-struct virt_exit {
-    enum virt_exit_kind kind;
-    uint32_t raw_reason; /* of kinds that have no other meaning */
-    uint64_t left;       /* TSC when it had left the guest */
-    union {
-        struct {
-            uint8_t number; /* 0, 3, 4, 8 */
-            enum { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW } op;
-            enum gpr gpr;
-            uint16_t lmsw; /* the source operand */
-        } cr;
-        struct {
-            gpa_t gpa;
-            gva_t gva;
-            bool gva_valid;
-            bool read, write, fetch; /* the access that was made */
-            bool page_walk;          /* made by the guest's page walk, not by the instruction */
-            bool delivery;           /* made while an event was delivered: by no instruction */
-            bool present;            /* EPT had a translation there, with lesser rights */
-        } memory;
-        struct {
-            uint16_t offset;
-            uint8_t vector;
-        } apic;
-        struct event exception;
-        maddr_t bad_memory;
-        const char *why;
-    };
+/* What became of an exit: EXIT_NEXT, or some of the others. */
+enum exit_answer {
+    EXIT_NEXT = 0,      /* it has been acted on, and the guest goes on with its next instruction; */
+    EXIT_HERE = 1,      /* or where it stands: with the same one, or with a fault that is pending */
+    EXIT_DUE = 2,       /* besides, v->due is another one, still to come */
+    EXIT_LOOK = 4,      /* besides, the caller is to look again at what is due and wants in */
+    EXIT_UNHANDLED = 8, /* nothing has been done: `handle` is to */
 };
 
-#define VIRT_NO_DEADLINE UINT64_MAX
-
-/* What an IN, OUT, INS or OUTS wants, laid out as the processor tells it (SDM, "Exit Qualification
- * for I/O Instructions"). */
-struct virt_io {
-    uint32_t size_less_1 : 3; /* bytes: 1, 2, 4; less 1 */
-    uint32_t in : 1;
-    uint32_t string : 1;
-    uint32_t rep : 1; /* of the string forms */
-    uint32_t : 10;
-    uint32_t port : 16;
+/* What is to be done about one kind of exit. */
+struct virt_action {
+    /* During the stay. Where that is not enough: EXIT_UNHANDLED. */
+    enum exit_answer (*quick)(struct virt_vcpu *v, const struct virt_exit *x);
+    /* After it; for the caller of virt_stay() to call. */
+    void (*handle)(struct virt_vcpu *v, const struct virt_exit *x);
 };
-_Static_assert(sizeof(struct virt_io) == sizeof(uint32_t), "the exit qualification's lower half");
 
-static inline unsigned virt_io_size(struct virt_io io)
+/*
+ * Enters the guest and stays there until an exit wants more than its quick action, or v->due or
+ * v->deadline comes; counts what was done meanwhile. now: the machine's TSC, just read. True:
+ * nothing has been done about v->exit. False: it has, but the caller is to look around.
+ * An event whose delivery was cut short by the exit is kept and delivered again at the next entry.
+ */
+bool virt_stay(struct virt_vcpu *v, uint64_t now,
+               const struct virt_action actions[VIRT_EXIT_KINDS]);
+/* Puts the last exit, which has been dealt with by now, down to its account. */
+static inline void virt_count_exit(struct virt_vcpu *v, uint64_t now)
 {
-    return io.size_less_1 + 1u;
+    enum virt_exit_kind kind = v->exit.kind;
+
+    v->exits[kind]++;
+    v->exit_ticks[kind] += now - v->exit.left;
 }
+/* Interrupts of the machine's have been let in: a guest with IF=0 may keep them out for a while. */
+void virt_irqs_served(struct virt_vcpu *v);
 
-/* And of the string forms: where their operand in memory is. */
-struct virt_io_string {
-    uint8_t addr_size; /* 2, 4, 8 */
-    enum seg seg;      /* ES, or the segment of the source of OUTS */
-};
-
-/* virt_run() enters the guest and fills a struct virt_exit: vmx/run.h. virt_skip() steps over the
- * instruction that caused the exit, virt_io() tells of it: vmx/fast.h. */
+/* Steps over the instruction that caused the last exit, where hardware tells its length; or over
+ * one of so many bytes. Ends STI and MOV-SS shadows. */
+void virt_skip(struct virt_vcpu *v);
+void virt_skip_len(struct virt_vcpu *v, uint64_t len);
+/* Of a VIRT_EXIT_IO by a string form, as long as it is the last exit. */
+struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io io);
 
 /* Queues an event for the next entry. An exception over a pending one makes #DF or a triple
  * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it

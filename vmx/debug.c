@@ -13,7 +13,7 @@
 #include "arch/x86/insn.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
-#include "vmx/fast.h"
+#include "vmx/skip.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 

@@ -25,7 +25,8 @@ const char *const virt_exit_name[VIRT_EXIT_KINDS] = {
     [VIRT_EXIT_XSETBV] = "XSETBV",
     [VIRT_EXIT_HLT] = "HLT",
     [VIRT_EXIT_PAUSE] = "PAUSE",
-    [VIRT_EXIT_VMCALL] = "VMCALL",
+    [VIRT_EXIT_HYPERCALL] = "VMCALL",
+    [VIRT_EXIT_HYPERCALL_OTHER] = "VMCALL elsewhere",
     [VIRT_EXIT_WBINVD] = "WBINVD",
     [VIRT_EXIT_RDPMC] = "RDPMC",
     [VIRT_EXIT_MONITOR] = "MONITOR or MWAIT",
@@ -42,6 +43,18 @@ const char *const virt_exit_name[VIRT_EXIT_KINDS] = {
     [VIRT_EXIT_INIT] = "INIT",
     [VIRT_EXIT_ENTRY_FAILED] = "failed entry",
 };
+
+static void decode_io(struct virt_vcpu *v, struct virt_exit *x)
+{
+    (void)v;
+    exit_decode_io(x);
+}
+
+static void decode_vmcall(struct virt_vcpu *v, struct virt_exit *x)
+{
+    (void)v;
+    exit_decode_vmcall(x);
+}
 
 /* SDM, "Exit Qualification for Control-Register Accesses". */
 static void decode_cr(struct virt_vcpu *v, struct virt_exit *x)
@@ -138,7 +151,7 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [13] = { .kind = VIRT_EXIT_WBINVD }, /* INVD */
     [15] = { .kind = VIRT_EXIT_RDPMC },
     [17] = { .kind = VIRT_EXIT_VMX_INSN }, /* RSM */
-    [18] = { .kind = VIRT_EXIT_VMCALL },
+    [REASON_VMCALL] = { VIRT_EXIT_HYPERCALL, decode_vmcall },
     [19] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMCLEAR */
     [20] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMLAUNCH */
     [21] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMPTRLD */
@@ -149,7 +162,7 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [26] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMXOFF */
     [27] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMXON */
     [28] = { VIRT_EXIT_CR, decode_cr },
-    [30] = { .kind = VIRT_EXIT_IO },
+    [REASON_IO] = { VIRT_EXIT_IO, decode_io },
     [31] = { .kind = VIRT_EXIT_RDMSR },
     [32] = { .kind = VIRT_EXIT_WRMSR },
     [36] = { .kind = VIRT_EXIT_MONITOR }, /* MWAIT */

@@ -3,6 +3,7 @@
  */
 #include "arch/x86/cpu.h"
 #include "lib/assert.h"
+#include "vmx/skip.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
@@ -72,18 +73,57 @@ void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
     vmcs_write(VMCS_G_GDTR_LIMIT, limit);
 }
 
-void virt_set_idt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
-{
-    (void)v;
-    vmcs_write(VMCS_G_IDTR_BASE, base);
-    vmcs_write(VMCS_G_IDTR_LIMIT, limit);
-}
-
 /* The CPU itself takes the CPL from there (SDM, "Guest Register State"). */
 unsigned virt_cpl(const struct virt_vcpu *v)
 {
     (void)v;
     return vmcs_read(VMCS_G_SS_AR) >> 5 & 3;
+}
+
+static inline void read_mode(struct virt_mode *m)
+{
+    m->cr0 = vmcs_read(VMCS_G_CR0);
+    m->cr3 = vmcs_read(VMCS_G_CR3);
+    m->cr4 = vmcs_read(VMCS_G_CR4);
+    m->efer = vmcs_read(VMCS_G_EFER);
+    m->cs_ar = (uint32_t)vmcs_read(VMCS_G_CS_AR);
+    m->ss_ar = (uint32_t)vmcs_read(VMCS_G_SS_AR);
+}
+
+void virt_mode(const struct virt_vcpu *v, struct virt_mode *m)
+{
+    (void)v;
+    read_mode(m);
+}
+
+uint64_t virt_mode_and_rip(const struct virt_vcpu *v, struct virt_mode *m)
+{
+    (void)v;
+    read_mode(m);
+    return vmcs_read(VMCS_G_RIP);
+}
+
+/* SDM, "VM-Exit Instruction Information as Used for INS and OUTS". */
+struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io io)
+{
+    (void)v;
+    uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INSN_INFO);
+    return (struct virt_io_string){
+        .addr_size = (uint8_t)(2u << (info >> 7 & 3)),
+        .seg = io.in ? SEG_ES : (enum seg)(info >> 15 & 7),
+    };
+}
+
+void virt_skip(struct virt_vcpu *v)
+{
+    (void)v;
+    skip_insn();
+}
+
+void virt_skip_len(struct virt_vcpu *v, uint64_t len)
+{
+    (void)v;
+    skip_bytes(len);
 }
 
 void virt_set_tsc_offset(struct virt_vcpu *v, uint64_t offset)

@@ -40,7 +40,7 @@ _Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 
 _Static_assert(SEL_DATA == 0x10, "switch.asm");
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15 && VMCS_H_RSP == 0x6C14, "switch.asm");
 
-void run_irqs_served(struct virt_vcpu *v)
+void virt_irqs_served(struct virt_vcpu *v)
 {
     v->irqs_unserved_until = rdtsc() + tsc_hz / DEAF_PER_SECOND;
 }
@@ -48,7 +48,7 @@ void run_irqs_served(struct virt_vcpu *v)
 static void let_irqs_in(struct virt_vcpu *v)
 {
     irq_let_in();
-    run_irqs_served(v);
+    virt_irqs_served(v);
 }
 
 static enum virt_exit_kind host_or_deadline(uint64_t deadline)
@@ -98,18 +98,20 @@ void run_not_entered(struct virt_exit *x)
     entry_failed(x, 0, why_instruction_failed());
 }
 
-void run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x)
+enum exit_decoded run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x)
 {
     reason &= ~REASON_WITH_BUS_LOCK;
-    if (exit_decode(v, reason, x))
-        return;
+    enum exit_decoded how = exit_decode(v, reason, x);
+    if (how != EXIT_ODD)
+        return how;
     x->raw_reason = reason;
     x->kind = reason == REASON_BUS_LOCK ? VIRT_EXIT_BUS_LOCK : VIRT_EXIT_UNKNOWN;
     if (!(reason & REASON_ENTRY_FAILED))
-        return;
+        return EXIT_SETTLED;
     if ((reason & 0xFFFF) == REASON_ENTRY_MC)
         raise_mc();
     entry_failed(x, reason, why_guest_failed(reason));
+    return EXIT_SETTLED;
 }
 
 /* ---- Exits that are settled here ---- */

@@ -1,6 +1,6 @@
 /*
- * The stay in the guest: entered, left again, and why it was left. In line, since this is the way
- * of every VM exit; what is rare on it is in run.c.
+ * Once into the guest, out again, and why it was left. In line, since this is the way of every VM
+ * exit (stay.c); what is rare on it is in run.c.
  *
  * The preemption timer bounds every stay: at the caller's deadline, and for a guest with IF=0
  * shortly after the machine's interrupts last had their moment, since an interrupt may then not
@@ -20,25 +20,19 @@
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
-/* The longest stay: what the preemption timer's 32 bits hold at any rate. */
-#define RUN_LONGEST ((uint64_t)UINT32_MAX)
-
 /* switch.asm. Not an ordinary call: nearly all registers come back changed, so that the world
- * switch need not keep those that C does not use here. False: VMfail, no guest instruction ran. */
-static inline bool run_enter(struct virt_vcpu *v)
+ * switch need not keep those that C does not use here; *v is in one then. False: VMfail, no guest
+ * instruction ran. */
+static inline bool run_enter(struct virt_vcpu **v)
 {
     uint32_t failed;
     asm volatile("call vmx_enter"
-                 : "=a"(failed), "+D"(v)
+                 : "=a"(failed), "+D"(*v)
                  :
                  : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
                    "cc", "memory");
     return !failed;
 }
-
-/* The machine's interrupts have had their moment: a guest with IF=0 may keep them out for a while.
- */
-void run_irqs_served(struct virt_vcpu *v);
 
 /* Sets the timer; false if there is no time left at all. */
 static inline bool run_arm_timer(const struct virt_vcpu *v, uint64_t now, uint64_t deadline)
@@ -55,35 +49,36 @@ static inline bool run_arm_timer(const struct virt_vcpu *v, uint64_t now, uint64
 /* The rare ways, each of which fills *x. */
 void run_no_time(struct virt_vcpu *v, uint64_t deadline, struct virt_exit *x);
 void run_not_entered(struct virt_exit *x);
-void run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x);
+enum exit_decoded run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x);
 void run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline);
 
 /*
- * Enters the guest and stays until something wants attention; fills *x.
- * now: the machine's TSC, just read. deadline: its value at which to come back at the latest, at
- * most RUN_LONGEST ahead; honoured through the preemption timer where there is one (else the
+ * Enters the guest and stays until the next exit; fills v->exit. Gives back v.
+ * now: the machine's TSC, just read. deadline: its value at which to come back at the latest, less
+ * than 2^32 ticks ahead; honoured through the preemption timer where there is one (else the
  * caller's LAPIC timer ends the run).
  * An event whose delivery was cut short by the exit is kept and delivered again at the next entry.
  */
-static inline void virt_run(struct virt_vcpu *v, uint64_t now, uint64_t deadline,
-                            struct virt_exit *x)
+static inline struct virt_vcpu *run_once(struct virt_vcpu *v, uint64_t now, uint64_t deadline)
 {
     if (unlikely(!run_arm_timer(v, now, deadline))) {
-        run_no_time(v, deadline, x);
-        return;
+        run_no_time(v, deadline, &v->exit);
+        return v;
     }
     if (unlikely(v->pending.valid || v->nmis_waiting))
         event_prepare(v);
-    if (unlikely(!run_enter(v))) {
-        run_not_entered(x);
-        return;
+    if (unlikely(!run_enter(&v))) {
+        run_not_entered(&v->exit);
+        return v;
     }
-    x->left = rdtsc();
+    v->exit.left = rdtsc();
     uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
-    if (unlikely(!exit_decode(v, reason, x)))
-        run_odd_exit(v, reason, x);
-    if (unlikely(x->kind <= VIRT_EXIT_EXCEPTION))
-        run_settle(v, x, deadline);
+    enum exit_decoded how = exit_decode(v, reason, &v->exit);
+    if (unlikely(how == EXIT_ODD))
+        how = run_odd_exit(v, reason, &v->exit);
+    if (unlikely(how == EXIT_UNSETTLED))
+        run_settle(v, &v->exit, deadline);
+    return v;
 }
 
 #endif

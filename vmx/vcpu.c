@@ -151,7 +151,6 @@ static void write_vmcs(struct virt_vcpu *v, const struct virt_vcpu_config *confi
 int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
     *v = (struct virt_vcpu){
-        .owner = v->owner,
         .owner_id = config->owner_id,
         .slat = config->slat,
         .io_bitmap = config->io_bitmap,
@@ -224,7 +223,7 @@ void virt_load(struct virt_vcpu *v)
     debug_load(v);
     msr_soft_load(v);
     write_cr2(v->cr2);
-    run_irqs_served(v);
+    virt_irqs_served(v);
 }
 
 void virt_reset(struct virt_vcpu *v)

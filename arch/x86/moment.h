@@ -10,7 +10,7 @@
 
 struct moment {
     uint64_t ns;  /* of the domain's clock, or DEVICE_NEVER */
-    uint64_t tsc; /* the machine's, the first that is not before ns; or VIRT_NO_DEADLINE */
+    uint64_t tsc; /* the machine's, the first that is not before ns; or TSC_NEVER */
 };
 
 /* Never. */

@@ -8,7 +8,6 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/irq.h"
 #include "lib/assert.h"
-#include "vmx/fast.h"
 
 #define STATES 16
 
@@ -124,14 +123,10 @@ void virt_mode(const struct virt_vcpu *v, struct virt_mode *m)
         (struct virt_mode){ f->cr0, f->cr3, f->cr4, f->efer, f->seg[SEG_CS].ar, f->seg[SEG_SS].ar };
 }
 
-bool virt_mode_same(const struct virt_mode *a, const struct virt_mode *b)
+uint64_t virt_mode_and_rip(const struct virt_vcpu *v, struct virt_mode *m)
 {
-    return !memcmp(a, b, sizeof(*a));
-}
-
-bool virt_in_64bit_kernel(const struct virt_vcpu *v)
-{
-    return virt_in_64bit_code(v) && virt_cpl(v) == 0;
+    virt_mode(v, m);
+    return fake_virt(v)->rip;
 }
 
 void virt_segment(const struct virt_vcpu *v, enum seg s, struct segment *out)
@@ -150,12 +145,6 @@ void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     fake_virt(v)->gdt_base = base;
     fake_virt(v)->gdt_limit = limit;
-}
-
-void virt_set_idt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
-{
-    fake_virt(v)->idt_base = base;
-    fake_virt(v)->idt_limit = limit;
 }
 
 unsigned virt_cpl(const struct virt_vcpu *v)
@@ -183,15 +172,17 @@ int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 
 /* ---- Entering, events ---- */
 
-struct virt_io virt_io(const struct virt_vcpu *v)
-{
-    return fake_virt(v)->io;
-}
-
 struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io io)
 {
     ASSERT(io.string); /* the others have no such information */
     return fake_virt(v)->io_string;
+}
+
+enum exit_answer fake_virt_answered(struct virt_vcpu *v, enum exit_answer answer)
+{
+    if (!(answer & (EXIT_HERE | EXIT_UNHANDLED)))
+        virt_skip(v);
+    return answer;
 }
 
 void virt_skip(struct virt_vcpu *v)

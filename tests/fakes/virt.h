@@ -14,19 +14,18 @@ struct fake_virt {
     const struct virt_vcpu *of;
     uint64_t rsp, rip, rflags, cr0, cr2, cr3, cr4, efer, xcr0, tsc_offset;
     struct segment seg[SEG_COUNT];
-    uint64_t gdt_base, idt_base;
-    uint16_t gdt_limit, idt_limit;
-    struct event pending; /* what was injected last */
-    unsigned injected;    /* how many were */
-    bool triple;          /* the next injection answers: a triple fault */
-    bool irq_closed;      /* virt_irq_open() answers false */
-    bool irq_window;      /* asked for */
-    unsigned nmis;        /* queued */
-    unsigned skips;       /* instructions stepped over */
-    unsigned insn_len;    /* of the instruction that exited, for virt_skip() */
-    struct virt_io io;    /* what it is, if it is one of I/O */
-    struct virt_io_string io_string;
-    uint64_t refused; /* a value that no setter takes; ~0: every one is taken */
+    uint64_t gdt_base;
+    uint16_t gdt_limit;
+    struct event pending;            /* what was injected last */
+    unsigned injected;               /* how many were */
+    bool triple;                     /* the next injection answers: a triple fault */
+    bool irq_closed;                 /* virt_irq_open() answers false */
+    bool irq_window;                 /* asked for */
+    unsigned nmis;                   /* queued */
+    unsigned skips;                  /* instructions stepped over */
+    unsigned insn_len;               /* of the instruction that exited, for virt_skip() */
+    struct virt_io_string io_string; /* if it is one of string I/O */
+    uint64_t refused;                /* a value that no setter takes; ~0: every one is taken */
     enum virt_apic_mode apic_mode;
     uint8_t requested, served; /* as virt_set_interrupts() told */
     unsigned tells;            /* how often it did */
@@ -38,6 +37,9 @@ struct fake_virt {
 /* The state behind v; made at the first call, as after fake_virt_reset(): real mode, all zero. */
 struct fake_virt *fake_virt(const struct virt_vcpu *v);
 void fake_virt_reset(void);
+
+/* What virt_stay() does about a quick action's answer, which is handed on. */
+enum exit_answer fake_virt_answered(struct virt_vcpu *v, enum exit_answer answer);
 
 extern unsigned fake_virt_fail_create; /* virt_vcpu_create() answers -ENOMEM this many times */
 extern unsigned fake_virt_dumps;

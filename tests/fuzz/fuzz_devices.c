@@ -149,15 +149,15 @@ static void step_string(struct input *in, struct vcpu *v, uint8_t kind)
 {
     struct fake_virt *f = fake_virt(&v->virt);
 
-    f->io = (struct virt_io){ .port = take_port(in),
-                              .size_less_1 = (1u << kind / 4 % 3) - 1,
-                              .in = kind & 1,
-                              .string = true,
-                              .rep = (kind & 2) != 0 };
+    struct virt_exit e = { .io = { .port = take_port(in),
+                                   .size = 1u << kind / 4 % 3,
+                                   .in = kind & 1,
+                                   .string = true,
+                                   .rep = (kind & 2) != 0 } };
     f->io_string = (struct virt_io_string){ .seg = kind & 1 ? SEG_ES : SEG_DS, .addr_size = 4 };
     virt_set_gpr(&v->virt, GPR_RCX, input_byte(in));
     virt_set_gpr(&v->virt, kind & 1 ? GPR_RDI : GPR_RSI, kind & 0x40 ? 0x9ff80 : 0x5000);
-    device_access_string(v, NULL);
+    device_access_string(&v->virt, &e);
 }
 
 static gpa_t take_address(struct input *in, const struct vcpu *v)

@@ -168,11 +168,11 @@ static void fill(struct virt_exit *e, struct input *in)
             set_reg(GPR_RCX, msrs[how % (sizeof(msrs) / sizeof(msrs[0]))]);
         break;
     case VIRT_EXIT_IO:
-        cpu()->io = (struct virt_io){ .size_less_1 = (1u << how % 3) - 1,
-                                      .in = how >> 2,
-                                      .string = how >> 3,
-                                      .rep = how >> 4,
-                                      .port = (uint16_t)input_number(in, 2) };
+        e->io = (struct virt_io){ .size = 1u << how % 3,
+                                  .in = how >> 2,
+                                  .string = how >> 3,
+                                  .rep = how >> 4,
+                                  .port = (uint16_t)input_number(in, 2) };
         cpu()->io_string =
             (struct virt_io_string){ .seg = how & 4 ? SEG_ES : SEG_DS, .addr_size = 4 };
         break;
@@ -205,7 +205,6 @@ static void step_exit(struct input *in)
 {
     struct virt_exit e = { .kind = input_byte(in) % VIRT_EXIT_KINDS, .why = "" };
     struct vcpu *v = &guest_vcpu;
-    enum exit_answer answer = EXIT_UNHANDLED;
 
     if (e.kind == VIRT_EXIT_ENTRY_FAILED || e.kind == VIRT_EXIT_TRIPLE_FAULT ||
         e.kind == VIRT_EXIT_BAD_MEMORY)
@@ -213,12 +212,12 @@ static void step_exit(struct input *in)
     take_registers(in);
     fill(&e, in);
     unsigned skips = cpu()->skips, injected = cpu()->injected;
-    if (exit_quick[e.kind])
-        answer = exit_quick[e.kind](v, &e);
+    enum exit_answer answer =
+        fake_virt_answered(&v->virt, exit_actions[e.kind].quick(&v->virt, &e));
     ASSERT(!spin_is_locked(&guest.lock));
     if (answer == EXIT_UNHANDLED) {
         spin_lock(&guest.lock);
-        exit_handle(v, &e);
+        exit_actions[e.kind].handle(&v->virt, &e);
         spin_unlock(&guest.lock);
     }
     skips = cpu()->skips - skips;

@@ -62,12 +62,18 @@ static int teardown(void **state)
 
 static enum exit_answer last_answer;
 
+static void handle(const struct virt_exit *e)
+{
+    exit_actions[e->kind].handle(&guest_vcpu.virt, e);
+}
+
 /* As the run loop does. */
 static void exits_by(const struct virt_exit *e)
 {
-    last_answer = exit_quick[e->kind] ? exit_quick[e->kind](&guest_vcpu, e) : EXIT_UNHANDLED;
+    last_answer =
+        fake_virt_answered(&guest_vcpu.virt, exit_actions[e->kind].quick(&guest_vcpu.virt, e));
     if (last_answer == EXIT_UNHANDLED)
-        exit_handle(&guest_vcpu, e);
+        handle(e);
 }
 
 static void exits(enum virt_exit_kind kind)
@@ -125,7 +131,7 @@ static void test_exceptions(void **state)
     assert_exception(VECTOR_UD);
     exits(VIRT_EXIT_VMX_INSN);
     assert_exception(VECTOR_UD);
-    exit_handle(&guest_vcpu, &e);
+    handle(&e);
     assert_exception(VECTOR_DB);
 }
 
@@ -173,15 +179,15 @@ static void test_when_to_look(void **state)
     (void)state;
     set_reg(GPR_RCX, 0xa1);
     exits(VIRT_EXIT_RDMSR);
-    assert_int_equal(last_answer, EXIT_DONE);
+    assert_int_equal(last_answer, EXIT_NEXT);
     set_reg(GPR_RCX, MSR_X2APIC_FIRST + 0x39);
     exits(VIRT_EXIT_RDMSR);
-    assert_int_equal(last_answer, EXIT_DONE);
+    assert_int_equal(last_answer, EXIT_NEXT);
     exits(VIRT_EXIT_WRMSR);
     assert_int_equal(last_answer, EXIT_LOOK);
     set_reg(GPR_RCX, MSR_X2APIC_FIRST + 0x0b);
     exits(VIRT_EXIT_WRMSR);
-    assert_int_equal(last_answer, EXIT_DONE);
+    assert_int_equal(last_answer, EXIT_NEXT);
     guest_vcpu.lapic.svr = 0x1FF;
     vlapic_accept(&guest_vcpu.lapic, 0x40, false);
     exits(VIRT_EXIT_WRMSR);
@@ -262,7 +268,7 @@ static void cr(unsigned number, int op, enum gpr gpr, uint16_t lmsw)
     e.cr.op = op;
     e.cr.gpr = gpr;
     e.cr.lmsw = lmsw;
-    exit_handle(&guest_vcpu, &e);
+    handle(&e);
 }
 
 static void test_cr_write(void **state)
@@ -364,7 +370,7 @@ static void test_memory(void **state)
     touches(0x5123);
     assert_int_equal(guest.p2m.populated, FEW);
     assert_skipped(0); /* the instruction is executed again */
-    assert_int_equal(last_answer, EXIT_DONE);
+    assert_int_equal(last_answer, EXIT_HERE);
     touches(0x5fff);
     assert_int_equal(guest.p2m.populated, FEW);
     assert_int_equal(mmio_calls, 0);
@@ -372,10 +378,11 @@ static void test_memory(void **state)
     touches(0xfee00000);
     touches(GUEST_END);
     assert_int_equal(mmio_calls, 3);
-    assert_int_equal(last_answer, EXIT_DONE);
+    assert_int_equal(last_answer, EXIT_HERE);
     exits_by(&(struct virt_exit){ .kind = VIRT_EXIT_MEMORY,
                                   .memory = { .gpa = gpa(0xfee00000), .write = true } });
-    assert_int_equal(last_answer, EXIT_LOOK); /* a device that is written to may have become due */
+    assert_int_equal(last_answer,
+                     EXIT_HERE | EXIT_LOOK); /* a device that is written to may have become due */
     assert_int_equal(mmio_calls--, 4);
     assert_int_equal(guest.p2m.populated, FEW);
     touches(0x200000);
@@ -392,7 +399,7 @@ static void test_memory_runs_out(void **state)
     (void)state;
     frame_fail_nth(1);
     touches(0x5123);
-    assert_int_equal(last_answer, EXIT_LOOK);
+    assert_int_equal(last_answer, EXIT_HERE | EXIT_LOOK);
     assert_int_equal(guest.end, END_KILLED);
     assert_non_null(strstr(guest.end_why, "0x5123"));
 }
@@ -405,17 +412,16 @@ static void test_vmcall(void **state)
     guest_mode(DECODE_64);
     set_reg(GPR_RAX, 0x99);
     set_reg(GPR_RDI, 0x1234567890);
-    exits(VIRT_EXIT_VMCALL);
+    exits(VIRT_EXIT_HYPERCALL);
     assert_int_equal(reg(GPR_RAX), 0x1234567890);
     assert_int_equal(hypercalls, 0);
     assert_skipped(1);
-    guest_cpl(3); /* then it is not for it alone to say */
     set_reg(GPR_RAX, 0x99);
-    exits(VIRT_EXIT_VMCALL);
+    exits(VIRT_EXIT_HYPERCALL_OTHER); /* then it is not for it alone to say */
     assert_int_equal(hypercalls, 1);
     assert_skipped(2);
     set_reg(GPR_RDI, 0); /* to be continued */
-    exits(VIRT_EXIT_VMCALL);
+    exits(VIRT_EXIT_HYPERCALL_OTHER);
     assert_skipped(2);
 }
 
@@ -423,7 +429,7 @@ static void test_reached(void **state)
 {
     (void)state;
     exits(VIRT_EXIT_IO);
-    exits(VIRT_EXIT_VMCALL);
+    exits(VIRT_EXIT_HYPERCALL);
     assert_int_equal(pio_calls, 1);
     assert_int_equal(hypercalls, 1);
     assert_skipped(0);
@@ -433,7 +439,7 @@ static void ends(const struct virt_exit *e, enum domain_end end, const char *why
 {
     guest.end = END_NOT;
     guest.end_claimed = false;
-    exit_handle(&guest_vcpu, e);
+    handle(e);
     assert_int_equal(guest.end, end);
     assert_non_null(strstr(guest.end_why, why));
 }
@@ -463,7 +469,7 @@ static void test_bad_memory(void **state)
     assert_int_equal(frame_pins(m), 1);
     frame_unpin(m);
     e.bad_memory = maddr(0x1000);
-    EXPECT_PANIC(exit_handle(&guest_vcpu, &e));
+    EXPECT_PANIC(handle(&e));
 }
 
 /* After an access that locks the bus it sits out a ten-thousandth of a second. */
@@ -473,7 +479,7 @@ static void test_bus_lock(void **state)
 
     (void)state;
     guest_vcpu.unit.attention = false;
-    exit_handle(&guest_vcpu, &e);
+    handle(&e);
     assert_int_equal(guest_vcpu.held_until, 5000 + tsc_hz / 10000);
     assert_true(guest_vcpu.unit.attention);
     assert_skipped(0); /* the instruction has been carried out */
@@ -490,7 +496,12 @@ static void test_fault_becomes_triple(void **state)
 
 /* ---- Stand-ins ---- */
 
-enum exit_answer device_access_port(struct vcpu *v, const struct virt_exit *e)
+uint64_t vcpu_next_due(const struct vcpu *v)
+{
+    return v->lapic_due.tsc;
+}
+
+enum exit_answer device_access_port(struct virt_vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;
@@ -502,7 +513,7 @@ void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
     v->dump = what;
 }
 
-void device_access_string(struct vcpu *v, const struct virt_exit *e)
+void device_access_string(struct virt_vcpu *v, const struct virt_exit *e)
 {
     (void)v;
     (void)e;

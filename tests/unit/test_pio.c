@@ -36,25 +36,28 @@ static int teardown(void **state)
     return 0;
 }
 
+static enum exit_answer quick(const struct virt_exit *e)
+{
+    return fake_virt_answered(&guest_vcpu.virt, device_access_port(&guest_vcpu.virt, e));
+}
+
 static void plain(bool in, uint8_t size)
 {
-    struct virt_exit e = { .kind = VIRT_EXIT_IO };
+    struct virt_exit e = { .io = { .port = PORT, .size = size & 7, .in = in } };
 
-    cpu()->io = (struct virt_io){ .port = PORT, .size_less_1 = size - 1u, .in = in };
-    assert_int_equal(device_access_port(&guest_vcpu, &e), EXIT_DONE);
+    assert_int_equal(quick(&e), EXIT_NEXT);
 }
 
 static void string(bool in, uint8_t size, uint8_t addr_size, bool rep)
 {
-    struct virt_exit e = { .kind = VIRT_EXIT_IO };
-
-    cpu()->io = (struct virt_io){
-        .port = PORT, .size_less_1 = size - 1u, .in = in, .string = true, .rep = rep
+    struct virt_exit e = {
+        .io = { .port = PORT, .size = size & 7, .in = in, .string = true, .rep = rep }
     };
+
     set_reg(GPR_RDX, PORT);
     cpu()->io_string = (struct virt_io_string){ addr_size, in ? SEG_ES : SEG_DS };
-    assert_int_equal(device_access_port(&guest_vcpu, &e), EXIT_UNHANDLED);
-    device_access_string(&guest_vcpu, &e);
+    assert_int_equal(quick(&e), EXIT_UNHANDLED);
+    device_access_string(&guest_vcpu.virt, &e);
 }
 
 static void test_in(void **state)
@@ -81,12 +84,11 @@ static void test_in(void **state)
 /* A device that wants something of the vCPU makes the loop look. */
 static void test_attention(void **state)
 {
-    struct virt_exit e = { .kind = VIRT_EXIT_IO };
+    struct virt_exit e = { .io = { .port = PORT, .size = 1 } };
 
     (void)state;
-    cpu()->io = (struct virt_io){ .port = PORT };
     guest_vcpu.unit.attention = true;
-    assert_int_equal(device_access_port(&guest_vcpu, &e), EXIT_LOOK);
+    assert_int_equal(quick(&e), EXIT_LOOK);
     assert_int_equal(bus_count, 1);
     assert_int_equal(cpu()->skips, 1);
 }

@@ -23,7 +23,6 @@
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/race.h"
-#include "vmx/run.h"
 
 #define UPCALL 0x60
 #define CODE   0x7000ul
@@ -42,28 +41,27 @@ static uint32_t any(void)
 /* ---- The rest of the machine ---- */
 
 /* A stay in the guest ends at once, and the vCPU is to give way. */
-void virt_run(struct virt_vcpu *v, uint64_t now, uint64_t deadline, struct virt_exit *x)
+bool virt_stay(struct virt_vcpu *v, uint64_t now, const struct virt_action actions[VIRT_EXIT_KINDS])
 {
-    (void)v;
     (void)now;
-    (void)deadline;
+    (void)actions;
     entries++;
-    *x = (struct virt_exit){ .kind = VIRT_EXIT_HOST };
+    v->exit = (struct virt_exit){ .kind = VIRT_EXIT_HOST };
+    return true;
 }
 
-void run_irqs_served(struct virt_vcpu *v)
+void virt_irqs_served(struct virt_vcpu *v)
 {
     (void)v;
 }
 
-enum exit_answer (*const exit_quick[VIRT_EXIT_KINDS])(struct vcpu *v,
-                                                      const struct virt_exit *e) = { NULL };
-
-void exit_handle(struct vcpu *v, const struct virt_exit *e)
+static void nothing(struct virt_vcpu *v, const struct virt_exit *x)
 {
     (void)v;
-    (void)e;
+    (void)x;
 }
+
+const struct virt_action exit_actions[VIRT_EXIT_KINDS] = { [VIRT_EXIT_HOST] = { NULL, nothing } };
 
 void exit_log_counts(const struct vcpu *v)
 {
@@ -384,14 +382,14 @@ static void test_string_io(void **state)
         watch_gfn(1);
         watch_gfn(2);
         cpu()->pending.valid = false;
-        cpu()->io = (struct virt_io){
-            .port = 0x80, .size_less_1 = any() % 2, .in = in, .string = true, .rep = true
+        e.io = (struct virt_io){
+            .port = 0x80, .size = 1u << any() % 2, .in = in, .string = true, .rep = true
         };
         cpu()->io_string = (struct virt_io_string){ 8, in ? SEG_ES : SEG_DS };
         set_reg(in ? GPR_RDI : GPR_RSI, DATA + any() % (2 * PAGE_SIZE));
         set_reg(GPR_RCX, any() % 8);
         race_begin(RACE_CHANGE, i + 1);
-        device_access_string(&guest_vcpu, &e);
+        device_access_string(&guest_vcpu.virt, &e);
         race_end();
         guest.end = END_NOT;
         bus_reset();

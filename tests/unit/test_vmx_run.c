@@ -74,13 +74,14 @@ static int setup(void **state)
     return 0;
 }
 
-/* As virt_run() goes on after an exit. */
+/* As run_once() goes on after an exit. */
 static void came_out(uint32_t reason)
 {
     vmcs_write(VMCS_EXIT_REASON, reason);
-    if (!exit_decode(&v, reason, &x))
-        run_odd_exit(&v, reason, &x);
-    if (x.kind <= VIRT_EXIT_EXCEPTION)
+    enum exit_decoded how = exit_decode(&v, reason, &x);
+    if (how == EXIT_ODD)
+        how = run_odd_exit(&v, reason, &x);
+    if (how == EXIT_UNSETTLED)
         run_settle(&v, &x, UINT64_MAX);
 }
 
