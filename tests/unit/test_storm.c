@@ -164,7 +164,7 @@ static void check_ends_agree(void)
             const struct evtchn *far = evtchn_port(ch->peer, ch->peer_port);
             assert_non_null(far);
             assert_int_equal(far->state, EVTCHN_INTERDOMAIN);
-            assert_ptr_equal(far->peer, &pair[i].d);
+            assert_ptr_equal(far->peer, &pair[i].d.xen);
             assert_int_equal(far->peer_port, port);
         }
     }
