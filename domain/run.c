@@ -208,9 +208,8 @@ static bool attend(struct vcpu *v)
         vcpu_take_startup(v);
     if (v->begins && !v->down)
         vcpu_start_take(v);
-    uint8_t vector = pv_upcall_take_vector(&v->xen);
-    if (vector)
-        vlapic_accept(&v->lapic, vector, false);
+    if (unlikely(v->xen.vector_owed))
+        vlapic_accept(&v->lapic, pv_upcall_take_vector(&v->xen), false);
     if (rdtsc() < v->held_until) { /* whoever wakes it meanwhile brings it here again */
         timer_set(&v->wake, v->held_until);
         return false;

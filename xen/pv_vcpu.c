@@ -179,10 +179,8 @@ void pv_upcall_set_vector(struct xen_vcpu *v, uint8_t vector)
 
 uint8_t pv_upcall_take_vector(struct xen_vcpu *v)
 {
-    bool owed = v->vector_owed;
-
     v->vector_owed = false;
-    return owed ? v->upcall_vector : 0;
+    return v->upcall_vector;
 }
 
 bool pv_upcall_due(struct xen_vcpu *v)

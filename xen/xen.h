@@ -150,7 +150,7 @@ int must_check pv_info_register(struct xen_vcpu *v, gfn_t g, uint32_t offset);
 void pv_vcpu_mark_pending(struct xen_vcpu *v);
 /* Upcalls of v come by this vector of its local APIC from now on. */
 void pv_upcall_set_vector(struct xen_vcpu *v, uint8_t vector);
-/* For v's loop: the vector that its local APIC is to accept now, once; or 0. */
+/* For v's loop, once v->vector_owed: the vector that its local APIC is to accept now. */
 uint8_t pv_upcall_take_vector(struct xen_vcpu *v);
 /* Is an upcall due by the domain's callback vector? As in Xen, evtchn_upcall_mask is not asked: a
  * guest of this kind closes itself to interrupts by RFLAGS.IF. */
