@@ -62,7 +62,7 @@ static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
 
 static bool give(struct domain *d, uint8_t byte)
 {
-    return d->type == DOMAIN_PVH ? pv_console_give(d, byte)
+    return d->type == DOMAIN_PVH ? pv_console_give(&d->xen, byte)
                                  : machine_console_give(&d->machine, byte);
 }
 
@@ -251,7 +251,7 @@ static void step_console(struct input *in, uint8_t kind)
     for (unsigned n = input_byte(in) % 32; n; n--)
         (void)!give(&guest, (uint8_t)n);
     if (guest.type == DOMAIN_PVH)
-        pv_console_kick(&guest);
+        pv_console_kick(&guest.xen);
     else
         machine_console_kick(m);
 }

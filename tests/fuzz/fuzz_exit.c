@@ -29,6 +29,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+uint64_t vcpu_next_due(const struct vcpu *v)
+{
+    (void)v;
+    return UINT64_MAX;
+}
+
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
 {
     v->dump = what;

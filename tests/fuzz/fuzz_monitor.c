@@ -117,6 +117,8 @@ static void type(uint8_t key)
     switch (lineedit_feed(&e, key)) {
     case LINEEDIT_DONE:
         command_run(e.text);
+        while (command_turn() != COMMAND_DONE)
+            ;
         new_line();
         break;
     case LINEEDIT_TOO_LONG:
