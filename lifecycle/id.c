@@ -45,7 +45,9 @@ static int find_again(void)
 
     if (!named)
         return -ENOMEM;
-    bool found = find(named) || find(named);
+    bool found = find(named);
+    if (!found) /* it began anew at the lowest */
+        found = find(named);
     heap_free_pages(named, 0, OWNER_CAISSON);
     return found ? 0 : -ENOSPC;
 }
