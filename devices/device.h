@@ -17,8 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define DEVICE_NEVER UINT64_MAX
+#include "lib/time.h"
 
 /* A wire from a device to whatever listens: an interrupt controller's input, or a reset switch. */
 struct line {

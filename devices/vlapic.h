@@ -65,7 +65,7 @@ struct vlapic_bus {
     /* EOI of a level-triggered interrupt, for the I/O APIC. */
     void (*eoi)(void *ctx, uint8_t vector);
     /* l's timer has fired, or was set, stopped or masked: l is to tick at `due` (ns of the domain's
-     * clock, or DEVICE_NEVER). All but vlapic_arm_ahead() tell. May be NULL. */
+     * clock, or TIME_NEVER). All but vlapic_arm_ahead() tell. May be NULL. */
     void (*timer_moved)(struct vlapic *l, uint64_t due);
     uint8_t address_bits; /* physical address width that CPUID shows; 0: 52 */
 };
@@ -95,7 +95,7 @@ struct vlapic {
         uint64_t fired;           /* expirations since start */
         bool running;             /* one-shot and periodic: the count is not 0 */
         uint64_t deadline_tsc;    /* TSC-deadline mode: as the guest wrote it; 0: disarmed */
-        uint64_t due;             /* the next expiration, or DEVICE_NEVER */
+        uint64_t due;             /* the next expiration, or TIME_NEVER */
     } timer;
 };
 

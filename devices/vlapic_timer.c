@@ -39,7 +39,7 @@ static void set_due(struct vlapic *l)
 {
     uint64_t counts = l->timer.from + l->timer.fired * l->timer.initial;
 
-    l->timer.due = DEVICE_NEVER;
+    l->timer.due = TIME_NEVER;
     if (l->timer.running)
         l->timer.due = l->timer.start + clock_ns(counts * divider(l), l->timer.hz);
 }
@@ -48,7 +48,7 @@ static void stop(struct vlapic *l)
 {
     l->timer.running = false;
     l->timer.deadline_tsc = 0;
-    l->timer.due = DEVICE_NEVER;
+    l->timer.due = TIME_NEVER;
 }
 
 void vlapic_timer_reset(struct vlapic *l)
@@ -81,7 +81,7 @@ void vlapic_timer_run(struct vlapic *l, uint64_t now)
 
 uint64_t vlapic_timer_due(const struct vlapic *l)
 {
-    return (l->lvt[LVT_TIMER] & LVT_MASKED) ? DEVICE_NEVER : l->timer.due;
+    return (l->lvt[LVT_TIMER] & LVT_MASKED) ? TIME_NEVER : l->timer.due;
 }
 
 static void count_from(struct vlapic *l, uint32_t count, uint64_t now)
@@ -148,7 +148,7 @@ void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uin
     if (mode(l) != DEADLINE)
         return;
     l->timer.deadline_tsc = tsc_raw;
-    l->timer.due = tsc_raw ? at_ns : DEVICE_NEVER;
+    l->timer.due = tsc_raw ? at_ns : TIME_NEVER;
     tell(l);
     vlapic_timer_run(l, now);
 }

@@ -145,7 +145,7 @@ static uint64_t vpit_deadline(const struct device *dev)
     const struct vpit *pit = container_of(dev, struct vpit, dev);
     int64_t at = vpit_channel_deadline(&pit->channel[0]);
 
-    return at == VPIT_NEVER ? DEVICE_NEVER : clock_ns((uint64_t)at, VPIT_HZ);
+    return at == VPIT_NEVER ? TIME_NEVER : clock_ns((uint64_t)at, VPIT_HZ);
 }
 
 static void vpit_reset(struct device *dev, uint64_t now)

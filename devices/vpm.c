@@ -52,7 +52,7 @@ static uint64_t deadline(const struct device *dev)
     const struct vpm *v = (const struct vpm *)dev;
 
     if (!(v->enable & VPM_TMR) || v->status & VPM_TMR)
-        return DEVICE_NEVER;
+        return TIME_NEVER;
     return clock_ns((v->msb_flips + 1) * half_period(v), VPM_TIMER_HZ);
 }
 

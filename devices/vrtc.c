@@ -286,7 +286,7 @@ static uint64_t vrtc_deadline(const struct device *dev)
     int64_t at = INT64_MAX, second = seconds_at(r, r->seen);
 
     if (r->irq_level || !runs(r))
-        return DEVICE_NEVER;
+        return TIME_NEVER;
     if ((b & C_PERIODIC) && period_clocks(r))
         at = earlier(at, period_start(r, periods_at(r, r->seen) + 1));
     if ((b & C_UPDATE) && updates(r))
@@ -295,7 +295,7 @@ static uint64_t vrtc_deadline(const struct device *dev)
         unsigned alarm = next_alarm(r, r->epoch + second);
         at = alarm ? earlier(at, second_start(r, second + alarm)) : at;
     }
-    return at == INT64_MAX ? DEVICE_NEVER : (uint64_t)at;
+    return at == INT64_MAX ? TIME_NEVER : (uint64_t)at;
 }
 
 /* ---- Registers ---- */

@@ -432,7 +432,7 @@ static uint64_t vuart_deadline(const struct device *dev)
     const struct vuart *u = container_of(dev, struct vuart, dev);
 
     if (!(u->ier & IER_RX) || !timeout_runs(u) || u->rx.count >= trigger(u))
-        return DEVICE_NEVER;
+        return TIME_NEVER;
     return u->rx_at + timeout_ns(u);
 }
 

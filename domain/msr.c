@@ -18,6 +18,7 @@
 #include "include/public/arch-x86/cpuid.h"
 #include "lib/likely.h"
 #include "lib/log.h"
+#include "lib/time.h"
 
 #define FAST_STRINGS 1u /* in MISC_ENABLE */
 
@@ -123,7 +124,7 @@ static void set_deadline(struct vcpu *v, uint64_t value)
     uint64_t tsc = rdtsc(), zero = v->domain->tsc_zero, guest = tsc + v->tsc_offset, then;
     uint64_t ahead = value > guest ? value - guest : 0;
     bool comes = !__builtin_add_overflow(tsc, ahead, &then);
-    uint64_t at = comes ? tsc_to_ns(then - zero) : DEVICE_NEVER;
+    uint64_t at = comes ? tsc_to_ns(then - zero) : TIME_NEVER;
 
     vlapic_set_deadline(&v->lapic, value, at, tsc_to_ns(tsc - zero));
     if (comes && v->lapic_due.ns == at) /* armed: its tick of the TSC is known better than by ns */

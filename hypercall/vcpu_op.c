@@ -197,7 +197,7 @@ static int64_t stop_singleshot(struct vcpu *v, const struct vcpu *which)
 {
     if (which != v)
         return -EINVAL;
-    pv_timer_set(&v->xen, PV_NEVER);
+    pv_timer_set(&v->xen, TIME_NEVER);
     return 0;
 }
 
@@ -208,7 +208,7 @@ int64_t hypercall_set_timer_op(struct vcpu *v, uint64_t *args)
 
     if (!virt_in_64bit_code(&v->virt))
         at |= args[1] << 32;
-    pv_timer_set(&v->xen, at ? at : PV_NEVER);
+    pv_timer_set(&v->xen, at ? at : TIME_NEVER);
     return 0;
 }
 

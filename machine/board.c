@@ -105,6 +105,6 @@ void machine_init(struct machine *m, const struct machine_config *config)
     m->board->plug(m, config);
     moment_init(&m->due);
     for (unsigned i = 0; i < DEV_COUNT; i++)
-        m->device_due[i] = m->device[i] && m->device[i]->ops->deadline ? 0 : DEVICE_NEVER;
+        m->device_due[i] = m->device[i] && m->device[i]->ops->deadline ? 0 : TIME_NEVER;
     machine_tick(m, 0); /* each says when it really is */
 }

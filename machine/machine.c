@@ -20,7 +20,7 @@ static uint64_t clock_now(const struct machine *m)
 /* Its owner does what is due: it has to know if that is now sooner than it thought. */
 static void update_due(struct machine *m)
 {
-    uint64_t before = m->due.ns, first = DEVICE_NEVER;
+    uint64_t before = m->due.ns, first = TIME_NEVER;
 
     for (unsigned i = 0; i < DEV_COUNT; i++)
         if (m->device_due[i] < first)

@@ -17,7 +17,7 @@ static struct timer_queue {
     struct spinlock lock;
     struct list_node timers;
     struct timer *firing; /* its fn() is at work; or NULL */
-    uint64_t soonest;     /* deadline of the first, or TIMER_NEVER; peeked at without the lock */
+    uint64_t soonest;     /* deadline of the first, or TIME_NEVER; peeked at without the lock */
     uint64_t earliest; /* while they fire: the first moment that is not looked at yet. Own pCPU */
 } queues[MAX_PCPUS];
 
@@ -26,7 +26,7 @@ void timer_start(void)
     for (unsigned i = 0; i < MAX_PCPUS; i++) {
         queues[i].lock = (struct spinlock)SPINLOCK_RANK("timers", LOCK_TIMERS);
         list_init(&queues[i].timers);
-        queues[i].soonest = TIMER_NEVER;
+        queues[i].soonest = TIME_NEVER;
     }
 }
 
@@ -49,7 +49,7 @@ static void queue_changed(struct timer_queue *q)
 {
     const struct timer *first = queue_first(q);
 
-    __atomic_store_n(&q->soonest, first ? first->deadline : TIMER_NEVER, __ATOMIC_RELAXED);
+    __atomic_store_n(&q->soonest, first ? first->deadline : TIME_NEVER, __ATOMIC_RELAXED);
 }
 
 static uint64_t queue_soonest(const struct timer_queue *q)
@@ -76,7 +76,7 @@ static void queue_insert(struct timer_queue *q, struct timer *t)
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
 {
-    *t = (struct timer){ .deadline = TIMER_NEVER, .fn = fn };
+    *t = (struct timer){ .deadline = TIME_NEVER, .fn = fn };
     list_init(&t->link);
 }
 
@@ -108,7 +108,7 @@ void timer_set(struct timer *t, uint64_t deadline)
 
     ASSERT(t->fn);
     timer_cancel(t);
-    if (deadline == TIMER_NEVER)
+    if (deadline == TIME_NEVER)
         return;
     t->pcpu = cpu_id();
     q = queue_lock(t->pcpu);

@@ -13,8 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/list.h"
-
-#define TIMER_NEVER UINT64_MAX
+#include "lib/time.h"
 
 struct timer {
     struct list_node link;
@@ -27,14 +26,14 @@ struct timer {
 /* Boot only, before all else here; sched_join() does it. */
 void timer_start(void);
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
-/* (Re-)arms on the calling pCPU; TIMER_NEVER disarms. A deadline in the past fires at the next
+/* (Re-)arms on the calling pCPU; TIME_NEVER disarms. A deadline in the past fires at the next
  * look, which for a timer that is set while others fire is after this one. */
 void timer_set(struct timer *t, uint64_t deadline);
 void timer_cancel(struct timer *t);
 /* The same, and waits while it fires on another pCPU: afterwards t may be freed, if nobody arms it
  * again. Not with a lock held that its fn() takes, nor from a timer that such an fn() waits for. */
 void timer_cancel_sync(struct timer *t);
-/* The first deadline of this pCPU, or TIMER_NEVER. */
+/* The first deadline of this pCPU, or TIME_NEVER. */
 uint64_t timer_next(void);
 /* Fires all that are due at now. */
 void timer_run(uint64_t now);

@@ -117,7 +117,7 @@ void pv_wall_clock_update(struct xen_domain *d)
 /* vCPU 0 watches for the domain's watchdogs too. */
 static uint64_t first_watchdog(const struct xen_vcpu *v)
 {
-    uint64_t first = PV_NEVER;
+    uint64_t first = TIME_NEVER;
 
     for (unsigned i = 0; v->id == 0 && i < XEN_SCHED_WATCHDOGS; i++)
         if (v->domain->watchdog[i] && v->domain->watchdog[i] < first)
@@ -155,7 +155,7 @@ void pv_poll_until(struct xen_vcpu *v, uint64_t at)
 void pv_periodic_set(struct xen_vcpu *v, uint64_t period)
 {
     v->period = period;
-    set(v, &v->periodic, period ? xen_now(v->domain) + period : PV_NEVER);
+    set(v, &v->periodic, period ? xen_now(v->domain) + period : TIME_NEVER);
 }
 
 void pv_watchdog_set(struct xen_domain *d, unsigned i, uint64_t seconds)
@@ -181,19 +181,19 @@ static void tick_periodic(struct xen_vcpu *v, uint64_t now)
 void pv_poll_end(struct xen_vcpu *v)
 {
     v->poll = PV_POLL_NOTHING;
-    pv_poll_until(v, PV_NEVER);
+    pv_poll_until(v, TIME_NEVER);
 }
 
 bool pv_tick(struct xen_vcpu *v, uint64_t now)
 {
     if (now >= v->singleshot.ns) {
-        set(v, &v->singleshot, PV_NEVER);
+        set(v, &v->singleshot, TIME_NEVER);
         virq_timer(v);
     }
     if (now >= v->periodic.ns)
         tick_periodic(v, now);
     if (now >= v->poll_end.ns) {
-        set(v, &v->poll_end, PV_NEVER);
+        set(v, &v->poll_end, TIME_NEVER);
         v->poll = PV_POLL_OVER;
     }
     return now < first_watchdog(v);

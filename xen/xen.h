@@ -32,12 +32,11 @@
 #include "lib/errno.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
+#include "lib/time.h"
 #include "sched/sched.h"
 
 /* The interface that is spoken, in Xen's own counting: 4.17. */
 #define PV_XEN_VERSION (4u << 16 | 17)
-
-#define PV_NEVER UINT64_MAX /* a time that does not come: off */
 
 /* Pages of the heap that a domain's events and grants may come to. */
 #define PV_EVENT_PAGES 34
@@ -173,7 +172,7 @@ void pv_time_update(struct xen_vcpu *v);
 /* The guest's TSC differs from the machine's by another offset now. */
 void pv_time_set_offset(struct xen_vcpu *v, uint64_t tsc_offset);
 void pv_wall_clock_update(struct xen_domain *d);
-/* Timers. at: ns of the domain's clock; PV_NEVER: off. */
+/* Timers. at: ns of the domain's clock; TIME_NEVER: off. */
 void pv_timer_set(struct xen_vcpu *v, uint64_t at);
 void pv_periodic_set(struct xen_vcpu *v, uint64_t period);
 void pv_poll_until(struct xen_vcpu *v, uint64_t at);

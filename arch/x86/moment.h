@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct moment {
-    uint64_t ns;  /* of the domain's clock, or DEVICE_NEVER */
-    uint64_t tsc; /* the machine's, the first that is not before ns; or TSC_NEVER */
+    uint64_t ns;  /* of the domain's clock, or TIME_NEVER */
+    uint64_t tsc; /* the machine's, the first that is not before ns; or TIME_NEVER */
 };
 
 /* Never. */

@@ -6,8 +6,6 @@
 
 #include <stdint.h>
 
-#define TSC_NEVER UINT64_MAX /* a deadline that does not come */
-
 /* Measures against the PM timer (pm_port, 0 if there is none) or the PIT, for 20 ms, in which it
  * calls meanwhile() over and over; takes CPUID 0x15/0x16 only where they agree within 0.5 %. Logs
  * what was found. Boot CPU only. */

@@ -339,7 +339,7 @@ static void test_timer_32(void **state)
     assert_int_equal(call(XEN_HYPERCALL_SET_TIMER_OP, 7, 1, 0), 0);
     assert_int_equal(guest_vcpu.xen.singleshot.ns, 1ul << 32 | 7);
     assert_int_equal(call(XEN_HYPERCALL_SET_TIMER_OP, 0, 0, 0), 0);
-    assert_true(guest_vcpu.xen.singleshot.ns == DEVICE_NEVER);
+    assert_true(guest_vcpu.xen.singleshot.ns == TIME_NEVER);
 }
 
 static void test_periodic(void **state)
@@ -355,7 +355,7 @@ static void test_periodic(void **state)
     guest_put(BUFFER, &p, sizeof(p));
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_PERIODIC_TIMER, 0, BUFFER), -EINVAL);
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_STOP_PERIODIC_TIMER, 0, 0), 0);
-    assert_true(guest_vcpu.xen.periodic.ns == DEVICE_NEVER);
+    assert_true(guest_vcpu.xen.periodic.ns == TIME_NEVER);
 }
 
 /* ---- vCPUs ---- */

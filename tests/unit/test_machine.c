@@ -354,7 +354,7 @@ static void test_pvh(void **state)
     assert_int_equal(fake_log_lines[LOG_WARN], 1);
     assert_false(machine_has_mmio(m, &guest_vcpu.lapic, gpa(HVM_IOAPIC_BASE)));
     assert_false(vpic_pending(&m->pic));
-    assert_int_equal(m->due.ns, DEVICE_NEVER);
+    assert_int_equal(m->due.ns, TIME_NEVER);
     vpm_power_button(&m->pm); /* no line to ask with */
     out(0xcf9, 0x06);
     assert_int_equal(guest.end, END_REBOOT);
@@ -375,7 +375,7 @@ static void program_pit(uint16_t count)
 static void test_due(void **state)
 {
     (void)state;
-    assert_int_equal(m->due.ns, DEVICE_NEVER);
+    assert_int_equal(m->due.ns, TIME_NEVER);
     program_pit(11932); /* 10 ms */
     uint64_t slow = m->due.ns;
     assert_in_range(slow, 9 * MS, 11 * MS);
@@ -480,7 +480,7 @@ static void test_own_lapic(void **state)
     machine_mmio_write(m, &second.lapic, gpa(0xfee00320), 4, 0x40);
     machine_mmio_write(m, &second.lapic, gpa(0xfee00380), 4, 1000000);
     assert_int_equal(second.lapic_due.ns, domain_now(&guest) + MS);
-    assert_int_equal(guest_vcpu.lapic_due.ns, DEVICE_NEVER);
+    assert_int_equal(guest_vcpu.lapic_due.ns, TIME_NEVER);
 }
 
 /* ---- Messages ---- */
@@ -607,9 +607,9 @@ static void test_console_timeout_is_due(void **state)
     out(0x3fa, 0x81); /* FIFO, trigger at 8 */
     out(0x3f9, 0x01);
     assert_true(machine_console_give(m, 'x'));
-    assert_int_not_equal(m->due.ns, DEVICE_NEVER);
+    assert_int_not_equal(m->due.ns, TIME_NEVER);
     in(0x3f8);
-    assert_int_equal(m->due.ns, DEVICE_NEVER);
+    assert_int_equal(m->due.ns, TIME_NEVER);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

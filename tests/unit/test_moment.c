@@ -26,8 +26,8 @@ static int setup(void **state)
 static void test_begins_as_never(void **state)
 {
     (void)state;
-    assert_int_equal(m.ns, DEVICE_NEVER);
-    assert_int_equal(m.tsc, TSC_NEVER);
+    assert_int_equal(m.ns, TIME_NEVER);
+    assert_int_equal(m.tsc, TIME_NEVER);
 }
 
 /* At that TSC the domain's clock has got there; one tick before it has not. */
@@ -48,7 +48,7 @@ static void test_first_tick_that_is_not_early(void **state)
 
 static void test_beyond_the_clock_is_never(void **state)
 {
-    static const uint64_t moments[] = { DEVICE_NEVER, DEVICE_NEVER - 1, UINT64_MAX / 3,
+    static const uint64_t moments[] = { TIME_NEVER, TIME_NEVER - 1, UINT64_MAX / 3,
                                         UINT64_MAX / 3 - 10 };
 
     (void)state;
@@ -57,7 +57,7 @@ static void test_beyond_the_clock_is_never(void **state)
         moment_set(&m, ZERO, 5);
         moment_set(&m, ZERO, moments[i]);
         assert_int_equal(m.ns, moments[i]);
-        assert_int_equal(m.tsc, TSC_NEVER);
+        assert_int_equal(m.tsc, TIME_NEVER);
     }
 }
 

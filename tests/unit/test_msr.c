@@ -340,7 +340,7 @@ static void test_deadline_past_and_off(void **state)
     fake_tsc += 5000;
     wr(MSR_IA32_TSC_DEADLINE, 6000);
     wr(MSR_IA32_TSC_DEADLINE, 0);
-    assert_int_equal(guest_vcpu.lapic_due.ns, DEVICE_NEVER);
+    assert_int_equal(guest_vcpu.lapic_due.ns, TIME_NEVER);
     assert_false(fires_at(10000));
     wr(MSR_IA32_TSC_DEADLINE, 4999);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);

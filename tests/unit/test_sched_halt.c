@@ -348,7 +348,7 @@ static void test_timer_of_the_pcpu(void **state)
     nap(timer_due);
     assert_false(a.answer);
     sched_turn();
-    assert_true(timer_next() == TIMER_NEVER);
+    assert_true(timer_next() == TIME_NEVER);
 }
 
 static void timer_is_set(void)

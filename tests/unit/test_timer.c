@@ -53,14 +53,14 @@ static int teardown(void **state)
     timer_cancel(&a);
     timer_cancel(&b);
     timer_cancel(&c);
-    assert_true(timer_next() == TIMER_NEVER);
+    assert_true(timer_next() == TIME_NEVER);
     return 0;
 }
 
 static void test_order(void **state)
 {
     (void)state;
-    assert_true(timer_next() == TIMER_NEVER);
+    assert_true(timer_next() == TIME_NEVER);
     timer_set(&a, 300);
     timer_set(&b, 100);
     timer_set(&c, 200);
@@ -95,7 +95,7 @@ static void test_set_again_moves(void **state)
     timer_set(&b, 200);
     timer_set(&a, 300);
     assert_int_equal(timer_next(), 200);
-    timer_set(&a, TIMER_NEVER);
+    timer_set(&a, TIME_NEVER);
     assert_false(a.armed);
     timer_run(1000);
     assert_int_equal(fired_count, 1);
@@ -162,10 +162,10 @@ static void test_each_pcpu_its_own(void **state)
     assert_int_equal(fired_count, 2);
     timer_set(&c, 70);
     fake_cpu_id = 0;
-    assert_true(timer_next() == TIMER_NEVER);
+    assert_true(timer_next() == TIME_NEVER);
     timer_cancel(&c); /* from afar */
     fake_cpu_id = 1;
-    assert_true(timer_next() == TIMER_NEVER);
+    assert_true(timer_next() == TIME_NEVER);
 }
 
 static void test_many(void **state)

@@ -77,7 +77,7 @@ static bool tick_fires(uint64_t now)
 static void test_one_shot(void **state)
 {
     (void)state;
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
     wr(0x320, ONE_SHOT | VECTOR, 0);
     wr(0x380, 1000, 5000);
     assert_int_equal(due(), 6000);
@@ -86,7 +86,7 @@ static void test_one_shot(void **state)
     assert_false(tick_fires(5999));
     assert_true(tick_fires(6000));
     assert_int_equal(rd(0x390, 6000), 0);
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
     assert_false(tick_fires(100000));
     assert_int_equal(rd(0x380, 7000), 1000);
 }
@@ -99,7 +99,7 @@ static void test_stop_and_restart(void **state)
     wr(0x380, 2000, 500); /* starts over */
     assert_int_equal(due(), 2500);
     wr(0x380, 0, 600);
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
     assert_int_equal(rd(0x390, 700), 0);
     assert_false(tick_fires(10000));
 }
@@ -174,7 +174,7 @@ static void test_mode_changes_while_counting(void **state)
     wr(0x320, ONE_SHOT | VECTOR, 100);
     assert_int_equal(rd(0x390, 100), 900); /* goes on */
     assert_true(tick_fires(1000));
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
     wr(0x320, PERIODIC | VECTOR, 1100);
     assert_int_equal(rd(0x390, 1200), 0); /* does not start by itself */
     wr(0x320, 3u << 17 | VECTOR, 1300);   /* reserved mode */
@@ -188,7 +188,7 @@ static void test_masked(void **state)
     (void)state;
     wr(0x320, MASKED | PERIODIC | VECTOR, 0);
     wr(0x380, 1000, 0);
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
     assert_int_equal(rd(0x390, 5400), 600);
     wr(0x320, PERIODIC | VECTOR, 6500);
     assert_false(take()); /* the ones that were masked are gone */
@@ -196,7 +196,7 @@ static void test_masked(void **state)
     assert_true(tick_fires(7000));
     assert_int_equal(due(), 8000);
     wr(0x0F0, 0x0FF, 7500); /* disabled by software: all entries are masked */
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
 }
 
 static void test_deadline(void **state)
@@ -214,7 +214,7 @@ static void test_deadline(void **state)
     assert_int_equal(due(), 1000);
     assert_true(tick_fires(1000));
     assert_int_equal(vlapic_deadline_tsc(&l, 1000), 0);
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
 }
 
 static void test_deadline_past_and_disarm(void **state)
@@ -226,7 +226,7 @@ static void test_deadline_past_and_disarm(void **state)
     assert_int_equal(vlapic_deadline_tsc(&l, 2000), 0);
     vlapic_set_deadline(&l, 900, 9000, 2000);
     vlapic_set_deadline(&l, 0, 0, 3000);
-    assert_true(due() == DEVICE_NEVER);
+    assert_true(due() == TIME_NEVER);
     assert_false(tick_fires(10000));
 }
 
@@ -254,7 +254,7 @@ static void test_init_stops_it(void **state)
     wr(0x320, PERIODIC | VECTOR, 0);
     wr(0x380, 1000, 0);
     vlapic_init_signal(&l);
-    assert_true(l.timer.due == DEVICE_NEVER);
+    assert_true(l.timer.due == TIME_NEVER);
     assert_int_equal(rd(0x380, 10), 0);
     assert_int_equal(rd(0x390, 10), 0);
 }
@@ -269,7 +269,7 @@ static void test_extremes(void **state)
     wr(0x380, 0xFFFFFFFF, 0);
     assert_int_equal(due(), 109951162752); /* (2^32 - 1) * 128 / 5 ns, rounded up */
     assert_true(tick_fires(100UL * 365 * 86400 * 1000000000));
-    assert_true(due() > 100UL * 365 * 86400 * 1000000000 && due() != DEVICE_NEVER);
+    assert_true(due() > 100UL * 365 * 86400 * 1000000000 && due() != TIME_NEVER);
     wr(0x3E0, 0xB, 0);
     wr(0x380, 1, 0);
     assert_int_equal(due(), 1);

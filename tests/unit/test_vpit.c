@@ -71,7 +71,7 @@ static void test_power_on(void **state)
 {
     (void)state;
     tick(1000000);
-    assert_int_equal(deadline(), DEVICE_NEVER);
+    assert_int_equal(deadline(), TIME_NEVER);
     assert_int_equal(out0.rises, 0);
     assert_int_equal(in(3, 1), 0xff);
 }
@@ -90,7 +90,7 @@ static void test_mode_0(void **state)
     assert_false(out0.level);
     tick(1011);
     assert_true(out0.level);
-    assert_int_equal(deadline(), DEVICE_NEVER);
+    assert_int_equal(deadline(), TIME_NEVER);
     assert_int_equal(count(0, 1012), 0xffff);
     out(0, 5, 2000); /* the first byte of a new count stops it, low */
     assert_false(out0.level);
@@ -185,7 +185,7 @@ static void test_mode_4(void **state)
     assert_int_equal(status(0, 11) >> 7, 0);
     assert_int_equal(status(0, 12) >> 7, 1);
     assert_int_equal(out0.rises, before + 1);
-    assert_int_equal(deadline(), DEVICE_NEVER);
+    assert_int_equal(deadline(), TIME_NEVER);
     start(0, 4, 10, 100);
     tick(200); /* the whole strobe has been slept through */
     assert_int_equal(out0.rises, before + 2);

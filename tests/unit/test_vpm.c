@@ -130,7 +130,7 @@ static void test_timer_event(void **state)
 
     (void)state;
     start(false);
-    assert_true(v.dev.ops->deadline(&v.dev) == DEVICE_NEVER);
+    assert_true(v.dev.ops->deadline(&v.dev) == TIME_NEVER);
     wr(VPM_SMI_COMMAND, 1, VPM_ACPI_ENABLE);
     wr(VPM_ENABLE, 2, VPM_TMR);
     due = v.dev.ops->deadline(&v.dev);
@@ -140,7 +140,7 @@ static void test_timer_event(void **state)
     v.dev.ops->tick(&v.dev, due);
     assert_true(sci);
     assert_int_equal(rd(VPM_STATUS, 2, due), VPM_TMR);
-    assert_true(v.dev.ops->deadline(&v.dev) == DEVICE_NEVER); /* until cleared */
+    assert_true(v.dev.ops->deadline(&v.dev) == TIME_NEVER); /* until cleared */
     v.dev.ops->write(&v.dev, VPM_STATUS, 2, VPM_TMR, due);
     assert_false(sci);
     assert_int_equal(v.dev.ops->deadline(&v.dev), clock_ns(2 << 23, VPM_TIMER_HZ));

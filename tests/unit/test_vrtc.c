@@ -65,7 +65,7 @@ static void test_power_on(void **state)
     assert_int_equal(in(0x0b, 0), 0x02);
     assert_int_equal(in(0x0c, 0), 0x00);
     assert_int_equal(in(0x0d, 0), 0x80);
-    assert_int_equal(deadline(), DEVICE_NEVER);
+    assert_int_equal(deadline(), TIME_NEVER);
 }
 
 static void test_time_in_every_form(void **state)
@@ -173,7 +173,7 @@ static void test_update_interrupt(void **state)
     assert_false(irq.level);
     tick(SEC);
     assert_true(irq.level);
-    assert_int_equal(deadline(), DEVICE_NEVER); /* nothing new before C has been read */
+    assert_int_equal(deadline(), TIME_NEVER); /* nothing new before C has been read */
     assert_int_equal(in(0x0c, SEC) & 0x90, 0x90);
     assert_false(irq.level);
     assert_int_equal(in(0x0c, SEC), 0);
@@ -222,7 +222,7 @@ static void test_periodic_interrupt(void **state)
         assert_int_equal(rtc.seen, SEC);
     }
     out(0x0a, 0x20, SEC);
-    assert_int_equal(deadline(), DEVICE_NEVER);
+    assert_int_equal(deadline(), TIME_NEVER);
 }
 
 static void test_alarm(void **state)
@@ -247,7 +247,7 @@ static void test_alarm(void **state)
     out(1, 0xc5, 70 * SEC); /* each second */
     assert_int_equal(deadline(), 71 * SEC);
     out(1, 0x7a, 70 * SEC); /* never */
-    assert_int_equal(deadline(), DEVICE_NEVER);
+    assert_int_equal(deadline(), TIME_NEVER);
     tick(200000 * SEC);
     assert_int_equal(in(0x0c, 200000 * SEC) & 0x20, 0);
 }
@@ -301,7 +301,7 @@ static void test_alarms_as_by_search(void **state)
         in(0x0c, (uint64_t)at * SEC);
         int64_t next = search_alarm(from, alarm, f);
         came += next >= 0;
-        assert_true(deadline() == (next < 0 ? DEVICE_NEVER : (uint64_t)(at + next - from) * SEC));
+        assert_true(deadline() == (next < 0 ? TIME_NEVER : (uint64_t)(at + next - from) * SEC));
     }
     assert_in_range(came, 50, 125);
 }

@@ -77,7 +77,7 @@ static void test_power_on(void **state)
     (void)state;
     for (uint32_t i = 0; i < 8; i++)
         assert_int_equal(in(i), expect[i]);
-    assert_int_equal(uart.dev.ops->deadline(&uart.dev), DEVICE_NEVER);
+    assert_int_equal(uart.dev.ops->deadline(&uart.dev), TIME_NEVER);
 }
 
 static void test_plain_registers(void **state)
@@ -261,7 +261,7 @@ static void test_receive_timeout(void **state)
     assert_false(irq.level);
     uart.dev.ops->tick(&uart.dev, 2000 + timeout);
     assert_true(irq.level);
-    assert_int_equal(uart.dev.ops->deadline(&uart.dev), DEVICE_NEVER);
+    assert_int_equal(uart.dev.ops->deadline(&uart.dev), TIME_NEVER);
     assert_int_equal(reg_read(&uart.dev, IIR, 2000 + timeout), 0xcc);
     assert_int_equal(reg_read(&uart.dev, RBR, 2000 + timeout), 'a');
     assert_false(irq.level);
