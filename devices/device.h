@@ -34,7 +34,6 @@ static inline void line_set(const struct line *l, bool level)
 
 struct device;
 struct device_ops {
-    const char *name;
     /* offset: within the device, as its header numbers the registers; size: 1, 2 or 4 bytes.
      * Sizes that the hardware has no answer to read as all ones and write nothing; what is above
      * the size in an answer or in a value means nothing. */

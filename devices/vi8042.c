@@ -168,7 +168,6 @@ static void vi8042_reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops ops = {
-    .name = "i8042",
     .read = vi8042_read,
     .write = vi8042_write,
     .reset = vi8042_reset,

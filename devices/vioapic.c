@@ -159,7 +159,6 @@ static void reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops vioapic_ops = {
-    .name = "ioapic",
     .read = mmio_read,
     .write = mmio_write,
     .reset = reset,

@@ -310,7 +310,6 @@ static void reset(struct device *dev, uint64_t now)
 }
 
 const struct device_ops vlapic_ops = {
-    .name = "lapic",
     .read = mmio_read,
     .write = mmio_write,
     .tick = tick,

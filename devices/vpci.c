@@ -58,7 +58,6 @@ static void vpci_reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops ops = {
-    .name = "pci",
     .read = vpci_read,
     .write = vpci_write,
     .reset = vpci_reset,

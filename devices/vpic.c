@@ -315,7 +315,6 @@ static __attribute__((cold)) void vpic_reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops ops = {
-    .name = "pic",
     .read = vpic_read,
     .write = vpic_write,
     .reset = vpic_reset,

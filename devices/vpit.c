@@ -161,7 +161,6 @@ static void vpit_reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops ops = {
-    .name = "pit",
     .read = vpit_read,
     .write = vpit_write,
     .tick = vpit_tick,

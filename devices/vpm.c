@@ -164,7 +164,6 @@ static void reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops vpm_ops = {
-    .name = "pm",
     .read = vpm_read,
     .write = vpm_write,
     .tick = tick,

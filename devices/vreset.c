@@ -54,7 +54,6 @@ static void vreset_reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops ops = {
-    .name = "reset",
     .read = vreset_read,
     .write = vreset_write,
     .reset = vreset_reset,

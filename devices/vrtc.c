@@ -469,7 +469,6 @@ void vrtc_set_memory(struct vrtc *r, uint64_t low, uint64_t high)
 }
 
 static const struct device_ops ops = {
-    .name = "rtc",
     .read = vrtc_read,
     .write = vrtc_write,
     .tick = vrtc_tick,

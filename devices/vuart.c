@@ -453,7 +453,6 @@ static __attribute__((cold)) void vuart_reset(struct device *dev, uint64_t now)
 }
 
 static const struct device_ops ops = {
-    .name = "uart",
     .read = vuart_read,
     .write = vuart_write,
     .tick = vuart_tick,
