@@ -3,7 +3,6 @@
  * became of it. See domain/device_access.h.
  */
 #include "domain/device_access.h"
-#include "arch/x86/cpu.h"
 #include "domain/domain.h"
 #include "emulate/mmio.h"
 #include "emulate/string_insn.h"
@@ -43,16 +42,6 @@ enum exit_answer device_access_port(struct virt_vcpu *virt, const struct virt_ex
 
 /* ---- What emulate/ could not do ---- */
 
-static void inject(struct vcpu *v, uint8_t vector)
-{
-    struct event e = { .valid = true,
-                       .type = EVENT_EXCEPTION,
-                       .has_error = vector == VECTOR_GP || vector == VECTOR_SS,
-                       .vector = vector };
-
-    vcpu_fault(v, virt_inject(&v->virt, &e));
-}
-
 static void end_at_unknown(struct vcpu *v, gpa_t device)
 {
     const struct emulator *e = &v->emulator;
@@ -73,7 +62,7 @@ static void act_on(struct vcpu *v, int err, gpa_t device)
     if (err == -EFAULT)
         vcpu_fault(v, virt_inject_pf(&v->virt, fault->address, fault->error));
     else if (err == -EACCES)
-        inject(v, v->emulator.vector);
+        vcpu_fault(v, virt_inject_exception(&v->virt, v->emulator.vector));
     else if (err == -ENOMEM)
         domain_end(v->domain, END_KILLED, "no memory left for its RAM");
     else if (err == -EOPNOTSUPP)

@@ -434,9 +434,8 @@ struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io i
  * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it
  * is a triple fault. An EXTINT wants virt_irq_open() to be true. */
 bool must_check virt_inject(struct virt_vcpu *v, const struct event *e);
-/* Short hands for exceptions. Same answer. */
-bool must_check virt_inject_gp(struct virt_vcpu *v);
-bool must_check virt_inject_ud(struct virt_vcpu *v);
+/* An exception, with an error code of 0 if it has one; and #PF. Same answer. */
+bool must_check virt_inject_exception(struct virt_vcpu *v, uint8_t vector);
 bool must_check virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error); /* sets CR2 */
 
 /* Will the next entry deliver something: an event that is queued, or a single step that is due? */

@@ -150,9 +150,6 @@ static const char *check_dependences(void)
     return proc2 & PROC2_EPT ? check_eptp() : NULL;
 }
 
-/* Vectors 8, 10 to 14, 17 and 21 push an error code, in protected mode only. */
-#define ERROR_CODE_VECTORS 0x00227D00u
-
 static bool wants_error_code(uint32_t vector, uint32_t type)
 {
     if (type != 3 || vector > 31 || !(ERROR_CODE_VECTORS & 1u << vector))

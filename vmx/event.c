@@ -83,17 +83,12 @@ bool virt_inject(struct virt_vcpu *v, const struct event *e)
     return true;
 }
 
-bool virt_inject_gp(struct virt_vcpu *v)
+bool virt_inject_exception(struct virt_vcpu *v, uint8_t vector)
 {
-    const struct event e = {
-        .valid = true, .has_error = true, .vector = VECTOR_GP, .type = EVENT_EXCEPTION
-    };
-    return virt_inject(v, &e);
-}
-
-bool virt_inject_ud(struct virt_vcpu *v)
-{
-    const struct event e = { .valid = true, .vector = VECTOR_UD, .type = EVENT_EXCEPTION };
+    const struct event e = { .valid = true,
+                             .has_error = ERROR_CODE_VECTORS >> vector & 1,
+                             .vector = vector,
+                             .type = EVENT_EXCEPTION };
     return virt_inject(v, &e);
 }
 

@@ -110,6 +110,8 @@
 #define VECTOR_XM  19
 #define VECTOR_VE  20
 #define VECTOR_CP  21
+/* Exceptions that push an error code, in protected mode only: 8, 10 to 14, 17 and 21. */
+#define ERROR_CODE_VECTORS 0x00227D00u
 
 #define CPUID_1C_SSE3         (1u << 0)
 #define CPUID_1C_PCLMUL       (1u << 1)

@@ -233,12 +233,12 @@ void vcpu_fault(struct vcpu *v, bool delivered)
 
 void vcpu_gp(struct vcpu *v)
 {
-    vcpu_fault(v, virt_inject_gp(&v->virt));
+    vcpu_fault(v, virt_inject_exception(&v->virt, VECTOR_GP));
 }
 
 void vcpu_ud(struct vcpu *v)
 {
-    vcpu_fault(v, virt_inject_ud(&v->virt));
+    vcpu_fault(v, virt_inject_exception(&v->virt, VECTOR_UD));
 }
 
 const struct sched_unit *fake_yielded;

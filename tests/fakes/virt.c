@@ -216,14 +216,9 @@ static bool inject(struct virt_vcpu *v, uint8_t vector, bool has_error, uint32_t
     return virt_inject(v, &e);
 }
 
-bool virt_inject_gp(struct virt_vcpu *v)
+bool virt_inject_exception(struct virt_vcpu *v, uint8_t vector)
 {
-    return inject(v, VECTOR_GP, true, 0);
-}
-
-bool virt_inject_ud(struct virt_vcpu *v)
-{
-    return inject(v, VECTOR_UD, false, 0);
+    return inject(v, vector, ERROR_CODE_VECTORS >> vector & 1, 0);
 }
 
 bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)

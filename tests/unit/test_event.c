@@ -78,7 +78,7 @@ static void test_interrupt_is_benign(void **state)
     for (unsigned i = 0; i < 3; i++) {
         struct event first = { .valid = true, .vector = VECTOR_GP, .type = types[i] };
         v.pending = first;
-        assert_true(virt_inject_gp(&v));
+        assert_true(virt_inject_exception(&v, VECTOR_GP));
         assert_int_equal(v.pending.vector, VECTOR_GP);
         assert_int_equal(v.pending.type, EVENT_EXCEPTION);
     }
@@ -107,7 +107,7 @@ static void test_real_mode_has_no_error_codes(void **state)
 {
     (void)state;
     vmcs_write(VMCS_G_CR0, 0);
-    assert_true(virt_inject_gp(&v));
+    assert_true(virt_inject_exception(&v, VECTOR_GP));
     event_prepare(&v);
     assert_int_equal(vmcs_read(VMCS_ENTRY_EVENT), 0x8000030D);
 }
@@ -132,7 +132,7 @@ static void test_cut_short(void **state)
     event_collect(&v, REASON_EPT_VIOLATION);
     assert_int_equal(v.pending.vector, VECTOR_PF);
     assert_int_equal(v.pending.error, 7);
-    assert_true(virt_inject_gp(&v)); /* its delivery faults */
+    assert_true(virt_inject_exception(&v, VECTOR_GP)); /* its delivery faults */
     assert_int_equal(v.pending.vector, VECTOR_DF);
 }
 
