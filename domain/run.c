@@ -16,6 +16,7 @@
 #include "domain/vcpu.h"
 #include "lib/likely.h"
 #include "lib/log.h"
+#include "lib/time.h"
 #include "sched/watch.h"
 
 /* However short a period the guest gives its timers, it gets 5 us between two ticks. */
@@ -232,11 +233,6 @@ static bool may_enter(struct vcpu *v)
 
 /* ---- The loop ---- */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Deliver, run, handle: once into the guest and out. The lock is held. The TSC after that. */
 static uint64_t run_once(struct vcpu *v, uint64_t now)
 {
@@ -247,7 +243,7 @@ static uint64_t run_once(struct vcpu *v, uint64_t now)
     spin_unlock(&d->lock);
     if (unlikely(
             sched_deadline_changed())) /* somebody woke since: there may be no time left at all */
-        v->virt.deadline = earlier(v->virt.deadline, sched_deadline());
+        v->virt.deadline = time_earlier(v->virt.deadline, sched_deadline());
     bool unhandled = virt_stay(&v->virt, now, exit_actions);
     spin_lock(&d->lock);
     d->p2m.inside[v->id] = 0;
@@ -266,7 +262,7 @@ static bool run(struct vcpu *v, uint64_t deadline)
 {
     uint64_t now = rdtsc();
     /* However long it might run on: others take a pCPU that never comes back for stuck. */
-    v->virt.deadline = earlier(deadline, now + WATCH_PERIOD_S * tsc_hz);
+    v->virt.deadline = time_earlier(deadline, now + WATCH_PERIOD_S * tsc_hz);
 
     while (may_enter(v)) {
         v->virt.due = tick_devices(v, now);

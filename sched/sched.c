@@ -13,6 +13,7 @@
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
+#include "lib/time.h"
 #include "sched/balance.h"
 #include "sched/core.h"
 #include "sched/group.h"
@@ -41,11 +42,6 @@ static void bound(struct run_queue *q, uint64_t now)
     queue_bound(q, is_unsettled(q, SETTLE_UNITS) ? 0 : policy_bound(q, now));
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t sched_deadline(void)
 {
     struct run_queue *q = queue_lock(cpu_id());
@@ -56,7 +52,7 @@ uint64_t sched_deadline(void)
         until = q->bound;
     }
     spin_unlock(&q->lock);
-    return earlier(until, timer_next());
+    return time_earlier(until, timer_next());
 }
 
 bool sched_deadline_changed(void)
@@ -232,7 +228,7 @@ static void switch_to(struct run_queue *q, struct sched_unit *u)
  * is about to go on. */
 static void run(struct run_queue *q, struct sched_unit *u)
 {
-    uint64_t deadline = earlier(__atomic_load_n(&q->bound, __ATOMIC_RELAXED), timer_next());
+    uint64_t deadline = time_earlier(__atomic_load_n(&q->bound, __ATOMIC_RELAXED), timer_next());
     bool runnable;
 
     if (use_tick)
@@ -250,7 +246,7 @@ static void run(struct run_queue *q, struct sched_unit *u)
  * one that is pending. */
 static void halt_until(uint64_t moment)
 {
-    lapic_timer_set(earlier(moment, timer_next()));
+    lapic_timer_set(time_earlier(moment, timer_next()));
     span_end();
     irq_wait();
     span_begin("idle", NULL, rdtsc());

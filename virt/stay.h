@@ -12,6 +12,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
 #include "lib/likely.h"
+#include "lib/time.h"
 #include "virt/virt.h"
 
 /* TSC ticks, which any timer that bounds a stay can count. */
@@ -22,11 +23,6 @@
  * then. */
 typedef struct virt_vcpu *stay_enter(struct virt_vcpu *v, uint64_t now, uint64_t deadline);
 typedef void stay_skip(void);
-
-static inline uint64_t stay_earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* In the guest as long as each exit is done with at once: the answer of the first that is not. */
 static inline __attribute__((always_inline)) enum exit_answer
@@ -55,7 +51,7 @@ static inline __attribute__((always_inline)) bool stay(struct virt_vcpu *v, uint
     enum exit_answer answer;
 
     do {
-        uint64_t until = stay_earlier(now + STAY_LONGEST, stay_earlier(v->due, v->deadline));
+        uint64_t until = time_earlier(now + STAY_LONGEST, time_earlier(v->due, v->deadline));
         if (unlikely(!virt_caps.preemption_timer))
             lapic_timer_set(until);
         answer = stay_until(&v, &now, until, actions, enter, skip);
