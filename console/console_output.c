@@ -105,9 +105,9 @@ static uint32_t line_copy(struct console *c, uint32_t length, char *text)
 static uint32_t send_line(struct console *c, bool all)
 {
     char text[LINE_MOST];
-    uint32_t length = line_length(c, all), shown;
+    uint32_t length, shown;
 
-    if (!length || !operator_ready())
+    if (!operator_ready() || !(length = line_length(c, all)))
         return 0;
     shown = line_copy(c, length, text);
     operator_line(c->domain->name, text, shown);
