@@ -6,7 +6,7 @@
  */
 #include "console/console.h"
 #include "domain/domain.h"
-#include "xen/pv_console.h"
+#include "domain/domain_console.h"
 #include "drivers/uart.h"
 #include "lib/assert.h"
 #include "lib/fmt.h"
@@ -41,20 +41,13 @@ static struct console *entry(struct list_node *node)
 
 /* ---- Input ----------------------------------------------------------------------------------- */
 
-/* A byte to its COM1, or to its console ring. False: there is no room. */
-static bool give_byte(struct domain *d, uint8_t byte)
-{
-    return d->type == DOMAIN_PVH ? pv_console_give(&d->xen, byte)
-                                 : machine_console_give(&d->machine, byte);
-}
-
 /* Hands c bytes as long as it takes them, `most` at most; how many. */
 static uint32_t give(struct console *c, struct ring *from, uint32_t most)
 {
     uint32_t n = 0;
 
     for (; n < most && ring_used(from); n++) {
-        if (!give_byte(c->domain, ring_peek(from, 0)))
+        if (!domain_console_give(c->domain, ring_peek(from, 0)))
             break;
         ring_drop(from, 1);
     }

@@ -6,7 +6,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
-#include "xen/pv_console.h"
+#include "domain/domain_console.h"
 #include "console/console.h"
 #include "console/operator.h"
 #include "console/work.h"
@@ -267,10 +267,7 @@ static void kick(struct console *c)
     if (!may_go_on(c))
         return;
     spin_lock(&c->domain->lock);
-    if (c->domain->type == DOMAIN_PVH)
-        pv_console_kick(&c->domain->xen);
-    else
-        machine_console_kick(&c->domain->machine);
+    domain_console_kick(c->domain);
     spin_unlock(&c->domain->lock);
 }
 

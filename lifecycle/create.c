@@ -10,6 +10,7 @@
 #include "lifecycle/create.h"
 #include "guestmem/gmem.h"
 #include "loader/image.h"
+#include "domain/domain_console.h"
 #include "domain/lapic.h"
 #include "domain/wiring.h"
 #include "lifecycle/id.h"
@@ -17,7 +18,6 @@
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"
-#include "lib/list.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -148,18 +148,6 @@ static int build_xen(struct domain *d)
     return pv_domain_init(&d->xen);
 }
 
-static size_t console_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
-{
-    return domain_hooks->console_put(LIST_ENTRY(d, struct domain, xen), bytes, n);
-}
-
-static void console_room(struct xen_domain *d)
-{
-    domain_hooks->console_room(LIST_ENTRY(d, struct domain, xen));
-}
-
-static const struct xen_console_bus console_bus = { .put = console_put, .room = console_room };
-
 static int build_machine(struct domain *d)
 {
     uint64_t low = d->build->map.low_end;
@@ -172,7 +160,7 @@ static int build_machine(struct domain *d)
                                      .ram_above = d->config->mem - low };
 
     machine_init(&d->machine, &config);
-    return d->type == DOMAIN_PVH ? pv_console_init(&d->xen, &console_bus) : 0;
+    return d->type == DOMAIN_PVH ? pv_console_init(&d->xen, &domain_console_bus) : 0;
 }
 
 static int build_image(struct domain *d)

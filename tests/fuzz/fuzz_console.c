@@ -13,6 +13,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
+#include "domain/domain_console.h"
 #include "drivers/uart.h"
 #include "lib/assert.h"
 #include "console/console.h"
@@ -102,29 +103,15 @@ uint64_t tsc_from_ns(uint64_t ns)
     return ns;
 }
 
-bool machine_console_give(struct machine *m, uint8_t byte)
+bool domain_console_give(struct domain *d, uint8_t byte)
 {
-    (void)m;
+    (void)d;
     return byte & 3;
 }
 
-void machine_console_kick(struct machine *m)
+void domain_console_kick(struct domain *d)
 {
-    (void)console_put(container_of(m, struct domain, machine), (const uint8_t *)"k", 1);
-}
-
-/* No domain here has a console ring. */
-bool pv_console_give(struct xen_domain *d, uint8_t byte)
-{
-    (void)d;
-    (void)byte;
-    abort();
-}
-
-void pv_console_kick(struct xen_domain *d)
-{
-    (void)d;
-    abort();
+    (void)console_put(d, (const uint8_t *)"k", 1);
 }
 
 static void ended(struct domain *d)

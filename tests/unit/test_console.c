@@ -14,6 +14,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
+#include "domain/domain_console.h"
 #include "drivers/uart.h"
 #include "mm/heap.h"
 #include "console/console.h"
@@ -116,14 +117,14 @@ static struct guest {
     size_t heard_length, appetite; /* bytes that it takes before its UART is full */
 } guests[DOMAINS];
 
-static struct guest *guest_of(struct machine *m)
+static struct guest *guest_of(struct domain *d)
 {
-    return container_of(container_of(m, struct domain, machine), struct guest, d);
+    return container_of(d, struct guest, d);
 }
 
-bool machine_console_give(struct machine *m, uint8_t byte)
+bool domain_console_give(struct domain *d, uint8_t byte)
 {
-    struct guest *g = guest_of(m);
+    struct guest *g = guest_of(d);
 
     assert_true(spin_is_locked(&g->d.lock));
     if (!g->appetite)
@@ -144,27 +145,13 @@ static void speak(struct guest *g, size_t most)
     }
 }
 
-void machine_console_kick(struct machine *m)
+void domain_console_kick(struct domain *d)
 {
-    struct guest *g = guest_of(m);
+    struct guest *g = guest_of(d);
 
     assert_true(spin_is_locked(&g->d.lock));
     g->stopped = false;
     speak(g, 16);
-}
-
-/* No domain here has a console ring. */
-bool pv_console_give(struct xen_domain *d, uint8_t byte)
-{
-    (void)d;
-    (void)byte;
-    abort();
-}
-
-void pv_console_kick(struct xen_domain *d)
-{
-    (void)d;
-    abort();
 }
 
 static const struct domain *told; /* whose end the console told again */
