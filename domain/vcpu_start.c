@@ -11,19 +11,19 @@
 
 /* In the order in which a CPU would accept them: long mode's CR3 may be above 4 GiB only when that
  * is on, PAE's entries are read when paging goes on. */
-static int set_control(struct virt_vcpu *vmx, const struct vcpu_start *s)
+static int set_control(struct virt_vcpu *v, const struct vcpu_start *s)
 {
     bool is_long = (s->efer & EFER_LME) && (s->cr0 & CR0_PG);
-    int err = virt_set_efer(vmx, s->efer & ~EFER_LMA);
+    int err = virt_set_efer(v, s->efer & ~EFER_LMA);
 
     if (!err)
-        err = virt_set_cr4(vmx, s->cr4);
+        err = virt_set_cr4(v, s->cr4);
     if (!err && !is_long)
-        err = virt_set_cr3(vmx, s->cr3);
+        err = virt_set_cr3(v, s->cr3);
     if (!err)
-        err = virt_set_cr0(vmx, s->cr0);
+        err = virt_set_cr0(v, s->cr0);
     if (!err && is_long)
-        err = virt_set_cr3(vmx, s->cr3);
+        err = virt_set_cr3(v, s->cr3);
     return err;
 }
 
