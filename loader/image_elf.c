@@ -87,9 +87,11 @@ static int load_segment(const struct image *image, const struct image_memory *me
     return error ? refuse(image, error, "the guest's memory could not be written") : 0;
 }
 
-/* Widens the extent; the entry is a virtual address, we start it at the physical one. */
+/* Widens the extent. The entry is a virtual address, which is started at the physical one; a kernel
+ * that is linked high and entered without paging may give the physical one itself, which counts if
+ * no segment has it as a virtual one. */
 static void note_segment(const struct headers *h, const struct segment_header *s,
-                         struct image_extent *out)
+                         struct image_extent *out, uint64_t *entry_as_physical)
 {
     if (s->paddr < out->start)
         out->start = s->paddr;
@@ -97,6 +99,8 @@ static void note_segment(const struct headers *h, const struct segment_header *s
         out->end = s->paddr + s->memsz;
     if (h->entry >= s->vaddr && h->entry - s->vaddr < s->memsz)
         out->entry = s->paddr + (h->entry - s->vaddr);
+    if (h->entry >= s->paddr && h->entry - s->paddr < s->memsz)
+        *entry_as_physical = h->entry;
 }
 
 int image_elf_load(const struct image *image, const struct image_memory *memory,
@@ -104,6 +108,7 @@ int image_elf_load(const struct image *image, const struct image_memory *memory,
 {
     struct headers h;
     const char *fault = headers_fault(image->data, image->size, &h);
+    uint64_t entry_as_physical = IMAGE_NO_ENTRY;
     int error;
 
     if (fault)
@@ -117,7 +122,11 @@ int image_elf_load(const struct image *image, const struct image_memory *memory,
         error = load_segment(image, memory, &s);
         if (error)
             return error;
-        note_segment(&h, &s, out);
+        note_segment(&h, &s, out, &entry_as_physical);
+    }
+    if (out->entry == IMAGE_NO_ENTRY && entry_as_physical != IMAGE_NO_ENTRY) {
+        log_info("%s: ELF: the entry is taken as a physical address", image->domain);
+        out->entry = entry_as_physical;
     }
     return 0;
 }

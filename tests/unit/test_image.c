@@ -259,6 +259,31 @@ static void test_multiboot_elf(void **state)
     }
 }
 
+#define BAD(make, change, error, why)                                                              \
+    do {                                                                                           \
+        make();                                                                                    \
+        change;                                                                                    \
+        refused(error, why);                                                                       \
+    } while (0)
+
+/* xv6's kernel is linked high and names its entry by the physical address. Where an address is a
+ * virtual one of a segment as well, it is that. */
+static void test_physical_entry(void **state)
+{
+    (void)state;
+    make_elf32();
+    set32(24, 0x100020);
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.rip, 0x100020);
+    make_elf32();
+    set32(24, 0x102010);
+    set32(52 + 8, 0x102000); /* the segment's virtual address */
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.rip, 0x100010);
+    BAD(make_elf32, set32(24, 0x103000), -ENOEXEC, "entry");
+    BAD(make_elf32, set32(24, 0xFFFFF), -ENOEXEC, "entry");
+}
+
 static void test_multiboot_elf64(void **state)
 {
     static const uint64_t segment[] = { 1 | 7UL << 32, 0x1000, 0x200000, 0x200000, 0x800, 0x800 };
@@ -301,13 +326,6 @@ static void test_multiboot_addresses(void **state)
     assert_int_equal(guest_ram[0x8040], 0x90);
     assert_true(start.rbx >= 0x100000);
 }
-
-#define BAD(make, change, error, why)                                                              \
-    do {                                                                                           \
-        make();                                                                                    \
-        change;                                                                                    \
-        refused(error, why);                                                                       \
-    } while (0)
 
 static void test_bad_multiboot(void **state)
 {
@@ -457,17 +475,10 @@ static void test_random_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_bzimage),
-        T(test_bzimage_tables),
-        T(test_bad_bzimage),
-        T(test_multiboot_elf),
-        T(test_pvh),
-        T(test_bad_pvh),
-        T(test_multiboot_elf64),
-        T(test_multiboot_addresses),
-        T(test_bad_multiboot),
-        T(test_header_place),
-        T(test_random_changes),
+        T(test_bzimage),       T(test_bzimage_tables),  T(test_bad_bzimage),
+        T(test_multiboot_elf), T(test_physical_entry),  T(test_pvh),
+        T(test_bad_pvh),       T(test_multiboot_elf64), T(test_multiboot_addresses),
+        T(test_bad_multiboot), T(test_header_place),    T(test_random_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
