@@ -222,7 +222,7 @@ static void build_fadt(const struct layout *t)
     struct acpi_fadt *f = (void *)(t->buf + t->fadt);
 
     fill_header(&f->header, "FACP", t->pvh ? sizeof(*f) : ACPI_FADT_4_SIZE, t->pvh ? 5 : 4);
-    f->facs = f->x_facs = t->where + t->facs;
+    f->x_facs = t->where + t->facs; /* alone: by the specification only one of the two is given */
     f->dsdt = f->x_dsdt = t->where + t->dsdt;
     f->pm_profile = 1; /* desktop */
     if (t->pvh)
