@@ -6,7 +6,9 @@
  * down whatever is there, so there is one way back.
  */
 #include "arch/x86/insn.h"
+#include "arch/x86/wallclock.h"
 #include "machine/acpi_guest.h"
+#include "machine/bios_data.h"
 #include "lifecycle/create.h"
 #include "guestmem/gmem.h"
 #include "loader/image.h"
@@ -124,6 +126,18 @@ static int build_acpi(struct domain *d)
     return err;
 }
 
+static int build_bios_data(struct domain *d)
+{
+    uint8_t area[BIOS_DATA_SIZE];
+    const uint8_t ebda_kib = (MEMMAP_LOW_END - MEMMAP_EBDA) >> 10;
+
+    if (d->type == DOMAIN_PVH)
+        return 0;
+    bios_data_build(area, wallclock_now(), MEMMAP_EBDA);
+    int err = gmem_write(&d->p2m, gpa(BIOS_DATA_START), area, sizeof(area));
+    return err ? err : gmem_write(&d->p2m, gpa(MEMMAP_EBDA), &ebda_kib, sizeof(ebda_kib));
+}
+
 static int build_ports(struct domain *d)
 {
     d->io_bitmap = heap_pages(IO_BITMAP_ORDER, d->id);
@@ -194,8 +208,8 @@ static int build_load(struct domain *d)
 
 /* Each: 0 for the next step, -EAGAIN for itself once more, or an error. */
 static int (*const build_steps[])(struct domain *d) = {
-    build_memory, populate,      build_acpi,  build_xen,  build_ports,
-    build_vcpu,   build_machine, build_image, build_load,
+    build_memory, populate,   build_acpi,    build_bios_data, build_xen,
+    build_ports,  build_vcpu, build_machine, build_image,     build_load,
 };
 #define BUILD_STEPS (sizeof(build_steps) / sizeof(build_steps[0]))
 

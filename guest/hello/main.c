@@ -21,6 +21,15 @@ static void say(const char *text)
     xen_console_write(text, n);
 }
 
+/* A word of the BIOS data area, which the compiler would not let us read as an array. */
+static unsigned bios_data(uint64_t address)
+{
+    uint16_t word;
+
+    asm volatile("movw (%1), %0" : "=r"(word) : "r"(address));
+    return word;
+}
+
 void main(const void *boot_information);
 
 void main(const void *boot_information)
@@ -32,6 +41,8 @@ void main(const void *boot_information)
     print("hello: this line went through a 16550\n");
     if (*words)
         print("hello: told \"%s\"\n", words);
+    print("hello: COM1 is at 0x%x, and %u KiB are below the extended BIOS data area\n",
+          bios_data(0x400), bios_data(0x413));
     print("hello: the hypervisor speaks Xen's interface, version %ld.%ld\n", version >> 16,
           version & 0xffff);
     say("hello: this line went through a hypercall\r\n");

@@ -8,6 +8,7 @@ from conftest import PATIENCE, Module, guest
 def test_hello(boot, pcpus):
     m = boot(modules=guest("hello"), emulator="bochs", pcpus=pcpus)
     m.expect(r"hello: this line went through a 16550\r\n")
+    m.expect(r"hello: COM1 is at 0x3f8, and 639 KiB are below")
     m.expect(r"hello: this line went through a hypercall\r\n")
     m.expect(r"hello: \d+ ticks at \d+ Hz")
     m.expect(r"caisson: hello: powered off")
