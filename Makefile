@@ -41,7 +41,7 @@ HOT   := $(addprefix vmx/,stay run exit event regs msr apic ept cr vcpu fpu flus
          $(addprefix hypercall/,hypercall evtchn_op grant_op) \
          $(addprefix xen/,pair xen_domain pv_time evtchn evtchn_2l grant grant_map grant_copy) \
          $(addprefix sched/,sched balance queue policy group timer unit) \
-         $(addprefix mm/,window frame buddy slab heap) lib/string lib/log
+         $(addprefix mm/,window frame buddy heap) lib/string lib/log
 SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
 SIZE  := -Oz -fno-jump-tables
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./

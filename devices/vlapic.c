@@ -176,33 +176,13 @@ void vlapic_error(struct vlapic *l, uint32_t bit)
     vlapic_lvt_fire(l, LVT_ERROR);
 }
 
-/* SDM, "Interrupt Acceptance" of local sources: the modes that are no fixed interrupt concern the
- * vCPU, not this APIC, and go the way of an IPI to itself. */
+/* The timer's and the error entry know fixed interrupts alone (SDM, "Local Vector Table"). */
 void vlapic_lvt_fire(struct vlapic *l, enum vlapic_lvt which)
 {
     uint32_t entry = l->lvt[which];
-    struct apic_message m = { .from = l, .mode = LVT_MODE(entry), .shorthand = APIC_TO_SELF };
 
-    if (entry & LVT_MASKED)
-        return;
-    if (m.mode == APIC_FIXED)
+    if (!(entry & LVT_MASKED))
         vlapic_accept(l, entry & LVT_VECTOR, false);
-    else if (m.mode == APIC_NMI || m.mode == APIC_SMI || m.mode == APIC_INIT)
-        l->bus->send_ipi(l->bus->ctx, &m);
-}
-
-/* All modes but ExtINT act on the rising edge; ExtINT is a level that vlapic_accepts_extint() lets
- * through. A level-triggered fixed LINT0 is taken for an edge: no known system uses it. */
-void vlapic_set_lint(void *ctx, unsigned n, bool level)
-{
-    struct vlapic *l = ctx;
-    bool rising;
-
-    ASSERT(n < 2);
-    rising = level && !l->lint[n];
-    l->lint[n] = level;
-    if (rising && vlapic_enabled(l))
-        vlapic_lvt_fire(l, LVT_LINT0 + n);
 }
 
 bool vlapic_accepts_extint(const struct vlapic *l)

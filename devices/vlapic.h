@@ -86,7 +86,6 @@ struct vlapic {
     uint32_t esr, esr_pending; /* latched, and collected since */
     uint32_t icr_low;
     uint32_t lvt[LVT_COUNT];
-    bool lint[2]; /* levels at the pins */
     struct {
         uint64_t hz;              /* input clock before the divider */
         uint32_t initial, divide; /* registers */
@@ -173,8 +172,6 @@ void vlapic_eoi_reported(struct vlapic *l, uint8_t vector);
 unsigned vlapic_held_class(struct vlapic *l);
 /* True if the 8259's INTR may be delivered: LVT0 unmasked in ExtINT mode, or no APIC at all. */
 bool vlapic_accepts_extint(const struct vlapic *l);
-/* Pins LINT0 and LINT1, fit for struct line: n is 0 or 1. */
-void vlapic_set_lint(void *ctx, unsigned n, bool level);
 /* Does a message with this destination reach l? */
 bool vlapic_matches(const struct vlapic *l, uint32_t dest, bool logical);
 /* The same with shorthands: is l among those that m is for? */

@@ -64,7 +64,6 @@ void vlapic_self_ipi(struct vlapic *l, uint8_t vector);
 bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t now);
 bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t now);
 /* Copies into the page what a processor may read there. */
-void vlapic_show(struct vlapic *l, unsigned reg);
 void vlapic_show_all(struct vlapic *l);
 uint32_t vlapic_logical_id(const struct vlapic *l);
 extern const struct device_ops vlapic_ops;

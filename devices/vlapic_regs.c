@@ -92,7 +92,7 @@ bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t n
     return true;
 }
 
-void vlapic_show(struct vlapic *l, unsigned reg)
+static void show(struct vlapic *l, unsigned reg)
 {
     uint32_t value;
 
@@ -103,7 +103,7 @@ void vlapic_show(struct vlapic *l, unsigned reg)
 void vlapic_show_all(struct vlapic *l)
 {
     for (unsigned reg = 0; reg < VLAPIC_REGS; reg++)
-        vlapic_show(l, reg);
+        show(l, reg);
 }
 
 /* ---- Writing ---- */
@@ -241,7 +241,7 @@ bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t n
     if (reg == REG_SVR || reg == REG_LVT) /* they change others too */
         vlapic_show_all(l);
     else if (there)
-        vlapic_show(l, reg);
+        show(l, reg);
     return there;
 }
 

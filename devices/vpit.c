@@ -64,15 +64,14 @@ static void set_out0(struct vpit *pit, bool level)
 /* Brings all channels to clock t, and OUT0 to its line: one edge, however many there were. */
 static void settle(struct vpit *pit, int64_t t)
 {
-    uint64_t edges = vpit_channel_advance(&pit->channel[0], t);
+    bool rose = vpit_channel_advance(&pit->channel[0], t);
 
     for (unsigned i = 1; i < VPIT_CHANNELS; i++)
         if (t >= pit->channel[i].next_at) /* they have no line, so their edges are nobody's */
             vpit_channel_advance(&pit->channel[i], t);
-    if (edges) {
+    if (rose) {
         set_out0(pit, false);
         set_out0(pit, true);
-        pit->missed += edges - 1;
     }
     set_out0(pit, vpit_channel_out(&pit->channel[0], t));
 }

@@ -4,8 +4,8 @@
  * Registers: 0..2 counters, 3 control word (ports 0x40..0x43), 4 system control (port 0x61).
  *
  * All counts derive from the absolute time, so nothing drifts however late tick() comes. Rising
- * edges of OUT0 that were missed meanwhile are coalesced: a call delivers one edge at most, the
- * others are counted in `missed`, and the next one is due when it would have been anyway.
+ * edges of OUT0 that were missed meanwhile are coalesced: a call delivers one edge at most, and the
+ * next one is due when it would have been anyway.
  */
 #ifndef CAISSON_DEVICES_VPIT_H
 #define CAISSON_DEVICES_VPIT_H
@@ -23,7 +23,6 @@ struct vpit {
     struct line out0;
     bool out0_level; /* as last told to out0 */
     uint8_t control; /* port 0x61, the bits that can be written */
-    uint64_t missed; /* edges of OUT0 that were coalesced */
     int64_t settled; /* the first clock at which OUT0 rises or a count is loaded, after the last */
     struct vpit_channel channel[VPIT_CHANNELS];
 };

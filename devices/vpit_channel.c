@@ -141,23 +141,23 @@ static void load(struct vpit_channel *c, int64_t at)
 }
 
 /* The rising edges up to clock t that have not been seen. */
-static uint64_t take_rises(struct vpit_channel *c, int64_t t)
+static bool take_rises(struct vpit_channel *c, int64_t t)
 {
     uint64_t seen = c->rises;
 
     c->rises = rises(c, t);
-    return c->rises > seen ? c->rises - seen : 0;
+    return c->rises > seen;
 }
 
-uint64_t vpit_channel_advance(struct vpit_channel *c, int64_t t)
+bool vpit_channel_advance(struct vpit_channel *c, int64_t t)
 {
-    uint64_t edges = 0;
+    bool rose = false;
 
     if (t >= c->next_at) {
-        edges = take_rises(c, c->next_at);
+        rose = take_rises(c, c->next_at);
         load(c, c->next_at);
     }
-    return edges + take_rises(c, t);
+    return take_rises(c, t) || rose;
 }
 
 /* When a count that is written at clock t will be loaded. */

@@ -36,8 +36,8 @@ struct vpit_channel {
     uint8_t status;
 };
 
-/* Brings a channel to clock t; answers how often OUT rose by counting meanwhile. */
-uint64_t vpit_channel_advance(struct vpit_channel *c, int64_t t);
+/* Brings a channel to clock t; true: OUT rose by counting meanwhile. */
+bool vpit_channel_advance(struct vpit_channel *c, int64_t t);
 /* When OUT rises next, or something happens on which that depends. */
 int64_t vpit_channel_deadline(const struct vpit_channel *c);
 bool vpit_channel_out(const struct vpit_channel *c, int64_t t);

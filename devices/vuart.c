@@ -33,12 +33,8 @@
 
 #define LSR_READY   0x01
 #define LSR_OVERRUN 0x02
-#define LSR_FRAMING 0x08
-#define LSR_BREAK   0x10
 #define LSR_THRE    0x20
 #define LSR_EMPTY   0x40
-#define LSR_IN_FIFO 0x80
-#define LSR_ERRORS  0x1e
 
 #define MSR_CTS  0x10
 #define MSR_DSR  0x20
@@ -67,11 +63,9 @@ static uint8_t line_status(const struct vuart *u)
     uint8_t lsr = u->overrun;
 
     if (u->rx.count)
-        lsr |= LSR_READY | (vuart_fifo_head(&u->rx) >> 8);
+        lsr |= LSR_READY;
     if (u->tx.count == 0)
         lsr |= LSR_THRE | LSR_EMPTY;
-    if (fifo_enabled(u) && vuart_fifo_has_error(&u->rx))
-        lsr |= LSR_IN_FIFO;
     return lsr;
 }
 
@@ -91,7 +85,7 @@ static unsigned trigger(const struct vuart *u)
 /* What IIR says, less the FIFO bits: the pending interrupt of the highest priority. */
 static uint8_t interrupt(const struct vuart *u)
 {
-    if ((u->ier & IER_LINE) && (line_status(u) & LSR_ERRORS))
+    if ((u->ier & IER_LINE) && u->overrun)
         return IIR_LINE;
     if ((u->ier & IER_RX) && u->rx.count >= trigger(u))
         return IIR_RX;
@@ -142,9 +136,9 @@ static bool looping(const struct vuart *u)
     return u->mcr & MCR_LOOPBACK;
 }
 
-static void receive_entry(struct vuart *u, uint16_t entry, uint64_t now)
+static void take_in(struct vuart *u, uint8_t byte, uint64_t now)
 {
-    vuart_fifo_push(&u->rx, entry);
+    vuart_fifo_push(&u->rx, byte);
     u->rx_at = now;
     u->timed_out = false;
 }
@@ -153,7 +147,7 @@ static void receive_entry(struct vuart *u, uint16_t entry, uint64_t now)
 static void loop_back(struct vuart *u, uint8_t byte, uint64_t now)
 {
     if (u->rx.count < capacity(u))
-        receive_entry(u, byte, now);
+        take_in(u, byte, now);
     else
         u->overrun = LSR_OVERRUN;
 }
@@ -172,37 +166,28 @@ static void drain(struct vuart *u, uint64_t now)
 {
     if (u->tx.count == 0)
         return;
-    while (u->tx.count && send(u, (uint8_t)vuart_fifo_head(&u->tx), now))
+    while (u->tx.count && send(u, vuart_fifo_head(&u->tx), now))
         vuart_fifo_pop(&u->tx);
     if (u->tx.count == 0)
         u->thre_irq = true;
 }
 
-static void make_room(struct vuart *u, uint64_t now)
-{
-    if (u->peer.room && vuart_can_receive(u))
-        u->peer.room(u->peer.ctx, now);
-}
-
-bool vuart_can_receive(const struct vuart *u)
+static bool can_receive(const struct vuart *u)
 {
     return !looping(u) && u->rx.count < capacity(u);
 }
 
-bool vuart_receive(struct vuart *u, uint8_t byte, uint64_t now)
+static void make_room(struct vuart *u, uint64_t now)
 {
-    if (!vuart_can_receive(u))
-        return false;
-    receive_entry(u, byte, now);
-    update(u);
-    return true;
+    if (u->peer.room && can_receive(u))
+        u->peer.room(u->peer.ctx, now);
 }
 
-bool vuart_receive_break(struct vuart *u, uint64_t now)
+bool vuart_receive(struct vuart *u, uint8_t byte, uint64_t now)
 {
-    if (!vuart_can_receive(u))
+    if (!can_receive(u))
         return false;
-    receive_entry(u, (LSR_BREAK | LSR_FRAMING) << 8, now);
+    take_in(u, byte, now);
     update(u);
     return true;
 }
@@ -218,7 +203,7 @@ void vuart_kick(struct vuart *u, uint64_t now)
 /* The receive FIFO's next byte; an empty one reads 0. */
 static uint8_t read_rbr(struct vuart *u, uint64_t now)
 {
-    uint8_t byte = u->rx.count ? (uint8_t)vuart_fifo_pop(&u->rx) : 0;
+    uint8_t byte = u->rx.count ? vuart_fifo_pop(&u->rx) : 0;
 
     u->timed_out = false;
     u->rx_at = now;
@@ -236,18 +221,16 @@ static uint8_t read_iir(struct vuart *u)
     return id | (fifo_enabled(u) ? IIR_FIFO : 0);
 }
 
-/* Reading forgets the errors, and only then has anything changed: a guest asks for this register
+/* Reading forgets the overrun, and only then has anything changed: a guest asks for this register
  * before every byte that it sends. */
 static uint8_t read_lsr(struct vuart *u)
 {
     uint8_t lsr = line_status(u);
 
-    if (!(lsr & LSR_ERRORS))
-        return lsr;
-    u->overrun = 0;
-    if (u->rx.count)
-        vuart_fifo_clear_error(&u->rx);
-    update(u);
+    if (u->overrun) {
+        u->overrun = 0;
+        update(u);
+    }
     return lsr;
 }
 

@@ -44,9 +44,6 @@ void vuart_init(struct vuart *u, struct line irq, const struct vuart_peer *peer)
 /* A byte from the peer. False: no room (or the guest is looping back); offer it again after room().
  */
 bool vuart_receive(struct vuart *u, uint8_t byte, uint64_t now);
-bool vuart_can_receive(const struct vuart *u);
-/* A break condition from the peer, under the same terms. */
-bool vuart_receive_break(struct vuart *u, uint64_t now);
 
 /* The peer can take bytes again: send what is waiting. */
 void vuart_kick(struct vuart *u, uint64_t now);

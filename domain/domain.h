@@ -142,11 +142,7 @@ struct domain *domain_by_name(const char *name);
 void domain_list(struct domain *d);
 void domain_unlist(struct domain *d);
 
-/* Nanoseconds since its creation; and the same in line. */
+/* Nanoseconds since its creation. */
 uint64_t domain_now(const struct domain *d);
-static inline uint64_t domain_now_quick(const struct domain *d)
-{
-    return tsc_to_ns_quick(rdtsc() - d->tsc_zero);
-}
 
 #endif

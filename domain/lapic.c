@@ -145,7 +145,9 @@ void lapic_hold(struct vcpu *v)
     virt_set_held_class(&v->virt, vlapic_held_class(&v->lapic));
 }
 
-bool lapic_posted(const struct vcpu *v)
+/* An edge-triggered interrupt has been accepted for v: its processor fetches it, if it is in the
+ * guest elsewhere and can. False: v is to be kicked. */
+static bool posted(const struct vcpu *v)
 {
     if (!virt_caps.posted_interrupts || !v->virt.delivers || !v->domain->p2m.inside[v->id] ||
         sched_running() == &v->unit)
@@ -163,7 +165,7 @@ static void take_message(struct vcpu *v, const struct apic_message *message)
     case APIC_FIXED:
     case APIC_LOWEST:
         vlapic_accept(&v->lapic, message->vector, message->level);
-        if (!message->level && lapic_posted(v))
+        if (!message->level && posted(v))
             return;
         break;
     case APIC_NMI:

@@ -54,8 +54,4 @@ static inline bool lapic_may_hold(const struct vcpu *v)
  * struct domain; this is the function that its buses call. */
 void lapic_message(void *domain, const struct apic_message *message);
 
-/* An edge-triggered interrupt has been accepted for v: its processor fetches it, if it is in the
- * guest elsewhere and can. False: v is to be kicked. */
-bool lapic_posted(const struct vcpu *v);
-
 #endif

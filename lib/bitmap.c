@@ -30,23 +30,3 @@ uint64_t bitmap_next_clear(const uint64_t *map, uint64_t bits, uint64_t from)
 {
     return next_bit(map, bits, from, ~0UL);
 }
-
-/* Bits of one word, two by two, four by four, ...: no POPCNT, which needs a CPUID bit. */
-static unsigned count_word(uint64_t w)
-{
-    w -= w >> 1 & 0x5555555555555555UL;
-    w = (w & 0x3333333333333333UL) + (w >> 2 & 0x3333333333333333UL);
-    w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
-    return (unsigned)(w * 0x0101010101010101UL >> 56);
-}
-
-uint64_t bitmap_count(const uint64_t *map, uint64_t bits)
-{
-    uint64_t count = 0;
-
-    for (uint64_t w = 0; w < bits / 64; w++)
-        count += count_word(map[w]);
-    if (bits % 64)
-        count += count_word(map[bits / 64] & ~(~0UL << (bits % 64)));
-    return count;
-}

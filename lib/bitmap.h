@@ -29,7 +29,4 @@ static inline void bitmap_clear(uint64_t *map, uint64_t n)
 uint64_t bitmap_next_set(const uint64_t *map, uint64_t bits, uint64_t from);
 uint64_t bitmap_next_clear(const uint64_t *map, uint64_t bits, uint64_t from);
 
-/* How many of the first `bits` bits are set. */
-uint64_t bitmap_count(const uint64_t *map, uint64_t bits);
-
 #endif

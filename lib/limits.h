@@ -9,7 +9,6 @@
 #define MAX_VCPUS       64   /* vCPUs of one domain */
 #define MAX_MODULES     32   /* modules taken from the boot loader */
 #define MAX_MEM_REGIONS 128  /* entries of the machine's memory map */
-#define MAX_SLABS       32   /* kinds of small objects */
 #define MAX_CMDLINE     2048 /* bytes of one command line, the final NUL included */
 #define MAX_NAME        32   /* bytes of a domain's name, the final NUL included */
 #define LOG_RING_BYTES  65536

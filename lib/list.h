@@ -32,24 +32,13 @@ static inline bool list_empty(const struct list_node *head)
     return head->next == head;
 }
 
-static inline void list_insert_after(struct list_node *where, struct list_node *node)
-{
-    node->prev = where;
-    node->next = where->next;
-    where->next->prev = node;
-    where->next = node;
-}
-
-/* As the first of the list. */
-static inline void list_add(struct list_node *head, struct list_node *node)
-{
-    list_insert_after(head, node);
-}
-
 /* As the last of the list: also, with any node for head, just before that node. */
 static inline void list_add_tail(struct list_node *head, struct list_node *node)
 {
-    list_insert_after(head->prev, node);
+    node->prev = head->prev;
+    node->next = head;
+    head->prev->next = node;
+    head->prev = node;
 }
 
 static inline void list_remove(struct list_node *node)

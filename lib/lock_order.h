@@ -7,7 +7,7 @@
 
 enum lock_rank {
     LOCK_UNRANKED,
-    LOCK_DOMAIN,  /* one domain's machine and state; two at most, see domain/pair.h */
+    LOCK_DOMAIN,  /* one domain's machine and state; two at most, see xen/pair.h */
     LOCK_DOMAINS, /* the list of domains */
     LOCK_P2M,
     LOCK_SCHED_QUEUE, /* of a pCPU; two at most */
@@ -16,7 +16,6 @@ enum lock_rank {
     LOCK_TIMERS, /* of a pCPU */
     LOCK_IRQ_VECTORS,
     LOCK_VPIDS,
-    LOCK_SLAB,
     LOCK_ASPACE,
     LOCK_FRAMES,
     LOCK_CONSOLE, /* the operator's terminal */

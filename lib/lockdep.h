@@ -9,7 +9,7 @@
 __attribute__((weak)) void lockdep_start(unsigned (*cpu)(void));
 /* Never again: a panic breaks into locks. */
 __attribute__((weak)) void lockdep_stop(void);
-/* How many locks the calling CPU holds. */
+/* How many locks the calling CPU holds: none where another room is called back. */
 __attribute__((weak)) unsigned lockdep_held(void);
 
 #endif

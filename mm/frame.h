@@ -96,7 +96,7 @@ uint64_t frame_total(void);                 /* usable frames of the machine */
 #define FRAME_MAX_ORDER ORDER_1G
 
 /* Test and debugging: make the nth allocation from now fail (1 = the next); 0 switches it off.
- * Counts frame_alloc(), heap_pages() and slab_alloc(). */
+ * Counts frame_alloc() and heap_pages(). */
 void frame_fail_nth(uint64_t n);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Memory for Caisson itself: whole pages in the direct map, and small objects through slabs.
+ * Memory for Caisson itself: whole pages in the direct map.
  *
  * Everything is zeroed. owner says who pays: OWNER_CAISSON, or the domain for which it is (page
  * tables, VMCS, bitmaps, device state), so that frame_count(domid) tells all that a domain costs.
@@ -40,12 +40,5 @@ static inline unsigned heap_order(size_t bytes)
 /* The machine address behind a pointer that heap_pages() gave (into the direct map), and back. */
 maddr_t heap_to_maddr(const void *p);
 void *heap_from_maddr(maddr_t m);
-
-/* Slabs of one object size, at most half a page. Objects of different owners never share a page. */
-struct slab;
-struct slab *slab_create(const char *name, size_t object_size);
-void *slab_alloc(struct slab *s, uint16_t owner); /* zeroed, 16-aligned; or NULL */
-void slab_free(struct slab *s, void *object);
-uint64_t slab_count(const struct slab *s); /* objects in use */
 
 #endif

@@ -70,7 +70,7 @@ void control_destroy(const struct command_args *args)
         domain_end(d, END_DESTROYED, "by the operator");
 }
 
-/* Frames, heap pages and slab objects count, whoever asks for them. */
+/* Frames and heap pages count, whoever asks for them. */
 void control_fail_alloc(const struct command_args *args)
 {
     uint64_t n;

@@ -106,7 +106,7 @@ static void count(struct run_queue *q, int by, unsigned load)
 
 void queue_add(struct run_queue *q, struct sched_unit *u, uint64_t now)
 {
-    ASSERT(u->state == SCHED_BLOCKED && !u->paused);
+    ASSERT(u->state == SCHED_BLOCKED && !u->going);
     if (q->running)
         policy_charge(q, now);
     u->state = SCHED_RUNNABLE;
@@ -173,7 +173,7 @@ bool queue_move(struct sched_unit *u, unsigned from, unsigned to, enum sched_sta
 
     ASSERT(from != to && state != SCHED_RUNNING);
     lock_two(from, to);
-    bool can = home_of(u) == from && u->state == state && !u->loaded && !u->paused;
+    bool can = home_of(u) == from && u->state == state && !u->loaded && !u->going;
     if (can)
         change_home(u, q, target, rdtsc());
     spin_unlock(&q->lock);

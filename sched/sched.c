@@ -13,6 +13,7 @@
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
+#include "lib/lockdep.h"
 #include "lib/time.h"
 #include "sched/balance.h"
 #include "sched/core.h"
@@ -174,7 +175,7 @@ static struct sched_unit *pick(struct run_queue *q)
     if (u) {
         bool again = u == q->last;
 
-        ASSERT(u->state == SCHED_RUNNABLE && u->pcpu == q->pcpu && !u->paused);
+        ASSERT(u->state == SCHED_RUNNABLE && u->pcpu == q->pcpu && !u->going);
         policy_dequeue(q, u);
         q->last = NULL;
         count_wait(u, now);
@@ -198,8 +199,7 @@ static void put(struct run_queue *q, bool runnable, uint64_t now)
     ASSERT(u && u->state == SCHED_RUNNING && u->pcpu == q->pcpu);
     policy_charge(q, now);
     q->running = NULL;
-    if (u->paused || !(runnable || u->woken)) {
-        u->woken |= runnable;
+    if (u->going || !(runnable || u->woken)) {
         queue_drop(q, u);
     } else {
         u->state = SCHED_RUNNABLE;
@@ -234,6 +234,8 @@ static void run(struct run_queue *q, struct sched_unit *u)
     if (use_tick)
         lapic_timer_set(deadline);
     span_begin(NULL, (const void *)u->run, rdtsc());
+    if (LOCKDEP && lockdep_held)
+        ASSERT(lockdep_held() == 0);
     if (LOCKDEP)
         core_watch(u->group);
     runnable = u->run(u, deadline);
@@ -284,7 +286,7 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
 /* Nobody else is in this queue, nothing is wanted of its unit, and it does not keep a core. */
 static bool may_halt(const struct run_queue *q)
 {
-    return q->count == 1 && !q->unsettled && !q->running->paused;
+    return q->count == 1 && !q->unsettled && !q->running->going;
 }
 
 /* From here on it counts for nothing, as if it were blocked. False: it had better look again. */

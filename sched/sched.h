@@ -68,9 +68,8 @@ struct sched_unit {
     enum sched_state state;
     unsigned pcpu;  /* whose queue it belongs to, also while blocked */
     bool loaded;    /* its registers are in that pCPU */
-    bool woken;     /* a wake came while it was running or paused */
-    bool paused;    /* is not picked, whatever wakes it */
-    bool going;     /* sched_unit_remove() waits for it to leave */
+    bool woken;     /* a wake came while it was running */
+    bool going;     /* sched_unit_remove(): is not picked, whatever wakes it */
     bool attention; /* atomic: something was written down for it, see sched_kick() */
     uint64_t ready; /* TSC at which it was last put among those that wait to run */
     struct sched_stats stats;
@@ -104,10 +103,6 @@ void sched_kick(struct sched_unit *u);
 void sched_flag_or_kick(struct sched_unit *u);
 /* The unit that runs on this pCPU, or NULL. */
 struct sched_unit *sched_running(void);
-
-/* While paused, wakes are remembered. 0, or -EBUSY while it still runs for a moment. */
-int sched_pause(struct sched_unit *u);
-void sched_unpause(struct sched_unit *u);
 
 /* Takes effect at once for a unit that waits, within a kick for one that runs. -EINVAL if no pCPU
  * of the mask runs units. */

@@ -1,5 +1,5 @@
 /*
- * What others may do to a unit, from any pCPU: wake, pause, move, remove it. See sched/sched.h.
+ * What others may do to a unit, from any pCPU: wake, move, remove it. See sched/sched.h.
  *
  * Each takes the lock of the queue that the unit belongs to, looks at its state, and where the
  * unit's pCPU has to act itself leaves it a note and kicks it.
@@ -45,7 +45,7 @@ void sched_wake(struct sched_unit *u)
         struct run_queue *q = queue_lock_of(u);
         unsigned home = q->pcpu, to;
 
-        if (u->state != SCHED_BLOCKED || u->paused) {
+        if (u->state != SCHED_BLOCKED || u->going) {
             wake_running(q, u);
             return;
         }
@@ -84,48 +84,21 @@ void sched_flag_or_kick(struct sched_unit *u)
         sched_kick(u);
 }
 
-int sched_pause(struct sched_unit *u)
-{
-    struct run_queue *q = queue_lock_of(u);
-
-    u->paused = true;
-    if (u->state == SCHED_RUNNING) {
-        queue_bound(q, 0);
-        queue_tell(q, true);
-        return -EBUSY;
-    }
-    if (u->state == SCHED_RUNNABLE) {
-        queue_drop(q, u);
-        u->woken = true;
-    }
-    spin_unlock(&q->lock);
-    return 0;
-}
-
-void sched_unpause(struct sched_unit *u)
-{
-    struct run_queue *q = queue_lock_of(u);
-    bool wake = u->woken && u->state == SCHED_BLOCKED && !u->going;
-
-    u->paused = u->going;
-    spin_unlock(&q->lock);
-    if (wake)
-        sched_wake(u);
-}
-
 int sched_unit_remove(struct sched_unit *u)
 {
-    int err = sched_pause(u);
     struct run_queue *q = queue_lock_of(u);
-    bool here = q->pcpu == cpu_id();
+    bool running = u->state == SCHED_RUNNING, loaded = u->loaded, here = q->pcpu == cpu_id();
 
     u->going = true;
-    if (err || (u->loaded && !here)) {
+    if (running)
+        queue_bound(q, 0);
+    else if (u->state == SCHED_RUNNABLE)
+        queue_drop(q, u);
+    if (running || (loaded && !here)) {
         queue_unsettle(q, SETTLE_UNITS);
         queue_tell(q, true);
         return -EBUSY;
     }
-    bool loaded = u->loaded;
     spin_unlock(&q->lock);
     if (loaded)
         queue_unload(q);

@@ -72,9 +72,6 @@ void slat_fill(const struct slat_entry *place, gfn_t gfn, mfn_t mfn, unsigned or
 /* Makes the 4 KiB at gfn a mapping of their own, which is executable, if SLAT_X_SMALL says so. 0,
  * also if it is executable already; -EFAULT: it is not to be executed; -ENOMEM. */
 int must_check slat_split_to_execute(struct slat *e, gfn_t gfn);
-/* Calls fn for each mapping, in order of address. */
-void slat_walk(const struct slat *e,
-               void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx);
 
 /* What a call of slat_drain() does is counted in mappings of 4 KiB; the others weigh more, since a
  * debug build fills what is freed. */

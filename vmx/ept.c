@@ -343,36 +343,9 @@ void slat_fill(const struct slat_entry *place, gfn_t g, mfn_t m, unsigned order,
         __atomic_store_n(&slot[i], leaf + i * PAGE_SIZE, __ATOMIC_RELEASE);
 }
 
-struct walk {
+struct drain {
     void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry);
     void *ctx;
-};
-
-static void walk_table(const uint64_t *table, unsigned level, gfn_t first, const struct walk *w)
-{
-    for (unsigned i = 0; i < ENTRIES; i++) {
-        gfn_t g = gfn(first.v + ((uint64_t)i << level_shift(level)));
-        if (!is_present(table[i]))
-            continue;
-        if (!is_leaf(table[i], level)) {
-            walk_table(table_of(table[i]), level - 1, g, w);
-            continue;
-        }
-        struct slat_entry entry = describe(table[i], level, 0);
-        w->fn(w->ctx, g, &entry);
-    }
-}
-
-void slat_walk(const struct slat *e,
-               void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx)
-{
-    struct walk w = { fn, ctx };
-    if (e->root)
-        walk_table(e->root, LEVELS - 1, gfn(0), &w);
-}
-
-struct drain {
-    struct walk walk;
     unsigned left; /* of the work of one call, see slat_drain() */
 };
 
@@ -397,7 +370,7 @@ static bool drain_entry(struct slat *e, uint64_t *entry, unsigned level, gfn_t f
         if (!pay(d, level ? SLAT_DRAIN_LARGE : 1))
             return false;
         *entry = 0;
-        d->walk.fn(d->walk.ctx, first, &found);
+        d->fn(d->ctx, first, &found);
         return true;
     }
     uint64_t *below = table_of(*entry);
@@ -423,7 +396,7 @@ static bool drain_table(struct slat *e, uint64_t *table, unsigned level, gfn_t f
 bool slat_drain(struct slat *e, unsigned work,
                 void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx)
 {
-    struct drain d = { .walk = { fn, ctx }, .left = work };
+    struct drain d = { .fn = fn, .ctx = ctx, .left = work };
 
     return !e->root || drain_table(e, e->root, LEVELS - 1, gfn(0), &d);
 }

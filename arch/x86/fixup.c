@@ -58,25 +58,3 @@ int rdmsr_safe(uint32_t msr, uint64_t *value)
     *value = (uint64_t)hi << 32 | lo;
     return err;
 }
-
-int wrmsr_safe(uint32_t msr, uint64_t value)
-{
-    int err = -EFAULT;
-
-    asm volatile(FIXUP("wrmsr")
-                 : [err] "+r"(err)
-                 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                 : "memory", "cc");
-    return err;
-}
-
-int xsetbv_safe(uint32_t n, uint64_t value)
-{
-    int err = -EFAULT;
-
-    asm volatile(FIXUP("xsetbv")
-                 : [err] "+r"(err)
-                 : "c"(n), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                 : "memory", "cc");
-    return err;
-}

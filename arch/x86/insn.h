@@ -76,11 +76,6 @@ static inline uint32_t inl(uint16_t port)
     return v;
 }
 
-static inline void outl(uint16_t port, uint32_t v)
-{
-    asm volatile("outl %0, %1" : : "a"(v), "Nd"(port));
-}
-
 #define DEFINE_CR(n)                                                                               \
     static inline uint64_t read_cr##n(void)                                                        \
     {                                                                                              \
@@ -169,13 +164,6 @@ static inline void wbinvd(void)
 static inline void stosq(uint64_t *to, uint64_t word, uint64_t n)
 {
     asm volatile("rep stosq" : "+D"(to), "+c"(n) : "a"(word) : "memory");
-}
-
-static inline uint64_t xgetbv(uint32_t n)
-{
-    uint32_t lo, hi;
-    asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(n));
-    return (uint64_t)hi << 32 | lo;
 }
 
 static inline void xsetbv(uint32_t n, uint64_t value)

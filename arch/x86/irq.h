@@ -42,10 +42,7 @@ void irq_kick(unsigned cpu);
 /* Tells another pCPU's guest that interrupts have been posted for it (vmx/apic.c). */
 void irq_notify_posted(unsigned cpu);
 
-/* MSR access that answers #GP with -EFAULT instead of a panic. */
+/* A read of an MSR that answers #GP with -EFAULT instead of a panic. */
 int must_check rdmsr_safe(uint32_t msr, uint64_t *value);
-int must_check wrmsr_safe(uint32_t msr, uint64_t value);
-/* The same for XSETBV. */
-int must_check xsetbv_safe(uint32_t n, uint64_t value);
 
 #endif

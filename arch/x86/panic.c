@@ -29,9 +29,8 @@
 #define NOBODY        UINT32_MAX
 
 static uint32_t panicking = NOBODY; /* the pCPU that came first; atomic */
-static void (*prepare_fn)(void);    /* the three: boot only */
+static void (*prepare_fn)(void);    /* both: boot only */
 static void (*context_fn)(void);
-static void (*end_fn)(void);
 
 void panic_set_prepare(void (*prepare)(void))
 {
@@ -41,11 +40,6 @@ void panic_set_prepare(void (*prepare)(void))
 void panic_set_context(void (*print)(void))
 {
     context_fn = print;
-}
-
-void panic_set_end(void (*end)(void))
-{
-    end_fn = end;
 }
 
 /* Makes this pCPU the only one that runs. A second pCPU that panics waits here for its NMI. */
@@ -120,8 +114,6 @@ static _Noreturn void panic_end(void)
     if (context_fn)
         context_fn();
     log_error("panic: stopped");
-    if (end_fn)
-        end_fn();
     host_halt();
 }
 

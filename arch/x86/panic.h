@@ -10,10 +10,8 @@ struct trap_frame;
 _Noreturn void panic_trap(const struct trap_frame *frame);
 
 /* prepare: makes the log's sinks fit for use without interrupts. print: says, through the log,
- * which domain this pCPU served, and its VMCS. end: what to do at last; host_halt() unless
- * told otherwise. Boot only. */
+ * which domain this pCPU served, and its VMCS. Boot only. */
 void panic_set_prepare(void (*prepare)(void));
 void panic_set_context(void (*print)(void));
-void panic_set_end(void (*end)(void));
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Frames, heap, slabs and windows on the host's malloc(). Any whole piece of an allocation may be
+ * Frames, heap and windows on the host's malloc(). Any whole piece of an allocation may be
  * freed alone, as with the real ones; the memory goes back to malloc() with the last piece.
  */
 #include "tests/fakes/heap.h"
@@ -18,7 +18,6 @@ enum { RAM, HEAP, ZONES };
 static uint64_t counts[ZONES][0x10000];   /* frames of each owner */
 static uint64_t promised[ZONES][0x10000]; /* of limited ones, how many they may have */
 static bool limited[0x10000];
-static uint64_t objects;
 static uint64_t fail_in;
 bool fake_heap_shreds;
 
@@ -39,7 +38,7 @@ uint64_t frame_count(uint16_t owner)
 
 uint64_t fake_heap_in_use(void)
 {
-    uint64_t sum = objects;
+    uint64_t sum = 0;
 
     for (unsigned i = 0; i < 0x10000; i++)
         sum += frame_count((uint16_t)i);
@@ -384,42 +383,4 @@ bool window_same(const struct window_word *words, unsigned count)
             return false;
     }
     return true;
-}
-
-struct slab {
-    size_t size;
-    uint64_t used;
-};
-
-struct slab *slab_create(const char *name, size_t object_size)
-{
-    struct slab *s = calloc(1, sizeof(*s));
-
-    (void)name;
-    ASSERT(object_size <= PAGE_SIZE / 2);
-    s->size = object_size;
-    return s;
-}
-
-void *slab_alloc(struct slab *s, uint16_t owner)
-{
-    (void)owner;
-    if (fails_now())
-        return NULL;
-    s->used++;
-    objects++;
-    return calloc(1, s->size);
-}
-
-void slab_free(struct slab *s, void *object)
-{
-    ASSERT(s->used > 0);
-    s->used--;
-    objects--;
-    free(object);
-}
-
-uint64_t slab_count(const struct slab *s)
-{
-    return s->used;
 }

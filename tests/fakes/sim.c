@@ -53,7 +53,7 @@ static void check_place(struct sim *s)
 
     assert_int_equal(lockdep_held(), 0);
     assert_true(s->unit.state == SCHED_RUNNING && s->unit.pcpu == me);
-    assert_false(s->unit.paused);
+    assert_false(s->unit.going);
     assert_true(s->unit.affinity >> me & 1);
     assert_true(!on[me] || on[me] == s);
     assert_true(s->loaded_on < 0 || s->loaded_on == (int)me);
@@ -380,25 +380,18 @@ void sim_anything(unsigned n)
     kicked[fake_cpu_id] = true;
     switch (rand() % 12) {
     case 0:
-        sched_pause(&s->unit);
-        break;
-    case 1:
-    case 2:
-        sched_unpause(&s->unit);
-        break;
-    case 3:
         assert_int_equal(sched_set_affinity(&s->unit, 1 + (unsigned)rand() % everywhere), 0);
         break;
-    case 4:
+    case 1:
         sim_wake(s);
         break;
-    case 5:
+    case 2:
         sched_group_set_cap(&s->own, (unsigned)rand() % 3 * 20);
         break;
-    case 6:
+    case 3:
         sched_yield_to(&s->unit);
         break;
-    case 7:
+    case 4:
         if (sched_unit_remove(&s->unit))
             break; /* later, or at the end */
         timer_cancel(&s->alarm);

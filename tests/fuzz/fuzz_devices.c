@@ -267,9 +267,6 @@ static void step(struct input *in)
     case 3:
         step_console(in, kind);
         break;
-    case 4:
-        vlapic_set_lint(&v->lapic, kind & 1, kind & 2);
-        break;
     case 5:
         vlapic_set_cr8(&v->lapic, kind & 15);
         break;

@@ -3,7 +3,7 @@
 /* clang-format on */
 /*
  * Real threads as pCPUs under ThreadSanitizer: the scheduler's loop with units that run, sleep and
- * are paused, moved and removed by another thread; locks; timers; the frame allocator. The order of
+ * are moved and removed by another thread; locks; timers; the frame allocator. The order of
  * locks is checked all the while. Whatever is not guarded by a lock or an atomic shows as a race.
  */
 #include <pthread.h>
@@ -216,8 +216,6 @@ static void disturb(unsigned *seed, uint64_t *removed)
 
     switch (rand_r(seed) % 6) {
     case 0:
-        sched_pause(&l->unit);
-        break;
     case 1:
         assert_int_equal(sched_set_affinity(&l->unit, 1 + rand_r(seed) % ((1 << CPUS) - 1)), 0);
         break;
@@ -233,7 +231,6 @@ static void disturb(unsigned *seed, uint64_t *removed)
         ++*removed;
         break;
     default:
-        sched_unpause(&l->unit);
         sched_wake(&l->unit);
     }
 }

@@ -14,8 +14,6 @@
 
 static void check(const uint64_t *map, const bool *model, uint64_t bits)
 {
-    uint64_t count = 0;
-
     for (uint64_t from = 0; from <= bits; from++) {
         uint64_t set = from, clear = from;
 
@@ -25,12 +23,9 @@ static void check(const uint64_t *map, const bool *model, uint64_t bits)
             clear++;
         assert_int_equal(bitmap_next_set(map, bits, from), set);
         assert_int_equal(bitmap_next_clear(map, bits, from), clear);
-        if (from < bits) {
+        if (from < bits)
             assert_int_equal(bitmap_test(map, from), model[from]);
-            count += model[from];
-        }
     }
-    assert_int_equal(bitmap_count(map, bits), count);
 }
 
 static void test_model(void **state)
@@ -73,7 +68,6 @@ static void test_beyond(void **state)
 
     (void)state;
     assert_int_equal(bitmap_next_set(map, 67, 0), 67);
-    assert_int_equal(bitmap_count(map, 67), 0);
     assert_int_equal(bitmap_next_set(map, 68, 0), 67);
 }
 
@@ -103,10 +97,10 @@ static void test_list(void **state)
     (void)state;
     assert_true(list_empty(&head));
     assert_order(&head, "");
-    list_add(&head, &a.link);
+    list_add_tail(&head, &a.link);
     assert_false(list_empty(&head));
     list_add_tail(&head, &c.link);
-    list_add(&head, &b.link);
+    list_add_tail(&a.link, &b.link);
     assert_order(&head, "bac");
     list_remove(&a.link);
     assert_order(&head, "bc");

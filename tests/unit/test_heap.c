@@ -1,8 +1,8 @@
 /* clang-format off */
-/* links: mm/heap.c mm/slab.c mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: mm/heap.c mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
- * Heap and slabs, on real page tables (that the host does not use) and a pretended machine.
+ * The heap, on real page tables (that the host does not use) and a pretended machine.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,138 +144,15 @@ static void test_pages_fail_nth(void **state)
     heap_free_pages(p, 0, 1);
 }
 
-static struct slab *slab_of(size_t size)
-{
-    static struct slab *slabs[16];
-    static size_t sizes[16];
-    unsigned i = 0;
-
-    while (i < 16 && sizes[i] && sizes[i] != size)
-        i++;
-    if (!sizes[i])
-        slabs[i] = slab_create("test", size);
-    sizes[i] = size;
-    return slabs[i];
-}
-
-static void test_slab_sizes(void **state)
-{
-    static const size_t sizes[] = { 1, 8, 16, 17, 100, 1000, 2048 };
-
-    (void)state;
-    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct slab *s = slab_of(sizes[i]);
-        unsigned char *o[300];
-
-        for (unsigned n = 0; n < 300; n++) {
-            o[n] = slab_alloc(s, 1);
-            assert_non_null(o[n]);
-            assert_int_equal((uintptr_t)o[n] % 16, 0);
-            assert_true(is_zero(o[n], sizes[i]));
-            memset(o[n], (int)n, sizes[i]);
-        }
-        assert_int_equal(slab_count(s), 300);
-        for (unsigned n = 0; n < 300; n++) {
-            assert_int_equal(o[n][0], n & 0xff); /* nobody else's object lies over it */
-            assert_int_equal(o[n][sizes[i] - 1], n & 0xff);
-            slab_free(s, o[n]);
-        }
-        assert_int_equal(slab_count(s), 0);
-        assert_int_equal(frame_count(1), 0);
-    }
-    EXPECT_PANIC(slab_create("too large", 2049));
-    EXPECT_PANIC(slab_create("nothing", 0));
-}
-
-static void test_slab_owners(void **state)
-{
-    struct slab *s = slab_of(64);
-    void *a = slab_alloc(s, 1), *b = slab_alloc(s, 2), *c = slab_alloc(s, 1);
-
-    (void)state;
-    assert_int_equal(frame_count(1), 1);
-    assert_int_equal(frame_count(2), 1);
-    assert_int_equal((uintptr_t)a & PAGE_MASK, (uintptr_t)c & PAGE_MASK);
-    slab_free(s, b);
-    assert_int_equal(frame_count(2), 0);
-    slab_free(s, a);
-    slab_free(s, c);
-    assert_int_equal(frame_count(1), 0);
-}
-
-static void test_slab_abuse(void **state)
-{
-    struct slab *s = slab_of(64);
-    char *a = slab_alloc(s, 1), *b = slab_alloc(s, 1);
-
-    (void)state;
-    EXPECT_PANIC(slab_free(slab_of(128), a));
-    EXPECT_PANIC(slab_free(s, a + 16));
-    EXPECT_PANIC(slab_free(s, (char *)((uintptr_t)a & PAGE_MASK)));
-    slab_free(s, a);
-    slab_free(s, b);
-}
-
-static void test_slab_fail_nth(void **state)
-{
-    struct slab *s = slab_of(64);
-    void *a;
-
-    (void)state;
-    frame_fail_nth(1);
-    assert_null(slab_alloc(s, 1));
-    frame_fail_nth(2); /* the page for the object */
-    assert_null(slab_alloc(s, 1));
-    assert_int_equal(slab_count(s), 0);
-    a = slab_alloc(s, 1);
-    assert_non_null(a);
-    slab_free(s, a);
-}
-
-static void test_slab_model(void **state)
-{
-    static struct {
-        unsigned char *p;
-        unsigned char tag;
-        unsigned s;
-    } live[500];
-    struct slab *slabs[] = { slab_of(24), slab_of(200), slab_of(2048) };
-    static const size_t size[] = { 24, 200, 2048 };
-    uint64_t before = frame_count(OWNER_FREE);
-    unsigned count = 0;
-
-    (void)state;
-    srand(3);
-    for (unsigned round = 0; round < 30000 || count; round++) {
-        if (round < 30000 && count < 500 && rand() % 2) {
-            unsigned s = (unsigned)rand() % 3;
-            unsigned char *p = slab_alloc(slabs[s], (uint16_t)(rand() % 3));
-
-            assert_true(is_zero(p, size[s]));
-            live[count].p = p;
-            live[count].s = s;
-            live[count].tag = (unsigned char)rand();
-            memset(p, live[count++].tag, size[s]);
-        } else if (count) {
-            unsigned i = (unsigned)rand() % count;
-
-            assert_int_equal(live[i].p[0], live[i].tag);
-            assert_int_equal(live[i].p[size[live[i].s] - 1], live[i].tag);
-            slab_free(slabs[live[i].s], live[i].p);
-            live[i] = live[--count];
-        }
-    }
-    assert_int_equal(frame_count(OWNER_FREE), before);
-}
-
 #define TEST(f) cmocka_unit_test_setup(f, set_up)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pages),          TEST(test_pages_large),   TEST(test_pages_exhaustion),
-        TEST(test_pages_fail_nth), TEST(test_slab_sizes),    TEST(test_slab_owners),
-        TEST(test_slab_abuse),     TEST(test_slab_fail_nth), TEST(test_slab_model),
+        TEST(test_pages),
+        TEST(test_pages_large),
+        TEST(test_pages_exhaustion),
+        TEST(test_pages_fail_nth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

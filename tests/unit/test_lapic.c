@@ -255,21 +255,33 @@ static void test_page_is_not_next_to_io_bitmap(void **state)
 
 /* ---- Posting ---- */
 
+/* A message to it: the processor fetches it, and nobody kicks the vCPU. */
+static bool posted_to_second(void)
+{
+    struct apic_message m = { .mode = APIC_FIXED, .vector = 0x40, .dest = 1 };
+
+    fake_virt_notified = 0;
+    second.unit.attention = false;
+    lapic_message(&guest, &m);
+    assert_true(!!fake_virt_notified != second.unit.attention);
+    return fake_virt_notified;
+}
+
 static void test_posted(void **state)
 {
     (void)state;
     lapic_sync(&second);
     second.virt.pcpu = 3;
     guest.p2m.inside[1] = 1;
-    assert_false(lapic_posted(&second)); /* this CPU has no such thing */
+    assert_false(posted_to_second()); /* this CPU has no such thing */
     virt_caps.posted_interrupts = true;
-    assert_true(lapic_posted(&second));
+    assert_true(posted_to_second());
     assert_int_equal(fake_virt_notified, 4);
     guest_running = &second.unit;
-    assert_false(lapic_posted(&second));
+    assert_false(posted_to_second());
     guest_running = NULL;
     guest.p2m.inside[1] = 0; /* it halts, or waits for its turn */
-    assert_false(lapic_posted(&second));
+    assert_false(posted_to_second());
 }
 
 int main(void)

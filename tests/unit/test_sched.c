@@ -444,26 +444,6 @@ static void test_yield_to(void **state)
     assert_true(b.deadline > fake_tsc);
 }
 
-static void pause_itself(struct runner *r)
-{
-    assert_int_equal(sched_pause(&r->unit), -EBUSY);
-}
-
-static void test_pause_running(void **state)
-{
-    (void)state;
-    a.within = pause_itself;
-    sched_wake(&a.unit);
-    sched_turn();
-    assert_int_equal(a.unit.state, SCHED_BLOCKED);
-    sched_turn();
-    assert_int_equal(a.turns, 1);
-    a.within = NULL;
-    sched_unpause(&a.unit); /* it had not blocked of its own will */
-    sched_turn();
-    assert_int_equal(a.turns, 2);
-}
-
 static void remove_itself(struct runner *r)
 {
     assert_int_equal(sched_unit_remove(&r->unit), -EBUSY);
@@ -743,7 +723,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wake_cuts_the_slice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(test_yield_to, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pause_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remove_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remove_from_afar, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_takes_work, setup, teardown),

@@ -415,31 +415,6 @@ static void test_cap_is_asked_for(void **state)
     assert_true(a.had_news);
 }
 
-static void pause_a(void)
-{
-    assert_int_equal(sched_pause(&a.unit), -EBUSY);
-}
-
-static void paused_from_afar(void)
-{
-    as_other_pcpu(pause_a);
-}
-
-static void test_paused(void **state)
-{
-    (void)state;
-    nap(paused_from_afar);
-    assert_false(a.answer);
-    assert_int_equal(kicks, 1);
-    assert_int_equal(a.unit.state, SCHED_BLOCKED);
-    sched_wake(&a.unit);
-    sched_turn();
-    assert_int_equal(a.turns, 1);
-    sched_unpause(&a.unit);
-    sched_turn();
-    assert_int_equal(a.turns, 2);
-}
-
 static void remove_a(void)
 {
     assert_int_equal(sched_unit_remove(&a.unit), -EBUSY);
@@ -498,7 +473,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_asked_to_watch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cap_is_used_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cap_is_asked_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_paused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
     };

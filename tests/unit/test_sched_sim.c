@@ -302,46 +302,10 @@ static void test_affinity_of_one_that_sleeps(void **state)
     assert_true(s->loaded_on == (int)to && s->unit.stats.migrations >= 1);
 }
 
-/* ---- Pausing, removing ----------------------------------------------------------------------
+/* ---- Removing -------------------------------------------------------------------------------
  */
 
-static void test_pause(void **state)
-{
-    struct sim *a = sim_spinner(256, 0, HERE), *b = sim_sleeper(MS, 5 * MS);
-
-    (void)state;
-    sim_go_on(50);
-    sched_pause(&a->unit);
-    sched_pause(&b->unit);
-    sim_go_on(10);
-    sim_reset_counts();
-    sim_go_on(100);
-    assert_int_equal(a->unit.stats.ran + b->unit.stats.ran, 0);
-    sched_unpause(&a->unit);
-    sched_unpause(&b->unit);
-    sim_go_on(100);
-    assert_true(a->unit.stats.ran > 90 * MS);
-    assert_true(b->unit.stats.ran > 10 * MS);
-}
-
-/* A paused unit that nobody woke does not wake by being unpaused. */
-static void test_pause_blocked(void **state)
-{
-    struct sim *s = sim_make(NULL, HERE);
-
-    (void)state;
-    sched_group_init(&s->own, 256, 0);
-    assert_int_equal(sched_pause(&s->unit), 0);
-    sched_unpause(&s->unit);
-    assert_int_equal(s->unit.state, SCHED_BLOCKED);
-    sched_pause(&s->unit);
-    sim_wake(s);
-    assert_int_equal(s->unit.state, SCHED_BLOCKED);
-    sched_unpause(&s->unit);
-    assert_int_equal(s->unit.state, SCHED_RUNNABLE);
-}
-
-/* At random moments, halts in place among them: pauses, moves, changes, removals and new ones;
+/* At random moments, halts in place among them: moves, changes, removals and new ones;
  * every turn is checked. */
 static void any_sleepers(unsigned longest)
 {
@@ -392,8 +356,6 @@ int main(void)
         TEST(spinners_spread_and_stay, four),
         TEST(affinity, four),
         TEST(affinity_of_one_that_sleeps, four),
-        TEST(pause, four),
-        TEST(pause_blocked, four),
         TEST(anything_at_any_time, four),
         TEST(anything_while_most_sleep, four),
     };

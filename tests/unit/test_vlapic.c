@@ -308,39 +308,12 @@ static void test_extint(void **state)
     assert_false(vlapic_accepts_extint(&l));
     wr(0x350, 0x700);
     assert_true(vlapic_accepts_extint(&l));
-    vlapic_set_lint(&l, 0, true);
-    assert_int_equal(vlapic_pending(&l), -1);
-    assert_int_equal(sends, 0);
     wr(0x350, 0x10700);
     assert_false(vlapic_accepts_extint(&l));
     wr(0x350, 0x30);
     assert_false(vlapic_accepts_extint(&l));
     assert_int_equal(vlapic_msr_write(&l, MSR_IA32_APICBASE, VLAPIC_DEFAULT_BASE, 0), 0);
     assert_true(vlapic_accepts_extint(&l));
-}
-
-static void test_lint_fixed_and_nmi(void **state)
-{
-    (void)state;
-    wr(0x350, 0x30);
-    vlapic_set_lint(&l, 0, true);
-    vlapic_set_lint(&l, 0, true);
-    assert_int_equal(vlapic_pending(&l), 0x30);
-    vlapic_ack(&l, 0x30);
-    wr(0xB0, 0);
-    assert_int_equal(vlapic_pending(&l), -1); /* one edge, one interrupt */
-    wr(0x360, 0x400);
-    vlapic_set_lint(&l, 1, true);
-    assert_int_equal(sends, 1);
-    assert_int_equal(sent.mode, APIC_NMI);
-    assert_int_equal(sent.shorthand, APIC_TO_SELF);
-    assert_ptr_equal(sent.from, &l);
-    assert_true(vlapic_addressed(&l, &sent));
-    wr(0x360, 0x10400);
-    vlapic_set_lint(&l, 1, false);
-    vlapic_set_lint(&l, 1, true);
-    assert_int_equal(sends, 1);
-    EXPECT_PANIC(vlapic_set_lint(&l, 2, true));
 }
 
 /* ---- IPIs ---- */
@@ -466,7 +439,6 @@ int main(void)
         cmocka_unit_test_setup(test_illegal_vectors, setup),
         cmocka_unit_test_setup(test_init_signal, setup),
         cmocka_unit_test_setup(test_extint, setup),
-        cmocka_unit_test_setup(test_lint_fixed_and_nmi, setup),
         cmocka_unit_test_setup(test_ipi_fields, setup),
         cmocka_unit_test_setup(test_ipi_init_startup, setup),
         cmocka_unit_test_setup(test_ipi_self, setup),

@@ -122,13 +122,11 @@ static void test_late_ticks_coalesce_without_drift(void **state)
     start(0, 2, 100, 0);
     tick(1050); /* ten edges late */
     assert_int_equal(out0.rises, 2);
-    assert_int_equal(pit.missed, 9);
     assert_int_equal(deadline(), at(1101));
     for (unsigned i = 0; i < 100000; i++)
         pit.dev.ops->tick(&pit.dev, deadline());
     assert_int_equal(out0.rises, 100002);
     assert_int_equal(deadline(), at(1101 + 100000 * 100));
-    assert_int_equal(pit.missed, 9);
 }
 
 static void test_mode_2_new_count_waits(void **state)
@@ -371,10 +369,9 @@ static void test_reads_lose_nothing(void **state)
             assert_int_equal(out0.level, told_out0.level);
         }
         assert_int_equal(out0.rises, told_out0.rises);
-        assert_int_equal(pit.missed, told.missed);
         assert_int_equal(deadline(), told.dev.ops->deadline(&told.dev));
     }
-    assert_true(told.missed > 1000 && told_out0.rises > 1000);
+    assert_true(told_out0.rises > 1000);
 }
 
 /* Registers that are said to be steady: reading one never brings the deadline nearer. */

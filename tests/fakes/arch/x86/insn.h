@@ -91,12 +91,6 @@ static inline void outw(uint16_t port, uint16_t v)
         fake_out(port, 2, v);
 }
 
-static inline void outl(uint16_t port, uint32_t v)
-{
-    if (fake_out)
-        fake_out(port, 4, v);
-}
-
 #define FAKE_REGISTER(kind, n)                                                                     \
     static inline uint64_t read_##kind##n(void)                                                    \
     {                                                                                              \
@@ -163,12 +157,6 @@ static inline void stosq(uint64_t *to, uint64_t word, uint64_t n)
 {
     while (n-- > 0)
         __atomic_store_n(to++, word, __ATOMIC_RELAXED);
-}
-
-static inline uint64_t xgetbv(uint32_t n)
-{
-    (void)n;
-    return fake_xcr0;
 }
 
 static inline void xsetbv(uint32_t n, uint64_t value)
