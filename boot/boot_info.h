@@ -10,17 +10,11 @@
 #include <stdint.h>
 #include "lib/addr.h"
 #include "lib/limits.h"
+#include "lib/module.h"
 #include "mm/frame.h"
 
 /* In EAX at entry, with the machine address of a struct boot_info in EBX. */
 #define BOOT_INFO_MAGIC 0xCA155013u
-
-struct boot_module {
-    maddr_t start;
-    uint64_t size;
-    char line[MAX_CMDLINE]; /* the words of the module2 line, file name included where GRUB gives it
-                             */
-};
 
 struct boot_framebuffer {
     maddr_t start;
@@ -35,7 +29,7 @@ struct boot_info {
     char loader_name[64];
     char cmdline[MAX_CMDLINE]; /* Caisson's own options */
     unsigned module_count, region_count;
-    struct boot_module modules[MAX_MODULES];
+    struct module modules[MAX_MODULES];
     struct mem_region regions[MAX_MEM_REGIONS]; /* sorted, not overlapping */
     uint8_t rsdp[36];                           /* copy of the ACPI root pointer */
     bool has_rsdp;

@@ -57,7 +57,6 @@ static struct boot_info boot;
 static struct options options;
 static struct desc_stacks exception_stacks[MAX_PCPUS];
 static void *lapic_page;
-static struct module modules[MAX_MODULES];
 
 static void *must_have(void *p)
 {
@@ -268,13 +267,8 @@ static void no_domain_left(void)
 /* The modules stay where the boot loader put them, mapped read-only. */
 static void map_modules(void)
 {
-    for (unsigned i = 0; i < boot.module_count; i++) {
-        const struct boot_module *m = &boot.modules[i];
-        modules[i] = (struct module){ .data = must_have(aspace_map(m->start, m->size, ASPACE_RO)),
-                                      .size = m->size,
-                                      .line = m->line,
-                                      .index = i + 1 };
-    }
+    for (struct module *m = boot.modules; m < boot.modules + boot.module_count; m++)
+        m->data = must_have(aspace_map(m->start, m->size, ASPACE_RO));
 }
 
 /* The operator's side: the serial port, the screen and the keyboard, as far as there are any. */
@@ -313,7 +307,7 @@ static void start_domains(void)
 
     domain_set_hooks(&hooks);
     start_monitor(options.monitor_first);
-    lifecycle_begin(modules, boot.module_count, no_domain_left);
+    lifecycle_begin(boot.modules, boot.module_count, no_domain_left);
 }
 
 /* For whoever sits before it: the log, and a way to switch off. */

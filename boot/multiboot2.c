@@ -104,7 +104,7 @@ static void read_module(struct parse *p, const struct tag *t)
         log_warn("multiboot2: more than %u modules, the rest is passed over", MAX_MODULES);
         return;
     }
-    struct boot_module *m = &p->out->modules[n];
+    struct module *m = &p->out->modules[n];
     m->start = maddr(start);
     m->size = end - start;
     copy_text(m->line, sizeof(m->line), t, 16, "module's line");

@@ -48,7 +48,7 @@ bool catalogue_module(unsigned i,
     const char *line = m->line;
     if (word_next(&line, &w) && w.text[0] == '/')
         word_next(&line, &w);
-    fn(m->index, w, domain_of(m), (m->size + 1023) >> 10);
+    fn(i + 1, w, domain_of(m), (m->size + 1023) >> 10);
     return true;
 }
 
@@ -160,22 +160,20 @@ static int find_ramdisk(struct word ref, struct domain_config *c)
 int catalogue_read(const char *line, char *words, struct domain_config *out)
 {
     struct request q = { .words = words };
-    struct config_line d;
+    enum config_kind kind;
     int err = split(line, &q);
 
     if (err) {
         log_error("create: the line is longer than %d bytes", CATALOGUE_LINE - 2);
         return err;
     }
-    struct module as_module = { .line = words };
-    err = config_parse(&as_module, &d);
+    err = config_parse(0, words, &kind, out);
     if (err)
         return err;
-    if (!d.name[0] || !q.kernel.length) {
+    if (!out->name[0] || !q.kernel.length) {
         log_error("create: name= and kernel= are needed");
         return -EINVAL;
     }
-    config_from_line(&d, out);
     err = find_kernel(q.kernel, out);
     return err || !q.ramdisk.length ? err : find_ramdisk(q.ramdisk, out);
 }

@@ -11,7 +11,8 @@
 #include "lib/string.h"
 
 struct line {
-    struct config_line d;
+    struct domain_config *d; /* what it says; of a kernel, the domain */
+    enum config_kind kind;
     bool named;  /* by the line itself */
     bool broken; /* did not parse, or cannot be used */
     int kernel;  /* which line is the kernel of this ramdisk or module; -1: none */
@@ -21,7 +22,7 @@ struct line {
 static int find_kernel(const struct line *lines, unsigned end, const char *name)
 {
     for (unsigned i = 0; i < end; i++) {
-        if (lines[i].d.kind == CONFIG_KERNEL && strcmp(lines[i].d.name, name) == 0)
+        if (lines[i].kind == CONFIG_KERNEL && strcmp(lines[i].d->name, name) == 0)
             return (int)i;
     }
     return -1;
@@ -30,7 +31,7 @@ static int find_kernel(const struct line *lines, unsigned end, const char *name)
 static int last_kernel(const struct line *lines, unsigned end)
 {
     while (end-- > 0) {
-        if (lines[end].d.kind == CONFIG_KERNEL)
+        if (lines[end].kind == CONFIG_KERNEL)
             return (int)end;
     }
     return -1;
@@ -41,96 +42,73 @@ static void parse_lines(const struct module *mods, unsigned n, struct line *line
     unsigned kernels = 0;
     for (unsigned i = 0; i < n; i++) {
         struct line *l = &lines[i];
-        l->broken = config_parse(&mods[i], &l->d) != 0;
+        char *name = l->d->name;
+        l->broken = config_parse(i + 1, mods[i].line, &l->kind, l->d) != 0;
         l->kernel = -1;
-        l->named = l->d.name[0] != '\0';
-        kernels += l->d.kind == CONFIG_KERNEL;
-        if (l->d.kind == CONFIG_KERNEL && !l->d.name[0])
-            fmt_sn(l->d.name, sizeof(l->d.name), "dom%u", kernels);
+        l->named = name[0] != '\0';
+        kernels += l->kind == CONFIG_KERNEL;
+        if (l->kind == CONFIG_KERNEL && !l->named)
+            fmt_sn(name, MAX_NAME, "dom%u", kernels);
     }
 }
 
-static void refuse_double_names(const struct module *mods, unsigned n, struct line *lines)
+static void refuse_double_names(unsigned n, struct line *lines)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (lines[i].d.kind != CONFIG_KERNEL)
+        if (lines[i].kind != CONFIG_KERNEL)
             continue;
-        int first = find_kernel(lines, i, lines[i].d.name);
+        int first = find_kernel(lines, i, lines[i].d->name);
         if (first < 0)
             continue;
-        log_error("module %u: name=%s: module %u has that name already", mods[i].index,
-                  lines[i].d.name, mods[first].index);
+        log_error("module %u: name=%s: module %d has that name already", i + 1, lines[i].d->name,
+                  first + 1);
         lines[i].broken = true;
     }
 }
 
 /* Finds the kernel of a ramdisk or module line; a broken one breaks its domain. */
-static void find_home(const struct module *mod, unsigned n, struct line *lines, unsigned i)
+static void find_home(unsigned n, struct line *lines, unsigned i)
 {
     struct line *l = &lines[i];
 
-    if (l->d.name[0])
-        l->kernel = find_kernel(lines, n, l->d.name);
-    else if (l->d.kind != CONFIG_NONE)
+    if (l->named)
+        l->kernel = find_kernel(lines, n, l->d->name);
+    else if (l->kind != CONFIG_NONE)
         l->kernel = last_kernel(lines, i);
     if (l->kernel >= 0) {
         if (l->broken)
             lines[l->kernel].broken = true;
         return;
     }
-    if (l->d.name[0] && l->d.kind != CONFIG_NONE)
-        log_error("module %u: name=%s: there is no kernel of that name", mod->index, l->d.name);
+    if (l->named && l->kind != CONFIG_NONE)
+        log_error("module %u: name=%s: there is no kernel of that name", i + 1, l->d->name);
     else if (!l->broken)
-        log_error("module %u: no name= and no kernel before it", mod->index);
+        log_error("module %u: no name= and no kernel before it", i + 1);
     l->broken = true;
 }
 
-static unsigned count_ramdisks(const struct line *lines, unsigned end, int kernel)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < end; i++)
-        count += lines[i].d.kind == CONFIG_RAMDISK && lines[i].kernel == kernel;
-    return count;
-}
-
+/* Gives the ramdisks and modules to their kernels. */
 static void pair_lines(const struct module *mods, unsigned n, struct line *lines)
 {
-    for (unsigned i = 0; i < n; i++) {
-        struct line *l = &lines[i];
-        if (l->d.kind == CONFIG_KERNEL)
-            continue;
-        find_home(&mods[i], n, lines, i);
-        if (l->kernel < 0 || l->d.kind != CONFIG_RAMDISK || !count_ramdisks(lines, i, l->kernel))
-            continue;
-        log_error("module %u: ramdisk: domain %s has one already", mods[i].index,
-                  lines[l->kernel].d.name);
-        lines[l->kernel].broken = true;
-    }
-}
+    bool has_ramdisk[MAX_MODULES] = { false };
 
-void config_from_line(const struct config_line *d, struct domain_config *out)
-{
-    memset(out, 0, sizeof(*out));
-    memcpy(out->name, d->name, sizeof(out->name));
-    out->mem = d->mem;
-    out->vcpus = d->vcpus;
-    out->weight = d->weight;
-    out->cap = d->cap;
-    out->cpus = d->cpus;
-    out->type = d->type;
-    out->populate_now = d->populate_now;
-    out->cmdline = d->cmdline;
-}
-
-static void fill(const struct module *mods, unsigned n, const struct line *lines, unsigned kernel,
-                 struct domain_config *out)
-{
-    config_from_line(&lines[kernel].d, out);
-    out->kernel = &mods[kernel];
     for (unsigned i = 0; i < n; i++) {
-        if (lines[i].kernel == (int)kernel)
-            out->modules[out->module_count++] =
-                (struct image_module){ mods[i].data, mods[i].size, lines[i].d.cmdline };
+        const struct line *l = &lines[i];
+        if (l->kind == CONFIG_KERNEL)
+            continue;
+        find_home(n, lines, i);
+        if (l->kernel < 0)
+            continue;
+        struct line *kernel = &lines[l->kernel];
+        kernel->d->modules[kernel->d->module_count++] =
+            (struct image_module){ mods[i].data, mods[i].size, l->d->cmdline };
+        if (l->kind != CONFIG_RAMDISK)
+            continue;
+        if (has_ramdisk[l->kernel]) {
+            log_error("module %u: ramdisk: domain %s has one already", i + 1, kernel->d->name);
+            kernel->broken = true;
+        }
+        has_ramdisk[l->kernel] = true;
     }
 }
 
@@ -140,20 +118,24 @@ unsigned config_collect(const struct module *mods, unsigned n, struct domain_con
     unsigned count = 0;
 
     ASSERT(n <= MAX_MODULES);
+    for (unsigned i = 0; i < n; i++)
+        lines[i].d = &out[i];
     parse_lines(mods, n, lines);
-    refuse_double_names(mods, n, lines);
+    refuse_double_names(n, lines);
     pair_lines(mods, n, lines);
     if (last_kernel(lines, n) < 0)
         log_error("no module line gives a kernel: there is nothing to run");
     for (unsigned i = 0; i < n; i++) {
-        if (lines[i].d.kind != CONFIG_KERNEL)
+        if (lines[i].kind != CONFIG_KERNEL)
             continue;
-        if (!lines[i].broken)
-            fill(mods, n, lines, i, &out[count++]);
-        else
-            log_error("module %u: %s%s is not started", mods[i].index,
+        if (lines[i].broken) {
+            log_error("module %u: %s%s is not started", i + 1,
                       lines[i].named ? "domain " : "its domain",
-                      lines[i].named ? lines[i].d.name : "");
+                      lines[i].named ? lines[i].d->name : "");
+            continue;
+        }
+        lines[i].d->kernel = &mods[i];
+        out[count++] = *lines[i].d; /* its own place, or that of a line already dealt with */
     }
     return count;
 }

@@ -10,13 +10,11 @@
 #include "lib/string.h"
 #include "lib/word.h"
 
-#define MAX_WEIGHT 65535
-#define MAX_CAP    (MAX_PCPUS * 100)
-
 struct reading {
-    struct config_line *out;
-    unsigned module;
-    uint32_t seen; /* keys, by their place in keys[] */
+    struct domain_config *out;
+    enum config_kind kind;
+    unsigned module; /* 0: a line of `create` */
+    uint32_t seen;   /* keys, by their place in keys[] */
     bool failed;
 };
 
@@ -45,7 +43,7 @@ static bool is_caisson(const char *seven)
     return true;
 }
 
-static bool read_name(struct config_line *d, struct word value)
+static bool read_name(struct domain_config *d, struct word value)
 {
     if (value.length == 0 || value.length >= MAX_NAME ||
         (value.length == 7 && is_caisson(value.text)))
@@ -59,7 +57,7 @@ static bool read_name(struct config_line *d, struct word value)
     return true;
 }
 
-static bool read_mem(struct config_line *d, struct word value)
+static bool read_mem(struct domain_config *d, struct word value)
 {
     uint64_t bytes;
 
@@ -70,75 +68,23 @@ static bool read_mem(struct config_line *d, struct word value)
     return true;
 }
 
-/* 1 to max. */
-static bool read_count(struct word value, uint64_t max, unsigned *out)
+static bool read_vcpus(struct domain_config *d, struct word value)
 {
     uint64_t n;
 
-    if (!word_number(value, max, &n) || n == 0)
+    if (!word_number(value, MAX_VCPUS, &n) || n == 0)
         return false;
-    *out = (unsigned)n;
+    d->vcpus = (unsigned)n;
     return true;
 }
 
-static bool read_vcpus(struct config_line *d, struct word value)
-{
-    return read_count(value, MAX_VCPUS, &d->vcpus);
-}
-
-static bool read_weight(struct config_line *d, struct word value)
-{
-    return read_count(value, MAX_WEIGHT, &d->weight);
-}
-
-static bool read_cap(struct config_line *d, struct word value)
-{
-    return word_is(value, "0") || read_count(value, MAX_CAP, &d->cap);
-}
-
-/* "3" or "1-4": adds to the mask. */
-static bool read_range(struct word piece, uint64_t *mask)
-{
-    struct word first = piece;
-    uint64_t from, to;
-
-    first.length = 0;
-    while (first.length < piece.length && piece.text[first.length] != '-')
-        first.length++;
-    if (!word_number(first, MAX_PCPUS - 1, &from))
-        return false;
-    to = from;
-    if (first.length < piece.length) {
-        struct word last = { piece.text + first.length + 1, piece.length - first.length - 1 };
-        if (!word_number(last, MAX_PCPUS - 1, &to) || to < from)
-            return false;
-    }
-    *mask |= (UINT64_MAX >> (63 - to)) & (UINT64_MAX << from);
-    return true;
-}
-
-static bool read_cpus(struct config_line *d, struct word value)
-{
-    struct word piece;
-    uint64_t mask = 0;
-
-    if (word_is(value, "all"))
-        return true;
-    while (word_split(&value, &piece)) {
-        if (!read_range(piece, &mask))
-            return false;
-    }
-    d->cpus = mask;
-    return true;
-}
-
-static bool read_type(struct config_line *d, struct word value)
+static bool read_type(struct domain_config *d, struct word value)
 {
     d->type = word_is(value, "pvh") ? DOMAIN_PVH : DOMAIN_HVM;
     return d->type == DOMAIN_PVH || word_is(value, "hvm");
 }
 
-static bool read_populate(struct config_line *d, struct word value)
+static bool read_populate(struct domain_config *d, struct word value)
 {
     d->populate_now = word_is(value, "now");
     return d->populate_now || word_is(value, "lazy");
@@ -147,15 +93,15 @@ static bool read_populate(struct config_line *d, struct word value)
 static const struct {
     const char *key;
     bool kernel_only;
-    bool (*read)(struct config_line *d, struct word value);
+    bool (*read)(struct domain_config *d, struct word value); /* NULL: share_read() does */
     const char *allowed;
 } keys[] = {
     { "name", false, read_name, "1 to 31 letters, digits, - _ . and not caisson" },
     { "mem", true, read_mem, "2M to 1T in pages of 4K, as 512M" },
     { "vcpus", true, read_vcpus, "1 to 64" },
-    { "weight", true, read_weight, "1 to 65535" },
-    { "cap", true, read_cap, "0 (none) to 6400 percent of a pCPU" },
-    { "cpus", true, read_cpus, "a list of pCPUs, as 0-2,5, or all" },
+    { "weight", true, NULL, "1 to 65535" },
+    { "cap", true, NULL, "0 (none) to 6400 percent of a pCPU" },
+    { "cpus", true, NULL, "a list of pCPUs, as 0-2,5, or all" },
     { "type", true, read_type, "hvm or pvh" },
     { "populate", true, read_populate, "lazy or now" },
 };
@@ -196,10 +142,10 @@ static void read_key(struct reading *r, struct word w)
             continue;
         if (r->seen & 1u << i)
             return fault(r, w, "this key is given twice");
-        if (keys[i].kernel_only && r->out->kind > CONFIG_KERNEL)
+        if (keys[i].kernel_only && r->kind > CONFIG_KERNEL)
             return fault(r, w, "this key is for kernel lines");
         r->seen |= 1u << i;
-        if (!keys[i].read(r->out, value))
+        if (!(keys[i].read ? keys[i].read(r->out, value) : share_read(&r->out->share, key, value)))
             refuse(r, w, "want ", keys[i].allowed);
         return;
     }
@@ -209,11 +155,11 @@ static void read_key(struct reading *r, struct word w)
 static bool read_role(struct reading *r, struct word w)
 {
     if (word_is(w, "kernel"))
-        r->out->kind = CONFIG_KERNEL;
+        r->kind = CONFIG_KERNEL;
     else if (word_is(w, "ramdisk"))
-        r->out->kind = CONFIG_RAMDISK;
+        r->kind = CONFIG_RAMDISK;
     else if (word_is(w, "module"))
-        r->out->kind = CONFIG_MODULE;
+        r->kind = CONFIG_MODULE;
     else
         return false;
     return true;
@@ -247,17 +193,17 @@ static void read_words(struct reading *r, const char *line)
     }
 }
 
-int config_parse(const struct module *mod, struct config_line *out)
+int config_parse(unsigned module, const char *line, enum config_kind *kind,
+                 struct domain_config *out)
 {
-    struct reading r = { .out = out, .module = mod->index };
+    struct reading r = { .out = out, .module = module };
 
-    *out = (struct config_line){
-        .mem = CONFIG_DEFAULT_MEM,
-        .vcpus = 1,
-        .weight = CONFIG_DEFAULT_WEIGHT,
-        .cpus = UINT64_MAX,
-        .cmdline = "",
-    };
-    read_words(&r, mod->line);
+    memset(out, 0, sizeof(*out));
+    out->mem = CONFIG_DEFAULT_MEM;
+    out->vcpus = 1;
+    out->share = (struct share){ .weight = CONFIG_DEFAULT_WEIGHT, .cpus = UINT64_MAX };
+    out->cmdline = "";
+    read_words(&r, line);
+    *kind = r.kind;
     return r.failed ? -EINVAL : 0;
 }

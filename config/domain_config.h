@@ -13,10 +13,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "config/share.h"
 #include "loader/image.h"
-#include "loader/module.h"
 #include "lib/errno.h"
 #include "lib/limits.h"
+#include "lib/module.h"
 
 #define CONFIG_DEFAULT_MEM    (128UL << 20)
 #define CONFIG_DEFAULT_WEIGHT 256u
@@ -29,45 +30,29 @@ enum config_kind {
 };
 enum domain_type { DOMAIN_HVM, DOMAIN_PVH };
 
-/* One line, parsed. Numbers that the line does not give have their defaults. */
-struct config_line {
-    enum config_kind kind;
-    char name[MAX_NAME]; /* "": the line does not say */
-    uint64_t mem;        /* bytes */
-    unsigned vcpus;
-    unsigned weight;
-    unsigned cap;  /* percent of a pCPU; 0: none */
-    uint64_t cpus; /* mask of the pCPUs on which it may run; all ones: any */
-    enum domain_type type;
-    bool populate_now;   /* all frames arrive before it starts, not at the first touch */
-    const char *cmdline; /* the guest's words, within the line; "" for none */
-};
-
-/* One domain to be created. Pointers lead into the modules and their lines. */
+/* One domain to be created: what a kernel's line says of it, and the files. Pointers lead into the
+ * modules and their lines. */
 struct domain_config {
-    char name[MAX_NAME];
-    uint64_t mem; /* bytes; fit for memmap_build() */
+    char name[MAX_NAME]; /* "": the line does not say */
+    uint64_t mem;        /* bytes; fit for memmap_build() */
     unsigned vcpus;
-    unsigned weight;
-    unsigned cap;
-    uint64_t cpus;
+    struct share share;
     enum domain_type type;
-    bool populate_now;
+    bool populate_now; /* all frames arrive before it starts, not at the first touch */
     const struct module *kernel;
-    const char *cmdline;
+    const char *cmdline;                      /* the guest's words; "" for none */
     struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */
     unsigned module_count;
 };
 
-/* Parses mod->line. 0, or -EINVAL after one log line for each word at fault; then *out still holds
- * what could be read. */
-int must_check config_parse(const struct module *mod, struct config_line *out);
+/* Parses one line: its role, and what it says of a domain, the files left out; what it does not say
+ * has its default. module: number for the log; 0: it is a line of the command `create`. 0, or
+ * -EINVAL after one log line for each word at fault; then *out still holds what could be read. */
+int must_check config_parse(unsigned module, const char *line, enum config_kind *kind,
+                            struct domain_config *out);
 
 /* A line for each key, with what it may be; print is called for each. */
 void config_print_keys(void (*print)(const char *fmt, ...));
-
-/* A configuration of what the line itself says: no kernel, no modules yet. */
-void config_from_line(const struct config_line *d, struct domain_config *out);
 
 /* Pairs kernels with their ramdisks and modules, by name; a ramdisk or module without a name goes
  * to the kernel before it, a kernel without one is dom<n> if it is the n-th kernel. At most

@@ -199,7 +199,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     msr_reset(v);
     pv_vcpu_init(&v->xen, &d->xen, &v->unit, v->tsc_offset);
     timer_init(&v->wake, wake_fires);
-    sched_unit_init(&v->unit, d->account, d->config->cpus, vcpu_run, vcpu_leave);
+    sched_unit_init(&v->unit, d->account, d->config->share.cpus, vcpu_run, vcpu_leave);
     v->unit.attention = true;
     *out = v;
     return 0;

@@ -232,7 +232,7 @@ static int64_t memory_map(struct vcpu *v, uint64_t at)
 {
     struct xen_memory_map m = { 0 };
     struct xen_memory_map_32 narrow;
-    struct memmap map;
+    struct e820_entry map[E820_MOST];
 
     if (virt_in_64bit_code(&v->virt)) {
         if (hypercall_copy_in(v, &m, at, sizeof(m)))
@@ -242,9 +242,10 @@ static int64_t memory_map(struct vcpu *v, uint64_t at)
             return -EFAULT;
         m = (struct xen_memory_map){ .nr_entries = narrow.nr_entries, .buffer = narrow.buffer };
     }
-    domain_memmap(v->domain, &map);
-    uint32_t n = m.nr_entries < map.e820_count ? m.nr_entries : map.e820_count;
-    if (hypercall_copy_out(v, m.buffer, map.e820, n * sizeof(map.e820[0])) ||
+    uint32_t n = domain_e820(v->domain, map);
+    if (n > m.nr_entries)
+        n = m.nr_entries;
+    if (hypercall_copy_out(v, m.buffer, map, n * sizeof(map[0])) ||
         hypercall_copy_out(v, at, &n, sizeof(n))) /* nr_entries comes first */
         return -EFAULT;
     return 0;

@@ -41,11 +41,14 @@ static int build_memmap(const struct domain_config *config, struct memmap *out)
     return err;
 }
 
-void domain_memmap(const struct domain *d, struct memmap *out)
+unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 {
-    int err = build_memmap(d->config, out);
+    struct memmap map;
+    int err = build_memmap(d->config, &map);
 
     ASSERT(!err); /* it was built with this size */
+    memcpy(out, map.e820, sizeof(map.e820));
+    return map.e820_count;
 }
 
 /* mem=, and what Caisson may have to set up for such a domain at most. */
@@ -274,7 +277,7 @@ static int check_config(const struct domain_config *config)
         log_error("%s: there are %d domains already", config->name, MAX_DOMAINS);
         return -ENOSPC;
     }
-    if (!(config->cpus & sched_joined())) {
+    if (!(config->share.cpus & sched_joined())) {
         log_error("%s: cpus= names no pCPU that runs guests", config->name);
         return -EINVAL;
     }

@@ -27,7 +27,7 @@ bool must_check domain_retire(struct domain *d);
  * d is gone, and so is the promise of its memory unless it comes back (domain_comes_back()). */
 bool must_check domain_destroy(struct domain *d);
 
-/* The memory map that its kernel was told of. */
-void domain_memmap(const struct domain *d, struct memmap *out);
+/* The memory map that its kernel was given: fills out[], answers how many entries it has. */
+unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST]);
 
 #endif

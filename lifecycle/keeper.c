@@ -159,7 +159,7 @@ bool keeper_dismiss(struct keeper *k)
 
 static int create(struct keeper *k)
 {
-    sched_group_init(&k->account, k->config.weight, k->config.cap);
+    sched_group_init(&k->account, k->config.share.weight, k->config.share.cap);
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
     timer_init(&k->wait, waited);

@@ -82,10 +82,10 @@ static uint64_t place_modlist(struct loading *l)
 
 static uint64_t place_memmap(struct loading *l)
 {
-    struct xen_hvm_memmap_entry map[MEMMAP_MAX_ENTRIES] = { 0 };
+    struct xen_hvm_memmap_entry map[E820_MOST] = { 0 };
     unsigned n = l->memory->e820_count;
 
-    for (unsigned i = 0; i < n && i < MEMMAP_MAX_ENTRIES; i++)
+    for (unsigned i = 0; i < n && i < E820_MOST; i++)
         map[i] = (struct xen_hvm_memmap_entry){ .addr = l->memory->e820[i].start,
                                                 .size = l->memory->e820[i].size,
                                                 .type = l->memory->e820[i].type };
@@ -115,7 +115,7 @@ int image_pvh_load(const struct image *image, const struct image_memory *memory,
     struct image_extent kernel;
     uint64_t entry = 0;
 
-    if (image->module_count > MAX_MODULES || memory->e820_count > MEMMAP_MAX_ENTRIES)
+    if (image->module_count > MAX_MODULES || memory->e820_count > E820_MOST)
         return refuse(image, -EINVAL, "too many modules");
     int error = image_elf_load(image, memory, &kernel);
     if (error)

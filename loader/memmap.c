@@ -7,7 +7,7 @@
 
 static void add(struct memmap *m, uint64_t start, uint64_t end, enum e820_type type)
 {
-    ASSERT(m->e820_count < MEMMAP_MAX_ENTRIES && start < end);
+    ASSERT(m->e820_count < E820_MOST && start < end);
     m->e820[m->e820_count++] = (struct e820_entry){ start, end - start, type };
 }
 
@@ -44,7 +44,7 @@ void memmap_reserve(struct memmap *m, uint64_t start, uint64_t size)
 {
     unsigned i = m->e820_count;
 
-    ASSERT(i < MEMMAP_MAX_ENTRIES);
+    ASSERT(i < E820_MOST);
     for (; i > 0 && m->e820[i - 1].start > start; i--)
         m->e820[i] = m->e820[i - 1];
     ASSERT(i == 0 || m->e820[i - 1].start + m->e820[i - 1].size <= start);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "include/public/e820.h"
 #include "lib/addr.h"
 #include "lib/errno.h"
 
@@ -25,24 +26,15 @@
 #define MEMMAP_MIN_BYTES 0x200000UL /* the least that mem= may ask for */
 #define MEMMAP_MAX_BYTES (1UL << 40)
 
-/* ACPI, "System Address Map Interfaces": the types; the entry is as Linux's zero page wants it. */
-enum e820_type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_BAD = 5 };
-struct e820_entry {
-    uint64_t start;
-    uint64_t size; /* bytes */
-    uint32_t type;
-} __attribute__((packed));
-
 /* Guest-physical addresses behind which there are to be frames. */
 struct memmap_range {
     gpa_t start;
     uint64_t size; /* bytes, whole pages */
 };
 
-#define MEMMAP_MAX_ENTRIES 8
-#define MEMMAP_MAX_BACKED  3
+#define MEMMAP_MAX_BACKED 3
 struct memmap {
-    struct e820_entry e820[MEMMAP_MAX_ENTRIES]; /* sorted */
+    struct e820_entry e820[E820_MOST]; /* sorted */
     unsigned e820_count;
     struct memmap_range backed[MEMMAP_MAX_BACKED]; /* sorted; includes what e820 calls reserved */
     unsigned backed_count;

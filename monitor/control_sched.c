@@ -2,87 +2,36 @@
  * The command `sched`: shows and sets the shares of domains.
  */
 #include "arch/x86/percpu.h"
-#include "lib/string.h"
+#include "config/share.h"
+#include "domain/domain.h"
 #include "monitor/commands.h"
 #include "monitor/domains.h"
 #include "monitor/monitor.h"
-#include "monitor/share.h"
 
-#define MAX_WEIGHT 65535
-#define MAX_CAP    (MAX_PCPUS * 100)
-
-static bool read_weight(struct word value, struct share *s)
+/* Weight and cap belong to the domain's group of the scheduler, the affinity to each of its vCPUs.
+ */
+static struct share share_of(const struct domain *d)
 {
-    uint64_t n;
-
-    if (!word_number(value, MAX_WEIGHT, &n) || !n)
-        return false;
-    s->weight = (unsigned)n;
-    return true;
+    return (struct share){ .weight = d->account->weight,
+                           .cap = d->account->cap,
+                           .cpus =
+                               d->vcpu_count ? d->vcpus[0]->unit.affinity : d->config->share.cpus };
 }
 
-static bool read_cap(struct word value, struct share *s)
+/* 0, or -EINVAL if no pCPU of the mask runs vCPUs: then nothing is changed. */
+static int share_set(struct domain *d, const struct share *s)
 {
-    uint64_t n;
+    bool moves = s->cpus != share_of(d).cpus;
 
-    if (!word_number(value, MAX_CAP, &n))
-        return false;
-    s->cap = (unsigned)n;
-    return true;
-}
+    for (unsigned i = 0; moves && i < d->vcpu_count; i++) {
+        int err = sched_set_affinity(&d->vcpus[i]->unit, s->cpus);
 
-/* "3" or "0-1". */
-static bool read_range(struct word w, uint64_t *mask)
-{
-    struct word last = w;
-    uint64_t from, to;
-
-    for (size_t i = 0; i < w.length; i++) {
-        if (w.text[i] == '-') {
-            last = (struct word){ w.text + i + 1, w.length - i - 1 };
-            w.length = i;
-        }
+        if (err)
+            return err;
     }
-    if (!word_number(w, MAX_PCPUS - 1, &from) || !word_number(last, MAX_PCPUS - 1, &to) ||
-        from > to)
-        return false;
-    for (; from <= to; from++)
-        *mask |= 1UL << from;
-    return true;
-}
-
-static bool read_cpus(struct word value, struct share *s)
-{
-    uint64_t mask = 0;
-    struct word piece;
-
-    if (word_is(value, "all")) {
-        s->cpus = UINT64_MAX;
-        return true;
-    }
-    while (word_split(&value, &piece)) {
-        if (!read_range(piece, &mask))
-            return false;
-    }
-    s->cpus = mask;
-    return true;
-}
-
-static bool read_word(struct word w, struct share *s)
-{
-    static const struct {
-        const char *key;
-        bool (*read)(struct word value, struct share *s);
-    } keys[] = { { "weight", read_weight }, { "cap", read_cap }, { "cpus", read_cpus } };
-    struct word key, value;
-
-    if (!word_key_value(w, &key, &value))
-        return false;
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (word_is(key, keys[i].key))
-            return keys[i].read(value, s);
-    }
-    return false;
+    sched_group_set_weight(d->account, s->weight);
+    sched_group_set_cap(d->account, s->cap);
+    return 0;
 }
 
 static enum command_progress print(void)
@@ -103,12 +52,13 @@ static enum command_progress print(void)
 static void set(struct domain *d, const struct command_args *args)
 {
     struct share s = share_of(d);
+    struct word key, value;
 
     for (unsigned i = 1; i < args->count; i++) {
-        if (!read_word(args->word[i], &s)) {
+        if (!word_key_value(args->word[i], &key, &value) || !share_read(&s, key, value)) {
             monitor_print("\"%.*s\": want weight=1 to 65535, cap=0 to %u percent, or cpus=LIST "
                           "like 0-2,5, or all\n",
-                          WORD_ARGS(args->word[i]), MAX_CAP);
+                          WORD_ARGS(args->word[i]), SHARE_MAX_CAP);
             return;
         }
     }

@@ -1,4 +1,4 @@
-/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_elf.c loader/memmap.c lib/word.c lib/fmt.c */
+/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c config/share.c loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_elf.c loader/memmap.c lib/word.c lib/fmt.c */
 /*
  * Looks at what `make run` and `make image` are given before anything is made of it: what Caisson
  * would complain of on the machine, it complains of here. It is Caisson's own code that judges;
@@ -179,15 +179,15 @@ static void load(const struct image *image, uint64_t mem)
 }
 
 /* A word of the domain's line, as Caisson reads it. */
-static void check_word(char **argv, const char *key, const char *word, struct config_line *out)
+static void check_word(char **argv, const char *key, const char *word, struct domain_config *out)
 {
     char line[2 * MAX_CMDLINE];
-    struct module module = { .line = line, .index = 1 };
     const char *value = text_of(argv, key);
-    struct config_line d = { 0 };
+    struct domain_config d;
+    enum config_kind kind;
 
     snprintf(line, sizeof(line), "kernel %s=%s", word, value);
-    if (config_parse(&module, &d))
+    if (config_parse(1, line, &kind, &d))
         return; /* has said why, with the word */
     if (strcmp(key, "MEM") == 0)
         out->mem = d.mem;
@@ -204,7 +204,7 @@ static int refuse(void)
 
 int main(int argc, char **argv)
 {
-    struct config_line descr = { 0 };
+    struct domain_config descr = { 0 };
     struct options options;
     const char *cmdline;
 

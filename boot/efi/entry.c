@@ -36,7 +36,7 @@ static int read_own_line(struct reading *r)
 
 static int read_module(struct reading *r)
 {
-    struct boot_module *m = &r->out->modules[r->out->module_count];
+    struct module *m = &r->out->modules[r->out->module_count];
     struct file file;
     EFI_STATUS status;
 

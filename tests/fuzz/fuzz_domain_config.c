@@ -1,10 +1,11 @@
-/* links: config/domain_config.c config/collect.c lib/word.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: config/domain_config.c config/share.c config/collect.c lib/word.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Fuzzes the module lines: each line of the input is one module's. What comes out is within the
  * bounds that the lines may choose from, and each name is there once.
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "config/domain_config.h"
@@ -18,7 +19,7 @@ static void check(const struct domain_config *c, unsigned modules)
     ASSERT(c->name[0] && memchr(c->name, '\0', sizeof(c->name)));
     ASSERT(c->mem >= MEMMAP_MIN_BYTES && c->mem <= MEMMAP_MAX_BYTES && c->mem % PAGE_SIZE == 0);
     ASSERT(c->vcpus >= 1 && c->vcpus <= MAX_VCPUS);
-    ASSERT(c->weight >= 1 && c->cpus != 0);
+    ASSERT(c->share.weight >= 1 && c->share.cpus != 0);
     ASSERT(c->kernel && c->cmdline && c->module_count < modules);
     for (unsigned i = 0; i < c->module_count; i++)
         ASSERT(c->modules[i].cmdline);
@@ -27,7 +28,7 @@ static void check(const struct domain_config *c, unsigned modules)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct domain_config configs[MAX_MODULES];
-    struct module mods[MAX_MODULES];
+    static struct module mods[MAX_MODULES];
     unsigned n = 0;
     char *text = malloc(size + 1), *save = NULL;
 
@@ -36,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_log_reset();
     for (char *l = strtok_r(text, "\n", &save); l && n < MAX_MODULES;
          l = strtok_r(NULL, "\n", &save)) {
-        mods[n] = (struct module){ .data = l, .size = 1, .line = l, .index = n + 1 };
+        mods[n].size = 1;
+        snprintf(mods[n].line, MAX_CMDLINE, "%s", l);
         n++;
     }
     unsigned count = config_collect(mods, n, configs);

@@ -118,11 +118,12 @@ void xen_domain_put(struct xen_domain *d)
     d->holders--;
 }
 
-void domain_memmap(const struct domain *d, struct memmap *out)
+unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 {
     (void)d;
-    *out = (struct memmap){ .e820 = { { 0, 0xa0000, E820_RAM }, { 0x100000, 0xf00000, E820_RAM } },
-                            .e820_count = 2 };
+    out[0] = (struct e820_entry){ 0, 0xa0000, E820_RAM };
+    out[1] = (struct e820_entry){ 0x100000, 0xf00000, E820_RAM };
+    return 2;
 }
 
 uint64_t frame_table_size(void)

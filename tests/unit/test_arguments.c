@@ -190,10 +190,11 @@ void xen_domain_put(struct xen_domain *d)
     (void)d;
 }
 
-void domain_memmap(const struct domain *d, struct memmap *out)
+unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 {
     (void)d;
-    *out = (struct memmap){ .e820 = { { 0, 0xa0000, E820_RAM } }, .e820_count = 1 };
+    out[0] = (struct e820_entry){ 0, 0xa0000, E820_RAM };
+    return 1;
 }
 
 uint64_t frame_table_size(void)

@@ -1,4 +1,4 @@
-/* links: config/domain_config.c config/collect.c lib/word.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: config/domain_config.c config/share.c config/collect.c lib/word.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * config/domain_config*.c: the words of module lines, and the domains that come of them.
  */
@@ -14,7 +14,8 @@
 #include "lib/log.h"
 #include "tests/fakes/log.h"
 
-static struct config_line d;
+static enum config_kind kind;
+static struct domain_config d;
 static struct domain_config configs[MAX_MODULES];
 
 static int reset(void **state)
@@ -26,8 +27,7 @@ static int reset(void **state)
 
 static int parse(const char *line)
 {
-    struct module mod = { .line = line, .index = 7 };
-    return config_parse(&mod, &d);
+    return config_parse(7, line, &kind, &d);
 }
 
 /* The line must be refused with one log line that says so. */
@@ -45,13 +45,13 @@ static void test_defaults(void **state)
 {
     (void)state;
     assert_int_equal(parse("kernel"), 0);
-    assert_int_equal(d.kind, CONFIG_KERNEL);
+    assert_int_equal(kind, CONFIG_KERNEL);
     assert_string_equal(d.name, "");
     assert_int_equal(d.mem, 128 << 20);
     assert_int_equal(d.vcpus, 1);
-    assert_int_equal(d.weight, 256);
-    assert_int_equal(d.cap, 0);
-    assert_int_equal(d.cpus, UINT64_MAX);
+    assert_int_equal(d.share.weight, 256);
+    assert_int_equal(d.share.cap, 0);
+    assert_int_equal(d.share.cpus, UINT64_MAX);
     assert_int_equal(d.type, DOMAIN_HVM);
     assert_string_equal(d.cmdline, "");
 }
@@ -66,9 +66,9 @@ static void test_whole_line(void **state)
     assert_int_equal(d.mem, 3UL << 30);
     assert_string_equal(d.cmdline, "console=ttyS0 -- mem=1");
     assert_int_equal(parse("(hd0,1)/x ramdisk name=b"), 0);
-    assert_int_equal(d.kind, CONFIG_RAMDISK);
+    assert_int_equal(kind, CONFIG_RAMDISK);
     assert_int_equal(parse("module --"), 0);
-    assert_int_equal(d.kind, CONFIG_MODULE);
+    assert_int_equal(kind, CONFIG_MODULE);
     assert_string_equal(d.cmdline, "");
     assert_string_equal(fake_log_text, "");
 }
@@ -127,11 +127,9 @@ static void test_refusals(void **state)
 /* A line of the monitor's is no module. */
 static void test_faults_of_create(void **state)
 {
-    struct module mod = { .line = "kernel name=x vcpu=2" };
-
     (void)state;
     fake_log_reset();
-    assert_int_equal(config_parse(&mod, &d), -EINVAL);
+    assert_int_equal(config_parse(0, "kernel name=x vcpu=2", &kind, &d), -EINVAL);
     assert_true(fake_log_has("create: \"vcpu=2\": unknown key; there are name mem vcpus "));
 }
 
@@ -167,11 +165,30 @@ static void test_cpus_mask(void **state)
 {
     (void)state;
     assert_int_equal(parse("kernel cpus=0-2,5,63 weight=512 cap=50"), 0);
-    assert_int_equal(d.cpus, 0x8000000000000027UL);
-    assert_int_equal(d.weight, 512);
-    assert_int_equal(d.cap, 50);
+    assert_int_equal(d.share.cpus, 0x8000000000000027UL);
+    assert_int_equal(d.share.weight, 512);
+    assert_int_equal(d.share.cap, 50);
     assert_int_equal(parse("kernel cpus=0-63"), 0);
-    assert_int_equal(d.cpus, UINT64_MAX);
+    assert_int_equal(d.share.cpus, UINT64_MAX);
+}
+
+/* As the monitor's `sched` reads them: a value that is there already is changed. */
+static void test_share(void **state)
+{
+    static const struct word weight = { "weight", 6 }, cap = { "cap", 3 }, cpus = { "cpus", 4 },
+                             mem = { "mem", 3 };
+    struct share s = { .weight = 1, .cap = 50, .cpus = 1 };
+
+    (void)state;
+    assert_true(share_read(&s, weight, (struct word){ "65535", 5 }));
+    assert_true(share_read(&s, cap, (struct word){ "0", 1 }));
+    assert_true(share_read(&s, cpus, (struct word){ "all", 3 }));
+    assert_int_equal(s.weight, 65535);
+    assert_int_equal(s.cap, 0);
+    assert_int_equal(s.cpus, UINT64_MAX);
+    assert_false(share_read(&s, mem, (struct word){ "64", 2 }));
+    assert_false(share_read(&s, cpus, (struct word){ "", 0 }));
+    assert_int_equal(s.cpus, UINT64_MAX);
 }
 
 static unsigned collect(const char *const *lines)
@@ -180,8 +197,7 @@ static unsigned collect(const char *const *lines)
     unsigned n = 0;
     fake_log_reset();
     for (; lines[n]; n++)
-        mods[n] =
-            (struct module){ .data = &mods[n], .size = n + 1, .line = lines[n], .index = n + 1 };
+        mods[n].size = n + 1, strcpy(mods[n].line, lines[n]);
     return config_collect(mods, n, configs);
 }
 
@@ -197,7 +213,7 @@ static void test_pairs(void **state)
     assert_string_equal(configs[0].name, "alpha");
     assert_int_equal(configs[0].mem, 64 << 20);
     assert_string_equal(configs[0].cmdline, "a b");
-    assert_int_equal(configs[0].kernel->index, 2);
+    assert_int_equal(configs[0].kernel->size, 2);
     assert_int_equal(configs[0].module_count, 1);
     assert_int_equal(configs[0].modules[0].size, 3);
     assert_int_equal(configs[1].modules[0].size, 1);
@@ -285,12 +301,19 @@ static void test_random_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_defaults),           T(test_whole_line),
-        T(test_refusals),           T(test_faults_of_create),
-        T(test_keys_are_explained), T(test_all_faults_are_told),
-        T(test_cpus_mask),          T(test_pairs),
-        T(test_others_still_start), T(test_double_names),
-        T(test_broken_parts),       T(test_nothing),
+        T(test_defaults),
+        T(test_whole_line),
+        T(test_refusals),
+        T(test_faults_of_create),
+        T(test_keys_are_explained),
+        T(test_all_faults_are_told),
+        T(test_cpus_mask),
+        T(test_share),
+        T(test_pairs),
+        T(test_others_still_start),
+        T(test_double_names),
+        T(test_broken_parts),
+        T(test_nothing),
         T(test_random_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

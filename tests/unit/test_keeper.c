@@ -188,7 +188,7 @@ static int set_up(void **state)
 
 static struct keeper *fresh(void)
 {
-    k = (struct keeper){ .config = { .name = "alpha", .weight = 77, .cap = 5 } };
+    k = (struct keeper){ .config = { .name = "alpha", .share = { .weight = 77, .cap = 5 } } };
     return &k;
 }
 
