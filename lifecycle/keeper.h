@@ -35,7 +35,8 @@ struct keeper {
     struct keeper *next;        /* lifecycle.c's */
     char words[CATALOGUE_LINE]; /* that config points into, unless they are the boot menu's */
 };
-_Static_assert(sizeof(struct keeper) <= PAGE_SIZE, "a keeper takes a page");
+#define KEEPER_ORDER 1 /* of the pages that one takes */
+_Static_assert(sizeof(struct keeper) <= PAGE_SIZE << KEEPER_ORDER, "they are enough");
 
 /* Creates the domain of k->config; the rest of k is zero. k's unit builds and starts it, in pieces,
  * and then calls lifecycle_note_built() or, if that fails, lifecycle_dismiss(). 0, or what

@@ -40,7 +40,7 @@ void lifecycle_last_words(void (*fn)(const struct last_words *words))
 
 static struct keeper *new_keeper(const char *whose)
 {
-    struct keeper *k = heap_pages(0, OWNER_CAISSON);
+    struct keeper *k = heap_pages(KEEPER_ORDER, OWNER_CAISSON);
 
     if (!k)
         log_error("%s: out of memory", whose);
@@ -49,7 +49,7 @@ static struct keeper *new_keeper(const char *whose)
 
 static void drop(struct keeper *k)
 {
-    heap_free_pages(k, 0, OWNER_CAISSON);
+    heap_free_pages(k, KEEPER_ORDER, OWNER_CAISSON);
 }
 
 /* It runs, or all of it is gone again. */

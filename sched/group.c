@@ -11,6 +11,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
+#include "lib/string.h"
 #include "sched/queue.h"
 
 #define PERIOD_NS 30000000
@@ -22,9 +23,14 @@ static unsigned peek(const unsigned *p)
 
 void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap)
 {
-    *g = (struct sched_group){ .lock = SPINLOCK_RANK("sched group", LOCK_SCHED_GROUP),
-                               .weight = weight ? weight : 1,
-                               .cap = cap };
+    memset(g, 0, sizeof(*g));
+    g->lock = (struct spinlock)SPINLOCK_RANK("sched group", LOCK_SCHED_GROUP);
+    g->weight = weight ? weight : 1;
+    g->cap = cap;
+    for (unsigned i = 0; i < MAX_PCPUS; i++) {
+        list_init(&g->entities[i].node.link);
+        list_init(&g->entities[i].waiting);
+    }
 }
 
 void sched_group_set_weight(struct sched_group *g, unsigned weight)
@@ -92,11 +98,18 @@ void group_charge(struct sched_group *g, uint64_t ticks, uint64_t now)
     spin_unlock(&g->lock);
 }
 
-void group_count(struct sched_group *g, int by)
+void group_count(struct sched_unit *u, int by)
 {
-    unsigned before = __atomic_fetch_add(&g->active, (unsigned)by, __ATOMIC_RELAXED);
+    unsigned before = __atomic_fetch_add(&u->group->active, (unsigned)by, __ATOMIC_RELAXED);
 
     ASSERT(by > 0 || before > 0);
+    u->entity->active += (unsigned)by;
+}
+
+void group_move(struct sched_group *g, unsigned from, unsigned to)
+{
+    g->entities[from].active--;
+    g->entities[to].active++;
 }
 
 unsigned group_share(const struct sched_group *g)

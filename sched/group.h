@@ -24,8 +24,9 @@ static inline uint64_t group_budget(struct sched_group *g, uint64_t now)
 /* When its next period begins (TSC), as of the last look. */
 uint64_t group_period_end(struct sched_group *g);
 void group_charge(struct sched_group *g, uint64_t ticks, uint64_t now);
-/* A unit becomes active or ceases to be. */
-void group_count(struct sched_group *g, int by);
+/* u becomes active or ceases to be; or an active unit moves from one pCPU to another. */
+void group_count(struct sched_unit *u, int by);
+void group_move(struct sched_group *g, unsigned from, unsigned to);
 /* Its weight, for each of its active units. At least 1. */
 unsigned group_share(const struct sched_group *g);
 

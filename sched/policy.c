@@ -1,23 +1,28 @@
 /*
- * The policy: proportional share by virtual time.
+ * The policy: proportional share by virtual time, in two steps.
  *
- * A unit's virtual time is the time that it ran, counted the slower the greater its share; its
- * share is its group's weight divided by the group's active units. The one that is furthest behind
- * runs next. That alone gives everyone his part; the rest of this file bounds what it costs:
+ * On each pCPU the groups share its time, then the units of a group share what it has. A group is
+ * there as an entity, whose virtual time is the time that its units ran, all together, counted the
+ * slower the greater their part of the group's weight: here active units by all that are active.
+ * The entity that is furthest behind is next, and of its units the one that ran least. So however
+ * many units a group has, and however they sleep and wake, it gets its part, and nobody waits for
+ * more than one of them. The rest of this file bounds what that costs:
  *
  * - Slices: a unit runs SLICE before it makes room, at least GRANULE even if one that has just
  *   woken is further behind. Who is alone has no slice at all.
- * - Sleepers: who wakes is at most CREDIT behind the others, so that he runs soon and does not make
- *   up for all the time he did not want.
- * - Caps: a unit whose group has no budget left is parked until the group's next period.
- * - pCPUs: each queue's `floor` is the time that all its units have reached. Floors of two queues
- *   drift apart where units may not move, so when one does they are brought to within REACH. A unit
- * that waits goes to an idle pCPU at once; else every ROTATE the unit furthest behind goes to a
- * pCPU with less load, which is what gives three spinners on two pCPUs two thirds each.
+ * - Sleepers: an entity without an active unit that gets one is at most CREDIT behind the others,
+ *   so that he runs soon and does not make up for all the time he did not want. While it has one,
+ *   another one that wakes changes nothing in its place. Within an entity it is the same with
+ * units.
+ * - Caps: an entity whose group has no budget left is parked until the group's next period.
+ * - pCPUs: each queue's `floor` is the time that all its entities have reached. Floors of two
+ * queues drift apart where units may not move, so when one does they are brought to within REACH. A
+ * unit that waits goes to an idle pCPU at once; else every ROTATE the unit furthest behind goes to
+ * a pCPU with less load, which is what gives three spinners on two pCPUs two thirds each.
  *
- * Invariants: q->floor never goes back; in q->waiting virtual times ascend; while a queue has
- * someone who waits, its running unit has a bound. Virtual times are compared as differences, as
- * they wrap.
+ * Invariants: q->floor never goes back; in q->waiting, and in each entity's list, virtual times
+ * ascend; an entity is in one of q's lists while some of its units wait; while a queue has someone
+ * who waits, its running unit has a bound. Virtual times are compared as differences, as they wrap.
  */
 #include "sched/policy.h"
 
@@ -67,129 +72,199 @@ uint64_t policy_slice(void)
     return ticks.slice;
 }
 
-static uint64_t scaled(const struct sched_unit *u, uint64_t t)
-{
-    return t * SCHED_DEFAULT_WEIGHT / u->share;
-}
-
 static struct sched_unit *unit_at(struct list_node *pos)
 {
-    return LIST_ENTRY(pos, struct sched_unit, link);
+    return LIST_ENTRY(pos, struct sched_unit, node.link);
+}
+
+static struct sched_entity *entity_at(struct list_node *pos)
+{
+    return LIST_ENTRY(pos, struct sched_entity, node.link);
+}
+
+/* Of an entity in a list. */
+static struct sched_unit *first_in(const struct sched_entity *e)
+{
+    return unit_at(e->waiting.next);
 }
 
 /* The first that waits, or NULL. */
 static struct sched_unit *first_of(struct run_queue *q)
 {
-    return list_empty(&q->waiting) ? NULL : unit_at(q->waiting.next);
+    return list_empty(&q->waiting) ? NULL : first_in(entity_at(q->waiting.next));
+}
+
+struct sched_unit *policy_next(struct list_node *list, struct sched_unit *u)
+{
+    struct list_node *after = list;
+
+    if (u && u->node.link.next != &u->entity->waiting)
+        return unit_at(u->node.link.next);
+    after = u ? u->entity->node.link.next : list->next;
+    return after == list ? NULL : first_in(entity_at(after));
+}
+
+/* Ticks as virtual time of u's entity. */
+static uint64_t scaled(const struct sched_unit *u, uint64_t t)
+{
+    unsigned active = u->entity->active;
+    uint64_t part = (uint64_t)peek(&u->group->weight) * active;
+    uint64_t whole = (uint64_t)SCHED_DEFAULT_WEIGHT * peek(&u->group->active);
+
+    return part == whole || !part ? t : t * whole / part;
 }
 
 /* ---- Order --------------------------------------------------------------------------------- */
 
-/* Of those who wait: there is at least one. */
-static bool nearer_to_last(const struct run_queue *q, const struct sched_unit *u)
+static struct sched_node *node_at(struct list_node *pos)
 {
-    uint64_t first = unit_at(q->waiting.next)->vtime, last = unit_at(q->waiting.prev)->vtime;
+    return LIST_ENTRY(pos, struct sched_node, link);
+}
 
-    return (int64_t)(u->vtime - first) > (int64_t)(last - u->vtime);
+/* Of those in the list: there is at least one. */
+static bool nearer_to_last(const struct list_node *list, uint64_t vtime)
+{
+    uint64_t first = node_at(list->next)->vtime, last = node_at(list->prev)->vtime;
+
+    return (int64_t)(vtime - first) > (int64_t)(last - vtime);
 }
 
 /* Behind those with the same virtual time. Who has had his turn belongs to the end, who has just
  * woken to the front: both are found at once from there, however many wait. */
-static void insert(struct run_queue *q, struct sched_unit *u)
+static void insert(struct list_node *list, struct sched_node *n)
 {
-    struct list_node *pos = &q->waiting;
+    struct list_node *pos = list;
 
-    if (!list_empty(&q->waiting) && nearer_to_last(q, u)) {
-        while (pos->prev != &q->waiting && before(u->vtime, unit_at(pos->prev)->vtime))
+    if (!list_empty(list) && nearer_to_last(list, n->vtime)) {
+        while (pos->prev != list && before(n->vtime, node_at(pos->prev)->vtime))
             pos = pos->prev;
     } else {
         do
             pos = pos->next;
-        while (pos != &q->waiting && !before(u->vtime, unit_at(pos)->vtime));
+        while (pos != list && !before(n->vtime, node_at(pos)->vtime));
     }
-    list_add_tail(pos, &u->link);
+    list_add_tail(pos, &n->link);
 }
 
-static void not_before(struct sched_unit *u, uint64_t least)
+static void not_before(struct sched_node *n, uint64_t least)
 {
-    if (before(u->vtime, least))
-        u->vtime = least;
+    if (before(n->vtime, least))
+        n->vtime = least;
 }
 
+/* Is a, or its group, further behind than b? */
+static bool is_behind(const struct sched_unit *a, const struct sched_unit *b)
+{
+    if (a->group == b->group)
+        return before(a->node.vtime, b->node.vtime);
+    return before(a->entity->node.vtime, b->entity->node.vtime);
+}
+
+/* u is counted already. */
 void policy_wake(struct run_queue *q, struct sched_unit *u)
 {
-    not_before(u, q->floor - scaled(u, ticks.credit));
+    struct sched_entity *e = u->entity;
+
+    if (e->active == 1)
+        not_before(&e->node, q->floor - scaled(u, ticks.credit));
+    not_before(&u->node, e->floor - ticks.credit);
     u->fresh = true;
 }
 
-static void shift_list(struct list_node *list, uint64_t by)
-{
-    struct list_node *pos;
-
-    list_for_each (pos, list)
-        unit_at(pos)->vtime += by;
-}
-
-/* Sets a queue's clock forward, and all that are in it: nobody gains on another. */
-static void shift(struct run_queue *q, uint64_t by)
-{
-    q->floor += by;
-    shift_list(&q->waiting, by);
-    shift_list(&q->parked, by);
-    if (q->running)
-        q->running->vtime += by;
-}
-
-/* What one queue had ahead of the other beyond REACH was nobody's to share, and is forgotten. */
+/* What one queue had ahead of the other beyond REACH was nobody's to share, and is forgotten:
+ * its clock is set forward, and nobody in it gains on another. */
 static void synchronise(struct run_queue *a, struct run_queue *b)
 {
-    if (before(a->floor + ticks.reach, b->floor))
-        shift(a, b->floor - ticks.reach - a->floor);
-    if (before(b->floor + ticks.reach, a->floor))
-        shift(b, a->floor - ticks.reach - b->floor);
+    uint64_t ahead = b->floor + b->offset - a->floor - a->offset;
+
+    if ((int64_t)ahead > (int64_t)ticks.reach)
+        a->offset += ahead - ticks.reach;
+    else if ((int64_t)-ahead > (int64_t)ticks.reach)
+        b->offset += -ahead - ticks.reach;
 }
 
-/* Who wakes keeps his place relative to the others; who was waiting, what he is owed. */
+static uint64_t within(uint64_t vtime, uint64_t floor, uint64_t reach)
+{
+    if (before(vtime, floor - reach))
+        return floor - reach;
+    return before(floor + reach, vtime) ? floor + reach : vtime;
+}
+
+/* Who wakes keeps his place relative to the others; who was waiting, what he is owed. What its
+ * group has had here counts in any case. */
 void policy_arrive(struct run_queue *from, struct run_queue *to, struct sched_unit *u, uint64_t now)
 {
-    uint64_t reach = scaled(u, ticks.reach), before_sync = from->floor;
+    struct sched_entity *was = &u->group->entities[from->pcpu], *e = u->entity;
+    uint64_t moved = to->floor - from->floor;
 
     to->rotated = now;
     synchronise(from, to);
-    if (u->state == SCHED_BLOCKED)
-        u->vtime += to->floor - before_sync;
-    not_before(u, to->floor - reach);
-    if (before(to->floor + reach, u->vtime))
-        u->vtime = to->floor + reach;
+    if (u->state != SCHED_BLOCKED)
+        moved = from->offset - to->offset;
+    if (!e->active)
+        not_before(&e->node, within(was->node.vtime + moved, to->floor, scaled(u, ticks.reach)));
+    u->node.vtime = within(u->node.vtime + e->floor - was->floor, e->floor, ticks.reach);
 }
 
 void policy_enqueue(struct run_queue *q, struct sched_unit *u, uint64_t now)
 {
+    struct sched_entity *e = u->entity;
+
     u->since = now;
-    insert(q, u);
+    if (!list_empty(&e->waiting)) {
+        insert(&e->waiting, &u->node);
+        return;
+    }
+    list_add_tail(&e->waiting, &u->node.link);
+    insert(&q->waiting, &e->node);
 }
 
 void policy_dequeue(struct run_queue *q, struct sched_unit *u)
 {
-    list_remove(&u->link);
+    struct sched_entity *e = u->entity;
+
+    list_remove(&u->node.link);
+    if (list_empty(&e->waiting))
+        list_remove(&e->node.link);
     if (q->last == u)
         q->last = NULL;
     if (q->next == u)
         q->next = NULL;
 }
 
-/* The floor follows whoever is furthest behind: the running unit or the first that waits. */
-static void raise_floor(struct run_queue *q, uint64_t vtime)
+/* Of a list's order, where `vtime` is that of somebody who is not in it. */
+static void raise_floor(uint64_t *floor, const struct list_node *list, uint64_t vtime)
 {
-    const struct sched_unit *first = first_of(q);
+    if (!list_empty(list) && before(node_at(list->next)->vtime, vtime))
+        vtime = node_at(list->next)->vtime;
+    if (before(*floor, vtime))
+        *floor = vtime;
+}
 
-    if (first && before(first->vtime, vtime))
-        vtime = first->vtime;
-    if (before(q->floor, vtime))
-        q->floor = vtime;
+/* Its unit has run, while others of it wait, here or parked. */
+static void move_back(struct run_queue *q, struct sched_entity *e)
+{
+    struct list_node *after = e->node.link.next, *pos = after;
+
+    while (pos != &q->waiting && pos != &q->parked && before(node_at(pos)->vtime, e->node.vtime))
+        pos = pos->next;
+    if (pos == after)
+        return;
+    list_remove(&e->node.link);
+    list_add_tail(pos, &e->node.link);
 }
 
 /* ---- Caps ---------------------------------------------------------------------------------- */
+
+/* The first of e that waits, save `except`, or NULL. */
+static struct sched_unit *first_but(struct sched_entity *e, const struct sched_unit *except)
+{
+    struct sched_unit *u = first_in(e);
+
+    if (u != except)
+        return u;
+    return u->node.link.next == &e->waiting ? NULL : unit_at(u->node.link.next);
+}
 
 /* The first that waits, save `except`, and may run: who has used up his cap is parked on the way.
  * Nobody looks at those behind, so who is next costs the same however many wait. */
@@ -199,10 +274,11 @@ static struct sched_unit *first_able(struct run_queue *q, const struct sched_uni
     struct list_node *pos, *after;
 
     list_for_each_safe (pos, after, &q->waiting) {
-        if (unit_at(pos) == except)
+        struct sched_unit *u = first_but(entity_at(pos), except);
+        if (!u)
             continue;
-        if (group_budget(unit_at(pos)->group, now))
-            return unit_at(pos);
+        if (group_budget(u->group, now))
+            return u;
         list_remove(pos);
         list_add_tail(&q->parked, pos);
     }
@@ -216,11 +292,12 @@ static void unpark(struct run_queue *q, uint64_t now)
     struct list_node *pos, *after;
 
     list_for_each_safe (pos, after, &q->parked) {
-        if (!group_budget(unit_at(pos)->group, now))
+        const struct sched_unit *u = first_in(entity_at(pos));
+        if (!group_budget(u->group, now))
             continue;
         list_remove(pos);
-        not_before(unit_at(pos), q->floor - scaled(unit_at(pos), ticks.reach));
-        insert(q, unit_at(pos));
+        not_before(node_at(pos), q->floor - scaled(u, ticks.reach));
+        insert(&q->waiting, node_at(pos));
         q->last = NULL;
     }
 }
@@ -231,7 +308,7 @@ uint64_t policy_release(struct run_queue *q)
     uint64_t first = UINT64_MAX;
 
     list_for_each (pos, &q->parked) {
-        uint64_t end = group_period_end(unit_at(pos)->group);
+        uint64_t end = group_period_end(first_in(entity_at(pos))->group);
         if (end < first)
             first = end;
     }
@@ -250,7 +327,7 @@ static uint64_t slice_end(const struct run_queue *q, const struct sched_unit *u,
         return UINT64_MAX;
     if (q->skip == u)
         return 0;
-    urgent = q->next || (other->fresh && before(other->vtime, u->vtime));
+    urgent = q->next || (other->fresh && is_behind(other, u));
     return u->started + (urgent ? ticks.granule : ticks.slice);
 }
 
@@ -270,7 +347,9 @@ uint64_t policy_bound(struct run_queue *q, uint64_t now)
 /* A unit that is asked for by name must not be further ahead than a slice. */
 static bool may_favour(const struct sched_unit *u, const struct sched_unit *first)
 {
-    return !before(first->vtime + scaled(u, ticks.slice), u->vtime);
+    if (u->group == first->group)
+        return !before(first->node.vtime + ticks.slice, u->node.vtime);
+    return !before(first->entity->node.vtime + scaled(u, ticks.slice), u->entity->node.vtime);
 }
 
 /* Whose slice is over begins anew, if at all. */
@@ -278,33 +357,47 @@ static void end_slice(struct run_queue *q, uint64_t now)
 {
     struct sched_unit *u = q->last;
 
-    if (u && (!group_budget(u->group, now) || now >= slice_end(q, u, first_able(q, u, now))))
+    if (u && (u == q->skip || !group_budget(u->group, now) ||
+              now >= slice_end(q, u, first_able(q, u, now))))
         q->last = NULL;
 }
 
 static struct sched_unit *choose(struct run_queue *q, uint64_t now)
 {
-    struct sched_unit *first = first_able(q, NULL, now), *other;
+    struct sched_unit *first, *u = q->last;
 
-    if (!first)
+    if (q->next) {
+        first = first_able(q, NULL, now);
+        if (first && may_favour(q->next, first))
+            return q->next;
+    }
+    if (q->skip)
+        u = first_able(q, q->skip, now);
+    return u ? u : first_able(q, NULL, now);
+}
+
+/* If nobody else waits, parked or not: then there is nothing to choose. */
+static struct sched_unit *only_one(struct run_queue *q, uint64_t now)
+{
+    struct sched_unit *u = first_of(q);
+
+    if (!u || u->entity->node.link.next != &q->waiting ||
+        u->node.link.next != &u->entity->waiting || !list_empty(&q->parked))
         return NULL;
-    other = q->skip == first ? first_able(q, first, now) : first;
-    if (q->next && may_favour(q->next, first))
-        return q->next;
-    if (q->skip && other)
-        return other;
-    return q->last ? q->last : first;
+    return group_budget(u->group, now) ? u : NULL;
 }
 
 struct sched_unit *policy_pick(struct run_queue *q, uint64_t now)
 {
-    struct sched_unit *u;
+    struct sched_unit *u = only_one(q, now);
 
-    unpark(q, now);
-    end_slice(q, now);
-    if (q->next && !group_budget(q->next->group, now))
-        q->next = NULL;
-    u = choose(q, now);
+    if (!u) {
+        unpark(q, now);
+        end_slice(q, now);
+        if (q->next && !group_budget(q->next->group, now))
+            q->next = NULL;
+        u = choose(q, now);
+    }
     q->next = q->skip = NULL;
     return u;
 }
@@ -317,18 +410,20 @@ struct sched_unit *policy_pick_beside(struct run_queue *q, const struct sched_gr
     struct list_node *pos;
 
     list_for_each (pos, &q->waiting) {
-        struct sched_unit *u = unit_at(pos);
+        struct sched_unit *u = first_in(entity_at(pos));
         if ((!u->group->apart || u->group == group) && group_budget(u->group, now))
             return u;
     }
     return NULL;
 }
 
+/* In the time that queues have in common. */
 void policy_claim(const struct sched_unit *u, struct core_claim *out)
 {
-    *out = (struct core_claim){
-        .group = u->group, .vtime = u->vtime, .reach = scaled(u, ticks.reach), .fresh = u->fresh
-    };
+    *out = (struct core_claim){ .group = u->group,
+                                .vtime = u->entity->node.vtime + sched_queues[u->pcpu].offset,
+                                .reach = scaled(u, ticks.reach),
+                                .fresh = u->fresh };
 }
 
 /* The queues of a core keep their own time. They drift apart while each has what it wants, as those
@@ -337,10 +432,12 @@ bool policy_goes_before(struct run_queue *q, struct sched_unit *u, const struct 
 {
     uint64_t own = scaled(u, u->fresh ? ticks.credit : ticks.reach);
     uint64_t most = !u->fresh && own < claim->reach ? claim->reach : own;
+    uint64_t vtime = u->entity->node.vtime + q->offset;
 
-    if (before(u->vtime + most, claim->vtime))
-        shift(q, claim->vtime - most - u->vtime);
-    return before(claim->vtime, u->vtime);
+    if (!before(vtime + most, claim->vtime))
+        return before(claim->vtime, vtime);
+    q->offset += claim->vtime - most - vtime;
+    return false;
 }
 
 uint64_t policy_patience(const struct core_claim *claim)
@@ -369,6 +466,7 @@ static void refresh_share(struct run_queue *q, struct sched_unit *u)
 void policy_charge(struct run_queue *q, uint64_t now)
 {
     struct sched_unit *u = q->running;
+    struct sched_entity *e = u->entity;
     uint64_t ran = now - u->since;
 
     if (q->resting || !before(u->since, now)) /* another pCPU's clock, or nothing to charge */
@@ -376,9 +474,13 @@ void policy_charge(struct run_queue *q, uint64_t now)
     refresh_share(q, u);
     group_charge(u->group, ran, now);
     u->stats.ran += ran;
-    u->vtime += scaled(u, ran);
+    u->node.vtime += ran;
+    e->node.vtime += scaled(u, ran);
     u->since = now;
-    raise_floor(q, u->vtime);
+    if (!list_empty(&e->waiting))
+        move_back(q, e);
+    raise_floor(&e->floor, &e->waiting, u->node.vtime);
+    raise_floor(&q->floor, &q->waiting, e->node.vtime);
 }
 
 /* ---- Places -------------------------------------------------------------------------------- */
@@ -428,10 +530,9 @@ unsigned policy_place(const struct sched_unit *u)
 
 struct sched_unit *policy_give(struct run_queue *q, unsigned *to)
 {
-    struct list_node *pos;
+    struct sched_unit *u = NULL;
 
-    list_for_each (pos, &q->waiting) {
-        struct sched_unit *u = unit_at(pos);
+    while ((u = policy_next(&q->waiting, u))) {
         uint64_t idle = queue_allowed(u) & queue_idle() & ~PCPU_BIT(q->pcpu);
         if (u->loaded || !idle)
             continue;
@@ -449,10 +550,9 @@ struct sched_unit *policy_give(struct run_queue *q, unsigned *to)
  * one of one change places. */
 static struct sched_unit *find_mover(struct run_queue *q, unsigned *to)
 {
-    struct list_node *pos;
+    struct sched_unit *u = NULL;
 
-    list_for_each (pos, &q->waiting) {
-        struct sched_unit *u = unit_at(pos);
+    while ((u = policy_next(&q->waiting, u))) {
         uint64_t others = queue_allowed(u) & ~PCPU_BIT(q->pcpu);
         if (u->loaded || u->fresh || !others)
             continue;
@@ -468,10 +568,9 @@ static struct sched_unit *find_mover(struct run_queue *q, unsigned *to)
  * chance. */
 static struct sched_unit *find_wanderer(struct run_queue *q, uint64_t now, unsigned *to)
 {
-    struct list_node *pos;
+    struct sched_unit *u = NULL;
 
-    list_for_each (pos, &q->waiting) {
-        struct sched_unit *u = unit_at(pos);
+    while ((u = policy_next(&q->waiting, u))) {
         if (u->loaded || u->fresh || !u->group->apart)
             continue;
         *to = core_elsewhere(q, queue_allowed(u), now);
@@ -491,12 +590,11 @@ struct sched_unit *policy_rotate(struct run_queue *q, uint64_t now, unsigned *to
 
 struct sched_unit *policy_spare(struct run_queue *q, uint64_t now, unsigned to)
 {
-    struct list_node *pos;
+    struct sched_unit *u = NULL;
 
     if (!q->running && !core_is_awaited(q)) /* it is about to pick someone itself */
         return NULL;
-    list_for_each (pos, &q->waiting) {
-        struct sched_unit *u = unit_at(pos);
+    while ((u = policy_next(&q->waiting, u))) {
         if (!u->loaded && queue_allowed(u) & PCPU_BIT(to) && group_budget(u->group, now) &&
             core_open(PCPU_BIT(to), u->group))
             return u;

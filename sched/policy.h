@@ -5,9 +5,9 @@
  * keeps q->running, q->loaded, the states of units and the locks; the policy keeps the order of
  * q->waiting and q->parked and its own fields of units and queues. What it must hold to:
  *
- * - A unit that was handed over by policy_enqueue() is in q->waiting or q->parked until
- *   policy_dequeue() takes it out, and policy_pick() finds it after a bounded time, unless its
- *   group's cap is used up.
+ * - A unit that was handed over by policy_enqueue() is, with its group's entity, in q->waiting or
+ *   q->parked until policy_dequeue() takes it out, and policy_pick() finds it after a bounded time,
+ * unless its group's cap is used up.
  * - policy_pick() gives NULL only if q->waiting is empty, and then policy_release() says when to
  *   ask again.
  * - policy_bound() may be asked at any moment of a run and only depends on what is in q: UINT64_MAX
@@ -25,8 +25,8 @@
 /* Who waits for his core: the first unit of a queue, when it was last looked at. */
 struct core_claim {
     const struct sched_group *group; /* only to compare: it may be gone */
-    uint64_t vtime, reach;           /* the unit's; how far behind others may be and still count */
-    bool fresh;                      /* it has just woken */
+    uint64_t vtime, reach; /* its entity's; how far behind others may be and still count */
+    bool fresh;            /* it has just woken */
 };
 
 /* Works out its constants; called when the first pCPU joins. */
@@ -43,6 +43,9 @@ void policy_arrive(struct run_queue *from, struct run_queue *to, struct sched_un
                    uint64_t now);
 void policy_enqueue(struct run_queue *q, struct sched_unit *u, uint64_t now);
 void policy_dequeue(struct run_queue *q, struct sched_unit *u);
+/* Of the units in q->waiting or q->parked the one after u, in order; the first for NULL. NULL:
+ * none. */
+struct sched_unit *policy_next(struct list_node *list, struct sched_unit *u);
 
 /* Who is to run now: it stays in q until policy_dequeue(). NULL: nobody. Leaves q->last only if
  * that one is chosen and goes on with the slice that it had. */

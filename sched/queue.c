@@ -112,7 +112,7 @@ void queue_add(struct run_queue *q, struct sched_unit *u, uint64_t now)
     u->state = SCHED_RUNNABLE;
     u->ready = now;
     u->stats.waits++;
-    group_count(u->group, 1);
+    group_count(u, 1);
     u->share = group_share(u->group);
     count(q, 1, u->share);
     policy_wake(q, u);
@@ -127,7 +127,7 @@ void queue_drop(struct run_queue *q, struct sched_unit *u)
         policy_dequeue(q, u);
     u->state = SCHED_BLOCKED;
     count(q, -1, u->share);
-    group_count(u->group, -1);
+    group_count(u, -1);
 }
 
 void queue_tell(struct run_queue *q, bool always)
@@ -158,13 +158,16 @@ static void change_home(struct sched_unit *u, struct run_queue *from, struct run
         count(to, 1, u->share);
         u->stats.waited += now > u->since ? now - u->since : 0;
     }
+    u->entity = &u->group->entities[to->pcpu];
     __atomic_store_n(&u->pcpu, to->pcpu, __ATOMIC_RELEASE);
     u->stats.migrations++;
     policy_arrive(from, to, u, now);
-    if (waits)
+    if (waits) {
+        group_move(u->group, from->pcpu, to->pcpu);
         policy_enqueue(to, u, now);
-    else
+    } else {
         queue_add(to, u, now);
+    }
 }
 
 bool queue_move(struct sched_unit *u, unsigned from, unsigned to, enum sched_state state)

@@ -26,8 +26,9 @@ struct sched_core;
 struct run_queue {
     struct spinlock lock;
     unsigned pcpu;
-    struct list_node waiting;   /* runnable and not running, in the policy's order */
-    struct list_node parked;    /* runnable, but the group has used up its cap */
+    struct list_node waiting;   /* entities of groups with units that are runnable and not running,
+                                 * in the policy's order */
+    struct list_node parked;    /* the same of groups that have used up their cap */
     struct sched_unit *running; /* or NULL */
     struct sched_unit *loaded;  /* whose registers this pCPU holds; only it writes this */
     struct sched_unit *last;    /* ran last and waits again: its slice may go on */
@@ -36,6 +37,7 @@ struct run_queue {
     uint64_t bound;             /* what the running unit has been told (without timers); its pCPU
                                  * peeks at it */
     uint64_t floor;             /* the virtual time that all here have reached; never goes back */
+    uint64_t offset;            /* what to add to its virtual times to compare them with others' */
     uint64_t rotated;           /* TSC at which it last gave a unit away to a lighter queue */
     unsigned count;             /* units here, the running one included; others peek at it */
     unsigned load;              /* the sum of their shares; the same */

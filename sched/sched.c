@@ -106,14 +106,11 @@ static bool must_leave(struct run_queue *q)
 
 static struct sched_unit *find_stray(struct list_node *list, unsigned pcpu)
 {
-    struct list_node *pos;
+    struct sched_unit *u = policy_next(list, NULL);
 
-    list_for_each (pos, list) {
-        struct sched_unit *u = LIST_ENTRY(pos, struct sched_unit, link);
-        if (!(queue_allowed(u) & PCPU_BIT(pcpu)))
-            return u;
-    }
-    return NULL;
+    while (u && queue_allowed(u) & PCPU_BIT(pcpu))
+        u = policy_next(list, u);
+    return u;
 }
 
 /* Sends one unit that waits here and must not to where it may; false if there is none. */
@@ -296,7 +293,7 @@ static bool halt_begins(struct run_queue *q)
     bool may = may_halt(q) && !q->running->woken;
     if (may) {
         policy_charge(q, rdtsc());
-        group_count(q->running->group, -1);
+        group_count(q->running, -1);
         q->resting = true;
     }
     spin_unlock(&q->lock);
@@ -321,7 +318,7 @@ static bool halt_ends(struct run_queue *q)
     if (unlikely(group_has_cap(u->group)))
         __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
     q->resting = false;
-    group_count(u->group, 1);
+    group_count(u, 1);
     policy_begin(q, u, false, now);
     if (on) {
         u->woken = false;

@@ -19,10 +19,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/errno.h"
+#include "lib/limits.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
 
 #define SCHED_DEFAULT_WEIGHT 256
+
+/* A place in an order of virtual times; the first member of what is so ordered. */
+struct sched_node {
+    struct list_node link;
+    uint64_t vtime;
+};
+
+/* What a group is to one pCPU, under the lock of its queue: those of its units that belong there
+ * have their turns in its name. The policy's, but for `active`. */
+struct sched_entity {
+    struct sched_node node;   /* in the queue while some of its units wait; its vtime: ticks that
+                               * they ran, scaled by their part of the group's weight */
+    struct list_node waiting; /* those units, in the order of their own virtual times */
+    uint64_t floor;           /* the virtual time that all its units have reached */
+    unsigned active;          /* units that run or want to */
+};
 
 /* Units that share one account: a domain's vCPUs. */
 struct sched_group {
@@ -34,6 +51,7 @@ struct sched_group {
     uint64_t period_end;  /* TSC */
     bool apart; /* with sched_use_cores(): no other such group's units run beside its on a core.
                  * Set before it has units */
+    struct sched_entity entities[MAX_PCPUS];
 };
 
 void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap);
@@ -56,7 +74,8 @@ struct sched_stats {
 
 /* Guarded by the lock of the queue of u->pcpu; leave and run are constant. */
 struct sched_unit {
-    struct list_node link; /* in its pCPU's queue while runnable */
+    struct sched_node node; /* in its group's entity of its pCPU while runnable; its vtime: ticks
+                             * that it ran */
     struct sched_group *group;
     /* Runs until deadline (TSC) at the latest; returns true to stay runnable, false to block.
      * Returns soon after each interrupt of the machine; asks sched_deadline() again when
@@ -66,15 +85,15 @@ struct sched_unit {
     void (*leave)(struct sched_unit *u);
     uint64_t affinity; /* mask of the pCPUs on which it may run */
     enum sched_state state;
-    unsigned pcpu;  /* whose queue it belongs to, also while blocked */
-    bool loaded;    /* its registers are in that pCPU */
-    bool woken;     /* a wake came while it was running */
-    bool going;     /* sched_unit_remove(): is not picked, whatever wakes it */
-    bool attention; /* atomic: something was written down for it, see sched_kick() */
-    uint64_t ready; /* TSC at which it was last put among those that wait to run */
+    unsigned pcpu;               /* whose queue it belongs to, also while blocked */
+    struct sched_entity *entity; /* its group's there */
+    bool loaded;                 /* its registers are in that pCPU */
+    bool woken;                  /* a wake came while it was running */
+    bool going;                  /* sched_unit_remove(): is not picked, whatever wakes it */
+    bool attention;              /* atomic: something was written down for it, see sched_kick() */
+    uint64_t ready;              /* TSC at which it was last put among those that wait to run */
     struct sched_stats stats;
     /* The policy's. */
-    uint64_t vtime;   /* ticks it ran, scaled by its share */
     uint64_t started; /* TSC at which its slice began */
     uint64_t since;   /* TSC from which it runs or waits */
     unsigned share;   /* its part of the group's weight, as counted in its queue's load */

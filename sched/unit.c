@@ -25,7 +25,8 @@ void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t a
                               .state = SCHED_BLOCKED,
                               .pcpu = (unsigned)__builtin_ctzl(affinity),
                               .share = SCHED_DEFAULT_WEIGHT };
-    list_init(&u->link);
+    list_init(&u->node.link);
+    u->entity = &group->entities[u->pcpu];
 }
 
 /* It runs or is on its way: it is to look again. */

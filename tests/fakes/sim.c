@@ -126,6 +126,25 @@ static bool sleeps_here(struct sim *s)
     return on;
 }
 
+static uint64_t some_of(const struct sim *s, uint64_t most)
+{
+    return s->by_chance ? 1 + (uint64_t)rand() % most : most;
+}
+
+/* A burst is over. Who is woken by another one sleeps until then, in no place of its own. */
+static bool rests(struct sim *s)
+{
+    s->left = some_of(s, s->burst);
+    if (s->wakes) {
+        sim_wake(s->wakes);
+        return false;
+    }
+    s->awake_at = fake_tsc + some_of(s, s->sleep);
+    if (s->beat)
+        s->awake_at = (fake_tsc / s->beat + 1) * s->beat;
+    return sleeps_here(s);
+}
+
 static bool unit_work(struct sched_unit *u, uint64_t deadline)
 {
     struct sim *s = (struct sim *)u;
@@ -151,9 +170,7 @@ static bool unit_work(struct sched_unit *u, uint64_t deadline)
     s->left -= s->sleep ? most : 0;
     if (!s->sleep || s->left)
         return true;
-    s->left = s->burst;
-    s->awake_at = fake_tsc + s->sleep;
-    return sleeps_here(s);
+    return rests(s);
 }
 
 /* ---- Siblings ---- */

@@ -19,7 +19,7 @@
 #define MS        1000000UL
 #define SIM_STEP  (MS / 5)
 #define SIM_PCPUS 8
-#define SIM_MOST  64
+#define SIM_MOST  80
 #define HERE      0xfUL
 
 struct sim {
@@ -30,6 +30,9 @@ struct sim {
     uint64_t left;         /* of this burst */
     uint64_t awake_at;     /* until when it sleeps */
     bool blocks;           /* never rests in place */
+    bool by_chance;        /* burst and sleep are the most that it takes of each */
+    uint64_t beat;         /* sleeps until the next multiple of that; 0: for as long as `sleep` */
+    struct sim *wakes;     /* whom it wakes before it sleeps until it is woken itself; or NULL */
     uint64_t woken_at, worst_latency;
     uint64_t came_out, longest_absence; /* of one that never sleeps */
     int loaded_on;
