@@ -3,8 +3,10 @@
  *
  * Without words it spins, and never exits of its own will; with `two` its second vCPU does so too.
  * With `pause` it spins as who waits for a lock does, and exits again and again. With `sleep` it
- * halts and asks for one timer interrupt a second.
+ * halts and asks for one timer interrupt a second. With `relay` all its vCPUs sleep and wake one
+ * another without an end (guest/hog/relay.c).
  */
+#include "guest/hog/relay.h"
 #include "guest/lib/cpu.h"
 #include "guest/lib/lapic.h"
 #include "guest/lib/second.h"
@@ -64,6 +66,8 @@ void main(const void *boot_information)
         sleep_on();
     if (words_have(boot_information, "pause"))
         pause_on();
+    if (words_have(boot_information, "relay"))
+        relay_begin();
     if (words_have(boot_information, "two"))
         second_start(spin);
     spin();
