@@ -445,11 +445,13 @@ uint64_t policy_patience(const struct core_claim *claim)
     return claim->fresh ? ticks.granule : ticks.slice;
 }
 
+/* What it took to come from one unit to another is charged to the other, or units that only sleep
+ * and wake would have it for nothing. */
 void policy_begin(struct run_queue *q, struct sched_unit *u, bool again, uint64_t now)
 {
-    (void)q;
     u->fresh = false;
-    u->since = now;
+    u->since = again || !q->vacated ? now : q->vacated;
+    q->vacated = 0;
     if (!again)
         u->started = now;
 }

@@ -38,6 +38,8 @@ struct run_queue {
                                  * peeks at it */
     uint64_t floor;             /* the virtual time that all here have reached; never goes back */
     uint64_t offset;            /* what to add to its virtual times to compare them with others' */
+    uint64_t vacated;           /* TSC at which a unit made room; 0: nobody has since the last turn
+                                 * began, or the pCPU has been idle. Only it uses this */
     uint64_t rotated;           /* TSC at which it last gave a unit away to a lighter queue */
     unsigned count;             /* units here, the running one included; others peek at it */
     unsigned load;              /* the sum of their shares; the same */

@@ -196,6 +196,7 @@ static void put(struct run_queue *q, bool runnable, uint64_t now)
     ASSERT(u && u->state == SCHED_RUNNING && u->pcpu == q->pcpu);
     policy_charge(q, now);
     q->running = NULL;
+    q->vacated = now;
     if (u->going || !(runnable || u->woken)) {
         queue_drop(q, u);
     } else {
@@ -267,6 +268,7 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
     struct sched_unit *u = NULL;
 
     q->rested = true;
+    q->vacated = 0;
     queue_set_idle(q->pcpu, true);
     if (unlikely(core_of(q)))
         balance_awaiting(q, now);

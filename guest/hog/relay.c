@@ -11,7 +11,7 @@
 #include "guest/lib/vcpus.h"
 
 #define STACK_BYTES 4096
-#define RUN         2000 /* ticks */
+#define RUN         100 /* ticks */
 
 static uint8_t stacks[RELAY_MOST][STACK_BYTES] __attribute__((aligned(16)));
 static uint32_t own[RELAY_MOST], next[RELAY_MOST]; /* ports */

@@ -121,7 +121,8 @@ static int setup(void **state)
     lockdep_start(this_cpu_id);
     for (fake_cpu_id = 0; fake_cpu_id < 2; fake_cpu_id++) {
         sched_join();
-        sched_queues[fake_cpu_id].next_look = 0; /* the clock goes back with each test */
+        /* The clock goes back with each test. */
+        sched_queues[fake_cpu_id].next_look = sched_queues[fake_cpu_id].vacated = 0;
     }
     fake_cpu_id = 0;
     fake_tsc = START;

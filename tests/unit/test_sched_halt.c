@@ -99,6 +99,7 @@ static int setup(void **state)
         sched_join();
         queue_set_idle(fake_cpu_id, false);
         sched_queues[fake_cpu_id].next_look = UINT64_MAX;
+        sched_queues[fake_cpu_id].vacated = 0; /* the clock goes back with each test */
     }
     fake_cpu_id = 0;
     kicks = 0;
