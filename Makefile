@@ -35,9 +35,9 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # and loops are not aligned: on most ways they only add NOPs to run through. What is for size has no
 # tables of jumps: comparisons are smaller.
 HOT   := $(addprefix vmx/,stay run exit event regs msr apic ept cr vcpu fpu flush) \
-         $(addprefix domain/,run exit device_access msr lapic vcpu) $(addprefix machine/,machine) \
+         $(addprefix domain/,run exit device_access lapic vcpu) $(addprefix machine/,machine) \
          $(addprefix emulate/,mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
-         $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vpit_channel vuart vioapic) \
+         $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vioapic) \
          $(addprefix hypercall/,hypercall evtchn_op grant_op) \
          $(addprefix xen/,pair xen_domain pv_time evtchn evtchn_2l grant grant_map grant_copy) \
          $(addprefix sched/,sched balance queue policy group timer unit) \

@@ -24,6 +24,7 @@
 #include "lib/fmt.h"
 #include "lib/lockdep.h"
 #include "lib/log.h"
+#include "lib/string.h"
 
 #define BACKTRACE_MAX 24
 #define NOBODY        UINT32_MAX
@@ -135,7 +136,7 @@ void panic(const char *fmt, ...)
 
 void panic_assertion(const char *file, unsigned line, const char *what)
 {
-    panic("%s:%u: assertion failed%s%s", file, line, what ? ": " : "", what ? what : "");
+    panic("%s:%u: assertion failed: %s", file, line, what);
 }
 
 /* SDM, "Page-Fault Exceptions": the error code in words. */
@@ -151,11 +152,22 @@ static void panic_page_fault(const struct trap_frame *f)
                              : "not mapped");
 }
 
+/* Is it the instruction of an ASSERT (lib/assert.h)? */
+static bool is_assertion(const struct trap_frame *f)
+{
+    static const uint8_t ud1[] = { 0x0F, 0xB9, 0xC0 }; /* UD1 EAX, EAX */
+
+    return f->vector == VECTOR_UD && memcmp((const void *)f->rip, ud1, sizeof(ud1)) == 0;
+}
+
 void panic_trap(const struct trap_frame *f)
 {
     panic_take_over();
     if (f->vector == VECTOR_PF)
         panic_page_fault(f);
+    else if (is_assertion(f))
+        log_error("panic: pCPU %u: line %u: assertion failed", cpu_id(),
+                  ((const uint8_t *)f->rip)[3] | ((const uint8_t *)f->rip)[4] << 8);
     else
         log_error("panic: pCPU %u: %s, error 0x%lx", cpu_id(), trap_name(f->vector), f->error);
     panic_registers(f);
