@@ -164,7 +164,7 @@ include guest/rules.mk
 # ---- Tools that must be there -------------------------------------------------------------------
 
 # deps-GROUP makes sure of the packages of one group of tools/packages, once per list.
-DEPS = build iso run test fuzz lint
+DEPS = build iso qemu bochs test fuzz lint
 .PHONY: $(DEPS:%=deps-%) deps
 $(DEPS:%=deps-%): deps-%: $(B)/deps/%
 $(B)/deps/%: tools/packages
@@ -191,15 +191,15 @@ CMDLINE ?= $(if $(filter pvh,$(TYPE)),console=hvc0,console=ttyS0$(comma)115200)
 OPTIONS ?= console=com1 exit=shutdown
 RUN     ?=
 
-$(B)/debian/vmlinuz: | deps-run
+$(B)/debian/vmlinuz: | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-debian-kernel $(@D)
 
-$(B)/debian/grub-i386-xen_pvh.bin: | deps-run
+$(B)/debian/grub-i386-xen_pvh.bin: | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-grub-pvh $(@D)
 
-$(B)/initrd.img: tools/mkinitrd | deps-run
+$(B)/initrd.img: tools/mkinitrd | deps-build
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@
 
@@ -246,8 +246,8 @@ image: $(B)/caisson.img ## build build/caisson.img, for a USB stick, a disk or a
 
 iso: $(B)/caisson.iso ## build build/caisson.iso: GRUB (BIOS and UEFI), Caisson, Debian's kernel, our guests
 
-run: $(B)/caisson.iso | deps-run ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE=hvm|pvh OPTIONS= RUN='--pcpus 4')
-	$(Q)$(PYTHON) tools/run $< --guest-mem $(call argument,MEM) $(RUN)
+run: $(B)/caisson.iso ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE=hvm|pvh OPTIONS= RUN='--emulator qemu --pcpus 4')
+	$(Q)$(PYTHON) tools/run $< --install --guest-mem $(call argument,MEM) $(RUN)
 
 # ---- Tests --------------------------------------------------------------------------------------
 
@@ -305,8 +305,8 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 .PHONY: system test
 SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
                $(B)/debian/grub-i386-xen_pvh.bin release
-system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-run ## boot whole machines in emulators and look at them; K=word chooses, SHAPES=all leaves out none
-	$(Q)$(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
+system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-qemu deps-bochs ## boot whole machines in emulators and look at them; K=word chooses; MACHINES=bochs|qemu|all and SHAPES=all: docs/testing.md
+	$(Q)MACHINES='$(MACHINES)' $(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
 test: ## unit + fuzz + system; ends with the total
 	$(Q)rm -f $(B)/unit.result $(B)/fuzz.result $(B)/system.result
@@ -342,7 +342,7 @@ fuzz: deps-test deps-fuzz ## fuzz what reads foreign bytes, each harness for SEC
 	-$(Q)$(MAKE) -k $(or $(T:%=$(F)/fuzz_%),fuzz-build)
 	$(Q)$(PYTHON) tools/fuzz --dir $(F) --secs $(SECS) --result $(B)/fuzz.result $(or $(T:%=fuzz_%),$(FUZZ))
 
-torture: $(SYSTEM_NEEDS) | deps-test deps-fuzz deps-iso deps-run ## look for faults by chance with fresh seeds, for SECS=3600 seconds (SEED=n repeats one, K=word chooses parts)
+torture: $(SYSTEM_NEEDS) | deps-test deps-fuzz deps-iso deps-qemu deps-bochs ## look for faults by chance with fresh seeds, for SECS=3600 seconds (SEED=n repeats one, K=word chooses parts)
 	$(Q)$(MAKE) fuzz-build
 	$(Q)$(MAKE) $(U)/test_storm $(U)/test_arguments $(U)/test_race
 	$(Q)$(MAKE) $(B)/tsan/test_threads
@@ -367,7 +367,7 @@ coverage-build: $(COV)/linker.ld $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlin
 	$(Q)+$(COV_MAKE) $(COV)/caisson.elf
 
 # K=word: only those system tests. Their limits are for builds without counters: a failed test counts all the same.
-coverage: coverage-build deps-test deps-lint ## lines that host and system tests reach, in one report with thresholds (gcovr); K=word chooses system tests
+coverage: coverage-build deps-test deps-lint deps-iso deps-qemu deps-bochs ## lines that host and system tests reach, in one report with thresholds (gcovr); K=word chooses system tests
 	$(Q)rm -rf $(COV)/test-logs; find $(COV) $(B)/coverage -name '*.gcda' -delete 2>/dev/null || true
 	-$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
 	-$(Q)B=$(COV) COUNTERS=$$(tools/coverage where $(COV)/caisson.elf) \
@@ -388,31 +388,31 @@ $(RETPOLINED): FORCE | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 RETPOLINE=1 B=$(@D) $@
 
 BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
-bench: release $(RETPOLINED) | deps-run deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
+bench: release $(RETPOLINED) | deps-bochs deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
 	$(Q)$(BENCH)
 	$(Q)$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest --retpoline $(RETPOLINED) $(CPU:%=--cpu %)
 
-bench-check: release | deps-run deps-iso ## the same, and fail where one has grown (tests/bench/limits)
+bench-check: release | deps-bochs deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
 
-bench-boot: release | deps-run deps-iso ## what a boot costs, step by step, and what memory is Caisson's own (LIMITS=--write: the new limits)
+bench-boot: release | deps-bochs deps-iso ## what a boot costs, step by step, and what memory is Caisson's own (LIMITS=--write: the new limits)
 	$(Q)$(PYTHON) tools/bootcost $(R)/caisson.elf $(R)/guest/mayfly.elf $(LIMITS)
 
 $(R)/init: tests/bench/init.c | deps-build
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -static -s -Wall -Wextra -Werror -o $@ $<
 
-bench-linux: release $(R)/init $(B)/debian/vmlinuz | deps-run deps-iso ## Linux on the bare machine and as hvm and pvh guest, boot and loads (WORDS=apicv=off)
+bench-linux: release $(R)/init $(B)/debian/vmlinuz | deps-bochs deps-iso ## Linux on the bare machine and as hvm and pvh guest, boot and loads (WORDS=apicv=off)
 	$(Q)$(PYTHON) tools/linuxbench $(R)/caisson.elf $(B)/debian/vmlinuz $(R)/init $(WORDS)
 
-bench-scaling: release | deps-run deps-iso ## what things cost with 1 to 100 domains on 1 to 4 pCPUs: a table, and docs/scaling.svg
+bench-scaling: release | deps-bochs deps-iso ## what things cost with 1 to 100 domains on 1 to 4 pCPUs: a table, and docs/scaling.svg
 	$(Q)$(PYTHON) tools/scaling $(R)/caisson.elf $(R)/guest/crowd.elf docs/scaling.svg
 
-profile: release | deps-run deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)
+profile: release | deps-bochs deps-iso ## where the instructions of one round trip go (ROW=cpuid, TYPE=hvm|pvh, CPU=model)
 	$(Q)$(PYTHON) tools/profile $(R)/caisson.elf $(R)/guest/bench.elf.64 $(ROW) --type $(TYPE) $(CPU:%=--cpu %) \
 	    --trace $(R)/trace.txt
 
-bench-limits: release | deps-run deps-iso ## measure, and take the result as the new limits
+bench-limits: release | deps-bochs deps-iso ## measure, and take the result as the new limits
 	$(Q)$(BENCH) --write
 
 # ---- Housekeeping -------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A machine that is measured: booted from a CD made for it, its console read line by line.
 
-Always on Bochs, which counts time in instructions: what is measured is the same on each run and on
-each host.
+On Bochs, or on QEMU with icount: both count time in instructions, so what is measured is the same on
+each run and on each host.
 """
 import os
 import time
@@ -20,7 +20,7 @@ def boot_menu(where, menu, files, **settings):
     """Starts a machine whose files lie in the folder `where`."""
     iso = os.path.join(where, "measured.iso")
     mkiso.make(iso, "menuentry measured {\n" + menu + "\n}\n", files)
-    return machine.Machine(iso, emulator="bochs", logs=where, **settings)
+    return machine.start(iso, icount=True, logs=where, **settings)
 
 
 def boot(where, caisson, modules, options="", spec=UNGUARDED, **settings):

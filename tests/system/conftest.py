@@ -5,6 +5,15 @@ starts a whole machine on it, and gives its COM1 as a pexpect object.
         m = boot(modules=[linux()], cpu="corei7_icelake_u", pcpus=4)
         m.expect("caisson-guest# ")
 
+The machine is one with VT-x (Bochs, or KVM where it lends that) unless a test says otherwise. A test
+that is marked as `anywhere`, or as one of the `core` of those, has the fixture `emulator` say
+which: the machine with VT-x, or QEMU's with AMD-V. It runs on which of them MACHINES says:
+
+    MACHINES=           all tests on the machine with VT-x, or on theirs; the core on QEMU as well
+    MACHINES=bochs      no test on QEMU
+    MACHINES=qemu       only those on QEMU, and those that boot nothing
+    MACHINES=all        whatever can run on both does
+
 All logs of a test lie in build/test-logs/<test>/: com1.txt, bochs.log, port-e9.txt, ...
 """
 import hashlib
@@ -22,6 +31,8 @@ os.chdir(ROOT)
 
 # pylint: disable=wrong-import-position
 import machine  # noqa: E402
+import qemu  # noqa: E402
+from bochs import Bochs  # noqa: E402
 import mkesp  # noqa: E402
 import mkiso  # noqa: E402
 from menu import module as menu_line  # noqa: E402
@@ -34,9 +45,14 @@ INITRD = os.path.join(BUILD, "initrd.img")
 ISO_CACHE = os.path.join(BUILD, "test-iso")
 ISO_KEPT = 24
 ALL_SHAPES = os.environ.get("SHAPES") == "all"  # of tests that come in many; else the telling ones
+MACHINES = os.environ.get("MACHINES", "")
+VTX = "kvm" if qemu.nested() == "vmx" else "bochs"  # the emulator that has it
+LEFT_OUT = {"": (), "all": (), "bochs": ("qemu",), "qemu": ("bochs", "kvm")}[MACHINES]
 PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds for any one expectation
 
 PANIC = r"caisson: error: panic: pCPU[^\n]*\n"
+NO_VIRT = r"error: (VT-x|AMD-V): this CPU has none"
+WITHOUT = {"emulator": "qemu", "cpu": "max,-svm"}  # a machine that has neither
 PROMPT = "caisson-guest# "
 BOOT = 5 * PATIENCE  # seconds from GRUB to Linux' prompt
 # What only costs time; a kernel that complains is still heard.
@@ -104,6 +120,30 @@ def partition(files):
     return cached(mkesp, files)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "anywhere: can run with VT-x and with AMD-V")
+    config.addinivalue_line("markers", "core: the same, and does so unless MACHINES says otherwise")
+
+
+def pytest_generate_tests(metafunc):
+    """The two machines for each test that can run on both."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if marks & {"anywhere", "core"}:
+        metafunc.parametrize("emulator", [VTX, "qemu"])
+
+
+def pytest_collection_modifyitems(config, items):
+    """Of those, what MACHINES chooses. A single set of parameters may be in the core as well."""
+    def wanted(item):
+        if not any(item.iter_markers("anywhere")) and not any(item.iter_markers("core")):
+            return True
+        on = item.callspec.params["emulator"]
+        return on not in LEFT_OUT and (on == VTX or MACHINES != "" or any(item.iter_markers("core")))
+
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = filter(wanted, items)
+
+
 def pytest_sessionfinish(session):
     if hasattr(session.config, "workerinput") or not os.path.isdir(ISO_CACHE):
         return  # only once, when no worker has an image in use any more
@@ -135,7 +175,9 @@ class Console(pexpect.fdpexpect.fdspawn):
 
     def __str__(self):
         """For pexpect's messages: where the waiting ended."""
-        return f"logs in {self.machine.logs}; the last that was read:\n{(self.buffer or '')[-1500:]}"
+        gone = "" if self.machine.running() else f"\nthe emulator has ended; it said last:\n{self.machine.last_words()}"
+        return (f"logs in {self.machine.logs}; the last that was read:\n{(self.buffer or '')[-1500:]}"
+                + gone)
 
     def expect_off(self, timeout=PATIENCE):
         """The machine switches itself off."""
@@ -153,8 +195,8 @@ class Console(pexpect.fdpexpect.fdspawn):
 
 @pytest.fixture
 def machine_on(request):
-    """machine_on(path, **settings of Machine): any image. Without a serial port (serial=False) it
-    is the Machine itself and no Console."""
+    """machine_on(path, **settings of a machine): any image. Without a serial port (serial=False) it
+    is the emulator itself and no Console."""
     opened = []
     name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
     logs = os.path.abspath(os.path.join(BUILD, "test-logs", name))
@@ -162,7 +204,9 @@ def machine_on(request):
 
     def start(path, **settings):
         where = logs if not opened else f"{logs}-{len(opened) + 1}"
-        m = machine.Machine(path, logs=where, **settings)
+        if settings.get("emulator", "bochs") in LEFT_OUT:
+            pytest.skip(f"MACHINES={MACHINES} leaves out this emulator")
+        m = machine.start(path, logs=where, **settings)
         opened.append(Console(m) if m.com1 else m)
         return opened[-1]
 
@@ -173,13 +217,19 @@ def machine_on(request):
 
 @pytest.fixture
 def machine_of(machine_on):
-    """machine_of(menu, files, **settings of Machine): any menu, not only Caisson's."""
+    """machine_of(menu, files, **settings of a machine): any menu, not only Caisson's."""
     return lambda menu, files, **settings: machine_on(image(menu, files), **settings)
 
 
 @pytest.fixture
-def boot(machine_of):
-    """boot(modules=[...], options="...", **settings of Machine): Caisson on a machine.
+def emulator():
+    """Which one `boot` takes by itself; a test's marks or parameters say otherwise."""
+    return VTX
+
+
+@pytest.fixture
+def boot(machine_of, emulator):
+    """boot(modules=[...], options="...", **settings of a machine): Caisson on a machine.
 
     Without Linux the machine counts time by fewer instructions, so that less of the emulator's
     time goes into waiting for the UART.
@@ -189,9 +239,9 @@ def boot(machine_of):
         has_linux = any(m.source == VMLINUZ for m in modules)
         settings.setdefault("ips", 100_000_000 if has_linux else 20_000_000)
         settings.setdefault("mem", 512)
-        settings.setdefault("emulator", machine.best_emulator())
-        if settings["emulator"] == "kvm":
-            settings.pop("cpu", None)
+        settings.setdefault("emulator", emulator)
+        if settings["emulator"] != "bochs" and settings.get("cpu") in Bochs.CPUS:
+            del settings["cpu"]
         menu, files = menu_of(modules, options)
         return machine_of(menu, files, **settings)
 

@@ -3,17 +3,18 @@ import re
 
 import pytest
 
+from conftest import NO_VIRT, WITHOUT
+
 READY = r"VT-x: VMCS revision \S+ all that is needed is there"
-NO_VTX = r"error: VT-x: this CPU has none"
 
 
-@pytest.mark.parametrize("emulator, firmware, end", [
-    ("bochs", "bios", READY),
-    ("qemu", "bios", NO_VTX),
-    ("qemu", "uefi", NO_VTX),
+@pytest.mark.parametrize("where, firmware, end", [
+    ({"emulator": "bochs"}, "bios", READY),
+    (WITHOUT, "bios", NO_VIRT),
+    (WITHOUT, "uefi", NO_VIRT),
 ], ids=["bochs-bios", "qemu-bios", "qemu-uefi"])
-def test_firmware(boot, emulator, firmware, end):
-    m = boot(emulator=emulator, firmware=firmware)
+def test_firmware(boot, where, firmware, end):
+    m = boot(firmware=firmware, **where)
     m.expect(r"Caisson, a hypervisor for x86-64, on " + ("UEFI" if firmware == "uefi" else "a PC"))
     m.expect(r"cpu: protections WP NX")
     m.expect(end)
@@ -27,10 +28,10 @@ def test_cpus_online(boot, pcpus, limit):
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
 def test_cpus_found(boot, firmware):
-    """Where there is no VT-x the others are not even started."""
-    m = boot(emulator="qemu", pcpus=4, firmware=firmware)
+    """Where nothing can run guests the others are not even started."""
+    m = boot(pcpus=4, firmware=firmware, **WITHOUT)
     m.expect(r"acpi: 4 CPUs,")
-    m.expect(NO_VTX)
+    m.expect(NO_VIRT)
 
 
 @pytest.mark.parametrize("emulator, firmware, mem", [
@@ -38,8 +39,9 @@ def test_cpus_found(boot, firmware):
     ("qemu", "bios", 64), ("qemu", "bios", 4096), ("qemu", "uefi", 4096),
 ])
 def test_memory(boot, emulator, firmware, mem):
-    m = boot(emulator=emulator, firmware=firmware, mem=mem)
-    m.expect(READY if emulator == "bochs" else NO_VTX)
+    where = {"emulator": "bochs"} if emulator == "bochs" else WITHOUT
+    m = boot(firmware=firmware, mem=mem, **where)
+    m.expect(READY if emulator == "bochs" else NO_VIRT)
     assert "panic" not in m.before
 
 
@@ -61,8 +63,8 @@ def test_tsc_is_measured(boot):
 
 def test_log_is_whole(boot):
     """COM1 and port 0xE9 say the same."""
-    m = boot(emulator="qemu")
-    m.expect(NO_VTX + r"[^\n]*\n")
+    m = boot(**WITHOUT)
+    m.expect(NO_VIRT + r"[^\n]*\n")
     com1 = m.before + m.after
     with open(m.machine.logs + "/port-e9.txt", encoding="ascii", errors="replace") as f:
         e9 = f.read()

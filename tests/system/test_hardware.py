@@ -3,13 +3,13 @@ import re
 
 import pytest
 
-from conftest import guest
+from conftest import WITHOUT, guest
 from test_screen import wait_for
 
 
 @pytest.mark.parametrize("shape", ["pc", "q35"])
 def test_reboot_host(boot, shape):
-    m = boot(emulator="qemu", shape=shape, options="console=com1")  # ends with -no-reboot
+    m = boot(shape=shape, options="console=com1", **WITHOUT)  # ends with -no-reboot
     m.expect_exact("caisson> ")
     m.sendline("reboot-host")
     m.expect_exact("rebooted by the operator")
@@ -59,14 +59,14 @@ LIVE, DEADLY = 0xB400000000000134, 0xB600000000000134
 
 def test_nmi_and_machine_check(boot):
     """Both are told of and survived; one that is not panics on serial port and screen."""
-    m = boot(emulator="qemu", firmware="uefi", shape="q35", options="console=com1 console=vga")
+    m = boot(firmware="uefi", shape="q35", options="console=com1 console=vga", **WITHOUT)
     m.expect_exact("caisson> ")
-    m.machine.ask("inject-nmi")
+    m.machine.nmi()
     m.expect_exact("error: NMI from outside on pCPU 0, 1 time(s), no reason given")
     monitor_command(m, f"mce 0 2 {LIVE:#x} 0x5 0x123456000 0x0")
     m.expect_exact(f"machine check: pCPU 0, bank 2, status {LIVE:#x} (not corrected), "
                    "address 0x123456000")
-    m.machine.ask("inject-nmi")
+    m.machine.nmi()
     m.expect_exact("error: NMI from outside on pCPU 0, 1 time(s)")
     m.sendline("help mem")
     m.expect_exact("the machine's memory")

@@ -5,9 +5,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, CAISSON, CAISSON_EFI, INITRD, VMLINUZ
+from conftest import BUILD, CAISSON, CAISSON_EFI, INITRD, NO_VIRT, VMLINUZ, WITHOUT
 
-NO_VTX = r"error: VT-x: this CPU has none"
 GUESTS = [os.path.join(BUILD, "guest", g + ".elf") for g in ("hello", "clock", "echo")]
 ODD_WORDS = r"""q='a  b' d="c $d" \n \x41 \\" #5 {x} `y` it's 'a"b' ;|& $(z $"""
 ODD_OPTION = r"""a'b"c\d$e"""
@@ -35,15 +34,14 @@ def on_esp(image, path):
 @pytest.mark.parametrize("medium, pcpus, mem", [("usb", 4, 64), ("disk", 1, 64), ("cdrom", 4, 8192)])
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
 def test_stick_boots(stick, machine_on, firmware, medium, pcpus, mem):
-    m = machine_on(stick(*GUESTS[:1]), emulator="qemu", firmware=firmware, medium=medium,
-                   pcpus=pcpus, mem=mem)
+    m = machine_on(stick(*GUESTS[:1]), firmware=firmware, medium=medium, pcpus=pcpus, mem=mem, **WITHOUT)
     m.expect("boot: by GRUB [^\r\n]*, 1 module,")
     warned = m.before.partition("no console will be available to OS")[2]
     assert (firmware == "uefi") == ("which UEFI has not. Caisson draws on the framebuffer" in warned)
     m.expect(r"memory: (\d+) MiB")
     assert mem - 24 <= int(m.match.group(1)) <= mem
     m.expect(rf"acpi: {pcpus} CPU")
-    m.expect(NO_VTX)
+    m.expect(NO_VIRT)
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
@@ -63,10 +61,10 @@ def test_stick_runs_a_guest(stick, machine_on, firmware):
 def test_stick_without_grub(stick, machine_on):
     """The menu's entry for caisson.efi, and its caisson.cfg."""
     image = stick("--default", "4", *GUESTS[:1])
-    m = machine_on(image, emulator="qemu", firmware="uefi", medium="usb")
+    m = machine_on(image, firmware="uefi", medium="usb", **WITHOUT)
     m.expect("caisson.efi: /boot/hello.elf, ")
     m.expect("boot: by caisson.efi, UEFI [^\r\n]*, 1 module,")
-    m.expect(NO_VTX)
+    m.expect(NO_VIRT)
 
 
 def test_stick_of_ones_own(stick):

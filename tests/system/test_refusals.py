@@ -1,12 +1,13 @@
 """What Caisson cannot do it says in one clear line, and nothing worse happens."""
 import pytest
 
-from conftest import VMLINUZ, Module, linux
+from conftest import NO_VIRT, VMLINUZ, WITHOUT, Module, linux
 
 
-def test_no_vtx(boot):
-    m = boot(emulator="qemu")
-    m.expect(r"error: VT-x: this CPU has none")
+@pytest.mark.parametrize("cpu", ["max,-svm", "EPYC,-svm", "Skylake-Client"])
+def test_no_virtualization(boot, cpu):
+    m = boot(**{**WITHOUT, "cpu": cpu})
+    m.expect(NO_VIRT)
 
 
 def test_no_ept(boot):
@@ -20,11 +21,13 @@ def test_no_module(boot):
     m.expect(r"(?i)caisson: [^\r\n]*\b(no domain|no kernel|no module|nothing to run)")
 
 
+@pytest.mark.core
 def test_unknown_option(boot):
     m = boot(options="console=com1 frobnicate=7")
     m.expect(r"warning: [^\r\n]*frobnicate")
 
 
+@pytest.mark.core
 def test_bad_value_of_option(boot):
     m = boot(options="console=com1 loglevel=loud")
     m.expect(r"warning: [^\r\n]*loud")

@@ -1,13 +1,13 @@
 """What the user of a real machine sees and types: the screen's very pixels, PS/2, no serial port.
 
-QEMU lends no VT-x without KVM, so the machine ends at the refusal, and then in the monitor.
+The machines can run no guests, so Caisson ends at the refusal, and then in the monitor.
 """
 import time
 
 import pytest
 
 import screen
-from conftest import PATIENCE, menu_of
+from conftest import PATIENCE, WITHOUT, menu_of
 
 REFUSAL = "caisson: error: Caisson cannot run guests on this machine"
 BOTH = "console=com1 console=vga"
@@ -39,7 +39,7 @@ def wait_for(m, word, seconds=PATIENCE):
 ])
 def test_screen_and_keyboard(boot, firmware, shape, pcpus, mem):
     """Serial port and screen show the same, and keys of either drive the monitor."""
-    m = boot(emulator="qemu", firmware=firmware, shape=shape, pcpus=pcpus, mem=mem, options=BOTH)
+    m = boot(firmware=firmware, shape=shape, pcpus=pcpus, mem=mem, options=BOTH, **WITHOUT)
     m.expect_exact(REFUSAL)
     log = [line for line in (m.before + REFUSAL).replace("\r", "").split("\n")
            if line.startswith("caisson: ")]
@@ -64,7 +64,7 @@ def test_without_serial_port(machine_of):
     """All by screen and keyboard; the screen is large, so the letters are."""
     menu, files = menu_of([], "console=com1 console=vga")
     menu = menu.replace("multiboot2", "set gfxpayload=1920x1080x32\nmultiboot2", 1)
-    m = machine_of(menu, files, emulator="qemu", firmware="uefi", shape="pc", mem=8192, serial=False)
+    m = machine_of(menu, files, firmware="uefi", shape="pc", mem=8192, serial=False, **WITHOUT)
     lines = wait_for(m, "caisson>")
     assert REFUSAL in lines
     assert any("framebuffer of 1920x1080, 32 bits" in line for line in lines)
@@ -75,7 +75,7 @@ def test_without_serial_port(machine_of):
 
 def test_without_ps2(boot):
     """No keyboard is no fault, and costs no time."""
-    m = boot(emulator="qemu", shape="q35,i8042=off", mem=8192, options=BOTH)
+    m = boot(shape="q35,i8042=off", mem=8192, options=BOTH, **WITHOUT)
     m.expect_exact("caisson> ")
     m.sendline("poweroff")
     m.expect_off()

@@ -8,8 +8,10 @@ import subprocess
 
 import machine
 import pytest
+from bochs import Bochs
+from qemu import Kvm, Qemu
 
-from conftest import BOOT, BUILD, CAISSON, INITRD, PATIENCE, PROMPT, VMLINUZ, guest, image, menu_of
+from conftest import BOOT, BUILD, CAISSON, INITRD, PATIENCE, PROMPT, VMLINUZ, VTX, guest, image, menu_of
 
 # A path below the build folder, as the tests and the tools write it; what stands for a name is cut.
 JOINED = re.compile(r'\bBUILD, f?"([^"{]*)(?:", f?"([^"{]*))?')
@@ -87,6 +89,12 @@ def test_run_refuses(iso, words, told):
     assert done.stdout == ""
 
 
+def test_run_knows_the_cpus():
+    for cpu in "max", "EPYC", "EPYC-Milan", "EPYC,-svm", "Skylake-Client":
+        assert Qemu.no_cpu(cpu) is None
+    assert all(Bochs.no_cpu(cpu) is None for cpu in Bochs.CPUS)
+
+
 def test_run_refuses_images(tmp_path):
     text = tmp_path / "text"
     text.write_text("no image\n" * 10000)
@@ -95,10 +103,53 @@ def test_run_refuses_images(tmp_path):
         assert done.returncode == 2 and done.stderr.startswith(f"run: {path}: ")
 
 
-@pytest.mark.skipif(machine.nested_vmx(), reason="KVM with nested VT-x is here")
+@pytest.mark.skipif(not Kvm.missing(), reason="KVM that lends VT-x or AMD-V is here")
 def test_run_without_kvm(iso):
     done = run(iso, "--emulator", "kvm")
-    assert done.returncode == 2 and "no KVM that lends VT-x" in done.stderr
+    assert done.returncode == 2 and "no KVM that lends VT-x or AMD-V" in done.stderr
+
+
+@pytest.mark.parametrize("programs, best", [
+    (["bochs", "qemu-system-x86_64"], machine.WITHOUT_KVM[0]),
+    ([], machine.WITHOUT_KVM[0]),
+    *(([machine.EMULATORS[name].PROGRAM], name) for name in machine.WITHOUT_KVM),
+])
+@pytest.mark.skipif(not Kvm.missing(), reason="KVM that lends VT-x or AMD-V is here")
+def test_best_emulator(tmp_path, monkeypatch, programs, best):
+    """One that is here goes before one that is not."""
+    for program in programs:
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.best_emulator() == best
+
+
+def test_run_asks_for_one_emulator_only(iso, tmp_path):
+    """What `make run` has installed is the emulator that is to run."""
+    (tmp_path / "tools").mkdir()
+    deps = tmp_path / "tools/deps"
+    deps.write_text("#!/bin/sh\necho wanted: $* >&2\nexit 1\n")
+    deps.chmod(0o755)
+    for emulator, group in ("qemu", "qemu"), ("kvm", "qemu"), ("bochs", "bochs"):
+        done = subprocess.run([os.path.abspath("tools/run"), iso, "--install", "--emulator", emulator],
+                              cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and done.stderr == f"wanted: {group}\n"
+        packages = subprocess.run(["sed", "-n", f"s/^{group}://p", "tools/packages"], check=True,
+                                  capture_output=True, text=True).stdout.split()
+        assert ("bochs" in packages) == (group == "bochs") and "ovmf" in packages
+
+
+def test_machines_choose_tests():
+    """MACHINES= of `make system`; what pytest collects of a core test and of one for QEMU only."""
+    def chosen(machines):
+        said = subprocess.run(["/usr/bin/python3", "-m", "pytest", "--collect-only", "-q", "-p",
+                               "no:cacheprovider", "tests/system/test_refusals.py"],
+                              env={**os.environ, "MACHINES": machines}, capture_output=True,
+                              text=True, check=True).stdout
+        return set(re.findall(r"::test_unknown_option\[(\w+)\]", said))
+
+    assert chosen("") == chosen("all") == {VTX, "qemu"}
+    assert chosen("bochs") == {VTX} and chosen("qemu") == {"qemu"}
 
 
 def test_run_to_the_end(iso, tmp_path):
@@ -122,6 +173,8 @@ def test_run_says_that_qemu_is_gone(iso, tmp_path):
     """QEMU has taken our connections when it finds that it cannot start."""
     done = run(iso, "--emulator", "qemu", "--cpu", "i486sx", "--logs", str(tmp_path))
     assert done.returncode in (1, 2) and "i486sx" in done.stderr and "Traceback" not in done.stderr
+    done = run(iso, "--emulator", "qemu", "--cpu", "max,+nosuch", "--logs", str(tmp_path))
+    assert done.returncode == 1 and "nosuch" in done.stderr and "Traceback" not in done.stderr
     done = run(iso, "--emulator", "qemu", "--mem", "1000000", "--logs", str(tmp_path))
     assert done.returncode == 1 and "guest memory" in done.stderr and "Traceback" not in done.stderr
 
@@ -196,7 +249,7 @@ def test_menu_entry_of_an_installed_debian(machine_of, tmp_path):
     assert checked.returncode == 0, checked.stderr
     files = {"caisson.elf": CAISSON, "caisson-vmlinuz": VMLINUZ, "caisson-initrd.img": INITRD}
     assert set(re.findall(r"/boot/(\S+)", entry)) == set(files)
-    m = machine_of(entry, files, emulator=machine.best_emulator(), mem=1024)
+    m = machine_of(entry, files, emulator=VTX, mem=1024)
     m.expect_exact(PROMPT, timeout=BOOT)
 
 

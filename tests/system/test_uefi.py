@@ -6,12 +6,11 @@ OVMF too, one CPU and without ACPI tables, since nobody hands any to the firmwar
 """
 import os
 
-import machine
 import pytest
+import qemu
 
-from conftest import BUILD, CAISSON_EFI, INITRD, PROMPT, QUIET, VMLINUZ, partition
+from conftest import BUILD, CAISSON_EFI, INITRD, NO_VIRT, PROMPT, WITHOUT, QUIET, VMLINUZ, partition
 
-NO_VTX = r"error: VT-x: this CPU has none"
 BOOTX64 = "EFI/BOOT/BOOTX64.EFI"
 SYSTEMD_BOOT = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
 HELLO = {"boot/hello.elf": os.path.join(BUILD, "guest/hello.elf")}
@@ -23,10 +22,10 @@ module2 /boot/hello.elf kernel name=hello mem=16M -- x="a b" 'c="d e"' it"'"s \\
 
 @pytest.fixture
 def efi(machine_on):
-    """efi(files, **settings of Machine): a disk with files on it, in a machine with UEFI."""
+    """efi(files, **settings of a machine): a disk with files on it, in a machine with UEFI."""
 
     def start(files, **settings):
-        settings.setdefault("emulator", "qemu")
+        settings = settings if "emulator" in settings else {**WITHOUT, **settings}
         return machine_on(partition(files), firmware="uefi", medium="disk", **settings)
 
     return start
@@ -46,7 +45,7 @@ def test_removable_medium(efi, shape, pcpus, mem):
     assert mem - 24 <= int(m.match.group(1)) <= mem
     m.expect(r"console: framebuffer of \d{3,}x\d{3,}, 32 bits a pixel")
     m.expect(rf"acpi: {pcpus} CPU")
-    m.expect(NO_VTX)
+    m.expect(NO_VIRT)
     m.expect_off()
 
 
@@ -78,7 +77,7 @@ def test_shell(efi):
     told("config=grub.cfg", r"error: grub.cfg, line 1: files come from the volume of caisson.efi")
     told("config=/caisson/one.cfg exit=shutdown frobnicate=7", r"\.\./boot/hello.elf, \d+ KiB")
     m.expect(r'unknown option "frobnicate=7"')
-    m.expect(NO_VTX)
+    m.expect(NO_VIRT)
     m.expect_off()
 
 
@@ -90,7 +89,7 @@ def test_systemd_boot(efi):
                                             b"options console=com1 exit=shutdown\n"})
     m.expect("caisson.efi: no caisson.cfg here: no modules")
     m.expect("boot: by caisson.efi, UEFI [^\r\n]*, 0 modules")
-    m.expect(NO_VTX)
+    m.expect(NO_VIRT)
     m.expect_off()
 
 
@@ -106,7 +105,7 @@ def test_nothing_to_boot(efi):
 @pytest.mark.parametrize("emulator, pcpus", [
     ("bochs", 1),
     pytest.param("kvm", 4, marks=pytest.mark.skipif(
-        not machine.nested_vmx(), reason="this machine lends QEMU no VT-x (nested KVM)")),
+        not qemu.nested(), reason="no KVM here that lends VT-x or AMD-V")),
 ])
 def test_linux_behind_uefi(efi, emulator, pcpus):
     """The whole way to Linux' prompt, where there is VT-x."""
