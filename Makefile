@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers devices virt vmx sched guestmem emulate machine loader config domain xen lifecycle hypercall console monitor lib
+ROOMS := boot arch/x86 mm drivers devices virt vmx sched guestmem emulate machine loader config domain xen grant lifecycle hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 
@@ -39,7 +39,7 @@ HOT   := $(addprefix vmx/,stay run exit event regs msr apic ept cr vcpu fpu flus
          $(addprefix emulate/,mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vioapic) \
          $(addprefix hypercall/,hypercall evtchn_op grant_op) \
-         $(addprefix xen/,pair xen_domain pv_time evtchn evtchn_2l grant grant_map grant_copy) \
+         $(addprefix xen/,pair xen_domain pv_time evtchn evtchn_2l) $(addprefix grant/,grant grant_map grant_copy) \
          $(addprefix sched/,sched balance queue policy group timer unit) \
          $(addprefix mm/,window frame buddy heap) lib/string lib/log
 SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
@@ -51,7 +51,7 @@ LAYOUT    := linker.ld
 
 # What freed frames are filled with, and whether the order of locks, the time that things take and
 # the memory are checked, is a question of which file is linked, not of an #if.
-AUDIT    := mm/audit domain/audit monitor/show_audit
+AUDIT    := mm/audit lifecycle/audit monitor/show_audit
 LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
                 mm/fill_debug.c $(AUDIT:=_debug.c) lib/lockdep.c arch/x86/bound.c) $(LEFT_OUT_TOO)
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))

@@ -25,9 +25,9 @@
 #include <stdint.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
-#include "domain/audit.h"
 #include "config/domain_config.h"
 #include "machine/machine.h"
+#include "mm/audit.h"
 #include "guestmem/p2m.h"
 #include "xen/xen.h"
 #include "domain/vcpu.h"

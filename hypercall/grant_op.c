@@ -5,7 +5,7 @@
  * Each element is read once and worked on as a copy. After a batch the call is continued.
  */
 #include "sched/batch.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "xen/pair.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"

@@ -5,7 +5,7 @@
  * bits of its command, as in Xen, so that it can be continued.
  */
 #include "sched/batch.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "lifecycle/create.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"

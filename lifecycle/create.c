@@ -14,7 +14,7 @@
 #include "loader/image.h"
 #include "domain/domain_console.h"
 #include "domain/lapic.h"
-#include "domain/wiring.h"
+#include "lifecycle/wiring.h"
 #include "lifecycle/id.h"
 #include "lifecycle/load.h"
 #include "loader/memmap.h"

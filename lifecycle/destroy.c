@@ -5,10 +5,11 @@
  * no piece takes longer than an exit may, and they are done on the domain's own account
  * (lifecycle/keeper.c).
  */
+#include "lifecycle/audit.h"
 #include "lifecycle/create.h"
 #include "domain/lapic.h"
 #include "xen/evtchn.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

@@ -7,7 +7,7 @@
 #include "lib/bitmap.h"
 #include "mm/heap.h"
 #include "xen/evtchn.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 
 _Static_assert(ID_LAST < 8 * PAGE_SIZE, "a bit for each is a page");
 

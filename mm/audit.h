@@ -15,6 +15,12 @@
  * at a time. False: there was never a quiet moment to compare the sums in. */
 bool audit_machine(void);
 
+/* How far the audit of one domain (lifecycle/audit.h) has come; begins with all 0. */
+struct audit {
+    gfn_t next;
+    uint64_t ram; /* frames that were found */
+};
+
 /* Are these 2^order frames RAM that owner has and has not given back? Is this one a page of the
  * heap that is owner's? */
 bool audit_is_ram(mfn_t m, unsigned order, uint16_t owner);

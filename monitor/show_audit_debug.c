@@ -1,7 +1,7 @@
 /*
  * The command audit, of debug builds.
  */
-#include "domain/audit.h"
+#include "lifecycle/audit.h"
 #include "domain/domain.h"
 #include "mm/audit.h"
 #include "monitor/commands.h"

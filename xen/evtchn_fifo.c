@@ -229,19 +229,6 @@ const struct evtchn_abi evtchn_fifo = {
 
 /* ---- Setting up ---- */
 
-/* Pins a page of the guest's own RAM. What is only lent to it is refused, as in Xen: it could go
- * away under us. */
-static int pin_page(struct xen_domain *d, uint64_t g, mfn_t *out)
-{
-    bool lent;
-
-    if (p2m_populate_writable(d->p2m, gfn(g), out) || p2m_lookup(d->p2m, gfn(g), out, &lent) ||
-        lent)
-        return -EINVAL;
-    frame_pin(*out);
-    return 0;
-}
-
 int evtchn_fifo_init_control(struct xen_domain *d, const struct xen_evtchn_init_control *arg)
 {
     struct evtchn_fifo *f = fifo_of(d), *fresh = NULL;
@@ -255,7 +242,7 @@ int evtchn_fifo_init_control(struct xen_domain *d, const struct xen_evtchn_init_
         return -EINVAL;
     if (!f && !(f = fresh = heap_pages(0, d->id)))
         return -ENOMEM;
-    int err = pin_page(d, arg->control_gfn, &m);
+    int err = p2m_pin_own(d->p2m, gfn(arg->control_gfn), false, &m);
     if (err) {
         if (fresh)
             heap_free_pages(fresh, 0, d->id);
@@ -271,7 +258,7 @@ static int add_page(struct xen_domain *d, struct evtchn_fifo *f, uint64_t array_
 {
     if (f->pages == ARRAY_PAGES)
         return -ENOSPC;
-    int err = pin_page(d, array_gfn, &f->array[f->pages]);
+    int err = p2m_pin_own(d->p2m, gfn(array_gfn), false, &f->array[f->pages]);
 
     if (!err)
         f->pages++;

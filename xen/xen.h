@@ -9,7 +9,7 @@
  *   vcpu_info     in the shared page until the vCPU registers a place of its own: then reached
  *                 by guest frame through a window each time, since the guest may unmap it
  *   time          the clock is the domain's (xen_now); timers are looked at by the run loop
- *   ports, grants evtchn.h and grant.h; the two domains that they tie together: pair.h
+ *   ports, grants evtchn.h and grant/grant.h; the two domains that they tie together: pair.h
  *
  * Everything wants the domain's lock held, but where it says otherwise. A guest of a type other
  * than pvh has all this too, it only is not told so by CPUID.

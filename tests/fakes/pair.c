@@ -10,7 +10,7 @@
 #include "arch/x86/mtrr.h"
 #include "xen/pair.h"
 #include "xen/evtchn.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "mm/frame.h"

@@ -6,7 +6,7 @@
 #include "domain/domain.h"
 #include "lifecycle/create.h"
 #include "xen/evtchn.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "mm/frame.h"
 
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)

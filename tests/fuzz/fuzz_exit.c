@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c domain/exit.c emulate/operate.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c machine/pc.c machine/pvh.c machine/board.c domain/wiring.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: emulate/string_insn.c domain/device_access.c domain/exit.c emulate/operate.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c domain/cpuid.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -16,7 +16,7 @@
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
 #include "domain/msr.h"
-#include "domain/wiring.h"
+#include "lifecycle/wiring.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"

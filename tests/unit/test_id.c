@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/id.c hypercall/grant_op.c xen/grant.c xen/grant_map.c xen/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/id.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c vmx/ept.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Ids of domains: each is given out once; after that, only those come again that nothing names.
@@ -15,7 +15,7 @@
 #include "lifecycle/id.h"
 #include "mm/frame.h"
 #include "tests/fakes/pair.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 
 /* Those that live in the fakes. */
 bool xen_domain_id_fits(uint16_t id)

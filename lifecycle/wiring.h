@@ -2,8 +2,8 @@
  * What a domain's machine is connected to: its vCPUs, its console, its end. The machine (machine/)
  * knows no domain; it calls these, with the domain's lock held.
  */
-#ifndef CAISSON_DOMAIN_WIRING_H
-#define CAISSON_DOMAIN_WIRING_H
+#ifndef CAISSON_LIFECYCLE_WIRING_H
+#define CAISSON_LIFECYCLE_WIRING_H
 
 #include "machine/machine.h"
 

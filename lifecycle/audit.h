@@ -4,20 +4,10 @@
  * promised. Other builds link audit_release.c, which finds nothing wrong. What is wrong ends in a
  * panic that names the domain.
  */
-#ifndef CAISSON_DOMAIN_AUDIT_H
-#define CAISSON_DOMAIN_AUDIT_H
+#ifndef CAISSON_LIFECYCLE_AUDIT_H
+#define CAISSON_LIFECYCLE_AUDIT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include "lib/addr.h"
-
-struct domain;
-
-/* How far one has come; begins with all 0. */
-struct audit {
-    gfn_t next;
-    uint64_t ram; /* frames that were found */
-};
+#include "domain/domain.h"
 
 /* A piece of it. True: that was the last. quiet: nothing changes in the domain's memory meanwhile,
  * so the sums are compared too; else the domain's lock is held. */

@@ -4,7 +4,7 @@
  */
 #include "guestmem/p2m.h"
 #include "xen/pair.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

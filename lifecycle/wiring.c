@@ -1,7 +1,7 @@
 /*
- * What a domain's machine is connected to. See domain/wiring.h.
+ * What a domain's machine is connected to. See lifecycle/wiring.h.
  */
-#include "domain/wiring.h"
+#include "lifecycle/wiring.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/vcpu.h"

@@ -1,14 +1,14 @@
 /*
- * The audit of debug builds. See domain/audit.h.
+ * The audit of debug builds. See lifecycle/audit.h.
  */
-#include "domain/audit.h"
+#include "lifecycle/audit.h"
 #include "domain/domain.h"
 #include "lib/assert.h"
 #include "mm/audit.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/promise.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 
 #define PIECE 128 /* places */
 #define END   (1UL << 36)

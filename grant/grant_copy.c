@@ -6,7 +6,7 @@
  * can have a part in a copy and no more than two locks are ever held.
  */
 #include "xen/pair.h"
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/window.h"
@@ -47,7 +47,8 @@ static int take(struct xen_domain *mine, const struct xen_gnttab_copy_ptr *p, bo
         return take_grant(mine, p, e);
     if (p->domid != XEN_DOMID_SELF)
         return GNTST_PERMISSION_DENIED;
-    return grant_pin_own(mine, p->ref_or_gmfn, e->readonly, &e->frame);
+    return p2m_pin_own(mine->p2m, gfn(p->ref_or_gmfn), e->readonly, &e->frame) ? GNTST_BAD_PAGE
+                                                                               : GNTST_OKAY;
 }
 
 /* The frame goes before its domain may: it may count as that one's. */

@@ -1,11 +1,11 @@
 /*
- * The granting side: a table's frames, and the uses of its entries. See xen/grant.h.
+ * The granting side: a table's frames, and the uses of its entries. See grant/grant.h.
  *
  * An entry is the guest's memory: it may change between any two looks. So the flags and the domain
  * id are read together, once, and the bits that mark the use are put in by compare-and-exchange
  * against exactly what was checked. Source: xen/include/public/grant_table.h.
  */
-#include "xen/grant.h"
+#include "grant/grant.h"
 #include "guestmem/p2m.h"
 #include "lib/assert.h"
 #include "lib/bitmap.h"
@@ -157,24 +157,15 @@ static void unmark_entry(struct xen_grant_entry *e, const struct grant_use *use)
     __atomic_fetch_and(&e->flags, (uint16_t)~bits, __ATOMIC_SEQ_CST);
 }
 
-int grant_pin_own(struct xen_domain *d, uint64_t g, bool readonly, mfn_t *out)
-{
-    int err =
-        readonly ? p2m_populate(d->p2m, gfn(g), out) : p2m_populate_writable(d->p2m, gfn(g), out);
-    bool lent;
-
-    if (err || p2m_lookup(d->p2m, gfn(g), out, &lent) || lent)
-        return GNTST_BAD_PAGE;
-    frame_pin(*out);
-    return GNTST_OKAY;
-}
-
 /* The frame of the first use is that of all, whatever the entry says by then. */
 static int pin_frame(struct xen_domain *granter, const struct xen_grant_entry *e,
                      const struct grant_use *use, mfn_t *out)
 {
     if (!use->readers && !use->writers)
-        return grant_pin_own(granter, __atomic_load_n(&e->frame, __ATOMIC_SEQ_CST), false, out);
+        return p2m_pin_own(granter->p2m, gfn(__atomic_load_n(&e->frame, __ATOMIC_SEQ_CST)), false,
+                           out)
+                   ? GNTST_BAD_PAGE
+                   : GNTST_OKAY;
     *out = use->frame;
     frame_pin(*out);
     return GNTST_OKAY;

@@ -1,7 +1,7 @@
 /*
- * No audit: the choice of a release build. See domain/audit.h.
+ * No audit: the choice of a release build. See lifecycle/audit.h.
  */
-#include "domain/audit.h"
+#include "lifecycle/audit.h"
 
 bool audit_domain(struct domain *d, struct audit *a, bool quiet)
 {

@@ -7,8 +7,8 @@
  * mapper. All is charged to the domain that has it, and bounded. Locks: that of the domain whose
  * table or handle it is; see xen/pair.h for both.
  */
-#ifndef CAISSON_XEN_GRANT_H
-#define CAISSON_XEN_GRANT_H
+#ifndef CAISSON_GRANT_GRANT_H
+#define CAISSON_GRANT_GRANT_H
 
 #include "include/public/grant_table.h"
 #include "xen/xen.h"
@@ -75,8 +75,6 @@ int must_check grant_acquire(struct xen_domain *granter, uint32_t ref, uint16_t 
                              mfn_t *out);
 /* Ends it; the pin is the caller's affair. */
 void grant_release(struct xen_domain *granter, uint32_t ref, bool readonly);
-/* Pins a frame of d's own RAM. GNTST_BAD_PAGE if g is not that. */
-int must_check grant_pin_own(struct xen_domain *d, uint64_t g, bool readonly, mfn_t *out);
 
 /* ---- Mapping and copying: grant_map.c, grant_copy.c ---- */
 
