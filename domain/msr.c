@@ -12,7 +12,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
-#include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "domain/domain.h"
 #include "domain/vcpu.h"
 #include "include/public/arch-x86/cpuid.h"
@@ -51,7 +51,7 @@ static bool memory_type_valid(uint8_t type)
 /* Would the CPU take this value? (SDM, "Memory Type Range Registers (MTRRs)") */
 static bool mtrr_valid(uint32_t msr, uint64_t value)
 {
-    uint64_t beyond = ~0ul << (cpuid_address_bits());
+    uint64_t beyond = ~0ul << (cpu_model_address_bits());
 
     if (msr == MSR_IA32_MTRR_DEF_TYPE)
         return !(value & ~0xcfful) && memory_type_valid((uint8_t)value);

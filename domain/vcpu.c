@@ -5,7 +5,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
-#include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/msr.h"
@@ -153,8 +153,8 @@ static int create_vmx(struct vcpu *v)
         .slat = &d->p2m.slat,
         .io_bitmap = d->io_bitmap,
         .owner_id = d->id,
-        .xcr0_mask = cpuid_xcr0_mask(),
-        .cr4_mask = cpuid_cr4_mask(),
+        .xcr0_mask = cpu_model_xcr0_mask(),
+        .cr4_mask = cpu_model_cr4_mask(),
         .apic_page = heap_to_maddr(v->lapic_page),
         .posted = heap_to_maddr(&v->lapic_page->posted),
         .apic_access = d->lapic_access ? heap_to_maddr(d->lapic_access) : maddr(0),
@@ -188,9 +188,9 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
                                         .send_ipi = lapic_message,
                                         .eoi = eoi_broadcast,
                                         .timer_moved = timer_moved,
-                                        .address_bits = cpuid_address_bits() };
+                                        .address_bits = cpu_model_address_bits() };
     moment_init(&v->lapic_due);
-    vlapic_init(&v->lapic, id, cpuid_crystal_hz(), &v->lapic_bus, v->lapic_page);
+    vlapic_init(&v->lapic, id, cpu_model_crystal_hz(), &v->lapic_bus, v->lapic_page);
     if (d->type == DOMAIN_PVH)
         set_x2apic(&v->lapic);
     else if (id == 0)

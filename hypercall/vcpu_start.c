@@ -6,7 +6,7 @@
  * domain where an error number is owed.
  */
 #include "arch/x86/cpu.h"
-#include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/hvm_vcpu.h"
@@ -108,10 +108,10 @@ static bool control_fits(const struct vcpu_start *s)
     if (s->cr0 >> 32 || ((s->cr0 & CR0_PG) && !(s->cr0 & CR0_PE)) ||
         ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD)))
         return false;
-    if (s->cr4 & ~cpuid_cr4_mask() || s->cr4 & CR4_PCIDE)
+    if (s->cr4 & ~cpu_model_cr4_mask() || s->cr4 & CR4_PCIDE)
         return false;
     if (is_long(s))
-        return (s->cr4 & CR4_PAE) && !(s->cr3 >> cpuid_address_bits());
+        return (s->cr4 & CR4_PAE) && !(s->cr3 >> cpu_model_address_bits());
     return !(s->cr3 >> 32);
 }
 

@@ -2,7 +2,7 @@
  * Stand-ins for event channels and grants, for tests of the other hypercalls: there are none.
  */
 #include "arch/x86/cpu.h"
-#include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "domain/domain.h"
 #include "lifecycle/create.h"
 #include "xen/evtchn.h"
@@ -67,12 +67,12 @@ uint64_t frame_table_size(void)
     return 0x10000;
 }
 
-uint64_t cpuid_cr4_mask(void)
+uint64_t cpu_model_cr4_mask(void)
 {
     return CR4_PAE | CR4_PSE | CR4_PGE | CR4_PCIDE;
 }
 
-uint8_t cpuid_address_bits(void)
+uint8_t cpu_model_address_bits(void)
 {
     return 40;
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
-#include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "guestmem/gmem.h"
 #include "xen/pv_console.h"
 #include "xen/evtchn.h"
@@ -131,12 +131,12 @@ uint64_t frame_table_size(void)
     return 0x10000;
 }
 
-uint64_t cpuid_cr4_mask(void)
+uint64_t cpu_model_cr4_mask(void)
 {
     return CR4_PAE | CR4_PSE | CR4_PGE;
 }
 
-uint8_t cpuid_address_bits(void)
+uint8_t cpu_model_address_bits(void)
 {
     return 40;
 }

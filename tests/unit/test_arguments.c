@@ -17,7 +17,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
-#include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "xen/evtchn.h"
 #include "grant/grant.h"
 #include "hypercall/hypercall.h"
@@ -202,12 +202,12 @@ uint64_t frame_table_size(void)
     return 0x10000;
 }
 
-uint64_t cpuid_cr4_mask(void)
+uint64_t cpu_model_cr4_mask(void)
 {
     return CR4_PAE;
 }
 
-uint8_t cpuid_address_bits(void)
+uint8_t cpu_model_address_bits(void)
 {
     return 40;
 }

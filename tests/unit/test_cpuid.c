@@ -1,4 +1,4 @@
-/* links: domain/cpuid.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/cpuid.c machine/cpu_model.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The CPUID policy, on a machine that has everything: every bit of every leaf is one, so that what
  * leaks shows.
@@ -14,6 +14,7 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
 #include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "tests/fakes/guest.h"
 
 static struct vlapic_bus bus;
@@ -246,7 +247,7 @@ static void test_frequencies(void **state)
     for (unsigned i = 0; i < 5; i++) {
         tsc_set_rate(rates[i]);
         struct cpuid_regs r = ask(0x15, 0);
-        assert_int_equal(r.ecx, cpuid_crystal_hz());
+        assert_int_equal(r.ecx, cpu_model_crystal_hz());
         uint64_t told = (uint64_t)r.ecx * r.ebx / r.eax;
         assert_in_range(told, rates[i] - 3, rates[i]);
         assert_int_equal(ask(0x16, 0).eax, (rates[i] + 500000) / 1000000);
@@ -257,7 +258,7 @@ static void test_xsave(void **state)
 {
     (void)state;
     fake_cpuid = with_parts;
-    assert_int_equal(cpuid_xcr0_mask(), 0x2e7); /* no MPX, no PT */
+    assert_int_equal(cpu_model_xcr0_mask(), 0x2e7); /* no MPX, no PT */
     struct cpuid_regs r = ask(0xd, 0);
     assert_int_equal(r.eax, 0x2e7);
     assert_int_equal(r.edx, 0);
@@ -291,10 +292,10 @@ static void test_no_xsave(void **state)
 {
     (void)state;
     fake_cpuid = no_xsave;
-    assert_int_equal(cpuid_xcr0_mask(), XCR0_X87 | XCR0_SSE);
+    assert_int_equal(cpu_model_xcr0_mask(), XCR0_X87 | XCR0_SSE);
     for (uint32_t sub = 0; sub < 4; sub++)
         assert_zero(0xd, sub);
-    assert_false(cpuid_cr4_mask() & CR4_OSXSAVE);
+    assert_false(cpu_model_cr4_mask() & CR4_OSXSAVE);
 }
 
 static void test_cr4_mask(void **state)
@@ -304,9 +305,9 @@ static void test_cr4_mask(void **state)
         CR4_PCIDE | CR4_OSXSAVE | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP | CR4_UMIP | CR4_PKE;
 
     (void)state;
-    assert_int_equal(cpuid_cr4_mask(), always | by_feature);
+    assert_int_equal(cpu_model_cr4_mask(), always | by_feature);
     fake_cpuid = nothing;
-    assert_int_equal(cpuid_cr4_mask(), always);
+    assert_int_equal(cpu_model_cr4_mask(), always);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
-#include "domain/cpuid.h"
+#include "machine/cpu_model.h"
 #include "xen/pv_console.h"
 #include "xen/evtchn.h"
 #include "grant/grant.h"
@@ -142,12 +142,12 @@ uint64_t frame_table_size(void)
     return 0x10000;
 }
 
-uint64_t cpuid_cr4_mask(void)
+uint64_t cpu_model_cr4_mask(void)
 {
     return CR4_PAE;
 }
 
-uint8_t cpuid_address_bits(void)
+uint8_t cpu_model_address_bits(void)
 {
     return 40;
 }

@@ -1,0 +1,203 @@
+/*
+ * The CPUID policy. See machine/cpu_model.h. Source: SDM volume 2, "CPUID—CPU Identification".
+ */
+#include "machine/cpu_model.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/spec.h"
+#include "arch/x86/tsc.h"
+#include "virt/virt.h"
+
+#define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
+#define XCR0_SHOWN  (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
+
+#define LEAF_MAX_BASIC    0x16u
+#define LEAF_MAX_EXTENDED 0x80000008u
+
+#define CPUID_7B_AVX512                                                                            \
+    (CPUID_7B_AVX512F | CPUID_7B_AVX512DQ | CPUID_7B_AVX512IFMA | CPUID_7B_AVX512CD |              \
+     CPUID_7B_AVX512BW | CPUID_7B_AVX512VL)
+/* VBMI, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ: instructions on registers only. */
+#define CPUID_7C_VECTOR 0x00005f42u
+#define ALL             0xffffffffu
+
+/* Bits that pass from the machine, per leaf and register. Sub-leaf 0 unless the leaf has none. */
+static const struct {
+    uint32_t leaf, subleaf;
+    struct cpuid_regs mask;
+} shown[] = {
+    { 0x00, 0, { ALL, ALL, ALL, ALL } },
+    { 0x01,
+      0,
+      { .eax = ALL,
+        .ebx = 0x0000ffff, /* brand index, CLFLUSH line size */
+        .ecx = CPUID_1C_SSE3 | CPUID_1C_PCLMUL | CPUID_1C_SSSE3 | CPUID_1C_FMA | CPUID_1C_CX16 |
+               CPUID_1C_PCID | CPUID_1C_SSE41 | CPUID_1C_SSE42 | CPUID_1C_MOVBE | CPUID_1C_POPCNT |
+               CPUID_1C_AES | CPUID_1C_XSAVE | CPUID_1C_AVX | CPUID_1C_F16C | CPUID_1C_RDRAND,
+        .edx = CPUID_1D_FPU | CPUID_1D_VME | CPUID_1D_DE | CPUID_1D_PSE | CPUID_1D_TSC |
+               CPUID_1D_MSR | CPUID_1D_PAE | CPUID_1D_MCE | CPUID_1D_CX8 | CPUID_1D_SEP |
+               CPUID_1D_MTRR | CPUID_1D_PGE | CPUID_1D_MCA | CPUID_1D_CMOV | CPUID_1D_PAT |
+               CPUID_1D_PSE36 | CPUID_1D_CLFSH | CPUID_1D_MMX | CPUID_1D_FXSR | CPUID_1D_SSE |
+               CPUID_1D_SSE2 | CPUID_1D_SS } },
+    { 0x02, 0, { ALL, ALL, ALL, ALL } },
+    { 0x07,
+      0,
+      { .eax = 0,
+        .ebx = CPUID_7B_FSGSBASE | CPUID_7B_TSC_ADJUST | CPUID_7B_BMI1 | CPUID_7B_AVX2 |
+               CPUID_7B_FDP_EXCPTN | CPUID_7B_SMEP | CPUID_7B_BMI2 | CPUID_7B_ERMS |
+               CPUID_7B_INVPCID | CPUID_7B_ZERO_FCS | CPUID_7B_AVX512 | CPUID_7B_RDSEED |
+               CPUID_7B_ADX | CPUID_7B_SMAP | CPUID_7B_CLFLUSHOPT | CPUID_7B_CLWB | CPUID_7B_SHA,
+        .ecx = CPUID_7C_VECTOR | CPUID_7C_UMIP | CPUID_7C_PKU | CPUID_7C_OSPKE | CPUID_7C_RDPID,
+        .edx = SPEC_GUEST_7D } },
+    { 0x80000000, 0, { ALL, ALL, ALL, ALL } },
+    { 0x80000001,
+      0,
+      { .eax = ALL,
+        .ecx = CPUID_EXT1C_LAHF | CPUID_EXT1C_LZCNT | CPUID_EXT1C_PREFW,
+        .edx = CPUID_EXT1D_SYSCALL | CPUID_EXT1D_NX | CPUID_EXT1D_1G | CPUID_EXT1D_RDTSCP |
+               CPUID_EXT1D_LM } },
+    { 0x80000002, 0, { ALL, ALL, ALL, ALL } },
+    { 0x80000003, 0, { ALL, ALL, ALL, ALL } },
+    { 0x80000004, 0, { ALL, ALL, ALL, ALL } },
+    { 0x80000005, 0, { ALL, ALL, ALL, ALL } },
+    { 0x80000006, 0, { ALL, ALL, ALL, ALL } },
+    { 0x80000008, 0, { .eax = 0x0000ffff } },
+};
+
+static struct cpuid_regs machine_less_hidden(uint32_t leaf, uint32_t subleaf)
+{
+    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        if (shown[i].leaf != leaf || shown[i].subleaf != subleaf)
+            continue;
+        struct cpuid_regs r = cpuid(leaf, subleaf);
+        r.eax &= shown[i].mask.eax;
+        r.ebx &= shown[i].mask.ebx;
+        r.ecx &= shown[i].mask.ecx;
+        r.edx &= shown[i].mask.edx;
+        return r;
+    }
+    return (struct cpuid_regs){ 0 };
+}
+
+uint64_t cpu_model_xcr0_mask(void)
+{
+    if (!(cpuid(1, 0).ecx & CPUID_1C_XSAVE))
+        return XCR0_X87 | XCR0_SSE;
+    struct cpuid_regs r = cpuid(0xd, 0);
+    return ((uint64_t)r.edx << 32 | r.eax) & XCR0_SHOWN;
+}
+
+uint64_t cpu_model_cr4_mask(void)
+{
+    /* CR4 bits that exist if a CPUID bit says so; all others of the first twelve always do. */
+    static const struct {
+        uint32_t leaf;
+        uint8_t reg; /* 0 EAX .. 3 EDX */
+        uint32_t bit;
+        uint64_t cr4;
+    } by_feature[] = {
+        { 1, 2, CPUID_1C_PCID, CR4_PCIDE },        { 1, 2, CPUID_1C_XSAVE, CR4_OSXSAVE },
+        { 7, 1, CPUID_7B_FSGSBASE, CR4_FSGSBASE }, { 7, 1, CPUID_7B_SMEP, CR4_SMEP },
+        { 7, 1, CPUID_7B_SMAP, CR4_SMAP },         { 7, 2, CPUID_7C_UMIP, CR4_UMIP },
+        { 7, 2, CPUID_7C_PKU, CR4_PKE },
+    };
+    uint64_t mask = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
+                    CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+
+    for (unsigned i = 0; i < sizeof(by_feature) / sizeof(by_feature[0]); i++) {
+        struct cpuid_regs r = machine_less_hidden(by_feature[i].leaf, 0);
+        uint32_t regs[] = { r.eax, r.ebx, r.ecx, r.edx };
+        if (regs[by_feature[i].reg] & by_feature[i].bit)
+            mask |= by_feature[i].cr4;
+    }
+    return mask;
+}
+
+uint8_t cpu_model_address_bits(void)
+{
+    return (uint8_t)machine_less_hidden(0x80000008, 0).eax;
+}
+
+/* Leaf 0x15 holds 32 bits of Hz: a faster TSC is told as twice its half. */
+static uint32_t crystal_multiple(void)
+{
+    return tsc_hz >> 32 ? 4 : 1;
+}
+
+uint64_t cpu_model_crystal_hz(void)
+{
+    return tsc_hz / crystal_multiple();
+}
+
+/* Caches as the machine has them, shared by nobody: each vCPU is a core of its own. */
+static struct cpuid_regs caches(uint32_t subleaf)
+{
+    struct cpuid_regs r = cpuid(4, subleaf);
+
+    r.eax &= 0x00003fff;
+    return r;
+}
+
+/* XSAVE. The machine's XCR0 is the guest's while its vCPU is loaded, so the size of what is
+ * enabled (sub-leaf 0, EBX) is right as the machine tells it. */
+static struct cpuid_regs xsave_leaf(uint32_t subleaf)
+{
+    struct cpuid_regs r = { 0 };
+    uint64_t mask = cpu_model_xcr0_mask();
+
+    if (!(cpuid(1, 0).ecx & CPUID_1C_XSAVE))
+        return r;
+    if (subleaf > 1 && (subleaf > 63 || !(mask >> subleaf & 1)))
+        return r;
+    r = cpuid(0xd, subleaf);
+    if (subleaf == 0) {
+        r.eax &= (uint32_t)mask;
+        r.edx &= (uint32_t)(mask >> 32);
+        r.ecx = 576; /* legacy area and header, then the largest component that is shown */
+        for (unsigned i = 2; i < 63; i++) {
+            struct cpuid_regs part = mask >> i & 1 ? cpuid(0xd, i) : (struct cpuid_regs){ 0 };
+            if (part.eax && part.ebx + part.eax > r.ecx)
+                r.ecx = part.ebx + part.eax;
+        }
+    } else if (subleaf == 1) {
+        r.eax &= CPUID_D1A_XSAVEOPT | CPUID_D1A_XSAVEC | CPUID_D1A_XGETBV1 |
+                 (virt_caps.xsaves ? CPUID_D1A_XSAVES : 0);
+        r.ecx = r.edx = 0; /* no supervisor state */
+    }
+    return r;
+}
+
+struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf)
+{
+    if (leaf < 0x80000000 && leaf > LEAF_MAX_BASIC)
+        leaf = LEAF_MAX_BASIC; /* as Intel's CPUs answer beyond their last basic leaf */
+    struct cpuid_regs r = machine_less_hidden(leaf, leaf == 7 ? subleaf : 0);
+    switch (leaf) {
+    case 0x0:
+        r.eax = LEAF_MAX_BASIC;
+        break;
+    case 0x4:
+        r = caches(subleaf);
+        break;
+    case 0x6:
+        r.eax = CPUID_6A_ARAT;
+        break;
+    case 0xd:
+        r = xsave_leaf(subleaf);
+        break;
+    case 0x15:
+        r = (struct cpuid_regs){ 1, crystal_multiple(), (uint32_t)cpu_model_crystal_hz(), 0 };
+        break;
+    case 0x16: {
+        uint32_t mhz = (uint32_t)((tsc_hz + 500000) / 1000000);
+        r = (struct cpuid_regs){ mhz, mhz, 100, 0 };
+        break;
+    }
+    case 0x80000000:
+        r.eax = LEAF_MAX_EXTENDED;
+        break;
+    case 0x80000007:
+        r.edx = CPUID_EXT7D_INVARIANT_TSC;
+        break;
+    }
+    return r;
+}
