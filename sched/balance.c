@@ -14,8 +14,7 @@ static bool give_one(struct run_queue *q)
 
     spin_lock(&q->lock);
     u = policy_give(q, &to);
-    spin_unlock(&q->lock);
-    return u && queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+    return queue_move_found(q, u, to);
 }
 
 /* Gives what waits here to pCPUs that have nothing, once for each unit at most. */
@@ -34,9 +33,7 @@ void balance_rotate(struct run_queue *q, uint64_t now)
 
     spin_lock(&q->lock);
     u = policy_rotate(q, now, &to);
-    spin_unlock(&q->lock);
-    if (u)
-        queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+    queue_move_found(q, u, to);
 }
 
 /* Who is loaded could not go. */
@@ -59,8 +56,7 @@ static bool take_from(struct run_queue *other, unsigned to, uint64_t now)
         return false;
     queue_lock(other->pcpu);
     u = policy_spare(other, now, to);
-    spin_unlock(&other->lock);
-    return u && queue_move(u, other->pcpu, to, SCHED_RUNNABLE);
+    return queue_move_found(other, u, to);
 }
 
 /* The set as seen from behind pCPU n: bit 0 is the one after it, and so on round. */

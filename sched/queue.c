@@ -186,3 +186,17 @@ bool queue_move(struct sched_unit *u, unsigned from, unsigned to, enum sched_sta
         spin_unlock(&target->lock);
     return can;
 }
+
+bool queue_move_found(struct run_queue *q, struct sched_unit *u, unsigned to)
+{
+    bool moved;
+
+    if (u)
+        __atomic_fetch_add(&u->pins, 1, __ATOMIC_RELAXED);
+    spin_unlock(&q->lock);
+    if (!u)
+        return false;
+    moved = to != q->pcpu && queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+    __atomic_fetch_sub(&u->pins, 1, __ATOMIC_RELEASE);
+    return moved;
+}

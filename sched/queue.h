@@ -75,6 +75,10 @@ void queue_drop(struct run_queue *q, struct sched_unit *u);
 /* Moves u, which waits or is blocked and is not loaded, and tells the pCPU where it then waits.
  * False if u is no longer as the caller saw it. No lock held. */
 bool queue_move(struct sched_unit *u, unsigned from, unsigned to, enum sched_state state);
+/* For who looks for a unit in q, which is locked, and moves it: unlocks q. Of u, which may be NULL
+ * and waits in q, it says where it is to go; the unit cannot be removed meanwhile. The answer is
+ * queue_move()'s. */
+bool queue_move_found(struct run_queue *q, struct sched_unit *u, unsigned to);
 /* Unlocks q; its pCPU looks at it again, if that can make a difference or `always`. */
 void queue_tell(struct run_queue *q, bool always);
 

@@ -125,9 +125,7 @@ static bool send_stray(struct run_queue *q)
         u = find_stray(&q->parked, q->pcpu);
     if (u)
         to = policy_place(u);
-    spin_unlock(&q->lock);
-    if (u && to != q->pcpu)
-        queue_move(u, q->pcpu, to, SCHED_RUNNABLE);
+    queue_move_found(q, u, to);
     return u;
 }
 
@@ -285,7 +283,7 @@ static struct sched_unit *idle(struct run_queue *q, uint64_t now)
 /* Nobody else is in this queue, nothing is wanted of its unit, and it does not keep a core. */
 static bool may_halt(const struct run_queue *q)
 {
-    return q->count == 1 && !q->unsettled && !q->running->going;
+    return q->count == 1 && !is_unsettled(q, SETTLE_UNITS | SETTLE_CORE) && !q->running->going;
 }
 
 /* From here on it counts for nothing, as if it were blocked. False: it had better look again. */

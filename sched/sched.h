@@ -90,6 +90,7 @@ struct sched_unit {
     bool loaded;                 /* its registers are in that pCPU */
     bool woken;                  /* a wake came while it was running */
     bool going;                  /* sched_unit_remove(): is not picked, whatever wakes it */
+    uint8_t pins;                /* atomic: who is about to move it, see queue_move_found() */
     bool attention;              /* atomic: something was written down for it, see sched_kick() */
     uint64_t ready;              /* TSC at which it was last put among those that wait to run */
     struct sched_stats stats;
@@ -106,8 +107,9 @@ void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t a
                      void (*leave)(struct sched_unit *u));
 /*
  * Before u goes away: it is not picked any more and leaves its pCPU. 0: it has, and nobody but the
- * caller knows of it. -EBUSY: it runs, or is loaded on another pCPU, which has been told; call
- * again (from a timer, not in a loop: the caller may be what keeps it running). From any pCPU.
+ * caller knows of it. -EBUSY: it runs, or is loaded on another pCPU, which has been told, or
+ * another pCPU is just about to move it; call again (from a timer, not in a loop: the caller may be
+ * what keeps it running). From any pCPU.
  */
 int must_check sched_unit_remove(struct sched_unit *u);
 

@@ -89,6 +89,7 @@ int sched_unit_remove(struct sched_unit *u)
 {
     struct run_queue *q = queue_lock_of(u);
     bool running = u->state == SCHED_RUNNING, loaded = u->loaded, here = q->pcpu == cpu_id();
+    bool pinned;
 
     u->going = true;
     if (running)
@@ -100,10 +101,11 @@ int sched_unit_remove(struct sched_unit *u)
         queue_tell(q, true);
         return -EBUSY;
     }
+    pinned = __atomic_load_n(&u->pins, __ATOMIC_ACQUIRE);
     spin_unlock(&q->lock);
     if (loaded)
         queue_unload(q);
-    return 0;
+    return pinned ? -EBUSY : 0;
 }
 
 int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
