@@ -13,11 +13,16 @@
 
 /* ---- Its start ---- */
 
-/* It is built. */
+/* It is built. The first time was the operator's own work, who waits for it: its weight and cap
+ * begin to count now. What is used of the cap outlives a reboot. */
 static void begin(struct keeper *k)
 {
     struct domain *d = k->domain;
 
+    if (!k->born) {
+        sched_group_set_weight(&k->account, k->config.share.weight);
+        sched_group_set_cap(&k->account, k->config.share.cap);
+    }
     k->born = rdtsc();
     if (domain_hooks->console_open(d))
         domain_end(d, END_KILLED, "no memory for its console");
@@ -159,7 +164,7 @@ bool keeper_dismiss(struct keeper *k)
 
 static int create(struct keeper *k)
 {
-    sched_group_init(&k->account, k->config.share.weight, k->config.share.cap);
+    sched_group_init(&k->account, SCHED_DEFAULT_WEIGHT, 0);
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
     timer_init(&k->wait, waited);

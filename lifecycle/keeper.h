@@ -29,7 +29,7 @@ struct keeper {
     struct domain *domain;      /* NULL: there is none */
     bool buried;                /* begun: its vCPUs and its console are gone */
     unsigned brief;             /* lives in a row that were brief */
-    uint64_t born;              /* machine TSC at the start of this life */
+    uint64_t born;              /* machine TSC at the start of this life; 0: there was none yet */
     uint64_t back;              /* machine TSC before which it does not come back; 0: not decided */
     struct timer wait;          /* until then */
     struct keeper *next;        /* lifecycle.c's */

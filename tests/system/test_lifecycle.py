@@ -173,6 +173,21 @@ def test_populate_now(crowd):
     assert c.frames() == before
 
 
+def test_small_share_does_not_delay_the_operator(crowd):
+    """Who creates a domain waits until it is built, but not for the cap that it will have."""
+    c = crowd(mem=256)
+
+    def seconds():
+        return float(re.search(r"^([\d.]+) s since", c.ask("pcpus"), re.M)[1])
+
+    before = seconds()
+    c.create("small", mem="64M cap=1 populate=now")
+    took = seconds() - before
+    print("of the machine's time:", took)
+    assert took < 5
+    assert re.search(r"^small .* 1 ", c.ask("sched"), re.M)
+
+
 def test_more_than_there_is(crowd):
     """It is refused with the reason, and what was promised is kept to the last page."""
     c = crowd(mem=128)

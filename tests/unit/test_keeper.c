@@ -118,6 +118,17 @@ void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t a
     *u = (struct sched_unit){ .group = group, .affinity = affinity, .run = run, .leave = leave };
 }
 
+void sched_group_set_weight(struct sched_group *g, unsigned weight)
+{
+    g->weight = weight;
+}
+
+void sched_group_set_cap(struct sched_group *g, unsigned cap)
+{
+    g->cap = cap;
+    g->used = 0;
+}
+
 int sched_unit_remove(struct sched_unit *u)
 {
     (void)u;
@@ -247,6 +258,20 @@ static void test_start_in_pieces(void **state)
     create_error = -EEXIST;
     assert_int_equal(keeper_start(fresh()), -EEXIST);
     assert_int_equal(wakes, 2);
+}
+
+/* The operator waits for what he has created: a small share begins to count when it starts. */
+static void test_first_start_is_not_capped(void **state)
+{
+    (void)state;
+    assert_int_equal(keeper_start(fresh()), 0);
+    while (!unpaused) {
+        assert_int_equal(k.account.cap, 0);
+        assert_int_equal(k.account.weight, SCHED_DEFAULT_WEIGHT);
+        k.unit.run(&k.unit, UINT64_MAX);
+    }
+    assert_int_equal(k.account.cap, 5);
+    assert_int_equal(k.account.weight, 77);
 }
 
 /* All of it is charged to the account that its vCPUs have, and a reboot does not clear that. */
@@ -398,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_life_in_pieces),
         TEST(test_start_in_pieces),
+        TEST(test_first_start_is_not_capped),
         TEST(test_account_outlives_reboot),
         TEST(test_brief_lives_wait_longer),
         TEST(test_destroyed_while_it_waits),
