@@ -33,6 +33,7 @@
 #include "boot/options.h"
 #include "boot/poll.h"
 #include "boot/report.h"
+#include "domain/device_access.h"
 #include "domain/domain.h"
 #include "arch/x86/wallclock.h"
 #include "lifecycle/lifecycle.h"
@@ -306,6 +307,7 @@ static void start_domains(void)
     };
 
     domain_set_hooks(&hooks);
+    virt_set_fetch(device_access_fetch);
     start_monitor(options.monitor_first);
     lifecycle_begin(boot.modules, boot.module_count, no_domain_left);
 }

@@ -121,3 +121,13 @@ void device_access_done(struct vcpu *v, int done, gpa_t device)
     else
         act_on(v, done, device);
 }
+
+unsigned device_access_fetch(struct virt_vcpu *virt, uint8_t bytes[DECODE_MAX_BYTES])
+{
+    struct vcpu *v = vcpu_of(virt);
+
+    spin_lock(&v->domain->lock);
+    unsigned count = insn_cache_bytes(&v->emulator, bytes);
+    spin_unlock(&v->domain->lock);
+    return count;
+}

@@ -14,6 +14,9 @@ enum exit_answer device_access_port(struct virt_vcpu *v, const struct virt_exit 
  * domain its end. The domain's lock is held, here and below. */
 void device_access_string(struct virt_vcpu *v, const struct virt_exit *e);
 
+/* For virt_set_fetch(); takes the domain's lock. */
+unsigned device_access_fetch(struct virt_vcpu *v, uint8_t bytes[DECODE_MAX_BYTES]);
+
 /* For device_access_memory(): an access that no instruction's operand made; and what is to be done
  * after mmio_emulate() unless it answered 0. */
 void device_access_no_insn(struct vcpu *v, const struct virt_exit *e);

@@ -89,16 +89,27 @@ static int refuse(struct emulator *e, const uint8_t *bytes, unsigned count)
     return -EOPNOTSUPP;
 }
 
+static uint32_t fetch_access(const struct emulator *e)
+{
+    return GVA_FETCH | (virt_cpl(e->virt) == 3 ? GVA_USER : 0);
+}
+
+/* What there is of it up to the next page. */
+static unsigned bytes_in_page(gva_t at)
+{
+    unsigned count = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK));
+
+    return count < DECODE_MAX_BYTES ? count : DECODE_MAX_BYTES;
+}
+
 /* Reads the instruction into c: what there is up to the next page first, since it may end there. */
 static int read(struct emulator *e, struct insn_cache_entry *c)
 {
     uint8_t bytes[DECODE_MAX_BYTES];
     const struct gva_walk *found;
-    uint32_t access = GVA_FETCH | (virt_cpl(e->virt) == 3 ? GVA_USER : 0);
-    unsigned count = (unsigned)(PAGE_SIZE - (c->at.v & ~PAGE_MASK));
+    uint32_t access = fetch_access(e);
+    unsigned count = bytes_in_page(c->at);
 
-    if (count > DECODE_MAX_BYTES)
-        count = DECODE_MAX_BYTES;
     int err = gva_walk(e->space, c->at, access, &found);
     if (!err)
         err = gva_read(e->space, c->at, bytes, count, access);
@@ -132,4 +143,18 @@ const struct decode *insn_cache_fetch(struct emulator *e)
     c->mode = mode;
     e->fetch_error = read(e, c);
     return e->fetch_error ? NULL : &c->insn;
+}
+
+unsigned insn_cache_bytes(struct emulator *e, uint8_t bytes[DECODE_MAX_BYTES])
+{
+    struct virt_mode mode;
+    gva_t at = linear_rip(e, &mode);
+    uint32_t access = fetch_access(e);
+    unsigned count = bytes_in_page(at), rest = DECODE_MAX_BYTES - count;
+
+    if (gva_read(e->space, at, bytes, count, access))
+        return 0;
+    if (!rest || gva_read(e->space, gva(at.v + count), bytes + count, rest, access))
+        return count;
+    return DECODE_MAX_BYTES;
 }

@@ -32,5 +32,7 @@ struct insn_cache_entry {
 /* The instruction at RIP; good until the next call. NULL: e->fetch_error says why, as
  * emulate/emulator.h has it. (By address, the caller would pay for a stack canary.) */
 const struct decode *insn_cache_fetch(struct emulator *e);
+/* Its bytes, as many as can be read; none of it is remembered. */
+unsigned insn_cache_bytes(struct emulator *e, uint8_t bytes[DECODE_MAX_BYTES]);
 
 #endif

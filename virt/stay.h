@@ -22,7 +22,7 @@
  * the instruction that caused the last exit. The first gives back v, which it has in a register
  * then. */
 typedef struct virt_vcpu *stay_enter(struct virt_vcpu *v, uint64_t now, uint64_t deadline);
-typedef void stay_skip(void);
+typedef void stay_skip(struct virt_vcpu *v);
 
 /* In the guest as long as each exit is done with at once: the answer of the first that is not. */
 static inline __attribute__((always_inline)) enum exit_answer
@@ -35,7 +35,7 @@ stay_until(struct virt_vcpu **v, uint64_t *now, uint64_t until, const struct vir
         span_begin(virt_exit_name[(*v)->exit.kind], NULL, (*v)->exit.left);
         enum exit_answer answer = actions[(*v)->exit.kind].quick(*v, &(*v)->exit);
         if (likely(answer == EXIT_NEXT))
-            skip();
+            skip(*v);
         else if (answer != EXIT_HERE)
             return answer;
         *now = rdtsc();
@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) bool stay(struct virt_vcpu *v, uint
         if (answer & EXIT_UNHANDLED)
             return true;
         if (!(answer & EXIT_HERE))
-            skip();
+            skip(v);
         now = rdtsc();
         virt_count_exit(v, now);
     } while (!(answer & EXIT_LOOK));

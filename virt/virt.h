@@ -41,6 +41,7 @@ struct virt_caps {
     bool virtual_interrupts; /* the processor delivers them and takes their EOI by itself */
     bool x2apic;             /* the same by MSR */
     bool posted_interrupts;  /* it fetches them while the guest runs */
+    bool vmmcall;            /* the hypercall instruction is VMMCALL, not VMCALL */
 };
 extern struct virt_caps virt_caps;
 
@@ -260,6 +261,7 @@ struct virt_vcpu {
     void *fpu;                    /* XSAVE area, heap */
     unsigned fpu_order;           /* of its pages */
     struct slat *slat;
+    uint64_t backend[32];
 };
 
 /* What a vCPU is created from. */
@@ -429,6 +431,15 @@ void virt_skip(struct virt_vcpu *v);
 void virt_skip_len(struct virt_vcpu *v, uint64_t len);
 /* Of a VIRT_EXIT_IO by a string form, as long as it is the last exit. */
 struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io io);
+
+/*
+ * The bytes at RIP of the loaded vCPU, at most 15: how many could be read. A back end asks for them
+ * where its processor does not tell what instruction has made an exit. Who knows a guest's memory
+ * lies above this library, and sets the function at boot; it is called within virt_stay().
+ */
+typedef unsigned virt_fetch_fn(struct virt_vcpu *v, uint8_t bytes[15]);
+void virt_set_fetch(virt_fetch_fn *fn);
+unsigned virt_fetch(struct virt_vcpu *v, uint8_t bytes[15]);
 
 /* Queues an event for the next entry. An exception over a pending one makes #DF or a triple
  * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it

@@ -116,8 +116,7 @@ struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io i
 
 void virt_skip(struct virt_vcpu *v)
 {
-    (void)v;
-    skip_insn();
+    skip_insn(v);
 }
 
 void virt_skip_len(struct virt_vcpu *v, uint64_t len)

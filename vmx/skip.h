@@ -10,6 +10,7 @@
 #include "lib/likely.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
+#include "virt/virt.h"
 
 #define SKIP_SHADOWS ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
 
@@ -34,8 +35,9 @@ static inline void skip_bytes(uint64_t len)
 }
 
 /* The same for the instruction that caused the last exit, where hardware tells its length. */
-static inline void skip_insn(void)
+static inline void skip_insn(struct virt_vcpu *v)
 {
+    (void)v;
     skip_bytes(vmcs_read(VMCS_EXIT_INSN_LEN)); /* a field of 32 bits: no more are there */
 }
 

@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/window.h"
+#include "virt/virt.h"
 
 /* The first two bytes of vcpu_info and the place of its time are the same for 32 and 64 bits. */
 _Static_assert(sizeof(struct xen_vcpu_info) == sizeof(struct xen_vcpu_info_32), "one size");
@@ -68,10 +69,11 @@ void pv_set_width(struct xen_domain *d, bool is_32bit)
     pv_wall_clock_update(d);
 }
 
-/* MOV EAX, nr; VMCALL; RET. */
+/* MOV EAX, nr; VMCALL or VMMCALL; RET. */
 static void make_stub(uint8_t *to, uint32_t nr)
 {
-    static const uint8_t call[] = { 0x0F, 0x01, 0xC1, 0xC3 }, ud2[] = { 0x0F, 0x0B };
+    const uint8_t call[] = { 0x0F, 0x01, virt_caps.vmmcall ? 0xD9 : 0xC1, 0xC3 };
+    static const uint8_t ud2[] = { 0x0F, 0x0B };
 
     memset(to, 0xCC, XEN_HYPERCALL_STUB_BYTES);
     to[0] = 0xB8;

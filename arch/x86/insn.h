@@ -166,6 +166,13 @@ static inline void stosq(uint64_t *to, uint64_t word, uint64_t n)
     asm volatile("rep stosq" : "+D"(to), "+c"(n) : "a"(word) : "memory");
 }
 
+static inline uint64_t xgetbv(uint32_t n)
+{
+    uint32_t lo, hi;
+    asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(n));
+    return (uint64_t)hi << 32 | lo;
+}
+
 static inline void xsetbv(uint32_t n, uint64_t value)
 {
     asm volatile("xsetbv" : : "c"(n), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));

@@ -53,6 +53,11 @@
 #define MSR_IA32_VMX_TRUE_ENTRY_CTLS     0x490
 #define MSR_IA32_VMX_VMFUNC              0x491
 
+/* AMD-V (APM volume 2, "SVM Related MSRs") */
+#define MSR_VM_CR       0xC0010114
+#define VM_CR_SVMDIS    (1UL << 4)
+#define MSR_VM_HSAVE_PA 0xC0010117
+
 /* Speculation and capabilities */
 #define MSR_IA32_SPEC_CTRL         0x048
 #define MSR_IA32_PRED_CMD          0x049
@@ -79,6 +84,7 @@
 #define MSR_IA32_SYSENTER_ESP   0x175
 #define MSR_IA32_SYSENTER_EIP   0x176
 #define MSR_IA32_DEBUGCTL       0x1D9
+#define DEBUGCTL_BTF            (1UL << 1)
 #define MSR_IA32_XSS            0xDA0
 #define MSR_IA32_EFER           0xC0000080
 #define MSR_IA32_STAR           0xC0000081

@@ -1,0 +1,172 @@
+/*
+ * Events on their way into the guest: into EVENTINJ, out of EXITINTINFO, and the windows for them.
+ *
+ * An interrupt has its window by a virtual interrupt (V_IRQ) whose taking is intercepted. NMIs have
+ * neither a mask nor a window here: while the guest handles one its IRET is intercepted, and the
+ * next may come once that has been executed.
+ * Sources: APM volume 2, "Event Injection", "Virtual Interrupts", "EXITINTINFO Pseudo-Code",
+ * "NMI Support".
+ */
+#include "svm/event.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/lapic.h"
+#include "arch/x86/tsc.h"
+#include "lib/assert.h"
+#include "svm/svm.h"
+#include "svm/vcpu.h"
+#include "virt/virt.h"
+
+#define IRETS_PER_SECOND 50000 /* how soon it is looked again whether one has been executed */
+
+/* ---- Windows ---- */
+
+void event_irq_window(struct svm_vcpu *s, bool want)
+{
+    const uint64_t request = VINT_IRQ | VINT_IGNORE_TPR | 15UL << VINT_PRIO_SHIFT;
+    struct vmcb *vmcb = s->vmcb;
+
+    if (!(vmcb->vintr & VINT_IRQ) == !want)
+        return;
+    vmcb->vintr = want ? vmcb->vintr | request : vmcb->vintr & ~request;
+    vmcb_intercept(vmcb, ICPT_VINTR, want);
+    vmcb_dirty(vmcb, CLEAN_TPR);
+}
+
+void svm_want_irq_window(struct virt_vcpu *v, bool want)
+{
+    event_irq_window(svm_of(v), want);
+}
+
+bool svm_event_pending(const struct virt_vcpu *v)
+{
+    return v->pending.valid || svm_of(v)->step_due;
+}
+
+/* A step that is due comes first. */
+bool svm_irq_open(const struct virt_vcpu *v)
+{
+    const struct vmcb *vmcb = vmcb_of(v);
+
+    return !svm_event_pending(v) && (vmcb->rflags & RFLAGS_IF) && !(vmcb->int_state & SHADOW_ACTIVE);
+}
+
+/* ---- NMIs ---- */
+
+static void block_nmis(struct svm_vcpu *s)
+{
+    s->nmi_blocked = true;
+    s->iret_due = false;
+    vmcb_intercept(s->vmcb, ICPT_IRET, true);
+}
+
+/* It ends the blocking once it has been executed, which is told by RIP: it may fault before. */
+void event_iret(struct svm_vcpu *s)
+{
+    vmcb_intercept(s->vmcb, ICPT_IRET, false);
+    s->iret_due = true;
+    s->iret_rip = s->vmcb->rip;
+}
+
+static bool nmis_are_blocked(struct svm_vcpu *s)
+{
+    if (s->iret_due && s->vmcb->rip != s->iret_rip)
+        s->nmi_blocked = s->iret_due = false;
+    return s->nmi_blocked;
+}
+
+/* If only an IRET is in the way, or a shadow, no exit tells when it is over: the machine's timer
+ * does. (It is set again for the next stay in the guest.) */
+static void queue_waiting_nmi(struct virt_vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    if (nmis_are_blocked(s)) {
+        __atomic_store_n(&v->nmis_waiting, 1, __ATOMIC_RELAXED);
+        if (s->iret_due)
+            lapic_timer_set(rdtsc() + tsc_hz / IRETS_PER_SECOND);
+        return;
+    }
+    if (svm_event_pending(v) || (s->vmcb->int_state & SHADOW_ACTIVE)) {
+        lapic_timer_set(rdtsc() + tsc_hz / IRETS_PER_SECOND);
+        return;
+    }
+    __atomic_fetch_sub(&v->nmis_waiting, 1, __ATOMIC_SEQ_CST);
+    v->pending = (struct event){ .valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI };
+    block_nmis(s);
+}
+
+/* ---- Into the VMCB ---- */
+
+/* Fault-class exceptions are pushed with RF set, so that the instruction can be restarted over a
+ * breakpoint on it (APM, "RFLAGS Register", RF). */
+static bool sets_rf(const struct event *e)
+{
+    return e->type == EVENT_EXCEPTION && e->vector != VECTOR_DB && e->vector != VECTOR_DF &&
+           e->vector != VECTOR_MC;
+}
+
+/* INT3 and INTO are exceptions like others here. */
+static unsigned type_of(const struct event *e)
+{
+    return e->type == EVENT_SOFT_EXC || e->type == EVENT_PRIV_SOFT_EXC ? EVENT_EXCEPTION : e->type;
+}
+
+static void write_event(struct vmcb *vmcb, const struct event *e)
+{
+    uint64_t info = EVENT_VALID | type_of(e) << EVENT_TYPE_SHIFT | e->vector;
+
+    /* Real mode pushes no error codes. */
+    if (e->has_error && (vmcb->cr0 & CR0_PE))
+        info |= EVENT_HAS_ERROR | (uint64_t)e->error << EVENT_ERROR_SHIFT;
+    if (sets_rf(e))
+        vmcb->rflags |= RFLAGS_RF;
+    vmcb->event_inj = info;
+}
+
+/* The step over an instruction that was carried out: #DB, as the CPU would have raised it. */
+static void queue_step(struct virt_vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    if (v->pending.valid)
+        return;
+    s->step_due = false;
+    s->vmcb->dr6 |= DR6_BS;
+    vmcb_dirty(s->vmcb, CLEAN_DRX);
+    v->pending = (struct event){ .valid = true, .vector = VECTOR_DB, .type = EVENT_EXCEPTION };
+}
+
+void svm_event_prepare(struct virt_vcpu *v)
+{
+    if (svm_of(v)->step_due)
+        queue_step(v);
+    if (v->nmis_waiting)
+        queue_waiting_nmi(v);
+    if (v->pending.valid)
+        write_event(vmcb_of(v), &v->pending);
+    v->pending.valid = false; /* hardware takes it; EXITINTINFO has it if that came to nothing */
+}
+
+/* ---- Out of the VMCB ---- */
+
+/* INT n, INT3 and INTO are executed again, for RIP is still at them: nothing is to be kept. An NMI
+ * whose delivery was cut short has blocked nothing yet. */
+void svm_event_keep_interrupted(struct virt_vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+    uint64_t info = s->vmcb->exit_int_info;
+    struct event e = {
+        .valid = true,
+        .has_error = info & EVENT_HAS_ERROR,
+        .vector = EVENT_VECTOR(info),
+        .type = (enum event_type)EVENT_TYPE(info),
+        .error = info & EVENT_HAS_ERROR ? (uint32_t)(info >> EVENT_ERROR_SHIFT) : 0,
+    };
+
+    if (e.type == EVENT_SOFT_INT ||
+        (e.type == EVENT_EXCEPTION && (e.vector == VECTOR_BP || e.vector == VECTOR_OF)))
+        return;
+    v->pending = e;
+}

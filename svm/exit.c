@@ -1,0 +1,182 @@
+/*
+ * From exit codes to typed exits: one row a code, and the instructions that are looked at.
+ *
+ * A processor with next RIP and decode assists tells all that is wanted. Of one without them the
+ * instruction's bytes are fetched (virt_fetch) where the exit code alone does not say enough.
+ * Sources: APM volume 2, appendix C "SVM Intercept Exit Codes", "Decode Assists".
+ */
+#include "svm/exit.h"
+
+#include "arch/x86/cpu.h"
+#include "svm/caps.h"
+#include "svm/cr.h"
+#include "svm/decode.h"
+#include "svm/flush.h"
+#include "svm/vcpu.h"
+#include "virt/virt.h"
+
+#define OPCODE_GROUP_7   0x0F01 /* SMSW, LMSW; VMCALL */
+#define OPCODE_MOV_FROM  0x0F20
+#define OPCODE_MOV_TO    0x0F22
+#define MODRM_VMCALL     0xC1
+
+const struct exit_row svm_exit_rows[EXIT_ROWS] = {
+    [EXITCODE_CR_READ ... EXITCODE_CR_WRITE + 15] = { VIRT_EXIT_CR, 0, 1 },
+    [EXITCODE_EXCEPTION... EXITCODE_EXCEPTION + 31] = { VIRT_EXIT_EXCEPTION, 0, 1 },
+    [EXITCODE_INTR] = { VIRT_EXIT_HOST, 0, 0 },
+    [EXITCODE_NMI] = { VIRT_EXIT_HOST, 0, 0 },
+    [EXITCODE_SMI] = { VIRT_EXIT_HOST, 0, 0 },
+    [EXITCODE_INIT] = { VIRT_EXIT_INIT, 0, 0 },
+    [EXITCODE_VINTR] = { VIRT_EXIT_IRQ_WINDOW, 0, 0 },
+    [EXITCODE_CR0_SELECTIVE] = { VIRT_EXIT_CR, 0, 1 },
+    [EXITCODE_RDPMC] = { VIRT_EXIT_RDPMC, 2, 0 },
+    [EXITCODE_CPUID] = { VIRT_EXIT_CPUID, 2, 0 },
+    [EXITCODE_IRET] = { VIRT_EXIT_NMI_WINDOW, 0, 0 },
+    [EXITCODE_INVD] = { VIRT_EXIT_WBINVD, 2, 0 },
+    [EXITCODE_PAUSE] = { VIRT_EXIT_PAUSE, 2, 0 },
+    [EXITCODE_HLT] = { VIRT_EXIT_HLT, 1, 0 },
+    [EXITCODE_INVLPGA] = { VIRT_EXIT_VMX_INSN, 0, 0 },
+    [EXITCODE_IOIO] = { VIRT_EXIT_IO, 0, 0 },
+    [EXITCODE_MSR] = { VIRT_EXIT_RDMSR, 2, 0 },
+    [EXITCODE_TASK_SWITCH] = { VIRT_EXIT_TASK_SWITCH, 0, 0 },
+    [EXITCODE_SHUTDOWN] = { VIRT_EXIT_TRIPLE_FAULT, 0, 0 },
+    [EXITCODE_VMRUN] = { VIRT_EXIT_VMX_INSN, 0, 0 },
+    [EXITCODE_VMMCALL] = { VIRT_EXIT_HYPERCALL, 3, 0 },
+    [EXITCODE_VMLOAD ... EXITCODE_SKINIT] = { VIRT_EXIT_VMX_INSN, 0, 0 },
+    [EXITCODE_WBINVD] = { VIRT_EXIT_WBINVD, 2, 0 },
+    [EXITCODE_MONITOR ... EXITCODE_MWAIT_ARMED] = { VIRT_EXIT_MONITOR, 0, 0 },
+    [EXITCODE_XSETBV] = { VIRT_EXIT_XSETBV, 3, 0 },
+    [EXITCODE_RDPRU] = { VIRT_EXIT_VMX_INSN, 0, 0 },
+};
+
+/* ---- The instruction ---- */
+
+/* Fetches and decodes what stands at RIP. False if it cannot be read any more. */
+static bool look_at_insn(struct virt_vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+    uint8_t bytes[DECODE_BYTES];
+    unsigned size = 2, count = virt_fetch(v, bytes);
+
+    if (cr_in_64bit_code(s->vmcb))
+        size = 8;
+    else if ((uint32_t)s->vmcb->segment[VMCB_CS].attr << 4 & SEG_AR_DB)
+        size = 4;
+    s->insn = decode_exiting(bytes, count, size);
+    return count;
+}
+
+/* What the processor has not told, or of another instruction than the one that made the exit. */
+static void set_length(struct svm_vcpu *s)
+{
+    s->length = s->insn.length;
+    s->vmcb->next_rip = s->vmcb->rip + s->insn.length;
+}
+
+/* The guest executes it once more. */
+static void once_more(struct virt_exit *x)
+{
+    x->kind = VIRT_EXIT_HOST;
+}
+
+/* Another vCPU, or another translation, has changed the code meanwhile: nothing can be said of it. */
+static void not_known(struct virt_exit *x, uint32_t code)
+{
+    x->kind = VIRT_EXIT_UNKNOWN;
+    x->raw_reason = code;
+}
+
+static void decode_mov_cr(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
+{
+    struct svm_vcpu *s = svm_of(v);
+    uint16_t opcode = x->cr.op == CR_READ ? OPCODE_MOV_FROM : OPCODE_MOV_TO;
+
+    if (!look_at_insn(v)) {
+        once_more(x);
+    } else if (s->insn.opcode == OPCODE_GROUP_7) {
+        cr_let_cr0_pass(s);
+        once_more(x);
+    } else if (s->insn.opcode == opcode) {
+        x->cr.gpr = (enum gpr)s->insn.rm;
+        set_length(s);
+    } else {
+        not_known(x, code);
+    }
+}
+
+static void decode_cr(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
+{
+    struct svm_vcpu *s = svm_of(v);
+    uint64_t info = s->vmcb->exit_info1;
+
+    x->cr.number = code == EXITCODE_CR0_SELECTIVE ? 0 : code & 15;
+    x->cr.op = code < EXITCODE_CR_WRITE ? CR_READ : CR_WRITE;
+    x->cr.lmsw = 0;
+    if (!svm_has(FEATURE_DECODE) || !svm_has(FEATURE_NEXT_RIP)) {
+        decode_mov_cr(v, code, x);
+    } else if (info & CR_EXIT_MOV) {
+        x->cr.gpr = (enum gpr)(info & 15);
+    } else {
+        cr_let_cr0_pass(s);
+        once_more(x);
+    }
+}
+
+/* Of INS and OUTS: address size and segment, which are told with decode assists only. */
+static void decode_io_string(struct virt_vcpu *v, struct virt_exit *x)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    s->insn.length = 0;
+    if (svm_has(FEATURE_DECODE))
+        return;
+    if (!look_at_insn(v))
+        once_more(x);
+    else if (s->insn.opcode < 0x6C || s->insn.opcode > 0x6F || !s->insn.length)
+        not_known(x, EXITCODE_IOIO);
+}
+
+/* NMI and #MC are the machine's, whatever the guest was doing. #PF and the like do not exit. */
+static void decode_exception(const struct vmcb *vmcb, uint32_t code, struct virt_exit *x)
+{
+    uint8_t vector = (uint8_t)(code - EXITCODE_EXCEPTION);
+    bool has_error = ERROR_CODE_VECTORS >> vector & 1;
+
+    x->exception = (struct event){ .valid = true,
+                                   .has_error = has_error,
+                                   .vector = vector,
+                                   .type = EVENT_EXCEPTION,
+                                   .error = has_error ? (uint32_t)vmcb->exit_info1 : 0 };
+    if (vector == VECTOR_MC)
+        x->kind = VIRT_EXIT_HOST;
+}
+
+void exit_look(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
+{
+    if (code == EXITCODE_IOIO)
+        decode_io_string(v, x);
+    else if (code >= EXITCODE_EXCEPTION && code < EXITCODE_INTR)
+        decode_exception(vmcb_of(v), code, x);
+    else
+        decode_cr(v, code, x);
+}
+
+bool exit_is_vmcall(struct virt_vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    if (!look_at_insn(v) || s->insn.opcode != OPCODE_GROUP_7 || s->insn.modrm != MODRM_VMCALL)
+        return false;
+    set_length(s);
+    return true;
+}
+
+void exit_odd(struct svm_vcpu *s, uint32_t code, struct virt_exit *x)
+{
+    (void)s;
+    not_known(x, code);
+    if (code != EXITCODE_INVALID)
+        return;
+    flush_failed();
+    x->kind = VIRT_EXIT_ENTRY_FAILED;
+}

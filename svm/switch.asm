@@ -1,0 +1,209 @@
+; The world switch: out of C into the guest and back.
+;
+;   svm_enter    in: RDI = struct virt_vcpu *v, RSI = struct svm_vcpu *s, v's own
+;                out: v->gpr as the guest left them
+;
+; Enters the guest of s->vmcb with the general registers of v->gpr (RSP excepted: it is in the VMCB).
+; Called by run_enter() of run.h only, which tells the compiler that every register but RSP, RBP and
+; RDI comes back changed.
+;
+; VMRUN switches RAX, RSP, RIP, RFLAGS, the control registers, EFER, DR6, DR7, CR2 and four segments
+; by itself; FS, GS, TR, LDTR and the MSRs of system calls go by VMLOAD and VMSAVE. In between nothing
+; may come in, NMIs included, since there is neither a TSS of ours for their stacks nor our GS base:
+; so GIF is off. IF is on across VMRUN, for with V_INTR_MASKING it decides whether the machine's
+; interrupts leave the guest; GIF keeps them out of here all the same.
+; DR0-DR3 and XCR0 stay the guest's while it is loaded.
+; APM volume 2, "VMRUN Instruction", "Global Interrupt Flag", "Interrupt Masking in EFLAGS.IF".
+
+bits 64
+default rel
+
+MSR_SPEC_CTRL equ 0x48
+
+; offsets into struct virt_vcpu, pinned by _Static_assert in run.c
+%define GPR(n) [rdi + 8 * n]
+%define SPEC_CTRL 132
+
+; into struct svm_vcpu
+%define VMCB    0
+%define VMCB_AT 8
+%define HOST_AT 16
+
+; into struct vmcb
+%define VMCB_RAX 0x5F8
+
+; and into spec_switch, with the bits of its members
+%define ENTRY   0
+%define EXIT    1
+%define CALLS   2
+%define HISTORY 3
+%define CTRL    4
+ENTRY_CTRL equ 1
+EXIT_CTRL  equ 1
+EXIT_EACH  equ 2
+EXIT_CLEAR equ 4
+
+HISTORY_STEPS equ 5
+
+extern spec_switch
+global svm_enter
+global svm_fill_return_stack
+
+; ECX pairs of calls that never return, each to the next: predictions of returns lead into the traps
+; between them. Changes RDX and the flags.
+%macro fill_return_stack 0
+    mov rdx, rsp
+%%pair:
+    call %%second
+%%trap1:
+    pause
+    lfence
+    jmp %%trap1
+%%second:
+    call %%next
+%%trap2:
+    pause
+    lfence
+    jmp %%trap2
+%%next:
+    dec ecx
+    jnz %%pair
+    mov rsp, rdx
+    lfence
+%endmacro
+
+section .text
+
+svm_enter:
+    push rbp
+    push qword [rsi + HOST_AT]
+    push qword [rsi + VMCB]
+    push rdi
+    clgi
+    sti
+    test byte [spec_switch + ENTRY], ENTRY_CTRL
+    jz .load
+    mov eax, [rdi + SPEC_CTRL]
+    cmp eax, [spec_switch + CTRL]
+    je .load
+    mov ecx, MSR_SPEC_CTRL
+    xor edx, edx
+    wrmsr
+.load:
+    mov rax, [rsi + VMCB]
+    mov rcx, GPR(0)
+    mov [rax + VMCB_RAX], rcx
+    mov rax, [rsi + VMCB_AT]
+    mov rcx, GPR(1)
+    mov rdx, GPR(2)
+    mov rbx, GPR(3)
+    mov rbp, GPR(5)
+    mov rsi, GPR(6)
+    mov r8, GPR(8)
+    mov r9, GPR(9)
+    mov r10, GPR(10)
+    mov r11, GPR(11)
+    mov r12, GPR(12)
+    mov r13, GPR(13)
+    mov r14, GPR(14)
+    mov r15, GPR(15)
+    mov rdi, GPR(7)
+    vmload
+    vmrun
+    vmsave                          ; RAX and RSP are again what they were at VMRUN
+    push rdi
+    mov rdi, [rsp + 8]
+    mov GPR(1), rcx
+    mov GPR(2), rdx
+    mov GPR(3), rbx
+    mov GPR(5), rbp
+    mov GPR(6), rsi
+    mov GPR(8), r8
+    mov GPR(9), r9
+    mov GPR(10), r10
+    mov GPR(11), r11
+    mov GPR(12), r12
+    mov GPR(13), r13
+    mov GPR(14), r14
+    mov GPR(15), r15
+    pop qword GPR(7)
+    mov rcx, [rsp + 8]              ; the VMCB
+    mov rdx, [rcx + VMCB_RAX]
+    mov GPR(0), rdx
+    mov rax, [rsp + 16]
+    vmload
+    test dword [spec_switch], 0xFFFFFF00 ; EXIT, CALLS and HISTORY
+    jnz .guard
+.guarded:
+    cli
+    stgi                            ; an NMI that made the exit comes in here
+    pop rdi
+    add rsp, 16
+    pop rbp
+    ret
+
+; Before the first RET, and before the first indirect branch: IBRS; then the return stack; then the
+; history of branches; no value of the guest's is kept. As in vmx/switch.asm; docs/speculation.md.
+.guard:
+    test byte [spec_switch + EXIT], EXIT_CTRL
+    jz .calls
+    mov ecx, MSR_SPEC_CTRL
+    rdmsr
+    mov [rdi + SPEC_CTRL], eax
+    test byte [spec_switch + EXIT], EXIT_EACH
+    jnz .ctrl
+    cmp eax, [spec_switch + CTRL]
+    je .calls
+.ctrl:
+    mov eax, [spec_switch + CTRL]
+    xor edx, edx
+    wrmsr
+.calls:
+    movzx ecx, byte [spec_switch + CALLS]
+    jecxz .history
+    fill_return_stack
+.history:
+    movzx ecx, byte [spec_switch + HISTORY]
+    jecxz .clear
+.round:
+    mov eax, HISTORY_STEPS
+    call .step
+    dec ecx
+    jnz .round
+    jmp .fence
+.step:                              ; two branches are taken in each step
+    jmp .taken
+    align 16, int3
+.taken:
+    dec eax
+    jnz .step
+    ret
+.fence:
+    lfence
+.clear:
+    test byte [spec_switch + EXIT], EXIT_CLEAR
+    jz .cleared
+    xor eax, eax
+    xor ecx, ecx
+    xor edx, edx
+    xor ebx, ebx
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    xor r11d, r11d
+    xor r12d, r12d
+    xor r13d, r13d
+    xor r14d, r14d
+    xor r15d, r15d
+.cleared:
+    lfence
+    jmp .guarded
+
+; void svm_fill_return_stack(void), to C's rules: before another domain's vCPU runs here.
+svm_fill_return_stack:
+    mov ecx, 16
+    fill_return_stack
+    ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits
