@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers devices virt vmx sched guestmem emulate machine loader config domain xen grant lifecycle hypercall console monitor lib
+ROOMS := boot arch/x86 mm drivers devices virt vmx svm sched guestmem emulate machine loader config domain xen grant lifecycle hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 
@@ -57,8 +57,12 @@ LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 # RETPOLINE=1: indirect branches by way of returns, for CPUs without IBRS (docs/speculation.md).
 ASM_SRC  := $(filter-out $(if $(filter 1,$(RETPOLINE)),,arch/x86/retpoline.asm),$(wildcard $(addsuffix /*.asm,$(ROOMS))))
+# Each back end defines the functions of virt.h that virt/doors lists under names of its own.
+DOORS    := $(shell cat virt/doors)
+$(O)/vmx/%.o: CFLAGS += $(foreach f,$(DOORS),-Dvirt_$(f)=vmx_$(f))
+$(O)/svm/%.o: CFLAGS += $(foreach f,$(DOORS),-Dvirt_$(f)=svm_$(f))
 GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/drivers/font_glyphs.c
-OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o)
+OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o) $(O)/gen/virt/doors.asm.o
 
 Q   := $(if $(V),,@)
 say  = @printf '  %-8s %s\n' $(1) $(2)
@@ -103,6 +107,15 @@ $(GEN)/machine/dsdt.c: machine/dsdt.asl tools/bin2c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)iasl -vs -p $(@:.c=.aml) $< > $(@:.c=.log) || { cat $(@:.c=.log); false; }
 	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
+
+# virt_NAME: a jump to vmx_NAME, which virt_choose() turns to svm_NAME.
+$(GEN)/virt/doors.asm: virt/doors tools/doors Makefile
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) tools/doors $< > $@
+
+$(O)/gen/%.asm.o: $(GEN)/%.asm $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(NASMFLAGS) -o $@ $<
 
 # The letters of the framebuffer console, from their pictures.
 $(GEN)/drivers/font_glyphs.c: drivers/font.txt tools/mkfont.py

@@ -370,6 +370,7 @@ _Noreturn void main(uint64_t info, uint32_t magic)
     if (err)
         panic("nothing usable came from the boot loader");
     say_hello();
+    virt_choose();
     cpu_init();     /* WP, NXE, SMEP, SMAP, UMIP */
     memory_start(); /* frames, our own page tables */
     percpu_run_on_stack(must_have(aspace_stack()), main_on_stack);

@@ -9,7 +9,6 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "lib/log.h"
-#include "svm/svm.h"
 #include "virt/virt.h"
 
 #define LEAF_SVM 0x8000000Au
@@ -58,6 +57,7 @@ static void fill_public(void)
 {
     virt_caps = (struct virt_caps){
         .vpid = true,
+        .npt = true,
         .slat_1g = cpuid(0x80000001, 0).edx & CPUID_EXT1D_1G,
         .ept_2m = true,
         .ept_ad = true,
@@ -78,7 +78,7 @@ static void report(void)
 }
 
 /* AVIC and the rest of APIC virtualization are not used yet, whatever apicv says. */
-int svm_probe(enum virt_apicv apicv)
+int virt_probe(enum virt_apicv apicv)
 {
     (void)apicv;
     if (caps_svm_there())

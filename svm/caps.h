@@ -24,7 +24,7 @@ struct svm_caps {
     uint32_t asids;    /* numbers below that, 0 being Caisson's own */
     uint32_t features; /* FEATURE_...: those that are used, of the boot CPU's */
 };
-extern struct svm_caps svm_caps; /* the boot CPU's; read-only after svm_probe() */
+extern struct svm_caps svm_caps; /* the boot CPU's; read-only after virt_probe() */
 
 static inline bool svm_has(uint32_t feature)
 {

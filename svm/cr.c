@@ -14,7 +14,6 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "svm/flush.h"
-#include "svm/svm.h"
 #include "virt/virt.h"
 
 #define CR0_HIDDEN (CR0_CD | CR0_NW)
@@ -26,27 +25,27 @@
 #define CR3_NOFLUSH (1UL << 63)
 #define CR3_PCID    0xFFFUL
 
-uint64_t svm_cr0(const struct virt_vcpu *v)
+uint64_t virt_cr0(const struct virt_vcpu *v)
 {
     return (vmcb_of(v)->cr0 & ~CR0_HIDDEN) | (svm_of(v)->cr0_shadow & CR0_HIDDEN);
 }
 
-uint64_t svm_cr3(const struct virt_vcpu *v)
+uint64_t virt_cr3(const struct virt_vcpu *v)
 {
     return vmcb_of(v)->cr3;
 }
 
-uint64_t svm_cr4(const struct virt_vcpu *v)
+uint64_t virt_cr4(const struct virt_vcpu *v)
 {
     return svm_of(v)->cr4_shadow;
 }
 
-uint64_t svm_efer(const struct virt_vcpu *v)
+uint64_t virt_efer(const struct virt_vcpu *v)
 {
     return vmcb_of(v)->efer & ~EFER_SVME;
 }
 
-bool svm_in_64bit_code(const struct virt_vcpu *v)
+bool virt_in_64bit_code(const struct virt_vcpu *v)
 {
     return cr_in_64bit_code(vmcb_of(v));
 }
@@ -101,9 +100,9 @@ void svm_cr_reset(struct svm_vcpu *s)
 /* Turning paging on: what the CPU checks before (APM, "Activating Long Mode"). */
 static bool may_start_paging(const struct virt_vcpu *v)
 {
-    if (!(svm_efer(v) & EFER_LME))
+    if (!(virt_efer(v) & EFER_LME))
         return true;
-    return (svm_cr4(v) & CR4_PAE) && !((uint32_t)vmcb_of(v)->segment[VMCB_CS].attr << 4 & SEG_AR_L);
+    return (virt_cr4(v) & CR4_PAE) && !((uint32_t)vmcb_of(v)->segment[VMCB_CS].attr << 4 & SEG_AR_L);
 }
 
 static bool is_valid_cr0(const struct virt_vcpu *v, uint64_t value, uint64_t old)
@@ -117,15 +116,15 @@ static bool is_valid_cr0(const struct virt_vcpu *v, uint64_t value, uint64_t old
     if ((value & ~old) & CR0_PG)
         return may_start_paging(v);
     if ((old & ~value) & CR0_PG)
-        return !svm_in_64bit_code(v) && !(svm_cr4(v) & CR4_PCIDE);
+        return !virt_in_64bit_code(v) && !(virt_cr4(v) & CR4_PCIDE);
     return true;
 }
 
 /* PDPTEs of PAE paging are read when they are used under nested paging: there are none to load. */
-int svm_set_cr0(struct virt_vcpu *v, uint64_t value)
+int virt_set_cr0(struct virt_vcpu *v, uint64_t value)
 {
     struct svm_vcpu *s = svm_of(v);
-    uint64_t old = svm_cr0(v), efer = svm_efer(v) & ~EFER_LMA;
+    uint64_t old = virt_cr0(v), efer = virt_efer(v) & ~EFER_LMA;
 
     if (!is_valid_cr0(v, value, old))
         return -EINVAL;
@@ -138,13 +137,13 @@ int svm_set_cr0(struct virt_vcpu *v, uint64_t value)
     return 0;
 }
 
-int svm_set_cr3(struct virt_vcpu *v, uint64_t value)
+int virt_set_cr3(struct virt_vcpu *v, uint64_t value)
 {
     struct svm_vcpu *s = svm_of(v);
 
-    if (svm_cr4(v) & CR4_PCIDE)
+    if (virt_cr4(v) & CR4_PCIDE)
         value &= ~CR3_NOFLUSH;
-    if (svm_efer(v) & EFER_LMA ? value >> cpu_maddr_bits() : value >> 32)
+    if (virt_efer(v) & EFER_LMA ? value >> cpu_maddr_bits() : value >> 32)
         return -EINVAL;
     s->vmcb->cr3 = value;
     vmcb_dirty(s->vmcb, CLEAN_CRX);
@@ -154,20 +153,20 @@ int svm_set_cr3(struct virt_vcpu *v, uint64_t value)
 
 static bool is_valid_cr4(const struct virt_vcpu *v, uint64_t value, uint64_t old)
 {
-    uint64_t lma = svm_efer(v) & EFER_LMA;
+    uint64_t lma = virt_efer(v) & EFER_LMA;
 
     if (value & ~svm_of(v)->cr4_mask)
         return false;
     if (lma && !(value & CR4_PAE))
         return false;
     if ((value & ~old) & CR4_PCIDE)
-        return lma && !(svm_cr3(v) & CR3_PCID);
+        return lma && !(virt_cr3(v) & CR3_PCID);
     return true;
 }
 
-int svm_set_cr4(struct virt_vcpu *v, uint64_t value)
+int virt_set_cr4(struct virt_vcpu *v, uint64_t value)
 {
-    uint64_t old = svm_cr4(v);
+    uint64_t old = virt_cr4(v);
 
     if (!is_valid_cr4(v, value, old))
         return -EINVAL;
@@ -184,13 +183,13 @@ static uint64_t efer_defined(void)
     return EFER_SCE | EFER_LME | EFER_LMA | (edx & CPUID_EXT1D_NX ? EFER_NXE : 0);
 }
 
-int svm_set_efer(struct virt_vcpu *v, uint64_t value)
+int virt_set_efer(struct virt_vcpu *v, uint64_t value)
 {
-    uint64_t old = svm_efer(v);
+    uint64_t old = virt_efer(v);
 
     if (value & ~efer_defined())
         return -EINVAL;
-    if (((value ^ old) & EFER_LME) && (svm_cr0(v) & CR0_PG))
+    if (((value ^ old) & EFER_LME) && (virt_cr0(v) & CR0_PG))
         return -EINVAL;
     put_efer(svm_of(v), (value & ~EFER_LMA) | (old & EFER_LMA)); /* LMA is not its to write */
     if ((value ^ old) & EFER_NXE)

@@ -2,8 +2,8 @@
  * A vCPU in words: its VMCB field by field.
  */
 #include "lib/log.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
+#include "virt/virt.h"
 
 #define FIELDS_A_PART 8
 
@@ -55,7 +55,7 @@ static uint64_t value_of(const struct vmcb *vmcb, uint16_t at, uint16_t bytes)
     return bytes == 8 ? *(const uint64_t *)p : bytes == 4 ? *(const uint32_t *)p : *(const uint8_t *)p;
 }
 
-bool svm_dump_vmcs(const struct virt_vcpu *v, unsigned part)
+bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)
 {
     unsigned end = (part + 1) * FIELDS_A_PART;
 

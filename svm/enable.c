@@ -13,7 +13,6 @@
 #include "mm/heap.h"
 #include "svm/caps.h"
 #include "svm/insn.h"
-#include "svm/svm.h"
 #include "virt/virt.h"
 
 /* Of each pCPU with AMD-V on; else NULL: where VMRUN keeps Caisson's state (nobody else may touch
@@ -25,7 +24,7 @@ maddr_t enable_host_area(void)
     return heap_to_maddr(saved_by_us[cpu_id()]);
 }
 
-int svm_cpu_enable(void)
+int virt_cpu_enable(void)
 {
     unsigned me = cpu_id();
 
@@ -46,7 +45,7 @@ int svm_cpu_enable(void)
     return 0;
 }
 
-void svm_cpu_disable(void)
+void virt_cpu_disable(void)
 {
     if (!saved_by_vmrun[cpu_id()])
         return;

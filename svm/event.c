@@ -14,11 +14,24 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 
 #define IRETS_PER_SECOND 50000 /* how soon it is looked again whether one has been executed */
+
+/* Loaded or not, the guest's CR2 is in the VMCB while it does not run. */
+bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
+{
+    const struct event e = { .valid = true,
+                             .has_error = true,
+                             .vector = VECTOR_PF,
+                             .type = EVENT_EXCEPTION,
+                             .error = error };
+
+    vmcb_of(v)->cr2 = address.v;
+    vmcb_dirty(vmcb_of(v), CLEAN_CR2);
+    return virt_inject(v, &e);
+}
 
 /* ---- Windows ---- */
 
@@ -34,22 +47,22 @@ void event_irq_window(struct svm_vcpu *s, bool want)
     vmcb_dirty(vmcb, CLEAN_TPR);
 }
 
-void svm_want_irq_window(struct virt_vcpu *v, bool want)
+void virt_want_irq_window(struct virt_vcpu *v, bool want)
 {
     event_irq_window(svm_of(v), want);
 }
 
-bool svm_event_pending(const struct virt_vcpu *v)
+bool virt_event_pending(const struct virt_vcpu *v)
 {
     return v->pending.valid || svm_of(v)->step_due;
 }
 
 /* A step that is due comes first. */
-bool svm_irq_open(const struct virt_vcpu *v)
+bool virt_irq_open(const struct virt_vcpu *v)
 {
     const struct vmcb *vmcb = vmcb_of(v);
 
-    return !svm_event_pending(v) && (vmcb->rflags & RFLAGS_IF) && !(vmcb->int_state & SHADOW_ACTIVE);
+    return !virt_event_pending(v) && (vmcb->rflags & RFLAGS_IF) && !(vmcb->int_state & SHADOW_ACTIVE);
 }
 
 /* ---- NMIs ---- */
@@ -88,7 +101,7 @@ static void queue_waiting_nmi(struct virt_vcpu *v)
             lapic_timer_set(rdtsc() + tsc_hz / IRETS_PER_SECOND);
         return;
     }
-    if (svm_event_pending(v) || (s->vmcb->int_state & SHADOW_ACTIVE)) {
+    if (virt_event_pending(v) || (s->vmcb->int_state & SHADOW_ACTIVE)) {
         lapic_timer_set(rdtsc() + tsc_hz / IRETS_PER_SECOND);
         return;
     }

@@ -4,7 +4,6 @@
 #include "svm/flush.h"
 
 #include "svm/caps.h"
-#include "svm/svm.h"
 #include "virt/slat.h"
 
 struct flush_asids flush_asids[MAX_PCPUS];
@@ -39,7 +38,7 @@ void flush_failed(void)
 
 /* Nested translations are cached with the ASID of the vCPU that used them, and nobody keeps which
  * of this pCPU's ASIDs are those of one domain: all vCPUs take new ones. */
-void svm_flush_ept(const struct slat *ept)
+void virt_flush_ept(const struct slat *ept)
 {
     (void)ept;
     flush_asids[cpu_id()].generation++;

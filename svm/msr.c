@@ -15,7 +15,6 @@
 #include "arch/x86/spec.h"
 #include "lib/addr.h"
 #include "lib/string.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 
@@ -152,7 +151,7 @@ static uint64_t *field_of(const struct virt_vcpu *v, const struct msr_row *r)
     return (uint64_t *)((char *)vmcb_of(v) + r->where);
 }
 
-bool svm_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
+bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 {
     const struct msr_row *r = row_of(msr);
 
@@ -163,7 +162,7 @@ bool svm_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
         *value = *field_of(v, r);
         break;
     case IN_EFER:
-        *value = svm_efer(v);
+        *value = virt_efer(v);
         break;
     case IN_TSC:
         *value = rdtsc() + vmcb_of(v)->tsc_offset;
@@ -192,9 +191,9 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
         vmcb_dirty(vmcb_of(v), CLEAN_NP | CLEAN_SEG);
         break;
     case IN_EFER:
-        return svm_set_efer(v, value);
+        return virt_set_efer(v, value);
     case IN_TSC:
-        svm_set_tsc_offset(v, value - rdtsc());
+        virt_set_tsc_offset(v, value - rdtsc());
         break;
     case IN_AUX:
         wrmsr(r->msr, value);
@@ -208,7 +207,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
     return 0;
 }
 
-int svm_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
+int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_row *r = row_of(msr);
 

@@ -8,36 +8,35 @@
 #include "lib/assert.h"
 #include "svm/cr.h"
 #include "svm/skip.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 
-uint64_t svm_rsp(const struct virt_vcpu *v)
+uint64_t virt_rsp(const struct virt_vcpu *v)
 {
     return vmcb_of(v)->rsp;
 }
 
-void svm_set_rsp(struct virt_vcpu *v, uint64_t rsp)
+void virt_set_rsp(struct virt_vcpu *v, uint64_t rsp)
 {
     vmcb_of(v)->rsp = rsp;
 }
 
-uint64_t svm_rip(const struct virt_vcpu *v)
+uint64_t virt_rip(const struct virt_vcpu *v)
 {
     return vmcb_of(v)->rip;
 }
 
-void svm_set_rip(struct virt_vcpu *v, uint64_t rip)
+void virt_set_rip(struct virt_vcpu *v, uint64_t rip)
 {
     vmcb_of(v)->rip = rip;
 }
 
-uint64_t svm_rflags(const struct virt_vcpu *v)
+uint64_t virt_rflags(const struct virt_vcpu *v)
 {
     return vmcb_of(v)->rflags;
 }
 
-void svm_set_rflags(struct virt_vcpu *v, uint64_t rflags)
+void virt_set_rflags(struct virt_vcpu *v, uint64_t rflags)
 {
     const uint64_t reserved = ~0x3F7FD7UL; /* bits 3, 5, 15 and 22 up are zero */
 
@@ -71,7 +70,7 @@ static uint16_t attr_of(uint32_t ar)
     return (uint16_t)((ar & 0xFF) | (ar >> 4 & 0xF00));
 }
 
-void svm_segment(const struct virt_vcpu *v, enum seg s, struct segment *out)
+void virt_segment(const struct virt_vcpu *v, enum seg s, struct segment *out)
 {
     const struct vmcb_segment *in = segment_of(v, s);
 
@@ -85,7 +84,7 @@ void svm_segment(const struct virt_vcpu *v, enum seg s, struct segment *out)
 }
 
 /* The CPL is that of SS, as on VT-x; the processor takes it from a field of its own. */
-void svm_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in)
+void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in)
 {
     *segment_of(v, s) = (struct vmcb_segment){
         .base = in->base, .limit = in->limit, .attr = attr_of(in->ar), .selector = in->selector
@@ -95,13 +94,13 @@ void svm_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in)
     vmcb_dirty(vmcb_of(v), CLEAN_SEG);
 }
 
-void svm_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
+void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     vmcb_of(v)->segment[VMCB_GDTR] = (struct vmcb_segment){ .base = base, .limit = limit };
     vmcb_dirty(vmcb_of(v), CLEAN_DT);
 }
 
-unsigned svm_cpl(const struct virt_vcpu *v)
+unsigned virt_cpl(const struct virt_vcpu *v)
 {
     return vmcb_of(v)->cpl;
 }
@@ -116,12 +115,12 @@ static inline void read_mode(const struct vmcb *vmcb, struct virt_mode *m)
     m->ss_ar = (uint32_t)vmcb->cpl << 5;
 }
 
-void svm_mode(const struct virt_vcpu *v, struct virt_mode *m)
+void virt_mode(const struct virt_vcpu *v, struct virt_mode *m)
 {
     read_mode(vmcb_of(v), m);
 }
 
-uint64_t svm_mode_and_rip(const struct virt_vcpu *v, struct virt_mode *m)
+uint64_t virt_mode_and_rip(const struct virt_vcpu *v, struct virt_mode *m)
 {
     read_mode(vmcb_of(v), m);
     return vmcb_of(v)->rip;
@@ -143,19 +142,19 @@ void svm_skip_flags(struct svm_vcpu *s)
         s->step_due = true;
 }
 
-void svm_skip(struct virt_vcpu *v)
+void virt_skip(struct virt_vcpu *v)
 {
     skip_insn(v);
 }
 
-void svm_skip_len(struct virt_vcpu *v, uint64_t len)
+void virt_skip_len(struct virt_vcpu *v, uint64_t len)
 {
     skip_to(svm_of(v), vmcb_of(v)->rip + len);
 }
 
 /* Without decode assists the exit may say nothing of these; the instruction has been looked at then
  * (exit.c). */
-struct virt_io_string svm_io_string(const struct virt_vcpu *v, struct virt_io io)
+struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io io)
 {
     const struct svm_vcpu *s = svm_of(v);
     uint32_t info = (uint32_t)s->vmcb->exit_info1;
@@ -171,7 +170,7 @@ struct virt_io_string svm_io_string(const struct virt_vcpu *v, struct virt_io io
     };
 }
 
-void svm_set_tsc_offset(struct virt_vcpu *v, uint64_t offset)
+void virt_set_tsc_offset(struct virt_vcpu *v, uint64_t offset)
 {
     vmcb_of(v)->tsc_offset = offset;
     vmcb_dirty(vmcb_of(v), CLEAN_INTERCEPTS);

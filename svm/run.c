@@ -9,7 +9,6 @@
 #include "arch/x86/mce.h"
 #include "arch/x86/spec.h"
 #include "svm/insn.h"
-#include "svm/svm.h"
 #include "virt/virt.h"
 
 /* switch.asm knows where these are. */
@@ -30,7 +29,7 @@ _Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15, "switch.asm");
 
 /* The machine's interrupts leave a guest with IF=0 too: nobody has to see to it. */
-void svm_irqs_served(struct virt_vcpu *v)
+void virt_irqs_served(struct virt_vcpu *v)
 {
     (void)v;
 }

@@ -4,9 +4,8 @@
 #include "virt/stay.h"
 #include "svm/run.h"
 #include "svm/skip.h"
-#include "svm/svm.h"
 
-bool svm_stay(struct virt_vcpu *v, uint64_t now, const struct virt_action actions[VIRT_EXIT_KINDS])
+bool virt_stay(struct virt_vcpu *v, uint64_t now, const struct virt_action actions[VIRT_EXIT_KINDS])
 {
     return stay(v, now, actions, run_once, skip_insn);
 }

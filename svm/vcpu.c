@@ -1,7 +1,7 @@
 /*
  * A vCPU: making and unmaking its VMCB, and moving it onto and off a pCPU.
  *
- * A VMCB is written in full once, in svm_vcpu_create; from then on only what changes is. It is
+ * A VMCB is written in full once, in virt_vcpu_create; from then on only what changes is. It is
  * memory: it needs nothing to be current, and another vCPU may be loaded meanwhile.
  * Sources: APM volume 2, "Virtual Machine Control Block", "Processor State After RESET and INIT".
  */
@@ -20,10 +20,9 @@
 #include "svm/enable.h"
 #include "svm/flush.h"
 #include "svm/msr.h"
-#include "svm/svm.h"
 #include "virt/slat.h"
-#include "vmx/debug.h"
-#include "vmx/fpu.h"
+#include "svm/debug.h"
+#include "virt/fpu.h"
 
 void svm_fill_return_stack(void); /* switch.asm */
 
@@ -86,7 +85,7 @@ static void write_reset_state(struct virt_vcpu *v)
     struct vmcb *vmcb = s->vmcb;
 
     for (unsigned i = 0; i < SEG_COUNT; i++)
-        svm_set_segment(v, (enum seg)i, &reset_segments[i]);
+        virt_set_segment(v, (enum seg)i, &reset_segments[i]);
     vmcb->segment[VMCB_GDTR] = vmcb->segment[VMCB_IDTR] = (struct vmcb_segment){ .limit = LIMIT };
     vmcb->sysenter_cs = vmcb->sysenter_esp = vmcb->sysenter_eip = 0;
     vmcb->g_pat = PAT_AFTER_RESET;
@@ -104,7 +103,7 @@ static void write_reset_state(struct virt_vcpu *v)
     s->asid_generation = 0;
 }
 
-int svm_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
+int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
     *v = (struct virt_vcpu){
         .owner_id = config->owner_id,
@@ -118,7 +117,7 @@ int svm_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
     s->vmcb = heap_pages(0, v->owner_id);
     s->msr_map = heap_pages(MSR_MAP_ORDER, v->owner_id);
     if (!s->vmcb || !s->msr_map || fpu_create(v)) {
-        svm_vcpu_destroy(v);
+        virt_vcpu_destroy(v);
         return -ENOMEM;
     }
     s->vmcb_at = heap_to_maddr(s->vmcb);
@@ -128,7 +127,7 @@ int svm_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
     return 0;
 }
 
-void svm_vcpu_destroy(struct virt_vcpu *v)
+void virt_vcpu_destroy(struct virt_vcpu *v)
 {
     struct svm_vcpu *s = svm_of(v);
 
@@ -167,7 +166,7 @@ static void arrive(struct virt_vcpu *v)
     v->pcpu = cpu_id();
 }
 
-void svm_load(struct virt_vcpu *v)
+void virt_load(struct virt_vcpu *v)
 {
     ASSERT(!v->loaded);
     v->loaded = true;
@@ -180,7 +179,7 @@ void svm_load(struct virt_vcpu *v)
     svm_msr_soft_load(v);
 }
 
-void svm_reset(struct virt_vcpu *v)
+void virt_reset(struct virt_vcpu *v)
 {
     ASSERT(v->loaded);
     for (unsigned i = 0; i < GPR_COUNT; i++)
@@ -196,7 +195,7 @@ void svm_reset(struct virt_vcpu *v)
 }
 
 /* QEMU lets XSETBV through: what the guest has set is what it has. */
-void svm_unload(struct virt_vcpu *v)
+void virt_unload(struct virt_vcpu *v)
 {
     ASSERT(v->loaded);
     if (read_cr4() & CR4_OSXSAVE)

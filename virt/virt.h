@@ -22,11 +22,15 @@ struct slat;
 
 /* ---- The machine ---- */
 
+/* Chooses the back end for this CPU. Boot only, before all else here, while text is writable. */
+void virt_choose(void);
+
 /* What this CPU's VT-x can do beyond the needed. Filled by virt_probe(); read-only afterwards. */
 struct virt_caps {
     bool vpid;
     bool slat_1g;
     bool ept_2m;
+    bool npt;              /* the tables are AMD's */
     bool small_code;       /* no large mapping is executable (SPEC_EPT) */
     bool ept_ad;           /* accessed and dirty bits */
     bool preemption_timer; /* and its rate: one tick per 2^preemption_shift TSC ticks */

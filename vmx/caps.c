@@ -18,7 +18,6 @@
 #include "virt/virt.h"
 
 struct caps caps;
-struct virt_caps virt_caps;
 
 const char *const control_word_name[CTL_COUNT] = {
     "pin-based controls",

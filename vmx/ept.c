@@ -49,15 +49,43 @@ static uint64_t *table_of(uint64_t entry)
     return heap_from_maddr(maddr(entry & FRAME_MASK));
 }
 
+/* AMD's nested tables are those of ordinary paging: all is readable, what is not to be executed says
+ * so, each access is a user's, and the memory type is one of Caisson's own PAT (arch/x86/paging.h). */
+#define NPT_USER (1UL << 2)
+#define NPT_WC   (1UL << 3)  /* PWT */
+#define NPT_UC   (3UL << 3)  /* and PCD */
+#define NPT_NX   (1UL << 63)
+
+static uint64_t npt_bits(uint64_t rights, uint64_t type)
+{
+    uint64_t cache = type == SLAT_WB ? 0 : type == SLAT_WC ? NPT_WC : NPT_UC;
+
+    return (rights & (SLAT_R | SLAT_W)) | NPT_USER | (rights & SLAT_X ? 0 : NPT_NX) | cache;
+}
+
+static uint64_t type_of(uint64_t entry)
+{
+    if (virt_caps.npt)
+        return !(entry & NPT_UC) ? SLAT_WB : (entry & NPT_UC) == NPT_WC ? SLAT_WC : SLAT_UC;
+    return (entry & TYPE_MASK) >> TYPE_SHIFT;
+}
+
 static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
 {
-    return mfn_to_maddr(m).v | type << TYPE_SHIFT | (rights & SLAT_RWX) |
+    uint64_t format = virt_caps.npt ? npt_bits(rights, type)
+                                    : type << TYPE_SHIFT | (rights & SLAT_RWX);
+
+    return mfn_to_maddr(m).v | format |
            (rights & EPT_MARKS) << MARKS_SHIFT | (level ? LEAF : 0);
 }
 
 static uint64_t rights_of(uint64_t entry)
 {
-    return (entry & SLAT_RWX) | (entry >> MARKS_SHIFT & EPT_MARKS);
+    uint64_t rights = entry & SLAT_RWX;
+
+    if (virt_caps.npt && entry & NPT_NX)
+        rights &= ~(uint64_t)SLAT_X;
+    return rights | (entry >> MARKS_SHIFT & EPT_MARKS);
 }
 
 static uint64_t *new_table(struct slat *e)
@@ -201,7 +229,7 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
     if (!table)
         return -ENOMEM;
     mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
-    uint64_t type = (*entry & TYPE_MASK) >> TYPE_SHIFT, rights = rights_of(*entry);
+    uint64_t type = type_of(*entry), rights = rights_of(*entry);
     if (level == 1 && (rights & SLAT_X_SMALL))
         rights = (rights & ~(uint64_t)SLAT_X_SMALL) | SLAT_X;
     for (unsigned i = 0; i < ENTRIES; i++)
@@ -270,7 +298,7 @@ static struct slat_entry describe(uint64_t entry, unsigned level, uint64_t offse
         .mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset),
         .order = level_shift(level),
         .rights = (unsigned)rights_of(entry),
-        .type = (enum slat_type)((entry & TYPE_MASK) >> TYPE_SHIFT),
+        .type = (enum slat_type)type_of(entry),
     };
 }
 

@@ -20,7 +20,7 @@
 #include "vmx/debug.h"
 #include "virt/slat.h"
 #include "vmx/flush.h"
-#include "vmx/fpu.h"
+#include "virt/fpu.h"
 #include "vmx/host.h"
 #include "vmx/msr.h"
 #include "vmx/run.h"

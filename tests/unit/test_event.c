@@ -1,4 +1,4 @@
-/* links: vmx/event.c vmx/vmcs.c tests/fakes/panic.c */
+/* links: vmx/event.c virt/event.c vmx/vmcs.c tests/fakes/panic.c */
 /*
  * vmx/event.c: the double-fault table, what reaches the VMCS, and what comes back from it.
  */

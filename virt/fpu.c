@@ -6,7 +6,7 @@
  * that the domain may enable; a CPU without XSAVE gets FXSAVE's 512 bytes.
  * Sources: SDM volume 1, "Managing State Using the XSAVE Feature Set".
  */
-#include "vmx/fpu.h"
+#include "virt/fpu.h"
 
 #include <stddef.h>
 #include "arch/x86/cpu.h"

@@ -1,8 +1,8 @@
 /*
  * FPU, SSE and the extended states: whole, and only when a vCPU comes to or leaves a pCPU.
  */
-#ifndef CAISSON_VMX_FPU_H
-#define CAISSON_VMX_FPU_H
+#ifndef CAISSON_VIRT_FPU_H
+#define CAISSON_VIRT_FPU_H
 
 #include "lib/errno.h"
 
