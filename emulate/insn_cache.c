@@ -16,7 +16,8 @@ static bool is_64bit(const struct virt_mode *m)
 }
 
 /* The linear address of the code at RIP; and the mode in which it runs. */
-static gva_t linear_rip(struct emulator *e, struct virt_mode *m)
+static inline __attribute__((always_inline)) gva_t linear_rip(struct emulator *e,
+                                                              struct virt_mode *m)
 {
     uint64_t rip = virt_mode_and_rip(e->virt, m);
     struct segment cs;

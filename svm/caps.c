@@ -20,8 +20,8 @@ static const struct {
     uint32_t bit;
     const char *name;
 } optional[] = {
-    { FEATURE_NEXT_RIP, "next RIP" },       { FEATURE_DECODE, "decode assists" },
-    { FEATURE_FLUSH_ASID, "flush by ASID" }, { FEATURE_CLEAN_BITS, "VMCB clean bits" },
+    { FEATURE_NEXT_RIP, "next RIP" },         { FEATURE_DECODE, "decode assists" },
+    { FEATURE_FLUSH_ASID, "flush by ASID" },  { FEATURE_CLEAN_BITS, "VMCB clean bits" },
     { FEATURE_PAUSE_FILTER, "pause filter" }, { FEATURE_TSC_RATIO, "TSC ratio" },
     { FEATURE_VGIF, "virtual GIF" },          { FEATURE_AVIC, "AVIC" },
 };

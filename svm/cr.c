@@ -102,7 +102,8 @@ static bool may_start_paging(const struct virt_vcpu *v)
 {
     if (!(virt_efer(v) & EFER_LME))
         return true;
-    return (virt_cr4(v) & CR4_PAE) && !((uint32_t)vmcb_of(v)->segment[VMCB_CS].attr << 4 & SEG_AR_L);
+    return (virt_cr4(v) & CR4_PAE) &&
+           !((uint32_t)vmcb_of(v)->segment[VMCB_CS].attr << 4 & SEG_AR_L);
 }
 
 static bool is_valid_cr0(const struct virt_vcpu *v, uint64_t value, uint64_t old)

@@ -1,8 +1,8 @@
 /*
  * The instructions that exit, from their bytes: how long they are and what they name.
  *
- * Processors without next RIP and decode assists (QEMU's, and AMD's before family 12h) tell neither.
- * A pure function of bytes; where they come from is the caller's affair.
+ * Processors without next RIP and decode assists (QEMU's, and AMD's before family 12h) tell
+ * neither. A pure function of bytes; where they come from is the caller's affair.
  */
 #ifndef CAISSON_SVM_DECODE_H
 #define CAISSON_SVM_DECODE_H

@@ -52,7 +52,9 @@ static uint64_t value_of(const struct vmcb *vmcb, uint16_t at, uint16_t bytes)
 {
     const char *p = (const char *)vmcb + at;
 
-    return bytes == 8 ? *(const uint64_t *)p : bytes == 4 ? *(const uint32_t *)p : *(const uint8_t *)p;
+    return bytes == 8   ? *(const uint64_t *)p
+           : bytes == 4 ? *(const uint32_t *)p
+                        : *(const uint8_t *)p;
 }
 
 bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)

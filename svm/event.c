@@ -62,7 +62,8 @@ bool virt_irq_open(const struct virt_vcpu *v)
 {
     const struct vmcb *vmcb = vmcb_of(v);
 
-    return !virt_event_pending(v) && (vmcb->rflags & RFLAGS_IF) && !(vmcb->int_state & SHADOW_ACTIVE);
+    return !virt_event_pending(v) && (vmcb->rflags & RFLAGS_IF) &&
+           !(vmcb->int_state & SHADOW_ACTIVE);
 }
 
 /* ---- NMIs ---- */

@@ -15,13 +15,13 @@
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 
-#define OPCODE_GROUP_7   0x0F01 /* SMSW, LMSW; VMCALL */
-#define OPCODE_MOV_FROM  0x0F20
-#define OPCODE_MOV_TO    0x0F22
-#define MODRM_VMCALL     0xC1
+#define OPCODE_GROUP_7  0x0F01 /* SMSW, LMSW; VMCALL */
+#define OPCODE_MOV_FROM 0x0F20
+#define OPCODE_MOV_TO   0x0F22
+#define MODRM_VMCALL    0xC1
 
 const struct exit_row svm_exit_rows[EXIT_ROWS] = {
-    [EXITCODE_CR_READ ... EXITCODE_CR_WRITE + 15] = { VIRT_EXIT_CR, 0, 1 },
+    [EXITCODE_CR_READ... EXITCODE_CR_WRITE + 15] = { VIRT_EXIT_CR, 0, 1 },
     [EXITCODE_EXCEPTION... EXITCODE_EXCEPTION + 31] = { VIRT_EXIT_EXCEPTION, 0, 1 },
     [EXITCODE_INTR] = { VIRT_EXIT_HOST, 0, 0 },
     [EXITCODE_NMI] = { VIRT_EXIT_HOST, 0, 0 },
@@ -42,9 +42,9 @@ const struct exit_row svm_exit_rows[EXIT_ROWS] = {
     [EXITCODE_SHUTDOWN] = { VIRT_EXIT_TRIPLE_FAULT, 0, 0 },
     [EXITCODE_VMRUN] = { VIRT_EXIT_VMX_INSN, 0, 0 },
     [EXITCODE_VMMCALL] = { VIRT_EXIT_HYPERCALL, 3, 0 },
-    [EXITCODE_VMLOAD ... EXITCODE_SKINIT] = { VIRT_EXIT_VMX_INSN, 0, 0 },
+    [EXITCODE_VMLOAD... EXITCODE_SKINIT] = { VIRT_EXIT_VMX_INSN, 0, 0 },
     [EXITCODE_WBINVD] = { VIRT_EXIT_WBINVD, 2, 0 },
-    [EXITCODE_MONITOR ... EXITCODE_MWAIT_ARMED] = { VIRT_EXIT_MONITOR, 0, 0 },
+    [EXITCODE_MONITOR... EXITCODE_MWAIT_ARMED] = { VIRT_EXIT_MONITOR, 0, 0 },
     [EXITCODE_XSETBV] = { VIRT_EXIT_XSETBV, 3, 0 },
     [EXITCODE_RDPRU] = { VIRT_EXIT_VMX_INSN, 0, 0 },
 };
@@ -79,7 +79,8 @@ static void once_more(struct virt_exit *x)
     x->kind = VIRT_EXIT_HOST;
 }
 
-/* Another vCPU, or another translation, has changed the code meanwhile: nothing can be said of it. */
+/* Another vCPU, or another translation, has changed the code meanwhile: nothing can be said of it.
+ */
 static void not_known(struct virt_exit *x, uint32_t code)
 {
     x->kind = VIRT_EXIT_UNKNOWN;

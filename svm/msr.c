@@ -22,6 +22,8 @@ enum home { IN_VMCB, IN_EFER, IN_TSC, IN_AUX, IN_DEBUGCTL, IN_NOTHING /* always 
 enum passes { EXITS, BOTH_PASS };
 enum form { ANY, CANONICAL, LOW_32, PAT, DEBUGCTL, ZERO };
 
+#define DEBUGCTL_BTF (1UL << 1)
+
 #define FIELD(member)   offsetof(struct vmcb, member)
 #define BASE_OF(number) (FIELD(segment) + (number) * sizeof(struct vmcb_segment) + 8)
 

@@ -1,8 +1,8 @@
 /*
  * General registers, segments and descriptor tables, in the VMCB; and stepping over instructions.
  *
- * A segment's attributes are packed in 12 bits there; virt.h has them as VT-x does (struct segment).
- * What the one has and the other lacks: "unusable" is "not present" here.
+ * A segment's attributes are packed in 12 bits there; virt.h has them as VT-x does (struct
+ * segment). What the one has and the other lacks: "unusable" is "not present" here.
  */
 #include "arch/x86/cpu.h"
 #include "lib/assert.h"

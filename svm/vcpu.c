@@ -50,7 +50,7 @@ static const struct segment reset_segments[SEG_COUNT] = {
 
 /* What always exits; the others follow the guest's state (cr.c, event.c). */
 static const uint8_t intercepted[] = {
-    ICPT_CR_READ + 8,  /* the TPR is the local APIC's */
+    ICPT_CR_READ + 8, /* the TPR is the local APIC's */
     ICPT_CR_WRITE + 8, ICPT_CR_WRITE + 4,
     /* Their delivery may raise themselves, for ever (debug.c of vmx/); a machine check is the
      * machine's; #UD may be the other vendor's hypercall. */

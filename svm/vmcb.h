@@ -55,43 +55,43 @@ enum intercept {
 
 /* ---- Exit codes ---- */
 
-#define EXITCODE_CR_READ      0x000u /* + number */
-#define EXITCODE_CR_WRITE     0x010u
-#define EXITCODE_EXCEPTION    0x040u /* + vector */
-#define EXITCODE_INTR         0x060u
-#define EXITCODE_NMI          0x061u
-#define EXITCODE_SMI          0x062u
-#define EXITCODE_INIT         0x063u
-#define EXITCODE_VINTR        0x064u
+#define EXITCODE_CR_READ       0x000u /* + number */
+#define EXITCODE_CR_WRITE      0x010u
+#define EXITCODE_EXCEPTION     0x040u /* + vector */
+#define EXITCODE_INTR          0x060u
+#define EXITCODE_NMI           0x061u
+#define EXITCODE_SMI           0x062u
+#define EXITCODE_INIT          0x063u
+#define EXITCODE_VINTR         0x064u
 #define EXITCODE_CR0_SELECTIVE 0x065u
-#define EXITCODE_RDPMC        0x06Fu
-#define EXITCODE_CPUID        0x072u
-#define EXITCODE_RSM          0x073u
-#define EXITCODE_IRET         0x074u
-#define EXITCODE_INVD         0x076u
-#define EXITCODE_PAUSE        0x077u
-#define EXITCODE_HLT          0x078u
-#define EXITCODE_INVLPGA      0x07Au
-#define EXITCODE_IOIO         0x07Bu
-#define EXITCODE_MSR          0x07Cu
-#define EXITCODE_TASK_SWITCH  0x07Du
-#define EXITCODE_FERR_FREEZE  0x07Eu
-#define EXITCODE_SHUTDOWN     0x07Fu
-#define EXITCODE_VMRUN        0x080u
-#define EXITCODE_VMMCALL      0x081u
-#define EXITCODE_VMLOAD       0x082u
-#define EXITCODE_VMSAVE       0x083u
-#define EXITCODE_STGI         0x084u
-#define EXITCODE_CLGI         0x085u
-#define EXITCODE_SKINIT       0x086u
-#define EXITCODE_WBINVD       0x089u
-#define EXITCODE_MONITOR      0x08Au
-#define EXITCODE_MWAIT        0x08Bu
-#define EXITCODE_MWAIT_ARMED  0x08Cu
-#define EXITCODE_XSETBV       0x08Du
-#define EXITCODE_RDPRU        0x08Eu
-#define EXITCODE_NPF          0x400u
-#define EXITCODE_INVALID      UINT32_MAX /* -1; QEMU stores 32 bits of it, so no more are compared */
+#define EXITCODE_RDPMC         0x06Fu
+#define EXITCODE_CPUID         0x072u
+#define EXITCODE_RSM           0x073u
+#define EXITCODE_IRET          0x074u
+#define EXITCODE_INVD          0x076u
+#define EXITCODE_PAUSE         0x077u
+#define EXITCODE_HLT           0x078u
+#define EXITCODE_INVLPGA       0x07Au
+#define EXITCODE_IOIO          0x07Bu
+#define EXITCODE_MSR           0x07Cu
+#define EXITCODE_TASK_SWITCH   0x07Du
+#define EXITCODE_FERR_FREEZE   0x07Eu
+#define EXITCODE_SHUTDOWN      0x07Fu
+#define EXITCODE_VMRUN         0x080u
+#define EXITCODE_VMMCALL       0x081u
+#define EXITCODE_VMLOAD        0x082u
+#define EXITCODE_VMSAVE        0x083u
+#define EXITCODE_STGI          0x084u
+#define EXITCODE_CLGI          0x085u
+#define EXITCODE_SKINIT        0x086u
+#define EXITCODE_WBINVD        0x089u
+#define EXITCODE_MONITOR       0x08Au
+#define EXITCODE_MWAIT         0x08Bu
+#define EXITCODE_MWAIT_ARMED   0x08Cu
+#define EXITCODE_XSETBV        0x08Du
+#define EXITCODE_RDPRU         0x08Eu
+#define EXITCODE_NPF           0x400u
+#define EXITCODE_INVALID       UINT32_MAX /* -1; QEMU stores 32 bits of it, so no more are compared */
 
 /* EXITINFO1 of IOIO. EXITINFO2 is the RIP of the next instruction, on every CPU. */
 #define IOIO_IN         (1u << 0)
@@ -107,7 +107,7 @@ enum intercept {
 #define NPF_FETCH     (1UL << 4)
 #define NPF_PAGE_WALK (1UL << 33) /* made by the guest's page walk */
 
-#define MSR_EXIT_WRITE 1u    /* EXITINFO1 of MSR: else a read */
+#define MSR_EXIT_WRITE 1u          /* EXITINFO1 of MSR: else a read */
 #define CR_EXIT_MOV    (1UL << 63) /* EXITINFO1 of CR, with decode assists: bits 3:0 name the GPR */
 
 /* ---- Events: EVENTINJ and EXITINTINFO alike ---- */
@@ -129,8 +129,9 @@ enum intercept {
 #define VINT_GIF        (1UL << 9)
 #define VINT_PRIO_SHIFT 16
 #define VINT_IGNORE_TPR (1UL << 20)
-#define VINT_MASKING    (1UL << 24) /* the guest's IF and CR8 are its own; interrupts exit all the same */
-#define VINT_VGIF       (1UL << 25)
+#define VINT_MASKING                                                                               \
+    (1UL << 24) /* the guest's IF and CR8 are its own; interrupts exit all the same */
+#define VINT_VGIF (1UL << 25)
 
 #define SHADOW_ACTIVE 1UL /* of int_state: the next instruction comes before any interrupt */
 

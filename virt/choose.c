@@ -12,6 +12,8 @@
 
 #define DOOR_BYTES 5 /* JMP rel32 */
 
+struct virt_caps virt_caps; /* boot only, then read */
+
 extern uint8_t virt_doors[];
 extern const uint64_t virt_doors_svm[];
 extern const uint32_t virt_doors_count;
@@ -26,8 +28,8 @@ static bool is_amd(void)
 
 static bool has_svm(void)
 {
-    return cpuid(0x80000000, 0).eax >= 0x80000001 &&
-           (cpuid(0x80000001, 0).ecx & CPUID_EXT1C_SVM) && !(cpuid(1, 0).ecx & CPUID_1C_VMX);
+    return cpuid(0x80000000, 0).eax >= 0x80000001 && (cpuid(0x80000001, 0).ecx & CPUID_EXT1C_SVM) &&
+           !(cpuid(1, 0).ecx & CPUID_1C_VMX);
 }
 
 void virt_choose(void)

@@ -1,9 +1,7 @@
 /*
- * The names of the kinds of exits, for people, and what the back ends tell of the CPU.
+ * The names of the kinds of exits, for people.
  */
 #include "virt/virt.h"
-
-struct virt_caps virt_caps;
 
 const char *const virt_exit_name[VIRT_EXIT_KINDS] = {
     [VIRT_EXIT_UNKNOWN] = "unknown",

@@ -7,7 +7,6 @@
 #include "arch/x86/cpu.h"
 #include "vmx/caps.h"
 #include "vmx/check.h"
-#include "arch/x86/msr.h"
 #include "vmx/controls.h"
 #include "virt/virt.h"
 

@@ -11,7 +11,6 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
-#include "arch/x86/msr.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
 #include "vmx/skip.h"

@@ -49,11 +49,12 @@ static uint64_t *table_of(uint64_t entry)
     return heap_from_maddr(maddr(entry & FRAME_MASK));
 }
 
-/* AMD's nested tables are those of ordinary paging: all is readable, what is not to be executed says
- * so, each access is a user's, and the memory type is one of Caisson's own PAT (arch/x86/paging.h). */
+/* AMD's nested tables are those of ordinary paging: all is readable, what is not to be executed
+ * says so, each access is a user's, and the memory type is one of Caisson's own PAT
+ * (arch/x86/paging.h). */
 #define NPT_USER (1UL << 2)
-#define NPT_WC   (1UL << 3)  /* PWT */
-#define NPT_UC   (3UL << 3)  /* and PCD */
+#define NPT_WC   (1UL << 3) /* PWT */
+#define NPT_UC   (3UL << 3) /* and PCD */
 #define NPT_NX   (1UL << 63)
 
 static uint64_t npt_bits(uint64_t rights, uint64_t type)
@@ -72,11 +73,10 @@ static uint64_t type_of(uint64_t entry)
 
 static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
 {
-    uint64_t format = virt_caps.npt ? npt_bits(rights, type)
-                                    : type << TYPE_SHIFT | (rights & SLAT_RWX);
+    uint64_t format =
+        virt_caps.npt ? npt_bits(rights, type) : type << TYPE_SHIFT | (rights & SLAT_RWX);
 
-    return mfn_to_maddr(m).v | format |
-           (rights & EPT_MARKS) << MARKS_SHIFT | (level ? LEAF : 0);
+    return mfn_to_maddr(m).v | format | (rights & EPT_MARKS) << MARKS_SHIFT | (level ? LEAF : 0);
 }
 
 static uint64_t rights_of(uint64_t entry)
