@@ -8,6 +8,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/mce.h"
 #include "arch/x86/spec.h"
+#include "svm/check.h"
 #include "svm/insn.h"
 #include "virt/virt.h"
 
@@ -62,6 +63,13 @@ static void settle_exception(struct virt_vcpu *v, struct virt_exit *x)
     x->kind = virt_inject(v, &x->exception) ? VIRT_EXIT_HOST : VIRT_EXIT_TRIPLE_FAULT;
 }
 
+static const char *why_refused(const struct virt_vcpu *v)
+{
+    const char *why = svm_check(vmcb_of(v));
+
+    return why ? why : "VMRUN has refused the VMCB; no rule that is checked in software is broken";
+}
+
 /* Interrupts and NMIs that made the exit have come in with STGI, or do so now. */
 static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
@@ -84,5 +92,5 @@ void svm_run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
     else if (x->kind == VIRT_EXIT_NMI_WINDOW)
         event_iret(svm_of(v));
     else if (x->kind == VIRT_EXIT_ENTRY_FAILED)
-        x->why = "VMRUN has refused the VMCB";
+        x->why = why_refused(v);
 }

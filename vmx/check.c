@@ -7,45 +7,19 @@
  */
 #include "vmx/check.h"
 
-#include <stdarg.h>
 #include <stddef.h>
 #include "arch/x86/cpu.h"
-#include "arch/x86/percpu.h"
 #include "lib/addr.h"
-#include "lib/fmt.h"
-#include "lib/limits.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 
-#define TEXT_BYTES 160
-#define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
-
-static char text[MAX_PCPUS][TEXT_BYTES]; /* each pCPU its own */
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- Helpers of all checks ---- */
-
-const char *check_say(const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    fmt_vsn(text[cpu_id()], TEXT_BYTES, fmt, args);
-    va_end(args);
-    return text[cpu_id()];
-}
 
 const char *check_field(enum vmcs_field field, const char *rule)
 {
     return check_say("%s (0x%lx): %s", vmcs_field_name(field), vmcs_read(field), rule);
-}
-
-bool check_is_pat(uint64_t value)
-{
-    for (unsigned i = 0; i < 8; i++) {
-        uint8_t type = value >> 8 * i;
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
 }
 
 bool check_is_maddr(uint64_t address, uint64_t alignment)

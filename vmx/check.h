@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "vmx/vmcs.h"
+#include "virt/check.h"
 
 /* Each looks at the current VMCS and returns the first rule of the SDM that it breaks, with the
  * field's name, or NULL if none is found. The text is good until this pCPU's next call. */
@@ -14,10 +15,8 @@ const char *check_controls(void);
 const char *check_host(void);
 const char *check_guest(void);
 
-/* For the checks themselves: a text in this pCPU's buffer; "name (value): rule" for a field. */
-const char *check_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* For the checks themselves: "name (value): rule". */
 const char *check_field(enum vmcs_field field, const char *rule);
-bool check_is_pat(uint64_t value);
 bool check_is_maddr(uint64_t address, uint64_t alignment);
 /* The first field of a list whose value is not canonical, as a text; or NULL. */
 const char *check_all_canonical(const enum vmcs_field *fields, unsigned count);
