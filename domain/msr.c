@@ -83,6 +83,28 @@ static const struct {
     { MSR_IA32_P5_MC_TYPE, true, 0 },
 };
 
+/* The same of an AMD machine only. */
+static const struct {
+    uint32_t msr;
+    bool ignore_writes;
+    uint64_t value;
+} fixed_amd[] = {
+    { MSR_AMD_SYSCFG, false, 0 },
+    { MSR_AMD_HWCR, true, 1 << 24 }, /* the TSC counts at the rate of P-state 0 */
+    { MSR_AMD_TOP_MEM, false, 0 },
+    { MSR_AMD_TOP_MEM2, false, 0 },
+    { MSR_AMD_INT_PENDING, true, 0 },
+    { MSR_VM_CR, false, VM_CR_LOCK | VM_CR_SVMDIS }, /* as if firmware had locked it off */
+};
+
+static int fixed_amd_index(uint32_t msr)
+{
+    for (unsigned i = 0; virt_caps.amd && i < sizeof(fixed_amd) / sizeof(fixed_amd[0]); i++)
+        if (fixed_amd[i].msr == msr)
+            return (int)i;
+    return -1;
+}
+
 static int fixed_index(uint32_t msr)
 {
     for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -171,6 +193,8 @@ static bool is_probed(uint32_t msr)
         0x140,      /* MSR_MISC_FEATURES_ENABLES */
         0x606,      /* MSR_RAPL_POWER_UNIT */
         0x64E,      /* MSR_PPERF */
+        0xC0010000, /* MSR_K7_EVNTSEL0 */
+        0xC0011005, /* MSR_AMD64_CPUID_FN_1, and the next */
         0xC0011029, /* MSR_AMD64_DE_CFG */
     };
 
@@ -205,7 +229,10 @@ static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uin
     if (virt_msr_read(&v->virt, msr, &value))
         return (struct msr_value){ value, true };
     i = mtrr_index(msr);
-    return i < 0 ? (struct msr_value){ 0, false } : (struct msr_value){ v->mtrr[i], true };
+    if (i >= 0)
+        return (struct msr_value){ v->mtrr[i], true };
+    i = fixed_amd_index(msr);
+    return i < 0 ? (struct msr_value){ 0, false } : (struct msr_value){ fixed_amd[i].value, true };
 }
 
 /* The current count is what is read most of the local APIC, and the timer is its vCPU's alone. If
@@ -255,6 +282,9 @@ static __attribute__((noinline)) enum msr_written write_other(struct vcpu *v, ui
 
     if (i >= 0)
         return answer(fixed[i].ignore_writes || value == fixed_value(i));
+    i = fixed_amd_index(msr);
+    if (i >= 0)
+        return answer(fixed_amd[i].ignore_writes || value == fixed_amd[i].value);
     i = mtrr_index(msr);
     if (i < 0)
         return MSR_UNKNOWN;

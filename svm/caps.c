@@ -57,13 +57,12 @@ static void fill_public(void)
 {
     virt_caps = (struct virt_caps){
         .vpid = true,
-        .npt = true,
         .slat_1g = cpuid(0x80000001, 0).edx & CPUID_EXT1D_1G,
         .ept_2m = true,
         .ept_ad = true,
         .tsc_scaling = svm_has(FEATURE_TSC_RATIO),
         .pause_loop_exiting = svm_has(FEATURE_PAUSE_FILTER),
-        .vmmcall = true,
+        .amd = true,
         .xsaves = true, /* IA32_XSS stays 0 in the guest as in Caisson */
     };
 }

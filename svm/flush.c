@@ -28,7 +28,7 @@ void flush_vcpu(struct svm_vcpu *s)
     if (svm_has(FEATURE_FLUSH_ASID))
         s->vmcb->tlb_control = TLB_FLUSH_ASID;
     else
-        s->asid_generation = 0;
+        s->asid_generation = FLUSH_NO_ASID;
 }
 
 void flush_failed(void)

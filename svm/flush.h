@@ -13,8 +13,10 @@
 #include "lib/likely.h"
 #include "svm/vcpu.h"
 
+#define FLUSH_NO_ASID UINT64_MAX /* no pCPU's generation */
+
 struct flush_asids {
-    uint64_t generation; /* of the ASIDs that are good here; 0 is none's */
+    uint64_t generation; /* of the ASIDs that are good here */
     uint32_t next;       /* the next one to be given out; 0: flush first */
 };
 extern struct flush_asids flush_asids[MAX_PCPUS]; /* each pCPU its own entry */

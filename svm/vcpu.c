@@ -100,7 +100,7 @@ static void write_reset_state(struct virt_vcpu *v)
     s->nmi_blocked = s->iret_due = s->step_due = false;
     vmcb_intercept(vmcb, ICPT_IRET, false);
     vmcb->clean = 0;
-    s->asid_generation = 0;
+    s->asid_generation = FLUSH_NO_ASID;
 }
 
 int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
@@ -162,7 +162,7 @@ static void arrive(struct virt_vcpu *v)
 
     s->host_at = enable_host_area();
     s->vmcb->clean = 0;
-    s->asid_generation = 0;
+    s->asid_generation = FLUSH_NO_ASID;
     v->pcpu = cpu_id();
 }
 

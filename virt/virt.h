@@ -30,7 +30,6 @@ struct virt_caps {
     bool vpid;
     bool slat_1g;
     bool ept_2m;
-    bool npt;              /* the tables are AMD's */
     bool small_code;       /* no large mapping is executable (SPEC_EPT) */
     bool ept_ad;           /* accessed and dirty bits */
     bool preemption_timer; /* and its rate: one tick per 2^preemption_shift TSC ticks */
@@ -45,7 +44,7 @@ struct virt_caps {
     bool virtual_interrupts; /* the processor delivers them and takes their EOI by itself */
     bool x2apic;             /* the same by MSR */
     bool posted_interrupts;  /* it fetches them while the guest runs */
-    bool vmmcall;            /* the hypercall instruction is VMMCALL, not VMCALL */
+    bool amd; /* its instruction for hypercalls, its tables of nested paging, its MSRs */
 };
 extern struct virt_caps virt_caps;
 

@@ -66,7 +66,7 @@ static uint64_t npt_bits(uint64_t rights, uint64_t type)
 
 static uint64_t type_of(uint64_t entry)
 {
-    if (virt_caps.npt)
+    if (virt_caps.amd)
         return !(entry & NPT_UC) ? SLAT_WB : (entry & NPT_UC) == NPT_WC ? SLAT_WC : SLAT_UC;
     return (entry & TYPE_MASK) >> TYPE_SHIFT;
 }
@@ -74,7 +74,7 @@ static uint64_t type_of(uint64_t entry)
 static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
 {
     uint64_t format =
-        virt_caps.npt ? npt_bits(rights, type) : type << TYPE_SHIFT | (rights & SLAT_RWX);
+        virt_caps.amd ? npt_bits(rights, type) : type << TYPE_SHIFT | (rights & SLAT_RWX);
 
     return mfn_to_maddr(m).v | format | (rights & EPT_MARKS) << MARKS_SHIFT | (level ? LEAF : 0);
 }
@@ -83,7 +83,7 @@ static uint64_t rights_of(uint64_t entry)
 {
     uint64_t rights = entry & SLAT_RWX;
 
-    if (virt_caps.npt && entry & NPT_NX)
+    if (virt_caps.amd && entry & NPT_NX)
         rights &= ~(uint64_t)SLAT_X;
     return rights | (entry >> MARKS_SHIFT & EPT_MARKS);
 }

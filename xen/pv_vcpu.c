@@ -72,7 +72,7 @@ void pv_set_width(struct xen_domain *d, bool is_32bit)
 /* MOV EAX, nr; VMCALL or VMMCALL; RET. */
 static void make_stub(uint8_t *to, uint32_t nr)
 {
-    const uint8_t call[] = { 0x0F, 0x01, virt_caps.vmmcall ? 0xD9 : 0xC1, 0xC3 };
+    const uint8_t call[] = { 0x0F, 0x01, virt_caps.amd ? 0xD9 : 0xC1, 0xC3 };
     static const uint8_t ud2[] = { 0x0F, 0x0B };
 
     memset(to, 0xCC, XEN_HYPERCALL_STUB_BYTES);

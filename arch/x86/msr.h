@@ -55,8 +55,16 @@
 
 /* AMD-V (APM volume 2, "SVM Related MSRs") */
 #define MSR_VM_CR       0xC0010114
+#define VM_CR_LOCK      (1UL << 3)
 #define VM_CR_SVMDIS    (1UL << 4)
 #define MSR_VM_HSAVE_PA 0xC0010117
+
+/* AMD (APM volume 2, appendix A) */
+#define MSR_AMD_SYSCFG      0xC0010010
+#define MSR_AMD_HWCR        0xC0010015
+#define MSR_AMD_TOP_MEM     0xC001001A
+#define MSR_AMD_TOP_MEM2    0xC001001D
+#define MSR_AMD_INT_PENDING 0xC0010055
 
 /* Speculation and capabilities */
 #define MSR_IA32_SPEC_CTRL         0x048

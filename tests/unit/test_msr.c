@@ -427,6 +427,24 @@ static void test_count_alone(void **state)
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x40);
 }
 
+/* AMD's registers that Linux reads without asking are there on an AMD machine, and only there. */
+static void test_amd(void **state)
+{
+    static const uint32_t registers[] = { MSR_AMD_SYSCFG,   MSR_AMD_HWCR,        MSR_AMD_TOP_MEM,
+                                          MSR_AMD_TOP_MEM2, MSR_AMD_INT_PENDING, MSR_VM_CR };
+    uint64_t value;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
+        assert_int_equal(msr_read(&guest_vcpu, registers[i], &value), -EINVAL);
+    virt_caps.amd = true;
+    for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
+        assert_int_equal(msr_write(&guest_vcpu, registers[i], rd(registers[i])), 0);
+    assert_int_equal(rd(MSR_AMD_HWCR), 1 << 24);
+    assert_int_equal(msr_write(&guest_vcpu, MSR_VM_CR, 0), -EINVAL);
+    virt_caps.amd = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -452,6 +470,7 @@ int main(void)
         TEST(test_deadline_moves_with_tsc),
         TEST(test_deadline_alone),
         TEST(test_count_alone),
+        TEST(test_amd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
