@@ -1,0 +1,26 @@
+"""AMD-V, on QEMU's processor: what is demanded of it, and what it does that Bochs' VT-x does not."""
+from conftest import guest
+
+
+def test_no_nested_paging(boot):
+    m = boot(emulator="qemu", cpu="max,-npt")
+    m.expect(r"error: AMD-V: this CPU lacks nested paging, which Caisson needs")
+    m.expect(r"error: Caisson cannot run guests on this machine")
+
+
+def test_report(boot):
+    m = boot(emulator="qemu", pcpus=2)
+    m.expect(r"AMD-V: revision \d+, \d+ ASIDs, nested paging; all that is needed is there")
+    m.expect(r"smp: 2 of 2 CPUs online")
+
+
+def test_loop_without_interrupts(boot):
+    """A guest that loops with IF=0 on the only pCPU: another one gets its time all the same."""
+    m = boot(modules=guest("mayfly", words="spin") + guest("hello"), emulator="qemu", pcpus=1,
+             options="console=com1 conswitch=ax")
+    m.expect(r"hello: 10 ticks at 100 Hz, the TSC runs")
+    m.sendline("regs mayfly")
+    m.expect(r"RIP [0-9a-f]+ +RFLAGS ([0-9a-f]+)")
+    assert not int(m.match.group(1), 16) & 0x200
+    m.sendline("poweroff")
+    m.expect_off()
