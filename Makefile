@@ -57,12 +57,12 @@ LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 # RETPOLINE=1: indirect branches by way of returns, for CPUs without IBRS (docs/speculation.md).
 ASM_SRC  := $(filter-out $(if $(filter 1,$(RETPOLINE)),,arch/x86/retpoline.asm),$(wildcard $(addsuffix /*.asm,$(ROOMS))))
-# Each back end defines the functions of virt.h that virt/doors lists under names of its own.
-DOORS    := $(shell cat virt/doors)
-$(O)/vmx/%.o: CFLAGS += $(foreach f,$(DOORS),-Dvirt_$(f)=vmx_$(f))
-$(O)/svm/%.o: CFLAGS += $(foreach f,$(DOORS),-Dvirt_$(f)=svm_$(f))
+# Each back end defines the functions of virt.h that virt/thunks lists under names of its own.
+THUNKS   := $(shell cat virt/thunks)
+$(O)/vmx/%.o: CFLAGS += $(foreach f,$(THUNKS),-Dvirt_$(f)=vmx_$(f))
+$(O)/svm/%.o: CFLAGS += $(foreach f,$(THUNKS),-Dvirt_$(f)=svm_$(f))
 GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/drivers/font_glyphs.c
-OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o) $(O)/gen/virt/doors.asm.o
+OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o) $(O)/gen/virt/thunks.asm.o
 
 Q   := $(if $(V),,@)
 say  = @printf '  %-8s %s\n' $(1) $(2)
@@ -109,9 +109,9 @@ $(GEN)/machine/dsdt.c: machine/dsdt.asl tools/bin2c $(B)/flags
 	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
 
 # virt_NAME: a jump to vmx_NAME, which virt_choose() turns to svm_NAME.
-$(GEN)/virt/doors.asm: virt/doors tools/doors Makefile
+$(GEN)/virt/thunks.asm: virt/thunks tools/mkthunks Makefile
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) tools/doors $< > $@
+	$(Q)$(PYTHON) tools/mkthunks $< > $@
 
 $(O)/gen/%.asm.o: $(GEN)/%.asm $(B)/flags
 	@mkdir -p $(@D)
