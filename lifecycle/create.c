@@ -292,7 +292,7 @@ static int choose_id(const struct domain_config *config, uint16_t *out)
         log_error("%s: no domain id is left: ports and grants of other domains name all that were "
                   "used before",
                   config->name);
-    else if (err)
+    else if (err == -ENOMEM)
         log_error("%s: out of memory for an id", config->name);
     return err;
 }

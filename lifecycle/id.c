@@ -15,20 +15,32 @@ _Static_assert(ID_LAST < 8 * PAGE_SIZE, "a bit for each is a page");
 static uint16_t next_id = 1;
 static bool again; /* all have been given out once */
 
-/* What guests name they may change meanwhile: whom they let in from now on is their affair. */
-static uint64_t *named_ids(void)
-{
-    uint64_t *named = heap_pages(0, OWNER_CAISSON);
+static uint64_t *named; /* by bit, while they are looked for; or NULL */
+static unsigned looked; /* slots of domains that have been looked at */
 
-    for (const struct xen_domain *d = xen_domain_next(NULL); named && d; d = xen_domain_next(d)) {
-        evtchn_name_ids(d, named);
-        grant_name_ids(d, named);
-    }
-    return named;
+/* What one domain names: it may be 16,384 grants, so the next one's turn is at the next call. What
+ * guests name they may change meanwhile: whom they let in from now on is their affair. 0: that was
+ * all. */
+static int look_at_one(void)
+{
+    const struct xen_domain *d = NULL;
+
+    if (!named)
+        looked = 0;
+    if (!named && !(named = heap_pages(0, OWNER_CAISSON)))
+        return -ENOMEM;
+    do
+        d = xen_domain_next(d);
+    while (d && d->id % MAX_DOMAINS < looked);
+    if (!d)
+        return 0;
+    evtchn_name_ids(d, named);
+    grant_name_ids(d, named);
+    looked = d->id % MAX_DOMAINS + 1;
+    return -EAGAIN;
 }
 
-/* named: by bit, or NULL where it does not matter. */
-static bool find(const uint64_t *named)
+static bool find(void)
 {
     for (; next_id <= ID_LAST; next_id++) {
         if (xen_domain_id_fits(next_id) && !(named && bitmap_test(named, next_id)))
@@ -41,20 +53,19 @@ static bool find(const uint64_t *named)
 
 static int find_again(void)
 {
-    uint64_t *named = named_ids();
+    int err = look_at_one();
 
-    if (!named)
-        return -ENOMEM;
-    bool found = find(named);
-    if (!found) /* it began anew at the lowest */
-        found = find(named);
+    if (err)
+        return err;
+    bool found = find() || find(); /* it began anew at the lowest */
     heap_free_pages(named, 0, OWNER_CAISSON);
+    named = NULL;
     return found ? 0 : -ENOSPC;
 }
 
 int id_fresh(uint16_t *out)
 {
-    int err = again || !find(NULL) ? find_again() : 0;
+    int err = again || !find() ? find_again() : 0;
 
     *out = next_id;
     return err;

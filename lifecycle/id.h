@@ -14,7 +14,8 @@
 
 #define ID_LAST 0x7fef /* Xen keeps those from 0x7FF0 for itself */
 
-/* The next one; it comes again until id_taken(). 0; -ENOSPC: all are named; -ENOMEM. Ids of domains
+/* The next one; it comes again until id_taken(). 0; -EAGAIN: call again at
+ * once, it looks for names in pieces; -ENOSPC: all are named; -ENOMEM. Ids of domains
  * that exist differ modulo MAX_DOMAINS, so that whoever keeps something by id has a table, and
  * nobody looks through it. Boot CPU. */
 int must_check id_fresh(uint16_t *out);

@@ -34,7 +34,7 @@ void lifecycle_dismiss(struct keeper *k);
  * Creates one more domain, which is then built and started in pieces. line: as behind `kernel` in
  * the boot menu, and besides kernel=REF [ramdisk=REF]; a REF is a module's number, the path that
  * its menu line repeats, or the name of a domain of the menu, meaning its kernel or ramdisk. From a
- * unit on the boot CPU. 0; -EINVAL, -ENOENT, or what domain_create() answers; logged.
+ * unit on the boot CPU. 0; -EINVAL, -ENOENT, or what domain_create() answers; logged, but -EAGAIN.
  */
 int must_check lifecycle_create(const char *line, void (*settled)(void));
 /* Neither does it run yet, nor has that failed. settled() is called when one is so. */

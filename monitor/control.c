@@ -9,16 +9,24 @@
 #include "monitor/domains.h"
 #include "monitor/monitor.h"
 
-static enum command_progress await_creation(void)
+static const char *wanted; /* the line, until its domain has been begun */
+
+static enum command_progress create(void)
 {
-    return lifecycle_is_creating() ? COMMAND_WAITS : COMMAND_DONE;
+    if (!wanted)
+        return lifecycle_is_creating() ? COMMAND_WAITS : COMMAND_DONE;
+    int err = lifecycle_create(wanted, monitor_go_on);
+    if (err && err != -EAGAIN)
+        return COMMAND_DONE; /* the log has said why, here too */
+    if (!err)
+        wanted = NULL;
+    return COMMAND_MORE;
 }
 
 void control_create(const struct command_args *args)
 {
-    if (lifecycle_create(args->rest, monitor_go_on))
-        return; /* the log has said why, here too */
-    command_go_on(await_creation);
+    wanted = args->rest;
+    command_go_on(create);
 }
 
 void control_help_create(void)
