@@ -1,0 +1,173 @@
+/* links: svm/event.c virt/event.c tests/fakes/panic.c */
+/*
+ * svm/event.c: what reaches EVENTINJ, what comes back from EXITINTINFO, and the windows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/lapic.h"
+#include "arch/x86/tsc.h"
+#include "svm/event.h"
+#include "svm/vcpu.h"
+#include "svm/vmcb.h"
+#include "virt/virt.h"
+
+uint64_t tsc_hz = 1000000;
+
+static struct virt_vcpu v;
+static struct vmcb vmcb;
+static struct svm_vcpu *s;
+static unsigned timers;
+
+void lapic_timer_set(uint64_t deadline)
+{
+    (void)deadline;
+    timers++;
+}
+
+static bool intercepted(enum intercept what)
+{
+    return vmcb.intercepts[what / 32] >> what % 32 & 1;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    v = (struct virt_vcpu){ 0 };
+    memset(&vmcb, 0, sizeof(vmcb));
+    s = svm_of(&v);
+    s->vmcb = &vmcb;
+    vmcb.cr0 = CR0_PE;
+    vmcb.rflags = RFLAGS_FIXED | RFLAGS_IF;
+    vmcb.vintr = VINT_MASKING;
+    vmcb.clean = CLEAN_ALL;
+    timers = 0;
+    return 0;
+}
+
+/* As run_once() does before an entry. */
+static uint64_t entered_with(void)
+{
+    if (event_waits(&v, s))
+        svm_event_prepare(&v);
+    uint64_t info = vmcb.event_inj;
+    vmcb.event_inj = 0;
+    return info;
+}
+
+static void test_injection(void **state)
+{
+    const struct event irq = { .valid = true, .type = EVENT_EXTINT, .vector = 0x31 };
+
+    (void)state;
+    assert_true(virt_inject(&v, &irq));
+    assert_int_equal(entered_with(), EVENT_VALID | 0x31);
+    assert_int_equal(entered_with(), 0);
+    assert_true(virt_inject_exception(&v, VECTOR_GP));
+    assert_int_equal(entered_with(), EVENT_VALID | EVENT_HAS_ERROR | 3 << 8 | VECTOR_GP);
+    assert_true(vmcb.rflags & RFLAGS_RF);
+    assert_true(virt_inject_pf(&v, gva(0x1234), 7));
+    assert_int_equal(entered_with(),
+                     7UL << 32 | EVENT_VALID | EVENT_HAS_ERROR | 3 << 8 | VECTOR_PF);
+    assert_int_equal(vmcb.cr2, 0x1234);
+    assert_false(vmcb.clean & CLEAN_CR2);
+    vmcb.cr0 = 0; /* real mode pushes no error code */
+    assert_true(virt_inject_exception(&v, VECTOR_GP));
+    assert_int_equal(entered_with(), EVENT_VALID | 3 << 8 | VECTOR_GP);
+}
+
+/* A delivery that was cut short is made again, but for INT n, INT3 and INTO: those are executed
+ * again. What QEMU leaves without V counts for nothing. */
+static void test_cut_short(void **state)
+{
+    static const struct {
+        uint64_t info, again;
+    } rows[] = {
+        { EVENT_VALID | 0x31, EVENT_VALID | 0x31 },
+        { 5UL << 32 | EVENT_VALID | EVENT_HAS_ERROR | 3 << 8 | VECTOR_PF,
+          5UL << 32 | EVENT_VALID | EVENT_HAS_ERROR | 3 << 8 | VECTOR_PF },
+        { EVENT_VALID | 4 << 8 | 0x80, 0 },
+        { EVENT_VALID | 3 << 8 | VECTOR_BP, 0 },
+        { EVENT_VALID | 3 << 8 | VECTOR_OF, 0 },
+        { 0x31, 0 },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        vmcb.exit_int_info = rows[i].info;
+        event_collect(&v, &vmcb);
+        assert_int_equal(entered_with(), rows[i].again);
+    }
+}
+
+static void test_irq_window(void **state)
+{
+    (void)state;
+    assert_true(virt_irq_open(&v));
+    vmcb.int_state = SHADOW_ACTIVE;
+    assert_false(virt_irq_open(&v));
+    virt_want_irq_window(&v, true);
+    assert_true(vmcb.vintr & VINT_IRQ && vmcb.vintr & VINT_IGNORE_TPR);
+    assert_true(vmcb.vintr & VINT_MASKING && intercepted(ICPT_VINTR));
+    assert_false(vmcb.clean & (CLEAN_TPR | CLEAN_INTERCEPTS));
+    virt_want_irq_window(&v, false);
+    assert_int_equal(vmcb.vintr, VINT_MASKING);
+    assert_false(intercepted(ICPT_VINTR));
+    vmcb.int_state = 0;
+    vmcb.rflags = RFLAGS_FIXED;
+    assert_false(virt_irq_open(&v));
+}
+
+/* The second NMI waits until the IRET of the first one has been executed, not only begun. */
+static void test_nmis(void **state)
+{
+    const uint64_t nmi = EVENT_VALID | 2 << 8 | VECTOR_NMI;
+
+    (void)state;
+    virt_queue_nmi(&v);
+    assert_int_equal(entered_with(), nmi);
+    assert_true(intercepted(ICPT_IRET));
+    virt_queue_nmi(&v);
+    virt_queue_nmi(&v);
+    assert_int_equal(entered_with(), 0);
+    vmcb.rip = 0x1000;
+    event_iret(s);
+    assert_false(intercepted(ICPT_IRET));
+    assert_int_equal(timers, 0);
+    assert_int_equal(entered_with(), 0); /* it stands there still: somebody has to look again */
+    assert_int_equal(timers, 1);
+    vmcb.rip = 0x2000;
+    assert_int_equal(entered_with(), nmi);
+    assert_true(intercepted(ICPT_IRET));
+    event_iret(s);
+    vmcb.rip = 0x3000;
+    assert_int_equal(entered_with(), 0); /* as many as can be told: one had waited */
+}
+
+/* A step over an instruction that was carried out is a #DB with DR6.BS, before any interrupt. */
+static void test_step(void **state)
+{
+    (void)state;
+    s->step_due = true;
+    assert_true(virt_event_pending(&v));
+    assert_false(virt_irq_open(&v));
+    assert_int_equal(entered_with(), EVENT_VALID | 3 << 8 | VECTOR_DB);
+    assert_true(vmcb.dr6 & DR6_BS);
+    assert_false(vmcb.clean & CLEAN_DRX);
+    assert_true(virt_irq_open(&v));
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_injection), TEST(test_cut_short), TEST(test_irq_window),
+        TEST(test_nmis),      TEST(test_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
