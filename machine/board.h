@@ -9,7 +9,7 @@
 /* `base` is the device's own number of the first register. */
 struct port_range {
     uint16_t first, last;
-    enum machine_device device; /* or DEV_NONE, DEV_ABSENT */
+    enum machine_device device; /* or DEV_NONE, DEV_ABSENT, DEV_ZEROS */
     uint32_t base;
 };
 

@@ -42,6 +42,7 @@ enum machine_device {
     DEV_COUNT,
     DEV_NONE = DEV_COUNT, /* nobody: a warning is owed */
     DEV_ABSENT,           /* nobody, as many a guest finds out by asking: none is */
+    DEV_ZEROS,            /* the same, but zeros are read */
 };
 
 /* Who answers at a port, and what is to be minded then: found once, for guests use a few ports over
@@ -50,7 +51,7 @@ struct port {
     struct device *dev; /* NULL: nothing is there */
     uint16_t number;
     uint16_t offset;       /* of the device's register */
-    uint8_t device;        /* enum machine_device; if dev is NULL, DEV_NONE or DEV_ABSENT */
+    uint8_t device;        /* enum machine_device; if dev is NULL, one of those three */
     bool timeless, steady; /* to be read: see devices/device.h */
     bool clockless;        /* the device has no deadline */
 };

@@ -343,12 +343,13 @@ static void test_sci(void **state)
 /* A pvh guest's board: the two ways to end, and nothing to warn of where a PC has something. */
 static void test_pvh(void **state)
 {
-    static const uint16_t absent[] = { 0x10, 0x20, 0x43, 0x61, 0x70, 0x80, 0xa1, 0x3f8, 0xcf8 };
+    static const uint16_t absent[] = { 0x10, 0x20, 0x61, 0x70, 0x80, 0xa1, 0x3f8, 0xcf8 };
 
     (void)state;
     build(&board_pvh);
     for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         assert_int_equal(in(absent[i]), 0xff);
+    assert_int_equal(in(0x42), 0); /* Linux would wait for ones to become less */
     assert_int_equal(fake_log_lines[LOG_WARN], 0);
     in(0x4d0);
     assert_int_equal(fake_log_lines[LOG_WARN], 1);
