@@ -53,8 +53,8 @@ static void report_vmx(void)
         return;
     }
     log_info("report: VT-x: EPT%s%s%s, VPID %s, preemption timer %s, TSC scaling %s",
-             virt_caps.ept_2m ? " 2M" : "", virt_caps.slat_1g ? " 1G" : "",
-             virt_caps.ept_ad ? " A/D" : "", virt_caps.vpid ? "yes" : "no",
+             virt_caps.slat_2m ? " 2M" : "", virt_caps.slat_1g ? " 1G" : "",
+             virt_caps.slat_ad ? " A/D" : "", virt_caps.vpid ? "yes" : "no",
              virt_caps.preemption_timer ? "yes" : "no", virt_caps.tsc_scaling ? "yes" : "no");
     for (uint32_t msr = MSR_IA32_VMX_BASIC; msr <= MSR_IA32_VMX_EPT_VPID_CAP; msr += 4)
         log_info("report: VT-x: MSR 0x%x: %016lx %016lx %016lx %016lx", msr, vmx_msr(msr),

@@ -284,7 +284,7 @@ static int lookup_or_populate(struct p2m *p, gfn_t g, struct slat_entry *entry)
     if (!p2m_is_ram(p, g))
         return -EFAULT;
     entry->rights = SLAT_RWX;
-    if (entry->order >= ORDER_2M && virt_caps.ept_2m && block_is_ram(p, g, ORDER_2M))
+    if (entry->order >= ORDER_2M && virt_caps.slat_2m && block_is_ram(p, g, ORDER_2M))
         err = populate_block(p, g, ORDER_2M, &entry->mfn);
     return err ? populate_few(p, g, entry) : 0;
 }

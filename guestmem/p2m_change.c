@@ -194,7 +194,7 @@ void p2m_enter(struct p2m *p, unsigned vcpu)
     uint64_t *seen = &p->seen[cpu_id()];
 
     if (*seen != p->epoch) {
-        virt_flush_ept(&p->slat);
+        virt_flush_slat(&p->slat);
         *seen = p->epoch;
     }
     p->inside[vcpu] = *seen;

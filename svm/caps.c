@@ -9,6 +9,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "lib/log.h"
+#include "svm/npt.h"
 #include "virt/virt.h"
 
 #define LEAF_SVM 0x8000000Au
@@ -57,9 +58,10 @@ static void fill_public(void)
 {
     virt_caps = (struct virt_caps){
         .vpid = true,
+        .slat = NPT_FORMAT,
         .slat_1g = cpuid(0x80000001, 0).edx & CPUID_EXT1D_1G,
-        .ept_2m = true,
-        .ept_ad = true,
+        .slat_2m = true,
+        .slat_ad = true,
         .tsc_scaling = svm_has(FEATURE_TSC_RATIO),
         .pause_loop_exiting = svm_has(FEATURE_PAUSE_FILTER),
         .amd = true,

@@ -38,7 +38,7 @@ void flush_failed(void)
 
 /* Nested translations are cached with the ASID of the vCPU that used them, and nobody keeps which
  * of this pCPU's ASIDs are those of one domain: all vCPUs take new ones. */
-void virt_flush_ept(const struct slat *ept)
+void virt_flush_slat(const struct slat *ept)
 {
     (void)ept;
     flush_asids[cpu_id()].generation++;

@@ -1,8 +1,9 @@
 /*
- * Extended page tables: the format, and nothing but the format. What a guest's memory is made of
- * is guestmem/p2m's business.
+ * The second-level page table, which takes a guest's physical addresses to the machine's: Intel
+ * calls it extended, AMD nested. What a guest's memory is made of is guestmem/p2m's business.
  *
- * Sources: SDM, "The Extended Page Table Mechanism (EPT)". Callers hold the p2m's lock.
+ * Sources: SDM, "The Extended Page Table Mechanism (EPT)"; APM volume 2, "Nested Paging". Callers
+ * hold the p2m's lock.
  */
 #ifndef CAISSON_VIRT_SLAT_H
 #define CAISSON_VIRT_SLAT_H
@@ -12,6 +13,7 @@
 #include "lib/addr.h"
 #include "lib/errno.h"
 
+/* Numbered as the MTRRs and the PAT have them. */
 enum slat_type { SLAT_UC = 0, SLAT_WC = 1, SLAT_WT = 4, SLAT_WP = 5, SLAT_WB = 6 };
 #define SLAT_R   1u
 #define SLAT_W   2u
@@ -22,11 +24,20 @@ enum slat_type { SLAT_UC = 0, SLAT_WC = 1, SLAT_WT = 4, SLAT_WP = 5, SLAT_WB = 6
 #define SLAT_LENT    8u
 #define SLAT_X_SMALL 32u
 
+/* In what the back ends' entries differ. In both bit 0 of a mapping says that it can be read, bit 1
+ * written, bit 7 that it is no table, and bits 52 to 54 are free for software. */
+struct slat_format {
+    uint64_t pointer; /* goes into slat.pointer beside the root's address */
+    uint64_t x, no_x; /* bits of a mapping that is executable, and of one that is not */
+    uint8_t cache[8]; /* by enum slat_type: its bits among 5:3 of a mapping */
+    uint8_t type[8];  /* and back, by all of bits 5:3 */
+};
+
 struct slat {
     uint64_t *root;   /* heap page: PML4 */
     uint16_t owner;   /* charged for table frames */
     uint64_t tables;  /* table frames in use, root included */
-    uint64_t pointer; /* the EPTP */
+    uint64_t pointer; /* as the processor takes it */
 };
 
 /* What is at a place. Where nothing is mapped, order is that of the largest block around it of
@@ -52,7 +63,7 @@ void slat_destroy(struct slat *e);
 int must_check slat_map(struct slat *e, gfn_t gfn, mfn_t mfn, unsigned order, unsigned rights,
                         enum slat_type type);
 /* Unmaps the 4 KiB at gfn, splitting a larger mapping. 0 (also if nothing was there) or -ENOMEM.
- * The caller flushes (virt_flush_ept) before it lets go of the frame. */
+ * The caller flushes (virt_flush_slat) before it lets go of the frame. */
 int must_check slat_unmap(struct slat *e, gfn_t gfn);
 /* The same, and remembers that a hole was made here: no larger mapping takes the place later, until
  * slat_map() fills the hole. 0 or -ENOMEM. */
@@ -79,7 +90,8 @@ int must_check slat_split_to_execute(struct slat *e, gfn_t gfn);
 #define SLAT_DRAIN_LARGE 64
 /* Takes mappings away, in order of address, and gives back the tables that become empty; calls fn
  * for each mapping, whose frames are fn's then. For an end in pieces: each call does about `work`.
- * True once nothing is mapped; slat_destroy() takes the rest. No vCPU may use the EPT any more. */
+ * True once nothing is mapped; slat_destroy() takes the rest. No vCPU may use the tables any more.
+ */
 bool must_check slat_drain(struct slat *e, unsigned work,
                            void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry),
                            void *ctx);

@@ -17,21 +17,22 @@
 #include "lib/assert.h"
 #include "lib/errno.h"
 #include "lib/likely.h"
-
-struct slat;
+#include "virt/slat.h"
 
 /* ---- The machine ---- */
 
 /* Chooses the back end for this CPU. Boot only, before all else here, while text is writable. */
 void virt_choose(void);
 
-/* What this CPU's VT-x can do beyond the needed. Filled by virt_probe(); read-only afterwards. */
+/* What this CPU can do for guests beyond the needed. Filled by virt_probe(); read-only afterwards.
+ */
 struct virt_caps {
-    bool vpid;
+    struct slat_format slat;
+    bool vpid; /* a TLB tag for each vCPU */
     bool slat_1g;
-    bool ept_2m;
+    bool slat_2m;
     bool small_code;       /* no large mapping is executable (SPEC_EPT) */
-    bool ept_ad;           /* accessed and dirty bits */
+    bool slat_ad;          /* accessed and dirty bits */
     bool preemption_timer; /* and its rate: one tick per 2^preemption_shift TSC ticks */
     uint8_t preemption_shift;
     bool true_controls;
@@ -55,15 +56,16 @@ enum virt_apicv { VIRT_APICV_AUTO, VIRT_APICV_OFF, VIRT_APICV_TPR, VIRT_APICV_ON
  * Reads the capability MSRs of the boot CPU, logs a report in words, fills virt_caps; APIC
  * virtualization not beyond apicv.
  * Returns 0, or -ENODEV after logging one clear line that names what is missing and needed
- * (no VT-x, locked off in firmware, no EPT, no unrestricted guest, ...). Boot only.
+ * (no virtualization, locked off in firmware, no second-level page table, ...). Boot only.
  */
 int must_check virt_probe(enum virt_apicv apicv);
 
-/* VMXON on the calling pCPU. 0, -ENOMEM, or -ENODEV (logged) if this CPU is lesser than the first.
+/* Switches virtualization on, on the calling pCPU. 0, -ENOMEM, or -ENODEV (logged) if this CPU is
+ * lesser than the first.
  */
 int must_check virt_cpu_enable(void);
 
-/* VMXOFF on the calling pCPU; for shutdown and reboot. Harmless where VMX is off. */
+/* And off, for shutdown and reboot. Harmless where it is off. */
 void virt_cpu_disable(void);
 
 /* ---- A vCPU's state ---- */
@@ -92,8 +94,8 @@ enum gpr {
 /* Segment registers, numbered as instructions encode them, then the two system segments. */
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 
-/* ar: access rights as in the VMCS (SDM, "Guest Register State"): type 3:0, S 4, DPL 6:5, P 7,
- * AVL 12, L 13, D/B 14, G 15, unusable 16. */
+/* ar: bits 8 to 15 and 20 to 23 of a descriptor's second word, and a bit of ours (SDM, "Segment
+ * Descriptors"): type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15; 16: it cannot be used. */
 struct segment {
     uint64_t base;
     uint32_t limit; /* in bytes */
@@ -160,7 +162,7 @@ enum virt_exit_kind {
     VIRT_EXIT_WBINVD,          /* WBINVD or INVD */
     VIRT_EXIT_RDPMC,
     VIRT_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */
-    VIRT_EXIT_VMX_INSN,    /* a VMX instruction, GETSEC, ...: the guest is owed #UD */
+    VIRT_EXIT_VIRT_INSN,   /* VMXON, VMRUN, GETSEC, ...: the guest is owed #UD */
     VIRT_EXIT_MEMORY,      /* .memory: nothing is mapped there, or not for this access */
     VIRT_EXIT_TPR,         /* the TPR is below the class that was held back */
     VIRT_EXIT_APIC_WRITE,  /* .apic.offset: the guest has written this register in the page */
@@ -170,7 +172,7 @@ enum virt_exit_kind {
     VIRT_EXIT_BUS_LOCK,   /* an instruction that has been carried out has locked the bus */
     VIRT_EXIT_BAD_MEMORY, /* .bad_memory: what the guest was about to use there is lost */
     VIRT_EXIT_INIT,
-    VIRT_EXIT_ENTRY_FAILED, /* .why names the field and the rule of the SDM */
+    VIRT_EXIT_ENTRY_FAILED, /* .why names the field and the rule */
     VIRT_EXIT_KINDS
 };
 extern const char *const virt_exit_name[VIRT_EXIT_KINDS];
@@ -209,7 +211,7 @@ struct virt_exit {
             bool read, write, fetch; /* the access that was made */
             bool page_walk;          /* made by the guest's page walk, not by the instruction */
             bool delivery;           /* made while an event was delivered: by no instruction */
-            bool present;            /* EPT had a translation there, with lesser rights */
+            bool present;            /* something is mapped there, with lesser rights */
         } memory;
         struct {
             uint16_t offset;
@@ -276,21 +278,22 @@ struct virt_vcpu_config {
     uint64_t cr4_mask;  /* the CR4 bits that the domain's CPUID allows it to set */
     maddr_t apic_page; /* the local APIC's registers; behind them its posted-interrupt descriptor */
     maddr_t posted;
-    maddr_t apic_access; /* the page that the EPT has at apic_base, or 0: none has been set aside */
+    maddr_t
+        apic_access; /* the page that the guest has at apic_base, or 0: none has been set aside */
     gpa_t apic_base;
 };
 
-/* Builds VMCS, bitmaps and FPU area; state as after RESET (SDM, "Processor State After Reset").
- * 0 or -ENOMEM, then nothing is kept. */
+/* Builds control block, bitmaps and FPU area; state as after RESET (SDM, "Processor State After
+ * Reset"). 0 or -ENOMEM, then nothing is kept. */
 int must_check virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config);
 void virt_vcpu_destroy(struct virt_vcpu *v);
 
 /* Back to the state after RESET, as INIT makes it (FPU and SYSCALL MSRs keep theirs). Loaded. */
 void virt_reset(struct virt_vcpu *v);
 
-/* Makes v the current VMCS of this pCPU and loads FPU, debug registers and soft MSRs. */
+/* Makes v this pCPU's and loads FPU, debug registers and soft MSRs. */
 void virt_load(struct virt_vcpu *v);
-/* Saves the same and VMCLEARs, so that another pCPU may load it. */
+/* Saves the same, so that another pCPU may load it. */
 void virt_unload(struct virt_vcpu *v);
 
 uint64_t virt_rsp(const struct virt_vcpu *v);
@@ -363,7 +366,7 @@ static inline bool virt_mode_same(const struct virt_mode *a, const struct virt_m
              (a->cs_ar ^ b->cs_ar) | (a->ss_ar ^ b->ss_ar));
 }
 
-/* MSRs that live in the VMCS or in soft_msr (SYSENTER_*, FS/GS/KERNEL_GS base, PAT, STAR, ...):
+/* MSRs that the back end keeps (SYSENTER_*, FS/GS/KERNEL_GS base, PAT, STAR, ...):
  * true if msr is one of them. A write answers 0; -EINVAL for a value that hardware would refuse;
  * -ENOENT if it is none of them. */
 bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value);
@@ -463,11 +466,11 @@ void virt_want_irq_window(struct virt_vcpu *v, bool want);
 void virt_queue_nmi(struct virt_vcpu *v);
 bool virt_nmi_waiting(const struct virt_vcpu *v);
 
-/* Forget translations cached for this vCPU's EPT on this pCPU. */
-void virt_flush_ept(const struct slat *ept);
+/* Forget the translations of this table that are cached on this pCPU. */
+void virt_flush_slat(const struct slat *s);
 
-/* The state that people want to see, in words of the log: a part of its registers or of its VMCS,
- * from part 0 on. True: there is another part. */
+/* The state that people want to see, in words of the log: a part of its registers or of its control
+ * block, from part 0 on. True: there is another part. */
 bool virt_dump_regs(const struct virt_vcpu *v, unsigned part);
 bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part);
 

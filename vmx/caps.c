@@ -15,6 +15,7 @@
 #include "arch/x86/spec.h"
 #include "lib/log.h"
 #include "vmx/controls.h"
+#include "vmx/ept.h"
 #include "virt/virt.h"
 
 struct caps caps;
@@ -198,10 +199,11 @@ static void choose(struct caps *c, enum virt_apicv most)
 static void fill_public(const struct caps *c)
 {
     virt_caps = (struct virt_caps){
+        .slat = EPT_FORMAT,
         .vpid = c->chosen[CTL_PROC2] & PROC2_VPID,
         .slat_1g = c->ept_vpid & EPTCAP_1G,
-        .ept_2m = c->ept_vpid & EPTCAP_2M,
-        .ept_ad = c->ept_vpid & EPTCAP_AD,
+        .slat_2m = c->ept_vpid & EPTCAP_2M,
+        .slat_ad = c->ept_vpid & EPTCAP_AD,
         .preemption_timer = c->chosen[CTL_PIN] & PIN_PREEMPTION,
         .preemption_shift = c->misc & MISC_TIMER_SHIFT,
         .true_controls = c->basic & BASIC_TRUE_CONTROLS,
@@ -225,9 +227,9 @@ static void report(void)
         const char *name;
     } lines[] = {
         { virt_caps.vpid, "VPID" },
-        { virt_caps.ept_2m, "2 MiB EPT pages" },
+        { virt_caps.slat_2m, "2 MiB EPT pages" },
         { virt_caps.slat_1g, "1 GiB EPT pages" },
-        { virt_caps.ept_ad, "EPT accessed and dirty bits" },
+        { virt_caps.slat_ad, "EPT accessed and dirty bits" },
         { virt_caps.preemption_timer, "preemption timer" },
         { virt_caps.true_controls, "true controls" },
         { virt_caps.tsc_scaling, "TSC scaling" },

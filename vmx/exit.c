@@ -113,21 +113,21 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [REASON_NMI_WINDOW] = { .kind = VIRT_EXIT_NMI_WINDOW },
     [9] = { .kind = VIRT_EXIT_TASK_SWITCH },
     [10] = { .kind = VIRT_EXIT_CPUID },
-    [11] = { .kind = VIRT_EXIT_VMX_INSN }, /* GETSEC */
+    [11] = { .kind = VIRT_EXIT_VIRT_INSN }, /* GETSEC */
     [12] = { .kind = VIRT_EXIT_HLT },
     [13] = { .kind = VIRT_EXIT_WBINVD }, /* INVD */
     [15] = { .kind = VIRT_EXIT_RDPMC },
-    [17] = { .kind = VIRT_EXIT_VMX_INSN }, /* RSM */
+    [17] = { .kind = VIRT_EXIT_VIRT_INSN }, /* RSM */
     [REASON_VMCALL] = { VIRT_EXIT_HYPERCALL, decode_vmcall },
-    [19] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMCLEAR */
-    [20] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMLAUNCH */
-    [21] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMPTRLD */
-    [22] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMPTRST */
-    [23] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMREAD */
-    [24] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMRESUME */
-    [25] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMWRITE */
-    [26] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMXOFF */
-    [27] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMXON */
+    [19] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMCLEAR */
+    [20] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMLAUNCH */
+    [21] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMPTRLD */
+    [22] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMPTRST */
+    [23] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMREAD */
+    [24] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMRESUME */
+    [25] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMWRITE */
+    [26] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMXOFF */
+    [27] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMXON */
     [28] = { VIRT_EXIT_CR, decode_cr },
     [REASON_IO] = { VIRT_EXIT_IO, decode_io },
     [31] = { .kind = VIRT_EXIT_RDMSR },
@@ -139,11 +139,11 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [REASON_APIC_ACCESS] = { VIRT_EXIT_MEMORY, decode_apic_access },
     [REASON_EOI] = { VIRT_EXIT_EOI, decode_eoi },
     [REASON_EPT_VIOLATION] = { VIRT_EXIT_MEMORY, decode_memory },
-    [50] = { .kind = VIRT_EXIT_VMX_INSN },       /* INVEPT */
+    [50] = { .kind = VIRT_EXIT_VIRT_INSN },      /* INVEPT */
     [REASON_TIMER] = { .kind = VIRT_EXIT_HOST }, /* run_settle() knows whose deadline it was */
-    [53] = { .kind = VIRT_EXIT_VMX_INSN },       /* INVVPID */
+    [53] = { .kind = VIRT_EXIT_VIRT_INSN },      /* INVVPID */
     [54] = { .kind = VIRT_EXIT_WBINVD },
     [55] = { .kind = VIRT_EXIT_XSETBV },
     [REASON_APIC_WRITE] = { VIRT_EXIT_APIC_WRITE, decode_apic_write },
-    [59] = { .kind = VIRT_EXIT_VMX_INSN }, /* VMFUNC */
+    [59] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMFUNC */
 };

@@ -22,7 +22,7 @@ _Static_assert(VPID_COUNT <= 65536, "a VPID has 16 bits");
 static struct spinlock lock = SPINLOCK_RANK("vpids", LOCK_VPIDS);
 static uint64_t taken[BITMAP_WORDS(VPID_COUNT)]; /* under lock */
 
-void virt_flush_ept(const struct slat *ept)
+void virt_flush_slat(const struct slat *ept)
 {
     struct vmx_inv_operand what = { .id = ept->pointer };
     if (!invept(caps_has_invept_single() ? INV_SINGLE : INV_ALL, &what))

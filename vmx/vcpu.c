@@ -206,7 +206,7 @@ static void arrive(struct virt_vcpu *v)
 {
     host_state_write();
     flush_vpid(v->vpid);
-    virt_flush_ept(v->slat);
+    virt_flush_slat(v->slat);
     v->pcpu = cpu_id();
 }
 

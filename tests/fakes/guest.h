@@ -4,7 +4,7 @@
  * short stand-ins that remember.
  *
  * RAM: 0 to 640 KiB, 1 MiB to 16 MiB. Devices: 0xC0000000 up, by tests/fakes/bus.c or the real
- * machine. Links: guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c, the
+ * machine. Links: guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c, the
  * fakes.
  */
 #ifndef CAISSON_TESTS_FAKES_GUEST_H

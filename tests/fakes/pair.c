@@ -238,7 +238,7 @@ int hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n)
     return 0;
 }
 
-__attribute__((weak)) void virt_flush_ept(const struct slat *ept)
+__attribute__((weak)) void virt_flush_slat(const struct slat *ept)
 {
     (void)ept;
 }

@@ -8,11 +8,12 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/irq.h"
 #include "lib/assert.h"
+#include "vmx/ept.h"
 
 #define STATES 16
 
 static struct fake_virt states[STATES];
-struct virt_caps virt_caps;
+struct virt_caps virt_caps = { .slat = EPT_FORMAT };
 unsigned fake_virt_fail_create, fake_virt_dumps, fake_virt_notified;
 const char *const virt_exit_name[VIRT_EXIT_KINDS];
 
@@ -20,7 +21,7 @@ void fake_virt_reset(void)
 {
     memset(states, 0, sizeof(states));
     fake_virt_fail_create = fake_virt_dumps = fake_virt_notified = 0;
-    virt_caps = (struct virt_caps){ .ept_2m = true, .slat_1g = true };
+    virt_caps = (struct virt_caps){ .slat = EPT_FORMAT, .slat_2m = true, .slat_1g = true };
 }
 
 struct fake_virt *fake_virt(const struct virt_vcpu *v)
@@ -304,7 +305,7 @@ bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)
 
 unsigned fake_virt_flushes;
 
-void virt_flush_ept(const struct slat *ept)
+void virt_flush_slat(const struct slat *ept)
 {
     (void)ept;
     fake_virt_flushes++;

@@ -1,4 +1,4 @@
-/* links: vmx/cr.c vmx/pdpte.c vmx/ept.c vmx/vmcs.c tests/fakes/heap.c tests/fakes/panic.c */
+/* links: vmx/cr.c vmx/pdpte.c virt/slat.c vmx/vmcs.c tests/fakes/heap.c tests/fakes/panic.c */
 /*
  * vmx/cr.c and vmx/pdpte.c: what a write to a control register checks and changes.
  */
@@ -15,6 +15,7 @@
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
+#include "vmx/ept.h"
 #include "virt/slat.h"
 #include "vmx/flush.h"
 #include "vmx/vmcs.h"
@@ -24,7 +25,7 @@
 #define MADDR_BITS  39
 
 struct caps caps;
-struct virt_caps virt_caps = { .ept_2m = true };
+struct virt_caps virt_caps = { .slat = EPT_FORMAT, .slat_2m = true };
 static unsigned flushes;
 static struct virt_vcpu v;
 static struct slat ept;

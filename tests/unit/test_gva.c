@@ -1,4 +1,4 @@
-/* links: guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The walk of a guest's page tables, in every paging mode, against tables built here from the
  * figures of the SDM ("Paging"), and rights against a second statement of the SDM's rules.
@@ -534,7 +534,7 @@ static void test_out_of_memory(void **state)
 
     (void)state;
     use(m64);
-    virt_caps.ept_2m = false; /* each of them needs an EPT table of its own then */
+    virt_caps.slat_2m = false; /* each of them needs an EPT table of its own then */
     map(m64, 0x400000, 4, P, 0x800000 | P);
     frame_fail_nth(1);
     assert_int_equal(gva_read(&guest_vcpu.space, gva(0x400000), &byte, 1, 0), -ENOMEM);

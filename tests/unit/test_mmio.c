@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c emulate/operate.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c emulate/operate.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -348,7 +348,7 @@ static void test_ends(void **state)
     set_reg(GPR_RBX, DEVICE);
     set_reg(GPR_RSP, 0x400008); /* RAM that has not been touched, and no memory for its tables */
     guest_put(CODE, "\xff\x33", 2);
-    virt_caps.ept_2m = false;
+    virt_caps.slat_2m = false;
     frame_fail_nth(1);
     struct virt_exit e = exit_at(DEVICE);
     cpu()->rip = CODE;

@@ -1,4 +1,4 @@
-/* links: guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c vmx/ept.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest's RAM: when frames arrive, in which size, what happens at its edges and without memory,
  * and that all of it comes back; then copies to and from it.
@@ -265,7 +265,7 @@ static void test_2m_is_not_to_be_had(void **state)
 static void test_no_2m_in_ept(void **state)
 {
     (void)state;
-    virt_caps.ept_2m = false;
+    virt_caps.slat_2m = false;
     add(0x200, 0x200);
     populate(0x200);
     assert_int_equal(order_at(0x200), ORDER_4K);

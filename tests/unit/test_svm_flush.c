@@ -96,7 +96,7 @@ static void change_memory(unsigned domain)
 
     memory[domain]++;
     for (fake_cpu_id = 0; fake_cpu_id < PCPUS; fake_cpu_id++)
-        virt_flush_ept(&slat);
+        virt_flush_slat(&slat);
 }
 
 static void start(uint32_t features)

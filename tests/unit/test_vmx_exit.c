@@ -60,7 +60,7 @@ static void test_kinds(void **state)
         { 12, VIRT_EXIT_HLT },
         { 13, VIRT_EXIT_WBINVD },
         { 18, VIRT_EXIT_HYPERCALL_OTHER },
-        { 24, VIRT_EXIT_VMX_INSN },
+        { 24, VIRT_EXIT_VIRT_INSN },
         { 31, VIRT_EXIT_RDMSR },
         { 32, VIRT_EXIT_WRMSR },
         { 36, VIRT_EXIT_MONITOR },

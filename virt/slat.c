@@ -1,25 +1,24 @@
 /*
- * Extended page tables: four levels of 512 entries each, a leaf at level 0, 1 or 2.
+ * The second-level page table: four levels of 512 entries each, a leaf at level 0, 1 or 2.
  *
  * Levels are counted from the leaf up: level 0 maps 4 KiB, 1 maps 2 MiB, 2 maps 1 GiB, 3 is the
- * root. Tables are heap pages, charged to the domain, and go when the whole EPT goes.
- * Sources: SDM, "The Extended Page Table Mechanism (EPT)".
+ * root. Tables are heap pages, charged to the domain, and go when the whole of it goes. In what the
+ * entries of VT-x's tables and of AMD-V's differ is in virt_caps.slat.
+ * Sources: SDM, "The Extended Page Table Mechanism (EPT)"; APM volume 2, "Nested Paging".
  */
 #include "virt/slat.h"
 
 #include <stddef.h>
 #include "lib/assert.h"
 #include "mm/heap.h"
-#include "vmx/controls.h"
 #include "virt/virt.h"
 
 #define LEVELS      4
 #define ENTRIES     512
-#define TYPE_SHIFT  3
-#define TYPE_MASK   (7UL << TYPE_SHIFT)
+#define CACHE_SHIFT 3           /* and 3 bits */
 #define LEAF        (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
 #define HOLE        (1UL << 53) /* of an entry that is not present: the CPU ignores it */
-#define EPT_MARKS   (SLAT_LENT | SLAT_X_SMALL)
+#define MARKS       (SLAT_LENT | SLAT_X_SMALL)
 #define MARKS_SHIFT 49 /* to bits 52 and 54, which the CPU ignores */
 #define FRAME_MASK  0x000FFFFFFFFFF000UL
 #define GFN_BITS    36 /* 48 bits of guest-physical address */
@@ -49,43 +48,24 @@ static uint64_t *table_of(uint64_t entry)
     return heap_from_maddr(maddr(entry & FRAME_MASK));
 }
 
-/* AMD's nested tables are those of ordinary paging: all is readable, what is not to be executed
- * says so, each access is a user's, and the memory type is one of Caisson's own PAT
- * (arch/x86/paging.h). */
-#define NPT_USER (1UL << 2)
-#define NPT_WC   (1UL << 3) /* PWT */
-#define NPT_UC   (3UL << 3) /* and PCD */
-#define NPT_NX   (1UL << 63)
-
-static uint64_t npt_bits(uint64_t rights, uint64_t type)
+static enum slat_type type_of(uint64_t entry)
 {
-    uint64_t cache = type == SLAT_WB ? 0 : type == SLAT_WC ? NPT_WC : NPT_UC;
-
-    return (rights & (SLAT_R | SLAT_W)) | NPT_USER | (rights & SLAT_X ? 0 : NPT_NX) | cache;
+    return (enum slat_type)virt_caps.slat.type[entry >> CACHE_SHIFT & 7];
 }
 
-static uint64_t type_of(uint64_t entry)
+static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, enum slat_type type)
 {
-    if (virt_caps.amd)
-        return !(entry & NPT_UC) ? SLAT_WB : (entry & NPT_UC) == NPT_WC ? SLAT_WC : SLAT_UC;
-    return (entry & TYPE_MASK) >> TYPE_SHIFT;
+    const struct slat_format *f = &virt_caps.slat;
+
+    return mfn_to_maddr(m).v | f->cache[type] | (rights & (SLAT_R | SLAT_W)) |
+           (rights & SLAT_X ? f->x : f->no_x) | (rights & MARKS) << MARKS_SHIFT |
+           (level ? LEAF : 0);
 }
 
-static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, uint64_t type)
-{
-    uint64_t format =
-        virt_caps.amd ? npt_bits(rights, type) : type << TYPE_SHIFT | (rights & SLAT_RWX);
-
-    return mfn_to_maddr(m).v | format | (rights & EPT_MARKS) << MARKS_SHIFT | (level ? LEAF : 0);
-}
-
+/* Bit 2 of each format's mapping is set if it is executable, unless bit 63 says no. */
 static uint64_t rights_of(uint64_t entry)
 {
-    uint64_t rights = entry & SLAT_RWX;
-
-    if (virt_caps.amd && entry & NPT_NX)
-        rights &= ~(uint64_t)SLAT_X;
-    return rights | (entry >> MARKS_SHIFT & EPT_MARKS);
+    return (entry & SLAT_RWX & ~(entry >> 61)) | (entry >> MARKS_SHIFT & MARKS);
 }
 
 static uint64_t *new_table(struct slat *e)
@@ -108,7 +88,7 @@ int slat_init(struct slat *e, uint16_t owner)
     e->root = new_table(e);
     if (!e->root)
         return -ENOMEM;
-    e->pointer = heap_to_maddr(e->root).v | EPTP_WALK4 | EPTP_WB;
+    e->pointer = heap_to_maddr(e->root).v | virt_caps.slat.pointer;
     return 0;
 }
 
@@ -138,7 +118,7 @@ static int level_of_order(unsigned order)
     case ORDER_4K:
         return 0;
     case ORDER_2M:
-        return virt_caps.ept_2m ? 1 : -EINVAL;
+        return virt_caps.slat_2m ? 1 : -EINVAL;
     case ORDER_1G:
         return virt_caps.slat_1g ? 2 : -EINVAL;
     }
@@ -156,11 +136,11 @@ static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
     uint64_t inside = (1UL << order) - 1;
     if (((g.v | m.v) & inside) || g.v >> GFN_BITS || (m.v << PAGE_SHIFT & ~FRAME_MASK))
         return false;
-    /* Write without read is a misconfiguration (SDM, "EPT Misconfigurations"), and so is execute
-     * alone where the CPU lacks it: both are refused. */
+    /* What cannot be read is no mapping, or one that no CPU takes (SDM, "EPT Misconfigurations"):
+     * refused. */
     if ((rights & SLAT_LENT) && order != ORDER_4K)
         return false;
-    return (rights & ~(SLAT_RWX | EPT_MARKS)) == 0 && (rights & SLAT_R);
+    return (rights & ~(SLAT_RWX | MARKS)) == 0 && (rights & SLAT_R);
 }
 
 /* Walks down to the entry at level, making tables on the way. 0, -EEXIST (a larger mapping is in
@@ -229,7 +209,8 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
     if (!table)
         return -ENOMEM;
     mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
-    uint64_t type = type_of(*entry), rights = rights_of(*entry);
+    enum slat_type type = type_of(*entry);
+    uint64_t rights = rights_of(*entry);
     if (level == 1 && (rights & SLAT_X_SMALL))
         rights = (rights & ~(uint64_t)SLAT_X_SMALL) | SLAT_X;
     for (unsigned i = 0; i < ENTRIES; i++)
@@ -298,7 +279,7 @@ static struct slat_entry describe(uint64_t entry, unsigned level, uint64_t offse
         .mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset),
         .order = level_shift(level),
         .rights = (unsigned)rights_of(entry),
-        .type = (enum slat_type)type_of(entry),
+        .type = type_of(entry),
     };
 }
 
