@@ -6,8 +6,7 @@
  * structure goes to conventional memory, or behind all that if the kernel itself lies there.
  */
 #include "loader/image.h"
-#include "loader/image_elf.h"
-#include "lib/limits.h"
+#include "loader/image_place.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -26,16 +25,6 @@ enum {
     MBI_MMAP = 1 << 6,
     MBI_LOADER = 1 << 9,
     MBI_BYTES = 120
-};
-
-#define MBI_LOW 0x9000UL
-
-struct loading {
-    const struct image *image;
-    const struct image_memory *memory;
-    uint64_t at; /* bump pointer for what comes behind the kernel, or low */
-    uint64_t module_start[MAX_MODULES];
-    int error; /* of the writes; the first one sticks */
 };
 
 static int refuse(const struct image *image, int error, const char *why)
@@ -106,35 +95,12 @@ static int load_kernel(const struct image *image, const struct image_memory *mem
     return image_elf_load(image, memory, out);
 }
 
-/* Puts n bytes at the bump pointer and says where they are. */
-static uint32_t place(struct loading *l, const void *from, size_t n)
+static uint32_t place(struct image_place *l, const void *from, size_t n)
 {
-    uint64_t at = l->at;
-    if (!l->error && (at + n > MEMMAP_HIGH || at + n < at))
-        l->error = -ENOMEM;
-    if (!l->error)
-        l->error = image_write(l->memory, at, from, n);
-    l->at = (at + n + 7) & ~7UL;
-    return (uint32_t)at;
+    return (uint32_t)image_place(l, from, n);
 }
 
-static uint64_t page_up(uint64_t v)
-{
-    return (v + PAGE_SIZE - 1) & PAGE_MASK;
-}
-
-static int load_modules(struct loading *l)
-{
-    for (unsigned i = 0; i < l->image->module_count && !l->error; i++) {
-        const struct image_module *m = &l->image->modules[i];
-        l->at = page_up(l->at);
-        l->module_start[i] = l->at;
-        (void)place(l, m->data, m->size);
-    }
-    return l->error ? refuse(l->image, l->error, "too little memory for the modules") : 0;
-}
-
-static uint32_t place_mods(struct loading *l)
+static uint32_t place_mods(struct image_place *l)
 {
     uint32_t table[MAX_MODULES][4] = { 0 };
     unsigned n = l->image->module_count;
@@ -149,7 +115,7 @@ static uint32_t place_mods(struct loading *l)
 }
 
 /* Each entry is preceded by its size, which does not count itself. */
-static uint32_t place_mmap(struct loading *l)
+static uint32_t place_mmap(struct image_place *l)
 {
     uint32_t first = (uint32_t)l->at;
     for (unsigned i = 0; i < l->memory->e820_count; i++) {
@@ -173,7 +139,7 @@ static uint32_t upper_memory(const struct image_memory *m)
 }
 
 /* Multiboot Specification, "Boot information format"; returns where it is. */
-static uint32_t place_mbi(struct loading *l)
+static uint32_t place_mbi(struct image_place *l)
 {
     uint32_t mbi[MBI_BYTES / 4] = { 0 };
 
@@ -192,7 +158,7 @@ static uint32_t place_mbi(struct loading *l)
 int image_multiboot_load(const struct image *image, const struct image_memory *memory,
                          struct image_start *out)
 {
-    struct loading l = { .image = image, .memory = memory };
+    struct image_place l = { .image = image, .memory = memory };
     struct image_extent kernel;
 
     if (image->module_count > MAX_MODULES)
@@ -202,19 +168,13 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
         return error;
     if (kernel.entry == IMAGE_NO_ENTRY)
         return refuse(image, -ENOEXEC, "the entry lies in no segment");
-    l.at = kernel.end < MEMMAP_EXTENDED ? MEMMAP_EXTENDED : kernel.end;
-    error = load_modules(&l);
-    if (error)
-        return error;
-    l.at = kernel.start >= MEMMAP_EXTENDED ? MBI_LOW : page_up(l.at);
-    out->rbx = place_mbi(&l);
+    image_place_modules(&l, &kernel);
+    if (l.error)
+        return refuse(image, l.error, "too little memory for the modules");
+    image_start_at(out, kernel.entry, place_mbi(&l));
     if (l.error)
         return refuse(image, l.error, "too little memory for the boot information");
-    out->mode = START_PROTECTED32;
-    out->rip = kernel.entry;
     out->rax = LOADER_MAGIC;
-    out->cs = 0x10;
-    out->ds = 0x18;
     log_info("%s: multiboot kernel at 0x%llx to 0x%llx, %u modules", image->domain,
              (unsigned long long)kernel.start, (unsigned long long)kernel.end, image->module_count);
     return 0;

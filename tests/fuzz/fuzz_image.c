@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_elf.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Fuzzes the image loaders: whatever the file says, only RAM is written, and what is accepted
  * starts within RAM.

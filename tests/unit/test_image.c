@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_elf.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * loader/image*.c: sound images and where everything lands; images that are wrong in each way.
  */
