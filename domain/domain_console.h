@@ -8,15 +8,11 @@
 #include <stdint.h>
 
 struct domain;
-struct xen_console_bus;
 
 /* All with the domain's lock held. Input: false, there is no room; domain_hooks->console_room()
  * when there is. */
 bool domain_console_give(struct domain *d, uint8_t byte);
 /* There is room again for its output. */
 void domain_console_kick(struct domain *d);
-
-/* From the ring to domain_hooks; COM1's way there is domain_wiring's. */
-extern const struct xen_console_bus domain_console_bus;
 
 #endif

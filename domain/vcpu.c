@@ -221,49 +221,6 @@ void vcpu_destroy(struct vcpu *v)
     heap_free_pages(v, VCPU_ORDER, v->domain->id);
 }
 
-/* Flat segments as the boot protocols ask for them. */
-static void flat_segments(struct vcpu *v, const struct image_start *start)
-{
-    bool is_long = start->mode == START_LONG;
-    struct segment code = { .limit = ~0u,
-                            .selector = start->cs,
-                            .ar = 0xb | SEG_AR_S | SEG_AR_P | SEG_AR_G |
-                                  (is_long ? SEG_AR_L : SEG_AR_DB) };
-    struct segment data = { .limit = ~0u,
-                            .selector = start->ds,
-                            .ar = 0x3 | SEG_AR_S | SEG_AR_P | SEG_AR_G | SEG_AR_DB };
-    virt_set_segment(&v->virt, SEG_CS, &code);
-    static const enum seg data_segments[] = { SEG_DS, SEG_ES, SEG_SS, SEG_FS, SEG_GS };
-    for (unsigned i = 0; i < sizeof(data_segments) / sizeof(data_segments[0]); i++)
-        virt_set_segment(&v->virt, data_segments[i], &data);
-}
-
-void vcpu_set_start(struct vcpu *v, const struct image_start *start)
-{
-    int err = 0;
-
-    sched_clear_pcpu();
-    vcpu_load(v);
-    if (start->mode == START_LONG) {
-        err |= virt_set_cr4(&v->virt, CR4_PAE);
-        err |= virt_set_efer(&v->virt, EFER_LME);
-        err |= virt_set_cr3(&v->virt, start->page_root.v);
-        err |= virt_set_cr0(&v->virt, CR0_PE | CR0_ET | CR0_PG);
-    } else {
-        err |= virt_set_cr0(&v->virt, CR0_PE | CR0_ET);
-    }
-    ASSERT(!err);
-    flat_segments(v, start);
-    virt_set_gdt(&v->virt, start->gdt_base.v, start->gdt_limit);
-    virt_set_gpr(&v->virt, GPR_RAX, start->rax);
-    virt_set_gpr(&v->virt, GPR_RBX, start->rbx);
-    virt_set_gpr(&v->virt, GPR_RSI, start->rsi);
-    virt_set_gpr(&v->virt, GPR_RSP, start->rsp);
-    virt_set_rip(&v->virt, start->rip);
-    virt_set_rflags(&v->virt, RFLAGS_FIXED);
-    vcpu_leave(&v->unit);
-}
-
 void vcpu_fault(struct vcpu *v, bool delivered)
 {
     if (!delivered)

@@ -13,7 +13,6 @@
 #include "devices/vlapic.h"
 #include "emulate/emulator.h"
 #include "guestmem/gva.h"
-#include "loader/image.h"
 #include "arch/x86/moment.h"
 #include "xen/xen.h"
 #include "domain/vcpu_start.h"
@@ -76,8 +75,6 @@ bool must_check vcpu_retire(struct vcpu *v);
 void vcpu_destroy(struct vcpu *v);
 /* It spins, perhaps for a lock whose holder does not run: another vCPU of the domain goes first. */
 void vcpu_spins(struct vcpu *v);
-/* Registers and mode as the loaded image wants to be entered. */
-void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 /* Something may have become deliverable, or was written down for it: leave guest or HLT and look.
  * From any pCPU. */
 static inline void vcpu_kick(struct vcpu *v)

@@ -81,18 +81,6 @@ static int read_segments(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_3
     return err;
 }
 
-static void flat_segments(struct vcpu_start *out)
-{
-    const struct segment data = { .limit = ~0u,
-                                  .ar = SEG_AR_G | SEG_AR_DB | SEG_AR_P | SEG_AR_S | 3 };
-
-    out->segment[SEG_CS] =
-        (struct segment){ .limit = ~0u,
-                          .ar = SEG_AR_G | SEG_AR_L | SEG_AR_P | SEG_AR_S | TYPE_TSS };
-    out->segment[SEG_DS] = out->segment[SEG_SS] = out->segment[SEG_ES] = data;
-    out->segment[SEG_TR] = (struct segment){ .limit = 0x67, .ar = SEG_AR_P | TYPE_TSS };
-}
-
 /* ---- The rest ---- */
 
 static bool is_long(const struct vcpu_start *s)
@@ -159,7 +147,8 @@ static int read_64(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_64 *c)
         .cr4 = c->cr4,
         .efer = c->efer,
     };
-    flat_segments(out);
+    vcpu_start_flat(out, true, 0, 0);
+    out->segment[SEG_TR] = (struct segment){ .limit = 0x67, .ar = SEG_AR_P | TYPE_TSS };
     bool asks_for_it = c->efer & EFER_LMA; /* Xen wants both bits */
     return is_long(out) && asks_for_it && is_canonical(c->rip) ? 0 : -EINVAL;
 }

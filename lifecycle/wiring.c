@@ -5,6 +5,7 @@
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/vcpu.h"
+#include "lib/list.h"
 
 /* vCPU 0 does what is due, and takes the 8259 pair's interrupts. */
 static void look(void *ctx)
@@ -41,3 +42,17 @@ const struct machine_owner domain_wiring = {
     .console_room = console_room,
     .power = power,
 };
+
+/* ---- Xen's console ---- */
+
+static size_t ring_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    return domain_hooks->console_put(LIST_ENTRY(d, struct domain, xen), bytes, n);
+}
+
+static void ring_room(struct xen_domain *d)
+{
+    domain_hooks->console_room(LIST_ENTRY(d, struct domain, xen));
+}
+
+const struct xen_console_bus domain_console_bus = { .put = ring_put, .room = ring_room };

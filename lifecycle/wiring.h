@@ -6,8 +6,11 @@
 #define CAISSON_LIFECYCLE_WIRING_H
 
 #include "machine/machine.h"
+#include "xen/pv_console.h"
 
 /* ctx: the struct domain. */
 extern const struct machine_owner domain_wiring;
+/* The same of the ring of Xen's console. */
+extern const struct xen_console_bus domain_console_bus;
 
 #endif

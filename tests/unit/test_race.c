@@ -115,6 +115,10 @@ void lapic_timer_set(uint64_t deadline)
     (void)deadline;
 }
 
+void sched_clear_pcpu(void)
+{
+}
+
 bool sched_deadline_changed(void)
 {
     return false;
