@@ -233,7 +233,7 @@ static void panic_context(void)
     }
     const struct vcpu *v = LIST_ENTRY(u, struct vcpu, unit);
     log_error("it served domain %u (%s), vCPU %u", v->domain->id, v->domain->name, v->id);
-    for (unsigned part = 0; virt_dump_vmcs(&v->virt, part); part++)
+    for (unsigned part = 0; virt_dump_control(&v->virt, part); part++)
         ;
 }
 

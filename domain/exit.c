@@ -233,7 +233,7 @@ static void handle_entry_failed(struct virt_vcpu *virt, const struct virt_exit *
 {
     struct vcpu *v = vcpu_of(virt);
     domain_end(v->domain, END_KILLED, "VM entry failed: %s", e->why);
-    vcpu_request_dump(v, DUMP_VMCS);
+    vcpu_request_dump(v, DUMP_CONTROL);
 }
 
 static enum exit_answer hypercall_quick(struct virt_vcpu *virt, const struct virt_exit *e)

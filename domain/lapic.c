@@ -44,7 +44,8 @@ static bool is_in_place(const struct vcpu *v)
     return vlapic_mmio_active(&v->lapic) && vlapic_base(&v->lapic) == VLAPIC_DEFAULT_BASE;
 }
 
-/* There is one EPT for all vCPUs: to one whose local APIC is elsewhere the page would be memory. */
+/* There is one second-level page table for all vCPUs: to one whose local APIC is elsewhere the page
+ * would be memory. */
 bool lapic_map(struct vcpu *v, gpa_t at)
 {
     struct domain *d = v->domain;

@@ -188,7 +188,7 @@ static bool dump(struct vcpu *v)
     if (!part)
         log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
     bool more =
-        v->dump == DUMP_REGS ? virt_dump_regs(&v->virt, part) : virt_dump_vmcs(&v->virt, part);
+        v->dump == DUMP_REGS ? virt_dump_regs(&v->virt, part) : virt_dump_control(&v->virt, part);
     if (more)
         sched_wake(&v->unit);
     else

@@ -1,5 +1,5 @@
 /*
- * A vCPU: the library's vCPU (vmx/), a local APIC, and the loop that runs them.
+ * A vCPU: the library's vCPU (virt/), a local APIC, and the loop that runs them.
  *
  * The loop is in run.c and reads: deliver, run, handle. What each exit means is in exit.c.
  * All members belong to whoever holds the domain's lock, but vmx, which is its pCPU's.
@@ -22,7 +22,7 @@
 
 struct domain;
 
-enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_VMCS };
+enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_CONTROL };
 
 /* CPUID leaves that were asked for lately; `stays`: the answer is as good as on the first day. */
 #define CPUID_ANSWERS 16
@@ -94,7 +94,8 @@ static inline bool vcpu_wants_look(const struct vcpu *v)
  * caller kicks it. */
 void vcpu_init_signal(struct vcpu *v);
 void vcpu_startup_signal(struct vcpu *v, uint8_t page);
-/* Logs its state soon, from the pCPU where it is: registers or the whole VMCS. From anywhere. */
+/* Logs its state soon, from the pCPU where it is: registers or the whole control block. From
+ * anywhere. */
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
 
 /* Its state goes into the registers of this pCPU, if it is not there, and out of them. */

@@ -2,15 +2,16 @@
  * The p2m: which machine frame is behind which guest frame of a domain.
  *
  * A domain is told its RAM as ranges of guest frames; the frames themselves arrive at the first
- * touch, by the guest (an EPT violation) or by Caisson on its behalf (guestmem/gmem). They come in
- * 2 MiB pieces where such a piece lies wholly in RAM and the machine has one free; else by a few,
- * since the exit that a touch takes costs more than a frame does.
+ * touch, by the guest (a violation of the second-level page table) or by Caisson on its behalf
+ * (guestmem/gmem). They come in 2 MiB pieces where such a piece lies wholly in RAM and the machine
+ * has one free; else by a few, since the exit that a touch takes costs more than a frame does.
  *
  * A guest may also give frames back and leave holes (ballooning), and have frames mapped that are
  * not its RAM: the shared page, grant tables, other domains' frames. Those are lent: whoever
  * mapped them keeps them, and the p2m never frees them.
  *
- * The mapping lives in the EPT only: there is no second table to disagree with it.
+ * The mapping lives in the second-level page table only: there is no second table to disagree with
+ * it.
  */
 #ifndef CAISSON_GUESTMEM_P2M_H
 #define CAISSON_GUESTMEM_P2M_H
@@ -29,7 +30,7 @@
 #define P2M_PIECE      64 /* frames, about, that one step of a creation or an end deals with */
 #define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 
-/* Tables of the EPT that a guest may have for places where it had no RAM at first. */
+/* Second-level page tables that a guest may have for places where it had no RAM at first. */
 #define P2M_TABLES_SPARE 64
 
 /* How many tables a range of so many frames may need, wherever it begins, besides the root. */
@@ -57,7 +58,7 @@ struct p2m {
     uint64_t most;              /* frames of RAM, all ranges: at the beginning, and at any time */
     uint64_t promised;          /* as many now */
     uint64_t populated;         /* of which this many have arrived */
-    uint64_t tables_for_ram;    /* tables of the EPT that its RAM may need, at its places */
+    uint64_t tables_for_ram;    /* second-level page tables that its RAM may need, at its places */
     uint64_t epoch;             /* grows with each change that TLBs must hear of */
     uint64_t seen[MAX_PCPUS];   /* the epoch at this pCPU's last flush */
     uint64_t inside[MAX_VCPUS]; /* the epoch with which a vCPU entered the guest; 0: it is out */

@@ -28,7 +28,7 @@
 
 #define ACPI_GUEST_ORDER 2  /* of the buffer: ACPI_GUEST_MAX_SIZE */
 #define DOMAIN_PAGES     16 /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
-#define VCPU_PAGES       12 /* of each vCPU: itself, local APIC, VMCS, MSR bitmap, FPU */
+#define VCPU_PAGES       12 /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, FPU */
 
 /* ---- Its memory ---- */
 

@@ -2,7 +2,8 @@
  * Memory for Caisson itself: whole pages in the direct map.
  *
  * Everything is zeroed. owner says who pays: OWNER_CAISSON, or the domain for which it is (page
- * tables, VMCS, bitmaps, device state), so that frame_count(domid) tells all that a domain costs.
+ * tables, VMCS or VMCB, bitmaps, device state), so that frame_count(domid) tells all that a domain
+ * costs.
  */
 #ifndef CAISSON_MM_HEAP_H
 #define CAISSON_MM_HEAP_H

@@ -212,7 +212,7 @@ void show_regs(const struct command_args *args)
     dump(args, DUMP_REGS);
 }
 
-void show_vmcs(const struct command_args *args)
+void show_control(const struct command_args *args)
 {
-    dump(args, DUMP_VMCS);
+    dump(args, DUMP_CONTROL);
 }

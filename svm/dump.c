@@ -57,7 +57,7 @@ static uint64_t value_of(const struct vmcb *vmcb, uint16_t at, uint16_t bytes)
                         : *(const uint8_t *)p;
 }
 
-bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)
+bool virt_dump_control(const struct virt_vcpu *v, unsigned part)
 {
     unsigned end = (part + 1) * FIELDS_A_PART;
 

@@ -3,7 +3,7 @@
  *
  * A vCPU here is a register file and the state that hardware does not switch by itself. virt_stay()
  * enters it and comes back with a typed exit; nobody above this folder knows a field or a number of
- * the processor's. vmx/ is behind it, and svm/ will stand behind the same interface.
+ * the processor's. vmx/ and svm/ stand behind it.
  *
  * All functions taking a struct virt_vcpu want it loaded on the calling pCPU (virt_load), save for
  * create and destroy. No locks: a loaded vCPU belongs to its pCPU. Interrupts are off throughout.
@@ -228,7 +228,7 @@ struct virt_exit {
 
 #define VIRT_NOWHERE UINT32_MAX
 
-/* Members above the line may be used by anyone; those below belong to vmx/. */
+/* Members above the line may be used by anyone; those below belong to the back ends. */
 struct virt_vcpu {
     uint64_t gpr[GPR_COUNT]; /* all but RSP, see virt_rsp() */
     bool straight;           /* vmx/'s: VMRESUME, with nothing to be done before */
@@ -472,6 +472,6 @@ void virt_flush_slat(const struct slat *s);
 /* The state that people want to see, in words of the log: a part of its registers or of its control
  * block, from part 0 on. True: there is another part. */
 bool virt_dump_regs(const struct virt_vcpu *v, unsigned part);
-bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part);
+bool virt_dump_control(const struct virt_vcpu *v, unsigned part);
 
 #endif

@@ -12,7 +12,7 @@ static void dump_field(const char *name, enum vmcs_field field, uint64_t value)
     log_answer("  %04x %-42s %016lx", field, name, value);
 }
 
-bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)
+bool virt_dump_control(const struct virt_vcpu *v, unsigned part)
 {
     return v->loaded && vmcs_walk(part * FIELDS_A_PART, FIELDS_A_PART, dump_field);
 }

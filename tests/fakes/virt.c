@@ -296,7 +296,7 @@ bool virt_nmi_waiting(const struct virt_vcpu *v)
     return fake_virt(v)->nmis > 0;
 }
 
-bool virt_dump_vmcs(const struct virt_vcpu *v, unsigned part)
+bool virt_dump_control(const struct virt_vcpu *v, unsigned part)
 {
     (void)v;
     fake_virt_dumps++;

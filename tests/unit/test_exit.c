@@ -451,7 +451,7 @@ static void test_ends(void **state)
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_TASK_SWITCH }, END_KILLED, "task switch");
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_ENTRY_FAILED, .why = "the rule" }, END_KILLED,
          "the rule");
-    assert_int_equal(guest_vcpu.dump, DUMP_VMCS); /* it goes on in pieces */
+    assert_int_equal(guest_vcpu.dump, DUMP_CONTROL); /* it goes on in pieces */
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_UNKNOWN, .raw_reason = 0x99 }, END_KILLED, "0x99");
 }
 
