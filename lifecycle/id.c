@@ -57,7 +57,10 @@ static int find_again(void)
 
     if (err)
         return err;
-    bool found = find() || find(); /* it began anew at the lowest */
+    bool found = find();
+
+    if (!found) /* it began anew at the lowest */
+        found = find();
     heap_free_pages(named, 0, OWNER_CAISSON);
     named = NULL;
     return found ? 0 : -ENOSPC;

@@ -261,7 +261,7 @@ static struct sched_unit *first_but(struct sched_entity *e, const struct sched_u
 {
     struct sched_unit *u = first_in(e);
 
-    if (u != except)
+    if (u != except || !except)
         return u;
     return u->node.link.next == &e->waiting ? NULL : unit_at(u->node.link.next);
 }
