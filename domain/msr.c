@@ -12,7 +12,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
-#include "machine/cpu_model.h"
+#include "machine/cpu_mtrr.h"
 #include "domain/domain.h"
 #include "domain/vcpu.h"
 #include "include/public/arch-x86/cpuid.h"
@@ -21,50 +21,6 @@
 #include "lib/time.h"
 
 #define FAST_STRINGS 1u /* in MISC_ENABLE */
-
-#define MTRR_VARIABLE  8
-#define MTRR_FIXED     11
-#define MTRRCAP        (MTRR_VARIABLE | 1 << 8 | 1 << 10) /* fixed ranges, write combining */
-#define MTRR_DEF_RESET 0xC06                              /* enabled, fixed enabled, write-back */
-
-/* Index in vcpu.mtrr of each register: variable pairs, then fixed ones, then the default type. */
-static int mtrr_index(uint32_t msr)
-{
-    if (msr >= MSR_IA32_MTRR_PHYSBASE0 && msr < MSR_IA32_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE)
-        return (int)(msr - MSR_IA32_MTRR_PHYSBASE0);
-    if (msr == MSR_IA32_MTRR_FIX64K)
-        return 2 * MTRR_VARIABLE;
-    if (msr == MSR_IA32_MTRR_FIX16K_80000 || msr == MSR_IA32_MTRR_FIX16K_A0000)
-        return 2 * MTRR_VARIABLE + 1 + (int)(msr - MSR_IA32_MTRR_FIX16K_80000);
-    if (msr >= MSR_IA32_MTRR_FIX4K_C0000 && msr <= MSR_IA32_MTRR_FIX4K_F8000)
-        return 2 * MTRR_VARIABLE + 3 + (int)(msr - MSR_IA32_MTRR_FIX4K_C0000);
-    if (msr == MSR_IA32_MTRR_DEF_TYPE)
-        return 2 * MTRR_VARIABLE + MTRR_FIXED;
-    return -1;
-}
-
-static bool memory_type_valid(uint8_t type)
-{
-    return type == 0 || type == 1 || (type >= 4 && type <= 6);
-}
-
-/* Would the CPU take this value? (SDM, "Memory Type Range Registers (MTRRs)") */
-static bool mtrr_valid(uint32_t msr, uint64_t value)
-{
-    uint64_t beyond = ~0ul << (cpu_model_address_bits());
-
-    if (msr == MSR_IA32_MTRR_DEF_TYPE)
-        return !(value & ~0xcfful) && memory_type_valid((uint8_t)value);
-    if (msr < MSR_IA32_MTRR_FIX64K) {
-        bool mask = msr & 1;
-        return !(value & beyond) &&
-               (mask ? !(value & 0x7ff) : !(value & 0xf00) && memory_type_valid((uint8_t)value));
-    }
-    for (unsigned i = 0; i < 8; i++)
-        if (!memory_type_valid((uint8_t)(value >> (8 * i))))
-            return false;
-    return true;
-}
 
 /* Registers that read a fixed value and take no other. */
 static const struct {
@@ -75,7 +31,7 @@ static const struct {
     { MSR_IA32_BIOS_SIGN_ID, true, 0 }, /* microcode revision: written before CPUID */
     { MSR_IA32_PLATFORM_ID, false, 0 },
     { MSR_IA32_FEATURE_CONTROL, false, FEATURE_CONTROL_LOCK },
-    { MSR_IA32_MTRRCAP, false, MTRRCAP },
+    { MSR_IA32_MTRRCAP, false, CPU_MTRRCAP },
     { MSR_IA32_MISC_ENABLE, true, 3 << 11 }, /* no BTS, no PEBS; fast strings: fixed_value() */
     { MSR_IA32_MCG_CAP, false, 0 },          /* machine checks: the registers, but no bank */
     { MSR_IA32_MCG_STATUS, true, 0 },
@@ -228,7 +184,7 @@ static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uin
         return (struct msr_value){ 0, false };
     if (virt_msr_read(&v->virt, msr, &value))
         return (struct msr_value){ value, true };
-    i = mtrr_index(msr);
+    i = cpu_mtrr_index(msr);
     if (i >= 0)
         return (struct msr_value){ v->mtrr[i], true };
     i = fixed_amd_index(msr);
@@ -285,10 +241,10 @@ static __attribute__((noinline)) enum msr_written write_other(struct vcpu *v, ui
     i = fixed_amd_index(msr);
     if (i >= 0)
         return answer(fixed_amd[i].ignore_writes || value == fixed_amd[i].value);
-    i = mtrr_index(msr);
+    i = cpu_mtrr_index(msr);
     if (i < 0)
         return MSR_UNKNOWN;
-    if (!mtrr_valid(msr, value))
+    if (!cpu_mtrr_valid(msr, value))
         return MSR_REFUSED;
     v->mtrr[i] = value;
     return MSR_WRITTEN;
@@ -329,8 +285,5 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 void msr_reset(struct vcpu *v)
 {
-    for (unsigned i = 2 * MTRR_VARIABLE; i < 2 * MTRR_VARIABLE + MTRR_FIXED; i++)
-        v->mtrr[i] = 0x0606060606060606; /* write-back */
-    v->mtrr[2 * MTRR_VARIABLE + MTRR_FIXED] = MTRR_DEF_RESET;
-    v->mtrr[mtrr_index(MSR_IA32_MTRR_FIX16K_A0000)] = 0; /* the hole of old video memory: UC */
+    cpu_mtrr_reset(v->mtrr);
 }

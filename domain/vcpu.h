@@ -59,7 +59,7 @@ struct vcpu {
     bool begins;             /* now */
     struct vcpu_start start;
     struct xen_vcpu xen; /* what Xen's interface keeps of it */
-    uint64_t mtrr[32];   /* stored for the guest, see msr.c */
+    uint64_t mtrr[32];   /* see machine/cpu_mtrr.h */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
 };
 
