@@ -56,9 +56,11 @@ int caps_svm_there(void)
 
 static void fill_public(void)
 {
+    static const struct slat_format format = NPT_FORMAT;
+
     virt_caps = (struct virt_caps){
         .vpid = true,
-        .slat = NPT_FORMAT,
+        .slat = format,
         .slat_1g = cpuid(0x80000001, 0).edx & CPUID_EXT1D_1G,
         .slat_2m = true,
         .slat_ad = true,
