@@ -150,7 +150,8 @@ static bool is_probed(uint32_t msr)
         0x606,      /* MSR_RAPL_POWER_UNIT */
         0x64E,      /* MSR_PPERF */
         0xC0010000, /* MSR_K7_EVNTSEL0 */
-        0xC0011005, /* MSR_AMD64_CPUID_FN_1, and the next */
+        0xC0011004, /* MSR_AMD64_CPUID_FN_1 */
+        0xC0011005, /* MSR_AMD64_CPUID_FN_80000001 */
         0xC0011029, /* MSR_AMD64_DE_CFG */
     };
 
