@@ -43,6 +43,7 @@ def alone(boot):
     return Operator(m)
 
 
+@pytest.mark.core
 def test_commands(alone):
     assert "destroy" in alone.ask("help")
     assert "usage: pause DOM" in alone.ask("pause")
@@ -62,6 +63,7 @@ def test_commands(alone):
     assert 'no domain "nobody"' in alone.ask("regs nobody")
 
 
+@pytest.mark.anywhere
 def test_completion_and_history(alone):
     alone.m.send("unp\tli\t")
     alone.m.expect_exact("unpause linux ")
@@ -72,6 +74,7 @@ def test_completion_and_history(alone):
     assert "running" in alone.ask("list")
 
 
+@pytest.mark.anywhere
 def test_pause_and_destroy(alone):
     alone.ask("pause linux")
     assert "paused" in alone.ask("list")
@@ -82,11 +85,13 @@ def test_pause_and_destroy(alone):
     alone.m.expect_off()
 
 
+@pytest.mark.anywhere
 def test_poweroff(alone):
     alone.m.send("poweroff\r")
     alone.m.expect_off()
 
 
+@pytest.mark.anywhere
 def test_switching(boot):
     """Keys go to the guest, to the monitor, and back; single Ctrl-As are the guest's."""
     m = boot(modules=linux())
@@ -117,6 +122,7 @@ def empty(boot):
     return Operator(m)
 
 
+@pytest.mark.core
 def test_monitor_outlives_the_domains(empty):
     """One guest's poweroff is not the host's: more can be made, and they may go too."""
     assert re.search(r"^ +1  kernel   first +\d+K$", empty.ask("modules"), re.M)
@@ -132,6 +138,7 @@ def test_monitor_outlives_the_domains(empty):
     empty.m.expect_off()
 
 
+@pytest.mark.anywhere
 def test_refusals_are_one_line(empty):
     """With the word at fault, and what is allowed."""
     for line, want in (
@@ -150,6 +157,7 @@ def test_refusals_are_one_line(empty):
         assert re.search(rf"^  {key}= +\w", empty.ask("help create"), re.M), key
 
 
+@pytest.mark.anywhere
 def test_answers_are_plain(alone):
     assert "names no pCPU that runs guests (0 to 0 are there)" in alone.ask("sched linux cpus=5")
     assert '"colour=red": want weight=1 to 65535' in alone.ask("sched linux colour=red")
@@ -159,6 +167,7 @@ def test_answers_are_plain(alone):
     assert "error" not in alone.m.before
 
 
+@pytest.mark.anywhere
 def test_long_lines(empty):
     """A kernel's command line of 2,047 characters arrives whole; a longer line does nothing."""
     words = ("word " * 410)[:2047]
@@ -170,6 +179,7 @@ def test_long_lines(empty):
     empty.wait_for_row("long")
 
 
+@pytest.mark.anywhere
 def test_forger_behind(boot):
     """A domain behind can neither look like Caisson nor touch the terminal."""
     m = boot(modules=[mayfly("forger", "forge")], options="console=com1 exit=shutdown conswitch=ax")
@@ -183,6 +193,7 @@ def test_forger_behind(boot):
         assert not line or line.startswith((mark, "(forger) ")), line
 
 
+@pytest.mark.anywhere
 def test_forger_in_front(boot):
     """Its bytes pass as they are; but who speaks next begins with plain letters, and the mark."""
     m = boot(modules=[mayfly("forger", "forge")])
@@ -213,6 +224,7 @@ def test_flood_of_newlines(boot, ahead):
     assert min(ticks) < (MOST_HELD * 256 // 8 if ahead else MOST_HELD), ticks
 
 
+@pytest.mark.anywhere
 def test_monitor_off(boot):
     m = boot(modules=guest("hello"), options="console=com1 exit=shutdown monitor=off")
     m.expect(r"(?i)hello")
@@ -220,6 +232,7 @@ def test_monitor_off(boot):
     assert "caisson> " not in m.before
 
 
+@pytest.mark.anywhere
 def test_two_domains(boot):
     """The one in front comes raw, the other with its name before each line."""
     m = boot(modules=linux(name="alpha") + linux(name="beta"), mem=768)

@@ -21,7 +21,8 @@ def ends(first, second, words="type=pvh"):
             for which, peer in ((first, 2), (second, 1))]
 
 
-@pytest.mark.parametrize("pcpus", [1, 2])
+@pytest.mark.anywhere
+@pytest.mark.parametrize("pcpus", [1, pytest.param(2, marks=pytest.mark.core)])
 @pytest.mark.parametrize("first, second", [("producer", "consumer"), ("consumer", "producer")])
 def test_ring(boot, pcpus, first, second):
     """All arrives, whoever is created first, on one CPU and on two."""

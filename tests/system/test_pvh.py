@@ -46,7 +46,8 @@ def power_off(m):
     m.expect_off()
 
 
-@pytest.mark.parametrize("vcpus, pcpus", [(2, 1), (4, 2)])
+@pytest.mark.anywhere
+@pytest.mark.parametrize("vcpus, pcpus", [(2, 1), pytest.param(4, 2, marks=pytest.mark.core)])
 def test_shell(shell, vcpus, pcpus):
     m = shell(vcpus, pcpus=pcpus)
     look_around(m, vcpus)

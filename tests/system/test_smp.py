@@ -13,10 +13,14 @@ WATCHED = QUIET.replace("nowatchdog", "watchdog_thresh=2 rcupdate.rcu_cpu_stall_
 STALL = re.compile(r"stalls? on|starved|self-detected|soft lockup|blocked for more|hung|backtrace|BUG:"
                    r"|skew|unstable|interrupt took|throttling|not responding|failed to (wake|come)",
                    re.I)
+# In QEMU time is the host's: an exit takes longer than Linux takes for a timer that can be trusted, and
+# a busy host runs others in the middle of an interrupt's handler.
+OF_HOST_TIME = ("Marking TSC unstable due to could not calculate TSC khz", "trace_clock=local",
+                "Unstable clock detected, switching default tracing clock", "hrtimer: interrupt took")
 JOBS, ROUNDS = (8, 8) if ALL_SHAPES else (8, 3)
 # vCPUs and pCPUs. The four differ most from each other.
 SHAPES = ([(v, p) for v in (1, 2, 4, 8) for p in (1, 2, 4)] if ALL_SHAPES
-          else [(8, 1), (2, 2), (8, 4), (1, 4)])
+          else [(8, 1), pytest.param(2, 2, marks=pytest.mark.core), (8, 4), (1, 4)])
 
 
 def right_sum():
@@ -28,8 +32,9 @@ def right_sum():
     return hashlib.sha256(out.encode()).hexdigest()
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("vcpus, pcpus", SHAPES)
-def test_load(boot, vcpus, pcpus):
+def test_load(boot, emulator, vcpus, pcpus):
     m = boot(modules=linux(WATCHED, vcpus=vcpus), pcpus=pcpus)
     m.expect_exact(PROMPT, timeout=2 * BOOT)
     assert m.ask("nproc").strip() == str(vcpus)
@@ -43,4 +48,6 @@ def test_load(boot, vcpus, pcpus):
     print(f"{vcpus} vCPUs on {pcpus}: shell after {before} s, load took {after - before:.2f} s")
     dmesg = m.ask("dmesg")
     assert "RCU CPU stall warnings timeout set to 3" in dmesg
-    assert [line for line in dmesg.splitlines() if STALL.search(line)] == []
+    known = OF_HOST_TIME if emulator == "qemu" else ()
+    said = [line for line in dmesg.splitlines() if not any(words in line for words in known)]
+    assert [line for line in said if STALL.search(line)] == []
