@@ -10,7 +10,7 @@ from qemu import Kvm, Qemu, nested
 
 EMULATORS = {"kvm": Kvm, "bochs": Bochs, "qemu": Qemu}
 # Where KVM lends nothing: the first of these that is installed.
-WITHOUT_KVM = ("bochs",)
+WITHOUT_KVM = ("qemu", "bochs")
 
 
 def best_emulator():
