@@ -37,6 +37,8 @@
 #define CREDIT_NS  5000000
 #define REACH_NS   40000000
 #define ROTATE_NS  30000000
+#define AHEAD_MOST                                                                                 \
+    (1UL << 48) /* of virtual time: far more than a group of the least weight gains */
 
 /* The same in ticks; boot only. */
 static struct {
@@ -146,9 +148,10 @@ static void insert(struct list_node *list, struct sched_node *n)
     list_add_tail(pos, &n->link);
 }
 
+/* Who is ahead by more than anybody can get has been away while the clock went half round. */
 static void not_before(struct sched_node *n, uint64_t least)
 {
-    if (before(n->vtime, least))
+    if (before(n->vtime, least) || n->vtime - least > AHEAD_MOST)
         n->vtime = least;
 }
 

@@ -204,6 +204,31 @@ static void test_two_take_turns(void **state)
     assert_int_equal(leaves, 5);
 }
 
+/* A lightweight group that is alone for months takes a queue's clock half round. To whoever comes
+ * then, that clock is not the one that is ahead. */
+static void test_clock_goes_round(void **state)
+{
+    static const uint64_t by[] = { 1UL << 63, 1UL << 62, 3UL << 62 };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        sched_queues[0].floor += by[i];
+        make(&b, 1);
+        a.for_ticks = b.for_ticks = 5 * SLICE;
+        a.stays = true;
+        sched_wake(&a.unit);
+        sched_wake(&b.unit);
+        for (unsigned n = 0; n < 8; n++)
+            sched_turn();
+        assert_int_equal(b.turns, 4);
+        a.stays = b.stays = false;
+        while (a.unit.state != SCHED_BLOCKED || b.unit.state != SCHED_BLOCKED)
+            sched_turn();
+        assert_int_equal(sched_unit_remove(&b.unit), 0);
+    }
+    make(&b, 1);
+}
+
 static void test_interrupts_do_not_cost_the_slice(void **state)
 {
     (void)state;
@@ -711,6 +736,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_take_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clock_goes_round, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupts_do_not_cost_the_slice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wake_while_running, setup, teardown),
