@@ -26,7 +26,9 @@ struct port board_find_port(const struct machine *m, uint16_t number)
     while (!is_in(r, number))
         r++;
     if (r->device >= DEV_COUNT)
-        return (struct port){ .number = number, .device = (uint8_t)r->device };
+        return (struct port){ .number = number,
+                              .offset = r->device == DEV_ZEROS ? 0 : UINT16_MAX,
+                              .device = (uint8_t)r->device };
     struct device *dev = m->device[r->device];
     uint32_t offset = r->base + (number - r->first);
     uint32_t bit = offset < 32 ? 1u << offset : 0;

@@ -124,7 +124,7 @@ uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size)
     if (unlikely(p->number != port))
         return read_new(m, port, size);
     if (unlikely(!p->dev))
-        return p->device == DEV_ZEROS ? 0 : UINT32_MAX;
+        return (uint32_t)(int16_t)p->offset;
     if (p->timeless)
         return p->dev->ops->read(p->dev, p->offset, size, 0);
     if (p->steady)

@@ -50,8 +50,8 @@ enum machine_device {
 struct port {
     struct device *dev; /* NULL: nothing is there */
     uint16_t number;
-    uint16_t offset;       /* of the device's register */
-    uint8_t device;        /* enum machine_device; if dev is NULL, one of those three */
+    uint16_t offset; /* of the device's register; if dev is NULL, 16 of the bits that are read */
+    uint8_t device;  /* enum machine_device; if dev is NULL, one of those three */
     bool timeless, steady; /* to be read: see devices/device.h */
     bool clockless;        /* the device has no deadline */
 };
