@@ -57,12 +57,14 @@ LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 # RETPOLINE=1: indirect branches by way of returns, for CPUs without IBRS (docs/speculation.md).
 ASM_SRC  := $(filter-out $(if $(filter 1,$(RETPOLINE)),,arch/x86/retpoline.asm),$(wildcard $(addsuffix /*.asm,$(ROOMS))))
-# Each back end defines the functions of virt.h that virt/thunks lists under names of its own.
-THUNKS   := $(shell cat virt/thunks)
-$(O)/vmx/%.o: CFLAGS += $(foreach f,$(THUNKS),-Dvirt_$(f)=vmx_$(f))
-$(O)/svm/%.o: CFLAGS += $(foreach f,$(THUNKS),-Dvirt_$(f)=svm_$(f))
+# Each back end defines the functions of virt.h that virt/interface lists, in the link under names of
+# its own. The others call VT-x's, which lead to AMD-V's on an AMD machine: virt/choose.c.
+INTERFACE := $(shell cat virt/interface)
+BACKEND   := vmx
+CALLS      = $(foreach f,$(INTERFACE),-Dvirt_$(f)=$(BACKEND)_$(f))
+$(O)/svm/%.o: BACKEND := svm
 GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/drivers/font_glyphs.c
-OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o) $(O)/gen/virt/thunks.asm.o
+OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o) $(O)/gen/virt/interface.asm.o
 
 Q   := $(if $(V),,@)
 say  = @printf '  %-8s %s\n' $(1) $(2)
@@ -76,6 +78,7 @@ all: $(B)/caisson.elf $(B)/caisson.efi ## build build/caisson.elf and .efi (CC=g
 $(B)/caisson.elf: $(OBJ) $(LAYOUT) tools/symbols
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -T $(LAYOUT) -o $(O)/caisson.1 $(OBJ)
+	$(Q)nm -S $(O)/caisson.1 | $(PYTHON) tools/mkinterface --check virt/interface
 	$(Q)nm -n $(O)/caisson.1 | $(PYTHON) tools/symbols > $(O)/symbols.s
 	$(Q)$(CC) -c -Wa,--fatal-warnings -o $(O)/symbols.o $(O)/symbols.s
 	$(Q)$(CC) $(LDFLAGS) -T $(LAYOUT) -o $@ $(OBJ) $(O)/symbols.o
@@ -86,7 +89,7 @@ LEVEL := $(SIZE)
 $(O)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LEVEL) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(LEVEL) $(CFLAGS) $(CALLS) -MMD -MP -c -o $@ $<
 
 $(O)/gen/%.o: $(GEN)/%.c $(B)/flags
 	$(call say,CC,$<)
@@ -108,10 +111,10 @@ $(GEN)/machine/dsdt.c: machine/dsdt.asl tools/bin2c $(B)/flags
 	$(Q)iasl -vs -p $(@:.c=.aml) $< > $(@:.c=.log) || { cat $(@:.c=.log); false; }
 	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
 
-# virt_NAME: a jump to vmx_NAME, which virt_choose() turns to svm_NAME.
-$(GEN)/virt/thunks.asm: virt/thunks tools/mkthunks Makefile
+# Where the functions of each back end are.
+$(GEN)/virt/interface.asm: virt/interface tools/mkinterface
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) tools/mkthunks $< > $@
+	$(Q)$(PYTHON) tools/mkinterface $< > $@
 
 $(O)/gen/%.asm.o: $(GEN)/%.asm $(B)/flags
 	@mkdir -p $(@D)
@@ -123,7 +126,7 @@ $(GEN)/drivers/font_glyphs.c: drivers/font.txt tools/mkfont.py
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) tools/mkfont.py $< > $@
 
-FLAGS_NOW = $(CC) $(CFLAGS) $(SPEED) $(SIZE) $(HOT) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ) $(EFI_CFLAGS) $(EFI_OBJ)
+FLAGS_NOW = $(CC) $(CFLAGS) $(CALLS) $(SPEED) $(SIZE) $(HOT) $(NASMFLAGS) $(LDFLAGS) $(LEFT_OUT) $(OBJ) $(EFI_CFLAGS) $(EFI_OBJ)
 $(B)/flags: FORCE | deps-build $(if $(findstring clang,$(CC)),deps-lint)
 	@mkdir -p $(B)
 	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@

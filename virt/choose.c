@@ -1,22 +1,26 @@
 /*
  * Which back end stands behind virt/: VT-x unless the CPU is AMD's or has its virtualization.
  *
- * Each function of virt.h that a back end defines is a thunk: a jump to VT-x's one (virt/thunks
- * lists them, tools/mkthunks makes them). For AMD-V the jumps are turned once, before anything goes
- * through them and while Caisson's text can still be written.
+ * Each function of virt.h that a back end defines (virt/interface lists them) is in the image
+ * twice, as vmx_NAME and svm_NAME, and who says virt_NAME calls VT-x's, so that it costs nothing
+ * there. For AMD-V a jump to svm_NAME is written over the first bytes of each vmx_NAME, once,
+ * before anything calls them and while Caisson's text can still be written.
  */
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "lib/string.h"
 #include "virt/virt.h"
 
-#define THUNK_BYTES 5 /* JMP rel32 */
+#define JUMP       0xE9 /* by a distance of 32 bits from its end */
+#define JUMP_BYTES 5
 
 struct virt_caps virt_caps; /* boot only, then read */
 
-extern uint8_t virt_thunks[];
-extern const uint64_t virt_thunks_svm[];
-extern const uint32_t virt_thunks_count;
+extern const struct {
+    uint8_t *vmx;
+    const uint8_t *svm;
+} virt_interface[];
+extern const uint32_t virt_interface_count;
 
 /* "AuthenticAMD" and "HygonGenuine" by their first four letters. */
 static bool is_amd(void)
@@ -36,9 +40,10 @@ void virt_choose(void)
 {
     if (!is_amd() && !has_svm())
         return;
-    for (uint32_t i = 0; i < virt_thunks_count; i++) {
-        uint8_t *thunk = virt_thunks + i * THUNK_BYTES;
-        int32_t ahead = (int32_t)(virt_thunks_svm[i] - (uint64_t)(thunk + THUNK_BYTES));
-        memcpy(thunk + 1, &ahead, sizeof(ahead));
+    for (uint32_t i = 0; i < virt_interface_count; i++) {
+        uint8_t *at = virt_interface[i].vmx;
+        int32_t ahead = (int32_t)(virt_interface[i].svm - (at + JUMP_BYTES));
+        at[0] = JUMP;
+        memcpy(at + 1, &ahead, sizeof(ahead));
     }
 }
