@@ -4,7 +4,8 @@
  * Caisson is built without FPU code, so the guest's registers simply stay where they are while it
  * is loaded, and so does its XCR0. The area is in XSAVE's standard format, as large as the states
  * that the domain may enable; a CPU without XSAVE gets FXSAVE's 512 bytes.
- * Sources: SDM volume 1, "Managing State Using the XSAVE Feature Set".
+ * Sources: SDM volume 1, "Managing State Using the XSAVE Feature Set"; APM volume 2, "FXSAVE and
+ * FXRSTOR Instructions"; APM volume 3, CPUID leaf 80000008, RstrFpErrPtrs.
  */
 #include "virt/fpu.h"
 
@@ -82,8 +83,26 @@ void fpu_destroy(struct virt_vcpu *v)
     v->fpu = NULL;
 }
 
+static bool loads_pointers(void)
+{
+    return !virt_caps.amd || (cpuid(0x80000000, 0).eax >= 0x80000008 &&
+                              (cpuid(0x80000008, 0).ebx & CPUID_EXT8B_ERR_PTRS));
+}
+
+/* AMD's older CPUs leave the pointers to the last x87 instruction and to its operand as they are,
+ * unless an exception is pending in what is loaded: the next guest would read where the last one's
+ * code and data are. It reads Caisson's instead, which are the same on every machine. */
+static void hide_pointers(void)
+{
+    static const uint32_t nothing;
+
+    if (!loads_pointers())
+        x87_point_to(&nothing);
+}
+
 void fpu_load(struct virt_vcpu *v)
 {
+    hide_pointers();
     if (!has_xsave()) {
         fxrstor(v->fpu);
         return;

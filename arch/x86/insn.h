@@ -186,6 +186,13 @@ static inline void xsave(void *area, uint64_t mask)
                  : "memory");
 }
 
+/* An x87 instruction without consequences, for the sake of the pointers to the last one and to its
+ * operand: no exception is pending, and the place that it fills is free. */
+static inline void x87_point_to(const uint32_t *operand)
+{
+    asm volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(*operand));
+}
+
 static inline void xrstor(const void *area, uint64_t mask)
 {
     asm volatile("xrstor64 (%0)"

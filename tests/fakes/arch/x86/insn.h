@@ -29,6 +29,8 @@ __attribute__((weak)) uint64_t fake_tsc, fake_tsc_step; /* the step: added at ea
 __attribute__((weak)) uint64_t fake_cr[5], fake_dr[8], fake_xcr0;
 __attribute__((weak)) uint64_t fake_invlpg_count, fake_halts;
 __attribute__((weak)) const void *fake_invlpg_last;
+/* The operand of the last x87 instruction; and what that was when the FPU's state was loaded. */
+__attribute__((weak)) const void *fake_x87_operand, *fake_restored_over;
 
 static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -171,10 +173,16 @@ static inline void xsave(void *area, uint64_t mask)
     (void)mask;
 }
 
+static inline void x87_point_to(const uint32_t *operand)
+{
+    fake_x87_operand = operand;
+}
+
 static inline void xrstor(const void *area, uint64_t mask)
 {
     (void)area;
     (void)mask;
+    fake_restored_over = fake_x87_operand;
 }
 
 static inline void fxsave(void *area)
@@ -185,6 +193,7 @@ static inline void fxsave(void *area)
 static inline void fxrstor(const void *area)
 {
     (void)area;
+    fake_restored_over = fake_x87_operand;
 }
 
 #endif
