@@ -241,7 +241,8 @@
 #define CPUID_EXT1D_RDTSCP        (1u << 27)
 #define CPUID_EXT1D_LM            (1u << 29)
 #define CPUID_EXT7D_INVARIANT_TSC (1u << 8)
-#define CPUID_EXT8B_ERR_PTRS      (1u << 2) /* AMD: XRSTOR takes the x87 pointers always */
+#define CPUID_EXT8B_ERR_PTRS      (1u << 2)  /* AMD: XRSTOR takes the x87 pointers always */
+#define CPUID_EXT8B_IBPB          (1u << 12) /* AMD: IA32_PRED_CMD has IBPB */
 
 /*
  * Sets the calling CPU's protections: WP, NE, NXE, and SMEP, SMAP, UMIP, OSXSAVE where they exist.

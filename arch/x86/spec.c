@@ -2,7 +2,8 @@
  * What this CPU needs against speculation, and what of it is done. See arch/x86/spec.h.
  *
  * Sources: Intel's "Speculative Execution Side Channel Mitigations", "Deep Dive" papers and the
- * advisories of each weakness; SDM volume 4, IA32_ARCH_CAPABILITIES, IA32_SPEC_CTRL.
+ * advisories of each weakness; SDM volume 4, IA32_ARCH_CAPABILITIES, IA32_SPEC_CTRL; APM volume 3,
+ * CPUID leaf 80000008.
  */
 #include "arch/x86/spec.h"
 
@@ -51,7 +52,7 @@ struct spec_switch spec_switch;
 static struct {
     uint32_t edx; /* of CPUID leaf 7 */
     uint64_t capabilities;
-    bool rtm, bhi_ctrl;
+    bool rtm, bhi_ctrl, amd_ibpb;
 } cpu; /* boot only, as is the next */
 static uint8_t states[SPEC_WORDS];
 
@@ -136,10 +137,15 @@ static bool needs(enum spec_word w)
     return false;
 }
 
+static bool can_do(enum spec_word w)
+{
+    return !wants[w] || (cpu.edx & 1u << wants[w]) || (w == SPEC_IBPB && cpu.amd_ibpb);
+}
+
 /* The bare instruction VERW is everywhere: without microcode for it, it empties nothing. */
 static enum spec_state decide(enum spec_word w, const struct spec_wish *wish)
 {
-    bool can = !wants[w] || (cpu.edx & 1u << wants[w]);
+    bool can = can_do(w);
 
     if (wish->without & BIT(w))
         return SPEC_OFF;
@@ -152,11 +158,18 @@ static enum spec_state decide(enum spec_word w, const struct spec_wish *wish)
     return can ? SPEC_ON : SPEC_LACKING;
 }
 
+/* AMD's CPUs have a leaf of their own for what Intel's tell in leaf 7. */
+static bool has_amd_ibpb(void)
+{
+    return cpuid(0x80000000, 0).eax >= 0x80000008 && (cpuid(0x80000008, 0).ebx & CPUID_EXT8B_IBPB);
+}
+
 static void read_cpu(void)
 {
     struct cpuid_regs r = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid_regs){ 0 };
 
     cpu.edx = r.edx & SPEC_GUEST_7D;
+    cpu.amd_ibpb = has_amd_ibpb();
     cpu.rtm = r.ebx & CPUID_7B_RTM;
     cpu.bhi_ctrl = r.eax >= 2 && (cpuid(7, 2).edx & CPUID_72D_BHI_CTRL);
     cpu.capabilities = cpu.edx & CPUID_7D_ARCH_CAPS ? rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
@@ -213,7 +226,9 @@ void spec_decide(const struct spec_wish *wish)
 
 bool spec_start(void)
 {
-    if (cpu.edx && (cpuid(7, 0).edx & cpu.edx) != cpu.edx) {
+    bool lesser = cpu.edx && (cpuid(7, 0).edx & cpu.edx) != cpu.edx;
+
+    if (lesser || (cpu.amd_ibpb && !has_amd_ibpb())) {
         log_error("speculation: pCPU %u lacks what the boot CPU has: older microcode?", cpu_id());
         return false;
     }
