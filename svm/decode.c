@@ -57,16 +57,20 @@ static bool is_register(const struct decoded *d)
     return d->opcode != 0x0F01 || (d->modrm & MODRM_MOD) == MODRM_MOD;
 }
 
+/* REX that stands there, or 0: before another prefix it does not count. */
+static uint8_t rex_of(uint8_t byte, unsigned size)
+{
+    return size == 8 && (byte & 0xF0) == 0x40 ? byte : 0;
+}
+
 struct decoded decode_exiting(const uint8_t *bytes, unsigned count, unsigned size)
 {
     struct decoded d = { .addr_size = (uint8_t)size, .segment = SEG_DS };
     unsigned at = 0;
     uint8_t rex = 0;
 
-    while (at < count && take_prefix(&d, bytes[at], size))
-        at++;
-    if (size == 8 && at < count && (bytes[at] & 0xF0) == 0x40)
-        rex = bytes[at++];
+    while (at < count && (rex_of(bytes[at], size) || take_prefix(&d, bytes[at], size)))
+        rex = rex_of(bytes[at++], size);
     if (at < count)
         d.opcode = bytes[at++];
     if (d.opcode == 0x0F && at < count)

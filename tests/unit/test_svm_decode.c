@@ -36,6 +36,15 @@ static void test_forms(void **state)
         { { 0x0F, 0x01, 0xF0 }, 3, 2, { .length = 3, .opcode = 0x0F01, .reg = 6, .rm = 0 } },
         { { 0x0F, 0x01, 0x30 }, 3, 4, { .length = 0, .opcode = 0x0F01, .reg = 6, .rm = 0 } },
         { { 0xE4, 0x60 }, 2, 4, { .length = 2, .opcode = 0xE4 } },
+        /* REX counts right before the opcode only, and the last one of two */
+        { { 0x41, 0x66, 0x0F, 0x20, 0xC1 },
+          5,
+          8,
+          { .length = 5, .opcode = 0x0F20, .reg = 0, .rm = 1 } },
+        { { 0x44, 0x41, 0x0F, 0x20, 0xC1 },
+          5,
+          8,
+          { .length = 5, .opcode = 0x0F20, .reg = 0, .rm = 9 } },
     };
 
     (void)state;
@@ -63,6 +72,7 @@ static void test_strings(void **state)
         { { 0x2E, 0x6F }, 2, 4, 4, 2, SEG_CS },
         { { 0x67, 0x36, 0x6E }, 3, 4, 2, 3, SEG_SS },
         { { 0x67, 0x26, 0x6E }, 3, 2, 4, 3, SEG_ES },
+        { { 0x48, 0xF3, 0x64, 0x6F }, 4, 8, 8, 4, SEG_FS },
     };
 
     (void)state;
