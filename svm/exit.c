@@ -166,7 +166,9 @@ bool exit_is_vmcall(struct virt_vcpu *v)
 {
     struct svm_vcpu *s = svm_of(v);
 
-    if (!look_at_insn(v) || s->insn.opcode != OPCODE_GROUP_7 || s->insn.modrm != MODRM_VMCALL)
+    if (!look_at_insn(v) || s->insn.lock)
+        return false;
+    if (s->insn.opcode != OPCODE_GROUP_7 || s->insn.modrm != MODRM_VMCALL)
         return false;
     set_length(s);
     return true;

@@ -1,0 +1,200 @@
+/* links: svm/exit.c svm/decode.c svm/flush.c tests/fakes/panic.c */
+/*
+ * svm/exit.c where the processor says less than is wanted: the guest's bytes are read, once, and
+ * need not be those that made the exit any more, since another vCPU may write them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "svm/caps.h"
+#include "svm/cr.h"
+#include "svm/exit.h"
+#include "svm/skip.h"
+#include "svm/vcpu.h"
+#include "svm/vmcb.h"
+#include "virt/virt.h"
+
+#define RIP 0x1000
+
+struct svm_caps svm_caps;
+
+static struct virt_vcpu v;
+static struct vmcb vmcb;
+static struct svm_vcpu *s;
+static uint8_t code[DECODE_BYTES];
+static unsigned readable, fetches, passes;
+
+/* Whoever looks twice finds something else the second time. */
+unsigned virt_fetch(struct virt_vcpu *vcpu, uint8_t bytes[15])
+{
+    (void)vcpu;
+    memcpy(bytes, code, readable);
+    memset(code, 0x66, sizeof(code));
+    fetches++;
+    return readable;
+}
+
+void cr_let_cr0_pass(struct svm_vcpu *svm)
+{
+    (void)svm;
+    passes++;
+}
+
+void svm_event_keep_interrupted(struct virt_vcpu *vcpu)
+{
+    (void)vcpu;
+    fail();
+}
+
+uint64_t svm_skip_wrapped(const struct vmcb *b, uint64_t rip)
+{
+    (void)b;
+    return rip;
+}
+
+void svm_skip_flags(struct svm_vcpu *svm)
+{
+    (void)svm;
+}
+
+static void stands(const char *bytes, unsigned count)
+{
+    memcpy(code, bytes, count);
+    readable = count;
+    fetches = passes = 0;
+    vmcb.rip = RIP;
+    vmcb.next_rip = 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    v = (struct virt_vcpu){ 0 };
+    memset(&vmcb, 0, sizeof(vmcb));
+    s = svm_of(&v);
+    s->vmcb = &vmcb;
+    vmcb.efer = EFER_LMA | EFER_LME | EFER_SVME;
+    vmcb.segment[VMCB_CS].attr = 0x29B; /* 64-bit code */
+    svm_caps.features = 0;
+    return 0;
+}
+
+static struct virt_exit after(uint32_t code_of_exit, uint64_t info)
+{
+    struct virt_exit x = { 0 };
+
+    vmcb.exit_code = code_of_exit;
+    vmcb.exit_info1 = info;
+    (void)exit_decode(&v, s, &x);
+    return x;
+}
+
+/* #UD at VMCALL: a hypercall, and over it by the length of the very bytes that were looked at. */
+static void test_vmcall(void **state)
+{
+    static const uint32_t features[] = { 0, FEATURE_NEXT_RIP | FEATURE_DECODE };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        svm_caps.features = features[i];
+        stands("\x0F\x01\xC1", 3);
+        assert_int_equal(after(EXITCODE_EXCEPTION + VECTOR_UD, 0).kind, VIRT_EXIT_EXCEPTION);
+        assert_true(exit_is_vmcall(&v));
+        assert_int_equal(fetches, 1);
+        skip_insn(&v);
+        assert_int_equal(vmcb.rip, RIP + 3);
+    }
+}
+
+/* What is #UD for good: with LOCK, cut short, another instruction, nothing that can be read. */
+static void test_no_vmcall(void **state)
+{
+    (void)state;
+    stands("\x0F\x01", 2);
+    assert_false(exit_is_vmcall(&v));
+    stands("\x0F\x0B", 2);
+    assert_false(exit_is_vmcall(&v));
+    stands("\x0F\x01\xC2", 3);
+    assert_false(exit_is_vmcall(&v));
+    stands("", 0);
+    assert_false(exit_is_vmcall(&v));
+    stands("\xF0\x0F\x01\xC1", 4);
+    assert_false(exit_is_vmcall(&v));
+}
+
+/* MOV CR4, R9; then bytes that have changed since. None of them is taken for what it is not. */
+static void test_cr(void **state)
+{
+    struct virt_exit x;
+
+    (void)state;
+    stands("\x41\x0F\x22\xE1", 4);
+    x = after(EXITCODE_CR_WRITE + 4, 0);
+    assert_true(x.kind == VIRT_EXIT_CR && x.cr.op == CR_WRITE);
+    assert_int_equal(x.cr.number, 4);
+    assert_int_equal(x.cr.gpr, GPR_R9);
+    assert_int_equal(fetches, 1);
+    skip_insn(&v);
+    assert_int_equal(vmcb.rip, RIP + 4);
+
+    stands("\x41\x0F\x20\xE1", 4); /* a read by now */
+    x = after(EXITCODE_CR_WRITE + 4, 0);
+    assert_int_equal(x.kind, VIRT_EXIT_UNKNOWN);
+    assert_int_equal(x.raw_reason, EXITCODE_CR_WRITE + 4);
+    stands("\x90", 1);
+    assert_int_equal(after(EXITCODE_CR_READ, 0).kind, VIRT_EXIT_UNKNOWN);
+    stands("", 0); /* it has gone: let the guest find out */
+    assert_int_equal(after(EXITCODE_CR_READ, 0).kind, VIRT_EXIT_HOST);
+    assert_int_equal(passes, 0);
+    stands("\x0F\x01\xF0", 3); /* LMSW */
+    assert_int_equal(after(EXITCODE_CR0_SELECTIVE, 0).kind, VIRT_EXIT_HOST);
+    assert_int_equal(passes, 1);
+}
+
+/* OUTS, and what has taken its place; with decode assists nothing is fetched. */
+static void test_string(void **state)
+{
+    const uint64_t info = 0x80UL << 16 | IOIO_STRING | 1 << IOIO_SIZE_SHIFT;
+
+    (void)state;
+    stands("\x64\x6E", 2);
+    assert_int_equal(after(EXITCODE_IOIO, info).kind, VIRT_EXIT_IO);
+    assert_int_equal(fetches, 1);
+    assert_int_equal(s->insn.segment, SEG_FS);
+    stands("\xEE", 1);
+    assert_int_equal(after(EXITCODE_IOIO, info).kind, VIRT_EXIT_UNKNOWN);
+    stands("", 0);
+    assert_int_equal(after(EXITCODE_IOIO, info).kind, VIRT_EXIT_HOST);
+    svm_caps.features = FEATURE_NEXT_RIP | FEATURE_DECODE;
+    stands("\x64\x6E", 2);
+    assert_int_equal(after(EXITCODE_IOIO, info).kind, VIRT_EXIT_IO);
+    assert_int_equal(fetches, 0);
+}
+
+/* Codes of processors to come, and those of intercepts that are off: the end of one guest. */
+static void test_unknown(void **state)
+{
+    static const uint32_t codes[] = { 0x20, 0x66, 0x8F, 0xA3, 0x3FF, 0x401, 0x403, 0xFFFFFFFE };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        struct virt_exit x = after(codes[i], 0);
+        assert_int_equal(x.kind, VIRT_EXIT_UNKNOWN);
+    }
+    assert_int_equal(after(EXITCODE_INVALID, 0).kind, VIRT_EXIT_ENTRY_FAILED);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_vmcall), TEST(test_no_vmcall), TEST(test_cr),
+        TEST(test_string), TEST(test_unknown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
