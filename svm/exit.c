@@ -81,13 +81,12 @@ static void once_more(struct virt_exit *x)
 
 /* Another vCPU, or another translation, has changed the code meanwhile: nothing can be said of it.
  */
-static void not_known(struct virt_exit *x, uint32_t code)
+static void not_known(struct virt_exit *x)
 {
     x->kind = VIRT_EXIT_UNKNOWN;
-    x->raw_reason = code;
 }
 
-static void decode_mov_cr(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
+static void decode_mov_cr(struct virt_vcpu *v, struct virt_exit *x)
 {
     struct svm_vcpu *s = svm_of(v);
     uint16_t opcode = x->cr.op == CR_READ ? OPCODE_MOV_FROM : OPCODE_MOV_TO;
@@ -101,7 +100,7 @@ static void decode_mov_cr(struct virt_vcpu *v, uint32_t code, struct virt_exit *
         x->cr.gpr = (enum gpr)s->insn.rm;
         set_length(s);
     } else {
-        not_known(x, code);
+        not_known(x);
     }
 }
 
@@ -114,7 +113,7 @@ static void decode_cr(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
     x->cr.op = code < EXITCODE_CR_WRITE ? CR_READ : CR_WRITE;
     x->cr.lmsw = 0;
     if (!svm_has(FEATURE_DECODE) || !svm_has(FEATURE_NEXT_RIP)) {
-        decode_mov_cr(v, code, x);
+        decode_mov_cr(v, x);
     } else if (info & CR_EXIT_MOV) {
         x->cr.gpr = (enum gpr)(info & 15);
     } else {
@@ -134,7 +133,7 @@ static void decode_io_string(struct virt_vcpu *v, struct virt_exit *x)
     if (!look_at_insn(v))
         once_more(x);
     else if (s->insn.opcode < 0x6C || s->insn.opcode > 0x6F || !s->insn.length)
-        not_known(x, EXITCODE_IOIO);
+        not_known(x);
 }
 
 /* NMI and #MC are the machine's, whatever the guest was doing. #PF and the like do not exit. */
@@ -174,10 +173,9 @@ bool exit_is_vmcall(struct virt_vcpu *v)
     return true;
 }
 
-void exit_odd(struct svm_vcpu *s, uint32_t code, struct virt_exit *x)
+void exit_odd(uint32_t code, struct virt_exit *x)
 {
-    (void)s;
-    not_known(x, code);
+    not_known(x);
     if (code != EXITCODE_INVALID)
         return;
     flush_failed();

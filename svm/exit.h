@@ -25,7 +25,7 @@ extern const struct exit_row {
 /* The rare ones. */
 void exit_look(struct virt_vcpu *v, uint32_t code, struct virt_exit *x);
 /* An exit code beyond the table. */
-void exit_odd(struct svm_vcpu *s, uint32_t code, struct virt_exit *x);
+void exit_odd(uint32_t code, struct virt_exit *x);
 /* #UD: true if it was VMCALL, the other vendor's hypercall instruction. */
 bool exit_is_vmcall(struct virt_vcpu *v);
 
@@ -84,7 +84,8 @@ static inline enum exit_decoded exit_decode(struct virt_vcpu *v, struct svm_vcpu
         return EXIT_SETTLED;
     }
     if (unlikely(code >= EXIT_ROWS)) {
-        exit_odd(s, code, x);
+        x->raw_reason = code;
+        exit_odd(code, x);
         return EXIT_UNSETTLED;
     }
     const struct exit_row *row = &svm_exit_rows[code];
@@ -98,7 +99,10 @@ static inline enum exit_decoded exit_decode(struct virt_vcpu *v, struct svm_vcpu
         exit_decode_vmmcall(vmcb, x);
     else if (unlikely(row->look))
         exit_look(v, code, x);
-    return unlikely(x->kind <= VIRT_EXIT_EXCEPTION) ? EXIT_UNSETTLED : EXIT_SETTLED;
+    if (likely(x->kind > VIRT_EXIT_EXCEPTION))
+        return EXIT_SETTLED;
+    x->raw_reason = code;
+    return EXIT_UNSETTLED;
 }
 
 #endif

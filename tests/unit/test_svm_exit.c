@@ -184,6 +184,7 @@ static void test_unknown(void **state)
     for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         struct virt_exit x = after(codes[i], 0);
         assert_int_equal(x.kind, VIRT_EXIT_UNKNOWN);
+        assert_int_equal(x.raw_reason, codes[i]);
     }
     assert_int_equal(after(EXITCODE_INVALID, 0).kind, VIRT_EXIT_ENTRY_FAILED);
 }
