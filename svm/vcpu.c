@@ -53,7 +53,8 @@ static const uint8_t intercepted[] = {
     ICPT_CR_READ + 8, /* the TPR is the local APIC's */
     ICPT_CR_WRITE + 8, ICPT_CR_WRITE + 4,
     /* Their delivery may raise themselves, for ever (debug.c of vmx/); a machine check is the
-     * machine's; #UD may be the other vendor's hypercall. */
+     * machine's; #UD may be the other vendor's hypercall. #DF needs none: a fault during its
+     * delivery is SHUTDOWN. */
     ICPT_EXCEPTION + VECTOR_DB, ICPT_EXCEPTION + VECTOR_AC, ICPT_EXCEPTION + VECTOR_MC,
     ICPT_EXCEPTION + VECTOR_UD, ICPT_INTR, ICPT_NMI, ICPT_INIT, ICPT_RDPMC, ICPT_CPUID, ICPT_INVD,
     ICPT_HLT, ICPT_INVLPGA, ICPT_IOIO, ICPT_MSR, ICPT_TASK_SWITCH, ICPT_SHUTDOWN, ICPT_VMRUN,

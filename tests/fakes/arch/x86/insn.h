@@ -167,6 +167,12 @@ static inline void xsetbv(uint32_t n, uint64_t value)
     fake_xcr0 = value;
 }
 
+static inline uint64_t xgetbv(uint32_t n)
+{
+    (void)n;
+    return fake_xcr0;
+}
+
 static inline void xsave(void *area, uint64_t mask)
 {
     (void)area;

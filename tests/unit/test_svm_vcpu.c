@@ -1,0 +1,155 @@
+/* links: svm/vcpu.c svm/cr.c svm/msr.c svm/regs.c svm/flush.c virt/fpu.c tests/fakes/heap.c tests/fakes/spec.c tests/fakes/panic.c lib/string.c */
+/*
+ * What a new vCPU's guest may do by itself. All that is the machine's exits, each named here a
+ * second time: an intercept or a bit of the MSR map that gets lost is found here only.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "mm/heap.h"
+#include "svm/caps.h"
+#include "svm/enable.h"
+#include "svm/vcpu.h"
+#include "svm/vmcb.h"
+#include "virt/slat.h"
+#include "virt/virt.h"
+
+struct svm_caps svm_caps;
+struct virt_caps virt_caps;
+
+static struct virt_vcpu v;
+static struct slat slat;
+static void *ports;
+
+void svm_fill_return_stack(void)
+{
+}
+
+unsigned cpu_maddr_bits(void)
+{
+    return 48;
+}
+
+maddr_t enable_host_area(void)
+{
+    return maddr(0);
+}
+
+static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
+{
+    (void)sub;
+    if (leaf == 0x80000001)
+        return (struct cpuid_regs){ .edx = CPUID_EXT1D_NX | CPUID_EXT1D_RDTSCP };
+    return (struct cpuid_regs){ 0 };
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_cpuid = give_cpuid;
+    virt_caps.amd = true;
+    svm_caps.features = FEATURE_NESTED_PAGING;
+    ports = heap_pages(1, 7);
+    slat.pointer = 0x5000;
+    const struct virt_vcpu_config config = {
+        .slat = &slat, .io_bitmap = ports, .owner_id = 7, .cr4_mask = CR4_PAE
+    };
+    return virt_vcpu_create(&v, &config);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    virt_vcpu_destroy(&v);
+    heap_free_pages(ports, 1, 7);
+    return 0;
+}
+
+static bool intercepted(unsigned what)
+{
+    return vmcb_of(&v)->intercepts[what / 32] >> what % 32 & 1;
+}
+
+static void test_intercepts(void **state)
+{
+    /* APM volume 2, appendix B, by word and bit: of INTR, NMI, INIT, the selective write to CR0,
+     * RDPMC, CPUID, INVD, HLT, INVLPGA, IOIO, MSR, task switch, SHUTDOWN; of VMRUN to SKINIT,
+     * WBINVD, MONITOR, MWAIT, XSETBV, RDPRU; of #DB, #UD, #AC, #MC; of CR8, CR4 and reads of CR0
+     * and CR4, which are not what the guest has been told. */
+    static const uint32_t want[ICPT_WORDS] = { 1u << 0 | 1u << 4 | 1u << 8 | 1u << 20 | 1u << 24,
+                                               0,
+                                               1u << 1 | 1u << 6 | 1u << 17 | 1u << 18,
+                                               0xBD44802Bu,
+                                               0x6E7Fu,
+                                               0 };
+
+    (void)state;
+    for (unsigned i = 0; i < ICPT_WORDS; i++)
+        assert_int_equal(vmcb_of(&v)->intercepts[i], want[i]);
+    assert_false(intercepted(ICPT_PAUSE));
+    assert_int_equal(vmcb_of(&v)->vintr, VINT_MASKING);
+    assert_int_equal(vmcb_of(&v)->nested_control, NESTED_PAGING);
+    assert_int_equal(vmcb_of(&v)->nested_cr3, 0x5000);
+    assert_int_equal(vmcb_of(&v)->clean, 0);
+    assert_true(vmcb_of(&v)->efer & EFER_SVME);
+    assert_true(vmcb_of(&v)->cr4 & CR4_MCE);
+}
+
+/* Whatever it does to its control registers, those of the machine's stay. */
+static void test_held_bits(void **state)
+{
+    (void)state;
+    assert_int_equal(virt_set_efer(&v, EFER_SVME), -EINVAL);
+    assert_int_equal(virt_set_efer(&v, EFER_SCE), 0);
+    assert_true(vmcb_of(&v)->efer & EFER_SVME);
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE | CR4_SMEP), -EINVAL);
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE), 0);
+    assert_true(vmcb_of(&v)->cr4 & CR4_MCE);
+    assert_int_equal(virt_cr4(&v), CR4_PAE);
+    assert_int_equal(virt_set_cr0(&v, CR0_PE | CR0_CD | CR0_NW), 0);
+    assert_int_equal(vmcb_of(&v)->cr0 & (CR0_CD | CR0_NW), 0);
+    assert_true(intercepted(ICPT_CR_READ + 0));
+}
+
+static bool passes(uint32_t msr)
+{
+    static const uint32_t own[] = { 0x174,      0x175,      0x176,      0xC0000081,
+                                    0xC0000082, 0xC0000083, 0xC0000084, 0xC0000100,
+                                    0xC0000101, 0xC0000102, 0xC0000103 };
+
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (own[i] == msr)
+            return true;
+    return false;
+}
+
+/* Of all registers that the map has bits for. */
+static void test_msrs(void **state)
+{
+    static const uint32_t parts[] = { 0, 0xC0000000, 0xC0010000 };
+    const uint8_t *map = svm_of(&v)->msr_map;
+
+    (void)state;
+    for (unsigned part = 0; part < 3; part++)
+        for (uint32_t n = 0; n < 0x2000; n++) {
+            unsigned bits = map[part * 2048 + n / 4] >> n % 4 * 2 & 3;
+            if (bits != (passes(parts[part] + n) ? 0 : 3))
+                fail_msg("MSR %x: %u", parts[part] + n, bits);
+        }
+    for (unsigned i = 3 * 2048; i < 4 * 2048; i++)
+        assert_int_equal(map[i], 0xFF);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { TEST(test_intercepts), TEST(test_held_bits),
+                                        TEST(test_msrs) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
