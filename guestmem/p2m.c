@@ -69,8 +69,11 @@ bool p2m_destroy(struct p2m *p)
 {
     if (!p->slat.root)
         return true;
-    while (p->limbo_count)
-        frame_free(p->limbo[--p->limbo_count].frame, ORDER_4K, p->owner);
+    if (p->limbo_count) {
+        while (p->limbo_count)
+            frame_free(p->limbo[--p->limbo_count].frame, ORDER_4K, p->owner);
+        return false;
+    }
     if (p->giant.open)
         frame_free(p->giant.first, ORDER_1G, p->owner);
     p->giant.open = false;

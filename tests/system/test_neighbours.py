@@ -75,7 +75,9 @@ class Street(Crowd):
         if first == "attacker":
             self.create_victim()
         found = self.windows(attack)
-        self.end("attacker", *(["victim"] if first == "attacker" else []))
+        self.end("attacker")  # first: an attack upon one that is ending is none
+        if first == "attacker":
+            self.end("victim")
         return found
 
 
