@@ -81,7 +81,7 @@ bool p2m_destroy(struct p2m *p)
         give_back_some(p);
         return false;
     }
-    if (!slat_drain(&p->slat, P2M_PIECE, free_mapping, p) || p->going.frames)
+    if (!slat_drain(&p->slat, P2M_END_PIECE, free_mapping, p) || p->going.frames)
         return false;
     if (p->failed.v)
         frame_abandon(p->failed, p->owner);

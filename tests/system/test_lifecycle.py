@@ -184,7 +184,7 @@ def test_small_share_does_not_delay_the_operator(crowd):
     c.create("small", mem="64M cap=1 populate=now")
     took = seconds() - before
     print("of the machine's time:", took)
-    assert took < 5
+    assert took < 10  # 5.2 here; 48 when the cap held for the first building too
     assert re.search(r"^small .* 1 ", c.ask("sched"), re.M)
 
 
