@@ -16,6 +16,7 @@
 #include "lib/addr.h"
 #include "lib/string.h"
 #include "svm/vcpu.h"
+#include "virt/check.h"
 #include "virt/virt.h"
 
 enum home { IN_VMCB, IN_EFER, IN_TSC, IN_AUX, IN_DEBUGCTL, IN_NOTHING /* always 0 */ };
@@ -118,17 +119,6 @@ void svm_msr_spec_reset(struct virt_vcpu *v)
         wrmsr(MSR_IA32_SPEC_CTRL, 0);
 }
 
-/* Each byte a memory type: 0, 1, 4, 5, 6 or 7 (APM, "Page-Attribute Table Mechanism"). */
-static bool is_pat(uint64_t v)
-{
-    for (unsigned i = 0; i < 8; i++) {
-        uint8_t type = v >> 8 * i;
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
-}
-
 static bool fits(enum form form, uint64_t value)
 {
     switch (form) {
@@ -137,7 +127,7 @@ static bool fits(enum form form, uint64_t value)
     case LOW_32:
         return value >> 32 == 0;
     case PAT:
-        return is_pat(value);
+        return check_is_pat(value);
     case DEBUGCTL:
         return (value & ~(uint64_t)DEBUGCTL_BTF) == 0;
     case ZERO:

@@ -14,19 +14,10 @@
 
 /* switch.asm knows where these are. */
 _Static_assert(offsetof(struct virt_vcpu, gpr) == 0, "switch.asm");
-_Static_assert(offsetof(struct virt_vcpu, spec_ctrl) == 132, "switch.asm");
 _Static_assert(offsetof(struct svm_vcpu, vmcb) == 0, "switch.asm");
 _Static_assert(offsetof(struct svm_vcpu, vmcb_at) == 8, "switch.asm");
 _Static_assert(offsetof(struct svm_vcpu, host_at) == 16, "switch.asm");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5F8, "switch.asm");
-_Static_assert(offsetof(struct spec_switch, entry) == 0 && offsetof(struct spec_switch, exit) == 1,
-               "switch.asm");
-_Static_assert(offsetof(struct spec_switch, calls) == 2 &&
-                   offsetof(struct spec_switch, history) == 3 &&
-                   offsetof(struct spec_switch, ctrl) == 4,
-               "switch.asm");
-_Static_assert(SPEC_ENTRY_CTRL == 1, "switch.asm");
-_Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 4, "switch.asm");
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15, "switch.asm");
 
 /* The machine's interrupts leave a guest with IF=0 too: nobody has to see to it. */

@@ -18,11 +18,10 @@
 bits 64
 default rel
 
-MSR_SPEC_CTRL equ 0x48
+%include "virt/guard.inc"
 
 ; offsets into struct virt_vcpu, pinned by _Static_assert in run.c
 %define GPR(n) [rdi + 8 * n]
-%define SPEC_CTRL 132
 
 ; into struct svm_vcpu
 %define VMCB    0
@@ -32,45 +31,7 @@ MSR_SPEC_CTRL equ 0x48
 ; into struct vmcb
 %define VMCB_RAX 0x5F8
 
-; and into spec_switch, with the bits of its members
-%define ENTRY   0
-%define EXIT    1
-%define CALLS   2
-%define HISTORY 3
-%define CTRL    4
-ENTRY_CTRL equ 1
-EXIT_CTRL  equ 1
-EXIT_EACH  equ 2
-EXIT_CLEAR equ 4
-
-HISTORY_STEPS equ 5
-
-extern spec_switch
 global svm_enter
-global svm_fill_return_stack
-
-; ECX pairs of calls that never return, each to the next: predictions of returns lead into the traps
-; between them. Changes RDX and the flags.
-%macro fill_return_stack 0
-    mov rdx, rsp
-%%pair:
-    call %%second
-%%trap1:
-    pause
-    lfence
-    jmp %%trap1
-%%second:
-    call %%next
-%%trap2:
-    pause
-    lfence
-    jmp %%trap2
-%%next:
-    dec ecx
-    jnz %%pair
-    mov rsp, rdx
-    lfence
-%endmacro
 
 section .text
 
@@ -142,68 +103,9 @@ svm_enter:
     pop rbp
     ret
 
-; Before the first RET, and before the first indirect branch: IBRS; then the return stack; then the
-; history of branches; no value of the guest's is kept. As in vmx/switch.asm; docs/speculation.md.
 .guard:
-    test byte [spec_switch + EXIT], EXIT_CTRL
-    jz .calls
-    mov ecx, MSR_SPEC_CTRL
-    rdmsr
-    mov [rdi + SPEC_CTRL], eax
-    test byte [spec_switch + EXIT], EXIT_EACH
-    jnz .ctrl
-    cmp eax, [spec_switch + CTRL]
-    je .calls
-.ctrl:
-    mov eax, [spec_switch + CTRL]
-    xor edx, edx
-    wrmsr
-.calls:
-    movzx ecx, byte [spec_switch + CALLS]
-    jecxz .history
-    fill_return_stack
-.history:
-    movzx ecx, byte [spec_switch + HISTORY]
-    jecxz .clear
-.round:
-    mov eax, HISTORY_STEPS
-    call .step
-    dec ecx
-    jnz .round
-    jmp .fence
-.step:                              ; two branches are taken in each step
-    jmp .taken
-    align 16, int3
-.taken:
-    dec eax
-    jnz .step
-    ret
-.fence:
-    lfence
-.clear:
-    test byte [spec_switch + EXIT], EXIT_CLEAR
-    jz .cleared
+    guard_exit
     xor eax, eax
-    xor ecx, ecx
-    xor edx, edx
-    xor ebx, ebx
-    xor esi, esi
-    xor r8d, r8d
-    xor r9d, r9d
-    xor r10d, r10d
-    xor r11d, r11d
-    xor r12d, r12d
-    xor r13d, r13d
-    xor r14d, r14d
-    xor r15d, r15d
-.cleared:
-    lfence
     jmp .guarded
-
-; void svm_fill_return_stack(void), to C's rules: before another domain's vCPU runs here.
-svm_fill_return_stack:
-    mov ecx, 16
-    fill_return_stack
-    ret
 
 section .note.GNU-stack noalloc noexec nowrite progbits

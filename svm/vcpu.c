@@ -23,8 +23,7 @@
 #include "virt/slat.h"
 #include "svm/debug.h"
 #include "virt/fpu.h"
-
-void svm_fill_return_stack(void); /* switch.asm */
+#include "virt/guard.h"
 
 #define AR_DATA 0x93 /* present, DPL 0, read/write, accessed */
 #define AR_CODE 0x9B /* present, DPL 0, execute/read, accessed */
@@ -142,20 +141,6 @@ void virt_vcpu_destroy(struct virt_vcpu *v)
     s->vmcb = NULL;
 }
 
-/* What another domain's vCPUs have taught this pCPU's predictors, and returns. A vCPU that comes
- * from elsewhere may be of a domain whose id another had before. */
-static void forget_predictions(const struct virt_vcpu *v)
-{
-    static uint16_t last_owner[MAX_PCPUS]; /* each pCPU its own entry */
-    unsigned me = cpu_id();
-
-    if (v->pcpu != me || last_owner[me] != v->owner_id) {
-        wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
-        svm_fill_return_stack();
-    }
-    last_owner[me] = v->owner_id;
-}
-
 /* Nothing that this pCPU may have cached of an earlier stay: of the VMCB, and of its ASID. */
 static void arrive(struct virt_vcpu *v)
 {
@@ -172,7 +157,7 @@ void virt_load(struct virt_vcpu *v)
     ASSERT(!v->loaded);
     v->loaded = true;
     if (spec_switch.barrier)
-        forget_predictions(v);
+        guard_load(v);
     if (v->pcpu != cpu_id())
         arrive(v);
     fpu_load(v);

@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
+#include "virt/check.h"
 #include "virt/virt.h"
 
 enum home { IN_VMCS, IN_SOFT, IN_TSC, IN_NOTHING /* always 0 */ };
@@ -133,17 +134,6 @@ void msr_spec_reset(struct virt_vcpu *v)
 }
 _Static_assert(SOFT_TSC_AUX == SOFT_MSR_COUNT - 1, "the one that may be absent is last");
 
-/* Each byte a memory type: 0, 1, 4, 5, 6 or 7 (SDM, "IA32_PAT MSR"). */
-static bool is_pat(uint64_t v)
-{
-    for (unsigned i = 0; i < 8; i++) {
-        uint8_t type = v >> 8 * i;
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
-}
-
 static bool fits(enum form form, uint64_t value)
 {
     switch (form) {
@@ -152,7 +142,7 @@ static bool fits(enum form form, uint64_t value)
     case LOW_32:
         return value >> 32 == 0;
     case PAT:
-        return is_pat(value);
+        return check_is_pat(value);
     case DEBUGCTL:
         return (value & ~(uint64_t)DEBUGCTL_BTF) == 0;
     case ZERO:

@@ -28,15 +28,6 @@
 _Static_assert(offsetof(struct virt_vcpu, gpr) == 0, "switch.asm");
 _Static_assert(offsetof(struct virt_vcpu, straight) == 128, "switch.asm");
 _Static_assert(offsetof(struct virt_vcpu, launched) == 129, "switch.asm");
-_Static_assert(offsetof(struct virt_vcpu, spec_ctrl) == 132, "switch.asm");
-_Static_assert(offsetof(struct spec_switch, entry) == 0 && offsetof(struct spec_switch, exit) == 1,
-               "switch.asm");
-_Static_assert(offsetof(struct spec_switch, calls) == 2 &&
-                   offsetof(struct spec_switch, history) == 3 &&
-                   offsetof(struct spec_switch, ctrl) == 4,
-               "switch.asm");
-_Static_assert(SPEC_ENTRY_CTRL == 1 && SPEC_ENTRY_L1D == 2 && SPEC_ENTRY_VERW == 4, "switch.asm");
-_Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 4, "switch.asm");
 _Static_assert(SEL_DATA == 0x10, "switch.asm");
 _Static_assert(GPR_RSP == 4 && GPR_R15 == 15 && VMCS_H_RSP == 0x6C14, "switch.asm");
 

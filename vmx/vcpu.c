@@ -21,13 +21,12 @@
 #include "virt/slat.h"
 #include "vmx/flush.h"
 #include "virt/fpu.h"
+#include "virt/guard.h"
 #include "vmx/host.h"
 #include "vmx/msr.h"
 #include "vmx/run.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
-
-void vmx_fill_return_stack(void); /* switch.asm */
 
 static struct virt_vcpu *current[MAX_PCPUS]; /* whose VMCS is current; each pCPU its own entry */
 
@@ -187,20 +186,6 @@ void virt_vcpu_destroy(struct virt_vcpu *v)
     v->vpid = 0;
 }
 
-/* What another domain's vCPUs have taught this pCPU's predictors, and returns. A vCPU that comes
- * from elsewhere may be of a domain whose id another had before. */
-static void forget_predictions(const struct virt_vcpu *v)
-{
-    static uint16_t last_owner[MAX_PCPUS]; /* each pCPU its own entry */
-    unsigned me = cpu_id();
-
-    if (v->pcpu != me || last_owner[me] != v->owner_id) {
-        wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
-        vmx_fill_return_stack();
-    }
-    last_owner[me] = v->owner_id;
-}
-
 /* Nothing that this pCPU may have cached of an earlier stay, or of the VPID's last owner. */
 static void arrive(struct virt_vcpu *v)
 {
@@ -216,7 +201,7 @@ void virt_load(struct virt_vcpu *v)
     make_current(v);
     v->loaded = true;
     if (spec_switch.barrier)
-        forget_predictions(v);
+        guard_load(v);
     if (v->pcpu != cpu_id())
         arrive(v);
     fpu_load(v);
