@@ -14,6 +14,10 @@ which: the machine with VT-x, or QEMU's with AMD-V. It runs on which of them MAC
     MACHINES=qemu       only those on QEMU, and those that boot nothing
     MACHINES=all        whatever can run on both does
 
+A test on QEMU is marked as `alone`: no other is to run beside it. Its CPUs are threads of the host
+that wait for one lock of the emulator's. Where more threads want to run than the host has CPUs,
+each such wait lasts as long as the host lets others run, and a boot of 6 seconds takes 100.
+
 All logs of a test lie in build/test-logs/<test>/: com1.txt, bochs.log, port-e9.txt, ...
 """
 import hashlib
@@ -122,6 +126,7 @@ def partition(files):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "anywhere: can run with VT-x and with AMD-V")
+    config.addinivalue_line("markers", "alone: nothing else is to run on the host meanwhile")
     config.addinivalue_line("markers", "core: the same, and does so unless MACHINES says otherwise")
 
 
@@ -132,6 +137,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("emulator", [VTX, "qemu"])
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
 def pytest_collection_modifyitems(config, items):
     """Of those, what MACHINES chooses. A single set of parameters may be in the core as well."""
     def wanted(item):
@@ -142,6 +148,9 @@ def pytest_collection_modifyitems(config, items):
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = filter(wanted, items)
+    for item in items:
+        if hasattr(item, "callspec") and item.callspec.params.get("emulator") == "qemu":
+            item.add_marker(pytest.mark.alone)
 
 
 def pytest_sessionfinish(session):
