@@ -2,7 +2,8 @@
  * A guest that one can talk to: each line that is typed comes back, with what its clock says.
  *
  * Between two keys it halts. It asks for one timer interrupt a second, counts them, and keeps how
- * late the latest was, in ticks of the TSC.
+ * late the latest was, in ticks of the TSC. It takes interrupts at any time, and reads its clock
+ * and their number as of one moment: the two agree however long it waits for a pCPU.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/lapic.h"
@@ -21,8 +22,10 @@
 
 static char line[LINE_BYTES];
 static unsigned length;
-static uint64_t second, next; /* TSC ticks, and the moment of the next interrupt */
-static uint64_t ticks, latest;
+static uint64_t second, start,
+    next; /* TSC ticks, the timer's first moment and the next interrupt's */
+static volatile uint64_t ticks;
+static uint64_t latest;
 
 static void tick(struct trap *t)
 {
@@ -53,7 +56,8 @@ static void start_timer(void)
     lapic_enable();
     trap_set(LAPIC_TEST_VECTOR, tick);
     lapic_write(LAPIC_LVT_TIMER, LAPIC_TEST_VECTOR | LAPIC_TIMER_DEADLINE);
-    next = rdtsc() + second;
+    start = rdtsc();
+    next = start + second;
     wrmsr(MSR_TSC_DEADLINE, next);
 }
 
@@ -67,9 +71,15 @@ static void start_uart(void)
 
 static void answer(void)
 {
+    uint64_t count, at;
+
+    do {
+        count = ticks;
+        at = rdtsc();
+    } while (count != ticks);
     line[length] = 0;
-    print("echo: \"%s\" at %lu ms, %lu ticks, %lu late at most\n", line, rdtsc() / (second / 1000),
-          ticks, latest);
+    print("echo: \"%s\" at %lu ms, %lu ticks, %lu late at most\n", line,
+          (at - start) / (second / 1000), count, latest);
     length = 0;
 }
 
@@ -90,9 +100,13 @@ void main(const void *boot_information)
     start_timer();
     start_uart();
     print("echo: ready\n");
+    irq_on();
     for (;;) {
         while (inb(COM1 + LSR) & LSR_DATA)
             take((char)inb(COM1));
-        irq_wait();
+        irq_off(); /* a key that comes now wakes irq_wait() at once, unless it is here already */
+        if (!(inb(COM1 + LSR) & LSR_DATA))
+            irq_wait();
+        irq_on();
     }
 }

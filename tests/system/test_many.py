@@ -91,7 +91,7 @@ def test_ten_side_by_side(boot):
     assert alpha.ask("nproc").split()[-1] == beta.ask("nproc").split()[-1] == "2"
     for name, echo in small.items():
         at, ticks, _ = echo.ask("to-" + name)
-        assert ticks == at // 1000 or ticks == (at - 1) // 1000
+        assert ticks in (at // 1000, (at - 1) // 1000)  # which may be due and on its way
     vcpus = {"alpha": 2, "beta": 2, "hog": 1} | dict.fromkeys(SMALL, 1)
     check_list(op, vcpus)
     check_exits(op, "", {"port I/O", "HLT"})
