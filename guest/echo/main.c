@@ -22,8 +22,7 @@
 
 static char line[LINE_BYTES];
 static unsigned length;
-static uint64_t second, start,
-    next; /* TSC ticks, the timer's first moment and the next interrupt's */
+static uint64_t second, start, next; /* TSC ticks; its moments: the start, the next interrupt */
 static volatile uint64_t ticks;
 static uint64_t latest;
 
