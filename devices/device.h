@@ -34,9 +34,9 @@ static inline void line_set(const struct line *l, bool level)
 
 struct device;
 struct device_ops {
-    /* offset: within the device, as its header numbers the registers; size: 1, 2 or 4 bytes.
-     * Sizes that the hardware has no answer to read as all ones and write nothing; what is above
-     * the size in an answer or in a value means nothing. */
+    /* offset: within the device, as its header numbers the registers; size: 1, 2 or 4 bytes, and
+     * always 1 for a device whose registers are bytes at ports, since the bus splits what is wider.
+     * What is above the size in an answer or in a value means nothing. */
     uint32_t (*read)(struct device *dev, uint32_t offset, unsigned size, uint64_t now);
     void (*write)(struct device *dev, uint32_t offset, unsigned size, uint32_t value, uint64_t now);
     void (*tick)(struct device *dev, uint64_t now);  /* NULL: has no clockwork */

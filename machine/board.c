@@ -19,16 +19,44 @@ static bool is_in(const struct port_range *r, uint16_t port)
     return (uint16_t)(port - r->first) <= r->last - r->first;
 }
 
-struct port board_find_port(const struct machine *m, uint16_t number)
+static const struct port_range *range_of(const struct machine *m, uint16_t number)
 {
     const struct port_range *r = m->board->ports;
 
     while (!is_in(r, number))
         r++;
+    return r;
+}
+
+static bool has_bytes(enum machine_device device)
+{
+    return device < DEV_COUNT && device != DEV_PM && device != DEV_PCI;
+}
+
+/* The sizes of accesses from this port on that reach a device of bytes. A register of 16 or 32 bits
+ * takes the whole access that begins in it. */
+static uint8_t split_sizes(const struct machine *m, uint16_t number)
+{
+    enum machine_device first = range_of(m, number)->device;
+
+    if (first < DEV_COUNT)
+        return has_bytes(first) ? 2 | 4 : 0;
+    for (unsigned i = 1; i < 4; i++)
+        if (has_bytes(range_of(m, (uint16_t)(number + i))->device))
+            return i == 1 ? 2 | 4 : 4;
+    return 0;
+}
+
+struct port board_find_port(const struct machine *m, uint16_t number)
+{
+    const struct port_range *r = range_of(m, number);
+    uint8_t split = split_sizes(m, number);
+
     if (r->device >= DEV_COUNT)
         return (struct port){ .number = number,
                               .offset = r->device == DEV_ZEROS ? 0 : UINT16_MAX,
-                              .device = (uint8_t)r->device };
+                              .device = (uint8_t)r->device,
+                              .split = split };
     struct device *dev = m->device[r->device];
     uint32_t offset = r->base + (number - r->first);
     uint32_t bit = offset < 32 ? 1u << offset : 0;
@@ -38,8 +66,10 @@ struct port board_find_port(const struct machine *m, uint16_t number)
         .number = number,
         .offset = (uint16_t)offset,
         .device = (uint8_t)r->device,
-        .timeless = timeless || dev->ops->timeless & bit,
-        .steady = dev->ops->steady & bit,
+        .split = split,
+        .reading = timeless || dev->ops->timeless & bit ? PORT_TIMELESS
+                   : dev->ops->steady & bit             ? PORT_STEADY
+                                                        : PORT_ASK_AFTER,
         .clockless = timeless,
     };
 }

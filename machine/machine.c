@@ -101,6 +101,24 @@ static __attribute__((noinline, cold)) void write_new(struct machine *m, uint16_
     machine_port_write(m, port, size, value);
 }
 
+/* As a PC's bus does with what is wider than the device (8-bit ISA devices have 8 data lines). */
+static __attribute__((noinline, cold)) uint32_t read_bytes(struct machine *m, uint16_t port,
+                                                           unsigned size)
+{
+    uint32_t value = 0;
+
+    for (unsigned i = 0; i < size; i++)
+        value |= (machine_port_read(m, (uint16_t)(port + i), 1) & 0xff) << 8 * i;
+    return value;
+}
+
+static __attribute__((noinline, cold)) void write_bytes(struct machine *m, uint16_t port,
+                                                        unsigned size, uint32_t value)
+{
+    for (unsigned i = 0; i < size; i++)
+        machine_port_write(m, (uint16_t)(port + i), 1, value >> 8 * i);
+}
+
 static __attribute__((noinline)) uint32_t read_and_ask(struct machine *m, const struct port *p,
                                                        unsigned size)
 {
@@ -123,11 +141,13 @@ uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size)
 
     if (unlikely(p->number != port))
         return read_new(m, port, size);
+    if (unlikely((uint8_t)size & p->split))
+        return read_bytes(m, port, size);
     if (unlikely(!p->dev))
         return (uint32_t)(int16_t)p->offset;
-    if (p->timeless)
+    if (p->reading == PORT_TIMELESS)
         return p->dev->ops->read(p->dev, p->offset, size, 0);
-    if (p->steady)
+    if (p->reading == PORT_STEADY)
         return p->dev->ops->read(p->dev, p->offset, size, tsc_to_ns_quick(rdtsc() - m->tsc_zero));
     return read_and_ask(m, p, size);
 }
@@ -138,6 +158,10 @@ void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_
 
     if (unlikely(p->number != port)) {
         write_new(m, port, size, value);
+        return;
+    }
+    if (unlikely((uint8_t)size & p->split)) {
+        write_bytes(m, port, size, value);
         return;
     }
     if (unlikely(!p->dev))

@@ -45,6 +45,9 @@ enum machine_device {
     DEV_ZEROS,            /* the same, but zeros are read */
 };
 
+/* What is to be minded when a port is read: see devices/device.h. */
+enum port_reading { PORT_ASK_AFTER, PORT_STEADY, PORT_TIMELESS };
+
 /* Who answers at a port, and what is to be minded then: found once, for guests use a few ports over
  * and over. */
 struct port {
@@ -52,8 +55,9 @@ struct port {
     uint16_t number;
     uint16_t offset; /* of the device's register; if dev is NULL, 16 of the bits that are read */
     uint8_t device;  /* enum machine_device; if dev is NULL, one of those three */
-    bool timeless, steady; /* to be read: see devices/device.h */
-    bool clockless;        /* the device has no deadline */
+    uint8_t split;   /* sizes of accesses, as bits, that the bus carries out byte by byte */
+    uint8_t reading; /* enum port_reading */
+    bool clockless;  /* the device has no deadline */
 };
 
 #define PORTS_RECENT 8
@@ -116,8 +120,9 @@ void machine_init(struct machine *m, const struct machine_config *config);
  * bit set for each port that exits. The same for all boards. */
 void machine_fill_io_bitmap(uint8_t *bitmap);
 
-/* One access to a port of 1, 2 or 4 bytes. Where nothing answers: all ones, and one warning. What
- * is above the size means nothing. */
+/* One access to a port of 1, 2 or 4 bytes. Where nothing answers: all ones, and one warning. A
+ * wider one to a device of bytes is as many accesses, low port first. What is above the size means
+ * nothing. */
 uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size);
 void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_t value);
 

@@ -208,14 +208,45 @@ static void test_known_absent(void **state)
     assert_int_equal(fake_log_lines[LOG_WARN], 0);
 }
 
-/* A port's neighbours are not it: the PIT's range and 0x61 meet at other ports. */
-static void test_sizes(void **state)
+/* The bus splits what is wider than a device of bytes, low port first. */
+static void test_wide_accesses_to_byte_devices(void **state)
 {
     (void)state;
-    assert_int_equal(take(0x3f8, 4), 0xffffffff);
-    assert_int_equal(take(0x21, 2), 0xffff);
-    machine_port_write(m, 0x3ff, 2, 0x55);
-    assert_int_equal(in(0x3ff), 0);
+    out(0x3fb, 0x80); /* DLAB: the divisor's two bytes */
+    machine_port_write(m, 0x3f8, 2, 0x0102);
+    assert_int_equal(in(0x3f8), 2);
+    assert_int_equal(in(0x3f9), 1);
+    assert_int_equal(take(0x3f8, 2), 0x0102);
+    machine_port_write(m, 0x2fc, 4, 0x5a000003);
+    assert_int_equal(take(0x2fc, 4) >> 24, 0x5a);
+    assert_int_equal(in(0x2fc), 3);
+    machine_port_write(m, 0x70, 2, 0xa540); /* index, then data */
+    assert_int_equal(in(0x71), 0xa5);
+    machine_port_write(m, 0x4d0, 2, 0x0c20);
+    assert_int_equal(take(0x4d0, 2), 0x0c20);
+    machine_port_write(m, 0x43, 1, 0xb6);
+    assert_int_equal(take(0x61, 2) & 0xff, in(0x61));
+    assert_int_equal(take(0x64, 1), take(0x64, 2) & 0xff);
+    machine_port_write(m, 0x91, 2, 0x02ff); /* its first byte reaches nothing */
+    assert_int_equal(in(0x92), 2);
+    assert_int_equal(take(0x90, 4), 0xff02ffff);
+}
+
+/* What is next to the last byte is not there, and what is wide by itself stays whole. */
+static void test_wide_accesses_at_borders(void **state)
+{
+    (void)state;
+    machine_port_write(m, 0x3ff, 2, 0x1155);
+    assert_int_equal(in(0x3ff), 0x55);
+    assert_int_equal(take(0x3ff, 2), 0xff55);
+    assert_int_equal(take(0x3fe, 4) >> 16, 0xffff);
+    assert_int_equal(take(0xffff, 4), 0xffffffff);
+    machine_port_write(m, 0xcf8, 4, 0x80000604); /* no reset: it is the address of PCI's */
+    assert_int_equal(guest.end, END_NOT);
+    assert_int_equal(take(0xcf8, 4), 0x80000604);
+    machine_port_write(m, 0xcf9, 2, 0x0006);
+    assert_int_equal(guest.end, END_REBOOT);
+    guest.end = END_NOT;
 }
 
 /* ---- Ends ---- */
@@ -622,7 +653,8 @@ int main(void)
         TEST(test_ports_of_one_place),
         TEST(test_nothing_there),
         TEST(test_known_absent),
-        TEST(test_sizes),
+        TEST(test_wide_accesses_to_byte_devices),
+        TEST(test_wide_accesses_at_borders),
         TEST(test_ways_to_end),
         TEST(test_com1_interrupts),
         TEST(test_com2_and_rtc_lines),

@@ -77,8 +77,6 @@ static void test_port_92(void **state)
 static void test_reset_foreign_accesses(void **state)
 {
     (void)state;
-    assert_int_equal(ports.dev.ops->read(&ports.dev, 0, 4, 0), UINT32_MAX);
-    ports.dev.ops->write(&ports.dev, 0, 4, 0x06, 0); /* a PCI configuration address */
     ports.dev.ops->write(&ports.dev, 2, 1, 0x06, 0);
     assert_int_equal(reset.rises, 0);
 }
@@ -153,8 +151,6 @@ static void test_pulse_resets(void **state)
 static void test_kbc_foreign_accesses(void **state)
 {
     (void)state;
-    assert_int_equal(kbc.dev.ops->read(&kbc.dev, 1, 2, 0), UINT32_MAX);
-    kbc.dev.ops->write(&kbc.dev, 1, 2, 0xfe, 0);
     kbc.dev.ops->write(&kbc.dev, 9, 1, 0xfe, 0);
     assert_int_equal(reset.rises, 0);
 }
