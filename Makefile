@@ -57,7 +57,7 @@ LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 # RETPOLINE=1: indirect branches by way of returns, for CPUs without IBRS (docs/speculation.md).
 ASM_SRC  := $(filter-out $(if $(filter 1,$(RETPOLINE)),,arch/x86/retpoline.asm),$(wildcard $(addsuffix /*.asm,$(ROOMS))))
-# Each back end defines the functions of virt.h that virt/interface lists, in the link under names of
+# Each back end defines the functions that virt/interface lists, in the link under names of
 # its own. The others call VT-x's, which lead to AMD-V's on an AMD machine: virt/choose.c.
 INTERFACE := $(shell cat virt/interface)
 BACKEND   := vmx

@@ -8,7 +8,7 @@
 #include "arch/x86/cpu.h"
 #include "svm/vcpu.h"
 
-void svm_cr_reset(struct svm_vcpu *s); /* values as after RESET */
+void svm_cr_reset(struct virt_vcpu *v); /* values as after RESET */
 
 static inline bool cr_in_64bit_code(const struct vmcb *vmcb)
 {
@@ -18,6 +18,6 @@ static inline bool cr_in_64bit_code(const struct vmcb *vmcb)
 /* LMSW and SMSW concern bits of CR0 that are the guest's own: they are let through, with all that
  * its other instructions may do to CR0 until the next exit, which puts it right again. */
 void cr_let_cr0_pass(struct svm_vcpu *s);
-void cr_take_cr0_back(struct svm_vcpu *s);
+void cr_take_cr0_back(struct virt_vcpu *v);
 
 #endif

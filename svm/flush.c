@@ -4,6 +4,7 @@
 #include "svm/flush.h"
 
 #include "svm/caps.h"
+#include "virt/cr.h"
 #include "virt/slat.h"
 
 struct flush_asids flush_asids[MAX_PCPUS];
@@ -23,8 +24,10 @@ void flush_renew(struct svm_vcpu *s)
 }
 
 /* A CPU that can flush one ASID keeps it. (One that is no longer good is renewed anyway.) */
-void flush_vcpu(struct svm_vcpu *s)
+void virt_flush_vcpu(struct virt_vcpu *v)
 {
+    struct svm_vcpu *s = svm_of(v);
+
     if (svm_has(FEATURE_FLUSH_ASID))
         s->vmcb->tlb_control = TLB_FLUSH_ASID;
     else

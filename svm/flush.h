@@ -21,8 +21,6 @@ struct flush_asids {
 };
 extern struct flush_asids flush_asids[MAX_PCPUS]; /* each pCPU its own entry */
 
-/* All that is cached of this vCPU, whose pCPU this is, is gone at its next entry. */
-void flush_vcpu(struct svm_vcpu *s);
 /* The entry that was to flush has failed: the next one is to. */
 void flush_failed(void);
 void flush_renew(struct svm_vcpu *s);

@@ -55,7 +55,7 @@ static inline struct virt_vcpu *run_once(struct virt_vcpu *v, uint64_t now, uint
     s->vmcb->clean = CLEAN_ALL;
     s->vmcb->event_inj = 0;
     if (unlikely(s->cr0_passes))
-        cr_take_cr0_back(s);
+        cr_take_cr0_back(v);
     if (unlikely(exit_decode(v, s, &v->exit) == EXIT_UNSETTLED))
         svm_run_settle(v, &v->exit, deadline);
     return v;

@@ -95,7 +95,7 @@ static void write_reset_state(struct virt_vcpu *v)
     vmcb->rip = 0xFFF0;
     vmcb->rflags = RFLAGS_FIXED;
     vmcb->int_state = vmcb->event_inj = 0;
-    svm_cr_reset(s);
+    svm_cr_reset(v);
     s->debugctl = 0;
     s->nmi_blocked = s->iret_due = s->step_due = false;
     vmcb_intercept(vmcb, ICPT_IRET, false);
@@ -109,11 +109,11 @@ int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
         .owner_id = config->owner_id,
         .slat = config->slat,
         .io_bitmap = config->io_bitmap,
+        .cr4_mask = config->cr4_mask,
         .xcr0_mask = config->xcr0_mask,
         .pcpu = VIRT_NOWHERE,
     };
     struct svm_vcpu *s = svm_of(v);
-    s->cr4_mask = config->cr4_mask;
     s->vmcb = heap_pages(0, v->owner_id);
     s->msr_map = heap_pages(MSR_MAP_ORDER, v->owner_id);
     if (!s->vmcb || !s->msr_map || fpu_create(v)) {

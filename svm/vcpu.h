@@ -21,7 +21,6 @@ struct svm_vcpu {
     uint64_t asid_generation;
     /* CR0, CR4 and EFER as the guest has written them, where the VMCB has something else. */
     uint64_t cr0_shadow, cr4_shadow;
-    uint64_t cr4_mask;   /* CR4 bits that it may set */
     uint64_t debugctl;   /* kept for it, without effect */
     uint64_t iret_rip;   /* the IRET that ends NMI blocking and has not been executed yet */
     bool iret_due;       /* there is one */

@@ -1,7 +1,7 @@
 /*
  * Which back end stands behind virt/: VT-x unless the CPU is AMD's or has its virtualization.
  *
- * Each function of virt.h that a back end defines (virt/interface lists them) is in the image
+ * Each function that a back end defines (virt/interface lists them) is in the image
  * twice, as vmx_NAME and svm_NAME, and who says virt_NAME calls VT-x's, so that it costs nothing
  * there. For AMD-V a jump to svm_NAME is written over the first bytes of each vmx_NAME, once,
  * before anything calls them and while Caisson's text can still be written.

@@ -102,6 +102,7 @@ struct segment {
     uint32_t ar;
     uint16_t selector;
 };
+#define SEG_AR_TYPE     0xFu
 #define SEG_AR_S        (1u << 4)
 #define SEG_AR_DPL      (3u << 5)
 #define SEG_AR_P        (1u << 7)

@@ -12,6 +12,7 @@
 #include "lib/limits.h"
 #include "lib/spinlock.h"
 #include "vmx/caps.h"
+#include "virt/cr.h"
 #include "virt/slat.h"
 #include "vmx/insn.h"
 #include "virt/virt.h"
@@ -29,13 +30,14 @@ void virt_flush_slat(const struct slat *ept)
         panic("INVEPT refused the EPT pointer 0x%lx", ept->pointer);
 }
 
-void flush_vpid(uint16_t vpid)
+/* Without VPIDs each VM entry does it by itself. */
+void virt_flush_vcpu(struct virt_vcpu *v)
 {
-    if (!vpid)
+    if (!v->vpid)
         return;
-    struct vmx_inv_operand what = { .id = vpid };
+    struct vmx_inv_operand what = { .id = v->vpid };
     if (!invvpid(caps_has_invvpid_single() ? INV_SINGLE : INV_ALL, &what))
-        panic("INVVPID refused the VPID %u", vpid);
+        panic("INVVPID refused the VPID %u", v->vpid);
 }
 
 int flush_vpid_alloc(uint16_t *vpid)

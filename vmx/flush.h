@@ -1,14 +1,11 @@
 /*
- * Forgetting cached translations (SDM, "Caching Translation Information").
+ * The tags of cached translations (SDM, "Virtual-Processor Identifiers (VPIDs)").
  */
 #ifndef CAISSON_VMX_FLUSH_H
 #define CAISSON_VMX_FLUSH_H
 
 #include <stdint.h>
 #include "lib/errno.h"
-
-/* Everything cached for a VPID on this pCPU; without VPIDs each VM entry does that by itself. */
-void flush_vpid(uint16_t vpid);
 
 /* A VPID that no other vCPU has, or 0 where the CPU has no VPIDs. -ENOSPC: all are taken. */
 int must_check flush_vpid_alloc(uint16_t *vpid);

@@ -184,7 +184,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
     if (!fits(r->form, value))
         return -EINVAL;
     if (r->form == EFER)
-        return virt_set_efer(v, value);
+        return value == vmcs_read(r->where) ? 0 : virt_set_efer(v, value);
     if (r->home == IN_VMCS)
         vmcs_write(r->where, value);
     if (r->home == IN_SOFT)

@@ -5,11 +5,10 @@
  * changes. Where such a change exits, that reading is ours to do.
  * Sources: SDM, "PDPTE Registers"; "Guest Page-Directory-Pointer-Table Entries".
  */
-#include "vmx/pdpte.h"
-
 #include "arch/x86/cpu.h"
 #include "lib/addr.h"
 #include "mm/window.h"
+#include "virt/cr.h"
 #include "virt/slat.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
@@ -24,7 +23,7 @@ static bool is_valid(uint64_t pdpte)
     return !(pdpte & PDPTE_PRESENT) || !(pdpte & reserved);
 }
 
-int pdpte_load(struct virt_vcpu *v, uint64_t cr3)
+int virt_load_pdptes(struct virt_vcpu *v, uint64_t cr3)
 {
     gpa_t table = gpa(cr3 & CR3_PAE_MASK);
     struct slat_entry e;

@@ -18,6 +18,7 @@
 #include "vmx/controls.h"
 #include "vmx/cr.h"
 #include "vmx/debug.h"
+#include "virt/cr.h"
 #include "virt/slat.h"
 #include "vmx/flush.h"
 #include "virt/fpu.h"
@@ -190,7 +191,7 @@ void virt_vcpu_destroy(struct virt_vcpu *v)
 static void arrive(struct virt_vcpu *v)
 {
     host_state_write();
-    flush_vpid(v->vpid);
+    virt_flush_vcpu(v);
     virt_flush_slat(v->slat);
     v->pcpu = cpu_id();
 }
@@ -225,7 +226,7 @@ void virt_reset(struct virt_vcpu *v)
     debug_load(v);
     write_cr2(0);
     msr_spec_reset(v);
-    flush_vpid(v->vpid); /* what the old CR3 had mapped */
+    virt_flush_vcpu(v); /* what the old CR3 had mapped */
 }
 
 void virt_unload(struct virt_vcpu *v)

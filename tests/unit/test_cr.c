@@ -1,6 +1,6 @@
-/* links: vmx/cr.c vmx/pdpte.c virt/slat.c vmx/vmcs.c tests/fakes/heap.c tests/fakes/panic.c */
+/* links: virt/cr.c vmx/cr.c vmx/pdpte.c vmx/regs.c vmx/debug.c virt/slat.c vmx/vmcs.c tests/fakes/heap.c tests/fakes/panic.c */
 /*
- * vmx/cr.c and vmx/pdpte.c: what a write to a control register checks and changes.
+ * virt/cr.c with vmx/cr.c and vmx/pdpte.c: what a write to a control register checks and changes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,8 @@
 #include "vmx/controls.h"
 #include "vmx/cr.h"
 #include "vmx/ept.h"
+#include "virt/cr.h"
 #include "virt/slat.h"
-#include "vmx/flush.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
@@ -36,9 +36,9 @@ unsigned cpu_maddr_bits(void)
     return MADDR_BITS;
 }
 
-void flush_vpid(uint16_t vpid)
+void virt_flush_vcpu(struct virt_vcpu *of)
 {
-    (void)vpid;
+    assert_ptr_equal(of, &v);
     flushes++;
 }
 

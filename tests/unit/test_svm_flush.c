@@ -17,6 +17,7 @@
 #include "svm/caps.h"
 #include "svm/flush.h"
 #include "svm/vcpu.h"
+#include "virt/cr.h"
 #include "virt/slat.h"
 #include "virt/virt.h"
 
@@ -34,7 +35,7 @@ static struct cached {
 } tlb[PCPUS][ASIDS];
 
 static struct {
-    struct svm_vcpu svm;
+    struct virt_vcpu v;
     unsigned pcpu, tables;
 } vcpus[VCPUS];
 static struct vmcb vmcbs[VCPUS];
@@ -49,7 +50,7 @@ static unsigned domain_of(unsigned vcpu)
 /* What VMRUN does with the TLB, and what the guest then caches. False: it used something stale. */
 static bool vmrun(unsigned n)
 {
-    struct vmcb *vmcb = vcpus[n].svm.vmcb;
+    struct vmcb *vmcb = svm_of(&vcpus[n].v)->vmcb;
     struct cached *mine = tlb[fake_cpu_id];
 
     assert_in_range(vmcb->asid, 1, ASIDS - 1);
@@ -70,7 +71,7 @@ static bool vmrun(unsigned n)
 static bool enter(unsigned n)
 {
     fake_cpu_id = vcpus[n].pcpu;
-    flush_prepare(&vcpus[n].svm);
+    flush_prepare(svm_of(&vcpus[n].v));
     return vmrun(n);
 }
 
@@ -78,7 +79,7 @@ static bool enter(unsigned n)
 static void move(unsigned n, unsigned pcpu)
 {
     vcpus[n].pcpu = pcpu;
-    vcpus[n].svm.asid_generation = FLUSH_NO_ASID;
+    svm_of(&vcpus[n].v)->asid_generation = FLUSH_NO_ASID;
 }
 
 /* The guest's own tables have changed in a way that only Caisson has seen (CR0, CR4, EFER). */
@@ -86,7 +87,7 @@ static void change_tables(unsigned n)
 {
     fake_cpu_id = vcpus[n].pcpu;
     vcpus[n].tables++;
-    flush_vcpu(&vcpus[n].svm);
+    virt_flush_vcpu(&vcpus[n].v);
 }
 
 /* The domain's p2m has changed: each pCPU forgets, as p2m_enter() has it. */
@@ -108,7 +109,7 @@ static void start(uint32_t features)
     memset(vmcbs, 0, sizeof(vmcbs));
     flushes_of_all = 0;
     for (unsigned n = 0; n < VCPUS; n++) {
-        vcpus[n].svm.vmcb = &vmcbs[n];
+        svm_of(&vcpus[n].v)->vmcb = &vmcbs[n];
         move(n, n % PCPUS);
     }
 }
@@ -173,7 +174,7 @@ static void test_refused_entry(void **state)
     }
     flush_asids[0].next = ASIDS;
     fake_cpu_id = 0;
-    flush_prepare(&vcpus[15].svm); /* is to flush all, and is refused */
+    flush_prepare(svm_of(&vcpus[15].v)); /* is to flush all, and is refused */
     assert_int_equal(vmcbs[15].tlb_control, TLB_FLUSH_ALL);
     flush_failed();
     for (unsigned n = 0; n < 5 * PCPUS; n += PCPUS) {
