@@ -90,6 +90,12 @@ static bool read_populate(struct domain_config *d, struct word value)
     return d->populate_now || word_is(value, "lazy");
 }
 
+static bool read_on_crash(struct domain_config *d, struct word value)
+{
+    d->on_crash = word_is(value, "restart") ? ON_CRASH_RESTART : ON_CRASH_DESTROY;
+    return d->on_crash == ON_CRASH_RESTART || word_is(value, "destroy");
+}
+
 static const struct {
     const char *key;
     bool kernel_only;
@@ -104,6 +110,7 @@ static const struct {
     { "cpus", true, NULL, "a list of pCPUs, as 0-2,5, or all" },
     { "type", true, read_type, "hvm or pvh" },
     { "populate", true, read_populate, "lazy or now" },
+    { "on_crash", true, read_on_crash, "destroy or restart" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -123,7 +130,7 @@ static void refuse(struct reading *r, struct word w, const char *before, const c
 
 static void refuse_unknown(struct reading *r, struct word w)
 {
-    char names[80];
+    char names[96];
     size_t n = 0;
 
     for (size_t i = 0; i < KEYS; i++)

@@ -29,6 +29,9 @@ enum config_kind {
     CONFIG_MODULE
 };
 enum domain_type { DOMAIN_HVM, DOMAIN_PVH };
+/* After a triple fault, or where the guest says that it has crashed. By default an hvm domain
+ * starts anew after a triple fault, which resets a PC; and all else that crashes ends. */
+enum on_crash { ON_CRASH_DEFAULT, ON_CRASH_DESTROY, ON_CRASH_RESTART };
 
 /* One domain to be created: what a kernel's line says of it, and the files. Pointers lead into the
  * modules and their lines. */
@@ -38,6 +41,7 @@ struct domain_config {
     unsigned vcpus;
     struct share share;
     enum domain_type type;
+    enum on_crash on_crash;
     bool populate_now; /* all frames arrive before it starts, not at the first touch */
     const struct module *kernel;
     const char *cmdline;                      /* the guest's words; "" for none */

@@ -66,7 +66,8 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     if (end == END_POWEROFF || end == END_REBOOT || end == END_DESTROYED)
         log_info("%s: %s (%s)", d->name, domain_end_name(end), d->end_why);
     else
-        log_error("%s: %s: %s", d->name, domain_end_name(end), d->end_why);
+        log_error("%s: %s: %s%s", d->name, domain_end_name(end), d->end_why,
+                  domain_comes_back(d) ? "; starts anew" : "");
     if (d->state == DOMAIN_BUILDING)
         return;
     d->state = DOMAIN_ENDING;

@@ -70,6 +70,7 @@ struct domain {
     bool lapic_mapped;          /* it may be in the p2m */
     enum domain_end end;        /* not END_NOT: no vCPU enters the guest again */
     bool end_claimed;           /* somebody is about to set it, with its reason */
+    uint8_t restarts;           /* beside a reboot, the ends after which it is made anew, as bits */
     bool start_paused;          /* the operator paused it while it was being built */
     unsigned destroyed;         /* how many of the steps of its destruction are done */
     struct audit audit;         /* the last one, of its destruction */
@@ -129,7 +130,9 @@ const char *domain_end_name(enum domain_end end);
 /* Has it ended to be made anew? For who buries it. */
 static inline bool domain_comes_back(const struct domain *d)
 {
-    return d->end == END_REBOOT && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
+    bool again = d->end == END_REBOOT || d->restarts & 1u << d->end;
+
+    return again && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
 }
 
 /* The domains that exist, in order of creation, also those that are being built or destroyed: they

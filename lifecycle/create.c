@@ -297,6 +297,15 @@ static int choose_id(const struct domain_config *config, uint16_t *out)
     return err;
 }
 
+/* See domain->restarts. */
+static uint8_t restarts(const struct domain_config *config)
+{
+    if (config->on_crash == ON_CRASH_RESTART)
+        return 1u << END_TRIPLE_FAULT | 1u << END_CRASH;
+    bool resets = config->type == DOMAIN_HVM && config->on_crash == ON_CRASH_DEFAULT;
+    return resets ? 1u << END_TRIPLE_FAULT : 0;
+}
+
 int domain_create(const struct domain_config *config, struct sched_group *account, uint16_t before,
                   struct domain **out)
 {
@@ -326,6 +335,7 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     d->id = id;
     d->config = config;
     d->type = config->type;
+    d->restarts = restarts(config);
     d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
     d->account = account;
     d->tsc_zero = rdtsc();

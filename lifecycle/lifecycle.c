@@ -102,7 +102,9 @@ void lifecycle_dismiss(struct keeper *k)
 
 void lifecycle_note_end(const struct domain *d)
 {
-    if (d->end == END_TRIPLE_FAULT || d->end == END_CRASH || d->end == END_KILLED)
+    bool failed = d->end == END_TRIPLE_FAULT || d->end == END_CRASH || d->end == END_KILLED;
+
+    if (failed && !domain_comes_back(d))
         remember(d);
 }
 

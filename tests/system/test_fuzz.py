@@ -11,7 +11,7 @@ ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "100"))
 def test_fuzz(boot):
     """A domain for each seed; the last thing to be heard is that none is left."""
     elf = os.path.join(BUILD, "guest/fuzz.elf")
-    modules = [Module(elf, f"kernel name=fuzz{seed} mem=8M -- seed={seed} rounds={ROUNDS}")
+    modules = [Module(elf, f"kernel name=fuzz{seed} mem=8M on_crash=destroy -- seed={seed} rounds={ROUNDS}")
                for seed in range(FIRST, FIRST + SEEDS)]
     m = boot(modules=modules, emulator="bochs", pcpus=2)
     m.expect(r"caisson: no domain left", timeout=10 * PATIENCE)

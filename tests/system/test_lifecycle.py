@@ -77,7 +77,8 @@ def live(c, rng, names, most):
     alive = []
     for i, name in enumerate(names):
         life = rng.choices(list(LIVES), LIVES.values())[0]
-        c.type(f"create name={name} kernel=mayfly mem=2M vcpus={rng.randint(1, 2)} -- {life}")
+        words = "on_crash=destroy" if life == "fault" else ""
+        c.type(f"create name={name} kernel=mayfly mem=2M vcpus={rng.randint(1, 2)} {words} -- {life}")
         alive.append(name)
         while len(alive) > rng.randint(0, most):
             victim = alive.pop(rng.randrange(len(alive)))
@@ -207,7 +208,7 @@ def test_more_than_there_is(crowd):
 def test_last_words(crowd):
     """A domain that failed is told of by the next `list`, once."""
     c = crowd(mem=64)
-    c.create("alpha", "fault")
+    c.create("alpha", "fault", mem="2M on_crash=destroy")
     c.m.expect(r"error: alpha: triple fault: vCPU 0")
     c.create("beta", "crash")
     c.m.expect(r"error: beta: crashed: ")
@@ -247,19 +248,26 @@ def test_as_many_as_there_can_be(crowd):
     assert len(c.names()) == 128
 
 
-def test_reboot_in_a_circle(crowd):
-    """Who reboots again and again waits longer each time, and can be destroyed meanwhile."""
+@pytest.mark.parametrize("life, told", [
+    ("reboot", 0), ("fault", 1), ("crash", 1),
+])
+def test_reboot_in_a_circle(crowd, life, told):
+    """Who reboots again and again waits longer each time, and can be destroyed meanwhile; of a triple
+    fault, which resets a PC, and of a crash, where it is to start anew, one line tells each time."""
     c = crowd(mem=256)
     before = c.frames()
-    c.create("circle", "reboot", mem="64M cap=5 populate=now")
-    lives = 0
+    restart = " on_crash=restart" if life == "crash" else ""
+    c.create("circle", life, mem="64M cap=5 populate=now" + restart)
+    lives = lines = 0
     while True:
-        c.m.expect(r"\(circle\) mayfly: reboot|circle: reboots again and again: goes on in (\d+) s")
+        c.m.expect(rf"\(circle\) mayfly: {life}|circle: reboots again and again: goes on in (\d+) s")
+        lines += c.m.before.count("starts anew")
         if not c.m.match.group(1):
             lives += 1
         elif c.m.match.group(1) == "4":
             break
     assert lives == 7
+    assert lines == told * lives
     c.type("sched circle cap=0")  # to scrub 64 MiB on a twentieth of a pCPU takes long
     c.end("circle")
     c.wait_for_burials(["mayfly"])

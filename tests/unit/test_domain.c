@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "domain/domain.h"
+#include "tests/fakes/log.h"
 
 static unsigned kicks;
 
@@ -69,6 +70,19 @@ static void reboot_comes_back(void **state)
     set_up();
     domain_end(&d, END_REBOOT, "reset line");
     assert_true(domain_comes_back(&d));
+}
+
+static void crash_comes_back_where_it_is_to(void **state)
+{
+    (void)state;
+    for (unsigned end = END_POWEROFF; end <= END_KILLED; end++) {
+        set_up();
+        d.restarts = 1u << END_TRIPLE_FAULT;
+        fake_log_reset();
+        domain_end(&d, end, "vCPU 0");
+        assert_int_equal(domain_comes_back(&d), end == END_REBOOT || end == END_TRIPLE_FAULT);
+        assert_int_equal(fake_log_has("vCPU 0; starts anew"), end == END_TRIPLE_FAULT);
+    }
 }
 
 static void destroyed_stays_away(void **state)
@@ -144,9 +158,13 @@ static void found_by_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_end_counts),      cmocka_unit_test(reboot_comes_back),
-        cmocka_unit_test(destroyed_stays_away),  cmocka_unit_test(destroyed_is_told),
-        cmocka_unit_test(paused_while_building), cmocka_unit_test(found_by_id),
+        cmocka_unit_test(first_end_counts),
+        cmocka_unit_test(reboot_comes_back),
+        cmocka_unit_test(crash_comes_back_where_it_is_to),
+        cmocka_unit_test(destroyed_stays_away),
+        cmocka_unit_test(destroyed_is_told),
+        cmocka_unit_test(paused_while_building),
+        cmocka_unit_test(found_by_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

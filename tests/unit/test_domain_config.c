@@ -81,7 +81,7 @@ static void test_refusals(void **state)
     refused("kernal name=a", "\"kernal\": want kernel");
     refused("kernel quiet", "\"quiet\": want key=value");
     refused("kernel colour=red", "module 7: \"colour=red\": unknown key; there are name mem vcpus "
-                                 "weight cap cpus type populate\n");
+                                 "weight cap cpus type populate on_crash\n");
     refused("kernel =5", "unknown key");
     static const char *const wrong[][2] = {
         { "name=", "1 to 31" },
@@ -110,6 +110,7 @@ static void test_refusals(void **state)
         { "cpus=1,", "a list" },
         { "type=vax", "hvm or pvh" },
         { "populate=x", "lazy or now" },
+        { "on_crash=preserve", "destroy or restart" },
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char line[64];
