@@ -17,7 +17,8 @@ struct cursor {
     enum decode_mode mode;
     uint8_t rex;
     bool size_prefix, address_prefix;
-    int segment; /* override, or -1 */
+    int segment;            /* override, or -1 */
+    bool behind_0f38, wide; /* wide: VEX.L */
 };
 
 #define REX_W 8
@@ -244,6 +245,7 @@ static void take_operands(struct cursor *c, struct decode *d, unsigned flags, ui
     d->to_register = flags & F_TO_REG;
     d->swap = flags & F_SWAP;
     d->by_cl = flags & F_CL;
+    d->aligned = (flags & F_PAIR) && d->size == 16;
 
     if (flags & F_STRING) {
         set_string(d);
@@ -279,27 +281,105 @@ static int check_form(const struct cursor *c, const struct decode *d, unsigned f
         return -EOPNOTSUPP;
     if ((flags & F_NO66) && c->mode == DECODE_64 && c->size_prefix)
         return -EOPNOTSUPP;
-    /* F2 makes CRC32 of MOVBE's opcodes; with F3 they are nothing. */
-    if ((flags & F_SWAP) && (d->rep || d->repne))
+    if ((flags & F_NOREP) && (d->rep || d->repne))
         return -EOPNOTSUPP;
     return 0;
+}
+
+/* ---- Vector moves ---- */
+
+/* SDM volume 2, "The VEX Prefix"; behind its first byte. Only forms without a third operand.
+ * Returns the opcode, which stands for 0F or 0F 38 too; *prefix: 66, F3 or F2, by number. */
+static uint8_t take_vex(struct cursor *c, struct decode *d, bool three_bytes, unsigned *prefix)
+{
+    uint8_t first = next(c), last = three_bytes ? next(c) : first;
+    unsigned map = three_bytes ? first & 31 : 1;
+    bool none_else = !c->rex && !c->size_prefix && !d->lock && !d->rep && !d->repne;
+
+    if (!c->error && (!none_else || (last >> 3 & 15) != 15 || map < 1 || map > 2))
+        c->error = -EOPNOTSUPP;
+    if (c->mode == DECODE_64) /* elsewhere there are no more than eight registers */
+        c->rex =
+            (~first >> 5 & (three_bytes ? 7 : REX_R)) | (three_bytes && last & 0x80 ? REX_W : 0);
+    c->behind_0f38 = map == 2;
+    c->wide = last & 4;
+    d->vex = true;
+    *prefix = last & 3;
+    return next(c);
+}
+
+/* C4 and C5 are VEX in 64-bit mode, and where the next byte would give LES and LDS a register. The
+ * modes of 16 bits, where one of them knows no VEX, are left out. */
+static bool is_vex(const struct cursor *c, uint8_t byte)
+{
+    if ((byte & 0xFE) != 0xC4 || c->mode == DECODE_16 || c->pos == c->count)
+        return false;
+    return c->mode == DECODE_64 || c->bytes[c->pos] >= 0xC0;
+}
+
+static unsigned legacy_prefix(const struct cursor *c, const struct decode *d)
+{
+    return d->rep ? 2 : d->repne ? 3 : c->size_prefix;
+}
+
+static int decode_vector(struct cursor *c, struct decode *d, uint8_t opcode, unsigned prefix)
+{
+    const struct vector_form *f = decode_form_vector(opcode, c->behind_0f38, prefix);
+
+    if (c->error || !f)
+        return c->error ? c->error : -EOPNOTSUPP;
+    if (d->vex && (f->flags & (V_MMX | V_INTEGER | V_KEEP) || (c->wide && f->flags & V_NARROW)))
+        return -EOPNOTSUPP;
+    uint8_t modrm = next(c);
+    if (!c->error && modrm >> 6 == 3)
+        return -EOPNOTSUPP;
+    d->op = f->flags & V_STORE ? DECODE_VECTOR_STORE : DECODE_VECTOR_LOAD;
+    if (f->flags & V_INTEGER)
+        d->op = DECODE_STORE;
+    take_operands(c, d, F_MODRM, modrm);
+    d->size = f->flags & V_W && c->rex & REX_W ? 8 : f->size;
+    if (f->size == 16 && c->wide)
+        d->size = 32;
+    d->reg_size = d->size;
+    d->mmx = f->flags & V_MMX;
+    if (d->mmx)
+        d->reg &= 7;
+    d->aligned = f->flags & V_ALIGNED;
+    d->high_half = f->flags & V_HIGH;
+    d->keeps = f->flags & V_KEEP;
+    return d->lock ? -EINVAL : c->error;
+}
+
+/* ---- All of them ---- */
+
+/* Behind 0F: *opcode becomes the one that counts. */
+static const struct form *form_behind_0f(struct cursor *c, const struct decode *d, uint8_t *opcode)
+{
+    *opcode = next(c);
+    c->behind_0f38 = *opcode == 0x38;
+    if (!c->behind_0f38)
+        return d->rep ? decode_form_f3_0f(*opcode) : decode_form_0f(*opcode);
+    *opcode = next(c);
+    return decode_form_0f38(*opcode);
 }
 
 static int decode_body(struct cursor *c, struct decode *d)
 {
     uint8_t opcode = take_prefixes(c, d), modrm = 0;
     const struct form *form = decode_form(opcode);
+    unsigned prefix;
 
-    if (opcode == 0x0F) {
-        opcode = next(c);
-        form = d->rep ? decode_form_f3_0f(opcode) : decode_form_0f(opcode);
-        if (opcode == 0x38)
-            form = decode_form_0f38(next(c));
+    if (is_vex(c, opcode)) {
+        opcode = take_vex(c, d, opcode == 0xC4, &prefix);
+        return decode_vector(c, d, opcode, prefix);
     }
+    bool two_bytes = opcode == 0x0F;
+    if (two_bytes)
+        form = form_behind_0f(c, d, &opcode);
     if (c->error)
         return c->error;
     if (!form->flags)
-        return -EOPNOTSUPP;
+        return two_bytes ? decode_vector(c, d, opcode, legacy_prefix(c, d)) : -EOPNOTSUPP;
     if (form->flags & (F_MODRM | F_GROUP | F_UNARY)) {
         modrm = next(c);
         if (c->error)

@@ -70,7 +70,10 @@ enum decode_op {
     DECODE_CMPXCHG_PAIR, /* CMPXCHG8B, CMPXCHG16B: size is 8 or 16 */
     DECODE_CMOV,         /* see condition */
     DECODE_SETCC,
-    DECODE_PUSH, /* memory to the stack */
+    DECODE_VECTOR_LOAD, /* a register of MMX, SSE or AVX <- memory */
+    DECODE_VECTOR_STORE,
+    DECODE_FLUSH, /* CLFLUSH, CLFLUSHOPT: nothing is read or written */
+    DECODE_PUSH,  /* memory to the stack */
     DECODE_POP,
     DECODE_CALL, /* near, to where memory says */
     DECODE_JMP,
@@ -80,7 +83,7 @@ enum decode_op {
 struct decode {
     enum decode_op op;
     uint8_t length;     /* bytes of the instruction */
-    uint8_t size;       /* bytes of the memory access: 1, 2, 4, 8; 16 of CMPXCHG16B */
+    uint8_t size;       /* bytes of the memory access: 1, 2, 4, 8; 16, 32 */
     uint8_t reg_size;   /* bytes of the register operand: differs for MOVZX and MOVSX */
     uint8_t addr_size;  /* 2, 4, 8 */
     bool sign_extend;   /* MOVSX, MOVSXD */
@@ -88,6 +91,10 @@ struct decode {
     bool has_immediate; /* else reg is the operand */
     bool by_cl;         /* the count is in CL */
     bool swap;          /* MOVBE: the bytes change their order on the way */
+    bool aligned;       /* memory has to be, to its size */
+    bool vex, mmx;      /* of vector moves: encoded with VEX; the register is of MMX */
+    bool high_half;     /* the register's upper half takes part, ... */
+    bool keeps;         /* ... and the other one is kept */
     bool rep, repne, lock;
     bool high_byte; /* reg is AH..BH: bits 15:8 of register reg (0..3) */
     bool rip_relative;

@@ -1,8 +1,8 @@
 /*
  * The opcode tables, one line each.
  *
- * Source: SDM volume 2, "Opcode Map". What decode.h does not name is left out: SSE, x87, far
- * branches and the rest are refused.
+ * Source: SDM volume 2, "Opcode Map". What decode.h does not name is left out: x87, far branches
+ * and the rest are refused.
  */
 #include "emulate/decode_form.h"
 #include "emulate/decode.h"
@@ -27,6 +27,7 @@ enum {
     GROUP9,
     GROUP11_BYTE,
     GROUP11,
+    GROUP15,
     GROUPS
 };
 
@@ -101,6 +102,7 @@ static const struct form two_byte[256] = {
     [0xAB] = { DECODE_BTS, F_MODRM | F_LOCK },
     [0xAC] = { DECODE_SHRD, F_MODRM | F_IMM8 },
     [0xAD] = { DECODE_SHRD, F_MODRM | F_CL },
+    [0xAE] = { GROUP15, F_GROUP },
     [0xAF] = { DECODE_IMUL, F_MODRM | F_TO_REG },
     [0xB0] = { DECODE_CMPXCHG, F_MODRM | F_BYTE | F_LOCK },
     [0xB1] = { DECODE_CMPXCHG, F_MODRM | F_LOCK },
@@ -170,6 +172,40 @@ static const struct form groups[GROUPS][8] = {
     [GROUP9] = { [1] = { DECODE_CMPXCHG_PAIR, F_UNARY | F_PAIR | F_LOCK } },
     [GROUP11_BYTE] = { [0] = { DECODE_STORE, F_BYTE | F_IMM8 } },
     [GROUP11] = { [0] = { DECODE_STORE, F_IMMZ } },
+    [GROUP15] = { [7] = { DECODE_FLUSH, F_UNARY | F_BYTE | F_NOREP } },
+};
+
+static const struct vector_form vector[] = {
+    { 0x10, 16, V_NONE | V_66 }, /* MOVUPS, MOVUPD */
+    { 0x11, 16, V_NONE | V_66 | V_STORE },
+    { 0x10, 4, V_F3 }, /* MOVSS */
+    { 0x11, 4, V_F3 | V_STORE },
+    { 0x10, 8, V_F2 }, /* MOVSD */
+    { 0x11, 8, V_F2 | V_STORE },
+    { 0x12, 8, V_NONE | V_66 | V_KEEP }, /* MOVLPS, MOVLPD */
+    { 0x13, 8, V_NONE | V_66 | V_STORE | V_NARROW },
+    { 0x16, 8, V_NONE | V_66 | V_KEEP | V_HIGH }, /* MOVHPS, MOVHPD */
+    { 0x17, 8, V_NONE | V_66 | V_STORE | V_HIGH | V_NARROW },
+    { 0x28, 16, V_NONE | V_66 | V_ALIGNED }, /* MOVAPS, MOVAPD */
+    { 0x29, 16, V_NONE | V_66 | V_STORE | V_ALIGNED },
+    { 0x2A, 16, V_66 | V_ALIGNED | V_0F38 },           /* MOVNTDQA */
+    { 0x2B, 16, V_NONE | V_66 | V_STORE | V_ALIGNED }, /* MOVNTPS, MOVNTPD */
+    { 0x6E, 4, V_NONE | V_MMX | V_W },                 /* MOVD, MOVQ */
+    { 0x7E, 4, V_NONE | V_MMX | V_W | V_STORE },
+    { 0x6E, 4, V_66 | V_W | V_NARROW },
+    { 0x7E, 4, V_66 | V_W | V_STORE | V_NARROW },
+    { 0x6F, 8, V_NONE | V_MMX }, /* MOVQ */
+    { 0x7F, 8, V_NONE | V_MMX | V_STORE },
+    { 0x7E, 8, V_F3 | V_NARROW },
+    { 0xD6, 8, V_66 | V_STORE | V_NARROW },
+    { 0x6F, 16, V_66 | V_ALIGNED }, /* MOVDQA */
+    { 0x7F, 16, V_66 | V_STORE | V_ALIGNED },
+    { 0x6F, 16, V_F3 }, /* MOVDQU */
+    { 0x7F, 16, V_F3 | V_STORE },
+    { 0xC3, 4, V_NONE | V_INTEGER | V_W | V_STORE }, /* MOVNTI */
+    { 0xE7, 8, V_NONE | V_MMX | V_STORE },           /* MOVNTQ */
+    { 0xE7, 16, V_66 | V_STORE | V_ALIGNED },        /* MOVNTDQ */
+    { 0xF0, 16, V_F2 },                              /* LDDQU */
 };
 
 const struct form *decode_form(uint8_t opcode)
@@ -202,8 +238,8 @@ const struct form *decode_form_f3_0f(uint8_t opcode)
 
 const struct form *decode_form_0f38(uint8_t opcode)
 {
-    static const struct form none,
-        movbe[] = { { DECODE_LOAD, F_MODRM | F_SWAP }, { DECODE_STORE, F_MODRM | F_SWAP } };
+    static const struct form none, movbe[] = { { DECODE_LOAD, F_MODRM | F_SWAP | F_NOREP },
+                                               { DECODE_STORE, F_MODRM | F_SWAP | F_NOREP } };
 
     return opcode == 0xF0 || opcode == 0xF1 ? &movbe[opcode & 1] : &none;
 }
@@ -212,4 +248,15 @@ const struct form *decode_form_group(const struct form *group, unsigned reg)
 {
     ASSERT(group->flags & F_GROUP && group->op < GROUPS && reg < 8);
     return &groups[group->op][reg];
+}
+
+const struct vector_form *decode_form_vector(uint8_t opcode, bool behind_0f38, unsigned prefix)
+{
+    for (unsigned i = 0; i < sizeof(vector) / sizeof(vector[0]); i++) {
+        const struct vector_form *f = &vector[i];
+        if (f->opcode == opcode && (f->flags & V_NONE << prefix) &&
+            !(f->flags & V_0F38) == !behind_0f38)
+            return f;
+    }
+    return NULL;
 }

@@ -5,6 +5,8 @@
 #ifndef CAISSON_EMULATE_DECODE_FORM_H
 #define CAISSON_EMULATE_DECODE_FORM_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define F_MODRM  (1u << 0)  /* a ModR/M byte follows; only its memory forms are ours */
@@ -30,11 +32,33 @@
 #define F_NEAR   (1u << 20) /* in 64-bit mode the operand has 64 bits */
 #define F_PAIR   (1u << 21) /* memory is twice the register's 32 or 64 bits, whatever 66 says */
 #define F_NO66   (1u << 22) /* with 66 the vendors do not agree, or it is another instruction */
+#define F_NOREP  (1u << 23) /* with F2 or F3 it is another instruction */
 
 /* An opcode's form; one without flags is not ours. */
 struct form {
-    uint32_t op : 8; /* enum decode_op, or the group's number */
-    uint32_t flags : 24;
+    uint32_t op : 7; /* enum decode_op, or the group's number */
+    uint32_t flags : 25;
+};
+
+#define V_NONE    (1u << 0) /* prefixes with which it is this one: none of 66, F3 and F2, ... */
+#define V_66      (1u << 1) /* ... or one of them, numbered as VEX has them */
+#define V_F3      (1u << 2)
+#define V_F2      (1u << 3)
+#define V_STORE   (1u << 4)  /* to memory, else from there */
+#define V_ALIGNED (1u << 5)  /* memory has to be aligned */
+#define V_W       (1u << 6)  /* 8 bytes with REX.W or VEX.W */
+#define V_HIGH    (1u << 7)  /* the register's upper half */
+#define V_KEEP    (1u << 8)  /* the other half is kept; with VEX it has three operands, not ours */
+#define V_NARROW  (1u << 9)  /* VEX.L has to be 0 */
+#define V_MMX     (1u << 10) /* the register is of MMX */
+#define V_INTEGER (1u << 11) /* a general one */
+#define V_0F38    (1u << 12) /* behind 0F 38, else behind 0F */
+
+/* Of a move between memory and a vector register. */
+struct vector_form {
+    uint8_t opcode;
+    uint8_t size; /* bytes; 16: 32 with VEX.L */
+    uint16_t flags;
 };
 
 /* The form of an opcode of the one-byte map, behind 0F, behind 0F with the prefix F3 where that is
@@ -43,6 +67,8 @@ const struct form *decode_form(uint8_t opcode);
 const struct form *decode_form_0f(uint8_t opcode);
 const struct form *decode_form_f3_0f(uint8_t opcode);
 const struct form *decode_form_0f38(uint8_t opcode);
+/* Of a vector move; prefix: 0 to 3, as VEX numbers them. NULL: none is ours. */
+const struct vector_form *decode_form_vector(uint8_t opcode, bool behind_0f38, unsigned prefix);
 /* The form that ModR/M's reg field chooses, for a form with F_GROUP. */
 const struct form *decode_form_group(const struct form *group, unsigned reg);
 

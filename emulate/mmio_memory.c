@@ -8,6 +8,7 @@
 #include "emulate/mmio_form.h"
 #include "emulate/operand.h"
 #include "emulate/operate.h"
+#include "emulate/vector.h"
 #include "machine/machine.h"
 
 /* ---- The memory operand ---- */
@@ -46,11 +47,13 @@ static int access(struct emulator *e, const struct place *p, unsigned skip, uint
 }
 
 static int access_all(struct emulator *e, const struct place *p, const struct decode *insn,
-                      uint64_t value[2], bool write)
+                      uint64_t value[4], bool write)
 {
     int err = access(e, p, 0, &value[0], insn->size < 8 ? insn->size : 8, write);
 
-    return err || insn->size <= 8 ? err : access(e, p, 8, &value[1], 8, write);
+    for (unsigned skip = 8; !err && skip < insn->size; skip += 8)
+        err = access(e, p, skip, &value[skip / 8], 8, write);
+    return err;
 }
 
 /* A fault of the writing has to come before the reading has had its effects. */
@@ -61,19 +64,23 @@ static int probe(struct emulator *e, const struct place *p, const struct decode 
 
 /* ---- The instruction ---- */
 
-/* CMPXCHG16B wants its operand aligned (SDM volume 2, on its exceptions). */
-static bool is_misaligned(const struct decode *insn, const struct place *p)
+/* What would have been a fault before there was an exit, had another vCPU not changed the code. */
+static int check(struct emulator *e, const struct decode *insn, const struct place *p)
 {
-    return insn->size == 16 && ((p->whole ? p->at.v : p->linear.v) & 15);
+    bool vector = insn->op == DECODE_VECTOR_LOAD || insn->op == DECODE_VECTOR_STORE;
+
+    if (insn->aligned && ((p->whole ? p->at.v : p->linear.v) & (insn->size - 1u)))
+        return emulator_refuse(e, VECTOR_GP);
+    return vector ? vector_check(e, insn) : 0;
 }
 
 static int carry_out(struct emulator *e, const struct decode *insn, const struct place *p)
 {
     struct operation o = { .flags = virt_rflags(e->virt) };
 
-    if (is_misaligned(insn, p))
-        return emulator_refuse(e, VECTOR_GP);
-    int err = probe(e, p, insn);
+    int err = check(e, insn, p);
+    if (!err)
+        err = probe(e, p, insn);
     if (!err && operate_reads(insn->op))
         err = access_all(e, p, insn, o.memory, false);
     if (err)

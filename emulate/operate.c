@@ -5,6 +5,7 @@
 #include "emulate/operate.h"
 #include "arch/x86/cpu.h"
 #include "emulate/alu.h"
+#include "emulate/vector.h"
 
 /* ---- Kinds of instructions ---- */
 
@@ -140,7 +141,8 @@ static void arithmetic(const struct virt_vcpu *v, const struct decode *insn, str
 
 bool operate_reads(enum decode_op op)
 {
-    return op != DECODE_STORE && op != DECODE_SETCC && op != DECODE_POP;
+    return op != DECODE_STORE && op != DECODE_SETCC && op != DECODE_POP &&
+           op != DECODE_VECTOR_STORE && op != DECODE_FLUSH;
 }
 
 bool operate_writes(const struct decode *insn)
@@ -155,6 +157,8 @@ bool operate_writes(const struct decode *insn)
     case DECODE_DIV:
     case DECODE_IDIV:
     case DECODE_CMOV:
+    case DECODE_VECTOR_LOAD:
+    case DECODE_FLUSH:
     case DECODE_PUSH:
     case DECODE_CALL:
     case DECODE_JMP:
@@ -194,6 +198,13 @@ int operate(const struct virt_vcpu *v, const struct decode *insn, struct operati
     case DECODE_SETCC:
         set_memory(o, holds(insn->condition, o->flags));
         return 0;
+    case DECODE_VECTOR_LOAD:
+    case DECODE_FLUSH:
+        return 0;
+    case DECODE_VECTOR_STORE:
+        vector_source(v, insn, o->memory);
+        o->writes = true;
+        return 0;
     case DECODE_XADD:
         set_reg(o, o->memory[0]);
         set_memory(o,
@@ -211,6 +222,8 @@ int operate(const struct virt_vcpu *v, const struct decode *insn, struct operati
 void operate_finish(struct virt_vcpu *v, const struct decode *insn, const struct operation *o)
 {
     virt_set_rflags(v, o->flags);
+    if (insn->op == DECODE_VECTOR_LOAD)
+        vector_finish(v, insn, o->memory);
     if (o->sets_reg)
         operate_set_register(v, insn, o->reg);
     uint64_t rax = virt_gpr(v, GPR_RAX), rdx = virt_gpr(v, GPR_RDX);

@@ -14,7 +14,7 @@
 #include "virt/virt.h"
 
 struct operation {
-    uint64_t memory[2]; /* [1]: of CMPXCHG16B alone */
+    uint64_t memory[4]; /* from [1] on: of CMPXCHG16B and of vectors */
     uint64_t flags;
     bool writes;      /* memory is to be written */
     bool sets_reg;    /* so is the register operand, ... */

@@ -9,28 +9,16 @@
  */
 #include "virt/fpu.h"
 
-#include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "mm/heap.h"
+#include "virt/fpu_area.h"
 #include "virt/virt.h"
 
-#define XSAVE_LEAF   0xD
 #define LEGACY_BYTES 576 /* FXSAVE's image and XSAVE's header */
 #define FCW_RESET    0x0040
-#define FTW_RESET    0xFF /* abridged: all registers in use, as zeroes */
 #define MXCSR_RESET  0x1F80
 #define AVX512       (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
-
-struct fpu_area {
-    uint16_t fcw, fsw;
-    uint8_t ftw, zero[19];
-    uint32_t mxcsr;
-    uint8_t registers[484];
-    uint64_t xstate_bv;
-};
-_Static_assert(offsetof(struct fpu_area, mxcsr) == 24, "as the SDM draws it");
-_Static_assert(offsetof(struct fpu_area, xstate_bv) == 512, "as the SDM draws it");
 
 static bool has_xsave(void)
 {
@@ -43,7 +31,7 @@ static uint32_t area_bytes(uint64_t mask)
     for (unsigned i = 2; i < 63; i++) {
         if (!(mask & 1UL << i))
             continue;
-        struct cpuid_regs r = cpuid(XSAVE_LEAF, i);
+        struct cpuid_regs r = cpuid(FPU_XSAVE_LEAF, i);
         if (r.ebx + r.eax > bytes)
             bytes = r.ebx + r.eax;
     }
@@ -55,7 +43,7 @@ static uint64_t sane_mask(uint64_t wanted)
 {
     if (!has_xsave())
         return XCR0_X87 | XCR0_SSE;
-    struct cpuid_regs r = cpuid(XSAVE_LEAF, 0);
+    struct cpuid_regs r = cpuid(FPU_XSAVE_LEAF, 0);
     uint64_t there = (uint64_t)r.edx << 32 | r.eax;
     return (wanted & there) | XCR0_X87 | XCR0_SSE;
 }
@@ -68,7 +56,7 @@ int fpu_create(struct virt_vcpu *v)
     if (!area)
         return -ENOMEM;
     area->fcw = FCW_RESET;
-    area->ftw = FTW_RESET;
+    area->ftw = FPU_TAGS_IN_USE;
     area->mxcsr = MXCSR_RESET;
     area->xstate_bv = XCR0_X87 | XCR0_SSE;
     v->fpu = area;
@@ -100,7 +88,7 @@ static void hide_pointers(void)
         x87_point_to(&nothing);
 }
 
-void fpu_load(struct virt_vcpu *v)
+void fpu_load(const struct virt_vcpu *v)
 {
     hide_pointers();
     if (!has_xsave()) {
@@ -112,7 +100,7 @@ void fpu_load(struct virt_vcpu *v)
     xsetbv(0, v->xcr0);
 }
 
-void fpu_save(struct virt_vcpu *v)
+void fpu_save(const struct virt_vcpu *v)
 {
     if (!has_xsave()) {
         fxsave(v->fpu);

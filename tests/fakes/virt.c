@@ -8,6 +8,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/irq.h"
 #include "lib/assert.h"
+#include "virt/fpu.h"
 #include "vmx/ept.h"
 
 #define STATES 16
@@ -169,6 +170,31 @@ int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
         return -EINVAL;
     fake_virt(v)->msr_value = value;
     return 0;
+}
+
+bool fpu_has_avx(const struct virt_vcpu *v)
+{
+    return (fake_virt(v)->xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX);
+}
+
+void fpu_read_vector(const struct virt_vcpu *v, unsigned n, uint64_t value[4])
+{
+    memcpy(value, fake_virt(v)->vector[n], 32);
+}
+
+void fpu_write_vector(const struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole)
+{
+    memcpy(fake_virt(v)->vector[n], value, whole ? 32 : 16);
+}
+
+uint64_t fpu_read_mmx(const struct virt_vcpu *v, unsigned n)
+{
+    return fake_virt(v)->mmx[n];
+}
+
+void fpu_write_mmx(const struct virt_vcpu *v, unsigned n, uint64_t value)
+{
+    fake_virt(v)->mmx[n] = value;
 }
 
 /* ---- Entering, events ---- */

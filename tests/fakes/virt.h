@@ -16,6 +16,8 @@ struct fake_virt {
     struct segment seg[SEG_COUNT];
     uint64_t gdt_base;
     uint16_t gdt_limit;
+    uint64_t vector[16][4]; /* registers of virt/fpu.h */
+    uint64_t mmx[8];
     struct event pending;            /* what was injected last */
     unsigned injected;               /* how many were */
     bool triple;                     /* the next injection answers: a triple fault */

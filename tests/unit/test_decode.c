@@ -42,7 +42,9 @@ static unsigned make(uint8_t *bytes, enum decode_mode mode)
 {
     static const uint8_t prefixes[] = { 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65,
                                         0x66, 0x67, 0xF0, 0xF2, 0xF3 };
-    static const uint8_t two[] = { 0xB0, 0xB1, 0xB6, 0xB7, 0xBA, 0xBE, 0xBF, 0xA3, 0xAB, 0xC7 };
+    static const uint8_t two[] = { 0xB0, 0xB1, 0xB6, 0xB7, 0xBA, 0xBE, 0xBF, 0xA3, 0xAB, 0xC7,
+                                   0x10, 0x11, 0x12, 0x13, 0x16, 0x17, 0x28, 0x29, 0x2B, 0x6E,
+                                   0x6F, 0x7E, 0x7F, 0xAE, 0xC3, 0xD6, 0xE7, 0xF0, 0x38 };
     unsigned n = 0;
 
     for (unsigned many = draw(4) ? draw(3) : draw(15); many; many--)
@@ -53,6 +55,8 @@ static unsigned make(uint8_t *bytes, enum decode_mode mode)
         bytes[n++] = 0x0F;
         bytes[n++] = draw(4) ? two[draw(sizeof(two))] : (uint8_t)draw(256);
     }
+    if (n < 13 && draw(8) == 0) /* VEX, or LES and LDS */
+        bytes[n++] = draw(2) ? 0xC4 : 0xC5;
     while (n < 15)
         bytes[n++] = (uint8_t)draw(256);
     return draw(8) ? 15 : draw(15);
@@ -76,12 +80,13 @@ static void test_random(void **state)
 /* Each prefix set that matters, each opcode of both maps, each ModR/M byte. */
 static void test_every_opcode(void **state)
 {
-    static const char *const starts[] = {
-        "", "\x66", "\x67", "\x48", "\x66\x44", "\xF0", "\x64\x4F"
-    };
+    static const char *const starts[] = { "",         "\x66",         "\x67",        "\x48",
+                                          "\x66\x44", "\xF0",         "\x64\x4F",    "\xF3",
+                                          "\xF2",     "\xC5\xF8",     "\xC5\xFD",    "\xC5\x7A",
+                                          "\xC5\xFF", "\xC4\xC1\xF9", "\xC4\xE2\x7D" };
     (void)state;
     for (enum decode_mode mode = DECODE_16; mode <= DECODE_64; mode++) {
-        for (unsigned i = 0; i < 7 * 2 * 65536; i++) {
+        for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]) * 2 * 65536; i++) {
             const char *start = starts[i >> 17];
             uint8_t bytes[15] = { 0 };
             unsigned n = (unsigned)strlen(start);

@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, carried out by Caisson and by the CPU of this machine: random
  * encodings, registers, flags and memory; then all three are compared, as far as the SDM defines
@@ -73,9 +73,10 @@ void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned 
 /* ---- The CPU ---- */
 
 struct state {
-    uint64_t gpr[16], flags;
+    uint64_t gpr[16], flags, mmx[8], vector[16][4];
 };
 struct state native_state;
+bool native_has_avx;
 void *native_code = (void *)NATIVE;
 uint64_t native_host_rsp;
 void native_run(void);
@@ -88,7 +89,15 @@ __asm__(".text\n"
         "push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
         "mov %rsp, native_host_rsp(%rip)\n"
         "lea native_state(%rip), %rax\n"
-        "pushq 128(%rax)\n popfq\n"
+        ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7\n movq 136+8*i(%rax), %mm\\n\n"
+        ".set i, i+1\n .endr\n"
+        "cmpb $0, native_has_avx(%rip)\n je 1f\n"
+        ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+        "vmovdqu 200+32*i(%rax), %ymm\\n\n .set i, i+1\n .endr\n"
+        "1: .set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+        "cmpb $0, native_has_avx(%rip)\n jne 2f\n"
+        "movdqu 200+32*i(%rax), %xmm\\n\n .set i, i+1\n .endr\n"
+        "2: pushq 128(%rax)\n popfq\n"
         "mov 8(%rax), %rcx\n mov 16(%rax), %rdx\n mov 24(%rax), %rbx\n"
         "mov 40(%rax), %rbp\n mov 48(%rax), %rsi\n mov 56(%rax), %rdi\n"
         "mov 64(%rax), %r8\n mov 72(%rax), %r9\n mov 80(%rax), %r10\n mov 88(%rax), %r11\n"
@@ -106,7 +115,15 @@ __asm__(".text\n"
         "mov %rbp, 40(%rax)\n mov %rsi, 48(%rax)\n mov %rdi, 56(%rax)\n"
         "mov %r8, 64(%rax)\n mov %r9, 72(%rax)\n mov %r10, 80(%rax)\n mov %r11, 88(%rax)\n"
         "mov %r12, 96(%rax)\n mov %r13, 104(%rax)\n mov %r14, 112(%rax)\n mov %r15, 120(%rax)\n"
-        "cld\n"
+        ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7\n movq %mm\\n, 136+8*i(%rax)\n"
+        ".set i, i+1\n .endr\n"
+        ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+        "movdqu %xmm\\n, 200+32*i(%rax)\n .set i, i+1\n .endr\n"
+        "cmpb $0, native_has_avx(%rip)\n je 3f\n"
+        ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+        "vmovdqu %ymm\\n, 200+32*i(%rax)\n .set i, i+1\n .endr\n"
+        "vzeroupper\n"
+        "3: emms\n cld\n"
         "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
         "ret\n");
 
@@ -171,18 +188,34 @@ static unsigned make(uint8_t *bytes)
     static const uint8_t two[] = { 0x40, 0x4F, 0x90, 0x9F, 0xA3, 0xA4, 0xA5, 0xAB, 0xAC,
                                    0xAD, 0xAF, 0xB0, 0xB1, 0xB3, 0xB6, 0xB7, 0xB8, 0xBA,
                                    0xBB, 0xBC, 0xBD, 0xBE, 0xBF, 0xC0, 0xC1, 0xC7, 0x38 };
-    static const uint8_t prefixes[] = { 0x66, 0x66, 0x67, 0xF0, 0xF3, 0x3E };
+    static const uint8_t moves[] = { 0x10, 0x11, 0x12, 0x13, 0x16, 0x17, 0x28, 0x29, 0x2A, 0x2B,
+                                     0x6E, 0x6F, 0x7E, 0x7F, 0xAE, 0xC3, 0xD6, 0xE7, 0xF0 };
+    static const uint8_t prefixes[] = { 0x66, 0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x3E };
     unsigned n = 0;
 
     while (draw(3) == 0 && n < 3)
         bytes[n++] = prefixes[draw(sizeof(prefixes))];
+    if (draw(8) == 0) { /* VEX, without a third operand */
+        bool three = draw(2);
+        uint8_t last = 0x78 | (uint8_t)draw(8);
+        bytes[n++] = three ? 0xC4 : 0xC5;
+        if (three)
+            bytes[n++] = (uint8_t)(draw(8) << 5 | (1 + draw(2)));
+        bytes[n++] = last | (uint8_t)(draw(2) << 7);
+        bytes[n++] = moves[draw(sizeof(moves))];
+        while (n < DECODE_MAX_BYTES)
+            bytes[n++] = (uint8_t)draw(0);
+        return n;
+    }
     if (draw(2))
         bytes[n++] = (uint8_t)(0x40 + draw(16));
     if (draw(2)) {
         bytes[n++] = 0x0F;
         bytes[n] = draw(3) ? two[draw(sizeof(two))] : (uint8_t)draw(0);
+        if (draw(4) == 0)
+            bytes[n] = moves[draw(sizeof(moves))];
         if (bytes[n++] == 0x38)
-            bytes[n++] = (uint8_t)(0xF0 + draw(2));
+            bytes[n++] = draw(3) ? (uint8_t)(0xF0 + draw(2)) : 0x2A;
     }
     while (n < DECODE_MAX_BYTES)
         bytes[n++] = (uint8_t)draw(0);
@@ -200,7 +233,7 @@ static bool is_wanted(const struct decode *d)
 {
     if (decode_is_string(d->op) || d->op >= DECODE_CALL || d->rip_relative || d->segment >= SEG_FS)
         return false;
-    return d->base >= 0 || d->index >= 0;
+    return (!d->vex || native_has_avx) && (d->base >= 0 || d->index >= 0);
 }
 
 /* Aims the memory operand at `at`; false if these registers cannot. */
@@ -340,6 +373,8 @@ static void emulate(const uint8_t *bytes, unsigned length, const struct state *s
     cpu()->injected = 0;
     for (unsigned i = 0; i < 16; i++)
         set_reg((enum gpr)i, s->gpr[i]);
+    memcpy(cpu()->mmx, s->mmx, sizeof(s->mmx));
+    memcpy(cpu()->vector, s->vector, sizeof(s->vector));
     device_access_memory(&guest_vcpu, &e);
 }
 
@@ -354,6 +389,13 @@ static void tell(const uint8_t *bytes, unsigned length, const struct state *befo
         if (reg((enum gpr)i) != native_state.gpr[i])
             fprintf(stderr, "r%u before %lx, Caisson %lx, CPU %lx\n", i, before->gpr[i],
                     reg((enum gpr)i), native_state.gpr[i]);
+    for (unsigned i = 0; i < 64; i++)
+        if (cpu()->vector[i / 4][i % 4] != native_state.vector[i / 4][i % 4])
+            fprintf(stderr, "vector %u.%u: Caisson %lx, CPU %lx\n", i / 4, i % 4,
+                    cpu()->vector[i / 4][i % 4], native_state.vector[i / 4][i % 4]);
+    for (unsigned i = 0; i < 8; i++)
+        if (cpu()->mmx[i] != native_state.mmx[i])
+            fprintf(stderr, "mm%u: Caisson %lx, CPU %lx\n", i, cpu()->mmx[i], native_state.mmx[i]);
     for (unsigned i = 0; i < BYTES; i++)
         if (device[i] != ((uint8_t *)DEVICE)[i])
             fprintf(stderr, "byte %x: Caisson %02x, CPU %02x\n", i, device[i],
@@ -371,6 +413,11 @@ static bool same(const struct decode *d, const struct state *before, bool zero)
         return false;
     for (int i = 0; i < 16; i++)
         if (reg((enum gpr)i) != native_state.gpr[i] && !(scan_of_nothing && i == d->reg))
+            return false;
+    if (memcmp(cpu()->mmx, native_state.mmx, sizeof(native_state.mmx)))
+        return false;
+    for (unsigned i = 0; i < 16; i++)
+        if (memcmp(cpu()->vector[i], native_state.vector[i], native_has_avx ? 32 : 16))
             return false;
     return memcmp(device, (void *)DEVICE, BYTES) == 0;
 }
@@ -410,6 +457,12 @@ static bool round_trip(void)
     uint64_t at = DEVICE + MARGIN + draw(BYTES - 2 * MARGIN);
     if (draw(8) == 0)
         at = DEVICE + BYTES / 2 - draw(16); /* over the border of two pages */
+    if (d.aligned && draw(8))
+        at &= ~(d.size - 1ul);
+    for (unsigned i = 0; i < 8; i++)
+        before.mmx[i] = draw(0);
+    for (unsigned i = 0; i < 64; i++)
+        before.vector[i / 4][i % 4] = draw(0);
     if (!aim(&before, &d, at))
         return false;
     at = address_of(&before, &d);
@@ -455,6 +508,9 @@ static void test_native(void **state)
     catch_signals();
     guest_start();
     guest_mode(DECODE_64);
+    cpu()->cr4 |= CR4_OSFXSR | CR4_OSXSAVE;
+    cpu()->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
+    native_has_avx = __builtin_cpu_supports("avx");
     for (uint64_t i = 0; i < rounds; i++)
         compared += round_trip();
     guest_stop();

@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c emulate/operate.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c emulate/decode.c emulate/decode_form.c emulate/operand.c emulate/operate.c emulate/vector.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -325,12 +325,117 @@ static void test_fetch_at_the_end(void **state)
 static void test_unknown_instruction(void **state)
 {
     (void)state;
-    run_at(CODE, "\x0f\x11\x03\x90", 4); /* movups [rbx],xmm0 */
+    run_at(CODE, "\x0f\xae\x23\x90", 4); /* xsave [rbx] */
     assert_int_equal(guest.end, END_KILLED);
     assert_non_null(strstr(guest.end_why, "0x7000"));
     assert_non_null(strstr(guest.end_why, "0xfec00010"));
-    assert_non_null(strstr(guest.end_why, ": 0f 11 03 90"));
+    assert_non_null(strstr(guest.end_why, ": 0f ae 23 90"));
     assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(bus_count, 0);
+}
+
+/* ---- Vector moves (what each does: test_emulate_native.c) ---- */
+
+#define MOVUPS_STORE  "\x0f\x11\x0b"     /* movups [rbx],xmm1 */
+#define MOVAPS_STORE  "\x0f\x29\x0b"     /* movaps [rbx],xmm1 */
+#define VMOVDQU_STORE "\xc5\xfe\x7f\x0b" /* vmovdqu [rbx],ymm1 */
+#define VMOVDQU_LOAD  "\xc5\xfe\x6f\x0b" /* vmovdqu ymm1,[rbx] */
+#define MOVQ_STORE    "\x0f\x7f\x0b"     /* movq [rbx],mm1 */
+
+static void allow_vectors(void)
+{
+    cpu()->cr4 |= CR4_OSFXSR | CR4_OSXSAVE;
+    cpu()->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
+    for (unsigned i = 0; i < 4; i++)
+        cpu()->vector[1][i] = 0x1111111111111111 * (i + 1);
+}
+
+static void refused(const char *code, unsigned length, unsigned vector)
+{
+    unsigned injected = cpu()->injected;
+
+    run_at(CODE, code, length);
+    assert_int_equal(cpu()->injected, injected + 1);
+    assert_int_equal(cpu()->pending.vector, vector);
+    assert_int_equal(cpu()->skips, 0);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(guest.end, END_NOT);
+}
+#define REFUSED(code, vector) refused(code, sizeof(code) - 1, vector)
+
+/* In words of eight bytes, the lowest first. */
+static void test_vector_store(void **state)
+{
+    (void)state;
+    allow_vectors();
+    RUN(VMOVDQU_STORE);
+    assert_int_equal(bus_count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(bus_log[i].write);
+        assert_int_equal(bus_log[i].at, DEVICE + 8 * i);
+        assert_int_equal(bus_log[i].size, 8);
+        assert_int_equal(bus_log[i].value, 0x1111111111111111 * (i + 1));
+    }
+}
+
+/* Registers are the CPU's own: what the guest may not use must not be touched. */
+static void test_vectors_refused(void **state)
+{
+    (void)state;
+    REFUSED(MOVUPS_STORE, VECTOR_UD); /* CR4.OSFXSR is clear */
+    REFUSED(VMOVDQU_STORE, VECTOR_UD);
+    allow_vectors();
+    cpu()->xcr0 = XCR0_X87 | XCR0_SSE;
+    REFUSED(VMOVDQU_STORE, VECTOR_UD);
+    allow_vectors();
+    cpu()->cr4 &= ~CR4_OSXSAVE;
+    REFUSED(VMOVDQU_STORE, VECTOR_UD);
+    allow_vectors();
+    cpu()->cr0 |= CR0_TS;
+    REFUSED(MOVUPS_STORE, VECTOR_NM);
+    REFUSED(VMOVDQU_STORE, VECTOR_NM);
+    REFUSED(MOVQ_STORE, VECTOR_NM);
+    cpu()->cr0 ^= CR0_TS | CR0_EM;
+    REFUSED(MOVUPS_STORE, VECTOR_UD);
+    REFUSED(MOVQ_STORE, VECTOR_UD);
+    cpu()->cr0 &= ~CR0_EM;
+    struct virt_exit e = exit_at(DEVICE + 8);
+    guest_put(CODE, MOVAPS_STORE, sizeof(MOVAPS_STORE) - 1);
+    device_access_memory(&guest_vcpu, &e);
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    assert_int_equal(bus_count, 0);
+}
+
+/* The last eight bytes of RAM, and what is behind them. */
+static void test_vectors_over_the_end_of_ram(void **state)
+{
+    struct virt_exit e = exit_at(0xa0000);
+
+    (void)state;
+    allow_vectors();
+    set_reg(GPR_RBX, 0x9fff8);
+    guest_put(CODE, MOVUPS_STORE, sizeof(MOVUPS_STORE) - 1);
+    cpu()->rip = CODE;
+    device_access_memory(&guest_vcpu, &e);
+    assert_int_equal(guest_read64(0x9fff8), 0x1111111111111111);
+    assert_int_equal(bus_count, 1);
+    assert_int_equal(bus_log[0].at, 0xa0000);
+    assert_int_equal(bus_register, 0x2222222222222222);
+    bus_register = ~0ul;
+    guest_put(CODE, VMOVDQU_LOAD, sizeof(VMOVDQU_LOAD) - 1);
+    cpu()->rip = CODE;
+    device_access_memory(&guest_vcpu, &e);
+    assert_int_equal(cpu()->vector[1][0], 0x1111111111111111);
+    for (unsigned i = 1; i < 4; i++)
+        assert_int_equal(cpu()->vector[1][i], ~0ul);
+    assert_int_equal(cpu()->injected, 0);
+}
+
+static void test_flush(void **state)
+{
+    (void)state;
+    RUN("\x0f\xae\x3b");     /* clflush [rbx] */
+    RUN("\x66\x0f\xae\x3b"); /* clflushopt [rbx] */
     assert_int_equal(bus_count, 0);
 }
 
@@ -798,6 +903,10 @@ int main(void)
         TEST(test_fetch_across_pages),
         TEST(test_fetch_at_the_end),
         TEST(test_unknown_instruction),
+        TEST(test_vector_store),
+        TEST(test_vectors_refused),
+        TEST(test_vectors_over_the_end_of_ram),
+        TEST(test_flush),
         TEST(test_ends),
         TEST(test_event_delivery),
         TEST(test_changed_code),

@@ -1,0 +1,26 @@
+/*
+ * The area in which a vCPU's FPU, SSE and extended states lie while it is not loaded: FXSAVE's
+ * image and XSAVE's header (SDM volume 1, "Legacy Region of an XSAVE Area"). Only for fpu*.c.
+ */
+#ifndef CAISSON_VIRT_FPU_AREA_H
+#define CAISSON_VIRT_FPU_AREA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FPU_XSAVE_LEAF  0xD  /* of CPUID; subleaf n: where state component n is */
+#define FPU_TAGS_IN_USE 0xFF /* all registers, in the abridged form */
+
+struct fpu_area {
+    uint16_t fcw, fsw;
+    uint8_t ftw, zero[19];
+    uint32_t mxcsr, mxcsr_mask;
+    uint8_t st[8][16]; /* from the top of the stack on */
+    uint8_t xmm[16][16];
+    uint8_t unused[96];
+    uint64_t xstate_bv;
+};
+_Static_assert(offsetof(struct fpu_area, mxcsr) == 24, "as the SDM draws it");
+_Static_assert(offsetof(struct fpu_area, xstate_bv) == 512, "as the SDM draws it");
+
+#endif
