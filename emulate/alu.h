@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "emulate/decode.h"
+#include "decode/decode.h"
 
 /* a op b in size bytes (NEG, NOT, INC, DEC: a alone; BT..BTC: b is the bit number; BSF and the
  * other counts: of b, a is what the register held); *rflags is updated as the CPU would, where that

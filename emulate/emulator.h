@@ -17,7 +17,7 @@
 #define CAISSON_EMULATE_EMULATOR_H
 
 #include <stdint.h>
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "emulate/insn_cache.h"
 #include "guestmem/gva.h"
 #include "lib/errno.h"

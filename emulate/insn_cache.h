@@ -10,7 +10,7 @@
 #ifndef CAISSON_EMULATE_INSN_CACHE_H
 #define CAISSON_EMULATE_INSN_CACHE_H
 
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "guestmem/gva.h"
 #include "lib/addr.h"
 #include "virt/virt.h"

@@ -5,7 +5,7 @@
  * but that of the code itself. The other forms are in files of their own (emulate/mmio_form.h).
  */
 #include "emulate/mmio.h"
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "emulate/emulator.h"
 #include "emulate/mmio_form.h"
 #include "emulate/operate.h"

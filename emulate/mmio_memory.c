@@ -3,7 +3,7 @@
  * See emulate/mmio_form.h.
  */
 #include "arch/x86/cpu.h"
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "emulate/emulator.h"
 #include "emulate/mmio_form.h"
 #include "emulate/operand.h"

@@ -3,7 +3,7 @@
  * the two the exit was for does not matter. See emulate/mmio_form.h.
  */
 #include "arch/x86/cpu.h"
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "emulate/emulator.h"
 #include "emulate/mmio_form.h"
 #include "emulate/operand.h"

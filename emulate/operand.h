@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "guestmem/gva.h"
 #include "lib/addr.h"
 #include "lib/errno.h"

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "emulate/operand.h"
 #include "lib/errno.h"
 #include "virt/virt.h"

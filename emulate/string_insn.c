@@ -4,7 +4,7 @@
 #include "emulate/string_insn.h"
 #include "arch/x86/cpu.h"
 #include "emulate/alu.h"
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "emulate/emulator.h"
 #include "emulate/operand.h"
 #include "machine/machine.h"

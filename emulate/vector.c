@@ -4,7 +4,7 @@
  */
 #include "emulate/vector.h"
 #include "arch/x86/cpu.h"
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "emulate/emulator.h"
 #include "virt/fpu.h"
 

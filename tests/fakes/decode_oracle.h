@@ -1,12 +1,12 @@
 /*
- * What Zydis makes of an instruction, compared with what emulate/decode.c makes of it.
+ * What Zydis makes of an instruction, compared with what decode/decode.c makes of it.
  */
 #ifndef CAISSON_TESTS_FAKES_DECODE_ORACLE_H
 #define CAISSON_TESTS_FAKES_DECODE_ORACLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "emulate/decode.h"
+#include "decode/decode.h"
 
 /* NULL when the two agree about the count bytes: both refuse, or both accept and every member is
  * the same. Else what it is that differs. *accepted tells that our decoder took it. */

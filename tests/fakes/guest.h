@@ -11,7 +11,7 @@
 #define CAISSON_TESTS_FAKES_GUEST_H
 
 #include <stddef.h>
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "domain/domain.h"
 #include "tests/fakes/virt.h"
 

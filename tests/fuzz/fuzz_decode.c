@@ -1,4 +1,4 @@
-/* links: emulate/decode.c emulate/decode_form.c tests/fakes/decode_oracle.c tests/fakes/panic.c libs: -lZydis */
+/* links: decode/decode.c decode/decode_form.c tests/fakes/decode_oracle.c tests/fakes/panic.c libs: -lZydis */
 /*
  * Fuzzes the instruction decoder against Zydis: the first byte is the mode, the rest the bytes.
  */

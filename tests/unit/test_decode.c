@@ -1,6 +1,6 @@
-/* links: emulate/decode.c emulate/decode_form.c tests/fakes/decode_oracle.c tests/fakes/panic.c libs: -lZydis */
+/* links: decode/decode.c decode/decode_form.c tests/fakes/decode_oracle.c tests/fakes/panic.c libs: -lZydis */
 /*
- * emulate/decode.c: forms that kernels are known to use, every opcode with every ModR/M byte, and
+ * decode/decode.c: forms that kernels are known to use, every opcode with every ModR/M byte, and
  * many random encodings, all compared with Zydis.
  */
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include "tests/fakes/decode_oracle.h"
 
 #define ROUNDS 500000

@@ -1,9 +1,9 @@
 /*
  * The forms of instructions that the decoder knows: what an opcode means and what follows it.
- * Only emulate/decode.c has use for it.
+ * Only decode/decode.c has use for it.
  */
-#ifndef CAISSON_EMULATE_DECODE_FORM_H
-#define CAISSON_EMULATE_DECODE_FORM_H
+#ifndef CAISSON_DECODE_DECODE_FORM_H
+#define CAISSON_DECODE_DECODE_FORM_H
 
 #include <stdbool.h>
 #include <stddef.h>

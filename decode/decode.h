@@ -5,8 +5,8 @@
  * and the machine then ends that one domain with the bytes in the message. Checked against Zydis
  * on the host (tests/unit, tests/fuzz).
  */
-#ifndef CAISSON_EMULATE_DECODE_H
-#define CAISSON_EMULATE_DECODE_H
+#ifndef CAISSON_DECODE_DECODE_H
+#define CAISSON_DECODE_DECODE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,12 +1,12 @@
 /*
  * The instruction decoder: prefixes, opcode by table, operands, immediate.
  *
- * Source: SDM volume 2, "Instruction Format". What an opcode means is in emulate/decode_form.c;
+ * Source: SDM volume 2, "Instruction Format". What an opcode means is in decode/decode_form.c;
  * this file knows only how operands are encoded.
  */
-#include "emulate/decode.h"
+#include "decode/decode.h"
 #include <stddef.h>
-#include "emulate/decode_form.h"
+#include "decode/decode_form.h"
 #include "virt/virt.h"
 
 /* The bytes, how far we are, and what the prefixes said. */

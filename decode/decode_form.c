@@ -4,8 +4,8 @@
  * Source: SDM volume 2, "Opcode Map". What decode.h does not name is left out: x87, far branches
  * and the rest are refused.
  */
-#include "emulate/decode_form.h"
-#include "emulate/decode.h"
+#include "decode/decode_form.h"
+#include "decode/decode.h"
 #include "lib/assert.h"
 
 enum {
