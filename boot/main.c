@@ -206,8 +206,10 @@ static void start_other_cpus(void)
         smp_start(low, low_map, aspace_root(), new_cpu_stack, cpu_main);
     else if (acpi.cpu_count > 1)
         log_warn("no free page below 1 MiB: the other CPUs stay off");
-    while (__atomic_load_n(&others_ready, __ATOMIC_ACQUIRE) < cpu_count - 1)
+    while (__atomic_load_n(&others_ready, __ATOMIC_ACQUIRE) < cpu_count - 1) {
         uart_irq(); /* so that domains find all pCPUs on which they may run; the log goes on */
+        cpu_relax();
+    }
     if (options.by_core)
         log_info("sched-gran=core: %u core(s) run one domain at a time", sched_cores());
 }

@@ -88,8 +88,10 @@ static bool lay_out(struct keeper *k)
 
     if (d->vcpus_out != d->vcpu_count || waits(k) || !domain_hooks->console_drained(d))
         return false;
-    if (!domain_retire(d))
+    if (!domain_retire(d)) {
+        cpu_relax();
         return true; /* some pCPU is not quite done with a vCPU: a matter of moments */
+    }
     timer_cancel(&k->wait);
     lifecycle_note_end(d);
     domain_hooks->console_close(d);
