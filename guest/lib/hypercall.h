@@ -1,5 +1,8 @@
 /*
  * Asking the hypervisor: VMCALL with Xen's numbers and registers (64-bit).
+ *
+ * AMD's instruction is VMMCALL, as long. Each place is noted in the section .vmcalls, and start.asm
+ * writes VMMCALL there on AMD's processors, so that no call has to choose.
  */
 #ifndef GUEST_HYPERCALL_H
 #define GUEST_HYPERCALL_H
@@ -9,10 +12,16 @@
 #include "include/public/version.h"
 #include "include/public/xen.h"
 
+#define HYPERCALL_INSN                                                                             \
+    "1: vmcall\n\t"                                                                                \
+    ".pushsection .vmcalls, \"a\"\n\t"                                                             \
+    ".long 1b\n\t"                                                                                 \
+    ".popsection"
+
 static inline int64_t hypercall(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3)
 {
     int64_t result;
-    asm volatile("vmcall"
+    asm volatile(HYPERCALL_INSN
                  : "=a"(result), "+D"(a1), "+S"(a2), "+d"(a3)
                  : "a"(nr)
                  : "memory", "r10", "r8");

@@ -6,7 +6,7 @@
 ; Source: Multiboot Specification 0.6.96, "OS image format", "I386 machine state".
 
 bits 32
-extern main, trap_handle
+extern main, trap_handle, vmcalls, vmcalls_end
 global start, tables, gdt      ; the last two for who starts another vCPU
 
 MAGIC equ 0x1BADB002
@@ -71,11 +71,29 @@ long_mode:
         mov     fs, eax
         mov     gs, eax
         mov     edi, edi
+        call    patch_vmcalls
         call    main
 .end:
         cli
         hlt
         jmp     .end
+
+; On AMD's processors each VMCALL becomes VMMCALL, by its last byte (hypercall.h). Keeps RDI.
+patch_vmcalls:
+        xor     eax, eax
+        cpuid
+        cmp     ebx, "Auth"             ; AuthenticAMD
+        jne     .done
+        mov     esi, vmcalls
+.next:
+        cmp     esi, vmcalls_end
+        jae     .done
+        mov     eax, [rsi]
+        mov     byte [rax + 2], 0xD9
+        add     esi, 4
+        jmp     .next
+.done:
+        ret
 
 ; One stub a vector, 16 bytes each: an error code (a zero where the CPU pushes none), the vector.
 align 16

@@ -29,8 +29,12 @@ vcpu_entry:
         mov     eax, VCPU_OP
         mov     edi, DOWN
         mov     rsi, rbx
+.call:
         vmcall
         jmp     .down
+
+section .vmcalls alloc noexec nowrite align=1
+        dd      vcpu_entry.call
 
 section .data
 pointer:
