@@ -403,12 +403,13 @@ RETPOLINED = $(B)/retpoline/caisson.elf
 $(RETPOLINED): FORCE | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 RETPOLINE=1 B=$(@D) $@
 
+BENCH_DEPS = $(if $(filter svm,$(CPU)),deps-qemu,deps-bochs)
 BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
-bench: release $(RETPOLINED) | deps-bochs deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model)
+bench: release $(if $(filter svm,$(CPU)),,$(RETPOLINED)) | $(BENCH_DEPS) deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model; CPU=svm: AMD-V)
 	$(Q)$(BENCH)
-	$(Q)$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest --retpoline $(RETPOLINED) $(CPU:%=--cpu %)
+	$(Q)$(if $(filter svm,$(CPU)),,$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest --retpoline $(RETPOLINED) $(CPU:%=--cpu %))
 
-bench-check: release | deps-bochs deps-iso ## the same, and fail where one has grown (tests/bench/limits)
+bench-check: release | $(BENCH_DEPS) deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
 
 bench-boot: release | deps-bochs deps-iso ## what a boot costs, step by step, and what memory is Caisson's own (LIMITS=--write: the new limits)
@@ -428,7 +429,7 @@ profile: release | deps-bochs deps-iso ## where the instructions of one round tr
 	$(Q)$(PYTHON) tools/profile $(R)/caisson.elf $(R)/guest/bench.elf.64 $(ROW) --type $(TYPE) $(CPU:%=--cpu %) \
 	    --trace $(R)/trace.txt
 
-bench-limits: release | deps-bochs deps-iso ## measure, and take the result as the new limits
+bench-limits: release | $(BENCH_DEPS) deps-iso ## measure, and take the result as the new limits
 	$(Q)$(BENCH) --write
 
 # ---- Housekeeping -------------------------------------------------------------------------------
