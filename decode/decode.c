@@ -220,6 +220,9 @@ static void set_sizes(const struct cursor *c, struct decode *d, unsigned flags)
 static void take_immediate(struct cursor *c, struct decode *d, unsigned flags)
 {
     unsigned bytes = flags & F_IMM8 ? 1 : d->size > 4 ? 4 : d->size;
+
+    if (d->op == DECODE_RET)
+        bytes = 2;
     d->has_immediate = true;
     d->immediate = (uint64_t)next_signed(c, bytes);
     if (d->size < 8)
@@ -227,6 +230,8 @@ static void take_immediate(struct cursor *c, struct decode *d, unsigned flags)
     /* SDM, "BT--Bit Test": an immediate bit number is taken modulo the operand's size. */
     if (d->op >= DECODE_BT && d->op <= DECODE_BTC)
         d->immediate &= 8 * d->size - 1;
+    if (d->op == DECODE_RET) /* the one that is not signed */
+        d->immediate &= 0xffff;
 }
 
 static void set_string(struct decode *d)
@@ -237,7 +242,16 @@ static void set_string(struct decode *d)
     d->reg = d->op == DECODE_MOVS || d->op == DECODE_CMPS ? -1 : GPR_RAX;
 }
 
-static void take_operands(struct cursor *c, struct decode *d, unsigned flags, uint8_t modrm)
+/* Registers stand in the opcode, or where ModR/M would have memory. */
+static void take_bare(const struct cursor *c, struct decode *d, unsigned flags, uint8_t byte)
+{
+    d->bare = true;
+    if (flags & (F_COND | F_UNARY))
+        d->reg = (int8_t)((byte & 7) | (c->rex & REX_B ? 8 : 0));
+}
+
+/* byte: ModR/M, or, of a form without it, the opcode. */
+static void take_operands(struct cursor *c, struct decode *d, unsigned flags, uint8_t byte)
 {
     d->addr_size = address_size(c);
     set_sizes(c, d, flags);
@@ -249,15 +263,17 @@ static void take_operands(struct cursor *c, struct decode *d, unsigned flags, ui
 
     if (flags & F_STRING) {
         set_string(d);
+    } else if (flags & F_BARE || (byte >> 6 == 3 && flags & (F_STACK | F_NEAR))) {
+        take_bare(c, d, flags, byte);
     } else if (flags & F_MOFFS) {
         d->displacement = next_signed(c, d->addr_size);
         d->segment = SEG_DS;
         d->reg = GPR_RAX;
     } else {
-        take_memory(c, d, modrm);
+        take_memory(c, d, byte);
     }
     if (flags & F_MODRM)
-        set_register(c, d, (modrm >> 3) & 7);
+        set_register(c, d, (byte >> 3) & 7);
     if (flags & (F_IMM8 | F_IMMZ))
         take_immediate(c, d, flags);
     if (flags & F_ONE) {
@@ -386,14 +402,14 @@ static int decode_body(struct cursor *c, struct decode *d)
             return c->error;
         if (form->flags & F_GROUP)
             form = decode_form_group(form, (modrm >> 3) & 7);
-        if (!form->flags || modrm >> 6 == 3)
+        if (!form->flags || (modrm >> 6 == 3 && !(form->flags & (F_STACK | F_NEAR))))
             return -EOPNOTSUPP;
     }
     d->op = form->op;
     int error = check_form(c, d, form->flags);
     if (error)
         return error;
-    take_operands(c, d, form->flags, modrm);
+    take_operands(c, d, form->flags, form->flags & F_BARE ? opcode : modrm);
     if (form->flags & F_COND)
         d->condition = opcode & 15;
     return c->error;

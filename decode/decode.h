@@ -73,10 +73,14 @@ enum decode_op {
     DECODE_VECTOR_LOAD, /* a register of MMX, SSE or AVX <- memory */
     DECODE_VECTOR_STORE,
     DECODE_FLUSH, /* CLFLUSH, CLFLUSHOPT: nothing is read or written */
-    DECODE_PUSH,  /* memory to the stack */
+    DECODE_PUSH,  /* memory, or see bare, to the stack */
     DECODE_POP,
-    DECODE_CALL, /* near, to where memory says */
+    DECODE_PUSHF,
+    DECODE_POPF,
+    DECODE_LEAVE,
+    DECODE_CALL, /* near, to where memory says, or see bare */
     DECODE_JMP,
+    DECODE_RET, /* the immediate: bytes to be dropped */
 };
 
 /* The memory operand is [segment + base + index * scale + disp]; absent registers are -1. */
@@ -91,10 +95,12 @@ struct decode {
     bool has_immediate; /* else reg is the operand */
     bool by_cl;         /* the count is in CL */
     bool swap;          /* MOVBE: the bytes change their order on the way */
-    bool aligned;       /* memory has to be, to its size */
-    bool vex, mmx;      /* of vector moves: encoded with VEX; the register is of MMX */
-    bool high_half;     /* the register's upper half takes part, ... */
-    bool keeps;         /* ... and the other one is kept */
+    bool bare;      /* of the last eight: no operand in memory but the stack; PUSH and CALL have a
+                       register, or an immediate, from which CALL counts on */
+    bool aligned;   /* memory has to be, to its size */
+    bool vex, mmx;  /* of vector moves: encoded with VEX; the register is of MMX */
+    bool high_half; /* the register's upper half takes part, ... */
+    bool keeps;     /* ... and the other one is kept */
     bool rep, repne, lock;
     bool high_byte; /* reg is AH..BH: bits 15:8 of register reg (0..3) */
     bool rip_relative;

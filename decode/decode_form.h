@@ -33,6 +33,7 @@
 #define F_PAIR   (1u << 21) /* memory is twice the register's 32 or 64 bits, whatever 66 says */
 #define F_NO66   (1u << 22) /* with 66 the vendors do not agree, or it is another instruction */
 #define F_NOREP  (1u << 23) /* with F2 or F3 it is another instruction */
+#define F_BARE   (1u << 24) /* no ModR/M: memory is the stack alone, F_COND's bits are a register */
 
 /* An opcode's form; one without flags is not ours. */
 struct form {

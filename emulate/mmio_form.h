@@ -23,7 +23,7 @@ static inline bool mmio_lies_in_page(gpa_t at, unsigned size)
 
 /* One operand in memory, read, written or both; at: where the exit was. */
 int must_check mmio_memory(struct emulator *e, const struct decode *insn, gpa_t at);
-/* PUSH, POP, near CALL and JMP. */
+/* PUSH, POP and their kin; near CALL, JMP and RET. */
 int must_check mmio_stack(struct emulator *e, const struct decode *insn);
 
 #endif

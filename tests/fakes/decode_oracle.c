@@ -76,6 +76,14 @@ static const struct {
     { ZYDIS_MNEMONIC_POP, DECODE_POP },
     { ZYDIS_MNEMONIC_CALL, DECODE_CALL },
     { ZYDIS_MNEMONIC_JMP, DECODE_JMP },
+    { ZYDIS_MNEMONIC_RET, DECODE_RET },
+    { ZYDIS_MNEMONIC_LEAVE, DECODE_LEAVE },
+    { ZYDIS_MNEMONIC_PUSHF, DECODE_PUSHF },
+    { ZYDIS_MNEMONIC_PUSHFD, DECODE_PUSHF },
+    { ZYDIS_MNEMONIC_PUSHFQ, DECODE_PUSHF },
+    { ZYDIS_MNEMONIC_POPF, DECODE_POPF },
+    { ZYDIS_MNEMONIC_POPFD, DECODE_POPF },
+    { ZYDIS_MNEMONIC_POPFQ, DECODE_POPF },
     { ZYDIS_MNEMONIC_CMPXCHG8B, DECODE_CMPXCHG_PAIR },
     { ZYDIS_MNEMONIC_CMPXCHG16B, DECODE_CMPXCHG_PAIR },
     { ZYDIS_MNEMONIC_MOVNTI, DECODE_STORE },
@@ -187,6 +195,12 @@ static int op_of(const struct theirs *t)
     return -1;
 }
 
+/* No memory but the stack: all of these but jumps that are relative. */
+static bool is_bare(const struct theirs *t, enum decode_op op)
+{
+    return op >= DECODE_PUSH && !t->memory && !(op == DECODE_JMP && t->immediate);
+}
+
 /* True if decode.h promises to accept it. */
 static bool is_ours(const struct theirs *t)
 {
@@ -199,7 +213,7 @@ static bool is_ours(const struct theirs *t)
         return t->insn.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
                (t->insn.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX &&
                 t->insn.machine_mode != ZYDIS_MACHINE_MODE_LEGACY_16);
-    if (op < 0 || !t->memory || t->other_reg || !map_ok)
+    if (op < 0 || (!t->memory && !is_bare(t, (enum decode_op)op)) || t->other_reg || !map_ok)
         return false;
     if (t->insn.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
         return false;
@@ -207,8 +221,7 @@ static bool is_ours(const struct theirs *t)
         return false; /* MOVSD and CMPSD of SSE2 */
     if (t->insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
         return false;
-    if ((op == DECODE_CALL || op == DECODE_JMP) &&
-        t->insn.machine_mode == ZYDIS_MACHINE_MODE_LONG_64 &&
+    if (op >= DECODE_CALL && t->insn.machine_mode == ZYDIS_MACHINE_MODE_LONG_64 &&
         (t->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE))
         return false;
     if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD && t->insn.operand_width == 16)
@@ -225,6 +238,10 @@ static int number_of(ZydisRegister r)
 
 static const char *memory_differs(const struct decode *d, const struct theirs *t)
 {
+    if (d->bare != !t->memory)
+        return "bare";
+    if (d->bare) /* Zydis has an operand width for them all */
+        return t->insn.operand_width == 8 * d->size ? NULL : "size on the stack";
     const ZydisDecodedOperandMem *m = &t->memory->mem;
     bool rip = m->base == ZYDIS_REGISTER_RIP || m->base == ZYDIS_REGISTER_EIP;
     uint64_t mask = d->addr_size == 8 ? UINT64_MAX : (1UL << (8 * d->addr_size)) - 1;

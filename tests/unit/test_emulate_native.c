@@ -233,6 +233,8 @@ static bool is_wanted(const struct decode *d)
 {
     if (decode_is_string(d->op) || d->op >= DECODE_CALL || d->rip_relative || d->segment >= SEG_FS)
         return false;
+    if (d->bare)
+        return d->op != DECODE_POPF; /* which may set TF */
     return (!d->vex || native_has_avx) && (d->base >= 0 || d->index >= 0);
 }
 
@@ -240,6 +242,11 @@ static bool is_wanted(const struct decode *d)
 static bool aim(struct state *s, const struct decode *d, uint64_t at)
 {
     uint64_t want = at - (uint64_t)d->displacement;
+
+    if (d->op == DECODE_LEAVE)
+        s->gpr[GPR_RBP] = at;
+    if (d->bare)
+        return true;
 
     if (is_bit_by_register(d)) {
         int64_t bit = (int64_t)draw(800) - 400;
@@ -275,6 +282,8 @@ static uint64_t address_of(const struct state *s, const struct decode *d)
 {
     uint64_t at = (uint64_t)d->displacement;
 
+    if (d->bare)
+        return s->gpr[d->op == DECODE_LEAVE ? GPR_RBP : GPR_RSP];
     if (d->base >= 0)
         at += s->gpr[d->base];
     if (d->index >= 0)
@@ -369,7 +378,7 @@ static void emulate(const uint8_t *bytes, unsigned length, const struct state *s
 
     guest_put(CODE, bytes, length);
     cpu()->rip = CODE;
-    cpu()->rflags = RFLAGS_FIXED | s->flags;
+    cpu()->rflags = RFLAGS_FIXED | RFLAGS_IF | s->flags;
     cpu()->injected = 0;
     for (unsigned i = 0; i < 16; i++)
         set_reg((enum gpr)i, s->gpr[i]);

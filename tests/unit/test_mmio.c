@@ -783,6 +783,85 @@ static void test_push_pop(void **state)
     assert_int_equal(reg(GPR_RSP), 0x77fffe);
 }
 
+/* Registers, constants and flags, on a stack that is the device's register; what each leaves is
+ * compared in test_emulate_native.c. */
+static void test_stack_in_device(void **state)
+{
+    (void)state;
+    set_reg(GPR_RSP, DEVICE + 8);
+    set_reg(GPR_R9, 0x99);
+    RUN("\x41\x51"); /* push r9 */
+    assert_int_equal(bus_register, 0x99);
+    assert_int_equal(reg(GPR_RSP), DEVICE);
+    bus_register = 0x77;
+    RUN("\x5c"); /* pop rsp */
+    assert_int_equal(reg(GPR_RSP), 0x77);
+    set_reg(GPR_RSP, DEVICE + 8);
+    RUN("\x6a\xfe"); /* push -2 */
+    assert_int_equal(bus_register, ~1ul);
+    set_reg(GPR_RBP, DEVICE);
+    bus_register = 0x1234;
+    RUN("\xc9"); /* leave */
+    assert_int_equal(reg(GPR_RBP), 0x1234);
+    assert_int_equal(reg(GPR_RSP), DEVICE + 8);
+    cpu()->rflags = RFLAGS_FIXED | RFLAGS_CF | RFLAGS_RF | RFLAGS_IF;
+    RUN("\x9c"); /* pushfq */
+    assert_int_equal(bus_register, RFLAGS_FIXED | RFLAGS_CF | RFLAGS_IF);
+}
+
+/* IF and IOPL as the privilege allows; RF, VM and what is reserved never. */
+static void test_popf(void **state)
+{
+    static const struct {
+        unsigned cpl;
+        uint64_t before, popped, after;
+    } cases[] = {
+        { 0, 0, ~0ul, 0x3f7fd5 & ~(RFLAGS_RF | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP) },
+        { 3, 0, RFLAGS_IF | RFLAGS_IOPL | RFLAGS_CF, RFLAGS_CF },
+        { 3, RFLAGS_IF, 0, RFLAGS_IF },
+        { 3, RFLAGS_IF | RFLAGS_IOPL, 0, RFLAGS_IOPL },
+        { 0, RFLAGS_IF | RFLAGS_IOPL | RFLAGS_RF, 0, 0 },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        guest_cpl(cases[i].cpl);
+        set_reg(GPR_RSP, DEVICE);
+        cpu()->rflags = RFLAGS_FIXED | cases[i].before;
+        bus_register = cases[i].popped;
+        RUN("\x9d");
+        assert_int_equal(cpu()->rflags, RFLAGS_FIXED | cases[i].after);
+        assert_int_equal(reg(GPR_RSP), DEVICE + 8);
+    }
+    cpu()->rflags = RFLAGS_FIXED;
+    bus_register = ~0ul;
+    RUN("\x66\x9d"); /* popf: 16 bits */
+    assert_int_equal(cpu()->rflags, 0x7fd7);
+}
+
+static void test_call_and_return(void **state)
+{
+    (void)state;
+    set_reg(GPR_RSP, DEVICE + 8);
+    run_at(CODE, "\xe8\x10\x00\x00\x00", 5);
+    assert_int_equal(cpu()->rip, CODE + 0x15);
+    assert_int_equal(bus_register, CODE + 5);
+    run_at(CODE, "\xc2\x08\x80", 3); /* ret 0x8008 */
+    assert_int_equal(cpu()->rip, CODE + 5);
+    assert_int_equal(reg(GPR_RSP), DEVICE + 8 + 0x8008);
+    set_reg(GPR_RSP, DEVICE + 8);
+    set_reg(GPR_R10, 0x4000);
+    run_at(CODE, "\x41\xff\xd2", 3); /* call r10 */
+    assert_int_equal(cpu()->rip, 0x4000);
+    assert_int_equal(bus_register, CODE + 3);
+    bus_register = 1ul << 63;
+    run_at(CODE, "\xc3", 1);
+    assert_int_equal(cpu()->injected, 1);
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    assert_int_equal(reg(GPR_RSP), DEVICE);
+    assert_int_equal(cpu()->rip, CODE);
+}
+
 static void test_push_without_a_stack(void **state)
 {
     (void)state;
@@ -923,6 +1002,9 @@ int main(void)
         TEST(test_string_segments),
         TEST(test_compare_strings),
         TEST(test_push_pop),
+        TEST(test_stack_in_device),
+        TEST(test_popf),
+        TEST(test_call_and_return),
         TEST(test_push_without_a_stack),
         TEST(test_branches),
         TEST(test_over_the_end_of_ram),
