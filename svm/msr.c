@@ -16,14 +16,11 @@
 #include "lib/addr.h"
 #include "lib/string.h"
 #include "svm/vcpu.h"
-#include "virt/check.h"
+#include "virt/msr.h"
 #include "virt/virt.h"
 
-enum home { IN_VMCB, IN_EFER, IN_TSC, IN_AUX, IN_DEBUGCTL, IN_NOTHING /* always 0 */ };
+enum home { IN_VMCB, IN_EFER, IN_TSC, IN_SOFT, IN_DEBUGCTL, IN_NOTHING /* always 0 */ };
 enum passes { EXITS, BOTH_PASS };
-enum form { ANY, CANONICAL, LOW_32, PAT, DEBUGCTL, ZERO };
-
-#define DEBUGCTL_BTF (1UL << 1)
 
 #define FIELD(member)   offsetof(struct vmcb, member)
 #define BASE_OF(number) (FIELD(segment) + (number) * sizeof(struct vmcb_segment) + 8)
@@ -33,24 +30,24 @@ static const struct msr_row {
     enum home home;
     uint32_t where; /* in struct vmcb */
     enum passes passes;
-    enum form form;
+    enum msr_form form;
 } rows[] = {
-    { MSR_IA32_EFER, IN_EFER, 0, EXITS, ANY },
-    { MSR_IA32_TSC, IN_TSC, 0, EXITS, ANY },
-    { MSR_IA32_SYSENTER_CS, IN_VMCB, FIELD(sysenter_cs), BOTH_PASS, ANY },
-    { MSR_IA32_SYSENTER_ESP, IN_VMCB, FIELD(sysenter_esp), BOTH_PASS, CANONICAL },
-    { MSR_IA32_SYSENTER_EIP, IN_VMCB, FIELD(sysenter_eip), BOTH_PASS, CANONICAL },
-    { MSR_IA32_DEBUGCTL, IN_DEBUGCTL, 0, EXITS, DEBUGCTL },
-    { MSR_IA32_PAT, IN_VMCB, FIELD(g_pat), EXITS, PAT },
-    { MSR_IA32_XSS, IN_NOTHING, 0, EXITS, ZERO },
-    { MSR_IA32_STAR, IN_VMCB, FIELD(star), BOTH_PASS, ANY },
-    { MSR_IA32_LSTAR, IN_VMCB, FIELD(lstar), BOTH_PASS, CANONICAL },
-    { MSR_IA32_CSTAR, IN_VMCB, FIELD(cstar), BOTH_PASS, CANONICAL },
-    { MSR_IA32_FMASK, IN_VMCB, FIELD(sfmask), BOTH_PASS, LOW_32 },
-    { MSR_IA32_FS_BASE, IN_VMCB, BASE_OF(VMCB_FS), BOTH_PASS, CANONICAL },
-    { MSR_IA32_GS_BASE, IN_VMCB, BASE_OF(VMCB_GS), BOTH_PASS, CANONICAL },
-    { MSR_IA32_KERNEL_GS_BASE, IN_VMCB, FIELD(kernel_gs_base), BOTH_PASS, CANONICAL },
-    { MSR_IA32_TSC_AUX, IN_AUX, 0, BOTH_PASS, LOW_32 },
+    { MSR_IA32_EFER, IN_EFER, 0, EXITS, MSR_ANY },
+    { MSR_IA32_TSC, IN_TSC, 0, EXITS, MSR_ANY },
+    { MSR_IA32_SYSENTER_CS, IN_VMCB, FIELD(sysenter_cs), BOTH_PASS, MSR_ANY },
+    { MSR_IA32_SYSENTER_ESP, IN_VMCB, FIELD(sysenter_esp), BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_SYSENTER_EIP, IN_VMCB, FIELD(sysenter_eip), BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_DEBUGCTL, IN_DEBUGCTL, 0, EXITS, MSR_DEBUGCTL },
+    { MSR_IA32_PAT, IN_VMCB, FIELD(g_pat), EXITS, MSR_PAT },
+    { MSR_IA32_XSS, IN_NOTHING, 0, EXITS, MSR_ZERO },
+    { MSR_IA32_STAR, IN_VMCB, FIELD(star), BOTH_PASS, MSR_ANY },
+    { MSR_IA32_LSTAR, IN_VMCB, FIELD(lstar), BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_CSTAR, IN_VMCB, FIELD(cstar), BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_FMASK, IN_VMCB, FIELD(sfmask), BOTH_PASS, MSR_LOW_32 },
+    { MSR_IA32_FS_BASE, IN_VMCB, BASE_OF(VMCB_FS), BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_GS_BASE, IN_VMCB, BASE_OF(VMCB_GS), BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_KERNEL_GS_BASE, IN_VMCB, FIELD(kernel_gs_base), BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_TSC_AUX, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -60,17 +57,6 @@ static const struct msr_row *row_of(uint32_t msr)
         if (rows[i].msr == msr)
             return &rows[i];
     return NULL;
-}
-
-static bool has_rdtscp(void)
-{
-    return cpuid(0x80000001, 0).edx & CPUID_EXT1D_RDTSCP;
-}
-
-/* A register that this CPU lacks: let the access exit and be refused like any unknown one. */
-static bool is_there(const struct msr_row *r)
-{
-    return r->msr != MSR_IA32_TSC_AUX || has_rdtscp();
 }
 
 /* Two bits for each, read and write; 2 KiB for those from 0, from 0xC0000000, from 0xC0010000. */
@@ -86,56 +72,12 @@ void msr_map_fill(void *map)
 {
     memset(map, 0xFF, PAGE_SIZE << MSR_MAP_ORDER);
     for (size_t i = 0; i < ROW_COUNT; i++)
-        if (rows[i].passes == BOTH_PASS && is_there(&rows[i]))
+        if (rows[i].passes == BOTH_PASS && msr_is_there(rows[i].msr))
             let_pass(map, rows[i].msr, true, true);
     /* The processor itself refuses what it does not know, and to read the two commands. */
     let_pass(map, MSR_IA32_SPEC_CTRL, spec_has_ctrl(), spec_has_ctrl());
     let_pass(map, MSR_IA32_PRED_CMD, false, spec_has_ctrl());
     let_pass(map, MSR_IA32_FLUSH_CMD, false, spec_has_flush());
-}
-
-void svm_msr_soft_load(struct virt_vcpu *v)
-{
-    if (has_rdtscp())
-        wrmsr(MSR_IA32_TSC_AUX, v->soft_msr[SOFT_TSC_AUX]);
-    if (spec_switch.guest_ctrl)
-        wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
-}
-
-void svm_msr_soft_save(struct virt_vcpu *v)
-{
-    if (has_rdtscp())
-        v->soft_msr[SOFT_TSC_AUX] = rdmsr(MSR_IA32_TSC_AUX);
-    if (!spec_switch.guest_ctrl)
-        return;
-    v->spec_ctrl = (uint32_t)rdmsr(MSR_IA32_SPEC_CTRL);
-    wrmsr(MSR_IA32_SPEC_CTRL, 0);
-}
-
-void svm_msr_spec_reset(struct virt_vcpu *v)
-{
-    v->spec_ctrl = 0;
-    if (spec_switch.guest_ctrl)
-        wrmsr(MSR_IA32_SPEC_CTRL, 0);
-}
-
-static bool fits(enum form form, uint64_t value)
-{
-    switch (form) {
-    case CANONICAL:
-        return is_canonical(value);
-    case LOW_32:
-        return value >> 32 == 0;
-    case PAT:
-        return check_is_pat(value);
-    case DEBUGCTL:
-        return (value & ~(uint64_t)DEBUGCTL_BTF) == 0;
-    case ZERO:
-        return value == 0;
-    case ANY:
-        break;
-    }
-    return true;
 }
 
 static uint64_t *field_of(const struct virt_vcpu *v, const struct msr_row *r)
@@ -147,7 +89,7 @@ bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 {
     const struct msr_row *r = row_of(msr);
 
-    if (!r || !is_there(r))
+    if (!r || !msr_is_there(r->msr))
         return false;
     switch (r->home) {
     case IN_VMCB:
@@ -159,7 +101,7 @@ bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
     case IN_TSC:
         *value = rdtsc() + vmcb_of(v)->tsc_offset;
         break;
-    case IN_AUX:
+    case IN_SOFT:
         *value = rdmsr(msr); /* loaded, so the guest's */
         break;
     case IN_DEBUGCTL:
@@ -175,7 +117,7 @@ bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 /* SYSENTER_CS has 16 bits here, and FMASK's upper half is nothing. */
 static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t value)
 {
-    if (!fits(r->form, value))
+    if (r->form != MSR_ANY && !msr_fits(r->form, value))
         return -EINVAL;
     switch (r->home) {
     case IN_VMCB:
@@ -187,7 +129,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
     case IN_TSC:
         virt_set_tsc_offset(v, value - rdtsc());
         break;
-    case IN_AUX:
+    case IN_SOFT:
         wrmsr(r->msr, value);
         break;
     case IN_DEBUGCTL:
@@ -203,5 +145,5 @@ int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_row *r = row_of(msr);
 
-    return r && is_there(r) ? write_home(v, r, value) : -ENOENT;
+    return r && msr_is_there(r->msr) ? write_home(v, r, value) : -ENOENT;
 }

@@ -21,31 +21,17 @@
 #include "svm/flush.h"
 #include "svm/msr.h"
 #include "virt/slat.h"
-#include "svm/debug.h"
 #include "virt/fpu.h"
 #include "virt/guard.h"
+#include "virt/msr.h"
+#include "virt/registers.h"
 
-#define AR_DATA 0x93 /* present, DPL 0, read/write, accessed */
-#define AR_CODE 0x9B /* present, DPL 0, execute/read, accessed */
-#define AR_LDT  0x82
-#define AR_TSS  0x8B
-#define LIMIT   0xFFFF
+#define LIMIT 0xFFFF
 
 /* A PAUSE within so many ticks of the last one belongs to the same loop, and so many in one make an
  * exit: as other hypervisors set them (APM, "Pause Intercept Filtering"). */
 #define PAUSE_THRESHOLD 128
 #define PAUSE_COUNT     3000
-
-static const struct segment reset_segments[SEG_COUNT] = {
-    [SEG_ES] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_CS] = { .base = 0xFFFF0000, .limit = LIMIT, .ar = AR_CODE, .selector = 0xF000 },
-    [SEG_SS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_DS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_FS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_GS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_LDTR] = { .limit = LIMIT, .ar = AR_LDT },
-    [SEG_TR] = { .limit = LIMIT, .ar = AR_TSS },
-};
 
 /* What always exits; the others follow the guest's state (cr.c, event.c). */
 static const uint8_t intercepted[] = {
@@ -84,8 +70,7 @@ static void write_reset_state(struct virt_vcpu *v)
     struct svm_vcpu *s = svm_of(v);
     struct vmcb *vmcb = s->vmcb;
 
-    for (unsigned i = 0; i < SEG_COUNT; i++)
-        virt_set_segment(v, (enum seg)i, &reset_segments[i]);
+    registers_reset_segments(v);
     vmcb->segment[VMCB_GDTR] = vmcb->segment[VMCB_IDTR] = (struct vmcb_segment){ .limit = LIMIT };
     vmcb->sysenter_cs = vmcb->sysenter_esp = vmcb->sysenter_eip = 0;
     vmcb->g_pat = PAT_AFTER_RESET;
@@ -112,6 +97,8 @@ int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
         .cr4_mask = config->cr4_mask,
         .xcr0_mask = config->xcr0_mask,
         .pcpu = VIRT_NOWHERE,
+        .soft_first = SOFT_TSC_AUX, /* VMLOAD and VMSAVE have the others */
+        .soft_end = SOFT_TSC_AUX + msr_is_there(MSR_IA32_TSC_AUX),
     };
     struct svm_vcpu *s = svm_of(v);
     s->vmcb = heap_pages(0, v->owner_id);
@@ -161,23 +148,14 @@ void virt_load(struct virt_vcpu *v)
     if (v->pcpu != cpu_id())
         arrive(v);
     fpu_load(v);
-    debug_load(v);
-    svm_msr_soft_load(v);
+    registers_load(v);
 }
 
 void virt_reset(struct virt_vcpu *v)
 {
     ASSERT(v->loaded);
-    for (unsigned i = 0; i < GPR_COUNT; i++)
-        v->gpr[i] = 0;
-    v->gpr[GPR_RDX] = cpuid(1, 0).eax;
-    v->pending.valid = false;
-    v->nmis_waiting = 0;
+    registers_reset(v);
     write_reset_state(v);
-    for (unsigned i = 0; i < 4; i++)
-        v->dr[i] = 0;
-    debug_load(v);
-    svm_msr_spec_reset(v);
 }
 
 /* QEMU lets XSETBV through: what the guest has set is what it has. */
@@ -186,8 +164,7 @@ void virt_unload(struct virt_vcpu *v)
     ASSERT(v->loaded);
     if (read_cr4() & CR4_OSXSAVE)
         v->xcr0 = xgetbv(0) & v->xcr0_mask;
-    svm_msr_soft_save(v);
-    debug_save(v);
+    registers_save(v);
     fpu_save(v);
     v->loaded = false;
 }

@@ -5,6 +5,7 @@
  */
 #include <stddef.h>
 #include "arch/x86/cpu.h"
+#include "arch/x86/msr.h"
 #include "vmx/caps.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"

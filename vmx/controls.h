@@ -78,8 +78,6 @@
 #define PENDING_DEBUG_ENABLED_BP (1u << 12)
 #define PENDING_DEBUG_BS         (1u << 14)
 
-#define DEBUGCTL_BTF (1u << 1)
-
 /* IA32_VMX_EPT_VPID_CAP (SDM, "VPID and EPT Capabilities") */
 #define EPTCAP_WALK4          (1UL << 6)
 #define EPTCAP_WB             (1UL << 14)

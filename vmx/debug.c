@@ -15,29 +15,12 @@
 #include "vmx/cr.h"
 #include "vmx/skip.h"
 #include "vmx/vmcs.h"
+#include "arch/x86/msr.h"
 #include "virt/virt.h"
 
 #define DR6_BREAKPOINTS 0xFUL
 #define DR6_RTM         (1UL << 16) /* in DR6 the sense of this bit is inverted */
 #define SHADOWS         ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
-
-void debug_load(struct virt_vcpu *v)
-{
-    write_dr0(v->dr[0]);
-    write_dr1(v->dr[1]);
-    write_dr2(v->dr[2]);
-    write_dr3(v->dr[3]);
-    write_dr6(v->dr6);
-}
-
-void debug_save(struct virt_vcpu *v)
-{
-    v->dr[0] = read_dr0();
-    v->dr[1] = read_dr1();
-    v->dr[2] = read_dr2();
-    v->dr[3] = read_dr3();
-    v->dr6 = read_dr6();
-}
 
 void debug_before_db(uint64_t qualification)
 {

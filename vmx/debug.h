@@ -6,11 +6,6 @@
 
 #include <stdint.h>
 
-struct virt_vcpu;
-
-void debug_load(struct virt_vcpu *v); /* DR0-DR3 and DR6; DR7 is in the VMCS */
-void debug_save(struct virt_vcpu *v);
-
 /* An intercepted #DB is the guest's after all: DR6 and DR7 as delivery would leave them. */
 void debug_before_db(uint64_t qualification);
 /* Makes the pending debug exceptions agree with TF and the shadows. */

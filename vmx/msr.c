@@ -16,47 +16,37 @@
 #include "lib/string.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
-#include "virt/check.h"
+#include "virt/msr.h"
 #include "virt/virt.h"
 
 enum home { IN_VMCS, IN_SOFT, IN_TSC, IN_NOTHING /* always 0 */ };
 enum passes { EXITS, READS_PASS, BOTH_PASS };
-enum form { ANY, CANONICAL, LOW_32, PAT, EFER, DEBUGCTL, ZERO };
 
 static const struct msr_row {
     uint32_t msr;
     enum home home;
-    uint32_t where; /* VMCS field, or enum virt_soft_msr */
+    uint32_t where; /* VMCS field */
     enum passes passes;
-    enum form form;
+    enum msr_form form;
 } rows[] = {
-    { MSR_IA32_EFER, IN_VMCS, VMCS_G_EFER, READS_PASS, EFER },
-    { MSR_IA32_TSC, IN_TSC, 0, READS_PASS, ANY }, /* hardware adds the offset */
-    { MSR_IA32_SYSENTER_CS, IN_VMCS, VMCS_G_SYSENTER_CS, BOTH_PASS, ANY },
-    { MSR_IA32_SYSENTER_ESP, IN_VMCS, VMCS_G_SYSENTER_ESP, BOTH_PASS, CANONICAL },
-    { MSR_IA32_SYSENTER_EIP, IN_VMCS, VMCS_G_SYSENTER_EIP, BOTH_PASS, CANONICAL },
-    { MSR_IA32_DEBUGCTL, IN_VMCS, VMCS_G_DEBUGCTL, EXITS, DEBUGCTL },
-    { MSR_IA32_PAT, IN_VMCS, VMCS_G_PAT, BOTH_PASS, PAT },
-    { MSR_IA32_XSS, IN_NOTHING, 0, EXITS, ZERO },
-    { MSR_IA32_STAR, IN_SOFT, SOFT_STAR, BOTH_PASS, ANY },
-    { MSR_IA32_LSTAR, IN_SOFT, SOFT_LSTAR, BOTH_PASS, CANONICAL },
-    { MSR_IA32_CSTAR, IN_SOFT, SOFT_CSTAR, BOTH_PASS, CANONICAL },
-    { MSR_IA32_FMASK, IN_SOFT, SOFT_FMASK, BOTH_PASS, LOW_32 },
-    { MSR_IA32_FS_BASE, IN_VMCS, VMCS_G_FS_BASE, BOTH_PASS, CANONICAL },
-    { MSR_IA32_GS_BASE, IN_VMCS, VMCS_G_GS_BASE, BOTH_PASS, CANONICAL },
-    { MSR_IA32_KERNEL_GS_BASE, IN_SOFT, SOFT_KERNEL_GS_BASE, BOTH_PASS, CANONICAL },
-    { MSR_IA32_TSC_AUX, IN_SOFT, SOFT_TSC_AUX, BOTH_PASS, LOW_32 },
+    { MSR_IA32_EFER, IN_VMCS, VMCS_G_EFER, READS_PASS, MSR_ANY },
+    { MSR_IA32_TSC, IN_TSC, 0, READS_PASS, MSR_ANY }, /* hardware adds the offset */
+    { MSR_IA32_SYSENTER_CS, IN_VMCS, VMCS_G_SYSENTER_CS, BOTH_PASS, MSR_ANY },
+    { MSR_IA32_SYSENTER_ESP, IN_VMCS, VMCS_G_SYSENTER_ESP, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_SYSENTER_EIP, IN_VMCS, VMCS_G_SYSENTER_EIP, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_DEBUGCTL, IN_VMCS, VMCS_G_DEBUGCTL, EXITS, MSR_DEBUGCTL },
+    { MSR_IA32_PAT, IN_VMCS, VMCS_G_PAT, BOTH_PASS, MSR_PAT },
+    { MSR_IA32_XSS, IN_NOTHING, 0, EXITS, MSR_ZERO },
+    { MSR_IA32_STAR, IN_SOFT, 0, BOTH_PASS, MSR_ANY },
+    { MSR_IA32_LSTAR, IN_SOFT, 0, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_CSTAR, IN_SOFT, 0, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_FMASK, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
+    { MSR_IA32_FS_BASE, IN_VMCS, VMCS_G_FS_BASE, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_GS_BASE, IN_VMCS, VMCS_G_GS_BASE, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_KERNEL_GS_BASE, IN_SOFT, 0, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_TSC_AUX, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
-
-static const uint32_t soft_number[SOFT_MSR_COUNT] = {
-    [SOFT_STAR] = MSR_IA32_STAR,
-    [SOFT_LSTAR] = MSR_IA32_LSTAR,
-    [SOFT_CSTAR] = MSR_IA32_CSTAR,
-    [SOFT_FMASK] = MSR_IA32_FMASK,
-    [SOFT_KERNEL_GS_BASE] = MSR_IA32_KERNEL_GS_BASE,
-    [SOFT_TSC_AUX] = MSR_IA32_TSC_AUX,
-};
 
 static const struct msr_row *row_of(uint32_t msr)
 {
@@ -64,17 +54,6 @@ static const struct msr_row *row_of(uint32_t msr)
         if (rows[i].msr == msr)
             return &rows[i];
     return NULL;
-}
-
-static bool has_rdtscp(void)
-{
-    return cpuid(0x80000001, 0).edx & CPUID_EXT1D_RDTSCP;
-}
-
-/* A register that this CPU lacks: let the access exit and be refused like any unknown one. */
-static bool is_there(const struct msr_row *r)
-{
-    return r->msr != MSR_IA32_TSC_AUX || has_rdtscp();
 }
 
 /* Four bitmaps of 1 KiB: reads of 0.., reads of 0xC0000000.., then writes of both. */
@@ -90,7 +69,7 @@ void msr_bitmap_fill(void *bitmap)
 {
     memset(bitmap, 0xFF, PAGE_SIZE);
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (rows[i].passes == EXITS || !is_there(&rows[i]))
+        if (rows[i].passes == EXITS || !msr_is_there(rows[i].msr))
             continue;
         msr_bitmap_set(bitmap, rows[i].msr, false, false);
         if (rows[i].passes == BOTH_PASS)
@@ -103,64 +82,13 @@ void msr_bitmap_fill(void *bitmap)
     msr_bitmap_set(bitmap, MSR_IA32_FLUSH_CMD, true, !spec_has_flush());
 }
 
-unsigned msr_soft_count(void)
-{
-    return has_rdtscp() ? SOFT_MSR_COUNT : SOFT_TSC_AUX;
-}
-
-void msr_soft_load(struct virt_vcpu *v)
-{
-    for (unsigned i = 0; i < v->soft_msrs; i++)
-        wrmsr(soft_number[i], v->soft_msr[i]);
-    if (spec_switch.guest_ctrl)
-        wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
-}
-
-void msr_soft_save(struct virt_vcpu *v)
-{
-    for (unsigned i = 0; i < v->soft_msrs; i++)
-        v->soft_msr[i] = rdmsr(soft_number[i]);
-    if (!spec_switch.guest_ctrl)
-        return;
-    v->spec_ctrl = (uint32_t)rdmsr(MSR_IA32_SPEC_CTRL);
-    wrmsr(MSR_IA32_SPEC_CTRL, 0);
-}
-
-void msr_spec_reset(struct virt_vcpu *v)
-{
-    v->spec_ctrl = 0;
-    if (spec_switch.guest_ctrl)
-        wrmsr(MSR_IA32_SPEC_CTRL, 0);
-}
-_Static_assert(SOFT_TSC_AUX == SOFT_MSR_COUNT - 1, "the one that may be absent is last");
-
-static bool fits(enum form form, uint64_t value)
-{
-    switch (form) {
-    case CANONICAL:
-        return is_canonical(value);
-    case LOW_32:
-        return value >> 32 == 0;
-    case PAT:
-        return check_is_pat(value);
-    case DEBUGCTL:
-        return (value & ~(uint64_t)DEBUGCTL_BTF) == 0;
-    case ZERO:
-        return value == 0;
-    case ANY:
-    case EFER: /* virt_set_efer looks for itself */
-        break;
-    }
-    return true;
-}
-
 bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)v;
     const struct msr_row *r = row_of(msr);
     if (msr == MSR_IA32_ARCH_CAPABILITIES)
         return spec_guest_capabilities(value);
-    if (!r || !is_there(r))
+    if (!r || !msr_is_there(r->msr))
         return false;
     switch (r->home) {
     case IN_VMCS:
@@ -181,9 +109,9 @@ bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 
 static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t value)
 {
-    if (!fits(r->form, value))
+    if (r->form != MSR_ANY && !msr_fits(r->form, value))
         return -EINVAL;
-    if (r->form == EFER)
+    if (r->msr == MSR_IA32_EFER)
         return value == vmcs_read(r->where) ? 0 : virt_set_efer(v, value);
     if (r->home == IN_VMCS)
         vmcs_write(r->where, value);
@@ -198,5 +126,5 @@ int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_row *r = row_of(msr);
 
-    return r && is_there(r) ? write_home(v, r, value) : -ENOENT;
+    return r && msr_is_there(r->msr) ? write_home(v, r, value) : -ENOENT;
 }

@@ -17,12 +17,13 @@
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
-#include "vmx/debug.h"
 #include "virt/cr.h"
 #include "virt/slat.h"
 #include "vmx/flush.h"
 #include "virt/fpu.h"
 #include "virt/guard.h"
+#include "virt/msr.h"
+#include "virt/registers.h"
 #include "vmx/host.h"
 #include "vmx/msr.h"
 #include "vmx/run.h"
@@ -31,27 +32,12 @@
 
 static struct virt_vcpu *current[MAX_PCPUS]; /* whose VMCS is current; each pCPU its own entry */
 
-#define AR_DATA 0x93 /* present, DPL 0, read/write, accessed */
-#define AR_CODE 0x9B /* present, DPL 0, execute/read, accessed */
-#define AR_LDT  0x82
-#define AR_TSS  0x8B /* busy; TR is never unusable in VMX */
-#define LIMIT   0xFFFF
+#define LIMIT 0xFFFF
 
 /* A PAUSE within so many TSC ticks of the last one belongs to the same loop, and a loop that goes
  * on for so long makes an exit: as other hypervisors set them (SDM, "PLE_Gap", "PLE_Window"). */
 #define PLE_GAP    128
 #define PLE_WINDOW 4096
-
-static const struct segment reset_segments[SEG_COUNT] = {
-    [SEG_ES] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_CS] = { .base = 0xFFFF0000, .limit = LIMIT, .ar = AR_CODE, .selector = 0xF000 },
-    [SEG_SS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_DS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_FS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_GS] = { .limit = LIMIT, .ar = AR_DATA },
-    [SEG_LDTR] = { .limit = LIMIT, .ar = AR_LDT },
-    [SEG_TR] = { .limit = LIMIT, .ar = AR_TSS },
-};
 
 /* Fields with the same value in every new vCPU; those left out are written elsewhere. */
 static const struct {
@@ -128,8 +114,7 @@ static void write_reset_state(struct virt_vcpu *v)
 {
     for (size_t i = 0; i < sizeof(reset_fields) / sizeof(reset_fields[0]); i++)
         vmcs_write(reset_fields[i].field, reset_fields[i].value);
-    for (unsigned s = 0; s < SEG_COUNT; s++)
-        virt_set_segment(v, (enum seg)s, &reset_segments[s]);
+    registers_reset_segments(v);
     cr_reset(v);
     v->dr6 = DR6_FIXED;
 }
@@ -159,7 +144,7 @@ int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
         .has_apic_access = config->apic_access.v != 0,
         .apic_base = config->apic_base,
         .pcpu = VIRT_NOWHERE,
-        .soft_msrs = msr_soft_count(),
+        .soft_end = SOFT_TSC_AUX + msr_is_there(MSR_IA32_TSC_AUX),
     };
     if (flush_vpid_alloc(&v->vpid))
         return -ENOMEM;
@@ -206,8 +191,8 @@ void virt_load(struct virt_vcpu *v)
     if (v->pcpu != cpu_id())
         arrive(v);
     fpu_load(v);
-    debug_load(v);
-    msr_soft_load(v);
+    registers_load(v);
+    write_dr6(v->dr6);
     write_cr2(v->cr2);
     virt_irqs_served(v);
 }
@@ -215,17 +200,10 @@ void virt_load(struct virt_vcpu *v)
 void virt_reset(struct virt_vcpu *v)
 {
     ASSERT(v->loaded);
-    for (unsigned i = 0; i < GPR_COUNT; i++)
-        v->gpr[i] = 0;
-    v->gpr[GPR_RDX] = cpuid(1, 0).eax;
-    v->pending.valid = false;
-    v->nmis_waiting = 0;
+    registers_reset(v);
     write_reset_state(v);
-    for (unsigned i = 0; i < 4; i++)
-        v->dr[i] = 0;
-    debug_load(v);
+    write_dr6(v->dr6);
     write_cr2(0);
-    msr_spec_reset(v);
     virt_flush_vcpu(v); /* what the old CR3 had mapped */
 }
 
@@ -233,8 +211,8 @@ void virt_unload(struct virt_vcpu *v)
 {
     ASSERT(v->loaded && current[cpu_id()] == v);
     v->cr2 = read_cr2();
-    msr_soft_save(v);
-    debug_save(v);
+    v->dr6 = read_dr6();
+    registers_save(v);
     fpu_save(v);
     clear_vmcs(v);
     v->loaded = false;

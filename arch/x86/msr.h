@@ -92,6 +92,7 @@
 #define MSR_IA32_SYSENTER_ESP   0x175
 #define MSR_IA32_SYSENTER_EIP   0x176
 #define MSR_IA32_DEBUGCTL       0x1D9
+#define DEBUGCTL_BTF            (1UL << 1)
 #define MSR_IA32_XSS            0xDA0
 #define MSR_IA32_EFER           0xC0000080
 #define MSR_IA32_STAR           0xC0000081

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
+#include "arch/x86/msr.h"
 #include "vmx/caps.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"

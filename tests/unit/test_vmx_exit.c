@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
 #include "vmx/debug.h"

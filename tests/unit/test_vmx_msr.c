@@ -1,4 +1,4 @@
-/* links: vmx/msr.c vmx/vmcs.c virt/check.c lib/fmt.c lib/string.c tests/fakes/panic.c tests/fakes/spec.c */
+/* links: vmx/msr.c virt/msr.c virt/registers.c vmx/vmcs.c virt/check.c lib/fmt.c lib/string.c tests/fakes/panic.c tests/fakes/spec.c */
 /*
  * vmx/msr.c: which accesses exit, where values live, which values are refused.
  */
@@ -14,6 +14,7 @@
 #include "tests/fakes/spec.h"
 #include "vmx/msr.h"
 #include "vmx/vmcs.h"
+#include "virt/registers.h"
 #include "virt/virt.h"
 
 static struct virt_vcpu v;
@@ -33,6 +34,11 @@ void virt_set_tsc_offset(struct virt_vcpu *vcpu, uint64_t offset)
     vmcs_write(VMCS_TSC_OFFSET, offset);
 }
 
+void virt_set_segment(struct virt_vcpu *vcpu, enum seg s, const struct segment *in)
+{
+    (void)vcpu, (void)s, (void)in;
+}
+
 static struct cpuid_regs some_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     (void)subleaf;
@@ -47,7 +53,7 @@ static int setup(void **state)
     fake_msr_count = 0;
     fake_tsc = 1000;
     rdtscp = true;
-    v = (struct virt_vcpu){ .soft_msrs = msr_soft_count() };
+    v = (struct virt_vcpu){ .soft_end = SOFT_MSR_COUNT };
     return 0;
 }
 
@@ -94,10 +100,10 @@ static void test_homes(void **state)
 
     assert_int_equal(virt_msr_write(&v, MSR_IA32_LSTAR, 0x5678), 0);
     assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
-    msr_soft_save(&v);
+    registers_save(&v);
     assert_int_equal(v.soft_msr[SOFT_LSTAR], 0x5678);
     wrmsr(MSR_IA32_LSTAR, 0);
-    msr_soft_load(&v);
+    registers_load(&v);
     assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
 
     assert_int_equal(virt_msr_write(&v, MSR_IA32_TSC, 50), 0);
@@ -169,21 +175,21 @@ static void test_spec_ctrl(void **state)
     (void)state;
     spec_switch.guest_ctrl = true;
     wrmsr(MSR_IA32_SPEC_CTRL, 5);
-    msr_soft_save(&v);
+    registers_save(&v);
     assert_int_equal(v.spec_ctrl, 5);
     assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 0);
-    msr_soft_load(&v);
+    registers_load(&v);
     assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 5);
-    msr_spec_reset(&v);
+    registers_reset(&v);
     assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL) | v.spec_ctrl, 0);
     spec_switch.guest_ctrl = false;
     wrmsr(MSR_IA32_SPEC_CTRL, 1);
     v.spec_ctrl = 4;
-    msr_soft_save(&v);
-    msr_soft_load(&v);
+    registers_save(&v);
+    registers_load(&v);
     assert_int_equal(v.spec_ctrl, 4);
     assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 1);
-    msr_spec_reset(&v);
+    registers_reset(&v);
     assert_int_equal(v.spec_ctrl, 0);
     assert_int_equal(rdmsr(MSR_IA32_SPEC_CTRL), 1);
 }

@@ -1,0 +1,24 @@
+/*
+ * What a model-specific register's value must look like: the same with all back ends, whose tables
+ * say which form each of their registers has.
+ */
+#ifndef CAISSON_VIRT_MSR_H
+#define CAISSON_VIRT_MSR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+
+enum msr_form { MSR_ANY, MSR_CANONICAL, MSR_LOW_32, MSR_PAT, MSR_DEBUGCTL, MSR_ZERO };
+
+bool msr_fits(enum msr_form form, uint64_t value);
+/* Does this CPU have the register? TSC_AUX may be absent: access exits then, and is refused like
+ * that to an unknown one. */
+static inline bool msr_is_there(uint32_t msr)
+{
+    return msr != MSR_IA32_TSC_AUX || (cpuid(0x80000001, 0).edx & CPUID_EXT1D_RDTSCP);
+}
+
+#endif

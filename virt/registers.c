@@ -1,0 +1,90 @@
+/*
+ * What neither processor switches by itself. See virt/registers.h.
+ * Sources: SDM, "Processor State After Reset"; APM volume 2, "Processor Initialization State".
+ */
+#include "virt/registers.h"
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/spec.h"
+#include "virt/virt.h"
+
+#define AR_DATA 0x93 /* present, DPL 0, read/write, accessed */
+#define AR_CODE 0x9B /* present, DPL 0, execute/read, accessed */
+#define AR_LDT  0x82
+#define AR_TSS  0x8B /* busy; TR is never unusable in VMX */
+#define LIMIT   0xFFFF
+
+static const struct segment reset_segments[SEG_COUNT] = {
+    [SEG_ES] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_CS] = { .base = 0xFFFF0000, .limit = LIMIT, .ar = AR_CODE, .selector = 0xF000 },
+    [SEG_SS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_DS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_FS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_GS] = { .limit = LIMIT, .ar = AR_DATA },
+    [SEG_LDTR] = { .limit = LIMIT, .ar = AR_LDT },
+    [SEG_TR] = { .limit = LIMIT, .ar = AR_TSS },
+};
+
+static const uint32_t soft_number[SOFT_MSR_COUNT] = {
+    [SOFT_STAR] = MSR_IA32_STAR,
+    [SOFT_LSTAR] = MSR_IA32_LSTAR,
+    [SOFT_CSTAR] = MSR_IA32_CSTAR,
+    [SOFT_FMASK] = MSR_IA32_FMASK,
+    [SOFT_KERNEL_GS_BASE] = MSR_IA32_KERNEL_GS_BASE,
+    [SOFT_TSC_AUX] = MSR_IA32_TSC_AUX,
+};
+_Static_assert(SOFT_TSC_AUX == SOFT_MSR_COUNT - 1, "the one that may be absent is last");
+
+static void load_breakpoints(const struct virt_vcpu *v)
+{
+    write_dr0(v->dr[0]);
+    write_dr1(v->dr[1]);
+    write_dr2(v->dr[2]);
+    write_dr3(v->dr[3]);
+}
+
+void registers_load(const struct virt_vcpu *v)
+{
+    load_breakpoints(v);
+    for (unsigned i = v->soft_first; i < v->soft_end; i++)
+        wrmsr(soft_number[i], v->soft_msr[i]);
+    if (spec_switch.guest_ctrl)
+        wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
+}
+
+void registers_save(struct virt_vcpu *v)
+{
+    v->dr[0] = read_dr0();
+    v->dr[1] = read_dr1();
+    v->dr[2] = read_dr2();
+    v->dr[3] = read_dr3();
+    for (unsigned i = v->soft_first; i < v->soft_end; i++)
+        v->soft_msr[i] = rdmsr(soft_number[i]);
+    if (!spec_switch.guest_ctrl)
+        return;
+    v->spec_ctrl = (uint32_t)rdmsr(MSR_IA32_SPEC_CTRL);
+    wrmsr(MSR_IA32_SPEC_CTRL, 0);
+}
+
+void registers_reset(struct virt_vcpu *v)
+{
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        v->gpr[i] = 0;
+    v->gpr[GPR_RDX] = cpuid(1, 0).eax;
+    v->pending.valid = false;
+    v->nmis_waiting = 0;
+    for (unsigned i = 0; i < 4; i++)
+        v->dr[i] = 0;
+    load_breakpoints(v);
+    v->spec_ctrl = 0;
+    if (spec_switch.guest_ctrl)
+        wrmsr(MSR_IA32_SPEC_CTRL, 0);
+}
+
+void registers_reset_segments(struct virt_vcpu *v)
+{
+    for (unsigned s = 0; s < SEG_COUNT; s++)
+        virt_set_segment(v, (enum seg)s, &reset_segments[s]);
+}
