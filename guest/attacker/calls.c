@@ -2,6 +2,7 @@
  * Attacks by hypercalls: upon the victim, permitted or not, and long ones of one's own.
  */
 #include "guest/attacker/attack.h"
+#include "guest/lib/cpu.h"
 #include "guest/lib/event.h"
 #include "guest/lib/grant.h"
 #include "guest/lib/hypercall.h"
@@ -12,9 +13,9 @@
 #include "include/public/memory.h"
 #include "include/public/vcpu.h"
 
-#define PORTS 4096
-#define BATCH 64
-#define FLOOD 2048
+#define PORTS    4096
+#define BATCH    64
+#define GRANTERS 8
 
 static int64_t event_op(uint64_t op, void *arg)
 {
@@ -65,8 +66,17 @@ void attack_send(void)
 }
 
 static struct xen_gnttab_copy copies[BATCH];
-static struct xen_gnttab_map_grant_ref maps[BATCH];
-static struct xen_gnttab_unmap_grant_ref unmaps[BATCH];
+/* Each vCPU its own: a handle that another one has overwritten could never be unmapped. */
+static struct xen_gnttab_map_grant_ref maps[GRANTERS][BATCH];
+static struct xen_gnttab_unmap_grant_ref unmaps[GRANTERS][BATCH];
+
+static unsigned granter(void)
+{
+    uint32_t r[4];
+
+    cpuid(1, 0, r);
+    return (r[1] >> 24) % GRANTERS; /* the local APIC's id */
+}
 
 void attack_grant_begin(void)
 {
@@ -82,19 +92,22 @@ void attack_grant_begin(void)
 /* Many mappings of the one page, and copies of it. */
 void attack_grant(void)
 {
+    unsigned me = granter();
+    uint64_t at = GUEST_GRANT_MAPS + me * BATCH * PAGE;
+
     grant_op(GNTTABOP_COPY, copies, BATCH);
     for (unsigned i = 0; i < BATCH; i++)
-        maps[i] = (struct xen_gnttab_map_grant_ref){ .host_addr = GUEST_GRANT_MAPS + i * PAGE,
-                                                     .flags = GNTMAP_HOST_MAP,
-                                                     .ref = GRANT_FIRST_REF + attack_own,
-                                                     .dom = attack_victim };
-    grant_op(GNTTABOP_MAP_GRANT_REF, maps, BATCH);
-    if (maps[0].status || copies[0].status)
-        print("attacker: harmless: map %d, copy %d\n", maps[0].status, copies[0].status);
+        maps[me][i] = (struct xen_gnttab_map_grant_ref){ .host_addr = at + i * PAGE,
+                                                         .flags = GNTMAP_HOST_MAP,
+                                                         .ref = GRANT_FIRST_REF + attack_own,
+                                                         .dom = attack_victim };
+    grant_op(GNTTABOP_MAP_GRANT_REF, maps[me], BATCH);
+    if (maps[me][0].status || copies[0].status)
+        print("attacker: harmless: map %d, copy %d\n", maps[me][0].status, copies[0].status);
     for (unsigned i = 0; i < BATCH; i++)
-        unmaps[i] = (struct xen_gnttab_unmap_grant_ref){ .host_addr = maps[i].host_addr,
-                                                         .handle = maps[i].handle };
-    grant_op(GNTTABOP_UNMAP_GRANT_REF, unmaps, BATCH);
+        unmaps[me][i] = (struct xen_gnttab_unmap_grant_ref){ .host_addr = maps[me][i].host_addr,
+                                                             .handle = maps[me][i].handle };
+    grant_op(GNTTABOP_UNMAP_GRANT_REF, unmaps[me], BATCH);
 }
 
 /* ---- Long ones ---- */

@@ -11,6 +11,7 @@ import pytest
 from conftest import guest
 from test_monitor import MONITOR
 
+MOST_S = 20  # of the machine's time, for one that is to be gone
 OPTIONS = "console=com1 exit=shutdown conswitch=ax loglevel=warn"
 # How often each is lived. A guest that reboots does so in a circle, and talks a lot.
 LIVES = {"idle": 8, "spin": 4, "tick": 4, "touch": 1, "off": 4, "crash": 2, "fault": 2, "reboot": 1}
@@ -47,11 +48,17 @@ class Crowd:
         """The domains that `list` shows."""
         return re.findall(r"^(\S+) +\d+ +\d+/ *\d+ ", self.ask("list"), re.M)
 
+    def seconds(self):
+        """Of the machine's time: however busy the host is."""
+        return float(re.search(r"([\d.]+) s since", self.ask("pcpus"))[1])
+
+    def wait_until(self, is_so, what):
+        last = self.seconds() + MOST_S
+        while not is_so():
+            assert self.seconds() < last, f"not {what} within {MOST_S} s: {self.names()}"
+
     def wait_for_burials(self, left):
-        for _ in range(100):
-            if self.names() == left:
-                return
-        pytest.fail(f"not only {left}: {self.names()}")
+        self.wait_until(lambda: self.names() == left, f"only {left}")
 
     def create(self, name, life="idle", mem="2M"):
         """Types it; the answer is still to come."""

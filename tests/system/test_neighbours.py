@@ -59,10 +59,7 @@ class Street(Crowd):
     def end(self, *names):
         """Destroys them, and waits until they are gone."""
         self.type(*(f"destroy {name}" for name in names))
-        for _ in range(40):
-            if not set(names) & set(self.names()):
-                return
-        pytest.fail(f"{names} do not end")
+        self.wait_until(lambda: not set(names) & set(self.names()), f"without {names}")
 
     def all_said(self):
         self.m.logfile_read.flush()
