@@ -9,6 +9,10 @@
 #include "arch/x86/wallclock.h"
 #include "machine/acpi_guest.h"
 #include "machine/bios_data.h"
+#include "machine/bios_vectors.h"
+#include "machine/cpu_model.h"
+#include "machine/mp_table.h"
+#include "machine/pc.h"
 #include "lifecycle/create.h"
 #include "guestmem/gmem.h"
 #include "loader/image.h"
@@ -129,16 +133,46 @@ static int build_acpi(struct domain *d)
     return err;
 }
 
-static int build_bios_data(struct domain *d)
+/* The BIOS data area, the interrupt table and its handlers, and the extended area with its size
+ * first. */
+static int build_bios(struct domain *d, uint8_t *buf)
 {
-    uint8_t area[BIOS_DATA_SIZE];
     const uint8_t ebda_kib = (MEMMAP_LOW_END - MEMMAP_EBDA) >> 10;
+    struct p2m *p = &d->p2m;
 
+    bios_vectors_build(buf);
+    int err = gmem_write(p, gpa(0), buf, BIOS_VECTORS_SIZE);
+    bios_data_build(buf, wallclock_now(), MEMMAP_EBDA);
+    err = err ? err : gmem_write(p, gpa(BIOS_DATA_START), buf, BIOS_DATA_SIZE);
+    bios_code_build(buf);
+    err = err ? err : gmem_write(p, gpa(BIOS_CODE_START), buf, BIOS_CODE_SIZE);
+    return err ? err : gmem_write(p, gpa(MEMMAP_EBDA), &ebda_kib, sizeof(ebda_kib));
+}
+
+/* The pointer stands in the extended area too, where it is looked for first. */
+static int build_mp_table(struct domain *d, uint8_t *buf)
+{
+    struct mp_table_config config = { .where = MEMMAP_MP,
+                                      .vcpus = d->config->vcpus,
+                                      .identity = cpu_model_leaf(1, 0).eax };
+    size_t size = mp_table_build(&config, buf);
+    int err = gmem_write(&d->p2m, gpa(MEMMAP_MP), buf, size);
+
+    return err ? err : gmem_write(&d->p2m, gpa(MEMMAP_EBDA_MP), buf, MP_POINTER_SIZE);
+}
+
+/* What a PC's firmware leaves in memory for those who know no ACPI. */
+static int build_firmware(struct domain *d)
+{
     if (d->type == DOMAIN_PVH)
         return 0;
-    bios_data_build(area, wallclock_now(), MEMMAP_EBDA);
-    int err = gmem_write(&d->p2m, gpa(BIOS_DATA_START), area, sizeof(area));
-    return err ? err : gmem_write(&d->p2m, gpa(MEMMAP_EBDA), &ebda_kib, sizeof(ebda_kib));
+    uint8_t *buf = heap_pages(0, d->id);
+    if (!buf)
+        return -ENOMEM;
+    int err = build_bios(d, buf);
+    err = err ? err : build_mp_table(d, buf);
+    heap_free_pages(buf, 0, d->id);
+    return err;
 }
 
 static int build_ports(struct domain *d)
@@ -199,9 +233,12 @@ static int build_image(struct domain *d)
     memory.e820_count = map->e820_count;
     memory.acpi_rsdp = gpa(MEMMAP_ACPI);
     int err = image_load(&image, &memory, &start);
-    if (!err)
-        vcpu_set_start(d->vcpus[0], &start);
-    return err;
+    if (err)
+        return err;
+    vcpu_set_start(d->vcpus[0], &start);
+    if (d->type == DOMAIN_HVM && start.mode != START_LONG)
+        pc_start_as_firmware(&d->machine);
+    return 0;
 }
 
 static int build_load(struct domain *d)
@@ -211,8 +248,8 @@ static int build_load(struct domain *d)
 
 /* Each: 0 for the next step, -EAGAIN for itself once more, or an error. */
 static int (*const build_steps[])(struct domain *d) = {
-    build_memory, populate,   build_acpi,    build_bios_data, build_xen,
-    build_ports,  build_vcpu, build_machine, build_image,     build_load,
+    build_memory, populate,   build_acpi,    build_firmware, build_xen,
+    build_ports,  build_vcpu, build_machine, build_image,    build_load,
 };
 #define BUILD_STEPS (sizeof(build_steps) / sizeof(build_steps[0]))
 

@@ -5,6 +5,7 @@
 #include "machine/pc.h"
 #include "machine/board.h"
 #include "arch/x86/wallclock.h"
+#include "machine/bios_vectors.h"
 
 static const struct port_range ports[] = {
     { HVM_COM1_PORT, HVM_COM1_PORT + 7, DEV_COM1, 0 },
@@ -119,6 +120,28 @@ static void plug(struct machine *m, const struct machine_config *c)
     m->device[DEV_I8042] = &m->i8042.dev;
     m->device[DEV_PCI] = &m->pci.dev;
     board_plug_power(m, isa_line(m, HVM_SCI_IRQ));
+}
+
+/* ---- What firmware leaves ---- */
+
+/* The 8259s at the vectors of real mode, timer and cascade alone not masked; the timer at its
+ * slowest: 18.2 times a second, by a count of 0. */
+void pc_start_as_firmware(struct machine *m)
+{
+    static const struct {
+        uint8_t port, value;
+    } writes[] = {
+        { HVM_PIC1_PORT, 0x11 },     { HVM_PIC1_PORT + 1, BIOS_IRQ_VECTOR },
+        { HVM_PIC1_PORT + 1, 4 },    { HVM_PIC1_PORT + 1, 1 },
+        { HVM_PIC2_PORT, 0x11 },     { HVM_PIC2_PORT + 1, BIOS_IRQ_VECTOR2 },
+        { HVM_PIC2_PORT + 1, 2 },    { HVM_PIC2_PORT + 1, 1 },
+        { HVM_PIC1_PORT + 1, 0xFA }, { HVM_PIC2_PORT + 1, 0xFF },
+        { HVM_PIT_PORT + 3, 0x36 },  { HVM_PIT_PORT, 0 },
+        { HVM_PIT_PORT, 0 },
+    };
+
+    for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+        machine_port_write(m, writes[i].port, 1, writes[i].value);
 }
 
 const struct board board_pc = { .ports = ports, .plug = plug };

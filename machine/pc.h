@@ -29,6 +29,11 @@
 #define HVM_RESET_PORT    0xCF9
 #define HVM_RESET_VALUE   0x06
 
+struct machine;
+/* Its timer and interrupt controllers as a PC's firmware hands them over: for a kernel that is not
+ * known to program them first. */
+void pc_start_as_firmware(struct machine *m);
+
 /* CMOS. */
 #define HVM_RTC_CENTURY 0x32 /* register with the century, as on most PCs */
 
