@@ -168,7 +168,7 @@ bool operate_writes(const struct decode *insn)
     }
 }
 
-int operate(const struct virt_vcpu *v, const struct decode *insn, struct operation *o)
+int operate(struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
     switch (insn->op) {
     case DECODE_LOAD:

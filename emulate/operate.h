@@ -29,7 +29,7 @@ bool operate_reads(enum decode_op op);
 bool operate_writes(const struct decode *insn);
 /* o->memory and o->flags are given. 0, or -ERANGE: the guest is owed a #DE. Not for
  * string and stack forms. */
-int must_check operate(const struct virt_vcpu *v, const struct decode *insn, struct operation *o);
+int must_check operate(struct virt_vcpu *v, const struct decode *insn, struct operation *o);
 /* Registers and flags become what operate() said. */
 void operate_finish(struct virt_vcpu *v, const struct decode *insn, const struct operation *o);
 

@@ -21,7 +21,7 @@ int vector_check(struct emulator *e, const struct decode *insn)
     return cr0 & CR0_TS ? emulator_refuse(e, VECTOR_NM) : 0;
 }
 
-void vector_source(const struct virt_vcpu *v, const struct decode *insn, uint64_t value[4])
+void vector_source(struct virt_vcpu *v, const struct decode *insn, uint64_t value[4])
 {
     unsigned n = (unsigned)insn->reg;
 
@@ -33,7 +33,7 @@ void vector_source(const struct virt_vcpu *v, const struct decode *insn, uint64_
         value[0] = value[1];
 }
 
-void vector_finish(const struct virt_vcpu *v, const struct decode *insn, const uint64_t value[4])
+void vector_finish(struct virt_vcpu *v, const struct decode *insn, const uint64_t value[4])
 {
     uint64_t all[4] = { 0 };
     unsigned n = (unsigned)insn->reg;

@@ -16,7 +16,7 @@ struct virt_vcpu;
  * be touched: the CPU may have none, and another vCPU may have changed the code since the exit. */
 int must_check vector_check(struct emulator *e, const struct decode *insn);
 /* What a store writes; and what a load has read. */
-void vector_source(const struct virt_vcpu *v, const struct decode *insn, uint64_t value[4]);
-void vector_finish(const struct virt_vcpu *v, const struct decode *insn, const uint64_t value[4]);
+void vector_source(struct virt_vcpu *v, const struct decode *insn, uint64_t value[4]);
+void vector_finish(struct virt_vcpu *v, const struct decode *insn, const uint64_t value[4]);
 
 #endif

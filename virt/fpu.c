@@ -88,7 +88,7 @@ static void hide_pointers(void)
         x87_point_to(&nothing);
 }
 
-void fpu_load(const struct virt_vcpu *v)
+void fpu_load(struct virt_vcpu *v)
 {
     hide_pointers();
     if (!has_xsave()) {
@@ -100,7 +100,7 @@ void fpu_load(const struct virt_vcpu *v)
     xsetbv(0, v->xcr0);
 }
 
-void fpu_save(const struct virt_vcpu *v)
+void fpu_save(struct virt_vcpu *v)
 {
     if (!has_xsave()) {
         fxsave(v->fpu);

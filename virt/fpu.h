@@ -13,17 +13,17 @@ struct virt_vcpu;
 
 int must_check fpu_create(struct virt_vcpu *v); /* for v->xcr0_mask; state as after RESET */
 void fpu_destroy(struct virt_vcpu *v);
-void fpu_load(const struct virt_vcpu *v);
-void fpu_save(const struct virt_vcpu *v);
+void fpu_load(struct virt_vcpu *v);
+void fpu_save(struct virt_vcpu *v);
 
 /* The rest is for a loaded vCPU. Has the guest enabled AVX by XCR0? */
-bool fpu_has_avx(const struct virt_vcpu *v);
+bool fpu_has_avx(struct virt_vcpu *v);
 /* YMMn, 0 to 15; its upper half is zero where the domain has no AVX. To write: the whole register,
  * with zeroes above it (as AVX does), or the lower half alone (as SSE does). */
-void fpu_read_vector(const struct virt_vcpu *v, unsigned n, uint64_t value[4]);
-void fpu_write_vector(const struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole);
+void fpu_read_vector(struct virt_vcpu *v, unsigned n, uint64_t value[4]);
+void fpu_write_vector(struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole);
 /* MMn, 0 to 7. Both have the effects on the x87 that an MMX instruction has. */
-uint64_t fpu_read_mmx(const struct virt_vcpu *v, unsigned n);
-void fpu_write_mmx(const struct virt_vcpu *v, unsigned n, uint64_t value);
+uint64_t fpu_read_mmx(struct virt_vcpu *v, unsigned n);
+void fpu_write_mmx(struct virt_vcpu *v, unsigned n, uint64_t value);
 
 #endif

@@ -15,12 +15,20 @@
 #define FSW_TOP_MASK (7u << 11)
 #define FSW_TOP(fsw) ((fsw) >> 11 & 7)
 
+/* QEMU lets a guest's XSETBV through on AMD-V: then the CPU alone knows. */
+static void learn_xcr0(struct virt_vcpu *v)
+{
+    if (cpuid(1, 0).ecx & CPUID_1C_XSAVE)
+        v->xcr0 = xgetbv(0) & v->xcr0_mask;
+}
+
 /* All registers, in the area; fpu_load() puts them back. A component in its initial configuration
  * is spelt out, so that one register of it can be changed. */
-static struct fpu_area *take_out(const struct virt_vcpu *v)
+static struct fpu_area *take_out(struct virt_vcpu *v)
 {
     struct fpu_area *area = v->fpu;
 
+    learn_xcr0(v);
     fpu_save(v);
     if (!(area->xstate_bv & XCR0_X87)) {
         area->fcw = FCW_INITIAL;
@@ -48,12 +56,13 @@ static void *part_of(const struct virt_vcpu *v, unsigned i, unsigned n, unsigned
     return component + n * bytes;
 }
 
-bool fpu_has_avx(const struct virt_vcpu *v)
+bool fpu_has_avx(struct virt_vcpu *v)
 {
+    learn_xcr0(v);
     return (v->xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX);
 }
 
-void fpu_read_vector(const struct virt_vcpu *v, unsigned n, uint64_t value[4])
+void fpu_read_vector(struct virt_vcpu *v, unsigned n, uint64_t value[4])
 {
     const struct fpu_area *area = take_out(v);
     const void *high = part_of(v, YMM_HIGH, n, 16);
@@ -66,7 +75,7 @@ void fpu_read_vector(const struct virt_vcpu *v, unsigned n, uint64_t value[4])
     fpu_load(v);
 }
 
-void fpu_write_vector(const struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole)
+void fpu_write_vector(struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole)
 {
     struct fpu_area *area = take_out(v);
     void *high = whole ? part_of(v, YMM_HIGH, n, 16) : NULL;
@@ -96,7 +105,7 @@ static uint8_t *mmx_register(struct fpu_area *area, unsigned n)
     return area->st[n];
 }
 
-uint64_t fpu_read_mmx(const struct virt_vcpu *v, unsigned n)
+uint64_t fpu_read_mmx(struct virt_vcpu *v, unsigned n)
 {
     uint64_t value;
 
@@ -105,7 +114,7 @@ uint64_t fpu_read_mmx(const struct virt_vcpu *v, unsigned n)
     return value;
 }
 
-void fpu_write_mmx(const struct virt_vcpu *v, unsigned n, uint64_t value)
+void fpu_write_mmx(struct virt_vcpu *v, unsigned n, uint64_t value)
 {
     uint8_t *at = mmx_register(take_out(v), n);
 

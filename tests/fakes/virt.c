@@ -172,27 +172,27 @@ int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
     return 0;
 }
 
-bool fpu_has_avx(const struct virt_vcpu *v)
+bool fpu_has_avx(struct virt_vcpu *v)
 {
     return (fake_virt(v)->xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX);
 }
 
-void fpu_read_vector(const struct virt_vcpu *v, unsigned n, uint64_t value[4])
+void fpu_read_vector(struct virt_vcpu *v, unsigned n, uint64_t value[4])
 {
     memcpy(value, fake_virt(v)->vector[n], 32);
 }
 
-void fpu_write_vector(const struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole)
+void fpu_write_vector(struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole)
 {
     memcpy(fake_virt(v)->vector[n], value, whole ? 32 : 16);
 }
 
-uint64_t fpu_read_mmx(const struct virt_vcpu *v, unsigned n)
+uint64_t fpu_read_mmx(struct virt_vcpu *v, unsigned n)
 {
     return fake_virt(v)->mmx[n];
 }
 
-void fpu_write_mmx(const struct virt_vcpu *v, unsigned n, uint64_t value)
+void fpu_write_mmx(struct virt_vcpu *v, unsigned n, uint64_t value)
 {
     fake_virt(v)->mmx[n] = value;
 }

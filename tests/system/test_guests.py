@@ -41,6 +41,15 @@ def test_torture(boot):
     m.expect_off()
 
 
+@pytest.mark.anywhere
+def test_instructions_on_device_memory(boot):
+    """From inside a guest: vectors, flags, strings and a stack, on a device and over the end of RAM."""
+    m = boot(modules=guest("devmem"))
+    m.expect(r"devmem: (\d+) of \1 right", timeout=2 * PATIENCE)
+    m.expect(r"caisson: devmem: powered off")
+    m.expect_off()
+
+
 def test_two_domains_one_broken(boot, tmp_path):
     """The other domains still start."""
     blob = tmp_path / "blob.bin"

@@ -57,7 +57,7 @@ static int setup(void **state)
     memset(ymm_high(0), 0xbb, 0x100);
     memset((char *)vcpu.fpu + ZMM_AT, 0xcc, 0x200);
     area()->xstate_bv = ALL;
-    vcpu.xcr0 = ALL;
+    vcpu.xcr0 = fake_xcr0 = ALL;
     return 0;
 }
 
@@ -129,20 +129,33 @@ static void test_initial(void **state)
     assert_int_equal(area()->ftw, 0);
 }
 
+/* On AMD-V in QEMU the guest sets XCR0 itself: it keeps what it has set. */
+static void test_xcr0_of_its_own(void **state)
+{
+    uint64_t value[4];
+
+    (void)state;
+    vcpu.xcr0 = XCR0_X87;
+    fake_xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU;
+    fpu_read_vector(&vcpu, 0, value);
+    assert_int_equal(fake_xcr0, XCR0_X87 | XCR0_SSE | XCR0_AVX);
+    vcpu.xcr0 = XCR0_X87;
+    assert_true(fpu_has_avx(&vcpu));
+}
+
 static void test_without_avx(void **state)
 {
     uint64_t value[4];
 
     (void)state;
-    vcpu.xcr0_mask = vcpu.xcr0 = XCR0_X87 | XCR0_SSE;
+    vcpu.xcr0_mask = fake_xcr0 = XCR0_X87 | XCR0_SSE;
     assert_false(fpu_has_avx(&vcpu));
     fpu_read_vector(&vcpu, 0, value);
     assert_true(is_filled(&value[2], 0, 16));
     fpu_write_vector(&vcpu, 0, value, true);
     assert_true(is_filled(ymm_high(0), 0xbb, 0x100));
-    vcpu.xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
-    assert_true(fpu_has_avx(&vcpu));
-    vcpu.xcr0 = XCR0_X87 | XCR0_AVX;
+    vcpu.xcr0_mask = ALL;
+    fake_xcr0 = XCR0_X87 | XCR0_AVX;
     assert_false(fpu_has_avx(&vcpu));
 }
 
@@ -171,6 +184,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_write, setup, teardown),
         cmocka_unit_test_setup_teardown(test_initial, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_xcr0_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_avx, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mmx, setup, teardown),
     };
