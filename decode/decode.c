@@ -285,6 +285,18 @@ static void take_operands(struct cursor *c, struct decode *d, unsigned flags, ui
         d->segment = (uint8_t)c->segment;
 }
 
+/* The register of a selector: of SLDT, STR, LLDT and LTR by the lowest bit of ModR/M's field. */
+static int set_selector(struct decode *d, unsigned flags, unsigned field)
+{
+    bool system = flags & F_UNARY;
+
+    d->reg = (int8_t)(system ? SEG_LDTR + (field & 1) : field);
+    d->reg_size = 2;
+    if (!system && (field > SEG_GS || (d->op == DECODE_LOAD_SELECTOR && field == SEG_CS)))
+        return -EOPNOTSUPP;
+    return 0;
+}
+
 /* What makes an encoding of a known form illegal or not ours. */
 static int check_form(const struct cursor *c, const struct decode *d, unsigned flags)
 {
@@ -412,7 +424,9 @@ static int decode_body(struct cursor *c, struct decode *d)
     take_operands(c, d, form->flags, form->flags & F_BARE ? opcode : modrm);
     if (form->flags & F_COND)
         d->condition = opcode & 15;
-    return c->error;
+    if (d->op == DECODE_STORE_SELECTOR || d->op == DECODE_LOAD_SELECTOR)
+        error = set_selector(d, form->flags, modrm >> 3 & 7);
+    return c->error ? c->error : error;
 }
 
 int decode_insn(const uint8_t *bytes, unsigned count, enum decode_mode mode, struct decode *out)

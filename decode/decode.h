@@ -72,8 +72,11 @@ enum decode_op {
     DECODE_SETCC,
     DECODE_VECTOR_LOAD, /* a register of MMX, SSE or AVX <- memory */
     DECODE_VECTOR_STORE,
-    DECODE_FLUSH, /* CLFLUSH, CLFLUSHOPT: nothing is read or written */
-    DECODE_PUSH,  /* memory, or see bare, to the stack */
+    DECODE_FLUSH,          /* CLFLUSH, CLFLUSHOPT: nothing is read or written */
+    DECODE_STORE_SELECTOR, /* MOV, SLDT, STR: see reg */
+    DECODE_LOAD_SELECTOR,  /* MOV, LLDT, LTR */
+    DECODE_SMSW,
+    DECODE_PUSH, /* memory, or see bare, to the stack */
     DECODE_POP,
     DECODE_PUSHF,
     DECODE_POPF,
@@ -104,7 +107,7 @@ struct decode {
     bool rep, repne, lock;
     bool high_byte; /* reg is AH..BH: bits 15:8 of register reg (0..3) */
     bool rip_relative;
-    int8_t reg;           /* 0..15, or -1 */
+    int8_t reg;           /* 0..15, or -1; of selectors an enum seg */
     int8_t base, index;   /* 0..15, or -1 */
     uint8_t scale;        /* 1, 2, 4, 8 */
     uint8_t condition;    /* of CMOVcc and SETcc: the opcode's low four bits */

@@ -23,6 +23,8 @@ enum {
     GROUP3,
     GROUP4,
     GROUP5,
+    GROUP6,
+    GROUP7,
     GROUP8,
     GROUP9,
     GROUP11_BYTE,
@@ -64,6 +66,8 @@ static const struct form one_byte[256] = {
     [0x89] = { DECODE_STORE, F_MODRM },
     [0x8A] = { DECODE_LOAD, F_MODRM | F_BYTE },
     [0x8B] = { DECODE_LOAD, F_MODRM },
+    [0x8C] = { DECODE_STORE_SELECTOR, F_MODRM | F_MEM16 },
+    [0x8E] = { DECODE_LOAD_SELECTOR, F_MODRM | F_MEM16 },
     [0x8F] = { GROUP1A, F_GROUP },
     [0x9C] = { DECODE_PUSHF, F_BARE | F_STACK },
     [0x9D] = { DECODE_POPF, F_BARE | F_STACK },
@@ -104,6 +108,8 @@ static const struct form one_byte[256] = {
 
 /* Behind 0F. */
 static const struct form two_byte[256] = {
+    [0x00] = { GROUP6, F_GROUP },
+    [0x01] = { GROUP7, F_GROUP },
     CONDITIONS(0x40, DECODE_CMOV, F_MODRM | F_TO_REG),
     CONDITIONS(0x90, DECODE_SETCC, F_UNARY | F_BYTE),
     [0xA3] = { DECODE_BT, F_MODRM },
@@ -175,6 +181,11 @@ static const struct form groups[GROUPS][8] = {
                  [2] = { DECODE_CALL, F_UNARY | F_NEAR | F_NO66 },
                  [4] = { DECODE_JMP, F_UNARY | F_NEAR | F_NO66 },
                  [6] = { DECODE_PUSH, F_UNARY | F_STACK } },
+    [GROUP6] = { [0] = { DECODE_STORE_SELECTOR, F_UNARY | F_MEM16 },
+                 [1] = { DECODE_STORE_SELECTOR, F_UNARY | F_MEM16 },
+                 [2] = { DECODE_LOAD_SELECTOR, F_UNARY | F_MEM16 },
+                 [3] = { DECODE_LOAD_SELECTOR, F_UNARY | F_MEM16 } },
+    [GROUP7] = { [4] = { DECODE_SMSW, F_UNARY | F_MEM16 } },
     [GROUP8] = { [4] = { DECODE_BT, F_IMM8 },
                  [5] = { DECODE_BTS, F_IMM8 | F_LOCK },
                  [6] = { DECODE_BTR, F_IMM8 | F_LOCK },

@@ -62,7 +62,7 @@ static void act_on(struct vcpu *v, int err, gpa_t device)
     if (err == -EFAULT)
         vcpu_fault(v, virt_inject_pf(&v->virt, fault->address, fault->error));
     else if (err == -EACCES)
-        vcpu_fault(v, virt_inject_exception(&v->virt, v->emulator.vector));
+        vcpu_fault(v, virt_inject_with(&v->virt, v->emulator.vector, v->emulator.error));
     else if (err == -ENOMEM)
         domain_end(v->domain, END_KILLED, "no memory left for its RAM");
     else if (err == -EOPNOTSUPP)

@@ -7,7 +7,7 @@
  *
  *   0            so far it went well
  *   -EFAULT      the guest is owed the #PF that space->fault tells
- *   -EACCES      it is owed another exception: `vector`, with an error code of 0 if it has one
+ *   -EACCES      it is owed another exception: `vector`, with `error` as its code if it has one
  *   -ENOMEM      no memory is left for its RAM
  *   -EOPNOTSUPP  the instruction is not one that is emulated: `unknown` has its bytes
  *
@@ -33,6 +33,7 @@ struct emulator {
     struct vlapic *lapic; /* its own, which answers at its page */
     int fetch_error;      /* see insn_cache_fetch() */
     uint8_t vector;
+    uint16_t error;
     uint8_t unknown_count;
     uint8_t unknown[DECODE_MAX_BYTES];
     struct insn_cache_entry insns[INSN_CACHE_ENTRIES];
@@ -41,6 +42,7 @@ struct emulator {
 static inline int must_check emulator_refuse(struct emulator *e, uint8_t vector)
 {
     e->vector = vector;
+    e->error = 0;
     return -EACCES;
 }
 

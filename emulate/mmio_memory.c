@@ -8,6 +8,7 @@
 #include "emulate/mmio_form.h"
 #include "emulate/operand.h"
 #include "emulate/operate.h"
+#include "emulate/selector.h"
 #include "emulate/vector.h"
 #include "machine/machine.h"
 
@@ -85,6 +86,8 @@ static int carry_out(struct emulator *e, const struct decode *insn, const struct
         err = access_all(e, p, insn, o.memory, false);
     if (err)
         return err;
+    if (insn->op == DECODE_LOAD_SELECTOR)
+        return selector_load(e, (enum seg)insn->reg, (uint16_t)o.memory[0]);
     if (operate(e->virt, insn, &o))
         return emulator_refuse(e, VECTOR_DE);
     err = o.writes ? access_all(e, p, insn, o.memory, true) : 0;

@@ -141,8 +141,18 @@ static void arithmetic(const struct virt_vcpu *v, const struct decode *insn, str
 
 bool operate_reads(enum decode_op op)
 {
-    return op != DECODE_STORE && op != DECODE_SETCC && op != DECODE_POP &&
-           op != DECODE_VECTOR_STORE && op != DECODE_FLUSH;
+    switch (op) {
+    case DECODE_STORE:
+    case DECODE_SETCC:
+    case DECODE_VECTOR_STORE:
+    case DECODE_FLUSH:
+    case DECODE_STORE_SELECTOR:
+    case DECODE_SMSW:
+    case DECODE_POP:
+        return false;
+    default:
+        return true;
+    }
 }
 
 bool operate_writes(const struct decode *insn)
@@ -159,6 +169,7 @@ bool operate_writes(const struct decode *insn)
     case DECODE_CMOV:
     case DECODE_VECTOR_LOAD:
     case DECODE_FLUSH:
+    case DECODE_LOAD_SELECTOR:
     case DECODE_PUSH:
     case DECODE_CALL:
     case DECODE_JMP:
@@ -170,6 +181,8 @@ bool operate_writes(const struct decode *insn)
 
 int operate(struct virt_vcpu *v, const struct decode *insn, struct operation *o)
 {
+    struct segment segment;
+
     switch (insn->op) {
     case DECODE_LOAD:
         set_reg(o, operate_extend(insn, swapped(insn, o->memory[0])));
@@ -204,6 +217,13 @@ int operate(struct virt_vcpu *v, const struct decode *insn, struct operation *o)
     case DECODE_VECTOR_STORE:
         vector_source(v, insn, o->memory);
         o->writes = true;
+        return 0;
+    case DECODE_STORE_SELECTOR:
+        virt_segment(v, (enum seg)insn->reg, &segment);
+        set_memory(o, segment.selector);
+        return 0;
+    case DECODE_SMSW:
+        set_memory(o, virt_cr0(v) & 0xffff);
         return 0;
     case DECODE_XADD:
         set_reg(o, o->memory[0]);

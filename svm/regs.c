@@ -94,6 +94,13 @@ void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in)
     vmcb_dirty(vmcb_of(v), CLEAN_SEG);
 }
 
+void virt_gdt(const struct virt_vcpu *v, struct segment *out)
+{
+    const struct vmcb_segment *gdtr = &vmcb_of(v)->segment[VMCB_GDTR];
+
+    *out = (struct segment){ .base = gdtr->base, .limit = gdtr->limit };
+}
+
 void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     vmcb_of(v)->segment[VMCB_GDTR] = (struct vmcb_segment){ .base = base, .limit = limit };

@@ -75,13 +75,19 @@ bool virt_inject(struct virt_vcpu *v, const struct event *e)
     return true;
 }
 
-bool virt_inject_exception(struct virt_vcpu *v, uint8_t vector)
+bool virt_inject_with(struct virt_vcpu *v, uint8_t vector, uint32_t error)
 {
     const struct event e = { .valid = true,
                              .has_error = ERROR_CODE_VECTORS >> vector & 1,
                              .vector = vector,
-                             .type = EVENT_EXCEPTION };
+                             .type = EVENT_EXCEPTION,
+                             .error = error };
     return virt_inject(v, &e);
+}
+
+bool virt_inject_exception(struct virt_vcpu *v, uint8_t vector)
+{
+    return virt_inject_with(v, vector, 0);
 }
 
 /* A processor handles one NMI and keeps one more for afterwards (SDM, "Handling Multiple NMIs").

@@ -305,6 +305,7 @@ uint64_t virt_rflags(const struct virt_vcpu *v);
 void virt_set_rflags(struct virt_vcpu *v, uint64_t rflags);
 void virt_segment(const struct virt_vcpu *v, enum seg s, struct segment *out);
 void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in);
+void virt_gdt(const struct virt_vcpu *v, struct segment *out); /* base and limit */
 void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit);
 unsigned virt_cpl(const struct virt_vcpu *v); /* 0..3 */
 
@@ -452,7 +453,8 @@ unsigned virt_fetch(struct virt_vcpu *v, uint8_t bytes[15]);
  * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it
  * is a triple fault. An EXTINT wants virt_irq_open() to be true. */
 bool must_check virt_inject(struct virt_vcpu *v, const struct event *e);
-/* An exception, with an error code of 0 if it has one; and #PF. Same answer. */
+/* An exception, with that error code, or 0, if it has one; and #PF. Same answer. */
+bool must_check virt_inject_with(struct virt_vcpu *v, uint8_t vector, uint32_t error);
 bool must_check virt_inject_exception(struct virt_vcpu *v, uint8_t vector);
 bool must_check virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error); /* sets CR2 */
 

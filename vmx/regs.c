@@ -66,6 +66,13 @@ void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in)
     vmcs_write(vmcs_nth(VMCS_G_ES_SEL, s), in->selector);
 }
 
+void virt_gdt(const struct virt_vcpu *v, struct segment *out)
+{
+    (void)v;
+    *out = (struct segment){ .base = vmcs_read(VMCS_G_GDTR_BASE),
+                             .limit = (uint32_t)vmcs_read(VMCS_G_GDTR_LIMIT) };
+}
+
 void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     (void)v;

@@ -25,6 +25,7 @@
 
 static volatile uint64_t *const last = (volatile uint64_t *)(END - 8);
 static volatile uint16_t *const last_two = (volatile uint16_t *)(END - 2);
+static volatile uint8_t *const last_byte = (volatile uint8_t *)(END - 1);
 static volatile uint32_t *const count = (volatile uint32_t *)COUNT;
 static uint64_t vector[4], other[4];
 static bool has_avx;
@@ -243,6 +244,41 @@ static bool stack(void)
     return popped == (ONES << 32 | 0x1234) && (uint32_t)(*last >> 32) > 0x100000;
 }
 
+/* ---- Segment registers ---- */
+
+static bool selectors(void)
+{
+    uint16_t ds, es, machine_status;
+
+    asm volatile("mov %%ds, %0\n mov %%ds, (%1)" : "=r"(ds) : "r"(last_byte) : "memory");
+    if (*last_byte != (uint8_t)ds)
+        return false;
+    *count = ds;
+    asm volatile("mov (%1), %%es\n mov %%es, %0" : "=r"(es) : "r"(COUNT) : "memory");
+    asm volatile("smsw (%1)\n smsw %0" : "=r"(machine_status) : "r"(last_byte) : "memory");
+    return es == ds && *last_byte == (uint8_t)machine_status;
+}
+
+/* By a table of descriptors of its own, which ends with a task's. */
+static bool ltr(void)
+{
+    static uint64_t table[16];
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) old, new = { sizeof(table) - 1, (uint64_t)table };
+    uint16_t task;
+
+    asm volatile("sgdt %0" : "=m"(old));
+    unsigned bytes = old.limit + 1u;
+    for (unsigned i = 0; i < bytes / 8; i++)
+        table[i] = ((const uint64_t *)old.base)[i];
+    table[14] = 0x0000890000000067 | ((uint64_t)table & 0xffffff) << 16;
+    *count = 14 * 8;
+    asm volatile("lgdt %1\n ltr (%2)\n str %0" : "=r"(task) : "m"(new), "r"(COUNT) : "memory");
+    return task == 14 * 8 && table[14] >> 40 == 0x8b;
+}
+
 /* ---- Over the end of RAM ---- */
 
 static bool moves(void)
@@ -313,6 +349,8 @@ static const struct {
     { "SHLD, BSF and CMOVcc", shift_scan_move },
     { "PUSH and POP", push_pop },
     { "a stack", stack },
+    { "MOV of segment registers, SMSW", selectors },
+    { "LTR", ltr },
     { "MOV half in RAM", moves },
     { "MOVS, OUTS and STOS half in RAM", strings },
     { "CMPS and SCAS half in RAM", comparisons },

@@ -7,6 +7,7 @@
 #include "tests/fakes/decode_oracle.h"
 #include <stddef.h>
 #include <Zydis/Zydis.h>
+#include "virt/virt.h"
 
 static const struct {
     ZydisMnemonic mnemonic;
@@ -76,6 +77,11 @@ static const struct {
     { ZYDIS_MNEMONIC_POP, DECODE_POP },
     { ZYDIS_MNEMONIC_CALL, DECODE_CALL },
     { ZYDIS_MNEMONIC_JMP, DECODE_JMP },
+    { ZYDIS_MNEMONIC_SLDT, DECODE_STORE_SELECTOR },
+    { ZYDIS_MNEMONIC_STR, DECODE_STORE_SELECTOR },
+    { ZYDIS_MNEMONIC_LLDT, DECODE_LOAD_SELECTOR },
+    { ZYDIS_MNEMONIC_LTR, DECODE_LOAD_SELECTOR },
+    { ZYDIS_MNEMONIC_SMSW, DECODE_SMSW },
     { ZYDIS_MNEMONIC_RET, DECODE_RET },
     { ZYDIS_MNEMONIC_LEAVE, DECODE_LEAVE },
     { ZYDIS_MNEMONIC_PUSHF, DECODE_PUSHF },
@@ -175,9 +181,17 @@ static bool is_vector_move(const struct theirs *t)
     return false;
 }
 
+static bool is_segment_move(const struct theirs *t)
+{
+    return t->insn.mnemonic == ZYDIS_MNEMONIC_MOV && t->memory && t->reg &&
+           ZydisRegisterGetClass(t->reg->reg.value) == ZYDIS_REGCLASS_SEGMENT;
+}
+
 /* The operation in our terms, or -1. MOV is a load or a store by where the memory stands. */
 static int op_of(const struct theirs *t)
 {
+    if (is_segment_move(t))
+        return t->memory_first ? DECODE_STORE_SELECTOR : DECODE_LOAD_SELECTOR;
     if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOV || t->insn.mnemonic == ZYDIS_MNEMONIC_MOVBE)
         return t->memory_first ? DECODE_STORE : DECODE_LOAD;
     if (is_vector_move(t))
@@ -209,6 +223,8 @@ static bool is_ours(const struct theirs *t)
                   t->insn.opcode_map == ZYDIS_OPCODE_MAP_0F ||
                   t->insn.mnemonic == ZYDIS_MNEMONIC_MOVBE;
 
+    if (is_segment_move(t))
+        return true;
     if (is_vector_move(t)) /* of modes with 16 bits, one knows no VEX */
         return t->insn.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
                (t->insn.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX &&
@@ -296,6 +312,13 @@ static const char *vector_differs(const struct decode *d, const struct theirs *t
 
 static const char *register_differs(const struct decode *d, const struct theirs *t)
 {
+    if (is_segment_move(t))
+        return d->reg == ZydisRegisterGetId(t->reg->reg.value) ? NULL : "segment register";
+    if (d->op == DECODE_STORE_SELECTOR || d->op == DECODE_LOAD_SELECTOR) {
+        bool task =
+            t->insn.mnemonic == ZYDIS_MNEMONIC_STR || t->insn.mnemonic == ZYDIS_MNEMONIC_LTR;
+        return d->reg == (task ? SEG_TR : SEG_LDTR) ? NULL : "system segment register";
+    }
     if (d->op == DECODE_VECTOR_LOAD || d->op == DECODE_VECTOR_STORE)
         return vector_differs(d, t);
     if (decode_is_string(d->op)) {

@@ -143,6 +143,11 @@ void virt_set_segment(struct virt_vcpu *v, enum seg s, const struct segment *in)
     fake_virt(v)->seg[s] = *in;
 }
 
+void virt_gdt(const struct virt_vcpu *v, struct segment *out)
+{
+    *out = (struct segment){ .base = fake_virt(v)->gdt_base, .limit = fake_virt(v)->gdt_limit };
+}
+
 void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     fake_virt(v)->gdt_base = base;
@@ -241,6 +246,11 @@ static bool inject(struct virt_vcpu *v, uint8_t vector, bool has_error, uint32_t
                              .error = error };
 
     return virt_inject(v, &e);
+}
+
+bool virt_inject_with(struct virt_vcpu *v, uint8_t vector, uint32_t error)
+{
+    return inject(v, vector, ERROR_CODE_VECTORS >> vector & 1, error);
 }
 
 bool virt_inject_exception(struct virt_vcpu *v, uint8_t vector)

@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, carried out by Caisson and by the CPU of this machine: random
  * encodings, registers, flags and memory; then all three are compared, as far as the SDM defines
@@ -231,6 +231,8 @@ static bool is_bit_by_register(const struct decode *d)
  * library's, and what is relative to RIP or absolute cannot be aimed. */
 static bool is_wanted(const struct decode *d)
 {
+    if (d->op >= DECODE_STORE_SELECTOR && d->op <= DECODE_SMSW) /* this process has others */
+        return false;
     if (decode_is_string(d->op) || d->op >= DECODE_CALL || d->rip_relative || d->segment >= SEG_FS)
         return false;
     if (d->bare)

@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/operate.c emulate/vector.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/operate.c emulate/vector.c emulate/selector.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -429,6 +429,149 @@ static void test_vectors_over_the_end_of_ram(void **state)
     for (unsigned i = 1; i < 4; i++)
         assert_int_equal(cpu()->vector[1][i], ~0ul);
     assert_int_equal(cpu()->injected, 0);
+}
+
+/* ---- Segment registers ---- */
+
+#define GDT 0x8000ul
+
+/* Selector 8n of a table of the guest's has this descriptor. */
+static void put_descriptor(unsigned n, uint64_t low, uint64_t high)
+{
+    guest_write64(GDT + 8 * n, low);
+    guest_write64(GDT + 8 * n + 8, high);
+    cpu()->gdt_base = GDT;
+    cpu()->gdt_limit = 0x7f;
+}
+
+/* mov REG,[rbx], where the device has that selector. */
+static void load_segment(unsigned s, uint16_t selector)
+{
+    char code[] = { (char)0x8e, (char)(s << 3 | 3) };
+
+    bus_register = selector;
+    cpu()->rip = CODE;
+    run_at(CODE, code, 2);
+}
+
+static void load_fails(unsigned s, uint16_t selector, unsigned vector, unsigned error)
+{
+    unsigned skips = cpu()->skips, injected = cpu()->injected;
+    struct segment old = cpu()->seg[s];
+
+    load_segment(s, selector);
+    assert_int_equal(cpu()->injected, injected + 1);
+    assert_int_equal(cpu()->pending.vector, vector);
+    assert_int_equal(cpu()->pending.error, error);
+    assert_int_equal(cpu()->skips, skips);
+    assert_memory_equal(&old, &cpu()->seg[s], sizeof(old));
+}
+
+static void test_store_selectors(void **state)
+{
+    (void)state;
+    cpu()->seg[SEG_FS].selector = 0x33;
+    cpu()->seg[SEG_LDTR].selector = 0x44;
+    cpu()->seg[SEG_TR].selector = 0x55;
+    RUN("\x48\x8c\x23"); /* mov [rbx],fs: 16 bits, whatever REX says */
+    assert_int_equal(bus_log[0].size, 2);
+    assert_int_equal(bus_register, 0x33);
+    RUN("\x0f\x00\x03"); /* sldt */
+    assert_int_equal(bus_register, 0x44);
+    RUN("\x0f\x00\x0b"); /* str */
+    assert_int_equal(bus_register, 0x55);
+    RUN("\x0f\x01\x23"); /* smsw */
+    assert_int_equal(bus_register, cpu()->cr0 & 0xffff);
+    assert_int_equal(bus_count, 4);
+}
+
+static void test_load_selector(void **state)
+{
+    (void)state;
+    put_descriptor(1, 0x12cf9234567f0042, 0); /* data, 4 KiB units, at 0x1234567f */
+    load_segment(SEG_GS, 8);
+    assert_int_equal(cpu()->injected, 0);
+    assert_int_equal(cpu()->seg[SEG_GS].selector, 8);
+    assert_int_equal(cpu()->seg[SEG_GS].base, 0x1234567f);
+    assert_int_equal(cpu()->seg[SEG_GS].limit, 0xf0042fff);
+    assert_int_equal(cpu()->seg[SEG_GS].ar, 0xc093);
+    assert_int_equal(guest_read64(GDT + 8), 0x12cf9334567f0042); /* accessed */
+    load_segment(SEG_GS, 3);                                     /* null */
+    assert_int_equal(cpu()->seg[SEG_GS].selector, 3);
+    assert_true(cpu()->seg[SEG_GS].ar & SEG_AR_UNUSABLE);
+    load_segment(SEG_SS, 0);
+    assert_int_equal(cpu()->seg[SEG_SS].selector, 0);
+    assert_int_equal(virt_cpl(&guest_vcpu.virt), 0);
+    assert_int_equal(cpu()->injected, 0);
+}
+
+static void test_load_selector_refused(void **state)
+{
+    (void)state;
+    put_descriptor(1, 0x00cf92000000ffff, 0);
+    put_descriptor(2, 0x00cf12000000ffff, 0); /* not present */
+    put_descriptor(3, 0x00cf98000000ffff, 0); /* code that cannot be read */
+    put_descriptor(4, 0x00cf90000000ffff, 0); /* data that cannot be written */
+    put_descriptor(5, 0x00008b0000000067, 0); /* a TSS */
+    cpu()->seg[SEG_LDTR].ar = SEG_AR_UNUSABLE;
+    load_fails(SEG_DS, 0x10, VECTOR_NP, 0x10);
+    load_fails(SEG_SS, 0x10, VECTOR_SS, 0x10);
+    load_fails(SEG_DS, 0x1b, VECTOR_GP, 0x18);
+    load_fails(SEG_SS, 0x20, VECTOR_GP, 0x20);
+    load_fails(SEG_ES, 0x28, VECTOR_GP, 0x28);
+    load_fails(SEG_ES, 0x80, VECTOR_GP, 0x80); /* beyond the table */
+    load_fails(SEG_ES, 0x0c, VECTOR_GP, 0x0c); /* of an LDT that is not there */
+    load_fails(SEG_SS, 0x0b, VECTOR_GP, 0x08); /* RPL 3 at CPL 0 */
+    load_fails(SEG_SS, 3, VECTOR_GP, 0);       /* null, of another RPL */
+    load_fails(SEG_DS, 0x0b, VECTOR_GP, 0x08);
+    guest_cpl(3);
+    load_fails(SEG_DS, 0x08, VECTOR_GP, 0x08);
+    load_fails(SEG_SS, 3, VECTOR_GP, 0);
+}
+
+static void test_load_selector_real(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_16);
+    cpu()->seg[SEG_DS].base = DEVICE - 0x9000;
+    set_reg(GPR_RBX, 0x9000);
+    bus_register = 0x1234;
+    run_at(CODE, "\x8e\x07", 2); /* mov es,[bx] */
+    assert_int_equal(cpu()->seg[SEG_ES].base, 0x12340);
+    assert_int_equal(cpu()->seg[SEG_ES].selector, 0x1234);
+    assert_int_equal(cpu()->seg[SEG_ES].limit, 0xffff);
+    run_at(CODE, "\x0f\x00\x1f", 3); /* ltr [bx] */
+    assert_int_equal(cpu()->pending.vector, VECTOR_UD);
+}
+
+static void test_ltr_lldt(void **state)
+{
+    (void)state;
+    put_descriptor(2, 0x00008900abcd0067, 0x2345); /* an available TSS, 16 bytes */
+    put_descriptor(4, 0x000082001000000f, 0);
+    bus_register = 0x10;
+    RUN("\x0f\x00\x1b"); /* ltr [rbx] */
+    assert_int_equal(cpu()->seg[SEG_TR].base, 0x23450000abcd);
+    assert_int_equal(cpu()->seg[SEG_TR].limit, 0x67);
+    assert_int_equal(cpu()->seg[SEG_TR].ar, 0x8b);
+    assert_int_equal(guest_read64(GDT + 0x10), 0x00008b00abcd0067); /* busy */
+    bus_register = 0x20;
+    RUN("\x0f\x00\x13"); /* lldt [rbx] */
+    assert_int_equal(cpu()->seg[SEG_LDTR].base, 0x1000);
+    bus_register = 0x10; /* busy by now */
+    run_at(CODE, "\x0f\x00\x1b", 3);
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    assert_int_equal(cpu()->pending.error, 0x10);
+    bus_register = 0;
+    run_at(CODE, "\x0f\x00\x1b", 3);
+    assert_int_equal(cpu()->pending.error, 0);
+    assert_int_equal(cpu()->injected, 2);
+    run_at(CODE, "\x0f\x00\x13", 3); /* lldt: null is allowed */
+    assert_int_equal(cpu()->injected, 2);
+    assert_true(cpu()->seg[SEG_LDTR].ar & SEG_AR_UNUSABLE);
+    guest_cpl(3);
+    run_at(CODE, "\x0f\x00\x13", 3);
+    assert_int_equal(cpu()->injected, 3);
 }
 
 static void test_flush(void **state)
@@ -986,6 +1129,11 @@ int main(void)
         TEST(test_vectors_refused),
         TEST(test_vectors_over_the_end_of_ram),
         TEST(test_flush),
+        TEST(test_store_selectors),
+        TEST(test_load_selector),
+        TEST(test_load_selector_refused),
+        TEST(test_load_selector_real),
+        TEST(test_ltr_lldt),
         TEST(test_ends),
         TEST(test_event_delivery),
         TEST(test_changed_code),
