@@ -35,6 +35,15 @@ static void structured_features(struct vcpu *v, struct cpuid_regs *r)
         r->ecx |= CPUID_7C_OSPKE;
 }
 
+static uint32_t apic_id_bits(const struct vcpu *v)
+{
+    uint32_t bits = 0;
+
+    while ((1u << bits) < v->domain->vcpu_count)
+        bits++;
+    return bits;
+}
+
 /* Topology: one thread a core, all vCPUs in one package. */
 static struct cpuid_regs topology(struct vcpu *v, uint32_t subleaf)
 {
@@ -46,9 +55,21 @@ static struct cpuid_regs topology(struct vcpu *v, uint32_t subleaf)
     r.ecx |= type[subleaf];
     r.ebx = subleaf == 0 ? 1 : v->domain->vcpu_count;
     if (subleaf == 1)
-        while ((1u << r.eax) < v->domain->vcpu_count)
-            r.eax++;
+        r.eax = apic_id_bits(v);
     return r;
+}
+
+/* The same in the words of AMD's CPUs. */
+static void amd_topology(struct vcpu *v, uint32_t leaf, struct cpuid_regs *r)
+{
+    uint32_t cores = v->domain->vcpu_count;
+
+    if (leaf == 0x80000001 && cores > 1)
+        r->ecx |= CPUID_EXT1C_CMP_LEGACY;
+    if (leaf == 0x80000008)
+        r->ecx = apic_id_bits(v) << 12 | (cores - 1);
+    if (leaf == 0x8000001E && cpu_model_has_topoext())
+        r->eax = r->ebx = v->id; /* APIC id; core, with one thread */
 }
 
 /* Xen's leaves, for guests that are to take us at that word. */
@@ -100,6 +121,8 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
         features(v, &r);
     if (leaf == 0x7 && subleaf == 0)
         structured_features(v, &r);
+    if (virt_caps.amd)
+        amd_topology(v, leaf, &r);
     return r;
 }
 

@@ -2,10 +2,10 @@
  * The MSR policy: who answers for which register.
  *
  * Asked in this order: the local APIC and time, which a running guest uses most; the state that
- * VT-x switches (vmx/); memory types; a const table of registers that read a fixed value. Whatever
- * remains is a register that this machine does not have: #GP, and one warning for each. The TSC is
- * kept from vmx/, which knows it too: the domain's clock, TSC_ADJUST and the timer have to be told
- * when it is written.
+ * the back end switches (vmx/, svm/); registers that read a fixed value (machine/cpu_msr.h); memory
+ * types. Whatever remains is a register that this machine does not have: #GP, and one warning for
+ * each. The TSC is kept from vmx/, which knows it too: the domain's clock, TSC_ADJUST and the timer
+ * have to be told when it is written.
  */
 #include "domain/msr.h"
 #include "arch/x86/insn.h"
@@ -19,71 +19,6 @@
 #include "lib/likely.h"
 #include "lib/log.h"
 #include "lib/time.h"
-
-#define FAST_STRINGS 1u /* in MISC_ENABLE */
-
-/* Registers that read a fixed value and take no other. */
-static const struct {
-    uint32_t msr;
-    bool ignore_writes;
-    uint64_t value;
-} fixed[] = {
-    { MSR_IA32_BIOS_SIGN_ID, true, 0 }, /* microcode revision: written before CPUID */
-    { MSR_IA32_PLATFORM_ID, false, 0 },
-    { MSR_IA32_FEATURE_CONTROL, false, FEATURE_CONTROL_LOCK },
-    { MSR_IA32_MTRRCAP, false, CPU_MTRRCAP },
-    { MSR_IA32_MISC_ENABLE, true, 3 << 11 }, /* no BTS, no PEBS; fast strings: fixed_value() */
-    { MSR_IA32_MCG_CAP, false, 0 },          /* machine checks: the registers, but no bank */
-    { MSR_IA32_MCG_STATUS, true, 0 },
-    { MSR_IA32_P5_MC_ADDR, true, 0 },
-    { MSR_IA32_P5_MC_TYPE, true, 0 },
-};
-
-/* The same of an AMD machine only. */
-static const struct {
-    uint32_t msr;
-    bool ignore_writes;
-    uint64_t value;
-} fixed_amd[] = {
-    { MSR_AMD_SYSCFG, false, 0 },
-    { MSR_AMD_HWCR, true, 1 << 24 }, /* the TSC counts at the rate of P-state 0 */
-    { MSR_AMD_TOP_MEM, false, 0 },
-    { MSR_AMD_TOP_MEM2, false, 0 },
-    { MSR_AMD_INT_PENDING, true, 0 },
-    { MSR_VM_CR, false, VM_CR_LOCK | VM_CR_SVMDIS }, /* as if firmware had locked it off */
-};
-
-static int fixed_amd_index(uint32_t msr)
-{
-    for (unsigned i = 0; virt_caps.amd && i < sizeof(fixed_amd) / sizeof(fixed_amd[0]); i++)
-        if (fixed_amd[i].msr == msr)
-            return (int)i;
-    return -1;
-}
-
-static int fixed_index(uint32_t msr)
-{
-    for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-        if (fixed[i].msr == msr)
-            return (int)i;
-    return -1;
-}
-
-/* Whether string instructions are fast is the machine's to say: kernels choose by it how they clear
- * a page. */
-static __attribute__((noinline)) uint64_t misc_enable(uint64_t value)
-{
-    uint64_t real;
-
-    return rdmsr_safe(MSR_IA32_MISC_ENABLE, &real) ? value : value | (real & FAST_STRINGS);
-}
-
-static uint64_t fixed_value(int i)
-{
-    if (unlikely(fixed[i].msr == MSR_IA32_MISC_ENABLE))
-        return misc_enable(fixed[i].value);
-    return fixed[i].value;
-}
 
 static bool is_lapic(uint32_t msr)
 {
@@ -152,7 +87,6 @@ static bool is_probed(uint32_t msr)
         0xC0010000, /* MSR_K7_EVNTSEL0 */
         0xC0011004, /* MSR_AMD64_CPUID_FN_1 */
         0xC0011005, /* MSR_AMD64_CPUID_FN_80000001 */
-        0xC0011029, /* MSR_AMD64_DE_CFG */
     };
 
     for (unsigned i = 0; i < sizeof(probed) / sizeof(probed[0]); i++)
@@ -186,10 +120,7 @@ static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uin
     if (virt_msr_read(&v->virt, msr, &value))
         return (struct msr_value){ value, true };
     i = cpu_mtrr_index(msr);
-    if (i >= 0)
-        return (struct msr_value){ v->mtrr[i], true };
-    i = fixed_amd_index(msr);
-    return i < 0 ? (struct msr_value){ 0, false } : (struct msr_value){ fixed_amd[i].value, true };
+    return i < 0 ? (struct msr_value){ 0, false } : (struct msr_value){ v->mtrr[i], true };
 }
 
 /* The current count is what is read most of the local APIC, and the timer is its vCPU's alone. If
@@ -205,8 +136,8 @@ struct msr_value msr_read_lockless(struct vcpu *v, uint32_t msr)
 {
     if (msr == MSR_X2APIC_CURRENT)
         return read_count(v);
-    int i = fixed_index(msr);
-    return i < 0 ? read_other(v, msr) : (struct msr_value){ fixed_value(i), true };
+    struct msr_value fixed = cpu_msr_read(msr);
+    return likely(fixed.known) ? fixed : read_other(v, msr);
 }
 
 int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -235,14 +166,9 @@ static enum msr_written answer(bool taken)
 static __attribute__((noinline)) enum msr_written write_other(struct vcpu *v, uint32_t msr,
                                                               uint64_t value)
 {
-    int i = fixed_index(msr);
-
-    if (i >= 0)
-        return answer(fixed[i].ignore_writes || value == fixed_value(i));
-    i = fixed_amd_index(msr);
-    if (i >= 0)
-        return answer(fixed_amd[i].ignore_writes || value == fixed_amd[i].value);
-    i = cpu_mtrr_index(msr);
+    if (cpu_msr_read(msr).known)
+        return answer(cpu_msr_takes(msr, value));
+    int i = cpu_mtrr_index(msr);
     if (i < 0)
         return MSR_UNKNOWN;
     if (!cpu_mtrr_valid(msr, value))

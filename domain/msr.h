@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "devices/vlapic.h"
 #include "lib/errno.h"
+#include "machine/cpu_msr.h"
 
 struct vcpu;
 
@@ -16,11 +17,7 @@ int must_check msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 int must_check msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 /* The same for registers that concern the vCPU alone, so that neither needs the domain's lock.
  * Unknown: it is another register, or not so simple; nothing is done. What is known reads without
- * fault. The answers fit into registers. */
-struct msr_value {
-    uint64_t value;
-    bool known;
-};
+ * fault. */
 enum msr_written {
     MSR_UNKNOWN,
     MSR_WRITTEN,

@@ -1,5 +1,6 @@
 /*
- * The CPUID policy. See machine/cpu_model.h. Source: SDM volume 2, "CPUID—CPU Identification".
+ * The CPUID policy. See machine/cpu_model.h. Sources: SDM volume 2, "CPUID—CPU Identification";
+ * APM volume 3, appendix E.
  */
 #include "machine/cpu_model.h"
 #include "arch/x86/cpu.h"
@@ -12,13 +13,17 @@
 
 #define LEAF_MAX_BASIC    0x16u
 #define LEAF_MAX_EXTENDED 0x80000008u
+#define LEAF_MAX_AMD      0x80000021u /* of extended ones */
 
 #define CPUID_7B_AVX512                                                                            \
     (CPUID_7B_AVX512F | CPUID_7B_AVX512DQ | CPUID_7B_AVX512IFMA | CPUID_7B_AVX512CD |              \
      CPUID_7B_AVX512BW | CPUID_7B_AVX512VL)
 /* VBMI, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ: instructions on registers only. */
 #define CPUID_7C_VECTOR 0x00005f42u
-#define ALL             0xffffffffu
+/* MOVU of SSE4A, misaligned SSE, XOP, FMA4, TBM: AMD's, on registers. */
+#define CPUID_EXT1C_VECTOR (1u << 6 | 1u << 7 | 1u << 11 | 1u << 16 | 1u << 21)
+#define CPUID_EXT8B_SHOWN  (CPUID_EXT8B_CLZERO | CPUID_EXT8B_ERR_PTRS)
+#define ALL                0xffffffffu
 
 /* Bits that pass from the machine, per leaf and register. Sub-leaf 0 unless the leaf has none. */
 static const struct {
@@ -52,15 +57,19 @@ static const struct {
     { 0x80000001,
       0,
       { .eax = ALL,
-        .ecx = CPUID_EXT1C_LAHF | CPUID_EXT1C_LZCNT | CPUID_EXT1C_PREFW,
-        .edx = CPUID_EXT1D_SYSCALL | CPUID_EXT1D_NX | CPUID_EXT1D_1G | CPUID_EXT1D_RDTSCP |
-               CPUID_EXT1D_LM } },
+        .ecx = CPUID_EXT1C_LAHF | CPUID_EXT1C_LZCNT | CPUID_EXT1C_PREFW | CPUID_EXT1C_VECTOR |
+               CPUID_EXT1C_TOPOEXT,
+        .edx = CPUID_EXT1D_SYSCALL | CPUID_EXT1D_NX | CPUID_EXT1D_MMXEXT | CPUID_EXT1D_1G |
+               CPUID_EXT1D_RDTSCP | CPUID_EXT1D_LM } },
     { 0x80000002, 0, { ALL, ALL, ALL, ALL } },
     { 0x80000003, 0, { ALL, ALL, ALL, ALL } },
     { 0x80000004, 0, { ALL, ALL, ALL, ALL } },
     { 0x80000005, 0, { ALL, ALL, ALL, ALL } },
     { 0x80000006, 0, { ALL, ALL, ALL, ALL } },
-    { 0x80000008, 0, { .eax = 0x0000ffff } },
+    { 0x80000008, 0, { .eax = 0x0000ffff, .ebx = CPUID_EXT8B_SHOWN } },
+    { 0x80000019, 0, { ALL, ALL, ALL, ALL } }, /* TLB entries of 1 GiB */
+    { 0x8000001A, 0, { ALL, ALL, ALL, ALL } }, /* which instructions are fast */
+    { 0x80000021, 0, { .eax = CPUID_EXT21A_LFENCE | CPUID_EXT21A_NULL_BASE } },
 };
 
 static struct cpuid_regs machine_less_hidden(uint32_t leaf, uint32_t subleaf)
@@ -128,10 +137,11 @@ uint64_t cpu_model_crystal_hz(void)
     return tsc_hz / crystal_multiple();
 }
 
-/* Caches as the machine has them, shared by nobody: each vCPU is a core of its own. */
-static struct cpuid_regs caches(uint32_t subleaf)
+/* Caches as the machine has them, shared by nobody: each vCPU is a core of its own. leaf: 4 of
+ * Intel's CPUs, 8000001D of AMD's. */
+static struct cpuid_regs caches(uint32_t leaf, uint32_t subleaf)
 {
-    struct cpuid_regs r = cpuid(4, subleaf);
+    struct cpuid_regs r = cpuid(leaf, subleaf);
 
     r.eax &= 0x00003fff;
     return r;
@@ -166,17 +176,40 @@ static struct cpuid_regs xsave_leaf(uint32_t subleaf)
     return r;
 }
 
+/* AMD's CPUs differ much in how many leaves they have. */
+static uint32_t last_extended(void)
+{
+    uint32_t last = virt_caps.amd ? LEAF_MAX_AMD : LEAF_MAX_EXTENDED;
+    uint32_t machines = cpuid(0x80000000, 0).eax;
+
+    return virt_caps.amd && machines < last ? machines : last;
+}
+
+bool cpu_model_has_topoext(void)
+{
+    return last_extended() >= 0x8000001E && (cpuid(0x80000001, 0).ecx & CPUID_EXT1C_TOPOEXT);
+}
+
+/* Beyond their last basic leaf Intel's CPUs answer with that, and AMD's with zeros. */
+static bool is_beyond(uint32_t leaf)
+{
+    return leaf < 0x80000000 ? leaf > LEAF_MAX_BASIC : leaf > last_extended();
+}
+
 struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf)
 {
-    if (leaf < 0x80000000 && leaf > LEAF_MAX_BASIC)
-        leaf = LEAF_MAX_BASIC; /* as Intel's CPUs answer beyond their last basic leaf */
+    if (is_beyond(leaf)) {
+        if (virt_caps.amd || leaf >= 0x80000000)
+            return (struct cpuid_regs){ 0 };
+        leaf = LEAF_MAX_BASIC;
+    }
     struct cpuid_regs r = machine_less_hidden(leaf, leaf == 7 ? subleaf : 0);
     switch (leaf) {
     case 0x0:
         r.eax = LEAF_MAX_BASIC;
         break;
     case 0x4:
-        r = caches(subleaf);
+        r = caches(leaf, subleaf);
         break;
     case 0x6:
         r.eax = CPUID_6A_ARAT;
@@ -193,10 +226,18 @@ struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf)
         break;
     }
     case 0x80000000:
-        r.eax = LEAF_MAX_EXTENDED;
+        r.eax = last_extended();
+        break;
+    case 0x80000001:
+        if (!cpu_model_has_topoext())
+            r.ecx &= ~CPUID_EXT1C_TOPOEXT;
         break;
     case 0x80000007:
         r.edx = CPUID_EXT7D_INVARIANT_TSC;
+        break;
+    case 0x8000001D:
+        if (cpu_model_has_topoext())
+            r = caches(leaf, subleaf);
         break;
     }
     return r;

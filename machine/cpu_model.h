@@ -7,11 +7,15 @@
 #ifndef CAISSON_MACHINE_CPU_MODEL_H
 #define CAISSON_MACHINE_CPU_MODEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "arch/x86/insn.h"
 
 /* A leaf of CPUID, without what depends on the vCPU that asks (domain/cpuid.c). */
 struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf);
+
+/* Are there AMD's leaves of caches and topology, 8000001D and 8000001E? */
+bool cpu_model_has_topoext(void);
 
 /* What follows from the same policy: XCR0 and CR4 bits that a guest may set. */
 uint64_t cpu_model_xcr0_mask(void);

@@ -232,17 +232,23 @@
 #define CPUID_D1A_XSAVES   (1u << 3)
 
 #define CPUID_EXT1C_LAHF          (1u << 0)
+#define CPUID_EXT1C_CMP_LEGACY    (1u << 1) /* AMD: leaf 1 counts cores, not threads */
 #define CPUID_EXT1C_SVM           (1u << 2)
 #define CPUID_EXT1C_LZCNT         (1u << 5)
 #define CPUID_EXT1C_PREFW         (1u << 8)
+#define CPUID_EXT1C_TOPOEXT       (1u << 22) /* AMD: leaves 8000001D and 8000001E */
 #define CPUID_EXT1D_SYSCALL       (1u << 11)
 #define CPUID_EXT1D_NX            (1u << 20)
+#define CPUID_EXT1D_MMXEXT        (1u << 22)
 #define CPUID_EXT1D_1G            (1u << 26)
 #define CPUID_EXT1D_RDTSCP        (1u << 27)
 #define CPUID_EXT1D_LM            (1u << 29)
 #define CPUID_EXT7D_INVARIANT_TSC (1u << 8)
+#define CPUID_EXT8B_CLZERO        (1u << 0)  /* AMD: CLZERO */
 #define CPUID_EXT8B_ERR_PTRS      (1u << 2)  /* AMD: XRSTOR takes the x87 pointers always */
 #define CPUID_EXT8B_IBPB          (1u << 12) /* AMD: IA32_PRED_CMD has IBPB */
+#define CPUID_EXT21A_LFENCE       (1u << 2)  /* AMD: as if DE_CFG said so, for good */
+#define CPUID_EXT21A_NULL_BASE    (1u << 6)  /* AMD: a null selector clears the base */
 
 /*
  * Sets the calling CPU's protections: WP, NE, NXE, and SMEP, SMAP, UMIP, OSXSAVE where they exist.

@@ -65,6 +65,8 @@
 #define MSR_AMD_TOP_MEM     0xC001001A
 #define MSR_AMD_TOP_MEM2    0xC001001D
 #define MSR_AMD_INT_PENDING 0xC0010055
+#define MSR_AMD_DE_CFG      0xC0011029
+#define DE_CFG_LFENCE       (1UL << 1) /* LFENCE lets nothing behind it begin */
 
 /* Speculation and capabilities */
 #define MSR_IA32_SPEC_CTRL         0x048

@@ -144,7 +144,7 @@ static void test_ends_of_ranges(void **state)
     assert_int_equal(ask(0x80000000, 0).eax, 0x80000008);
     assert_int_equal(ask(0x40000000, 0).eax, 0x40000000);
     assert_int_equal(ask(0x80000008, 0).eax, 0xffff);
-    assert_int_equal(ask(0x80000008, 0).ebx, 0);
+    assert_int_equal(ask(0x80000008, 0).ebx, CPUID_EXT8B_CLZERO | CPUID_EXT8B_ERR_PTRS);
     assert_int_equal(ask(0x80000007, 0).edx, CPUID_EXT7D_INVARIANT_TSC);
     assert_int_equal(ask(0x80000007, 0).eax, 0);
     assert_int_equal(ask(6, 0).eax, CPUID_6A_ARAT);
@@ -310,6 +310,79 @@ static void test_cr4_mask(void **state)
     assert_int_equal(cpu_model_cr4_mask(), always);
 }
 
+/* An AMD CPU with all leaves up to `last`, whose every bit is one. */
+static uint32_t last = 0x80000028;
+
+static struct cpuid_regs of_amd(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_regs r = everything(leaf, subleaf);
+
+    if (leaf == 0x80000000)
+        r.eax = last;
+    return r;
+}
+
+static void become_amd(void)
+{
+    fake_cpuid = of_amd;
+    virt_caps.amd = true;
+}
+
+static void test_amd_ends_of_ranges(void **state)
+{
+    (void)state;
+    become_amd();
+    assert_int_equal(ask(0x80000000, 0).eax, 0x80000021);
+    assert_zero(0x17, 0); /* beyond the last basic leaf there is nothing */
+    assert_zero(0x40000100, 0);
+    assert_zero(0x80000022, 0);
+    last = 0x8000001A; /* family 10h: no topology extensions */
+    assert_int_equal(ask(0x80000000, 0).eax, 0x8000001A);
+    assert_zero(0x8000001D, 0);
+    assert_zero(0x8000001E, 0);
+    assert_zero(0x80000021, 0);
+    assert_false(ask(0x80000001, 0).ecx & CPUID_EXT1C_TOPOEXT);
+    last = 0x80000028;
+}
+
+/* SVM, memory encryption, sampling and monitoring are not virtualized. */
+static void test_amd_hidden(void **state)
+{
+    static const uint32_t none[] = { 0x8000000A, 0x8000001B, 0x8000001C, 0x8000001F, 0x80000020 };
+
+    (void)state;
+    become_amd();
+    for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_zero(none[i], 0);
+    assert_int_equal(ask(0x80000001, 0).ecx & (CPUID_EXT1C_SVM | 1u << 10 | 1u << 12 | 1u << 15 |
+                                               1u << 23 | 1u << 24 | 1u << 29),
+                     0); /* IBS, SKINIT, LWP, counters, MONITORX */
+    assert_int_equal(ask(0x80000001, 0).edx & (1u << 25), 0); /* FFXSR: EFER is not shown it */
+    assert_int_equal(ask(0x80000021, 0).eax, CPUID_EXT21A_LFENCE | CPUID_EXT21A_NULL_BASE);
+}
+
+static void test_amd_topology(void **state)
+{
+    (void)state;
+    become_amd();
+    assert_false(ask(0x80000001, 0).ecx & CPUID_EXT1C_CMP_LEGACY);
+    assert_int_equal(ask(0x80000008, 0).ecx, 0);
+    guest.vcpu_count = 5;
+    guest_vcpu.id = 3;
+    assert_true(ask(0x80000001, 0).ecx & CPUID_EXT1C_CMP_LEGACY);
+    assert_true(ask(0x80000001, 0).ecx & CPUID_EXT1C_TOPOEXT);
+    assert_int_equal(ask(0x80000008, 0).ecx, 3 << 12 | 4);
+    struct cpuid_regs r = ask(0x8000001E, 0);
+    assert_int_equal(r.eax, 3);
+    assert_int_equal(r.ebx, 3); /* core 3, of one thread */
+    assert_int_equal(r.ecx | r.edx, 0);
+    assert_int_equal(ask(0x8000001D, 2).eax, 0x3fff); /* shared by nobody */
+    virt_caps.amd = false;
+    assert_zero(0x8000001E, 0);
+    assert_int_equal(ask(0x80000008, 0).ecx, 0);
+    guest.vcpu_count = 1;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -321,7 +394,8 @@ int main(void)
         TEST(test_os_bits),         TEST(test_apic),
         TEST(test_topology),        TEST(test_frequencies),
         TEST(test_xsave),           TEST(test_no_xsave),
-        TEST(test_cr4_mask),
+        TEST(test_cr4_mask),        TEST(test_amd_ends_of_ranges),
+        TEST(test_amd_hidden),      TEST(test_amd_topology),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

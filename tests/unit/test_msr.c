@@ -1,4 +1,4 @@
-/* links: domain/msr.c machine/cpu_mtrr.c domain/cpuid.c machine/cpu_model.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c tests/fakes/bus.c xen/pv_console.c guestmem/p2m_change.c lib/warned.c */
+/* links: domain/msr.c machine/cpu_msr.c machine/cpu_mtrr.c domain/cpuid.c machine/cpu_model.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c tests/fakes/bus.c xen/pv_console.c guestmem/p2m_change.c lib/warned.c */
 /*
  * The MSR policy: who answers, what is refused, and the arithmetic of time.
  */
@@ -120,7 +120,7 @@ static void test_probed_quietly(void **state)
 
     (void)state;
     assert_int_equal(msr_read(&guest_vcpu, 0x140, &value), -EINVAL);
-    assert_int_equal(msr_read(&guest_vcpu, 0xc0011029, &value), -EINVAL);
+    assert_int_equal(msr_read(&guest_vcpu, 0xc0011004, &value), -EINVAL);
     assert_int_equal(fake_log_lines[1], 0);
 }
 
@@ -441,7 +441,59 @@ static void test_amd(void **state)
     for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
         assert_int_equal(msr_write(&guest_vcpu, registers[i], rd(registers[i])), 0);
     assert_int_equal(rd(MSR_AMD_HWCR), 1 << 24);
-    assert_int_equal(msr_write(&guest_vcpu, MSR_VM_CR, 0), -EINVAL);
+    virt_caps.amd = false;
+}
+
+/* A register that Intel's CPUs have alone is none of AMD's. */
+static void test_intels_alone(void **state)
+{
+    static const uint32_t intels[] = { MSR_IA32_PLATFORM_ID, MSR_IA32_FEATURE_CONTROL,
+                                       MSR_IA32_MISC_ENABLE };
+    static const uint32_t both[] = { MSR_IA32_MTRRCAP,    MSR_IA32_MCG_CAP,
+                                     MSR_IA32_MCG_STATUS, MSR_IA32_BIOS_SIGN_ID,
+                                     MSR_IA32_P5_MC_ADDR, MSR_IA32_P5_MC_TYPE };
+    uint64_t value;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(intels) / sizeof(intels[0]); i++)
+        rd(intels[i]);
+    virt_caps.amd = true;
+    for (unsigned i = 0; i < sizeof(intels) / sizeof(intels[0]); i++) {
+        assert_int_equal(msr_read(&guest_vcpu, intels[i], &value), -EINVAL);
+        refuses(intels[i], 0);
+    }
+    for (unsigned i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+        rd(both[i]);
+    virt_caps.amd = false;
+}
+
+/* AMD's kernels read which microcode runs, and whether LFENCE waits; neither can be changed. */
+static void test_amd_machines(void **state)
+{
+    (void)state;
+    virt_caps.amd = true;
+    wrmsr(MSR_IA32_BIOS_SIGN_ID, 0xabcd0a20102b);
+    assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 0x0a20102b);
+    wr(MSR_IA32_BIOS_SIGN_ID, 0);
+    assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 0x0a20102b);
+    wrmsr(MSR_AMD_DE_CFG, 0x205);
+    assert_int_equal(rd(MSR_AMD_DE_CFG), 0);
+    wrmsr(MSR_AMD_DE_CFG, 0x207);
+    assert_int_equal(rd(MSR_AMD_DE_CFG), DE_CFG_LFENCE);
+    wr(MSR_AMD_DE_CFG, 0);
+    assert_int_equal(rdmsr(MSR_AMD_DE_CFG), 0x207);
+    virt_caps.amd = false;
+}
+
+/* Locked: SVMDIS and its neighbours stay as they are without a fault, reserved bits fault. */
+static void test_vm_cr(void **state)
+{
+    (void)state;
+    virt_caps.amd = true;
+    wr(MSR_VM_CR, 0);
+    wr(MSR_VM_CR, 0x1f);
+    assert_int_equal(rd(MSR_VM_CR), VM_CR_LOCK | VM_CR_SVMDIS);
+    refuses(MSR_VM_CR, 0x20);
     virt_caps.amd = false;
 }
 
@@ -471,6 +523,9 @@ int main(void)
         TEST(test_deadline_alone),
         TEST(test_count_alone),
         TEST(test_amd),
+        TEST(test_intels_alone),
+        TEST(test_amd_machines),
+        TEST(test_vm_cr),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,91 @@
+/*
+ * Registers of a guest's CPU that read a fixed value. See machine/cpu_msr.h.
+ *
+ * Sources: SDM volume 4; APM volume 2, appendix A, "VM_CR MSR"; AMD's "Processor Programming
+ * Reference", for HWCR, Patch Level and DE_CFG.
+ */
+#include "machine/cpu_msr.h"
+
+#include "arch/x86/irq.h"
+#include "arch/x86/msr.h"
+#include "lib/likely.h"
+#include "machine/cpu_mtrr.h"
+#include "virt/virt.h"
+
+#define NONE           UINT32_MAX /* the last row's; no CPU has this register */
+#define ANY            UINT64_MAX
+#define FAST_STRINGS   1u         /* of MISC_ENABLE; kernels choose by it how they clear a page */
+#define HWCR_TSC       (1u << 24) /* the TSC counts at the rate of P-state 0 */
+#define VM_CR_WRITABLE 0x1Fu      /* locked: a write to them is ignored, to others refused */
+
+struct row {
+    uint32_t msr;
+    uint32_t machines; /* bits that are as the machine's */
+    uint64_t value;    /* the others */
+    uint64_t ignored;  /* bits that a write may change, without effect */
+};
+
+/* Both makers': machine checks, but no bank. */
+#define ROWS_OF_BOTH                                                                               \
+    { MSR_IA32_MTRRCAP, 0, CPU_MTRRCAP, 0 }, { MSR_IA32_MCG_CAP, 0, 0, 0 },                        \
+        { MSR_IA32_MCG_STATUS, 0, 0, ANY }, { MSR_IA32_P5_MC_ADDR, 0, 0, ANY },                    \
+    {                                                                                              \
+        MSR_IA32_P5_MC_TYPE, 0, 0, ANY                                                             \
+    }
+
+static const struct row intel[] = {
+    { MSR_IA32_BIOS_SIGN_ID, 0, 0, ANY }, /* microcode: written before CPUID */
+    { MSR_IA32_PLATFORM_ID, 0, 0, 0 },
+    { MSR_IA32_FEATURE_CONTROL, 0, FEATURE_CONTROL_LOCK, 0 },
+    { MSR_IA32_MISC_ENABLE, FAST_STRINGS, 3 << 11, ANY }, /* no BTS, no PEBS */
+    ROWS_OF_BOTH,
+    { NONE, 0, 0, 0 },
+};
+
+/* Of microcode kernels ask what it has mended. */
+static const struct row amd[] = {
+    { MSR_IA32_BIOS_SIGN_ID, UINT32_MAX, 0, ANY },
+    { MSR_AMD_HWCR, 0, HWCR_TSC, ANY },
+    { MSR_AMD_SYSCFG, 0, 0, 0 },
+    { MSR_AMD_TOP_MEM, 0, 0, 0 },
+    { MSR_AMD_TOP_MEM2, 0, 0, 0 },
+    { MSR_AMD_INT_PENDING, 0, 0, ANY },
+    { MSR_AMD_DE_CFG, DE_CFG_LFENCE, 0, ANY },
+    { MSR_VM_CR, 0, VM_CR_LOCK | VM_CR_SVMDIS, VM_CR_WRITABLE }, /* off in firmware */
+    ROWS_OF_BOTH,
+    { NONE, 0, 0, 0 },
+};
+
+/* Its row, or the table's last. */
+static const struct row *row_of(uint32_t msr)
+{
+    const struct row *r = virt_caps.amd ? amd : intel;
+
+    while (r->msr != msr && r->msr != NONE)
+        r++;
+    return r;
+}
+
+/* Out of line, for the sake of the others. */
+static __attribute__((noinline)) struct msr_value with_machines(const struct row *r)
+{
+    uint64_t real;
+
+    if (rdmsr_safe(r->msr, &real))
+        real = 0;
+    return (struct msr_value){ r->value | (real & r->machines), true };
+}
+
+struct msr_value cpu_msr_read(uint32_t msr)
+{
+    const struct row *r = row_of(msr);
+
+    if (unlikely(r->machines))
+        return with_machines(r);
+    return (struct msr_value){ r->value, r->msr != NONE };
+}
+
+bool cpu_msr_takes(uint32_t msr, uint64_t value)
+{
+    return !((value ^ cpu_msr_read(msr).value) & ~row_of(msr)->ignored);
+}

@@ -1,0 +1,22 @@
+/*
+ * Registers of a guest's CPU that read a fixed value: of both makers' CPUs, or of one's alone. What
+ * is here has no effect; registers with one are kept by the back ends, devices/vlapic and
+ * domain/msr.c.
+ */
+#ifndef CAISSON_MACHINE_CPU_MSR_H
+#define CAISSON_MACHINE_CPU_MSR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a register reads, in two registers; known: this CPU has it. */
+struct msr_value {
+    uint64_t value;
+    bool known;
+};
+
+struct msr_value cpu_msr_read(uint32_t msr);
+/* Of a known one: does the CPU let it be written with this value? It changes nothing. */
+bool cpu_msr_takes(uint32_t msr, uint64_t value);
+
+#endif
