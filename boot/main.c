@@ -144,6 +144,7 @@ static void cpu_main(void)
 {
     desc_init(&exception_stacks[cpu_id()]);
     cpu_init();
+    model_mend();
     inspect_cpu();
     mce_init();
     lapic_init(lapic_page);
@@ -181,6 +182,7 @@ static void read_clock(void)
 static void machine_start(void)
 {
     model_read();
+    model_mend();
     spec_decide(&options.spec);
     topology_read();
     inspect_cpu();

@@ -61,6 +61,18 @@ static void report_vmx(void)
                  vmx_msr(msr + 1), vmx_msr(msr + 2), vmx_msr(msr + 3));
 }
 
+/* APM volume 3, "Function 8000_000Ah": SVM features. */
+static void report_svm(void)
+{
+    struct cpuid_regs r = cpuid(0x8000000A, 0);
+
+    log_info("report: AMD-V: revision %u, %u ASIDs, features %08x, 2M%s pages, TSC scaling %s",
+             r.eax & 0xFF, r.ebx, r.edx, virt_caps.slat_1g ? " 1G" : "",
+             virt_caps.tsc_scaling ? "yes" : "no");
+    r = cpuid(0x80000008, 0);
+    log_info("report: AMD-V: CPUID 80000008: %08x %08x %08x %08x", r.eax, r.ebx, r.ecx, r.edx);
+}
+
 static void report_memory(const struct boot_info *boot)
 {
     static const char *const kinds[] = { [MEM_USABLE] = "usable",
@@ -101,7 +113,10 @@ void report(const struct boot_info *boot)
     inspect_report();
     topology_report();
     report_sched();
-    report_vmx();
+    if (cpu_model.amd && (cpuid(0x80000001, 0).ecx & CPUID_EXT1C_SVM))
+        report_svm();
+    else
+        report_vmx();
     acpi_report();
     report_screen(&boot->framebuffer);
     report_memory(boot);

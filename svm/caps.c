@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/model.h"
 #include "arch/x86/msr.h"
 #include "lib/log.h"
 #include "svm/npt.h"
@@ -44,6 +45,10 @@ int caps_svm_there(void)
 {
     if (!has_extended_leaf(LEAF_SVM) || !(cpuid(0x80000001, 0).ecx & CPUID_EXT1C_SVM)) {
         log_error("AMD-V: this CPU has none (CPUID.80000001:ECX.SVM is clear)");
+        return -ENODEV;
+    }
+    if (model_has(ERRATUM_PAGE_TABLES)) {
+        log_error("AMD-V: not used on this CPU, whose guests could stop the machine (erratum 383)");
         return -ENODEV;
     }
     uint64_t vm_cr = rdmsr(MSR_VM_CR);

@@ -236,6 +236,7 @@
 #define CPUID_EXT1C_SVM           (1u << 2)
 #define CPUID_EXT1C_LZCNT         (1u << 5)
 #define CPUID_EXT1C_PREFW         (1u << 8)
+#define CPUID_EXT1C_OSVW          (1u << 9)
 #define CPUID_EXT1C_TOPOEXT       (1u << 22) /* AMD: leaves 8000001D and 8000001E */
 #define CPUID_EXT1D_SYSCALL       (1u << 11)
 #define CPUID_EXT1D_NX            (1u << 20)

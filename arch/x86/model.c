@@ -6,7 +6,8 @@
  * no microcode. Bochs, the one that has VT-x, has a fault of its own instead (docs/bochs.md).
  *
  * Sources: SDM volume 2, CPUID; volume 3, "Determining the Signature" (of microcode); Intel's
- * specification updates, under the names given.
+ * specification updates, under the names given; AMD's "Revision Guide for AMD Family 10h
+ * Processors".
  */
 #include "arch/x86/model.h"
 
@@ -56,6 +57,16 @@ static const struct {
     { 0x9E, 0, 15, ERRATUM_TSC_DEADLINE, 0x52 },
 };
 
+/* All of family 17h, Zen 2 (CVE-2023-20593), with the revisions that Linux asks for. */
+static const struct {
+    uint8_t first_model, last_model;
+    uint32_t mended_in;
+} zenbleed[] = {
+    { 0x30, 0x3F, 0x0830107B }, { 0x40, 0x4F, NEVER },      { 0x60, 0x67, 0x0860010C },
+    { 0x68, 0x6F, 0x08608107 }, { 0x70, 0x7F, 0x08701033 }, { 0x90, 0x91, NEVER },
+    { 0xA0, 0xAF, 0x08A00009 },
+};
+
 static const char *const consequence[ERRATA] = {
     [ERRATUM_PREEMPTION_TIMER] =
         "the VMX preemption timer is wrong: done without; newer firmware may mend it",
@@ -63,6 +74,10 @@ static const char *const consequence[ERRATA] = {
         "the TSC deadline is unreliable: the local APIC counts instead; newer firmware may mend it",
     [ERRATUM_VIRTUAL_INTERRUPTS] =
         "this emulator delivers virtual interrupts to guests with IF=0: not used but with apicv=on",
+    [ERRATUM_PAGE_TABLES] =
+        "383: a guest that changes its page tables may stop the machine: no guests run here",
+    [ERRATUM_ZENBLEED] =
+        "Zenbleed: vector registers may leak: mended by DE_CFG; newer firmware mends it faster",
 };
 
 /* ---- Who it is ---- */
@@ -75,6 +90,7 @@ static void read_vendor(void)
     memcpy(cpu_model.vendor + 4, &r.edx, 4);
     memcpy(cpu_model.vendor + 8, &r.ecx, 4);
     cpu_model.intel = memcmp(cpu_model.vendor, "GenuineIntel", 12) == 0;
+    cpu_model.amd = memcmp(cpu_model.vendor, "AuthenticAMD", 12) == 0;
 }
 
 /* Some CPUs begin theirs with blanks. */
@@ -119,16 +135,55 @@ uint32_t model_microcode(void)
 
 /* ---- What is wrong with it ---- */
 
+static bool below_hypervisor(void)
+{
+    return cpuid(1, 0).ecx & CPUID_1C_HYPERVISOR;
+}
+
 /* A hypervisor that shows no microcode runs guests on a real CPU all the same. */
 static bool is_emulator(void)
 {
-    return cpu_model.microcode == 0 && !(cpuid(1, 0).ecx & CPUID_1C_HYPERVISOR);
+    return cpu_model.microcode == 0 && !below_hypervisor();
+}
+
+/* Of family 10h. "OS Visible Workarounds" tell of a later stepping that it is free of erratum 383.
+ */
+static bool has_383(void)
+{
+    uint64_t length, status;
+
+    if (!(cpuid(0x80000001, 0).ecx & CPUID_EXT1C_OSVW) ||
+        rdmsr_safe(MSR_AMD_OSVW_LENGTH, &length) || rdmsr_safe(MSR_AMD_OSVW_STATUS, &status))
+        return true;
+    return length <= OSVW_383 || (status >> OSVW_383 & 1);
+}
+
+static bool has_zenbleed(void)
+{
+    for (size_t i = 0; i < sizeof(zenbleed) / sizeof(zenbleed[0]); i++)
+        if (cpu_model.model >= zenbleed[i].first_model && cpu_model.model <= zenbleed[i].last_model)
+            return cpu_model.microcode < zenbleed[i].mended_in;
+    return false;
+}
+
+/* A hypervisor below has the real CPU, and its errata. */
+static uint32_t find_amd_errata(void)
+{
+    if (below_hypervisor())
+        return 0;
+    if (cpu_model.family == 0x10 && has_383())
+        return 1u << ERRATUM_PAGE_TABLES;
+    if (cpu_model.family == 0x17 && has_zenbleed())
+        return 1u << ERRATUM_ZENBLEED;
+    return 0;
 }
 
 static uint32_t find_errata(void)
 {
     uint32_t bits = 0;
 
+    if (cpu_model.amd)
+        return find_amd_errata();
     if (!cpu_model.intel || cpu_model.family != 6)
         return 0;
     if (cpu_model.microcode == 0)
@@ -145,6 +200,20 @@ static uint32_t find_errata(void)
 bool model_has(enum erratum e)
 {
     return found & 1u << e;
+}
+
+/* Families 0Fh and 11h have no such register: LFENCE waits there (AMD, "Software Techniques for
+ * Managing Speculation on AMD Processors"). */
+void model_mend(void)
+{
+    uint64_t now, want;
+
+    if (!cpu_model.amd || below_hypervisor() || cpu_model.family < 0x10 ||
+        cpu_model.family == 0x11 || rdmsr_safe(MSR_AMD_DE_CFG, &now))
+        return;
+    want = now | DE_CFG_LFENCE | (model_has(ERRATUM_ZENBLEED) ? DE_CFG_ZENBLEED : 0);
+    if (want != now)
+        wrmsr(MSR_AMD_DE_CFG, want);
 }
 
 void model_read(void)

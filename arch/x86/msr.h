@@ -67,6 +67,10 @@
 #define MSR_AMD_INT_PENDING 0xC0010055
 #define MSR_AMD_DE_CFG      0xC0011029
 #define DE_CFG_LFENCE       (1UL << 1) /* LFENCE lets nothing behind it begin */
+#define DE_CFG_ZENBLEED     (1UL << 9) /* no merging of vector registers' upper halves */
+#define MSR_AMD_OSVW_LENGTH 0xC0010140
+#define MSR_AMD_OSVW_STATUS 0xC0010141
+#define OSVW_383            3 /* the number of its bit */
 
 /* Speculation and capabilities */
 #define MSR_IA32_SPEC_CTRL         0x048

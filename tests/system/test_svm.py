@@ -14,6 +14,15 @@ def test_report(boot):
     m.expect(r"smp: 2 of 2 CPUs online")
 
 
+def test_selftest(boot):
+    m = boot(emulator="qemu", options="console=com1 exit=shutdown selftest")
+    m.expect_exact("report: begins")
+    m.expect(r"report: AMD-V: revision 1, 16 ASIDs, features [0-9a-f]{8}, 2M 1G pages, TSC scaling no")
+    m.expect(r"report: AMD-V: CPUID 80000008: [0-9a-f]{8}")
+    m.expect_exact("report: ends")
+    m.expect_off()
+
+
 def test_loop_without_interrupts(boot):
     """A guest that loops with IF=0 on the only pCPU: another one gets its time all the same."""
     m = boot(modules=guest("mayfly", words="spin") + guest("hello"), emulator="qemu", pcpus=1,

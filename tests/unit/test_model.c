@@ -30,7 +30,7 @@ static struct {
     uint32_t signature, logical; /* leaf 1: EAX, and the count in EBX */
     uint32_t leaves;             /* the highest */
     uint32_t microcode;          /* of an Intel CPU: CPUID puts it into the MSR */
-    bool hypervisor;
+    bool hypervisor, osvw;
     struct cpuid_regs levels[4], caches[4]; /* leaves 0x0B and 4 */
 } cpu;
 
@@ -52,6 +52,8 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
         r = cpu.caches[sub];
     } else if (leaf == 0x0B && sub < 4) {
         r = cpu.levels[sub];
+    } else if (leaf == 0x80000001) {
+        r.ecx = cpu.osvw ? CPUID_EXT1C_OSVW : 0;
     } else if (leaf == 0x80000000) {
         r.eax = cpu.brand ? 0x80000004 : 0x80000001;
     } else if (leaf >= 0x80000002 && leaf <= 0x80000004) {
@@ -117,6 +119,52 @@ static void test_errata(void **state)
     assert_false(has(0x000306A9, 0x10, ERRATUM_PREEMPTION_TIMER));
     assert_true(has(0x00020652, 0x11, ERRATUM_PREEMPTION_TIMER));
     assert_true(fake_log_has("erratum: the VMX preemption timer is wrong"));
+}
+
+/* Family 10h can be stopped by a guest unless it says itself that it cannot. */
+static void test_amd_page_tables(void **state)
+{
+    (void)state;
+    cpu.vendor = "AuthenticAMD";
+    assert_true(has(0x00100F42, 0, ERRATUM_PAGE_TABLES));
+    assert_true(fake_log_has("erratum: 383"));
+    cpu.osvw = true;
+    wrmsr(MSR_AMD_OSVW_LENGTH, 3); /* it knows nothing of it */
+    wrmsr(MSR_AMD_OSVW_STATUS, 0);
+    assert_true(has(0x00100F42, 0, ERRATUM_PAGE_TABLES));
+    wrmsr(MSR_AMD_OSVW_LENGTH, 4);
+    assert_false(has(0x00100F42, 0, ERRATUM_PAGE_TABLES));
+    wrmsr(MSR_AMD_OSVW_STATUS, 1 << 3);
+    assert_true(has(0x00100F42, 0, ERRATUM_PAGE_TABLES));
+    cpu.hypervisor = true;
+    assert_false(has(0x00100F42, 0, ERRATUM_PAGE_TABLES));
+    cpu.hypervisor = false;
+    assert_false(has(0x00600F20, 0, ERRATUM_PAGE_TABLES)); /* family 15h */
+}
+
+static uint64_t mended(uint32_t signature, uint32_t revision)
+{
+    wrmsr(MSR_IA32_BIOS_SIGN_ID, revision);
+    wrmsr(MSR_AMD_DE_CFG, 1);
+    has(signature, 0, ERRATUM_ZENBLEED);
+    model_mend();
+    return rdmsr(MSR_AMD_DE_CFG);
+}
+
+/* LFENCE waits on all that can be told so; Zen 2 is mended until microcode does it. */
+static void test_amd_mended(void **state)
+{
+    (void)state;
+    cpu.vendor = "AuthenticAMD";
+    assert_int_equal(mended(0x00830F10, 0x08301055), 1 | DE_CFG_LFENCE | DE_CFG_ZENBLEED);
+    assert_int_equal(mended(0x00830F10, 0x0830107b), 1 | DE_CFG_LFENCE);
+    assert_int_equal(mended(0x00800F12, 0x08001137), 1 | DE_CFG_LFENCE); /* Zen 1 */
+    assert_int_equal(mended(0x00A20F10, 0x0A201016), 1 | DE_CFG_LFENCE); /* Zen 3 */
+    assert_int_equal(mended(0x00200F31, 0), 1);                          /* family 11h */
+    cpu.hypervisor = true;
+    assert_int_equal(mended(0x00830F10, 0x08301055), 1);
+    cpu.hypervisor = false, cpu.vendor = "GenuineIntel";
+    assert_int_equal(mended(0x00050654, 0), 1);
 }
 
 /* An emulator has the name, no microcode, and none of the faults but its own; nor has another
@@ -231,6 +279,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_name, setup),
         cmocka_unit_test_setup(test_errata, setup),
+        cmocka_unit_test_setup(test_amd_page_tables, setup),
+        cmocka_unit_test_setup(test_amd_mended, setup),
         cmocka_unit_test_setup(test_no_errata, setup),
         cmocka_unit_test_setup(test_topology_by_levels, setup),
         cmocka_unit_test_setup(test_topology_of_old_cpus, setup),

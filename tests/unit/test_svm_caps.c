@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/model.h"
 #include "arch/x86/msr.h"
 #include "svm/caps.h"
 #include "tests/fakes/log.h"
@@ -18,6 +19,12 @@
 struct virt_caps virt_caps;
 
 static uint32_t svm_bit, features, asids;
+static bool has_383;
+
+bool model_has(enum erratum e)
+{
+    return has_383 && e == ERRATUM_PAGE_TABLES;
+}
 
 static struct cpuid_regs leaf(uint32_t n, uint32_t sub)
 {
@@ -42,6 +49,7 @@ static int setup(void **state)
     svm_bit = CPUID_EXT1C_SVM;
     features = FEATURE_NESTED_PAGING | FEATURE_NEXT_RIP | FEATURE_CLEAN_BITS;
     asids = 16;
+    has_383 = false;
     return 0;
 }
 
@@ -68,6 +76,13 @@ static void test_none(void **state)
     (void)state;
     svm_bit = 0;
     assert_refused(virt_probe(VIRT_APICV_AUTO), "AMD-V: this CPU has none");
+}
+
+static void test_erratum_383(void **state)
+{
+    (void)state;
+    has_383 = true;
+    assert_refused(virt_probe(VIRT_APICV_AUTO), "(erratum 383)");
 }
 
 static void test_locked_off(void **state)
@@ -112,8 +127,10 @@ static void test_lesser_cpu(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_takes_it),         TEST(test_none),    TEST(test_locked_off),
-        TEST(test_no_nested_paging), TEST(test_no_asid), TEST(test_lesser_cpu),
+        TEST(test_takes_it),         TEST(test_none),
+        TEST(test_locked_off),       TEST(test_erratum_383),
+        TEST(test_no_nested_paging), TEST(test_no_asid),
+        TEST(test_lesser_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
