@@ -151,7 +151,8 @@ static const struct form two_byte[256] = {
     }
 #define GROUP_THREE(bits, imm)                                                                     \
     {                                                                                              \
-        [0] = { DECODE_TEST, (bits) | (imm) }, [2] = { DECODE_NOT, (bits) | F_UNARY | F_LOCK },    \
+        [0] = { DECODE_TEST, (bits) | (imm) }, [1] = { DECODE_TEST, (bits) | (imm) },              \
+        [2] = { DECODE_NOT, (bits) | F_UNARY | F_LOCK },                                           \
         [3] = { DECODE_NEG, (bits) | F_UNARY | F_LOCK }, [4] = { DECODE_MUL, (bits) | F_UNARY },   \
         [5] = { DECODE_IMUL_WIDE, (bits) | F_UNARY }, [6] = { DECODE_DIV, (bits) | F_UNARY },      \
         [7] = { DECODE_IDIV, (bits) | F_UNARY },                                                   \

@@ -242,8 +242,6 @@ static bool is_ours(const struct theirs *t)
         return false;
     if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD && t->insn.operand_width == 16)
         return false;
-    if (op == DECODE_TEST && t->immediate && t->insn.raw.modrm.reg == 1)
-        return false; /* the undocumented second encoding */
     return !(t->insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && t->insn.opcode == 0x82);
 }
 
@@ -409,6 +407,77 @@ static bool is_zydis_error(const struct theirs *t)
 {
     return t->insn.address_width == 32 && t->insn.raw.rex.B && t->insn.raw.modrm.mod == 0 &&
            t->insn.raw.modrm.rm == 4 && t->insn.raw.sib.base == 5;
+}
+
+/* What docs/guests.md leaves out, by Zydis's categories, and single ones of the others. */
+static bool is_left_out(const struct theirs *t)
+{
+    static const ZydisInstructionCategory categories[] = {
+        ZYDIS_CATEGORY_X87_ALU,   ZYDIS_CATEGORY_SSE,         ZYDIS_CATEGORY_MMX,
+        ZYDIS_CATEGORY_CONVERT,   ZYDIS_CATEGORY_LOGICAL_FP,  ZYDIS_CATEGORY_AES,
+        ZYDIS_CATEGORY_SHA,       ZYDIS_CATEGORY_GFNI,        ZYDIS_CATEGORY_PCLMULQDQ,
+        ZYDIS_CATEGORY_XSAVE,     ZYDIS_CATEGORY_XSAVEOPT,    ZYDIS_CATEGORY_SEGOP,
+        ZYDIS_CATEGORY_SYSTEM,    ZYDIS_CATEGORY_VTX,         ZYDIS_CATEGORY_CET,
+        ZYDIS_CATEGORY_MPX,       ZYDIS_CATEGORY_KEYLOCKER,   ZYDIS_CATEGORY_KEYLOCKER_WIDE,
+        ZYDIS_CATEGORY_PT,        ZYDIS_CATEGORY_ENQCMD,      ZYDIS_CATEGORY_MOVDIR,
+        ZYDIS_CATEGORY_ADOX_ADCX, ZYDIS_CATEGORY_CLWB,        ZYDIS_CATEGORY_CLDEMOTE,
+        ZYDIS_CATEGORY_PREFETCH,  ZYDIS_CATEGORY_PREFETCHWT1, ZYDIS_CATEGORY_WIDENOP,
+        ZYDIS_CATEGORY_INTERRUPT, ZYDIS_CATEGORY_IOSTRINGOP,  ZYDIS_CATEGORY_PADLOCK,
+    };
+    static const ZydisMnemonic single[] = {
+        ZYDIS_MNEMONIC_ENTER,    ZYDIS_MNEMONIC_INVPCID,  ZYDIS_MNEMONIC_UD0,
+        ZYDIS_MNEMONIC_UD1,      ZYDIS_MNEMONIC_XLAT,     ZYDIS_MNEMONIC_PUSHA,
+        ZYDIS_MNEMONIC_PUSHAD,   ZYDIS_MNEMONIC_POPA,     ZYDIS_MNEMONIC_POPAD,
+        ZYDIS_MNEMONIC_IRET,     ZYDIS_MNEMONIC_IRETD,    ZYDIS_MNEMONIC_IRETQ,
+        ZYDIS_MNEMONIC_PAND,     ZYDIS_MNEMONIC_PANDN,    ZYDIS_MNEMONIC_POR,
+        ZYDIS_MNEMONIC_PXOR,     ZYDIS_MNEMONIC_PTEST,    ZYDIS_MNEMONIC_MOVDDUP,
+        ZYDIS_MNEMONIC_MOVSHDUP, ZYDIS_MNEMONIC_MOVSLDUP, ZYDIS_MNEMONIC_MOVNTSD,
+        ZYDIS_MNEMONIC_MOVNTSS,  ZYDIS_MNEMONIC_MASKMOVQ, ZYDIS_MNEMONIC_MASKMOVDQU,
+    };
+    bool segment = t->reg && ZydisRegisterGetClass(t->reg->reg.value) == ZYDIS_REGCLASS_SEGMENT;
+
+    if (t->insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR || (segment && !t->memory))
+        return true; /* PUSH and POP of them */
+    if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD && t->insn.operand_width == 16)
+        return true;
+    if (t->insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && t->insn.opcode == 0x82)
+        return true; /* an alias of 0x80 */
+    if ((t->insn.mnemonic == ZYDIS_MNEMONIC_CALL || t->insn.mnemonic == ZYDIS_MNEMONIC_JMP ||
+         t->insn.mnemonic == ZYDIS_MNEMONIC_RET) &&
+        t->insn.machine_mode == ZYDIS_MACHINE_MODE_LONG_64)
+        return t->insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE;
+    for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++) {
+        if (categories[i] == t->insn.meta.category)
+            return true;
+    }
+    for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
+        if (single[i] == t->insn.mnemonic)
+            return true;
+    }
+    return false;
+}
+
+static bool touches_memory(const struct theirs *t)
+{
+    for (unsigned i = 0; i < t->insn.operand_count; i++) {
+        if (t->operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            t->operands[i].mem.type == ZYDIS_MEMOP_TYPE_MEM)
+            return true;
+    }
+    return false;
+}
+
+const char *decode_forgotten(const uint8_t *bytes, unsigned count, enum decode_mode mode)
+{
+    struct theirs t = { 0 };
+    struct decode d;
+
+    if (!zydis_decodes(bytes, count, mode, &t) || !touches_memory(&t) ||
+        t.insn.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+        return NULL;
+    if (decode_insn(bytes, count, mode, &d) == 0 || is_left_out(&t))
+        return NULL;
+    return ZydisMnemonicGetString(t.insn.mnemonic);
 }
 
 const char *decode_oracle(const uint8_t *bytes, unsigned count, enum decode_mode mode,
