@@ -159,7 +159,7 @@ enum virt_exit_kind {
     VIRT_EXIT_HLT,
     VIRT_EXIT_PAUSE,           /* the guest spins: it has said PAUSE over and over at CPL 0 */
     VIRT_EXIT_HYPERCALL,       /* VMCALL or VMMCALL by 64-bit code at CPL 0 */
-    VIRT_EXIT_HYPERCALL_OTHER, /* by any other code */
+    VIRT_EXIT_HYPERCALL_OTHER, /* by any other code, or by the other maker's instruction */
     VIRT_EXIT_WBINVD,          /* WBINVD or INVD */
     VIRT_EXIT_RDPMC,
     VIRT_EXIT_MONITOR,     /* MONITOR or MWAIT, which CPUID hides */

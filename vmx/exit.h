@@ -29,6 +29,8 @@
 #define REASON_WITH_BUS_LOCK (1u << 26) /* it came with another exit */
 #define REASON_ENTRY_FAILED  (1u << 31)
 
+#define VMMCALL_BYTES 3
+
 /* What each reason means; and what fills in the rest, of those that have more to tell or may come
  * in the middle of an event's delivery. */
 #define EXIT_ROWS 64

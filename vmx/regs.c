@@ -3,6 +3,7 @@
  */
 #include "arch/x86/cpu.h"
 #include "lib/assert.h"
+#include "vmx/exit.h"
 #include "vmx/skip.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
@@ -121,9 +122,14 @@ struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io i
     };
 }
 
+/* Of VMMCALL, which is #UD here, no length is told. */
 void virt_skip(struct virt_vcpu *v)
 {
-    skip_insn(v);
+    if (unlikely(v->exit.kind == VIRT_EXIT_HYPERCALL_OTHER) &&
+        (uint16_t)vmcs_read(VMCS_EXIT_REASON) == REASON_EXCEPTION)
+        skip_bytes(VMMCALL_BYTES);
+    else
+        skip_insn(v);
 }
 
 void virt_skip_len(struct virt_vcpu *v, uint64_t len)

@@ -13,6 +13,7 @@
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
+#include "lib/string.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"
 #include "vmx/debug.h"
@@ -107,12 +108,24 @@ enum exit_decoded run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt
 
 /* ---- Exits that are settled here ---- */
 
-/* #DB and #AC go back to the guest. */
-static void reflect_exception(struct virt_vcpu *v, struct virt_exit *x)
+/* VMMCALL, the other maker's hypercall instruction, as compilers write it: without prefixes. */
+static bool is_vmmcall(struct virt_vcpu *v)
 {
-    bool is_db = x->exception.vector == VECTOR_DB;
-    if (!is_db && x->exception.vector != VECTOR_AC)
+    static const uint8_t vmmcall[VMMCALL_BYTES] = { 0x0F, 0x01, 0xD9 };
+    uint8_t bytes[15];
+    return virt_fetch(v, bytes) >= VMMCALL_BYTES && memcmp(bytes, vmmcall, VMMCALL_BYTES) == 0;
+}
+
+/* #DB and #AC go back to the guest; #UD too, unless it is a hypercall. */
+static void settle_exception(struct virt_vcpu *v, struct virt_exit *x)
+{
+    bool is_db = x->exception.vector == VECTOR_DB, is_ud = x->exception.vector == VECTOR_UD;
+    if (!is_db && !is_ud && x->exception.vector != VECTOR_AC)
         return;
+    if (is_ud && !v->pending.valid && is_vmmcall(v)) {
+        x->kind = VIRT_EXIT_HYPERCALL_OTHER;
+        return;
+    }
     if (is_db && x->exception.type == EVENT_EXCEPTION) {
         debug_before_db(vmcs_read(VMCS_EXIT_QUALIFICATION));
         debug_sync_pending();
@@ -146,7 +159,7 @@ static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadl
 void run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
     if (x->kind == VIRT_EXIT_EXCEPTION)
-        reflect_exception(v, x);
+        settle_exception(v, x);
     if (x->kind == VIRT_EXIT_HOST)
         settle_host(v, x, deadline);
     else if (x->kind == VIRT_EXIT_UNKNOWN)

@@ -44,7 +44,8 @@ static const struct {
     enum vmcs_field field;
     uint64_t value;
 } reset_fields[] = {
-    { VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC },
+    { VMCS_EXCEPTION_BITMAP,
+      1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC | 1u << VECTOR_UD },
     { VMCS_PF_ERROR_MASK, 0 },
     { VMCS_PF_ERROR_MATCH, 0 },
     { VMCS_CR3_TARGET_COUNT, 0 },

@@ -6,6 +6,7 @@
  *   touch              write each page   off    power off           reboot
  *   crash              tell Caisson so   fault  triple fault
  *   flood              256 newlines in one console_io, and what that took
+ *   foreign            a hypercall by the other maker's instruction, then one that is none's
  *   forge              print what looks as if Caisson had said it, and twist the terminal
  */
 #include <stddef.h>
@@ -81,6 +82,32 @@ static void forge(void)
           "2K\x1b(0\x1b[8m\xe2\x80\xae forged\r\n\x1b]0;forged\x07the end of forging \x1b]0;");
 }
 
+static volatile unsigned invalid_opcodes;
+
+static void on_invalid_opcode(struct trap *t)
+{
+    invalid_opcodes++;
+    t->rip += 3;
+}
+
+/* VMMCALL on Intel's processors, VMCALL on AMD's; and VMFUNC's neighbour, which nobody has. */
+static void foreign(void)
+{
+    uint32_t r[4];
+    int64_t answer = XEN_HYPERCALL_XEN_VERSION;
+
+    trap_init();
+    trap_set(6, on_invalid_opcode);
+    cpuid(0, 0, r);
+    if (r[1] == 0x68747541) /* Auth, of AuthenticAMD */
+        asm volatile("vmcall" : "+a"(answer) : "D"(0l), "S"(0l) : "memory");
+    else
+        asm volatile("vmmcall" : "+a"(answer) : "D"(0l), "S"(0l) : "memory");
+    print("mayfly: foreign: %lx, as it is: %lx\n", answer, xen_version());
+    asm volatile(".byte 0x0F, 0x01, 0xC7" : : : "memory");
+    print("mayfly: %u invalid opcode\n", invalid_opcodes);
+}
+
 static void off(void)
 {
     xen_shutdown(XEN_SHUTDOWN_POWEROFF);
@@ -111,9 +138,9 @@ static const struct {
     const char *word;
     void (*life)(void);
 } lives[] = {
-    { "spin", spin },   { "tick", tick },     { "touch", touch },
-    { "off", off },     { "reboot", reboot }, { "crash", crash },
-    { "fault", fault }, { "forge", forge },   { "flood", flood },
+    { "spin", spin },     { "tick", tick },       { "touch", touch }, { "off", off },
+    { "reboot", reboot }, { "crash", crash },     { "fault", fault }, { "forge", forge },
+    { "flood", flood },   { "foreign", foreign },
 };
 
 static bool same(const char *a, const char *b)

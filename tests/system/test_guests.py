@@ -77,3 +77,11 @@ def test_exit_shutdown(boot):
     m = boot(modules=guest("hello"), options="console=com1 exit=shutdown")
     m.expect(r"caisson: no domain left")
     m.expect_off()
+
+
+@pytest.mark.core
+def test_foreign_hypercall(boot):
+    """The other maker's hypercall instruction is carried out; what is no instruction stays #UD."""
+    m = boot(modules=guest("mayfly", words="foreign"))
+    m.expect(r"mayfly: foreign: ([0-9a-f]+), as it is: \1\r\n")
+    m.expect("mayfly: 1 invalid opcode")

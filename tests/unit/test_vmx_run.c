@@ -63,6 +63,16 @@ const char *check_guest(void)
     return "the rule";
 }
 
+static const uint8_t *code; /* what stands at RIP; NULL: nothing can be read */
+
+unsigned virt_fetch(struct virt_vcpu *vcpu, uint8_t bytes[15])
+{
+    (void)vcpu;
+    if (code)
+        memcpy(bytes, code, 4);
+    return code ? 4 : 0;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -99,6 +109,34 @@ static void test_machine_check(void **state)
     came_out(REASON_EXCEPTION | REASON_WITH_BUS_LOCK);
     assert_int_equal(x.kind, VIRT_EXIT_BAD_MEMORY);
     assert_int_equal(mces, 3);
+}
+
+/* VMMCALL is carried out as a hypercall, with its length; any other #UD is the guest's. */
+static void test_vmmcall(void **state)
+{
+    static const uint8_t vmmcall[] = { 0x0F, 0x01, 0xD9, 0x90, 0x90 },
+                         clgi[] = { 0x0F, 0x01, 0xDD, 0x90 };
+    static const uint8_t *const others[] = { clgi, vmmcall + 1, NULL };
+
+    (void)state;
+    vmcs_write(VMCS_EXIT_EVENT, EVENT_VALID | EVENT_EXCEPTION << 8 | VECTOR_UD);
+    code = vmmcall;
+    came_out(REASON_EXCEPTION);
+    assert_int_equal(x.kind, VIRT_EXIT_HYPERCALL_OTHER);
+    assert_false(v.pending.valid);
+    v.exit = x;
+    vmcs_write(VMCS_G_RIP, 0x1000);
+    vmcs_write(VMCS_EXIT_INSN_LEN, 7); /* undefined of #UD */
+    virt_skip(&v);
+    assert_int_equal(vmcs_read(VMCS_G_RIP), 0x1003);
+    for (unsigned i = 0; i < 3; i++) {
+        code = others[i];
+        v.pending.valid = false;
+        came_out(REASON_EXCEPTION);
+        assert_int_equal(x.kind, VIRT_EXIT_HOST);
+        assert_true(v.pending.valid && v.pending.vector == VECTOR_UD);
+    }
+    code = NULL;
 }
 
 /* By itself, and beside another exit, which is then told of as always. */
@@ -140,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_machine_check, setup),
+        cmocka_unit_test_setup(test_vmmcall, setup),
         cmocka_unit_test_setup(test_bus_lock, setup),
         cmocka_unit_test_setup(test_odd, setup),
     };
