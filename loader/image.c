@@ -70,6 +70,14 @@ enum image_kind image_kind_of(const void *data, size_t size, bool pvh)
     return IMAGE_UNKNOWN;
 }
 
+int image_refuse(const struct image *image, int error, const char *why)
+{
+    enum image_kind kind = image_kind_of(image->data, image->size, image->pvh);
+
+    log_error("%s: %s: %s", image->domain, image_kind_name[kind], why);
+    return error;
+}
+
 int image_load(const struct image *image, const struct image_memory *memory,
                struct image_start *out)
 {

@@ -69,6 +69,8 @@ enum image_kind image_kind_of(const void *data, size_t size, bool pvh);
 int must_check image_load(const struct image *image, const struct image_memory *memory,
                           struct image_start *out);
 
+/* For the loaders: logs why this image is none that can be loaded, and returns error. */
+int image_refuse(const struct image *image, int error, const char *why);
 /* For the loaders: memory->write and ->zero, after a check that all of it is RAM (-ENOMEM). n may
  * be 0. A little-endian number of a file, at an offset that the caller has checked. */
 int must_check image_write(const struct image_memory *memory, uint64_t to, const void *from,

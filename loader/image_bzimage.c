@@ -54,12 +54,6 @@ struct bzimage {
     int error; /* of the writes; the first one sticks */
 };
 
-static int refuse(const struct bzimage *b, int error, const char *why)
-{
-    log_error("%s: bzImage: %s", b->image->domain, why);
-    return error;
-}
-
 /* Guest memory, unless an earlier write failed. */
 static void put(struct bzimage *b, uint64_t to, const void *from, size_t n)
 {
@@ -78,13 +72,13 @@ static int check_header(struct bzimage *b)
     const uint8_t *f = b->file;
 
     if (b->image->size < HEADER_NEEDED)
-        return refuse(b, -ENOEXEC, "the file ends within the header");
+        return image_refuse(b->image, -ENOEXEC, "the file ends within the header");
     if (image_get16(f + VERSION) < 0x20C)
-        return refuse(b, -ENOEXEC, "older than boot protocol 2.12");
+        return image_refuse(b->image, -ENOEXEC, "older than boot protocol 2.12");
     if (!(image_get16(f + XLOADFLAGS) & XLF_KERNEL_64))
-        return refuse(b, -ENOEXEC, "no 64-bit kernel (XLF_KERNEL_64 is clear)");
+        return image_refuse(b->image, -ENOEXEC, "no 64-bit kernel (XLF_KERNEL_64 is clear)");
     if (HEADER_END + 1 + f[HEADER_END] < HEADER_NEEDED)
-        return refuse(b, -ENOEXEC, "the header is shorter than its version has it");
+        return image_refuse(b->image, -ENOEXEC, "the header is shorter than its version has it");
     return 0;
 }
 
@@ -96,16 +90,16 @@ static int find_payload(struct bzimage *b)
     uint64_t bytes = (uint64_t)image_get32(b->file + SYSSIZE) * 16;
 
     if (offset >= b->image->size)
-        return refuse(b, -ENOEXEC, "the file ends within the setup code");
+        return image_refuse(b->image, -ENOEXEC, "the file ends within the setup code");
     left = b->image->size - offset;
     if (bytes == 0)
-        return refuse(b, -ENOEXEC, "syssize is 0");
+        return image_refuse(b->image, -ENOEXEC, "syssize is 0");
     if (bytes > left + 15)
-        return refuse(b, -ENOEXEC, "the file is cut short");
+        return image_refuse(b->image, -ENOEXEC, "the file is cut short");
     b->payload = b->file + offset;
     b->payload_size = bytes < left ? bytes : left;
     if (b->payload_size <= ENTRY_64)
-        return refuse(b, -ENOEXEC, "the kernel ends before its 64-bit entry");
+        return image_refuse(b->image, -ENOEXEC, "the kernel ends before its 64-bit entry");
     return 0;
 }
 
@@ -116,11 +110,11 @@ static int find_place(struct bzimage *b)
     b->load = image_get64(b->file + PREF_ADDRESS);
     b->init_size = image_get32(b->file + INIT_SIZE);
     if (alignment == 0 || (alignment & (alignment - 1)) || b->load % alignment)
-        return refuse(b, -ENOEXEC, "pref_address is not aligned to kernel_alignment");
+        return image_refuse(b->image, -ENOEXEC, "pref_address is not aligned to kernel_alignment");
     if (b->load < MEMMAP_EXTENDED)
-        return refuse(b, -ENOEXEC, "pref_address is below 1 MiB");
+        return image_refuse(b->image, -ENOEXEC, "pref_address is below 1 MiB");
     if (b->payload_size > b->init_size)
-        return refuse(b, -ENOEXEC, "init_size is smaller than the kernel");
+        return image_refuse(b->image, -ENOEXEC, "init_size is smaller than the kernel");
     if (b->load >= MEMMAP_HIGH ||
         !memmap_is_ram(b->memory->e820, b->memory->e820_count, b->load, b->init_size)) {
         log_error("%s: bzImage: too little memory: the kernel needs %llu MiB", b->image->domain,
@@ -153,13 +147,14 @@ static int place_initrd(struct bzimage *b)
     if (image->module_count == 0)
         return 0;
     if (image->module_count > 1)
-        return refuse(b, -EINVAL, "takes one ramdisk, there are more");
+        return image_refuse(b->image, -EINVAL, "takes one ramdisk, there are more");
     b->initrd_size = image->modules[0].size;
     if (b->initrd_size == 0)
-        return refuse(b, -EINVAL, "the ramdisk is empty");
+        return image_refuse(b->image, -EINVAL, "the ramdisk is empty");
     b->initrd = highest_place(b->memory, image_get32(b->file + INITRD_MAX) + 1UL, b->initrd_size);
     if (b->initrd < b->load + b->init_size)
-        return refuse(b, -ENOMEM, "too little memory for the ramdisk above the kernel");
+        return image_refuse(b->image, -ENOMEM,
+                            "too little memory for the ramdisk above the kernel");
     return 0;
 }
 
@@ -167,9 +162,9 @@ static int check_cmdline(struct bzimage *b)
 {
     size_t n = strlen(b->image->cmdline);
     if (n > image_get32(b->file + CMDLINE_SIZE) || n >= CMDLINE_MAX)
-        return refuse(b, -EINVAL, "the command line is longer than this kernel takes");
+        return image_refuse(b->image, -EINVAL, "the command line is longer than this kernel takes");
     if (b->memory->e820_count > ZP_E820_MAX)
-        return refuse(b, -EINVAL, "the memory map is longer than the zero page takes");
+        return image_refuse(b->image, -EINVAL, "the memory map is longer than the zero page takes");
     return 0;
 }
 
@@ -232,7 +227,7 @@ static int write_all(struct bzimage *b, struct image_start *out)
     if (b->initrd_size)
         put(b, b->initrd, b->image->modules[0].data, b->initrd_size);
     if (b->error)
-        return refuse(b, b->error, "the guest's memory could not be written");
+        return image_refuse(b->image, b->error, "the guest's memory could not be written");
     return 0;
 }
 

@@ -23,12 +23,6 @@ struct segment_header {
     uint64_t offset, vaddr, paddr, filesz, memsz;
 };
 
-static int refuse(const struct image *image, int error, const char *why)
-{
-    log_error("%s: ELF: %s", image->domain, why);
-    return error;
-}
-
 static void read_headers(const uint8_t *f, struct headers *h)
 {
     h->elf64 = f[4] == 2;
@@ -72,9 +66,9 @@ static int load_segment(const struct image *image, const struct image_memory *me
                         const struct segment_header *s)
 {
     if (s->offset > image->size || s->filesz > image->size - s->offset)
-        return refuse(image, -ENOEXEC, "a segment lies outside the file");
+        return image_refuse(image, -ENOEXEC, "a segment lies outside the file");
     if (s->filesz > s->memsz)
-        return refuse(image, -ENOEXEC, "a segment is larger in the file than in memory");
+        return image_refuse(image, -ENOEXEC, "a segment is larger in the file than in memory");
     if (s->paddr >= MEMMAP_HIGH || s->memsz > MEMMAP_HIGH - s->paddr ||
         !memmap_is_ram(memory->e820, memory->e820_count, s->paddr, s->memsz)) {
         log_error("%s: ELF: no memory at 0x%llx for a segment of 0x%llx bytes", image->domain,
@@ -84,7 +78,7 @@ static int load_segment(const struct image *image, const struct image_memory *me
     int error = image_write(memory, s->paddr, (const uint8_t *)image->data + s->offset, s->filesz);
     if (!error)
         error = image_zero(memory, s->paddr + s->filesz, s->memsz - s->filesz);
-    return error ? refuse(image, error, "the guest's memory could not be written") : 0;
+    return error ? image_refuse(image, error, "the guest's memory could not be written") : 0;
 }
 
 /* Widens the extent. The entry is a virtual address, which is started at the physical one; a kernel
@@ -112,7 +106,7 @@ int image_elf_load(const struct image *image, const struct image_memory *memory,
     int error;
 
     if (fault)
-        return refuse(image, -ENOEXEC, fault);
+        return image_refuse(image, -ENOEXEC, fault);
     *out = (struct image_extent){ UINT64_MAX, 0, IMAGE_NO_ENTRY };
     for (unsigned i = 0; i < h.phnum; i++) {
         const uint8_t *p = (const uint8_t *)image->data + h.phoff + i * h.phentsize;

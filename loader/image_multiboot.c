@@ -27,12 +27,6 @@ enum {
     MBI_BYTES = 120
 };
 
-static int refuse(const struct image *image, int error, const char *why)
-{
-    log_error("%s: multiboot: %s", image->domain, why);
-    return error;
-}
-
 long image_multiboot_header(const void *data, size_t size)
 {
     const uint8_t *p = data;
@@ -53,29 +47,29 @@ static int load_by_addresses(const struct image *image, const struct image_memor
     const uint8_t *h = (const uint8_t *)image->data + header;
 
     if (header + KLUDGE_BYTES > image->size)
-        return refuse(image, -ENOEXEC, "the file ends within the header");
+        return image_refuse(image, -ENOEXEC, "the file ends within the header");
     uint32_t header_addr = image_get32(h + 12), load = image_get32(h + 16);
     uint32_t load_end = image_get32(h + 20), bss_end = image_get32(h + 24);
     if (load > header_addr || header_addr - load > header)
-        return refuse(image, -ENOEXEC, "load_addr lies before the file");
+        return image_refuse(image, -ENOEXEC, "load_addr lies before the file");
     size_t offset = header - (header_addr - load);
     size_t bytes = image->size - offset;
     if (load_end) {
         if (load_end < load || load_end - load > bytes)
-            return refuse(image, -ENOEXEC, "load_end_addr lies outside the file");
+            return image_refuse(image, -ENOEXEC, "load_end_addr lies outside the file");
         bytes = load_end - load;
     }
     uint64_t end = load + (uint64_t)bytes;
     if (bss_end && bss_end < end)
-        return refuse(image, -ENOEXEC, "bss_end_addr lies before the end of the data");
+        return image_refuse(image, -ENOEXEC, "bss_end_addr lies before the end of the data");
     *out = (struct image_extent){ load, bss_end ? bss_end : end, image_get32(h + 28) };
     if (out->entry < out->start || out->entry >= out->end)
-        return refuse(image, -ENOEXEC, "entry_addr lies outside the kernel");
+        return image_refuse(image, -ENOEXEC, "entry_addr lies outside the kernel");
 
     int error = image_write(memory, load, (const uint8_t *)image->data + offset, bytes);
     if (!error)
         error = image_zero(memory, end, out->end - end);
-    return error ? refuse(image, error, "the kernel does not fit the guest's memory") : 0;
+    return error ? image_refuse(image, error, "the kernel does not fit the guest's memory") : 0;
 }
 
 static int load_kernel(const struct image *image, const struct image_memory *memory,
@@ -83,11 +77,11 @@ static int load_kernel(const struct image *image, const struct image_memory *mem
 {
     long header = image_multiboot_header(image->data, image->size);
     if (header < 0)
-        return refuse(image, -ENOEXEC, "no header");
+        return image_refuse(image, -ENOEXEC, "no header");
     uint32_t flags = image_get32((const uint8_t *)image->data + header + 4);
 
     if (flags & 0xFFFF & ~FLAGS_KNOWN)
-        return refuse(image, -ENOEXEC, "the header demands features that are unknown");
+        return image_refuse(image, -ENOEXEC, "the header demands features that are unknown");
     if (flags & FLAG_VIDEO)
         log_warn("%s: multiboot: the wish for a video mode is passed over", image->domain);
     if (flags & FLAG_ADDRESSES)
@@ -162,18 +156,18 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
     struct image_extent kernel;
 
     if (image->module_count > MAX_MODULES)
-        return refuse(image, -EINVAL, "too many modules");
+        return image_refuse(image, -EINVAL, "too many modules");
     int error = load_kernel(image, memory, &kernel);
     if (error)
         return error;
     if (kernel.entry == IMAGE_NO_ENTRY)
-        return refuse(image, -ENOEXEC, "the entry lies in no segment");
+        return image_refuse(image, -ENOEXEC, "the entry lies in no segment");
     image_place_modules(&l, &kernel);
     if (l.error)
-        return refuse(image, l.error, "too little memory for the modules");
+        return image_refuse(image, l.error, "too little memory for the modules");
     image_start_at(out, kernel.entry, place_mbi(&l));
     if (l.error)
-        return refuse(image, l.error, "too little memory for the boot information");
+        return image_refuse(image, l.error, "too little memory for the boot information");
     out->rax = LOADER_MAGIC;
     log_info("%s: multiboot kernel at 0x%llx to 0x%llx, %u modules", image->domain,
              (unsigned long long)kernel.start, (unsigned long long)kernel.end, image->module_count);

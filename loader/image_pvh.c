@@ -11,12 +11,6 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-static int refuse(const struct image *image, int error, const char *why)
-{
-    log_error("%s: PVH: %s", image->domain, why);
-    return error;
-}
-
 bool image_is_pvh(const void *data, size_t size)
 {
     uint64_t entry;
@@ -79,17 +73,17 @@ int image_pvh_load(const struct image *image, const struct image_memory *memory,
     uint64_t entry = 0;
 
     if (image->module_count > MAX_MODULES || memory->e820_count > E820_MOST)
-        return refuse(image, -EINVAL, "too many modules");
+        return image_refuse(image, -EINVAL, "too many modules");
     int error = image_elf_load(image, memory, &kernel);
     if (error)
         return error;
     if (!image_elf_xen_note(image->data, image->size, XEN_ELFNOTE_PHYS32_ENTRY, &entry) ||
         entry < kernel.start || entry >= kernel.end)
-        return refuse(image, -ENOEXEC, "the entry lies outside the kernel");
+        return image_refuse(image, -ENOEXEC, "the entry lies outside the kernel");
     image_place_modules(&l, &kernel);
     image_start_at(out, entry, place_info(&l));
     if (l.error)
-        return refuse(image, l.error, "too little memory for modules and start information");
+        return image_refuse(image, l.error, "too little memory for modules and start information");
     log_info("%s: PVH kernel at 0x%lx to 0x%lx, %u modules", image->domain, kernel.start,
              kernel.end, image->module_count);
     return 0;
