@@ -3,8 +3,6 @@
  * how it comes and goes is in create.c.
  */
 #include "domain/domain.h"
-#include "arch/x86/insn.h"
-#include "arch/x86/tsc.h"
 #include "lib/assert.h"
 #include "lib/fmt.h"
 #include "lib/list.h"
@@ -25,7 +23,7 @@ void domain_set_hooks(const struct domain_hooks *hooks)
 
 uint64_t domain_now(const struct domain *d)
 {
-    return tsc_to_ns(rdtsc() - d->tsc_zero);
+    return xen_now(&d->xen);
 }
 
 /* ---- Its end ---- */

@@ -64,7 +64,6 @@ struct domain {
     struct xen_domain xen; /* what Xen's interface keeps of it */
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
-    uint64_t tsc_zero;          /* machine TSC at which the domain's clock read 0 */
     uint8_t *io_bitmap;         /* two pages, shared by its vCPUs */
     void *lapic_access;         /* see domain/lapic.h; NULL: none */
     bool lapic_mapped;          /* it may be in the p2m */

@@ -34,7 +34,7 @@ static uint64_t guest_tsc(const struct vcpu *v)
  * TSC can reach never comes (SDM, "TSC-Deadline Mode"). */
 static void set_deadline(struct vcpu *v, uint64_t value)
 {
-    uint64_t tsc = rdtsc(), zero = v->domain->tsc_zero, guest = tsc + v->tsc_offset, then;
+    uint64_t tsc = rdtsc(), zero = v->domain->xen.tsc_zero, guest = tsc + v->tsc_offset, then;
     uint64_t ahead = value > guest ? value - guest : 0;
     bool comes = !__builtin_add_overflow(tsc, ahead, &then);
     uint64_t at = comes ? tsc_to_ns(then - zero) : TIME_NEVER;
@@ -54,7 +54,7 @@ static enum msr_written arm(struct vcpu *v, uint64_t value)
         return MSR_UNKNOWN;
     if (ahead > INT64_MAX || then < tsc) /* past, or so far that it does not come */
         return MSR_UNKNOWN;
-    uint64_t at = tsc_to_ns(then - v->domain->tsc_zero);
+    uint64_t at = tsc_to_ns(then - v->domain->xen.tsc_zero);
     if (!vlapic_arm_ahead(&v->lapic, value, at))
         return MSR_UNKNOWN;
     moment_set_both(&v->lapic_due, at, then);

@@ -112,7 +112,7 @@ static void timer_moved(struct vlapic *l, uint64_t due)
 {
     struct vcpu *v = container_of(l, struct vcpu, lapic);
 
-    moment_set(&v->lapic_due, v->domain->tsc_zero, due);
+    moment_set(&v->lapic_due, v->domain->xen.tsc_zero, due);
 }
 
 /* What firmware leaves behind on the first CPU: the 8259's interrupts pass through LINT0 ("virtual
@@ -195,7 +195,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         set_x2apic(&v->lapic);
     else if (id == 0)
         set_virtual_wire(&v->lapic);
-    v->tsc_offset = -d->tsc_zero;
+    v->tsc_offset = -d->xen.tsc_zero;
     msr_reset(v);
     pv_vcpu_init(&v->xen, &d->xen, &v->unit, v->tsc_offset);
     timer_init(&v->wake, wake_fires);

@@ -206,7 +206,7 @@ static int build_machine(struct domain *d)
                                      .owner = &domain_wiring,
                                      .ctx = d,
                                      .name = d->name,
-                                     .tsc_zero = d->tsc_zero,
+                                     .tsc_zero = d->xen.tsc_zero,
                                      .ram_low = low,
                                      .ram_above = d->config->mem - low };
 
@@ -375,9 +375,7 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     d->restarts = restarts(config);
     d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
     d->account = account;
-    d->tsc_zero = rdtsc();
-    d->xen =
-        (struct xen_domain){ .id = id, .lock = &d->lock, .p2m = &d->p2m, .tsc_zero = d->tsc_zero };
+    d->xen = (struct xen_domain){ .id = id, .lock = &d->lock, .p2m = &d->p2m, .tsc_zero = rdtsc() };
     str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);
     if (!before)

@@ -63,13 +63,12 @@ void guest_start(void)
     tsc_set_rate(tsc_hz);
     guest.id = GUEST_ID;
     strcpy(guest.name, "guest");
-    guest.tsc_zero = fake_tsc;
     must(p2m_init(&guest.p2m, GUEST_ID));
     must(p2m_add_ram(&guest.p2m, gfn(0), 0xa0));
     must(p2m_add_ram(&guest.p2m, gfn(0x100), (GUEST_END >> PAGE_SHIFT) - 0x100));
     memset(&shared, 0, sizeof(shared));
     guest.xen = (struct xen_domain){
-        .id = GUEST_ID, .lock = &guest.lock, .p2m = &guest.p2m, .tsc_zero = guest.tsc_zero
+        .id = GUEST_ID, .lock = &guest.lock, .p2m = &guest.p2m, .tsc_zero = fake_tsc
     };
     guest.xen.shared = &shared.info;
     guest.vcpus[0] = &guest_vcpu;
@@ -77,7 +76,7 @@ void guest_start(void)
     moment_init(&guest.machine.due);
     guest_init_vcpu(&guest_vcpu, 0);
     moment_init(&guest_vcpu.lapic_due);
-    guest_vcpu.tsc_offset = -guest.tsc_zero;
+    guest_vcpu.tsc_offset = -guest.xen.tsc_zero;
     guest_mode(DECODE_32);
     fake_heap_shreds = true; /* what a guest can make Caisson ask for is there all the same */
 }
@@ -180,7 +179,7 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
 
 uint64_t domain_now(const struct domain *d)
 {
-    return tsc_to_ns(rdtsc() - d->tsc_zero);
+    return xen_now(&d->xen);
 }
 
 void vcpu_spins(struct vcpu *v)
@@ -222,7 +221,7 @@ void guest_timer_moved(struct vlapic *l, uint64_t due)
 {
     struct vcpu *v = container_of(l, struct vcpu, lapic);
 
-    moment_set(&v->lapic_due, guest.tsc_zero, due);
+    moment_set(&v->lapic_due, guest.xen.tsc_zero, due);
 }
 
 void vcpu_fault(struct vcpu *v, bool delivered)

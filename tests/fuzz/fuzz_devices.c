@@ -104,7 +104,7 @@ static void begin(bool is_pvh)
         vlapic_init(&guest.vcpus[i]->lapic, i, 1000000000, &bus, &pages[i]);
         moment_init(&guest.vcpus[i]->lapic_due);
     }
-    board.tsc_zero = guest.tsc_zero;
+    board.tsc_zero = guest.xen.tsc_zero;
     machine_init(m, &board);
     guest_running = &guest_vcpu.unit;
     room = 40;

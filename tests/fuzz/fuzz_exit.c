@@ -124,7 +124,7 @@ static void begin(bool is_pvh)
         .ctx = &guest, .send_ipi = lapic_message, .eoi = eoi, .timer_moved = guest_timer_moved
     };
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &page);
-    board.tsc_zero = guest.tsc_zero;
+    board.tsc_zero = guest.xen.tsc_zero;
     machine_init(&guest.machine, &board);
     guest.xen.vcpu_count = 0;
     pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);

@@ -59,7 +59,7 @@ static void build(const struct board *board)
                                      .owner = &domain_wiring,
                                      .ctx = &guest,
                                      .name = guest.name,
-                                     .tsc_zero = guest.tsc_zero,
+                                     .tsc_zero = guest.xen.tsc_zero,
                                      .ram_low = 16 << 20 };
 
     *m = (struct machine){ 0 };
@@ -419,7 +419,7 @@ static void test_due(void **state)
     assert_in_range(m->due.ns, 0, 2 * MS);
     out(0x71, 0x02);
     assert_int_equal(m->due.ns, slow); /* the PIT's again */
-    assert_int_equal(m->due.tsc, guest.tsc_zero + slow);
+    assert_int_equal(m->due.tsc, guest.xen.tsc_zero + slow);
 }
 
 static void test_tick_only_who_is_due(void **state)
@@ -447,10 +447,10 @@ static void test_counter_read_late(void **state)
     assert_int_equal(vpic_ack(&m->pic), 0x20);
     out(0x20, 0x20);
     uint64_t due = m->due.ns;
-    fake_tsc = guest.tsc_zero + due - 1;
+    fake_tsc = guest.xen.tsc_zero + due - 1;
     in(0x40);
     assert_false(vpic_pending(&m->pic));
-    fake_tsc = guest.tsc_zero + due;
+    fake_tsc = guest.xen.tsc_zero + due;
     in(0x40);
     assert_true(vpic_pending(&m->pic));
     assert_true(m->due.ns <= due);
