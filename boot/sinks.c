@@ -19,7 +19,7 @@
 #include "lib/spinlock.h"
 #include "mm/aspace.h"
 #include "mm/heap.h"
-#include "console/work.h"
+#include "sched/work.h"
 
 #define COMS      2
 #define PORT_COM1 0x3F8

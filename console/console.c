@@ -19,7 +19,7 @@
 #include "console/input.h"
 #include "console/operator.h"
 #include "console/ring.h"
-#include "console/work.h"
+#include "sched/work.h"
 
 #define FEED_MOST 256 /* bytes that a domain is given at a time: its lock is held meanwhile */
 

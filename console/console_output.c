@@ -9,7 +9,7 @@
 #include "domain/domain_console.h"
 #include "console/console.h"
 #include "console/operator.h"
-#include "console/work.h"
+#include "sched/work.h"
 #include "sched/batch.h"
 #include "sched/timer.h"
 

@@ -14,7 +14,7 @@
 #include "monitor/command.h"
 #include "console/console.h"
 #include "monitor/lineedit.h"
-#include "console/work.h"
+#include "sched/work.h"
 
 #define PROMPT "caisson> " /* behind the log's mark */
 

@@ -1,9 +1,9 @@
 /*
- * Work for the boot CPU's loop. See console/work.h.
+ * Work for the boot CPU's loop. See sched/work.h.
  *
  * The interrupt is what makes raising it safe under any lock: who raises it may hold the log's.
  */
-#include "console/work.h"
+#include "sched/work.h"
 #include "arch/x86/bound.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"

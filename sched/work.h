@@ -5,8 +5,8 @@
  * the work, and a unit of the scheduler does it on the boot CPU, with no lock held and no vCPU
  * under way there.
  */
-#ifndef CAISSON_CONSOLE_WORK_H
-#define CAISSON_CONSOLE_WORK_H
+#ifndef CAISSON_SCHED_WORK_H
+#define CAISSON_SCHED_WORK_H
 
 #include <stdbool.h>
 #include "sched/sched.h"

@@ -17,7 +17,7 @@
 #include "drivers/uart.h"
 #include "lib/assert.h"
 #include "console/console.h"
-#include "console/work.h"
+#include "sched/work.h"
 #include "sched/timer.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/log.h"

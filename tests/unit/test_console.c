@@ -19,7 +19,7 @@
 #include "mm/heap.h"
 #include "console/console.h"
 #include "console/console_output.h"
-#include "console/work.h"
+#include "sched/work.h"
 #include "sched/timer.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/log.h"
