@@ -49,11 +49,12 @@ LDFLAGS   := -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-
              -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings $(EXTRA_LDFLAGS)
 LAYOUT    := linker.ld
 
-# What freed frames are filled with, and whether the order of locks, the time that things take and
-# the memory are checked, is a question of which file is linked, not of an #if.
+# What freed frames are filled with, and whether the order of locks, the time that things take, the
+# memory and refused entries are checked, is a question of which file is linked, not of an #if.
 AUDIT    := mm/audit lifecycle/audit monitor/show_audit
-LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c), \
-                mm/fill_debug.c $(AUDIT:=_debug.c) lib/lockdep.c arch/x86/bound.c) $(LEFT_OUT_TOO)
+CHECKS_OF_ENTRIES := vmx/check.c vmx/check_guest.c vmx/check_segment.c svm/check.c
+LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c) vmx/check_release.c svm/check_release.c, \
+                mm/fill_debug.c $(AUDIT:=_debug.c) $(CHECKS_OF_ENTRIES) lib/lockdep.c arch/x86/bound.c) $(LEFT_OUT_TOO)
 C_SRC    := $(filter-out $(LEFT_OUT),$(wildcard $(addsuffix /*.c,$(ROOMS))))
 # RETPOLINE=1: indirect branches by way of returns, for CPUs without IBRS (docs/speculation.md).
 ASM_SRC  := $(filter-out $(if $(filter 1,$(RETPOLINE)),,arch/x86/retpoline.asm),$(wildcard $(addsuffix /*.asm,$(ROOMS))))

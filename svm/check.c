@@ -16,6 +16,7 @@
 #include "lib/addr.h"
 #include "svm/vmcb.h"
 #include "virt/check.h"
+#include "virt/msr.h"
 
 /* APM volume 2, "CR4 Register" and "Extended Feature Enable Register (EFER)". */
 #define CR4_DEFINED                                                                                \
@@ -104,7 +105,7 @@ static const char *check_nested_paging(const struct vmcb *b)
         return NULL;
     if (b->nested_cr3 >> cpu_maddr_bits())
         return wrong("nested CR3", b->nested_cr3, "must be in the machine's memory");
-    if (!check_is_pat(b->g_pat))
+    if (!msr_is_pat(b->g_pat))
         return wrong("PAT", b->g_pat, "each byte must be a memory type");
     return NULL;
 }

@@ -1,6 +1,5 @@
 /*
- * What the checks of both back ends after a refused entry share. See virt/check.h.
- * Source: SDM, "IA32_PAT MSR"; APM volume 2, "Page-Attribute Table Mechanism".
+ * The words of both back ends' checks after a refused entry. See virt/check.h.
  */
 #include "virt/check.h"
 
@@ -20,14 +19,4 @@ const char *check_say(const char *fmt, ...)
     fmt_vsn(text[cpu_id()], TEXT_BYTES, fmt, args);
     va_end(args);
     return text[cpu_id()];
-}
-
-bool check_is_pat(uint64_t value)
-{
-    for (unsigned i = 0; i < 8; i++) {
-        uint8_t type = value >> 8 * i;
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
 }

@@ -13,6 +13,8 @@
 
 enum msr_form { MSR_ANY, MSR_CANONICAL, MSR_LOW_32, MSR_PAT, MSR_DEBUGCTL, MSR_ZERO };
 
+/* Does each byte hold a memory type? */
+bool msr_is_pat(uint64_t value);
 bool msr_fits(enum msr_form form, uint64_t value);
 /* Does this CPU have the register? TSC_AUX may be absent: access exits then, and is refused like
  * that to an unknown one. */

@@ -12,6 +12,7 @@
 #include "lib/addr.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
+#include "virt/msr.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -180,7 +181,7 @@ static const char *check_host_registers(void)
         return check_field(VMCS_H_CR4, "PAE must be 1 for a 64-bit host");
     if (vmcs_read(VMCS_H_CR3) >> cpu_maddr_bits())
         return check_field(VMCS_H_CR3, "must be a machine address");
-    if (!check_is_pat(vmcs_read(VMCS_H_PAT)))
+    if (!msr_is_pat(vmcs_read(VMCS_H_PAT)))
         return check_field(VMCS_H_PAT, "each byte must be a memory type");
     uint64_t efer = vmcs_read(VMCS_H_EFER);
     if (!(efer & EFER_LMA) || !(efer & EFER_LME))

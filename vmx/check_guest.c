@@ -9,6 +9,7 @@
 #include "vmx/caps.h"
 #include "vmx/check.h"
 #include "vmx/controls.h"
+#include "virt/msr.h"
 #include "virt/virt.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -66,7 +67,7 @@ static const char *check_msrs(void)
 {
     static const enum vmcs_field addresses[] = { VMCS_G_SYSENTER_ESP, VMCS_G_SYSENTER_EIP };
     uint32_t entry = vmcs_read(VMCS_ENTRY_CTLS);
-    if ((entry & ENTRY_LOAD_PAT) && !check_is_pat(vmcs_read(VMCS_G_PAT)))
+    if ((entry & ENTRY_LOAD_PAT) && !msr_is_pat(vmcs_read(VMCS_G_PAT)))
         return check_field(VMCS_G_PAT, "each byte must be a memory type");
     const char *why = entry & ENTRY_LOAD_EFER ? check_efer() : NULL;
     return why ? why : check_all_canonical(addresses, COUNT(addresses));

@@ -1,4 +1,4 @@
-/* links: svm/check.c virt/check.c lib/fmt.c lib/string.c tests/fakes/panic.c */
+/* links: svm/check.c virt/check.c virt/msr.c lib/fmt.c lib/string.c tests/fakes/panic.c */
 /*
  * svm/check.c: a VMCB without fault passes; with one field spoilt the message names that field.
  */

@@ -1,4 +1,4 @@
-/* links: svm/vcpu.c virt/cr.c svm/cr.c svm/msr.c svm/regs.c svm/flush.c virt/fpu.c virt/guard.c virt/msr.c virt/registers.c virt/check.c lib/fmt.c tests/fakes/heap.c tests/fakes/spec.c tests/fakes/panic.c lib/string.c */
+/* links: svm/vcpu.c virt/cr.c svm/cr.c svm/msr.c svm/regs.c svm/flush.c virt/fpu.c virt/guard.c virt/msr.c virt/registers.c lib/fmt.c tests/fakes/heap.c tests/fakes/spec.c tests/fakes/panic.c lib/string.c */
 /*
  * What a new vCPU's guest may do by itself. All that is the machine's exits, each named here a
  * second time: an intercept or a bit of the MSR map that gets lost is found here only.

@@ -1,4 +1,4 @@
-/* links: vmx/apic.c vmx/msr.c virt/msr.c vmx/vmcs.c virt/check.c lib/fmt.c lib/string.c tests/fakes/panic.c tests/fakes/spec.c */
+/* links: vmx/apic.c vmx/msr.c virt/msr.c vmx/vmcs.c lib/fmt.c lib/string.c tests/fakes/panic.c tests/fakes/spec.c */
 /*
  * vmx/apic.c: which controls go with which mode, which x2APIC MSRs exit then, and the fields.
  */

@@ -1,4 +1,4 @@
-/* links: vmx/check.c vmx/check_guest.c vmx/check_segment.c virt/check.c vmx/vmcs.c lib/fmt.c lib/string.c tests/fakes/panic.c */
+/* links: vmx/check.c vmx/check_guest.c vmx/check_segment.c virt/check.c virt/msr.c vmx/vmcs.c lib/fmt.c lib/string.c tests/fakes/panic.c */
 /*
  * vmx/check*.c: a VMCS without fault passes; with one field spoilt the message names that field.
  */

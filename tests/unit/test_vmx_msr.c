@@ -1,4 +1,4 @@
-/* links: vmx/msr.c virt/msr.c virt/registers.c vmx/vmcs.c virt/check.c lib/fmt.c lib/string.c tests/fakes/panic.c tests/fakes/spec.c */
+/* links: vmx/msr.c virt/msr.c virt/registers.c vmx/vmcs.c lib/fmt.c lib/string.c tests/fakes/panic.c tests/fakes/spec.c */
 /*
  * vmx/msr.c: which accesses exit, where values live, which values are refused.
  */
