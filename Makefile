@@ -33,7 +33,8 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # What runs between a VM exit and the next entry is compiled for speed, all else for size: both are
 # counted (docs/performance.md), and `make bench-check` tells which of them a file belongs to. Jumps
 # and loops are not aligned: on most ways they only add NOPs to run through. What is for size has no
-# tables of jumps: comparisons are smaller.
+# tables of jumps: comparisons are smaller. In a file for speed, what is not counted is `cold`
+# (lib/likely.h).
 HOT   := $(addprefix vmx/,stay run exit event regs msr apic cr vcpu flush) $(addprefix virt/,event fpu registers slat) \
          $(addprefix domain/,run exit device_access lapic vcpu) $(addprefix machine/,machine cpu_msr) \
          $(addprefix emulate/,mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
@@ -41,7 +42,7 @@ HOT   := $(addprefix vmx/,stay run exit event regs msr apic cr vcpu flush) $(add
          $(addprefix hypercall/,hypercall evtchn_op grant_op) \
          $(addprefix xen/,pair xen_domain pv_time evtchn evtchn_2l) $(addprefix grant/,grant grant_map grant_copy) \
          $(addprefix sched/,sched balance queue policy group timer unit) \
-         $(addprefix mm/,window frame buddy heap) lib/string lib/log
+         $(addprefix mm/,window frame buddy heap) lib/string
 SPEED := -O2 $(if $(findstring clang,$(CC)),,$(addsuffix =1,$(addprefix -falign-,functions jumps loops labels)))
 SIZE  := -Oz -fno-jump-tables
 NASMFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I./

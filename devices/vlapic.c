@@ -346,7 +346,7 @@ bool vlapic_addressed(const struct vlapic *l, const struct apic_message *m)
 
 /* ---- Beginnings ---- */
 
-void vlapic_init_signal(struct vlapic *l)
+cold void vlapic_init_signal(struct vlapic *l)
 {
     memset(l->page, 0, sizeof(*l->page));
     for (int i = 0; i < 4; i++)
@@ -364,8 +364,8 @@ void vlapic_init_signal(struct vlapic *l)
     vlapic_show_all(l);
 }
 
-void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz, const struct vlapic_bus *bus,
-                 struct vlapic_page *page)
+cold void vlapic_init(struct vlapic *l, unsigned id, uint64_t timer_hz,
+                      const struct vlapic_bus *bus, struct vlapic_page *page)
 {
     ASSERT(timer_hz > 0);
     *l = (struct vlapic){

@@ -4,6 +4,7 @@
  * Source: SDM volume 3, "Local APIC Register Address Map". vlapic_msr.c reaches the same registers
  * in x2APIC mode; what differs between the modes (ID, LDR, DFR, ICR) says so below.
  */
+#include "lib/likely.h"
 #include "devices/vlapic_internal.h"
 
 #define VERSION (0x14u | (LVT_COUNT - 1) << 16) /* an integrated APIC with so many LVT entries */
@@ -100,7 +101,7 @@ static void show(struct vlapic *l, unsigned reg)
         l->page->reg[reg].value = value;
 }
 
-void vlapic_show_all(struct vlapic *l)
+cold void vlapic_show_all(struct vlapic *l)
 {
     for (unsigned reg = 0; reg < VLAPIC_REGS; reg++)
         show(l, reg);

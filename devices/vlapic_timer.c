@@ -6,6 +6,7 @@
  * clock, so a masked timer is caught up with at the next access and wants no wake-up.
  */
 #include "devices/clock.h"
+#include "lib/likely.h"
 #include "devices/vlapic_internal.h"
 
 enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE };
@@ -51,7 +52,7 @@ static void stop(struct vlapic *l)
     l->timer.due = TIME_NEVER;
 }
 
-void vlapic_timer_reset(struct vlapic *l)
+cold void vlapic_timer_reset(struct vlapic *l)
 {
     l->timer.initial = l->timer.divide = l->timer.from = 0;
     l->timer.start = l->timer.fired = 0;
@@ -103,7 +104,7 @@ void vlapic_timer_set_initial(struct vlapic *l, uint32_t count, uint64_t now)
 }
 
 /* A new divider goes on from where the count stands. */
-void vlapic_timer_set_divide(struct vlapic *l, uint32_t divide, uint64_t now)
+cold void vlapic_timer_set_divide(struct vlapic *l, uint32_t divide, uint64_t now)
 {
     uint32_t current = vlapic_timer_current(l, now);
 

@@ -199,7 +199,7 @@ static void write_ocw3(struct vpic_chip *c, uint8_t value)
 }
 
 /* ICW1 begins anew: of what was before, only the chip's place and its inputs' levels remain. */
-static __attribute__((noinline, cold)) void write_icw1(struct vpic_chip *c, uint8_t value)
+static cold __attribute__((noinline)) void write_icw1(struct vpic_chip *c, uint8_t value)
 {
     *c = (struct vpic_chip){
         .lines = c->lines,
@@ -254,7 +254,7 @@ static void write_data(struct vpic_chip *c, uint8_t value)
         finish_icws(c);
 }
 
-static __attribute__((noinline, cold)) uint8_t poll(struct vpic_chip *c)
+static cold __attribute__((noinline)) uint8_t poll(struct vpic_chip *c)
 {
     int n = output(c) ? chip_ack(c) : -1;
 
@@ -304,7 +304,7 @@ static void vpic_write(struct device *dev, uint32_t offset, unsigned size, uint3
     update(pic);
 }
 
-static __attribute__((cold)) void vpic_reset(struct device *dev, uint64_t now)
+static cold void vpic_reset(struct device *dev, uint64_t now)
 {
     struct vpic *pic = container_of(dev, struct vpic, dev);
 

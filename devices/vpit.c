@@ -93,8 +93,8 @@ static __attribute__((noinline)) uint32_t read_settled(struct vpit *pit, uint32_
     return offset == 4 ? read_system_control(pit, t) : UINT32_MAX;
 }
 
-static __attribute__((noinline, cold)) uint32_t settle_and_read(struct vpit *pit, uint32_t offset,
-                                                                int64_t t)
+static cold __attribute__((noinline)) uint32_t settle_and_read(struct vpit *pit, uint32_t offset,
+                                                               int64_t t)
 {
     settle_for_long(pit, t);
     return read_settled(pit, offset, t);
@@ -147,7 +147,7 @@ static uint64_t vpit_deadline(const struct device *dev)
     return at == VPIT_NEVER ? TIME_NEVER : clock_ns((uint64_t)at, VPIT_HZ);
 }
 
-static void vpit_reset(struct device *dev, uint64_t now)
+static cold void vpit_reset(struct device *dev, uint64_t now)
 {
     struct vpit *pit = container_of(dev, struct vpit, dev);
 
@@ -168,7 +168,7 @@ static const struct device_ops ops = {
     .steady = 0x1f,
 };
 
-__attribute__((cold)) void vpit_init(struct vpit *pit, struct line out0, uint64_t now)
+cold void vpit_init(struct vpit *pit, struct line out0, uint64_t now)
 {
     *pit = (struct vpit){ .dev.ops = &ops, .out0 = out0 };
     vpit_reset(&pit->dev, now);

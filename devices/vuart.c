@@ -421,7 +421,7 @@ static uint64_t vuart_deadline(const struct device *dev)
 }
 
 /* Power-on state. Bytes that wait to be sent are not lost with it: they were sent before. */
-static __attribute__((cold)) void vuart_reset(struct device *dev, uint64_t now)
+static void vuart_reset(struct device *dev, uint64_t now)
 {
     struct vuart *u = container_of(dev, struct vuart, dev);
     struct vuart fresh = { .dev = u->dev,

@@ -101,7 +101,7 @@ static void fetched(struct vcpu *v, const struct virt_exit *e)
         vcpu_ud(v);
 }
 
-void device_access_no_insn(struct vcpu *v, const struct virt_exit *e)
+cold void device_access_no_insn(struct vcpu *v, const struct virt_exit *e)
 {
     if (e->memory.page_walk) { /* page tables where only ones are read: reserved bits are set */
         uint32_t error = GVA_PRESENT | GVA_RESERVED | (e->memory.write ? GVA_WRITE : 0);

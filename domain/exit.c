@@ -122,7 +122,7 @@ static enum exit_answer wrmsr_quick(struct virt_vcpu *virt, const struct virt_ex
     return EXIT_DUE;
 }
 
-static void handle_xsetbv(struct virt_vcpu *virt, const struct virt_exit *e)
+static cold void handle_xsetbv(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
 
@@ -167,7 +167,7 @@ static uint64_t cr_read(struct vcpu *v, unsigned number)
     return vlapic_cr8(&v->lapic);
 }
 
-static void handle_cr(struct virt_vcpu *virt, const struct virt_exit *e)
+static cold void handle_cr(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
     uint64_t cr0 = virt_cr0(&v->virt);
@@ -215,7 +215,7 @@ static void handle_bus_lock(struct virt_vcpu *virt, const struct virt_exit *e)
 
 /* The end of the guest that has used it, whose frame it may not be; if it is, nobody gets it again.
  */
-static void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exit *e)
+static cold void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
     struct p2m *p = &v->domain->p2m;
@@ -401,7 +401,7 @@ uint64_t exit_count(const struct vcpu *v)
     return sum;
 }
 
-void exit_log_counts(const struct vcpu *v)
+cold void exit_log_counts(const struct vcpu *v)
 {
     log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above virt/:",
               v->domain->name, v->id, exit_count(v));

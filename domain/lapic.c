@@ -19,7 +19,7 @@ static bool follows_io_bitmap(const struct domain *d, const void *page)
 }
 
 /* A pvh guest's local APIC is reached by MSRs from the start. */
-int lapic_create_access(struct domain *d)
+cold int lapic_create_access(struct domain *d)
 {
     if (!virt_caps.apic_access || d->type == DOMAIN_PVH)
         return 0;
@@ -46,7 +46,7 @@ static bool is_in_place(const struct vcpu *v)
 
 /* There is one second-level page table for all vCPUs: to one whose local APIC is elsewhere the page
  * would be memory. */
-bool lapic_map(struct vcpu *v, gpa_t at)
+cold bool lapic_map(struct vcpu *v, gpa_t at)
 {
     struct domain *d = v->domain;
 

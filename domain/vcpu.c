@@ -10,6 +10,7 @@
 #include "domain/lapic.h"
 #include "domain/msr.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "lib/log.h"
 #include "mm/heap.h"
 
@@ -50,7 +51,7 @@ void vcpu_startup_signal(struct vcpu *v, uint8_t page)
 
 /* The first vCPU starts at the reset vector then, where this machine has no firmware: it will fault
  * and end the domain, as a machine without a BIOS would hang. */
-void vcpu_take_init(struct vcpu *v)
+cold void vcpu_take_init(struct vcpu *v)
 {
     v->init_pending = false;
     virt_reset(&v->virt);
@@ -61,7 +62,7 @@ void vcpu_take_init(struct vcpu *v)
 }
 
 /* Real mode, at the start of the page that the STARTUP names. */
-void vcpu_take_startup(struct vcpu *v)
+cold void vcpu_take_startup(struct vcpu *v)
 {
     struct segment cs;
 
@@ -210,7 +211,7 @@ bool vcpu_retire(struct vcpu *v)
     return sched_unit_remove(&v->unit) == 0;
 }
 
-void vcpu_destroy(struct vcpu *v)
+cold void vcpu_destroy(struct vcpu *v)
 {
     bool retired = vcpu_retire(v);
 

@@ -9,6 +9,7 @@
 #include "guestmem/p2m.h"
 #include "lib/assert.h"
 #include "lib/bitmap.h"
+#include "lib/likely.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 
@@ -56,7 +57,7 @@ static int add_frame(struct xen_domain *d, struct grant_domain *g)
     return 0;
 }
 
-int grant_grow(struct xen_domain *d, unsigned frames)
+cold int grant_grow(struct xen_domain *d, unsigned frames)
 {
     struct grant_domain *g = grant_domain(d);
     int err = 0;
@@ -117,7 +118,7 @@ static bool permits(uint32_t word, uint16_t user, bool readonly)
     return readonly || !(word & GTF_READONLY);
 }
 
-void grant_name_ids(const struct xen_domain *d, uint64_t *ids)
+cold void grant_name_ids(const struct xen_domain *d, uint64_t *ids)
 {
     struct grant_domain *g = d->grants;
     uint32_t end = g ? __atomic_load_n(&g->frames, __ATOMIC_ACQUIRE) * GRANT_FRAME_ENTRIES : 0;

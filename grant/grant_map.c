@@ -6,6 +6,7 @@
 #include "xen/pair.h"
 #include "grant/grant.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 
@@ -261,7 +262,7 @@ static bool detach_some(struct xen_domain *d, struct grant_domain *g)
     return g->detached >= HANDLES_MOST;
 }
 
-bool grant_detach(struct xen_domain *d)
+cold bool grant_detach(struct xen_domain *d)
 {
     if (!d->grants)
         return true;

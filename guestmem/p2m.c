@@ -4,11 +4,12 @@
 #include "guestmem/p2m.h"
 #include "arch/x86/mtrr.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "mm/frame.h"
 #include "mm/window.h"
 #include "virt/virt.h"
 
-int p2m_init(struct p2m *p, uint16_t owner)
+cold int p2m_init(struct p2m *p, uint16_t owner)
 {
     *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner, .epoch = 1 };
     p->tables_for_ram = 1; /* the root */
@@ -51,7 +52,7 @@ static uint64_t oldest_inside(const struct p2m *p, unsigned vcpus)
     return oldest;
 }
 
-void p2m_reap(struct p2m *p, unsigned vcpus)
+cold void p2m_reap(struct p2m *p, unsigned vcpus)
 {
     uint64_t oldest = oldest_inside(p, vcpus);
     unsigned kept = 0;
@@ -65,7 +66,7 @@ void p2m_reap(struct p2m *p, unsigned vcpus)
     p->limbo_count = kept;
 }
 
-bool p2m_destroy(struct p2m *p)
+cold bool p2m_destroy(struct p2m *p)
 {
     if (!p->slat.root)
         return true;
@@ -90,7 +91,7 @@ bool p2m_destroy(struct p2m *p)
     return true;
 }
 
-int p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames)
+cold int p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames)
 {
     if (start.v + frames < start.v)
         return -EINVAL;
@@ -183,7 +184,7 @@ static bool block_begins(const struct p2m *p, gfn_t g, unsigned order)
 }
 
 /* The largest order that may begin at g, of 2 MiB and 4 KiB, with frames to be had. */
-static int populate_largest(struct p2m *p, gfn_t g, unsigned *order)
+static cold int populate_largest(struct p2m *p, gfn_t g, unsigned *order)
 {
     static const unsigned orders[] = { ORDER_2M, ORDER_4K };
     mfn_t m;
@@ -198,7 +199,7 @@ static int populate_largest(struct p2m *p, gfn_t g, unsigned *order)
 }
 
 /* Can 1 GiB come at g? Then it is scrubbed by 2 MiB, one at a step. */
-static bool giant_begins(struct p2m *p, gfn_t g)
+static cold bool giant_begins(struct p2m *p, gfn_t g)
 {
     struct slat_entry entry;
 
@@ -212,7 +213,7 @@ static bool giant_begins(struct p2m *p, gfn_t g)
 }
 
 /* One step of it. Returns 0 until all is clean and mapped, then its frames; or an error. */
-static int64_t giant_goes_on(struct p2m *p)
+static cold int64_t giant_goes_on(struct p2m *p)
 {
     mfn_t first = p->giant.first;
 
@@ -231,7 +232,7 @@ static int64_t giant_goes_on(struct p2m *p)
 
 /* What is at g, or arrives there now. Returns how many frames further the next place is (0: ask
  * again), or an error. */
-static int64_t populate_at(struct p2m *p, gfn_t g)
+static cold int64_t populate_at(struct p2m *p, gfn_t g)
 {
     struct slat_entry entry;
     unsigned order = ORDER_4K;
@@ -256,7 +257,7 @@ static unsigned range_beyond(const struct p2m *p, gfn_t g)
     return i;
 }
 
-int p2m_populate_some(struct p2m *p, gfn_t *next)
+cold int p2m_populate_some(struct p2m *p, gfn_t *next)
 {
     int64_t step = 1;
 
@@ -327,7 +328,7 @@ static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
 }
 
 /* Nothing is flushed: no right is taken away, and a fetch by what was cached exits once more. */
-int p2m_execute(struct p2m *p, gfn_t g)
+cold int p2m_execute(struct p2m *p, gfn_t g)
 {
     spin_lock(&p->lock);
     int err = slat_split_to_execute(&p->slat, g);

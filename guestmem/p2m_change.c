@@ -9,6 +9,7 @@
 #include "arch/x86/percpu.h"
 #include "guestmem/p2m.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
 #include "virt/virt.h"
@@ -133,7 +134,7 @@ static int fill(struct p2m *p, gfn_t g)
     return 0;
 }
 
-int p2m_fill(struct p2m *p, gfn_t g)
+cold int p2m_fill(struct p2m *p, gfn_t g)
 {
     spin_lock(&p->lock);
     int err = fill(p, g);
@@ -160,7 +161,7 @@ static int move(struct p2m *p, gfn_t from, gfn_t to)
     return err;
 }
 
-int p2m_move(struct p2m *p, gfn_t from, gfn_t to)
+cold int p2m_move(struct p2m *p, gfn_t from, gfn_t to)
 {
     spin_lock(&p->lock);
     int err = move(p, from, to);

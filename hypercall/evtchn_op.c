@@ -6,10 +6,11 @@
  * changes, so a bad pointer costs no port.
  */
 #include "xen/evtchn.h"
+#include "lib/likely.h"
 #include "xen/pair.h"
 #include "hypercall/hypercall.h"
 
-static int64_t alloc_unbound(struct vcpu *v, void *p)
+static cold int64_t alloc_unbound(struct vcpu *v, void *p)
 {
     struct xen_evtchn_alloc_unbound *arg = p;
     struct xen_domain *d;
@@ -26,7 +27,7 @@ static int64_t alloc_unbound(struct vcpu *v, void *p)
     return 0;
 }
 
-static int64_t bind_interdomain(struct vcpu *v, void *p)
+static cold int64_t bind_interdomain(struct vcpu *v, void *p)
 {
     struct xen_evtchn_bind_interdomain *arg = p;
     struct xen_domain *d = &v->domain->xen;
@@ -59,7 +60,7 @@ static enum virq_kind virq_kind(uint32_t virq)
     return VIRQ_OF_NOBODY;
 }
 
-static int64_t bind_virq(struct vcpu *v, void *p)
+static cold int64_t bind_virq(struct vcpu *v, void *p)
 {
     struct xen_evtchn_bind_virq *arg = p;
     struct xen_domain *d = &v->domain->xen;
@@ -82,7 +83,7 @@ static int64_t bind_virq(struct vcpu *v, void *p)
     return 0;
 }
 
-static int64_t bind_ipi(struct vcpu *v, void *p)
+static cold int64_t bind_ipi(struct vcpu *v, void *p)
 {
     struct xen_evtchn_bind_ipi *arg = p;
     struct xen_domain *d = &v->domain->xen;
@@ -111,7 +112,7 @@ static int64_t send(struct vcpu *v, void *p)
     return evtchn_send(&v->domain->xen, arg->port);
 }
 
-static int64_t status(struct vcpu *v, void *p)
+static cold int64_t status(struct vcpu *v, void *p)
 {
     struct xen_evtchn_status *arg = p;
     struct xen_domain *d;
@@ -142,7 +143,7 @@ static int64_t status(struct vcpu *v, void *p)
 }
 
 /* What is bound to one vCPU by its nature stays there. */
-static int64_t bind_vcpu(struct vcpu *v, void *p)
+static cold int64_t bind_vcpu(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_bind_vcpu *arg = p;
     struct xen_domain *d = &v->domain->xen;
@@ -181,7 +182,7 @@ static int64_t unmask(struct vcpu *v, void *p)
 }
 
 /* All the guest's ports go; those whose far end is Caisson stay. */
-static int64_t reset(struct vcpu *v, void *p)
+static cold int64_t reset(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_reset *arg = p;
     struct xen_domain *d;
@@ -207,7 +208,7 @@ static int64_t expand_array(struct vcpu *v, void *p)
     return evtchn_fifo_expand(&v->domain->xen, arg->array_gfn);
 }
 
-static int64_t set_priority(struct vcpu *v, void *p)
+static cold int64_t set_priority(struct vcpu *v, void *p)
 {
     const struct xen_evtchn_set_priority *arg = p;
     struct evtchn *ch = evtchn_port(&v->domain->xen, arg->port);

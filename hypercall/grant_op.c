@@ -5,6 +5,7 @@
  * Each element is read once and worked on as a copy. After a batch the call is continued.
  */
 #include "sched/batch.h"
+#include "lib/likely.h"
 #include "grant/grant.h"
 #include "xen/pair.h"
 #include "hypercall/hypercall.h"
@@ -79,7 +80,7 @@ static int16_t check_target(struct vcpu *v, uint16_t id)
 
 /* Where the frames are in the guest's memory only the guest decides (memory_op): the list says that
  * they are nowhere. */
-static int setup_table(struct vcpu *v, void *p)
+static cold int setup_table(struct vcpu *v, void *p)
 {
     struct xen_gnttab_setup_table *arg = p;
     uint64_t nowhere[GRANT_FRAMES_MOST];
@@ -100,7 +101,7 @@ static int setup_table(struct vcpu *v, void *p)
     return 0;
 }
 
-static int query_size(struct vcpu *v, void *p)
+static cold int query_size(struct vcpu *v, void *p)
 {
     struct xen_gnttab_query_size *arg = p;
 
@@ -125,7 +126,7 @@ static int set_version(struct vcpu *v, void *p)
     return wanted == 1 ? 0 : -EINVAL;
 }
 
-static int get_version(struct vcpu *v, void *p)
+static cold int get_version(struct vcpu *v, void *p)
 {
     struct xen_gnttab_get_version *arg = p;
     struct xen_domain *d;

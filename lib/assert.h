@@ -13,7 +13,7 @@
 _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same for an ASSERT, with less code at each of them. what: its words. */
 _Noreturn void panic_assertion(const char *file, unsigned line, const char *what)
-    __attribute__((cold));
+    __attribute__((__cold__));
 
 /* A release build has the number of the line only, behind an instruction that is none, where
  * panic_trap() looks for it: file and words would be 4 KiB of the image. The backtrace names the

@@ -76,8 +76,8 @@ static struct port *port_place(struct machine *m, uint16_t number)
 }
 
 /* The first time, or the first after another one with the same place. */
-static __attribute__((noinline, cold)) void port_learn(struct machine *m, uint16_t number,
-                                                       const char *what)
+static cold __attribute__((noinline)) void port_learn(struct machine *m, uint16_t number,
+                                                      const char *what)
 {
     struct port *p = port_place(m, number);
 
@@ -87,23 +87,23 @@ static __attribute__((noinline, cold)) void port_learn(struct machine *m, uint16
 }
 
 /* What is rare about an access is called last, so that the rest has nothing to keep meanwhile. */
-static __attribute__((noinline, cold)) uint32_t read_new(struct machine *m, uint16_t port,
-                                                         unsigned size)
+static cold __attribute__((noinline)) uint32_t read_new(struct machine *m, uint16_t port,
+                                                        unsigned size)
 {
     port_learn(m, port, "read of");
     return machine_port_read(m, port, size);
 }
 
-static __attribute__((noinline, cold)) void write_new(struct machine *m, uint16_t port,
-                                                      unsigned size, uint32_t value)
+static cold __attribute__((noinline)) void write_new(struct machine *m, uint16_t port,
+                                                     unsigned size, uint32_t value)
 {
     port_learn(m, port, "write to");
     machine_port_write(m, port, size, value);
 }
 
 /* As a PC's bus does with what is wider than the device (8-bit ISA devices have 8 data lines). */
-static __attribute__((noinline, cold)) uint32_t read_bytes(struct machine *m, uint16_t port,
-                                                           unsigned size)
+static cold __attribute__((noinline)) uint32_t read_bytes(struct machine *m, uint16_t port,
+                                                          unsigned size)
 {
     uint32_t value = 0;
 
@@ -112,8 +112,8 @@ static __attribute__((noinline, cold)) uint32_t read_bytes(struct machine *m, ui
     return value;
 }
 
-static __attribute__((noinline, cold)) void write_bytes(struct machine *m, uint16_t port,
-                                                        unsigned size, uint32_t value)
+static cold __attribute__((noinline)) void write_bytes(struct machine *m, uint16_t port,
+                                                       unsigned size, uint32_t value)
 {
     for (unsigned i = 0; i < size; i++)
         machine_port_write(m, (uint16_t)(port + i), 1, value >> 8 * i);

@@ -5,12 +5,13 @@
 #include "mm/buddy.h"
 
 #include "lib/assert.h"
+#include "lib/likely.h"
 
 _Static_assert(sizeof(union frame) == 8, "the table takes 8 bytes a frame");
 
 static const union frame inside = { .word = 0 };
 
-void buddy_init(struct buddy *b, union frame *table, uint64_t size)
+cold void buddy_init(struct buddy *b, union frame *table, uint64_t size)
 {
     ASSERT(size < BUDDY_NONE);
     b->table = table;

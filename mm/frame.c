@@ -8,6 +8,7 @@
 
 #include "arch/x86/insn.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "lib/spinlock.h"
 #include "mm/account.h"
 #include "mm/block.h"
@@ -131,7 +132,7 @@ void frame_pin(mfn_t m)
     spin_unlock(&lock);
 }
 
-bool frame_retire(mfn_t m, uint16_t owner)
+cold bool frame_retire(mfn_t m, uint16_t owner)
 {
     spin_lock(&lock);
     union frame *f = NULL;
@@ -223,7 +224,7 @@ void frame_return(mfn_t m, uint16_t owner)
     }
 }
 
-void frame_abandon(mfn_t m, uint16_t owner)
+cold void frame_abandon(mfn_t m, uint16_t owner)
 {
     spin_lock(&lock);
     if (is_pinned(m, owner, ZONE_LEFT))
@@ -233,7 +234,7 @@ void frame_abandon(mfn_t m, uint16_t owner)
 
 /* ---- Promises ---- */
 
-bool frame_promise(uint16_t owner, enum frame_zone zone, uint64_t n)
+cold bool frame_promise(uint16_t owner, enum frame_zone zone, uint64_t n)
 {
     spin_lock(&lock);
     bool kept = account_promise(&accounts, owner, zone, n);
@@ -241,7 +242,7 @@ bool frame_promise(uint16_t owner, enum frame_zone zone, uint64_t n)
     return kept;
 }
 
-void frame_unpromise(uint16_t owner, enum frame_zone zone, uint64_t n)
+cold void frame_unpromise(uint16_t owner, enum frame_zone zone, uint64_t n)
 {
     spin_lock(&lock);
     account_unpromise(&accounts, owner, zone, n);
@@ -265,7 +266,7 @@ bool frame_exceeds(uint16_t owner, enum frame_zone zone, uint64_t n)
     return a.limited && n > a.of[zone].promised - a.of[zone].frames;
 }
 
-void frame_release(uint16_t owner)
+cold void frame_release(uint16_t owner)
 {
     spin_lock(&lock);
     struct account *a = account_of(&accounts, owner);
@@ -309,7 +310,7 @@ uint64_t frame_count(uint16_t owner)
     return account_frames(&a);
 }
 
-uint64_t frame_free_blocks(unsigned order)
+cold uint64_t frame_free_blocks(unsigned order)
 {
     uint64_t n;
 
@@ -352,7 +353,7 @@ bool frame_fails_now(void)
 
 /* ---- Boot only ---- */
 
-void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t usable)
+cold void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t usable)
 {
     place = *t;
     total = usable;
@@ -361,7 +362,7 @@ void frame_table_adopt(const struct frame_table *t, union frame *at, uint64_t us
     accounts = (struct accounts){ 0 };
 }
 
-void frame_table_set(uint64_t first, uint64_t end, uint16_t owner)
+cold void frame_table_set(uint64_t first, uint64_t end, uint16_t owner)
 {
     struct account *a = account_open(&accounts, owner);
     unsigned order;
@@ -382,7 +383,7 @@ struct frame_table frame_table_place(void)
     return place;
 }
 
-void frame_table_move(union frame *at)
+cold void frame_table_move(union frame *at)
 {
     struct account *a = account_of(&accounts, OWNER_FREE);
     uint32_t n;
@@ -396,7 +397,7 @@ void frame_table_move(union frame *at)
     }
 }
 
-void frame_reown(mfn_t m, uint16_t from, uint16_t to)
+cold void frame_reown(mfn_t m, uint16_t from, uint16_t to)
 {
     spin_lock(&lock);
     ASSERT(block_owner(&buddy, m.v) == from);

@@ -4,6 +4,7 @@
 #include "mm/heap.h"
 
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "lib/string.h"
 #include "mm/aspace.h"
 #include "mm/fill.h"
@@ -98,7 +99,7 @@ static void give(void *p, unsigned order, uint16_t owner)
     frame_give(ZONE_HEAP, maddr_to_mfn(heap_to_maddr(p)), order, owner);
 }
 
-void heap_let_go(uint16_t owner)
+cold void heap_let_go(uint16_t owner)
 {
     struct kept *k;
 

@@ -11,6 +11,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "lib/string.h"
 #include "sched/queue.h"
 
@@ -21,7 +22,7 @@ static unsigned peek(const unsigned *p)
     return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap)
+cold void sched_group_init(struct sched_group *g, unsigned weight, unsigned cap)
 {
     memset(g, 0, sizeof(*g));
     g->lock = (struct spinlock)SPINLOCK_RANK("sched group", LOCK_SCHED_GROUP);
@@ -39,7 +40,7 @@ void sched_group_set_weight(struct sched_group *g, unsigned weight)
 }
 
 /* A unit that runs alone has been given no deadline: everyone looks again. */
-void sched_group_set_cap(struct sched_group *g, unsigned cap)
+cold void sched_group_set_cap(struct sched_group *g, unsigned cap)
 {
     spin_lock(&g->lock);
     __atomic_store_n(&g->cap, cap, __ATOMIC_RELAXED);

@@ -8,6 +8,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "sched/core.h"
 #include "sched/group.h"
 #include "sched/policy.h"
@@ -29,7 +30,7 @@ static void queues_start(void)
 }
 
 /* The boot CPU joins first, before the others are started. */
-void sched_join(void)
+cold void sched_join(void)
 {
     if (!sched_joined()) {
         policy_start();

@@ -8,14 +8,15 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "sched/group.h"
 #include "sched/policy.h"
 #include "sched/queue.h"
 #include "sched/sched.h"
 
-void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t affinity,
-                     bool (*run)(struct sched_unit *u, uint64_t deadline),
-                     void (*leave)(struct sched_unit *u))
+cold void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t affinity,
+                          bool (*run)(struct sched_unit *u, uint64_t deadline),
+                          void (*leave)(struct sched_unit *u))
 {
     ASSERT(group && affinity && run && leave);
     *u = (struct sched_unit){ .group = group,
@@ -85,7 +86,7 @@ void sched_flag_or_kick(struct sched_unit *u)
         sched_kick(u);
 }
 
-int sched_unit_remove(struct sched_unit *u)
+cold int sched_unit_remove(struct sched_unit *u)
 {
     struct run_queue *q = queue_lock_of(u);
     bool running = u->state == SCHED_RUNNING, loaded = u->loaded, here = q->pcpu == cpu_id();
@@ -108,7 +109,7 @@ int sched_unit_remove(struct sched_unit *u)
     return pinned ? -EBUSY : 0;
 }
 
-int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
+cold int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
 {
     struct run_queue *q;
 

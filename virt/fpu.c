@@ -11,6 +11,7 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "lib/likely.h"
 #include "mm/heap.h"
 #include "virt/fpu_area.h"
 #include "virt/virt.h"
@@ -48,7 +49,7 @@ static uint64_t sane_mask(uint64_t wanted)
     return (wanted & there) | XCR0_X87 | XCR0_SSE;
 }
 
-int fpu_create(struct virt_vcpu *v)
+cold int fpu_create(struct virt_vcpu *v)
 {
     v->xcr0_mask = sane_mask(v->xcr0_mask);
     v->fpu_order = heap_order(area_bytes(v->xcr0_mask));
@@ -64,7 +65,7 @@ int fpu_create(struct virt_vcpu *v)
     return 0;
 }
 
-void fpu_destroy(struct virt_vcpu *v)
+cold void fpu_destroy(struct virt_vcpu *v)
 {
     if (v->fpu)
         heap_free_pages(v->fpu, v->fpu_order, v->owner_id);

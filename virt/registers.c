@@ -8,6 +8,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/spec.h"
+#include "lib/likely.h"
 #include "virt/virt.h"
 
 #define AR_DATA 0x93 /* present, DPL 0, read/write, accessed */
@@ -68,7 +69,7 @@ void registers_save(struct virt_vcpu *v)
     wrmsr(MSR_IA32_SPEC_CTRL, 0);
 }
 
-void registers_reset(struct virt_vcpu *v)
+cold void registers_reset(struct virt_vcpu *v)
 {
     for (unsigned i = 0; i < GPR_COUNT; i++)
         v->gpr[i] = 0;
@@ -83,7 +84,7 @@ void registers_reset(struct virt_vcpu *v)
         wrmsr(MSR_IA32_SPEC_CTRL, 0);
 }
 
-void registers_reset_segments(struct virt_vcpu *v)
+cold void registers_reset_segments(struct virt_vcpu *v)
 {
     for (unsigned s = 0; s < SEG_COUNT; s++)
         virt_set_segment(v, (enum seg)s, &reset_segments[s]);

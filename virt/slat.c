@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "mm/heap.h"
 #include "virt/virt.h"
 
@@ -82,7 +83,7 @@ static void link_table(uint64_t *entry, const uint64_t *table)
     __atomic_store_n(entry, heap_to_maddr(table).v | SLAT_RWX, __ATOMIC_RELEASE);
 }
 
-int slat_init(struct slat *e, uint16_t owner)
+cold int slat_init(struct slat *e, uint16_t owner)
 {
     *e = (struct slat){ .owner = owner };
     e->root = new_table(e);
@@ -101,7 +102,7 @@ static void free_table(struct slat *e, uint64_t *table, unsigned level)
     e->tables--;
 }
 
-void slat_destroy(struct slat *e)
+cold void slat_destroy(struct slat *e)
 {
     if (!e->root)
         return;
@@ -262,7 +263,7 @@ static int reach(struct slat *e, gfn_t g, uint64_t **out)
     return 0;
 }
 
-int slat_punch(struct slat *e, gfn_t g)
+cold int slat_punch(struct slat *e, gfn_t g)
 {
     uint64_t *entry;
 
@@ -307,7 +308,7 @@ int slat_lookup(const struct slat *e, gfn_t g, struct slat_entry *out)
     }
 }
 
-int slat_split_to_execute(struct slat *e, gfn_t g)
+cold int slat_split_to_execute(struct slat *e, gfn_t g)
 {
     struct slat_entry entry;
     uint64_t *slot;
@@ -391,8 +392,8 @@ static bool drain_entry(struct slat *e, uint64_t *entry, unsigned level, gfn_t f
     return true;
 }
 
-static bool drain_table(struct slat *e, uint64_t *table, unsigned level, gfn_t first,
-                        struct drain *d)
+static cold bool drain_table(struct slat *e, uint64_t *table, unsigned level, gfn_t first,
+                             struct drain *d)
 {
     for (unsigned i = 0; i < ENTRIES; i++) {
         gfn_t g = gfn(first.v + ((uint64_t)i << level_shift(level)));
@@ -402,8 +403,8 @@ static bool drain_table(struct slat *e, uint64_t *table, unsigned level, gfn_t f
     return true;
 }
 
-bool slat_drain(struct slat *e, unsigned work,
-                void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx)
+cold bool slat_drain(struct slat *e, unsigned work,
+                     void (*fn)(void *ctx, gfn_t gfn, const struct slat_entry *entry), void *ctx)
 {
     struct drain d = { .fn = fn, .ctx = ctx, .left = work };
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include "arch/x86/irq.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/msr.h"
@@ -64,7 +65,7 @@ static uint32_t controls_for(const struct virt_vcpu *v, enum virt_apic_mode mode
     return caps.chosen[CTL_PROC2] & fitting;
 }
 
-void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode)
+cold void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode)
 {
     uint32_t fitting = controls_for(v, mode);
     uint32_t proc2 = (v->proc2_ctls & ~PROC2_APIC_MODES) | fitting;
@@ -123,7 +124,7 @@ void virt_set_held_class(struct virt_vcpu *v, unsigned class)
     vmcs_write(VMCS_TPR_THRESHOLD, class);
 }
 
-void apic_write(const struct virt_vcpu_config *config)
+cold void apic_write(const struct virt_vcpu_config *config)
 {
     static const uint64_t none[4];
     uint32_t proc2 = caps.chosen[CTL_PROC2];

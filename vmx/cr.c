@@ -11,6 +11,7 @@
 #include "vmx/cr.h"
 
 #include "arch/x86/cpu.h"
+#include "lib/likely.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
@@ -56,7 +57,7 @@ bool virt_in_64bit_code(const struct virt_vcpu *v)
 
 /* With caches off (CD) all of the guest's memory would become uncached: the guest only sees the
  * bit. NE must be on in VMX operation; PE and PG need not be in an unrestricted guest. */
-void virt_put_cr0(struct virt_vcpu *v, uint64_t value)
+cold void virt_put_cr0(struct virt_vcpu *v, uint64_t value)
 {
     (void)v;
     uint64_t fixed = caps.cr0_fixed0 & ~(CR0_PE | CR0_PG);
@@ -64,21 +65,21 @@ void virt_put_cr0(struct virt_vcpu *v, uint64_t value)
     vmcs_write(VMCS_CR0_SHADOW, value);
 }
 
-void virt_put_cr3(struct virt_vcpu *v, uint64_t value)
+cold void virt_put_cr3(struct virt_vcpu *v, uint64_t value)
 {
     (void)v;
     vmcs_write(VMCS_G_CR3, value);
 }
 
 /* A machine check in the guest must reach the machine's handler, so MCE is really always on. */
-void virt_put_cr4(struct virt_vcpu *v, uint64_t value)
+cold void virt_put_cr4(struct virt_vcpu *v, uint64_t value)
 {
     (void)v;
     vmcs_write(VMCS_G_CR4, value | caps.cr4_fixed0 | CR4_MCE);
     vmcs_write(VMCS_CR4_SHADOW, value);
 }
 
-void virt_put_efer(struct virt_vcpu *v, uint64_t value)
+cold void virt_put_efer(struct virt_vcpu *v, uint64_t value)
 {
     (void)v;
     uint64_t entry = vmcs_read(VMCS_ENTRY_CTLS) & ~(uint64_t)ENTRY_IA32E;
@@ -86,7 +87,7 @@ void virt_put_efer(struct virt_vcpu *v, uint64_t value)
     vmcs_write(VMCS_ENTRY_CTLS, entry | (value & EFER_LMA ? ENTRY_IA32E : 0));
 }
 
-void cr_reset(struct virt_vcpu *v)
+cold void cr_reset(struct virt_vcpu *v)
 {
     v->cr4_owned = v->cr4_mask & caps.cr4_fixed1 & ~CR4_KEPT;
     vmcs_write(VMCS_CR0_MASK, ~CR0_OWNED);

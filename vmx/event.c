@@ -8,6 +8,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "vmx/controls.h"
 #include "vmx/exit.h"
 #include "vmx/vmcs.h"
@@ -140,7 +141,7 @@ static void set_nmi_blocking(bool blocked)
 
 /* An IRET that faulted had already ended NMI blocking, and will be executed again (SDM,
  * "Information for VM Exits Due to Vectored Events", bit 12; EPT violations: qualification). */
-void event_restore_nmi_blocking(uint32_t reason)
+cold void event_restore_nmi_blocking(uint32_t reason)
 {
     if (reason == REASON_EPT_VIOLATION) { /* event_collect() has looked */
         set_nmi_blocking(true);

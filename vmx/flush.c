@@ -9,6 +9,7 @@
 
 #include "lib/assert.h"
 #include "lib/bitmap.h"
+#include "lib/likely.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
 #include "vmx/caps.h"
@@ -40,7 +41,7 @@ void virt_flush_vcpu(struct virt_vcpu *v)
         panic("INVVPID refused the VPID %u", v->vpid);
 }
 
-int flush_vpid_alloc(uint16_t *vpid)
+cold int flush_vpid_alloc(uint16_t *vpid)
 {
     *vpid = 0;
     if (!virt_caps.vpid)
@@ -56,7 +57,7 @@ int flush_vpid_alloc(uint16_t *vpid)
     return 0;
 }
 
-void flush_vpid_free(uint16_t vpid)
+cold void flush_vpid_free(uint16_t vpid)
 {
     if (!vpid)
         return;

@@ -82,7 +82,7 @@ static void entry_failed(struct virt_exit *x, uint32_t reason, const char *why)
     x->why = why;
 }
 
-void run_not_entered(struct virt_exit *x)
+cold void run_not_entered(struct virt_exit *x)
 {
     x->left = rdtsc();
     if (spec_switch.ctrl) /* the guest's was loaded all the same */
@@ -90,7 +90,7 @@ void run_not_entered(struct virt_exit *x)
     entry_failed(x, 0, why_instruction_failed());
 }
 
-enum exit_decoded run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x)
+cold enum exit_decoded run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x)
 {
     reason &= ~REASON_WITH_BUS_LOCK;
     enum exit_decoded how = exit_decode(v, reason, x);

@@ -12,6 +12,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/spec.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "mm/heap.h"
 #include "vmx/apic.h"
 #include "vmx/caps.h"
@@ -86,7 +87,7 @@ static void clear_vmcs(struct virt_vcpu *v)
     v->straight = v->launched = false;
 }
 
-static void write_controls(struct virt_vcpu *v)
+static cold void write_controls(struct virt_vcpu *v)
 {
     uint32_t proc2 = caps.chosen[CTL_PROC2] & ~PROC2_APIC_MODES;
     v->proc_ctls = caps.chosen[CTL_PROC];
@@ -111,7 +112,7 @@ static void write_controls(struct virt_vcpu *v)
         vmcs_write(VMCS_XSS_EXITING, UINT64_MAX);
 }
 
-static void write_reset_state(struct virt_vcpu *v)
+static cold void write_reset_state(struct virt_vcpu *v)
 {
     for (size_t i = 0; i < sizeof(reset_fields) / sizeof(reset_fields[0]); i++)
         vmcs_write(reset_fields[i].field, reset_fields[i].value);
@@ -121,7 +122,7 @@ static void write_reset_state(struct virt_vcpu *v)
 }
 
 /* Another vCPU may be loaded here while this one is made: its VMCS becomes current again. */
-static void write_vmcs(struct virt_vcpu *v, const struct virt_vcpu_config *config)
+static cold void write_vmcs(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
     struct virt_vcpu *before = current[cpu_id()];
     *(uint32_t *)v->vmcs = caps.revision;
@@ -134,7 +135,7 @@ static void write_vmcs(struct virt_vcpu *v, const struct virt_vcpu_config *confi
     make_current(before);
 }
 
-int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
+cold int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
     *v = (struct virt_vcpu){
         .owner_id = config->owner_id,
@@ -160,7 +161,7 @@ int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
     return 0;
 }
 
-void virt_vcpu_destroy(struct virt_vcpu *v)
+cold void virt_vcpu_destroy(struct virt_vcpu *v)
 {
     ASSERT(!v->loaded);
     fpu_destroy(v);
@@ -198,7 +199,7 @@ void virt_load(struct virt_vcpu *v)
     virt_irqs_served(v);
 }
 
-void virt_reset(struct virt_vcpu *v)
+cold void virt_reset(struct virt_vcpu *v)
 {
     ASSERT(v->loaded);
     registers_reset(v);

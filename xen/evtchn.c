@@ -5,6 +5,7 @@
 #include "xen/pair.h"
 #include "lib/assert.h"
 #include "lib/bitmap.h"
+#include "lib/likely.h"
 #include "mm/heap.h"
 
 #define PIECE 64 /* ports that one call looks at */
@@ -73,7 +74,7 @@ struct evtchn *evtchn_take(struct xen_domain *d, uint32_t port, enum evtchn_stat
 }
 
 /* last_vcpu and last_priority stay: the queue may still have it as its tail. */
-static void give_back(struct xen_domain *d, uint32_t port)
+static cold void give_back(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
 
@@ -127,7 +128,7 @@ static int close_connected(struct xen_domain *d, uint32_t port)
     return same ? 0 : evtchn_close(d, port);
 }
 
-int evtchn_close(struct xen_domain *d, uint32_t port)
+cold int evtchn_close(struct xen_domain *d, uint32_t port)
 {
     struct evtchn *ch = evtchn_port(d, port);
 
@@ -159,7 +160,7 @@ static bool awaits(const struct xen_domain *d, uint32_t port, uint16_t id)
            __atomic_load_n(&ch->peer_id, __ATOMIC_RELAXED) == id;
 }
 
-void evtchn_name_ids(const struct xen_domain *d, uint64_t *ids)
+cold void evtchn_name_ids(const struct xen_domain *d, uint64_t *ids)
 {
     for (uint32_t port = 0; port < EVTCHN_PORTS_MOST; port++) {
         const struct evtchn *ch = evtchn_port(d, port);
@@ -192,7 +193,7 @@ static int connect(struct xen_domain *mine, uint32_t port, struct xen_domain *ot
 }
 
 /* Who is not awaited does not get at the other's lock. */
-int evtchn_connect(struct xen_domain *mine, struct xen_domain *other, uint32_t other_port)
+cold int evtchn_connect(struct xen_domain *mine, struct xen_domain *other, uint32_t other_port)
 {
     int port = -EINVAL;
 
@@ -208,7 +209,7 @@ int evtchn_connect(struct xen_domain *mine, struct xen_domain *other, uint32_t o
     return port;
 }
 
-int evtchn_reset(struct xen_domain *d)
+cold int evtchn_reset(struct xen_domain *d)
 {
     struct evtchn_domain *e = d->events;
 
@@ -225,7 +226,7 @@ int evtchn_reset(struct xen_domain *d)
     return 0;
 }
 
-bool evtchn_detach(struct xen_domain *d)
+cold bool evtchn_detach(struct xen_domain *d)
 {
     struct evtchn_domain *e = d->events;
 
@@ -308,7 +309,7 @@ bool evtchn_is_pending(struct xen_domain *d, uint32_t port)
 
 /* ---- Life ---- */
 
-int evtchn_init(struct xen_domain *d)
+cold int evtchn_init(struct xen_domain *d)
 {
     struct evtchn_domain *e = heap_pages(0, d->id);
 
@@ -325,7 +326,7 @@ int evtchn_init(struct xen_domain *d)
     return 0;
 }
 
-void evtchn_destroy(struct xen_domain *d)
+cold void evtchn_destroy(struct xen_domain *d)
 {
     struct evtchn_domain *e = d->events;
 

@@ -100,7 +100,7 @@ static void publish_wall_clock(uint32_t *version, uint32_t *sec, uint32_t *sec_h
     __atomic_store_n(version, odd + 1, __ATOMIC_SEQ_CST);
 }
 
-void pv_wall_clock_update(struct xen_domain *d)
+cold void pv_wall_clock_update(struct xen_domain *d)
 {
     struct xen_shared_info *wide = d->shared;
     struct xen_shared_info_32 *narrow = (void *)wide;
@@ -152,13 +152,13 @@ void pv_poll_until(struct xen_vcpu *v, uint64_t at)
     set(v, &v->poll_end, at);
 }
 
-void pv_periodic_set(struct xen_vcpu *v, uint64_t period)
+cold void pv_periodic_set(struct xen_vcpu *v, uint64_t period)
 {
     v->period = period;
     set(v, &v->periodic, period ? xen_now(v->domain) + period : TIME_NEVER);
 }
 
-void pv_watchdog_set(struct xen_domain *d, unsigned i, uint64_t seconds)
+cold void pv_watchdog_set(struct xen_domain *d, unsigned i, uint64_t seconds)
 {
     d->watchdog[i] = seconds ? xen_now(d) + seconds * NS_PER_S : 0;
     update_due(d->vcpu[0]);

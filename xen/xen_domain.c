@@ -3,6 +3,7 @@
  * xen/xen.h.
  */
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "xen/xen.h"
 
 /* All, by id modulo MAX_DOMAINS. Changed on the boot CPU only, under the lock. */
@@ -56,7 +57,7 @@ bool xen_domain_is_held(const struct xen_domain *d)
     return __atomic_load_n(&d->holders, __ATOMIC_ACQUIRE);
 }
 
-void xen_domain_set_findable(struct xen_domain *d, bool findable)
+cold void xen_domain_set_findable(struct xen_domain *d, bool findable)
 {
     spin_lock(&list_lock);
     d->findable = findable;
@@ -70,13 +71,13 @@ static void set_slot(uint16_t id, struct xen_domain *d)
     spin_unlock(&list_lock);
 }
 
-void xen_domain_list(struct xen_domain *d)
+cold void xen_domain_list(struct xen_domain *d)
 {
     ASSERT(xen_domain_id_fits(d->id));
     set_slot(d->id, d);
 }
 
-void xen_domain_unlist(struct xen_domain *d)
+cold void xen_domain_unlist(struct xen_domain *d)
 {
     set_slot(d->id, NULL);
 }
