@@ -12,6 +12,7 @@
 #include "machine/cpu_model.h"
 
 #define LEAF_HYPERVISOR 0x40000000u
+#define LEAF_KVM        (LEAF_HYPERVISOR + 0x100)
 
 static void features(struct vcpu *v, struct cpuid_regs *r)
 {
@@ -99,12 +100,16 @@ static struct cpuid_regs xen(const struct vcpu *v, uint32_t leaf, uint32_t suble
     return (struct cpuid_regs){ 0 };
 }
 
-/* An hvm guest is only told who we are: it has COM1 and its timers, and Linux would look for Xen's
- * platform devices besides. */
+/* An hvm guest is told who we are: it has COM1 and its timers, and Linux would look for Xen's
+ * platform devices besides. Behind that comes KVM's name with none of its features: by a name that
+ * it knows Linux believes that the local APIC's x2APIC mode is safe without interrupt remapping.
+ * Source: Linux, Documentation/virt/kvm/x86/cpuid.rst. */
 static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     if (v->domain->type == DOMAIN_PVH)
         return xen(v, leaf, subleaf);
+    if (leaf == LEAF_KVM)
+        return (struct cpuid_regs){ LEAF_KVM + 1, 0x4b4d564b, 0x564b4d56, 0x4d };
     if (leaf != LEAF_HYPERVISOR)
         return (struct cpuid_regs){ 0 };
     return (struct cpuid_regs){ LEAF_HYPERVISOR, 0x73696143, 0x436e6f73, 0x73736961 };
@@ -112,7 +117,7 @@ static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf, uint32_
 
 struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
-    if (leaf >= LEAF_HYPERVISOR && leaf < LEAF_HYPERVISOR + 0x100)
+    if (leaf >= LEAF_HYPERVISOR && leaf < LEAF_KVM + 0x100)
         return hypervisor(v, leaf, subleaf);
     if (leaf == 0xb)
         return topology(v, subleaf);

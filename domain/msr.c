@@ -20,6 +20,18 @@
 #include "lib/log.h"
 #include "lib/time.h"
 
+/* Bits of MISC_ENABLE (SDM volume 4, "Architectural MSRs"). Those that can be written are kept and
+ * have no effect; the others that are known are read-only: no BTS, no PEBS. */
+#define FAST_STRINGS   1u
+#define MISC_WRITABLE  (FAST_STRINGS | 1u << 3 | 1u << 16 | 1u << 18 | 3u << 22 | 1ul << 34)
+#define MISC_READ_ONLY (1u << 7 | 3u << 11)
+#define MISC_ALWAYS    (3u << 11)
+
+static bool is_misc_enable(uint32_t msr)
+{
+    return msr == MSR_IA32_MISC_ENABLE && !virt_caps.amd;
+}
+
 static bool is_lapic(uint32_t msr)
 {
     return msr == MSR_IA32_APIC_BASE || (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST);
@@ -119,6 +131,8 @@ static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uin
         return (struct msr_value){ 0, false };
     if (virt_msr_read(&v->virt, msr, &value))
         return (struct msr_value){ value, true };
+    if (is_misc_enable(msr))
+        return (struct msr_value){ v->misc_enable | MISC_ALWAYS, true };
     i = cpu_mtrr_index(msr);
     return i < 0 ? (struct msr_value){ 0, false } : (struct msr_value){ v->mtrr[i], true };
 }
@@ -168,6 +182,12 @@ static __attribute__((noinline)) enum msr_written write_other(struct vcpu *v, ui
 {
     if (cpu_msr_read(msr).known)
         return answer(cpu_msr_takes(msr, value));
+    if (is_misc_enable(msr)) {
+        if (value & ~(MISC_WRITABLE | MISC_READ_ONLY))
+            return MSR_REFUSED;
+        v->misc_enable = value & MISC_WRITABLE;
+        return MSR_WRITTEN;
+    }
     int i = cpu_mtrr_index(msr);
     if (i < 0)
         return MSR_UNKNOWN;
@@ -210,7 +230,12 @@ int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
     return 0;
 }
 
+/* Whether string instructions are fast is the machine's to say: kernels choose by it how they clear
+ * a page. */
 void msr_reset(struct vcpu *v)
 {
+    uint64_t real;
+
+    v->misc_enable = rdmsr_safe(MSR_IA32_MISC_ENABLE, &real) ? 0 : real & FAST_STRINGS;
     cpu_mtrr_reset(v->mtrr);
 }

@@ -58,8 +58,9 @@ struct vcpu {
     bool initialised;        /* start says where it begins, VCPUOP_up when */
     bool begins;             /* now */
     struct vcpu_start start;
-    struct xen_vcpu xen; /* what Xen's interface keeps of it */
-    uint64_t mtrr[32];   /* see machine/cpu_mtrr.h */
+    struct xen_vcpu xen;  /* what Xen's interface keeps of it */
+    uint64_t misc_enable; /* what can be written of that MSR */
+    uint64_t mtrr[32];    /* see machine/cpu_mtrr.h */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
 };
 

@@ -14,7 +14,6 @@
 
 #define NONE           UINT32_MAX /* the last row's; no CPU has this register */
 #define ANY            UINT64_MAX
-#define FAST_STRINGS   1u         /* of MISC_ENABLE; kernels choose by it how they clear a page */
 #define HWCR_TSC       (1u << 24) /* the TSC counts at the rate of P-state 0 */
 #define VM_CR_WRITABLE 0x1Fu      /* locked: a write to them is ignored, to others refused */
 
@@ -37,7 +36,6 @@ static const struct row intel[] = {
     { MSR_IA32_BIOS_SIGN_ID, 0, 0, ANY }, /* microcode: written before CPUID */
     { MSR_IA32_PLATFORM_ID, 0, 0, 0 },
     { MSR_IA32_FEATURE_CONTROL, 0, FEATURE_CONTROL_LOCK, 0 },
-    { MSR_IA32_MISC_ENABLE, FAST_STRINGS, 3 << 11, ANY }, /* no BTS, no PEBS */
     ROWS_OF_BOTH,
     { NONE, 0, 0, 0 },
 };

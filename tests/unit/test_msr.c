@@ -173,11 +173,25 @@ static void test_fixed(void **state)
     refuses(MSR_IA32_MTRRCAP, 0);
     wr(MSR_IA32_BIOS_SIGN_ID, 0x1234);
     assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 0);
-    assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1800);
-    wrmsr(MSR_IA32_MISC_ENABLE, 0x850089); /* the machine's: fast strings among others */
-    assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1801);
     assert_int_equal(rd(MSR_IA32_MCG_CAP), 0);
     assert_int_equal(rd(MSR_IA32_PLATFORM_ID), 0);
+}
+
+/* What can be written is kept, what is only to be read stays, and the rest is reserved. */
+static void test_misc_enable(void **state)
+{
+    (void)state;
+    assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1800);
+    wr(MSR_IA32_MISC_ENABLE, 0x400C51889);
+    assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x400C51809);
+    wr(MSR_IA32_MISC_ENABLE, 0);
+    assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1800);
+    for (unsigned bit = 0; bit < 64; bit++)
+        if (!(0x400C51889ul >> bit & 1))
+            refuses(MSR_IA32_MISC_ENABLE, 1ul << bit);
+    wrmsr(MSR_IA32_MISC_ENABLE, 0x850089); /* the machine's: fast strings among others */
+    msr_reset(&guest_vcpu);
+    assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1801);
 }
 
 /* ---- Memory types ---- */
@@ -508,6 +522,7 @@ int main(void)
         TEST(test_probed_quietly),
         TEST(test_nothing_leaks),
         TEST(test_fixed),
+        TEST(test_misc_enable),
         TEST(test_mtrr_reset),
         TEST(test_mtrr_kept_apart),
         TEST(test_mtrr_validity),
