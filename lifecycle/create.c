@@ -133,25 +133,10 @@ static int build_acpi(struct domain *d)
     return err;
 }
 
-/* The BIOS data area, the interrupt table and its handlers, and the extended area with its size
- * first. */
-static int build_bios(struct domain *d, uint8_t *buf)
-{
-    const uint8_t ebda_kib = (MEMMAP_LOW_END - MEMMAP_EBDA) >> 10;
-    struct p2m *p = &d->p2m;
-
-    bios_vectors_build(buf);
-    int err = gmem_write(p, gpa(0), buf, BIOS_VECTORS_SIZE);
-    bios_data_build(buf, wallclock_now(), MEMMAP_EBDA);
-    err = err ? err : gmem_write(p, gpa(BIOS_DATA_START), buf, BIOS_DATA_SIZE);
-    bios_code_build(buf);
-    err = err ? err : gmem_write(p, gpa(BIOS_CODE_START), buf, BIOS_CODE_SIZE);
-    return err ? err : gmem_write(p, gpa(MEMMAP_EBDA), &ebda_kib, sizeof(ebda_kib));
-}
-
 /* The pointer stands in the extended area too, where it is looked for first. */
-static int build_mp_table(struct domain *d, uint8_t *buf)
+static int build_mp_table(struct domain *d)
 {
+    uint8_t buf[MP_TABLE_MAX];
     struct mp_table_config config = { .where = MEMMAP_MP,
                                       .vcpus = d->config->vcpus,
                                       .identity = cpu_model_leaf(1, 0).eax };
@@ -161,18 +146,22 @@ static int build_mp_table(struct domain *d, uint8_t *buf)
     return err ? err : gmem_write(&d->p2m, gpa(MEMMAP_EBDA_MP), buf, MP_POINTER_SIZE);
 }
 
-/* What a PC's firmware leaves in memory for those who know no ACPI. */
+/* What a PC's firmware leaves in memory for those who know no ACPI. The extended area begins with
+ * its size. */
 static int build_firmware(struct domain *d)
 {
+    uint8_t area[BIOS_DATA_SIZE];
+    const uint8_t ebda_kib = (MEMMAP_LOW_END - MEMMAP_EBDA) >> 10;
+    struct p2m *p = &d->p2m;
+
     if (d->type == DOMAIN_PVH)
         return 0;
-    uint8_t *buf = heap_pages(0, d->id);
-    if (!buf)
-        return -ENOMEM;
-    int err = build_bios(d, buf);
-    err = err ? err : build_mp_table(d, buf);
-    heap_free_pages(buf, 0, d->id);
-    return err;
+    bios_data_build(area, wallclock_now(), MEMMAP_EBDA);
+    int err = gmem_write(p, gpa(0), bios_vectors, sizeof(bios_vectors));
+    err = err ? err : gmem_write(p, gpa(BIOS_DATA_START), area, sizeof(area));
+    err = err ? err : gmem_write(p, gpa(BIOS_CODE_START), bios_code, sizeof(bios_code));
+    err = err ? err : gmem_write(p, gpa(MEMMAP_EBDA), &ebda_kib, sizeof(ebda_kib));
+    return err ? err : build_mp_table(d);
 }
 
 static int build_ports(struct domain *d)

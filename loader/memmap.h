@@ -21,7 +21,7 @@
 #define MEMMAP_LOW_END   0xA0000UL    /* of conventional memory */
 #define MEMMAP_BIOS      0xC0000UL    /* to 1 MiB: backed, reserved */
 #define MEMMAP_ACPI      0xE0000UL    /* the tables, RSDP first: systems scan for it from here on */
-#define MEMMAP_MP        0xF0000UL    /* the MP tables, their pointer first */
+#define MEMMAP_MP        0xFF800UL    /* the MP tables, their pointer first: firmware's page */
 #define MEMMAP_EXTENDED  0x100000UL   /* RAM goes on here */
 #define MEMMAP_HOLE      0xC0000000UL /* devices, to 4 GiB */
 #define MEMMAP_HIGH      0x100000000UL

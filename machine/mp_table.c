@@ -151,7 +151,7 @@ size_t mp_table_build(const struct mp_table_config *config, uint8_t buf[MP_TABLE
     struct header *table = (struct header *)(buf + sizeof(*p));
 
     ASSERT(config->vcpus >= 1 && config->vcpus <= MAX_VCPUS);
-    memset(buf, 0, MP_TABLE_MAX);
+    memset(buf, 0, sizeof(*p) + sizeof(*table));
     memcpy(p->signature, "_MP_", sizeof(p->signature));
     p->table = config->where + sizeof(*p);
     p->paragraphs = 1;

@@ -125,18 +125,24 @@ static void plug(struct machine *m, const struct machine_config *c)
 /* ---- What firmware leaves ---- */
 
 /* The 8259s at the vectors of real mode, timer and cascade alone not masked; the timer at its
- * slowest: 18.2 times a second, by a count of 0. */
+ * slowest, 18.2 times a second, by a count of 0. */
 void pc_start_as_firmware(struct machine *m)
 {
     static const struct {
         uint8_t port, value;
     } writes[] = {
-        { HVM_PIC1_PORT, 0x11 },     { HVM_PIC1_PORT + 1, BIOS_IRQ_VECTOR },
-        { HVM_PIC1_PORT + 1, 4 },    { HVM_PIC1_PORT + 1, 1 },
-        { HVM_PIC2_PORT, 0x11 },     { HVM_PIC2_PORT + 1, BIOS_IRQ_VECTOR2 },
-        { HVM_PIC2_PORT + 1, 2 },    { HVM_PIC2_PORT + 1, 1 },
-        { HVM_PIC1_PORT + 1, 0xFA }, { HVM_PIC2_PORT + 1, 0xFF },
-        { HVM_PIT_PORT + 3, 0x36 },  { HVM_PIT_PORT, 0 },
+        { HVM_PIC1_PORT, 0x11 },
+        { HVM_PIC1_PORT + 1, BIOS_IRQ_VECTOR },
+        { HVM_PIC1_PORT + 1, 4 },
+        { HVM_PIC1_PORT + 1, 1 },
+        { HVM_PIC1_PORT + 1, 0xFA },
+        { HVM_PIC2_PORT, 0x11 },
+        { HVM_PIC2_PORT + 1, BIOS_IRQ_VECTOR2 },
+        { HVM_PIC2_PORT + 1, 2 },
+        { HVM_PIC2_PORT + 1, 1 },
+        { HVM_PIC2_PORT + 1, 0xFF },
+        { HVM_PIT_PORT + 3, 0x34 }, /* mode 2, whose count is cheaper to read than mode 3's */
+        { HVM_PIT_PORT, 0 },
         { HVM_PIT_PORT, 0 },
     };
 

@@ -12,7 +12,7 @@
 #include "machine/mp_table.h"
 #include "tests/fakes/panic.h"
 
-#define WHERE 0xF0000u
+#define WHERE 0xFF800u
 
 static uint8_t buf[MP_TABLE_MAX + 1];
 static size_t size;
