@@ -22,7 +22,7 @@
 #define CPUID_7C_VECTOR 0x00005f42u
 /* MOVU of SSE4A, misaligned SSE, XOP, FMA4, TBM: AMD's, on registers. */
 #define CPUID_EXT1C_VECTOR (1u << 6 | 1u << 7 | 1u << 11 | 1u << 16 | 1u << 21)
-#define CPUID_EXT8B_SHOWN  (CPUID_EXT8B_CLZERO | CPUID_EXT8B_ERR_PTRS)
+#define CPUID_EXT8B_SHOWN  (CPUID_EXT8B_CLZERO | CPUID_EXT8B_ERR_PTRS | SPEC_GUEST_8B)
 #define ALL                0xffffffffu
 
 /* Bits that pass from the machine, per leaf and register. Sub-leaf 0 unless the leaf has none. */

@@ -76,7 +76,7 @@ void msr_map_fill(void *map)
             let_pass(map, rows[i].msr, true, true);
     /* The processor itself refuses what it does not know, and to read the two commands. */
     let_pass(map, MSR_IA32_SPEC_CTRL, spec_has_ctrl(), spec_has_ctrl());
-    let_pass(map, MSR_IA32_PRED_CMD, false, spec_has_ctrl());
+    let_pass(map, MSR_IA32_PRED_CMD, false, spec_has_barrier());
     let_pass(map, MSR_IA32_FLUSH_CMD, false, spec_has_flush());
 }
 

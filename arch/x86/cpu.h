@@ -248,8 +248,13 @@
 #define CPUID_EXT8B_CLZERO        (1u << 0)  /* AMD: CLZERO */
 #define CPUID_EXT8B_ERR_PTRS      (1u << 2)  /* AMD: XRSTOR takes the x87 pointers always */
 #define CPUID_EXT8B_IBPB          (1u << 12) /* AMD: IA32_PRED_CMD has IBPB */
-#define CPUID_EXT21A_LFENCE       (1u << 2)  /* AMD: as if DE_CFG said so, for good */
-#define CPUID_EXT21A_NULL_BASE    (1u << 6)  /* AMD: a null selector clears the base */
+#define CPUID_EXT8B_IBRS          (1u << 14) /* AMD: IA32_SPEC_CTRL has the bits of that name */
+#define CPUID_EXT8B_STIBP         (1u << 15)
+#define CPUID_EXT8B_IBRS_STAYS    (1u << 16) /* AMD: once set it is good for later exits too */
+#define CPUID_EXT8B_SSBD          (1u << 24)
+#define CPUID_EXT8B_FREE_OF       (1u << 26 | 1u << 29 | 1u << 30) /* AMD: SSBD_NO, BTC_NO, IBPB_RET */
+#define CPUID_EXT21A_LFENCE       (1u << 2) /* AMD: as if DE_CFG said so, for good */
+#define CPUID_EXT21A_NULL_BASE    (1u << 6) /* AMD: a null selector clears the base */
 
 /*
  * Sets the calling CPU's protections: WP, NE, NXE, and SMEP, SMAP, UMIP, OSXSAVE where they exist.

@@ -52,7 +52,7 @@ struct spec_switch spec_switch;
 static struct {
     uint32_t edx; /* of CPUID leaf 7 */
     uint64_t capabilities;
-    bool rtm, bhi_ctrl, amd_ibpb;
+    bool rtm, bhi_ctrl, amd_ibpb, ibrs_stays;
 } cpu; /* boot only, as is the next */
 static uint8_t states[SPEC_WORDS];
 
@@ -159,16 +159,32 @@ static enum spec_state decide(enum spec_word w, const struct spec_wish *wish)
 }
 
 /* AMD's CPUs have a leaf of their own for what Intel's tell in leaf 7. */
+static uint32_t amd_bits(void)
+{
+    return cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).ebx : 0;
+}
+
 static bool has_amd_ibpb(void)
 {
-    return cpuid(0x80000000, 0).eax >= 0x80000008 && (cpuid(0x80000008, 0).ebx & CPUID_EXT8B_IBPB);
+    return amd_bits() & CPUID_EXT8B_IBPB;
+}
+
+/* Leaf 7, EDX, with AMD's bits in Intel's places: IA32_SPEC_CTRL is the same register. */
+static uint32_t read_edx(void)
+{
+    uint32_t edx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx & SPEC_GUEST_7D : 0, amd = amd_bits();
+
+    return edx | (amd & CPUID_EXT8B_IBRS ? CPUID_7D_SPEC_CTRL : 0) |
+           (amd & CPUID_EXT8B_STIBP ? CPUID_7D_STIBP : 0) |
+           (amd & CPUID_EXT8B_SSBD ? CPUID_7D_SSBD : 0);
 }
 
 static void read_cpu(void)
 {
     struct cpuid_regs r = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid_regs){ 0 };
 
-    cpu.edx = r.edx & SPEC_GUEST_7D;
+    cpu.edx = read_edx();
+    cpu.ibrs_stays = amd_bits() & CPUID_EXT8B_IBRS_STAYS;
     cpu.amd_ibpb = has_amd_ibpb();
     cpu.rtm = r.ebx & CPUID_7B_RTM;
     cpu.bhi_ctrl = r.eax >= 2 && (cpuid(7, 2).edx & CPUID_72D_BHI_CTRL);
@@ -191,9 +207,9 @@ static void fill_switch(const struct spec_wish *wish)
 
     s->ctrl = if_on(SPEC_IBRS, SPEC_CTRL_IBRS) | if_on(SPEC_STIBP, SPEC_CTRL_STIBP) |
               if_on(SPEC_SSBD, SPEC_CTRL_SSBD) | (by_register ? if_on(SPEC_BHI, SPEC_CTRL_BHI) : 0);
-    s->exit =
-        (uint8_t)((s->ctrl ? SPEC_EXIT_CTRL : 0) | (each ? if_on(SPEC_IBRS, SPEC_EXIT_EACH) : 0) |
-                  if_on(SPEC_CLEAR, SPEC_EXIT_CLEAR));
+    s->exit = (uint8_t)((s->ctrl ? SPEC_EXIT_CTRL : 0) |
+                        (each && !cpu.ibrs_stays ? if_on(SPEC_IBRS, SPEC_EXIT_EACH) : 0) |
+                        if_on(SPEC_CLEAR, SPEC_EXIT_CLEAR));
     s->entry = (uint8_t)((s->ctrl ? SPEC_ENTRY_CTRL : 0) | if_on(SPEC_L1D, SPEC_ENTRY_L1D) |
                          if_on(SPEC_VERW, SPEC_ENTRY_VERW));
     s->calls = (uint8_t)if_on(SPEC_RSB, each || (wish->with & BIT(SPEC_RSB)) ? CALL_PAIRS : 1);
@@ -226,7 +242,7 @@ void spec_decide(const struct spec_wish *wish)
 
 bool spec_start(void)
 {
-    bool lesser = cpu.edx && (cpuid(7, 0).edx & cpu.edx) != cpu.edx;
+    bool lesser = (read_edx() & cpu.edx) != cpu.edx;
 
     if (lesser || (cpu.amd_ibpb && !has_amd_ibpb())) {
         log_error("speculation: pCPU %u lacks what the boot CPU has: older microcode?", cpu_id());
@@ -282,6 +298,11 @@ void spec_open(char *text, unsigned size)
 bool spec_has_ctrl(void)
 {
     return cpu.edx & CPUID_7D_SPEC_CTRL;
+}
+
+bool spec_has_barrier(void)
+{
+    return spec_has_ctrl() || cpu.amd_ibpb;
 }
 
 bool spec_has_flush(void)

@@ -62,8 +62,13 @@ void spec_open(char *text, unsigned size);
 #define SPEC_GUEST_7D                                                                              \
     (CPUID_7D_MD_CLEAR | CPUID_7D_SPEC_CTRL | CPUID_7D_STIBP | CPUID_7D_FLUSH_L1D |                \
      CPUID_7D_ARCH_CAPS | CPUID_7D_SSBD)
-/* Does the machine have IA32_SPEC_CTRL and IA32_PRED_CMD? IA32_FLUSH_CMD? */
+/* The same of AMD's leaf 80000008, EBX. */
+#define SPEC_GUEST_8B                                                                              \
+    (CPUID_EXT8B_IBPB | CPUID_EXT8B_IBRS | CPUID_EXT8B_STIBP | CPUID_EXT8B_IBRS_STAYS |            \
+     CPUID_EXT8B_SSBD | CPUID_EXT8B_FREE_OF)
+/* Does the machine have IA32_SPEC_CTRL and IA32_PRED_CMD? The latter at least? IA32_FLUSH_CMD? */
 bool spec_has_ctrl(void);
+bool spec_has_barrier(void);
 bool spec_has_flush(void);
 /* IA32_ARCH_CAPABILITIES as a guest reads it; false if the machine has none. */
 bool spec_guest_capabilities(uint64_t *value);

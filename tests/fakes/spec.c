@@ -17,6 +17,11 @@ bool spec_has_ctrl(void)
     return fake_spec.has_ctrl;
 }
 
+bool spec_has_barrier(void)
+{
+    return fake_spec.has_ctrl;
+}
+
 bool spec_has_flush(void)
 {
     return fake_spec.has_flush;

@@ -12,6 +12,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/spec.h"
 #include "arch/x86/tsc.h"
 #include "domain/cpuid.h"
 #include "machine/cpu_model.h"
@@ -147,7 +148,8 @@ static void test_ends_of_ranges(void **state)
     assert_int_equal(ask(0x40000100, 0).eax, 0x40000101); /* KVM's name, and no feature of its */
     assert_int_equal(ask(0x40000100, 0).edx, 'M');
     assert_int_equal(ask(0x80000008, 0).eax, 0xffff);
-    assert_int_equal(ask(0x80000008, 0).ebx, CPUID_EXT8B_CLZERO | CPUID_EXT8B_ERR_PTRS);
+    assert_int_equal(ask(0x80000008, 0).ebx,
+                     CPUID_EXT8B_CLZERO | CPUID_EXT8B_ERR_PTRS | SPEC_GUEST_8B);
     assert_int_equal(ask(0x80000007, 0).edx, CPUID_EXT7D_INVARIANT_TSC);
     assert_int_equal(ask(0x80000007, 0).eax, 0);
     assert_int_equal(ask(6, 0).eax, CPUID_6A_ARAT);

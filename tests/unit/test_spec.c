@@ -278,6 +278,39 @@ static void test_amd_barrier(void **state)
     assert_true(fake_log_has("speculation: pCPU 0 lacks what the boot CPU has"));
 }
 
+/* IA32_SPEC_CTRL of AMD's, told by other bits: kept and set at each exit, or once where that stays.
+ */
+static void test_amd_ctrl(void **state)
+{
+    static const struct kind zen = { "Zen", 0x31, false, 0, 0, 0 };
+
+    (void)state;
+    ext8b = CPUID_EXT8B_IBPB | CPUID_EXT8B_IBRS | CPUID_EXT8B_STIBP | CPUID_EXT8B_SSBD;
+    decide(&zen, "auto");
+    assert_true(spec_is_on(SPEC_IBRS) && spec_is_on(SPEC_IBPB));
+    assert_int_equal(spec_state(SPEC_BHI), SPEC_NOT_NEEDED);
+    assert_int_equal(spec_switch.ctrl, 1);
+    assert_true(spec_switch.exit & SPEC_EXIT_EACH);
+    assert_int_equal(spec_switch.calls, 16);
+    assert_true(spec_has_ctrl() && spec_has_barrier() && !spec_has_flush());
+    decide(&zen, "ibrs,stibp,ssbd");
+    assert_int_equal(spec_switch.ctrl, 7);
+    decide(&zen, "off");
+    assert_true(spec_switch.guest_ctrl && !spec_switch.ctrl);
+    decide(&zen, "auto");
+    assert_true(spec_start());
+    ext8b &= ~CPUID_EXT8B_STIBP; /* a CPU with older microcode */
+    assert_false(spec_start());
+    ext8b |= CPUID_EXT8B_IBRS_STAYS;
+    decide(&zen, "auto");
+    assert_int_equal(spec_switch.exit & (SPEC_EXIT_CTRL | SPEC_EXIT_EACH), SPEC_EXIT_CTRL);
+    assert_int_equal(spec_switch.calls, 16); /* returns are not IBRS's affair */
+    ext8b = CPUID_EXT8B_IBPB;
+    decide(&zen, "auto");
+    assert_true(spec_has_barrier() && !spec_has_ctrl());
+    ext8b = 0;
+}
+
 static void test_told(void **state)
 {
     char text[96];
@@ -325,7 +358,7 @@ int main(void)
         cmocka_unit_test(test_off),         cmocka_unit_test(test_by_name),
         cmocka_unit_test(test_bad_words),   cmocka_unit_test(test_start),
         cmocka_unit_test(test_told),        cmocka_unit_test(test_guests),
-        cmocka_unit_test(test_amd_barrier),
+        cmocka_unit_test(test_amd_barrier), cmocka_unit_test(test_amd_ctrl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
