@@ -216,7 +216,7 @@ static void start_other_cpus(void)
         log_info("sched-gran=core: %u core(s) run one domain at a time", sched_cores());
 }
 
-/* Before power-off and reboot: nothing runs any more, and no CPU is left in VMX operation. */
+/* Before power-off and reboot: nothing runs any more, and no CPU is left with virtualization on. */
 static void quiesce(void)
 {
     if (LOCKDEP && bound_stop)

@@ -2,7 +2,7 @@
  * What every emulated device is: registers, time, and interrupt lines. No more.
  *
  * A device embeds struct device as its first member and fills in its operations. It knows neither
- * domain nor VMCS nor bus address: a machine (domain/machine_*.c) places it, hands it accesses
+ * domain nor vCPU nor bus address: a machine (machine/) places it, hands it accesses
  * with an offset, tells it the time, and connects its lines. The same object file is linked into
  * the host tests.
  *

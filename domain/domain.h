@@ -98,9 +98,9 @@ struct domain_hooks {
     size_t (*console_put)(struct domain *d, const uint8_t *bytes, size_t n);
     /* There is room again for input: hand over more (pv_console_give). */
     void (*console_room)(struct domain *d);
-    /* VMCALL. False: it is to be executed again. */
+    /* A hypercall. False: it is to be executed again. */
     bool (*hypercall)(struct vcpu *v);
-    /* VMCALLs of 64-bit code at CPL 0 that look at nothing but the caller: the answer for RAX,
+    /* Those of 64-bit code at CPL 0 that look at nothing but the caller: the answer for RAX,
      * given RAX and RDI. HYPERCALL_NEEDS_LOCK: it is another. Without the lock. */
     int64_t (*hypercall_lockless)(uint64_t nr, uint64_t first);
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;

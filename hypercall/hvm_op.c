@@ -81,7 +81,8 @@ static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)
     return 0;
 }
 
-/* For shadow page tables. With EPT there is nothing to tell, and by this answer Linux knows. */
+/* For shadow page tables. With a second-level page table there is nothing to tell, and by this
+ * answer Linux knows. */
 static int64_t pagetable_dying(struct vcpu *v, uint64_t at)
 {
     struct xen_hvm_pagetable_dying arg;

@@ -1,5 +1,5 @@
 /*
- * From VMCALL to the call's own file, and back. See hypercall/hypercall.h.
+ * From the exit to the call's own file, and back. See hypercall/hypercall.h.
  * Source of the register convention: xen/include/public/arch-x86/xen-x86_64.h and xen-x86_32.h.
  */
 #include "hypercall/hypercall.h"

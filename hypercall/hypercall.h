@@ -1,5 +1,5 @@
 /*
- * The paravirtual interface: VMCALL with Xen's numbers.
+ * The paravirtual interface: hypercalls with Xen's numbers.
  *
  * Each call is decode, then do: decode reads the guest's arguments once, checks everything and
  * changes nothing; do cannot fail. One file per group of Xen's calls.
@@ -13,14 +13,14 @@
 
 #define HYPERCALL_ARGS 5
 
-/* Carries out the hypercall that made v exit; false: the guest is to execute the VMCALL again. The
+/* Carries out the hypercall that made v exit; false: the guest is to make it again. The
  * hook of domain/domain.h, as the next one is. */
 bool hypercall_handle(struct vcpu *v);
 /* The answers of calls that look at nothing but the caller, by number and first argument, from
  * 64-bit code at CPL 0; HYPERCALL_NEEDS_LOCK for all others. Without the domain's lock. */
 int64_t hypercall_lockless(uint64_t nr, uint64_t first);
 /* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
- * executes the VMCALL again, after whatever interrupt is due: no call holds a pCPU for long. */
+ * makes the call again, after whatever interrupt is due: no call holds a pCPU for long. */
 #define HYPERCALL_CONTINUE INT64_MIN
 
 /* The groups: arguments in Xen's order; result, negative errno, or HYPERCALL_CONTINUE. */

@@ -1,5 +1,5 @@
 /*
- * multicall: several hypercalls by one VMCALL. Source: xen/include/public/xen.h, struct
+ * multicall: several hypercalls by one exit. Source: xen/include/public/xen.h, struct
  * multicall_entry.
  *
  * A few at a time; then the call is continued behind what is done, which lets interrupts in. An

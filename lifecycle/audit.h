@@ -1,5 +1,5 @@
 /*
- * An audit of one domain's memory, in debug builds: each frame in its EPT is RAM of its own, or
+ * An audit of one domain's memory, in debug builds: each frame in its p2m is RAM of its own, or
  * lent to it and held by a pin; none is Caisson's own or another's; and what it has is what it was
  * promised. Other builds link audit_release.c, which finds nothing wrong. What is wrong ends in a
  * panic that names the domain.

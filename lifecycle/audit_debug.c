@@ -89,6 +89,6 @@ bool audit_domain(struct domain *d, struct audit *a, bool quiet)
     if (a->next.v < END)
         return false;
     if (quiet && a->ram != p->populated)
-        panic("audit: %s has %lu frames in its EPT, not %lu", d->name, a->ram, p->populated);
+        panic("audit: %s has %lu frames in its p2m, not %lu", d->name, a->ram, p->populated);
     return true;
 }

@@ -157,7 +157,7 @@ uint64_t sched_deadline(void);
 bool sched_deadline_changed(void);
 
 /* Whether units need the LAPIC's timer to be brought back at their deadline, since nothing within
- * does it (no VMX preemption timer). Off at first. Boot only. */
+ * does it (no preemption timer). Off at first. Boot only. */
 void sched_use_tick(bool on);
 
 /* pCPUs of the same number are threads of one core, which run units of one group that stands apart

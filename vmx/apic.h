@@ -1,5 +1,5 @@
 /*
- * APIC virtualization, below what vmx.h tells of it.
+ * APIC virtualization, below what virt.h tells of it.
  */
 #ifndef CAISSON_VMX_APIC_H
 #define CAISSON_VMX_APIC_H

@@ -1,5 +1,5 @@
 /*
- * Control registers, below what vmx.h tells of them.
+ * Control registers, below what virt.h tells of them.
  */
 #ifndef CAISSON_VMX_CR_H
 #define CAISSON_VMX_CR_H

@@ -1,5 +1,5 @@
 /*
- * Events on their way into the guest, below what vmx.h tells of them.
+ * Events on their way into the guest, below what virt.h tells of them.
  */
 #ifndef CAISSON_VMX_EVENT_H
 #define CAISSON_VMX_EVENT_H

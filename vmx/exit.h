@@ -1,5 +1,5 @@
 /*
- * Exit reasons, as numbers and as the typed exits that vmx.h promises.
+ * Exit reasons, as numbers and as the typed exits that virt.h promises.
  */
 #ifndef CAISSON_VMX_EXIT_H
 #define CAISSON_VMX_EXIT_H

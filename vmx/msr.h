@@ -1,5 +1,5 @@
 /*
- * Model-specific registers, below what vmx.h tells of them.
+ * Model-specific registers, below what virt.h tells of them.
  */
 #ifndef CAISSON_VMX_MSR_H
 #define CAISSON_VMX_MSR_H

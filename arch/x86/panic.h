@@ -10,7 +10,7 @@ struct trap_frame;
 _Noreturn void panic_trap(const struct trap_frame *frame);
 
 /* prepare: makes the log's sinks fit for use without interrupts. print: says, through the log,
- * which domain this pCPU served, and its VMCS. Boot only. */
+ * which domain this pCPU served, and its control block. Boot only. */
 void panic_set_prepare(void (*prepare)(void));
 void panic_set_context(void (*print)(void));
 

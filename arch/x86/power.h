@@ -5,7 +5,7 @@
 #define CAISSON_ARCH_X86_POWER_H
 
 /* fn is called once, on the calling pCPU, before power-off and reboot: stops the other CPUs and
- * leaves VMX operation, in which a CPU ignores INIT. Boot only. */
+ * switches virtualization off, since a CPU ignores INIT in VMX operation. Boot only. */
 void power_set_hook(void (*fn)(void));
 
 /* Ends the machine, whatever of it works: ACPI, then the emulators' doors, then HLT. */

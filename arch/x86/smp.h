@@ -21,7 +21,7 @@ uint64_t smp_locate(unsigned cpu);
 /* Brings all other CPUs to a stop for good (NMI); for panic and before power-off. Of two callers
  * the second one is stopped too. */
 void smp_stop_others(void);
-/* What a CPU does before it stops, in its NMI handler: leaves VMX operation. Boot only. */
+/* What a CPU does before it stops, in its NMI handler: switches virtualization off. Boot only. */
 void smp_on_stop(void (*fn)(void));
 
 #endif

@@ -73,7 +73,7 @@ bool spec_has_flush(void);
 /* IA32_ARCH_CAPABILITIES as a guest reads it; false if the machine has none. */
 bool spec_guest_capabilities(uint64_t *value);
 
-/* ---- For vmx/switch.asm, which knows where each member is ---- */
+/* ---- For virt/guard.inc and the world switches, which know where each member is ---- */
 
 #define SPEC_ENTRY_CTRL 1u /* the guest's IA32_SPEC_CTRL is loaded */
 #define SPEC_ENTRY_L1D  2u
