@@ -217,6 +217,14 @@ $(B)/debian/grub-i386-xen_pvh.bin: | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-grub-pvh $(@D)
 
+$(B)/debian/vmlinuz-686: | deps-build
+	$(call say,FETCH,$@)
+	$(Q)tools/fetch-debian-686 $(@D)
+
+$(B)/debian/initrd-686.img: tools/mkinitrd $(B)/debian/vmlinuz-686
+	$(call say,INITRD,$@)
+	$(Q)$(PYTHON) tools/mkinitrd $@ $(@D)/busybox-686
+
 $(B)/initrd.img: tools/mkinitrd | deps-build
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@
@@ -322,7 +330,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
 SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
-               $(B)/debian/grub-i386-xen_pvh.bin release
+               $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-qemu deps-bochs ## boot whole machines in emulators and look at them; K=word chooses; MACHINES=bochs|qemu|all and SHAPES=all: docs/testing.md
 	$(Q)MACHINES='$(MACHINES)' $(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 

@@ -225,7 +225,7 @@ static int build_image(struct domain *d)
     if (err)
         return err;
     vcpu_set_start(d->vcpus[0], &start);
-    if (d->type == DOMAIN_HVM && start.mode != START_LONG)
+    if (d->type == DOMAIN_HVM && !start.programs_pc)
         pc_start_as_firmware(&d->machine);
     return 0;
 }

@@ -59,6 +59,8 @@ struct image_start {
     gpa_t gdt_base;
     uint16_t gdt_limit; /* 0: there is none */
     uint16_t cs, ds;    /* selectors; ES = SS = FS = GS = DS */
+    bool programs_pc; /* it is known to program timer and interrupt controllers before it uses them
+                       */
 };
 
 /* pvh: where a file is of several kinds, prefer that one. */

@@ -1,5 +1,6 @@
 /*
- * Loads a Linux bzImage by the 64-bit boot protocol.
+ * Loads a Linux bzImage by the 64-bit boot protocol, or the 32-bit one where it has no 64-bit
+ * entry.
  *
  * Sources: Linux, Documentation/arch/x86/boot.rst and zero-page.rst. The kernel goes to the address
  * that it prefers; below that its decompressor would move it up anyway. The ramdisk goes to the top
@@ -47,6 +48,7 @@ struct bzimage {
     const struct image *image;
     const struct image_memory *memory;
     const uint8_t *file;
+    bool long_mode; /* has it a 64-bit entry? Else its 32-bit one is where it is loaded */
     const uint8_t *payload;
     size_t payload_size;
     uint64_t load, init_size; /* where it is loaded, and how much it needs from there */
@@ -73,10 +75,9 @@ static int check_header(struct bzimage *b)
 
     if (b->image->size < HEADER_NEEDED)
         return image_refuse(b->image, -ENOEXEC, "the file ends within the header");
-    if (image_get16(f + VERSION) < 0x20C)
-        return image_refuse(b->image, -ENOEXEC, "older than boot protocol 2.12");
-    if (!(image_get16(f + XLOADFLAGS) & XLF_KERNEL_64))
-        return image_refuse(b->image, -ENOEXEC, "no 64-bit kernel (XLF_KERNEL_64 is clear)");
+    if (image_get16(f + VERSION) < 0x20A)
+        return image_refuse(b->image, -ENOEXEC, "older than boot protocol 2.10");
+    b->long_mode = image_get16(f + VERSION) >= 0x20C && image_get16(f + XLOADFLAGS) & XLF_KERNEL_64;
     if (HEADER_END + 1 + f[HEADER_END] < HEADER_NEEDED)
         return image_refuse(b->image, -ENOEXEC, "the header is shorter than its version has it");
     return 0;
@@ -98,7 +99,7 @@ static int find_payload(struct bzimage *b)
         return image_refuse(b->image, -ENOEXEC, "the file is cut short");
     b->payload = b->file + offset;
     b->payload_size = bytes < left ? bytes : left;
-    if (b->payload_size <= ENTRY_64)
+    if (b->long_mode && b->payload_size <= ENTRY_64)
         return image_refuse(b->image, -ENOEXEC, "the kernel ends before its 64-bit entry");
     return 0;
 }
@@ -188,10 +189,12 @@ static void write_zero_page(struct bzimage *b)
     put(b, CMDLINE_AT, b->image->cmdline, strlen(b->image->cmdline) + 1);
 }
 
-/* boot.rst, "64-bit Boot Protocol": __BOOT_CS is 0x10, __BOOT_DS 0x18. */
+/* boot.rst, "64-bit Boot Protocol" and "32-bit Boot Protocol": __BOOT_CS is 0x10, __BOOT_DS 0x18.
+ */
 static void write_gdt(struct bzimage *b, struct image_start *out)
 {
-    static const uint64_t gdt[] = { 0, 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF };
+    uint64_t code = b->long_mode ? 0x00AF9B000000FFFF : 0x00CF9B000000FFFF;
+    const uint64_t gdt[] = { 0, 0, code, 0x00CF93000000FFFF };
 
     put(b, GDT_AT, gdt, sizeof(gdt));
     out->gdt_base = gpa(GDT_AT);
@@ -222,7 +225,8 @@ static int write_all(struct bzimage *b, struct image_start *out)
 {
     write_zero_page(b);
     write_gdt(b, out);
-    write_page_tables(b);
+    if (b->long_mode)
+        write_page_tables(b);
     put(b, b->load, b->payload, b->payload_size);
     if (b->initrd_size)
         put(b, b->initrd, b->image->modules[0].data, b->initrd_size);
@@ -240,13 +244,14 @@ int image_bzimage_load(const struct image *image, const struct image_memory *mem
     if ((error = check_header(&b)) || (error = find_payload(&b)) || (error = find_place(&b)) ||
         (error = place_initrd(&b)) || (error = check_cmdline(&b)) || (error = write_all(&b, out)))
         return error;
-    out->mode = START_LONG;
-    out->rip = b.load + ENTRY_64;
+    out->mode = b.long_mode ? START_LONG : START_PROTECTED32;
+    out->rip = b.load + (b.long_mode ? ENTRY_64 : 0);
     out->rsp = STACK_TOP;
     out->rsi = ZERO_PAGE_AT;
     out->page_root = gpa(PML4_AT);
-    log_info("%s: bzImage at 0x%llx, %zu KiB; ramdisk at 0x%llx, %llu KiB", image->domain,
-             (unsigned long long)b.load, b.payload_size >> 10, (unsigned long long)b.initrd,
-             (unsigned long long)b.initrd_size >> 10);
+    out->programs_pc = true;
+    log_info("%s: bzImage at 0x%llx, %zu KiB, by its %u-bit entry; ramdisk at 0x%llx, %llu KiB",
+             image->domain, (unsigned long long)b.load, b.payload_size >> 10, b.long_mode ? 64 : 32,
+             (unsigned long long)b.initrd, (unsigned long long)b.initrd_size >> 10);
     return 0;
 }

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import BOOT, INITRD, PATIENCE, PROMPT, QUIET, VMLINUZ, linux
+from conftest import BOOT, BUILD, INITRD, PATIENCE, PROMPT, QUIET, VMLINUZ, Module, linux
 
 TIME0 = 1_700_000_000  # what the machine's clock says at first
 # Not "CPU model not supported", which intel_pstate tells of every CPU that hides APERF and MPERF.
@@ -138,6 +138,20 @@ def test_reboot(shell):
     assert 0 < int(m.ask("date +%s")) - TIME0 < 600
     m.sendline("poweroff -f")
     m.expect_off()
+
+
+def test_686_pae(boot):
+    """Debian's 32-bit kernel, by the 32-bit boot protocol, with two vCPUs. In QEMU, as to unpack it
+    takes billions of instructions."""
+    kernel, initrd = (os.path.join(BUILD, "debian", name) for name in ("vmlinuz-686", "initrd-686.img"))
+    m = boot(modules=[Module(kernel, f"kernel name=linux mem=256M vcpus=2 -- {QUIET}"),
+                      Module(initrd, "ramdisk name=linux")], pcpus=2, emulator="qemu")
+    m.expect(r"caisson: linux: bzImage at 0x[0-9a-f]+, \d+ KiB, by its 32-bit entry")
+    m.expect_exact(PROMPT, timeout=BOOT)
+    assert m.ask("uname -m").strip() == "i686"
+    assert m.ask("nproc").strip() == "2"
+    m.sendline("poweroff -f")
+    m.expect(r"caisson: linux: powered off")
 
 
 @pytest.mark.anywhere

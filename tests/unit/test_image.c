@@ -135,6 +135,29 @@ static void test_bzimage_tables(void **state)
     assert_int_equal(ram64(start.gdt_base.v + start.ds), 0x00CF93000000FFFF);
 }
 
+/* A kernel without a 64-bit entry is entered where it is loaded, without paging. */
+static void bzimage_by_32(void)
+{
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_PROTECTED32);
+    assert_int_equal(start.rip, 0x1000000);
+    assert_int_equal(ram64(start.gdt_base.v + start.cs), 0x00CF9B000000FFFF);
+    assert_int_equal(ram64(start.gdt_base.v + start.ds), 0x00CF93000000FFFF);
+    assert_memory_equal(guest_ram + start.rsi + 0x202, "HdrS", 4);
+    assert_true(fake_log_has("by its 32-bit entry"));
+}
+
+static void test_bzimage_32(void **state)
+{
+    (void)state;
+    make_bzimage();
+    set16(0x236, 0x3E); /* XLF_KERNEL_64 is clear, */
+    bzimage_by_32();
+    make_bzimage();
+    set16(0x206, 0x20B); /* or of a version that has no such field */
+    bzimage_by_32();
+}
+
 static void refused(int error, const char *why)
 {
     fake_log_reset();
@@ -157,8 +180,7 @@ static void test_bad_bzimage(void **state)
     static char words[2049];
     (void)state;
     BAD_BZIMAGE(file_size = 0x206, -ENOEXEC, "within the header");
-    BAD_BZIMAGE(set16(0x206, 0x20B), -ENOEXEC, "2.12");
-    BAD_BZIMAGE(set16(0x236, 0x3E), -ENOEXEC, "XLF_KERNEL_64");
+    BAD_BZIMAGE(set16(0x206, 0x209), -ENOEXEC, "2.10");
     BAD_BZIMAGE(file[0x201] = 0x10, -ENOEXEC, "header is shorter");
     BAD_BZIMAGE(file[0x1F1] = 255, -ENOEXEC, "within the setup code");
     BAD_BZIMAGE(set32(0x1F4, 0), -ENOEXEC, "syssize");
@@ -475,10 +497,19 @@ static void test_random_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_bzimage),       T(test_bzimage_tables),  T(test_bad_bzimage),
-        T(test_multiboot_elf), T(test_physical_entry),  T(test_pvh),
-        T(test_bad_pvh),       T(test_multiboot_elf64), T(test_multiboot_addresses),
-        T(test_bad_multiboot), T(test_header_place),    T(test_random_changes),
+        T(test_bzimage),
+        T(test_bzimage_tables),
+        T(test_bzimage_32),
+        T(test_bad_bzimage),
+        T(test_multiboot_elf),
+        T(test_physical_entry),
+        T(test_pvh),
+        T(test_bad_pvh),
+        T(test_multiboot_elf64),
+        T(test_multiboot_addresses),
+        T(test_bad_multiboot),
+        T(test_header_place),
+        T(test_random_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
