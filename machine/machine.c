@@ -205,13 +205,24 @@ bool machine_has_mmio(const struct machine *m, const struct vlapic *l, gpa_t at)
     return vlapic_answers(l, at.v) || ioapic_answers(m, at);
 }
 
+/* A guest may probe for a device; one that comes often copies memory, or looks for it, where there
+ * is none, an exit for each access, and might seem to hang. */
+static cold void note_stray(struct machine *m, gpa_t at)
+{
+    if (++m->strays == STRAYS_TOLD)
+        log_warn("%s: at 0x%lx, where nothing is, as %u times before: is it lost?", m->name, at.v,
+                 STRAYS_TOLD - 1);
+}
+
 uint64_t machine_mmio_read(struct machine *m, struct vlapic *l, gpa_t at, unsigned size)
 {
     uint32_t offset;
     struct device *dev = mmio_lookup(m, l, at, &offset);
 
-    if (!dev)
+    if (!dev) {
+        note_stray(m, at);
         return ~0ul;
+    }
     uint64_t now = time_for(m, dev);
     if (size < 8)
         return dev->ops->read(dev, offset, size, now);
@@ -225,8 +236,10 @@ void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned 
     uint32_t offset;
     struct device *dev = mmio_lookup(m, l, at, &offset);
 
-    if (!dev)
+    if (!dev) {
+        note_stray(m, at);
         return;
+    }
     uint64_t now = time_for(m, dev);
     dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
     if (size == 8)

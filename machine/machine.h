@@ -61,6 +61,7 @@ struct port {
 };
 
 #define PORTS_RECENT 8
+#define STRAYS_TOLD  1000u /* after so many accesses where nothing is one line tells of them */
 
 /* What a machine asks of the domain that owns it. The caller of the machine's function, in which
  * this comes, holds what that function wants held. */
@@ -111,6 +112,7 @@ struct machine {
     struct device *device[DEV_COUNT]; /* NULL: this machine has none */
     uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */
     struct moment due;                /* the first of them */
+    uint64_t strays;                  /* accesses to memory where nothing is */
     struct warned unknown;            /* ports, and sleep types behind them */
 };
 

@@ -194,6 +194,20 @@ static void test_nothing_there(void **state)
     assert_int_equal(fake_log_lines[LOG_WARN], WARNED_MOST);
 }
 
+/* A walk through a hole, byte by byte, is told of once. */
+static void test_walk_through_a_hole(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 10 * STRAYS_TOLD; i++) {
+        if (2 * i == STRAYS_TOLD - 2)
+            assert_int_equal(fake_log_lines[LOG_WARN], 0);
+        machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xd0000000 + 2 * i), 1);
+        machine_mmio_write(m, &guest_vcpu.lapic, gpa(0xd0000001 + 2 * i), 1, 0);
+    }
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+    assert_true(fake_log_has("at 0xd00003e7, where nothing is, as 999 times before"));
+}
+
 static void test_known_absent(void **state)
 {
     static const uint16_t ports[] = { 0x80, 0xed, 0x2e8, 0x3ef, 0xcf8, 0xcfc };
@@ -652,6 +666,7 @@ int main(void)
         TEST(test_port_among_others),
         TEST(test_ports_of_one_place),
         TEST(test_nothing_there),
+        TEST(test_walk_through_a_hole),
         TEST(test_known_absent),
         TEST(test_wide_accesses_to_byte_devices),
         TEST(test_wide_accesses_at_borders),
