@@ -1,6 +1,7 @@
 /*
- * A kernel of the kind that knows no ACPI: reads what a PC's firmware leaves in memory, then waits for
- * the timer in real mode with the firmware's own handlers, and resets by a jump to where a CPU starts.
+ * A kernel of the kind that knows no ACPI: reads what a PC's firmware leaves in memory, then waits
+ * for the timer in real mode with the firmware's own handlers, and resets by a jump to where a CPU
+ * starts.
  */
 #include <stdbool.h>
 #include "guest/lib/cpu.h"
@@ -63,7 +64,7 @@ static void count_entries(const uint8_t *table)
     print("board: MP table: %u CPUs, %u bus, %u I/O APIC, %u lines, %u local, %s\n", count[0],
           count[1], count[2], count[3], count[4],
           entry == table + get(table + 4, 2) && sums_up(table, get(table + 4, 2)) ? "whole"
-                                                                                 : "broken");
+                                                                                  : "broken");
 }
 
 void main(void)
