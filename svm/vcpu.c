@@ -74,6 +74,7 @@ static void write_reset_state(struct virt_vcpu *v)
     vmcb->segment[VMCB_GDTR] = vmcb->segment[VMCB_IDTR] = (struct vmcb_segment){ .limit = LIMIT };
     vmcb->sysenter_cs = vmcb->sysenter_esp = vmcb->sysenter_eip = 0;
     vmcb->g_pat = PAT_AFTER_RESET;
+    vmcb->spec_ctrl = 0;
     vmcb->dr6 = DR6_FIXED;
     vmcb->dr7 = DR7_FIXED;
     vmcb->rsp = vmcb->cr2 = 0;

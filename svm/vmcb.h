@@ -203,7 +203,9 @@ struct vmcb {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2;
     uint8_t reserved11[0x668 - 0x648];
     uint64_t g_pat, dbgctl;
-    uint8_t reserved12[0x1000 - 0x678];
+    uint8_t reserved12[0x6E0 - 0x678];
+    uint64_t spec_ctrl; /* of CPUs that switch it themselves: beside the register's value */
+    uint8_t reserved13[0x1000 - 0x6E8];
 };
 _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 _Static_assert(offsetof(struct vmcb, pause_threshold) == 0x3C, "APM, appendix B");
@@ -225,5 +227,6 @@ _Static_assert(offsetof(struct vmcb, rsp) == 0x5D8, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5F8, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, cr2) == 0x640, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "APM, appendix B");
+_Static_assert(offsetof(struct vmcb, spec_ctrl) == 0x6E0, "APM, appendix B");
 
 #endif

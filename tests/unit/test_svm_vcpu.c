@@ -145,11 +145,25 @@ static void test_msrs(void **state)
         assert_int_equal(map[i], 0xFF);
 }
 
+/* CPUs that switch IA32_SPEC_CTRL themselves (APM, "Virtualized SPEC_CTRL") keep the guest's here.
+ */
+static void test_reset(void **state)
+{
+    (void)state;
+    v.loaded = true;
+    vmcb_of(&v)->spec_ctrl = 5;
+    v.spec_ctrl = 5;
+    virt_reset(&v);
+    assert_int_equal(vmcb_of(&v)->spec_ctrl, 0);
+    assert_int_equal(v.spec_ctrl, 0);
+    v.loaded = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_intercepts), TEST(test_held_bits),
-                                        TEST(test_msrs) };
+                                        TEST(test_msrs), TEST(test_reset) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
