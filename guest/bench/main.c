@@ -13,8 +13,6 @@
 #include "guest/lib/pvconsole.h"
 #include "guest/lib/trap.h"
 
-#define PIC1_MASK    0x21
-#define PIC2_MASK    0xA1
 #define SETTLE_TICKS 60000000
 
 static void nothing(unsigned i)
@@ -79,8 +77,6 @@ void main(const void *boot_information)
 {
     (void)boot_information;
     trap_init();
-    outb(PIC1_MASK, 0xFF);
-    outb(PIC2_MASK, 0xFF);
     pvconsole_init();
     settle();
     memory_rows();

@@ -3,6 +3,7 @@
  */
 #include "guest/lib/trap.h"
 #include "guest/lib/hypercall.h"
+#include "guest/lib/pic.h"
 #include "guest/lib/print.h"
 
 #define VECTORS    256
@@ -48,6 +49,8 @@ void trap_init(void)
         uint64_t base;
     } __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
+    if (!idt[0].type)
+        pic_mask(0xFFFF);
     for (unsigned i = 0; i < VECTORS; i++)
         trap_gate((uint8_t)i, (void (*)(void))(trap_stubs + i * STUB_BYTES));
     asm volatile("lidt %0" : : "m"(pointer));
