@@ -106,6 +106,18 @@ bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level)
     return level ? request_level(l, vector) : request_edge(l, vector);
 }
 
+uint8_t vlapic_accept_own(struct vlapic *l, uint8_t vector)
+{
+    if (!vlapic_takes_interrupts(l))
+        return 0;
+    if (unlikely(vector_test(l, REG_TMR, vector))) {
+        vector_put(l, REG_TMR, vector, false);
+        l->levels_changed = true;
+    }
+    vector_put(l, REG_IRR, vector, true);
+    return vector;
+}
+
 /* 64 vectors from the i-th on enter the IRR. The TMR says how they came. Returns the highest. */
 static uint8_t settle_word(struct vlapic *l, unsigned i, uint64_t requests, bool level)
 {

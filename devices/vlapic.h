@@ -20,6 +20,7 @@
 #define MSR_IA32_APICBASE     0x1B
 #define MSR_IA32_TSC_DEADLINE 0x6E0 /* the owner's: see vlapic_set_deadline() */
 #define MSR_X2APIC_FIRST      0x800
+#define MSR_X2APIC_ICR        0x830
 #define MSR_X2APIC_CURRENT    0x839 /* the timer's current count */
 #define MSR_X2APIC_LAST       0x8FF
 #define APICBASE_BSP          (1u << 8)
@@ -115,11 +116,36 @@ void vlapic_set_deadline(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns, uin
 /* What RDMSR gives: 0 when disarmed, fired, or in another mode. */
 uint64_t vlapic_deadline_tsc(struct vlapic *l, uint64_t now);
 
+/* IA32_APICBASE as it reads. */
+static inline uint64_t vlapic_apicbase(const struct vlapic *l)
+{
+    return l->base;
+}
+
 /* What concerns the timer alone, and is done when the timer is not due, without a look at the rest:
  * the current count as the x2APIC's MSR reads, -1 if it is due or has no such MSR now; */
 int64_t vlapic_count_ahead(const struct vlapic *l, uint64_t now);
 /* a deadline in the future. False if it is masked or in another mode: nothing is done. */
 bool vlapic_arm_ahead(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns);
+
+/* What a vCPU does to its own local APIC while it is out of the guest: an edge-triggered request
+ * enters the IRR at once, not by way of the descriptor. They return its vector, which the processor
+ * is to be told, or 0. */
+/* One arrives; 0 if it is disabled. Vectors from 16. */
+uint8_t vlapic_accept_own(struct vlapic *l, uint8_t vector);
+/* Fires the timer if it is due. 0: it did not, or whatever it did took the common way. */
+uint8_t vlapic_timer_run_own(struct vlapic *l, uint64_t now);
+/* IA32_TSC_DEADLINE gets a moment that has passed, while the timer is not due. 0: nothing was done.
+ */
+uint8_t vlapic_deadline_passed_own(struct vlapic *l);
+
+/* A write to the x2APIC's ICR that asks for an edge-triggered fixed interrupt, with a legal vector,
+ * of itself or by a destination: true, and the register has it. Else nothing is done. */
+bool vlapic_icr_simple(struct vlapic *l, uint64_t icr);
+#define VLAPIC_ICR_VECTOR(icr)  ((uint8_t)(icr))
+#define VLAPIC_ICR_LOGICAL(icr) ((icr) >> 11 & 1)
+#define VLAPIC_ICR_SELF(icr)    ((icr) >> 18 & 1) /* of a simple one */
+#define VLAPIC_ICR_DEST(icr)    ((uint32_t)((icr) >> 32))
 
 /* ---- Placement ---- */
 bool vlapic_enabled(const struct vlapic *l);     /* globally, by IA32_APICBASE */

@@ -49,6 +49,11 @@ extern const uint32_t vlapic_lvt_bits[LVT_COUNT]; /* the writable ones */
 
 #define DIVIDE_BITS 0xBu
 
+/* Fields of the ICR's lower half (SDM, "Interrupt Command Register (ICR)"). */
+#define ICR_LOW_BITS  0x000CCFFFu
+#define ICR_MODE      (7u << 8)
+#define ICR_SHORTHAND 18
+
 /* Bits of the error status register. */
 #define ESR_SEND_VECTOR    (1u << 5)
 #define ESR_RECEIVE_VECTOR (1u << 6)

@@ -81,7 +81,7 @@ int vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *value, uint64_t no
     uint32_t low = 0;
 
     if (msr == MSR_IA32_APICBASE) {
-        *value = l->base;
+        *value = vlapic_apicbase(l);
         return 0;
     }
     if (!rule->read || !vlapic_reg_read(l, msr - MSR_X2APIC_FIRST, &low, now))
@@ -99,6 +99,19 @@ static int write_icr(struct vlapic *l, uint64_t value, uint64_t now)
     vlapic_reg_write(l, REG_ICR_HIGH, value >> 32, now);
     vlapic_reg_write(l, REG_ICR_LOW, (uint32_t)value, now);
     return 0;
+}
+
+/* Kernels send hardly anything else. */
+bool vlapic_icr_simple(struct vlapic *l, uint64_t icr)
+{
+    uint32_t low = (uint32_t)icr;
+
+    if (low & (ICR_RESERVED | ICR_MODE) || VLAPIC_ICR_VECTOR(low) < 16 ||
+        low >> ICR_SHORTHAND > APIC_TO_SELF || !(l->base & APICBASE_X2APIC))
+        return false;
+    l->icr_low = l->page->reg[REG_ICR_LOW].value = low & ICR_LOW_BITS;
+    l->page->reg[REG_ICR_HIGH].value = VLAPIC_ICR_DEST(icr);
+    return true;
 }
 
 static uint64_t legal_bits(const struct msr_rule *rule, unsigned reg)

@@ -171,8 +171,6 @@ static void send_ipi(struct vlapic *l)
     l->bus->send_ipi(l->bus->ctx, &m);
 }
 
-#define ICR_LOW_BITS 0x000CCFFFu
-
 static void write_icr(struct vlapic *l, uint32_t value)
 {
     l->icr_low = value & ICR_LOW_BITS;

@@ -71,13 +71,19 @@ static void expire(struct vlapic *l, uint64_t now)
     set_due(l);
 }
 
-void vlapic_timer_run(struct vlapic *l, uint64_t now)
+static bool run(struct vlapic *l, uint64_t now)
 {
     if (now < l->timer.due)
-        return;
+        return false;
     expire(l, now);
     tell(l);
-    vlapic_lvt_fire(l, LVT_TIMER);
+    return true;
+}
+
+void vlapic_timer_run(struct vlapic *l, uint64_t now)
+{
+    if (run(l, now))
+        vlapic_lvt_fire(l, LVT_TIMER);
 }
 
 uint64_t vlapic_timer_due(const struct vlapic *l)
@@ -168,6 +174,30 @@ bool vlapic_arm_ahead(struct vlapic *l, uint64_t tsc_raw, uint64_t at_ns)
     l->timer.deadline_tsc = tsc_raw;
     l->timer.due = at_ns;
     return true;
+}
+
+/* May its interrupt go the short way? */
+static bool is_plain(const struct vlapic *l)
+{
+    return !(l->lvt[LVT_TIMER] & LVT_MASKED) && (uint8_t)l->lvt[LVT_TIMER] >= 16;
+}
+
+uint8_t vlapic_timer_run_own(struct vlapic *l, uint64_t now)
+{
+    if (!is_plain(l)) {
+        vlapic_timer_run(l, now);
+        return 0;
+    }
+    return run(l, now) ? vlapic_accept_own(l, (uint8_t)l->lvt[LVT_TIMER]) : 0;
+}
+
+uint8_t vlapic_deadline_passed_own(struct vlapic *l)
+{
+    if (!is_plain(l) || mode(l) != DEADLINE || !vlapic_takes_interrupts(l))
+        return 0;
+    stop(l);
+    tell(l);
+    return vlapic_accept_own(l, (uint8_t)l->lvt[LVT_TIMER]);
 }
 
 uint64_t vlapic_deadline_tsc(struct vlapic *l, uint64_t now)

@@ -133,18 +133,31 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 
 /* ---- What has been answered before ---- */
 
-/* Leaves that tell of a state which the guest may change without an exit. */
-static bool tells_of_state(uint32_t leaf)
+/* What leaves 1 and 7 tell of besides the CPU model; the guest may change CR4 without an exit. */
+static uint64_t state_of(const struct vcpu *v)
 {
-    return leaf == 0x1 || leaf == 0x7 || leaf == 0xd;
+    return (virt_cr4(&v->virt) & (CR4_OSXSAVE | CR4_PKE)) |
+           (vlapic_apicbase(&v->lapic) & APICBASE_ENABLE);
 }
 
-static void work_out(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf, uint32_t subleaf)
+static __attribute__((noinline)) void work_out(struct vcpu *v, struct cpuid_answer *a,
+                                               uint32_t leaf, uint32_t subleaf)
 {
+    bool follows = leaf == 0x1 || leaf == 0x7;
+
     *a = (struct cpuid_answer){ .leaf = leaf,
                                 .subleaf = subleaf,
-                                .stays = !tells_of_state(leaf),
+                                .stays = !follows && leaf != 0xd, /* which tells of XCR0 */
+                                .follows = follows,
+                                .state = state_of(v),
                                 .regs = cpuid_guest(v, leaf, subleaf) };
+}
+
+static __attribute__((noinline)) void refresh(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf,
+                                              uint32_t subleaf)
+{
+    if (!a->follows || a->leaf != leaf || a->subleaf != subleaf || a->state != state_of(v))
+        work_out(v, a, leaf, subleaf);
 }
 
 const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
@@ -152,6 +165,6 @@ const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t su
     struct cpuid_answer *a = &v->cpuid[(leaf ^ leaf >> 28 ^ subleaf << 2) % CPUID_ANSWERS];
 
     if (unlikely(!a->stays || a->leaf != leaf || a->subleaf != subleaf))
-        work_out(v, a, leaf, subleaf);
+        refresh(v, a, leaf, subleaf);
     return &a->regs;
 }

@@ -117,7 +117,7 @@ static enum exit_answer wrmsr_quick(struct virt_vcpu *virt, const struct virt_ex
     if (how == MSR_UNKNOWN)
         return wrmsr_locked(v, msr);
     if (how != MSR_MOVED)
-        return next_or_gp(v, how == MSR_REFUSED);
+        return how == MSR_LOOK ? EXIT_LOOK : next_or_gp(v, how == MSR_REFUSED);
     v->virt.due = vcpu_next_due(v);
     return EXIT_DUE;
 }
@@ -196,6 +196,13 @@ static void handle_apic_write(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
     vlapic_written(&v->lapic, e->apic.offset, domain_now(v->domain));
+}
+
+/* If it is the local APIC's timer and nothing else, the guest takes its interrupt at once. */
+static enum exit_answer deadline_quick(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    return vcpu_tick_lapic(vcpu_of(virt)) ? EXIT_HERE | EXIT_DUE : EXIT_UNHANDLED;
 }
 
 static enum exit_answer hlt_quick(struct virt_vcpu *virt, const struct virt_exit *e)
@@ -361,7 +368,7 @@ static void inject_ud(struct virt_vcpu *virt, const struct virt_exit *e)
 const struct virt_action exit_actions[VIRT_EXIT_KINDS] = {
     [VIRT_EXIT_UNKNOWN] = { not_quick, handle_unknown },
     [VIRT_EXIT_HOST] = { not_quick, nothing },
-    [VIRT_EXIT_DEADLINE] = { not_quick, nothing },
+    [VIRT_EXIT_DEADLINE] = { deadline_quick, nothing },
     [VIRT_EXIT_IRQ_WINDOW] = { not_quick, nothing },
     [VIRT_EXIT_NMI_WINDOW] = { not_quick, nothing },
     [VIRT_EXIT_EXCEPTION] = { not_quick, handle_exception },

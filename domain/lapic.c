@@ -150,8 +150,8 @@ void lapic_hold(struct vcpu *v)
  * guest elsewhere and can. False: v is to be kicked. */
 static bool posted(const struct vcpu *v)
 {
-    if (!virt_caps.posted_interrupts || !v->virt.delivers || !v->domain->p2m.inside[v->id] ||
-        sched_running() == &v->unit)
+    if (!virt_caps.posted_interrupts || !v->virt.delivers || sched_running() == &v->unit ||
+        !__atomic_load_n(&v->domain->p2m.inside[v->id], __ATOMIC_RELAXED))
         return false;
     irq_notify_posted(v->virt.pcpu);
     return true;
@@ -159,15 +159,24 @@ static bool posted(const struct vcpu *v)
 
 /* ---- Messages between the APICs ---- */
 
+static void take_edge(struct vcpu *v, uint8_t vector)
+{
+    vlapic_accept(&v->lapic, vector, false);
+    if (!posted(v))
+        vcpu_flag_or_kick(v);
+}
+
 /* What one vCPU does with a message that reaches it. */
 static void take_message(struct vcpu *v, const struct apic_message *message)
 {
     switch (message->mode) {
     case APIC_FIXED:
     case APIC_LOWEST:
-        vlapic_accept(&v->lapic, message->vector, message->level);
-        if (!message->level && posted(v))
+        if (!message->level) {
+            take_edge(v, message->vector);
             return;
+        }
+        vlapic_accept(&v->lapic, message->vector, true);
         break;
     case APIC_NMI:
         virt_queue_nmi(&v->virt);
@@ -200,4 +209,52 @@ void lapic_message(void *domain, const struct apic_message *message)
         if (lowest)
             return;
     }
+}
+
+/* ---- Within a stay ---- */
+
+void lapic_tell_own(struct vcpu *v, uint8_t vector)
+{
+    virt_request_interrupt(&v->virt, vector);
+    if (unlikely(v->lapic.levels_changed))
+        tell_levels(v);
+}
+
+static enum msr_written send_to_self(struct vcpu *v, uint8_t vector)
+{
+    if (!lapic_is_quick(v) || !vlapic_accept_own(&v->lapic, vector))
+        return MSR_UNKNOWN;
+    lapic_tell_own(v, vector);
+    return MSR_WRITTEN;
+}
+
+/* The vCPU that an ICR's destination means, if it is one alone. In x2APIC mode a logical one is a
+ * cluster of 16 with a bit for each (SDM, "Logical Destination Mode in x2APIC Mode"). */
+static struct vcpu *addressee(const struct domain *d, uint64_t icr)
+{
+    uint32_t id = VLAPIC_ICR_DEST(icr), bits = id & 0xFFFF;
+
+    if (VLAPIC_ICR_LOGICAL(icr)) {
+        if (!bits || bits & (bits - 1))
+            return NULL;
+        id = id >> 16 << 4 | (uint32_t)__builtin_ctz(bits);
+    }
+    if (id >= d->vcpu_count || !vlapic_x2apic(&d->vcpus[id]->lapic))
+        return NULL;
+    return d->vcpus[id];
+}
+
+enum msr_written lapic_icr_written(struct vcpu *v, uint64_t icr)
+{
+    uint8_t vector = VLAPIC_ICR_VECTOR(icr);
+
+    if (!vlapic_icr_simple(&v->lapic, icr))
+        return MSR_UNKNOWN;
+    struct vcpu *to = VLAPIC_ICR_SELF(icr) ? v : addressee(v->domain, icr);
+    if (!to)
+        return MSR_UNKNOWN;
+    if (to == v)
+        return send_to_self(v, vector);
+    take_edge(to, vector);
+    return vcpu_wants_look(v) ? MSR_LOOK : MSR_WRITTEN;
 }

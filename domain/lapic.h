@@ -10,6 +10,7 @@
 #define CAISSON_DOMAIN_LAPIC_H
 
 #include <stdbool.h>
+#include "domain/msr.h"
 #include "domain/vcpu.h"
 
 struct domain;
@@ -19,7 +20,20 @@ struct domain;
 int must_check lapic_create_access(struct domain *d);
 void lapic_destroy_access(struct domain *d);
 
-/* All that follows: the domain's lock is held. */
+/* ---- Without the domain's lock, by v within its stay in the guest ---- */
+
+/* Does the processor know all of IRR and ISR, so that one request more is all that it has to be
+ * told? */
+static inline bool lapic_is_quick(const struct vcpu *v)
+{
+    return v->virt.delivers && !(v->lapic.moved | v->lapic.changed | v->lapic.levels_changed);
+}
+/* Tells it that: a vector that vlapic_..._own() gave, not 0. */
+void lapic_tell_own(struct vcpu *v, uint8_t vector);
+/* A write to the x2APIC's ICR. Anything but an interrupt for one CPU is MSR_UNKNOWN. */
+enum msr_written must_check lapic_icr_written(struct vcpu *v, uint64_t icr);
+
+/* ---- The domain's lock is held ---- */
 
 /* Nothing is mapped at this address of the guest's: if it is in the local APICs' page, and all
  * vCPUs have theirs there, it is mapped now. True: the access is to be tried again. */

@@ -14,6 +14,7 @@
 #include "arch/x86/tsc.h"
 #include "machine/cpu_mtrr.h"
 #include "domain/domain.h"
+#include "domain/lapic.h"
 #include "domain/vcpu.h"
 #include "include/public/arch-x86/cpuid.h"
 #include "lib/likely.h"
@@ -56,16 +57,29 @@ static void set_deadline(struct vcpu *v, uint64_t value)
         moment_set_both(&v->lapic_due, at, then);
 }
 
-/* Arming the timer for a moment to come, when it is not due yet: all of it concerns the vCPU alone,
- * and nothing happens but that its next deadline moves. Else MSR_UNKNOWN. */
+/* A deadline that has passed fires at once; one so far that it does not come is left to others. */
+static __attribute__((noinline)) enum msr_written fire(struct vcpu *v, uint64_t value)
+{
+    uint8_t vector = 0;
+
+    if (value <= guest_tsc(v) && lapic_is_quick(v))
+        vector = vlapic_deadline_passed_own(&v->lapic);
+    if (!vector)
+        return MSR_UNKNOWN;
+    lapic_tell_own(v, vector);
+    return MSR_MOVED;
+}
+
+/* Arming the timer, when it is not due yet: all of it concerns the vCPU alone. MSR_UNKNOWN where
+ * more has to be done. */
 static enum msr_written arm(struct vcpu *v, uint64_t value)
 {
     uint64_t tsc = rdtsc(), ahead = value - (tsc + v->tsc_offset), then = tsc + ahead;
 
     if (v->lapic_due.tsc <= tsc || !value)
         return MSR_UNKNOWN;
-    if (ahead > INT64_MAX || then < tsc) /* past, or so far that it does not come */
-        return MSR_UNKNOWN;
+    if (ahead > INT64_MAX || then < tsc)
+        return fire(v, value);
     uint64_t at = tsc_to_ns(then - v->domain->xen.tsc_zero);
     if (!vlapic_arm_ahead(&v->lapic, value, at))
         return MSR_UNKNOWN;
@@ -139,7 +153,7 @@ static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uin
 
 /* The current count is what is read most of the local APIC, and the timer is its vCPU's alone. If
  * it is due, there is more to do than to look. */
-static struct msr_value read_count(const struct vcpu *v)
+static __attribute__((noinline)) struct msr_value read_count(const struct vcpu *v)
 {
     int64_t count = vlapic_count_ahead(&v->lapic, domain_now(v->domain));
 
@@ -150,6 +164,8 @@ struct msr_value msr_read_lockless(struct vcpu *v, uint32_t msr)
 {
     if (msr == MSR_X2APIC_CURRENT)
         return read_count(v);
+    if (msr == MSR_IA32_APIC_BASE)
+        return (struct msr_value){ vlapic_apicbase(&v->lapic), true };
     struct msr_value fixed = cpu_msr_read(msr);
     return likely(fixed.known) ? fixed : read_other(v, msr);
 }
@@ -202,7 +218,7 @@ enum msr_written msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value
     if (msr == MSR_IA32_TSC_DEADLINE)
         return arm(v, value);
     if (is_lapic(msr) || is_time(msr) || msr == XEN_HYPERCALL_MSR)
-        return MSR_UNKNOWN;
+        return msr == MSR_X2APIC_ICR ? lapic_icr_written(v, value) : MSR_UNKNOWN;
     int err = virt_msr_write(&v->virt, msr, value);
     if (err == -ENOENT)
         return write_other(v, msr, value);

@@ -23,6 +23,7 @@ enum msr_written {
     MSR_WRITTEN,
     MSR_REFUSED,
     MSR_MOVED, /* written, and the vCPU's next deadline is another one */
+    MSR_LOOK,  /* written, and the vCPU is to look at what wants in */
 };
 struct msr_value msr_read_lockless(struct vcpu *v, uint32_t msr);
 enum msr_written must_check msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value);

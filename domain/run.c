@@ -30,18 +30,25 @@ static bool serves_machine(const struct vcpu *v)
 
 /* ---- What is due ---- */
 
-static uint64_t next_due(const struct vcpu *v)
+/* But its local APIC's timer. */
+static uint64_t others_due(const struct vcpu *v)
 {
-    uint64_t due = v->lapic_due.tsc, machine = v->domain->machine.due.tsc;
+    uint64_t due = v->xen.due.tsc, machine = v->domain->machine.due.tsc;
 
-    if (v->xen.due.tsc < due)
-        due = v->xen.due.tsc;
     return serves_machine(v) && machine < due ? machine : due;
 }
 
 uint64_t vcpu_next_due(const struct vcpu *v)
 {
-    return next_due(v);
+    return time_earlier(v->lapic_due.tsc, others_due(v));
+}
+
+/* What was due has been done at `start`: the next thing, but not too soon. */
+static uint64_t next_tick(const struct vcpu *v, uint64_t start)
+{
+    uint64_t soonest = start + tsc_hz / MOST_TICKS_PER_S, due = vcpu_next_due(v);
+
+    return due < soonest ? soonest : due;
 }
 
 /* Does what is due at `start`. Returns when the next thing is: machine TSC. */
@@ -55,15 +62,29 @@ static uint64_t tick_due(struct vcpu *v, uint64_t start)
         domain_end(v->domain, END_CRASH, "its watchdog has expired");
     if (serves_machine(v) && now >= v->domain->machine.due.ns)
         machine_tick(&v->domain->machine, now);
-    uint64_t soonest = start + tsc_hz / MOST_TICKS_PER_S, due = next_due(v);
-    return due < soonest ? soonest : due;
+    return next_tick(v, start);
 }
 
 static uint64_t tick_devices(struct vcpu *v, uint64_t now)
 {
-    uint64_t due = next_due(v);
+    uint64_t due = vcpu_next_due(v);
 
     return likely(now < due) ? due : tick_due(v, now);
+}
+
+bool vcpu_tick_lapic(struct vcpu *v)
+{
+    uint64_t now = v->virt.exit.left;
+
+    if (!lapic_is_quick(v) || now < v->lapic_due.tsc || now >= others_due(v) ||
+        now >= v->virt.deadline || vcpu_wants_look(v) || sched_deadline_changed())
+        return false;
+    uint8_t vector = vlapic_timer_run_own(&v->lapic, v->lapic_due.ns);
+    if (!vector)
+        return false;
+    lapic_tell_own(v, vector);
+    v->virt.due = next_tick(v, now);
+    return true;
 }
 
 /* ---- Interrupts ---- */

@@ -24,12 +24,14 @@ struct domain;
 
 enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_CONTROL };
 
-/* CPUID leaves that were asked for lately; `stays`: the answer is as good as on the first day. */
+/* CPUID leaves that were asked for lately. */
 #define CPUID_ANSWERS 16
 struct cpuid_answer {
     uint32_t leaf, subleaf;
     struct cpuid_regs regs;
-    bool stays;
+    bool stays;   /* the answer is as good as on the first day; */
+    bool follows; /* or as long as cpuid.c's state_of() is this */
+    uint64_t state;
 };
 
 struct vcpu {
@@ -108,6 +110,9 @@ void vcpu_leave(struct sched_unit *u);
 bool vcpu_run(struct sched_unit *u, uint64_t deadline);
 /* When the first of the devices that v answers for has something to do: machine TSC. */
 uint64_t vcpu_next_due(const struct vcpu *v);
+/* Within its stay in the guest, without the domain's lock: if its local APIC's timer is all that is
+ * due, and the processor delivers, it fires and v->virt.due is moved. False: look. */
+bool must_check vcpu_tick_lapic(struct vcpu *v);
 /* For run.c: acts on an INIT or STARTUP that has arrived. Loaded. */
 void vcpu_take_init(struct vcpu *v);
 void vcpu_take_startup(struct vcpu *v);

@@ -142,10 +142,20 @@ static void take_acknowledged(void)
         irq_dispatch(EVENT_VECTOR(info));
 }
 
+/* With IF=1 the machine's interrupts have had their exits: none is kept out. */
+static bool was_deadline(uint16_t reason, const struct virt_exit *x, uint64_t deadline)
+{
+    return reason == REASON_TIMER && x->left >= deadline && (vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF);
+}
+
 static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
     uint16_t reason = (uint16_t)vmcs_read(VMCS_EXIT_REASON);
     bool lost = false;
+    if (was_deadline(reason, x, deadline)) {
+        x->kind = VIRT_EXIT_DEADLINE;
+        return;
+    }
     if (reason == REASON_EXCEPTION && x->exception.type == EVENT_NMI)
         raise_nmi(); /* its IRET ends the blocking that came with the exit */
     else if (reason == REASON_EXCEPTION && x->exception.vector == VECTOR_MC)
@@ -158,9 +168,9 @@ static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadl
 
 void run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
-    if (x->kind == VIRT_EXIT_EXCEPTION)
+    if (unlikely(x->kind == VIRT_EXIT_EXCEPTION))
         settle_exception(v, x);
-    if (x->kind == VIRT_EXIT_HOST)
+    if (likely(x->kind == VIRT_EXIT_HOST))
         settle_host(v, x, deadline);
     else if (x->kind == VIRT_EXIT_UNKNOWN)
         x->raw_reason = vmcs_read(VMCS_EXIT_REASON);

@@ -11,6 +11,7 @@
 #define MSR_SELF_IPI     0x83F
 #define COUNT_VECTOR     0x41
 #define WAKE_VECTOR      0x42
+#define ICR_SELF         0x40000u /* shorthand: self */
 #define MASKED           0x10000u
 #define FAR_TICKS        10000000000ul
 #define WAKE_ROUNDS      100
@@ -81,11 +82,33 @@ static void once_selfipi(unsigned i)
         ;
 }
 
+/* By the register that sends any IPI. */
+static void once_selficr(unsigned i)
+{
+    uint64_t before = taken;
+
+    (void)i;
+    wrmsr(X2APIC_MSR(LAPIC_ICR), ICR_SELF | COUNT_VECTOR);
+    while (taken == before)
+        ;
+}
+
 static uint64_t far_off;
 
 static void once_arm(unsigned i)
 {
     wrmsr(MSR_TSC_DEADLINE, far_off + i);
+}
+
+/* A deadline that has passed: armed, taken, and its EOI. */
+static void once_passed(unsigned i)
+{
+    uint64_t before = taken;
+
+    (void)i;
+    wrmsr(MSR_TSC_DEADLINE, 1);
+    while (taken == before)
+        ;
 }
 
 static const struct row by_memory[] = {
@@ -100,10 +123,15 @@ static const struct row by_msr[] = {
     { "x2APIC: EOI", once_x2eoi, NO_EXIT_ROUNDS },
     { "x2APIC: current count", once_x2count, ROUNDS },
     { "x2APIC self-IPI delivered + EOI", once_selfipi, NO_EXIT_ROUNDS },
+    { "the same by the ICR", once_selficr, ROUNDS },
 };
 
 static const struct row armed[] = {
     { "arm the one-shot timer", once_arm, ROUNDS },
+};
+
+static const struct row passed[] = {
+    { "a deadline in the past, taken + EOI", once_passed, ROUNDS },
 };
 
 /* From the deadline to the first instruction of the handler. */
@@ -118,13 +146,27 @@ static __attribute__((noinline)) void once_halt(uint64_t *late)
     *late += taken_at - deadline;
 }
 
-static void halt_row(void)
+/* With interrupts on before it is armed: else the watchdog of vmx/run.h comes first. */
+static __attribute__((noinline)) void once_spin(uint64_t *late)
+{
+    irq_on();
+    uint64_t deadline = rdtsc() + WAKE_TICKS;
+
+    taken_at = 0;
+    wrmsr(MSR_TSC_DEADLINE, deadline);
+    while (!taken_at)
+        ;
+    irq_off();
+    *late += taken_at - deadline;
+}
+
+static void late_row(const char *name, void (*once)(uint64_t *late))
 {
     uint64_t late = 0;
 
     for (unsigned i = 0; i < WAKE_ROUNDS; i++)
-        once_halt(&late);
-    row_note("HLT until the timer's interrupt", late, WAKE_ROUNDS);
+        once(&late);
+    row_note(name, late, WAKE_ROUNDS);
 }
 
 /* A one-shot timer that is far from over, and heard by nobody, so that there is a count to read. */
@@ -150,5 +192,8 @@ void apic_rows(void)
     lapic_write(LAPIC_LVT_TIMER, WAKE_VECTOR | LAPIC_TIMER_DEADLINE);
     far_off = rdtsc() + FAR_TICKS;
     ROWS_RUN(armed);
-    halt_row();
+    late_row("HLT until the timer's interrupt", once_halt);
+    late_row("timer's interrupt while it spins", once_spin);
+    lapic_write(LAPIC_LVT_TIMER, COUNT_VECTOR | LAPIC_TIMER_DEADLINE);
+    ROWS_RUN(passed);
 }

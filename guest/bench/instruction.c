@@ -4,6 +4,7 @@
 #include "guest/bench/row.h"
 #include "guest/lib/cpu.h"
 #include "guest/lib/hypercall.h"
+#include "guest/lib/lapic.h"
 
 #define MSR_BIOS_SIGN_ID 0x08B
 #define MSR_PAT          0x277
@@ -23,6 +24,14 @@ static void once_cpuid(unsigned i)
 
     (void)i;
     cpuid(0, 0, r);
+}
+
+static void once_features(unsigned i)
+{
+    uint32_t r[4];
+
+    (void)i;
+    cpuid(1, 0, r);
 }
 
 static void once_vmcall(unsigned i)
@@ -47,6 +56,12 @@ static void once_rdmsr(unsigned i)
 {
     (void)i;
     rdmsr(MSR_BIOS_SIGN_ID);
+}
+
+static void once_apicbase(unsigned i)
+{
+    (void)i;
+    rdmsr(MSR_APIC_BASE);
 }
 
 static void once_wrefer(unsigned i)
@@ -100,10 +115,12 @@ static void once_post(unsigned i)
 
 static const struct row rows[] = {
     { "CPUID leaf 0", once_cpuid, ROUNDS },
+    { "CPUID leaf 1", once_features, ROUNDS },
     { "VMCALL, unknown number", once_vmcall, ROUNDS },
     { "xen_version", once_version, ROUNDS },
     { "sched_op(yield), nobody else", once_yield, ROUNDS },
     { "RDMSR that exits (0x8B)", once_rdmsr, ROUNDS },
+    { "RDMSR IA32_APIC_BASE", once_apicbase, ROUNDS },
     { "WRMSR EFER", once_wrefer, ROUNDS },
     { "WRMSR PAT", once_wrpat, ROUNDS },
     { "RDMSR PAT", once_rdpat, ROUNDS },

@@ -35,6 +35,12 @@ uint64_t vcpu_next_due(const struct vcpu *v)
     return UINT64_MAX;
 }
 
+bool vcpu_tick_lapic(struct vcpu *v)
+{
+    (void)v;
+    return false;
+}
+
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
 {
     v->dump = what;

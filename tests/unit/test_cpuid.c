@@ -97,6 +97,21 @@ static void test_remembered(void **state)
             }
 }
 
+/* What tells of CR4 and of the local APIC is not remembered beyond a change of theirs. */
+static void test_remembered_with_its_state(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 16; round++) {
+        cpu()->cr4 = (round & 1 ? CR4_OSXSAVE : 0) | (round & 2 ? CR4_PKE : 0);
+        guest_vcpu.lapic.base = round & 4 ? 0xfee00900 : 0xfee00100;
+        for (uint32_t leaf = 1; leaf <= 7; leaf += 6) {
+            struct cpuid_regs policy = cpuid_guest(&guest_vcpu, leaf, 0);
+            for (unsigned i = 0; i < 2; i++)
+                assert_memory_equal(cpuid_answer(&guest_vcpu, leaf, 0), &policy, sizeof(policy));
+        }
+    }
+}
+
 static void assert_zero(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r = ask(leaf, subleaf);
@@ -393,13 +408,11 @@ static void test_amd_topology(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_unlisted_leaves), TEST(test_remembered),
-        TEST(test_beyond_basic),    TEST(test_ends_of_ranges),
-        TEST(test_hidden_features), TEST(test_shown_features),
-        TEST(test_os_bits),         TEST(test_apic),
-        TEST(test_topology),        TEST(test_frequencies),
-        TEST(test_xsave),           TEST(test_no_xsave),
-        TEST(test_cr4_mask),        TEST(test_amd_ends_of_ranges),
+        TEST(test_unlisted_leaves), TEST(test_remembered),     TEST(test_remembered_with_its_state),
+        TEST(test_beyond_basic),    TEST(test_ends_of_ranges), TEST(test_hidden_features),
+        TEST(test_shown_features),  TEST(test_os_bits),        TEST(test_apic),
+        TEST(test_topology),        TEST(test_frequencies),    TEST(test_xsave),
+        TEST(test_no_xsave),        TEST(test_cr4_mask),       TEST(test_amd_ends_of_ranges),
         TEST(test_amd_hidden),      TEST(test_amd_topology),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

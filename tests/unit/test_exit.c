@@ -501,6 +501,11 @@ uint64_t vcpu_next_due(const struct vcpu *v)
     return v->lapic_due.tsc;
 }
 
+bool vcpu_tick_lapic(struct vcpu *v)
+{
+    return v->lapic_due.tsc <= v->virt.exit.left;
+}
+
 enum exit_answer device_access_port(struct virt_vcpu *v, const struct virt_exit *e)
 {
     (void)v;

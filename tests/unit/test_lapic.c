@@ -284,6 +284,98 @@ static void test_posted(void **state)
     assert_false(posted_to_second());
 }
 
+/* ---- Within a stay ---- */
+
+#define ICR(dest, low) ((uint64_t)(dest) << 32 | (low))
+#define TO_SELF        (1u << 18)
+#define LOGICAL        (1u << 11)
+#define LEVEL_ASSERT   (1u << 14)
+
+static void by_msr(struct vcpu *v)
+{
+    assert_int_equal(vlapic_msr_write(&v->lapic, MSR_IA32_APICBASE, 0xFEE00D00, 0), 0);
+    lapic_sync(v);
+}
+
+static void test_icr_to_itself(void **state)
+{
+    (void)state;
+    by_msr(&guest_vcpu);
+    assert_int_equal(lapic_icr_written(&guest_vcpu, TO_SELF | 0x51), MSR_WRITTEN);
+    assert_int_equal(cpu()->requested, 0x51);
+    assert_int_equal(lapic_icr_written(&guest_vcpu, ICR(0, LEVEL_ASSERT | 0x61)), MSR_WRITTEN);
+    assert_int_equal(lapic_icr_written(&guest_vcpu, ICR(1, LOGICAL | 0x71)), MSR_WRITTEN);
+    assert_int_equal(cpu()->requested, 0x71);
+    assert_false(lapic_out_of_date(&guest_vcpu));
+    uint64_t icr;
+    assert_int_equal(vlapic_msr_read(&guest_vcpu.lapic, MSR_X2APIC_ICR, &icr, 0), 0);
+    assert_int_equal(icr, ICR(1, LOGICAL | 0x71));
+    for (int vector = 0x71; vector > 0x50; vector -= 0x10) {
+        assert_int_equal(vlapic_pending(&guest_vcpu.lapic), vector);
+        vlapic_ack(&guest_vcpu.lapic, (uint8_t)vector);
+        assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x80B, 0, 0), 0);
+    }
+    assert_int_equal(eois, 0);
+}
+
+/* A vector that came by level last is edge-triggered now: its EOI is nobody's business. */
+static void test_icr_after_level(void **state)
+{
+    (void)state;
+    by_msr(&guest_vcpu);
+    vlapic_accept(&guest_vcpu.lapic, 0x51, true);
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->eoi_exits[1], 1ul << 0x11);
+    assert_int_equal(lapic_icr_written(&guest_vcpu, TO_SELF | 0x51), MSR_WRITTEN);
+    assert_int_equal(cpu()->eoi_exits[1], 0);
+}
+
+static void test_icr_to_another(void **state)
+{
+    (void)state;
+    by_msr(&guest_vcpu);
+    by_msr(&second);
+    second.unit.attention = guest_vcpu.unit.attention = false;
+    assert_int_equal(lapic_icr_written(&guest_vcpu, ICR(1, 0x51)), MSR_WRITTEN);
+    assert_true(second.unit.attention);
+    assert_int_equal(vlapic_pending(&second.lapic), 0x51);
+    assert_int_equal(lapic_icr_written(&guest_vcpu, ICR(2, LOGICAL | 0x61)), MSR_WRITTEN);
+    assert_int_equal(vlapic_pending(&second.lapic), 0x61);
+    guest_vcpu.unit.attention = true; /* as a kick of one that waits for this pCPU leaves it */
+    assert_int_equal(lapic_icr_written(&guest_vcpu, ICR(1, 0x62)), MSR_LOOK);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), -1);
+}
+
+/* All else takes the common way. */
+static void test_icr_not_simple(void **state)
+{
+    static const uint64_t icrs[] = {
+        TO_SELF | 0x0F,           /* an illegal vector */
+        TO_SELF | 1 << 13 | 0x51, /* a reserved bit */
+        ICR(1, 4 << 8 | 0x51),    /* NMI */
+        ICR(1, 5 << 8),           /* INIT */
+        2u << 18 | 0x51,          /* all */
+        3u << 18 | 0x51,          /* all others */
+        ICR(2, 0x51),             /* nobody */
+        ICR(3, LOGICAL | 0x51),   /* two */
+        ICR(0, LOGICAL | 0x51),   /* none */
+        ICR(0x10001, LOGICAL | 0x51),
+        ICR(0xFFFFFFFF, 0x51),
+        ICR(0xFFFFFFFF, LOGICAL | 0x51),
+    };
+
+    (void)state;
+    assert_int_equal(lapic_icr_written(&guest_vcpu, TO_SELF | 0x51), MSR_UNKNOWN); /* by memory */
+    by_msr(&guest_vcpu);
+    assert_int_equal(lapic_icr_written(&guest_vcpu, ICR(1, 0x51)), MSR_UNKNOWN); /* that one is */
+    by_msr(&second);
+    for (unsigned i = 0; i < sizeof(icrs) / sizeof(icrs[0]); i++)
+        assert_int_equal(lapic_icr_written(&guest_vcpu, icrs[i]), MSR_UNKNOWN);
+    guest_vcpu.virt.delivers = false;
+    assert_int_equal(lapic_icr_written(&guest_vcpu, TO_SELF | 0x51), MSR_UNKNOWN);
+    assert_false(vlapic_requested(&guest_vcpu.lapic) || vlapic_requested(&second.lapic));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +391,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_page_is_not_next_to_io_bitmap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_posted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_icr_to_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_icr_after_level, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_icr_to_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_icr_not_simple, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* links: domain/msr.c machine/cpu_msr.c machine/cpu_mtrr.c domain/cpuid.c machine/cpu_model.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c tests/fakes/bus.c xen/pv_console.c guestmem/p2m_change.c lib/warned.c */
+/* links: domain/msr.c domain/lapic.c machine/cpu_msr.c machine/cpu_mtrr.c domain/cpuid.c machine/cpu_model.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c tests/fakes/bus.c xen/pv_console.c guestmem/p2m_change.c lib/warned.c */
 /*
  * The MSR policy: who answers, what is refused, and the arithmetic of time.
  */
@@ -12,6 +12,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
+#include "domain/lapic.h"
 #include "domain/msr.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"
@@ -415,6 +416,24 @@ static void test_deadline_alone(void **state)
     assert_int_equal(msr_write_lockless(&guest_vcpu, MSR_IA32_TSC_DEADLINE, 12000), MSR_UNKNOWN);
 }
 
+/* One that has passed fires at once, where the processor delivers by itself. */
+static void test_deadline_passed_alone(void **state)
+{
+    (void)state;
+    deadline_mode();
+    fake_tsc += 5000;
+    virt_caps.virtual_interrupts = true;
+    lapic_sync(&guest_vcpu);
+    wr(MSR_IA32_TSC_DEADLINE, 9000);
+    assert_int_equal(msr_write_lockless(&guest_vcpu, MSR_IA32_TSC_DEADLINE, 4999), MSR_MOVED);
+    assert_int_equal(cpu()->requested, 0x40);
+    assert_int_equal(guest_vcpu.lapic_due.ns, TIME_NEVER);
+    assert_int_equal(rd(MSR_IA32_TSC_DEADLINE), 0);
+    assert_int_equal(msr_write_lockless(&guest_vcpu, MSR_IA32_TSC_DEADLINE, ~0ul), MSR_UNKNOWN);
+    guest_vcpu.lapic.changed = true; /* there is more to tell */
+    assert_int_equal(msr_write_lockless(&guest_vcpu, MSR_IA32_TSC_DEADLINE, 4999), MSR_UNKNOWN);
+}
+
 /* The current count, by the x2APIC's MSR. */
 static void test_count_alone(void **state)
 {
@@ -536,6 +555,7 @@ int main(void)
         TEST(test_deadline_far),
         TEST(test_deadline_moves_with_tsc),
         TEST(test_deadline_alone),
+        TEST(test_deadline_passed_alone),
         TEST(test_count_alone),
         TEST(test_amd),
         TEST(test_intels_alone),

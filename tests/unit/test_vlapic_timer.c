@@ -275,9 +275,44 @@ static void test_extremes(void **state)
     assert_int_equal(due(), 1);
 }
 
+/* ---- By its own vCPU, out of the guest ---- */
+
+static void test_own(void **state)
+{
+    (void)state;
+    wr(0x320, PERIODIC | VECTOR, 0);
+    wr(0x380, 100, 0);
+    assert_int_equal(vlapic_timer_run_own(&l, 99), 0);
+    assert_int_equal(vlapic_timer_run_own(&l, 100), VECTOR);
+    assert_int_equal(due(), 200);
+    assert_false(vlapic_unsettled(&l)); /* it is in the IRR */
+    assert_int_equal(vlapic_pending(&l), VECTOR);
+    wr(0x320, PERIODIC | 0x0F, 150);
+    assert_int_equal(vlapic_timer_run_own(&l, 200), 0); /* an error, which goes the common way */
+    assert_int_equal(due(), 300);
+}
+
+static void test_deadline_passed_own(void **state)
+{
+    (void)state;
+    wr(0x320, ONE_SHOT | VECTOR, 0);
+    assert_int_equal(vlapic_deadline_passed_own(&l), 0);
+    wr(0x320, DEADLINE | MASKED | VECTOR, 0);
+    assert_int_equal(vlapic_deadline_passed_own(&l), 0);
+    wr(0x320, DEADLINE | VECTOR, 0);
+    vlapic_set_deadline(&l, 77, 1000, 0);
+    assert_int_equal(vlapic_deadline_passed_own(&l), VECTOR);
+    assert_int_equal(due(), TIME_NEVER);
+    assert_int_equal(vlapic_deadline_tsc(&l, 0), 0);
+    wr(0xF0, 0xFF, 0); /* disabled by software */
+    assert_int_equal(vlapic_deadline_passed_own(&l), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_own, setup),
+        cmocka_unit_test_setup(test_deadline_passed_own, setup),
         cmocka_unit_test_setup(test_one_shot, setup),
         cmocka_unit_test_setup(test_stop_and_restart, setup),
         cmocka_unit_test_setup(test_dividers, setup),
