@@ -284,9 +284,7 @@ static bool send_held(void)
     bool room = __atomic_exchange_n(&port_has_room, false, __ATOMIC_ACQUIRE);
 
     spin_lock(&terminal.lock);
-    if (room)
-        operator_room();
-    bool more = operator_flush();
+    bool more = room ? operator_room() : operator_flush();
     spin_unlock(&terminal.lock);
     return more;
 }
@@ -299,7 +297,8 @@ static bool work(void)
     more |= input_work();
     more |= output_work();
     more |= feed_all();
-    output_settle();
+    if (!work_has_time(&console_work))
+        return true;
     restore_prompt();
     return more;
 }

@@ -9,13 +9,12 @@
 #include "domain/domain_console.h"
 #include "console/console.h"
 #include "console/operator.h"
-#include "sched/work.h"
-#include "sched/batch.h"
 #include "sched/timer.h"
+#include "sched/work.h"
 
 #define LINE_MOST 200       /* bytes of a background domain's line; a longer one comes in pieces */
 #define ROUND     1024      /* bytes of background lines at a time: who is in front wants in too */
-#define PORTION   256       /* of them that a domain behind sends at a time, under its lock */
+#define PORTION   128       /* of them that a domain behind sends at a time, under its lock */
 #define LINE_COST 64        /* what a line costs besides its text, as so many bytes of it */
 #define LOOK_NS   100000000 /* an unfinished line comes out after one or two of these */
 #define RAW_MOST  256       /* bytes of the domain in front that go at a time: the same */
@@ -27,6 +26,7 @@ struct terminal terminal = {
 };
 struct work console_work;
 static struct timer look; /* at unfinished lines */
+static unsigned to_age;   /* how many of those in `active` have not got older by it */
 
 /* ---- For whom something is to be done -------------------------------------------------------- */
 
@@ -51,21 +51,24 @@ static void gather(void)
     spin_unlock(&terminal.lock);
 }
 
-/* Lets go of those that are done with. */
-static void retire(void)
+/* Lets go of those that are done with. True if a line is unfinished. */
+static bool retire(void)
 {
     struct list_node *pos, *after;
+    bool unfinished = false;
 
     spin_lock(&terminal.lock);
     list_for_each_safe (pos, after, &terminal.active) {
         struct console *c = console_busy_at(pos);
 
+        unfinished |= c->unfinished;
         if (c->waits || c->ends || c->unfinished || ring_used(&c->out) || ring_used(&c->in))
             continue;
         list_remove(pos);
         c->known = false;
     }
     spin_unlock(&terminal.lock);
+    return unfinished;
 }
 
 /* ---- Output ---------------------------------------------------------------------------------- */
@@ -126,23 +129,29 @@ static uint32_t send_rest(struct console *c)
     return n;
 }
 
-/* Lines are sent as they come, one for each: what had to wait for the port goes by console_work. */
+/* Lines are sent as they come, one for each: what had to wait for the port goes by console_work.
+ * Who is refused a line does not ask again, for each time a piece of what waits goes out. */
 static size_t put_behind(struct console *c, const uint8_t *bytes, size_t n)
 {
     size_t taken = 0;
-    uint32_t sent = 0;
+    uint32_t sent = 0, cost = 1;
 
     if (!terminal.shared)
         return n;
     for (; taken < n && sent < PORTION && ring_put(&c->out, bytes[taken]); taken++) {
-        if (bytes[taken] == '\n' || ring_used(&c->out) >= LINE_MOST)
-            sent += send_line(c, false);
+        if (cost && (bytes[taken] == '\n' || ring_used(&c->out) >= LINE_MOST))
+            sent += cost = send_line(c, false);
     }
     if (ring_used(&c->out) && !c->unfinished) {
         c->unfinished = 1;
         work_raise(&console_work); /* the boot CPU keeps the timer */
     }
     return taken;
+}
+
+static void set_waits(struct console *c, bool on)
+{
+    __atomic_store_n(&c->waits, on, __ATOMIC_RELAXED);
 }
 
 size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
@@ -157,7 +166,8 @@ size_t console_put(struct domain *d, const uint8_t *bytes, size_t n)
         taken = put_behind(c, bytes, n);
     else
         taken = ring_used(&c->out) ? 0 : operator_put(bytes, n < RAW_MOST ? n : RAW_MOST);
-    c->waits |= taken < n;
+    if (taken < n)
+        set_waits(c, true);
     if (c->waits || ring_used(&c->out))
         console_note(c);
     bool goes_on =
@@ -177,26 +187,29 @@ static void begin_with(struct list_node *pos)
     list_add_tail(pos, &terminal.active);
 }
 
-/* One line of each domain behind that has one, as far as the port takes it and the round is not
- * over; true if any was sent. The lock goes between two lines: others wait for it with their own in
- * hand. */
+/* One line of each domain behind that has one, as far as the port takes it and neither the round
+ * nor the time is over; true if there may be more. The lock goes between two lines: others wait for
+ * it with their own in hand. */
 static bool send_lines(void)
 {
     struct list_node *pos;
     uint32_t sent = 0;
-    bool ready = true;
+    bool ready = true, over = false;
 
-    list_for_each (pos, &terminal.active) {
+    for (pos = terminal.active.next; pos != &terminal.active && ready && !over; pos = pos->next) {
+        struct console *c = console_busy_at(pos);
+
+        if (!ring_used(&c->out))
+            continue;
         spin_lock(&terminal.lock);
         ready = operator_ready();
-        if (ready && console_busy_at(pos) != terminal.front)
-            sent += send_line(console_busy_at(pos), false);
+        if (ready && c != terminal.front)
+            sent += send_line(c, false);
         spin_unlock(&terminal.lock);
-        if (!ready || sent >= ROUND)
-            break;
+        over = sent >= ROUND || !work_has_time(&console_work);
     }
-    begin_with(sent >= ROUND ? pos->next : pos);
-    return sent;
+    begin_with(ready ? pos : pos->prev);
+    return sent || over;
 }
 
 /* It is at most what the ring holds. True if there was any. */
@@ -209,7 +222,7 @@ static bool send_rest_of_front(void)
         n = terminal.front ? send_rest(terminal.front) : 0;
         spin_unlock(&terminal.lock);
         sent += n;
-    } while (n);
+    } while (n && work_has_time(&console_work));
     return sent;
 }
 
@@ -224,72 +237,68 @@ static void age_line(struct console *c)
         c->unfinished = 0;
 }
 
-static void age_lines(void)
+/* As many as there is time for. True: there are more. */
+static bool age_lines(void)
 {
-    struct list_node *pos;
+    for (; to_age && !list_empty(&terminal.active); to_age--) {
+        struct list_node *first = terminal.active.next;
 
-    gather();
-    list_for_each (pos, &terminal.active) {
+        if (!work_has_time(&console_work))
+            return true;
+        begin_with(first->next);
+        if (!console_busy_at(first)->unfinished)
+            continue;
         spin_lock(&terminal.lock);
-        age_line(console_busy_at(pos));
+        age_line(console_busy_at(first));
         spin_unlock(&terminal.lock);
     }
+    to_age = 0;
+    return false;
 }
 
-static bool any_unfinished(void)
-{
-    struct list_node *pos;
-    bool some = false;
-
-    spin_lock(&terminal.lock);
-    list_for_each (pos, &terminal.active)
-        some |= console_busy_at(pos)->unfinished;
-    spin_unlock(&terminal.lock);
-    return some;
-}
-
-/* True, once, if it waits and can go on. */
+/* True, once, if it waits and can go on. Who does not is seen without the lock. */
 static bool may_go_on(struct console *c)
 {
     bool go;
 
+    if (!__atomic_load_n(&c->waits, __ATOMIC_RELAXED))
+        return false;
     spin_lock(&terminal.lock);
     go = c->waits &&
          (c == terminal.front ? operator_ready() : ring_used(&c->out) <= CONSOLE_OUT_BYTES / 2);
     if (go)
-        c->waits = false;
+        set_waits(c, false);
     spin_unlock(&terminal.lock);
     return go;
 }
 
-static void kick(struct console *c)
+static bool wake(struct console *c)
 {
-    if (!may_go_on(c))
-        return;
-    spin_lock(&c->domain->lock);
-    domain_console_kick(c->domain);
-    spin_unlock(&c->domain->lock);
+    bool go = may_go_on(c);
+
+    if (go)
+        domain_console_wake(c->domain);
+    return go;
 }
 
 /* As many of them as there is time for. True: there are more. */
-static bool kick_waiting(void)
+static bool wake_waiting(void)
 {
-    struct batch b = { .most = MAX_DOMAINS };
     struct list_node *pos;
 
     if (terminal.front)
-        kick(terminal.front);
+        wake(terminal.front);
     list_for_each (pos, &terminal.active) {
-        if (!batch_more(&b))
-            break;
-        kick(console_busy_at(pos));
+        if (wake(console_busy_at(pos)) && !work_has_time(&console_work)) {
+            begin_with(pos->next);
+            return true;
+        }
     }
-    begin_with(pos);
-    return pos != &terminal.active;
+    return false;
 }
 
 /* There is room for the last words of those that have ended. */
-static void end_waiting(void)
+static bool end_waiting(void)
 {
     struct list_node *pos;
 
@@ -299,6 +308,7 @@ static void end_waiting(void)
         if (c->ends && console_drained(c->domain))
             domain_hooks->ended(c->domain);
     }
+    return false;
 }
 
 /* Its lines go by output_work(), a few at a time; what is left for output_last_words() is one. */
@@ -336,30 +346,43 @@ void output_last_words(struct console *c)
 
 /* ---- Unfinished lines ----------------------------------------------------------------------- */
 
+/* Within somebody's turn, so it only says that the time has come. */
 static void look_fires(struct timer *t)
 {
+    struct list_node *pos;
+
     (void)t;
-    age_lines();
+    list_for_each (pos, &terminal.active)
+        to_age++;
     work_raise(&console_work);
 }
 
 /* ---- The work -------------------------------------------------------------------------------- */
 
-bool output_work(void)
+/* Unfinished lines are to come out in a while, and those that are done with are let go of. */
+static bool settle(void)
 {
-    gather();
-    bool more = kick_waiting();
-    more |= send_lines(); /* then there is room in their rings */
-    more |= send_rest_of_front();
-    end_waiting();
-    return more;
+    if (retire() && !look.armed)
+        timer_set(&look, rdtsc() + tsc_from_ns(LOOK_NS));
+    return false;
 }
 
-void output_settle(void)
+/* Whoever waits for a lock does so for as long as others hold it. So each step looks at the clock
+ * between two of them, and what there was no time for comes first the next time. */
+bool output_work(void)
 {
-    if (!look.armed && any_unfinished())
-        timer_set(&look, rdtsc() + tsc_from_ns(LOOK_NS));
-    retire();
+    static bool (*const steps[])(void) = { age_lines,          wake_waiting, send_lines,
+                                           send_rest_of_front, end_waiting,  settle };
+    static unsigned next;
+    const unsigned count = sizeof(steps) / sizeof(steps[0]);
+    bool more = false;
+    unsigned done = 0;
+
+    if (work_has_time(&console_work))
+        gather();
+    for (; done < count && work_has_time(&console_work); done++, next = (next + 1) % count)
+        more |= steps[next]();
+    return more || done < count;
 }
 
 void output_init(bool shared)

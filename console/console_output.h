@@ -25,7 +25,7 @@ struct console {
     struct domain *domain;
     struct ring in, out; /* in: boot CPU only; out: under the lock */
     struct plain plain;  /* of what it sends while it is behind. Under the lock */
-    bool waits;          /* its domain has been refused a byte. Under the lock */
+    bool waits;          /* its domain has been refused a byte. Set under the lock */
     bool known;          /* something is to be done for it. The same */
     bool ends;           /* its domain has ended, and is buried when there is room. The same */
     uint8_t unfinished;  /* looks that the line in `out` has lived through, and 1. The same */
@@ -57,9 +57,6 @@ void console_note(struct console *c);
 /* A piece of what is to be done: lets those go on that were refused a byte, sends a line of each
  * domain behind, and buries those that have ended and had something to say. True: go on. */
 bool output_work(void);
-/* After that, and after what is done with their input: unfinished lines are to come out in a while,
- * and those with nothing to do are let go. */
-void output_settle(void);
 /* What a domain behind that goes had still to say: nobody will ask for it later. Under the lock. */
 void output_last_words(struct console *c);
 

@@ -14,7 +14,7 @@
 
 #define PATIENCE    1000000 /* tries of a port that takes nothing: it is dead */
 #define PROMPT_MOST 80      /* columns of the narrowest terminal */
-#define FLUSH_MOST  512     /* bytes of what waits that go at a time: the lock is held meanwhile */
+#define FLUSH_MOST  256     /* bytes of what waits that go at a time: the lock is held meanwhile */
 
 /* What a full-screen program may have left on: another screen, origin mode, margins, inserting, no
  * wrapping, no cursor, keys that send something else, mouse reports, bracketed paste. Then the
@@ -153,10 +153,10 @@ void operator_announce(const char *text, size_t len)
     operator_print(text, len);
 }
 
-void operator_room(void)
+bool operator_room(void)
 {
     full = false;
-    operator_flush();
+    return operator_flush();
 }
 
 void operator_finish(void)
@@ -164,7 +164,7 @@ void operator_finish(void)
     uint32_t before = head;
 
     for (unsigned i = 0; i < PATIENCE && head != tail; i++) {
-        operator_room();
+        (void)operator_room();
         if (head != before)
             i = 0;
         before = head;

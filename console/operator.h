@@ -33,8 +33,8 @@ bool operator_print(const char *text, size_t len);
 /* The same, on a line of its own, and on a terminal that nobody has twisted. */
 void operator_announce(const char *text, size_t len);
 
-/* The port has room again. */
-void operator_room(void);
+/* The port has room again; then as operator_flush(). */
+bool operator_room(void);
 /* Sends some of what waits. True: there is more, and the port takes it. */
 bool operator_flush(void);
 /* Sends all that waits, for as long as the port takes anything. */

@@ -79,6 +79,7 @@ struct domain {
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
     struct warned unknown_msrs;
+    bool console_ready;      /* atomic: domain_console_kick() is due */
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
 

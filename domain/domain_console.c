@@ -3,6 +3,7 @@
  */
 #include "domain/domain_console.h"
 #include "domain/domain.h"
+#include "domain/vcpu.h"
 #include "xen/pv_console.h"
 
 bool domain_console_give(struct domain *d, uint8_t byte)
@@ -17,4 +18,10 @@ void domain_console_kick(struct domain *d)
         pv_console_kick(&d->xen);
     else
         machine_console_kick(&d->machine);
+}
+
+void domain_console_wake(struct domain *d)
+{
+    __atomic_store_n(&d->console_ready, true, __ATOMIC_RELEASE);
+    vcpu_kick(d->vcpus[0]);
 }

@@ -9,10 +9,13 @@
 
 struct domain;
 
-/* All with the domain's lock held. Input: false, there is no room; domain_hooks->console_room()
- * when there is. */
+/* With the domain's lock held. Input: false, there is no room; domain_hooks->console_room() when
+ * there is. */
 bool domain_console_give(struct domain *d, uint8_t byte);
-/* There is room again for its output. */
+/* The same. There is room again for its output. */
 void domain_console_kick(struct domain *d);
+/* Has its vCPU 0 do that, on its own pCPU and account: whoever says so waits for none of the
+ * domain's locks. On the boot CPU, as long as it has its console. */
+void domain_console_wake(struct domain *d);
 
 #endif

@@ -12,6 +12,7 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "domain/domain.h"
+#include "domain/domain_console.h"
 #include "domain/lapic.h"
 #include "domain/vcpu.h"
 #include "lib/likely.h"
@@ -224,6 +225,8 @@ static bool attend(struct vcpu *v)
         return false;
     if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
         return false;
+    if (__atomic_exchange_n(&v->domain->console_ready, false, __ATOMIC_ACQUIRE))
+        domain_console_kick(v->domain);
     if (v->init_pending)
         vcpu_take_init(v);
     if (v->waits_for_startup && v->startup_page >= 0)

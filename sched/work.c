@@ -54,6 +54,11 @@ static void rest_is_over(struct timer *t)
     sched_wake(&w->unit);
 }
 
+bool work_has_time(const struct work *w)
+{
+    return rdtsc() < w->until;
+}
+
 /* It keeps no registers. */
 static void leave_nothing(struct sched_unit *u)
 {

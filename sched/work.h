@@ -25,6 +25,8 @@ struct work {
 /* fn: does a piece of the work; true: there is more. cap: percent of the boot CPU that it may take,
  * 0 for no limit. Boot only, on the boot CPU. */
 void work_init(struct work *w, bool (*fn)(void), unsigned cap);
+/* For fn: may it go on? If not, and there is more, it returns true and is called again. */
+bool work_has_time(const struct work *w);
 /* Has fn called soon, once. From any pCPU, in any context, whatever is locked. */
 void work_raise(struct work *w);
 

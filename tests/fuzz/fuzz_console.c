@@ -98,6 +98,12 @@ void work_raise(struct work *w)
     raised = true;
 }
 
+bool work_has_time(const struct work *w)
+{
+    (void)w;
+    return true;
+}
+
 uint64_t tsc_from_ns(uint64_t ns)
 {
     return ns;
@@ -109,7 +115,7 @@ bool domain_console_give(struct domain *d, uint8_t byte)
     return byte & 3;
 }
 
-void domain_console_kick(struct domain *d)
+void domain_console_wake(struct domain *d)
 {
     (void)console_put(d, (const uint8_t *)"k", 1);
 }

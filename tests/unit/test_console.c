@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <limits.h>
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
@@ -25,6 +26,7 @@
 #include "tests/fakes/log.h"
 
 #define DOMAINS 12
+#define TALK    6000
 
 /* NULL: the monitor, or nobody. */
 static struct domain *front(void)
@@ -101,6 +103,20 @@ void work_raise(struct work *w)
     raised = true;
 }
 
+static unsigned hurry = UINT_MAX; /* how often a call of the work's hears that there is time left */
+static unsigned time_left;
+
+bool work_has_time(const struct work *w)
+{
+    (void)w;
+    return time_left && --time_left;
+}
+
+void sched_wake(struct sched_unit *u)
+{
+    (void)u;
+}
+
 uint64_t tsc_from_ns(uint64_t ns)
 {
     return ns;
@@ -145,11 +161,11 @@ static void speak(struct guest *g, size_t most)
     }
 }
 
-void domain_console_kick(struct domain *d)
+/* Its vCPU 0, which takes the domain's lock by itself. */
+void domain_console_wake(struct domain *d)
 {
     struct guest *g = guest_of(d);
 
-    assert_true(spin_is_locked(&g->d.lock));
     g->stopped = false;
     speak(g, 16);
 }
@@ -191,6 +207,7 @@ static void settle(void)
 {
     for (unsigned i = 0; raised && i < 10000; i++) {
         raised = false;
+        time_left = hurry;
         raised |= work();
     }
     assert_false(raised);
@@ -574,6 +591,53 @@ static void newlines_come_in_portions(void **state)
     assert_int_equal(b->said, 2); /* it was kicked */
 }
 
+/* What waits for the port goes with a piece for each line that somebody brings, not for each
+ * newline: the lock is held meanwhile. */
+static void what_waits_goes_in_pieces(void **state)
+{
+    char answer[6000];
+    uint8_t text[256];
+
+    (void)state;
+    set_up(true, true);
+    struct guest *b = add(1);
+    memset(answer, 'a', sizeof(answer));
+    memset(text, '\n', sizeof(text));
+    room = 0;
+    console_print(answer, sizeof(answer));
+    room = SIZE_MAX / 2;
+    line_length = 0;
+    on_room();
+    work();
+    raised = false;
+    line_length = 0;
+    console_put(&b->d, text, sizeof(text));
+    assert_in_range(line_length, 1, 600);
+    raised = true;
+    settle();
+}
+
+/* Its vCPUs have the lock, for as long as they like. */
+static void no_guests_lock_is_waited_for(void **state)
+{
+    static char text[TALK + 1];
+
+    (void)state;
+    set_up(true, false);
+    add(0);
+    struct guest *b = add(1);
+    for (unsigned i = 0; i < TALK; i++)
+        text[i] = i % 50 == 49 ? '\n' : 'b';
+    room = 0;
+    say(b, text);
+    size_t before = b->said;
+    assert_true(b->stopped);
+    spin_lock(&b->d.lock);
+    drain(SIZE_MAX / 2);
+    spin_unlock(&b->d.lock);
+    assert_true(b->said > before);
+}
+
 /* The ring of a pvh guest, all at once: its lock is held meanwhile. */
 static void the_front_sends_in_portions(void **state)
 {
@@ -772,7 +836,6 @@ static void no_memory_is_said(void **state)
 
 /* All talk at once, far more than the port takes: each byte arrives, in order, and nobody starves.
  */
-#define TALK 6000
 static char talk[DOMAINS][TALK + 1], arrived[DOMAINS][TALK * 2];
 static size_t arrived_length[DOMAINS];
 
@@ -793,12 +856,12 @@ static void collect(void)
     }
 }
 
-static void many_and_a_slow_port(void **state)
+static void many_and_a_slow_port(void)
 {
     bool busy = true;
     unsigned rounds = 0;
 
-    (void)state;
+    memset(arrived_length, 0, sizeof(arrived_length));
     set_up(true, false);
     room = 0;
     for (unsigned n = 0; n < DOMAINS; n++) {
@@ -837,6 +900,21 @@ static void many_and_a_slow_port(void **state)
     }
 }
 
+static void all_arrives(void **state)
+{
+    (void)state;
+    many_and_a_slow_port();
+}
+
+/* There is seldom time for all that the work has to do. */
+static void all_arrives_step_by_step(void **state)
+{
+    (void)state;
+    hurry = DOMAINS + 12;
+    many_and_a_slow_port();
+    hurry = UINT_MAX;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -855,6 +933,8 @@ int main(void)
         cmocka_unit_test(front_ends_another_comes),
         cmocka_unit_test(port_stops_before_keys_are_lost),
         cmocka_unit_test(newlines_come_in_portions),
+        cmocka_unit_test(what_waits_goes_in_pieces),
+        cmocka_unit_test(no_guests_lock_is_waited_for),
         cmocka_unit_test(the_front_sends_in_portions),
         cmocka_unit_test(keys_wait_for_a_command),
         cmocka_unit_test(a_long_answer_goes_in_pieces),
@@ -864,7 +944,8 @@ int main(void)
         cmocka_unit_test(burial_waits_for_the_port),
         cmocka_unit_test(burial_waits_for_its_lines),
         cmocka_unit_test(no_memory_is_said),
-        cmocka_unit_test(many_and_a_slow_port),
+        cmocka_unit_test(all_arrives),
+        cmocka_unit_test(all_arrives_step_by_step),
     };
 
     timer_start();
