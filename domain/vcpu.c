@@ -78,13 +78,6 @@ cold void vcpu_take_startup(struct vcpu *v)
 
 /* ---- Waking it ---- */
 
-static void wake_fires(struct timer *t)
-{
-    struct vcpu *v = container_of(t, struct vcpu, wake);
-
-    sched_wake(&v->unit);
-}
-
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
 {
     v->dumped = 0;
@@ -199,7 +192,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->tsc_offset = -d->xen.tsc_zero;
     msr_reset(v);
     pv_vcpu_init(&v->xen, &d->xen, &v->unit, v->tsc_offset);
-    timer_init(&v->wake, wake_fires);
+    timer_init_wake(&v->wake, &v->unit);
     sched_unit_init(&v->unit, d->account, d->config->share.cpus, vcpu_run, vcpu_leave);
     v->unit.attention = true;
     *out = v;

@@ -148,11 +148,6 @@ static void leave_nothing(struct sched_unit *u)
     (void)u;
 }
 
-static void waited(struct timer *t)
-{
-    keeper_wake(LIST_ENTRY(t, struct keeper, wait));
-}
-
 void keeper_wake(struct keeper *k)
 {
     sched_wake(&k->unit);
@@ -169,7 +164,7 @@ static int create(struct keeper *k)
     sched_group_init(&k->account, SCHED_DEFAULT_WEIGHT, 0);
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
-    timer_init(&k->wait, waited);
+    timer_init_wake(&k->wait, &k->unit);
     return domain_create(&k->config, &k->account, 0, &k->domain);
 }
 

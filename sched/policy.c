@@ -448,12 +448,13 @@ uint64_t policy_patience(const struct core_claim *claim)
     return claim->fresh ? ticks.granule : ticks.slice;
 }
 
-/* What it took to come from one unit to another is charged to the other, or units that only sleep
- * and wake would have it for nothing. */
+/* What it took to come from one unit to another is charged to the other, and what its timers took,
+ * or units that only sleep and wake would have it for nothing. */
 void policy_begin(struct run_queue *q, struct sched_unit *u, bool again, uint64_t now)
 {
     u->fresh = false;
     u->since = again || !q->vacated ? now : q->vacated;
+    u->since -= __atomic_exchange_n(&u->owed, 0, __ATOMIC_RELAXED);
     q->vacated = 0;
     if (!again)
         u->started = now;

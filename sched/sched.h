@@ -98,6 +98,7 @@ struct sched_unit {
     uint64_t started; /* TSC at which its slice began */
     uint64_t since;   /* TSC from which it runs or waits */
     unsigned share;   /* its part of the group's weight, as counted in its queue's load */
+    uint64_t owed;    /* atomic: ticks that its timers took from others since it ran last */
     bool fresh;       /* woken and not run since: may cut another's slice short */
 };
 

@@ -12,6 +12,7 @@
 #include "lib/assert.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
+#include "sched/sched.h"
 
 static struct timer_queue {
     struct spinlock lock;
@@ -80,6 +81,17 @@ void timer_init(struct timer *t, void (*fn)(struct timer *t))
     list_init(&t->link);
 }
 
+static void wake(struct timer *t)
+{
+    sched_wake(t->unit);
+}
+
+void timer_init_wake(struct timer *t, struct sched_unit *u)
+{
+    timer_init(t, wake);
+    t->unit = u;
+}
+
 void timer_cancel(struct timer *t)
 {
     struct timer_queue *q;
@@ -145,6 +157,16 @@ static struct timer *take_due(struct timer_queue *q, uint64_t now)
     return t;
 }
 
+/* u, if there is one, pays for what was done since `begun`. Returns when that was over. */
+static uint64_t charge(struct sched_unit *u, uint64_t begun)
+{
+    uint64_t now = rdtsc();
+
+    if (u)
+        __atomic_fetch_add(&u->owed, now - begun, __ATOMIC_RELAXED);
+    return now;
+}
+
 /*
  * Each at most once: what is set meanwhile for a moment that is due already waits for the next
  * look, else a short period could hold the pCPU for ever, or keep the others from their turn.
@@ -153,10 +175,12 @@ void timer_run(uint64_t now)
 {
     struct timer_queue *q = &queues[cpu_id()];
     struct timer *t;
+    uint64_t begun = now;
 
     q->earliest = now + 1;
     while ((t = take_due(q, now))) {
         t->fn(t);
+        begun = charge(t->unit, begun);
         __atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
     }
     q->earliest = 0;

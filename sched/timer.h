@@ -19,13 +19,16 @@ struct timer {
     struct list_node link;
     uint64_t deadline; /* TSC */
     void (*fn)(struct timer *t);
-    unsigned pcpu; /* in whose queue it is while armed */
+    struct sched_unit *unit; /* whom it wakes, and who pays for that; or NULL */
+    unsigned pcpu;           /* in whose queue it is while armed */
     bool armed;
 };
 
 /* Boot only, before all else here; sched_join() does it. */
 void timer_start(void);
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
+/* Its fn() wakes u, which is charged for the time that this takes from whoever runs. */
+void timer_init_wake(struct timer *t, struct sched_unit *u);
 /* (Re-)arms on the calling pCPU; TIME_NEVER disarms. A deadline in the past fires at the next
  * look, which for a timer that is set while others fire is after this one. */
 void timer_set(struct timer *t, uint64_t deadline);

@@ -47,13 +47,6 @@ static bool run(struct sched_unit *u, uint64_t deadline)
     return false;
 }
 
-static void rest_is_over(struct timer *t)
-{
-    struct work *w = LIST_ENTRY(t, struct work, rest);
-
-    sched_wake(&w->unit);
-}
-
 bool work_has_time(const struct work *w)
 {
     return rdtsc() < w->until;
@@ -79,7 +72,7 @@ void work_init(struct work *w, bool (*fn)(void), unsigned cap)
     ASSERT(fn && !w->fn && cpu_id() == 0);
     sched_group_init(&w->group, SCHED_DEFAULT_WEIGHT, cap);
     sched_unit_init(&w->unit, &w->group, 1, run, leave_nothing);
-    timer_init(&w->rest, rest_is_over);
+    timer_init_wake(&w->rest, &w->unit);
     if (!works)
         vector = irq_alloc_vector(arrived);
     ASSERT(vector > 0);

@@ -37,6 +37,8 @@ void attack_ports(void);
 void attack_serial(void);
 void attack_timers_begin(void);
 void attack_timers(void);
+void attack_sleepers_begin(void);
+void attack_sleepers(void);
 void attack_ipis_begin(void);
 void attack_ipis(void);
 void attack_startups(void);

@@ -10,22 +10,25 @@
 #include "guest/lib/trap.h"
 #include "include/public/vcpu.h"
 
-#define RTC_INDEX    0x70
-#define RTC_DATA     0x71
-#define RTC_ALARM_S  1
-#define RTC_ALARM_M  3
-#define RTC_ALARM_H  5
-#define RTC_A        0x0A
-#define RTC_B        0x0B
-#define RTC_C        0x0C
-#define PIT_COMMAND  0x43
-#define PIT_CHANNEL0 0x40
-#define COM1         0x3F8
-#define STRING       4096
-#define ICR_ALL      0x80000u /* itself included */
-#define ICR_OTHERS   0xC0000u
-#define ICR_INIT     0x4500u
-#define ICR_STARTUP  0x4600u
+#define RTC_INDEX        0x70
+#define RTC_DATA         0x71
+#define RTC_ALARM_S      1
+#define RTC_ALARM_M      3
+#define RTC_ALARM_H      5
+#define RTC_A            0x0A
+#define RTC_B            0x0B
+#define RTC_C            0x0C
+#define PIT_COMMAND      0x43
+#define PIT_CHANNEL0     0x40
+#define COM1             0x3F8
+#define STRING           4096
+#define MSR_TSC_DEADLINE 0x6E0
+#define SLEEP_LEAST      20000
+#define SLEEP_MORE       180000
+#define ICR_ALL          0x80000u /* itself included */
+#define ICR_OTHERS       0xC0000u
+#define ICR_INIT         0x4500u
+#define ICR_STARTUP      0x4600u
 
 static uint8_t buffer[STRING];
 
@@ -142,6 +145,26 @@ void attack_timers(void)
     irq_let_in();
     lapic_write(LAPIC_INITIAL, 1);
     hypercall(XEN_HYPERCALL_SET_TIMER_OP, 1, 0, 0);
+    irq_wait();
+}
+
+/* ---- Sleep ---- */
+
+void attack_sleepers_begin(void)
+{
+    trap_set(LAPIC_TEST_VECTOR, tick);
+    lapic_enable_x2apic();
+    lapic_enable();
+    lapic_write(LAPIC_LVT_TIMER, LAPIC_TEST_VECTOR | LAPIC_TIMER_DEADLINE);
+}
+
+/* Each wakes at another moment, to sleep again. */
+void attack_sleepers(void)
+{
+    static uint64_t n;
+    uint64_t k = __atomic_fetch_add(&n, 1, __ATOMIC_RELAXED);
+
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() + SLEEP_LEAST + k * 977 % SLEEP_MORE);
     irq_wait();
 }
 

@@ -14,7 +14,7 @@
 #include "include/public/event_channel.h"
 
 #define STACK_BYTES 8192
-#define MOST_VCPUS  4
+#define MOST_VCPUS  64
 #define LAST_ID     255
 
 uint16_t attack_own, attack_victim;
@@ -36,6 +36,7 @@ static const struct attack {
     { "=console", NULL, attack_console, attack_console },
     { "=serial", NULL, attack_serial, attack_console },
     { "=timers", attack_timers_begin, attack_timers, attack_timers },
+    { "=sleepers", attack_sleepers_begin, attack_sleepers, attack_sleepers },
     { "=ipis", attack_ipis_begin, attack_ipis, attack_ipis },
     { "=startups", NULL, attack_startups, NULL },
     { "=balloon", NULL, attack_balloon, attack_touch },

@@ -128,6 +128,7 @@ void main(const void *boot_information)
         print("victim: cannot be attacked\n");
     for (;;) {
         measure(&w);
-        print("victim: absence %lu exit %lu\n", w.absence, w.ticks / w.exits);
+        print("victim: absence %lu exit %lu rounds %lu\n", w.absence, w.ticks / w.exits,
+              w.exits / 2);
     }
 }

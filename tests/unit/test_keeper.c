@@ -147,9 +147,9 @@ void sched_wake(struct sched_unit *u)
     wakes++;
 }
 
-void timer_init(struct timer *t, void (*fn)(struct timer *t))
+void timer_init_wake(struct timer *t, struct sched_unit *u)
 {
-    *t = (struct timer){ .fn = fn };
+    *t = (struct timer){ .unit = u };
 }
 
 void timer_set(struct timer *t, uint64_t deadline)
@@ -308,7 +308,7 @@ static uint64_t sit_out(void)
     if (!timer_at)
         return 0;
     fake_tsc = timer_at;
-    k.wait.fn(&k.wait);
+    sched_wake(k.wait.unit);
     assert_true(wakes > 0);
     run();
     return fake_tsc - from;

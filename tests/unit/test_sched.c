@@ -206,6 +206,21 @@ static void test_two_take_turns(void **state)
 
 /* A lightweight group that is alone for months takes a queue's clock half round. To whoever comes
  * then, that clock is not the one that is ahead. */
+/* What its timers took from others is as if it had run. */
+static void test_owed_is_paid(void **state)
+{
+    (void)state;
+    a.for_ticks = b.for_ticks = SLICE;
+    a.unit.owed = 2 * SLICE;
+    sched_wake(&a.unit);
+    sched_wake(&b.unit);
+    for (unsigned i = 0; i < 8; i++)
+        sched_turn();
+    assert_int_equal(a.turns, 3);
+    assert_int_equal(b.turns, 5);
+    assert_int_equal(sched_unit_ran(&a.unit), 5 * SLICE);
+}
+
 static void test_clock_goes_round(void **state)
 {
     static const uint64_t by[] = { 1UL << 63, 1UL << 62, 3UL << 62 };
@@ -736,6 +751,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_take_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_owed_is_paid, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clock_goes_round, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupts_do_not_cost_the_slice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),

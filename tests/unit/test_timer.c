@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
+#include "sched/sched.h"
 #include "sched/timer.h"
 
 #define TIMERS 50
@@ -16,6 +18,16 @@
 static struct timer a, b, c;
 static struct timer *fired[1000];
 static unsigned fired_count;
+
+#define WAKE_TICKS 700
+
+static struct sched_unit *woken;
+
+void sched_wake(struct sched_unit *u)
+{
+    woken = u;
+    fake_tsc += WAKE_TICKS;
+}
 
 static void note(struct timer *t)
 {
@@ -99,6 +111,26 @@ static void test_set_again_moves(void **state)
     assert_false(a.armed);
     timer_run(1000);
     assert_int_equal(fired_count, 1);
+}
+
+/* Not for the time of others that fire beside it. */
+static void test_who_is_woken_pays(void **state)
+{
+    static struct sched_unit u, v;
+    struct timer first, second;
+
+    (void)state;
+    timer_init_wake(&first, &u);
+    timer_init_wake(&second, &v);
+    fake_tsc = 1000;
+    timer_set(&a, 10);
+    timer_set(&first, 20);
+    timer_set(&second, 30);
+    timer_run(fake_tsc);
+    assert_int_equal(fired_count, 1);
+    assert_ptr_equal(woken, &v);
+    assert_int_equal(u.owed, WAKE_TICKS);
+    assert_int_equal(v.owed, WAKE_TICKS);
 }
 
 static void test_cancel(void **state)
@@ -195,6 +227,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_equal_deadlines_in_order_of_setting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_again_moves, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_is_woken_pays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rearming_in_the_past_waits_for_the_next_look, setup,
                                         teardown),
