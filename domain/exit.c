@@ -398,22 +398,3 @@ const struct virt_action exit_actions[VIRT_EXIT_KINDS] = {
     [VIRT_EXIT_ENTRY_FAILED] = { not_quick, handle_entry_failed },
 };
 _Static_assert(VIRT_EXIT_KINDS == VIRT_EXIT_ENTRY_FAILED + 1, "exit_actions[] has a row for each");
-
-uint64_t exit_count(const struct vcpu *v)
-{
-    uint64_t sum = 0;
-
-    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
-        sum += v->virt.exits[kind];
-    return sum;
-}
-
-cold void exit_log_counts(const struct vcpu *v)
-{
-    log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above virt/:",
-              v->domain->name, v->id, exit_count(v));
-    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
-        if (v->virt.exits[kind])
-            log_debug("%10lu  %-16s %8lu", v->virt.exits[kind], virt_exit_name[kind],
-                      v->virt.exit_ticks[kind] / v->virt.exits[kind]);
-}

@@ -246,15 +246,14 @@ static struct vcpu *addressee(const struct domain *d, uint64_t icr)
 
 enum msr_written lapic_icr_written(struct vcpu *v, uint64_t icr)
 {
-    uint8_t vector = VLAPIC_ICR_VECTOR(icr);
+    struct vcpu *to = NULL;
 
-    if (!vlapic_icr_simple(&v->lapic, icr))
-        return MSR_UNKNOWN;
-    struct vcpu *to = VLAPIC_ICR_SELF(icr) ? v : addressee(v->domain, icr);
+    if (vlapic_icr_simple(&v->lapic, icr))
+        to = VLAPIC_ICR_SELF(icr) ? v : addressee(v->domain, icr);
     if (!to)
         return MSR_UNKNOWN;
     if (to == v)
-        return send_to_self(v, vector);
-    take_edge(to, vector);
+        return send_to_self(v, VLAPIC_ICR_VECTOR(icr));
+    take_edge(to, VLAPIC_ICR_VECTOR(icr));
     return vcpu_wants_look(v) ? MSR_LOOK : MSR_WRITTEN;
 }

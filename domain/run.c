@@ -225,7 +225,8 @@ static bool attend(struct vcpu *v)
         return false;
     if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
         return false;
-    if (__atomic_exchange_n(&v->domain->console_ready, false, __ATOMIC_ACQUIRE))
+    if (unlikely(__atomic_load_n(&v->domain->console_ready, __ATOMIC_RELAXED)) &&
+        __atomic_exchange_n(&v->domain->console_ready, false, __ATOMIC_ACQUIRE))
         domain_console_kick(v->domain);
     if (v->init_pending)
         vcpu_take_init(v);
@@ -309,7 +310,7 @@ static bool run(struct vcpu *v, uint64_t deadline)
 static bool leave_for_good(struct vcpu *v)
 {
     vcpu_leave(&v->unit);
-    exit_log_counts(v);
+    virt_log_exits(&v->virt, v->domain->name, v->id);
     v->out = true;
     return ++v->domain->vcpus_out == v->domain->vcpu_count;
 }

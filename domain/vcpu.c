@@ -6,6 +6,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "machine/cpu_model.h"
+#include "machine/pc.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/msr.h"
@@ -109,22 +110,6 @@ static void timer_moved(struct vlapic *l, uint64_t due)
     moment_set(&v->lapic_due, v->domain->xen.tsc_zero, due);
 }
 
-/* What firmware leaves behind on the first CPU: the 8259's interrupts pass through LINT0 ("virtual
- * wire mode"), NMI comes at LINT1 (MultiProcessor Specification, "Virtual Wire Mode"). */
-static void set_virtual_wire(struct vlapic *l)
-{
-    static const struct {
-        uint32_t offset, value;
-    } writes[] = {
-        { 0x0F0, 0x10F }, /* spurious vector, software enable */
-        { 0x350, 0x700 }, /* LVT LINT0: ExtINT */
-        { 0x360, 0x400 }, /* LVT LINT1: NMI */
-    };
-
-    for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
-        l->dev.ops->write(&l->dev, writes[i].offset, 4, writes[i].value, 0);
-}
-
 /* A pvh guest needs no page of registers, and no decoder: its local APIC is in x2APIC mode from the
  * first instruction. */
 static void set_x2apic(struct vlapic *l)
@@ -188,7 +173,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     if (d->type == DOMAIN_PVH)
         set_x2apic(&v->lapic);
     else if (id == 0)
-        set_virtual_wire(&v->lapic);
+        pc_set_virtual_wire(&v->lapic);
     v->tsc_offset = -d->xen.tsc_zero;
     msr_reset(v);
     pv_vcpu_init(&v->xen, &d->xen, &v->unit, v->tsc_offset);

@@ -15,12 +15,13 @@
 #include "guestmem/gva.h"
 #include "arch/x86/moment.h"
 #include "xen/xen.h"
-#include "domain/vcpu_start.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
+#include "virt/start.h"
 #include "virt/virt.h"
 
 struct domain;
+struct image_start;
 
 enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_CONTROL };
 
@@ -59,7 +60,7 @@ struct vcpu {
     bool down;               /* by VCPUOP_down: it does not run */
     bool initialised;        /* start says where it begins, VCPUOP_up when */
     bool begins;             /* now */
-    struct vcpu_start start;
+    struct virt_start start;
     struct xen_vcpu xen;  /* what Xen's interface keeps of it */
     uint64_t misc_enable; /* what can be written of that MSR */
     uint64_t mtrr[32];    /* see machine/cpu_mtrr.h */
@@ -122,10 +123,17 @@ void vcpu_take_startup(struct vcpu *v);
  * rest of the domain's business: they run without the domain's lock, and take it for a moment if
  * they need it. The others run with it. */
 extern const struct virt_action exit_actions[VIRT_EXIT_KINDS];
-/* How many there have been. */
-uint64_t exit_count(const struct vcpu *v);
-/* A table in the debug log: how many exits of which kind there were. */
-void exit_log_counts(const struct vcpu *v);
+static inline uint64_t vcpu_exits(const struct vcpu *v)
+{
+    return virt_exit_count(&v->virt);
+}
+
+/* ---- vcpu_start.c: it begins as its domain's image says, or another vCPU (VCPUOP_initialise) ----
+ */
+/* Puts registers and mode in as the loaded image wants to be entered; v has not run yet. */
+void vcpu_set_start(struct vcpu *v, const struct image_start *start);
+/* Puts v->start in; ends the domain if the CPU would not take it. From v's own run loop. */
+void vcpu_start_take(struct vcpu *v);
 
 /* An exception for the guest; a triple fault ends the domain. */
 void vcpu_fault(struct vcpu *v, bool delivered);

@@ -20,7 +20,7 @@ static bool is_down(const struct vcpu *v)
 /* Once: until an INIT takes it back. */
 static int64_t initialise(struct vcpu *v, struct vcpu *which, uint64_t at)
 {
-    struct vcpu_start start;
+    struct virt_start start;
 
     if (!which->waits_for_startup || which->initialised)
         return -EEXIST;

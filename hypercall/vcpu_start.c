@@ -45,7 +45,7 @@ static bool type_fits(enum seg s, uint32_t ar)
     }
 }
 
-static int read_segment(struct vcpu_start *out, enum seg s, uint32_t base, uint32_t limit,
+static int read_segment(struct virt_start *out, enum seg s, uint32_t base, uint32_t limit,
                         uint16_t ar)
 {
     uint32_t wide = (ar & 0xffu) | (ar & 0xf00u) << 4;
@@ -62,7 +62,7 @@ static int read_segment(struct vcpu_start *out, enum seg s, uint32_t base, uint3
     return 0;
 }
 
-static int read_segments(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_32 *c)
+static int read_segments(struct virt_start *out, const struct xen_vcpu_hvm_x86_32 *c)
 {
     int err = read_segment(out, SEG_CS, c->cs_base, c->cs_limit, c->cs_ar);
 
@@ -83,13 +83,13 @@ static int read_segments(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_3
 
 /* ---- The rest ---- */
 
-static bool is_long(const struct vcpu_start *s)
+static bool is_long(const struct virt_start *s)
 {
     return (s->efer & EFER_LME) && (s->cr0 & CR0_PG);
 }
 
 /* As MOV to the registers would have it. */
-static bool control_fits(const struct vcpu_start *s)
+static bool control_fits(const struct virt_start *s)
 {
     if (s->efer & ~EFER_ALLOWED || ((s->efer & EFER_LMA) && !is_long(s)))
         return false;
@@ -103,9 +103,9 @@ static bool control_fits(const struct vcpu_start *s)
     return !(s->cr3 >> 32);
 }
 
-static int read_32(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_32 *c)
+static int read_32(struct virt_start *out, const struct xen_vcpu_hvm_x86_32 *c)
 {
-    *out = (struct vcpu_start){
+    *out = (struct virt_start){
         .gpr = { [GPR_RAX] = c->eax,
                  [GPR_RCX] = c->ecx,
                  [GPR_RDX] = c->edx,
@@ -129,9 +129,9 @@ static int read_32(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_32 *c)
     return 0;
 }
 
-static int read_64(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_64 *c)
+static int read_64(struct virt_start *out, const struct xen_vcpu_hvm_x86_64 *c)
 {
-    *out = (struct vcpu_start){
+    *out = (struct virt_start){
         .gpr = { [GPR_RAX] = c->rax,
                  [GPR_RCX] = c->rcx,
                  [GPR_RDX] = c->rdx,
@@ -147,13 +147,13 @@ static int read_64(struct vcpu_start *out, const struct xen_vcpu_hvm_x86_64 *c)
         .cr4 = c->cr4,
         .efer = c->efer,
     };
-    vcpu_start_flat(out, true, 0, 0);
+    virt_start_flat(out, true, 0, 0);
     out->segment[SEG_TR] = (struct segment){ .limit = 0x67, .ar = SEG_AR_P | TYPE_TSS };
     bool asks_for_it = c->efer & EFER_LMA; /* Xen wants both bits */
     return is_long(out) && asks_for_it && is_canonical(c->rip) ? 0 : -EINVAL;
 }
 
-int hypercall_read_start(struct vcpu *v, uint64_t at, struct vcpu_start *out)
+int hypercall_read_start(struct vcpu *v, uint64_t at, struct virt_start *out)
 {
     struct xen_vcpu_hvm_context c;
     int err = -EINVAL;

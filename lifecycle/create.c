@@ -17,7 +17,7 @@
 #include "guestmem/gmem.h"
 #include "loader/image.h"
 #include "domain/lapic.h"
-#include "domain/vcpu_start.h"
+#include "domain/vcpu.h"
 #include "lifecycle/wiring.h"
 #include "lifecycle/id.h"
 #include "lifecycle/load.h"

@@ -153,7 +153,7 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
                          struct image_start *out)
 {
     struct image_place l = { .image = image, .memory = memory };
-    struct image_extent kernel;
+    struct image_extent kernel = { .entry = IMAGE_NO_ENTRY };
 
     if (image->module_count > MAX_MODULES)
         return image_refuse(image, -EINVAL, "too many modules");

@@ -54,14 +54,16 @@ static const struct row amd[] = {
     { NONE, 0, 0, 0 },
 };
 
-/* Its row, or the table's last. */
-static const struct row *row_of(uint32_t msr)
+/* Its row, or NULL. */
+static inline const struct row *row_of(uint32_t msr)
 {
     const struct row *r = virt_caps.amd ? amd : intel;
 
-    while (r->msr != msr && r->msr != NONE)
-        r++;
-    return r;
+    do
+        if (r->msr == msr)
+            return r;
+    while ((++r)->msr != NONE);
+    return NULL;
 }
 
 /* Out of line, for the sake of the others. */
@@ -78,12 +80,16 @@ struct msr_value cpu_msr_read(uint32_t msr)
 {
     const struct row *r = row_of(msr);
 
+    if (!r)
+        return (struct msr_value){ 0, false };
     if (unlikely(r->machines))
         return with_machines(r);
-    return (struct msr_value){ r->value, r->msr != NONE };
+    return (struct msr_value){ r->value, true };
 }
 
 bool cpu_msr_takes(uint32_t msr, uint64_t value)
 {
-    return !((value ^ cpu_msr_read(msr).value) & ~row_of(msr)->ignored);
+    const struct row *r = row_of(msr);
+
+    return r && !((value ^ cpu_msr_read(msr).value) & ~r->ignored);
 }

@@ -16,7 +16,7 @@ struct msr_value {
 };
 
 struct msr_value cpu_msr_read(uint32_t msr);
-/* Of a known one: does the CPU let it be written with this value? It changes nothing. */
+/* Does this CPU have it, and let it be written with this value? It changes nothing. */
 bool cpu_msr_takes(uint32_t msr, uint64_t value);
 
 #endif

@@ -3,6 +3,7 @@
  * machine/board.h; what becomes of an access is in machine.c.
  */
 #include "machine/pc.h"
+#include "devices/vlapic.h"
 #include "machine/board.h"
 #include "arch/x86/wallclock.h"
 #include "machine/bios_vectors.h"
@@ -151,3 +152,19 @@ void pc_start_as_firmware(struct machine *m)
 }
 
 const struct board board_pc = { .ports = ports, .plug = plug };
+
+/* What firmware leaves behind on the first CPU: the 8259's interrupts pass through LINT0 ("virtual
+ * wire mode"), NMI comes at LINT1 (MultiProcessor Specification, "Virtual Wire Mode"). */
+void pc_set_virtual_wire(struct vlapic *l)
+{
+    static const struct {
+        uint32_t offset, value;
+    } writes[] = {
+        { 0x0F0, 0x10F }, /* spurious vector, software enable */
+        { 0x350, 0x700 }, /* LVT LINT0: ExtINT */
+        { 0x360, 0x400 }, /* LVT LINT1: NMI */
+    };
+
+    for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+        l->dev.ops->write(&l->dev, writes[i].offset, 4, writes[i].value, 0);
+}

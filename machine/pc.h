@@ -33,6 +33,9 @@ struct machine;
 /* Its timer and interrupt controllers as a PC's firmware hands them over: for a kernel that is not
  * known to program them first. */
 void pc_start_as_firmware(struct machine *m);
+struct vlapic;
+/* The first CPU's local APIC the same. */
+void pc_set_virtual_wire(struct vlapic *l);
 
 /* CMOS. */
 #define HVM_RTC_CENTURY 0x32 /* register with the century, as on most PCs */

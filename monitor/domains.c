@@ -126,7 +126,7 @@ uint64_t domains_exits(const struct domain *d)
     uint64_t sum = 0;
 
     for (unsigned i = 0; i < d->vcpu_count; i++)
-        sum += exit_count(d->vcpus[i]);
+        sum += vcpu_exits(d->vcpus[i]);
     return sum;
 }
 

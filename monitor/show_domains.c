@@ -63,7 +63,7 @@ static enum command_progress list_vcpu(void)
         return COMMAND_DONE;
     uint64_t time = domains_tenths(vcpu_ran(v));
     monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %11lu\n", v->domain->name, v->domain->id, v->id,
-                  v->unit.pcpu, vcpu_state(v), time / 10, time % 10, exit_count(v));
+                  v->unit.pcpu, vcpu_state(v), time / 10, time % 10, vcpu_exits(v));
     return COMMAND_MORE;
 }
 

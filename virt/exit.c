@@ -1,6 +1,7 @@
 /*
- * The names of the kinds of exits, for people.
+ * Exits for people: the names of their kinds, and how many there were of each.
  */
+#include "lib/log.h"
 #include "virt/virt.h"
 
 const char *const virt_exit_name[VIRT_EXIT_KINDS] = {
@@ -35,3 +36,22 @@ const char *const virt_exit_name[VIRT_EXIT_KINDS] = {
     [VIRT_EXIT_INIT] = "INIT",
     [VIRT_EXIT_ENTRY_FAILED] = "failed entry",
 };
+
+uint64_t virt_exit_count(const struct virt_vcpu *v)
+{
+    uint64_t sum = 0;
+
+    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
+        sum += v->exits[kind];
+    return sum;
+}
+
+void virt_log_exits(const struct virt_vcpu *v, const char *whose, unsigned id)
+{
+    log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above virt/:",
+              whose, id, virt_exit_count(v));
+    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
+        if (v->exits[kind])
+            log_debug("%10lu  %-16s %8lu", v->exits[kind], virt_exit_name[kind],
+                      v->exit_ticks[kind] / v->exits[kind]);
+}

@@ -430,6 +430,9 @@ static inline void virt_count_exit(struct virt_vcpu *v, uint64_t now)
     v->exits[kind]++;
     v->exit_ticks[kind] += now - v->exit.left;
 }
+/* How many exits there have been; and a table in the debug log, of domain `whose`, by kind. */
+uint64_t virt_exit_count(const struct virt_vcpu *v);
+void virt_log_exits(const struct virt_vcpu *v, const char *whose, unsigned id);
 /* Interrupts of the machine's have been let in: a guest with IF=0 may keep them out for a while. */
 void virt_irqs_served(struct virt_vcpu *v);
 

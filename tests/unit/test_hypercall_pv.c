@@ -129,7 +129,7 @@ static void test_begins_where_told(void **state)
     assert_int_equal(vcpu_op(VCPUOP_UP, 1), 0);
     assert_int_equal(vcpu_op(VCPUOP_IS_UP, 1), 1);
     assert_true(second.begins);
-    const struct vcpu_start *s = &second.start;
+    const struct virt_start *s = &second.start;
     assert_int_equal(s->rip, 0x100000);
     assert_int_equal(s->gpr[GPR_RAX], 0xa);
     assert_int_equal(s->gpr[GPR_RSP], 0x8000);

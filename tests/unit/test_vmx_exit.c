@@ -1,4 +1,4 @@
-/* links: vmx/exit.c virt/exit.c vmx/event.c virt/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c */
+/* links: tests/fakes/log.c vmx/exit.c virt/exit.c vmx/event.c virt/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c */
 /*
  * vmx/exit.c: raw exit information made typed; vmx/debug.c: stepping over an instruction.
  */

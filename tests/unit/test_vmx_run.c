@@ -1,4 +1,4 @@
-/* links: vmx/run.c vmx/exit.c virt/exit.c vmx/event.c virt/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c tests/fakes/spec.c */
+/* links: tests/fakes/log.c vmx/run.c vmx/exit.c virt/exit.c vmx/event.c virt/event.c vmx/debug.c vmx/regs.c vmx/vmcs.c tests/fakes/panic.c tests/fakes/spec.c */
 /*
  * vmx/run.c: exits that are settled below the run loop, and those that are none of the plain kinds.
  */
