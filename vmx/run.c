@@ -23,7 +23,8 @@
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
-#define DEAF_PER_SECOND 5000 /* a guest with IF=0 runs at most 200 us at a time */
+#define DEAF_PER_SECOND 5000 /* a guest with IF=0 runs at most 200 us at a time; */
+#define DEAF_LEAST      5000 /* or so many ticks, of which the way back to it takes some */
 
 /* switch.asm knows that the registers come first, and what follows them. */
 _Static_assert(offsetof(struct virt_vcpu, gpr) == 0, "switch.asm");
@@ -34,7 +35,9 @@ _Static_assert(GPR_RSP == 4 && GPR_R15 == 15 && VMCS_H_RSP == 0x6C14, "switch.as
 
 void virt_irqs_served(struct virt_vcpu *v)
 {
-    v->irqs_unserved_until = rdtsc() + tsc_hz / DEAF_PER_SECOND;
+    uint64_t ticks = tsc_hz / DEAF_PER_SECOND;
+
+    v->irqs_unserved_until = rdtsc() + (ticks < DEAF_LEAST ? DEAF_LEAST : ticks);
 }
 
 static void let_irqs_in(struct virt_vcpu *v)

@@ -17,12 +17,21 @@ static bool port_is_an_end(unsigned port)
            (port >= 0x600 && port <= 0x60B) || (port >= 0xCF8 && port <= 0xCFC);
 }
 
+/* A wide access to byte devices reaches each of its ports. */
+static bool covers_an_end(unsigned port)
+{
+    for (unsigned i = 0; i < 4; i++)
+        if (port_is_an_end(port + i))
+            return true;
+    return false;
+}
+
 static void all_ports(void)
 {
     uint32_t sum = 0;
 
     for (unsigned port = 0; port < 0x10000; port++) {
-        if (port_is_an_end(port) || port_is_an_end(port + 1) || port_is_an_end(port + 3))
+        if (covers_an_end(port))
             continue;
         sum += inb((uint16_t)port) + inw((uint16_t)port) + inl((uint16_t)port);
         outb((uint16_t)port, 0xff);

@@ -111,6 +111,33 @@ static void test_machine_check(void **state)
     assert_int_equal(mces, 3);
 }
 
+/* However slow the machine is, a guest with IF=0 gets further than the way back to it takes. */
+static void test_slow_machine(void **state)
+{
+    (void)state;
+    virt_irqs_served(&v);
+    assert_int_equal(v.irqs_unserved_until - fake_tsc, 5000);
+    tsc_hz = 2000000000;
+    virt_irqs_served(&v);
+    assert_int_equal(v.irqs_unserved_until - fake_tsc, 400000);
+    tsc_hz = 1000000;
+}
+
+/* The timer's exit is the deadline's, with no look for interrupts, only where IF=1. */
+static void test_timer(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        vmcs_write(VMCS_EXIT_REASON, REASON_TIMER);
+        vmcs_write(VMCS_G_RFLAGS, i & 1 ? RFLAGS_IF : 0);
+        x = (struct virt_exit){ .kind = VIRT_EXIT_HOST, .left = fake_tsc };
+        v.irqs_unserved_until = 0;
+        run_settle(&v, &x, i & 2 ? fake_tsc : fake_tsc + 1);
+        assert_int_equal(x.kind, i & 2 ? VIRT_EXIT_DEADLINE : VIRT_EXIT_HOST);
+        assert_int_equal(v.irqs_unserved_until != 0, i != 3);
+    }
+}
+
 /* VMMCALL is carried out as a hypercall, with its length; any other #UD is the guest's. */
 static void test_vmmcall(void **state)
 {
@@ -178,6 +205,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_machine_check, setup),
+        cmocka_unit_test_setup(test_slow_machine, setup),
+        cmocka_unit_test_setup(test_timer, setup),
         cmocka_unit_test_setup(test_vmmcall, setup),
         cmocka_unit_test_setup(test_bus_lock, setup),
         cmocka_unit_test_setup(test_odd, setup),
