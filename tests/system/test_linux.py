@@ -140,6 +140,7 @@ def test_reboot(shell):
     m.expect_off()
 
 
+@pytest.mark.alone
 def test_686_pae(boot):
     """Debian's 32-bit kernel, by the 32-bit boot protocol, with two vCPUs. In QEMU, as to unpack it
     takes billions of instructions."""
