@@ -140,24 +140,20 @@ static uint64_t state_of(const struct vcpu *v)
            (vlapic_apicbase(&v->lapic) & APICBASE_ENABLE);
 }
 
-static __attribute__((noinline)) void work_out(struct vcpu *v, struct cpuid_answer *a,
-                                               uint32_t leaf, uint32_t subleaf)
+static __attribute__((noinline)) void refresh(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf,
+                                              uint32_t subleaf)
 {
-    bool follows = leaf == 0x1 || leaf == 0x7;
+    uint64_t state = state_of(v);
 
+    if (a->follows && a->leaf == leaf && a->subleaf == subleaf && a->state == state)
+        return;
+    bool follows = leaf == 0x1 || leaf == 0x7;
     *a = (struct cpuid_answer){ .leaf = leaf,
                                 .subleaf = subleaf,
                                 .stays = !follows && leaf != 0xd, /* which tells of XCR0 */
                                 .follows = follows,
-                                .state = state_of(v),
+                                .state = state,
                                 .regs = cpuid_guest(v, leaf, subleaf) };
-}
-
-static __attribute__((noinline)) void refresh(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf,
-                                              uint32_t subleaf)
-{
-    if (!a->follows || a->leaf != leaf || a->subleaf != subleaf || a->state != state_of(v))
-        work_out(v, a, leaf, subleaf);
 }
 
 const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
