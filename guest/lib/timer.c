@@ -34,6 +34,7 @@ void timer_start(unsigned hz)
 void timer_stop(void)
 {
     pic_mask(NONE);
+    outb(PIT + 3, 0x30); /* mode 0, and no count comes */
 }
 
 uint64_t timer_ticks(void)

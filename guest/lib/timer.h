@@ -11,6 +11,7 @@
 /* Sets the 8259 pair up (vectors 0x20..0x2F, only the timer unmasked) and starts hz ticks a second.
  * Wants trap_init(). */
 void timer_start(unsigned hz);
+/* Also the one that firmware has left running. */
 void timer_stop(void);
 /* Ticks so far. */
 uint64_t timer_ticks(void);

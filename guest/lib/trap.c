@@ -3,8 +3,8 @@
  */
 #include "guest/lib/trap.h"
 #include "guest/lib/hypercall.h"
-#include "guest/lib/pic.h"
 #include "guest/lib/print.h"
+#include "guest/lib/timer.h"
 
 #define VECTORS    256
 #define STUB_BYTES 16
@@ -50,7 +50,7 @@ void trap_init(void)
     } __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
     if (!idt[0].type)
-        pic_mask(0xFFFF);
+        timer_stop();
     for (unsigned i = 0; i < VECTORS; i++)
         trap_gate((uint8_t)i, (void (*)(void))(trap_stubs + i * STUB_BYTES));
     asm volatile("lidt %0" : : "m"(pointer));

@@ -18,7 +18,7 @@ struct trap {
 typedef void (*trap_fn)(struct trap *t);
 
 /* Loads the IDT. Exceptions without a handler print themselves and end the guest. The first call
- * masks the 8259s: firmware leaves the timer running there, at the vector of #DF. */
+ * stops the PC's timer: firmware leaves it running, at the vector of #DF. */
 void trap_init(void);
 void trap_set(uint8_t vector, trap_fn fn);
 /* The vector leads to entry() without a detour: it saves what it uses and ends with IRETQ. */

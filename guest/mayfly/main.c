@@ -154,6 +154,7 @@ void main(const struct boot_information *boot)
 {
     const char *word = (const char *)(uint64_t)boot->cmdline;
 
+    timer_stop(); /* nobody hears it, but it has to be kept */
     print("mayfly: %s\n", word);
     memory_end = EXTENDED + boot->mem_upper * 1024ul;
     for (unsigned i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {

@@ -134,6 +134,11 @@ class Echo:
         return answer
 
 
+# Timer interrupts of the boot CPU in 10 seconds in which the operator asks for the time: the work of
+# the console is given a part of the CPU, and rests. A tick would come some hundred times.
+RESTS = 40
+
+
 def test_idle_machine(meter):
     """It takes no interrupt of a timer but those that a guest has asked for, and a vCPU whose timer
     is due runs soon."""
@@ -149,14 +154,15 @@ def test_idle_machine(meter):
     print("woken by its timer it runs", late, "instructions late at most")
     assert late < MOST_LATE
     assert abs(more - ticks - (later - at) / 1000) < 1
-    assert after[0][0] == before[0][0]
+    assert after[0][0] - before[0][0] < RESTS
     assert 9 <= after[1][0] - before[1][0] <= more - ticks
 
     op.ask("pause echo")
     op.wait(2)  # its timer may come once more
     before = op.interrupts()
     op.wait(10)
-    assert [now[0] - then[0] for now, then in zip(op.interrupts(), before)] == [0, 0]
+    boot_cpu, other = (now[0] - then[0] for now, then in zip(op.interrupts(), before))
+    assert boot_cpu < RESTS and other == 0
     op.ask("unpause echo")
     assert echo.ask("again")[1] > more
 
