@@ -8,6 +8,7 @@
 #include "devices/vlapic.h"
 #include "devices/vpm.h"
 #include "machine/acpi_tables.h"
+#include "machine/checksum.h"
 #include "machine/pc.h"
 #include "lib/assert.h"
 #include "lib/limits.h"
@@ -100,16 +101,6 @@ static void lay_out(struct layout *t)
 }
 
 /* ---- Headers and sums ---- */
-
-static uint8_t checksum(const void *data, size_t length)
-{
-    const uint8_t *p = data;
-    uint8_t sum = 0;
-
-    while (length--)
-        sum += *p++;
-    return -sum;
-}
 
 static void fill_header(struct acpi_header *h, const char *signature, size_t length, uint8_t rev)
 {

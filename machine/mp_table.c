@@ -9,6 +9,7 @@
 #include "lib/assert.h"
 #include "lib/limits.h"
 #include "lib/string.h"
+#include "machine/checksum.h"
 #include "machine/pc.h"
 
 enum { PROCESSOR, BUS, IOAPIC, IO_INTERRUPT, LOCAL_INTERRUPT }; /* types of entries */
@@ -69,16 +70,6 @@ _Static_assert(sizeof(struct pointer) + sizeof(struct header) +
                        sizeof(struct ioapic) + (ISA_LINES + 1) * sizeof(struct interrupt) <=
                    MP_TABLE_MAX,
                "MP_TABLE_MAX is enough");
-
-static uint8_t checksum(const void *data, size_t length)
-{
-    const uint8_t *p = data;
-    uint8_t sum = 0;
-
-    while (length--)
-        sum += *p++;
-    return -sum;
-}
 
 /* Appends an entry. */
 static void add(struct header *table, const void *entry, size_t size)
