@@ -229,6 +229,14 @@ $(B)/initrd.img: tools/mkinitrd | deps-build
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@
 
+$(B)/debian/dom0/vmlinux: | deps-build
+	$(call say,FETCH,$@)
+	$(Q)tools/fetch-debian-xen $(B)/debian
+
+$(B)/debian/control.img: tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux
+	$(call say,INITRD,$@)
+	$(Q)$(PYTHON) tools/mkcontrol $@ $(B)/debian/dom0
+
 # What people give reaches the tools as they wrote it: neither make nor a shell finds anything in it.
 unexport CMDLINE OPTIONS
 shell_word = '$(subst ','\'',$(1))'
@@ -331,7 +339,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
 SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
-               $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img release
+               $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img $(B)/debian/control.img release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-qemu deps-bochs ## boot whole machines in emulators and look at them; K=word chooses; MACHINES=bochs|qemu|all and SHAPES=all: docs/testing.md
 	$(Q)MACHINES='$(MACHINES)' $(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 

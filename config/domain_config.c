@@ -96,6 +96,12 @@ static bool read_on_crash(struct domain_config *d, struct word value)
     return d->on_crash == ON_CRASH_RESTART || word_is(value, "destroy");
 }
 
+static bool read_rights(struct domain_config *d, struct word value)
+{
+    d->control = word_is(value, "control");
+    return d->control;
+}
+
 static const struct {
     const char *key;
     bool kernel_only;
@@ -111,6 +117,7 @@ static const struct {
     { "type", true, read_type, "hvm or pvh" },
     { "populate", true, read_populate, "lazy or now" },
     { "on_crash", true, read_on_crash, "destroy or restart" },
+    { "rights", true, read_rights, "control, for a domain of type=pvh" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -200,6 +207,15 @@ static void read_words(struct reading *r, const char *line)
     }
 }
 
+/* What its words mean together: the tools of a control domain know of no PC. */
+static void check_rights(struct reading *r)
+{
+    static const struct word rights = { "rights=control", sizeof("rights=control") - 1 };
+
+    if (r->out->control && r->out->type != DOMAIN_PVH)
+        fault(r, rights, "want type=pvh with it");
+}
+
 int config_parse(unsigned module, const char *line, enum config_kind *kind,
                  struct domain_config *out)
 {
@@ -211,6 +227,7 @@ int config_parse(unsigned module, const char *line, enum config_kind *kind,
     out->share = (struct share){ .weight = CONFIG_DEFAULT_WEIGHT, .cpus = UINT64_MAX };
     out->cmdline = "";
     read_words(&r, line);
+    check_rights(&r);
     *kind = r.kind;
     return r.failed ? -EINVAL : 0;
 }

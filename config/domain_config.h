@@ -43,6 +43,7 @@ struct domain_config {
     enum domain_type type;
     enum on_crash on_crash;
     bool populate_now; /* all frames arrive before it starts, not at the first touch */
+    bool control;      /* the control domain: it may rule over the others */
     const struct module *kernel;
     const char *cmdline;                      /* the guest's words; "" for none */
     struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */

@@ -70,6 +70,7 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
         return;
     d->state = DOMAIN_ENDING;
     kick_all(d);
+    domain_tell_control(XEN_VIRQ_DOM_EXC);
 }
 
 /* ---- Its states ---- */

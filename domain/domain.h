@@ -79,9 +79,12 @@ struct domain {
     unsigned vcpus_out;  /* vCPUs that have left for good */
     struct domain *next; /* in the list of all */
     struct warned unknown_msrs;
-    bool console_ready;      /* atomic: domain_console_kick() is due */
+    uint32_t owed;           /* atomic: what its run loop is to do for it soon, as bits */
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
+
+/* Of `owed`: domain_console_kick(), and below it a bit for each virtual interrupt. */
+#define DOMAIN_OWED_CONSOLE (1u << 31)
 
 #define HYPERCALL_NEEDS_LOCK INT64_MIN
 
@@ -133,6 +136,18 @@ static inline bool domain_comes_back(const struct domain *d)
     bool again = d->end == END_REBOOT || d->restarts & 1u << d->end;
 
     return again && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
+}
+
+/* ---- control.c ---- */
+/* Raises a virtual interrupt of the control domain soon, if there is one. From anywhere, with or
+ * without locks of domains. */
+void domain_tell_control(unsigned virq);
+/* For its run loop: does what is owed. */
+void domain_settle(struct domain *d);
+
+static inline struct domain *domain_of(struct xen_domain *d)
+{
+    return container_of(d, struct domain, xen);
 }
 
 /* The domains that exist, in order of creation, also those that are being built or destroyed: they

@@ -22,6 +22,6 @@ void domain_console_kick(struct domain *d)
 
 void domain_console_wake(struct domain *d)
 {
-    __atomic_store_n(&d->console_ready, true, __ATOMIC_RELEASE);
+    __atomic_or_fetch(&d->owed, DOMAIN_OWED_CONSOLE, __ATOMIC_RELEASE);
     vcpu_kick(d->vcpus[0]);
 }

@@ -225,9 +225,8 @@ static bool attend(struct vcpu *v)
         return false;
     if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
         return false;
-    if (unlikely(__atomic_load_n(&v->domain->console_ready, __ATOMIC_RELAXED)) &&
-        __atomic_exchange_n(&v->domain->console_ready, false, __ATOMIC_ACQUIRE))
-        domain_console_kick(v->domain);
+    if (unlikely(__atomic_load_n(&v->domain->owed, __ATOMIC_RELAXED)))
+        domain_settle(v->domain);
     if (v->init_pending)
         vcpu_take_init(v);
     if (v->waits_for_startup && v->startup_page >= 0)

@@ -43,9 +43,9 @@ static cold int64_t bind_interdomain(struct vcpu *v, void *p)
     return 0;
 }
 
-enum virq_kind { VIRQ_OF_NOBODY, VIRQ_OF_VCPU, VIRQ_OF_DOMAIN };
+enum virq_kind { VIRQ_OF_NOBODY, VIRQ_OF_VCPU, VIRQ_OF_DOMAIN, VIRQ_OF_CONTROL };
 
-/* All others tell of the whole machine and are for a privileged domain. */
+/* Those that tell of the whole machine are for the control domain; all others never come. */
 static enum virq_kind virq_kind(uint32_t virq)
 {
     switch (virq) {
@@ -56,6 +56,10 @@ static enum virq_kind virq_kind(uint32_t virq)
         return VIRQ_OF_VCPU;
     case XEN_VIRQ_ARGO:
         return VIRQ_OF_DOMAIN;
+    case XEN_VIRQ_CONSOLE:
+    case XEN_VIRQ_DOM_EXC:
+    case XEN_VIRQ_CON_RING:
+        return VIRQ_OF_CONTROL;
     }
     return VIRQ_OF_NOBODY;
 }
@@ -69,7 +73,8 @@ static cold int64_t bind_virq(struct vcpu *v, void *p)
         return -EINVAL;
     if (arg->vcpu >= d->vcpu_count)
         return -ENOENT;
-    if (virq_kind(arg->virq) == VIRQ_OF_NOBODY)
+    if (virq_kind(arg->virq) == VIRQ_OF_NOBODY ||
+        (virq_kind(arg->virq) == VIRQ_OF_CONTROL && !d->control))
         return -EBUSY;
     uint16_t *bound = &d->events->virq_port[arg->vcpu][arg->virq];
     if (*bound)

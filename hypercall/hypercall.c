@@ -13,7 +13,7 @@
 
 typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
 
-/* For the privileged domain, which there is none of. */
+/* For those who own devices of the machine: nobody does. */
 static int64_t refuse(struct vcpu *v, uint64_t *args)
 {
     (void)v;
@@ -22,7 +22,7 @@ static int64_t refuse(struct vcpu *v, uint64_t *args)
 }
 
 static const hypercall_fn calls[] = {
-    [XEN_HYPERCALL_PLATFORM_OP] = refuse,
+    [XEN_HYPERCALL_PLATFORM_OP] = hypercall_platform_op,
     [XEN_HYPERCALL_MEMORY_OP] = hypercall_memory_op,
     [XEN_HYPERCALL_MULTICALL] = hypercall_multicall,
     [XEN_HYPERCALL_SET_TIMER_OP] = hypercall_set_timer_op,

@@ -34,6 +34,8 @@ int64_t hypercall_hvm_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_vm_assist(struct vcpu *v, uint64_t *args);
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args);
+/* The control domain's: -EPERM for all others, before anything is read. */
+int64_t hypercall_platform_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_multicall(struct vcpu *v, uint64_t *args);
 /* The state that VCPUOP_initialise names, checked: 0, -EFAULT, -EINVAL. */
 int must_check hypercall_read_start(struct vcpu *v, uint64_t at, struct virt_start *out);

@@ -211,6 +211,7 @@ static int build_image(struct domain *d)
                            .data = c->kernel->data,
                            .size = c->kernel->size,
                            .pvh = d->type == DOMAIN_PVH,
+                           .control = c->control,
                            .cmdline = c->cmdline,
                            .modules = c->modules,
                            .module_count = c->module_count };
@@ -307,11 +308,20 @@ static int check_config(const struct domain_config *config)
         log_error("%s: cpus= names no pCPU that runs guests", config->name);
         return -EINVAL;
     }
+    if (config->control && !xen_domain_id_fits(XEN_DOMID_CONTROL)) {
+        log_error("%s: there is a control domain, or a domain whose id is a multiple of %d",
+                  config->name, MAX_DOMAINS);
+        return -EEXIST;
+    }
     return 0;
 }
 
 static int choose_id(const struct domain_config *config, uint16_t *out)
 {
+    if (config->control) {
+        *out = XEN_DOMID_CONTROL;
+        return 0;
+    }
     int err = id_fresh(out);
 
     if (err == -ENOSPC)
@@ -338,12 +348,12 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     int err = check_config(config);
 
     if (err) {
-        if (before)
+        if (before != ID_NONE)
             promise_end(before);
         return err;
     }
     uint16_t id = before;
-    if (!before)
+    if (before == ID_NONE)
         err = choose_id(config, &id);
     if (err)
         return err;
@@ -364,10 +374,12 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     d->restarts = restarts(config);
     d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
     d->account = account;
-    d->xen = (struct xen_domain){ .id = id, .lock = &d->lock, .p2m = &d->p2m, .tsc_zero = rdtsc() };
+    d->xen = (struct xen_domain){
+        .id = id, .lock = &d->lock, .p2m = &d->p2m, .tsc_zero = rdtsc(), .control = config->control
+    };
     str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);
-    if (!before)
+    if (before == ID_NONE && !config->control)
         id_taken(id);
     d->build = heap_pages(0, id);
     err = d->build ? build_some(d) : -ENOMEM;

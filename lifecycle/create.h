@@ -11,7 +11,7 @@
 /* Makes a domain of which there is no more than its name and the promise of its memory, which
  * counts from here on. account: whom its time is charged to, the time of building and destroying it
  * too if the caller's unit belongs to it. before: the id that it had before its reboot, with which
- * it has kept its promise; 0: it is new. Logs what goes wrong, naming the domain. 0; -EEXIST,
+ * it has kept its promise; ID_NONE: it is new. Logs what goes wrong, naming the domain. 0; -EEXIST,
  * -ENOSPC, -EINVAL, -ENOMEM (the promise does not fit); -EAGAIN: call again: nothing is kept. */
 int must_check domain_create(const struct domain_config *config, struct sched_group *account,
                              uint16_t before, struct domain **out);

@@ -88,6 +88,7 @@ static void destroy_rest(struct domain *d)
     ASSERT(frame_count(id) == heap_kept(id));
     if (!comes_back)
         promise_end(id);
+    domain_tell_control(XEN_VIRQ_DOM_EXC);
 }
 
 bool domain_destroy(struct domain *d)

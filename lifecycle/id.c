@@ -11,7 +11,7 @@
 
 _Static_assert(ID_LAST < 8 * PAGE_SIZE, "a bit for each is a page");
 
-/* Boot CPU. 0 is the privileged domain's on Xen. */
+/* Boot CPU. 0 is the control domain's. */
 static uint16_t next_id = 1;
 static bool again; /* all have been given out once */
 

@@ -13,6 +13,7 @@
 #include "lib/errno.h"
 
 #define ID_LAST 0x7fef /* Xen keeps those from 0x7FF0 for itself */
+#define ID_NONE 0xffff
 
 /* The next one; it comes again until id_taken(). 0; -EAGAIN: call again at
  * once, it looks for names in pieces; -ENOSPC: all are named; -ENOMEM. Ids of domains

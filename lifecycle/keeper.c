@@ -6,6 +6,7 @@
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
 #include "lifecycle/create.h"
+#include "lifecycle/id.h"
 #include "lifecycle/lifecycle.h"
 
 #define FIRST_WAIT_NS 125000000UL /* after the second brief life; then twice as long each time */
@@ -165,7 +166,7 @@ static int create(struct keeper *k)
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
     timer_init_wake(&k->wait, &k->unit);
-    return domain_create(&k->config, &k->account, 0, &k->domain);
+    return domain_create(&k->config, &k->account, ID_NONE, &k->domain);
 }
 
 int keeper_start(struct keeper *k)

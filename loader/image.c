@@ -81,8 +81,12 @@ int image_refuse(const struct image *image, int error, const char *why)
 int image_load(const struct image *image, const struct image_memory *memory,
                struct image_start *out)
 {
+    enum image_kind kind = image_kind_of(image->data, image->size, image->pvh);
+
     memset(out, 0, sizeof(*out));
-    switch (image_kind_of(image->data, image->size, image->pvh)) {
+    if (image->control && kind != IMAGE_PVH)
+        return image_refuse(image, -ENOEXEC, "rights=control wants an ELF kernel with a PVH entry");
+    switch (kind) {
     case IMAGE_BZIMAGE:
         return image_bzimage_load(image, memory, out);
     case IMAGE_MULTIBOOT:

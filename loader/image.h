@@ -42,6 +42,7 @@ struct image {
     const void *data;   /* the kernel's file */
     size_t size;
     bool pvh;            /* prefer the PVH entry where there are several */
+    bool control;        /* the start information says that it is the control domain */
     const char *cmdline; /* never NULL */
     const struct image_module *modules;
     unsigned module_count;

@@ -54,6 +54,7 @@ static uint64_t place_info(struct image_place *l)
     struct xen_hvm_start_info info = {
         .magic = XEN_HVM_START_MAGIC,
         .version = XEN_HVM_START_VERSION,
+        .flags = l->image->control ? XEN_SIF_PRIVILEGED | XEN_SIF_INITDOMAIN : 0,
         .nr_modules = l->image->module_count,
         .modlist_paddr = place_modlist(l),
         .cmdline_paddr = place_text(l, l->image->cmdline),

@@ -88,17 +88,11 @@ static uint64_t seen_at, seen_before;
 
 static struct seen *seen_of(uint16_t id)
 {
-    struct seen *unused = NULL;
+    struct seen *s = &seen[id % MAX_DOMAINS]; /* ids of domains that exist differ so */
 
-    for (unsigned i = 0; i < MAX_DOMAINS; i++) {
-        if (seen[i].id == id)
-            return &seen[i];
-        if (!unused && !domain_by_id(seen[i].id))
-            unused = &seen[i];
-    }
-    if (unused)
-        *unused = (struct seen){ .id = id };
-    return unused;
+    if (s->id != id)
+        *s = (struct seen){ .id = id };
+    return s;
 }
 
 static void print_top(const struct domain *d, uint64_t span)
@@ -106,8 +100,6 @@ static void print_top(const struct domain *d, uint64_t span)
     uint64_t ran = domains_ran(d), exits = domains_exits(d), permille;
     struct seen *s = seen_of(d->id);
 
-    if (!s)
-        return;
     permille = (ran - s->ran) * 1000 / (span ? span : 1);
     monitor_print("%-31s %5u %5lu.%lu %12lu\n", d->name, d->id, permille / 10, permille % 10,
                   exits - s->exits);

@@ -41,6 +41,24 @@ struct xen_domain *pair_find(struct xen_domain *mine, uint16_t id)
     return id == mine->id ? mine : xen_domain_get(id);
 }
 
+int pair_may_rule(const struct xen_domain *mine)
+{
+    return mine->control ? 0 : -EPERM;
+}
+
+static bool may(const struct xen_domain *mine, const struct xen_domain *d, enum pair_right right)
+{
+    switch (right) {
+    case PAIR_CONTROL:
+        return d == mine;
+    case PAIR_RULE:
+        return pair_may_rule(mine) == 0;
+    case PAIR_MEET:
+        break;
+    }
+    return true;
+}
+
 int pair_target(struct xen_domain *mine, uint16_t id, enum pair_right right,
                 struct xen_domain **out)
 {
@@ -48,7 +66,7 @@ int pair_target(struct xen_domain *mine, uint16_t id, enum pair_right right,
 
     if (!d)
         return -ESRCH;
-    if (right == PAIR_CONTROL && d != mine) {
+    if (!may(mine, d, right)) {
         pair_forget(mine, d);
         return -EPERM;
     }

@@ -16,17 +16,22 @@
 
 #include "xen/xen.h"
 
-/* What a call wants of the domain that it names. No domain is privileged: this is the one place
- * that would have to know of one. */
+/* What a call wants of the domain that it names. This is the one place that knows what the control
+ * domain (rights=control) may and others may not. */
 enum pair_right {
     PAIR_CONTROL, /* to ask about it or to change it: its own only */
     PAIR_MEET, /* to use what it offers: anybody may try, its ports and grants say who is let in */
+    PAIR_RULE, /* what the operator may do to it: the control domain only, also to itself */
 };
 /* Finds the domain that mine's call means by id, XEN_DOMID_SELF and mine's own id included, and
  * says whether it may. 0: as pair_find(), which with PAIR_CONTROL is mine itself, and nothing
  * follows; -ESRCH: there is none; -EPERM. */
 int must_check pair_target(struct xen_domain *mine, uint16_t id, enum pair_right right,
                            struct xen_domain **out);
+
+/* May mine's call ask about the whole machine, or change it? 0; -EPERM: it is not the control
+ * domain's. To be asked before anything else, the arguments included. */
+int must_check pair_may_rule(const struct xen_domain *mine);
 
 /* mine's lock is held, and stays so. The domain of that id (which may be mine itself), kept from
  * going away but not locked: for a first look at what it permits. NULL if there is none.

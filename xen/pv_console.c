@@ -71,6 +71,8 @@ bool pv_console_give(struct xen_domain *d, uint8_t byte)
     ring->in[at & (XENCONS_IN_BYTES - 1)] = (char)byte;
     put(&ring->in_prod, at + 1);
     tell_guest(d);
+    if (d->control) /* it asks by a call, when this tells it */
+        evtchn_raise_virq(d->vcpu[0], XEN_VIRQ_CONSOLE);
     return true;
 }
 

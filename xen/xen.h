@@ -52,6 +52,7 @@ struct xen_domain {
     struct spinlock *lock; /* the domain's */
     struct p2m *p2m;
     uint64_t tsc_zero; /* machine TSC at which the domain's clock read 0 */
+    bool control;      /* it may rule over the others: see pair.h */
     bool findable;     /* by id, for other domains: it is built, and not being destroyed */
     uint32_t holders;  /* atomic: who keeps it from going away, for a moment */
     struct xen_vcpu *vcpu[MAX_VCPUS];

@@ -37,16 +37,19 @@
 #define XEN_HYPERCALL_STUBS      128
 
 /* Domain ids: real ones are below the first reserved. */
+#define XEN_DOMID_CONTROL        0 /* the control domain's */
 #define XEN_DOMID_FIRST_RESERVED 0x7FF0
 #define XEN_DOMID_SELF           0x7FF0
 #define XEN_DOMID_INVALID        0x7FF4
 
-/* Virtual interrupts. The first two are of each vCPU, the others of the domain. */
+/* Virtual interrupts. The first two are of each vCPU, the others of the domain. Those that tell of
+ * the whole machine are for the control domain. */
 #define XEN_VIRQ_TIMER    0
 #define XEN_VIRQ_DEBUG    1
 #define XEN_VIRQ_CONSOLE  2
 #define XEN_VIRQ_DOM_EXC  3
 #define XEN_VIRQ_XENOPROF 7
+#define XEN_VIRQ_CON_RING 8
 #define XEN_VIRQ_ARGO     11
 #define XEN_VIRQ_XENPMU   13
 #define XEN_VIRQ_COUNT    24

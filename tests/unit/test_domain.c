@@ -29,6 +29,14 @@ uint64_t tsc_to_ns(uint64_t ticks)
     return ticks;
 }
 
+static unsigned told; /* of its ends, the control domain */
+
+void domain_tell_control(unsigned virq)
+{
+    assert_int_equal(virq, XEN_VIRQ_DOM_EXC);
+    told++;
+}
+
 static struct domain d;
 static struct vcpu vcpus[2];
 static unsigned ends_heard;
@@ -47,7 +55,7 @@ static void set_up(void)
     d.vcpu_count = 2;
     d.vcpus[0] = &vcpus[0];
     d.vcpus[1] = &vcpus[1];
-    kicks = ends_heard = 0;
+    kicks = ends_heard = told = 0;
 }
 
 static void first_end_counts(void **state)
@@ -58,6 +66,7 @@ static void first_end_counts(void **state)
     domain_end(&d, END_POWEROFF, "late");
     assert_int_equal(d.end, END_TRIPLE_FAULT);
     assert_string_equal(d.end_why, "vCPU 1");
+    assert_int_equal(told, 1);
     assert_int_equal(d.state, DOMAIN_ENDING);
     assert_int_equal(kicks, 2);
     domain_unpause(&d);

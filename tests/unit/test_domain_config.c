@@ -73,6 +73,15 @@ static void test_whole_line(void **state)
     assert_string_equal(fake_log_text, "");
 }
 
+static void test_rights(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("kernel type=pvh"), 0);
+    assert_false(d.control);
+    assert_int_equal(parse("kernel rights=control type=pvh"), 0);
+    assert_true(d.control);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -81,7 +90,7 @@ static void test_refusals(void **state)
     refused("kernal name=a", "\"kernal\": want kernel");
     refused("kernel quiet", "\"quiet\": want key=value");
     refused("kernel colour=red", "module 7: \"colour=red\": unknown key; there are name mem vcpus "
-                                 "weight cap cpus type populate on_crash\n");
+                                 "weight cap cpus type populate on_crash rights\n");
     refused("kernel =5", "unknown key");
     static const char *const wrong[][2] = {
         { "name=", "1 to 31" },
@@ -111,6 +120,7 @@ static void test_refusals(void **state)
         { "type=vax", "hvm or pvh" },
         { "populate=x", "lazy or now" },
         { "on_crash=preserve", "destroy or restart" },
+        { "type=pvh rights=all", "control, for" },
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char line[64];
@@ -123,6 +133,8 @@ static void test_refusals(void **state)
     assert_int_equal(parse("kernel name=caissom cap=6400"), 0);
     refused("kernel mem=64M mem=64M", "given twice");
     refused("ramdisk mem=64M", "for kernel lines");
+    refused("kernel rights=control", "want type=pvh with it");
+    refused("kernel rights=control type=hvm", "want type=pvh with it");
 }
 
 /* A line of the monitor's is no module. */
@@ -304,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_defaults),
         T(test_whole_line),
+        T(test_rights),
         T(test_refusals),
         T(test_faults_of_create),
         T(test_keys_are_explained),

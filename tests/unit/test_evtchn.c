@@ -217,6 +217,22 @@ static void test_virq(void **state)
     assert_int_equal(bind_virq(A, XEN_VIRQ_TIMER, 2), port);
 }
 
+/* Those of the whole machine are the control domain's. */
+static void test_virq_of_control(void **state)
+{
+    static const uint32_t virqs[] = { XEN_VIRQ_CONSOLE, XEN_VIRQ_DOM_EXC, XEN_VIRQ_CON_RING };
+
+    (void)state;
+    pair[B].d.xen.control = true;
+    for (unsigned i = 0; i < sizeof(virqs) / sizeof(virqs[0]); i++) {
+        assert_int_equal(bind_virq(A, virqs[i], 0), -EBUSY);
+        assert_int_equal(bind_virq(B, virqs[i], 1), -EINVAL);
+        assert_true(bind_virq(B, virqs[i], 0) > 0);
+        assert_int_equal(bind_virq(B, virqs[i], 0), -EEXIST);
+    }
+    assert_int_equal(bind_virq(B, 9, 0), -EBUSY); /* never raised */
+}
+
 static void test_ipi_and_bind_vcpu(void **state)
 {
     uint32_t a, b;
@@ -601,6 +617,7 @@ int main(void)
         TEST(test_send_both_ways),
         TEST(test_mask),
         TEST(test_virq),
+        TEST(test_virq_of_control),
         TEST(test_ipi_and_bind_vcpu),
         TEST(test_close),
         TEST(test_own_connection),

@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c loader/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
+/* links: hypercall/hypercall.c hypercall/platform_op.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c loader/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
 /*
  * Hypercalls as a guest makes them: registers of both widths, privilege, pointers, continuation.
  */
@@ -12,6 +12,7 @@
 #include "xen/pv_console.h"
 #include "hypercall/hypercall.h"
 #include "include/public/io/console.h"
+#include "include/public/platform.h"
 #include "include/public/sched.h"
 #include "include/public/version.h"
 #include "include/public/xen.h"
@@ -120,7 +121,7 @@ static void test_alone(void **state)
                      HYPERCALL_NEEDS_LOCK); /* the stand-in says that somebody waits */
 }
 
-/* What only a privileged domain may do: there is none. */
+/* What only the control domain may do: before anything is read. */
 static void test_refused(void **state)
 {
     static const uint64_t numbers[] = { XEN_HYPERCALL_PLATFORM_OP, XEN_HYPERCALL_PHYSDEV_OP,
@@ -129,6 +130,29 @@ static void test_refused(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         assert_int_equal(call(numbers[i], 0, 0, 0), -EPERM);
+}
+
+/* The clock may be set, which Linux does at each tick until it is let. */
+static void test_platform(void **state)
+{
+    struct xen_platform_op op = { .cmd = XENPF_SETTIME64,
+                                  .interface_version = XENPF_INTERFACE_VERSION };
+
+    (void)state;
+    guest.xen.control = true;
+    guest_put(BUFFER, &op, sizeof(op));
+    assert_int_equal(call(XEN_HYPERCALL_PLATFORM_OP, BUFFER, 0, 0), 0);
+    assert_int_equal(call(XEN_HYPERCALL_PLATFORM_OP, 1ul << 40, 0, 0), -EFAULT);
+    op.u.settime64.mbz = 1;
+    guest_put(BUFFER, &op, sizeof(op));
+    assert_int_equal(call(XEN_HYPERCALL_PLATFORM_OP, BUFFER, 0, 0), -EINVAL);
+    op.cmd = 1;
+    guest_put(BUFFER, &op, sizeof(op));
+    assert_int_equal(call(XEN_HYPERCALL_PLATFORM_OP, BUFFER, 0, 0), -ENOSYS);
+    op.interface_version++;
+    guest_put(BUFFER, &op, sizeof(op));
+    assert_int_equal(call(XEN_HYPERCALL_PLATFORM_OP, BUFFER, 0, 0), -EACCES);
+    assert_int_equal(call(XEN_HYPERCALL_PHYSDEV_OP, BUFFER, 0, 0), -EPERM);
 }
 
 static void test_privilege(void **state)
@@ -364,14 +388,12 @@ static void test_shutdown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_unknown_numbers), TEST(test_alone),
-        TEST(test_refused),         TEST(test_privilege),
-        TEST(test_32bit_registers), TEST(test_version),
-        TEST(test_bad_pointers),    TEST(test_read_only_pointer),
-        TEST(test_console_write),   TEST(test_console_read),
-        TEST(test_continuation),    TEST(test_full_console),
-        TEST(test_continuation_32), TEST(test_huge_count),
-        TEST(test_yield_block),     TEST(test_shutdown),
+        TEST(test_unknown_numbers),   TEST(test_alone),         TEST(test_refused),
+        TEST(test_privilege),         TEST(test_platform),      TEST(test_privilege),
+        TEST(test_32bit_registers),   TEST(test_version),       TEST(test_bad_pointers),
+        TEST(test_read_only_pointer), TEST(test_console_write), TEST(test_console_read),
+        TEST(test_continuation),      TEST(test_full_console),  TEST(test_continuation_32),
+        TEST(test_huge_count),        TEST(test_yield_block),   TEST(test_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

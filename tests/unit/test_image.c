@@ -446,6 +446,21 @@ static void test_pvh(void **state)
         assert_memory_equal(&e[i], &map.e820[i], 20);
 }
 
+/* It learns from the start information that it is one; what has no such thing is none. */
+static void test_control(void **state)
+{
+    (void)state;
+    make_pvh();
+    image.control = true;
+    assert_int_equal(load(), 0);
+    const struct xen_hvm_start_info *info = (void *)(guest_ram + start.rbx);
+    assert_int_equal(info->flags, 3);
+    make_bzimage();
+    image.control = true;
+    assert_int_equal(load(), -ENOEXEC);
+    assert_true(fake_log_has("rights=control wants an ELF kernel"));
+}
+
 static void test_bad_pvh(void **state)
 {
     (void)state;
@@ -504,6 +519,7 @@ int main(void)
         T(test_multiboot_elf),
         T(test_physical_entry),
         T(test_pvh),
+        T(test_control),
         T(test_bad_pvh),
         T(test_multiboot_elf64),
         T(test_multiboot_addresses),

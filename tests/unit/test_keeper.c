@@ -13,6 +13,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
+#include "lifecycle/id.h"
 #include "lifecycle/keeper.h"
 #include "lifecycle/lifecycle.h"
 #include "tests/fakes/log.h"
@@ -35,7 +36,7 @@ int domain_create(const struct domain_config *c, struct sched_group *account, ui
                   struct domain **out)
 {
     assert_ptr_equal(c, &k.config);
-    assert_int_equal(before, came ? ID : 0); /* one that comes back is still the same */
+    assert_int_equal(before, came ? ID : ID_NONE); /* one that comes back is still the same */
     if (create_error)
         return create_error;
     charged = account;

@@ -154,10 +154,37 @@ static void test_in_a_circle(void **state)
         assert_int_equal(counted[i], 4 * CALLS);
 }
 
+/* One may rule, and no other, nor itself. */
+static void test_rights(void **state)
+{
+    static const uint16_t whose[] = { 0, 1, 2, XEN_DOMID_SELF };
+    struct xen_domain *found = NULL;
+
+    (void)state;
+    d[1].control = true;
+    spin_lock(&locks[0]);
+    spin_lock(&locks[1]);
+    assert_int_equal(pair_may_rule(&d[0]), -EPERM);
+    assert_int_equal(pair_may_rule(&d[1]), 0);
+    for (unsigned i = 0; i < sizeof(whose) / sizeof(whose[0]); i++) {
+        assert_int_equal(pair_target(&d[0], whose[i], PAIR_RULE, &found), -EPERM);
+        assert_int_equal(pair_target(&d[1], whose[i], PAIR_RULE, &found), 0);
+        assert_ptr_equal(found, &d[whose[i] == XEN_DOMID_SELF ? 1 : whose[i]]);
+        pair_forget(&d[1], found);
+    }
+    assert_int_equal(pair_target(&d[1], 5, PAIR_RULE, &found), -ESRCH);
+    assert_int_equal(pair_target(&d[1], 2, PAIR_CONTROL, &found), -EPERM); /* not yet */
+    spin_unlock(&locks[1]);
+    spin_unlock(&locks[0]);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(d[i].holders, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_find, setup),
+        cmocka_unit_test_setup(test_rights, setup),
         cmocka_unit_test_setup(test_no_wait_with_a_lock, setup),
         cmocka_unit_test_setup(test_in_a_circle, setup),
     };

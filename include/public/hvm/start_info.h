@@ -10,6 +10,10 @@
 #define XEN_HVM_START_MAGIC   0x336ec578u
 #define XEN_HVM_START_VERSION 1 /* with a memory map */
 
+/* flags: xen/include/public/xen.h */
+#define XEN_SIF_PRIVILEGED 1u
+#define XEN_SIF_INITDOMAIN 2u /* the control domain */
+
 struct xen_hvm_start_info {
     uint32_t magic;
     uint32_t version;
