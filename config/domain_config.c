@@ -102,6 +102,12 @@ static bool read_rights(struct domain_config *d, struct word value)
     return d->control;
 }
 
+static bool read_hpet(struct domain_config *d, struct word value)
+{
+    d->no_hpet = word_is(value, "off");
+    return d->no_hpet || word_is(value, "on");
+}
+
 static const struct {
     const char *key;
     bool kernel_only;
@@ -118,6 +124,7 @@ static const struct {
     { "populate", true, read_populate, "lazy or now" },
     { "on_crash", true, read_on_crash, "destroy or restart" },
     { "rights", true, read_rights, "control, for a domain of type=pvh" },
+    { "hpet", true, read_hpet, "on or off" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 

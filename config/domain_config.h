@@ -42,6 +42,7 @@ struct domain_config {
     struct share share;
     enum domain_type type;
     enum on_crash on_crash;
+    bool no_hpet;      /* an hvm domain's board is without one */
     bool populate_now; /* all frames arrive before it starts, not at the first touch */
     bool control;      /* the control domain: it may rule over the others */
     const struct module *kernel;

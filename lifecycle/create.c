@@ -121,6 +121,7 @@ static int build_acpi(struct domain *d)
 {
     struct acpi_guest_config config = { .where = gpa(MEMMAP_ACPI),
                                         .vcpus = d->config->vcpus,
+                                        .hpet = d->type == DOMAIN_HVM && !d->config->no_hpet,
                                         .pvh = d->type == DOMAIN_PVH };
     void *buf = heap_pages(ACPI_GUEST_ORDER, d->id);
 
@@ -197,7 +198,8 @@ static int build_machine(struct domain *d)
                                      .name = d->name,
                                      .tsc_zero = d->xen.tsc_zero,
                                      .ram_low = low,
-                                     .ram_above = d->config->mem - low };
+                                     .ram_above = d->config->mem - low,
+                                     .no_hpet = d->config->no_hpet };
 
     machine_init(&d->machine, &config);
     return d->type == DOMAIN_PVH ? pv_console_init(&d->xen, &domain_console_bus) : 0;

@@ -5,6 +5,7 @@
  * filled in, which cannot fail. Tables point at each other by guest-physical address.
  */
 #include "machine/acpi_guest.h"
+#include "devices/vhpet.h"
 #include "devices/vlapic.h"
 #include "devices/vpm.h"
 #include "machine/acpi_tables.h"
@@ -14,7 +15,9 @@
 #include "lib/limits.h"
 #include "lib/string.h"
 
-#define XSDT_TABLES 3 /* FADT, MADT, SSDT */
+#define XSDT_TABLES 4 /* FADT, MADT, SSDT; HPET */
+
+#define HPET_SHORTEST_NS 20000 /* what a guest can be given ticks in without falling behind */
 
 /* FADT, "IA-PC Boot Architecture Flags". */
 #define BOOT_LEGACY_DEVICES (1u << 0)
@@ -52,8 +55,9 @@ struct layout {
     uint8_t *buf;
     uint64_t where; /* gpa of buf */
     unsigned vcpus;
-    bool pvh;
-    size_t facs, dsdt, ssdt, fadt, madt, rsdt, xsdt, end; /* offsets; the RSDP is at 0 */
+    bool pvh, hpet;
+    size_t facs, dsdt, ssdt, fadt, madt, hpet_table, rsdt, xsdt,
+        end; /* offsets; the RSDP is at 0 */
 };
 
 /* ---- Places ---- */
@@ -83,6 +87,11 @@ static size_t madt_length(const struct layout *t)
            sizeof(struct madt_nmi);
 }
 
+static unsigned table_count(const struct layout *t)
+{
+    return t->hpet ? XSDT_TABLES : XSDT_TABLES - 1;
+}
+
 static size_t after(size_t offset, size_t length)
 {
     return (offset + length + 15) & ~(size_t)15;
@@ -95,9 +104,10 @@ static void lay_out(struct layout *t)
     t->ssdt = after(t->dsdt, dsdt_length(t));
     t->fadt = after(t->ssdt, ssdt_length(t->vcpus));
     t->madt = after(t->fadt, sizeof(struct acpi_fadt));
-    t->rsdt = after(t->madt, madt_length(t));
-    t->xsdt = after(t->rsdt, sizeof(struct acpi_header) + XSDT_TABLES * sizeof(uint32_t));
-    t->end = after(t->xsdt, sizeof(struct acpi_header) + XSDT_TABLES * sizeof(uint64_t));
+    t->hpet_table = after(t->madt, madt_length(t));
+    t->rsdt = after(t->hpet_table, t->hpet ? sizeof(struct acpi_hpet) : 0);
+    t->xsdt = after(t->rsdt, sizeof(struct acpi_header) + table_count(t) * sizeof(uint32_t));
+    t->end = after(t->xsdt, sizeof(struct acpi_header) + table_count(t) * sizeof(uint64_t));
 }
 
 /* ---- Headers and sums ---- */
@@ -261,21 +271,35 @@ static void build_madt(const struct layout *t)
     seal(&madt->header);
 }
 
+static void build_hpet(const struct layout *t)
+{
+    struct acpi_hpet *h = (void *)(t->buf + t->hpet_table);
+
+    if (!t->hpet)
+        return;
+    fill_header(&h->header, "HPET", sizeof(*h), 1);
+    h->block_id = VHPET_ID;
+    h->base = (struct acpi_address){ .bits = 64, .address = HVM_HPET_BASE };
+    h->shortest_period = HPET_SHORTEST_NS / VHPET_TICK_NS;
+    seal(&h->header);
+}
+
 /* RSDT and XSDT list the same tables, in 32 and in 64 bits. */
 static void build_lists(const struct layout *t)
 {
     const uint64_t tables[XSDT_TABLES] = { t->where + t->fadt, t->where + t->madt,
-                                           t->where + t->ssdt };
+                                           t->where + t->ssdt, t->where + t->hpet_table };
+    const unsigned n = table_count(t);
     struct acpi_header *rsdt = (void *)(t->buf + t->rsdt), *xsdt = (void *)(t->buf + t->xsdt);
 
-    fill_header(rsdt, "RSDT", sizeof(*rsdt) + XSDT_TABLES * sizeof(uint32_t), 1);
-    fill_header(xsdt, "XSDT", sizeof(*xsdt) + XSDT_TABLES * sizeof(uint64_t), 1);
-    for (unsigned i = 0; i < XSDT_TABLES; i++) {
+    fill_header(rsdt, "RSDT", sizeof(*rsdt) + n * sizeof(uint32_t), 1);
+    fill_header(xsdt, "XSDT", sizeof(*xsdt) + n * sizeof(uint64_t), 1);
+    for (unsigned i = 0; i < n; i++) {
         uint32_t low = tables[i];
 
         memcpy((uint8_t *)(rsdt + 1) + i * sizeof(low), &low, sizeof(low));
     }
-    memcpy(xsdt + 1, tables, sizeof(tables));
+    memcpy(xsdt + 1, tables, n * sizeof(tables[0]));
     seal(rsdt);
     seal(xsdt);
 }
@@ -296,9 +320,11 @@ static void build_rsdp(const struct layout *t)
 
 size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_t size)
 {
-    struct layout t = {
-        .buf = buf, .where = config->where.v, .vcpus = config->vcpus, .pvh = config->pvh
-    };
+    struct layout t = { .buf = buf,
+                        .where = config->where.v,
+                        .vcpus = config->vcpus,
+                        .pvh = config->pvh,
+                        .hpet = config->hpet };
 
     ASSERT(t.vcpus >= 1 && t.vcpus <= MAX_VCPUS);
     ASSERT(t.where % 64 == 0 && t.where + ACPI_GUEST_MAX_SIZE <= 1UL << 32);
@@ -312,6 +338,7 @@ size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_
     build_ssdt(&t);
     build_fadt(&t);
     build_madt(&t);
+    build_hpet(&t);
     build_lists(&t);
     build_rsdp(&t);
     return t.end;

@@ -16,6 +16,7 @@
 struct acpi_guest_config {
     gpa_t where;    /* where the buffer will lie: below 4 GiB, 64-aligned */
     bool pvh;       /* the tables of a machine without a PC's devices */
+    bool hpet;      /* it has an HPET; not on pvh */
     unsigned vcpus; /* 1..MAX_VCPUS; APIC IDs and processor UIDs are 0..vcpus-1 */
 };
 

@@ -37,7 +37,7 @@ struct packed acpi_header {
 
 /* "Generic Address Structure" */
 struct packed acpi_address {
-    uint8_t space; /* 1: system I/O */
+    uint8_t space; /* 0: memory; 1: system I/O */
     uint8_t bits;
     uint8_t offset;
     uint8_t access; /* 1 byte, 2 word, 3 dword */
@@ -119,10 +119,21 @@ enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_NMI = 4 };
 #define MADT_ACTIVE_HIGH (1u << 0)
 #define MADT_LEVEL       (3u << 2)
 
+/* IA-PC HPET Specification, "The ACPI 2.0 HPET Description Table (HPET)" */
+struct packed acpi_hpet {
+    struct acpi_header header;
+    uint32_t block_id; /* the lower half of its capabilities */
+    struct acpi_address base;
+    uint8_t number;
+    uint16_t shortest_period; /* ticks, of a periodic timer */
+    uint8_t page_protection;
+};
+
 _Static_assert(sizeof(struct acpi_rsdp) == 36, "RSDP as in the specification");
 _Static_assert(sizeof(struct acpi_header) == 36, "header as in the specification");
 _Static_assert(sizeof(struct acpi_facs) == 64, "FACS as in the specification");
 _Static_assert(sizeof(struct acpi_fadt) == 268, "FADT as in the specification");
+_Static_assert(sizeof(struct acpi_hpet) == 56, "HPET as in its specification");
 _Static_assert(sizeof(struct acpi_madt) == 44, "MADT as in the specification");
 
 #endif

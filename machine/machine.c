@@ -180,7 +180,13 @@ static bool ioapic_answers(const struct machine *m, gpa_t at)
     return at.v - HVM_IOAPIC_BASE < VIOAPIC_SIZE && m->device[DEV_IOAPIC];
 }
 
-/* The device whose registers are at this address, and the offset within; NULL: nothing is there. */
+static bool hpet_answers(const struct machine *m, gpa_t at)
+{
+    return at.v - HVM_HPET_BASE < VHPET_SIZE && m->device[DEV_HPET];
+}
+
+/* The device whose registers are at this address, and the offset within; NULL: it is the HPET, or
+ * nothing is there. */
 static struct device *mmio_lookup(struct machine *m, struct vlapic *l, gpa_t at, uint32_t *offset)
 {
     if (vlapic_answers(l, at.v)) {
@@ -202,7 +208,7 @@ static uint64_t time_for(const struct machine *m, const struct device *dev)
 
 bool machine_has_mmio(const struct machine *m, const struct vlapic *l, gpa_t at)
 {
-    return vlapic_answers(l, at.v) || ioapic_answers(m, at);
+    return vlapic_answers(l, at.v) || ioapic_answers(m, at) || hpet_answers(m, at);
 }
 
 /* A guest may probe for a device; one that comes often copies memory, or looks for it, where there
@@ -214,20 +220,55 @@ static cold void note_stray(struct machine *m, gpa_t at)
                  STRAYS_TOLD - 1);
 }
 
+static inline __attribute__((always_inline)) uint64_t read_wide(struct device *dev, uint32_t offset,
+                                                                unsigned size, uint64_t now)
+{
+    if (size < 8)
+        return dev->ops->read(dev, offset, size, now);
+    uint64_t low = dev->ops->read(dev, offset, 4, now);
+    return low | (uint64_t)dev->ops->read(dev, offset + 4, 4, now) << 32;
+}
+
+static inline __attribute__((always_inline)) void
+write_wide(struct device *dev, uint32_t offset, unsigned size, uint64_t value, uint64_t now)
+{
+    dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
+    if (size == 8)
+        dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
+}
+
+/* The one device in memory whose deadline has to be asked for. */
+static __attribute__((noinline)) uint64_t read_hpet(struct machine *m, gpa_t at, unsigned size)
+{
+    if (!hpet_answers(m, at)) {
+        note_stray(m, at);
+        return ~0ul;
+    }
+    uint32_t offset = (uint32_t)(at.v - HVM_HPET_BASE);
+    uint64_t value = read_wide(&m->hpet.dev, offset, size, clock_now(m));
+    refresh_deadline(m, DEV_HPET);
+    return value;
+}
+
+static __attribute__((noinline)) void write_hpet(struct machine *m, gpa_t at, unsigned size,
+                                                 uint64_t value)
+{
+    if (!hpet_answers(m, at)) {
+        note_stray(m, at);
+        return;
+    }
+    write_wide(&m->hpet.dev, (uint32_t)(at.v - HVM_HPET_BASE), size, value, clock_now(m));
+    refresh_deadline(m, DEV_HPET);
+}
+
 uint64_t machine_mmio_read(struct machine *m, struct vlapic *l, gpa_t at, unsigned size)
 {
     uint32_t offset;
     struct device *dev = mmio_lookup(m, l, at, &offset);
 
-    if (!dev) {
-        note_stray(m, at);
-        return ~0ul;
-    }
-    uint64_t now = time_for(m, dev);
-    if (size < 8)
-        return dev->ops->read(dev, offset, size, now);
-    uint64_t low = dev->ops->read(dev, offset, 4, now);
-    return low | (uint64_t)dev->ops->read(dev, offset + 4, 4, now) << 32;
+    if (!dev)
+        return read_hpet(m, at, size);
+    return read_wide(dev, offset, size, time_for(m, dev));
 }
 
 void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned size,
@@ -237,11 +278,8 @@ void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned 
     struct device *dev = mmio_lookup(m, l, at, &offset);
 
     if (!dev) {
-        note_stray(m, at);
+        write_hpet(m, at, size, value);
         return;
     }
-    uint64_t now = time_for(m, dev);
-    dev->ops->write(dev, offset, size < 8 ? size : 4, (uint32_t)value, now);
-    if (size == 8)
-        dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
+    write_wide(dev, offset, size, value, time_for(m, dev));
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "devices/vhpet.h"
 #include "devices/vi8042.h"
 #include "devices/vioapic.h"
 #include "devices/vlapic.h"
@@ -38,6 +39,7 @@ enum machine_device {
     DEV_RESET,
     DEV_PM,
     DEV_IOAPIC,
+    DEV_HPET,
     DEV_PCI,
     DEV_COUNT,
     DEV_NONE = DEV_COUNT, /* nobody: a warning is owed */
@@ -90,6 +92,7 @@ struct machine_config {
     const char *name;            /* the domain's, for warnings; it stays where it is */
     uint64_t tsc_zero;           /* machine TSC at which the domain's clock read 0 */
     uint64_t ram_low, ram_above; /* bytes of RAM below 4 GiB, and from there on: for the CMOS */
+    bool no_hpet;                /* a PC without one */
 };
 
 struct machine {
@@ -108,6 +111,7 @@ struct machine {
     struct vioapic ioapic;
     struct vpci pci;
     struct vioapic_bus ioapic_bus;
+    struct vhpet hpet;
     struct port recent[PORTS_RECENT]; /* ports that were accessed lately, at their number's place */
     struct device *device[DEV_COUNT]; /* NULL: this machine has none */
     uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */
@@ -128,8 +132,8 @@ void machine_fill_io_bitmap(uint8_t *bitmap);
 uint32_t machine_port_read(struct machine *m, uint16_t port, unsigned size);
 void machine_port_write(struct machine *m, uint16_t port, unsigned size, uint32_t value);
 
-/* One access to device memory by the CPU with this local APIC: the APIC's page, the I/O APIC, or
- * nothing. size: 1, 2, 4 or 8 bytes. */
+/* One access to device memory by the CPU with this local APIC: the APIC's page, the I/O APIC, the
+ * HPET, or nothing. size: 1, 2, 4 or 8 bytes. */
 bool machine_has_mmio(const struct machine *m, const struct vlapic *l, gpa_t at); /* a device's? */
 uint64_t machine_mmio_read(struct machine *m, struct vlapic *l, gpa_t at, unsigned size);
 void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned size,

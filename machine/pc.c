@@ -47,6 +47,36 @@ static struct line isa_line(struct machine *m, unsigned irq)
     return (struct line){ .set = isa_irq, .ctx = m, .n = irq };
 }
 
+/* In legacy replacement the HPET has the lines of timer and clock (IA-PC HPET Specification,
+ * "LegacyReplacement Option"). */
+static void pit_irq(void *ctx, unsigned irq, bool level)
+{
+    struct machine *m = ctx;
+
+    if (!vhpet_replaces_legacy(&m->hpet))
+        isa_irq(m, irq, level);
+}
+
+static void hpet_pin(void *ctx, unsigned pin, bool level)
+{
+    struct machine *m = ctx;
+
+    if (vhpet_replaces_legacy(&m->hpet) && (pin == HVM_PIT_IRQ || pin == HVM_RTC_IRQ))
+        isa_irq(m, pin, level);
+    else
+        vioapic_set_irq(&m->ioapic, pin, level);
+}
+
+/* The two lines change hands. */
+static void hpet_legacy(void *ctx, unsigned n, bool replaced)
+{
+    struct machine *m = ctx;
+
+    (void)n;
+    isa_irq(m, HVM_PIT_IRQ, !replaced && m->pit.out0_level);
+    isa_irq(m, HVM_RTC_IRQ, !replaced && m->rtc.irq_level);
+}
+
 /* The 8259 pair's INTR: LINT0 of vCPU 0. That it is pending is seen by asking; a halted vCPU has to
  * be told. */
 static void pic_intr(void *ctx, unsigned n, bool level)
@@ -63,7 +93,8 @@ static void rtc_irq(void *ctx, unsigned irq, bool level)
 {
     struct machine *m = ctx;
 
-    isa_irq(m, irq, level);
+    if (!vhpet_replaces_legacy(&m->hpet))
+        isa_irq(m, irq, level);
     if (level)
         vpm_rtc_alarm(&m->pm);
 }
@@ -80,13 +111,17 @@ static bool com2_transmit(void *ctx, uint8_t byte)
 
 static void plug_timers(struct machine *m, const struct machine_config *c)
 {
+    struct line pit = { .set = pit_irq, .ctx = m, .n = HVM_PIT_IRQ };
     struct line rtc = { .set = rtc_irq, .ctx = m, .n = HVM_RTC_IRQ };
 
-    vpit_init(&m->pit, isa_line(m, HVM_PIT_IRQ), 0);
+    vhpet_init(&m->hpet, (struct line){ .set = hpet_pin, .ctx = m },
+               (struct line){ .set = hpet_legacy, .ctx = m });
+    vpit_init(&m->pit, pit, 0);
     vrtc_init(&m->rtc, rtc, wallclock_now(), 0);
     vrtc_set_memory(&m->rtc, c->ram_low, c->ram_above);
     m->device[DEV_PIT] = &m->pit.dev;
     m->device[DEV_RTC] = &m->rtc.dev;
+    m->device[DEV_HPET] = c->no_hpet ? NULL : &m->hpet.dev;
 }
 
 static void plug_controllers(struct machine *m)

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lib/fmt.c decode/decode_form.c decode/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c domain/domain_console.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: lib/fmt.c decode/decode_form.c decode/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c domain/domain_console.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/operand.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -161,6 +161,8 @@ static gpa_t take_address(struct input *in, const struct vcpu *v)
 
     if (choice < 160)
         return gpa(vlapic_base(&v->lapic) + choice % 64 * 16);
+    if (choice < 208)
+        return gpa(HVM_HPET_BASE + choice * 8u % 0x180);
     if (choice < 240)
         return gpa(HVM_IOAPIC_BASE + (choice & 1 ? VIOAPIC_WINDOW : VIOAPIC_SELECT));
     return gpa(input_number(in, 4));

@@ -71,9 +71,9 @@ class Module:
         self.source, self.words = source, words
 
 
-def linux(cmdline=QUIET, name="linux", mem="256M", vcpus=1):
+def linux(cmdline=QUIET, name="linux", mem="256M", vcpus=1, keys=""):
     """The lines that start Debian's kernel with our initramfs."""
-    return [Module(VMLINUZ, f"kernel name={name} mem={mem} vcpus={vcpus} -- {cmdline}"),
+    return [Module(VMLINUZ, f"kernel name={name} mem={mem} vcpus={vcpus} {keys} -- {cmdline}"),
             Module(INITRD, f"ramdisk name={name}")]
 
 

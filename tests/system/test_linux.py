@@ -66,6 +66,24 @@ def test_looks_like_a_small_pc(shell, emulator):
     assert 0 < int(m.ask("date +%s")) - TIME0 < 600
 
 
+@pytest.mark.anywhere
+def test_hpet(boot, emulator):
+    """Linux finds it, has the first tick from it, and prefers the TSC."""
+    m = boot(modules=linux())
+    m.expect_exact(PROMPT, timeout=BOOT)
+    dmesg = m.ask("dmesg | grep -i hpet")
+    assert "HPET id: 0x8086a201 base: 0xfed00000" in dmesg
+    assert re.search(r"hpet0: 3 comparators, 64-bit 12\.5\d* MHz counter", dmesg)
+    assert "hpet" in m.ask("cat /sys/devices/system/clocksource/clocksource0/available_clocksource")
+    assert emulator == "qemu" or interrupts(m, "LOC") > interrupts(m, "0")
+
+
+def test_no_hpet(boot):
+    m = boot(modules=linux(keys="hpet=off"))
+    m.expect_exact(PROMPT, timeout=BOOT)
+    assert "hpet" not in m.ask("dmesg; cat /sys/devices/system/clocksource/*/*").lower()
+
+
 def test_dmesg_is_that_of_the_bare_machine(shell, machine_of):
     """The guest's log complains of nothing that the same kernel does not complain of natively (an
     inconsistency of Bochs' xstate, for instance)."""

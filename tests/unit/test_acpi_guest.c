@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "devices/vhpet.h"
 #include "devices/vlapic.h"
 #include "machine/acpi_guest.h"
 #include "machine/acpi_tables.h"
@@ -26,6 +27,14 @@ static uint8_t buf[ACPI_GUEST_MAX_SIZE] __attribute__((aligned(64)));
 static size_t build(unsigned vcpus)
 {
     struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = vcpus };
+
+    memset(buf, 0xAA, sizeof(buf));
+    return acpi_guest_build(&config, buf, sizeof(buf));
+}
+
+static size_t build_with_hpet(unsigned vcpus)
+{
+    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = vcpus, .hpet = true };
 
     memset(buf, 0xAA, sizeof(buf));
     return acpi_guest_build(&config, buf, sizeof(buf));
@@ -198,6 +207,37 @@ static void test_madt(void **state)
     check_madt(MAX_VCPUS);
 }
 
+static bool has(const char *signature)
+{
+    const struct acpi_rsdp *rsdp = (void *)buf;
+    const struct acpi_header *rsdt = at(rsdp->rsdt);
+
+    for (uint32_t i = 0; i < (rsdt->length - sizeof(*rsdt)) / 4; i++) {
+        uint32_t where;
+
+        memcpy(&where, (const uint8_t *)(rsdt + 1) + 4 * i, 4);
+        if (!memcmp(at(where), signature, 4))
+            return true;
+    }
+    return false;
+}
+
+static void test_hpet(void **state)
+{
+    (void)state;
+    assert_true(build_with_hpet(MAX_VCPUS) > 0);
+    const struct acpi_hpet *h = find("HPET");
+    assert_int_equal(h->header.length, 56);
+    assert_int_equal(h->block_id, VHPET_ID);
+    assert_int_equal(h->base.space, 0);
+    assert_true(h->base.address == 0xFED00000);
+    assert_int_equal(h->shortest_period, 250); /* 20 us */
+    find("SSDT");
+    build(1);
+    assert_false(has("HPET"));
+    assert_true(has("SSDT"));
+}
+
 static void test_refuses(void **state)
 {
     struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = 2 };
@@ -246,22 +286,24 @@ static int run(const char *command)
 static void test_iasl(void **state)
 {
     (void)state;
-    build(MAX_VCPUS);
+    build_with_hpet(MAX_VCPUS);
     assert_non_null(mkdtemp(dir));
     dump("dsdt", at(((struct acpi_fadt *)find("FACP"))->x_dsdt));
     dump("facs", at(((struct acpi_fadt *)find("FACP"))->x_facs));
     dump("facp", find("FACP"));
     dump("apic", find("APIC"));
     dump("ssdt", find("SSDT"));
+    dump("hpet", find("HPET"));
 
     assert_int_equal(
         run("(iasl -e ssdt.aml -d dsdt.aml && iasl -e dsdt.aml -d ssdt.aml) > words 2>&1"), 0);
     assert_int_not_equal(run("grep -iE 'error|warning|invalid' words"), 0);
-    assert_int_equal(run("for t in facp apic facs; do iasl -d $t.aml || exit 1; done"), 0);
-    assert_int_not_equal(run("grep -liE 'invalid|incorrect|unknown|error' facp.dsl apic.dsl"), 0);
+    assert_int_equal(run("for t in facp apic facs hpet; do iasl -d $t.aml || exit 1; done"), 0);
+    assert_int_not_equal(
+        run("grep -liE 'invalid|incorrect|unknown|error' facp.dsl apic.dsl hpet.dsl"), 0);
     assert_int_equal(run("grep -q _S5 dsdt.dsl && grep -q PNP0501 dsdt.dsl"), 0);
     assert_int_equal(run("test $(grep -c ACPI0007 ssdt.dsl) = 64 && grep -q C03F ssdt.dsl"), 0);
-    assert_int_equal(run("for t in dsdt ssdt facp apic; do iasl $t.dsl || exit 1; done"), 0);
+    assert_int_equal(run("for t in dsdt ssdt facp apic hpet; do iasl $t.dsl || exit 1; done"), 0);
     snprintf((char *)buf, sizeof(buf), "rm -r %s", dir);
     assert_int_equal(system((char *)buf), 0);
 }
@@ -269,8 +311,8 @@ static void test_iasl(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_roots),   cmocka_unit_test(test_fadt), cmocka_unit_test(test_madt),
-        cmocka_unit_test(test_refuses), cmocka_unit_test(test_iasl),
+        cmocka_unit_test(test_roots), cmocka_unit_test(test_fadt),    cmocka_unit_test(test_madt),
+        cmocka_unit_test(test_hpet),  cmocka_unit_test(test_refuses), cmocka_unit_test(test_iasl),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,17 @@ static void test_rights(void **state)
     assert_true(d.control);
 }
 
+static void test_hpet(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("kernel"), 0);
+    assert_false(d.no_hpet);
+    assert_int_equal(parse("kernel hpet=off"), 0);
+    assert_true(d.no_hpet);
+    assert_int_equal(parse("kernel hpet=on"), 0);
+    assert_false(d.no_hpet);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -90,7 +101,7 @@ static void test_refusals(void **state)
     refused("kernal name=a", "\"kernal\": want kernel");
     refused("kernel quiet", "\"quiet\": want key=value");
     refused("kernel colour=red", "module 7: \"colour=red\": unknown key; there are name mem vcpus "
-                                 "weight cap cpus type populate on_crash rights\n");
+                                 "weight cap cpus type populate on_crash rights hpet\n");
     refused("kernel =5", "unknown key");
     static const char *const wrong[][2] = {
         { "name=", "1 to 31" },
@@ -121,6 +132,7 @@ static void test_refusals(void **state)
         { "populate=x", "lazy or now" },
         { "on_crash=preserve", "destroy or restart" },
         { "type=pvh rights=all", "control, for" },
+        { "hpet=", "on or off" },
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char line[64];
@@ -317,6 +329,7 @@ int main(void)
         T(test_defaults),
         T(test_whole_line),
         T(test_rights),
+        T(test_hpet),
         T(test_refusals),
         T(test_faults_of_create),
         T(test_keys_are_explained),

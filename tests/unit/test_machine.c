@@ -1,4 +1,4 @@
-/* links: machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c lib/warned.c */
+/* links: machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c lib/warned.c */
 /*
  * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
  */
@@ -53,6 +53,8 @@ static void start_lapic(struct vcpu *v, unsigned id)
     dev->ops->write(dev, 0xf0, 4, 0x1ff, 0);
 }
 
+static bool no_hpet;
+
 static void build(const struct board *board)
 {
     struct machine_config config = { .board = board,
@@ -60,7 +62,8 @@ static void build(const struct board *board)
                                      .ctx = &guest,
                                      .name = guest.name,
                                      .tsc_zero = guest.xen.tsc_zero,
-                                     .ram_low = 16 << 20 };
+                                     .ram_low = 16 << 20,
+                                     .no_hpet = no_hpet };
 
     *m = (struct machine){ 0 };
     machine_init(m, &config);
@@ -74,6 +77,7 @@ static int setup(void **state)
     domain_set_hooks(&hooks);
     sent_count = rooms = 0;
     full = false;
+    no_hpet = false;
     start_lapic(&guest_vcpu, 0);
     build(&board_pc);
     guest_running = &guest_vcpu.unit;
@@ -373,6 +377,81 @@ static void test_timer_line(void **state)
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x52);
 }
 
+static uint64_t hpet_read(uint32_t offset, unsigned size)
+{
+    return machine_mmio_read(m, &guest_vcpu.lapic, gpa(HVM_HPET_BASE + offset), size);
+}
+
+static void hpet_write(uint32_t offset, uint64_t value)
+{
+    machine_mmio_write(m, &guest_vcpu.lapic, gpa(HVM_HPET_BASE + offset), 8, value);
+}
+
+/* Timer n matches `ticks` from now. */
+static void hpet_start(unsigned n, uint32_t config, uint32_t ticks)
+{
+    hpet_write(0x100 + 0x20 * n, config);
+    hpet_write(0x108 + 0x20 * n, hpet_read(0xf0, 8) + ticks);
+}
+
+static void test_hpet_pin(void **state)
+{
+    (void)state;
+    init_pic();
+    route(20);
+    hpet_write(0x10, 1);
+    hpet_start(2, 20 << 9 | 4, 12500);
+    assert_in_range(m->due.ns, 1, 2 * MS); /* the machine has asked */
+    machine_tick(m, m->due.ns);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x50 + 20);
+    assert_false(vpic_pending(&m->pic));
+    assert_int_equal(m->due.ns, TIME_NEVER);
+}
+
+/* It takes the timer's line, and the PIT is not heard until it gives that back. */
+static void test_hpet_replaces_legacy(void **state)
+{
+    (void)state;
+    init_pic();
+    route(HVM_PIT_GSI);
+    hpet_write(0x10, 3);
+    out(0x43, 0x34);
+    out(0x40, 0xa9);
+    out(0x40, 0x04);
+    fake_tsc += 2 * MS;
+    machine_tick(m, domain_now(&guest));
+    assert_false(vpic_pending(&m->pic));
+    hpet_start(0, 4, 125);
+    hpet_start(1, 4, 125);
+    fake_tsc += MS;
+    machine_tick(m, domain_now(&guest));
+    assert_int_equal(vpic_ack(&m->pic), 0x20);
+    out(0x20, 0x20);
+    assert_int_equal(vpic_ack(&m->pic), 0x28);
+    out(0xa0, 0x20);
+    out(0x20, 0x20);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x52);
+    hpet_write(0x10, 1);
+    fake_tsc += 2 * MS;
+    machine_tick(m, domain_now(&guest));
+    assert_int_equal(vpic_ack(&m->pic), 0x20); /* the PIT's again */
+    assert_false(vpic_pending(&m->pic));
+}
+
+static void test_hpet_absent(void **state)
+{
+    (void)state;
+    assert_true(machine_has_mmio(m, &guest_vcpu.lapic, gpa(HVM_HPET_BASE)));
+    assert_int_equal(hpet_read(0, 8) >> 32, 80000000);
+    assert_int_equal(hpet_read(2, 1) & 0xff, 0x86);
+    no_hpet = true;
+    build(&board_pc);
+    assert_false(machine_has_mmio(m, &guest_vcpu.lapic, gpa(HVM_HPET_BASE)));
+    assert_true(hpet_read(0, 8) == UINT64_MAX);
+    hpet_write(0x10, 3); /* and the PIT keeps its line */
+    test_timer_line(state);
+}
+
 static void test_sci(void **state)
 {
     (void)state;
@@ -505,11 +584,11 @@ static void test_mmio(void **state)
 static void test_lapic_moves_and_goes(void **state)
 {
     (void)state;
-    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed00900, 0), 0);
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfed00030), 4) & 0xff, 0x14);
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed10900, 0), 0);
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfed10030), 4) & 0xff, 0x14);
     assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfee00030), 4) & 0xff, 0xff);
-    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed00d00, 0), 0); /* x2APIC */
-    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfed00030), 4) & 0xff, 0xff);
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, 0x1b, 0xfed10d00, 0), 0); /* x2APIC */
+    assert_int_equal(machine_mmio_read(m, &guest_vcpu.lapic, gpa(0xfed10030), 4) & 0xff, 0xff);
 }
 
 /* The vCPU that asks meets its own local APIC; which tells when its timer is due. */
@@ -674,6 +753,9 @@ int main(void)
         TEST(test_com1_interrupts),
         TEST(test_com2_and_rtc_lines),
         TEST(test_timer_line),
+        TEST(test_hpet_pin),
+        TEST(test_hpet_replaces_legacy),
+        TEST(test_hpet_absent),
         TEST(test_sci),
         TEST(test_pvh),
         TEST(test_due),
