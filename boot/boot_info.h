@@ -6,7 +6,6 @@
 #define CAISSON_BOOT_BOOT_INFO_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
 #include "lib/limits.h"

@@ -8,7 +8,6 @@
 #include "console/operator.h"
 #include "drivers/tty.h"
 #include "drivers/uart.h"
-#include "lib/assert.h"
 #include "lib/string.h"
 #include "console/plain.h"
 

@@ -12,7 +12,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define OPERATOR_HELD_BYTES 131072 /* a power of two: the longest answer of a command */
 

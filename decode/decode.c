@@ -5,7 +5,6 @@
  * this file knows only how operands are encoded.
  */
 #include "decode/decode.h"
-#include <stddef.h>
 #include "decode/decode_form.h"
 #include "virt/virt.h"
 

@@ -3,7 +3,6 @@
  * how it comes and goes is in create.c.
  */
 #include "domain/domain.h"
-#include "lib/assert.h"
 #include "lib/fmt.h"
 #include "lib/list.h"
 #include "lib/log.h"

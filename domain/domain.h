@@ -23,15 +23,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "arch/x86/insn.h"
-#include "arch/x86/tsc.h"
 #include "config/domain_config.h"
 #include "machine/machine.h"
 #include "mm/audit.h"
 #include "guestmem/p2m.h"
 #include "xen/xen.h"
 #include "domain/vcpu.h"
-#include "lib/errno.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
 #include "lib/warned.h"

@@ -16,7 +16,6 @@
 #include "domain/vcpu.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
-#include "lib/log.h"
 #include "mm/frame.h"
 
 #define BUS_LOCKS_PER_S 10000 /* of one vCPU; each takes some microsecond */

@@ -3,8 +3,6 @@
  */
 #include "domain/vcpu.h"
 #include "arch/x86/cpu.h"
-#include "arch/x86/insn.h"
-#include "arch/x86/tsc.h"
 #include "machine/cpu_model.h"
 #include "machine/pc.h"
 #include "domain/domain.h"
@@ -12,7 +10,6 @@
 #include "domain/msr.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
-#include "lib/log.h"
 #include "mm/heap.h"
 
 #define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */

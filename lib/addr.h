@@ -8,7 +8,6 @@
 #ifndef CAISSON_LIB_ADDR_H
 #define CAISSON_LIB_ADDR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define PAGE_SHIFT 12

@@ -7,8 +7,6 @@
 #ifndef CAISSON_LIB_ASSERT_H
 #define CAISSON_LIB_ASSERT_H
 
-#include <stddef.h>
-
 /* Prints the message, registers, backtrace and the domain being served, then stops the machine. */
 _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same for an ASSERT, with less code at each of them. what: its words. */

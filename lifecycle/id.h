@@ -9,7 +9,6 @@
 #define CAISSON_LIFECYCLE_ID_H
 
 #include <stdint.h>
-#include "lib/addr.h"
 #include "lib/errno.h"
 
 #define ID_LAST 0x7fef /* Xen keeps those from 0x7FF0 for itself */

@@ -13,7 +13,6 @@
 #ifndef CAISSON_LIFECYCLE_LIFECYCLE_H
 #define CAISSON_LIFECYCLE_LIFECYCLE_H
 
-#include "config/domain_config.h"
 #include "domain/domain.h"
 
 struct keeper;

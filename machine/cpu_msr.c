@@ -6,6 +6,8 @@
  */
 #include "machine/cpu_msr.h"
 
+#include <stddef.h>
+
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "lib/likely.h"

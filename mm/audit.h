@@ -7,7 +7,6 @@
 #define CAISSON_MM_AUDIT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
 

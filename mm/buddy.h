@@ -8,7 +8,6 @@
 #ifndef CAISSON_MM_BUDDY_H
 #define CAISSON_MM_BUDDY_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include "mm/frame.h"
 

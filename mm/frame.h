@@ -13,7 +13,6 @@
 #define CAISSON_MM_FRAME_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
 #include "lib/errno.h"

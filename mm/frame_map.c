@@ -11,7 +11,6 @@
 #include "mm/frame.h"
 
 #include "arch/x86/paging.h"
-#include "lib/assert.h"
 #include "lib/bitmap.h"
 #include "lib/log.h"
 #include "lib/string.h"

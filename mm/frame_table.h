@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include "mm/account.h"
 #include "mm/buddy.h"
-#include "mm/frame.h"
 
 /* 2^order frames for owner, as they are; false if zone has no such block, or not for it. */
 bool must_check frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out);

@@ -10,7 +10,6 @@
 #ifndef CAISSON_MONITOR_COMMAND_H
 #define CAISSON_MONITOR_COMMAND_H
 
-#include <stddef.h>
 #include "lib/limits.h"
 #include "lib/word.h"
 

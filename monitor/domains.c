@@ -5,7 +5,6 @@
  */
 #include "monitor/domains.h"
 #include "arch/x86/tsc.h"
-#include "lib/string.h"
 #include "monitor/command.h"
 #include "monitor/monitor.h"
 

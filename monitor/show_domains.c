@@ -3,7 +3,6 @@
  */
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
-#include "lib/string.h"
 #include "monitor/commands.h"
 #include "monitor/domains.h"
 #include "lifecycle/lifecycle.h"

@@ -9,7 +9,6 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
-#include "lib/log.h"
 #include "mm/heap.h"
 #include "svm/caps.h"
 #include "svm/insn.h"

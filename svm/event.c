@@ -13,7 +13,6 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
-#include "lib/assert.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 

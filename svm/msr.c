@@ -9,7 +9,6 @@
 #include "svm/msr.h"
 
 #include <stddef.h>
-#include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/spec.h"

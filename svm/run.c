@@ -7,9 +7,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/mce.h"
-#include "arch/x86/spec.h"
 #include "svm/check.h"
-#include "svm/insn.h"
 #include "virt/virt.h"
 
 /* switch.asm knows where these are. */

@@ -4,7 +4,6 @@
  */
 #include "virt/msr.h"
 
-#include "lib/addr.h"
 #include "arch/x86/msr.h"
 
 bool msr_is_pat(uint64_t value)

@@ -4,7 +4,6 @@
  */
 #include "virt/registers.h"
 
-#include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/spec.h"

@@ -7,6 +7,7 @@
 #define CAISSON_VIRT_STAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "arch/x86/bound.h"
 #include "arch/x86/insn.h"

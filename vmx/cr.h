@@ -5,7 +5,6 @@
 #define CAISSON_VMX_CR_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct virt_vcpu;
 

@@ -4,9 +4,7 @@
  */
 #include "vmx/exit.h"
 
-#include <stddef.h>
 #include "arch/x86/cpu.h"
-#include "vmx/controls.h"
 #include "vmx/event.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"

@@ -4,7 +4,6 @@
 #ifndef CAISSON_VMX_EXIT_H
 #define CAISSON_VMX_EXIT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include "arch/x86/cpu.h"
 #include "lib/likely.h"

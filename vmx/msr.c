@@ -8,13 +8,11 @@
 #include "vmx/msr.h"
 
 #include <stddef.h>
-#include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/spec.h"
 #include "lib/addr.h"
 #include "lib/string.h"
-#include "vmx/controls.h"
 #include "vmx/vmcs.h"
 #include "virt/msr.h"
 #include "virt/virt.h"

@@ -7,7 +7,6 @@
  */
 #include <stddef.h>
 #include "arch/x86/cpu.h"
-#include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/spec.h"
@@ -27,7 +26,6 @@
 #include "virt/registers.h"
 #include "vmx/host.h"
 #include "vmx/msr.h"
-#include "vmx/run.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 

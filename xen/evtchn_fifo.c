@@ -9,7 +9,6 @@
  */
 #include "guestmem/p2m.h"
 #include "xen/evtchn.h"
-#include "lib/assert.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/window.h"

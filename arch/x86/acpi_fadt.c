@@ -5,7 +5,6 @@
  */
 #include "arch/x86/acpi.h"
 #include "arch/x86/acpi_table.h"
-#include "lib/log.h"
 #include "lib/string.h"
 
 #define GAS_SYSTEM_IO    1

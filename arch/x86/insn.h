@@ -5,7 +5,6 @@
 #ifndef CAISSON_ARCH_X86_INSN_H
 #define CAISSON_ARCH_X86_INSN_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct cpuid_regs {

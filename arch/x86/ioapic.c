@@ -8,7 +8,6 @@
  */
 #include "arch/x86/ioapic.h"
 
-#include <stddef.h>
 #include <stdint.h>
 #include "arch/x86/acpi.h"
 #include "arch/x86/insn.h"

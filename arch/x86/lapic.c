@@ -9,7 +9,6 @@
  */
 #include "arch/x86/lapic.h"
 
-#include <stddef.h>
 #include "arch/x86/acpi.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"

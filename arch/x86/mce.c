@@ -11,7 +11,6 @@
 #include "arch/x86/mce.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"

@@ -5,7 +5,6 @@
 #ifndef CAISSON_ARCH_X86_TSC_SYNC_H
 #define CAISSON_ARCH_X86_TSC_SYNC_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Warns if the TSC stops or changes its rate with the CPU's power states. Boot CPU. */

@@ -2,7 +2,6 @@
  * Reads caisson.cfg, word by word.
  */
 #include "boot/efi/config.h"
-#include <stdint.h>
 #include "lib/fmt.h"
 #include "lib/string.h"
 

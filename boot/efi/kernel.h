@@ -6,7 +6,6 @@
 #define CAISSON_BOOT_EFI_KERNEL_H
 
 #include <stdint.h>
-#include "lib/errno.h"
 
 /* Puts it where it can run, as low as the firmware lets us. The machine address of its entry, or 0
  * (logged). */
