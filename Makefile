@@ -35,7 +35,7 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # and loops are not aligned: on most ways they only add NOPs to run through. What is for size has no
 # tables of jumps: comparisons are smaller. In a file for speed, what is not counted is `cold`
 # (lib/likely.h).
-HOT   := $(addprefix vmx/,stay run exit event regs msr apic cr vcpu flush) $(addprefix virt/,event fpu registers slat) \
+HOT   := $(addprefix vmx/,stay run exit event regs msr apic cr vcpu flush) $(addprefix svm/,stay event regs msr cr vcpu flush) $(addprefix virt/,event fpu registers slat) \
          $(addprefix domain/,run exit device_access lapic vcpu) $(addprefix machine/,machine cpu_msr) \
          $(addprefix emulate/,mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vioapic) \

@@ -43,14 +43,25 @@ bool virt_in_64bit_code(const struct virt_vcpu *v)
     return cr_in_64bit_code(vmcb_of(v));
 }
 
+/* Where another value would give linear addresses of code, or its bytes, another meaning: what is
+ * known of instructions does not hold then. */
+static void put(struct svm_vcpu *s, uint64_t *where, uint64_t value)
+{
+    vmcb_dirty(s->vmcb, CLEAN_CRX);
+    if (*where == value)
+        return;
+    *where = value;
+    for (unsigned i = 0; i < SVM_PLACES; i++)
+        s->places[i].at = 0;
+}
+
 void virt_put_cr0(struct virt_vcpu *v, uint64_t value)
 {
     struct svm_vcpu *s = svm_of(v);
 
     s->cr0_shadow = value;
-    s->vmcb->cr0 = value & ~CR0_HIDDEN;
+    put(s, &s->vmcb->cr0, value & ~CR0_HIDDEN);
     vmcb_intercept(s->vmcb, ICPT_CR_READ + 0, value & CR0_HIDDEN);
-    vmcb_dirty(s->vmcb, CLEAN_CRX);
 }
 
 void virt_put_cr3(struct virt_vcpu *v, uint64_t value)
@@ -64,15 +75,13 @@ void virt_put_cr4(struct virt_vcpu *v, uint64_t value)
     struct svm_vcpu *s = svm_of(v);
 
     s->cr4_shadow = value;
-    s->vmcb->cr4 = value | CR4_MCE;
+    put(s, &s->vmcb->cr4, value | CR4_MCE);
     vmcb_intercept(s->vmcb, ICPT_CR_READ + 4, !(value & CR4_MCE));
-    vmcb_dirty(s->vmcb, CLEAN_CRX);
 }
 
 void virt_put_efer(struct virt_vcpu *v, uint64_t value)
 {
-    vmcb_of(v)->efer = value | EFER_SVME;
-    vmcb_dirty(vmcb_of(v), CLEAN_CRX);
+    put(svm_of(v), &vmcb_of(v)->efer, value | EFER_SVME);
 }
 
 /* Those of PAE paging are read when they are used, under nested paging: there are none to load. */

@@ -17,36 +17,43 @@
 
 #define OPCODE_GROUP_7  0x0F01 /* SMSW, LMSW; VMCALL */
 #define OPCODE_MOV_FROM 0x0F20
+#define OPCODE_INVD     0x0F08
+#define OPCODE_WBINVD   0x0F09
+#define OPCODE_WRMSR    0x0F30
+#define OPCODE_RDMSR    0x0F32
+#define OPCODE_CPUID    0x0FA2
+#define OPCODE_PAUSE    0x90
+#define OPCODE_HLT      0xF4
 #define OPCODE_MOV_TO   0x0F22
 #define MODRM_VMCALL    0xC1
 
 const struct exit_row svm_exit_rows[EXIT_ROWS] = {
-    [EXITCODE_CR_READ... EXITCODE_CR_WRITE + 15] = { VIRT_EXIT_CR, 0, 1 },
-    [EXITCODE_EXCEPTION... EXITCODE_EXCEPTION + 31] = { VIRT_EXIT_EXCEPTION, 0, 1 },
-    [EXITCODE_INTR] = { VIRT_EXIT_HOST, 0, 0 },
-    [EXITCODE_NMI] = { VIRT_EXIT_HOST, 0, 0 },
-    [EXITCODE_SMI] = { VIRT_EXIT_HOST, 0, 0 },
-    [EXITCODE_INIT] = { VIRT_EXIT_INIT, 0, 0 },
-    [EXITCODE_VINTR] = { VIRT_EXIT_IRQ_WINDOW, 0, 0 },
-    [EXITCODE_CR0_SELECTIVE] = { VIRT_EXIT_CR, 0, 1 },
-    [EXITCODE_RDPMC] = { VIRT_EXIT_RDPMC, 2, 0 },
-    [EXITCODE_CPUID] = { VIRT_EXIT_CPUID, 2, 0 },
-    [EXITCODE_IRET] = { VIRT_EXIT_NMI_WINDOW, 0, 0 },
-    [EXITCODE_INVD] = { VIRT_EXIT_WBINVD, 2, 0 },
-    [EXITCODE_PAUSE] = { VIRT_EXIT_PAUSE, 2, 0 },
-    [EXITCODE_HLT] = { VIRT_EXIT_HLT, 1, 0 },
-    [EXITCODE_INVLPGA] = { VIRT_EXIT_VIRT_INSN, 0, 0 },
-    [EXITCODE_IOIO] = { VIRT_EXIT_IO, 0, 0 },
-    [EXITCODE_MSR] = { VIRT_EXIT_RDMSR, 2, 0 },
-    [EXITCODE_TASK_SWITCH] = { VIRT_EXIT_TASK_SWITCH, 0, 0 },
-    [EXITCODE_SHUTDOWN] = { VIRT_EXIT_TRIPLE_FAULT, 0, 0 },
-    [EXITCODE_VMRUN] = { VIRT_EXIT_VIRT_INSN, 0, 0 },
-    [EXITCODE_VMMCALL] = { VIRT_EXIT_HYPERCALL, 3, 0 },
-    [EXITCODE_VMLOAD... EXITCODE_SKINIT] = { VIRT_EXIT_VIRT_INSN, 0, 0 },
-    [EXITCODE_WBINVD] = { VIRT_EXIT_WBINVD, 2, 0 },
-    [EXITCODE_MONITOR... EXITCODE_MWAIT_ARMED] = { VIRT_EXIT_MONITOR, 0, 0 },
-    [EXITCODE_XSETBV] = { VIRT_EXIT_XSETBV, 3, 0 },
-    [EXITCODE_RDPRU] = { VIRT_EXIT_VIRT_INSN, 0, 0 },
+    [EXITCODE_CR_READ... EXITCODE_CR_WRITE + 15] = { VIRT_EXIT_CR, true, 0 },
+    [EXITCODE_EXCEPTION... EXITCODE_EXCEPTION + 31] = { VIRT_EXIT_EXCEPTION, true, 0 },
+    [EXITCODE_INTR] = { VIRT_EXIT_HOST, false, 0 },
+    [EXITCODE_NMI] = { VIRT_EXIT_HOST, false, 0 },
+    [EXITCODE_SMI] = { VIRT_EXIT_HOST, false, 0 },
+    [EXITCODE_INIT] = { VIRT_EXIT_INIT, false, 0 },
+    [EXITCODE_VINTR] = { VIRT_EXIT_IRQ_WINDOW, false, 0 },
+    [EXITCODE_CR0_SELECTIVE] = { VIRT_EXIT_CR, true, 0 },
+    [EXITCODE_RDPMC] = { VIRT_EXIT_RDPMC, false, 0 },
+    [EXITCODE_CPUID] = { VIRT_EXIT_CPUID, false, OPCODE_CPUID },
+    [EXITCODE_IRET] = { VIRT_EXIT_NMI_WINDOW, false, 0 },
+    [EXITCODE_INVD] = { VIRT_EXIT_WBINVD, false, OPCODE_INVD },
+    [EXITCODE_PAUSE] = { VIRT_EXIT_PAUSE, false, OPCODE_PAUSE },
+    [EXITCODE_HLT] = { VIRT_EXIT_HLT, false, OPCODE_HLT },
+    [EXITCODE_INVLPGA] = { VIRT_EXIT_VIRT_INSN, false, 0 },
+    [EXITCODE_IOIO] = { VIRT_EXIT_IO, false, 0 },
+    [EXITCODE_MSR] = { VIRT_EXIT_RDMSR, false, OPCODE_RDMSR },
+    [EXITCODE_TASK_SWITCH] = { VIRT_EXIT_TASK_SWITCH, false, 0 },
+    [EXITCODE_SHUTDOWN] = { VIRT_EXIT_TRIPLE_FAULT, false, 0 },
+    [EXITCODE_VMRUN] = { VIRT_EXIT_VIRT_INSN, false, 0 },
+    [EXITCODE_VMMCALL] = { VIRT_EXIT_HYPERCALL, false, OPCODE_GROUP_7 },
+    [EXITCODE_VMLOAD... EXITCODE_SKINIT] = { VIRT_EXIT_VIRT_INSN, false, 0 },
+    [EXITCODE_WBINVD] = { VIRT_EXIT_WBINVD, false, OPCODE_WBINVD },
+    [EXITCODE_MONITOR... EXITCODE_MWAIT_ARMED] = { VIRT_EXIT_MONITOR, false, 0 },
+    [EXITCODE_XSETBV] = { VIRT_EXIT_XSETBV, false, OPCODE_GROUP_7 },
+    [EXITCODE_RDPRU] = { VIRT_EXIT_VIRT_INSN, false, 0 },
 };
 
 /* ---- The instruction ---- */
@@ -69,7 +76,6 @@ static bool look_at_insn(struct virt_vcpu *v)
 /* What the processor has not told, or of another instruction than the one that made the exit. */
 static void set_length(struct svm_vcpu *s)
 {
-    s->length = s->insn.length;
     s->vmcb->next_rip = s->vmcb->rip + s->insn.length;
 }
 
@@ -84,6 +90,33 @@ static void once_more(struct virt_exit *x)
 static void not_known(struct virt_exit *x)
 {
     x->kind = VIRT_EXIT_UNKNOWN;
+}
+
+/* Is it what the exit code says? QEMU tells INVD as WBINVD. */
+static bool is_of_exit(const struct svm_vcpu *s, uint32_t code)
+{
+    uint16_t opcode = s->insn.opcode;
+
+    if (code == EXITCODE_MSR)
+        return opcode == (s->vmcb->exit_info1 & MSR_EXIT_WRITE ? OPCODE_WRMSR : OPCODE_RDMSR);
+    return opcode == svm_exit_rows[code].opcode ||
+           (code == EXITCODE_WBINVD && opcode == OPCODE_INVD);
+}
+
+/* Where another one stands by now, or none that can be read, the guest tries again. */
+void exit_measure(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
+{
+    struct svm_vcpu *s = svm_of(v);
+    const struct vmcb *vmcb = s->vmcb;
+
+    if (!look_at_insn(v) || !s->insn.length || !is_of_exit(s, code)) {
+        once_more(x);
+        return;
+    }
+    unsigned i = svm_place_index(vmcb, code);
+    set_length(s);
+    s->places[i] = svm_place_now(vmcb, code);
+    s->lengths[i] = s->insn.length;
 }
 
 static void decode_mov_cr(struct virt_vcpu *v, struct virt_exit *x)

@@ -7,31 +7,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/likely.h"
+#include "svm/caps.h"
 #include "svm/cr.h"
 #include "svm/event.h"
 #include "svm/vcpu.h"
 #include "svm/vmcb.h"
 #include "virt/virt.h"
 
-/* What each exit code means; how long its instruction is without prefixes, for processors that do
- * not tell; and whether there is more to be found out by exit_look(). */
+/* What each exit code means; the instruction that makes it, if that is to be stepped over; and
+ * whether there is more to be found out by exit_look(). */
 #define EXIT_ROWS 0x8F
 extern const struct exit_row {
     uint8_t kind;
-    uint8_t length : 7;
-    uint8_t look : 1;
+    bool look;
+    uint16_t opcode; /* struct decoded has it; or 0 */
 } svm_exit_rows[EXIT_ROWS];
 
 /* The rare ones. */
 void exit_look(struct virt_vcpu *v, uint32_t code, struct virt_exit *x);
 /* An exit code beyond the table. */
 void exit_odd(uint32_t code, struct virt_exit *x);
+/* The next RIP, from the instruction's bytes. */
+void exit_measure(struct virt_vcpu *v, uint32_t code, struct virt_exit *x);
 /* #UD: true if it was VMCALL, the other vendor's hypercall instruction. */
 bool exit_is_vmcall(struct virt_vcpu *v);
 
 /* The frequent ones that have more to tell, in line. */
 
-static inline void exit_decode_io(struct virt_vcpu *v, const struct vmcb *vmcb, struct virt_exit *x)
+static inline void exit_decode_io(struct virt_vcpu *v, struct vmcb *vmcb, struct virt_exit *x)
 {
     uint32_t info = (uint32_t)vmcb->exit_info1;
     union {
@@ -41,6 +44,7 @@ static inline void exit_decode_io(struct virt_vcpu *v, const struct vmcb *vmcb, 
                     (info & (IOIO_STRING | IOIO_REP)) << 2 | (info & 0xFFFF0000) };
 
     x->io = u.io;
+    vmcb->next_rip = vmcb->exit_info2;
     if (unlikely(info & IOIO_STRING))
         exit_look(v, EXITCODE_IOIO, x);
 }
@@ -68,6 +72,21 @@ static inline void exit_decode_memory(const struct vmcb *vmcb, struct virt_exit 
     x->memory.delivery = vmcb->exit_int_info & EVENT_VALID;
 }
 
+/* Where the processor has not told the next RIP. An instruction stands where it stood, and is as
+ * long as it was, as long as nothing is different that can be seen without looking at memory. */
+static inline void exit_find_next(struct virt_vcpu *v, struct svm_vcpu *s, uint32_t code,
+                                  struct virt_exit *x)
+{
+    struct vmcb *vmcb = s->vmcb;
+    unsigned i = svm_place_index(vmcb, code);
+    struct svm_place now = svm_place_now(vmcb, code);
+
+    if (likely(s->places[i].at == now.at && s->places[i].space == now.space))
+        vmcb->next_rip = vmcb->rip + s->lengths[i];
+    else
+        exit_measure(v, code, x);
+}
+
 /* EXIT_UNSETTLED: there is something to be done at once. */
 enum exit_decoded { EXIT_UNSETTLED, EXIT_SETTLED };
 
@@ -75,7 +94,7 @@ enum exit_decoded { EXIT_UNSETTLED, EXIT_SETTLED };
 static inline enum exit_decoded exit_decode(struct virt_vcpu *v, struct svm_vcpu *s,
                                             struct virt_exit *x)
 {
-    const struct vmcb *vmcb = s->vmcb;
+    struct vmcb *vmcb = s->vmcb;
     uint32_t code = (uint32_t)vmcb->exit_code;
 
     event_collect(v, vmcb);
@@ -90,7 +109,6 @@ static inline enum exit_decoded exit_decode(struct virt_vcpu *v, struct svm_vcpu
     }
     const struct exit_row *row = &svm_exit_rows[code];
     x->kind = (enum virt_exit_kind)row->kind;
-    s->length = row->length;
     if (code == EXITCODE_IOIO)
         exit_decode_io(v, vmcb, x);
     else if (code == EXITCODE_MSR)
@@ -99,6 +117,8 @@ static inline enum exit_decoded exit_decode(struct virt_vcpu *v, struct svm_vcpu
         exit_decode_vmmcall(vmcb, x);
     else if (unlikely(row->look))
         exit_look(v, code, x);
+    if (row->opcode && !svm_has(FEATURE_NEXT_RIP))
+        exit_find_next(v, s, code, x);
     if (likely(x->kind > VIRT_EXIT_EXCEPTION))
         return EXIT_SETTLED;
     x->raw_reason = code;

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include "arch/x86/cpu.h"
 #include "lib/likely.h"
-#include "svm/caps.h"
 #include "svm/vcpu.h"
 
 /* RIP beyond 32 bits: outside 64-bit code it wraps. */
@@ -28,18 +27,13 @@ static inline void skip_to(struct svm_vcpu *s, uint64_t rip)
         svm_skip_flags(s);
 }
 
-/* Over the instruction that caused the last exit. */
+/* Over the instruction that caused the last exit: what the processor has not told of it, exit.h
+ * has found out. */
 static inline void skip_insn(struct virt_vcpu *v)
 {
     struct svm_vcpu *s = svm_of(v);
-    const struct vmcb *vmcb = s->vmcb;
 
-    if (likely(svm_has(FEATURE_NEXT_RIP)))
-        skip_to(s, vmcb->next_rip);
-    else if ((uint32_t)vmcb->exit_code == EXITCODE_IOIO)
-        skip_to(s, vmcb->exit_info2);
-    else
-        skip_to(s, vmcb->rip + s->length);
+    skip_to(s, s->vmcb->next_rip);
 }
 
 #endif

@@ -11,6 +11,15 @@
 #include "svm/vmcb.h"
 #include "virt/virt.h"
 
+/* An instruction that has made an exit: what it is known again by, where no next RIP is told.
+ * Memory is not looked at again: a guest that has put the same instruction with other prefixes at
+ * the very same address, under the same CR3, is led astray by itself. */
+struct svm_place {
+    uint64_t at;    /* linear address and exit code; 0: nothing is known */
+    uint64_t space; /* CR3, and the attributes of CS */
+};
+#define SVM_PLACES 8
+
 struct svm_vcpu {
     /* switch.asm knows where the first three are. */
     struct vmcb *vmcb; /* heap page */
@@ -27,8 +36,9 @@ struct svm_vcpu {
     bool nmi_blocked;    /* an NMI is being handled */
     bool step_due;       /* a single step over an instruction that was carried out for it */
     bool cr0_passes;     /* CR0's intercepts are off until the next exit */
-    uint8_t length;      /* of the instruction that made the last exit, where no next RIP is told */
-    struct decoded insn; /* and the instruction itself, where it was looked at */
+    struct decoded insn; /* what made the last exit, where it was looked at */
+    struct svm_place places[SVM_PLACES];
+    uint8_t lengths[SVM_PLACES]; /* of those */
 };
 
 static inline struct svm_vcpu *svm_of(const struct virt_vcpu *v)
@@ -40,6 +50,22 @@ static inline struct svm_vcpu *svm_of(const struct virt_vcpu *v)
 static inline struct vmcb *vmcb_of(const struct virt_vcpu *v)
 {
     return svm_of(v)->vmcb;
+}
+
+/* No linear address has more than 57 bits that tell something, no CR3 more than 52. */
+static inline struct svm_place svm_place_now(const struct vmcb *vmcb, uint32_t code)
+{
+    const struct vmcb_segment *cs = &vmcb->segment[VMCB_CS];
+
+    return (struct svm_place){ .at = (vmcb->rip + cs->base) ^ (uint64_t)code << 57,
+                               .space = vmcb->cr3 ^ (uint64_t)cs->attr << 52 };
+}
+
+/* Where in places[] it is, if it is there: RDMSR and WRMSR (7C) are in the upper half, so that a
+ * loop which halts and writes to its local APIC finds both. */
+static inline unsigned svm_place_index(const struct vmcb *vmcb, uint32_t code)
+{
+    return (unsigned)(vmcb->rip / 8 % 4) + code % SVM_PLACES / 4 * 4;
 }
 
 static inline void vmcb_dirty(struct vmcb *vmcb, uint32_t part)

@@ -28,6 +28,7 @@ def test_what_firmware_leaves(boot):
     m = boot(modules=guest("board", mem="16M vcpus=3"))
     m.expect(r"board: MP pointers at 0x9fc10 and 0xff800\r\n")
     m.expect(r"board: MP table: 3 CPUs, 1 bus, 1 I/O APIC, 15 lines, 2 local, whole\r\n")
+    m.expect(r"board: past all prefixes")
     m.expect(r"board: the timer ticks in real mode")
     m.expect(r"caisson: board: rebooted \(reset line\)")
 

@@ -18,7 +18,10 @@
 #include "svm/vmcb.h"
 #include "virt/virt.h"
 
-#define RIP 0x1000
+#define RIP   0x1000
+#define CS_16 0x009B
+#define CS_32 0x0C9B
+#define CS_64 0x029B
 
 struct svm_caps svm_caps;
 
@@ -78,7 +81,7 @@ static int setup(void **state)
     s = svm_of(&v);
     s->vmcb = &vmcb;
     vmcb.efer = EFER_LMA | EFER_LME | EFER_SVME;
-    vmcb.segment[VMCB_CS].attr = 0x29B; /* 64-bit code */
+    vmcb.segment[VMCB_CS].attr = CS_64;
     svm_caps.features = 0;
     return 0;
 }
@@ -175,6 +178,141 @@ static void test_string(void **state)
     assert_int_equal(fetches, 0);
 }
 
+/* ---- How long it is ---- */
+
+static const struct measured {
+    uint32_t code, info;
+    enum virt_exit_kind kind;
+    char bytes[4];
+    unsigned count;
+} measured[] = {
+    { EXITCODE_CPUID, 0, VIRT_EXIT_CPUID, "\x0F\xA2", 2 },
+    { EXITCODE_INVD, 0, VIRT_EXIT_WBINVD, "\x0F\x08", 2 },
+    { EXITCODE_WBINVD, 0, VIRT_EXIT_WBINVD, "\x0F\x09", 2 },
+    { EXITCODE_WBINVD, 0, VIRT_EXIT_WBINVD, "\x0F\x08", 2 }, /* INVD, as QEMU tells it */
+    { EXITCODE_PAUSE, 0, VIRT_EXIT_PAUSE, "\xF3\x90", 2 },
+    { EXITCODE_HLT, 0, VIRT_EXIT_HLT, "\xF4", 1 },
+    { EXITCODE_MSR, 0, VIRT_EXIT_RDMSR, "\x0F\x32", 2 },
+    { EXITCODE_MSR, 1, VIRT_EXIT_WRMSR, "\x0F\x30", 2 },
+    { EXITCODE_VMMCALL, 0, VIRT_EXIT_HYPERCALL, "\x0F\x01\xD9", 3 },
+    { EXITCODE_XSETBV, 0, VIRT_EXIT_XSETBV, "\x0F\x01\xD1", 3 },
+};
+#define MEASURED (sizeof(measured) / sizeof(measured[0]))
+
+/* The instruction, with prefixes before it, is stepped over as a whole. */
+static void measure(const struct measured *m, const char *prefixes, unsigned count)
+{
+    char bytes[DECODE_BYTES];
+
+    memcpy(bytes, prefixes, count);
+    memcpy(bytes + count, m->bytes, m->count);
+    stands(bytes, count + m->count);
+    memset(s->places, 0, sizeof(s->places));
+    enum virt_exit_kind kind = after(m->code, m->info).kind;
+    if (kind == VIRT_EXIT_HYPERCALL_OTHER) /* of 16- and 32-bit code */
+        kind = VIRT_EXIT_HYPERCALL;
+    assert_int_equal(kind, m->kind);
+    skip_insn(&v);
+    assert_int_equal(vmcb.rip, RIP + count + m->count);
+}
+
+static void test_prefixes(void **state)
+{
+    static const uint8_t any[] = { 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF2, 0xF3 };
+    static const uint16_t modes[] = { CS_16, CS_32, CS_64 };
+
+    (void)state;
+    for (unsigned mode = 0; mode < 3; mode++)
+        for (unsigned i = 0; i < MEASURED; i++) {
+            vmcb.segment[VMCB_CS].attr = modes[mode];
+            measure(&measured[i], "", 0);
+            for (unsigned a = 0; a < sizeof(any); a++) {
+                measure(&measured[i], (const char[]){ (char)any[a] }, 1);
+                for (unsigned b = 0; b < sizeof(any); b++)
+                    measure(&measured[i], (const char[]){ (char)any[a], (char)any[b] }, 2);
+            }
+        }
+    for (unsigned i = 0; i < MEASURED; i++)
+        for (unsigned rex = 0x40; rex < 0x50; rex++)
+            measure(&measured[i], (const char[]){ 0x66, (char)rex }, i == 4 ? 0 : 2);
+    /* as long as can be */
+    measure(&measured[0], "\x2E\x2E\x2E\x2E\x2E\x2E\x2E\x2E\x2E\x2E\x2E\x2E\x2E", 13);
+}
+
+/* A place is looked at once, as long as the registers are the same by which it was found. */
+static void test_known(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        stands("\x3E\x0F\x30", 3);
+        assert_int_equal(after(EXITCODE_MSR, 1).kind, VIRT_EXIT_WRMSR);
+        assert_int_equal(fetches, i == 0 || i > 2);
+        skip_insn(&v);
+        assert_int_equal(vmcb.rip, RIP + 3);
+        if (i == 2)
+            vmcb.cr3 = 0x5000;
+        if (i == 3)
+            vmcb.segment[VMCB_CS].attr = CS_32;
+        if (i == 4)
+            vmcb.segment[VMCB_CS].base = 0x10000;
+    }
+    stands("\xF4", 1); /* another exit there */
+    assert_int_equal(after(EXITCODE_HLT, 0).kind, VIRT_EXIT_HLT);
+    assert_int_equal(fetches, 1);
+    skip_insn(&v);
+    assert_int_equal(vmcb.rip, RIP + 1);
+}
+
+/* With next RIP nothing is fetched, whatever stands there. */
+static void test_told(void **state)
+{
+    (void)state;
+    svm_caps.features = FEATURE_NEXT_RIP;
+    stands("\x90", 1);
+    vmcb.next_rip = RIP + 4;
+    assert_int_equal(after(EXITCODE_CPUID, 0).kind, VIRT_EXIT_CPUID);
+    assert_int_equal(fetches, 0);
+    skip_insn(&v);
+    assert_int_equal(vmcb.rip, RIP + 4);
+}
+
+/* Another instruction by now (INT3, as code is patched; WRMSR for RDMSR), or a part of one, or
+ * nothing: the guest tries again, and nothing is remembered. */
+static void test_changed_code(void **state)
+{
+    static const struct {
+        uint32_t code, info;
+        char bytes[3];
+        unsigned count;
+    } rows[] = {
+        { EXITCODE_CPUID, 0, "\xCC\xA2", 2 },   { EXITCODE_MSR, 1, "\x0F\x32", 2 },
+        { EXITCODE_MSR, 0, "\x0F\x30", 2 },     { EXITCODE_INVD, 0, "\x0F\x09", 2 },
+        { EXITCODE_VMMCALL, 0, "\x0F\x01", 2 }, { EXITCODE_XSETBV, 0, "\x0F\x01\x10", 3 },
+        { EXITCODE_HLT, 0, "\x66\x67", 2 },     { EXITCODE_HLT, 0, "", 0 },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (unsigned again = 0; again < 2; again++) {
+            stands(rows[i].bytes, rows[i].count);
+            assert_int_equal(after(rows[i].code, rows[i].info).kind, VIRT_EXIT_HOST);
+            assert_int_equal(fetches, 1);
+            assert_int_equal(vmcb.rip, RIP);
+        }
+}
+
+/* IN and OUT tell it on every processor. */
+static void test_io(void **state)
+{
+    (void)state;
+    stands("", 0);
+    vmcb.exit_info2 = RIP + 5;
+    assert_int_equal(after(EXITCODE_IOIO, 0x80UL << 16 | 1 << IOIO_SIZE_SHIFT).kind, VIRT_EXIT_IO);
+    assert_int_equal(fetches, 0);
+    skip_insn(&v);
+    assert_int_equal(vmcb.rip, RIP + 5);
+}
+
 /* Codes of processors to come, and those of intercepts that are off: the end of one guest. */
 static void test_unknown(void **state)
 {
@@ -194,8 +332,9 @@ static void test_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_vmcall), TEST(test_no_vmcall), TEST(test_cr),
-        TEST(test_string), TEST(test_unknown),
+        TEST(test_vmcall),   TEST(test_no_vmcall), TEST(test_cr),   TEST(test_string),
+        TEST(test_prefixes), TEST(test_known),     TEST(test_told), TEST(test_changed_code),
+        TEST(test_io),       TEST(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,11 +159,32 @@ static void test_reset(void **state)
     v.loaded = false;
 }
 
+/* Another mode gives addresses another meaning; the same one written again does not. */
+static void test_places(void **state)
+{
+    struct svm_vcpu *svm = svm_of(&v);
+
+    (void)state;
+    svm->places[0].at = svm->places[SVM_PLACES - 1].at = 1;
+    assert_int_equal(virt_set_cr4(&v, virt_cr4(&v)), 0);
+    assert_int_equal(virt_set_efer(&v, virt_efer(&v)), 0);
+    assert_int_equal(svm->places[SVM_PLACES - 1].at, 1);
+    assert_int_equal(virt_set_cr4(&v, CR4_PAE), 0);
+    assert_int_equal(svm->places[0].at, 0);
+    assert_int_equal(svm->places[SVM_PLACES - 1].at, 0);
+    svm->places[1].at = 1;
+    assert_int_equal(virt_set_efer(&v, EFER_NXE), 0);
+    assert_int_equal(svm->places[1].at, 0);
+    svm->places[1].at = 1;
+    assert_int_equal(virt_set_cr0(&v, CR0_PE), 0);
+    assert_int_equal(svm->places[1].at, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_intercepts), TEST(test_held_bits),
-                                        TEST(test_msrs), TEST(test_reset) };
+                                        TEST(test_msrs), TEST(test_reset), TEST(test_places) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
