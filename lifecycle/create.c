@@ -219,12 +219,16 @@ static int build_image(struct domain *d)
                            .module_count = c->module_count };
     struct image_memory memory;
     struct image_start start = { 0 };
+    uint8_t rsdp[IMAGE_RSDP_BYTES];
 
     load_init(&d->build->load, &d->p2m, c, &memory);
     memory.e820 = map->e820;
     memory.e820_count = map->e820_count;
     memory.acpi_rsdp = gpa(MEMMAP_ACPI);
-    int err = image_load(&image, &memory, &start);
+    memory.rsdp = rsdp;
+    int err = gmem_read(&d->p2m, memory.acpi_rsdp, rsdp, sizeof(rsdp));
+    if (!err)
+        err = image_load(&image, &memory, &start);
     if (err)
         return err;
     vcpu_set_start(d->vcpus[0], &start);

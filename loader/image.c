@@ -6,10 +6,8 @@
 #include "lib/string.h"
 
 const char *const image_kind_name[IMAGE_KINDS] = {
-    [IMAGE_UNKNOWN] = "unknown",
-    [IMAGE_BZIMAGE] = "bzImage",
-    [IMAGE_MULTIBOOT] = "multiboot",
-    [IMAGE_PVH] = "PVH",
+    [IMAGE_UNKNOWN] = "unknown",       [IMAGE_BZIMAGE] = "bzImage", [IMAGE_MULTIBOOT] = "multiboot",
+    [IMAGE_MULTIBOOT2] = "multiboot2", [IMAGE_PVH] = "PVH",         [IMAGE_ELF] = "ELF",
 };
 
 uint16_t image_get16(const void *p)
@@ -63,11 +61,12 @@ enum image_kind image_kind_of(const void *data, size_t size, bool pvh)
     if (is_bzimage(data, size))
         return IMAGE_BZIMAGE;
     bool multiboot = image_multiboot_header(data, size) >= 0;
-    if (image_is_pvh(data, size) && (pvh || !multiboot))
+    bool multiboot2 = image_multiboot2_header(data, size) >= 0;
+    if (image_is_pvh(data, size) && (pvh || !(multiboot || multiboot2)))
         return IMAGE_PVH;
-    if (multiboot)
-        return IMAGE_MULTIBOOT;
-    return IMAGE_UNKNOWN;
+    if (multiboot || multiboot2)
+        return multiboot2 ? IMAGE_MULTIBOOT2 : IMAGE_MULTIBOOT;
+    return image_is_elf(data, size) ? IMAGE_ELF : IMAGE_UNKNOWN;
 }
 
 int image_refuse(const struct image *image, int error, const char *why)
@@ -76,6 +75,13 @@ int image_refuse(const struct image *image, int error, const char *why)
 
     log_error("%s: %s: %s", image->domain, image_kind_name[kind], why);
     return error;
+}
+
+static int refuse_unknown(const struct image *image)
+{
+    log_error("%s: the kernel is neither a bzImage nor multiboot nor ELF (%zu bytes)",
+              image->domain, image->size);
+    return -ENOEXEC;
 }
 
 int image_load(const struct image *image, const struct image_memory *memory,
@@ -90,12 +96,13 @@ int image_load(const struct image *image, const struct image_memory *memory,
     case IMAGE_BZIMAGE:
         return image_bzimage_load(image, memory, out);
     case IMAGE_MULTIBOOT:
+    case IMAGE_ELF:
         return image_multiboot_load(image, memory, out);
+    case IMAGE_MULTIBOOT2:
+        return image_multiboot2_load(image, memory, out);
     case IMAGE_PVH:
         return image_pvh_load(image, memory, out);
     default:
-        log_error("%s: the kernel is neither a bzImage nor a multiboot image (%zu bytes)",
-                  image->domain, image->size);
-        return -ENOEXEC;
+        return refuse_unknown(image);
     }
 }

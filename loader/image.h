@@ -15,8 +15,18 @@
 #include "lib/addr.h"
 #include "lib/errno.h"
 
-enum image_kind { IMAGE_UNKNOWN, IMAGE_BZIMAGE, IMAGE_MULTIBOOT, IMAGE_PVH, IMAGE_KINDS };
+enum image_kind {
+    IMAGE_UNKNOWN,
+    IMAGE_BZIMAGE,
+    IMAGE_MULTIBOOT,
+    IMAGE_MULTIBOOT2,
+    IMAGE_PVH,
+    IMAGE_ELF, /* none of the others */
+    IMAGE_KINDS
+};
 extern const char *const image_kind_name[IMAGE_KINDS];
+
+#define IMAGE_RSDP_BYTES 36 /* ACPI 2.0's */
 
 /* The guest's memory, before it runs. write and zero return 0 or a negative errno, which ends
  * the loading; the memory starts out zeroed. */
@@ -26,7 +36,8 @@ struct image_memory {
     void *ctx;
     const struct e820_entry *e820;
     unsigned e820_count;
-    gpa_t acpi_rsdp; /* 0: no ACPI tables */
+    gpa_t acpi_rsdp;     /* 0: no ACPI tables */
+    const uint8_t *rsdp; /* a copy of what is there, IMAGE_RSDP_BYTES; or NULL */
 };
 
 /* A further file for the guest: the ramdisk, or a multiboot module. */
@@ -82,17 +93,21 @@ int must_check image_zero(const struct image_memory *memory, uint64_t to, size_t
 uint16_t image_get16(const void *p);
 uint32_t image_get32(const void *p);
 uint64_t image_get64(const void *p);
-/* Where in the file a multiboot1 header stands, or -1. */
+/* Where in the file a header of multiboot1, of multiboot2 stands, or -1. */
 long image_multiboot_header(const void *data, size_t size);
+long image_multiboot2_header(const void *data, size_t size);
 
-/* The loaders, one per kind; image_load() chooses. */
+/* The loaders; image_load() chooses. The one for multiboot1 takes ELF files without a header. */
 int must_check image_bzimage_load(const struct image *image, const struct image_memory *memory,
                                   struct image_start *out);
 int must_check image_multiboot_load(const struct image *image, const struct image_memory *memory,
                                     struct image_start *out);
+int must_check image_multiboot2_load(const struct image *image, const struct image_memory *memory,
+                                     struct image_start *out);
 int must_check image_pvh_load(const struct image *image, const struct image_memory *memory,
                               struct image_start *out);
-/* Has it the note that names a PVH entry? */
+/* Has it the note that names a PVH entry? Is it an ELF executable for x86? */
 bool image_is_pvh(const void *data, size_t size);
+bool image_is_elf(const void *data, size_t size);
 
 #endif

@@ -7,6 +7,7 @@
  * of the RAM it can reach, everything small into conventional memory.
  */
 #include "loader/image.h"
+#include "loader/image_tables.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -14,9 +15,7 @@
 #define GDT_AT       0x1000UL
 #define STACK_TOP    0x7000UL
 #define ZERO_PAGE_AT 0x7000UL
-#define PML4_AT      0x9000UL
-#define PDPT_AT      0xA000UL
-#define PD_AT        0xB000UL /* four pages, 1 GiB each */
+#define MAP_AT       0x9000UL
 #define CMDLINE_AT   0x20000UL
 #define CMDLINE_MAX  0x10000UL
 
@@ -189,44 +188,13 @@ static void write_zero_page(struct bzimage *b)
     put(b, CMDLINE_AT, b->image->cmdline, strlen(b->image->cmdline) + 1);
 }
 
-/* boot.rst, "64-bit Boot Protocol" and "32-bit Boot Protocol": __BOOT_CS is 0x10, __BOOT_DS 0x18.
- */
-static void write_gdt(struct bzimage *b, struct image_start *out)
-{
-    uint64_t code = b->long_mode ? 0x00AF9B000000FFFF : 0x00CF9B000000FFFF;
-    const uint64_t gdt[] = { 0, 0, code, 0x00CF93000000FFFF };
-
-    put(b, GDT_AT, gdt, sizeof(gdt));
-    out->gdt_base = gpa(GDT_AT);
-    out->gdt_limit = sizeof(gdt) - 1;
-    out->cs = 0x10;
-    out->ds = 0x18;
-}
-
-/* Identity map of the low 4 GiB by 2 MiB pages; in pieces, for the stack's sake. */
-static void write_page_tables(struct bzimage *b)
-{
-    enum { PRESENT_WRITABLE = 0x3, LARGE = 0x80, PIECE = 64 };
-    uint64_t entries[PIECE];
-
-    entries[0] = PDPT_AT | PRESENT_WRITABLE;
-    put(b, PML4_AT, entries, 8);
-    for (unsigned i = 0; i < 4; i++)
-        entries[i] = (PD_AT + i * PAGE_SIZE) | PRESENT_WRITABLE;
-    put(b, PDPT_AT, entries, 4 * 8);
-    for (uint64_t first = 0; first < 4 * 512; first += PIECE) {
-        for (unsigned i = 0; i < PIECE; i++)
-            entries[i] = ((first + i) << 21) | LARGE | PRESENT_WRITABLE;
-        put(b, PD_AT + first * 8, entries, sizeof(entries));
-    }
-}
-
 static int write_all(struct bzimage *b, struct image_start *out)
 {
     write_zero_page(b);
-    write_gdt(b, out);
-    if (b->long_mode)
-        write_page_tables(b);
+    if (!b->error)
+        b->error = image_write_gdt(b->memory, GDT_AT, out);
+    if (!b->error && b->long_mode)
+        b->error = image_map_low(b->memory, MAP_AT, out);
     put(b, b->load, b->payload, b->payload_size);
     if (b->initrd_size)
         put(b, b->initrd, b->image->modules[0].data, b->initrd_size);
@@ -242,13 +210,14 @@ int image_bzimage_load(const struct image *image, const struct image_memory *mem
     int error;
 
     if ((error = check_header(&b)) || (error = find_payload(&b)) || (error = find_place(&b)) ||
-        (error = place_initrd(&b)) || (error = check_cmdline(&b)) || (error = write_all(&b, out)))
+        (error = place_initrd(&b)) || (error = check_cmdline(&b)))
         return error;
     out->mode = b.long_mode ? START_LONG : START_PROTECTED32;
+    if ((error = write_all(&b, out)))
+        return error;
     out->rip = b.load + (b.long_mode ? ENTRY_64 : 0);
     out->rsp = STACK_TOP;
     out->rsi = ZERO_PAGE_AT;
-    out->page_root = gpa(PML4_AT);
     out->programs_pc = true;
     log_info("%s: bzImage at 0x%llx, %zu KiB, by its %u-bit entry; ramdisk at 0x%llx, %llu KiB",
              image->domain, (unsigned long long)b.load, b.payload_size >> 10, b.long_mode ? 64 : 32,

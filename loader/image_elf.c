@@ -52,6 +52,18 @@ static const char *headers_fault(const uint8_t *f, size_t size, struct headers *
     return NULL;
 }
 
+bool image_is_elf(const void *data, size_t size)
+{
+    struct headers h;
+
+    return !headers_fault(data, size, &h);
+}
+
+bool image_elf_is_64bit(const struct image *image)
+{
+    return ((const uint8_t *)image->data)[4] == 2;
+}
+
 static struct segment_header read_segment(const struct headers *h, const uint8_t *p)
 {
     if (h->elf64)

@@ -18,6 +18,9 @@ struct image_extent {
 int must_check image_elf_load(const struct image *image, const struct image_memory *memory,
                               struct image_extent *out);
 
+/* Of a file that is one. */
+bool image_elf_is_64bit(const struct image *image);
+
 /* Does the file have a note of Xen's of this type with a number in it? */
 bool image_elf_xen_note(const void *data, size_t size, uint32_t type, uint64_t *value);
 

@@ -1,12 +1,14 @@
 /*
  * Loads a multiboot1 image: an ELF kernel by its program headers, or any file by the addresses in
- * its multiboot header.
+ * its multiboot header. An ELF kernel without such a header is started as if it had one.
  *
  * Source: Multiboot Specification 0.6.96. Modules follow the kernel, page by page; the information
  * structure goes to conventional memory, or behind all that if the kernel itself lies there.
  */
 #include "loader/image.h"
-#include "loader/image_place.h"
+#include "loader/image_flat.h"
+#include "loader/image_sections.h"
+#include "loader/image_tables.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -14,7 +16,7 @@
 #define LOADER_MAGIC  0x2BADB002u
 #define HEADER_WITHIN 8192
 #define HEADER_BYTES  12
-#define KLUDGE_BYTES  32 /* with the address fields */
+#define ADDRESS_BYTES 32 /* with the address fields */
 #define LOADER_NAME   "Caisson"
 
 enum { FLAG_VIDEO = 1u << 2, FLAG_ADDRESSES = 1u << 16, FLAGS_KNOWN = 0x7 };
@@ -22,6 +24,7 @@ enum {
     MBI_MEMORY = 1,
     MBI_CMDLINE = 1 << 2,
     MBI_MODS = 1 << 3,
+    MBI_SECTIONS = 1 << 5,
     MBI_MMAP = 1 << 6,
     MBI_LOADER = 1 << 9,
     MBI_BYTES = 120
@@ -46,30 +49,10 @@ static int load_by_addresses(const struct image *image, const struct image_memor
 {
     const uint8_t *h = (const uint8_t *)image->data + header;
 
-    if (header + KLUDGE_BYTES > image->size)
+    if (header + ADDRESS_BYTES > image->size)
         return image_refuse(image, -ENOEXEC, "the file ends within the header");
-    uint32_t header_addr = image_get32(h + 12), load = image_get32(h + 16);
-    uint32_t load_end = image_get32(h + 20), bss_end = image_get32(h + 24);
-    if (load > header_addr || header_addr - load > header)
-        return image_refuse(image, -ENOEXEC, "load_addr lies before the file");
-    size_t offset = header - (header_addr - load);
-    size_t bytes = image->size - offset;
-    if (load_end) {
-        if (load_end < load || load_end - load > bytes)
-            return image_refuse(image, -ENOEXEC, "load_end_addr lies outside the file");
-        bytes = load_end - load;
-    }
-    uint64_t end = load + (uint64_t)bytes;
-    if (bss_end && bss_end < end)
-        return image_refuse(image, -ENOEXEC, "bss_end_addr lies before the end of the data");
-    *out = (struct image_extent){ load, bss_end ? bss_end : end, image_get32(h + 28) };
-    if (out->entry < out->start || out->entry >= out->end)
-        return image_refuse(image, -ENOEXEC, "entry_addr lies outside the kernel");
-
-    int error = image_write(memory, load, (const uint8_t *)image->data + offset, bytes);
-    if (!error)
-        error = image_zero(memory, end, out->end - end);
-    return error ? image_refuse(image, error, "the kernel does not fit the guest's memory") : 0;
+    struct image_flat flat = { header, h + 12, image_get32(h + 28) };
+    return image_flat_load(image, memory, &flat, out);
 }
 
 static int load_kernel(const struct image *image, const struct image_memory *memory,
@@ -77,7 +60,7 @@ static int load_kernel(const struct image *image, const struct image_memory *mem
 {
     long header = image_multiboot_header(image->data, image->size);
     if (header < 0)
-        return image_refuse(image, -ENOEXEC, "no header");
+        return image_elf_load(image, memory, out);
     uint32_t flags = image_get32((const uint8_t *)image->data + header + 4);
 
     if (flags & 0xFFFF & ~FLAGS_KNOWN)
@@ -122,31 +105,54 @@ static uint32_t place_mmap(struct image_place *l)
     return first;
 }
 
-/* KiB of RAM from 1 MiB to the first hole. */
-static uint32_t upper_memory(const struct image_memory *m)
+static void place_sections(struct image_place *l, const struct image_sections *s, uint32_t *mbi)
 {
-    for (unsigned i = 0; i < m->e820_count; i++) {
-        if (m->e820[i].type == E820_RAM && m->e820[i].start == MEMMAP_EXTENDED)
-            return (uint32_t)(m->e820[i].size >> 10);
+    uint8_t header[64];
+
+    mbi[0] |= MBI_SECTIONS;
+    mbi[7] = s->count;
+    mbi[8] = s->entry_size;
+    mbi[9] = (uint32_t)l->at;
+    mbi[10] = s->names;
+    for (unsigned i = 0; i < s->count; i++) {
+        image_sections_header(s, i, header);
+        (void)place(l, header, s->entry_size);
     }
-    return 0;
 }
 
 /* Multiboot Specification, "Boot information format"; returns where it is. */
-static uint32_t place_mbi(struct image_place *l)
+static uint32_t place_mbi(struct image_place *l, const struct image_sections *sections)
 {
     uint32_t mbi[MBI_BYTES / 4] = { 0 };
 
     mbi[0] = MBI_MEMORY | MBI_CMDLINE | MBI_MODS | MBI_MMAP | MBI_LOADER;
     mbi[1] = MEMMAP_EBDA >> 10;
-    mbi[2] = upper_memory(l->memory);
+    mbi[2] = image_upper_memory(l->memory);
     mbi[4] = place(l, l->image->cmdline, strlen(l->image->cmdline) + 1);
     mbi[5] = l->image->module_count;
     mbi[6] = place_mods(l);
+    if (sections->count)
+        place_sections(l, sections, mbi);
     mbi[11] = l->memory->e820_count * 24;
     mbi[12] = place_mmap(l);
     mbi[16] = place(l, LOADER_NAME, sizeof(LOADER_NAME));
     return place(l, mbi, sizeof(mbi));
+}
+
+/* An ELF file of 64 bits that has no header has its entry in 64-bit code. */
+static int start(struct image_place *l, const struct image_extent *kernel,
+                 const struct image_sections *sections, struct image_start *out)
+{
+    bool plain = image_multiboot_header(l->image->data, l->image->size) < 0;
+
+    image_start_at(out, kernel->entry, place_mbi(l, sections));
+    out->rax = LOADER_MAGIC;
+    if (l->error || !plain || !image_elf_is_64bit(l->image))
+        return l->error;
+    out->mode = START_LONG;
+    l->at = (l->at + PAGE_SIZE - 1) & PAGE_MASK;
+    int error = image_map_low(l->memory, l->at, out);
+    return error ? error : image_write_gdt(l->memory, l->at + IMAGE_MAP_BYTES, out);
 }
 
 int image_multiboot_load(const struct image *image, const struct image_memory *memory,
@@ -154,6 +160,7 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
 {
     struct image_place l = { .image = image, .memory = memory };
     struct image_extent kernel = { .entry = IMAGE_NO_ENTRY };
+    struct image_sections sections;
 
     if (image->module_count > MAX_MODULES)
         return image_refuse(image, -EINVAL, "too many modules");
@@ -162,14 +169,16 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
         return error;
     if (kernel.entry == IMAGE_NO_ENTRY)
         return image_refuse(image, -ENOEXEC, "the entry lies in no segment");
+    image_sections_place(&l, &kernel, &sections);
     image_place_modules(&l, &kernel);
     if (l.error)
         return image_refuse(image, l.error, "too little memory for the modules");
-    image_start_at(out, kernel.entry, place_mbi(&l));
-    if (l.error)
-        return image_refuse(image, l.error, "too little memory for the boot information");
-    out->rax = LOADER_MAGIC;
-    log_info("%s: multiboot kernel at 0x%llx to 0x%llx, %u modules", image->domain,
-             (unsigned long long)kernel.start, (unsigned long long)kernel.end, image->module_count);
+    error = start(&l, &kernel, &sections, out);
+    if (error)
+        return image_refuse(image, error, "too little memory for the boot information");
+    log_info("%s: %s kernel at 0x%llx to 0x%llx, %u modules, by its %u-bit entry", image->domain,
+             image_kind_name[image_kind_of(image->data, image->size, image->pvh)],
+             (unsigned long long)kernel.start, (unsigned long long)kernel.end, image->module_count,
+             out->mode == START_LONG ? 64 : 32);
     return 0;
 }

@@ -32,6 +32,15 @@ void image_place_modules(struct image_place *p, const struct image_extent *kerne
     p->at = kernel->start >= MEMMAP_EXTENDED ? INFO_LOW : page_up(p->at);
 }
 
+uint32_t image_upper_memory(const struct image_memory *m)
+{
+    for (unsigned i = 0; i < m->e820_count; i++) {
+        if (m->e820[i].type == E820_RAM && m->e820[i].start == MEMMAP_EXTENDED)
+            return (uint32_t)(m->e820[i].size >> 10);
+    }
+    return 0;
+}
+
 void image_start_at(struct image_start *out, uint64_t entry, uint64_t info)
 {
     out->mode = START_PROTECTED32;

@@ -21,6 +21,8 @@ uint64_t image_place(struct image_place *p, const void *from, size_t n);
 /* Puts the modules behind the kernel, page by page. What comes next goes to conventional memory, or
  * behind all that if the kernel itself lies there. */
 void image_place_modules(struct image_place *p, const struct image_extent *kernel);
+/* KiB of RAM from 1 MiB to the first hole. */
+uint32_t image_upper_memory(const struct image_memory *m);
 /* The kernel is entered in 32-bit protected mode; info: what RBX points to. */
 void image_start_at(struct image_start *out, uint64_t entry, uint64_t info);
 

@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Fuzzes the image loaders: whatever the file says, only RAM is written, and what is accepted
  * starts within RAM.
@@ -20,7 +20,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum file_kind { FILE_ANY, FILE_BZIMAGE, FILE_MULTIBOOT, FILE_ELF32, FILE_ELF64, FILE_KINDS };
+enum file_kind {
+    FILE_ANY,
+    FILE_BZIMAGE,
+    FILE_MULTIBOOT,
+    FILE_ELF32,
+    FILE_ELF64,
+    FILE_MULTIBOOT2,
+    FILE_ELF_SECTIONS,
+    FILE_KINDS
+};
 
 /* The input, but no more of it than there is: a copy at the end of its own memory, for ASan. */
 static uint8_t *file;
@@ -55,6 +64,36 @@ static void make_multiboot(size_t at, uint32_t flags)
     set(at + 12, 4, 0x100000 + at);
     set(at + 16, 4, 0x100000);
     set(at + 28, 4, 0x100040);
+}
+
+/* Its length as it is where a tag with an address and one with an entry stand in it. */
+static void make_multiboot2(size_t at)
+{
+    set(at, 4, 0xE85250D6);
+    set(at + 8, 4, 64);
+    set(at + 12, 4, 0u - 0xE85250D6u - 64);
+    set(at + 16, 2, 2);
+    set(at + 20, 4, 24);
+    set(at + 24, 4, 0x100000 + at);
+    set(at + 28, 4, 0x100000);
+    set(at + 40, 2, 3);
+    set(at + 44, 4, 12);
+    set(at + 48, 4, 0x100040);
+    set(at + 60, 4, 8);
+}
+
+/* Of an ELF file of 32 bits: symbols and names behind the kernel. */
+static void make_sections(void)
+{
+    set(32, 4, 0x1000);
+    set(46, 2, 40);
+    set(48, 2, 3);
+    set(50, 2, 2);
+    for (unsigned i = 1; i < 3; i++) {
+        set(0x1000 + i * 40 + 4, 4, i + 1);
+        set(0x1000 + i * 40 + 16, 4, 0x800);
+        set(0x1000 + i * 40 + 20, 4, 0x100);
+    }
 }
 
 /* One segment to load, and one of notes that names the PVH entry. */
@@ -103,6 +142,14 @@ static void make_file(enum file_kind kind, struct input *in)
         make_elf(kind == FILE_ELF64);
         make_multiboot(0x800, 3);
     }
+    if (kind == FILE_MULTIBOOT2)
+        make_multiboot2(0x40);
+    if (kind == FILE_ELF_SECTIONS) {
+        make_elf(false);
+        make_multiboot2(0x800);
+        set(0x810, 2, 1); /* no addresses: what it asks for */
+        make_sections();
+    }
     while (kind != FILE_ANY && !input_ended(in)) {
         size_t at = input_number(in, 2) % file_size;
         size_t n = input_bytes(in, &from, input_byte(in) % 16);
@@ -133,6 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ASSERT(memmap_build(&map, GUEST_RAM_BYTES) == 0);
     struct image_memory memory = guest_ram_memory(&map);
+    static const uint8_t rsdp[IMAGE_RSDP_BYTES] = "RSD PTR";
+    memory.rsdp = rsdp;
     for (unsigned i = 0; i < count; i++)
         make_module(&modules[i], &in);
     make_file(kind / 2 % FILE_KINDS, &in);

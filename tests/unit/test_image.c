@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * loader/image*.c: sound images and where everything lands; images that are wrong in each way.
  */
@@ -119,11 +119,8 @@ static void test_bzimage(void **state)
 }
 
 /* Walks the tables that CR3 leads to, as the CPU would. */
-static void test_bzimage_tables(void **state)
+static void check_tables(void)
 {
-    (void)state;
-    make_bzimage();
-    assert_int_equal(load(), 0);
     for (uint64_t va = 0; va < 1UL << 32; va += 0x200000) {
         uint64_t e = ram64(start.page_root.v);
         e = ram64((e & ~0xFFFUL) + (va >> 30) * 8);
@@ -133,6 +130,14 @@ static void test_bzimage_tables(void **state)
     assert_int_equal(start.gdt_limit, 31);
     assert_int_equal(ram64(start.gdt_base.v + start.cs), 0x00AF9B000000FFFF);
     assert_int_equal(ram64(start.gdt_base.v + start.ds), 0x00CF93000000FFFF);
+}
+
+static void test_bzimage_tables(void **state)
+{
+    (void)state;
+    make_bzimage();
+    assert_int_equal(load(), 0);
+    check_tables();
 }
 
 /* A kernel without a 64-bit entry is entered where it is loaded, without paging. */
@@ -352,7 +357,7 @@ static void test_multiboot_addresses(void **state)
 static void test_bad_multiboot(void **state)
 {
     (void)state;
-    BAD(make_elf32, set32(0x88, 0), -ENOEXEC, "neither a bzImage nor");
+    BAD(make_elf32, (set32(0x88, 0), file[0] = 0), -ENOEXEC, "neither a bzImage nor");
     BAD(make_elf32, make_header(0x80, 0x10), -ENOEXEC, "unknown");
     BAD(make_elf32, file[0] = 0, -ENOEXEC, "no ELF file");
     BAD(make_elf32, file[4] = 3, -ENOEXEC, "neither 32 nor 64");
@@ -387,6 +392,253 @@ static void test_bad_multiboot(void **state)
     BAD(make_flat, set32(0x28, 0xA0000), -ENOMEM, "does not fit");
     BAD(make_flat, set32(0x2C, 0x20000), -ENOEXEC, "entry_addr");
     BAD(make_flat, set32(0x2C, 0x7FFF), -ENOEXEC, "entry_addr");
+}
+
+/* ---- multiboot2 ---- */
+
+static size_t tags; /* where the next tag of the header goes */
+
+static void end_header(void)
+{
+    uint32_t length;
+
+    set32(tags + 4, 8); /* the end: type and flags are 0 */
+    length = (uint32_t)tags + 8 - 0x400;
+    set32(0x408, length);
+    set32(0x40C, 0u - 0xE85250D6u - length);
+}
+
+static void add_tag(unsigned type, bool optional, unsigned count, const uint32_t *numbers)
+{
+    set32(tags, type | (uint32_t)optional << 16);
+    set32(tags + 4, 8 + 4 * count);
+    memcpy(file + tags + 8, numbers, 4 * count);
+    tags = (tags + 8 + 4 * count + 7) & ~7UL;
+    end_header();
+}
+#define TAG(type, optional, ...)                                                                   \
+    add_tag(type, optional, sizeof((uint32_t[]){ __VA_ARGS__ }) / 4, (uint32_t[]){ __VA_ARGS__ })
+
+/* The ELF kernel from above, behind a header of version 2 as Xen has one. */
+static void make_elf_mb2(void)
+{
+    make_elf32();
+    memset(file + 0x80, 0, 12);
+    set32(0x400, 0xE85250D6);
+    tags = 0x410;
+    end_header();
+    TAG(1, false, 4, 6, 14, 15);
+    TAG(6, false, 0); /* modules on pages; its size is wrong, which nobody minds */
+    TAG(4, true, 2);
+    TAG(5, true, 0, 0, 32);
+    TAG(10, true, 0x200000, 0xFFFFFFFF, 0x200000, 0);
+    TAG(9, true, 0x12345678);
+    TAG(7, true, 0);
+}
+
+static const uint8_t rsdp[IMAGE_RSDP_BYTES] = "RSD PTR copied";
+
+/* The n-th tag of that type in the boot information; 0: there is none. */
+static uint64_t info_tag(unsigned type, unsigned n)
+{
+    uint64_t end = start.rbx + ram32(start.rbx);
+
+    for (uint64_t at = start.rbx + 8; at < end; at += (ram32(at + 4) + 7) & ~7U) {
+        if (ram32(at) == 0)
+            assert_int_equal(at + 8, end);
+        if (ram32(at) == type && n-- == 0)
+            return at;
+    }
+    return 0;
+}
+
+static const char *text_at(uint64_t at)
+{
+    return (const char *)guest_ram + at;
+}
+
+static void test_multiboot2(void **state)
+{
+    (void)state;
+    make_elf_mb2();
+    memory.rsdp = rsdp;
+    modules[0] = (struct image_module){ "12345", 5, "first" };
+    modules[1] = (struct image_module){ "678", 3, "" };
+    image.module_count = 2;
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_PROTECTED32);
+    assert_int_equal(start.rip, 0x100010);
+    assert_int_equal(start.rax, 0x36D76289);
+    assert_int_equal(start.rbx % 8, 0);
+    assert_int_equal(guest_ram[0x100FFF], 0xCD);
+
+    assert_string_equal(text_at(info_tag(1, 0) + 8), "console=ttyS0");
+    assert_string_equal(text_at(info_tag(2, 0) + 8), "Caisson");
+    uint64_t module = info_tag(3, 0);
+    assert_int_equal(ram32(module + 8), 0x103000);
+    assert_int_equal(ram32(module + 12), 0x103005);
+    assert_string_equal(text_at(module + 16), "first");
+    assert_memory_equal(guest_ram + 0x103000, "12345", 5);
+    assert_int_equal(ram32(info_tag(3, 1) + 8), 0x104000);
+    assert_int_equal(info_tag(3, 2), 0);
+    assert_int_equal(ram32(info_tag(4, 0) + 8), 639);
+    assert_int_equal(ram32(info_tag(4, 0) + 12), (GUEST_RAM_BYTES >> 10) - 1024);
+    assert_memory_equal(guest_ram + info_tag(14, 0) + 8, rsdp, 20);
+    assert_int_equal(ram32(info_tag(14, 0) + 4), 28);
+    assert_memory_equal(guest_ram + info_tag(15, 0) + 8, rsdp, 36);
+    assert_int_equal(ram32(info_tag(21, 0) + 8), 0x100000);
+    assert_true(info_tag(0, 0));
+}
+
+static void test_multiboot2_mmap(void **state)
+{
+    (void)state;
+    make_elf_mb2();
+    assert_int_equal(load(), 0);
+    uint64_t map_at = info_tag(6, 0);
+    assert_int_equal(ram32(map_at + 4), 16 + map.e820_count * 24);
+    assert_int_equal(ram32(map_at + 8), 24);
+    for (unsigned i = 0; i < map.e820_count; i++)
+        assert_memory_equal(guest_ram + map_at + 16 + i * 24, &map.e820[i], 20);
+    assert_int_equal(info_tag(15, 0), 0); /* nobody gave an RSDP */
+}
+
+/* The entry that a tag names; and a file that is no ELF, by its addresses. */
+static void test_multiboot2_entry(void **state)
+{
+    (void)state;
+    make_elf_mb2();
+    TAG(3, false, 0x100020);
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.rip, 0x100020);
+    file[0] = 0;
+    TAG(2, false, 0x100400, 0x100000, 0, 0x200000);
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.rip, 0x100020);
+    assert_int_equal(guest_ram[0x101000], 0xCD);
+    image.pvh = true; /* no note, so nothing changes */
+    assert_int_equal(load(), 0);
+}
+
+/* Xen has both headers: the newer one is taken. */
+static void test_both_headers(void **state)
+{
+    (void)state;
+    make_elf_mb2();
+    make_header(0x80, 3);
+    assert_int_equal(image_kind_of(file, file_size, false), IMAGE_MULTIBOOT2);
+}
+
+static void test_bad_multiboot2(void **state)
+{
+    (void)state;
+    BAD(make_elf_mb2, TAG(1, false, 22), -ENOEXEC, "information that is unknown");
+    BAD(make_elf_mb2, TAG(11, false, 0), -ENOEXEC, "features that are unknown");
+    BAD(make_elf_mb2, TAG(7, false, 0), -ENOEXEC, "features that are unknown");
+    BAD(make_elf_mb2, TAG(3, false, 0xFFFFF), -ENOEXEC, "entry");
+    BAD(make_elf_mb2, set32(24, 0xC0103000), -ENOEXEC, "entry");
+    BAD(make_elf_mb2, TAG(2, true, 0x100400, 0x100000, 0, 0), -ENOEXEC, "addresses and no entry");
+    BAD(make_elf_mb2, (TAG(3, true, 0x100020), TAG(2, true, 0x100400, 0x100408, 0, 0)), -ENOEXEC,
+        "load_addr");
+    BAD(make_elf_mb2, TAG(2, true, 0x100400), -ENOEXEC, "too short");
+    BAD(make_elf_mb2, set32(0x414, 4), -ENOEXEC, "too long or too short");
+    BAD(make_elf_mb2, set32(0x414, 0xFFFFFFFF), -ENOEXEC, "too long or too short");
+    BAD(make_elf_mb2, set32(tags, 0x10001), -ENOEXEC, "no end");
+    BAD(make_elf_mb2,
+        (set32(0x404, 4), set32(0x40C, 0u - 0xE85250D6u - 4 - ((uint32_t)tags + 8 - 0x400))),
+        -ENOEXEC, "not for x86");
+    BAD(make_elf_mb2, (set32(0x408, 0x10000), set32(0x40C, 0u - 0xE85250D6u - 0x10000)), -ENOEXEC,
+        "within the header");
+    modules[0] = (struct image_module){ file, GUEST_RAM_BYTES, "" };
+    BAD(make_elf_mb2, image.module_count = 1, -ENOMEM, "modules");
+}
+
+/* Symbols and their names come behind the kernel, whichever header it has. */
+static void add_sections(void)
+{
+    static const uint32_t headers[][10] = {
+        { 0 },
+        { 1, 1, 6, 0xC0100000, 0x1000, 0x1000, 0, 0, 4, 0 }, /* loaded with its segment */
+        { 7, 2, 0, 0, 0x1800, 0x100, 3, 1, 4, 16 },          /* symbols */
+        { 9, 3, 0, 0, 0x1900, 0x11, 0, 0, 1, 0 },            /* names */
+        { 9, 3, 0, 0, 0xFFFFFFF0, 0x11, 0, 0, 1, 0 },        /* damaged */
+    };
+
+    memcpy(file + 0x600, headers, sizeof(headers));
+    set32(32, 0x600);
+    set16(46, 40);
+    set16(48, 5);
+    set16(50, 3);
+    memset(file + 0x1900, 0xEE, 0x11);
+}
+
+static void check_sections(uint64_t headers)
+{
+    assert_memory_equal(guest_ram + headers + 40, file + 0x600 + 40, 40);
+    assert_int_equal(ram32(headers + 2 * 40 + 12), 0x103000);
+    assert_int_equal(ram32(headers + 3 * 40 + 12), 0x103100);
+    assert_int_equal(ram32(headers + 4 * 40 + 12), 0);
+    assert_int_equal(guest_ram[0x103110], 0xEE);
+}
+
+static void test_sections(void **state)
+{
+    (void)state;
+    modules[0] = (struct image_module){ "12345", 5, "first" };
+    make_elf_mb2();
+    add_sections();
+    image.module_count = 1;
+    assert_int_equal(load(), 0);
+    uint64_t tag = info_tag(9, 0);
+    assert_int_equal(ram32(tag + 4), 20 + 5 * 40);
+    assert_int_equal(ram32(tag + 8), 5);
+    assert_int_equal(ram32(tag + 12), 40);
+    assert_int_equal(ram32(tag + 16), 3);
+    check_sections(tag + 20);
+    assert_int_equal(ram32(info_tag(3, 0) + 8), 0x104000); /* the module is behind them */
+
+    make_elf32();
+    add_sections();
+    assert_int_equal(load(), 0);
+    assert_int_equal(ram32(start.rbx) & 0x20, 0x20);
+    assert_int_equal(ram32(start.rbx + 28), 5);
+    assert_int_equal(ram32(start.rbx + 40), 3);
+    check_sections(ram32(start.rbx + 36));
+    set16(48, 65); /* more than are told of */
+    assert_int_equal(load(), 0);
+    assert_int_equal(ram32(start.rbx) & 0x20, 0);
+}
+
+/* ---- ELF without a header ---- */
+
+/* As if it had one; what is of 64 bits is entered in long mode. */
+static void test_plain_elf(void **state)
+{
+    static const uint64_t segment[] = { 1 | 7UL << 32, 0x1000, 0x200000, 0x200000, 0x800, 0x800 };
+    (void)state;
+    make_elf32();
+    set32(0x88, 0);
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_PROTECTED32);
+    assert_int_equal(start.rip, 0x100010);
+    assert_int_equal(start.rax, 0x2BADB002);
+    assert_true(fake_log_has("ELF kernel at 0x100000"));
+    BAD(make_elf32, (set32(0x88, 0), set32(24, 0xC0103000)), -ENOEXEC, "entry");
+
+    memset(file + 16, 0, 0x80 - 16);
+    file[4] = 2;
+    set16(16, 2);
+    set16(18, 62);
+    set32(24, 0x200004);
+    set32(32, 0x100);
+    set16(54, 56);
+    set16(56, 1);
+    memcpy(file + 0x100, segment, sizeof(segment));
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_LONG);
+    assert_int_equal(start.rip, 0x200004);
+    check_tables();
+    assert_true(fake_log_has("by its 64-bit entry"));
 }
 
 /* ---- PVH ---- */
@@ -469,7 +721,8 @@ static void test_bad_pvh(void **state)
     assert_int_equal(load(), -ENOEXEC); /* the entry lies outside the kernel */
     make_pvh();
     set32(0x1100 + 8, 17);
-    assert_int_equal(load(), -ENOEXEC); /* another note: neither PVH nor anything else */
+    assert_int_equal(load(), 0); /* another note: not PVH, but an ELF file all the same */
+    assert_int_equal(image_kind_of(file, file_size, true), IMAGE_ELF);
     make_pvh();
     modules[0] = (struct image_module){ "", GUEST_RAM_BYTES, "" };
     image.module_count = 1;
@@ -483,6 +736,7 @@ static void test_header_place(void **state)
     memset(file + 0x80, 0, 12);
     make_header(8192 - 12, 0);
     file_size = 8192;
+    file[0] = 0;
     assert_int_equal(image_kind_of(file, file_size, false), IMAGE_MULTIBOOT);
     assert_int_equal(image_kind_of(file, file_size - 1, false), IMAGE_UNKNOWN);
     memset(file + 8192 - 12, 0, 12);
@@ -496,11 +750,11 @@ static void test_header_place(void **state)
 /* Sound images with some bytes of their headers changed: guest_ram.h watches the writes. */
 static void test_random_changes(void **state)
 {
-    static void (*const makes[])(void) = { make_bzimage, make_elf32, make_flat };
+    static void (*const makes[])(void) = { make_bzimage, make_elf32, make_flat, make_elf_mb2 };
     (void)state;
     srand(5);
-    for (unsigned round = 0; round < 600; round++) {
-        makes[round % 3]();
+    for (unsigned round = 0; round < 800; round++) {
+        makes[round % 4]();
         for (unsigned i = 1 + (unsigned)rand() % 4; i; i--)
             file[(unsigned)rand() % 0x270] = (uint8_t)rand();
         (void)!load();
@@ -524,6 +778,13 @@ int main(void)
         T(test_multiboot_elf64),
         T(test_multiboot_addresses),
         T(test_bad_multiboot),
+        T(test_multiboot2),
+        T(test_multiboot2_mmap),
+        T(test_multiboot2_entry),
+        T(test_both_headers),
+        T(test_bad_multiboot2),
+        T(test_sections),
+        T(test_plain_elf),
         T(test_header_place),
         T(test_random_changes),
     };
