@@ -6,11 +6,14 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "lifecycle/keeper.h"
+#include "lifecycle/unpack.h"
 #include "mm/audit.h"
 #include "mm/heap.h"
 #include "sched/sched.h"
 
 #define LAST_WORDS 16
+
+_Static_assert(MAX_MODULES <= 32, "a bit for each domain of the menu");
 
 static void (*at_end)(void);                     /* boot only */
 static struct sched_unit undertaker;             /* boot CPU */
@@ -148,16 +151,21 @@ static void start_of_menu(const struct domain_config *c)
         drop(k);
 }
 
-void lifecycle_begin(const struct module *modules, unsigned n, void (*fn)(void))
+void lifecycle_begin(struct module *modules, unsigned n, void (*fn)(void))
 {
     const struct domain_config *c;
+    uint32_t broken = 0; /* domains of the menu whose kernels cannot be unpacked */
 
     at_end = fn;
     sched_group_init(&own_time, SCHED_DEFAULT_WEIGHT, 0);
     sched_unit_init(&undertaker, &own_time, 1, undertake, leave_nothing);
     catalogue_init(modules, n);
     for (unsigned i = 0; (c = catalogue_of_menu(i)); i++)
-        start_of_menu(c);
+        if (unpack_kernel(&modules[c->kernel - modules], c->name))
+            broken |= 1u << i;
+    for (unsigned i = 0; (c = catalogue_of_menu(i)); i++)
+        if (!(broken & 1u << i))
+            start_of_menu(c);
     if (!domain_next(NULL))
         sched_wake(&undertaker);
 }

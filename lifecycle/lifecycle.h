@@ -17,9 +17,10 @@
 
 struct keeper;
 
-/* modules: the catalogue, kept by the caller for good. at_end: called when no domain is left.
- * Creates and starts what the menu describes. Before sched_loop(), on the boot CPU. */
-void lifecycle_begin(const struct module *modules, unsigned n, void (*at_end)(void));
+/* modules: the catalogue, kept by the caller for good; what is packed of its kernels is unpacked in
+ * it. at_end: called when no domain is left. Creates and starts what the menu describes. Before
+ * sched_loop(), on the boot CPU. */
+void lifecycle_begin(struct module *modules, unsigned n, void (*at_end)(void));
 
 /* Hook of domain/domain.h. */
 void lifecycle_ended(struct domain *d);

@@ -2,6 +2,7 @@
  * Boot images: recognises the kind by content and hands over to its loader.
  */
 #include "loader/image.h"
+#include "loader/decompress.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -79,8 +80,14 @@ int image_refuse(const struct image *image, int error, const char *why)
 
 static int refuse_unknown(const struct image *image)
 {
-    log_error("%s: the kernel is neither a bzImage nor multiboot nor ELF (%zu bytes)",
-              image->domain, image->size);
+    const struct decompress_format *format = decompress_format_of(image->data, image->size);
+
+    if (format)
+        log_error("%s: the kernel is packed by %s: only kernels of the boot menu are unpacked",
+                  image->domain, format->name);
+    else
+        log_error("%s: the kernel is neither a bzImage nor multiboot nor ELF (%zu bytes)",
+                  image->domain, image->size);
     return -ENOEXEC;
 }
 

@@ -1,4 +1,4 @@
-/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c config/share.c loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/memmap.c lib/word.c lib/fmt.c */
+/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c config/share.c loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c lib/word.c lib/fmt.c */
 /*
  * Looks at what `make run` and `make image` are given before anything is made of it: what Caisson
  * would complain of on the machine, it complains of here. It is Caisson's own code that judges;
@@ -17,6 +17,7 @@
 #include "boot/options.h"
 #include "config/domain_config.h"
 #include "lib/assert.h"
+#include "loader/decompress.h"
 
 #define OTHER_WORDS 128 /* bytes that our own words of a line take at most */
 
@@ -124,6 +125,29 @@ static struct file file_of(char **argv, const char *key)
     return f;
 }
 
+/* As Caisson does with kernels before it looks at them. */
+static void unpack(struct file *f)
+{
+    const struct decompress_format *format = decompress_format_of(f->data, f->size);
+    struct file out = { NULL, 0 };
+    const char *why = NULL;
+    void *work = NULL;
+
+    if (!format)
+        return;
+    why = format->size(f->data, f->size, &out.size);
+    if (!why) {
+        out.data = malloc(out.size);
+        work = malloc(DECOMPRESS_WORK);
+        why = format->unpack(f->data, f->size, out.data, out.size, work);
+    }
+    if (why)
+        fault("the kernel is packed by %s: %s", format->name, why);
+    free(work);
+    free(f->data);
+    *f = out;
+}
+
 /* Linux takes a ramdisk as it is or packed by one of these (its init/initramfs.c,
  * lib/decompress.c). */
 static void check_ramdisk(const struct file *kernel, const struct file *initrd)
@@ -222,6 +246,8 @@ int main(int argc, char **argv)
     struct file kernel = file_of(argv, "KERNEL");
     if (!*value_of(argv, "KERNEL"))
         fault("names no file: a kernel is needed");
+    if (kernel.data)
+        unpack(&kernel);
     value_of(argv, "INITRD"); /* what comes now is about it */
     if (kernel.data)
         check_ramdisk(&kernel, &initrd);

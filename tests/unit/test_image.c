@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * loader/image*.c: sound images and where everything lands; images that are wrong in each way.
  */
@@ -729,6 +729,16 @@ static void test_bad_pvh(void **state)
     assert_int_equal(load(), -ENOMEM);
 }
 
+/* The monitor may name any file; unpacked are those that the menu calls kernels. */
+static void test_packed(void **state)
+{
+    (void)state;
+    reset(NULL);
+    memcpy(file, "\x1F\x8B\x08", 3);
+    file_size = 100;
+    refused(-ENOEXEC, "packed by gzip");
+}
+
 static void test_header_place(void **state)
 {
     (void)state;
@@ -785,6 +795,7 @@ int main(void)
         T(test_bad_multiboot2),
         T(test_sections),
         T(test_plain_elf),
+        T(test_packed),
         T(test_header_place),
         T(test_random_changes),
     };
