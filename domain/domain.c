@@ -85,27 +85,45 @@ const char *domain_state_name(enum domain_state state)
     return name[state];
 }
 
-static void set_state(struct domain *d, enum domain_state from, enum domain_state to)
+/* True: its vCPUs are to be kicked. One that is still being made would run by it. */
+static bool set_state(struct domain *d, bool paused)
+{
+    enum domain_state from = paused ? DOMAIN_RUNNING : DOMAIN_PAUSED;
+
+    if (d->state == DOMAIN_BUILDING)
+        d->start_paused = paused;
+    if (d->state != from)
+        return false;
+    d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+    return true;
+}
+
+bool domain_set_paused(struct domain *d, bool paused)
+{
+    bool changes = set_state(d, paused);
+
+    if (changes)
+        kick_all(d);
+    return changes;
+}
+
+static void lock_and_set(struct domain *d, bool paused)
 {
     spin_lock(&d->lock);
-    bool changes = d->state == from;
-    if (changes)
-        d->state = to;
-    else if (d->state == DOMAIN_BUILDING)
-        d->start_paused = to == DOMAIN_PAUSED;
+    bool changes = set_state(d, paused);
     spin_unlock(&d->lock);
-    if (changes) /* else a vCPU that is still being made would run */
+    if (changes)
         kick_all(d);
 }
 
 void domain_pause(struct domain *d)
 {
-    set_state(d, DOMAIN_RUNNING, DOMAIN_PAUSED);
+    lock_and_set(d, true);
 }
 
 void domain_unpause(struct domain *d)
 {
-    set_state(d, DOMAIN_PAUSED, DOMAIN_RUNNING);
+    lock_and_set(d, false);
 }
 
 void domain_power_button(struct domain *d)

@@ -118,6 +118,8 @@ extern const struct domain_hooks *domain_hooks;
  * effect on a domain that is ending. */
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
+/* The same, with its lock held. False: nothing has changed. */
+bool domain_set_paused(struct domain *d, bool paused);
 /* Presses the power button of its ACPI machine: the guest may shut itself down. */
 void domain_power_button(struct domain *d);
 const char *domain_state_name(enum domain_state state);

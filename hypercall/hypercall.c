@@ -35,8 +35,8 @@ static const hypercall_fn calls[] = {
     [XEN_HYPERCALL_EVENT_CHANNEL_OP] = hypercall_event_channel_op,
     [XEN_HYPERCALL_PHYSDEV_OP] = refuse,
     [XEN_HYPERCALL_HVM_OP] = hypercall_hvm_op,
-    [XEN_HYPERCALL_SYSCTL] = refuse,
-    [XEN_HYPERCALL_DOMCTL] = refuse,
+    [XEN_HYPERCALL_SYSCTL] = hypercall_sysctl,
+    [XEN_HYPERCALL_DOMCTL] = hypercall_domctl,
 };
 
 static const enum gpr args_64[HYPERCALL_ARGS] = { GPR_RDI, GPR_RSI, GPR_RDX, GPR_R10, GPR_R8 };

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "domain/domain.h"
+#include "include/public/version.h"
 
 #define HYPERCALL_ARGS 5
 
@@ -36,11 +37,16 @@ int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args);
 /* The control domain's: -EPERM for all others, before anything is read. */
 int64_t hypercall_platform_op(struct vcpu *v, uint64_t *args);
+int64_t hypercall_domctl(struct vcpu *v, uint64_t *args);
+int64_t hypercall_sysctl(struct vcpu *v, uint64_t *args);
 int64_t hypercall_multicall(struct vcpu *v, uint64_t *args);
 /* The state that VCPUOP_initialise names, checked: 0, -EFAULT, -EINVAL. */
 int must_check hypercall_read_start(struct vcpu *v, uint64_t at, struct virt_start *out);
 /* Any of them, by number. */
 int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args);
+
+/* Something like a UUID: our name and the domain's id; the control domain's is all zero. */
+void hypercall_uuid(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN]);
 
 /* Guest frame numbers have this many bits at most: 48 of address. */
 #define HYPERCALL_GFN_BITS 36

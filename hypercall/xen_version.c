@@ -50,13 +50,21 @@ static int64_t platform_parameters(struct vcpu *v, uint64_t at)
     return hypercall_copy_out(v, at, &nowhere, virt_in_64bit_code(&v->virt) ? 8 : 4);
 }
 
-/* Something like a UUID: our name and the domain's id. */
+void hypercall_uuid(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
+{
+    memset(out, 0, XENVER_HANDLE_LEN);
+    if (d->xen.control)
+        return;
+    memcpy(out, "Caisson", 7);
+    out[14] = (uint8_t)(d->id >> 8);
+    out[15] = (uint8_t)d->id;
+}
+
 static int64_t guest_handle(struct vcpu *v, uint64_t at)
 {
-    uint8_t handle[XENVER_HANDLE_LEN] = "Caisson";
+    uint8_t handle[XENVER_HANDLE_LEN];
 
-    handle[14] = (uint8_t)(v->domain->id >> 8);
-    handle[15] = (uint8_t)v->domain->id;
+    hypercall_uuid(v->domain, handle);
     return hypercall_copy_out(v, at, handle, sizeof(handle));
 }
 

@@ -122,6 +122,8 @@ int must_check pv_hypercall_page(struct xen_domain *d, uint64_t value, bool is_3
  * exist. */
 struct xen_domain *xen_domain_get(uint16_t id);
 void xen_domain_hold(struct xen_domain *d);
+/* The same for the domain with the lowest id that is not below this one. */
+struct xen_domain *xen_domain_get_from(uint16_t id);
 void xen_domain_put(struct xen_domain *d);
 /* For its destruction, when nobody finds it any more: does somebody hold it still? */
 bool xen_domain_is_held(const struct xen_domain *d);

@@ -42,6 +42,22 @@ struct xen_domain *xen_domain_get(uint16_t id)
     return d;
 }
 
+struct xen_domain *xen_domain_get_from(uint16_t id)
+{
+    struct xen_domain *best = NULL;
+
+    spin_lock(&list_lock);
+    for (unsigned i = 0; i < MAX_DOMAINS; i++) {
+        struct xen_domain *d = slots[i];
+        if (d && d->findable && d->id >= id && (!best || d->id < best->id))
+            best = d;
+    }
+    if (best)
+        xen_domain_hold(best);
+    spin_unlock(&list_lock);
+    return best;
+}
+
 void xen_domain_hold(struct xen_domain *d)
 {
     __atomic_fetch_add(&d->holders, 1, __ATOMIC_ACQUIRE);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c hypercall/platform_op.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/platform_op.c hypercall/domctl.c hypercall/domctl_info.c hypercall/domctl_sched.c hypercall/sysctl.c hypercall/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Hypercalls of a guest with two vCPUs, whole: registers, arguments in its memory, its page tables.
@@ -46,6 +46,7 @@ static const uint8_t numbers[] = {
 
 static const struct domain_config config = { .mem = GUEST_END };
 static struct vcpu second;
+static struct sched_group account;
 static struct vlapic_page pages[2];
 static unsigned room; /* of the operator's console */
 
@@ -149,6 +150,8 @@ static void begin(void)
     guest_start();
     fake_log_reset();
     guest.config = &config;
+    guest.account = &account;
+    account = (struct sched_group){ .weight = 256 };
     guest.type = DOMAIN_PVH;
     domain_set_hooks(&hooks);
     memset(pages, 0, sizeof(pages));
@@ -303,6 +306,9 @@ static void step(struct input *in)
         return;
     case 5:
         frame_fail_nth(1 + input_byte(in) % 8);
+        return;
+    case 7: /* the control domain, or not */
+        guest.xen.control ^= true;
         return;
     case 6:
         (void)!pv_hypercall_page(&guest.xen, input_number(in, 4), false);

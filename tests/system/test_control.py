@@ -64,6 +64,77 @@ def test_it_is_one(control, emulator):
     power_off(c)
 
 
+def rows(text):
+    """By id, the words of each line that has one in its second column."""
+    lines = [line.split() for line in text.splitlines()]
+    return {int(w[1]): w for w in lines if len(w) > 1 and w[1].isdigit()}
+
+
+def look(c):
+    """What the tools say of the machine and of its domains."""
+    info = dict(re.findall(r"^(\w+) *: (.*)$", c.ask("xl info", timeout=BOOT), re.M))
+    assert info["xen_version"] == "4.17-caisson" and info["xen_scheduler"] == "credit2"
+    assert info["nr_cpus"] == "1" and info["nr_nodes"] == "1" and info["free_cpus"] == "0"
+    assert "hap" in info["virt_caps"] and int(info["cpu_mhz"].partition(".")[0]) > 0
+    assert 0 < int(info["free_memory"]) < int(info["total_memory"])
+    domains = rows(c.ask("xl list", timeout=BOOT))
+    assert sorted(domains) == [0, 1] and domains[0][0] == "Domain-0"
+    assert domains[1][2:4] == ["15", "1"]  # MiB: a PC's memory has holes
+    vcpus = rows(c.ask("xl vcpu-list", timeout=BOOT))
+    assert vcpus[0][2:4] == ["0", "0"] and vcpus[1][-3:] == ["all", "/", "all"]
+    assert int(c.ask("xl cpupool-list", timeout=BOOT).split()[-1]) == 2
+
+
+def state(c, domain=1):
+    return rows(c.ask("xl list", timeout=BOOT))[domain][4]
+
+
+def rule(c):
+    """And do to them."""
+    c.ask("xl pause 1", timeout=BOOT)
+    assert state(c)[2] == "p"
+    c.ask("xl unpause 1", timeout=BOOT)
+    assert state(c)[2] == "-"
+    c.ask("xl sched-credit2 -d 1 -w 512 -c 50", timeout=BOOT)
+    assert rows(c.ask("xl sched-credit2", timeout=BOOT))[1][2:4] == ["512", "50"]
+    c.ask("xl vcpu-pin 1 0 0", timeout=BOOT)
+    c.ask("xl vcpu-pin 1 0 7", code=1, timeout=BOOT)  # no such pCPU
+    assert "Invalid argument" in c.ask("xl pause 0", timeout=BOOT)  # nobody could unpause it
+    c.ask("xl destroy 77", code=1, timeout=BOOT)
+
+
+def events(c):
+    """How often the store's daemon was told of a domain's end: VIRQ_DOM_EXC is the one of its ports
+    that is quiet."""
+    lines = re.findall(r"(\d+) +xen-dyn\S* +-event +evtchn:", c.ask("cat /proc/interrupts"))
+    return min(int(n) for n in lines)
+
+
+def end(c):
+    """One that is destroyed goes, and the daemon hears of it."""
+    before = events(c)
+    c.ask("xl destroy 1", timeout=BOOT)
+    for _ in range(20):
+        if sorted(rows(c.ask("xl list", timeout=BOOT))) == [0]:
+            break
+    else:
+        pytest.fail("domain 1 is still there")
+    assert events(c) > before
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("daemon", ["oxenstored", "xenstored"])
+def test_tools(control, emulator, daemon):
+    """Debian's tools, with either daemon of the store, over a domain of the boot menu."""
+    c = control(rest=guest("hog", words="sleep"), emulator=emulator)
+    c.ask("store " + daemon, timeout=BOOT)
+    assert "Domain-0" in c.ask("xenstore-read /local/domain/0/name")
+    look(c)
+    rule(c)
+    end(c)
+    power_off(c)
+
+
 def test_one_at_most(boot):
     """And no image that could not know it; the others start."""
     m = boot(modules=[*domain_0(), Module(VMLINUX, "kernel name=second rights=control type=pvh mem=128M"),

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c hypercall/platform_op.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c hypercall/platform_op.c hypercall/domctl.c hypercall/domctl_info.c hypercall/domctl_sched.c hypercall/sysctl.c hypercall/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every call that takes a pointer, with each kind of bad one: to nowhere, to no address at all,
@@ -21,10 +21,12 @@
 #include "xen/evtchn.h"
 #include "grant/grant.h"
 #include "hypercall/hypercall.h"
+#include "include/public/control.h"
 #include "include/public/event_channel.h"
 #include "include/public/hvm/hvm_op.h"
 #include "include/public/hvm/hvm_vcpu.h"
 #include "include/public/memory.h"
+#include "include/public/platform.h"
 #include "include/public/sched.h"
 #include "include/public/vcpu.h"
 #include "include/public/version.h"
@@ -47,6 +49,7 @@ struct row {
     uint64_t nr, args[3];
     size_t bytes;
     enum use use;
+    uint32_t head[2]; /* of the structure, if it begins with the operation and its version */
 };
 
 #define ROW(title, number, arg_0, arg_1, arg_2, size, how)                                         \
@@ -60,7 +63,37 @@ struct row {
 #define VCPU(op, which, size, how)   ROW(#op, VCPU_OP, VCPUOP_##op, which, ANY, size, how)
 #define OTHER(number, op, size, how) ROW(#op, number, op, ANY, 0, size, how)
 
+#define HEADED(number, type, op, version, how)                                                     \
+    {                                                                                              \
+        .name = #op, .nr = XEN_HYPERCALL_##number, .args = { ANY }, .bytes = sizeof(struct type),  \
+        .use = how, .head = {                                                                      \
+            op,                                                                                    \
+            version                                                                                \
+        }                                                                                          \
+    }
+#define DOMCTL(op, how)                                                                            \
+    HEADED(DOMCTL, xen_domctl, XEN_DOMCTL_##op, XEN_DOMCTL_INTERFACE_VERSION, how)
+#define SYSCTL(op) HEADED(SYSCTL, xen_sysctl, XEN_SYSCTL_##op, XEN_SYSCTL_INTERFACE_VERSION, WRITES)
+
 static const struct row rows[] = {
+    DOMCTL(DESTROYDOMAIN, READS),
+    DOMCTL(PAUSEDOMAIN, READS),
+    DOMCTL(UNPAUSEDOMAIN, READS),
+    DOMCTL(GETDOMAININFO, WRITES),
+    DOMCTL(SETVCPUAFFINITY, READS),
+    DOMCTL(MAX_MEM, READS),
+    DOMCTL(GETVCPUINFO, WRITES),
+    DOMCTL(SCHEDULER_OP, WRITES),
+    DOMCTL(GETVCPUAFFINITY, READS),
+    SYSCTL(PHYSINFO),
+    SYSCTL(SCHED_ID),
+    SYSCTL(GETDOMAININFOLIST),
+    SYSCTL(AVAILHEAP),
+    SYSCTL(CPUTOPOINFO),
+    SYSCTL(NUMAINFO),
+    HEADED(SYSCTL, xen_sysctl, XEN_SYSCTL_CPUPOOL_OP, XEN_SYSCTL_INTERFACE_VERSION, READS),
+    HEADED(SYSCTL, xen_sysctl, XEN_SYSCTL_SCHEDULER_OP, XEN_SYSCTL_INTERFACE_VERSION, READS),
+    HEADED(PLATFORM_OP, xen_platform_op, XENPF_SETTIME64, XENPF_INTERFACE_VERSION, READS),
     EVTCHN(BIND_INTERDOMAIN, xen_evtchn_bind_interdomain, WRITES),
     EVTCHN(BIND_VIRQ, xen_evtchn_bind_virq, WRITES),
     EVTCHN(CLOSE, xen_evtchn_close, READS),
@@ -127,6 +160,7 @@ static const struct row rows[] = {
 
 static struct domain_config config = { .mem = GUEST_END };
 static struct vcpu second;
+static struct sched_group account;
 
 static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
 {
@@ -146,6 +180,8 @@ static int setup(void **state)
     guest_mode(DECODE_64);
     cpu()->cr0 |= CR0_WP;
     guest.config = &config;
+    guest.account = &account;
+    guest.xen.control = true;
     domain_set_hooks(&hooks);
     guest_init_vcpu(&second, 1);
     second.waits_for_startup = true;
@@ -214,6 +250,13 @@ uint8_t cpu_model_address_bits(void)
 
 /* ---- The tests ---- */
 
+/* What the call is known by, where that stands in its structure. */
+static void put_head(const struct row *r, uint64_t at)
+{
+    if (r->head[0])
+        guest_put(at, r->head, sizeof(r->head));
+}
+
 static int64_t call(const struct row *r, uint64_t at)
 {
     uint64_t args[HYPERCALL_ARGS] = { 0 };
@@ -266,10 +309,15 @@ static void test_over_the_end(void **state)
 static void test_read_only(void **state)
 {
     (void)state;
-    guest_write64(0x2000, 0x85); /* the first GiB */
-    for (unsigned i = 0; i < ROWS; i++)
-        if (rows[i].use == WRITES)
-            fails(&rows[i], 0x6000);
+    for (unsigned i = 0; i < ROWS; i++) {
+        if (rows[i].use != WRITES)
+            continue;
+        guest_write64(0x2000, 0x87);
+        guest_write64(0x6000, 0);
+        put_head(&rows[i], 0x6000);
+        guest_write64(0x2000, 0x85); /* the first GiB */
+        fails(&rows[i], 0x6000);
+    }
 }
 
 /* Over two pages, and up to the end of RAM. */
@@ -281,6 +329,7 @@ static void test_good(void **state)
         uint64_t at[] = { 0x9000 - rows[i].bytes / 2, GUEST_END - rows[i].bytes };
         for (unsigned n = 0; n < 2; n++) {
             guest_put(at[n], zero, rows[i].bytes);
+            put_head(&rows[i], at[n]);
             if (call(&rows[i], at[n]) == -EFAULT)
                 fail_msg("%s at %#lx: -EFAULT", rows[i].name, (unsigned long)at[n]);
             guest.end = END_NOT;
@@ -329,6 +378,7 @@ static void one_call(const struct row *r, uint64_t at, enum race_how how, uint64
 {
     seed = race_seed(with);
     put_any(at, r->bytes);
+    put_head(r, at);
     race_begin(how, with);
     call(r, at);
     race_end();

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/audit_debug.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c hypercall/domctl.c hypercall/domctl_info.c hypercall/domctl_sched.c hypercall/sysctl.c hypercall/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -22,6 +22,7 @@
 #include "grant/grant.h"
 #include "lifecycle/audit.h"
 #include "hypercall/hypercall.h"
+#include "include/public/control.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/pair.h"
@@ -127,6 +128,42 @@ static void grant_call(unsigned i)
     pair_call(i, hypercall_grant_table_op, op, &arg, count);
 }
 
+/* Of the control domain, which may be hostile, or of one that only tries. Pointers lead to a place
+ * that is ours; what is in the structures besides is anything. */
+static void control_call(unsigned i)
+{
+    static uint8_t place[256 * sizeof(struct xen_domctl_getdomaininfo)];
+    static const uint8_t cmds[] = { 2, 3, 3, 4, 4, 5, 9, 9, 11, 14, 16, 16, 25 };
+    union {
+        struct xen_domctl domctl;
+        struct xen_sysctl sysctl;
+        uint32_t words[36];
+    } arg;
+
+    for (unsigned n = 0; n < 36; n++)
+        arg.words[n] = number();
+    arg.words[1] = any() % 16 ? XEN_DOMCTL_INTERFACE_VERSION : number();
+    if (any() % 2) {
+        arg.sysctl.cmd = any() % 16 ? any() % 20 : number();
+        arg.sysctl.u.getdomaininfolist.buffer = (uintptr_t)place; /* and of other lists */
+        arg.sysctl.u.numainfo.distance = (uintptr_t)place;
+        if (arg.sysctl.cmd == XEN_SYSCTL_GETDOMAININFOLIST)
+            arg.sysctl.u.getdomaininfolist.num_domains = 0;
+        arg.sysctl.u.cpupool_op.cpumap.bitmap = (uintptr_t)place;
+        if (arg.sysctl.cmd == XEN_SYSCTL_CPUPOOL_OP || arg.sysctl.cmd == XEN_SYSCTL_NUMAINFO)
+            arg.sysctl.u.numainfo.meminfo = arg.sysctl.u.numainfo.distance = (uintptr_t)place;
+        pair_call(i, hypercall_sysctl, (uintptr_t)&arg, NULL, 0);
+        return;
+    }
+    arg.domctl.cmd = any() % 16 ? cmds[any() % sizeof(cmds)] : number();
+    arg.domctl.domain = domain_id();
+    if (arg.domctl.cmd == XEN_DOMCTL_SETVCPUAFFINITY ||
+        arg.domctl.cmd == XEN_DOMCTL_GETVCPUAFFINITY)
+        arg.domctl.u.vcpuaffinity.hard.bitmap = arg.domctl.u.vcpuaffinity.soft.bitmap =
+            (uintptr_t)place;
+    pair_call(i, hypercall_domctl, (uintptr_t)&arg, NULL, 0);
+}
+
 /* The guest's own hand: entries of its table, bits and words of its events, pages given back. */
 static void scribble(unsigned i)
 {
@@ -227,7 +264,9 @@ static void call_in_race(unsigned i)
         watch_all();
         race_begin(RACE_CHANGE, any());
     }
-    if (any() % 3)
+    if (any() % 8 == 0)
+        control_call(i);
+    else if (any() % 3)
         event_call(i);
     else
         grant_call(i);
@@ -240,7 +279,14 @@ static void call_in_race(unsigned i)
 
 static void one_life(void)
 {
+    static struct sched_group accounts[PAIR_DOMAINS];
+
     pair_start(NULL);
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
+        pair[i].d.account = &accounts[i];
+        pair[i].d.state = DOMAIN_RUNNING;
+    }
+    pair[0].d.xen.control = true;
     for (unsigned n = 0; n < CALLS_PER_LIFE; n++, made++) {
         unsigned i = living();
         pair_vcpu = any() % PAIR_VCPUS;

@@ -1,0 +1,114 @@
+/*
+ * sysctl: the control domain asks about the machine. Source: xen/include/public/sysctl.h.
+ *
+ * There is one pool of CPUs, number 0, with all of them, and one scheduler, which is told to be
+ * Xen's credit2: weight and cap mean the same there.
+ */
+#include "hypercall/hypercall.h"
+#include "hypercall/control.h"
+#include "mm/frame.h"
+#include "xen/pair.h"
+
+static int64_t sched_id(struct vcpu *v, struct xen_sysctl *op)
+{
+    (void)v;
+    op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+    return 0;
+}
+
+static int64_t availheap(struct vcpu *v, struct xen_sysctl *op)
+{
+    (void)v;
+    op->u.availheap.avail_bytes = frame_available() << PAGE_SHIFT;
+    return 0;
+}
+
+static uint32_t count_domains(void)
+{
+    uint32_t n = 0;
+
+    for (struct xen_domain *d = xen_domain_get_from(0); d; n++) {
+        uint16_t id = d->id;
+
+        xen_domain_put(d);
+        d = xen_domain_get_from((uint16_t)(id + 1));
+    }
+    return n;
+}
+
+/* Asked about a pool that does not exist, it answers with the next one. */
+static int64_t cpupool_info(struct vcpu *v, struct xen_sysctl_cpupool_op *arg)
+{
+    if (arg->cpupool_id != 0)
+        return -ENOENT;
+    arg->sched_id = XEN_SCHEDULER_CREDIT2;
+    arg->n_dom = count_domains();
+    return control_write_mask(v, &arg->cpumap, sched_joined());
+}
+
+static int64_t cpupool_op(struct vcpu *v, struct xen_sysctl *op)
+{
+    struct xen_sysctl_cpupool_op *arg = &op->u.cpupool_op;
+
+    if (arg->op == XEN_CPUPOOL_OP_INFO)
+        return cpupool_info(v, arg);
+    if (arg->op == XEN_CPUPOOL_OP_FREEINFO)
+        return control_write_mask(v, &arg->cpumap, 0);
+    return arg->op > 0 && arg->op <= XEN_CPUPOOL_OP_LAST ? -EOPNOTSUPP : -ENOSYS;
+}
+
+/* It has one parameter, for how long nobody's turn is cut short: not at all. */
+static int64_t scheduler_op(struct vcpu *v, struct xen_sysctl *op)
+{
+    struct xen_sysctl_scheduler_op *arg = &op->u.scheduler_op;
+
+    (void)v;
+    if (arg->sched_id != XEN_SCHEDULER_CREDIT2 || arg->cmd > XEN_SCHEDOP_GETINFO)
+        return -EINVAL;
+    if (arg->cpupool_id != 0)
+        return -ESRCH;
+    if (arg->cmd == XEN_SCHEDOP_PUTINFO)
+        return -EOPNOTSUPP;
+    arg->u.credit2.ratelimit_us = 0;
+    return 0;
+}
+
+static int64_t (*const ops[])(struct vcpu *v, struct xen_sysctl *op) = {
+    [XEN_SYSCTL_PHYSINFO] = sysctl_physinfo,
+    [XEN_SYSCTL_SCHED_ID] = sched_id,
+    [XEN_SYSCTL_GETDOMAININFOLIST] = sysctl_getdomaininfolist,
+    [XEN_SYSCTL_AVAILHEAP] = availheap,
+    [XEN_SYSCTL_CPUTOPOINFO] = sysctl_cputopoinfo,
+    [XEN_SYSCTL_NUMAINFO] = sysctl_numainfo,
+    [XEN_SYSCTL_CPUPOOL_OP] = cpupool_op,
+    [XEN_SYSCTL_SCHEDULER_OP] = scheduler_op,
+};
+
+/* Is there one, and may it go on? */
+static bool is_known(uint32_t cmd)
+{
+    if (cmd & SYSCTL_GOES_ON)
+        return cmd == (SYSCTL_GOES_ON | XEN_SYSCTL_GETDOMAININFOLIST);
+    return cmd < sizeof(ops) / sizeof(ops[0]) && ops[cmd];
+}
+
+/* args: the structure. Nothing of the machine changes by any of them. */
+int64_t hypercall_sysctl(struct vcpu *v, uint64_t *args)
+{
+    struct xen_sysctl op;
+    int err = pair_may_rule(&v->domain->xen);
+
+    if (err)
+        return err;
+    if (hypercall_copy_in(v, &op, args[0], sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+        return -EACCES;
+    if (!is_known(op.cmd))
+        return -ENOSYS;
+    int64_t result = ops[op.cmd & ~SYSCTL_GOES_ON](v, &op);
+    if ((result == 0 || result == HYPERCALL_CONTINUE) &&
+        hypercall_copy_out(v, args[0], &op, sizeof(op)))
+        return -EFAULT;
+    return result;
+}

@@ -1,0 +1,107 @@
+/*
+ * What the control domain is told of the machine: its memory, its CPUs and how they belong
+ * together.
+ */
+#include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/topology.h"
+#include "arch/x86/tsc.h"
+#include "hypercall/control.h"
+#include "hypercall/hypercall.h"
+#include "mm/frame.h"
+
+#define LOCAL 10 /* the distance of a node from itself, as ACPI's SLIT has it */
+
+/* pCPUs on the boot CPU's core, and cores in its package: the first of each core counts. */
+static void count_threads(struct xen_sysctl_physinfo *out)
+{
+    uint32_t core = topology_core(percpu[0].apic_id), package = topology_package(percpu[0].apic_id);
+    uint64_t seen = 0;
+
+    for (unsigned i = 0; i < cpu_count; i++) {
+        uint32_t of = topology_core(percpu[i].apic_id);
+
+        out->threads_per_core += of == core;
+        if (topology_package(percpu[i].apic_id) != package)
+            continue;
+        out->cores_per_socket += !(seen >> of % 64 & 1);
+        seen |= 1ul << of % 64;
+    }
+}
+
+/* In the order of the first interface that told them; tools print them, and ask for no bit. */
+static void tell_features(uint32_t out[8])
+{
+    uint32_t most = cpuid(0, 0).eax, most_extended = cpuid(0x80000000, 0).eax;
+    struct cpuid_regs r = cpuid(1, 0);
+
+    out[0] = r.edx;
+    out[1] = r.ecx;
+    r = cpuid(0x80000001, 0);
+    out[2] = r.edx;
+    out[3] = r.ecx;
+    if (most >= 0xd)
+        out[4] = cpuid(0xd, 1).eax;
+    if (most >= 7) {
+        r = cpuid(7, 0);
+        out[5] = r.ebx;
+        out[6] = r.ecx;
+    }
+    if (most_extended >= 0x80000007)
+        out[7] = cpuid(0x80000007, 0).edx;
+}
+
+int64_t sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
+{
+    struct xen_sysctl_physinfo *out = &op->u.physinfo;
+
+    (void)v;
+    *out = (struct xen_sysctl_physinfo){
+        .nr_cpus = cpu_count,
+        .max_cpu_id = cpu_count - 1,
+        .nr_nodes = 1,
+        .cpu_khz = (uint32_t)(tsc_hz / 1000),
+        .capabilities =
+            XEN_SYSCTL_PHYSCAP_HVM | XEN_SYSCTL_PHYSCAP_HAP | XEN_SYSCTL_PHYSCAP_GNTTAB_V1,
+        .total_pages = frame_total(),
+        .free_pages = frame_available(),
+        .max_mfn = frame_table_size() - 1,
+    };
+    count_threads(out);
+    tell_features(out->hw_cap);
+    return 0;
+}
+
+/* Without a place for the answer: how many there are. */
+int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op)
+{
+    struct xen_sysctl_cputopoinfo *arg = &op->u.cputopoinfo;
+    uint32_t n = arg->cputopo && arg->num_cpus < cpu_count ? arg->num_cpus : cpu_count;
+
+    for (uint32_t i = 0; arg->cputopo && i < n; i++) {
+        struct xen_sysctl_cputopo of = { .core = topology_core(percpu[i].apic_id),
+                                         .socket = topology_package(percpu[i].apic_id) };
+        if (hypercall_copy_out(v, arg->cputopo + i * sizeof(of), &of, sizeof(of)))
+            return -EFAULT;
+    }
+    arg->num_cpus = cpu_count;
+    return 0;
+}
+
+/* All memory is one node's. */
+int64_t sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op)
+{
+    struct xen_sysctl_numainfo *arg = &op->u.numainfo;
+    const struct xen_sysctl_meminfo memory = { .memsize = frame_total() << PAGE_SHIFT,
+                                               .memfree = frame_available() << PAGE_SHIFT };
+    const uint32_t distance = LOCAL;
+
+    if (arg->num_nodes && arg->meminfo &&
+        hypercall_copy_out(v, arg->meminfo, &memory, sizeof(memory)))
+        return -EFAULT;
+    if (arg->num_nodes && arg->distance &&
+        hypercall_copy_out(v, arg->distance, &distance, sizeof(distance)))
+        return -EFAULT;
+    arg->num_nodes = 1;
+    return 0;
+}

@@ -1,0 +1,286 @@
+/*
+ * domctl(pointer) and sysctl(pointer): how the control domain's tools rule over domains and ask
+ * about the machine. Numbers and layouts as in xen/include/public/domctl.h and sysctl.h.
+ *
+ * These two interfaces change with each version of Xen, and say which one they are: this is Xen
+ * 4.17's. All layouts are the same for 32-bit and 64-bit callers.
+ */
+#ifndef CAISSON_PUBLIC_CONTROL_H
+#define CAISSON_PUBLIC_CONTROL_H
+
+#include <stdint.h>
+
+#define XEN_DOMCTL_INTERFACE_VERSION 0x15
+#define XEN_SYSCTL_INTERFACE_VERSION 0x15
+
+/* One bit for each CPU, in the caller's memory. */
+struct xen_ctl_bitmap {
+    uint64_t bitmap; /* bytes, the lowest bits first */
+    uint32_t nr_bits;
+    uint32_t pad;
+};
+
+#define XEN_SCHEDULER_CREDIT2 6
+#define XEN_SCHEDOP_PUTINFO   0
+#define XEN_SCHEDOP_GETINFO   1
+
+/* ---- domctl ---- */
+
+#define XEN_DOMCTL_DESTROYDOMAIN   2
+#define XEN_DOMCTL_PAUSEDOMAIN     3
+#define XEN_DOMCTL_UNPAUSEDOMAIN   4
+#define XEN_DOMCTL_GETDOMAININFO   5
+#define XEN_DOMCTL_SETVCPUAFFINITY 9
+#define XEN_DOMCTL_MAX_MEM         11
+#define XEN_DOMCTL_GETVCPUINFO     14
+#define XEN_DOMCTL_SCHEDULER_OP    16
+#define XEN_DOMCTL_GETVCPUAFFINITY 25
+
+#define XEN_DOMINF_DYING          (1u << 0)
+#define XEN_DOMINF_HVM_GUEST      (1u << 1)
+#define XEN_DOMINF_SHUTDOWN       (1u << 2)
+#define XEN_DOMINF_PAUSED         (1u << 3)
+#define XEN_DOMINF_BLOCKED        (1u << 4)
+#define XEN_DOMINF_RUNNING        (1u << 5)
+#define XEN_DOMINF_HAP            (1u << 8)
+#define XEN_DOMINF_SHUTDOWN_SHIFT 16 /* its reason, XEN_SHUTDOWN_* */
+
+#define XEN_X86_EMU_LAPIC 1u
+
+struct xen_domctl_getdomaininfo {
+    uint16_t domain;
+    uint16_t pad1;
+    uint32_t flags; /* XEN_DOMINF_* */
+    uint64_t tot_pages, max_pages;
+    uint64_t outstanding_pages, shr_pages, paged_pages;
+    uint64_t shared_info_frame;
+    uint64_t cpu_time; /* ns */
+    uint32_t nr_online_vcpus;
+    uint32_t max_vcpu_id;
+    uint32_t ssidref;
+    uint8_t handle[16];
+    uint32_t cpupool;
+    uint8_t gpaddr_bits;
+    uint8_t pad2[7];
+    uint32_t emulation_flags, misc_flags;
+};
+
+#define XEN_VCPUAFFINITY_HARD (1u << 0)
+#define XEN_VCPUAFFINITY_SOFT (1u << 1)
+
+struct xen_domctl_vcpuaffinity {
+    uint32_t vcpu;
+    uint32_t flags; /* XEN_VCPUAFFINITY_* */
+    struct xen_ctl_bitmap hard, soft;
+};
+
+struct xen_domctl_max_mem {
+    uint64_t max_memkb;
+};
+
+struct xen_domctl_getvcpuinfo {
+    uint32_t vcpu;
+    uint8_t online, blocked, running;
+    uint8_t pad;
+    uint64_t cpu_time; /* ns */
+    uint32_t cpu;
+};
+
+struct xen_domctl_scheduler_op {
+    uint32_t sched_id; /* XEN_SCHEDULER_* */
+    uint32_t cmd;      /* XEN_SCHEDOP_* */
+    union {
+        struct {
+            uint16_t weight;
+            uint16_t cap; /* percent of one CPU; 0: none */
+        } credit2;
+        uint64_t pad[2];
+    } u;
+};
+
+struct xen_domctl {
+    uint32_t cmd; /* XEN_DOMCTL_* */
+    uint32_t interface_version;
+    uint16_t domain;
+    uint16_t pad[3];
+    union {
+        struct xen_domctl_getdomaininfo getdomaininfo;
+        struct xen_domctl_vcpuaffinity vcpuaffinity;
+        struct xen_domctl_max_mem max_mem;
+        struct xen_domctl_getvcpuinfo getvcpuinfo;
+        struct xen_domctl_scheduler_op scheduler_op;
+        uint8_t pad[128];
+    } u;
+};
+
+/* ---- sysctl ---- */
+
+#define XEN_SYSCTL_PHYSINFO          3
+#define XEN_SYSCTL_SCHED_ID          4
+#define XEN_SYSCTL_GETDOMAININFOLIST 6
+#define XEN_SYSCTL_AVAILHEAP         9
+#define XEN_SYSCTL_CPUTOPOINFO       16
+#define XEN_SYSCTL_NUMAINFO          17
+#define XEN_SYSCTL_CPUPOOL_OP        18
+#define XEN_SYSCTL_SCHEDULER_OP      19
+
+#define XEN_SYSCTL_PHYSCAP_HVM       (1u << 0)
+#define XEN_SYSCTL_PHYSCAP_HAP       (1u << 3)
+#define XEN_SYSCTL_PHYSCAP_GNTTAB_V1 (1u << 8)
+
+struct xen_sysctl_physinfo {
+    uint32_t threads_per_core, cores_per_socket;
+    uint32_t nr_cpus, max_cpu_id;
+    uint32_t nr_nodes, max_node_id;
+    uint32_t cpu_khz;
+    uint32_t capabilities; /* XEN_SYSCTL_PHYSCAP_* */
+    uint32_t arch_capabilities;
+    uint32_t pad;
+    uint64_t total_pages, free_pages, scrub_pages, outstanding_pages;
+    uint64_t max_mfn;
+    uint32_t hw_cap[8]; /* registers of CPUID: 1 EDX, ECX; 80000001 EDX, ECX; D.1 EAX; 7 EBX, ECX;
+                         * 80000007 EDX */
+};
+
+struct xen_sysctl_sched_id {
+    uint32_t sched_id;
+};
+
+struct xen_sysctl_getdomaininfolist {
+    uint16_t first_domain;
+    uint16_t pad;
+    uint32_t max_domains;
+    uint64_t buffer; /* of xen_domctl_getdomaininfo */
+    uint32_t num_domains;
+};
+
+struct xen_sysctl_availheap {
+    uint32_t min_bitwidth, max_bitwidth;
+    int32_t node;
+    uint32_t pad;
+    uint64_t avail_bytes;
+};
+
+struct xen_sysctl_cputopo {
+    uint32_t core, socket, node;
+};
+
+struct xen_sysctl_cputopoinfo {
+    uint32_t num_cpus;
+    uint32_t pad;
+    uint64_t cputopo; /* of xen_sysctl_cputopo; 0: how many are there? */
+};
+
+struct xen_sysctl_meminfo {
+    uint64_t memsize, memfree; /* bytes */
+};
+
+struct xen_sysctl_numainfo {
+    uint32_t num_nodes;
+    uint32_t pad;
+    uint64_t meminfo;  /* of xen_sysctl_meminfo; 0: how many are there? */
+    uint64_t distance; /* of uint32_t */
+};
+
+#define XEN_CPUPOOL_OP_INFO     3
+#define XEN_CPUPOOL_OP_FREEINFO 7
+#define XEN_CPUPOOL_OP_LAST     7
+
+struct xen_sysctl_cpupool_op {
+    uint32_t op; /* XEN_CPUPOOL_OP_* */
+    uint32_t cpupool_id;
+    uint32_t sched_id;
+    uint32_t domid;
+    uint32_t cpu;
+    uint32_t n_dom;
+    struct xen_ctl_bitmap cpumap;
+};
+
+struct xen_sysctl_scheduler_op {
+    uint32_t cpupool_id;
+    uint32_t sched_id; /* XEN_SCHEDULER_* */
+    uint32_t cmd;      /* XEN_SCHEDOP_* */
+    uint32_t pad;
+    union {
+        struct {
+            uint32_t ratelimit_us;
+        } credit2;
+        uint64_t pad[2];
+    } u;
+};
+
+struct xen_sysctl {
+    uint32_t cmd; /* XEN_SYSCTL_* */
+    uint32_t interface_version;
+    union {
+        struct xen_sysctl_physinfo physinfo;
+        struct xen_sysctl_sched_id sched_id;
+        struct xen_sysctl_getdomaininfolist getdomaininfolist;
+        struct xen_sysctl_availheap availheap;
+        struct xen_sysctl_cputopoinfo cputopoinfo;
+        struct xen_sysctl_numainfo numainfo;
+        struct xen_sysctl_cpupool_op cpupool_op;
+        struct xen_sysctl_scheduler_op scheduler_op;
+        uint8_t pad[128];
+    } u;
+};
+
+_Static_assert(sizeof(struct xen_domctl) == 144, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl, domain) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl, u) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_ctl_bitmap) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_ctl_bitmap, nr_bits) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_getdomaininfo) == 112, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, flags) == 4, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, tot_pages) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, shared_info_frame) == 48,
+               "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, cpu_time) == 56, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, nr_online_vcpus) == 64,
+               "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, handle) == 76, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, cpupool) == 92, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, gpaddr_bits) == 96, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getdomaininfo, emulation_flags) == 104,
+               "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_vcpuaffinity) == 40, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_vcpuaffinity, hard) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_vcpuaffinity, soft) == 24, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_max_mem) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_getvcpuinfo) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, online) == 4, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, running) == 6, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, cpu_time) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, cpu) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_scheduler_op) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_scheduler_op, u) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl) == 136, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl, u) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_physinfo, capabilities) == 28, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_physinfo, total_pages) == 40, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_physinfo, max_mfn) == 72, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_physinfo, hw_cap) == 80, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_getdomaininfolist) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_getdomaininfolist, max_domains) == 4,
+               "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_getdomaininfolist, buffer) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_getdomaininfolist, num_domains) == 16,
+               "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_availheap) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_availheap, avail_bytes) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_cputopo) == 12, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_cputopoinfo) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_cputopoinfo, cputopo) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_meminfo) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_numainfo) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_numainfo, meminfo) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_numainfo, distance) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_cpupool_op) == 40, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_cpupool_op, n_dom) == 20, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_cpupool_op, cpumap) == 24, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_scheduler_op) == 32, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_scheduler_op, cmd) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_scheduler_op, u) == 16, "as in Xen");
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * Stand-ins for what domctl and sysctl ask of the scheduler, the machine and the domains' table.
+ * Weak: a test that has the real thing links that.
+ */
+#include "arch/x86/topology.h"
+#include "arch/x86/tsc.h"
+#include "hypercall/hypercall.h"
+#include "machine/cpu_model.h"
+#include "mm/frame.h"
+
+#define WEAK __attribute__((weak))
+
+WEAK bool domain_set_paused(struct domain *d, bool paused)
+{
+    enum domain_state from = paused ? DOMAIN_RUNNING : DOMAIN_PAUSED;
+
+    if (d->state != from || !spin_is_locked(d->xen.lock))
+        return false;
+    d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+    return true;
+}
+
+WEAK void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
+{
+    (void)why;
+    if (!d->end)
+        d->end = end;
+}
+
+WEAK struct xen_domain *xen_domain_get_from(uint16_t id)
+{
+    struct xen_domain *d = NULL;
+
+    for (unsigned i = id; !d && i < MAX_DOMAINS; i++)
+        d = xen_domain_get((uint16_t)i);
+    return d;
+}
+
+WEAK void hypercall_uuid(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
+{
+    for (unsigned i = 0; i < XENVER_HANDLE_LEN; i++)
+        out[i] = (uint8_t)d->id;
+}
+
+WEAK uint64_t sched_joined(void)
+{
+    return 3;
+}
+
+WEAK int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
+{
+    if (!(affinity & sched_joined()))
+        return -EINVAL;
+    u->affinity = affinity;
+    return 0;
+}
+
+WEAK uint64_t sched_unit_ran(const struct sched_unit *u)
+{
+    return u->stats.ran;
+}
+
+WEAK void sched_group_set_weight(struct sched_group *g, unsigned weight)
+{
+    g->weight = weight;
+}
+
+WEAK void sched_group_set_cap(struct sched_group *g, unsigned cap)
+{
+    g->cap = cap;
+}
+
+WEAK uint64_t frame_total(void)
+{
+    return 1000;
+}
+
+WEAK uint64_t frame_available(void)
+{
+    return 600;
+}
+
+WEAK uint64_t frame_table_size(void)
+{
+    return 2000;
+}
+
+WEAK uint32_t topology_core(uint32_t apic_id)
+{
+    return apic_id / 2;
+}
+
+WEAK uint32_t topology_package(uint32_t apic_id)
+{
+    return apic_id / 4;
+}
+
+WEAK uint8_t cpu_model_address_bits(void)
+{
+    return 40;
+}
+
+WEAK uint64_t tsc_hz = 2000000000;
+
+WEAK uint64_t tsc_to_ns(uint64_t ticks)
+{
+    return ticks / 2;
+}

@@ -1,0 +1,473 @@
+/* clang-format off */
+/* links: hypercall/domctl.c hypercall/domctl_info.c hypercall/domctl_sched.c hypercall/sysctl.c hypercall/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* clang-format on */
+/*
+ * domctl and sysctl: what the control domain may ask for, and that nobody else may.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "hypercall/hypercall.h"
+#include "include/public/control.h"
+#include "include/public/sched.h"
+#include "mm/promise.h"
+#include "tests/fakes/pair.h"
+
+enum { A, B, C }; /* A is the control domain */
+#define ID(i) ((uint16_t)((i) + 1))
+
+static struct sched_group accounts[PAIR_DOMAINS];
+static struct xen_domctl domctl;
+static struct xen_sysctl sysctl;
+
+static int setup(void **state)
+{
+    pair_start(state);
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
+        accounts[i] = (struct sched_group){ .weight = 256 };
+        pair[i].d.account = &accounts[i];
+        pair[i].d.state = DOMAIN_RUNNING;
+        for (unsigned n = 0; n < PAIR_VCPUS; n++)
+            pair[i].v[n].unit.affinity = UINT64_MAX;
+    }
+    pair[A].d.xen.control = true;
+    domctl = (struct xen_domctl){ .interface_version = XEN_DOMCTL_INTERFACE_VERSION };
+    sysctl = (struct xen_sysctl){ .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+    return 0;
+}
+
+static int64_t by(unsigned i, uint32_t cmd, uint16_t id)
+{
+    domctl.cmd = cmd;
+    domctl.domain = id;
+    return pair_call(i, hypercall_domctl, (uintptr_t)&domctl, NULL, 0);
+}
+
+static int64_t ask(uint32_t cmd)
+{
+    sysctl.cmd = cmd;
+    return pair_call(A, hypercall_sysctl, (uintptr_t)&sysctl, NULL, 0);
+}
+
+#define CROWD 20
+
+static struct domain crowd[CROWD]; /* instead of the pair's, if crowded */
+static bool crowded;
+
+struct xen_domain *xen_domain_get_from(uint16_t id)
+{
+    struct xen_domain *d = NULL;
+
+    if (crowded && id >= CROWD)
+        return NULL;
+    if (crowded) {
+        crowd[id].id = crowd[id].xen.id = id;
+        xen_domain_hold(&crowd[id].xen);
+        return &crowd[id].xen;
+    }
+    for (unsigned i = id; !d && i < 8; i++)
+        d = xen_domain_get((uint16_t)i);
+    return d;
+}
+
+/* ---- The door ---- */
+
+/* Nobody else, to nobody, and not even the pointer is looked at. */
+static void test_rights(void **state)
+{
+    (void)state;
+    for (uint32_t cmd = 0; cmd < 100; cmd++) {
+        for (uint16_t id = 0; id < 5; id++)
+            assert_int_equal(by(B, cmd, id), -EPERM);
+        assert_int_equal(by(B, cmd, XEN_DOMID_SELF), -EPERM);
+        sysctl.cmd = cmd;
+        assert_int_equal(pair_call(B, hypercall_sysctl, (uintptr_t)&sysctl, NULL, 0), -EPERM);
+    }
+    assert_int_equal(pair_call(B, hypercall_domctl, UINT64_MAX, NULL, 0), -EPERM);
+    assert_int_equal(pair_call(B, hypercall_sysctl, UINT64_MAX, NULL, 0), -EPERM);
+    assert_int_equal(pair_call(A, hypercall_domctl, UINT64_MAX, NULL, 0), -EFAULT);
+    assert_int_equal(pair_call(A, hypercall_sysctl, UINT64_MAX, NULL, 0), -EFAULT);
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
+        assert_int_equal(pair[i].d.state, DOMAIN_RUNNING);
+        assert_int_equal(pair[i].d.end, END_NOT);
+    }
+}
+
+static void test_versions_and_numbers(void **state)
+{
+    (void)state;
+    for (uint32_t cmd = 0; cmd < 100; cmd++) {
+        static const uint8_t known[] = { 2, 3, 4, 5, 9, 11, 14, 16, 25 };
+        static const uint8_t known_sysctl[] = { 3, 4, 6, 9, 16, 17, 18, 19 };
+
+        if (!memchr(known, (int)cmd, sizeof(known)))
+            assert_int_equal(by(A, cmd, ID(B)), -ENOSYS);
+        else if (cmd != XEN_DOMCTL_GETDOMAININFO)
+            assert_int_equal(by(A, cmd, 99), -ESRCH);
+        if (!memchr(known_sysctl, (int)cmd, sizeof(known_sysctl)))
+            assert_int_equal(ask(cmd), -ENOSYS);
+    }
+    assert_int_equal(by(A, UINT32_MAX, ID(B)), -ENOSYS);
+    assert_int_equal(ask(UINT32_MAX), -ENOSYS);
+    assert_int_equal(ask(1u << 31 | XEN_SYSCTL_PHYSINFO), -ENOSYS); /* nothing to go on with */
+    domctl.interface_version++;
+    sysctl.interface_version--;
+    assert_int_equal(by(A, XEN_DOMCTL_PAUSEDOMAIN, ID(B)), -EACCES);
+    assert_int_equal(ask(XEN_SYSCTL_PHYSINFO), -EACCES);
+    assert_int_equal(pair[B].d.state, DOMAIN_RUNNING);
+}
+
+/* An answer for which there is no place changes nothing. */
+static void test_no_place(void **state)
+{
+    (void)state;
+    pair_unwritable = 0;
+    domctl.u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
+    domctl.u.scheduler_op.u.credit2.weight = 7;
+    assert_int_equal(by(A, XEN_DOMCTL_SCHEDULER_OP, ID(B)), -EFAULT);
+    assert_int_equal(accounts[B].weight, 256);
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), -EFAULT);
+    assert_int_equal(ask(XEN_SYSCTL_PHYSINFO), -EFAULT);
+}
+
+/* ---- A domain's life ---- */
+
+static void test_pause(void **state)
+{
+    (void)state;
+    assert_int_equal(by(A, XEN_DOMCTL_UNPAUSEDOMAIN, ID(B)), -EINVAL);
+    assert_int_equal(by(A, XEN_DOMCTL_PAUSEDOMAIN, ID(B)), 0);
+    assert_int_equal(pair[B].d.state, DOMAIN_PAUSED);
+    assert_int_equal(by(A, XEN_DOMCTL_PAUSEDOMAIN, ID(B)), 0);
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);
+    assert_true(domctl.u.getdomaininfo.flags & XEN_DOMINF_PAUSED);
+    assert_int_equal(by(A, XEN_DOMCTL_UNPAUSEDOMAIN, ID(B)), 0);
+    assert_int_equal(pair[B].d.state, DOMAIN_RUNNING);
+    assert_int_equal(pair[C].d.state, DOMAIN_RUNNING);
+}
+
+/* Who would let it go on? */
+static void test_itself(void **state)
+{
+    static const uint32_t calls[] = { XEN_DOMCTL_PAUSEDOMAIN, XEN_DOMCTL_UNPAUSEDOMAIN,
+                                      XEN_DOMCTL_DESTROYDOMAIN };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        assert_int_equal(by(A, calls[i], ID(A)), -EINVAL);
+        assert_int_equal(by(A, calls[i], XEN_DOMID_SELF), -EINVAL);
+    }
+    assert_int_equal(pair[A].d.state, DOMAIN_RUNNING);
+    assert_int_equal(pair[A].d.end, END_NOT);
+}
+
+static void test_destroy(void **state)
+{
+    (void)state;
+    assert_int_equal(by(A, XEN_DOMCTL_DESTROYDOMAIN, ID(B)), 0);
+    assert_int_equal(pair[B].d.end, END_DESTROYED);
+    pair[B].d.state = DOMAIN_ENDING;
+    assert_int_equal(by(A, XEN_DOMCTL_DESTROYDOMAIN, ID(B)), 0);
+    assert_int_equal(by(A, XEN_DOMCTL_UNPAUSEDOMAIN, ID(B)), 0);
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);
+    assert_true(domctl.u.getdomaininfo.flags & XEN_DOMINF_DYING);
+    assert_false(domctl.u.getdomaininfo.flags & XEN_DOMINF_SHUTDOWN);
+    pair_destroy(B);
+    assert_int_equal(by(A, XEN_DOMCTL_DESTROYDOMAIN, ID(B)), -ESRCH);
+}
+
+static void test_max_mem(void **state)
+{
+    uint64_t kib = promise_of(ID(B)).ram * 4;
+
+    (void)state;
+    domctl.u.max_mem.max_memkb = kib;
+    assert_int_equal(by(A, XEN_DOMCTL_MAX_MEM, ID(B)), 0);
+    domctl.u.max_mem.max_memkb = kib - 4;
+    assert_int_equal(by(A, XEN_DOMCTL_MAX_MEM, ID(B)), -EOPNOTSUPP);
+}
+
+/* ---- What there is to say of one ---- */
+
+static void test_info(void **state)
+{
+    const struct xen_domctl_getdomaininfo *info = &domctl.u.getdomaininfo;
+
+    (void)state;
+    pair[B].v[0].unit.stats.ran = 2000;
+    pair[B].v[1].unit.state = SCHED_RUNNING;
+    pair[B].v[2].waits_for_startup = true;
+    pair[B].v[2].unit.stats.ran = 4;
+    pair[B].v[3].down = true;
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);
+    assert_int_equal(domctl.domain, ID(B));
+    assert_int_equal(info->domain, ID(B));
+    assert_int_equal(info->nr_online_vcpus, 2);
+    assert_int_equal(info->max_vcpu_id, PAIR_VCPUS - 1);
+    assert_int_equal(info->cpu_time, 1002);
+    assert_int_equal(info->tot_pages, PAIR_RAM);
+    assert_int_equal(info->max_pages, PAIR_RAM);
+    assert_int_equal(info->handle[0], ID(B));
+    assert_int_equal(info->flags, XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | XEN_DOMINF_RUNNING);
+    pair[B].v[1].unit.state = SCHED_BLOCKED;
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);
+    assert_int_equal(info->flags, XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | XEN_DOMINF_BLOCKED);
+}
+
+/* Each reason as a guest would give it. */
+static void test_ends(void **state)
+{
+    static const uint8_t reasons[][2] = { { END_POWEROFF, XEN_SHUTDOWN_POWEROFF },
+                                          { END_REBOOT, XEN_SHUTDOWN_REBOOT },
+                                          { END_TRIPLE_FAULT, XEN_SHUTDOWN_CRASH },
+                                          { END_CRASH, XEN_SHUTDOWN_CRASH },
+                                          { END_KILLED, XEN_SHUTDOWN_CRASH } };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        pair[B].d.end = reasons[i][0];
+        assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);
+        uint32_t flags = domctl.u.getdomaininfo.flags;
+        assert_true(flags & XEN_DOMINF_SHUTDOWN && flags & XEN_DOMINF_DYING);
+        assert_int_equal(flags >> XEN_DOMINF_SHUTDOWN_SHIFT & 255, reasons[i][1]);
+    }
+}
+
+/* By it tools find all domains: the next one answers where one is not. */
+static void test_next(void **state)
+{
+    (void)state;
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, 0), 0);
+    assert_int_equal(domctl.u.getdomaininfo.domain, ID(A));
+    pair_destroy(B);
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);
+    assert_int_equal(domctl.u.getdomaininfo.domain, ID(C));
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(C) + 1), -ESRCH);
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, XEN_DOMID_SELF), -ESRCH);
+}
+
+static void test_vcpu_info(void **state)
+{
+    const struct xen_domctl_getvcpuinfo *info = &domctl.u.getvcpuinfo;
+
+    (void)state;
+    pair[B].v[1].unit.state = SCHED_RUNNING;
+    pair[B].v[1].unit.pcpu = 5;
+    domctl.u.getvcpuinfo.vcpu = 1;
+    assert_int_equal(by(A, XEN_DOMCTL_GETVCPUINFO, ID(B)), 0);
+    assert_true(info->online && info->running && !info->blocked);
+    assert_int_equal(info->cpu, 5);
+    pair[B].v[2].down = true;
+    domctl.u.getvcpuinfo.vcpu = 2;
+    assert_int_equal(by(A, XEN_DOMCTL_GETVCPUINFO, ID(B)), 0);
+    assert_true(!info->online && !info->running && info->blocked);
+    domctl.u.getvcpuinfo.vcpu = PAIR_VCPUS;
+    assert_int_equal(by(A, XEN_DOMCTL_GETVCPUINFO, ID(B)), -EINVAL);
+}
+
+/* ---- Its share ---- */
+
+static int64_t affinity(uint32_t cmd, uint32_t vcpu, uint32_t flags, void *hard, uint32_t bits)
+{
+    static uint64_t soft;
+
+    domctl.u.vcpuaffinity = (struct xen_domctl_vcpuaffinity){
+        .vcpu = vcpu,
+        .flags = flags,
+        .hard = { .bitmap = (uintptr_t)hard, .nr_bits = bits },
+        .soft = { .bitmap = (uintptr_t)&soft, .nr_bits = 64 },
+    };
+    return by(A, cmd, ID(B));
+}
+
+static void test_affinity(void **state)
+{
+    uint8_t bytes[80];
+
+    (void)state;
+    memset(bytes, 0x5a, sizeof(bytes));
+    assert_int_equal(affinity(XEN_DOMCTL_GETVCPUAFFINITY, 1, 3, bytes, 6), 0);
+    assert_int_equal(bytes[0], 0x3f);
+    assert_int_equal(bytes[1], 0x5a);
+    assert_int_equal(affinity(XEN_DOMCTL_GETVCPUAFFINITY, 1, 1, bytes, UINT32_MAX), 0);
+    assert_int_equal(bytes[7], 0xff);
+    assert_int_equal(bytes[8], 0);
+    assert_int_equal(bytes[63], 0);
+    assert_int_equal(bytes[64], 0x5a); /* so many CPUs there are not */
+    assert_int_equal(affinity(XEN_DOMCTL_GETVCPUAFFINITY, 1, 0, bytes, 8), -EINVAL);
+    assert_int_equal(affinity(XEN_DOMCTL_GETVCPUAFFINITY, PAIR_VCPUS, 1, bytes, 8), -EINVAL);
+    bytes[0] = 0xfe;
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 1, bytes, 4), 0);
+    assert_int_equal(pair[B].v[1].unit.affinity, 0xe);
+    assert_int_equal(bytes[0], 2); /* of which this much is there */
+    assert_int_equal(pair[B].v[0].unit.affinity, UINT64_MAX);
+    bytes[0] = 0xfc;
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 1, bytes, 8), -EINVAL);
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 3, bytes, 8), -EOPNOTSUPP);
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 2, bytes, 8), -EOPNOTSUPP);
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, PAIR_VCPUS, 1, bytes, 8), -EINVAL);
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 1, (void *)UINTPTR_MAX, 8), -EFAULT);
+    assert_int_equal(pair[B].v[1].unit.affinity, 0xe);
+}
+
+static int64_t share(uint32_t cmd, uint16_t weight, uint16_t cap)
+{
+    domctl.u.scheduler_op = (struct xen_domctl_scheduler_op){ .sched_id = XEN_SCHEDULER_CREDIT2,
+                                                              .cmd = cmd,
+                                                              .u.credit2 = { weight, cap } };
+    return by(A, XEN_DOMCTL_SCHEDULER_OP, ID(B));
+}
+
+static void test_share(void **state)
+{
+    (void)state;
+    assert_int_equal(share(XEN_SCHEDOP_PUTINFO, 512, 50), 0);
+    assert_int_equal(share(XEN_SCHEDOP_GETINFO, 0, 0), 0);
+    assert_int_equal(domctl.u.scheduler_op.u.credit2.weight, 512);
+    assert_int_equal(domctl.u.scheduler_op.u.credit2.cap, 50);
+    assert_int_equal(share(XEN_SCHEDOP_PUTINFO, 0, 0), 0);
+    assert_int_equal(accounts[B].weight, 512);
+    assert_int_equal(accounts[B].cap, 0);
+    assert_int_equal(share(XEN_SCHEDOP_PUTINFO, 0, 6401), -EINVAL);
+    assert_int_equal(share(2, 0, 0), -EINVAL);
+    domctl.u.scheduler_op.sched_id = 5;
+    assert_int_equal(by(A, XEN_DOMCTL_SCHEDULER_OP, ID(B)), -EINVAL);
+}
+
+/* ---- The machine ---- */
+
+static void test_list(void **state)
+{
+    struct xen_domctl_getdomaininfo list[4];
+    struct xen_sysctl_getdomaininfolist *l = &sysctl.u.getdomaininfolist;
+
+    (void)state;
+    memset(list, 0x5a, sizeof(list));
+    *l = (struct xen_sysctl_getdomaininfolist){ .max_domains = UINT32_MAX,
+                                                .buffer = (uintptr_t)list,
+                                                .num_domains = 77 };
+    assert_int_equal(ask(XEN_SYSCTL_GETDOMAININFOLIST), 0);
+    assert_int_equal(sysctl.cmd, XEN_SYSCTL_GETDOMAININFOLIST);
+    assert_int_equal(l->num_domains, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(list[i].domain, ID(i));
+    assert_int_equal(list[3].domain, 0x5a5a);
+    l->first_domain = ID(B);
+    l->max_domains = 1;
+    assert_int_equal(ask(XEN_SYSCTL_GETDOMAININFOLIST), 0);
+    assert_int_equal(l->num_domains, 1);
+    assert_int_equal(list[0].domain, ID(B));
+    l->max_domains = 0;
+    assert_int_equal(ask(XEN_SYSCTL_GETDOMAININFOLIST), 0);
+    assert_int_equal(l->num_domains, 0);
+    l->max_domains = 9;
+    l->buffer = UINT64_MAX;
+    assert_int_equal(ask(XEN_SYSCTL_GETDOMAININFOLIST), -EFAULT);
+}
+
+/* A few at a time, by continuations: how far it is stands in the structure. */
+static void test_long_list(void **state)
+{
+    struct xen_domctl_getdomaininfo list[CROWD + 1];
+
+    (void)state;
+    crowded = true;
+    memset(list, 0x5a, sizeof(list));
+    sysctl.u.getdomaininfolist =
+        (struct xen_sysctl_getdomaininfolist){ .max_domains = 1024, .buffer = (uintptr_t)list };
+    assert_int_equal(ask(XEN_SYSCTL_GETDOMAININFOLIST), 0);
+    crowded = false;
+    assert_int_equal(sysctl.u.getdomaininfolist.num_domains, CROWD);
+    assert_true(pair_rounds > CROWD / 8);
+    for (unsigned i = 0; i < CROWD; i++) {
+        assert_int_equal(list[i].domain, i);
+        assert_int_equal(crowd[i].xen.holders, 0);
+    }
+    assert_int_equal(list[CROWD].domain, 0x5a5a);
+}
+
+static void test_machine(void **state)
+{
+    struct xen_sysctl_cputopo topo[2];
+    struct xen_sysctl_meminfo memory;
+    uint32_t distance = 0;
+
+    (void)state;
+    assert_int_equal(ask(XEN_SYSCTL_PHYSINFO), 0);
+    assert_int_equal(sysctl.u.physinfo.nr_cpus, 1);
+    assert_int_equal(sysctl.u.physinfo.threads_per_core, 1);
+    assert_int_equal(sysctl.u.physinfo.cores_per_socket, 1);
+    assert_int_equal(sysctl.u.physinfo.total_pages, 1000);
+    assert_int_equal(sysctl.u.physinfo.free_pages, 600);
+    assert_int_equal(ask(XEN_SYSCTL_SCHED_ID), 0);
+    assert_int_equal(sysctl.u.sched_id.sched_id, XEN_SCHEDULER_CREDIT2);
+    assert_int_equal(ask(XEN_SYSCTL_AVAILHEAP), 0);
+    assert_int_equal(sysctl.u.availheap.avail_bytes, 600 * 4096);
+    sysctl.u.cputopoinfo = (struct xen_sysctl_cputopoinfo){ 0 };
+    assert_int_equal(ask(XEN_SYSCTL_CPUTOPOINFO), 0);
+    assert_int_equal(sysctl.u.cputopoinfo.num_cpus, 1);
+    topo[1].node = 77;
+    sysctl.u.cputopoinfo =
+        (struct xen_sysctl_cputopoinfo){ .num_cpus = 2, .cputopo = (uintptr_t)topo };
+    assert_int_equal(ask(XEN_SYSCTL_CPUTOPOINFO), 0);
+    assert_int_equal(topo[0].node, 0);
+    assert_int_equal(topo[1].node, 77);
+    sysctl.u.numainfo = (struct xen_sysctl_numainfo){ .num_nodes = 64,
+                                                      .meminfo = (uintptr_t)&memory,
+                                                      .distance = (uintptr_t)&distance };
+    assert_int_equal(ask(XEN_SYSCTL_NUMAINFO), 0);
+    assert_int_equal(sysctl.u.numainfo.num_nodes, 1);
+    assert_int_equal(memory.memfree, 600 * 4096);
+    assert_int_equal(distance, 10);
+}
+
+static void test_pools(void **state)
+{
+    struct xen_sysctl_cpupool_op *pool = &sysctl.u.cpupool_op;
+    uint8_t cpus[8];
+
+    (void)state;
+    *pool = (struct xen_sysctl_cpupool_op){ .op = XEN_CPUPOOL_OP_INFO,
+                                            .cpumap = { (uintptr_t)cpus, 64, 0 } };
+    assert_int_equal(ask(XEN_SYSCTL_CPUPOOL_OP), 0);
+    assert_int_equal(pool->n_dom, 3);
+    assert_int_equal(cpus[0], 3);
+    pool->op = XEN_CPUPOOL_OP_FREEINFO;
+    assert_int_equal(ask(XEN_SYSCTL_CPUPOOL_OP), 0);
+    assert_int_equal(cpus[0], 0);
+    pool->op = XEN_CPUPOOL_OP_INFO;
+    pool->cpupool_id = 1;
+    assert_int_equal(ask(XEN_SYSCTL_CPUPOOL_OP), -ENOENT);
+    pool->op = 1;
+    assert_int_equal(ask(XEN_SYSCTL_CPUPOOL_OP), -EOPNOTSUPP);
+    pool->op = 8;
+    assert_int_equal(ask(XEN_SYSCTL_CPUPOOL_OP), -ENOSYS);
+    sysctl.u.scheduler_op = (struct xen_sysctl_scheduler_op){ .sched_id = XEN_SCHEDULER_CREDIT2,
+                                                              .cmd = XEN_SCHEDOP_GETINFO };
+    assert_int_equal(ask(XEN_SYSCTL_SCHEDULER_OP), 0);
+    sysctl.u.scheduler_op.cmd = XEN_SCHEDOP_PUTINFO;
+    assert_int_equal(ask(XEN_SYSCTL_SCHEDULER_OP), -EOPNOTSUPP);
+    sysctl.u.scheduler_op.cpupool_id = 1;
+    assert_int_equal(ask(XEN_SYSCTL_SCHEDULER_OP), -ESRCH);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, pair_stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_rights),    TEST(test_versions_and_numbers),
+        TEST(test_no_place),  TEST(test_pause),
+        TEST(test_itself),    TEST(test_destroy),
+        TEST(test_max_mem),   TEST(test_info),
+        TEST(test_ends),      TEST(test_next),
+        TEST(test_vcpu_info), TEST(test_affinity),
+        TEST(test_share),     TEST(test_list),
+        TEST(test_machine),   TEST(test_pools),
+        TEST(test_long_list),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
