@@ -21,6 +21,9 @@
 #define MXCSR_RESET  0x1F80
 #define AVX512       (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 
+/* All states of this machine's CPUs, which are alike: each creation writes the same. */
+static uint64_t states_there;
+
 static bool has_xsave(void)
 {
     return cpuid(1, 0).ecx & CPUID_1C_XSAVE;
@@ -45,8 +48,8 @@ static uint64_t sane_mask(uint64_t wanted)
     if (!has_xsave())
         return XCR0_X87 | XCR0_SSE;
     struct cpuid_regs r = cpuid(FPU_XSAVE_LEAF, 0);
-    uint64_t there = (uint64_t)r.edx << 32 | r.eax;
-    return (wanted & there) | XCR0_X87 | XCR0_SSE;
+    states_there = (uint64_t)r.edx << 32 | r.eax | XCR0_X87 | XCR0_SSE;
+    return (wanted & states_there) | XCR0_X87 | XCR0_SSE;
 }
 
 cold int fpu_create(struct virt_vcpu *v)
@@ -96,8 +99,11 @@ void fpu_load(struct virt_vcpu *v)
         fxrstor(v->fpu);
         return;
     }
-    xsetbv(0, v->xcr0_mask); /* what the guest has switched off for now is its state all the same */
-    xrstor(v->fpu, v->xcr0_mask);
+    /* What the guest has switched off for now is its state all the same. What it is not to have is
+     * as after RESET: QEMU lets a guest's XSETBV through on AMD-V, and there the last one may have
+     * left something. */
+    xsetbv(0, states_there);
+    xrstor(v->fpu, states_there);
     xsetbv(0, v->xcr0);
 }
 

@@ -33,3 +33,12 @@ def test_loop_without_interrupts(boot):
     assert not int(m.match.group(1), 16) & 0x200
     m.sendline("poweroff")
     m.expect_off()
+
+
+def test_states_that_are_not_shown(boot):
+    """QEMU lets XSETBV through: a guest has MPX' registers then, but nothing of another domain's."""
+    both = [m for i in (1, 2) for m in guest("states", words=f"id={i}")]
+    both[0].words = both[0].words.replace("name=states", "name=first")
+    m = boot(modules=both, emulator="qemu", pcpus=1, options="console=com1 conswitch=ax exit=shutdown")
+    for _ in both:
+        m.expect(r"states: seen, another domain's in 0\b")

@@ -11,9 +11,12 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "virt/fpu.h"
+#include "virt/fpu_area.h"
 #include "virt/virt.h"
 
 struct virt_caps virt_caps;
+
+#define THERE (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_BNDREGS | XCR0_BNDCSR)
 
 static struct virt_vcpu vcpu;
 static uint32_t ext_max, ext8b, leaf1c;
@@ -25,6 +28,8 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
     switch (leaf) {
     case 1:
         return (struct cpuid_regs){ .ecx = leaf1c };
+    case 0xD:
+        return (struct cpuid_regs){ .eax = THERE };
     case 0x80000000:
         return (struct cpuid_regs){ .eax = ext_max };
     case 0x80000008:
@@ -92,6 +97,17 @@ static void test_not_needed(void **state)
     assert_ptr_equal(fake_restored_over, &another_guests);
 }
 
+/* A state that the guest is not to have is loaded too: as after RESET, since its own area, which
+ * has no room for it, says so. What it sees is its own XCR0. */
+static void test_states_it_is_not_to_have(void **state)
+{
+    (void)state;
+    fpu_load(&vcpu);
+    assert_int_equal(fake_restored, THERE);
+    assert_int_equal(((struct fpu_area *)vcpu.fpu)->xstate_bv & ~vcpu.xcr0_mask, 0);
+    assert_int_equal(fake_xcr0, XCR0_X87);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +115,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_xsave, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_cpu, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_needed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_states_it_is_not_to_have, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ __attribute__((weak)) struct {
 } fake_msr[FAKE_MSRS];
 __attribute__((weak)) unsigned fake_msr_count;
 __attribute__((weak)) uint64_t fake_tsc, fake_tsc_step; /* the step: added at each reading */
-__attribute__((weak)) uint64_t fake_cr[5], fake_dr[8], fake_xcr0;
+__attribute__((weak)) uint64_t fake_cr[5], fake_dr[8], fake_xcr0, fake_restored;
 __attribute__((weak)) uint64_t fake_invlpg_count, fake_halts;
 __attribute__((weak)) const void *fake_invlpg_last;
 /* The operand of the last x87 instruction; and what that was when the FPU's state was loaded. */
@@ -187,7 +187,7 @@ static inline void x87_point_to(const uint32_t *operand)
 static inline void xrstor(const void *area, uint64_t mask)
 {
     (void)area;
-    (void)mask;
+    fake_restored = fake_xcr0 & mask;
     fake_restored_over = fake_x87_operand;
 }
 
