@@ -51,6 +51,7 @@
 #define EFER_LMA   (1UL << 10)
 #define EFER_NXE   (1UL << 11)
 #define EFER_SVME  (1UL << 12)
+#define EFER_AIBRS (1UL << 21) /* AMD: automatic IBRS */
 #define EFER_FFXSR (1UL << 14)
 
 #define RFLAGS_CF    (1UL << 0)
@@ -237,6 +238,7 @@
 #define CPUID_EXT1C_LZCNT         (1u << 5)
 #define CPUID_EXT1C_PREFW         (1u << 8)
 #define CPUID_EXT1C_OSVW          (1u << 9)
+#define CPUID_EXT1C_IBS           (1u << 10) /* AMD: instruction-based sampling */
 #define CPUID_EXT1C_TOPOEXT       (1u << 22) /* AMD: leaves 8000001D and 8000001E */
 #define CPUID_EXT1D_SYSCALL       (1u << 11)
 #define CPUID_EXT1D_NX            (1u << 20)
@@ -255,6 +257,7 @@
 #define CPUID_EXT8B_FREE_OF       (1u << 26 | 1u << 29 | 1u << 30) /* AMD: SSBD_NO, BTC_NO, IBPB_RET */
 #define CPUID_EXT21A_LFENCE       (1u << 2) /* AMD: as if DE_CFG said so, for good */
 #define CPUID_EXT21A_NULL_BASE    (1u << 6) /* AMD: a null selector clears the base */
+#define CPUID_EXT21A_AIBRS        (1u << 8) /* AMD: EFER has automatic IBRS */
 
 /*
  * Sets the calling CPU's protections: WP, NE, NXE, and SMEP, SMAP, UMIP, OSXSAVE where they exist.

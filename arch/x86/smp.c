@@ -83,7 +83,7 @@ static volatile struct trampoline_params *smp_lay_trampoline(void *low_map, madd
     ASSERT(size <= PAGE_SIZE);
     memcpy(low_map, trampoline_start, size);
     params = (void *)((uint8_t *)low_map + (trampoline_params - trampoline_start));
-    params->efer = rdmsr(MSR_IA32_EFER) & ~EFER_LMA;
+    params->efer = rdmsr(MSR_IA32_EFER) & ~(EFER_LMA | EFER_SVME | EFER_AIBRS); /* set by each */
     params->temp_cr3 = trampoline_temp_cr3();
     params->cr3 = cr3.v;
     params->entry = (uint64_t)smp_arrive;

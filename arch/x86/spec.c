@@ -3,7 +3,8 @@
  *
  * Sources: Intel's "Speculative Execution Side Channel Mitigations", "Deep Dive" papers and the
  * advisories of each weakness; SDM volume 4, IA32_ARCH_CAPABILITIES, IA32_SPEC_CTRL; APM volume 3,
- * CPUID leaf 80000008.
+ * CPUID leaves 80000008 and 80000021; volume 2, "Automatic IBRS" in "Extended Feature Enable
+ * Register".
  */
 #include "arch/x86/spec.h"
 
@@ -52,7 +53,7 @@ struct spec_switch spec_switch;
 static struct {
     uint32_t edx; /* of CPUID leaf 7 */
     uint64_t capabilities;
-    bool rtm, bhi_ctrl, amd_ibpb, ibrs_stays;
+    bool rtm, bhi_ctrl, amd_ibpb, ibrs_stays, automatic_ibrs;
 } cpu; /* boot only, as is the next */
 static uint8_t states[SPEC_WORDS];
 
@@ -139,7 +140,8 @@ static bool needs(enum spec_word w)
 
 static bool can_do(enum spec_word w)
 {
-    return !wants[w] || (cpu.edx & 1u << wants[w]) || (w == SPEC_IBPB && cpu.amd_ibpb);
+    return !wants[w] || (cpu.edx & 1u << wants[w]) || (w == SPEC_IBPB && cpu.amd_ibpb) ||
+           (w == SPEC_IBRS && cpu.automatic_ibrs);
 }
 
 /* The bare instruction VERW is everywhere: without microcode for it, it empties nothing. */
@@ -169,6 +171,12 @@ static bool has_amd_ibpb(void)
     return amd_bits() & CPUID_EXT8B_IBPB;
 }
 
+static bool has_automatic_ibrs(void)
+{
+    return cpuid(0x80000000, 0).eax >= 0x80000021 &&
+           (cpuid(0x80000021, 0).eax & CPUID_EXT21A_AIBRS);
+}
+
 /* Leaf 7, EDX, with AMD's bits in Intel's places: IA32_SPEC_CTRL is the same register. */
 static uint32_t read_edx(void)
 {
@@ -186,6 +194,7 @@ static void read_cpu(void)
     cpu.edx = read_edx();
     cpu.ibrs_stays = amd_bits() & CPUID_EXT8B_IBRS_STAYS;
     cpu.amd_ibpb = has_amd_ibpb();
+    cpu.automatic_ibrs = has_automatic_ibrs();
     cpu.rtm = r.ebx & CPUID_7B_RTM;
     cpu.bhi_ctrl = r.eax >= 2 && (cpuid(7, 2).edx & CPUID_72D_BHI_CTRL);
     cpu.capabilities = cpu.edx & CPUID_7D_ARCH_CAPS ? rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
@@ -198,6 +207,12 @@ static uint32_t if_on(enum spec_word w, uint32_t bits)
     return spec_is_on(w) ? bits : 0;
 }
 
+/* Where IBRS is EFER's affair, which each exit loads, the register is the guest's. */
+static uint32_t ibrs_if_on(uint32_t bits)
+{
+    return cpu.automatic_ibrs ? 0 : if_on(SPEC_IBRS, bits);
+}
+
 /* After an exit of an enhanced CPU one call that returns is enough (Intel, "Post-barrier Return
  * Stack Buffer Predictions"), unless more is asked for by name. */
 static void fill_switch(const struct spec_wish *wish)
@@ -205,10 +220,10 @@ static void fill_switch(const struct spec_wish *wish)
     bool by_register = cpu.bhi_ctrl && (cpu.edx & CPUID_7D_SPEC_CTRL), each = !is_enhanced();
     struct spec_switch *s = &spec_switch;
 
-    s->ctrl = if_on(SPEC_IBRS, SPEC_CTRL_IBRS) | if_on(SPEC_STIBP, SPEC_CTRL_STIBP) |
+    s->ctrl = ibrs_if_on(SPEC_CTRL_IBRS) | if_on(SPEC_STIBP, SPEC_CTRL_STIBP) |
               if_on(SPEC_SSBD, SPEC_CTRL_SSBD) | (by_register ? if_on(SPEC_BHI, SPEC_CTRL_BHI) : 0);
     s->exit = (uint8_t)((s->ctrl ? SPEC_EXIT_CTRL : 0) |
-                        (each && !cpu.ibrs_stays ? if_on(SPEC_IBRS, SPEC_EXIT_EACH) : 0) |
+                        (each && !cpu.ibrs_stays ? ibrs_if_on(SPEC_EXIT_EACH) : 0) |
                         if_on(SPEC_CLEAR, SPEC_EXIT_CLEAR));
     s->entry = (uint8_t)((s->ctrl ? SPEC_ENTRY_CTRL : 0) | if_on(SPEC_L1D, SPEC_ENTRY_L1D) |
                          if_on(SPEC_VERW, SPEC_ENTRY_VERW));
@@ -244,12 +259,15 @@ bool spec_start(void)
 {
     bool lesser = (read_edx() & cpu.edx) != cpu.edx;
 
-    if (lesser || (cpu.amd_ibpb && !has_amd_ibpb())) {
+    if (lesser || (cpu.amd_ibpb && !has_amd_ibpb()) ||
+        (cpu.automatic_ibrs && !has_automatic_ibrs())) {
         log_error("speculation: pCPU %u lacks what the boot CPU has: older microcode?", cpu_id());
         return false;
     }
     if (spec_switch.ctrl)
         wrmsr(MSR_IA32_SPEC_CTRL, spec_switch.ctrl);
+    if (cpu.automatic_ibrs && spec_is_on(SPEC_IBRS))
+        wrmsr(MSR_IA32_EFER, rdmsr(MSR_IA32_EFER) | EFER_AIBRS);
     return true;
 }
 
@@ -270,7 +288,9 @@ void spec_report(void)
     };
 
     for (unsigned w = 0; w < SPEC_WORDS; w++)
-        log_info("report: speculation: %-5s %s", spec_names[w], text[states[w]]);
+        log_info("report: speculation: %-5s %s%s", spec_names[w], text[states[w]],
+                 w == SPEC_IBRS && spec_is_on(SPEC_IBRS) && cpu.automatic_ibrs ? ", automatic"
+                                                                               : "");
 }
 
 static bool is_open(enum weakness w)

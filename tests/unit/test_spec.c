@@ -34,14 +34,16 @@ struct kind {
     uint64_t capabilities;
 };
 static struct kind cpu;
-static uint32_t ext8b; /* EBX of leaf 80000008, as AMD's CPUs tell it */
+static uint32_t ext8b, ext21a; /* EBX of leaf 80000008, EAX of 80000021, as AMD's CPUs tell them */
 
 static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
 {
     if (leaf == 0)
         return (struct cpuid_regs){ .eax = 0x16 };
     if (leaf == 0x80000000)
-        return (struct cpuid_regs){ .eax = ext8b ? 0x80000008 : 0x80000007 };
+        return (struct cpuid_regs){ .eax = ext21a ? 0x80000021 : ext8b ? 0x80000008 : 0x80000007 };
+    if (leaf == 0x80000021)
+        return (struct cpuid_regs){ .eax = ext21a };
     if (leaf == 0x80000008)
         return (struct cpuid_regs){ .ebx = ext8b };
     if (leaf == 7 && sub == 0)
@@ -311,6 +313,38 @@ static void test_amd_ctrl(void **state)
     ext8b = 0;
 }
 
+/* Zen 4: IBRS is a bit of EFER, nothing is written at an exit, and the register is the guest's. */
+static void test_amd_automatic(void **state)
+{
+    static const struct kind zen4 = { "Zen 4", 0x11, false, 0, 0, 0 };
+
+    (void)state;
+    ext8b = CPUID_EXT8B_IBPB | CPUID_EXT8B_IBRS | CPUID_EXT8B_STIBP;
+    ext21a = CPUID_EXT21A_AIBRS;
+    decide(&zen4, "auto");
+    assert_true(spec_is_on(SPEC_IBRS));
+    assert_int_equal(spec_switch.ctrl, 0);
+    assert_int_equal(spec_switch.exit, SPEC_EXIT_CLEAR);
+    assert_int_equal(spec_switch.entry, 0);
+    assert_true(spec_switch.guest_ctrl);
+    assert_int_equal(spec_switch.calls, 16);
+    wrmsr(MSR_IA32_EFER, EFER_NXE);
+    assert_true(spec_start());
+    assert_int_equal(rdmsr(MSR_IA32_EFER), EFER_NXE | EFER_AIBRS);
+    spec_report();
+    assert_true(fake_log_has("ibrs  on, automatic"));
+    decide(&zen4, "auto,stibp");
+    assert_int_equal(spec_switch.ctrl, 2);
+    assert_false(spec_switch.exit & SPEC_EXIT_EACH);
+    decide(&zen4, "no-ibrs");
+    wrmsr(MSR_IA32_EFER, EFER_NXE);
+    assert_true(spec_start());
+    assert_int_equal(rdmsr(MSR_IA32_EFER), EFER_NXE);
+    ext21a = 1; /* a CPU without it, behind a boot CPU with it */
+    assert_false(spec_start());
+    ext8b = ext21a = 0;
+}
+
 static void test_told(void **state)
 {
     char text[96];
@@ -354,11 +388,12 @@ static void test_guests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),       cmocka_unit_test(test_verw),
-        cmocka_unit_test(test_off),         cmocka_unit_test(test_by_name),
-        cmocka_unit_test(test_bad_words),   cmocka_unit_test(test_start),
-        cmocka_unit_test(test_told),        cmocka_unit_test(test_guests),
-        cmocka_unit_test(test_amd_barrier), cmocka_unit_test(test_amd_ctrl),
+        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_verw),
+        cmocka_unit_test(test_off),           cmocka_unit_test(test_by_name),
+        cmocka_unit_test(test_bad_words),     cmocka_unit_test(test_start),
+        cmocka_unit_test(test_told),          cmocka_unit_test(test_guests),
+        cmocka_unit_test(test_amd_barrier),   cmocka_unit_test(test_amd_ctrl),
+        cmocka_unit_test(test_amd_automatic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
