@@ -17,15 +17,19 @@
 
 struct svm_caps svm_caps;
 
-/* What Caisson uses if it is there. Nested paging is demanded. */
+/* What Caisson uses if it is there. Nested paging is demanded. Virtual GIF is for guests that have
+ * guests of their own: ours see no SVM, and their STGI and CLGI exit and are #UD. */
 static const struct {
     uint32_t bit;
     const char *name;
 } optional[] = {
-    { FEATURE_NEXT_RIP, "next RIP" },         { FEATURE_DECODE, "decode assists" },
-    { FEATURE_FLUSH_ASID, "flush by ASID" },  { FEATURE_CLEAN_BITS, "VMCB clean bits" },
-    { FEATURE_PAUSE_FILTER, "pause filter" }, { FEATURE_TSC_RATIO, "TSC ratio" },
-    { FEATURE_VGIF, "virtual GIF" },          { FEATURE_AVIC, "AVIC" },
+    { FEATURE_NEXT_RIP, "next RIP" },
+    { FEATURE_DECODE, "decode assists" },
+    { FEATURE_FLUSH_ASID, "flush by ASID" },
+    { FEATURE_CLEAN_BITS, "VMCB clean bits" },
+    { FEATURE_PAUSE_FILTER, "pause filter" },
+    { FEATURE_TSC_RATIO, "TSC ratio" },
+    { FEATURE_AVIC, "AVIC" },
 };
 #define OPTIONAL_COUNT (sizeof(optional) / sizeof(optional[0]))
 

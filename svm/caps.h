@@ -17,7 +17,6 @@
 #define FEATURE_DECODE        (1u << 7)
 #define FEATURE_PAUSE_FILTER  (1u << 10)
 #define FEATURE_AVIC          (1u << 13)
-#define FEATURE_VGIF          (1u << 16)
 
 struct svm_caps {
     uint8_t revision;

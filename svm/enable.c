@@ -1,6 +1,7 @@
 /*
  * AMD-V on and off, one pCPU at a time.
- * Sources: APM volume 2, "Enabling SVM", "VM_HSAVE_PA MSR", "VMSAVE and VMLOAD Instructions".
+ * Sources: APM volume 2, "Enabling SVM", "VM_HSAVE_PA MSR", "VMSAVE and VMLOAD Instructions", "TSC
+ * Ratio MSR", "Instruction-Based Sampling MSRs".
  */
 #include "svm/enable.h"
 
@@ -23,6 +24,19 @@ maddr_t enable_host_area(void)
     return heap_to_maddr(saved_by_us[cpu_id()]);
 }
 
+/* What a guest would feel, since no entry changes it, and firmware may have left: another rate of
+ * its TSC, recorded branches and steps by branches, samples of its instructions. */
+static void reset_leftovers(void)
+{
+    wrmsr(MSR_IA32_DEBUGCTL, 0);
+    if (svm_has(FEATURE_TSC_RATIO))
+        wrmsr(MSR_TSC_RATIO, TSC_RATIO_ONE);
+    if (cpuid(0x80000001, 0).ecx & CPUID_EXT1C_IBS) {
+        wrmsr(MSR_IBS_FETCH, 0);
+        wrmsr(MSR_IBS_OP, 0);
+    }
+}
+
 int virt_cpu_enable(void)
 {
     unsigned me = cpu_id();
@@ -41,6 +55,7 @@ int virt_cpu_enable(void)
     wrmsr(MSR_IA32_EFER, rdmsr(MSR_IA32_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, heap_to_maddr(theirs).v);
     vmsave(heap_to_maddr(ours));
+    reset_leftovers();
     return 0;
 }
 

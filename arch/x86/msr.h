@@ -58,6 +58,10 @@
 #define VM_CR_LOCK      (1UL << 3)
 #define VM_CR_SVMDIS    (1UL << 4)
 #define MSR_VM_HSAVE_PA 0xC0010117
+#define MSR_TSC_RATIO   0xC0000104 /* of guests' TSC: 32 bits, and 32 after the point */
+#define TSC_RATIO_ONE   (1UL << 32)
+#define MSR_IBS_FETCH   0xC0011030 /* instruction-based sampling */
+#define MSR_IBS_OP      0xC0011033
 
 /* AMD (APM volume 2, appendix A) */
 #define MSR_AMD_SYSCFG      0xC0010010
