@@ -1,5 +1,11 @@
 """AMD-V, on QEMU's processor: what is demanded of it, and what it does that Bochs' VT-x does not."""
+import pytest
+
 from conftest import guest
+
+# What each of the models has of what Caisson can do without.
+HAS = {"trinity_apu": "next RIP, flush by ASID, pause filter", "zambezi": "next RIP, flush by ASID, pause filter",
+       "EPYC": "", "EPYC-Milan": ""}
 
 
 def test_no_nested_paging(boot):
@@ -20,6 +26,18 @@ def test_selftest(boot):
     m.expect(r"report: AMD-V: revision 1, 16 ASIDs, features [0-9a-f]{8}, 2M 1G pages, TSC scaling no")
     m.expect(r"report: AMD-V: CPUID 80000008: [0-9a-f]{8}")
     m.expect_exact("report: ends")
+    m.expect_off()
+
+
+@pytest.mark.parametrize("emulator, cpu", [("bochs", "trinity_apu"), ("bochs", "zambezi"),
+                                           ("qemu", "EPYC"), ("qemu", "EPYC-Milan")])
+def test_models(boot, emulator, cpu):
+    """A guest with an interrupt, a timer and prints, on processors that tell more or less of an exit."""
+    m = boot(modules=guest("hello"), emulator=emulator, cpu=cpu)
+    for name in "next RIP", "decode assists", "flush by ASID", "VMCB clean bits", "pause filter":
+        m.expect(rf"AMD-V: {name} +(yes|no)")
+        assert (m.match.group(1) == "yes") == (name in HAS[cpu])
+    m.expect(r"hello: 10 ticks at 100 Hz, the TSC runs")
     m.expect_off()
 
 
