@@ -437,6 +437,7 @@ int decode_insn(const uint8_t *bytes, unsigned count, enum decode_mode mode, str
     if (error)
         return error;
     out->length = (uint8_t)c.pos;
+    out->plain = out->op <= DECODE_STORE && !out->swap;
     if (!decode_is_string(out->op))
         out->rep = out->repne = false; /* there they mean nothing */
     return 0;

@@ -97,6 +97,7 @@ struct decode {
     bool to_register;   /* for the arithmetic forms */
     bool has_immediate; /* else reg is the operand */
     bool by_cl;         /* the count is in CL */
+    bool plain;         /* LOAD or STORE that does nothing else */
     bool swap;          /* MOVBE: the bytes change their order on the way */
     bool bare;      /* of the last eight: no operand in memory but the stack; PUSH and CALL have a
                        register, or an immediate, from which CALL counts on */

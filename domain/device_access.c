@@ -59,6 +59,8 @@ static void act_on(struct vcpu *v, int err, gpa_t device)
 {
     const struct gva_fault *fault = &v->space.fault;
 
+    if (err) /* it has not come to its end: there is nothing to trap after */
+        v->emulator.breakpoints.met = 0;
     if (err == -EFAULT)
         vcpu_fault(v, virt_inject_pf(&v->virt, fault->address, fault->error));
     else if (err == -EACCES)
@@ -85,6 +87,8 @@ void device_access_string(struct virt_vcpu *virt, const struct virt_exit *e)
 
     if (done > 0)
         virt_skip(&v->virt);
+    else if (!done)
+        string_insn_pause(&v->emulator);
     else
         act_on(v, done, gpa(0));
 }

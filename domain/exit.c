@@ -9,6 +9,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "domain/cpuid.h"
+#include "domain/debug.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/device_access.h"
@@ -286,6 +287,47 @@ static enum exit_answer memory_quick(struct virt_vcpu *virt, const struct virt_e
     return EXIT_HERE | EXIT_LOOK;
 }
 
+/* ---- The same for a vCPU that may have a breakpoint armed; see domain/debug.h ---- */
+
+static void handle_debug_register(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    debug_arm(vcpu_of(virt));
+}
+
+static enum exit_answer memory_armed(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    struct vcpu *v = vcpu_of(virt);
+
+    debug_begin(v);
+    enum exit_answer answer = memory_quick(virt, e);
+    debug_end(v);
+    return answer;
+}
+
+static enum exit_answer port_armed(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    struct vcpu *v = vcpu_of(virt);
+
+    if (e->io.string)
+        return EXIT_UNHANDLED;
+    debug_begin(v);
+    enum exit_answer answer = device_access_port(virt, e);
+    breakpoints_port(&v->emulator.breakpoints, e->io.port, e->io.size);
+    virt_skip(virt);
+    debug_end(v);
+    return answer | EXIT_HERE;
+}
+
+static void string_armed(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    debug_begin(vcpu_of(virt));
+    device_access_string(virt, e);
+    debug_end(vcpu_of(virt));
+}
+
+/* ---- Others ---- */
+
 static void handle_eoi(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     vlapic_eoi_reported(&vcpu_of(virt)->lapic, e->apic.vector);
@@ -363,37 +405,43 @@ static void inject_ud(struct virt_vcpu *virt, const struct virt_exit *e)
     vcpu_ud(vcpu_of(virt));
 }
 
-/* Those without a handler of their own: quick actions that have always done with them. */
-const struct virt_action exit_actions[VIRT_EXIT_KINDS] = {
-    [VIRT_EXIT_UNKNOWN] = { not_quick, handle_unknown },
-    [VIRT_EXIT_HOST] = { not_quick, nothing },
-    [VIRT_EXIT_DEADLINE] = { deadline_quick, nothing },
-    [VIRT_EXIT_IRQ_WINDOW] = { not_quick, nothing },
-    [VIRT_EXIT_NMI_WINDOW] = { not_quick, nothing },
-    [VIRT_EXIT_EXCEPTION] = { not_quick, handle_exception },
-    [VIRT_EXIT_CPUID] = { cpuid_quick, handle_unknown },
-    [VIRT_EXIT_RDMSR] = { rdmsr_quick, handle_unknown },
-    [VIRT_EXIT_WRMSR] = { wrmsr_quick, handle_unknown },
-    [VIRT_EXIT_IO] = { device_access_port, device_access_string },
-    [VIRT_EXIT_CR] = { not_quick, handle_cr },
-    [VIRT_EXIT_XSETBV] = { not_quick, handle_xsetbv },
-    [VIRT_EXIT_HLT] = { hlt_quick, handle_unknown },
-    [VIRT_EXIT_PAUSE] = { not_quick, handle_pause },
-    [VIRT_EXIT_HYPERCALL] = { hypercall_quick, handle_hypercall },
-    [VIRT_EXIT_HYPERCALL_OTHER] = { not_quick, handle_hypercall },
-    [VIRT_EXIT_WBINVD] = { not_quick, skip }, /* its RAM is cacheable and coherent with devices */
-    [VIRT_EXIT_RDPMC] = { not_quick, inject_gp }, /* CPUID shows no counter */
-    [VIRT_EXIT_MONITOR] = { not_quick, inject_ud },
-    [VIRT_EXIT_VIRT_INSN] = { not_quick, inject_ud },
-    [VIRT_EXIT_MEMORY] = { memory_quick, handle_unknown },
-    [VIRT_EXIT_TPR] = { not_quick, nothing },
-    [VIRT_EXIT_APIC_WRITE] = { not_quick, handle_apic_write },
-    [VIRT_EXIT_EOI] = { not_quick, handle_eoi },
-    [VIRT_EXIT_TASK_SWITCH] = { not_quick, handle_task_switch },
-    [VIRT_EXIT_TRIPLE_FAULT] = { not_quick, handle_triple_fault },
-    [VIRT_EXIT_BUS_LOCK] = { not_quick, handle_bus_lock },
-    [VIRT_EXIT_BAD_MEMORY] = { not_quick, handle_bad_memory },
-    [VIRT_EXIT_INIT] = { not_quick, nothing },
-    [VIRT_EXIT_ENTRY_FAILED] = { not_quick, handle_entry_failed },
-};
+/* Those without a handler of their own: quick actions that have always done with them. WBINVD: a
+ * guest's RAM is cacheable and coherent with devices. RDPMC: CPUID shows no counter. */
+#define EXIT_ACTIONS(port_quick, string, memory)                                                   \
+    {                                                                                              \
+        [VIRT_EXIT_UNKNOWN] = { not_quick, handle_unknown },                                       \
+        [VIRT_EXIT_HOST] = { not_quick, nothing },                                                 \
+        [VIRT_EXIT_DEADLINE] = { deadline_quick, nothing },                                        \
+        [VIRT_EXIT_IRQ_WINDOW] = { not_quick, nothing },                                           \
+        [VIRT_EXIT_NMI_WINDOW] = { not_quick, nothing },                                           \
+        [VIRT_EXIT_EXCEPTION] = { not_quick, handle_exception },                                   \
+        [VIRT_EXIT_CPUID] = { cpuid_quick, handle_unknown },                                       \
+        [VIRT_EXIT_RDMSR] = { rdmsr_quick, handle_unknown },                                       \
+        [VIRT_EXIT_WRMSR] = { wrmsr_quick, handle_unknown },                                       \
+        [VIRT_EXIT_IO] = { (port_quick), (string) }, [VIRT_EXIT_CR] = { not_quick, handle_cr },    \
+        [VIRT_EXIT_DEBUG_REGISTER] = { not_quick, handle_debug_register },                         \
+        [VIRT_EXIT_XSETBV] = { not_quick, handle_xsetbv },                                         \
+        [VIRT_EXIT_HLT] = { hlt_quick, handle_unknown },                                           \
+        [VIRT_EXIT_PAUSE] = { not_quick, handle_pause },                                           \
+        [VIRT_EXIT_HYPERCALL] = { hypercall_quick, handle_hypercall },                             \
+        [VIRT_EXIT_HYPERCALL_OTHER] = { not_quick, handle_hypercall },                             \
+        [VIRT_EXIT_WBINVD] = { not_quick, skip }, [VIRT_EXIT_RDPMC] = { not_quick, inject_gp },    \
+        [VIRT_EXIT_MONITOR] = { not_quick, inject_ud },                                            \
+        [VIRT_EXIT_VIRT_INSN] = { not_quick, inject_ud },                                          \
+        [VIRT_EXIT_MEMORY] = { (memory), handle_unknown },                                         \
+        [VIRT_EXIT_TPR] = { not_quick, nothing },                                                  \
+        [VIRT_EXIT_APIC_WRITE] = { not_quick, handle_apic_write },                                 \
+        [VIRT_EXIT_EOI] = { not_quick, handle_eoi },                                               \
+        [VIRT_EXIT_TASK_SWITCH] = { not_quick, handle_task_switch },                               \
+        [VIRT_EXIT_TRIPLE_FAULT] = { not_quick, handle_triple_fault },                             \
+        [VIRT_EXIT_BUS_LOCK] = { not_quick, handle_bus_lock },                                     \
+        [VIRT_EXIT_BAD_MEMORY] = { not_quick, handle_bad_memory },                                 \
+        [VIRT_EXIT_INIT] = { not_quick, nothing },                                                 \
+        [VIRT_EXIT_ENTRY_FAILED] = { not_quick, handle_entry_failed },                             \
+    }
+
+const struct virt_action exit_actions[VIRT_EXIT_KINDS] =
+    EXIT_ACTIONS(device_access_port, device_access_string, memory_quick);
+const struct virt_action exit_actions_armed[VIRT_EXIT_KINDS] =
+    EXIT_ACTIONS(port_armed, string_armed, memory_armed);
 _Static_assert(VIRT_EXIT_KINDS == VIRT_EXIT_ENTRY_FAILED + 1, "exit_actions[] has a row for each");

@@ -268,14 +268,14 @@ static uint64_t run_once(struct vcpu *v, uint64_t now)
     if (unlikely(
             sched_deadline_changed())) /* somebody woke since: there may be no time left at all */
         v->virt.deadline = time_earlier(v->virt.deadline, sched_deadline());
-    bool unhandled = virt_stay(&v->virt, now, exit_actions);
+    bool unhandled = virt_stay(&v->virt, now, v->exit_actions);
     spin_lock(&d->lock);
     d->p2m.inside[v->id] = 0;
     if (unlikely(d->p2m.limbo_count))
         p2m_reap(&d->p2m, d->vcpu_count);
     if (!unhandled)
         return rdtsc();
-    exit_actions[v->virt.exit.kind].handle(&v->virt, &v->virt.exit);
+    v->exit_actions[v->virt.exit.kind].handle(&v->virt, &v->virt.exit);
     now = rdtsc();
     virt_count_exit(&v->virt, now);
     return now;

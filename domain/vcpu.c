@@ -160,6 +160,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->emulator = (struct emulator){
         .virt = &v->virt, .space = &v->space, .machine = &d->machine, .lapic = &v->lapic
     };
+    v->exit_actions = exit_actions;
     v->lapic_bus = (struct vlapic_bus){ .ctx = d,
                                         .send_ipi = lapic_message,
                                         .eoi = eoi_broadcast,

@@ -41,6 +41,7 @@ struct vcpu {
     unsigned id;
     struct gva_space space;
     struct emulator emulator;
+    const struct virt_action *exit_actions; /* one of the tables of exit.c */
     struct sched_unit unit;
     struct vlapic lapic;
     struct vlapic_page *lapic_page; /* heap page */
@@ -123,6 +124,8 @@ void vcpu_take_startup(struct vcpu *v);
  * rest of the domain's business: they run without the domain's lock, and take it for a moment if
  * they need it. The others run with it. */
 extern const struct virt_action exit_actions[VIRT_EXIT_KINDS];
+/* The same for a vCPU that may have a breakpoint armed: see domain/debug.h. */
+extern const struct virt_action exit_actions_armed[VIRT_EXIT_KINDS];
 static inline uint64_t vcpu_exits(const struct vcpu *v)
 {
     return virt_exit_count(&v->virt);

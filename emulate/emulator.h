@@ -18,6 +18,7 @@
 
 #include <stdint.h>
 #include "decode/decode.h"
+#include "emulate/breakpoint.h"
 #include "emulate/insn_cache.h"
 #include "guestmem/gva.h"
 #include "lib/errno.h"
@@ -36,6 +37,7 @@ struct emulator {
     uint16_t error;
     uint8_t unknown_count;
     uint8_t unknown[DECODE_MAX_BYTES];
+    struct breakpoints breakpoints; /* armed by whoever has an instruction carried out */
     struct insn_cache_entry insns[INSN_CACHE_ENTRIES];
 };
 

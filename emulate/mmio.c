@@ -25,9 +25,10 @@ static void plain_move(struct emulator *e, const struct decode *insn, gpa_t at)
     virt_skip_len(e->virt, insn->length);
 }
 
-static bool is_plain_move(const struct decode *insn, gpa_t at)
+/* A breakpoint wants the linear address. */
+static bool is_plain_move(const struct emulator *e, const struct decode *insn, gpa_t at)
 {
-    return insn->op <= DECODE_STORE && !insn->swap && mmio_lies_in_page(at, insn->size);
+    return insn->plain && mmio_lies_in_page(at, insn->size) && !e->breakpoints.armed;
 }
 
 static int string(struct emulator *e, const struct decode *insn)
@@ -36,6 +37,8 @@ static int string(struct emulator *e, const struct decode *insn)
 
     if (done > 0)
         virt_skip_len(e->virt, insn->length);
+    else if (!done)
+        string_insn_pause(e);
     return done < 0 ? done : 0;
 }
 
@@ -46,7 +49,7 @@ int mmio_emulate(struct emulator *e, gpa_t at)
 
     if (unlikely(!insn))
         return e->fetch_error;
-    if (likely(is_plain_move(insn, at))) {
+    if (likely(is_plain_move(e, insn, at))) {
         plain_move(e, insn, at);
         return 0;
     }

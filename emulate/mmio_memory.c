@@ -24,12 +24,14 @@ struct place {
 
 static int find_place(struct emulator *e, const struct decode *insn, gpa_t at, struct place *p)
 {
-    p->whole = mmio_lies_in_page(at, insn->size);
+    bool armed = e->breakpoints.armed; /* they want it linear */
+
+    p->whole = !armed && mmio_lies_in_page(at, insn->size);
     p->at = at;
     if (p->whole)
         return 0;
     int err = operand_effective(e, insn, operate_writes(insn), &p->linear);
-    p->whole = !err && !((p->linear.v ^ at.v) & ~PAGE_MASK) &&
+    p->whole = !err && !armed && !((p->linear.v ^ at.v) & ~PAGE_MASK) &&
                (at.v & ~PAGE_MASK) + insn->size <= PAGE_SIZE;
     return err;
 }

@@ -7,6 +7,7 @@
 #include "emulate/emulator.h"
 #include "guestmem/gmem.h"
 #include "guestmem/p2m.h"
+#include "lib/likely.h"
 #include "lib/string.h"
 #include "machine/machine.h"
 
@@ -148,5 +149,7 @@ int operand_access(struct emulator *e, gva_t at, uint64_t *value, unsigned size,
         err = access_part(e, where[0], (uint8_t *)value, first, write);
     if (!err && first < size)
         err = access_part(e, where[1], (uint8_t *)value + first, size - first, write);
+    if (unlikely(e->breakpoints.armed) && !err)
+        breakpoints_memory(&e->breakpoints, at, size, write);
     return err;
 }

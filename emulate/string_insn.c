@@ -7,6 +7,7 @@
 #include "decode/decode.h"
 #include "emulate/emulator.h"
 #include "emulate/operand.h"
+#include "lib/likely.h"
 #include "machine/machine.h"
 #include "sched/batch.h"
 
@@ -53,6 +54,12 @@ static uint16_t port_of(const struct emulator *e)
     return (uint16_t)virt_gpr(e->virt, GPR_RDX);
 }
 
+static void tell_port(struct emulator *e, const struct decode *insn)
+{
+    if (unlikely(e->breakpoints.armed))
+        breakpoints_port(&e->breakpoints, port_of(e), insn->size);
+}
+
 /* A fault comes before the device is read. */
 static int input(struct emulator *e, const struct decode *insn)
 {
@@ -63,6 +70,7 @@ static int input(struct emulator *e, const struct decode *insn)
         err = operand_probe_write(e, at, insn->size);
     if (err)
         return err;
+    tell_port(e, insn);
     uint64_t value = machine_port_read(e->machine, port_of(e), insn->size);
     return operand_access(e, at, &value, insn->size, true);
 }
@@ -92,6 +100,7 @@ static int step(struct emulator *e, const struct decode *insn)
     case DECODE_INS:
         return input(e, insn);
     case DECODE_OUTS:
+        tell_port(e, insn);
         machine_port_write(e->machine, port_of(e), insn->size, (uint32_t)value);
         return 0;
     case DECODE_LODS:
@@ -123,12 +132,18 @@ static bool is_over(const struct emulator *e, const struct decode *insn)
     return compares(insn->op) && (insn->rep ? !equal : equal);
 }
 
+/* One at a time where each may trap. */
+static unsigned batch_of(const struct emulator *e)
+{
+    return e->breakpoints.armed || (virt_rflags(e->virt) & RFLAGS_TF) ? 1 : STRING_BATCH;
+}
+
 int string_insn_emulate(struct emulator *e, const struct decode *insn)
 {
     bool rep = insn->rep || insn->repne;
     uint64_t rcx = virt_gpr(e->virt, GPR_RCX);
     uint64_t count = rep ? operand_truncate(rcx, insn->addr_size) : 1;
-    struct batch b = { .most = STRING_BATCH };
+    struct batch b = { .most = batch_of(e) };
 
     while (count && batch_more(&b)) {
         int err = step(e, insn);
@@ -145,4 +160,16 @@ int string_insn_emulate(struct emulator *e, const struct decode *insn)
             return 1;
     }
     return !count;
+}
+
+/* RF is set in what the trap pushes (SDM volume 3, "Resume Flag"), so that the next repetition is
+ * not stopped by a breakpoint at the instruction itself. */
+void string_insn_pause(struct emulator *e)
+{
+    uint64_t flags = virt_rflags(e->virt);
+
+    if (!(flags & RFLAGS_TF) && !e->breakpoints.met)
+        return;
+    virt_skip_len(e->virt, 0);
+    virt_set_rflags(e->virt, flags | RFLAGS_RF);
 }

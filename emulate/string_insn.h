@@ -14,5 +14,8 @@ struct emulator;
  * others; an error of emulate/emulator.h, with the registers as they are before the repetition that
  * failed. It does not step over the instruction. */
 int must_check string_insn_emulate(struct emulator *e, const struct decode *insn);
+/* After a 0: a single step or a breakpoint traps between two repetitions as behind an instruction.
+ */
+void string_insn_pause(struct emulator *e);
 
 #endif

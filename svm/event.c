@@ -138,6 +138,10 @@ static void write_event(struct vmcb *vmcb, const struct event *e)
     vmcb->event_inj = info;
 }
 
+static const struct event debug_exception = { .valid = true,
+                                              .vector = VECTOR_DB,
+                                              .type = EVENT_EXCEPTION };
+
 /* The step over an instruction that was carried out: #DB, as the CPU would have raised it. */
 static void queue_step(struct virt_vcpu *v)
 {
@@ -148,7 +152,32 @@ static void queue_step(struct virt_vcpu *v)
     s->step_due = false;
     s->vmcb->dr6 |= DR6_BS;
     vmcb_dirty(s->vmcb, CLEAN_DRX);
-    v->pending = (struct event){ .valid = true, .vector = VECTOR_DB, .type = EVENT_EXCEPTION };
+    v->pending = debug_exception;
+}
+
+uint64_t virt_dr7(const struct virt_vcpu *v)
+{
+    return vmcb_of(v)->dr7;
+}
+
+void virt_watch_dr7(struct virt_vcpu *v, bool watch)
+{
+    vmcb_intercept(vmcb_of(v), ICPT_DR_WRITE + 7, watch);
+}
+
+/* DR6 and DR7 as the CPU leaves them: it says which breakpoints of the last instruction it was, and
+ * the handler may use the registers. */
+void virt_debug_trap(struct virt_vcpu *v, uint32_t met)
+{
+    struct vmcb *vmcb = vmcb_of(v);
+
+    vmcb->dr6 = (vmcb->dr6 & ~DR6_BREAKPOINTS) | met;
+    vmcb->dr7 &= ~DR7_GD;
+    vmcb_dirty(vmcb, CLEAN_DRX);
+    if (svm_of(v)->step_due)
+        queue_step(v);
+    else
+        v->pending = debug_exception;
 }
 
 void svm_event_prepare(struct virt_vcpu *v)

@@ -29,6 +29,7 @@
 
 const struct exit_row svm_exit_rows[EXIT_ROWS] = {
     [EXITCODE_CR_READ... EXITCODE_CR_WRITE + 15] = { VIRT_EXIT_CR, true, 0 },
+    [EXITCODE_DR_READ... EXITCODE_DR_WRITE + 15] = { VIRT_EXIT_DEBUG_REGISTER, false, 0 },
     [EXITCODE_EXCEPTION... EXITCODE_EXCEPTION + 31] = { VIRT_EXIT_EXCEPTION, true, 0 },
     [EXITCODE_INTR] = { VIRT_EXIT_HOST, false, 0 },
     [EXITCODE_NMI] = { VIRT_EXIT_HOST, false, 0 },

@@ -33,10 +33,11 @@
 #define PAUSE_THRESHOLD 128
 #define PAUSE_COUNT     3000
 
-/* What always exits; the others follow the guest's state (cr.c, event.c). */
+/* What exits at first, and nearly all of it always; the others follow the guest's state (cr.c,
+ * event.c). */
 static const uint8_t intercepted[] = {
     ICPT_CR_READ + 8, /* the TPR is the local APIC's */
-    ICPT_CR_WRITE + 8, ICPT_CR_WRITE + 4,
+    ICPT_CR_WRITE + 8, ICPT_CR_WRITE + 4, ICPT_DR_WRITE + 7,
     /* Their delivery may raise themselves, for ever (debug.c of vmx/); a machine check is the
      * machine's; #UD may be the other vendor's hypercall. #DF needs none: a fault during its
      * delivery is SHUTDOWN. */

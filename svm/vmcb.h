@@ -57,6 +57,8 @@ enum intercept {
 
 #define EXITCODE_CR_READ       0x000u /* + number */
 #define EXITCODE_CR_WRITE      0x010u
+#define EXITCODE_DR_READ       0x020u
+#define EXITCODE_DR_WRITE      0x030u
 #define EXITCODE_EXCEPTION     0x040u /* + vector */
 #define EXITCODE_INTR          0x060u
 #define EXITCODE_NMI           0x061u

@@ -15,6 +15,7 @@ const char *const virt_exit_name[VIRT_EXIT_KINDS] = {
     [VIRT_EXIT_WRMSR] = "WRMSR",
     [VIRT_EXIT_IO] = "port I/O",
     [VIRT_EXIT_CR] = "control register",
+    [VIRT_EXIT_DEBUG_REGISTER] = "debug register",
     [VIRT_EXIT_XSETBV] = "XSETBV",
     [VIRT_EXIT_HLT] = "HLT",
     [VIRT_EXIT_PAUSE] = "PAUSE",

@@ -68,6 +68,12 @@ void registers_save(struct virt_vcpu *v)
     wrmsr(MSR_IA32_SPEC_CTRL, 0);
 }
 
+void virt_breakpoints(const struct virt_vcpu *v, struct virt_breakpoints *out)
+{
+    *out = (struct virt_breakpoints){ { read_dr0(), read_dr1(), read_dr2(), read_dr3() },
+                                      virt_dr7(v) };
+}
+
 cold void registers_reset(struct virt_vcpu *v)
 {
     for (unsigned i = 0; i < GPR_COUNT; i++)

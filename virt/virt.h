@@ -153,8 +153,9 @@ enum virt_exit_kind {
     VIRT_EXIT_CPUID,
     VIRT_EXIT_RDMSR, /* index in RCX */
     VIRT_EXIT_WRMSR,
-    VIRT_EXIT_IO, /* .io, virt_io_string() */
-    VIRT_EXIT_CR, /* .cr */
+    VIRT_EXIT_IO,             /* .io, virt_io_string() */
+    VIRT_EXIT_CR,             /* .cr */
+    VIRT_EXIT_DEBUG_REGISTER, /* the guest is about to change DR7, perhaps: virt_watch_dr7() */
     VIRT_EXIT_XSETBV,
     VIRT_EXIT_HLT,
     VIRT_EXIT_PAUSE,           /* the guest spins: it has said PAUSE over and over at CPL 0 */
@@ -451,6 +452,24 @@ struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io i
 typedef unsigned virt_fetch_fn(struct virt_vcpu *v, uint8_t bytes[15]);
 void virt_set_fetch(virt_fetch_fn *fn);
 unsigned virt_fetch(struct virt_vcpu *v, uint8_t bytes[15]);
+
+/* ---- Debug registers ---- */
+
+/* DR0 to DR3, and DR7. */
+struct virt_breakpoints {
+    uint64_t at[4];
+    uint64_t dr7;
+};
+void virt_breakpoints(const struct virt_vcpu *v, struct virt_breakpoints *out);
+uint64_t virt_dr7(const struct virt_vcpu *v);
+/* Shall an instruction that may change DR7 make a VIRT_EXIT_DEBUG_REGISTER first? At first it does,
+ * and so again if this says so. */
+void virt_watch_dr7(struct virt_vcpu *v, bool watch);
+/* An instruction that has been carried out for the guest, and stepped over, has met breakpoints, of
+ * which DR6 has these bits: #DB at the next entry, together with a single step that is due. */
+void virt_debug_trap(struct virt_vcpu *v, uint32_t met);
+
+/* ---- Events ---- */
 
 /* Queues an event for the next entry. An exception over a pending one makes #DF or a triple
  * fault as in the SDM's table "Conditions for Generating a Double Fault"; then returns false if it

@@ -49,6 +49,7 @@ static const struct control {
     { CTL_PROC, PROC_CR8_LOAD, NEEDED, "CR8-load exiting" },
     { CTL_PROC, PROC_CR8_STORE, NEEDED, "CR8-store exiting" },
     { CTL_PROC, PROC_TPR_SHADOW, OPTIONAL, "TPR shadow" },
+    { CTL_PROC, PROC_MOV_DR_EXIT, NEEDED, "MOV-DR exiting" },
     { CTL_PROC, PROC_IO_BITMAPS, NEEDED, "I/O bitmaps" },
     { CTL_PROC, PROC_MSR_BITMAPS, NEEDED, "MSR bitmaps" },
     { CTL_PROC, PROC_SECONDARY, NEEDED, "secondary controls" },

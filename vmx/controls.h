@@ -23,6 +23,7 @@
 #define PROC_CR8_STORE    (1u << 20)
 #define PROC_TPR_SHADOW   (1u << 21)
 #define PROC_NMI_WINDOW   (1u << 22)
+#define PROC_MOV_DR_EXIT  (1u << 23)
 #define PROC_IO_BITMAPS   (1u << 25)
 #define PROC_MSR_BITMAPS  (1u << 28)
 #define PROC_MONITOR_EXIT (1u << 29)

@@ -13,14 +13,14 @@
 #include "arch/x86/insn.h"
 #include "vmx/controls.h"
 #include "vmx/cr.h"
+#include "vmx/event.h"
 #include "vmx/skip.h"
 #include "vmx/vmcs.h"
 #include "arch/x86/msr.h"
 #include "virt/virt.h"
 
-#define DR6_BREAKPOINTS 0xFUL
-#define DR6_RTM         (1UL << 16) /* in DR6 the sense of this bit is inverted */
-#define SHADOWS         ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
+#define DR6_RTM (1UL << 16) /* in DR6 the sense of this bit is inverted */
+#define SHADOWS ((uint64_t)(SHADOW_STI | SHADOW_MOV_SS))
 
 void debug_before_db(uint64_t qualification)
 {
@@ -30,6 +30,27 @@ void debug_before_db(uint64_t qualification)
         dr6 &= ~DR6_RTM;
     write_dr6(dr6);
     vmcs_write(VMCS_G_DR7, vmcs_read(VMCS_G_DR7) & ~DR7_GD);
+}
+
+uint64_t virt_dr7(const struct virt_vcpu *v)
+{
+    (void)v;
+    return vmcs_read(VMCS_G_DR7);
+}
+
+/* This CPU knows no lesser exit than that of each MOV from or to a debug register. */
+void virt_watch_dr7(struct virt_vcpu *v, bool watch)
+{
+    event_window(v, PROC_MOV_DR_EXIT, watch);
+}
+
+/* As an event, not in the field of pending debug exceptions: that would be lost over an interrupt
+ * that is injected meanwhile. */
+void virt_debug_trap(struct virt_vcpu *v, uint32_t met)
+{
+    debug_before_db(met | (vmcs_read(VMCS_G_PENDING_DEBUG) & PENDING_DEBUG_BS));
+    vmcs_write(VMCS_G_PENDING_DEBUG, 0);
+    v->pending = (struct event){ .valid = true, .vector = VECTOR_DB, .type = EVENT_EXCEPTION };
 }
 
 /* In a shadow with TF set, BS must be pending, else not (SDM, "Checks on Guest Non-Register

@@ -127,6 +127,7 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [26] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMXOFF */
     [27] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMXON */
     [28] = { VIRT_EXIT_CR, decode_cr },
+    [29] = { .kind = VIRT_EXIT_DEBUG_REGISTER },
     [REASON_IO] = { VIRT_EXIT_IO, decode_io },
     [31] = { .kind = VIRT_EXIT_RDMSR },
     [32] = { .kind = VIRT_EXIT_WRMSR },

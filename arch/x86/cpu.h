@@ -84,11 +84,12 @@
 #define XCR0_PKRU      (1UL << 9)
 
 /* Debug registers: what reads as one, and what cannot be written. */
-#define DR6_FIXED 0xFFFF0FF0UL
-#define DR6_BS    (1UL << 14)
-#define DR6_BD    (1UL << 13)
-#define DR7_FIXED 0x400UL
-#define DR7_GD    (1UL << 13)
+#define DR6_FIXED       0xFFFF0FF0UL
+#define DR6_BREAKPOINTS 0xFUL
+#define DR6_BS          (1UL << 14)
+#define DR6_BD          (1UL << 13)
+#define DR7_FIXED       0x400UL
+#define DR7_GD          (1UL << 13)
 
 /* Exceptions */
 #define VECTOR_DE  0

@@ -325,6 +325,157 @@ static bool comparisons(void)
     return at == END + 1 && n == 5;
 }
 
+/* ---- Breakpoints and single steps ---- */
+
+#define PIC_MASK  0x21 /* a port that exits */
+#define CR4_DE    (1ul << 3)
+#define RFLAGS_RF (1ul << 16)
+#define RFLAGS_TF (1ul << 8)
+#define DR6_BS    (1ul << 14)
+#define DR6_NONE  0xFFFF0FF0ul
+#define ON_FETCH  0ul
+#define ON_WRITE  1ul
+#define ON_PORT   2ul
+#define ON_ACCESS 3ul
+#define FOUR      (3ul << 2)
+
+static struct {
+    uint64_t dr6, rip, rcx;
+    bool resumes; /* RF was pushed */
+} seen[8];
+static volatile unsigned traps;
+
+static void on_debug(struct trap *t)
+{
+    uint64_t dr6;
+
+    asm volatile("mov %%dr6, %0\n mov %1, %%dr6" : "=&r"(dr6) : "r"(DR6_NONE));
+    if (traps < sizeof(seen) / sizeof(seen[0])) {
+        seen[traps].dr6 = dr6 & ~DR6_NONE;
+        seen[traps].rip = t->rip;
+        seen[traps].rcx = t->rcx;
+        seen[traps].resumes = t->rflags & RFLAGS_RF;
+    }
+    traps++;
+    t->rflags |= RFLAGS_RF;
+}
+
+/* By DR1; control: when and how long. */
+static void watch(uint64_t at, uint64_t control)
+{
+    uint64_t cr4;
+
+    traps = 0;
+    asm volatile("mov %%cr4, %0" : "=r"(cr4));
+    asm volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_DE));
+    asm volatile("mov %0, %%dr1" : : "r"(at));
+    asm volatile("mov %0, %%dr7" : : "r"(control << 20 | 1ul << 3) : "memory");
+}
+
+/* How many traps there were. */
+static unsigned unwatch(void)
+{
+    asm volatile("mov %0, %%dr7" : : "r"(0ul) : "memory");
+    return traps;
+}
+
+static bool trapped(unsigned n, uint64_t dr6, uint64_t rip)
+{
+    return seen[n].dr6 == dr6 && seen[n].rip == rip;
+}
+
+static bool breakpoint_on_port(void)
+{
+    uint64_t next;
+    uint8_t mask;
+
+    watch(PIC_MASK, ON_PORT);
+    asm volatile("inb %2, %0\n 1: lea 1b(%%rip), %1" : "=a"(mask), "=r"(next) : "i"(PIC_MASK));
+    if (unwatch() != 1 || !trapped(0, 2, next))
+        return false;
+    watch(PIC_MASK, ON_PORT);
+    outb(PIC_MASK + 0x20, inb(PIC_MASK + 0x80));
+    outb(PIC_MASK, mask);
+    return unwatch() == 1;
+}
+
+static bool breakpoint_on_memory(void)
+{
+    uint64_t next;
+
+    watch(COUNT, FOUR | ON_WRITE);
+    asm volatile("movl $0x2000, (%1)\n 1: lea 1b(%%rip), %0" : "=r"(next) : "r"(COUNT) : "memory");
+    (void)*count;
+    if (unwatch() != 1 || !trapped(0, 2, next))
+        return false;
+    watch(COUNT + 3, ON_ACCESS);
+    (void)*count;
+    *count += 1;
+    if (unwatch() < 2)
+        return false;
+    watch(END + 1, ON_WRITE); /* of a move that begins in RAM */
+    asm volatile("movl $0, (%0)" : : "r"(END - 2) : "memory");
+    return unwatch() == 1;
+}
+
+static bool breakpoint_on_code(void)
+{
+    uint64_t at;
+
+    asm volatile("lea in_from_pic(%%rip), %0" : "=r"(at));
+    watch(at, ON_FETCH);
+    asm volatile("in_from_pic: inb %0, %%al" : : "i"(PIC_MASK) : "rax");
+    return unwatch() == 1 && trapped(0, 2, at);
+}
+
+/* After each repetition that meets it, at the instruction; behind it after the last one. */
+static bool breakpoint_in_rep(void)
+{
+    uint64_t next, n = 3, from = COUNT - 4;
+    void *to = other;
+
+    watch(PIC_MASK, ON_PORT);
+    asm volatile("1: rep insb\n 2: lea 2b(%%rip), %0"
+                 : "=&r"(next), "+D"(to), "+c"(n)
+                 : "d"(PIC_MASK)
+                 : "memory");
+    if (unwatch() != 3 || n || !trapped(0, 2, next - 2) || !trapped(1, 2, next - 2) ||
+        !trapped(2, 2, next) || !seen[0].resumes || seen[2].resumes || seen[1].rcx != 1)
+        return false;
+    to = other;
+    n = 3;
+    watch(COUNT, FOUR | ON_ACCESS);
+    asm volatile("rep movsl" : "+S"(from), "+D"(to), "+c"(n) : : "memory");
+    return unwatch() == 1 && seen[0].rcx == 1 && !n;
+}
+
+/* POPF's own trap does not come; what clears TF again has some more. */
+static bool steps(void)
+{
+    uint64_t rep, next, n = 2;
+    void *to = other;
+
+    traps = 0;
+    asm volatile("lea 1f(%%rip), %0\n lea 2f(%%rip), %1\n pushf\n orl $0x100, (%%rsp)\n popf\n"
+                 "1: rep insb\n 2: mov (%5), %%eax\n 3: pushf\n andl $0xfffffeff, (%%rsp)\n popf"
+                 : "=&r"(rep), "=&r"(next), "+D"(to), "+c"(n)
+                 : "d"(PIC_MASK), "r"(COUNT)
+                 : "rax", "cc", "memory");
+    return traps == 6 && trapped(0, DR6_BS, rep) && trapped(1, DR6_BS, next) &&
+           trapped(2, DR6_BS, next + 2) && seen[0].resumes && !seen[1].resumes;
+}
+
+static bool step_and_breakpoint(void)
+{
+    watch(COUNT, FOUR | ON_ACCESS);
+    asm volatile("pushf\n orl $0x100, (%%rsp)\n popf\n mov (%0), %%eax\n"
+                 "pushf\n andl $0xfffffeff, (%%rsp)\n popf"
+                 :
+                 : "r"(COUNT)
+                 : "rax", "cc", "memory");
+    return unwatch() == 4 && seen[0].dr6 == (DR6_BS | 2) && seen[1].dr6 == DR6_BS;
+}
+
 /* ---- All of them ---- */
 
 static const struct {
@@ -354,6 +505,12 @@ static const struct {
     { "MOV half in RAM", moves },
     { "MOVS, OUTS and STOS half in RAM", strings },
     { "CMPS and SCAS half in RAM", comparisons },
+    { "a breakpoint on a port", breakpoint_on_port },
+    { "a breakpoint on memory", breakpoint_on_memory },
+    { "a breakpoint on code", breakpoint_on_code },
+    { "a breakpoint within REP", breakpoint_in_rep },
+    { "single steps", steps },
+    { "a step that meets a breakpoint", step_and_breakpoint },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
@@ -372,6 +529,7 @@ void main(const void *boot_information)
 
     (void)boot_information;
     trap_init();
+    trap_set(1, on_debug);
     allow_vectors();
     for (unsigned i = 0; i < CASES; i++) {
         fill();

@@ -202,6 +202,24 @@ void fpu_write_mmx(struct virt_vcpu *v, unsigned n, uint64_t value)
     fake_virt(v)->mmx[n] = value;
 }
 
+/* ---- Debug registers ---- */
+
+void virt_breakpoints(const struct virt_vcpu *v, struct virt_breakpoints *out)
+{
+    *out = fake_virt(v)->breakpoints;
+}
+
+void virt_watch_dr7(struct virt_vcpu *v, bool watch)
+{
+    fake_virt(v)->dr7_free = !watch;
+}
+
+void virt_debug_trap(struct virt_vcpu *v, uint32_t met)
+{
+    ASSERT(met && !fake_virt(v)->pending.valid);
+    fake_virt(v)->traps = met;
+}
+
 /* ---- Entering, events ---- */
 
 struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io io)

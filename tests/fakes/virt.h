@@ -32,7 +32,10 @@ struct fake_virt {
     uint8_t requested, served; /* as virt_set_interrupts() told */
     unsigned tells;            /* how often it did */
     uint64_t eoi_exits[4];
-    uint32_t msr; /* one MSR that vmx/ answers for, and its value */
+    struct virt_breakpoints breakpoints;
+    bool dr7_free;  /* virt_watch_dr7() has said so */
+    uint32_t traps; /* what virt_debug_trap() told last; 0: nothing since */
+    uint32_t msr;   /* one MSR that vmx/ answers for, and its value */
     uint64_t msr_value;
 };
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c domain/exit.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c machine/cpu_msr.c machine/cpu_mtrr.c domain/cpuid.c machine/cpu_model.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: emulate/string_insn.c domain/device_access.c domain/exit.c domain/debug.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c machine/cpu_msr.c machine/cpu_mtrr.c domain/cpuid.c machine/cpu_model.c emulate/mmio.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -121,6 +121,7 @@ static void begin(bool is_pvh)
     fake_cpuid = leaf;
     guest_start();
     fake_log_reset();
+    guest_vcpu.exit_actions = exit_actions;
     guest.config = &config;
     guest.type = is_pvh ? DOMAIN_PVH : DOMAIN_HVM;
     domain_set_hooks(&hooks);
@@ -202,6 +203,10 @@ static void fill(struct virt_exit *e, struct input *in)
         e->memory.fetch = how >= 0xe0 && how < 0xe8;
         e->memory.delivery = how >= 0xe8 && how < 0xec;
         break;
+    case VIRT_EXIT_DEBUG_REGISTER:
+        cpu()->breakpoints.at[how % 4] = take_address(in).v;
+        cpu()->breakpoints.dr7 = input_number(in, 4);
+        break;
     case VIRT_EXIT_APIC_WRITE:
         e->apic.offset = how * 16u;
         break;
@@ -225,11 +230,11 @@ static void step_exit(struct input *in)
     fill(&e, in);
     unsigned skips = cpu()->skips, injected = cpu()->injected;
     enum exit_answer answer =
-        fake_virt_answered(&v->virt, exit_actions[e.kind].quick(&v->virt, &e));
+        fake_virt_answered(&v->virt, v->exit_actions[e.kind].quick(&v->virt, &e));
     ASSERT(!spin_is_locked(&guest.lock));
     if (answer == EXIT_UNHANDLED) {
         spin_lock(&guest.lock);
-        exit_actions[e.kind].handle(&v->virt, &e);
+        v->exit_actions[e.kind].handle(&v->virt, &e);
         spin_unlock(&guest.lock);
     }
     skips = cpu()->skips - skips;

@@ -1,4 +1,4 @@
-/* links: domain/exit.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c guestmem/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/exit.c domain/debug.c emulate/breakpoint.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c guestmem/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * What each VM exit means. Ports, device memory, MSRs and CPUID have tests of their own: here it
  * is only that they are reached, with stand-ins at the end of this file.
@@ -47,6 +47,7 @@ static int setup(void **state)
     domain_set_hooks(&hooks);
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
     pio_calls = mmio_calls = hypercalls = 0;
+    guest_vcpu.exit_actions = exit_actions;
     cpu()->rip = 0x1000;
     cpu()->insn_len = 2;
     fake_log_reset();
@@ -64,14 +65,15 @@ static enum exit_answer last_answer;
 
 static void handle(const struct virt_exit *e)
 {
-    exit_actions[e->kind].handle(&guest_vcpu.virt, e);
+    guest_vcpu.exit_actions[e->kind].handle(&guest_vcpu.virt, e);
 }
 
 /* As the run loop does. */
 static void exits_by(const struct virt_exit *e)
 {
-    last_answer =
-        fake_virt_answered(&guest_vcpu.virt, exit_actions[e->kind].quick(&guest_vcpu.virt, e));
+    enum exit_answer answer = guest_vcpu.exit_actions[e->kind].quick(&guest_vcpu.virt, e);
+
+    last_answer = fake_virt_answered(&guest_vcpu.virt, answer);
     if (last_answer == EXIT_UNHANDLED)
         handle(e);
 }
@@ -509,8 +511,10 @@ bool vcpu_tick_lapic(struct vcpu *v)
 enum exit_answer device_access_port(struct virt_vcpu *v, const struct virt_exit *e)
 {
     (void)v;
-    (void)e;
-    return EXIT_UNHANDLED;
+    if (!e->io.size) /* as the string instructions */
+        return EXIT_UNHANDLED;
+    pio_calls++;
+    return EXIT_NEXT;
 }
 
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
@@ -527,8 +531,8 @@ void device_access_string(struct virt_vcpu *v, const struct virt_exit *e)
 
 int mmio_emulate(struct emulator *e, gpa_t at)
 {
-    (void)e;
-    (void)at;
+    if (e->breakpoints.armed)
+        breakpoints_memory(&e->breakpoints, gva(at.v), 4, true);
     mmio_calls++;
     return 0;
 }
@@ -590,12 +594,83 @@ const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t su
     return &r;
 }
 
+/* ---- Breakpoints ---- */
+
+#define WATCHED  0x3f8
+#define ON_PORT  (2ul << 16 | 1) /* of DR7: DR0 is enabled, for a port, one byte */
+#define TWO_MORE (3ul << 18)
+
+static void accesses_port(uint16_t port, unsigned size)
+{
+    struct virt_exit e = { .kind = VIRT_EXIT_IO, .io = { .port = port, .size = size & 7 } };
+
+    cpu()->traps = 0;
+    exits_by(&e);
+}
+
+static void set_breakpoint(uint64_t at, uint64_t dr7)
+{
+    exits(VIRT_EXIT_DEBUG_REGISTER);
+    cpu()->breakpoints = (struct virt_breakpoints){ .at = { at }, .dr7 = dr7 };
+}
+
+/* The guest executes it again; and is left alone until its breakpoints are gone. */
+static void test_debug_register(void **state)
+{
+    (void)state;
+    exits(VIRT_EXIT_DEBUG_REGISTER);
+    assert_int_equal(cpu()->skips, 0);
+    assert_true(cpu()->dr7_free && guest_vcpu.exit_actions == exit_actions_armed);
+    set_breakpoint(WATCHED, ON_PORT);
+    accesses_port(0x80, 1);
+    assert_true(cpu()->dr7_free);
+    cpu()->breakpoints.dr7 &= ~1ul;
+    accesses_port(WATCHED, 1);
+    assert_false(cpu()->dr7_free);
+    assert_ptr_equal(guest_vcpu.exit_actions, exit_actions);
+    assert_int_equal(cpu()->traps, 0);
+}
+
+static void test_port_breakpoint(void **state)
+{
+    (void)state;
+    set_breakpoint(WATCHED, ON_PORT);
+    accesses_port(WATCHED, 1);
+    assert_int_equal(cpu()->traps, 0); /* without CR4.DE there is no such thing */
+    cpu()->cr4 |= CR4_DE;
+    accesses_port(WATCHED, 1);
+    assert_int_equal(cpu()->traps, 1);
+    assert_int_equal(cpu()->skips, 2);
+    assert_int_equal(pio_calls, 2);
+    accesses_port(WATCHED - 1, 2); /* reaches it */
+    assert_int_equal(cpu()->traps, 1);
+    accesses_port(WATCHED - 1, 1);
+    assert_int_equal(cpu()->traps, 0);
+    accesses_port(WATCHED + 1, 4);
+    assert_int_equal(cpu()->traps, 0);
+    cpu()->breakpoints.dr7 |= TWO_MORE;
+    accesses_port(WATCHED + 1, 4);
+    assert_int_equal(cpu()->traps, 1);
+}
+
+/* Armed for as long as the emulator is at it. */
+static void test_memory_breakpoint(void **state)
+{
+    (void)state;
+    set_breakpoint(0xfee00080, 1ul << 16 | 1); /* one byte, written */
+    touches(0xfee00080);
+    assert_int_equal(mmio_calls, 1);
+    assert_int_equal(cpu()->traps, 1);
+    assert_false(guest_vcpu.emulator.breakpoints.armed);
+}
+
 /* A kind without a row would be a call of nothing, which its first exit makes. */
 static void test_each_kind_has_a_row(void **state)
 {
     (void)state;
     for (unsigned k = 0; k < VIRT_EXIT_KINDS; k++)
-        if (!exit_actions[k].quick || !exit_actions[k].handle)
+        if (!exit_actions[k].quick || !exit_actions[k].handle || !exit_actions_armed[k].quick ||
+            !exit_actions_armed[k].handle)
             fail_msg("exit_actions[%u] has no row", k);
 }
 
@@ -626,6 +701,9 @@ int main(void)
         TEST(test_ends),
         TEST(test_bus_lock),
         TEST(test_bad_memory),
+        TEST(test_debug_register),
+        TEST(test_port_breakpoint),
+        TEST(test_memory_breakpoint),
         TEST(test_each_kind_has_a_row),
         TEST(test_fault_becomes_triple),
     };

@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/operate.c emulate/vector.c emulate/selector.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c emulate/operate.c emulate/vector.c emulate/selector.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -63,6 +63,80 @@ static void run(const char *code, unsigned length)
     assert_int_equal(cpu()->rip, CODE + length);
 }
 #define RUN(code) run(code, sizeof(code) - 1)
+
+/* ---- Breakpoints: by linear addresses, of RAM as of devices ---- */
+
+#define ON_WRITE 1ul
+#define ON_BOTH  3ul
+#define BYTE     0ul
+#define WORD     (1ul << 2)
+#define QUAD     (2ul << 2)
+#define DWORD    (3ul << 2)
+
+/* What DR6 says after one instruction, of a breakpoint in DR3. */
+static uint32_t met(const char *code, unsigned length, uint64_t at, uint64_t control)
+{
+    struct breakpoints *b = &guest_vcpu.emulator.breakpoints;
+
+    cpu()->breakpoints =
+        (struct virt_breakpoints){ .at = { [3] = at }, .dr7 = control << 28 | 1ul << 7 };
+    breakpoints_take(b, &guest_vcpu.virt);
+    assert_true(b->armed);
+    set_reg(GPR_RSI, DEVICE);
+    set_reg(GPR_RDI, 0x5000);
+    run_at(CODE, code, length);
+    return breakpoints_end(b);
+}
+#define MET(code, at, control) met(code, sizeof(code) - 1, at, control)
+
+static void test_breakpoint(void **state)
+{
+    static const char load[] = "\x8B\x06", store[] = "\x89\x06", alter[] = "\x01\x06",
+                      test[] = "\x85\x06", move[] = "\xA5", wide[] = "\x66\x0F\xE7\x06";
+
+    (void)state;
+    cpu()->cr4 |= CR4_OSFXSR;
+    assert_int_equal(MET(load, DEVICE, DWORD | ON_BOTH), 8);
+    assert_int_equal(MET(load, DEVICE, DWORD | ON_WRITE), 0);
+    assert_int_equal(MET(store, DEVICE, DWORD | ON_WRITE), 8);
+    assert_int_equal(MET(store, DEVICE + 3, BYTE | ON_WRITE), 8);
+    assert_int_equal(MET(store, DEVICE + 4, BYTE | ON_WRITE), 0);
+    assert_int_equal(MET(store, DEVICE - 1, BYTE | ON_WRITE), 0);
+    assert_int_equal(MET(store, DEVICE + 3, WORD | ON_WRITE), 8); /* its lowest bit counts not */
+    assert_int_equal(MET(store, DEVICE + 5, WORD | ON_WRITE), 0);
+    assert_int_equal(MET(store, DEVICE + 7, QUAD | ON_WRITE), 8);
+    assert_int_equal(MET(store, DEVICE + 8, QUAD | ON_WRITE), 0);
+    assert_int_equal(MET(store, DEVICE, 0), 0); /* for code */
+    assert_int_equal(MET(store, DEVICE, 2), 0); /* for ports */
+    assert_int_equal(MET(alter, DEVICE, ON_WRITE), 8);
+    assert_int_equal(MET(test, DEVICE, ON_WRITE), 0);
+    assert_int_equal(MET(test, DEVICE, ON_BOTH), 8);
+    assert_int_equal(MET(move, 0x5003, ON_WRITE), 8);
+    assert_int_equal(MET(move, DEVICE, ON_BOTH), 8);
+    assert_int_equal(MET(wide, DEVICE + 15, ON_WRITE), 8);
+    assert_int_equal(MET(wide, DEVICE + 16, ON_WRITE), 0);
+    assert_int_equal(cpu()->injected, 0);
+    assert_false(guest_vcpu.emulator.breakpoints.armed);
+}
+
+/* All that are met are told, if one of them is enabled. */
+static void test_breakpoints(void **state)
+{
+    struct breakpoints *b = &guest_vcpu.emulator.breakpoints;
+
+    (void)state;
+    cpu()->breakpoints = (struct virt_breakpoints){ .at = { 0x5000, 0x5001, 0x5002, 0x5003 },
+                                                    .dr7 = 0x11110000 | 1ul << 1 };
+    for (unsigned enabled = 1; enabled <= 4; enabled *= 4) {
+        cpu()->breakpoints.dr7 = 0x11110000 | enabled;
+        breakpoints_take(b, &guest_vcpu.virt);
+        breakpoints_memory(b, gva(0x5001), 2, true);
+        assert_int_equal(breakpoints_end(b), enabled == 1 ? 0 : 6);
+    }
+    cpu()->breakpoints.dr7 = 0x11110000;
+    breakpoints_take(b, &guest_vcpu.virt);
+    assert_false(b->armed);
+}
 
 static void test_page_walk_and_fetch(void **state)
 {
@@ -1115,6 +1189,8 @@ static void test_fault_in_the_second_part(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_breakpoint),
+        TEST(test_breakpoints),
         TEST(test_page_walk_and_fetch),
         TEST(test_fetch_from_large_mapping),
         TEST(test_forms),

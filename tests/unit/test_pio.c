@@ -1,4 +1,4 @@
-/* links: lib/fmt.c guestmem/p2m_change.c decode/decode_form.c decode/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c emulate/operand.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lib/fmt.c guestmem/p2m_change.c decode/decode_form.c decode/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * IN, OUT, INS and OUTS against a machine of one register.
  */
@@ -106,6 +106,71 @@ static void test_out(void **state)
     assert_int_equal(bus_log[2].value, 0x55667788);
     assert_int_equal(reg(GPR_RAX), OLD);
     assert_int_equal(cpu()->skips, 3);
+}
+
+/* ---- Breakpoints and steps, which come after each repetition ---- */
+
+static uint32_t string_with_breakpoint(uint64_t at, uint64_t dr7)
+{
+    struct breakpoints *b = &guest_vcpu.emulator.breakpoints;
+
+    cpu()->cr4 |= CR4_DE;
+    cpu()->breakpoints = (struct virt_breakpoints){ .at = { [2] = at }, .dr7 = dr7 };
+    breakpoints_take(b, &guest_vcpu.virt);
+    string(false, 1, 4, true);
+    return breakpoints_end(b);
+}
+
+static void test_breakpoint_in_rep(void **state)
+{
+    const uint64_t on_port = 2ul << 24 | 1ul << 4, on_write = 1ul << 24 | 1ul << 4;
+
+    (void)state;
+    set_reg(GPR_RSI, 0x5000);
+    set_reg(GPR_RCX, 3);
+    cpu()->rflags |= RFLAGS_RF;
+    assert_int_equal(string_with_breakpoint(PORT, on_port), 4);
+    assert_int_equal(reg(GPR_RCX), 2);
+    assert_int_equal(reg(GPR_RSI), 0x5001);
+    assert_int_equal(cpu()->rip, 0x7c00);
+    assert_true(cpu()->rflags & RFLAGS_RF);
+    assert_int_equal(string_with_breakpoint(PORT + 1, on_port), 0);
+    assert_int_equal(string_with_breakpoint(PORT, on_port), 4);
+    assert_int_equal(reg(GPR_RCX), 0);
+    assert_int_equal(cpu()->rip, 0x7c02);
+    assert_int_equal(string_with_breakpoint(PORT, on_port), 0); /* nothing is done any more */
+    set_reg(GPR_RCX, 3);
+    assert_int_equal(string_with_breakpoint(0x5003, on_write), 0); /* it is read */
+    assert_int_equal(string_with_breakpoint(0x5004, on_write | 3ul << 24), 4);
+    assert_int_equal(bus_count, 5);
+}
+
+/* A fault leaves nothing to trap after. */
+static void test_breakpoint_and_fault(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_16);
+    set_reg(GPR_RSI, 0x10000);
+    set_reg(GPR_RCX, 3);
+    guest_vcpu.emulator.breakpoints.met = 1;
+    string(false, 1, 4, true);
+    assert_int_equal(cpu()->pending.vector, VECTOR_GP);
+    assert_int_equal(guest_vcpu.emulator.breakpoints.met, 0);
+}
+
+static void test_single_step_in_rep(void **state)
+{
+    (void)state;
+    set_reg(GPR_RSI, 0x5000);
+    set_reg(GPR_RCX, 2);
+    cpu()->rflags |= RFLAGS_TF;
+    for (unsigned i = 1; i <= 2; i++) {
+        string(false, 1, 4, true);
+        assert_int_equal(reg(GPR_RCX), 2 - i);
+        assert_int_equal(bus_count, i);
+        assert_int_equal(cpu()->skips, i); /* each of them is a step */
+        assert_int_equal(cpu()->rip, i == 1 ? 0x7c00 : 0x7c02);
+    }
 }
 
 static void test_ins_once(void **state)
@@ -331,6 +396,9 @@ int main(void)
         TEST(test_out),
         TEST(test_ins_once),
         TEST(test_rep_outs),
+        TEST(test_breakpoint_in_rep),
+        TEST(test_breakpoint_and_fault),
+        TEST(test_single_step_in_rep),
         TEST(test_down),
         TEST(test_count_zero),
         TEST(test_address_sizes),

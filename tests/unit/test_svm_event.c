@@ -161,13 +161,40 @@ static void test_step(void **state)
     assert_true(virt_irq_open(&v));
 }
 
+/* What breakpoints of an instruction say, and what its step does, is one exception. */
+static void test_debug_trap(void **state)
+{
+    (void)state;
+    vmcb.dr6 = DR6_FIXED | 4;
+    vmcb.dr7 = DR7_FIXED | DR7_GD;
+    virt_debug_trap(&v, 3);
+    assert_int_equal(entered_with(), EVENT_VALID | 3 << 8 | VECTOR_DB);
+    assert_int_equal(vmcb.dr6, DR6_FIXED | 3);
+    assert_int_equal(vmcb.dr7, DR7_FIXED);
+    assert_false(vmcb.clean & CLEAN_DRX);
+    s->step_due = true;
+    virt_debug_trap(&v, 8);
+    assert_int_equal(entered_with(), EVENT_VALID | 3 << 8 | VECTOR_DB);
+    assert_int_equal(vmcb.dr6, DR6_FIXED | DR6_BS | 8);
+    assert_false(virt_event_pending(&v));
+}
+
+static void test_watching(void **state)
+{
+    (void)state;
+    virt_watch_dr7(&v, true);
+    assert_true(intercepted(ICPT_DR_WRITE + 7));
+    virt_watch_dr7(&v, false);
+    assert_false(intercepted(ICPT_DR_WRITE + 7));
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_injection), TEST(test_cut_short), TEST(test_irq_window),
-        TEST(test_nmis),      TEST(test_step),
+        TEST(test_injection), TEST(test_cut_short),  TEST(test_irq_window), TEST(test_nmis),
+        TEST(test_step),      TEST(test_debug_trap), TEST(test_watching),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,6 +201,32 @@ static void test_exceptions(void **state)
     assert_int_equal(x.kind, VIRT_EXIT_HOST); /* machine check */
 }
 
+/* What breakpoints of an instruction say, and what its step does, is one exception. */
+static void test_debug_trap(void **state)
+{
+    (void)state;
+    write_dr6(DR6_FIXED | 4);
+    vmcs_write(VMCS_G_DR7, DR7_FIXED | DR7_GD);
+    vmcs_write(VMCS_G_PENDING_DEBUG, PENDING_DEBUG_BS);
+    virt_debug_trap(&v, 3);
+    assert_int_equal(read_dr6(), DR6_FIXED | DR6_BS | 3);
+    assert_int_equal(virt_dr7(&v), DR7_FIXED);
+    assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), 0);
+    assert_true(v.pending.valid && v.pending.vector == VECTOR_DB && !v.pending.has_error);
+    v.pending.valid = false;
+}
+
+static void test_watching(void **state)
+{
+    (void)state;
+    virt_watch_dr7(&v, true);
+    assert_int_equal(vmcs_read(VMCS_PROC_CTLS) & PROC_MOV_DR_EXIT, PROC_MOV_DR_EXIT);
+    virt_watch_dr7(&v, false);
+    assert_int_equal(vmcs_read(VMCS_PROC_CTLS) & PROC_MOV_DR_EXIT, 0);
+    decode(29, 0);
+    assert_int_equal(x.kind, VIRT_EXIT_DEBUG_REGISTER);
+}
+
 static void test_skip(void **state)
 {
     (void)state;
@@ -263,6 +289,8 @@ int main(void)
         cmocka_unit_test_setup(test_skip, setup),
         cmocka_unit_test_setup(test_single_step, setup),
         cmocka_unit_test_setup(test_dr6, setup),
+        cmocka_unit_test_setup(test_debug_trap, setup),
+        cmocka_unit_test_setup(test_watching, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
