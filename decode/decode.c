@@ -377,6 +377,24 @@ static int decode_vector(struct cursor *c, struct decode *d, uint8_t opcode, uns
     return d->lock ? -EINVAL : c->error;
 }
 
+/* ---- x87 ---- */
+
+static int decode_x87(struct cursor *c, struct decode *d, uint8_t opcode)
+{
+    uint8_t modrm = next(c);
+    int bytes = decode_form_x87(opcode, modrm >> 3 & 7);
+
+    if (c->error)
+        return c->error;
+    if (!bytes || modrm >> 6 == 3)
+        return -EOPNOTSUPP;
+    d->op = bytes > 0 ? DECODE_X87_LOAD : DECODE_X87_STORE;
+    take_operands(c, d, 0, modrm);
+    d->size = d->reg_size = (uint8_t)(bytes > 0 ? bytes : -bytes);
+    d->immediate = (opcode & 7u) << 8 | modrm;
+    return d->lock ? -EINVAL : c->error;
+}
+
 /* ---- All of them ---- */
 
 /* Behind 0F: *opcode becomes the one that counts. */
@@ -400,6 +418,8 @@ static int decode_body(struct cursor *c, struct decode *d)
         opcode = take_vex(c, d, opcode == 0xC4, &prefix);
         return decode_vector(c, d, opcode, prefix);
     }
+    if (opcode >= 0xD8 && opcode <= 0xDF && !c->error)
+        return decode_x87(c, d, opcode);
     bool two_bytes = opcode == 0x0F;
     if (two_bytes)
         form = form_behind_0f(c, d, &opcode);

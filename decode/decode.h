@@ -72,6 +72,8 @@ enum decode_op {
     DECODE_SETCC,
     DECODE_VECTOR_LOAD, /* a register of MMX, SSE or AVX <- memory */
     DECODE_VECTOR_STORE,
+    DECODE_X87_LOAD, /* x87, memory is read: the immediate is the opcode as the FPU keeps it */
+    DECODE_X87_STORE,
     DECODE_FLUSH,          /* CLFLUSH, CLFLUSHOPT: nothing is read or written */
     DECODE_STORE_SELECTOR, /* MOV, SLDT, STR: see reg */
     DECODE_LOAD_SELECTOR,  /* MOV, LLDT, LTR */
@@ -90,7 +92,7 @@ enum decode_op {
 struct decode {
     enum decode_op op;
     uint8_t length;     /* bytes of the instruction */
-    uint8_t size;       /* bytes of the memory access: 1, 2, 4, 8; 16, 32 */
+    uint8_t size;       /* bytes of the memory access: 1, 2, 4, 8; 10, 16, 32 */
     uint8_t reg_size;   /* bytes of the register operand: differs for MOVZX and MOVSX */
     uint8_t addr_size;  /* 2, 4, 8 */
     bool sign_extend;   /* MOVSX, MOVSXD */

@@ -1,8 +1,8 @@
 /*
  * The opcode tables, one line each.
  *
- * Source: SDM volume 2, "Opcode Map". What decode.h does not name is left out: x87, far branches
- * and the rest are refused.
+ * Source: SDM volume 2, "Opcode Map". What decode.h does not name is left out: far branches and
+ * the rest are refused.
  */
 #include "decode/decode_form.h"
 #include "decode/decode.h"
@@ -281,4 +281,20 @@ const struct vector_form *decode_form_vector(uint8_t opcode, bool behind_0f38, u
             return f;
     }
     return NULL;
+}
+
+int decode_form_x87(uint8_t opcode, unsigned reg)
+{
+    static const int8_t bytes[8][8] = {
+        { 4, 4, 4, 4, 4, 4, 4, 4 },        /* FADD and its like, of single precision */
+        { 4, 0, -4, -4, 0, 2, 0, -2 },     /* FLD, FST, FSTP; FLDCW, FNSTCW */
+        { 4, 4, 4, 4, 4, 4, 4, 4 },        /* FIADD and its like */
+        { 4, -4, -4, -4, 0, 10, 0, -10 },  /* FILD, FISTTP, FIST, FISTP; FLD, FSTP of 80 bits */
+        { 8, 8, 8, 8, 8, 8, 8, 8 },        /* FADD and its like, of double precision */
+        { 8, -8, -8, -8, 0, 0, 0, -2 },    /* FLD, FISTTP, FST, FSTP; FNSTSW */
+        { 2, 2, 2, 2, 2, 2, 2, 2 },        /* FIADD and its like, of words */
+        { 2, -2, -2, -2, 10, 8, -10, -8 }, /* FILD, FISTTP, FIST, FISTP; FBLD, FILD, FBSTP, FISTP */
+    };
+
+    return bytes[opcode & 7][reg];
 }

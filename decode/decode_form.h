@@ -70,6 +70,9 @@ const struct form *decode_form_f3_0f(uint8_t opcode);
 const struct form *decode_form_0f38(uint8_t opcode);
 /* Of a vector move; prefix: 0 to 3, as VEX numbers them. NULL: none is ours. */
 const struct vector_form *decode_form_vector(uint8_t opcode, bool behind_0f38, unsigned prefix);
+/* Bytes in memory of an x87 instruction, D8 to DF, with that in ModR/M's reg field: read; if less
+ * than 0, written. 0: none is ours. */
+int decode_form_x87(uint8_t opcode, unsigned reg);
 /* The form that ModR/M's reg field chooses, for a form with F_GROUP. */
 const struct form *decode_form_group(const struct form *group, unsigned reg);
 

@@ -10,6 +10,7 @@
 #include "emulate/operate.h"
 #include "emulate/selector.h"
 #include "emulate/vector.h"
+#include "emulate/x87.h"
 #include "machine/machine.h"
 
 /* ---- The memory operand ---- */
@@ -54,8 +55,10 @@ static int access_all(struct emulator *e, const struct place *p, const struct de
 {
     int err = access(e, p, 0, &value[0], insn->size < 8 ? insn->size : 8, write);
 
-    for (unsigned skip = 8; !err && skip < insn->size; skip += 8)
-        err = access(e, p, skip, &value[skip / 8], 8, write);
+    for (unsigned skip = 8; !err && skip < insn->size; skip += 8) {
+        unsigned rest = insn->size - skip;
+        err = access(e, p, skip, &value[skip / 8], rest < 8 ? rest : 8, write);
+    }
     return err;
 }
 
@@ -67,11 +70,17 @@ static int probe(struct emulator *e, const struct place *p, const struct decode 
 
 /* ---- The instruction ---- */
 
+static bool is_x87(const struct decode *insn)
+{
+    return insn->op == DECODE_X87_LOAD || insn->op == DECODE_X87_STORE;
+}
+
 /* What would have been a fault before there was an exit, had another vCPU not changed the code. */
 static int check(struct emulator *e, const struct decode *insn, const struct place *p)
 {
+    if (is_x87(insn))
+        return x87_check(e, insn);
     bool vector = insn->op == DECODE_VECTOR_LOAD || insn->op == DECODE_VECTOR_STORE;
-
     if (insn->aligned && ((p->whole ? p->at.v : p->linear.v) & (insn->size - 1u)))
         return emulator_refuse(e, VECTOR_GP);
     return vector ? vector_check(e, insn) : 0;
@@ -90,8 +99,12 @@ static int carry_out(struct emulator *e, const struct decode *insn, const struct
         return err;
     if (insn->op == DECODE_LOAD_SELECTOR)
         return selector_load(e, (enum seg)insn->reg, (uint16_t)o.memory[0]);
-    if (operate(e->virt, insn, &o))
-        return emulator_refuse(e, VECTOR_DE);
+    if (is_x87(insn))
+        err = x87_operate(e, insn, &o);
+    else if (operate(e->virt, insn, &o))
+        err = emulator_refuse(e, VECTOR_DE);
+    if (err)
+        return err;
     err = o.writes ? access_all(e, p, insn, o.memory, true) : 0;
     if (!err)
         operate_finish(e->virt, insn, &o);

@@ -145,6 +145,7 @@ bool operate_reads(enum decode_op op)
     case DECODE_STORE:
     case DECODE_SETCC:
     case DECODE_VECTOR_STORE:
+    case DECODE_X87_STORE:
     case DECODE_FLUSH:
     case DECODE_STORE_SELECTOR:
     case DECODE_SMSW:
@@ -168,6 +169,7 @@ bool operate_writes(const struct decode *insn)
     case DECODE_IDIV:
     case DECODE_CMOV:
     case DECODE_VECTOR_LOAD:
+    case DECODE_X87_LOAD:
     case DECODE_FLUSH:
     case DECODE_LOAD_SELECTOR:
     case DECODE_PUSH:

@@ -26,4 +26,16 @@ void fpu_write_vector(struct virt_vcpu *v, unsigned n, const uint64_t value[4], 
 uint64_t fpu_read_mmx(struct virt_vcpu *v, unsigned n);
 void fpu_write_mmx(struct virt_vcpu *v, unsigned n, uint64_t value);
 
+/* An x87 instruction with an operand in memory. */
+struct fpu_x87 {
+    uint16_t opcode;       /* as the FPU keeps it: three bits of the first byte, then ModR/M */
+    uint64_t rip, operand; /* offsets in their segments, for the FPU's pointers */
+};
+/* Is an exception pending, which the next instruction that waits would raise? */
+bool fpu_x87_exception(void);
+/* The guest's registers become what the instruction makes of them, with *operand as its memory; it
+ * must not raise an exception of an earlier one. False: a store stores nothing, since its own is
+ * pending now. */
+bool fpu_x87(struct virt_vcpu *v, const struct fpu_x87 *x, void *operand);
+
 #endif

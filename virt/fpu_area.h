@@ -8,12 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct virt_vcpu;
+
 #define FPU_XSAVE_LEAF  0xD  /* of CPUID; subleaf n: where state component n is */
 #define FPU_TAGS_IN_USE 0xFF /* all registers, in the abridged form */
 
 struct fpu_area {
     uint16_t fcw, fsw;
-    uint8_t ftw, zero[19];
+    uint8_t ftw, zero;
+    uint16_t fop; /* of the last x87 instruction: opcode, address, and that of its operand */
+    uint64_t fip, fdp;
     uint32_t mxcsr, mxcsr_mask;
     uint8_t st[8][16]; /* from the top of the stack on */
     uint8_t xmm[16][16];
@@ -22,5 +26,9 @@ struct fpu_area {
 };
 _Static_assert(offsetof(struct fpu_area, mxcsr) == 24, "as the SDM draws it");
 _Static_assert(offsetof(struct fpu_area, xstate_bv) == 512, "as the SDM draws it");
+
+/* All registers of the loaded vCPU, in its area; fpu_load() puts them back. A component in its
+ * initial configuration is spelt out, so that one register of it can be changed. */
+struct fpu_area *fpu_take_out(struct virt_vcpu *v);
 
 #endif

@@ -22,9 +22,7 @@ static void learn_xcr0(struct virt_vcpu *v)
         v->xcr0 = xgetbv(0) & v->xcr0_mask;
 }
 
-/* All registers, in the area; fpu_load() puts them back. A component in its initial configuration
- * is spelt out, so that one register of it can be changed. */
-static struct fpu_area *take_out(struct virt_vcpu *v)
+struct fpu_area *fpu_take_out(struct virt_vcpu *v)
 {
     struct fpu_area *area = v->fpu;
 
@@ -32,7 +30,8 @@ static struct fpu_area *take_out(struct virt_vcpu *v)
     fpu_save(v);
     if (!(area->xstate_bv & XCR0_X87)) {
         area->fcw = FCW_INITIAL;
-        area->fsw = area->ftw = 0;
+        area->fsw = area->ftw = area->fop = 0;
+        area->fip = area->fdp = 0;
         memset(area->st, 0, sizeof(area->st));
     }
     if (!(area->xstate_bv & XCR0_SSE))
@@ -64,7 +63,7 @@ bool fpu_has_avx(struct virt_vcpu *v)
 
 void fpu_read_vector(struct virt_vcpu *v, unsigned n, uint64_t value[4])
 {
-    const struct fpu_area *area = take_out(v);
+    const struct fpu_area *area = fpu_take_out(v);
     const void *high = part_of(v, YMM_HIGH, n, 16);
 
     ASSERT(n < 16);
@@ -77,7 +76,7 @@ void fpu_read_vector(struct virt_vcpu *v, unsigned n, uint64_t value[4])
 
 void fpu_write_vector(struct virt_vcpu *v, unsigned n, const uint64_t value[4], bool whole)
 {
-    struct fpu_area *area = take_out(v);
+    struct fpu_area *area = fpu_take_out(v);
     void *high = whole ? part_of(v, YMM_HIGH, n, 16) : NULL;
     void *higher = whole ? part_of(v, ZMM_HIGH, n, 32) : NULL;
 
@@ -109,14 +108,14 @@ uint64_t fpu_read_mmx(struct virt_vcpu *v, unsigned n)
 {
     uint64_t value;
 
-    memcpy(&value, mmx_register(take_out(v), n), sizeof(value));
+    memcpy(&value, mmx_register(fpu_take_out(v), n), sizeof(value));
     fpu_load(v);
     return value;
 }
 
 void fpu_write_mmx(struct virt_vcpu *v, unsigned n, uint64_t value)
 {
-    uint8_t *at = mmx_register(take_out(v), n);
+    uint8_t *at = mmx_register(fpu_take_out(v), n);
 
     memcpy(at, &value, sizeof(value));
     at[8] = at[9] = 0xff; /* what the x87 sees of it is no number */

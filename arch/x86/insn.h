@@ -192,6 +192,13 @@ static inline void x87_point_to(const uint32_t *operand)
     asm volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(*operand));
 }
 
+static inline uint16_t x87_status(void)
+{
+    uint16_t word;
+    asm volatile("fnstsw %0" : "=a"(word));
+    return word;
+}
+
 static inline void xrstor(const void *area, uint64_t mask)
 {
     asm volatile("xrstor64 (%0)"

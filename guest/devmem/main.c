@@ -18,6 +18,7 @@
 #define PATTERN 0x8877665544332211ul
 #define ONES    (~0ul)
 
+#define CR0_NE      (1ul << 5)
 #define CR4_OSFXSR  (1ul << 9)
 #define CR4_OSXSAVE (1ul << 18)
 #define HAS_XSAVE   (1u << 26)
@@ -42,6 +43,15 @@ static void allow_vectors(void)
     asm volatile("mov %0, %%cr4" : : "r"(cr4));
     if (has_avx)
         asm volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
+}
+
+/* As kernels have it: an exception of the x87's is one of the CPU's. */
+static void allow_x87(void)
+{
+    uint64_t cr0;
+
+    asm volatile("mov %%cr0, %0" : "=r"(cr0));
+    asm volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_NE));
 }
 
 static void fill(void)
@@ -221,6 +231,50 @@ static bool shift_scan_move(void)
     asm volatile("shrl (%1)\n bsfl (%1), %0" : "=r"(bit) : "r"(COUNT) : "cc", "memory");
     asm volatile("cmpl $0x8005, (%1)\n cmove (%1), %0" : "+r"(moved) : "r"(COUNT) : "cc", "memory");
     return bit == 0 && moved == 0x8005;
+}
+
+/* ---- x87 ---- */
+
+static bool x87_moves(void)
+{
+    static const uint64_t one_and_a_half = 0x3ff8000000000000;
+
+    *count = 7; /* FILD, FISTP */
+    asm volatile("fninit\n fildl (%0)\n fldl %1\n fmulp\n fistpl (%0)"
+                 :
+                 : "r"(COUNT), "m"(one_and_a_half)
+                 : "memory");
+    if (*count != 10) /* 10.5, to the even one */
+        return false;
+    *last = one_and_a_half; /* of ten bytes, eight are in RAM */
+    asm volatile("fldl (%0)\n fstpt (%0)" : : "r"(END - 8) : "memory");
+    if (*last != 0xc000000000000000)
+        return false;
+    asm volatile("fnstcw (%0)" : : "r"(last_byte) : "memory");
+    return *last_byte == 0x7f;
+}
+
+static volatile unsigned raised;
+
+static void on_x87(struct trap *t)
+{
+    (void)t;
+    raised++;
+    asm volatile("fnclex");
+}
+
+/* A division by zero is raised by the next instruction that waits, before it does anything. */
+static bool x87_pending(void)
+{
+    static const uint16_t unmasked = 0x37b;
+    uint16_t status;
+
+    raised = 0;
+    asm volatile("fninit\n fldcw %1\n fldz\n fld1\n fdiv %%st(1), %%st\n fnstsw %0"
+                 : "=a"(status)
+                 : "m"(unmasked));
+    asm volatile("fldl (%0)\n fninit" : : "r"(END - 4) : "memory");
+    return status & 0x80 && raised == 1;
 }
 
 /* ---- Stack ---- */
@@ -498,6 +552,8 @@ static const struct {
     { "IMUL and DIV", multiply_divide },
     { "XADD and CMPXCHG", xadd_cmpxchg },
     { "SHLD, BSF and CMOVcc", shift_scan_move },
+    { "x87", x87_moves },
+    { "an x87 exception", x87_pending },
     { "PUSH and POP", push_pop },
     { "a stack", stack },
     { "MOV of segment registers, SMSW", selectors },
@@ -530,7 +586,9 @@ void main(const void *boot_information)
     (void)boot_information;
     trap_init();
     trap_set(1, on_debug);
+    trap_set(16, on_x87);
     allow_vectors();
+    allow_x87();
     for (unsigned i = 0; i < CASES; i++) {
         fill();
         right = false;

@@ -187,9 +187,21 @@ static bool is_segment_move(const struct theirs *t)
            ZydisRegisterGetClass(t->reg->reg.value) == ZYDIS_REGCLASS_SEGMENT;
 }
 
+/* But for those that move the whole state. */
+static bool is_x87(const struct theirs *t)
+{
+    return t->memory && t->insn.meta.category == ZYDIS_CATEGORY_X87_ALU &&
+           t->insn.mnemonic != ZYDIS_MNEMONIC_FLDENV &&
+           t->insn.mnemonic != ZYDIS_MNEMONIC_FNSTENV &&
+           t->insn.mnemonic != ZYDIS_MNEMONIC_FRSTOR && t->insn.mnemonic != ZYDIS_MNEMONIC_FNSAVE;
+}
+
 /* The operation in our terms, or -1. MOV is a load or a store by where the memory stands. */
 static int op_of(const struct theirs *t)
 {
+    if (is_x87(t))
+        return t->memory->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE ? DECODE_X87_STORE
+                                                                    : DECODE_X87_LOAD;
     if (is_segment_move(t))
         return t->memory_first ? DECODE_STORE_SELECTOR : DECODE_LOAD_SELECTOR;
     if (t->insn.mnemonic == ZYDIS_MNEMONIC_MOV || t->insn.mnemonic == ZYDIS_MNEMONIC_MOVBE)
@@ -223,7 +235,7 @@ static bool is_ours(const struct theirs *t)
                   t->insn.opcode_map == ZYDIS_OPCODE_MAP_0F ||
                   t->insn.mnemonic == ZYDIS_MNEMONIC_MOVBE;
 
-    if (is_segment_move(t))
+    if (is_segment_move(t) || is_x87(t))
         return true;
     if (is_vector_move(t)) /* of modes with 16 bits, one knows no VEX */
         return t->insn.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
@@ -310,6 +322,11 @@ static const char *vector_differs(const struct decode *d, const struct theirs *t
 
 static const char *register_differs(const struct decode *d, const struct theirs *t)
 {
+    if (is_x87(t))
+        return d->immediate == ((t->insn.opcode & 7u) << 8 | t->insn.raw.modrm.mod << 6 |
+                                t->insn.raw.modrm.reg << 3 | t->insn.raw.modrm.rm)
+                   ? NULL
+                   : "opcode of the x87";
     if (is_segment_move(t))
         return d->reg == ZydisRegisterGetId(t->reg->reg.value) ? NULL : "segment register";
     if (d->op == DECODE_STORE_SELECTOR || d->op == DECODE_LOAD_SELECTOR) {
@@ -413,26 +430,47 @@ static bool is_zydis_error(const struct theirs *t)
 static bool is_left_out(const struct theirs *t)
 {
     static const ZydisInstructionCategory categories[] = {
-        ZYDIS_CATEGORY_X87_ALU,   ZYDIS_CATEGORY_SSE,         ZYDIS_CATEGORY_MMX,
-        ZYDIS_CATEGORY_CONVERT,   ZYDIS_CATEGORY_LOGICAL_FP,  ZYDIS_CATEGORY_AES,
-        ZYDIS_CATEGORY_SHA,       ZYDIS_CATEGORY_GFNI,        ZYDIS_CATEGORY_PCLMULQDQ,
-        ZYDIS_CATEGORY_XSAVE,     ZYDIS_CATEGORY_XSAVEOPT,    ZYDIS_CATEGORY_SEGOP,
-        ZYDIS_CATEGORY_SYSTEM,    ZYDIS_CATEGORY_VTX,         ZYDIS_CATEGORY_CET,
-        ZYDIS_CATEGORY_MPX,       ZYDIS_CATEGORY_KEYLOCKER,   ZYDIS_CATEGORY_KEYLOCKER_WIDE,
-        ZYDIS_CATEGORY_PT,        ZYDIS_CATEGORY_ENQCMD,      ZYDIS_CATEGORY_MOVDIR,
-        ZYDIS_CATEGORY_ADOX_ADCX, ZYDIS_CATEGORY_CLWB,        ZYDIS_CATEGORY_CLDEMOTE,
-        ZYDIS_CATEGORY_PREFETCH,  ZYDIS_CATEGORY_PREFETCHWT1, ZYDIS_CATEGORY_WIDENOP,
-        ZYDIS_CATEGORY_INTERRUPT, ZYDIS_CATEGORY_IOSTRINGOP,  ZYDIS_CATEGORY_PADLOCK,
+        ZYDIS_CATEGORY_SSE,
+        ZYDIS_CATEGORY_MMX,
+        ZYDIS_CATEGORY_CONVERT,
+        ZYDIS_CATEGORY_LOGICAL_FP,
+        ZYDIS_CATEGORY_AES,
+        ZYDIS_CATEGORY_SHA,
+        ZYDIS_CATEGORY_GFNI,
+        ZYDIS_CATEGORY_PCLMULQDQ,
+        ZYDIS_CATEGORY_XSAVE,
+        ZYDIS_CATEGORY_XSAVEOPT,
+        ZYDIS_CATEGORY_SEGOP,
+        ZYDIS_CATEGORY_SYSTEM,
+        ZYDIS_CATEGORY_VTX,
+        ZYDIS_CATEGORY_CET,
+        ZYDIS_CATEGORY_MPX,
+        ZYDIS_CATEGORY_KEYLOCKER,
+        ZYDIS_CATEGORY_KEYLOCKER_WIDE,
+        ZYDIS_CATEGORY_PT,
+        ZYDIS_CATEGORY_ENQCMD,
+        ZYDIS_CATEGORY_MOVDIR,
+        ZYDIS_CATEGORY_ADOX_ADCX,
+        ZYDIS_CATEGORY_CLWB,
+        ZYDIS_CATEGORY_CLDEMOTE,
+        ZYDIS_CATEGORY_PREFETCH,
+        ZYDIS_CATEGORY_PREFETCHWT1,
+        ZYDIS_CATEGORY_WIDENOP,
+        ZYDIS_CATEGORY_INTERRUPT,
+        ZYDIS_CATEGORY_IOSTRINGOP,
+        ZYDIS_CATEGORY_PADLOCK,
     };
     static const ZydisMnemonic single[] = {
-        ZYDIS_MNEMONIC_ENTER,    ZYDIS_MNEMONIC_INVPCID,  ZYDIS_MNEMONIC_UD0,
-        ZYDIS_MNEMONIC_UD1,      ZYDIS_MNEMONIC_XLAT,     ZYDIS_MNEMONIC_PUSHA,
-        ZYDIS_MNEMONIC_PUSHAD,   ZYDIS_MNEMONIC_POPA,     ZYDIS_MNEMONIC_POPAD,
-        ZYDIS_MNEMONIC_IRET,     ZYDIS_MNEMONIC_IRETD,    ZYDIS_MNEMONIC_IRETQ,
-        ZYDIS_MNEMONIC_PAND,     ZYDIS_MNEMONIC_PANDN,    ZYDIS_MNEMONIC_POR,
-        ZYDIS_MNEMONIC_PXOR,     ZYDIS_MNEMONIC_PTEST,    ZYDIS_MNEMONIC_MOVDDUP,
-        ZYDIS_MNEMONIC_MOVSHDUP, ZYDIS_MNEMONIC_MOVSLDUP, ZYDIS_MNEMONIC_MOVNTSD,
-        ZYDIS_MNEMONIC_MOVNTSS,  ZYDIS_MNEMONIC_MASKMOVQ, ZYDIS_MNEMONIC_MASKMOVDQU,
+        ZYDIS_MNEMONIC_FLDENV,     ZYDIS_MNEMONIC_FNSTENV,  ZYDIS_MNEMONIC_FRSTOR,
+        ZYDIS_MNEMONIC_FNSAVE,     ZYDIS_MNEMONIC_ENTER,    ZYDIS_MNEMONIC_INVPCID,
+        ZYDIS_MNEMONIC_UD0,        ZYDIS_MNEMONIC_UD1,      ZYDIS_MNEMONIC_XLAT,
+        ZYDIS_MNEMONIC_PUSHA,      ZYDIS_MNEMONIC_PUSHAD,   ZYDIS_MNEMONIC_POPA,
+        ZYDIS_MNEMONIC_POPAD,      ZYDIS_MNEMONIC_IRET,     ZYDIS_MNEMONIC_IRETD,
+        ZYDIS_MNEMONIC_IRETQ,      ZYDIS_MNEMONIC_PAND,     ZYDIS_MNEMONIC_PANDN,
+        ZYDIS_MNEMONIC_POR,        ZYDIS_MNEMONIC_PXOR,     ZYDIS_MNEMONIC_PTEST,
+        ZYDIS_MNEMONIC_MOVDDUP,    ZYDIS_MNEMONIC_MOVSHDUP, ZYDIS_MNEMONIC_MOVSLDUP,
+        ZYDIS_MNEMONIC_MOVNTSD,    ZYDIS_MNEMONIC_MOVNTSS,  ZYDIS_MNEMONIC_MASKMOVQ,
+        ZYDIS_MNEMONIC_MASKMOVDQU,
     };
     bool segment = t->reg && ZydisRegisterGetClass(t->reg->reg.value) == ZYDIS_REGCLASS_SEGMENT;
 

@@ -202,6 +202,20 @@ void fpu_write_mmx(struct virt_vcpu *v, unsigned n, uint64_t value)
     fake_virt(v)->mmx[n] = value;
 }
 
+__attribute__((weak)) bool fpu_x87_exception(void)
+{
+    return false;
+}
+
+/* Whatever is stored is one pattern. */
+__attribute__((weak)) bool fpu_x87(struct virt_vcpu *v, const struct fpu_x87 *x, void *operand)
+{
+    (void)x;
+    fake_virt(v)->x87++;
+    memset(operand, 0x5a, 10);
+    return true;
+}
+
 /* ---- Debug registers ---- */
 
 void virt_breakpoints(const struct virt_vcpu *v, struct virt_breakpoints *out)

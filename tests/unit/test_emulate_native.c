@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/selector.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/x87.c virt/fpu_x87.c emulate/selector.c emulate/insn_cache.c emulate/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, carried out by Caisson and by the CPU of this machine: random
  * encodings, registers, flags and memory; then all three are compared, as far as the SDM defines
@@ -20,6 +20,8 @@
 #include "arch/x86/cpu.h"
 #include "domain/device_access.h"
 #include "tests/fakes/guest.h"
+#include "virt/fpu.h"
+#include "virt/fpu_area.h"
 
 #define ROUNDS 300000
 #define CODE   0x7000ul     /* of the guest */
@@ -72,15 +74,33 @@ void machine_mmio_write(struct machine *m, struct vlapic *l, gpa_t at, unsigned 
 
 /* ---- The CPU ---- */
 
+/* The guest's x87 is this CPU's while the emulator is at it, as it is in Caisson. */
+static struct fpu_area out __attribute__((aligned(16)));
+
+struct fpu_area *fpu_take_out(struct virt_vcpu *v)
+{
+    (void)v;
+    __asm__ volatile("fxsave64 %0" : "=m"(out));
+    return &out;
+}
+
+void fpu_load(struct virt_vcpu *v)
+{
+    (void)v;
+    __asm__ volatile("fxrstor64 %0" : : "m"(out));
+}
+
 struct state {
     uint64_t gpr[16], flags, mmx[8], vector[16][4];
+    struct fpu_area x87 __attribute__((aligned(16))); /* MMX apart, which is in mmx[] */
 };
 struct state native_state;
-bool native_has_avx;
+bool native_has_avx, native_is_x87;
 void *native_code = (void *)NATIVE;
 uint64_t native_host_rsp;
 void native_run(void);
 void native_back(void);
+_Static_assert(offsetof(struct state, x87) == 720, "native_run() knows it");
 
 /* All registers from native_state, the instruction, all registers back. */
 __asm__(".text\n"
@@ -89,9 +109,11 @@ __asm__(".text\n"
         "push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
         "mov %rsp, native_host_rsp(%rip)\n"
         "lea native_state(%rip), %rax\n"
+        "fxrstor64 720(%rax)\n"
+        "cmpb $0, native_is_x87(%rip)\n jne 4f\n"
         ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7\n movq 136+8*i(%rax), %mm\\n\n"
         ".set i, i+1\n .endr\n"
-        "cmpb $0, native_has_avx(%rip)\n je 1f\n"
+        "4: cmpb $0, native_has_avx(%rip)\n je 1f\n"
         ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
         "vmovdqu 200+32*i(%rax), %ymm\\n\n .set i, i+1\n .endr\n"
         "1: .set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
@@ -115,15 +137,18 @@ __asm__(".text\n"
         "mov %rbp, 40(%rax)\n mov %rsi, 48(%rax)\n mov %rdi, 56(%rax)\n"
         "mov %r8, 64(%rax)\n mov %r9, 72(%rax)\n mov %r10, 80(%rax)\n mov %r11, 88(%rax)\n"
         "mov %r12, 96(%rax)\n mov %r13, 104(%rax)\n mov %r14, 112(%rax)\n mov %r15, 120(%rax)\n"
+        "fxsave64 720(%rax)\n"
+        "cmpb $0, native_is_x87(%rip)\n jne 5f\n"
         ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7\n movq %mm\\n, 136+8*i(%rax)\n"
         ".set i, i+1\n .endr\n"
+        "5: "
         ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
         "movdqu %xmm\\n, 200+32*i(%rax)\n .set i, i+1\n .endr\n"
         "cmpb $0, native_has_avx(%rip)\n je 3f\n"
         ".set i, 0\n .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
         "vmovdqu %ymm\\n, 200+32*i(%rax)\n .set i, i+1\n .endr\n"
         "vzeroupper\n"
-        "3: emms\n cld\n"
+        "3: fninit\n cld\n"
         "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
         "ret\n");
 
@@ -209,6 +234,8 @@ static unsigned make(uint8_t *bytes)
     }
     if (draw(2))
         bytes[n++] = (uint8_t)(0x40 + draw(16));
+    if (draw(8) == 0)
+        bytes[n++] = (uint8_t)(0xD8 + draw(8));
     if (draw(2)) {
         bytes[n++] = 0x0F;
         bytes[n] = draw(3) ? two[draw(sizeof(two))] : (uint8_t)draw(0);
@@ -372,6 +399,56 @@ static bool memory_is_zero(uint64_t at, unsigned size)
     return memcmp((void *)at, none, size) == 0;
 }
 
+/* ---- x87 ---- */
+
+static struct fpu_area emulated_x87 __attribute__((aligned(16)));
+
+static bool is_x87(const struct decode *d)
+{
+    return d->op == DECODE_X87_LOAD || d->op == DECODE_X87_STORE;
+}
+
+/* Numbers of all kinds, some registers empty, exceptions masked or not; now and then one pending.
+ */
+static void fill_x87(struct fpu_area *a)
+{
+    static const uint16_t exponents[] = { 0,      1,      0x3fff, 0x3f80, 0x4020,
+                                          0x407f, 0x43ff, 0x7ffe, 0x7fff };
+
+    memset(a, 0, sizeof(*a));
+    a->mxcsr = 0x1f80;
+    a->fcw = 0x37f;
+    if (!native_is_x87)
+        return;
+    a->fcw = (uint16_t)(0x40 | (draw(2) ? 0x3f : draw(64)) | draw(16) << 8);
+    a->fsw = (uint16_t)(draw(0) & 0x7f00);
+    a->ftw = draw(2) ? 0xff : (uint8_t)draw(0);
+    a->fsw |= (uint16_t)(draw(64) & a->fcw & 0x3f);
+    if (draw(16) == 0) { /* unmasked: pending */
+        a->fsw |= (uint16_t)draw(64);
+        if (a->fsw & ~a->fcw & 0x3f)
+            a->fsw |= 0x8080;
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t fraction = draw(0) | (draw(8) ? 1ul << 63 : 0);
+        uint16_t exponent = draw(2) ? exponents[draw(9)] : (uint16_t)(0x3ff0 + draw(64));
+        if (draw(4) == 0)
+            fraction &= 0xffff000000000000;
+        exponent |= (uint16_t)(draw(2) << 15);
+        memcpy(a->st[i], &fraction, 8);
+        memcpy(a->st[i] + 8, &exponent, 2);
+    }
+}
+
+/* The same, with the emulated instruction where the other one stood. */
+static bool same_x87(const struct fpu_area *a, const struct fpu_area *b)
+{
+    uint64_t code = a->fip == CODE ? NATIVE : a->fip;
+
+    return a->fcw == b->fcw && a->fsw == b->fsw && a->ftw == b->ftw && code == b->fip &&
+           a->fdp == b->fdp && a->fop == b->fop && !memcmp(a->st, b->st, sizeof(a->st));
+}
+
 /* ---- One round ---- */
 
 static void emulate(const uint8_t *bytes, unsigned length, const struct state *s, uint64_t at)
@@ -386,7 +463,12 @@ static void emulate(const uint8_t *bytes, unsigned length, const struct state *s
         set_reg((enum gpr)i, s->gpr[i]);
     memcpy(cpu()->mmx, s->mmx, sizeof(s->mmx));
     memcpy(cpu()->vector, s->vector, sizeof(s->vector));
+    emulated_x87 = s->x87;
+    if (native_is_x87)
+        __asm__ volatile("fxrstor64 %0" : : "m"(emulated_x87));
     device_access_memory(&guest_vcpu, &e);
+    if (native_is_x87)
+        __asm__ volatile("fxsave64 %0\n fninit" : "=m"(emulated_x87));
 }
 
 static void tell(const uint8_t *bytes, unsigned length, const struct state *before)
@@ -404,6 +486,14 @@ static void tell(const uint8_t *bytes, unsigned length, const struct state *befo
         if (cpu()->vector[i / 4][i % 4] != native_state.vector[i / 4][i % 4])
             fprintf(stderr, "vector %u.%u: Caisson %lx, CPU %lx\n", i / 4, i % 4,
                     cpu()->vector[i / 4][i % 4], native_state.vector[i / 4][i % 4]);
+    if (native_is_x87)
+        fprintf(stderr,
+                "x87: Caisson cw %x sw %x tw %x ip %lx dp %lx op %x, CPU cw %x sw %x tw %x ip %lx "
+                "dp %lx op %x\n",
+                emulated_x87.fcw, emulated_x87.fsw, emulated_x87.ftw, emulated_x87.fip,
+                emulated_x87.fdp, emulated_x87.fop, native_state.x87.fcw, native_state.x87.fsw,
+                native_state.x87.ftw, native_state.x87.fip, native_state.x87.fdp,
+                native_state.x87.fop);
     for (unsigned i = 0; i < 8; i++)
         if (cpu()->mmx[i] != native_state.mmx[i])
             fprintf(stderr, "mm%u: Caisson %lx, CPU %lx\n", i, cpu()->mmx[i], native_state.mmx[i]);
@@ -425,6 +515,8 @@ static bool same(const struct decode *d, const struct state *before, bool zero)
     for (int i = 0; i < 16; i++)
         if (reg((enum gpr)i) != native_state.gpr[i] && !(scan_of_nothing && i == d->reg))
             return false;
+    if (native_is_x87 && !same_x87(&emulated_x87, &native_state.x87))
+        return false;
     if (memcmp(cpu()->mmx, native_state.mmx, sizeof(native_state.mmx)))
         return false;
     for (unsigned i = 0; i < 16; i++)
@@ -474,6 +566,8 @@ static bool round_trip(void)
         before.mmx[i] = draw(0);
     for (unsigned i = 0; i < 64; i++)
         before.vector[i / 4][i % 4] = draw(0);
+    native_is_x87 = is_x87(&d);
+    fill_x87(&before.x87);
     if (!aim(&before, &d, at))
         return false;
     at = address_of(&before, &d);
@@ -488,7 +582,7 @@ static bool round_trip(void)
     int number = run_natively(bytes, d.length);
     emulate(bytes, d.length, &before, at);
     if (number) {
-        unsigned vector = number == SIGFPE ? VECTOR_DE : VECTOR_GP;
+        unsigned vector = number != SIGFPE ? VECTOR_GP : native_is_x87 ? VECTOR_MF : VECTOR_DE;
         if (number != SIGILL && cpu()->injected == 1 && cpu()->pending.vector == vector)
             return true;
         tell(bytes, d.length, &before);

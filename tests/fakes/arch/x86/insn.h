@@ -191,6 +191,14 @@ static inline void xrstor(const void *area, uint64_t mask)
     fake_restored_over = fake_x87_operand;
 }
 
+/* The real one. */
+static inline uint16_t x87_status(void)
+{
+    uint16_t word;
+    __asm__ volatile("fnstsw %0" : "=a"(word));
+    return word;
+}
+
 static inline void fxsave(void *area)
 {
     (void)area;
