@@ -23,26 +23,13 @@ static int64_t availheap(struct vcpu *v, struct xen_sysctl *op)
     return 0;
 }
 
-static uint32_t count_domains(void)
-{
-    uint32_t n = 0;
-
-    for (struct xen_domain *d = xen_domain_get_from(0); d; n++) {
-        uint16_t id = d->id;
-
-        xen_domain_put(d);
-        d = xen_domain_get_from((uint16_t)(id + 1));
-    }
-    return n;
-}
-
 /* Asked about a pool that does not exist, it answers with the next one. */
 static int64_t cpupool_info(struct vcpu *v, struct xen_sysctl_cpupool_op *arg)
 {
     if (arg->cpupool_id != 0)
         return -ENOENT;
     arg->sched_id = XEN_SCHEDULER_CREDIT2;
-    arg->n_dom = count_domains();
+    arg->n_dom = xen_domain_count();
     return control_write_mask(v, &arg->cpumap, sched_joined());
 }
 

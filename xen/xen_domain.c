@@ -58,6 +58,17 @@ struct xen_domain *xen_domain_get_from(uint16_t id)
     return best;
 }
 
+unsigned xen_domain_count(void)
+{
+    unsigned n = 0;
+
+    spin_lock(&list_lock);
+    for (unsigned i = 0; i < MAX_DOMAINS; i++)
+        n += slots[i] && slots[i]->findable;
+    spin_unlock(&list_lock);
+    return n;
+}
+
 void xen_domain_hold(struct xen_domain *d)
 {
     __atomic_fetch_add(&d->holders, 1, __ATOMIC_ACQUIRE);

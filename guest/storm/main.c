@@ -16,6 +16,7 @@
 #include "guest/lib/start_info.h"
 #include "guest/lib/trap.h"
 #include "guest/lib/vcpus.h"
+#include "include/public/control.h"
 #include "include/public/vcpu.h"
 
 #define ARG_WORDS 24         /* three of the longest structure */
@@ -31,6 +32,7 @@ struct worker {
     volatile bool done;
 };
 static struct worker workers[MOST_VCPUS];
+static bool rules; /* it is the control domain, and a bad one: `control=1` */
 static uint8_t stacks[MOST_VCPUS][STACK_BYTES] __attribute__((aligned(16)));
 
 void main(const void *boot_information);
@@ -113,13 +115,35 @@ static int64_t call(struct worker *w)
     return hypercall(nr, cmd, pointer(w), any(w) % 4 ? any(w) % 4 : number(w));
 }
 
+/* What the control domain alone may: domains of the first ids are paused, destroyed, and looked at.
+ */
+static int64_t control_call(struct worker *w)
+{
+    static const uint8_t domctls[] = {
+        XEN_DOMCTL_DESTROYDOMAIN,   XEN_DOMCTL_PAUSEDOMAIN,   XEN_DOMCTL_UNPAUSEDOMAIN,
+        XEN_DOMCTL_GETDOMAININFO,   XEN_DOMCTL_UNPAUSEDOMAIN, XEN_DOMCTL_SETVCPUAFFINITY,
+        XEN_DOMCTL_MAX_MEM,         XEN_DOMCTL_GETVCPUINFO,   XEN_DOMCTL_SCHEDULER_OP,
+        XEN_DOMCTL_GETVCPUAFFINITY,
+    };
+    volatile uint32_t *word = (volatile uint32_t *)w->at;
+    bool of_domain = any(w) % 2;
+
+    fill(w);
+    word[0] = of_domain ? domctls[any(w) % sizeof(domctls)] : any(w) % 20;
+    word[1] = any(w) % 16 ? XEN_DOMCTL_INTERFACE_VERSION : (uint32_t)number(w);
+    if (any(w) % 8)
+        word[2] = any(w) % 8;
+    return hypercall(of_domain ? XEN_HYPERCALL_DOMCTL : XEN_HYPERCALL_SYSCTL,
+                     any(w) % 16 ? w->at : pointer(w), 0, 0);
+}
+
 static void storm(void *arg)
 {
     struct worker *w = arg;
 
     trap_init();
     for (uint64_t n = 0; n < w->calls; n++) {
-        int64_t result = call(w);
+        int64_t result = rules && any(w) % 2 ? control_call(w) : call(w);
         w->sum = (w->sum << 5 | w->sum >> 59) ^ (uint64_t)result;
         w->errors += result < 0;
     }
@@ -146,6 +170,7 @@ void main(const void *boot_information)
     uint64_t calls = start_number(boot_information, "calls", 50000), sum = 0, errors = 0;
     uint64_t seed = start_number(boot_information, "seed", 1), vcpus = vcpu_count();
 
+    rules = start_number(boot_information, "control", 0);
     pvconsole_init();
     vcpus = vcpus < MOST_VCPUS ? vcpus : MOST_VCPUS;
     print("storm: %lu calls from each of %lu vCPUs, seed %lu\n", calls, vcpus, seed);

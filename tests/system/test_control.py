@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from conftest import BOOT, BUILD, Module, guest
+from conftest import BOOT, BUILD, VMLINUZ, Module, guest
+from test_monitor import Operator
 
+MAYFLY, STORM = (os.path.join(BUILD, f"guest/{name}.elf") for name in ("mayfly", "storm"))
 VMLINUX = os.path.join(BUILD, "debian/dom0/vmlinux")
 TOOLS = os.path.join(BUILD, "debian/control.img")
 PROMPT = "caisson-control# "
@@ -53,15 +55,12 @@ def power_off(c):
     c.m.expect_off()
 
 
-@pytest.mark.core
-def test_it_is_one(control, emulator):
-    """The kernel knows what it is; typing reaches it by an interrupt, and its clock is let alone."""
-    c = control(emulator=emulator)
+def know(c):
+    """The kernel knows what it is; typing reaches it by an interrupt."""
     assert "control_d" in c.ask("cat /proc/xen/capabilities")
     assert {"evtchn", "gntdev", "privcmd", "xenbus_backend"} <= set(c.ask("ls /dev/xen").split())
     line = re.search(r".*hvc_console", c.ask("cat /proc/interrupts")).group(0)
     assert "-virq" in line and int(line.split()[1]) > 0
-    power_off(c)
 
 
 def rows(text):
@@ -122,11 +121,12 @@ def end(c):
     assert events(c) > before
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("daemon", ["oxenstored", "xenstored"])
+@pytest.mark.anywhere
+@pytest.mark.parametrize("daemon", [pytest.param("oxenstored", marks=pytest.mark.core), "xenstored"])
 def test_tools(control, emulator, daemon):
     """Debian's tools, with either daemon of the store, over a domain of the boot menu."""
     c = control(rest=guest("hog", words="sleep"), emulator=emulator)
+    know(c)
     c.ask("store " + daemon, timeout=BOOT)
     assert "Domain-0" in c.ask("xenstore-read /local/domain/0/name")
     look(c)
@@ -137,15 +137,46 @@ def test_tools(control, emulator, daemon):
 
 def test_one_at_most(boot):
     """And no image that could not know it; the others start."""
-    m = boot(modules=[*domain_0(), Module(VMLINUX, "kernel name=second rights=control type=pvh mem=128M"),
-                      *guest("hello")], mem=1024, ips=100_000_000)
+    one = "kernel name={} rights=control type=pvh mem=2M -- idle"
+    m = boot(modules=[Module(MAYFLY, one.format("first")), Module(MAYFLY, one.format("second")),
+                      *guest("hello")])
+    m.expect(r"first: domain 0,")
     m.expect(r"error: second: there is a control domain")
     m.expect(r"hello: domain 1,")
+    m.expect(r"hello: powered off")
+
+
+def test_another_one(boot):
+    """When it has ended, the others live on, and there can be a new one."""
+    m = boot(modules=[Module(STORM, "kernel name=first rights=control type=pvh mem=16M -- calls=1"),
+                      Module(MAYFLY, "kernel name=other mem=2M -- idle")])
+    m.expect(r"first: powered off")
+    Operator(m).to_monitor()
+    m.send("create name=second kernel=other rights=control type=pvh mem=2M -- idle\r")
+    m.expect(r"second: domain 0,")
+    m.send("list\r")
+    m.expect(r"\nsecond +0 ")
+    m.expect(r"\nother +1 ")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_bad_one(boot, seed):
+    """A control domain out of its mind may do what it likes to the others, and nothing to Caisson,
+    which gets all memory back in the end."""
+    names = ["idle", "spin", "tick", "touch"]
+    lives = [Module(MAYFLY, f"kernel name={life} mem=2M on_crash=restart -- {life}") for life in names]
+    m = boot(modules=[Module(STORM, "kernel name=storm rights=control type=pvh mem=16M vcpus=2 -- "
+                             f"control=1 seed={seed} calls=3000"), *lives],
+             options="console=com1 exit=shutdown loglevel=info", pcpus=2, ips=100_000_000)
+    m.expect(r"storm: over, (\d+) errors", timeout=BOOT)
+    m.expect(r"storm: powered off")
+    m.send("\x01" * 3 + "".join(f"destroy {life}\r" for life in names))
+    m.expect("no domain left")
+    m.expect_off()
 
 
 def test_no_bzimage(boot):
-    m = boot(modules=[*guest("hello")[:0], Module(os.path.join(BUILD, "debian/vmlinuz"),
-                                                  "kernel name=Domain-0 rights=control type=pvh"),
+    m = boot(modules=[Module(VMLINUZ, "kernel name=Domain-0 rights=control type=pvh"),
                       *guest("hello")])
     m.expect(r"error: Domain-0: [^\n]*rights=control wants an ELF kernel with a PVH entry")
     m.expect(r"hello: domain 1,")

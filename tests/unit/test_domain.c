@@ -137,6 +137,27 @@ static void paused_while_building(void **state)
     assert_int_equal(d.state, DOMAIN_BUILDING);
 }
 
+/* The next one from an id on, in the order of ids and not of places; of those that can be found. */
+static void found_in_order(void **state)
+{
+    struct domain d[3] = { { .xen.id = 5 + MAX_DOMAINS }, { .xen.id = 6 }, { .xen.id = 7 } };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        domain_list(&d[i]);
+    assert_null(xen_domain_get_from(0));
+    xen_domain_set_findable(&d[0].xen, true);
+    xen_domain_set_findable(&d[2].xen, true);
+    assert_int_equal(xen_domain_count(), 2);
+    assert_ptr_equal(xen_domain_get_from(0), &d[2].xen);
+    assert_ptr_equal(xen_domain_get_from(7), &d[2].xen);
+    assert_ptr_equal(xen_domain_get_from(8), &d[0].xen);
+    assert_null(xen_domain_get_from(6 + MAX_DOMAINS));
+    assert_int_equal(d[2].xen.holders, 2);
+    for (unsigned i = 0; i < 3; i++)
+        domain_unlist(&d[i]);
+}
+
 static void found_by_id(void **state)
 {
     struct domain a = { .xen.id = 5 }, b = { .xen.id = 6 };
@@ -174,6 +195,7 @@ int main(void)
         cmocka_unit_test(destroyed_is_told),
         cmocka_unit_test(paused_while_building),
         cmocka_unit_test(found_by_id),
+        cmocka_unit_test(found_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
