@@ -61,11 +61,12 @@ struct domain {
     struct xen_domain xen; /* what Xen's interface keeps of it */
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
-    uint8_t *io_bitmap;         /* two pages, shared by its vCPUs */
-    void *lapic_access;         /* see domain/lapic.h; NULL: none */
-    bool lapic_mapped;          /* it may be in the p2m */
-    enum domain_end end;        /* not END_NOT: no vCPU enters the guest again */
-    bool end_claimed;           /* somebody is about to set it, with its reason */
+    uint8_t *io_bitmap;              /* two pages, shared by its vCPUs */
+    struct firmware_items *firmware; /* what its own firmware is told; NULL: it brings none */
+    void *lapic_access;              /* see domain/lapic.h; NULL: none */
+    bool lapic_mapped;               /* it may be in the p2m */
+    enum domain_end end;             /* not END_NOT: no vCPU enters the guest again */
+    bool end_claimed;                /* somebody is about to set it, with its reason */
     uint8_t restarts;           /* beside a reboot, the ends after which it is made anew, as bits */
     bool start_paused;          /* the operator paused it while it was being built */
     unsigned destroyed;         /* how many of the steps of its destruction are done */

@@ -29,6 +29,8 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
     struct virt_start *s = &v->start;
     int err;
 
+    if (start->mode == START_RESET)
+        return; /* as it was made */
     *s = (struct virt_start){ .gpr = { [GPR_RAX] = start->rax,
                                        [GPR_RBX] = start->rbx,
                                        [GPR_RSP] = start->rsp,

@@ -14,6 +14,7 @@
 #include "machine/mp_table.h"
 #include "machine/pc.h"
 #include "lifecycle/create.h"
+#include "lifecycle/firmware.h"
 #include "guestmem/gmem.h"
 #include "loader/image.h"
 #include "domain/lapic.h"
@@ -42,6 +43,8 @@ static int build_memmap(const struct domain_config *config, struct memmap *out)
 
     if (!err && config->type == DOMAIN_PVH)
         memmap_reserve(out, PV_SPECIAL_BASE, PV_SPECIAL_SIZE);
+    if (!err && firmware_is(config))
+        memmap_add_firmware(out, config->kernel->size);
     return err;
 }
 
@@ -68,8 +71,8 @@ static int size_up(const struct domain_config *config, struct promise *out)
         out->ram += frames;
         tables += p2m_tables(frames);
     }
-    out->heap = p2m_tables_most(tables) + DOMAIN_PAGES + PV_EVENT_PAGES + PV_GRANT_PAGES +
-                (uint64_t)VCPU_PAGES * config->vcpus;
+    out->heap = p2m_tables_most(tables) + DOMAIN_PAGES + firmware_pages(config) + PV_EVENT_PAGES +
+                PV_GRANT_PAGES + (uint64_t)VCPU_PAGES * config->vcpus;
     return err;
 }
 
@@ -123,8 +126,9 @@ static int build_acpi(struct domain *d)
                                         .vcpus = d->config->vcpus,
                                         .hpet = d->type == DOMAIN_HVM && !d->config->no_hpet,
                                         .pvh = d->type == DOMAIN_PVH };
+    if (firmware_is(d->config))
+        return 0; /* which has them by fw_cfg */
     void *buf = heap_pages(ACPI_GUEST_ORDER, d->id);
-
     if (!buf)
         return -ENOMEM;
     size_t size = acpi_guest_build(&config, buf, ACPI_GUEST_MAX_SIZE);
@@ -155,7 +159,7 @@ static int build_firmware(struct domain *d)
     const uint8_t ebda_kib = (MEMMAP_LOW_END - MEMMAP_EBDA) >> 10;
     struct p2m *p = &d->p2m;
 
-    if (d->type == DOMAIN_PVH)
+    if (d->type == DOMAIN_PVH || firmware_is(d->config))
         return 0;
     bios_data_build(area, wallclock_now(), MEMMAP_EBDA);
     int err = gmem_write(p, gpa(0), bios_vectors, sizeof(bios_vectors));
@@ -201,6 +205,9 @@ static int build_machine(struct domain *d)
                                      .ram_above = d->config->mem - low,
                                      .no_hpet = d->config->no_hpet };
 
+    int err = firmware_build(d, &config);
+    if (err)
+        return err;
     machine_init(&d->machine, &config);
     return d->type == DOMAIN_PVH ? pv_console_init(&d->xen, &domain_console_bus) : 0;
 }

@@ -6,6 +6,7 @@
  * (lifecycle/keeper.c).
  */
 #include "lifecycle/audit.h"
+#include "lifecycle/firmware.h"
 #include "lifecycle/create.h"
 #include "domain/lapic.h"
 #include "xen/evtchn.h"
@@ -64,6 +65,7 @@ static bool destroy_machine(struct domain *d)
     if (d->io_bitmap)
         heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, d->id);
     d->io_bitmap = NULL;
+    firmware_end(d);
     pv_domain_destroy(&d->xen);
     return true;
 }

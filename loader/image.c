@@ -9,6 +9,7 @@
 const char *const image_kind_name[IMAGE_KINDS] = {
     [IMAGE_UNKNOWN] = "unknown",       [IMAGE_BZIMAGE] = "bzImage", [IMAGE_MULTIBOOT] = "multiboot",
     [IMAGE_MULTIBOOT2] = "multiboot2", [IMAGE_PVH] = "PVH",         [IMAGE_ELF] = "ELF",
+    [IMAGE_FIRMWARE] = "firmware",
 };
 
 uint16_t image_get16(const void *p)
@@ -67,7 +68,9 @@ enum image_kind image_kind_of(const void *data, size_t size, bool pvh)
         return IMAGE_PVH;
     if (multiboot || multiboot2)
         return multiboot2 ? IMAGE_MULTIBOOT2 : IMAGE_MULTIBOOT;
-    return image_is_elf(data, size) ? IMAGE_ELF : IMAGE_UNKNOWN;
+    if (image_is_elf(data, size))
+        return IMAGE_ELF;
+    return image_is_firmware(data, size) ? IMAGE_FIRMWARE : IMAGE_UNKNOWN;
 }
 
 int image_refuse(const struct image *image, int error, const char *why)
@@ -86,7 +89,7 @@ static int refuse_unknown(const struct image *image)
         log_error("%s: the kernel is packed by %s: only kernels of the boot menu are unpacked",
                   image->domain, format->name);
     else
-        log_error("%s: the kernel is neither a bzImage nor multiboot nor ELF (%zu bytes)",
+        log_error("%s: the kernel is neither a bzImage nor multiboot nor ELF nor a ROM (%zu bytes)",
                   image->domain, image->size);
     return -ENOEXEC;
 }
@@ -109,6 +112,8 @@ int image_load(const struct image *image, const struct image_memory *memory,
         return image_multiboot2_load(image, memory, out);
     case IMAGE_PVH:
         return image_pvh_load(image, memory, out);
+    case IMAGE_FIRMWARE:
+        return image_firmware_load(image, memory, out);
     default:
         return refuse_unknown(image);
     }

@@ -22,6 +22,7 @@ enum image_kind {
     IMAGE_MULTIBOOT2,
     IMAGE_PVH,
     IMAGE_ELF, /* none of the others */
+    IMAGE_FIRMWARE,
     IMAGE_KINDS
 };
 extern const char *const image_kind_name[IMAGE_KINDS];
@@ -62,6 +63,7 @@ struct image {
 /* How the first vCPU is to start. Interrupts off, RFLAGS 2, registers not named here zero. */
 enum image_mode {
     START_LONG,        /* 64-bit, paging on: CR3 = page_root, GDT and selectors as below */
+    START_RESET,       /* as after a reset: nothing of the below */
     START_PROTECTED32, /* 32-bit, paging off: flat 4 GiB segments, the GDT as below if gdt_limit */
 };
 struct image_start {
@@ -106,6 +108,10 @@ int must_check image_multiboot2_load(const struct image *image, const struct ima
                                      struct image_start *out);
 int must_check image_pvh_load(const struct image *image, const struct image_memory *memory,
                               struct image_start *out);
+int must_check image_firmware_load(const struct image *image, const struct image_memory *memory,
+                                   struct image_start *out);
+/* Is it a PC's ROM? */
+bool image_is_firmware(const void *data, size_t size);
 /* Has it the note that names a PVH entry? Is it an ELF executable for x86? */
 bool image_is_pvh(const void *data, size_t size);
 bool image_is_elf(const void *data, size_t size);

@@ -52,6 +52,17 @@ void memmap_reserve(struct memmap *m, uint64_t start, uint64_t size)
     m->e820_count++;
 }
 
+void memmap_add_firmware(struct memmap *m, uint64_t size)
+{
+    uint64_t high = m->backed_count == 3 ? m->backed[2].size : 0;
+
+    m->backed_count = 0;
+    back(m, 0, m->low_end);
+    back(m, MEMMAP_HIGH - size, MEMMAP_HIGH);
+    if (high)
+        back(m, MEMMAP_HIGH, MEMMAP_HIGH + high);
+}
+
 bool memmap_is_ram(const struct e820_entry *e820, unsigned count, uint64_t start, uint64_t size)
 {
     if (size == 0)

@@ -14,23 +14,26 @@
 
 /* ---- Ports ---- */
 
-static bool is_in(const struct port_range *r, uint16_t port)
+/* What is not plugged in answers nowhere. */
+static bool is_in(const struct machine *m, const struct port_range *r, uint16_t port)
 {
-    return (uint16_t)(port - r->first) <= r->last - r->first;
+    bool plugged = r->device >= DEV_COUNT || m->device[r->device];
+
+    return plugged && (uint16_t)(port - r->first) <= r->last - r->first;
 }
 
 static const struct port_range *range_of(const struct machine *m, uint16_t number)
 {
     const struct port_range *r = m->board->ports;
 
-    while (!is_in(r, number))
+    while (!is_in(m, r, number))
         r++;
     return r;
 }
 
 static bool has_bytes(enum machine_device device)
 {
-    return device < DEV_COUNT && device != DEV_PM && device != DEV_PCI;
+    return device < DEV_COUNT && device != DEV_PM && device != DEV_PCI && device != DEV_FWCFG;
 }
 
 /* The sizes of accesses from this port on that reach a device of bytes. A register of 16 or 32 bits

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "devices/vfwcfg.h"
 #include "devices/vhpet.h"
 #include "devices/vi8042.h"
 #include "devices/vioapic.h"
@@ -41,6 +42,7 @@ enum machine_device {
     DEV_IOAPIC,
     DEV_HPET,
     DEV_PCI,
+    DEV_FWCFG,
     DEV_COUNT,
     DEV_NONE = DEV_COUNT, /* nobody: a warning is owed */
     DEV_ABSENT,           /* nobody, as many a guest finds out by asking: none is */
@@ -93,6 +95,8 @@ struct machine_config {
     uint64_t tsc_zero;           /* machine TSC at which the domain's clock read 0 */
     uint64_t ram_low, ram_above; /* bytes of RAM below 4 GiB, and from there on: for the CMOS */
     bool no_hpet;                /* a PC without one */
+    const struct vfwcfg_item *firmware; /* what its firmware is told; NULL: a PC without fw_cfg */
+    unsigned firmware_items;
 };
 
 struct machine {
@@ -112,6 +116,7 @@ struct machine {
     struct vpci pci;
     struct vioapic_bus ioapic_bus;
     struct vhpet hpet;
+    struct vfwcfg fwcfg;
     struct port recent[PORTS_RECENT]; /* ports that were accessed lately, at their number's place */
     struct device *device[DEV_COUNT]; /* NULL: this machine has none */
     uint64_t device_due[DEV_COUNT];   /* ns of the domain's clock */

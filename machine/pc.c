@@ -24,6 +24,12 @@ static const struct port_range ports[] = {
     { HVM_FAST_A20_PORT, HVM_FAST_A20_PORT, DEV_RESET, 1 },
     { HVM_SMI_PORT, HVM_SMI_PORT, DEV_PM, VPM_SMI_COMMAND },
     { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_PCI, 0 },
+    { HVM_FWCFG_PORT, HVM_FWCFG_PORT + VFWCFG_SIZE - 1, DEV_FWCFG, 0 },
+    { HVM_DEBUG_PORT, HVM_DEBUG_PORT, DEV_ABSENT, 0 }, /* where firmware for QEMU has its log */
+    { 0x0D, 0x0D, DEV_ABSENT, 0 },                     /* a DMA controller's reset */
+    { 0xD4, 0xDA, DEV_ABSENT, 0 },                     /* the other's */
+    { 0x278, 0x27A, DEV_ABSENT, 0 },                   /* LPT2 */
+    { 0x378, 0x37A, DEV_ABSENT, 0 },                   /* LPT1 */
     { 0x80, 0x80, DEV_ABSENT, 0 },   /* POST codes, and the delay of old drivers */
     { 0xED, 0xED, DEV_ABSENT, 0 },   /* the other delay */
     { 0x2E8, 0x2EF, DEV_ABSENT, 0 }, /* COM4 */
@@ -156,6 +162,10 @@ static void plug(struct machine *m, const struct machine_config *c)
     m->device[DEV_I8042] = &m->i8042.dev;
     m->device[DEV_PCI] = &m->pci.dev;
     board_plug_power(m, isa_line(m, HVM_SCI_IRQ));
+    if (!c->firmware)
+        return;
+    vfwcfg_init(&m->fwcfg, c->firmware, c->firmware_items);
+    m->device[DEV_FWCFG] = &m->fwcfg.dev;
 }
 
 /* ---- What firmware leaves ---- */

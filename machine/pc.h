@@ -25,6 +25,8 @@
 #define HVM_COM2_PORT     0x2F8 /* 8 ports */
 #define HVM_COM1_PORT     0x3F8 /* 8 ports */
 #define HVM_PIC_ELCR      0x4D0 /* 2 ports */
+#define HVM_DEBUG_PORT    0x402
+#define HVM_FWCFG_PORT    0x510 /* VFWCFG_SIZE ports */
 #define HVM_PM_BASE       0x600 /* VPM_BLOCK_SIZE ports */
 #define HVM_PCI_PORT      0xCF8 /* VPCI_SIZE ports; the next lies among them */
 #define HVM_RESET_PORT    0xCF9

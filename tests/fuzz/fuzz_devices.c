@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lib/fmt.c decode/decode_form.c decode/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c domain/domain_console.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: lib/fmt.c decode/decode_form.c decode/decode.c emulate/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c domain/domain_console.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -41,11 +41,22 @@ static unsigned room; /* of the operator's console */
 static const struct {
     uint16_t first, count;
 } ports[] = {
-    { HVM_PIC1_PORT, 2 },        { HVM_PIC2_PORT, 2 },     { HVM_PIC_ELCR, 2 },
-    { HVM_PIT_PORT, 4 },         { HVM_PORT_61, 1 },       { HVM_RTC_PORT, 2 },
-    { HVM_COM1_PORT, 8 },        { HVM_COM2_PORT, 8 },     { HVM_I8042_DATA, 1 },
-    { HVM_I8042_STATUS, 1 },     { HVM_SMI_PORT, 1 },      { HVM_PM_BASE, VPM_BLOCK_SIZE },
-    { HVM_PCI_PORT, VPCI_SIZE }, { HVM_FAST_A20_PORT, 1 }, { HVM_RESET_PORT, 1 },
+    { HVM_PIC1_PORT, 2 },
+    { HVM_PIC2_PORT, 2 },
+    { HVM_PIC_ELCR, 2 },
+    { HVM_PIT_PORT, 4 },
+    { HVM_PORT_61, 1 },
+    { HVM_RTC_PORT, 2 },
+    { HVM_COM1_PORT, 8 },
+    { HVM_COM2_PORT, 8 },
+    { HVM_I8042_DATA, 1 },
+    { HVM_I8042_STATUS, 1 },
+    { HVM_SMI_PORT, 1 },
+    { HVM_PM_BASE, VPM_BLOCK_SIZE },
+    { HVM_FWCFG_PORT, VFWCFG_SIZE },
+    { HVM_PCI_PORT, VPCI_SIZE },
+    { HVM_FAST_A20_PORT, 1 },
+    { HVM_RESET_PORT, 1 },
 };
 #define PORTS (sizeof(ports) / sizeof(ports[0]))
 
@@ -78,10 +89,13 @@ static void eoi(void *ctx, uint8_t vector)
 
 static void begin(bool is_pvh)
 {
+    static const struct vfwcfg_item firmware[] = { { 0, "QEMU", 4 }, { 0x20, "file", 4 } };
     struct machine_config board = { .board = is_pvh ? &board_pvh : &board_pc,
                                     .owner = &domain_wiring,
                                     .ctx = &guest,
                                     .name = guest.name,
+                                    .firmware = firmware,
+                                    .firmware_items = 2,
                                     .ram_low = GUEST_END };
 
     fake_tsc = 0;

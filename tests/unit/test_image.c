@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * loader/image*.c: sound images and where everything lands; images that are wrong in each way.
  */
@@ -757,6 +757,100 @@ static void test_header_place(void **state)
     assert_int_equal(image_kind_of(file, file_size, false), IMAGE_BZIMAGE);
 }
 
+/* ---- Firmware ---- */
+
+static struct {
+    uint64_t to;
+    uint8_t first, last;
+    size_t n;
+} rom_writes[2];
+static unsigned rom_count;
+
+static int rom_write(void *ctx, gpa_t to, const void *from, size_t n)
+{
+    const uint8_t *bytes = from;
+
+    (void)ctx;
+    assert_true(rom_count < 2);
+    rom_writes[rom_count].to = to.v;
+    rom_writes[rom_count].n = n;
+    rom_writes[rom_count].first = bytes[0];
+    rom_writes[rom_count++].last = bytes[n - 1];
+    return guest_ram_error;
+}
+
+static int load_rom(void)
+{
+    rom_count = 0;
+    memory.write = rom_write;
+    return image_load(&image, &memory, &start);
+}
+
+static void test_firmware(void **state)
+{
+    static uint8_t rom[0x40000];
+
+    (void)state;
+    image.data = rom;
+    image.size = sizeof(rom);
+    image.cmdline = "";
+    rom[0] = 1;
+    rom[0x20000] = 2;
+    rom[sizeof(rom) - 1] = 0xFC;
+    assert_int_equal(load_rom(), -ENOEXEC); /* no jump at its reset vector */
+    rom[sizeof(rom) - 16] = 0xEA;
+    assert_int_equal(image_kind_of(rom, sizeof(rom), false), IMAGE_FIRMWARE);
+    assert_int_equal(load_rom(), 0);
+    assert_int_equal(start.mode, START_RESET);
+    assert_int_equal(rom_count, 2);
+    assert_true(rom_writes[0].to == 0xFFFC0000 && rom_writes[0].n == 0x40000);
+    assert_true(rom_writes[0].first == 1 && rom_writes[0].last == 0xFC);
+    assert_true(rom_writes[1].to == 0xE0000 && rom_writes[1].n == 0x20000);
+    assert_true(rom_writes[1].first == 2 && rom_writes[1].last == 0xFC);
+    image.data = rom + 0x30000; /* of 64 KiB: the F segment alone */
+    image.size = 0x10000;
+    assert_int_equal(load_rom(), 0);
+    assert_true(rom_writes[1].to == 0xF0000 && rom_writes[1].n == 0x10000);
+    image.size = 0xFFFF;
+    assert_int_equal(load_rom(), -ENOEXEC);
+}
+
+static void test_firmware_vectors(void **state)
+{
+    static uint8_t rom[0x10000];
+    uint8_t *vector = rom + sizeof(rom) - 16;
+
+    (void)state;
+    memset(rom, 0x90, sizeof(rom));
+    assert_false(image_is_firmware(rom, sizeof(rom))); /* NOPs to the end */
+    assert_false(image_is_firmware(rom, 0));
+    vector[15] = 0;
+    assert_false(image_is_firmware(rom, sizeof(rom)));
+    vector[2] = 0xE9; /* as OVMF has it */
+    assert_true(image_is_firmware(rom, sizeof(rom)));
+    vector[1] = 0xF4;
+    assert_false(image_is_firmware(rom, sizeof(rom)));
+}
+
+static void test_firmware_refusals(void **state)
+{
+    static uint8_t rom[0x10000];
+
+    (void)state;
+    rom[sizeof(rom) - 16] = 0xEA;
+    image.data = rom;
+    image.size = sizeof(rom);
+    assert_int_equal(load_rom(), -EINVAL);
+    assert_true(fake_log_has("dom1: firmware: takes no words"));
+    image.cmdline = "";
+    image.pvh = true;
+    assert_int_equal(load_rom(), -EINVAL);
+    assert_true(fake_log_has("type=hvm"));
+    image.pvh = false;
+    guest_ram_error = -ENOMEM;
+    assert_int_equal(load_rom(), -ENOMEM);
+}
+
 /* Sound images with some bytes of their headers changed: guest_ram.h watches the writes. */
 static void test_random_changes(void **state)
 {
@@ -797,6 +891,9 @@ int main(void)
         T(test_plain_elf),
         T(test_packed),
         T(test_header_place),
+        T(test_firmware),
+        T(test_firmware_vectors),
+        T(test_firmware_refusals),
         T(test_random_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* links: machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c lib/warned.c */
+/* links: machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c lib/warned.c */
 /*
  * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
  */
@@ -54,6 +54,7 @@ static void start_lapic(struct vcpu *v, unsigned id)
 }
 
 static bool no_hpet;
+static const struct vfwcfg_item *firmware;
 
 static void build(const struct board *board)
 {
@@ -63,7 +64,9 @@ static void build(const struct board *board)
                                      .name = guest.name,
                                      .tsc_zero = guest.xen.tsc_zero,
                                      .ram_low = 16 << 20,
-                                     .no_hpet = no_hpet };
+                                     .no_hpet = no_hpet,
+                                     .firmware = firmware,
+                                     .firmware_items = 1 };
 
     *m = (struct machine){ 0 };
     machine_init(m, &config);
@@ -78,6 +81,7 @@ static int setup(void **state)
     sent_count = rooms = 0;
     full = false;
     no_hpet = false;
+    firmware = NULL;
     start_lapic(&guest_vcpu, 0);
     build(&board_pc);
     guest_running = &guest_vcpu.unit;
@@ -210,6 +214,22 @@ static void test_walk_through_a_hole(void **state)
     }
     assert_int_equal(fake_log_lines[LOG_WARN], 1);
     assert_true(fake_log_has("at 0xd00003e7, where nothing is, as 999 times before"));
+}
+
+static void test_fw_cfg(void **state)
+{
+    static const struct vfwcfg_item signature = { 0, "QEMU", 4 };
+
+    (void)state;
+    assert_int_equal(in(0x511), 0xff); /* a PC without */
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+    firmware = &signature;
+    build(&board_pc);
+    machine_port_write(m, 0x510, 2, 0); /* one access of 16 bits, and not two bytes */
+    assert_int_equal(in(0x511), 'Q');
+    assert_int_equal(in(0x511), 'E');
+    assert_int_equal(in(0x402), 0xff);
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
 }
 
 static void test_known_absent(void **state)
@@ -746,6 +766,7 @@ int main(void)
         TEST(test_ports_of_one_place),
         TEST(test_nothing_there),
         TEST(test_walk_through_a_hole),
+        TEST(test_fw_cfg),
         TEST(test_known_absent),
         TEST(test_wide_accesses_to_byte_devices),
         TEST(test_wide_accesses_at_borders),

@@ -62,11 +62,31 @@ static void test_refusals(void **state)
     assert_int_equal(memmap_build(&m, (64 << 20) + 1), -EINVAL);
 }
 
+/* Its own firmware: all from 0 on, and so much below 4 GiB. */
+static void test_firmware(void **state)
+{
+    (void)state;
+    assert_int_equal(memmap_build(&m, 64 << 20), 0);
+    memmap_add_firmware(&m, 0x40000);
+    assert_int_equal(m.backed_count, 2);
+    assert_int_equal(m.backed[0].start.v, 0);
+    assert_int_equal(m.backed[0].size, 64 << 20);
+    assert_int_equal(m.backed[1].start.v, 0xFFFC0000);
+    assert_int_equal(m.backed[1].size, 0x40000);
+    assert_int_equal(memmap_build(&m, 5UL << 30), 0);
+    memmap_add_firmware(&m, 16 << 20);
+    assert_int_equal(m.backed_count, 3);
+    assert_int_equal(m.backed[1].start.v, 0xFF000000);
+    assert_true(m.backed[2].start.v == MEMMAP_HIGH);
+    assert_int_equal(m.backed[2].size, 2UL << 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_firmware),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,25 @@
+/*
+ * Domains whose image is a PC's firmware: their memory map, and what their firmware is told.
+ */
+#ifndef CAISSON_LIFECYCLE_FIRMWARE_H
+#define CAISSON_LIFECYCLE_FIRMWARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "config/domain_config.h"
+#include "loader/memmap.h"
+#include "machine/machine.h"
+#include "lib/errno.h"
+
+struct domain;
+
+/* Is it one? */
+bool firmware_is(const struct domain_config *config);
+/* Pages of the heap that it takes besides. */
+unsigned firmware_pages(const struct domain_config *config);
+/* Where it is one: what its firmware is told, into d->firmware, and *machine is pointed there.
+ * 0; -ENOMEM; -EINVAL, logged. */
+int must_check firmware_build(struct domain *d, struct machine_config *machine);
+void firmware_end(struct domain *d);
+
+#endif
