@@ -279,13 +279,24 @@ $(B)/caisson.img: $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(IMAGE_FILES) 
 	$(Q)$(PYTHON) tools/mkstick -o $@ --elf $(B)/caisson.elf --efi $(B)/caisson.efi $(IMAGE_ARGUMENTS) \
 	    $(if $(call is_given,OPTIONS),--options=$(call argument,OPTIONS)) $(GUEST_ELF)
 
-.PHONY: iso image run
+.PHONY: iso image run run-control
 image: $(B)/caisson.img ## build build/caisson.img, for a USB stick, a disk or a CD, BIOS and UEFI (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE= OPTIONS=)
 
 iso: $(B)/caisson.iso ## build build/caisson.iso: GRUB (BIOS and UEFI), Caisson, Debian's kernel, our guests
 
 run: $(B)/caisson.iso ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE=hvm|pvh OPTIONS= RUN='--emulator qemu --pcpus 4')
 	$(Q)$(PYTHON) tools/run $< --install --guest-mem $(call argument,MEM) $(RUN)
+
+# Debian's Xen tools in a control domain, with one of our guests for them to look at: docs/toolstack.md.
+CONTROL_CMDLINE = console=hvc0 quiet
+$(B)/control.iso: $(B)/caisson.elf $(B)/guest/echo.elf $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
+                  tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
+	$(call say,ISO,$@)
+	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel $(B)/debian/dom0/vmlinux --initrd $(B)/debian/control.img \
+	    --rights control --type pvh --mem 384M --cmdline='$(CONTROL_CMDLINE)' --greeting none --beside echo $(B)/guest/echo.elf
+
+run-control: $(B)/control.iso ## boot a control domain with Debian's Xen tools and connect this terminal (RUN='--pcpus 2')
+	$(Q)$(PYTHON) tools/run $< --install --mem 1024 $(RUN)
 
 # ---- Tests --------------------------------------------------------------------------------------
 
