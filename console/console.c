@@ -12,13 +12,13 @@
 #include "lib/fmt.h"
 #include "lib/list.h"
 #include "lib/log.h"
+#include "lib/ring.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "console/console_output.h"
 #include "console/input.h"
 #include "console/operator.h"
-#include "console/ring.h"
 #include "sched/work.h"
 
 #define FEED_MOST 256 /* bytes that a domain is given at a time: its lock is held meanwhile */
@@ -82,8 +82,8 @@ static bool feed_all(void)
 /* c is in front no more: what it has not read yet goes with it, as far as it can. */
 static void take_along(struct console *c)
 {
-    while (ring_used(&input_paste) && ring_put(&c->in, ring_peek(&input_paste, 0)))
-        ring_drop(&input_paste, 1);
+    while (ring_used(&input_paste) && ring_room(&c->in))
+        ring_put(&c->in, ring_take(&input_paste));
     uint32_t lost = ring_used(&input_paste);
     ring_drop(&input_paste, lost);
     input_taken();
@@ -202,8 +202,8 @@ int console_open(struct domain *d)
     if (!c)
         return -ENOMEM;
     c->domain = d;
-    c->in = (struct ring){ .bytes = c->in_bytes, .size = CONSOLE_IN_BYTES };
-    c->out = (struct ring){ .bytes = c->out_bytes, .size = CONSOLE_OUT_BYTES };
+    c->in = (struct ring)RING_IN(c->in_bytes);
+    c->out = (struct ring)RING_IN(c->out_bytes);
     list_init(&c->busy);
     list_add_tail(&consoles, &c->link);
     d->console = c;

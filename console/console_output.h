@@ -10,9 +10,9 @@
 #include "lib/addr.h"
 #include "lib/assert.h"
 #include "lib/list.h"
+#include "lib/ring.h"
 #include "lib/spinlock.h"
 #include "console/plain.h"
-#include "console/ring.h"
 
 #define CONSOLE_IN_BYTES  1024
 #define CONSOLE_OUT_BYTES 2048

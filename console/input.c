@@ -15,8 +15,8 @@
 #define KEYS_MOST   512  /* that are handed on at a time, unless they take long */
 
 static uint8_t typed_bytes[TYPED_BYTES], paste_bytes[PASTE_BYTES];
-static struct ring typed = { .bytes = typed_bytes, .size = TYPED_BYTES };
-struct ring input_paste = { .bytes = paste_bytes, .size = PASTE_BYTES };
+static struct ring typed = RING_IN(typed_bytes);
+struct ring input_paste = RING_IN(paste_bytes);
 
 static const struct input_reader *reader; /* boot only */
 static uint8_t switch_key;                /* boot only */
@@ -40,9 +40,8 @@ static void stop(bool on)
 
 void input_received(const uint8_t *data, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        ring_put(&typed, data[i]);
-    if (TYPED_BYTES - ring_used(&typed) < TYPED_ROOM)
+    ring_write(&typed, data, len);
+    if (ring_room(&typed) < TYPED_ROOM)
         stop(true);
 }
 
@@ -65,13 +64,9 @@ bool input_work(void)
 {
     struct batch b = { .most = KEYS_MOST };
 
-    while (ring_used(&typed) && reader->takes() && batch_more(&b)) {
-        uint8_t byte = ring_peek(&typed, 0);
-
-        ring_drop(&typed, 1);
-        take(byte);
-    }
-    if (TYPED_BYTES - ring_used(&typed) >= TYPED_ROOM)
+    while (ring_used(&typed) && reader->takes() && batch_more(&b))
+        take(ring_take(&typed));
+    if (ring_room(&typed) >= TYPED_ROOM)
         stop(false);
     return ring_used(&typed) && reader->takes();
 }

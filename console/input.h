@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "console/ring.h"
+#include "lib/ring.h"
 
 /* What input calls when it has something. */
 struct input_reader {

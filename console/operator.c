@@ -8,6 +8,8 @@
 #include "console/operator.h"
 #include "drivers/tty.h"
 #include "drivers/uart.h"
+#include "lib/ring.h"
+#include "lib/string.h"
 #include "lib/string.h"
 #include "console/plain.h"
 
@@ -28,8 +30,8 @@ static struct plain plain;                           /* of what goes to the scre
 static bool full;                                    /* the port has refused a byte */
 static struct tty tty;                               /* behind all that was sent or is held */
 static unsigned prompt;
-static char held[OPERATOR_HELD_BYTES];
-static uint32_t head, tail; /* taken at head, put at tail; they run on */
+static uint8_t held_bytes[OPERATOR_HELD_BYTES];
+static struct ring held = RING_IN(held_bytes);
 
 void operator_init(struct uart *u, void (*fn)(const char *text, size_t len))
 {
@@ -67,29 +69,28 @@ static size_t send(const char *text, size_t len)
 
 bool operator_flush(void)
 {
-    uint32_t end = tail - head < FLUSH_MOST ? tail : head + FLUSH_MOST;
+    uint32_t used = ring_used(&held), most = used < FLUSH_MOST ? used : FLUSH_MOST;
 
-    while (head != end && !full) {
-        uint32_t at = head % OPERATOR_HELD_BYTES, len = end - head;
+    while (most && !full) {
+        uint32_t run = ring_run(&held);
+        uint32_t sent = (uint32_t)send((const char *)ring_first(&held), run < most ? run : most);
 
-        if (len > OPERATOR_HELD_BYTES - at)
-            len = OPERATOR_HELD_BYTES - at;
-        head += (uint32_t)send(held + at, len);
+        ring_drop(&held, sent);
+        most -= sent;
     }
-    return head != tail && !full;
+    return ring_used(&held) && !full;
 }
 
 static void hold(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len && tail - head < OPERATOR_HELD_BYTES; i++)
-        held[tail++ % OPERATOR_HELD_BYTES] = text[i];
+    ring_write(&held, text, len);
     tty_passed(&tty, text, len);
 }
 
 bool operator_ready(void)
 {
     operator_flush();
-    return head == tail && !full;
+    return !ring_used(&held) && !full;
 }
 
 size_t operator_put(const void *bytes, size_t n)
@@ -160,13 +161,12 @@ bool operator_room(void)
 
 void operator_finish(void)
 {
-    uint32_t before = head;
+    for (unsigned i = 0; i < PATIENCE && ring_used(&held); i++) {
+        uint32_t before = ring_used(&held);
 
-    for (unsigned i = 0; i < PATIENCE && head != tail; i++) {
         (void)operator_room();
-        if (head != before)
+        if (ring_used(&held) != before)
             i = 0;
-        before = head;
     }
 }
 

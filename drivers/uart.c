@@ -18,8 +18,8 @@
 #include "lib/assert.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
+#include "lib/ring.h"
 #include "lib/spinlock.h"
-#include "lib/string.h"
 
 #define CLOCK_BAUD  115200 /* divisor 1 */
 #define FIFO_BYTES  16
@@ -53,19 +53,25 @@ struct uart {
     uint8_t ier;     /* as written last */
     unsigned lost;   /* lines of the log */
     struct spinlock lock;
-    uint32_t head, tail; /* of the ring: put at head, sent from tail; they run free */
-    bool refused;        /* uart_try_write() has turned bytes away since there was room */
-    struct tty tty;      /* behind somebody's console output */
+    struct ring tx;
+    bool refused;   /* uart_try_write() has turned bytes away since there was room */
+    struct tty tty; /* behind somebody's console output */
     void (*receive)(const uint8_t *data, size_t len);
     void (*room)(void);
 };
 
-static struct uart uarts[] = {
-    { .lock = SPINLOCK_RANK("uart", LOCK_UART), .port = 0x3F8, .isa_line = 4 },
-    { .lock = SPINLOCK_RANK("uart", LOCK_UART), .port = 0x2F8, .isa_line = 3 },
+#define UARTS 2
+static uint8_t tx_bytes[UARTS][UART_TX_BYTES]; /* each under its port's lock */
+static struct uart uarts[UARTS] = {
+    { .lock = SPINLOCK_RANK("uart", LOCK_UART),
+      .port = 0x3F8,
+      .isa_line = 4,
+      .tx = RING_IN(tx_bytes[0]) },
+    { .lock = SPINLOCK_RANK("uart", LOCK_UART),
+      .port = 0x2F8,
+      .isa_line = 3,
+      .tx = RING_IN(tx_bytes[1]) },
 };
-#define UARTS (sizeof(uarts) / sizeof(uarts[0]))
-static uint8_t rings[UARTS][UART_TX_BYTES]; /* each under its port's lock */
 
 static bool unlocked; /* set once, in a panic */
 
@@ -93,12 +99,7 @@ static void uart_out(const struct uart *u, unsigned reg, uint8_t value)
 
 static uint32_t uart_queued(const struct uart *u)
 {
-    return u->head - u->tail;
-}
-
-static uint8_t *uart_ring_at(const struct uart *u, uint32_t n)
-{
-    return &rings[u - uarts][n % UART_TX_BYTES];
+    return ring_used(&u->tx);
 }
 
 /* Fills the transmitter's FIFO if it is empty. The interrupt for "empty again" is asked for only
@@ -108,7 +109,7 @@ static void uart_push(struct uart *u)
     if (!uart_queued(u) || !(uart_in(u, REG_LSR) & LSR_TX_EMPTY))
         return;
     for (unsigned i = 0; i < FIFO_BYTES && uart_queued(u); i++)
-        uart_out(u, REG_DATA, *uart_ring_at(u, u->tail++));
+        uart_out(u, REG_DATA, ring_take(&u->tx));
 }
 
 static void uart_ask_for_interrupts(struct uart *u)
@@ -132,36 +133,25 @@ static void uart_drain(struct uart *u, uint32_t most)
             cpu_relax();
     }
     if (uart_queued(u) > most)
-        u->tail = u->head;
+        ring_drop(&u->tx, uart_queued(u));
 }
 
 static void uart_put(struct uart *u, char c)
 {
-    if (uart_queued(u) == UART_TX_BYTES)
+    if (!ring_room(&u->tx))
         uart_drain(u, UART_TX_BYTES - FIFO_BYTES);
-    *uart_ring_at(u, u->head++) = (uint8_t)c;
+    ring_put(&u->tx, (uint8_t)c);
 }
 
-/* How many bytes before the next newline have a place in one piece of the ring. */
-static size_t uart_run(const struct uart *u, const char *text, size_t len)
-{
-    size_t most = UART_TX_BYTES - uart_queued(u), to_end = UART_TX_BYTES - u->head % UART_TX_BYTES;
-    size_t n = 0;
-
-    most = most < to_end ? most : to_end;
-    most = most < len ? most : len;
-    while (n < most && text[n] != '\n')
-        n++;
-    return n;
-}
-
+/* Up to the next newline in one go, as far as there is room. */
 static void uart_put_text(struct uart *u, const char *text, size_t len)
 {
     while (len) {
-        size_t n = uart_run(u, text, len);
+        size_t n = 0;
 
-        memcpy(uart_ring_at(u, u->head), text, n);
-        u->head += (uint32_t)n;
+        while (n < len && text[n] != '\n')
+            n++;
+        n = ring_write(&u->tx, text, n);
         text += n;
         len -= n;
         if (!len)
@@ -186,7 +176,7 @@ static void uart_tell_lost(struct uart *u)
 /* Each newline becomes two bytes, and something may have to come before the line. */
 static bool uart_has_room_for(const struct uart *u, size_t len)
 {
-    return UART_TX_BYTES - uart_queued(u) >= len + AROUND_LINE;
+    return ring_room(&u->tx) >= len + AROUND_LINE;
 }
 
 static void uart_write_one(struct uart *u, const char *text, size_t len)
@@ -220,14 +210,11 @@ void uart_write(const char *text, size_t len)
 
 size_t uart_try_write(struct uart *u, const void *data, size_t len)
 {
-    const uint8_t *bytes = data;
-    size_t taken = 0;
-
     uart_lock(u);
-    while (taken < len && uart_queued(u) < UART_TX_BYTES - UART_LOG_BYTES)
-        *uart_ring_at(u, u->head++) = bytes[taken++];
+    uint32_t room = ring_room(&u->tx), most = room > UART_LOG_BYTES ? room - UART_LOG_BYTES : 0;
+    size_t taken = ring_write(&u->tx, data, len < most ? len : most);
     u->refused |= taken < len;
-    tty_passed(&u->tty, bytes, taken);
+    tty_passed(&u->tty, data, taken);
     uart_push(u);
     uart_ask_for_interrupts(u);
     uart_unlock(u);
