@@ -83,6 +83,15 @@ static void link_table(uint64_t *entry, const uint64_t *table)
     __atomic_store_n(entry, heap_to_maddr(table).v | SLAT_RWX, __ATOMIC_RELEASE);
 }
 
+static int add_table(struct slat *e, uint64_t *entry)
+{
+    uint64_t *table = new_table(e);
+    if (!table)
+        return -ENOMEM;
+    link_table(entry, table);
+    return 0;
+}
+
 cold int slat_init(struct slat *e, uint16_t owner)
 {
     *e = (struct slat){ .owner = owner };
@@ -144,21 +153,39 @@ static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
     return (rights & ~(SLAT_RWX | MARKS)) == 0 && (rights & SLAT_R);
 }
 
-/* Walks down to the entry at level, making tables on the way. 0, -EEXIST (a larger mapping is in
- * the way) or -ENOMEM. */
-static int descend(struct slat *e, gfn_t g, unsigned level, uint64_t **out)
+/* Replaces a leaf by a table of 512 smaller ones that mean the same. */
+static int split(struct slat *e, uint64_t *entry, unsigned level)
+{
+    uint64_t *table = new_table(e);
+    if (!table)
+        return -ENOMEM;
+    mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
+    enum slat_type type = type_of(*entry);
+    uint64_t rights = rights_of(*entry);
+    if (level == 1 && (rights & SLAT_X_SMALL))
+        rights = (rights & ~(uint64_t)SLAT_X_SMALL) | SLAT_X;
+    for (unsigned i = 0; i < ENTRIES; i++)
+        table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
+                             rights, type);
+    link_table(entry, table);
+    return 0;
+}
+
+/* Walks down to the entry at level. On the way tables are made where there are none (make), larger
+ * mappings are split (cut). 0; -ENOENT without make, -EEXIST without cut; -ENOMEM. */
+static inline int descend(struct slat *e, gfn_t g, unsigned level, bool make, bool cut,
+                          uint64_t **out)
 {
     uint64_t *table = e->root;
     for (unsigned l = LEVELS - 1; l > level; l--) {
         uint64_t *entry = &table[index_of(g, l)];
-        if (is_present(*entry) && is_leaf(*entry, l))
-            return -EEXIST;
-        if (!is_present(*entry)) {
-            uint64_t *below = new_table(e);
-            if (!below)
-                return -ENOMEM;
-            link_table(entry, below);
-        }
+        int err = 0;
+        if (!is_present(*entry))
+            err = make ? add_table(e, entry) : -ENOENT;
+        else if (is_leaf(*entry, l))
+            err = cut ? split(e, entry, l) : -EEXIST;
+        if (err)
+            return err;
         table = table_of(*entry);
     }
     *out = &table[index_of(g, level)];
@@ -194,7 +221,7 @@ int slat_map(struct slat *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, 
         return -EINVAL;
 
     uint64_t *entry;
-    int err = descend(e, g, level, &entry);
+    int err = descend(e, g, level, true, false, &entry);
     if (!err)
         err = clear_for_leaf(e, entry, level);
     if (err)
@@ -203,64 +230,14 @@ int slat_map(struct slat *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, 
     return 0;
 }
 
-/* Replaces a leaf by a table of 512 smaller ones that mean the same. */
-static int split(struct slat *e, uint64_t *entry, unsigned level)
-{
-    uint64_t *table = new_table(e);
-    if (!table)
-        return -ENOMEM;
-    mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
-    enum slat_type type = type_of(*entry);
-    uint64_t rights = rights_of(*entry);
-    if (level == 1 && (rights & SLAT_X_SMALL))
-        rights = (rights & ~(uint64_t)SLAT_X_SMALL) | SLAT_X;
-    for (unsigned i = 0; i < ENTRIES; i++)
-        table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
-                             rights, type);
-    link_table(entry, table);
-    return 0;
-}
-
 int slat_unmap(struct slat *e, gfn_t g)
 {
-    if (g.v >> GFN_BITS)
-        return 0;
-    uint64_t *table = e->root;
-    for (unsigned level = LEVELS - 1; level > 0; level--) {
-        uint64_t *entry = &table[index_of(g, level)];
-        if (!is_present(*entry))
-            return 0;
-        int err = is_leaf(*entry, level) ? split(e, entry, level) : 0;
-        if (err)
-            return err;
-        table = table_of(*entry);
-    }
-    __atomic_store_n(&table[index_of(g, 0)], 0, __ATOMIC_RELEASE);
-    return 0;
-}
+    uint64_t *entry;
+    int err = g.v >> GFN_BITS ? -ENOENT : descend(e, g, 0, false, true, &entry);
 
-/* The entry of the 4 KiB at g, which gets its tables if it had none. */
-static int reach(struct slat *e, gfn_t g, uint64_t **out)
-{
-    uint64_t *table = e->root;
-
-    for (unsigned level = LEVELS - 1; level > 0; level--) {
-        uint64_t *entry = &table[index_of(g, level)];
-        int err = 0;
-        if (!is_present(*entry)) {
-            uint64_t *below = new_table(e);
-            if (!below)
-                return -ENOMEM;
-            link_table(entry, below);
-        } else if (is_leaf(*entry, level)) {
-            err = split(e, entry, level);
-        }
-        if (err)
-            return err;
-        table = table_of(*entry);
-    }
-    *out = &table[index_of(g, 0)];
-    return 0;
+    if (!err)
+        __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+    return err == -ENOENT ? 0 : err;
 }
 
 cold int slat_punch(struct slat *e, gfn_t g)
@@ -268,7 +245,7 @@ cold int slat_punch(struct slat *e, gfn_t g)
     uint64_t *entry;
 
     ASSERT(!(g.v >> GFN_BITS));
-    int err = reach(e, g, &entry);
+    int err = descend(e, g, 0, true, true, &entry);
     if (!err)
         __atomic_store_n(entry, HOLE, __ATOMIC_RELEASE);
     return err;
@@ -315,12 +292,12 @@ cold int slat_split_to_execute(struct slat *e, gfn_t g)
 
     if (slat_lookup(e, g, &entry) || !(entry.rights & (SLAT_X | SLAT_X_SMALL)))
         return -EFAULT;
-    return reach(e, g, &slot);
+    return descend(e, g, 0, true, true, &slot);
 }
 
 int slat_reach(struct slat *e, gfn_t g, struct slat_entry *place)
 {
-    int err = place->slot ? descend(e, g, 0, &place->slot) : -EINVAL;
+    int err = place->slot ? descend(e, g, 0, true, false, &place->slot) : -EINVAL;
 
     if (!err)
         place->order = ORDER_4K;
