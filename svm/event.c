@@ -21,15 +21,9 @@
 /* Loaded or not, the guest's CR2 is in the VMCB while it does not run. */
 bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
 {
-    const struct event e = { .valid = true,
-                             .has_error = true,
-                             .vector = VECTOR_PF,
-                             .type = EVENT_EXCEPTION,
-                             .error = error };
-
     vmcb_of(v)->cr2 = address.v;
     vmcb_dirty(vmcb_of(v), CLEAN_CR2);
-    return virt_inject(v, &e);
+    return virt_inject_with(v, VECTOR_PF, error);
 }
 
 /* ---- Windows ---- */

@@ -24,13 +24,8 @@ enum passes { EXITS, BOTH_PASS };
 #define FIELD(member)   offsetof(struct vmcb, member)
 #define BASE_OF(number) (FIELD(segment) + (number) * sizeof(struct vmcb_segment) + 8)
 
-static const struct msr_row {
-    uint32_t msr;
-    enum home home;
-    uint32_t where; /* in struct vmcb */
-    enum passes passes;
-    enum msr_form form;
-} rows[] = {
+static const struct msr_row rows[] = {
+    /* where: in struct vmcb */
     { MSR_IA32_EFER, IN_EFER, 0, EXITS, MSR_ANY },
     { MSR_IA32_TSC, IN_TSC, 0, EXITS, MSR_ANY },
     { MSR_IA32_SYSENTER_CS, IN_VMCB, FIELD(sysenter_cs), BOTH_PASS, MSR_ANY },
@@ -49,14 +44,6 @@ static const struct msr_row {
     { MSR_IA32_TSC_AUX, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
-
-static const struct msr_row *row_of(uint32_t msr)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        if (rows[i].msr == msr)
-            return &rows[i];
-    return NULL;
-}
 
 /* Two bits for each, read and write; 2 KiB for those from 0, from 0xC0000000, from 0xC0010000. */
 static void let_pass(uint8_t *map, uint32_t msr, bool read, bool write)
@@ -86,11 +73,11 @@ static uint64_t *field_of(const struct virt_vcpu *v, const struct msr_row *r)
 
 bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 {
-    const struct msr_row *r = row_of(msr);
+    const struct msr_row *r = msr_row_of(rows, ROW_COUNT, msr);
 
-    if (!r || !msr_is_there(r->msr))
+    if (!r)
         return false;
-    switch (r->home) {
+    switch ((enum home)r->home) {
     case IN_VMCB:
         *value = *field_of(v, r);
         break;
@@ -118,7 +105,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
 {
     if (r->form != MSR_ANY && !msr_fits(r->form, value))
         return -EINVAL;
-    switch (r->home) {
+    switch ((enum home)r->home) {
     case IN_VMCB:
         *field_of(v, r) = value;
         vmcb_dirty(vmcb_of(v), CLEAN_NP | CLEAN_SEG);
@@ -142,7 +129,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
 
 int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 {
-    const struct msr_row *r = row_of(msr);
+    const struct msr_row *r = msr_row_of(rows, ROW_COUNT, msr);
 
-    return r && msr_is_there(r->msr) ? write_home(v, r, value) : -ENOENT;
+    return r ? write_home(v, r, value) : -ENOENT;
 }

@@ -384,8 +384,9 @@ void virt_set_tsc_offset(struct virt_vcpu *v, uint64_t offset);
 enum virt_apic_mode { VIRT_APIC_OFF, VIRT_APIC_PAGE, VIRT_APIC_MSRS };
 void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode);
 /* While v->delivers, the processor takes the local APIC's interrupts from the page given at
- * creation, and their EOI, by itself. It is to be told the highest vectors requested and served (0:
- * none) after each change there that was not the guest's; and the vectors whose EOI is to exit. */
+ * creation, and their EOI, by itself (VT-x alone: no other back end has these). It is to be told
+ * the highest vectors requested and served (0: none) after each change there that was not the
+ * guest's; and the vectors whose EOI is to exit. */
 void virt_set_interrupts(struct virt_vcpu *v, uint8_t requested, uint8_t served);
 /* The same for one that is requested besides. */
 void virt_request_interrupt(struct virt_vcpu *v, uint8_t vector);

@@ -16,13 +16,8 @@
 
 bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
 {
-    const struct event e = { .valid = true,
-                             .has_error = true,
-                             .vector = VECTOR_PF,
-                             .type = EVENT_EXCEPTION,
-                             .error = error };
     write_cr2(address.v); /* loaded, so CR2 is the guest's */
-    return virt_inject(v, &e);
+    return virt_inject_with(v, VECTOR_PF, error);
 }
 
 /* ---- Windows ---- */

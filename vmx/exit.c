@@ -117,15 +117,8 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [15] = { .kind = VIRT_EXIT_RDPMC },
     [17] = { .kind = VIRT_EXIT_VIRT_INSN }, /* RSM */
     [REASON_VMCALL] = { VIRT_EXIT_HYPERCALL, decode_vmcall },
-    [19] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMCLEAR */
-    [20] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMLAUNCH */
-    [21] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMPTRLD */
-    [22] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMPTRST */
-    [23] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMREAD */
-    [24] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMRESUME */
-    [25] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMWRITE */
-    [26] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMXOFF */
-    [27] = { .kind = VIRT_EXIT_VIRT_INSN }, /* VMXON */
+    /* VMCLEAR, VMLAUNCH, VMPTRLD, VMPTRST, VMREAD, VMRESUME, VMWRITE, VMXOFF, VMXON */
+    [19 ... 27] = { .kind = VIRT_EXIT_VIRT_INSN },
     [28] = { VIRT_EXIT_CR, decode_cr },
     [29] = { .kind = VIRT_EXIT_DEBUG_REGISTER },
     [REASON_IO] = { VIRT_EXIT_IO, decode_io },

@@ -20,13 +20,8 @@
 enum home { IN_VMCS, IN_SOFT, IN_TSC, IN_NOTHING /* always 0 */ };
 enum passes { EXITS, READS_PASS, BOTH_PASS };
 
-static const struct msr_row {
-    uint32_t msr;
-    enum home home;
-    uint32_t where; /* VMCS field */
-    enum passes passes;
-    enum msr_form form;
-} rows[] = {
+static const struct msr_row rows[] = {
+    /* where: the VMCS field */
     { MSR_IA32_EFER, IN_VMCS, VMCS_G_EFER, READS_PASS, MSR_ANY },
     { MSR_IA32_TSC, IN_TSC, 0, READS_PASS, MSR_ANY }, /* hardware adds the offset */
     { MSR_IA32_SYSENTER_CS, IN_VMCS, VMCS_G_SYSENTER_CS, BOTH_PASS, MSR_ANY },
@@ -45,14 +40,6 @@ static const struct msr_row {
     { MSR_IA32_TSC_AUX, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
-
-static const struct msr_row *row_of(uint32_t msr)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        if (rows[i].msr == msr)
-            return &rows[i];
-    return NULL;
-}
 
 /* Four bitmaps of 1 KiB: reads of 0.., reads of 0xC0000000.., then writes of both. */
 void msr_bitmap_set(void *bitmap, uint32_t msr, bool write, bool exits)
@@ -83,12 +70,12 @@ void msr_bitmap_fill(void *bitmap)
 bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)v;
-    const struct msr_row *r = row_of(msr);
+    const struct msr_row *r = msr_row_of(rows, ROW_COUNT, msr);
     if (msr == MSR_IA32_ARCH_CAPABILITIES)
         return spec_guest_capabilities(value);
-    if (!r || !msr_is_there(r->msr))
+    if (!r)
         return false;
-    switch (r->home) {
+    switch ((enum home)r->home) {
     case IN_VMCS:
         *value = vmcs_read(r->where);
         break;
@@ -122,7 +109,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
 
 int virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 {
-    const struct msr_row *r = row_of(msr);
+    const struct msr_row *r = msr_row_of(rows, ROW_COUNT, msr);
 
-    return r && msr_is_there(r->msr) ? write_home(v, r, value) : -ENOENT;
+    return r ? write_home(v, r, value) : -ENOENT;
 }
