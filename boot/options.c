@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include "lib/fmt.h"
 #include "lib/limits.h"
+#include "lib/string.h"
 #include "lib/word.h"
 
 #define DEFAULT_SWITCH_KEY 1 /* Ctrl-A */
 
 struct reading {
     struct options *out;
-    bool console_seen, exit_seen; /* the defaults have been replaced */
+    bool console_seen; /* the defaults have been replaced */
 };
 
 static bool read_console_item(struct options *o, struct word item)
@@ -49,35 +50,6 @@ static bool read_console(struct reading *r, struct word value)
     return true;
 }
 
-/* Which of the NULL-terminated names it is, or -1. */
-static int choice(struct word value, const char *const *names)
-{
-    for (int i = 0; names[i]; i++) {
-        if (word_is(value, names[i]))
-            return i;
-    }
-    return -1;
-}
-
-static bool read_level(struct reading *r, struct word value)
-{
-    static const char *const names[] = { "error", "warn", "info", "debug", NULL };
-    int n = choice(value, names);
-    if (n >= 0)
-        r->out->level = (enum log_level)n;
-    return n >= 0;
-}
-
-static bool read_exit(struct reading *r, struct word value)
-{
-    static const char *const names[] = { "monitor", "halt", "reboot", "shutdown", NULL };
-    int n = choice(value, names);
-    if (n >= 0)
-        r->out->exit = (enum option_exit)n;
-    r->exit_seen |= n > EXIT_MONITOR;
-    return n >= 0;
-}
-
 static bool read_monitor(struct reading *r, struct word value)
 {
     if (!word_is(value, "off"))
@@ -98,37 +70,9 @@ static bool read_conswitch(struct reading *r, struct word value)
     return true;
 }
 
-static bool read_apicv(struct reading *r, struct word value)
-{
-    static const char *const names[] = { "auto", "off", "tpr", "on", NULL };
-    int n = choice(value, names);
-    if (n >= 0)
-        r->out->apicv = (enum virt_apicv)n;
-    return n >= 0;
-}
-
 static bool read_spec(struct reading *r, struct word value)
 {
     return spec_wish_read(value, &r->out->spec);
-}
-
-static bool read_smt(struct reading *r, struct word value)
-{
-    static const char *const names[] = { "off", "on", NULL };
-    int n = choice(value, names);
-    if (n >= 0)
-        r->out->smt = n;
-    return n >= 0;
-}
-
-/* As Xen's, which has "socket" besides. */
-static bool read_sched_gran(struct reading *r, struct word value)
-{
-    static const char *const names[] = { "cpu", "core", NULL };
-    int n = choice(value, names);
-    if (n >= 0)
-        r->out->by_core = n;
-    return n >= 0;
 }
 
 static bool read_maxcpus(struct reading *r, struct word value)
@@ -146,24 +90,52 @@ static bool read_fail_alloc(struct reading *r, struct word value)
     return word_number(value, UINT64_MAX, &r->out->fail_alloc);
 }
 
-static const struct {
+/* The value is one of these names, whose number goes to `where` in the options; or `read` knows. */
+static const struct key {
     const char *key;
-    bool (*read)(struct reading *r, struct word value);
     const char *allowed;
+    bool (*read)(struct reading *r, struct word value);
+    const char *names[5];
+    size_t where;
 } keys[] = {
-    { "console", read_console, "com1, com2, vga, none, a baud rate" },
-    { "loglevel", read_level, "error, warn, info or debug" },
-    { "exit", read_exit, "monitor, halt, reboot or shutdown" },
-    { "monitor", read_monitor, "off" },
-    { "conswitch", read_conswitch, "a to z, and x" },
-    { "fail-alloc", read_fail_alloc, "a number" },
-    { "apicv", read_apicv, "auto, off, tpr or on" },
-    { "maxcpus", read_maxcpus, "1 to 64" },
-    { "spec", read_spec, "auto, off, or a list" },
-    { "smt", read_smt, "on or off" },
-    { "sched-gran", read_sched_gran, "cpu or core" },
+    { "console", "com1, com2, vga, none, a baud rate", .read = read_console },
+    { "loglevel",
+      "error, warn, info or debug",
+      NULL,
+      { "error", "warn", "info", "debug" },
+      offsetof(struct options, level) },
+    { "exit",
+      "monitor, halt, reboot or shutdown",
+      NULL,
+      { "monitor", "halt", "reboot", "shutdown" },
+      offsetof(struct options, exit) },
+    { "monitor", "off", .read = read_monitor },
+    { "conswitch", "a to z, and x", .read = read_conswitch },
+    { "fail-alloc", "a number", .read = read_fail_alloc },
+    { "apicv",
+      "auto, off, tpr or on",
+      NULL,
+      { "auto", "off", "tpr", "on" },
+      offsetof(struct options, apicv) },
+    { "maxcpus", "1 to 64", .read = read_maxcpus },
+    { "spec", "auto, off, or a list", .read = read_spec },
+    { "smt", "on or off", NULL, { "off", "on" }, offsetof(struct options, smt) },
+    /* As Xen's, which has "socket" besides. */
+    { "sched-gran", "cpu or core", NULL, { "cpu", "core" }, offsetof(struct options, by_core) },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static bool read_value(struct reading *r, const struct key *k, struct word value)
+{
+    if (k->read)
+        return k->read(r, value);
+    for (unsigned i = 0; k->names[i]; i++)
+        if (word_is(value, k->names[i])) {
+            memcpy((char *)r->out + k->where, &i, sizeof(i));
+            return true;
+        }
+    return false;
+}
 
 static void refuse_unknown(struct word w)
 {
@@ -188,7 +160,7 @@ static void read_word(struct reading *r, struct word w)
     for (size_t i = 0; i < KEYS; i++) {
         if (!word_is(key, keys[i].key))
             continue;
-        if (!keys[i].read(r, value))
+        if (!read_value(r, &keys[i], value))
             log_warn("option \"%.*s\": want %s", WORD_ARGS(w), keys[i].allowed);
         return;
     }
@@ -214,6 +186,6 @@ void options_parse(const char *cmdline, struct options *out)
         if (!first || (w.text[0] != '/' && w.text[0] != '('))
             read_word(&r, w);
     }
-    if (!out->monitor && !r.exit_seen)
+    if (!out->monitor && out->exit == EXIT_MONITOR)
         out->exit = EXIT_HALT;
 }

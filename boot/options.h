@@ -32,8 +32,8 @@ struct options {
     bool monitor_first;
     enum virt_apicv apicv;
     struct spec_wish spec;
-    bool smt;            /* all threads of a core run guests, not one */
-    bool by_core;        /* they run one domain at a time */
+    unsigned smt;        /* not 0: all threads of a core run guests, not one */
+    unsigned by_core;    /* not 0: they run one domain at a time */
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };
