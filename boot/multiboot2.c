@@ -10,6 +10,7 @@
 #include "boot/efi_memory.h"
 #include "boot/grub_line.h"
 #include "boot/regions.h"
+#include "lib/checksum.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -159,14 +160,6 @@ static void read_efi_services(struct parse *p, const struct tag *t)
     log_warn("multiboot2: the boot loader has not left UEFI's boot services: their memory is lost");
 }
 
-static bool sums_to_zero(const uint8_t *p, size_t n)
-{
-    uint8_t sum = 0;
-    while (n--)
-        sum = (uint8_t)(sum + *p++);
-    return sum == 0;
-}
-
 /* The new form beats the old one, in whatever order they come. */
 static void take_rsdp(struct parse *p, const struct tag *t, size_t n)
 {
@@ -174,8 +167,7 @@ static void take_rsdp(struct parse *p, const struct tag *t, size_t n)
 
     if (p->rsdp_new)
         return;
-    if (memcmp(rsdp, "RSD PTR ", 8) != 0 || !sums_to_zero(rsdp, RSDP_V1_BYTES) ||
-        !sums_to_zero(rsdp, n))
+    if (memcmp(rsdp, "RSD PTR ", 8) != 0 || checksum(rsdp, RSDP_V1_BYTES) || checksum(rsdp, n))
         return log_warn("multiboot2: an ACPI root pointer with a bad checksum is passed over");
     memset(p->out->rsdp, 0, sizeof(p->out->rsdp));
     memcpy(p->out->rsdp, rsdp, n);

@@ -9,7 +9,7 @@
 #include "devices/vlapic.h"
 #include "devices/vpm.h"
 #include "machine/acpi_tables.h"
-#include "machine/checksum.h"
+#include "lib/checksum.h"
 #include "machine/pc.h"
 #include "lib/assert.h"
 #include "lib/limits.h"

@@ -9,7 +9,7 @@
 #include "lib/assert.h"
 #include "lib/limits.h"
 #include "lib/string.h"
-#include "machine/checksum.h"
+#include "lib/checksum.h"
 #include "machine/pc.h"
 
 enum { PROCESSOR, BUS, IOAPIC, IO_INTERRUPT, LOCAL_INTERRUPT }; /* types of entries */

@@ -11,6 +11,7 @@
 
 #include "arch/x86/acpi_table.h"
 #include "arch/x86/insn.h"
+#include "lib/checksum.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -32,15 +33,6 @@ uint64_t acpi_field(const struct acpi_table *t, uint32_t offset, unsigned width)
     return value;
 }
 
-static bool sum_is_zero(const uint8_t *bytes, uint32_t length)
-{
-    uint8_t sum = 0;
-
-    for (uint32_t i = 0; i < length; i++)
-        sum = (uint8_t)(sum + bytes[i]);
-    return sum == 0;
-}
-
 bool acpi_open(struct acpi_table *t, uint64_t at)
 {
     *t = (struct acpi_table){ at ? map_memory(maddr(at), ACPI_HEADER_BYTES) : NULL,
@@ -58,7 +50,7 @@ bool acpi_open(struct acpi_table *t, uint64_t at)
     t->bytes = map_memory(maddr(at), t->length);
     if (!t->bytes)
         return false;
-    if (!sum_is_zero(t->bytes, t->length)) {
+    if (checksum(t->bytes, t->length)) {
         log_warn("acpi: table %.4s has a wrong checksum, ignored", (const char *)t->bytes);
         return false;
     }
@@ -148,9 +140,9 @@ static void set_defaults(void)
 
 static bool read_rsdp(const struct acpi_table *rsdp)
 {
-    if (memcmp(rsdp->bytes, "RSD PTR ", 8) != 0 || !sum_is_zero(rsdp->bytes, 20))
+    if (memcmp(rsdp->bytes, "RSD PTR ", 8) != 0 || checksum(rsdp->bytes, 20))
         return false;
-    if (rsdp->bytes[15] >= 2 && sum_is_zero(rsdp->bytes, 36) &&
+    if (rsdp->bytes[15] >= 2 && !checksum(rsdp->bytes, 36) &&
         read_root(acpi_field(rsdp, 24, 8), "XSDT", 8))
         return true;
     return read_root(acpi_field(rsdp, 16, 4), "RSDT", 4);

@@ -34,6 +34,9 @@
 
 #define NOBODY (-1)
 
+extern const uint8_t boot_pml4[], image_base[]; /* boot/entry.asm, linker.ld */
+extern uint64_t image_phys_base;
+
 static void (*cpu_entry)(void); /* boot only, as are the next two */
 static void (*stop_hook)(void);
 static unsigned limit = MAX_PCPUS;
@@ -84,7 +87,7 @@ static volatile struct trampoline_params *smp_lay_trampoline(void *low_map, madd
     memcpy(low_map, trampoline_start, size);
     params = (void *)((uint8_t *)low_map + (trampoline_params - trampoline_start));
     params->efer = rdmsr(MSR_IA32_EFER) & ~(EFER_LMA | EFER_SVME | EFER_AIBRS); /* set by each */
-    params->temp_cr3 = trampoline_temp_cr3();
+    params->temp_cr3 = image_phys_base + (uint64_t)(boot_pml4 - image_base);
     params->cr3 = cr3.v;
     params->entry = (uint64_t)smp_arrive;
     return params;

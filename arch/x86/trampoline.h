@@ -14,7 +14,7 @@
 
 struct trampoline_params {
     uint64_t efer;     /* the boot CPU's, without LMA: LME, and NXE if it is on */
-    uint64_t temp_cr3; /* trampoline_temp_cr3(); below 4 GiB */
+    uint64_t temp_cr3; /* machine address of the boot CPU's temporary tables, below 4 GiB */
     uint64_t cr3;      /* the final tables */
     uint64_t stack;    /* top, 16-aligned */
     uint64_t percpu;   /* struct percpu of this CPU */
@@ -26,8 +26,5 @@ _Static_assert(offsetof(struct trampoline_params, percpu) == 32, "boot/entry.asm
 _Static_assert(offsetof(struct trampoline_params, entry) == 40, "boot/entry.asm reads it");
 
 extern const uint8_t trampoline_start[], trampoline_end[], trampoline_params[];
-
-/* The machine address of the boot CPU's temporary tables, kept for this one purpose. */
-uint64_t trampoline_temp_cr3(void);
 
 #endif
