@@ -10,7 +10,6 @@
 #include "drivers/uart.h"
 #include "lib/ring.h"
 #include "lib/string.h"
-#include "lib/string.h"
 #include "console/plain.h"
 
 #define PATIENCE    1000000 /* tries of a port that takes nothing: it is dead */

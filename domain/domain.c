@@ -38,12 +38,6 @@ const char *domain_end_name(enum domain_end end)
     return name[end];
 }
 
-static void kick_all(struct domain *d)
-{
-    for (unsigned i = 0; i < d->vcpu_count; i++)
-        vcpu_kick(d->vcpus[i]);
-}
-
 void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
 {
     va_list args;
@@ -68,7 +62,7 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     if (d->state == DOMAIN_BUILDING)
         return;
     d->state = DOMAIN_ENDING;
-    kick_all(d);
+    domain_kick(d);
     domain_tell_control(XEN_VIRQ_DOM_EXC);
 }
 
@@ -103,7 +97,7 @@ bool domain_set_paused(struct domain *d, bool paused)
     bool changes = set_state(d, paused);
 
     if (changes)
-        kick_all(d);
+        domain_kick(d);
     return changes;
 }
 
@@ -113,7 +107,7 @@ static void lock_and_set(struct domain *d, bool paused)
     bool changes = set_state(d, paused);
     spin_unlock(&d->lock);
     if (changes)
-        kick_all(d);
+        domain_kick(d);
 }
 
 void domain_pause(struct domain *d)

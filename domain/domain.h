@@ -115,6 +115,12 @@ extern const struct domain_hooks *domain_hooks;
 #define DOMAIN_ORDER    2 /* pages of a struct domain: 2^this */
 #define IO_BITMAP_ORDER 1
 
+/* All its vCPUs come out of the guest, to look. */
+static inline void domain_kick(struct domain *d)
+{
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        vcpu_kick(d->vcpus[i]);
+}
 /* Keeps its vCPUs out of the guest, or lets them in; they are on their way when these return. No
  * effect on a domain that is ending. */
 void domain_pause(struct domain *d);

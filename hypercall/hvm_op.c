@@ -106,8 +106,7 @@ static int64_t flush_tlbs(struct vcpu *v, uint64_t at)
     if (at)
         return -EINVAL;
     p2m_flush(&v->domain->p2m);
-    for (unsigned i = 0; i < v->domain->vcpu_count; i++)
-        vcpu_kick(v->domain->vcpus[i]);
+    domain_kick(v->domain);
     return 0;
 }
 

@@ -72,11 +72,14 @@ static int read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
 
 /* ---- More memory, less memory ---- */
 
-/* TLBs hold on to frames that were taken away: everyone comes out, and the call is made again. */
-static void bring_out(struct domain *d)
+/* -EAGAIN: TLBs hold on to frames that were taken away: everyone comes out, and the call is made
+ * again. */
+static int64_t done_or_again(struct vcpu *v, int err)
 {
-    for (unsigned i = 0; i < d->vcpu_count; i++)
-        vcpu_kick(d->vcpus[i]);
+    if (err != -EAGAIN)
+        return err;
+    domain_kick(v->domain);
+    return HYPERCALL_CONTINUE;
 }
 
 static int populate(struct vcpu *v, gfn_t g)
@@ -120,8 +123,8 @@ static int64_t each_extent(struct vcpu *v, uint64_t *args, int (*one)(struct vcp
     }
     args[0] = (args[0] & CMD_MASK) | done << XENMEM_CMD_BITS;
     if (err == -EAGAIN)
-        bring_out(v->domain);
-    return (!err && done < r.nr_extents) || err == -EAGAIN ? HYPERCALL_CONTINUE : (int64_t)done;
+        return done_or_again(v, err);
+    return !err && done < r.nr_extents ? HYPERCALL_CONTINUE : (int64_t)done;
 }
 
 /* ---- Frames that are not RAM ---- */
@@ -180,10 +183,7 @@ static int64_t add_to_physmap(struct vcpu *v, uint64_t at)
         return -EINVAL;
     if (a.space == XENMAPSPACE_GMFN_RANGE || a.space == XENMAPSPACE_GMFN_FOREIGN)
         return -EPERM;
-    err = a.space == XENMAPSPACE_GMFN ? move_frame(v, &a) : add_frame(v, &a);
-    if (err == -EAGAIN)
-        bring_out(v->domain);
-    return err == -EAGAIN ? HYPERCALL_CONTINUE : err;
+    return done_or_again(v, a.space == XENMAPSPACE_GMFN ? move_frame(v, &a) : add_frame(v, &a));
 }
 
 static int64_t remove_from_physmap(struct vcpu *v, uint64_t at)
@@ -197,10 +197,7 @@ static int64_t remove_from_physmap(struct vcpu *v, uint64_t at)
         return err;
     if (r.gpfn >> HYPERCALL_GFN_BITS)
         return -EINVAL;
-    err = p2m_remove(&v->domain->p2m, gfn(r.gpfn));
-    if (err == -EAGAIN)
-        bring_out(v->domain);
-    return err == -EAGAIN ? HYPERCALL_CONTINUE : err;
+    return done_or_again(v, p2m_remove(&v->domain->p2m, gfn(r.gpfn)));
 }
 
 /* ---- Questions ---- */

@@ -143,12 +143,6 @@ static bool keep(struct sched_unit *u, uint64_t deadline)
     return more;
 }
 
-/* It keeps no registers. */
-static void leave_nothing(struct sched_unit *u)
-{
-    (void)u;
-}
-
 void keeper_wake(struct keeper *k)
 {
     sched_wake(&k->unit);
@@ -164,7 +158,7 @@ static int create(struct keeper *k)
 {
     sched_group_init(&k->account, SCHED_DEFAULT_WEIGHT, 0);
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
-    sched_unit_init(&k->unit, &k->account, 1, keep, leave_nothing);
+    sched_unit_init(&k->unit, &k->account, 1, keep, sched_leave_nothing);
     timer_init_wake(&k->wait, &k->unit);
     return domain_create(&k->config, &k->account, ID_NONE, &k->domain);
 }

@@ -90,12 +90,6 @@ static bool undertake(struct sched_unit *u, uint64_t deadline)
     return false;
 }
 
-/* The undertaker keeps no registers. */
-static void leave_nothing(struct sched_unit *u)
-{
-    (void)u;
-}
-
 void lifecycle_dismiss(struct keeper *k)
 {
     k->next = unneeded;
@@ -158,7 +152,7 @@ void lifecycle_begin(struct module *modules, unsigned n, void (*fn)(void))
 
     at_end = fn;
     sched_group_init(&own_time, SCHED_DEFAULT_WEIGHT, 0);
-    sched_unit_init(&undertaker, &own_time, 1, undertake, leave_nothing);
+    sched_unit_init(&undertaker, &own_time, 1, undertake, sched_leave_nothing);
     catalogue_init(modules, n);
     for (unsigned i = 0; (c = catalogue_of_menu(i)); i++)
         if (unpack_kernel(&modules[c->kernel - modules], c->name))

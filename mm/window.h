@@ -15,7 +15,7 @@
 
 /* Maps the frame read-write, no-execute, write-back. Never fails. */
 void *window_open(mfn_t m);
-/* Closes it; windows close in the reverse order of opening (ASSERT). */
+/* Closes it, by any address in it; windows close in the reverse order of opening (ASSERT). */
 void window_close(void *p);
 
 /* Eight bytes of memory that held `value`, as far as the bits of `mask` go, when they were read.

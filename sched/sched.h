@@ -106,6 +106,11 @@ struct sched_unit {
 void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint64_t affinity,
                      bool (*run)(struct sched_unit *u, uint64_t deadline),
                      void (*leave)(struct sched_unit *u));
+/* For a unit that keeps no registers on its pCPU. */
+static inline void sched_leave_nothing(struct sched_unit *u)
+{
+    (void)u;
+}
 /*
  * Before u goes away: it is not picked any more and leaves its pCPU. 0: it has, and nobody but the
  * caller knows of it. -EBUSY: it runs, or is loaded on another pCPU, which has been told, or

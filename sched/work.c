@@ -52,12 +52,6 @@ bool work_has_time(const struct work *w)
     return rdtsc() < w->until;
 }
 
-/* It keeps no registers. */
-static void leave_nothing(struct sched_unit *u)
-{
-    (void)u;
-}
-
 /* The interrupt is that of all works. */
 static void arrived(void)
 {
@@ -71,7 +65,7 @@ void work_init(struct work *w, bool (*fn)(void), unsigned cap)
 {
     ASSERT(fn && !w->fn && cpu_id() == 0);
     sched_group_init(&w->group, SCHED_DEFAULT_WEIGHT, cap);
-    sched_unit_init(&w->unit, &w->group, 1, run, leave_nothing);
+    sched_unit_init(&w->unit, &w->group, 1, run, sched_leave_nothing);
     timer_init_wake(&w->rest, &w->unit);
     if (!works)
         vector = irq_alloc_vector(arrived);

@@ -48,7 +48,7 @@ static struct evtchn_fifo *fifo_of(const struct xen_domain *d)
 
 /* ---- The guest's words ---- */
 
-/* NULL: the guest has not given a page for it yet. A window; close_word() follows. */
+/* NULL: the guest has not given a page for it yet. A window; window_close() follows. */
 static uint32_t *open_word(const struct xen_domain *d, uint32_t port)
 {
     const struct evtchn_fifo *f = fifo_of(d);
@@ -58,19 +58,9 @@ static uint32_t *open_word(const struct xen_domain *d, uint32_t port)
     return (uint32_t *)window_open(f->array[port / PAGE_WORDS]) + port % PAGE_WORDS;
 }
 
-static void close_word(uint32_t *word)
-{
-    window_close((void *)((uintptr_t)word & PAGE_MASK));
-}
-
 static struct xen_evtchn_fifo_control_block *open_control(const struct control *c)
 {
     return (void *)((char *)window_open(c->frame) + c->offset);
-}
-
-static void close_control(struct xen_evtchn_fifo_control_block *block)
-{
-    window_close((void *)((uintptr_t)block & PAGE_MASK));
 }
 
 static uint32_t set_bits(uint32_t *word, uint32_t bits)
@@ -114,7 +104,7 @@ static bool link_to_tail(const struct xen_domain *d, uint32_t tail, uint32_t por
     if (!word)
         return false;
     bool linked = link_behind(word, port);
-    close_word(word);
+    window_close(word);
     return linked;
 }
 
@@ -138,7 +128,7 @@ static void enqueue(struct xen_domain *d, uint32_t port)
     struct xen_evtchn_fifo_control_block *block = open_control(c);
     __atomic_store_n(&block->head[q], port, __ATOMIC_SEQ_CST);
     bool ready = set_bits(&block->ready, 1u << q) >> q & 1;
-    close_control(block);
+    window_close(block);
     if (!ready)
         pv_vcpu_mark_pending(d->vcpu[ch->vcpu]);
 }
@@ -155,12 +145,12 @@ static void set_pending(struct xen_domain *d, uint32_t port)
         return;
     }
     if (!fifo_of(d)->control[ch->vcpu].set) {
-        close_word(word);
+        window_close(word);
         return; /* that vCPU has no queues: it may not unmask yet either */
     }
     uint32_t was = set_bits(word, PENDING);
     bool join = !(was & MASKED) && !(set_bits(word, LINKED) & LINKED);
-    close_word(word);
+    window_close(word);
     if (join)
         enqueue(d, port);
     if (!(was & PENDING))
@@ -173,7 +163,7 @@ static uint32_t read_word(struct xen_domain *d, uint32_t port)
 
     if (word) {
         value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-        close_word(word);
+        window_close(word);
     }
     return value;
 }
@@ -185,7 +175,7 @@ static void drop_bits(struct xen_domain *d, uint32_t port, uint32_t bits)
     if (!word)
         return;
     clear_bits(word, bits);
-    close_word(word);
+    window_close(word);
 }
 
 static void clear_pending(struct xen_domain *d, uint32_t port)

@@ -114,7 +114,7 @@ void *pv_info_open(struct xen_vcpu *v)
 void pv_info_close(struct xen_vcpu *v, void *info)
 {
     if (v->registered)
-        window_close((void *)((uintptr_t)info & PAGE_MASK));
+        window_close(info);
 }
 
 /* Everything may have become pending meanwhile: the guest shall look everywhere. */
