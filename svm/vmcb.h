@@ -68,7 +68,6 @@ enum intercept {
 #define EXITCODE_CR0_SELECTIVE 0x065u
 #define EXITCODE_RDPMC         0x06Fu
 #define EXITCODE_CPUID         0x072u
-#define EXITCODE_RSM           0x073u
 #define EXITCODE_IRET          0x074u
 #define EXITCODE_INVD          0x076u
 #define EXITCODE_PAUSE         0x077u
@@ -77,18 +76,13 @@ enum intercept {
 #define EXITCODE_IOIO          0x07Bu
 #define EXITCODE_MSR           0x07Cu
 #define EXITCODE_TASK_SWITCH   0x07Du
-#define EXITCODE_FERR_FREEZE   0x07Eu
 #define EXITCODE_SHUTDOWN      0x07Fu
 #define EXITCODE_VMRUN         0x080u
 #define EXITCODE_VMMCALL       0x081u
 #define EXITCODE_VMLOAD        0x082u
-#define EXITCODE_VMSAVE        0x083u
-#define EXITCODE_STGI          0x084u
-#define EXITCODE_CLGI          0x085u
 #define EXITCODE_SKINIT        0x086u
 #define EXITCODE_WBINVD        0x089u
 #define EXITCODE_MONITOR       0x08Au
-#define EXITCODE_MWAIT         0x08Bu
 #define EXITCODE_MWAIT_ARMED   0x08Cu
 #define EXITCODE_XSETBV        0x08Du
 #define EXITCODE_RDPRU         0x08Eu
@@ -128,12 +122,10 @@ enum intercept {
 #define TLB_FLUSH_ASID    3 /* of this one; where the CPU can */
 
 #define VINT_IRQ        (1UL << 8)
-#define VINT_GIF        (1UL << 9)
 #define VINT_PRIO_SHIFT 16
 #define VINT_IGNORE_TPR (1UL << 20)
 #define VINT_MASKING                                                                               \
     (1UL << 24) /* the guest's IF and CR8 are its own; interrupts exit all the same */
-#define VINT_VGIF (1UL << 25)
 
 #define SHADOW_ACTIVE 1UL /* of int_state: the next instruction comes before any interrupt */
 

@@ -15,7 +15,6 @@
 #define TYPE(ar)     ((ar)&0xFu)
 #define DPL(ar)      ((ar) >> 5 & 3u)
 #define AR_RESERVED  0xFFFE0F00u
-#define RPL(sel)     ((sel)&3u)
 #define TI(sel)      ((sel)&4u)
 #define AR_VIRTUAL86 0xF3u
 

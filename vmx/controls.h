@@ -17,8 +17,6 @@
 #define PROC_HLT_EXIT     (1u << 7)
 #define PROC_MWAIT_EXIT   (1u << 10)
 #define PROC_RDPMC_EXIT   (1u << 11)
-#define PROC_CR3_LOAD     (1u << 15)
-#define PROC_CR3_STORE    (1u << 16)
 #define PROC_CR8_LOAD     (1u << 19)
 #define PROC_CR8_STORE    (1u << 20)
 #define PROC_TPR_SHADOW   (1u << 21)
@@ -74,7 +72,6 @@
 #define SHADOW_MOV_SS (1u << 1)
 #define BLOCKED_SMI   (1u << 2)
 #define BLOCKED_NMI   (1u << 3)
-#define IN_ENCLAVE    (1u << 4)
 
 #define PENDING_DEBUG_ENABLED_BP (1u << 12)
 #define PENDING_DEBUG_BS         (1u << 14)

@@ -39,12 +39,10 @@
 #define CR4_FSGSBASE   (1UL << 16)
 #define CR4_PCIDE      (1UL << 17)
 #define CR4_OSXSAVE    (1UL << 18)
-#define CR4_KL         (1UL << 19)
 #define CR4_SMEP       (1UL << 20)
 #define CR4_SMAP       (1UL << 21)
 #define CR4_PKE        (1UL << 22)
 #define CR4_CET        (1UL << 23)
-#define CR4_PKS        (1UL << 24)
 
 #define EFER_SCE   (1UL << 0)
 #define EFER_LME   (1UL << 8)
@@ -52,7 +50,6 @@
 #define EFER_NXE   (1UL << 11)
 #define EFER_SVME  (1UL << 12)
 #define EFER_AIBRS (1UL << 21) /* AMD: automatic IBRS */
-#define EFER_FFXSR (1UL << 14)
 
 #define RFLAGS_CF    (1UL << 0)
 #define RFLAGS_FIXED (1UL << 1)
@@ -216,14 +213,11 @@
 #define CPUID_7C_KL      (1u << 23)
 #define CPUID_7C_PKS     (1u << 31)
 
-#define CPUID_7D_FSRM      (1u << 4)
 #define CPUID_7D_MD_CLEAR  (1u << 10)
-#define CPUID_7D_CET_IBT   (1u << 20)
 #define CPUID_7D_SPEC_CTRL (1u << 26)
 #define CPUID_7D_STIBP     (1u << 27)
 #define CPUID_7D_FLUSH_L1D (1u << 28)
 #define CPUID_7D_ARCH_CAPS (1u << 29)
-#define CPUID_7D_CORE_CAPS (1u << 30)
 #define CPUID_7D_SSBD      (1u << 31)
 
 #define CPUID_72D_BHI_CTRL (1u << 4)

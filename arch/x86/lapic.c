@@ -26,7 +26,6 @@
 #define LAPIC_TPR           0x080
 #define LAPIC_EOI           0x0B0
 #define LAPIC_SVR           0x0F0
-#define LAPIC_ESR           0x280
 #define LAPIC_ICR           0x300
 #define LAPIC_ICR_HIGH      0x310 /* xAPIC only */
 #define LAPIC_LVT_TIMER     0x320

@@ -15,10 +15,8 @@
 #define MSR_IA32_BIOS_SIGN_ID 0x08B
 #define MSR_PLATFORM_INFO     0x0CE
 #define MSR_IA32_MPERF        0x0E7
-#define MSR_IA32_APERF        0x0E8
 #define MSR_IA32_TSC_DEADLINE 0x6E0
 #define MSR_IA32_TSX_CTRL     0x122
-#define MSR_MISC_FEATURES     0x140
 #define MSR_IA32_MISC_ENABLE  0x1A0
 
 /* Local APIC */
@@ -30,28 +28,24 @@
 #define MSR_X2APIC_LAST    0x8FF
 
 /* VT-x (SDM, "VMX Capability Reporting Facility") */
-#define MSR_IA32_FEATURE_CONTROL         0x03A
-#define FEATURE_CONTROL_LOCK             (1UL << 0)
-#define FEATURE_CONTROL_VMX_IN_SMX       (1UL << 1)
-#define FEATURE_CONTROL_VMX              (1UL << 2)
-#define MSR_IA32_VMX_BASIC               0x480
-#define MSR_IA32_VMX_PINBASED_CTLS       0x481
-#define MSR_IA32_VMX_PROCBASED_CTLS      0x482
-#define MSR_IA32_VMX_EXIT_CTLS           0x483
-#define MSR_IA32_VMX_ENTRY_CTLS          0x484
-#define MSR_IA32_VMX_MISC                0x485
-#define MSR_IA32_VMX_CR0_FIXED0          0x486
-#define MSR_IA32_VMX_CR0_FIXED1          0x487
-#define MSR_IA32_VMX_CR4_FIXED0          0x488
-#define MSR_IA32_VMX_CR4_FIXED1          0x489
-#define MSR_IA32_VMX_VMCS_ENUM           0x48A
-#define MSR_IA32_VMX_PROCBASED_CTLS2     0x48B
-#define MSR_IA32_VMX_EPT_VPID_CAP        0x48C
-#define MSR_IA32_VMX_TRUE_PINBASED_CTLS  0x48D
-#define MSR_IA32_VMX_TRUE_PROCBASED_CTLS 0x48E
-#define MSR_IA32_VMX_TRUE_EXIT_CTLS      0x48F
-#define MSR_IA32_VMX_TRUE_ENTRY_CTLS     0x490
-#define MSR_IA32_VMX_VMFUNC              0x491
+#define MSR_IA32_FEATURE_CONTROL        0x03A
+#define FEATURE_CONTROL_LOCK            (1UL << 0)
+#define FEATURE_CONTROL_VMX             (1UL << 2)
+#define MSR_IA32_VMX_BASIC              0x480
+#define MSR_IA32_VMX_PINBASED_CTLS      0x481
+#define MSR_IA32_VMX_PROCBASED_CTLS     0x482
+#define MSR_IA32_VMX_EXIT_CTLS          0x483
+#define MSR_IA32_VMX_ENTRY_CTLS         0x484
+#define MSR_IA32_VMX_MISC               0x485
+#define MSR_IA32_VMX_CR0_FIXED0         0x486
+#define MSR_IA32_VMX_CR0_FIXED1         0x487
+#define MSR_IA32_VMX_CR4_FIXED0         0x488
+#define MSR_IA32_VMX_CR4_FIXED1         0x489
+#define MSR_IA32_VMX_PROCBASED_CTLS2    0x48B
+#define MSR_IA32_VMX_EPT_VPID_CAP       0x48C
+#define MSR_IA32_VMX_TRUE_PINBASED_CTLS 0x48D
+#define MSR_IA32_VMX_TRUE_ENTRY_CTLS    0x490
+#define MSR_IA32_VMX_VMFUNC             0x491
 
 /* AMD-V (APM volume 2, "SVM Related MSRs") */
 #define MSR_VM_CR       0xC0010114
@@ -80,7 +74,6 @@
 #define MSR_IA32_SPEC_CTRL         0x048
 #define MSR_IA32_PRED_CMD          0x049
 #define PRED_CMD_IBPB              (1UL << 0)
-#define MSR_IA32_CORE_CAPABILITIES 0x0CF
 #define MSR_IA32_ARCH_CAPABILITIES 0x10A
 #define MSR_IA32_FLUSH_CMD         0x10B
 
@@ -119,17 +112,12 @@
 #define MSR_IA32_MCG_STATUS 0x17A
 #define MSR_IA32_MCG_CTL    0x17B
 #define MSR_IA32_MC0_CTL    0x400 /* four registers a bank */
-#define MSR_IA32_MC0_STATUS 0x401
 
 /* Performance monitoring */
-#define MSR_IA32_PMC0               0x0C1
-#define MSR_IA32_PERFEVTSEL0        0x186
-#define MSR_IA32_PERF_STATUS        0x198
-#define MSR_IA32_PERF_CTL           0x199
-#define MSR_IA32_FIXED_CTR0         0x309
-#define MSR_IA32_PERF_CAPABILITIES  0x345
-#define MSR_IA32_FIXED_CTR_CTRL     0x38D
-#define MSR_IA32_PERF_GLOBAL_STATUS 0x38E
-#define MSR_IA32_PERF_GLOBAL_CTRL   0x38F
+#define MSR_IA32_PMC0              0x0C1
+#define MSR_IA32_PERFEVTSEL0       0x186
+#define MSR_IA32_PERF_CTL          0x199
+#define MSR_IA32_PERF_CAPABILITIES 0x345
+#define MSR_IA32_PERF_GLOBAL_CTRL  0x38F
 
 #endif
