@@ -251,24 +251,14 @@ struct virt_vcpu {
     uint8_t nmis_waiting; /* virt_queue_nmi: to be injected once NMIs are not blocked; atomic */
     bool loaded;          /* between virt_load and virt_unload */
     uint16_t owner_id;    /* frame owner that pays for all this */
-    uint16_t vpid;        /* 0: the CPU has none */
-    uint32_t proc_ctls;   /* mirror of the primary processor-based controls */
-    uint32_t proc2_ctls;  /* and of the secondary ones */
-    bool has_apic_access; /* a page is set aside for the accesses to the local APIC's */
-    gpa_t apic_base;      /* where the guest sees that page */
     unsigned pcpu;        /* where it is or was last loaded; VIRT_NOWHERE at first */
-    uint64_t irqs_unserved_until; /* TSC: so long a guest with IF=0 may keep the machine's
-                                     interrupts out */
-    uint64_t cr4_mask;            /* CR4 bits the guest may set */
-    uint64_t cr4_owned;           /* those of them that it sets without an exit */
-    uint64_t xcr0_mask;           /* what virt_set_xcr0 grants, and what the FPU area holds */
-    void *vmcs;                   /* heap page */
-    void *msr_bitmap;             /* heap page */
-    void *io_bitmap;              /* two heap pages, shared by the domain; owned by the creator */
-    void *fpu;                    /* XSAVE area, heap */
-    unsigned fpu_order;           /* of its pages */
+    uint64_t cr4_mask;    /* CR4 bits the guest may set */
+    uint64_t xcr0_mask;   /* what virt_set_xcr0 grants, and what the FPU area holds */
+    void *io_bitmap;      /* two heap pages, shared by the domain; owned by the creator */
+    void *fpu;            /* XSAVE area, heap */
+    unsigned fpu_order;   /* of its pages */
     struct slat *slat;
-    uint64_t backend[32];
+    uint64_t backend[32]; /* vmx/vcpu.h's or svm/vcpu.h's */
 };
 
 /* What a vCPU is created from. */

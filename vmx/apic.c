@@ -17,6 +17,7 @@
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/msr.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 
 /* ---- Mode ---- */
@@ -39,14 +40,14 @@ static const struct {
 };
 #define MSR_X2APIC_TPR 0x808
 
-static void pass_x2apic(struct virt_vcpu *v, bool tpr, bool others)
+static void pass_x2apic(void *bitmap, bool tpr, bool others)
 {
-    msr_bitmap_set(v->msr_bitmap, MSR_X2APIC_TPR, false, !tpr);
-    msr_bitmap_set(v->msr_bitmap, MSR_X2APIC_TPR, true, !tpr);
+    msr_bitmap_set(bitmap, MSR_X2APIC_TPR, false, !tpr);
+    msr_bitmap_set(bitmap, MSR_X2APIC_TPR, true, !tpr);
     for (size_t i = 0; i < sizeof(x2apic_msrs) / sizeof(x2apic_msrs[0]); i++) {
         for (uint32_t msr = x2apic_msrs[i].first; msr <= x2apic_msrs[i].last; msr++) {
-            msr_bitmap_set(v->msr_bitmap, msr, false, !(others && x2apic_msrs[i].read));
-            msr_bitmap_set(v->msr_bitmap, msr, true, !(others && x2apic_msrs[i].write));
+            msr_bitmap_set(bitmap, msr, false, !(others && x2apic_msrs[i].read));
+            msr_bitmap_set(bitmap, msr, true, !(others && x2apic_msrs[i].write));
         }
     }
 }
@@ -60,24 +61,24 @@ static uint32_t controls_for(const struct virt_vcpu *v, enum virt_apic_mode mode
         return 0;
     if (mode == VIRT_APIC_MSRS)
         fitting |= PROC2_X2APIC;
-    else if (v->has_apic_access)
+    else if (vmx_of(v)->has_apic_access)
         fitting |= PROC2_APIC_ACCESS;
     return caps.chosen[CTL_PROC2] & fitting;
 }
 
 cold void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode)
 {
-    uint32_t fitting = controls_for(v, mode);
-    uint32_t proc2 = (v->proc2_ctls & ~PROC2_APIC_MODES) | fitting;
+    struct vmx_vcpu *x = vmx_of(v);
+    uint32_t fitting = controls_for(v, mode), proc2 = (x->proc2_ctls & ~PROC2_APIC_MODES) | fitting;
     bool by_msr = fitting & PROC2_X2APIC;
 
-    if (proc2 == v->proc2_ctls)
+    if (proc2 == x->proc2_ctls)
         return;
-    v->proc2_ctls = proc2;
+    x->proc2_ctls = proc2;
     v->delivers = fitting & PROC2_VINTR;
     vmcs_write(VMCS_PROC_CTLS2, proc2);
     vmcs_write(VMCS_PIN_CTLS, caps.chosen[CTL_PIN] & ~(v->delivers ? 0 : PIN_POSTED));
-    pass_x2apic(v, by_msr, by_msr && v->delivers);
+    pass_x2apic(x->msr_bitmap, by_msr, by_msr && v->delivers);
 }
 
 /* ---- State ---- */
@@ -118,7 +119,7 @@ void virt_set_eoi_exits(struct virt_vcpu *v, const uint64_t vectors[4])
 
 void virt_set_held_class(struct virt_vcpu *v, unsigned class)
 {
-    if (v->held_class == class || !(v->proc_ctls & PROC_TPR_SHADOW))
+    if (v->held_class == class || !(vmx_of(v)->proc_ctls & PROC_TPR_SHADOW))
         return;
     v->held_class = class;
     vmcs_write(VMCS_TPR_THRESHOLD, class);

@@ -14,6 +14,7 @@
 #include "lib/likely.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 #include "virt/cr.h"
 #include "virt/virt.h"
@@ -35,7 +36,8 @@ uint64_t virt_cr3(const struct virt_vcpu *v)
 
 uint64_t virt_cr4(const struct virt_vcpu *v)
 {
-    return (vmcs_read(VMCS_G_CR4) & v->cr4_owned) | (vmcs_read(VMCS_CR4_SHADOW) & ~v->cr4_owned);
+    uint64_t owned = vmx_of(v)->cr4_owned;
+    return (vmcs_read(VMCS_G_CR4) & owned) | (vmcs_read(VMCS_CR4_SHADOW) & ~owned);
 }
 
 uint64_t virt_efer(const struct virt_vcpu *v)
@@ -89,9 +91,9 @@ cold void virt_put_efer(struct virt_vcpu *v, uint64_t value)
 
 cold void cr_reset(struct virt_vcpu *v)
 {
-    v->cr4_owned = v->cr4_mask & caps.cr4_fixed1 & ~CR4_KEPT;
+    vmx_of(v)->cr4_owned = v->cr4_mask & caps.cr4_fixed1 & ~CR4_KEPT;
     vmcs_write(VMCS_CR0_MASK, ~CR0_OWNED);
-    vmcs_write(VMCS_CR4_MASK, ~v->cr4_owned);
+    vmcs_write(VMCS_CR4_MASK, ~vmx_of(v)->cr4_owned);
     virt_put_cr0(v, CR0_RESET);
     virt_put_cr3(v, 0);
     virt_put_cr4(v, 0);

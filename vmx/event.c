@@ -11,6 +11,7 @@
 #include "lib/likely.h"
 #include "vmx/controls.h"
 #include "vmx/exit.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
@@ -24,10 +25,11 @@ bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
 
 void event_window(struct virt_vcpu *v, uint32_t window, bool want)
 {
-    uint32_t ctls = want ? v->proc_ctls | window : v->proc_ctls & ~window;
-    if (ctls == v->proc_ctls)
+    struct vmx_vcpu *x = vmx_of(v);
+    uint32_t ctls = want ? x->proc_ctls | window : x->proc_ctls & ~window;
+    if (ctls == x->proc_ctls)
         return;
-    v->proc_ctls = ctls;
+    x->proc_ctls = ctls;
     vmcs_write(VMCS_PROC_CTLS, ctls);
 }
 

@@ -6,6 +6,7 @@
 
 #include "arch/x86/cpu.h"
 #include "vmx/event.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
@@ -67,7 +68,7 @@ static void decode_apic_access(struct virt_vcpu *v, struct virt_exit *x)
     event_collect(v, REASON_APIC_ACCESS);
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
     enum apic_access type = q >> 12 & 15;
-    x->memory.gpa = gpa(v->apic_base.v + (q & 0xFFF));
+    x->memory.gpa = gpa(vmx_of(v)->apic_base.v + (q & 0xFFF));
     x->memory.gva = gva(0);
     x->memory.gva_valid = x->memory.page_walk = false;
     x->memory.read = type == ACCESS_READ;

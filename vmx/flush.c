@@ -16,6 +16,7 @@
 #include "virt/cr.h"
 #include "virt/slat.h"
 #include "vmx/insn.h"
+#include "vmx/vcpu.h"
 #include "virt/virt.h"
 
 #define VPID_COUNT (MAX_DOMAINS * MAX_VCPUS + 1) /* number 0 is the host's own */
@@ -34,11 +35,11 @@ void virt_flush_slat(const struct slat *ept)
 /* Without VPIDs each VM entry does it by itself. */
 void virt_flush_vcpu(struct virt_vcpu *v)
 {
-    if (!v->vpid)
+    if (!vmx_of(v)->vpid)
         return;
-    struct vmx_inv_operand what = { .id = v->vpid };
+    struct vmx_inv_operand what = { .id = vmx_of(v)->vpid };
     if (!invvpid(caps_has_invvpid_single() ? INV_SINGLE : INV_ALL, &what))
-        panic("INVVPID refused the VPID %u", v->vpid);
+        panic("INVVPID refused the VPID %u", vmx_of(v)->vpid);
 }
 
 cold int flush_vpid_alloc(uint16_t *vpid)

@@ -35,7 +35,7 @@ void virt_irqs_served(struct virt_vcpu *v)
 {
     uint64_t ticks = tsc_hz / DEAF_PER_SECOND;
 
-    v->irqs_unserved_until = rdtsc() + (ticks < DEAF_LEAST ? DEAF_LEAST : ticks);
+    vmx_of(v)->irqs_unserved_until = rdtsc() + (ticks < DEAF_LEAST ? DEAF_LEAST : ticks);
 }
 
 static void let_irqs_in(struct virt_vcpu *v)

@@ -17,6 +17,7 @@
 #include "lib/likely.h"
 #include "vmx/event.h"
 #include "vmx/exit.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
@@ -37,8 +38,8 @@ static inline bool run_enter(struct virt_vcpu **v)
 /* Sets the timer; false if there is no time left at all. */
 static inline bool run_arm_timer(const struct virt_vcpu *v, uint64_t now, uint64_t deadline)
 {
-    if (!(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF) && v->irqs_unserved_until < deadline)
-        deadline = v->irqs_unserved_until;
+    if (!(vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF) && vmx_of(v)->irqs_unserved_until < deadline)
+        deadline = vmx_of(v)->irqs_unserved_until;
     if (unlikely(now >= deadline))
         return false;
     if (likely(virt_caps.preemption_timer))

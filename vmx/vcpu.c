@@ -5,6 +5,8 @@
  * values stand in one table.
  * Sources: SDM, "Virtual-Machine Control Structures", "Processor State After Reset".
  */
+#include "vmx/vcpu.h"
+
 #include <stddef.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/msr.h"
@@ -74,34 +76,35 @@ static const struct {
 static void make_current(struct virt_vcpu *v)
 {
     current[cpu_id()] = v;
-    if (v && !vmptrld(heap_to_maddr(v->vmcs)))
+    if (v && !vmptrld(heap_to_maddr(vmx_of(v)->vmcs)))
         panic("VMPTRLD refused a VMCS");
 }
 
 static void clear_vmcs(struct virt_vcpu *v)
 {
-    if (!vmclear(heap_to_maddr(v->vmcs)))
+    if (!vmclear(heap_to_maddr(vmx_of(v)->vmcs)))
         panic("VMCLEAR refused a VMCS");
     v->straight = v->launched = false;
 }
 
 static cold void write_controls(struct virt_vcpu *v)
 {
+    struct vmx_vcpu *x = vmx_of(v);
     uint32_t proc2 = caps.chosen[CTL_PROC2] & ~PROC2_APIC_MODES;
-    v->proc_ctls = caps.chosen[CTL_PROC];
-    v->proc2_ctls = proc2;
+    x->proc_ctls = caps.chosen[CTL_PROC];
+    x->proc2_ctls = proc2;
     vmcs_write(VMCS_PIN_CTLS, caps.chosen[CTL_PIN] & ~PIN_POSTED);
-    vmcs_write(VMCS_PROC_CTLS, v->proc_ctls);
+    vmcs_write(VMCS_PROC_CTLS, x->proc_ctls);
     vmcs_write(VMCS_PROC_CTLS2, proc2);
     vmcs_write(VMCS_EXIT_CTLS, caps.chosen[CTL_EXIT]);
     vmcs_write(VMCS_ENTRY_CTLS, caps.chosen[CTL_ENTRY]);
     vmcs_write(VMCS_TSC_OFFSET, 0); /* here, as INIT leaves the TSC alone */
     vmcs_write(VMCS_EPT_POINTER, v->slat->pointer);
-    vmcs_write(VMCS_MSR_BITMAP, heap_to_maddr(v->msr_bitmap).v);
+    vmcs_write(VMCS_MSR_BITMAP, heap_to_maddr(x->msr_bitmap).v);
     vmcs_write(VMCS_IO_BITMAP_A, heap_to_maddr(v->io_bitmap).v);
     vmcs_write(VMCS_IO_BITMAP_B, heap_to_maddr(v->io_bitmap).v + PAGE_SIZE);
     if (proc2 & PROC2_VPID)
-        vmcs_write(VMCS_VPID, v->vpid);
+        vmcs_write(VMCS_VPID, x->vpid);
     if (proc2 & PROC2_PAUSE_LOOP) {
         vmcs_write(VMCS_PLE_GAP, PLE_GAP);
         vmcs_write(VMCS_PLE_WINDOW, PLE_WINDOW);
@@ -123,7 +126,7 @@ static cold void write_reset_state(struct virt_vcpu *v)
 static cold void write_vmcs(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
     struct virt_vcpu *before = current[cpu_id()];
-    *(uint32_t *)v->vmcs = caps.revision;
+    *(uint32_t *)vmx_of(v)->vmcs = caps.revision;
     clear_vmcs(v);
     make_current(v);
     write_controls(v);
@@ -141,35 +144,37 @@ cold int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *co
         .io_bitmap = config->io_bitmap,
         .cr4_mask = config->cr4_mask & caps.cr4_fixed1 & ~(CR4_VMXE | CR4_SMXE),
         .xcr0_mask = config->xcr0_mask,
-        .has_apic_access = config->apic_access.v != 0,
-        .apic_base = config->apic_base,
         .pcpu = VIRT_NOWHERE,
         .soft_end = SOFT_TSC_AUX + msr_is_there(MSR_IA32_TSC_AUX),
     };
-    if (flush_vpid_alloc(&v->vpid))
+    struct vmx_vcpu *x = vmx_of(v);
+    x->has_apic_access = config->apic_access.v != 0;
+    x->apic_base = config->apic_base;
+    if (flush_vpid_alloc(&x->vpid))
         return -ENOMEM;
-    v->vmcs = heap_pages(0, v->owner_id);
-    v->msr_bitmap = heap_pages(0, v->owner_id);
-    if (!v->vmcs || !v->msr_bitmap || fpu_create(v)) {
+    x->vmcs = heap_pages(0, v->owner_id);
+    x->msr_bitmap = heap_pages(0, v->owner_id);
+    if (!x->vmcs || !x->msr_bitmap || fpu_create(v)) {
         virt_vcpu_destroy(v);
         return -ENOMEM;
     }
-    msr_bitmap_fill(v->msr_bitmap);
+    msr_bitmap_fill(x->msr_bitmap);
     write_vmcs(v, config);
     return 0;
 }
 
 cold void virt_vcpu_destroy(struct virt_vcpu *v)
 {
+    struct vmx_vcpu *x = vmx_of(v);
     ASSERT(!v->loaded);
     fpu_destroy(v);
-    if (v->msr_bitmap)
-        heap_free_pages(v->msr_bitmap, 0, v->owner_id);
-    if (v->vmcs)
-        heap_free_pages(v->vmcs, 0, v->owner_id);
-    v->msr_bitmap = v->vmcs = NULL;
-    flush_vpid_free(v->vpid);
-    v->vpid = 0;
+    if (x->msr_bitmap)
+        heap_free_pages(x->msr_bitmap, 0, v->owner_id);
+    if (x->vmcs)
+        heap_free_pages(x->vmcs, 0, v->owner_id);
+    x->msr_bitmap = x->vmcs = NULL;
+    flush_vpid_free(x->vpid);
+    x->vpid = 0;
 }
 
 /* Nothing that this pCPU may have cached of an earlier stay, or of the VPID's last owner. */

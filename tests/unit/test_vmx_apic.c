@@ -14,6 +14,7 @@
 #include "vmx/caps.h"
 #include "vmx/controls.h"
 #include "vmx/msr.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 
 struct caps caps;
@@ -49,10 +50,11 @@ static int setup(void **state)
     caps.chosen[CTL_PROC] = PROC_TPR_SHADOW | PROC_SECONDARY;
     caps.chosen[CTL_PROC2] = PROC2_EPT | PROC2_APIC_MODES;
     caps.chosen[CTL_PIN] = PIN_EXTINT_EXIT | PIN_POSTED;
-    v = (struct virt_vcpu){ .msr_bitmap = bitmap,
-                            .has_apic_access = true,
-                            .proc_ctls = caps.chosen[CTL_PROC],
-                            .proc2_ctls = PROC2_EPT };
+    v = (struct virt_vcpu){ 0 };
+    *vmx_of(&v) = (struct vmx_vcpu){ .msr_bitmap = bitmap,
+                                     .has_apic_access = true,
+                                     .proc_ctls = caps.chosen[CTL_PROC],
+                                     .proc2_ctls = PROC2_EPT };
     msr_bitmap_fill(bitmap);
     return 0;
 }
@@ -112,7 +114,7 @@ static void test_modes(void **state)
     assert_int_equal(vmcs_read(VMCS_PROC_CTLS2), PROC2_EPT);
     assert_int_equal(vmcs_read(VMCS_PIN_CTLS), PIN_EXTINT_EXIT); /* posting wants delivery */
     assert_true(exits(0x80B, true));
-    v.has_apic_access = false;
+    vmx_of(&v)->has_apic_access = false;
     virt_set_apic_mode(&v, VIRT_APIC_PAGE);
     assert_int_equal(vmcs_read(VMCS_PROC_CTLS2), PROC2_EPT | PROC2_APIC_REGS | PROC2_VINTR);
 }

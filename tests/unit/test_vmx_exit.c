@@ -15,6 +15,7 @@
 #include "vmx/cr.h"
 #include "vmx/debug.h"
 #include "vmx/exit.h"
+#include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 #include "vmx/skip.h"
@@ -159,7 +160,7 @@ static void test_apic(void **state)
 {
     (void)state;
     v.pending.valid = false;
-    v.apic_base = gpa(0xFEE00000);
+    vmx_of(&v)->apic_base = gpa(0xFEE00000);
     decode(44, 0x1390); /* a write */
     assert_int_equal(x.kind, VIRT_EXIT_MEMORY);
     assert_int_equal(x.memory.gpa.v, 0xFEE00390);

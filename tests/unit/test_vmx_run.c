@@ -116,10 +116,10 @@ static void test_slow_machine(void **state)
 {
     (void)state;
     virt_irqs_served(&v);
-    assert_int_equal(v.irqs_unserved_until - fake_tsc, 5000);
+    assert_int_equal(vmx_of(&v)->irqs_unserved_until - fake_tsc, 5000);
     tsc_hz = 2000000000;
     virt_irqs_served(&v);
-    assert_int_equal(v.irqs_unserved_until - fake_tsc, 400000);
+    assert_int_equal(vmx_of(&v)->irqs_unserved_until - fake_tsc, 400000);
     tsc_hz = 1000000;
 }
 
@@ -131,10 +131,10 @@ static void test_timer(void **state)
         vmcs_write(VMCS_EXIT_REASON, REASON_TIMER);
         vmcs_write(VMCS_G_RFLAGS, i & 1 ? RFLAGS_IF : 0);
         x = (struct virt_exit){ .kind = VIRT_EXIT_HOST, .left = fake_tsc };
-        v.irqs_unserved_until = 0;
+        vmx_of(&v)->irqs_unserved_until = 0;
         run_settle(&v, &x, i & 2 ? fake_tsc : fake_tsc + 1);
         assert_int_equal(x.kind, i & 2 ? VIRT_EXIT_DEADLINE : VIRT_EXIT_HOST);
-        assert_int_equal(v.irqs_unserved_until != 0, i != 3);
+        assert_int_equal(vmx_of(&v)->irqs_unserved_until != 0, i != 3);
     }
 }
 
