@@ -171,6 +171,14 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
     return 0;
 }
 
+/* What descend() does where it finds no table: none is there, or a larger mapping. */
+static int make_way(struct slat *e, uint64_t *entry, unsigned level, bool make, bool cut)
+{
+    if (!is_present(*entry))
+        return make ? add_table(e, entry) : -ENOENT;
+    return cut ? split(e, entry, level) : -EEXIST;
+}
+
 /* Walks down to the entry at level. On the way tables are made where there are none (make), larger
  * mappings are split (cut). 0; -ENOENT without make, -EEXIST without cut; -ENOMEM. */
 static inline int descend(struct slat *e, gfn_t g, unsigned level, bool make, bool cut,
@@ -179,13 +187,11 @@ static inline int descend(struct slat *e, gfn_t g, unsigned level, bool make, bo
     uint64_t *table = e->root;
     for (unsigned l = LEVELS - 1; l > level; l--) {
         uint64_t *entry = &table[index_of(g, l)];
-        int err = 0;
-        if (!is_present(*entry))
-            err = make ? add_table(e, entry) : -ENOENT;
-        else if (is_leaf(*entry, l))
-            err = cut ? split(e, entry, l) : -EEXIST;
-        if (err)
-            return err;
+        if (!is_present(*entry) || is_leaf(*entry, l)) {
+            int err = make_way(e, entry, l, make, cut);
+            if (err)
+                return err;
+        }
         table = table_of(*entry);
     }
     *out = &table[index_of(g, level)];
