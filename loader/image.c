@@ -12,27 +12,6 @@ const char *const image_kind_name[IMAGE_KINDS] = {
     [IMAGE_FIRMWARE] = "firmware",
 };
 
-uint16_t image_get16(const void *p)
-{
-    uint16_t v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-uint32_t image_get32(const void *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-uint64_t image_get64(const void *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
 int image_write(const struct image_memory *memory, uint64_t to, const void *from, size_t n)
 {
     if (n == 0)

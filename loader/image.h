@@ -14,6 +14,7 @@
 #include "loader/memmap.h"
 #include "lib/addr.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 enum image_kind {
     IMAGE_UNKNOWN,
@@ -92,9 +93,27 @@ int image_refuse(const struct image *image, int error, const char *why);
 int must_check image_write(const struct image_memory *memory, uint64_t to, const void *from,
                            size_t n);
 int must_check image_zero(const struct image_memory *memory, uint64_t to, size_t n);
-uint16_t image_get16(const void *p);
-uint32_t image_get32(const void *p);
-uint64_t image_get64(const void *p);
+static inline uint16_t image_get16(const void *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline uint32_t image_get32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline uint64_t image_get64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
 /* Where in the file a header of multiboot1, of multiboot2 stands, or -1. */
 long image_multiboot_header(const void *data, size_t size);
 long image_multiboot2_header(const void *data, size_t size);

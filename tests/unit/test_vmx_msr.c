@@ -34,6 +34,12 @@ void virt_set_tsc_offset(struct virt_vcpu *vcpu, uint64_t offset)
     vmcs_write(VMCS_TSC_OFFSET, offset);
 }
 
+uint64_t virt_dr7(const struct virt_vcpu *vcpu)
+{
+    (void)vcpu;
+    return DR7_FIXED;
+}
+
 void virt_set_segment(struct virt_vcpu *vcpu, enum seg s, const struct segment *in)
 {
     (void)vcpu, (void)s, (void)in;
