@@ -118,7 +118,7 @@ static void set_x2apic(struct vlapic *l)
 }
 
 /* The library's vCPU, with the page of its local APIC. */
-static int create_vmx(struct vcpu *v)
+static int create_virt(struct vcpu *v)
 {
     struct domain *d = v->domain;
 
@@ -151,7 +151,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->id = id;
     v->startup_page = -1;
     v->waits_for_startup = id != 0;
-    int err = create_vmx(v);
+    int err = create_virt(v);
     if (err) {
         heap_free_pages(v, VCPU_ORDER, d->id);
         return err;

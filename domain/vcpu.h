@@ -2,7 +2,7 @@
  * A vCPU: the library's vCPU (virt/), a local APIC, and the loop that runs them.
  *
  * The loop is in run.c and reads: deliver, run, handle. What each exit means is in exit.c.
- * All members belong to whoever holds the domain's lock, but vmx, which is its pCPU's.
+ * All members belong to whoever holds the domain's lock, but virt, which is its pCPU's.
  */
 #ifndef CAISSON_DOMAIN_VCPU_H
 #define CAISSON_DOMAIN_VCPU_H

@@ -368,7 +368,7 @@ int must_check virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 /* Added to the machine's TSC to give the guest's. */
 void virt_set_tsc_offset(struct virt_vcpu *v, uint64_t offset);
 
-/* ---- APIC virtualization; see apic.c ---- */
+/* ---- APIC virtualization; see vmx/apic.c ---- */
 
 /* The guest's local APIC: disabled, reached by its page, or by MSRs. Off after creation. */
 enum virt_apic_mode { VIRT_APIC_OFF, VIRT_APIC_PAGE, VIRT_APIC_MSRS };
