@@ -16,6 +16,7 @@
 #include "vmx/controls.h"
 #include "vmx/cr.h"
 #include "vmx/ept.h"
+#include "vmx/event.h"
 #include "virt/cr.h"
 #include "virt/slat.h"
 #include "vmx/vmcs.h"
@@ -40,6 +41,14 @@ void virt_flush_vcpu(struct virt_vcpu *of)
 {
     assert_ptr_equal(of, &v);
     flushes++;
+}
+
+void event_window(struct virt_vcpu *of, uint32_t window, bool want)
+{
+    (void)of;
+    (void)window;
+    (void)want;
+    fail();
 }
 
 static struct cpuid_regs cpuid_with_nx(uint32_t leaf, uint32_t subleaf)
