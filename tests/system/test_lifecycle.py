@@ -69,11 +69,11 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(boot):
+def crowd(boot, emulator):
     def start(**settings):
         settings.setdefault("ips", 20_000_000)
         m = boot(modules=guest("mayfly", mem="2M", words="idle"), options=OPTIONS,
-                 emulator="bochs", **settings)
+                 emulator="qemu" if emulator == "qemu" else "bochs", **settings)
         m.expect_exact(MONITOR)
         return Crowd(m)
     return start
@@ -109,6 +109,7 @@ def test_thousand_lives(crowd):
     assert c.frames() == before
 
 
+@pytest.mark.anywhere
 def test_each_allocation_fails(crowd):
     """Whichever allocation of its creation and first steps fails: an error that names the domain,
     nothing lost, and the next one is as good as ever. Some may fail without harm, as less will do
@@ -134,6 +135,7 @@ def test_each_allocation_fails(crowd):
     assert good == 6 and failed > 20
 
 
+@pytest.mark.anywhere
 def test_hundred_at_once(crowd):
     """In 4 MiB each; five have a timer, and two keep both pCPUs busy."""
     c = crowd(pcpus=2, mem=512)
@@ -161,6 +163,7 @@ def test_hundred_at_once(crowd):
     assert c.frames() == before
 
 
+@pytest.mark.anywhere
 def test_populate_now(crowd):
     """All memory has arrived before the first touch, and goes back like any other."""
     c = crowd(mem=256)

@@ -12,6 +12,7 @@ SEED = int(os.environ.get("STORM_SEED", "1"))  # others than these are for make 
 CALLS = int(os.environ.get("STORM_CALLS", "3000"))  # of each vCPU
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("seed, shape", [(SEED, "pvh"), (SEED + 1, "hvm")])
 def test_storm(boot, seed, shape):
     """Two and two share their arguments, so these change during the calls."""
