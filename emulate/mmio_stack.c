@@ -9,26 +9,6 @@
 #include "emulate/operand.h"
 #include "emulate/operate.h"
 
-/* SDM volume 1, "Address-Size Attribute for Stack". */
-static unsigned stack_width(struct emulator *e)
-{
-    struct segment ss;
-
-    if (virt_in_64bit_code(e->virt))
-        return 8;
-    virt_segment(e->virt, SEG_SS, &ss);
-    return ss.ar & SEG_AR_DB ? 4 : 2;
-}
-
-static int stack_access(struct emulator *e, uint64_t offset, uint64_t *value, unsigned size,
-                        bool write)
-{
-    gva_t at;
-    int err = operand_linear(e, SEG_SS, offset, size, write, &at);
-
-    return err ? err : operand_access(e, at, value, size, write);
-}
-
 static int memory_access(struct emulator *e, const struct decode *insn, uint64_t *value, bool write)
 {
     gva_t at;
@@ -49,25 +29,7 @@ static int source(struct emulator *e, const struct decode *insn, uint64_t *value
 /* What lies on a stack that begins there. */
 static int top(struct emulator *e, uint64_t rsp, unsigned size, uint64_t *value)
 {
-    return stack_access(e, operand_truncate(rsp, stack_width(e)), value, size, false);
-}
-
-/* Once all that can fault is done. */
-static void move_to(struct emulator *e, uint64_t rsp)
-{
-    uint64_t old = virt_gpr(e->virt, GPR_RSP);
-
-    virt_set_gpr(e->virt, GPR_RSP, operand_merge(old, rsp, stack_width(e)));
-}
-
-static int push(struct emulator *e, uint64_t value, unsigned size)
-{
-    uint64_t rsp = virt_gpr(e->virt, GPR_RSP) - size;
-    int err = stack_access(e, operand_truncate(rsp, stack_width(e)), &value, size, true);
-
-    if (!err)
-        move_to(e, rsp);
-    return err;
+    return operand_stack(e, rsp, value, size, false);
 }
 
 static int pop(struct emulator *e, const struct decode *insn)
@@ -79,7 +41,7 @@ static int pop(struct emulator *e, const struct decode *insn)
         err = memory_access(e, insn, &value, true);
     if (err)
         return err;
-    move_to(e, rsp + insn->size);
+    operand_move_stack(e, rsp + insn->size);
     if (insn->bare)
         operate_set_register(e->virt, insn, value);
     return 0;
@@ -92,7 +54,7 @@ static int leave(struct emulator *e, unsigned size)
 
     if (err)
         return err;
-    move_to(e, rbp + size);
+    operand_move_stack(e, rbp + size);
     virt_set_gpr(e->virt, GPR_RBP, operand_merge(rbp, value, size));
     return 0;
 }
@@ -124,7 +86,7 @@ static int pop_flags(struct emulator *e, const struct decode *insn)
     if (err)
         return err;
     uint64_t mask = settable(e, old, insn->size);
-    move_to(e, rsp + insn->size);
+    operand_move_stack(e, rsp + insn->size);
     virt_skip_len(e->virt, insn->length); /* by TF as it was */
     virt_set_rflags(e->virt, (old & ~mask) | (value & mask & ~RFLAGS_RF));
     return 0;
@@ -132,7 +94,8 @@ static int pop_flags(struct emulator *e, const struct decode *insn)
 
 static int push_flags(struct emulator *e, unsigned size)
 {
-    return push(e, operand_truncate(virt_rflags(e->virt) & ~(RFLAGS_VM | RFLAGS_RF), size), size);
+    return operand_push(e, operand_truncate(virt_rflags(e->virt) & ~(RFLAGS_VM | RFLAGS_RF), size),
+                        size);
 }
 
 /* ---- Branches ---- */
@@ -163,11 +126,11 @@ static int branch(struct emulator *e, const struct decode *insn)
     to = operand_truncate(to, insn->size);
     err = check_target(e, to);
     if (!err && insn->op == DECODE_CALL)
-        err = push(e, next, insn->size);
+        err = operand_push(e, next, insn->size);
     if (err)
         return err;
     if (returns)
-        move_to(e, rsp + insn->size + insn->immediate);
+        operand_move_stack(e, rsp + insn->size + insn->immediate);
     virt_set_rip(e->virt, to);
     virt_skip_len(e->virt, 0); /* what else the end of an instruction means */
     return 0;
@@ -188,7 +151,7 @@ static int move(struct emulator *e, const struct decode *insn)
         return push_flags(e, insn->size);
     default: {
         int err = source(e, insn, &value);
-        return err ? err : push(e, value, insn->size);
+        return err ? err : operand_push(e, value, insn->size);
     }
     }
 }

@@ -153,3 +153,42 @@ int operand_access(struct emulator *e, gva_t at, uint64_t *value, unsigned size,
         breakpoints_memory(&e->breakpoints, at, size, write);
     return err;
 }
+
+/* ---- The stack ---- */
+
+/* SDM volume 1, "Address-Size Attribute for Stack". */
+static unsigned stack_width(struct emulator *e)
+{
+    struct segment ss;
+
+    if (virt_in_64bit_code(e->virt))
+        return 8;
+    virt_segment(e->virt, SEG_SS, &ss);
+    return ss.ar & SEG_AR_DB ? 4 : 2;
+}
+
+void operand_move_stack(struct emulator *e, uint64_t rsp)
+{
+    uint64_t old = virt_gpr(e->virt, GPR_RSP);
+
+    virt_set_gpr(e->virt, GPR_RSP, operand_merge(old, rsp, stack_width(e)));
+}
+
+int operand_stack(struct emulator *e, uint64_t offset, uint64_t *value, unsigned size, bool write)
+{
+    uint64_t within = operand_truncate(offset, stack_width(e));
+    gva_t at;
+    int err = operand_linear(e, SEG_SS, within, size, write, &at);
+
+    return err ? err : operand_access(e, at, value, size, write);
+}
+
+int operand_push(struct emulator *e, uint64_t value, unsigned size)
+{
+    uint64_t rsp = virt_gpr(e->virt, GPR_RSP) - size;
+    int err = operand_stack(e, rsp, &value, size, true);
+
+    if (!err) /* once all that can fault is done */
+        operand_move_stack(e, rsp);
+    return err;
+}

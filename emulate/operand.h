@@ -49,6 +49,13 @@ int must_check operand_linear(struct emulator *e, enum seg s, uint64_t offset, u
 int must_check operand_effective(struct emulator *e, const struct decode *insn, bool write,
                                  gva_t *out);
 
+/* RSP becomes this, as far as its width goes. */
+void operand_move_stack(struct emulator *e, uint64_t rsp);
+/* Reads or writes what lies on the stack, at an offset into it. */
+int must_check operand_stack(struct emulator *e, uint64_t offset, uint64_t *value, unsigned size,
+                             bool write);
+int must_check operand_push(struct emulator *e, uint64_t value, unsigned size);
+
 /* Could the guest write these bytes, which may lie in two pages? */
 int must_check operand_probe_write(struct emulator *e, gva_t at, unsigned size);
 /* Reads or writes size bytes, 8 at most, with the guest's own privilege: each part in RAM, in
