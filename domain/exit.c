@@ -15,6 +15,7 @@
 #include "domain/device_access.h"
 #include "domain/msr.h"
 #include "domain/vcpu.h"
+#include "emulate/task_switch.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
 #include "mm/frame.h"
@@ -360,10 +361,13 @@ static void handle_triple_fault(struct virt_vcpu *virt, const struct virt_exit *
     domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, virt_rip(virt));
 }
 
-static void handle_task_switch(struct virt_vcpu *virt, const struct virt_exit *e)
+static cold void handle_task_switch(struct virt_vcpu *virt, const struct virt_exit *e)
 {
-    (void)e;
-    domain_end(vcpu_of(virt)->domain, END_KILLED, "hardware task switch, which is not emulated");
+    struct vcpu *v = vcpu_of(virt);
+    int err = task_switch(&v->emulator, &e->task);
+
+    if (err)
+        device_access_done(v, err, gpa(0));
 }
 
 static void handle_unknown(struct virt_vcpu *virt, const struct virt_exit *e)

@@ -83,6 +83,23 @@ static bool nmis_are_blocked(struct svm_vcpu *s)
     return s->nmi_blocked;
 }
 
+/* APM volume 2, "Task Switches". */
+void virt_task_switched(struct virt_vcpu *v, const struct virt_task *t)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    s->vmcb->int_state = 0;
+    s->step_due = false;
+    s->vmcb->dr7 &= ~DR7_LOCAL;
+    vmcb_dirty(s->vmcb, CLEAN_DRX);
+    if (t->event.valid && t->event.type == EVENT_NMI)
+        block_nmis(s);
+    if (t->by != TASK_IRET)
+        return;
+    s->nmi_blocked = s->iret_due = false;
+    vmcb_intercept(s->vmcb, ICPT_IRET, false);
+}
+
 /* If only an IRET is in the way, or a shadow, no exit tells when it is over: the machine's timer
  * does. (It is set again for the next stay in the guest.) */
 static void queue_waiting_nmi(struct virt_vcpu *v)
@@ -191,18 +208,8 @@ void svm_event_prepare(struct virt_vcpu *v)
  * whose delivery was cut short has blocked nothing yet. */
 void svm_event_keep_interrupted(struct virt_vcpu *v)
 {
-    struct svm_vcpu *s = svm_of(v);
-    uint64_t info = s->vmcb->exit_int_info;
-    struct event e = {
-        .valid = true,
-        .has_error = info & EVENT_HAS_ERROR,
-        .vector = EVENT_VECTOR(info),
-        .type = (enum event_type)EVENT_TYPE(info),
-        .error = info & EVENT_HAS_ERROR ? (uint32_t)(info >> EVENT_ERROR_SHIFT) : 0,
-    };
+    struct event e = event_decode(vmcb_of(v)->exit_int_info);
 
-    if (e.type == EVENT_SOFT_INT ||
-        (e.type == EVENT_EXCEPTION && (e.vector == VECTOR_BP || e.vector == VECTOR_OF)))
-        return;
-    v->pending = e;
+    if (!event_is_soft(&e))
+        v->pending = e;
 }

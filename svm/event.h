@@ -5,6 +5,8 @@
 #define CAISSON_SVM_EVENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include "arch/x86/cpu.h"
 #include "lib/likely.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
@@ -13,6 +15,28 @@
 void svm_event_prepare(struct virt_vcpu *v);
 /* The rare half of event_collect(). */
 void svm_event_keep_interrupted(struct virt_vcpu *v);
+
+/* EVENTINJ or EXITINTINFO, made readable; INT3 and INTO are of the software kind here. */
+static inline struct event event_decode(uint64_t info)
+{
+    struct event e = {
+        .valid = info & EVENT_VALID,
+        .has_error = info & EVENT_HAS_ERROR,
+        .vector = EVENT_VECTOR(info),
+        .type = (enum event_type)EVENT_TYPE(info),
+        .error = info & EVENT_HAS_ERROR ? (uint32_t)(info >> EVENT_ERROR_SHIFT) : 0,
+    };
+
+    if (e.type == EVENT_EXCEPTION && (e.vector == VECTOR_BP || e.vector == VECTOR_OF))
+        e.type = EVENT_SOFT_EXC;
+    return e;
+}
+
+/* Has an instruction made it: INT n, INT3, INTO? */
+static inline bool event_is_soft(const struct event *e)
+{
+    return e->type == EVENT_SOFT_INT || e->type == EVENT_SOFT_EXC;
+}
 
 /* Has svm_event_prepare() anything to do? */
 static inline bool event_waits(const struct virt_vcpu *v, const struct svm_vcpu *s)

@@ -46,7 +46,7 @@ const struct exit_row svm_exit_rows[EXIT_ROWS] = {
     [EXITCODE_INVLPGA] = { VIRT_EXIT_VIRT_INSN, false, 0 },
     [EXITCODE_IOIO] = { VIRT_EXIT_IO, false, 0 },
     [EXITCODE_MSR] = { VIRT_EXIT_RDMSR, false, OPCODE_RDMSR },
-    [EXITCODE_TASK_SWITCH] = { VIRT_EXIT_TASK_SWITCH, false, 0 },
+    [EXITCODE_TASK_SWITCH] = { VIRT_EXIT_TASK_SWITCH, true, 0 },
     [EXITCODE_SHUTDOWN] = { VIRT_EXIT_TRIPLE_FAULT, false, 0 },
     [EXITCODE_VMRUN] = { VIRT_EXIT_VIRT_INSN, false, 0 },
     [EXITCODE_VMMCALL] = { VIRT_EXIT_HYPERCALL, false, OPCODE_GROUP_7 },
@@ -185,12 +185,60 @@ static void decode_exception(const struct vmcb *vmcb, uint32_t code, struct virt
         x->kind = VIRT_EXIT_HOST;
 }
 
+/* Not all processors tell the event whose task gate it is: it is one that no instruction has made,
+ * unless there is one to see. */
+static struct event event_at_gate(const struct svm_vcpu *s, bool soft)
+{
+    uint64_t info = s->vmcb->exit_info2;
+    struct event e = event_decode(s->vmcb->exit_int_info);
+
+    if (!e.valid)
+        e = (struct event){ .valid = true, .type = soft ? EVENT_SOFT_INT : EVENT_EXCEPTION };
+    e.has_error = info & TASK_EXIT_HAS_ERROR;
+    e.error = e.has_error ? (uint32_t)info : 0;
+    return e;
+}
+
+/* What has begun it, by the instruction at RIP; none is told the length of. */
+static void decode_task_insn(struct svm_vcpu *s, struct virt_task *t)
+{
+    uint64_t info = s->vmcb->exit_info2;
+
+    if (decode_is_far(&s->insn) && !(s->vmcb->exit_int_info & EVENT_VALID))
+        t->by = info & TASK_EXIT_IRET ? TASK_IRET : info & TASK_EXIT_JMP ? TASK_JMP : TASK_CALL;
+    if (t->by != TASK_GATE || decode_is_int(&s->insn))
+        t->length = s->insn.length;
+}
+
+static void decode_task(struct virt_vcpu *v, struct virt_exit *x)
+{
+    struct svm_vcpu *s = svm_of(v);
+    struct event e = event_decode(s->vmcb->exit_int_info);
+    bool hard = e.valid && !event_is_soft(&e);
+
+    x->task = (struct virt_task){ .by = TASK_GATE, .selector = (uint16_t)s->vmcb->exit_info1 };
+    if (!hard && !look_at_insn(v)) {
+        once_more(x);
+        return;
+    }
+    if (!hard)
+        decode_task_insn(s, &x->task);
+    if (x->task.by != TASK_GATE)
+        return;
+    x->task.event = event_at_gate(s, x->task.length);
+    s->vmcb->rflags &= ~RFLAGS_RF; /* as it is to be in the old TSS */
+    if (s->vmcb->exit_info2 & TASK_EXIT_RF)
+        s->vmcb->rflags |= RFLAGS_RF;
+}
+
 void exit_look(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
 {
     if (code == EXITCODE_IOIO)
         decode_io_string(v, x);
     else if (code >= EXITCODE_EXCEPTION && code < EXITCODE_INTR)
         decode_exception(vmcb_of(v), code, x);
+    else if (code == EXITCODE_TASK_SWITCH)
+        decode_task(v, x);
     else
         decode_cr(v, code, x);
 }

@@ -103,6 +103,12 @@ enum intercept {
 #define NPF_FETCH     (1UL << 4)
 #define NPF_PAGE_WALK (1UL << 33) /* made by the guest's page walk */
 
+/* EXITINFO1 of a task switch has the selector, EXITINFO2 an error code and these. */
+#define TASK_EXIT_IRET      (1UL << 36)
+#define TASK_EXIT_JMP       (1UL << 38)
+#define TASK_EXIT_HAS_ERROR (1UL << 44)
+#define TASK_EXIT_RF        (1UL << 48)
+
 #define MSR_EXIT_WRITE 1u          /* EXITINFO1 of MSR: else a read */
 #define CR_EXIT_MOV    (1UL << 63) /* EXITINFO1 of CR, with decode assists: bits 3:0 name the GPR */
 

@@ -75,6 +75,11 @@ bool virt_inject(struct virt_vcpu *v, const struct event *e)
     return true;
 }
 
+void virt_event_taken(struct virt_vcpu *v)
+{
+    v->pending.valid = false;
+}
+
 bool virt_inject_with(struct virt_vcpu *v, uint8_t vector, uint32_t error)
 {
     const struct event e = { .valid = true,

@@ -129,6 +129,15 @@ struct event {
     uint32_t error;
 };
 
+/* What begins a hardware task switch, numbered as VT-x does. */
+enum task_by { TASK_CALL, TASK_IRET, TASK_JMP, TASK_GATE /* of the IDT, by an event */ };
+struct virt_task {
+    enum task_by by;
+    uint16_t selector;  /* of the new task's TSS */
+    uint8_t length;     /* of the instruction that has begun it; 0: none has */
+    struct event event; /* of TASK_GATE: what is delivered */
+};
+
 /* Model-specific registers that the guest owns while it runs and that are switched by software,
  * at virt_load/virt_unload only: Caisson itself never uses them. */
 enum virt_soft_msr {
@@ -169,7 +178,7 @@ enum virt_exit_kind {
     VIRT_EXIT_TPR,         /* the TPR is below the class that was held back */
     VIRT_EXIT_APIC_WRITE,  /* .apic.offset: the guest has written this register in the page */
     VIRT_EXIT_EOI,         /* .apic.vector: it has ended this interrupt */
-    VIRT_EXIT_TASK_SWITCH, /* not supported: the end of the domain, with words */
+    VIRT_EXIT_TASK_SWITCH, /* .task: it is the software's to carry out */
     VIRT_EXIT_TRIPLE_FAULT,
     VIRT_EXIT_BUS_LOCK,   /* an instruction that has been carried out has locked the bus */
     VIRT_EXIT_BAD_MEMORY, /* .bad_memory: what the guest was about to use there is lost */
@@ -221,6 +230,7 @@ struct virt_exit {
         } apic;
         struct virt_io io;
         struct event exception;
+        struct virt_task task;
         maddr_t bad_memory;
         const char *why;
     };
@@ -456,8 +466,9 @@ uint64_t virt_dr7(const struct virt_vcpu *v);
 /* Shall an instruction that may change DR7 make a VIRT_EXIT_DEBUG_REGISTER first? At first it does,
  * and so again if this says so. */
 void virt_watch_dr7(struct virt_vcpu *v, bool watch);
-/* An instruction that has been carried out for the guest, and stepped over, has met breakpoints, of
- * which DR6 has these bits: #DB at the next entry, together with a single step that is due. */
+/* An instruction that has been carried out for the guest, and stepped over, has met breakpoints, or
+ * led to a task that is to be trapped; DR6 has these bits: #DB at the next entry, together with a
+ * single step that is due. */
 void virt_debug_trap(struct virt_vcpu *v, uint32_t met);
 
 /* ---- Events ---- */
@@ -470,6 +481,12 @@ bool must_check virt_inject(struct virt_vcpu *v, const struct event *e);
 bool must_check virt_inject_with(struct virt_vcpu *v, uint8_t vector, uint32_t error);
 bool must_check virt_inject_exception(struct virt_vcpu *v, uint8_t vector);
 bool must_check virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error); /* sets CR2 */
+
+/* The event that was cut short by the last exit has been delivered by other means. */
+void virt_event_taken(struct virt_vcpu *v);
+/* The guest is in its new task: what a switch does to registers that nobody above sees (local
+ * breakpoints, shadows, a step that was due, NMI blocking). An event that was cut short stays. */
+void virt_task_switched(struct virt_vcpu *v, const struct virt_task *t);
 
 /* Will the next entry deliver something: an event that is queued, or a single step that is due? */
 bool virt_event_pending(const struct virt_vcpu *v);

@@ -25,7 +25,7 @@
 void debug_before_db(uint64_t qualification)
 {
     uint64_t dr6 = read_dr6() & ~DR6_BREAKPOINTS;
-    dr6 |= (qualification & (DR6_BREAKPOINTS | DR6_BD | DR6_BS)) | DR6_RTM;
+    dr6 |= (qualification & (DR6_BREAKPOINTS | DR6_BD | DR6_BS | DR6_BT)) | DR6_RTM;
     if (qualification & DR6_RTM)
         dr6 &= ~DR6_RTM;
     write_dr6(dr6);

@@ -136,6 +136,20 @@ static void set_nmi_blocking(bool blocked)
                blocked ? state | BLOCKED_NMI : state & ~(uint64_t)BLOCKED_NMI);
 }
 
+/* SDM, "Debug Control Register (DR7)"; "Task Switching". */
+void virt_task_switched(struct virt_vcpu *v, const struct virt_task *t)
+{
+    uint64_t state = vmcs_read(VMCS_G_INTERRUPTIBILITY);
+    (void)v;
+    vmcs_write(VMCS_G_INTERRUPTIBILITY, state & ~(uint64_t)(SHADOW_STI | SHADOW_MOV_SS));
+    vmcs_write(VMCS_G_PENDING_DEBUG, 0);
+    vmcs_write(VMCS_G_DR7, vmcs_read(VMCS_G_DR7) & ~DR7_LOCAL);
+    if (t->by == TASK_IRET)
+        set_nmi_blocking(false);
+    else if (t->event.valid && t->event.type == EVENT_NMI)
+        set_nmi_blocking(true);
+}
+
 /* An IRET that faulted had already ended NMI blocking, and will be executed again (SDM,
  * "Information for VM Exits Due to Vectored Events", bit 12; EPT violations: qualification). */
 cold void event_restore_nmi_blocking(uint32_t reason)

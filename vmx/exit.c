@@ -103,6 +103,19 @@ static void decode_exception(struct virt_vcpu *v, struct virt_exit *x)
         x->exception.insn_len = vmcs_read(VMCS_EXIT_INSN_LEN);
 }
 
+/* SDM, "Exit Qualification for Task Switches". Of an event that no instruction has made, no length
+ * is told. */
+static void decode_task(struct virt_vcpu *v, struct virt_exit *x)
+{
+    event_collect(v, REASON_TASK_SWITCH);
+    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    bool gate = (q >> 30 & 3) == TASK_GATE;
+    x->task = (struct virt_task){ .by = (enum task_by)(q >> 30 & 3), .selector = (uint16_t)q };
+    if (gate)
+        x->task.event = v->pending;
+    x->task.length = gate ? x->task.event.insn_len : (uint8_t)vmcs_read(VMCS_EXIT_INSN_LEN);
+}
+
 const struct exit_row exit_rows[EXIT_ROWS] = {
     [REASON_EXCEPTION] = { VIRT_EXIT_EXCEPTION, decode_exception },
     [REASON_EXTINT] = { .kind = VIRT_EXIT_HOST },
@@ -110,7 +123,7 @@ const struct exit_row exit_rows[EXIT_ROWS] = {
     [3] = { .kind = VIRT_EXIT_INIT },
     [REASON_IRQ_WINDOW] = { .kind = VIRT_EXIT_IRQ_WINDOW },
     [REASON_NMI_WINDOW] = { .kind = VIRT_EXIT_NMI_WINDOW },
-    [9] = { .kind = VIRT_EXIT_TASK_SWITCH },
+    [REASON_TASK_SWITCH] = { VIRT_EXIT_TASK_SWITCH, decode_task },
     [10] = { .kind = VIRT_EXIT_CPUID },
     [11] = { .kind = VIRT_EXIT_VIRT_INSN }, /* GETSEC */
     [12] = { .kind = VIRT_EXIT_HLT },

@@ -15,6 +15,7 @@
 #define REASON_EXTINT        1
 #define REASON_IRQ_WINDOW    7
 #define REASON_NMI_WINDOW    8
+#define REASON_TASK_SWITCH   9
 #define REASON_VMCALL        18
 #define REASON_IO            30
 #define REASON_ENTRY_MC      41 /* with REASON_ENTRY_FAILED */

@@ -85,8 +85,10 @@
 #define DR6_BREAKPOINTS 0xFUL
 #define DR6_BS          (1UL << 14)
 #define DR6_BD          (1UL << 13)
+#define DR6_BT          (1UL << 15)
 #define DR7_FIXED       0x400UL
 #define DR7_GD          (1UL << 13)
+#define DR7_LOCAL       0x155UL /* L0 to L3, and LE */
 
 /* Exceptions */
 #define VECTOR_DE  0

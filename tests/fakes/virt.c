@@ -296,6 +296,17 @@ bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
     return inject(v, VECTOR_PF, true, error);
 }
 
+void virt_event_taken(struct virt_vcpu *v)
+{
+    fake_virt(v)->taken++;
+}
+
+void virt_task_switched(struct virt_vcpu *v, const struct virt_task *t)
+{
+    (void)t;
+    fake_virt(v)->task_switches++;
+}
+
 bool virt_event_pending(const struct virt_vcpu *v)
 {
     return fake_virt(v)->pending.valid;

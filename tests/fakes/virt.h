@@ -19,6 +19,7 @@ struct fake_virt {
     uint64_t vector[16][4]; /* registers of virt/fpu.h */
     uint64_t mmx[8];
     unsigned x87;                    /* instructions of the x87 */
+    unsigned taken, task_switches;   /* virt_event_taken(), virt_task_switched() */
     struct event pending;            /* what was injected last */
     unsigned injected;               /* how many were */
     bool triple;                     /* the next injection answers: a triple fault */

@@ -247,6 +247,32 @@ static void test_window(void **state)
     assert_non_null(strstr(fake_panic_text, "primary processor-based controls"));
 }
 
+/* Local breakpoints, shadows and a step end with the old task; NMI blocking begins with an NMI's
+ * task and ends with IRET. */
+static void test_task_switch(void **state)
+{
+    struct virt_task t = { .by = TASK_GATE,
+                           .event = { .valid = true, .type = EVENT_NMI, .vector = VECTOR_NMI } };
+    (void)state;
+    vmcs_write(VMCS_G_DR7, DR7_FIXED | 0xFF);
+    vmcs_write(VMCS_G_INTERRUPTIBILITY, SHADOW_STI);
+    vmcs_write(VMCS_G_PENDING_DEBUG, PENDING_DEBUG_BS);
+    v.pending = t.event;
+    virt_task_switched(&v, &t);
+    assert_int_equal(vmcs_read(VMCS_G_DR7), DR7_FIXED | 0xAA);
+    assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), BLOCKED_NMI);
+    assert_int_equal(vmcs_read(VMCS_G_PENDING_DEBUG), 0);
+    assert_true(v.pending.valid);
+    virt_event_taken(&v);
+    assert_false(virt_event_pending(&v));
+    t = (struct virt_task){ .by = TASK_CALL };
+    virt_task_switched(&v, &t);
+    assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), BLOCKED_NMI);
+    t.by = TASK_IRET;
+    virt_task_switched(&v, &t);
+    assert_int_equal(vmcs_read(VMCS_G_INTERRUPTIBILITY), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup(test_irq_open, setup),
         cmocka_unit_test_setup(test_step_comes_first, setup),
         cmocka_unit_test_setup(test_window, setup),
+        cmocka_unit_test_setup(test_task_switch, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@
 #define FEW (1u << P2M_FEW_ORDER)
 
 static unsigned pio_calls, mmio_calls, hypercalls;
+static int last_done; /* what device_access_done() was told */
 static uint32_t last_msr;
 static uint64_t last_value;
 static struct vlapic_bus bus;
@@ -437,6 +438,17 @@ static void test_reached(void **state)
     assert_skipped(0);
 }
 
+static void test_task_switch(void **state)
+{
+    (void)state;
+    last_done = 0;
+    handle(&(struct virt_exit){ .kind = VIRT_EXIT_TASK_SWITCH, .task = { .selector = 8 } });
+    assert_int_equal(last_done, 0);
+    handle(&(struct virt_exit){ .kind = VIRT_EXIT_TASK_SWITCH });
+    assert_int_equal(last_done, -EFAULT);
+    assert_int_equal(guest.end, END_NOT);
+}
+
 static void ends(const struct virt_exit *e, enum domain_end end, const char *why)
 {
     guest.end = END_NOT;
@@ -450,7 +462,6 @@ static void test_ends(void **state)
 {
     (void)state;
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_TRIPLE_FAULT }, END_TRIPLE_FAULT, "0x1000");
-    ends(&(struct virt_exit){ .kind = VIRT_EXIT_TASK_SWITCH }, END_KILLED, "task switch");
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_ENTRY_FAILED, .why = "the rule" }, END_KILLED,
          "the rule");
     assert_int_equal(guest_vcpu.dump, DUMP_CONTROL); /* it goes on in pieces */
@@ -529,6 +540,12 @@ void device_access_string(struct virt_vcpu *v, const struct virt_exit *e)
     pio_calls++;
 }
 
+int task_switch(struct emulator *e, const struct virt_task *task)
+{
+    (void)e;
+    return task->selector ? 0 : -EFAULT;
+}
+
 int mmio_emulate(struct emulator *e, gpa_t at)
 {
     if (e->breakpoints.armed)
@@ -547,8 +564,8 @@ void device_access_no_insn(struct vcpu *v, const struct virt_exit *e)
 void device_access_done(struct vcpu *v, int done, gpa_t device)
 {
     (void)v;
-    (void)done;
     (void)device;
+    last_done = done;
 }
 
 int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -698,6 +715,7 @@ int main(void)
         TEST(test_memory_runs_out),
         TEST(test_vmcall),
         TEST(test_reached),
+        TEST(test_task_switch),
         TEST(test_ends),
         TEST(test_bus_lock),
         TEST(test_bad_memory),

@@ -84,6 +84,50 @@ static void test_strings(void **state)
     }
 }
 
+/* What leads to another task, in 16- and 32-bit code: its length, and what it is taken for. */
+static void test_tasks(void **state)
+{
+    static const struct {
+        uint8_t bytes[12];
+        unsigned count, size, length;
+        bool far, interrupt;
+    } rows[] = {
+        { { 0xEA, 0, 0, 0, 0, 0x30, 0 }, 7, 4, 7, true, false }, /* JMP 0x30:0 */
+        { { 0x66, 0xEA, 0, 0, 0x30, 0 }, 6, 4, 6, true, false },
+        { { 0x9A, 0, 0, 0x30, 0 }, 5, 2, 5, true, false }, /* CALL */
+        { { 0x66, 0x9A, 0, 0, 0, 0, 0x30, 0 }, 8, 2, 8, true, false },
+        { { 0xCF }, 1, 4, 1, true, false }, /* IRET */
+        { { 0xCD, 0x80 }, 2, 4, 2, false, true },
+        { { 0xCC }, 1, 4, 1, false, true },
+        { { 0xCE }, 1, 4, 1, false, true },
+        { { 0xF4 }, 1, 4, 1, false, false },
+        { { 0xFF, 0x18 }, 2, 4, 2, true, false },                   /* CALL FAR [EAX] */
+        { { 0x2E, 0xFF, 0x2D, 1, 2, 3, 4 }, 7, 4, 7, true, false }, /* JMP FAR [moffs] */
+        { { 0xFF, 0x58, 4 }, 3, 4, 3, true, false },                /* [EAX+4] */
+        { { 0xFF, 0x9B, 1, 2, 3, 4 }, 6, 4, 6, true, false },       /* [EBX+disp32] */
+        { { 0xFF, 0x1C, 0x24 }, 3, 4, 3, true, false },             /* [ESP] */
+        { { 0xFF, 0x5C, 0x24, 8 }, 4, 4, 4, true, false },          /* [ESP+8] */
+        { { 0xFF, 0x1C, 0x8D, 1, 2, 3, 4 }, 7, 4, 7, true, false }, /* [ECX*4+disp32] */
+        { { 0xFF, 0x1F }, 2, 2, 2, true, false },                   /* [BX] */
+        { { 0xFF, 0x1E, 1, 2 }, 4, 2, 4, true, false },             /* [moffs] */
+        { { 0xFF, 0x5E, 1 }, 3, 2, 3, true, false },                /* [BP+1] */
+        { { 0xFF, 0x9F, 1, 2 }, 4, 2, 4, true, false },             /* [BX+disp16] */
+        { { 0x67, 0xFF, 0x1F }, 3, 4, 3, true, false },             /* [BX] */
+        { { 0xFF, 0x10 }, 2, 4, 2, false, false },                  /* near CALL [EAX] */
+        { { 0xFF, 0xD8 }, 2, 4, 2, false, false },                  /* no far register */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct decoded d = decode_exiting(rows[i].bytes, rows[i].count, rows[i].size);
+        assert_int_equal(d.length, rows[i].length);
+        assert_int_equal(decode_is_far(&d), rows[i].far);
+        assert_int_equal(decode_is_int(&d), rows[i].interrupt);
+        for (unsigned n = 0; n < rows[i].count; n++)
+            assert_true(decode_exiting(rows[i].bytes, n, rows[i].size).length <= n);
+    }
+}
+
 /* Cut short anywhere, or nothing but prefixes: no length beyond what was given. */
 static void test_cut_short(void **state)
 {
@@ -103,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_tasks),
         cmocka_unit_test(test_cut_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

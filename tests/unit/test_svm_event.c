@@ -188,13 +188,40 @@ static void test_watching(void **state)
     assert_false(intercepted(ICPT_DR_WRITE + 7));
 }
 
+/* Into another task by an NMI, and back by IRET, which ends the blocking. */
+static void test_task_switch(void **state)
+{
+    struct virt_task t = { .by = TASK_GATE,
+                           .event = { .valid = true, .type = EVENT_NMI, .vector = VECTOR_NMI } };
+
+    (void)state;
+    vmcb.dr7 = DR7_FIXED | 0xFF;
+    vmcb.int_state = SHADOW_ACTIVE;
+    s->step_due = true;
+    v.pending = t.event;
+    virt_task_switched(&v, &t);
+    assert_int_equal(vmcb.dr7, DR7_FIXED | 0xAA);
+    assert_false(vmcb.clean & CLEAN_DRX);
+    assert_true(!vmcb.int_state && !s->step_due);
+    assert_true(intercepted(ICPT_IRET));
+    assert_true(v.pending.valid);
+    virt_event_taken(&v);
+    assert_false(virt_event_pending(&v));
+    virt_queue_nmi(&v);
+    assert_int_equal(entered_with(), 0);
+    t = (struct virt_task){ .by = TASK_IRET };
+    virt_task_switched(&v, &t);
+    assert_false(intercepted(ICPT_IRET));
+    assert_int_equal(entered_with(), EVENT_VALID | 2 << 8 | VECTOR_NMI);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_injection), TEST(test_cut_short),  TEST(test_irq_window), TEST(test_nmis),
-        TEST(test_step),      TEST(test_debug_trap), TEST(test_watching),
+        TEST(test_step),      TEST(test_debug_trap), TEST(test_watching),   TEST(test_task_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

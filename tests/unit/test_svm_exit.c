@@ -47,10 +47,12 @@ void cr_let_cr0_pass(struct svm_vcpu *svm)
     passes++;
 }
 
+static unsigned kept;
+
 void svm_event_keep_interrupted(struct virt_vcpu *vcpu)
 {
     (void)vcpu;
-    fail();
+    kept++;
 }
 
 uint64_t svm_skip_wrapped(const struct vmcb *b, uint64_t rip)
@@ -313,6 +315,80 @@ static void test_io(void **state)
     assert_int_equal(vmcb.rip, RIP + 5);
 }
 
+static struct virt_task task_switch(const char *bytes, unsigned count, uint64_t int_info,
+                                    uint64_t info2)
+{
+    struct virt_exit x;
+
+    stands(bytes, count);
+    vmcb.segment[VMCB_CS].attr = CS_32;
+    vmcb.efer = EFER_SVME;
+    vmcb.exit_int_info = int_info;
+    vmcb.exit_info2 = info2;
+    vmcb.rflags = RFLAGS_FIXED | RFLAGS_RF;
+    kept = 0;
+    x = after(EXITCODE_TASK_SWITCH, 0x30);
+    vmcb.exit_int_info = 0;
+    assert_int_equal(x.kind, VIRT_EXIT_TASK_SWITCH);
+    assert_int_equal(x.task.selector, 0x30);
+    return x.task;
+}
+
+static void test_task_by_insn(void **state)
+{
+    struct virt_task t = task_switch("\xEA\0\0\0\0\x30\0", 7, 0, TASK_EXIT_JMP);
+
+    (void)state;
+    assert_int_equal(t.by, TASK_JMP);
+    assert_int_equal(t.length, 7);
+    assert_int_equal(fetches, 1);
+    assert_false(t.event.valid);
+    t = task_switch("\xFF\x1C\x24", 3, 0, 0);
+    assert_int_equal(t.by, TASK_CALL);
+    assert_int_equal(t.length, 3);
+    t = task_switch("\xCF", 1, 0, TASK_EXIT_IRET);
+    assert_int_equal(t.by, TASK_IRET);
+    assert_int_equal(t.length, 1);
+    t = task_switch("\xCD\x80", 2, EVENT_VALID | 4 << 8 | 0x80, 0);
+    assert_int_equal(t.by, TASK_GATE);
+    assert_int_equal(t.length, 2);
+    assert_int_equal(t.event.type, EVENT_SOFT_INT);
+    t = task_switch("\xCD\x80", 2, 0, 0); /* the same where no event is told */
+    assert_int_equal(t.by, TASK_GATE);
+    assert_int_equal(t.length, 2);
+    assert_int_equal(t.event.type, EVENT_SOFT_INT);
+    t = task_switch("\xCC", 1, EVENT_VALID | 3 << 8 | VECTOR_BP, 0);
+    assert_int_equal(t.length, 1);
+    assert_int_equal(t.event.type, EVENT_SOFT_EXC);
+    stands("", 0); /* what has made it is gone */
+    assert_int_equal(after(EXITCODE_TASK_SWITCH, 0x30).kind, VIRT_EXIT_HOST);
+}
+
+/* Its own error code and RF count; what stands at RIP does not. */
+static void test_task_by_event(void **state)
+{
+    const uint64_t pf = 9UL << 32 | EVENT_VALID | EVENT_HAS_ERROR | 3 << 8 | VECTOR_PF;
+    struct virt_task t = task_switch("\xCF", 1, pf, 2 | TASK_EXIT_HAS_ERROR | TASK_EXIT_RF);
+
+    (void)state;
+    assert_int_equal(kept, 1);
+    assert_int_equal(fetches, 0);
+    assert_int_equal(t.by, TASK_GATE);
+    assert_int_equal(t.length, 0);
+    assert_true(t.event.has_error);
+    assert_int_equal(t.event.error, 2);
+    assert_true(vmcb.rflags & RFLAGS_RF);
+    t = task_switch("\xCF", 1, EVENT_VALID | 2 << 8 | VECTOR_NMI, 0);
+    assert_int_equal(t.event.type, EVENT_NMI);
+    assert_false(t.event.has_error);
+    assert_false(vmcb.rflags & RFLAGS_RF);
+    t = task_switch("\xF4", 1, 0, TASK_EXIT_HAS_ERROR | 4); /* no event is told */
+    assert_int_equal(t.by, TASK_GATE);
+    assert_int_equal(t.length, 0);
+    assert_int_equal(t.event.type, EVENT_EXCEPTION);
+    assert_int_equal(t.event.error, 4);
+}
+
 /* Codes of processors to come, and those of intercepts that are off: the end of one guest. */
 static void test_unknown(void **state)
 {
@@ -332,9 +408,10 @@ static void test_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_vmcall),   TEST(test_no_vmcall), TEST(test_cr),   TEST(test_string),
-        TEST(test_prefixes), TEST(test_known),     TEST(test_told), TEST(test_changed_code),
-        TEST(test_io),       TEST(test_unknown),
+        TEST(test_vmcall),       TEST(test_no_vmcall),     TEST(test_cr),
+        TEST(test_string),       TEST(test_prefixes),      TEST(test_known),
+        TEST(test_told),         TEST(test_changed_code),  TEST(test_io),
+        TEST(test_task_by_insn), TEST(test_task_by_event), TEST(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

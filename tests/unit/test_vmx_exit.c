@@ -128,6 +128,37 @@ static void test_cr(void **state)
     assert_int_equal(x.cr.number, 0);
 }
 
+/* SDM, "Exit Qualification for Task Switches". */
+static void test_task_switch(void **state)
+{
+    (void)state;
+    vmcs_write(VMCS_EXIT_INSN_LEN, 7);
+    decode(9, 0x28 | 2ul << 30);
+    assert_int_equal(x.task.by, TASK_JMP);
+    assert_int_equal(x.task.selector, 0x28);
+    assert_int_equal(x.task.length, 7);
+    assert_false(x.task.event.valid);
+    decode(9, 0x30 | 1ul << 30);
+    assert_int_equal(x.task.by, TASK_IRET);
+    decode(9, 0x30);
+    assert_int_equal(x.task.by, TASK_CALL);
+    vmcs_write(VMCS_IDT_EVENT, 0x80000B0E);
+    vmcs_write(VMCS_IDT_EVENT_ERROR, 2);
+    decode(9, 0x50 | 3ul << 30);
+    assert_int_equal(x.task.by, TASK_GATE);
+    assert_int_equal(x.task.length, 0); /* whatever is in the field */
+    assert_int_equal(x.task.event.vector, VECTOR_PF);
+    assert_true(x.task.event.has_error);
+    assert_int_equal(x.task.event.error, 2);
+    assert_true(v.pending.valid);           /* for a fault that follows */
+    vmcs_write(VMCS_IDT_EVENT, 0x80000480); /* INT n */
+    decode(9, 0x50 | 3ul << 30);
+    assert_int_equal(x.task.length, 7);
+    assert_int_equal(x.task.event.type, EVENT_SOFT_INT);
+    vmcs_write(VMCS_IDT_EVENT, 0);
+    v.pending.valid = false;
+}
+
 static void test_memory_in_delivery(void **state)
 {
     (void)state;
@@ -284,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup(test_io, setup),
         cmocka_unit_test_setup(test_cr, setup),
         cmocka_unit_test_setup(test_memory, setup),
+        cmocka_unit_test_setup(test_task_switch, setup),
         cmocka_unit_test_setup(test_memory_in_delivery, setup),
         cmocka_unit_test_setup(test_apic, setup),
         cmocka_unit_test_setup(test_exceptions, setup),
