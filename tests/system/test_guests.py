@@ -51,6 +51,15 @@ def test_instructions_on_device_memory(boot):
     m.expect_off()
 
 
+@pytest.mark.anywhere
+def test_hardware_task_switches(boot):
+    """JMP, CALL, IRET and gates, faults and NMIs whose handlers are tasks, vm86, a 16-bit TSS."""
+    m = boot(modules=guest("tasks"))
+    m.expect(r"tasks: (\d+) of \1 right", timeout=2 * PATIENCE)
+    m.expect(r"caisson: tasks: powered off")
+    m.expect_off()
+
+
 def test_two_domains_one_broken(boot, tmp_path):
     """The other domains still start."""
     blob = tmp_path / "blob.bin"
