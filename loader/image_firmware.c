@@ -10,20 +10,18 @@
 #define RESET_VECTOR 16 /* bytes from the end */
 
 /* Of what is there on a PC: a jump, perhaps behind some NOPs. */
-static bool is_jump(const uint8_t *code)
+static bool is_jump(const uint8_t *code, const uint8_t *end)
 {
-    while (*code == 0x90)
+    while (code < end && *code == 0x90)
         code++;
-    return *code == 0xEA || *code == 0xE9 || *code == 0xEB;
+    return code < end && (*code == 0xEA || *code == 0xE9 || *code == 0xEB);
 }
 
-/* The last byte ends a search over NOPs: a year's last digit, or a pad, and never one of them. */
 bool image_is_firmware(const void *data, size_t size)
 {
     const uint8_t *end = (const uint8_t *)data + size;
 
-    return size && size % ROM_UNIT == 0 && size <= ROM_MOST && end[-1] != 0x90 &&
-           is_jump(end - RESET_VECTOR);
+    return size && size % ROM_UNIT == 0 && size <= ROM_MOST && is_jump(end - RESET_VECTOR, end);
 }
 
 static size_t low_size(size_t size)

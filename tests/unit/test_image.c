@@ -826,7 +826,9 @@ static void test_firmware_vectors(void **state)
     assert_false(image_is_firmware(rom, 0));
     vector[15] = 0;
     assert_false(image_is_firmware(rom, sizeof(rom)));
-    vector[2] = 0xE9; /* as OVMF has it */
+    vector[2] = 0xE9; /* as OVMF has had it */
+    assert_true(image_is_firmware(rom, sizeof(rom)));
+    vector[15] = 0x90;
     assert_true(image_is_firmware(rom, sizeof(rom)));
     vector[1] = 0xF4;
     assert_false(image_is_firmware(rom, sizeof(rom)));
