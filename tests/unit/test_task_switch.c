@@ -460,7 +460,7 @@ static void faults_at(enum task_by by, uint64_t page, uint64_t address, uint32_t
     assert_int_equal(cpu()->rip, RIP);
     assert_int_equal(cpu()->task_switches, 0);
     assert_true(is_busy(TASK_A) && !is_busy(TASK_B));
-    assert_int_equal(get32(TSS_A + EIP), 0);
+    assert_int_equal(get32(cpu()->seg[SEG_TR].base + EIP), 0);
     put32(PAGE(page), old);
 }
 
