@@ -67,6 +67,24 @@ def test_looks_like_a_small_pc(shell, emulator):
 
 
 @pytest.mark.anywhere
+def test_memory_above_4g(boot, emulator):
+    """A guest of 6 GiB. Linux gives out what lies above 4 GiB first: two files of 40 MiB are there."""
+    if emulator == "bochs":
+        pytest.skip("Bochs' machines have 2 GiB")
+    m = boot(modules=linux(mem="6G"), mem=7680)
+    m.expect_exact(PROMPT, timeout=2 * BOOT)
+    ranges = [[int(n, 16) for n in row] for row in
+              re.findall(r"(\w+)-(\w+) : System RAM", m.ask("cat /proc/iomem"))]
+    above = [end + 1 - start for start, end in ranges if start >= 1 << 32]
+    assert len(above) == 1 and sum(end + 1 - start for start, end in ranges) > 6 * 1023 << 20
+    m.ask("mkdir /big && mount -t tmpfs -o size=6G big /big")
+    m.ask("dd if=/dev/urandom of=/big/a bs=1M count=40", timeout=5 * PATIENCE)
+    m.ask("dd if=/big/a of=/big/b bs=1M", timeout=5 * PATIENCE)
+    sums = re.findall(r"(\w{32})  /big", m.ask("md5sum /big/a /big/b", timeout=5 * PATIENCE))
+    assert len(sums) == 2 and len(set(sums)) == 1
+
+
+@pytest.mark.anywhere
 def test_hpet(boot, emulator):
     """Linux finds it, has the first tick from it, and prefers the TSC."""
     m = boot(modules=linux())
