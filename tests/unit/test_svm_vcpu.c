@@ -35,6 +35,11 @@ unsigned cpu_maddr_bits(void)
     return 48;
 }
 
+uint64_t virt_dr7(const struct virt_vcpu *of)
+{
+    return vmcb_of(of)->dr7;
+}
+
 maddr_t enable_host_area(void)
 {
     return maddr(0);
@@ -80,9 +85,9 @@ static void test_intercepts(void **state)
     /* APM volume 2, appendix B, by word and bit: of INTR, NMI, INIT, the selective write to CR0,
      * RDPMC, CPUID, INVD, HLT, INVLPGA, IOIO, MSR, task switch, SHUTDOWN; of VMRUN to SKINIT,
      * WBINVD, MONITOR, MWAIT, XSETBV, RDPRU; of #DB, #UD, #AC, #MC; of CR8, CR4 and reads of CR0
-     * and CR4, which are not what the guest has been told. */
+     * and CR4, which are not what the guest has been told; of writes to DR7, for a start. */
     static const uint32_t want[ICPT_WORDS] = { 1u << 0 | 1u << 4 | 1u << 8 | 1u << 20 | 1u << 24,
-                                               0,
+                                               1u << 23,
                                                1u << 1 | 1u << 6 | 1u << 17 | 1u << 18,
                                                0xBD44802Bu,
                                                0x6E7Fu,
