@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include "devices/vfwcfg.h"
 #include "devices/vhpet.h"
+#include "devices/vcrtc.h"
 #include "devices/vi8042.h"
 #include "devices/vioapic.h"
 #include "devices/vlapic.h"
@@ -43,6 +44,7 @@ enum machine_device {
     DEV_HPET,
     DEV_PCI,
     DEV_FWCFG,
+    DEV_CRTC,
     DEV_COUNT,
     DEV_NONE = DEV_COUNT, /* nobody: a warning is owed */
     DEV_ABSENT,           /* nobody, as many a guest finds out by asking: none is */
@@ -114,6 +116,7 @@ struct machine {
     struct vpm pm;
     struct vioapic ioapic;
     struct vpci pci;
+    struct vcrtc crtc;
     struct vioapic_bus ioapic_bus;
     struct vhpet hpet;
     struct vfwcfg fwcfg;

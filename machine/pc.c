@@ -30,6 +30,7 @@ static const struct port_range ports[] = {
     { 0xD4, 0xDA, DEV_ABSENT, 0 },                     /* the other's */
     { 0x278, 0x27A, DEV_ABSENT, 0 },                   /* LPT2 */
     { 0x378, 0x37A, DEV_ABSENT, 0 },                   /* LPT1 */
+    { HVM_CRTC_PORT, HVM_CRTC_PORT + 1, DEV_CRTC, 0 },
     { 0x80, 0x80, DEV_ABSENT, 0 },   /* POST codes, and the delay of old drivers */
     { 0xED, 0xED, DEV_ABSENT, 0 },   /* the other delay */
     { 0x2E8, 0x2EF, DEV_ABSENT, 0 }, /* COM4 */
@@ -159,8 +160,10 @@ static void plug(struct machine *m, const struct machine_config *c)
     plug_uarts(m);
     vi8042_init(&m->i8042, board_reset_line(m));
     vpci_init(&m->pci);
+    vcrtc_init(&m->crtc);
     m->device[DEV_I8042] = &m->i8042.dev;
     m->device[DEV_PCI] = &m->pci.dev;
+    m->device[DEV_CRTC] = &m->crtc.dev;
     board_plug_power(m, isa_line(m, HVM_SCI_IRQ));
     if (!c->firmware)
         return;
