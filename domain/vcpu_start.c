@@ -25,7 +25,7 @@ void vcpu_start_take(struct vcpu *v)
 
 void vcpu_set_start(struct vcpu *v, const struct image_start *start)
 {
-    bool is_long = start->mode == START_LONG;
+    bool is_long = start->mode == START_LONG, is_real = start->mode == START_REAL16;
     struct virt_start *s = &v->start;
     int err;
 
@@ -37,11 +37,14 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
                                        [GPR_RSI] = start->rsi },
                               .rip = start->rip,
                               .rflags = RFLAGS_FIXED,
-                              .cr0 = CR0_PE | CR0_ET | (is_long ? CR0_PG : 0),
+                              .cr0 = CR0_ET | (is_real ? 0 : CR0_PE) | (is_long ? CR0_PG : 0),
                               .cr3 = start->page_root.v,
                               .cr4 = is_long ? CR4_PAE : 0,
                               .efer = is_long ? EFER_LME : 0 };
-    virt_start_flat(s, is_long, start->cs, start->ds);
+    if (is_real)
+        virt_start_real(s, start->cs, start->ds);
+    else
+        virt_start_flat(s, is_long, start->cs, start->ds);
     sched_clear_pcpu();
     vcpu_load(v);
     err = virt_start_put(&v->virt, s);

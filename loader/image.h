@@ -65,6 +65,7 @@ struct image {
 enum image_mode {
     START_LONG,        /* 64-bit, paging on: CR3 = page_root, GDT and selectors as below */
     START_RESET,       /* as after a reset: nothing of the below */
+    START_REAL16,      /* CS and DS are segments, of 64 KiB; ES = SS = FS = GS = DS */
     START_PROTECTED32, /* 32-bit, paging off: flat 4 GiB segments, the GDT as below if gdt_limit */
 };
 struct image_start {

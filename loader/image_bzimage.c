@@ -6,7 +6,7 @@
  * that it prefers; below that its decompressor would move it up anyway. The ramdisk goes to the top
  * of the RAM it can reach, everything small into conventional memory.
  */
-#include "loader/image.h"
+#include "loader/image_bzimage.h"
 #include "loader/image_tables.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -19,53 +19,23 @@
 #define CMDLINE_AT   0x20000UL
 #define CMDLINE_MAX  0x10000UL
 
-/* Offsets in the file, and in the zero page, which keeps the header where it was. */
-enum {
-    SETUP_SECTS = 0x1F1,
-    SYSSIZE = 0x1F4,
-    HEADER_END = 0x201,
-    VERSION = 0x206,
-    LOADER_TYPE = 0x210,
-    RAMDISK_IMAGE = 0x218,
-    RAMDISK_SIZE = 0x21C,
-    CMDLINE_PTR = 0x228,
-    INITRD_MAX = 0x22C,
-    ALIGNMENT = 0x230,
-    XLOADFLAGS = 0x236,
-    CMDLINE_SIZE = 0x238,
-    PREF_ADDRESS = 0x258,
-    INIT_SIZE = 0x260,
-    HEADER_NEEDED = 0x264
-};
-enum { ZP_RSDP = 0x70, ZP_E820_COUNT = 0x1E8, ZP_E820 = 0x2D0, ZP_E820_MAX = 128 };
+enum { ZP_RSDP = 0x70, ZP_RAMDISK_HIGH = 0xC0, ZP_RAMDISK_SIZE_HIGH = 0xC4 };
+enum { ZP_E820_COUNT = 0x1E8, ZP_E820 = 0x2D0, ZP_E820_MAX = 128 };
 
 #define XLF_KERNEL_64 1
+#define XLF_ABOVE_4G  2     /* the ramdisk too */
 #define ENTRY_64      0x200 /* from the load address */
-#define LOADER_OTHER  0xFF
 
-struct bzimage {
-    const struct image *image;
-    const struct image_memory *memory;
-    const uint8_t *file;
-    bool long_mode; /* has it a 64-bit entry? Else its 32-bit one is where it is loaded */
-    const uint8_t *payload;
-    size_t payload_size;
-    uint64_t load, init_size; /* where it is loaded, and how much it needs from there */
-    uint64_t initrd, initrd_size;
-    int error; /* of the writes; the first one sticks */
-};
-
-/* Guest memory, unless an earlier write failed. */
-static void put(struct bzimage *b, uint64_t to, const void *from, size_t n)
+void bzimage_put(struct bzimage *b, uint64_t to, const void *from, size_t n)
 {
     if (!b->error)
         b->error = image_write(b->memory, to, from, n);
 }
 
-static void put32(struct bzimage *b, uint64_t to, uint64_t value)
+void bzimage_put32(struct bzimage *b, uint64_t to, uint64_t value)
 {
     uint32_t v = (uint32_t)value;
-    put(b, to, &v, sizeof(v));
+    bzimage_put(b, to, &v, sizeof(v));
 }
 
 static int check_header(struct bzimage *b)
@@ -74,16 +44,13 @@ static int check_header(struct bzimage *b)
 
     if (b->image->size < HEADER_NEEDED)
         return image_refuse(b->image, -ENOEXEC, "the file ends within the header");
-    if (image_get16(f + VERSION) < 0x20A)
-        return image_refuse(b->image, -ENOEXEC, "older than boot protocol 2.10");
     b->long_mode = image_get16(f + VERSION) >= 0x20C && image_get16(f + XLOADFLAGS) & XLF_KERNEL_64;
     if (HEADER_END + 1 + f[HEADER_END] < HEADER_NEEDED)
         return image_refuse(b->image, -ENOEXEC, "the header is shorter than its version has it");
     return 0;
 }
 
-/* Finds the protected-mode kernel, behind boot sector and setup code. */
-static int find_payload(struct bzimage *b)
+int bzimage_find_payload(struct bzimage *b)
 {
     unsigned sectors = b->file[SETUP_SECTS] ? b->file[SETUP_SECTS] : 4;
     size_t offset = (sectors + 1) * 512, left;
@@ -92,6 +59,8 @@ static int find_payload(struct bzimage *b)
     if (offset >= b->image->size)
         return image_refuse(b->image, -ENOEXEC, "the file ends within the setup code");
     left = b->image->size - offset;
+    if (image_get16(b->file + VERSION) < 0x204)
+        bytes = left; /* the field had 16 bits, or means nothing */
     if (bytes == 0)
         return image_refuse(b->image, -ENOEXEC, "syssize is 0");
     if (bytes > left + 15)
@@ -140,7 +109,13 @@ static uint64_t highest_place(const struct image_memory *memory, uint64_t limit,
     return best;
 }
 
-static int place_initrd(struct bzimage *b)
+/* boot.rst, "xloadflags": the kernel maps what it needs of it. */
+static bool takes_high_initrd(const struct bzimage *b)
+{
+    return b->long_mode && image_get16(b->file + XLOADFLAGS) & XLF_ABOVE_4G;
+}
+
+int bzimage_place_initrd(struct bzimage *b, uint64_t max)
 {
     const struct image *image = b->image;
 
@@ -151,7 +126,11 @@ static int place_initrd(struct bzimage *b)
     b->initrd_size = image->modules[0].size;
     if (b->initrd_size == 0)
         return image_refuse(b->image, -EINVAL, "the ramdisk is empty");
-    b->initrd = highest_place(b->memory, image_get32(b->file + INITRD_MAX) + 1UL, b->initrd_size);
+    b->initrd = highest_place(b->memory, max + 1, b->initrd_size);
+    if (b->initrd < b->load + b->init_size && takes_high_initrd(b)) {
+        uint64_t at = highest_place(b->memory, UINT64_MAX, b->initrd_size);
+        b->initrd = at < MEMMAP_HIGH ? 0 : at;
+    }
     if (b->initrd < b->load + b->init_size)
         return image_refuse(b->image, -ENOMEM,
                             "too little memory for the ramdisk above the kernel");
@@ -172,20 +151,22 @@ static int check_cmdline(struct bzimage *b)
 static void write_zero_page(struct bzimage *b)
 {
     const struct image_memory *m = b->memory;
-    uint8_t type = LOADER_OTHER, count = (uint8_t)m->e820_count;
+    uint8_t type = BZIMAGE_LOADER_OTHER, count = (uint8_t)m->e820_count;
     uint64_t rsdp = m->acpi_rsdp.v;
 
     if (!b->error)
         b->error = image_zero(m, ZERO_PAGE_AT, PAGE_SIZE);
-    put(b, ZERO_PAGE_AT + SETUP_SECTS, b->file + SETUP_SECTS, HEADER_NEEDED - SETUP_SECTS);
-    put(b, ZERO_PAGE_AT + LOADER_TYPE, &type, 1);
-    put32(b, ZERO_PAGE_AT + RAMDISK_IMAGE, b->initrd);
-    put32(b, ZERO_PAGE_AT + RAMDISK_SIZE, b->initrd_size);
-    put32(b, ZERO_PAGE_AT + CMDLINE_PTR, CMDLINE_AT);
-    put(b, ZERO_PAGE_AT + ZP_RSDP, &rsdp, sizeof(rsdp));
-    put(b, ZERO_PAGE_AT + ZP_E820_COUNT, &count, 1);
-    put(b, ZERO_PAGE_AT + ZP_E820, m->e820, m->e820_count * sizeof(m->e820[0]));
-    put(b, CMDLINE_AT, b->image->cmdline, strlen(b->image->cmdline) + 1);
+    bzimage_put(b, ZERO_PAGE_AT + SETUP_SECTS, b->file + SETUP_SECTS, HEADER_NEEDED - SETUP_SECTS);
+    bzimage_put(b, ZERO_PAGE_AT + LOADER_TYPE, &type, 1);
+    bzimage_put32(b, ZERO_PAGE_AT + RAMDISK_IMAGE, b->initrd);
+    bzimage_put32(b, ZERO_PAGE_AT + RAMDISK_SIZE, b->initrd_size);
+    bzimage_put32(b, ZERO_PAGE_AT + ZP_RAMDISK_HIGH, b->initrd >> 32);
+    bzimage_put32(b, ZERO_PAGE_AT + ZP_RAMDISK_SIZE_HIGH, b->initrd_size >> 32);
+    bzimage_put32(b, ZERO_PAGE_AT + CMDLINE_PTR, CMDLINE_AT);
+    bzimage_put(b, ZERO_PAGE_AT + ZP_RSDP, &rsdp, sizeof(rsdp));
+    bzimage_put(b, ZERO_PAGE_AT + ZP_E820_COUNT, &count, 1);
+    bzimage_put(b, ZERO_PAGE_AT + ZP_E820, m->e820, m->e820_count * sizeof(m->e820[0]));
+    bzimage_put(b, CMDLINE_AT, b->image->cmdline, strlen(b->image->cmdline) + 1);
 }
 
 static int write_all(struct bzimage *b, struct image_start *out)
@@ -195,9 +176,9 @@ static int write_all(struct bzimage *b, struct image_start *out)
         b->error = image_write_gdt(b->memory, GDT_AT, out);
     if (!b->error && b->long_mode)
         b->error = image_map_low(b->memory, MAP_AT, out);
-    put(b, b->load, b->payload, b->payload_size);
+    bzimage_put(b, b->load, b->payload, b->payload_size);
     if (b->initrd_size)
-        put(b, b->initrd, b->image->modules[0].data, b->initrd_size);
+        bzimage_put(b, b->initrd, b->image->modules[0].data, b->initrd_size);
     if (b->error)
         return image_refuse(b->image, b->error, "the guest's memory could not be written");
     return 0;
@@ -209,8 +190,12 @@ int image_bzimage_load(const struct image *image, const struct image_memory *mem
     struct bzimage b = { .image = image, .memory = memory, .file = image->data };
     int error;
 
-    if ((error = check_header(&b)) || (error = find_payload(&b)) || (error = find_place(&b)) ||
-        (error = place_initrd(&b)) || (error = check_cmdline(&b)))
+    if (image->size >= HEADER_NEEDED && image_get16(b.file + VERSION) < 0x20A)
+        return bzimage_load_real(&b, out);
+    if ((error = check_header(&b)) || (error = bzimage_find_payload(&b)) ||
+        (error = find_place(&b)) ||
+        (error = bzimage_place_initrd(&b, image_get32(b.file + INITRD_MAX))) ||
+        (error = check_cmdline(&b)))
         return error;
     out->mode = b.long_mode ? START_LONG : START_PROTECTED32;
     if ((error = write_all(&b, out)))

@@ -1,4 +1,4 @@
-/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c config/share.c loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c lib/word.c lib/fmt.c */
+/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c config/share.c loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c lib/word.c lib/fmt.c */
 /*
  * Looks at what `make run` and `make image` are given before anything is made of it: what Caisson
  * would complain of on the machine, it complains of here. It is Caisson's own code that judges;
@@ -164,8 +164,11 @@ static void check_ramdisk(const struct file *kernel, const struct file *initrd)
                                           "\x5d\x00" };
     static const uint8_t sizes[] = { 6, 6, 2, 5, 3, 4, 4, 4, 2 };
 
-    if (!initrd->data || image_kind_of(kernel->data, kernel->size, false) != IMAGE_BZIMAGE)
-        return; /* other kernels know what they do with it */
+    const uint8_t *k = kernel->data;
+
+    if (!initrd->data || image_kind_of(k, kernel->size, false) != IMAGE_BZIMAGE ||
+        image_get16(k + 0x206) < 0x20A)
+        return; /* other kernels, memdisk among them, know what they do with it */
     for (unsigned i = 0; i < sizeof(sizes); i++)
         if (initrd->size > sizes[i] && memcmp(initrd->data, starts[i], sizes[i]) == 0)
             return;

@@ -29,6 +29,20 @@ static inline void virt_start_flat(struct virt_start *s, bool is_64bit, uint16_t
     s->segment[SEG_ES] = s->segment[SEG_SS] = s->segment[SEG_DS];
 }
 
+/* Real mode: each segment is 64 KiB from its selector on. */
+static inline void virt_start_real(struct virt_start *s, uint16_t cs, uint16_t ds)
+{
+    uint32_t common = SEG_AR_P | SEG_AR_S;
+
+    s->segment[SEG_CS] = (struct segment){
+        .base = (uint64_t)cs << 4, .limit = 0xffff, .selector = cs, .ar = common | 0xb
+    };
+    s->segment[SEG_DS] = (struct segment){
+        .base = (uint64_t)ds << 4, .limit = 0xffff, .selector = ds, .ar = common | 0x3
+    };
+    s->segment[SEG_ES] = s->segment[SEG_SS] = s->segment[SEG_DS];
+}
+
 /* Puts it into a vCPU that is loaded and reset, but for FS, GS, LDTR and TR. -EINVAL if a CPU would
  * not take its control registers. */
 int must_check virt_start_put(struct virt_vcpu *v, const struct virt_start *s);

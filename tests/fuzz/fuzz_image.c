@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Fuzzes the image loaders: whatever the file says, only RAM is written, and what is accepted
  * starts within RAM.
@@ -28,6 +28,7 @@ enum file_kind {
     FILE_ELF64,
     FILE_MULTIBOOT2,
     FILE_ELF_SECTIONS,
+    FILE_REAL_MODE,
     FILE_KINDS
 };
 
@@ -134,8 +135,12 @@ static void make_file(enum file_kind kind, struct input *in)
     file = calloc(1, file_size + 1);
     if (kind == FILE_ANY)
         memcpy(file, in->at, in->left);
-    if (kind == FILE_BZIMAGE)
+    if (kind == FILE_BZIMAGE || kind == FILE_REAL_MODE)
         make_bzimage();
+    if (kind == FILE_REAL_MODE) {
+        set(0x206, 2, 0x204);
+        set(0x211, 1, 1);
+    }
     if (kind == FILE_MULTIBOOT)
         make_multiboot(0x40, 0x10003);
     if (kind == FILE_ELF32 || kind == FILE_ELF64) {
@@ -195,8 +200,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .modules = modules,
         .module_count = count,
     };
-    if (image_load(&image, &memory, &start) == 0)
-        ASSERT(memmap_is_ram(map.e820, map.e820_count, start.rip, 1));
+    if (image_load(&image, &memory, &start) == 0) {
+        uint64_t base = start.mode == START_REAL16 ? (uint64_t)start.cs << 4 : 0;
+        ASSERT(memmap_is_ram(map.e820, map.e820_count, base + start.rip, 1));
+    }
     for (unsigned i = 0; i < count; i++) {
         free((void *)modules[i].cmdline);
         free((void *)modules[i].data);

@@ -27,3 +27,14 @@ def test_memtest86_ia32(boot):
     m.expect(r"caisson: memtest: bzImage at 0x100000, \d+ KiB, by its 32-bit entry")
     m.expect(r"Memtest86\+", timeout=3 * PATIENCE)
     m.expect(r"Address test, walking ones", timeout=3 * PATIENCE)
+
+
+def test_real_mode(boot):
+    """iPXE and memdisk, by boot protocols 2.07 and 2.03. Without a BIOS neither can say a word: iPXE's
+    drivers come to look for ISA cards, memdisk stops in its protected mode."""
+    m = boot(modules=[Module(f"{DEBIAN}/memdisk", "kernel name=memdisk mem=16M -- memdisk"),
+                      Module(guest("hello")[0].source, "ramdisk name=memdisk"),
+                      Module(f"{DEBIAN}/ipxe.lkrn", "kernel name=ipxe mem=64M -- ipxe")])
+    m.expect(r"caisson: memdisk: bzImage at 0x100000, \d+ KiB, by its real-mode entry, which wants a BIOS; ramdisk at 0xf")
+    m.expect(r"caisson: ipxe: bzImage at 0x100000, \d+ KiB, by its real-mode entry, which wants a BIOS")
+    m.expect("caisson: warning: ipxe: write to port 0x110, where nothing is", timeout=3 * PATIENCE)

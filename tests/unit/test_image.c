@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * loader/image*.c: sound images and where everything lands; images that are wrong in each way.
  */
@@ -41,6 +41,11 @@ static uint32_t ram32(uint64_t at)
 static uint64_t ram64(uint64_t at)
 {
     return ram32(at) | (uint64_t)ram32(at + 4) << 32;
+}
+
+static const char *text_at(uint64_t at)
+{
+    return (const char *)guest_ram + at;
 }
 
 static int reset(void **state)
@@ -185,7 +190,7 @@ static void test_bad_bzimage(void **state)
     static char words[2049];
     (void)state;
     BAD_BZIMAGE(file_size = 0x206, -ENOEXEC, "within the header");
-    BAD_BZIMAGE(set16(0x206, 0x209), -ENOEXEC, "2.10");
+    BAD_BZIMAGE(set16(0x206, 0x1FF), -ENOEXEC, "2.00");
     BAD_BZIMAGE(file[0x201] = 0x10, -ENOEXEC, "header is shorter");
     BAD_BZIMAGE(file[0x1F1] = 255, -ENOEXEC, "within the setup code");
     BAD_BZIMAGE(set32(0x1F4, 0), -ENOEXEC, "syssize");
@@ -213,6 +218,138 @@ static void test_bad_bzimage(void **state)
     modules[0].size = 4096;
     BAD_BZIMAGE((set32(0x22C, 0x1400FFE), image.module_count = 1), -ENOMEM, "ramdisk");
     BAD_BZIMAGE(guest_ram_error = -EIO, -EIO, "could not be written");
+}
+
+/* A kernel that says so takes its ramdisk above 4 GiB, where it has no room below. */
+static uint64_t written_high;
+
+static int write_anywhere(void *ctx, gpa_t to, const void *from, size_t n)
+{
+    if (to.v < GUEST_RAM_BYTES)
+        return guest_ram_write(ctx, to, from, n);
+    written_high = to.v;
+    return 0;
+}
+
+static void test_bzimage_high_ramdisk(void **state)
+{
+    static uint8_t ramdisk[5000];
+
+    (void)state;
+    make_bzimage();
+    assert_int_equal(memmap_build(&map, MEMMAP_HIGH + (64UL << 20)), 0);
+    memory = guest_ram_memory(&map);
+    memory.write = write_anywhere;
+    modules[0] = (struct image_module){ ramdisk, sizeof(ramdisk), "" };
+    image.module_count = 1;
+    set32(0x22C, 0x1400FFE); /* the last byte that it may have below */
+    written_high = 0;
+    assert_int_equal(load(), 0);
+    uint64_t end = map.e820[map.e820_count - 1].start + map.e820[map.e820_count - 1].size;
+    uint64_t at = ram32(start.rsi + 0x218) | (uint64_t)ram32(start.rsi + 0xC0) << 32;
+    assert_int_equal(at, end - 8192);
+    assert_int_equal(written_high, at);
+    assert_int_equal(ram32(start.rsi + 0x21C), 5000);
+    assert_int_equal(ram32(start.rsi + 0xC4), 0);
+    set16(0x236, 0x3D); /* XLF_CAN_BE_LOADED_ABOVE_4G is clear */
+    refused(-ENOMEM, "ramdisk");
+}
+
+/* ---- The real-mode entry ---- */
+
+/* As iPXE has it. */
+static void make_old(unsigned version)
+{
+    make_bzimage();
+    set16(0x206, version);
+    file[0x211] = 1; /* LOADED_HIGH */
+    set32(0x238, version < 0x206 ? 0 : 300);
+    memset(file + 0x239, 0xEE, 100); /* a header of that version ends before it */
+    if (version >= 0x206)
+        set32(0x238, 300);
+}
+
+static uint16_t ram16(uint64_t at)
+{
+    return (uint16_t)ram32(at);
+}
+
+static void test_real_mode(void **state)
+{
+    static const char ramdisk[5000] = "ramdisk";
+
+    (void)state;
+    make_old(0x207);
+    modules[0] = (struct image_module){ ramdisk, sizeof(ramdisk), "" };
+    image.module_count = 1;
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.mode, START_REAL16);
+    assert_int_equal(start.ds, 0x1000);
+    assert_int_equal(start.cs, 0x1020);
+    assert_int_equal(start.rip, 0);
+    assert_int_equal(start.rsp, 0xE000);
+    assert_false(start.programs_pc);
+    assert_memory_equal(guest_ram + 0x10202, "HdrS", 4);
+    assert_int_equal(guest_ram[0x10210], 0xFF);
+    assert_int_equal(guest_ram[0x10211], 0x81); /* the heap may be used, */
+    assert_int_equal(ram16(0x10224), 0xDE00);   /* as far as here */
+    assert_string_equal(text_at(ram32(0x10228)), "console=ttyS0");
+    assert_int_equal(guest_ram[0x100000], 0xAB);
+    assert_int_equal(guest_ram[0x100FFF], 0xAB);
+    assert_int_equal(ram32(0x10218), GUEST_RAM_BYTES - 8192);
+    assert_int_equal(ram32(0x1021C), 5000);
+    assert_string_equal(text_at(ram32(0x10218)), "ramdisk");
+    assert_true(fake_log_has("by its real-mode entry"));
+}
+
+/* 2.03, as memdisk has it: syssize is 0, and counts only from 2.04 on. */
+static void test_real_mode_without_size(void **state)
+{
+    (void)state;
+    make_old(0x203);
+    set32(0x1F4, 0);
+    assert_int_equal(load(), 0);
+    assert_int_equal(guest_ram[0x100FFF], 0xAB);
+    BAD_BZIMAGE((make_old(0x204), set32(0x1F4, 0)), -ENOEXEC, "syssize");
+}
+
+/* Up to 2.01 all is in one segment at 0x90000; a zImage is below. */
+static void test_oldest_real_mode(void **state)
+{
+    (void)state;
+    make_old(0x200);
+    file[0x211] = 0;
+    assert_int_equal(load(), 0);
+    assert_int_equal(start.ds, 0x9000);
+    assert_int_equal(start.rsp, 0x9800);
+    assert_int_equal(ram16(0x90020), 0xA33F);
+    assert_int_equal(ram16(0x90022), 0x9800);
+    assert_string_equal(text_at(0x99800), "console=ttyS0");
+    assert_int_equal(ram16(0x90212), 0x9800 + 14);
+    assert_int_equal(guest_ram[0x90211], 0); /* no heap before 2.01 */
+    assert_int_equal(guest_ram[0x10000], 0xAB);
+    assert_int_equal(guest_ram[0x10FFF], 0xAB);
+}
+
+static void test_bad_real_mode(void **state)
+{
+    static char words[301];
+
+    (void)state;
+    BAD_BZIMAGE((make_old(0x207), image.pvh = true), -EINVAL, "type=hvm");
+    BAD_BZIMAGE((make_old(0x207), file_size = 0x263), -ENOEXEC, "within the header");
+    BAD_BZIMAGE((make_old(0x203), file[0x1F1] = 120, file_size = 65536), -ENOEXEC, "too long");
+    BAD_BZIMAGE((make_old(0x200), file[0x211] = 0, file_size = 60000, file[0x1F1] = 80), -ENOEXEC,
+                "setup code is too long");
+    memset(words, 'w', 300);
+    BAD_BZIMAGE((make_old(0x205), image.cmdline = words), -EINVAL, "command line");
+    make_old(0x206);
+    image.cmdline = words;
+    assert_int_equal(load(), 0);
+    BAD_BZIMAGE((make_old(0x206), set32(0x238, 299), image.cmdline = words), -EINVAL,
+                "command line");
+    BAD_BZIMAGE((make_old(0x207), guest_ram_error = -EIO), -EIO, "cannot hold the kernel");
+    BAD_BZIMAGE((make_old(0x207), image.module_count = 2), -EINVAL, "one ramdisk");
 }
 
 /* ---- multiboot ---- */
@@ -450,11 +587,6 @@ static uint64_t info_tag(unsigned type, unsigned n)
             return at;
     }
     return 0;
-}
-
-static const char *text_at(uint64_t at)
-{
-    return (const char *)guest_ram + at;
 }
 
 static void test_multiboot2(void **state)
@@ -853,14 +985,20 @@ static void test_firmware_refusals(void **state)
     assert_int_equal(load_rom(), -ENOMEM);
 }
 
+static void make_2_04(void)
+{
+    make_old(0x204);
+}
+
 /* Sound images with some bytes of their headers changed: guest_ram.h watches the writes. */
 static void test_random_changes(void **state)
 {
-    static void (*const makes[])(void) = { make_bzimage, make_elf32, make_flat, make_elf_mb2 };
+    static void (*const makes[])(void) = { make_bzimage, make_elf32, make_flat, make_elf_mb2,
+                                           make_2_04 };
     (void)state;
     srand(5);
-    for (unsigned round = 0; round < 800; round++) {
-        makes[round % 4]();
+    for (unsigned round = 0; round < 1000; round++) {
+        makes[round % 5]();
         for (unsigned i = 1 + (unsigned)rand() % 4; i; i--)
             file[(unsigned)rand() % 0x270] = (uint8_t)rand();
         (void)!load();
@@ -876,6 +1014,11 @@ int main(void)
         T(test_bzimage_tables),
         T(test_bzimage_32),
         T(test_bad_bzimage),
+        T(test_bzimage_high_ramdisk),
+        T(test_real_mode),
+        T(test_real_mode_without_size),
+        T(test_oldest_real_mode),
+        T(test_bad_real_mode),
         T(test_multiboot_elf),
         T(test_physical_entry),
         T(test_pvh),
