@@ -41,11 +41,13 @@ uint32_t image_upper_memory(const struct image_memory *m)
     return 0;
 }
 
+/* Multiboot leaves the selectors open. They are QEMU's: xv6 has its own tables but no jump to their
+ * code segment, so that an interrupt's return finds what the loader left. */
 void image_start_at(struct image_start *out, uint64_t entry, uint64_t info)
 {
     out->mode = START_PROTECTED32;
     out->rip = entry;
     out->rbx = info;
-    out->cs = 0x10;
-    out->ds = 0x18;
+    out->cs = 0x08;
+    out->ds = 0x10;
 }

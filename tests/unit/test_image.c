@@ -404,6 +404,8 @@ static void test_multiboot_elf(void **state)
     assert_int_equal(start.mode, START_PROTECTED32);
     assert_int_equal(start.rip, 0x100010);
     assert_int_equal(start.rax, 0x2BADB002);
+    assert_int_equal(start.cs, 0x08); /* as xv6 has it in its own tables */
+    assert_int_equal(start.ds, 0x10);
     assert_int_equal(start.gdt_limit, 0);
     assert_int_equal(guest_ram[0x100FFF], 0xCD);
     assert_int_equal(guest_ram[0x101000], 0);
