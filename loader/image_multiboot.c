@@ -36,7 +36,9 @@ long image_multiboot_header(const void *data, size_t size)
     size_t end = size < HEADER_WITHIN ? size : HEADER_WITHIN;
 
     for (size_t at = 0; at + HEADER_BYTES <= end; at += 4) {
-        if (image_get32(p + at) == HEADER_MAGIC &&
+        uint32_t word;
+        memcpy(&word, p + at, sizeof(word)); /* in the loop, as it is run for each domain */
+        if (word == HEADER_MAGIC &&
             HEADER_MAGIC + image_get32(p + at + 4) + image_get32(p + at + 8) == 0)
             return (long)at;
     }
@@ -55,10 +57,9 @@ static int load_by_addresses(const struct image *image, const struct image_memor
     return image_flat_load(image, memory, &flat, out);
 }
 
-static int load_kernel(const struct image *image, const struct image_memory *memory,
+static int load_kernel(const struct image *image, const struct image_memory *memory, long header,
                        struct image_extent *out)
 {
-    long header = image_multiboot_header(image->data, image->size);
     if (header < 0)
         return image_elf_load(image, memory, out);
     uint32_t flags = image_get32((const uint8_t *)image->data + header + 4);
@@ -140,15 +141,8 @@ static uint32_t place_mbi(struct image_place *l, const struct image_sections *se
 }
 
 /* An ELF file of 64 bits that has no header has its entry in 64-bit code. */
-static int start(struct image_place *l, const struct image_extent *kernel,
-                 const struct image_sections *sections, struct image_start *out)
+static int start_long(struct image_place *l, struct image_start *out)
 {
-    bool plain = image_multiboot_header(l->image->data, l->image->size) < 0;
-
-    image_start_at(out, kernel->entry, place_mbi(l, sections));
-    out->rax = LOADER_MAGIC;
-    if (l->error || !plain || !image_elf_is_64bit(l->image))
-        return l->error;
     out->mode = START_LONG;
     l->at = (l->at + PAGE_SIZE - 1) & PAGE_MASK;
     int error = image_map_low(l->memory, l->at, out);
@@ -161,10 +155,11 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
     struct image_place l = { .image = image, .memory = memory };
     struct image_extent kernel = { .entry = IMAGE_NO_ENTRY };
     struct image_sections sections;
+    long header = image_multiboot_header(image->data, image->size);
 
     if (image->module_count > MAX_MODULES)
         return image_refuse(image, -EINVAL, "too many modules");
-    int error = load_kernel(image, memory, &kernel);
+    int error = load_kernel(image, memory, header, &kernel);
     if (error)
         return error;
     if (kernel.entry == IMAGE_NO_ENTRY)
@@ -173,11 +168,14 @@ int image_multiboot_load(const struct image *image, const struct image_memory *m
     image_place_modules(&l, &kernel);
     if (l.error)
         return image_refuse(image, l.error, "too little memory for the modules");
-    error = start(&l, &kernel, &sections, out);
-    if (error)
-        return image_refuse(image, error, "too little memory for the boot information");
+    image_start_at(out, kernel.entry, place_mbi(&l, &sections));
+    out->rax = LOADER_MAGIC;
+    if (!l.error && header < 0 && image_elf_is_64bit(image))
+        l.error = start_long(&l, out);
+    if (l.error)
+        return image_refuse(image, l.error, "too little memory for the boot information");
     log_info("%s: %s kernel at 0x%llx to 0x%llx, %u modules, by its %u-bit entry", image->domain,
-             image_kind_name[image_kind_of(image->data, image->size, image->pvh)],
+             image_kind_name[header < 0 ? IMAGE_ELF : IMAGE_MULTIBOOT],
              (unsigned long long)kernel.start, (unsigned long long)kernel.end, image->module_count,
              out->mode == START_LONG ? 64 : 32);
     return 0;

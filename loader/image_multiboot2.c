@@ -51,10 +51,11 @@ long image_multiboot2_header(const void *data, size_t size)
     size_t end = size < HEADER_WITHIN ? size : HEADER_WITHIN;
 
     for (size_t at = 0; at + HEADER_BYTES <= end; at += 8) {
-        if (image_get32(p + at) == HEADER_MAGIC && image_get32(p + at) + image_get32(p + at + 4) +
-                                                           image_get32(p + at + 8) +
-                                                           image_get32(p + at + 12) ==
-                                                       0)
+        uint32_t word;
+        memcpy(&word, p + at, sizeof(word)); /* in the loop, as it is run for each domain */
+        if (word == HEADER_MAGIC &&
+            word + image_get32(p + at + 4) + image_get32(p + at + 8) + image_get32(p + at + 12) ==
+                0)
             return (long)at;
     }
     return -1;
