@@ -9,7 +9,7 @@
 #define MAX_VCPUS       64   /* vCPUs of one domain */
 #define MAX_MODULES     32   /* modules taken from the boot loader */
 #define MAX_MEM_REGIONS 128  /* entries of the machine's memory map */
-#define MAX_CMDLINE     2048 /* bytes of one command line, the final NUL included */
+#define MAX_CMDLINE     2560 /* bytes of one line, NUL included: 2,048 for a kernel, 512 for us */
 #define MAX_NAME        32   /* bytes of a domain's name, the final NUL included */
 #define LOG_RING_BYTES  65536
 

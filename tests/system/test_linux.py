@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import BOOT, BUILD, INITRD, PATIENCE, PROMPT, QUIET, VMLINUZ, Module, linux
+from conftest import ALL_SHAPES, BOOT, BUILD, INITRD, PATIENCE, PROMPT, QUIET, VMLINUZ, Module, linux
 
 TIME0 = 1_700_000_000  # what the machine's clock says at first
 # Not "CPU model not supported", which intel_pstate tells of every CPU that hides APERF and MPERF.
@@ -133,6 +133,52 @@ def test_smp(shell, vcpus, pcpus):
     assert m.ask("sort -u /tmp/sums | wc -l").strip() == "1"
     assert m.ask("wc -l < /tmp/sums").strip() == str(vcpus)
     assert interrupts(m, "RES") + interrupts(m, "CAL") > ipis
+
+
+# vCPUs, and odd sizes of memory along with them: 3,073 MiB reach beyond the PC's hole.
+COUNTS = [(1, "130M"), (3, "256M"), (5, "256M"), (6, "256M"), (12, "256M"), (24, "512M"),
+          (64, "3073M")]
+LONGEST = 2047  # characters of a command line, as Linux has them for x86
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("vcpus, mem", COUNTS if ALL_SHAPES else [COUNTS[0], COUNTS[2]])
+def test_topology(boot, vcpus, mem):
+    """Each vCPU is a core of one package, with a thread; the memory is what it was given; and no
+    character of the command line is missing."""
+    cmdline = f"{QUIET} padding.of={'x' * LONGEST}"[:LONGEST]
+    m = boot(modules=linux(cmdline, vcpus=vcpus, mem=mem), pcpus=2,
+             mem=int(mem[:-1]) + 384, emulator="qemu")
+    m.expect_exact(PROMPT, timeout=2 * BOOT)
+    assert m.ask("nproc").strip() == str(vcpus)
+    m.ask("cd /sys/devices/system/cpu")
+    for name, kinds in (("physical_package_id", 1), ("core_id", vcpus),
+                        ("thread_siblings_list", vcpus), ("core_siblings_list", 1)):
+        assert m.ask(f"cat cpu[0-9]*/*/{name} | sort -u | wc -l").strip() == str(kinds), name
+    assert m.ask("wc -c < /proc/cmdline").strip() == str(LONGEST + 1)
+    given = int(mem[:-1]) << 10
+    total = int(re.search(r"MemTotal: +(\d+)", m.ask("grep MemTotal /proc/meminfo")).group(1))
+    assert given - (70 << 10) - given // 32 < total < given
+
+
+@pytest.mark.anywhere
+def test_typed_under_a_flood(shell):
+    """Kernel messages take the UART from the shell, with its interrupts masked, 1,000 times: what is
+    typed meanwhile is carried out nevertheless, all of it."""
+    m = shell(QUIET + " printk.devkmsg=on")
+    m.sendline("(for i in $(seq 1000); do echo '<0>flood' $i > /dev/kmsg; done) & stty -echo")
+    for i in range(10):
+        m.expect(rf"flood {100 * i + 1}\r", timeout=2 * PATIENCE)
+        m.sendline(f"echo answer $((1000 + {i}))")
+    m.expect(r"flood 1000\r", timeout=2 * PATIENCE)
+    m.sendline("echo the $((1 + 1))nd end")
+    m.expect(r"2nd end")
+    with open(os.path.join(m.machine.logs, "com1.txt"), encoding="utf-8", newline="") as f:
+        text = f.read()
+    floods = re.findall(r"\[ *[\d.]+\] flood (\d+)\r\n", text)
+    assert floods == [str(i) for i in range(1, 1001)]
+    rest = re.sub(r"\[ *[\d.]+\] flood \d+\r\n", "", text)
+    assert re.findall(r"answer (1\d\d\d)\r", rest) == [str(1000 + i) for i in range(10)]
 
 
 @pytest.mark.anywhere

@@ -361,6 +361,25 @@ static void test_fault_in_an_element(void **state)
     assert_int_equal(cpu()->skips, 0);
 }
 
+/* Without paging there is no #PF. (The port and what is behind RAM are the same register here.) */
+static void test_outs_over_the_end_of_ram(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_32);
+    guest_write64(0x9fff8, 0x2211000000000000);
+    bus_register = 0xffffffff;
+    set_reg(GPR_RSI, 0x9fffe);
+    set_reg(GPR_RCX, 2);
+    string(false, 4, 4, true);
+    unsigned words = 0;
+    for (unsigned i = 0; i < bus_count; i++)
+        if (bus_log[i].port)
+            assert_int_equal(bus_log[i].value, words++ ? bus_register : 0xffff2211);
+    assert_int_equal(words, 2);
+    assert_int_equal(reg(GPR_RCX), 0);
+    assert_int_equal(cpu()->injected, 0);
+}
+
 static void test_outs_fault(void **state)
 {
     (void)state;
@@ -407,6 +426,7 @@ int main(void)
         TEST(test_slow_devices),
         TEST(test_fault_in_the_middle),
         TEST(test_fault_in_an_element),
+        TEST(test_outs_over_the_end_of_ram),
         TEST(test_outs_fault),
         TEST(test_limit),
     };
