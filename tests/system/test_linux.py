@@ -158,7 +158,7 @@ def test_topology(boot, vcpus, mem):
     assert m.ask("wc -c < /proc/cmdline").strip() == str(LONGEST + 1)
     given = int(mem[:-1]) << 10
     total = int(re.search(r"MemTotal: +(\d+)", m.ask("grep MemTotal /proc/meminfo")).group(1))
-    assert given - (70 << 10) - given // 32 < total < given
+    assert given - (70 << 10) - given // 16 < total < given
 
 
 @pytest.mark.anywhere
