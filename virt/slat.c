@@ -173,7 +173,7 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
 
 /* What descend() does where it finds no table: none is there, or a larger mapping. */
 static __attribute__((noinline)) int make_way(struct slat *e, uint64_t *entry, unsigned level,
-                                             bool make, bool cut)
+                                              bool make, bool cut)
 {
     if (!is_present(*entry))
         return make ? add_table(e, entry) : -ENOENT;
