@@ -2,6 +2,7 @@
  * Puts a machine together, and finds who answers at a port. See machine/board.h.
  */
 #include "machine/board.h"
+#include "arch/x86/insn.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "lib/addr.h"
@@ -79,7 +80,7 @@ struct port board_find_port(const struct machine *m, uint16_t number)
 
 void machine_fill_io_bitmap(uint8_t *bitmap)
 {
-    memset(bitmap, 0xff, IO_BITMAP_BYTES);
+    stosq((uint64_t *)bitmap, UINT64_MAX, IO_BITMAP_BYTES / 8);
     bitmap[POST_CODE_PORT / 8] &= (uint8_t) ~(1u << POST_CODE_PORT % 8);
 }
 
