@@ -78,7 +78,7 @@ bool vcpu_tick_lapic(struct vcpu *v)
     uint64_t now = v->virt.exit.left;
 
     if (!lapic_is_quick(v) || now < v->lapic_due.tsc || now >= others_due(v) ||
-        now >= v->virt.deadline || vcpu_wants_look(v) || sched_deadline_changed())
+        now >= v->virt.deadline || vcpu_wants_look(v))
         return false;
     uint8_t vector = vlapic_timer_run_own(&v->lapic, v->lapic_due.ns);
     if (!vector)
@@ -296,7 +296,7 @@ static bool run(struct vcpu *v, uint64_t deadline)
             now = rdtsc();
         } else {
             now = run_once(v, now);
-            if (v->virt.exit.kind == VIRT_EXIT_HOST) /* it may have woken others */
+            if (v->virt.exit.kind == VIRT_EXIT_HOST && !sched_goes_on()) /* it has woken others */
                 return true;
         }
         if (now >= v->virt.deadline)

@@ -31,6 +31,8 @@ void balance_rotate(struct run_queue *q, uint64_t now)
     struct sched_unit *u;
     unsigned to = 0;
 
+    if (!policy_may_rotate(q, now))
+        return;
     spin_lock(&q->lock);
     u = policy_rotate(q, now, &to);
     queue_move_found(q, u, to);

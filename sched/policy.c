@@ -200,7 +200,7 @@ void policy_arrive(struct run_queue *from, struct run_queue *to, struct sched_un
     struct sched_entity *was = &u->group->entities[from->pcpu], *e = u->entity;
     uint64_t moved = to->floor - from->floor;
 
-    to->rotated = now;
+    __atomic_store_n(&to->rotated, now, __ATOMIC_RELAXED);
     synchronise(from, to);
     if (u->state != SCHED_BLOCKED)
         moved = from->offset - to->offset;
@@ -585,11 +585,14 @@ static struct sched_unit *find_wanderer(struct run_queue *q, uint64_t now, unsig
     return NULL;
 }
 
+bool policy_may_rotate(const struct run_queue *q, uint64_t now)
+{
+    return before(__atomic_load_n(&q->rotated, __ATOMIC_RELAXED) + ticks.rotate, now);
+}
+
 struct sched_unit *policy_rotate(struct run_queue *q, uint64_t now, unsigned *to)
 {
-    if (!before(q->rotated + ticks.rotate, now))
-        return NULL;
-    q->rotated = now;
+    __atomic_store_n(&q->rotated, now, __ATOMIC_RELAXED);
     struct sched_unit *u = find_mover(q, to);
     return u || !core_of(q) ? u : find_wanderer(q, now, to);
 }

@@ -75,7 +75,9 @@ uint64_t policy_release(struct run_queue *q);
 
 /* A unit that should rather wait on the idle pCPU *to; NULL: none. Asked after each pick. */
 struct sched_unit *policy_give(struct run_queue *q, unsigned *to);
-/* A unit that should rather wait on the busy pCPU *to; NULL: none. Asked before each pick. */
+/* Is it time to ask for the next one? Seen without a lock, before each pick. */
+bool policy_may_rotate(const struct run_queue *q, uint64_t now);
+/* A unit that should rather wait on the busy pCPU *to; NULL: none. */
 struct sched_unit *policy_rotate(struct run_queue *q, uint64_t now, unsigned *to);
 /* A unit that the idle pCPU `to` may take; NULL: none. */
 struct sched_unit *policy_spare(struct run_queue *q, uint64_t now, unsigned to);

@@ -50,6 +50,7 @@ uint64_t sched_deadline(void)
 
     if (q->running) {
         bound(q, rdtsc());
+        q->running->woken = false;
         until = q->bound;
     }
     spin_unlock(&q->lock);
@@ -66,20 +67,50 @@ bool sched_is_alone(void)
     return __atomic_load_n(&sched_queues[cpu_id()].count, __ATOMIC_RELAXED) == 1;
 }
 
+/* Has this pCPU's own loop something to do? */
+static bool loop_is_due(const struct run_queue *q, uint64_t now)
+{
+    return now >= timer_next() || now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED);
+}
+
+/* Threads of a core ask each other at each pick. */
+bool sched_goes_on(void)
+{
+    const struct run_queue *q = &sched_queues[cpu_id()];
+
+    return sched_is_alone() && !is_unsettled(q, SETTLE_UNITS | SETTLE_CORE) && !core_of(q) &&
+           !loop_is_due(q, rdtsc());
+}
+
 /* ---- Leaving ------------------------------------------------------------------------------- */
 
-/* While leave() is at work the unit still counts as loaded: it is not freed under its feet. */
+/* u, or nobody, in place of who is loaded. While leave() is at work the unit still counts as
+ * loaded: it is not freed under its feet. */
+static void load(struct run_queue *q, struct sched_unit *u)
+{
+    struct sched_unit *old = q->loaded;
+
+    ASSERT(q->pcpu == cpu_id() && old != u);
+    if (old)
+        old->leave(old);
+    spin_lock(&q->lock);
+    if (old) {
+        ASSERT(old->loaded && old->pcpu == q->pcpu);
+        old->loaded = false;
+    }
+    if (u) {
+        ASSERT(!u->loaded);
+        u->loaded = true;
+        u->stats.switches++;
+    }
+    q->loaded = u;
+    spin_unlock(&q->lock);
+}
+
 void queue_unload(struct run_queue *q)
 {
-    struct sched_unit *u = q->loaded;
-
-    ASSERT(u && q->pcpu == cpu_id() && q->running != u);
-    u->leave(u);
-    spin_lock(&q->lock);
-    ASSERT(u->loaded && u->pcpu == q->pcpu);
-    u->loaded = false;
-    q->loaded = NULL;
-    spin_unlock(&q->lock);
+    ASSERT(q->loaded && q->loaded != q->running);
+    load(q, NULL);
 }
 
 void sched_clear_pcpu(void)
@@ -205,21 +236,6 @@ static void put(struct run_queue *q, bool runnable, uint64_t now)
     spin_unlock(&q->lock);
 }
 
-/* Brings u's registers' pCPU in order: whoever is loaded leaves first. */
-static void switch_to(struct run_queue *q, struct sched_unit *u)
-{
-    if (q->loaded == u)
-        return;
-    if (q->loaded)
-        queue_unload(q);
-    spin_lock(&q->lock);
-    ASSERT(!u->loaded);
-    u->loaded = true;
-    q->loaded = u;
-    u->stats.switches++;
-    spin_unlock(&q->lock);
-}
-
 /* Whoever has changed the bound since the pick has raised `news`, which is looked at once the unit
  * is about to go on. */
 static void run(struct run_queue *q, struct sched_unit *u)
@@ -300,12 +316,6 @@ static bool halt_begins(struct run_queue *q)
     return may;
 }
 
-/* Has this pCPU's own loop something to do? */
-static bool loop_is_due(const struct run_queue *q, uint64_t now)
-{
-    return now >= timer_next() || now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED);
-}
-
 /* True if it may go on, as if it had been woken and picked at once. Others of its group may have
  * used up what it had to go on with. */
 static bool halt_ends(struct run_queue *q)
@@ -368,7 +378,8 @@ void sched_turn(void)
         u = idle(q, now);
     if (!u)
         return;
-    switch_to(q, u);
+    if (q->loaded != u)
+        load(q, u);
     balance_share_out(q);
     run(q, u);
 }

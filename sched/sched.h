@@ -123,8 +123,8 @@ int must_check sched_unit_remove(struct sched_unit *u);
  * makes it come out of its guest to look what is new. */
 void sched_wake(struct sched_unit *u);
 
-/* Something was written down for u, which is to look: raises its `attention` and wakes it. The unit
- * that runs on this pCPU is to look too, as u may wait for this pCPU. From any pCPU. */
+/* Something was written down for u, which is to look: raises its `attention` and wakes it. If u
+ * belongs to this pCPU now, the unit that runs here is to look too. From any pCPU. */
 void sched_kick(struct sched_unit *u);
 /* The same for what u itself may have caused: it is not woken if it runs on this pCPU. */
 void sched_flag_or_kick(struct sched_unit *u);
@@ -157,10 +157,15 @@ bool must_check sched_halt_in_place(uint64_t until);
 uint64_t sched_unit_ran(const struct sched_unit *u);
 
 /* Until when (TSC) the unit that runs on this pCPU may go on, as of now: a wake of another unit or
- * a timer set since run() was called may have brought it nearer. */
+ * a timer set since run() was called may have brought it nearer. It does go on, and what it was
+ * woken for so far keeps it from blocking no more. */
 uint64_t sched_deadline(void);
 /* Whether sched_deadline() may have changed since it was last asked. Cheap. */
 bool sched_deadline_changed(void);
+/* From within u's run(), after interrupts were let in: may u go on, as if it had returned true and
+ * been picked again at once? So it is where nobody else is here and the loop has nothing to do. u
+ * looks at what it was woken for, and at sched_deadline(). Cheap. */
+bool sched_goes_on(void);
 
 /* Whether units need the LAPIC's timer to be brought back at their deadline, since nothing within
  * does it (no preemption timer). Off at first. Boot only. */

@@ -68,14 +68,15 @@ struct sched_unit *sched_running(void)
     return sched_queues[cpu_id()].running;
 }
 
+/* Where it was moved by others who runs here has been told by them. */
 void sched_kick(struct sched_unit *u)
 {
     struct sched_unit *here = sched_running();
 
     __atomic_store_n(&u->attention, true, __ATOMIC_SEQ_CST);
-    if (here)
-        here->attention = true;
     sched_wake(u);
+    if (here && __atomic_load_n(&u->pcpu, __ATOMIC_RELAXED) == cpu_id())
+        here->attention = true;
 }
 
 void sched_flag_or_kick(struct sched_unit *u)
@@ -144,7 +145,8 @@ void sched_unit_yield(struct sched_unit *u)
 
     ASSERT(q->running == u);
     q->skip = u;
-    queue_tell(q, false);
+    __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+    spin_unlock(&q->lock);
 }
 
 /* u waits in q, locked: it goes before the others, and whoever runs makes room. */

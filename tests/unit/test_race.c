@@ -150,6 +150,11 @@ uint64_t sched_deadline(void)
     return UINT64_MAX;
 }
 
+bool sched_goes_on(void)
+{
+    return false;
+}
+
 bool sched_halt_in_place(uint64_t until)
 {
     (void)until;

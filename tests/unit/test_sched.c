@@ -296,6 +296,59 @@ static void test_wake_while_running(void **state)
     assert_int_equal(a.unit.state, SCHED_BLOCKED); /* the wake counted once */
 }
 
+static void is_woken_from_elsewhere(struct runner *r)
+{
+    fake_cpu_id = 1;
+    sched_wake(&r->unit);
+    fake_cpu_id = 0;
+    assert_true(sched_goes_on());
+    assert_true(sched_deadline_changed());
+    assert_true(sched_deadline() == UINT64_MAX); /* from here on it knows */
+}
+
+/* Who goes on after an interrupt has seen what he was woken for. */
+static void test_goes_on_awake(void **state)
+{
+    (void)state;
+    sched_turn();
+    a.stays = false;
+    a.within = is_woken_from_elsewhere;
+    sched_wake(&a.unit);
+    sched_turn();
+    assert_int_equal(a.unit.state, SCHED_BLOCKED);
+}
+
+static void may_go_on_until(struct runner *r)
+{
+    assert_true(sched_goes_on());
+    timer_set(&timer, fake_tsc + 1);
+    assert_true(sched_goes_on());
+    fake_tsc++;
+    assert_false(sched_goes_on()); /* the timer is due */
+    timer_cancel(&timer);
+    assert_true(sched_goes_on());
+    fake_tsc = sched_queues[0].next_look;
+    assert_false(sched_goes_on()); /* the others are to be looked at */
+    fake_tsc--;
+    assert_true(sched_goes_on());
+    sched_wake(&b.unit);
+    assert_false(sched_goes_on()); /* there is somebody else */
+    assert_int_equal(sched_unit_remove(&b.unit), 0);
+    assert_true(sched_goes_on());
+    assert_int_equal(sched_unit_remove(&r->unit), -EBUSY);
+    assert_false(sched_goes_on());
+}
+
+static void test_goes_on(void **state)
+{
+    (void)state;
+    sched_turn();
+    a.within = may_go_on_until;
+    sched_wake(&a.unit);
+    sched_turn();
+    make(&b, 1);
+}
+
 static void wake_b(struct runner *r)
 {
     (void)r;
@@ -721,8 +774,11 @@ static void test_nobody_watches_the_idle(void **state)
 
 static void kicks_b(struct runner *r)
 {
+    sched_kick(&c.unit);
+    assert_true(c.unit.attention);
+    assert_false(r->unit.attention); /* c waits elsewhere, */
     sched_kick(&b.unit);
-    assert_true(r->unit.attention); /* b may wait for this pCPU */
+    assert_true(r->unit.attention); /* and b for this pCPU */
     r->unit.attention = b.unit.attention = false;
     sched_flag_or_kick(&r->unit);
     assert_true(r->unit.attention && !r->unit.woken);
@@ -734,8 +790,6 @@ static void kicks_b(struct runner *r)
 static void test_kick(void **state)
 {
     (void)state;
-    make(&a, BOTH);
-    make(&b, BOTH);
     sched_wake(&a.unit);
     a.within = kicks_b;
     fake_tsc += 500;
@@ -756,6 +810,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interrupts_do_not_cost_the_slice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wake_while_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_goes_on_awake, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kick, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newcomer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timer_bounds_the_run, setup, teardown),
