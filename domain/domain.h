@@ -84,7 +84,10 @@ struct domain {
 /* Of `owed`: domain_console_kick(), and below it a bit for each virtual interrupt. */
 #define DOMAIN_OWED_CONSOLE (1u << 31)
 
-#define HYPERCALL_NEEDS_LOCK INT64_MIN
+/* Instead of an answer, below all errors: the call is another; or it is answered by 0, and the vCPU
+ * gives way. */
+#define HYPERCALL_NEEDS_LOCK (-65537L)
+#define HYPERCALL_GIVES_WAY  (-65536L)
 
 /* What a domain calls upwards; set once at boot. */
 struct domain_hooks {
@@ -103,7 +106,7 @@ struct domain_hooks {
     /* A hypercall. False: it is to be executed again. */
     bool (*hypercall)(struct vcpu *v);
     /* Those of 64-bit code at CPL 0 that look at nothing but the caller: the answer for RAX,
-     * given RAX and RDI. HYPERCALL_NEEDS_LOCK: it is another. Without the lock. */
+     * given RAX and RDI, or one of the above. Without the lock. */
     int64_t (*hypercall_lockless)(uint64_t nr, uint64_t first);
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */

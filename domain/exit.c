@@ -244,14 +244,25 @@ static void handle_entry_failed(struct virt_vcpu *virt, const struct virt_exit *
     vcpu_request_dump(v, DUMP_CONTROL);
 }
 
+/* Where there is more to it than an answer. */
+static __attribute__((noinline)) enum exit_answer hypercall_without_answer(struct vcpu *v,
+                                                                           int64_t instead)
+{
+    if (instead == HYPERCALL_NEEDS_LOCK)
+        return EXIT_UNHANDLED;
+    virt_set_gpr(&v->virt, GPR_RAX, 0);
+    vcpu_give_way(v);
+    return EXIT_LOOK;
+}
+
 static enum exit_answer hypercall_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
     (void)e;
     int64_t answer =
         domain_hooks->hypercall_lockless(virt_gpr(&v->virt, GPR_RAX), virt_gpr(&v->virt, GPR_RDI));
-    if (answer == HYPERCALL_NEEDS_LOCK)
-        return EXIT_UNHANDLED;
+    if (answer <= HYPERCALL_GIVES_WAY)
+        return hypercall_without_answer(v, answer);
     virt_set_gpr(&v->virt, GPR_RAX, (uint64_t)answer);
     return EXIT_NEXT;
 }

@@ -88,9 +88,17 @@ void vcpu_spins(struct vcpu *v)
     struct domain *d = v->domain;
 
     for (unsigned i = 1; i < d->vcpu_count; i++)
-        if (sched_yield_to(&d->vcpus[(v->id + i) % d->vcpu_count]->unit))
+        if (sched_yield_to(&d->vcpus[(v->id + i) % d->vcpu_count]->unit)) {
+            v->virt.deadline = 0;
             return;
+        }
+    vcpu_give_way(v);
+}
+
+void vcpu_give_way(struct vcpu *v)
+{
     sched_unit_yield(&v->unit);
+    v->virt.deadline = 0;
 }
 
 static void eoi_broadcast(void *ctx, uint8_t vector)

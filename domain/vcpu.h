@@ -78,6 +78,8 @@ int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
 bool must_check vcpu_retire(struct vcpu *v);
 /* It has been retired, or it never ran. */
 void vcpu_destroy(struct vcpu *v);
+/* Whoever waits for this pCPU goes first. From its own exit, which is the last of this run. */
+void vcpu_give_way(struct vcpu *v);
 /* It spins, perhaps for a lock whose holder does not run: another vCPU of the domain goes first. */
 void vcpu_spins(struct vcpu *v);
 /* Something may have become deliverable, or was written down for it: leave guest or HLT and look.

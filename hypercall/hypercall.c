@@ -89,11 +89,16 @@ bool hypercall_handle(struct vcpu *v)
     return true;
 }
 
+static __attribute__((noinline)) int64_t yield(void)
+{
+    return sched_is_alone() ? 0 : HYPERCALL_GIVES_WAY;
+}
+
 int64_t hypercall_lockless(uint64_t nr, uint64_t first)
 {
     switch (nr) {
     case XEN_HYPERCALL_SCHED_OP:
-        return first == XEN_SCHED_YIELD && sched_is_alone() ? 0 : HYPERCALL_NEEDS_LOCK;
+        return first == XEN_SCHED_YIELD ? yield() : HYPERCALL_NEEDS_LOCK;
     case XEN_HYPERCALL_XEN_VERSION:
         return first == XENVER_VERSION ? PV_XEN_VERSION : HYPERCALL_NEEDS_LOCK;
     default:

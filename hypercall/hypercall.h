@@ -18,7 +18,7 @@
  * hook of domain/domain.h, as the next one is. */
 bool hypercall_handle(struct vcpu *v);
 /* The answers of calls that look at nothing but the caller, by number and first argument, from
- * 64-bit code at CPL 0; HYPERCALL_NEEDS_LOCK for all others. Without the domain's lock. */
+ * 64-bit code at CPL 0, or what domain/domain.h has instead. Without the domain's lock. */
 int64_t hypercall_lockless(uint64_t nr, uint64_t first);
 /* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
  * makes the call again, after whatever interrupt is due: no call holds a pCPU for long. */

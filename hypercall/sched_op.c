@@ -135,7 +135,7 @@ int64_t hypercall_sched_op(struct vcpu *v, uint64_t *args)
 {
     switch (args[0]) {
     case XEN_SCHED_YIELD:
-        sched_unit_yield(&v->unit);
+        vcpu_give_way(v);
         return 0;
     case XEN_SCHED_BLOCK:
         return block(v);

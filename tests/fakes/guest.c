@@ -187,6 +187,13 @@ void vcpu_spins(struct vcpu *v)
     (void)v;
 }
 
+const struct vcpu *fake_gave_way;
+
+void vcpu_give_way(struct vcpu *v)
+{
+    fake_gave_way = v;
+}
+
 void sched_kick(struct sched_unit *u)
 {
     (void)u;
@@ -238,13 +245,6 @@ void vcpu_gp(struct vcpu *v)
 void vcpu_ud(struct vcpu *v)
 {
     vcpu_fault(v, virt_inject_exception(&v->virt, VECTOR_UD));
-}
-
-const struct sched_unit *fake_yielded;
-
-void sched_unit_yield(struct sched_unit *u)
-{
-    fake_yielded = u;
 }
 
 bool sched_is_alone(void)

@@ -61,7 +61,7 @@ static inline struct fake_virt *cpu(void)
 /* A vCPU's local APIC tells when it is due: for the bus of one. */
 void guest_timer_moved(struct vlapic *l, uint64_t due);
 
-/* Who last gave way by sched_unit_yield(). */
-extern const struct sched_unit *fake_yielded;
+/* Who last gave way. */
+extern const struct vcpu *fake_gave_way;
 
 #endif

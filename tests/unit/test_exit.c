@@ -420,12 +420,19 @@ static void test_vmcall(void **state)
     assert_int_equal(hypercalls, 0);
     assert_skipped(1);
     set_reg(GPR_RAX, 0x99);
+    set_reg(GPR_RDI, (uint64_t)HYPERCALL_GIVES_WAY);
+    exits(VIRT_EXIT_HYPERCALL);
+    assert_int_equal(reg(GPR_RAX), 0);
+    assert_ptr_equal(fake_gave_way, &guest_vcpu);
+    assert_int_equal(hypercalls, 0);
+    assert_skipped(2);
+    set_reg(GPR_RAX, 0x99);
     exits(VIRT_EXIT_HYPERCALL_OTHER); /* then it is not for it alone to say */
     assert_int_equal(hypercalls, 1);
-    assert_skipped(2);
+    assert_skipped(3);
     set_reg(GPR_RDI, 0); /* to be continued */
     exits(VIRT_EXIT_HYPERCALL_OTHER);
-    assert_skipped(2);
+    assert_skipped(3);
 }
 
 static void test_reached(void **state)

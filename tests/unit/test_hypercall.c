@@ -117,8 +117,10 @@ static void test_alone(void **state)
     assert_int_equal(hypercall_lockless(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION),
                      HYPERCALL_NEEDS_LOCK);
     assert_int_equal(hypercall_lockless(XEN_HYPERCALL_PHYSDEV_OP, 0), HYPERCALL_NEEDS_LOCK);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_BLOCK),
+                     HYPERCALL_NEEDS_LOCK);
     assert_int_equal(hypercall_lockless(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD),
-                     HYPERCALL_NEEDS_LOCK); /* the stand-in says that somebody waits */
+                     HYPERCALL_GIVES_WAY); /* the stand-in says that somebody waits */
 }
 
 /* What only the control domain may do: before anything is read. */
@@ -350,9 +352,9 @@ static void test_huge_count(void **state)
 static void test_yield_block(void **state)
 {
     (void)state;
-    fake_yielded = NULL;
+    fake_gave_way = NULL;
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD, 0, 0), 0);
-    assert_ptr_equal(fake_yielded, &guest_vcpu.unit);
+    assert_ptr_equal(fake_gave_way, &guest_vcpu);
     assert_false(guest_vcpu.halted);
     assert_false(cpu()->rflags & RFLAGS_IF);
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_BLOCK, 0, 0), 0);
