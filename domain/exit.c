@@ -57,6 +57,11 @@ static void set_edx_eax(struct vcpu *v, uint64_t value)
     virt_set_gpr(&v->virt, GPR_RDX, value >> 32);
 }
 
+static uint32_t msr_number(const struct vcpu *v)
+{
+    return (uint32_t)virt_gpr(&v->virt, GPR_RCX);
+}
+
 /* EDX:EAX, as WRMSR and XSETBV take their operand. */
 static uint64_t edx_eax(const struct vcpu *v)
 {
@@ -73,12 +78,12 @@ static enum exit_answer look_if_needed(const struct vcpu *v)
 
 /* Those of the local APIC and of time, and what is unknown. Kept out of line, so that the others do
  * not pay for it. */
-static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, uint32_t msr)
+static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v)
 {
     uint64_t value = 0;
 
     spin_lock(&v->domain->lock);
-    int err = msr_read(v, msr, &value);
+    int err = msr_read(v, msr_number(v), &value);
     if (!err)
         set_edx_eax(v, value);
     enum exit_answer answer = next_or_gp(v, err) | look_if_needed(v);
@@ -89,18 +94,19 @@ static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v, u
 static enum exit_answer rdmsr_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
-    uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
-    struct msr_value r = msr_read_lockless(v, msr);
+    struct msr_value r = msr_read_lockless(v, msr_number(v));
 
     (void)e;
     if (unlikely(!r.known))
-        return rdmsr_locked(v, msr);
+        return rdmsr_locked(v);
     set_edx_eax(v, r.value);
     return EXIT_NEXT;
 }
 
-static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v, uint32_t msr)
+static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v)
 {
+    uint32_t msr = msr_number(v);
+
     spin_lock(&v->domain->lock);
     enum exit_answer answer = next_or_gp(v, msr_write(v, msr, edx_eax(v)));
     answer |= msr_is_eoi(msr) ? look_if_needed(v) : EXIT_LOOK;
@@ -111,12 +117,13 @@ static __attribute__((noinline)) enum exit_answer wrmsr_locked(struct vcpu *v, u
 static enum exit_answer wrmsr_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
-    uint32_t msr = (uint32_t)virt_gpr(&v->virt, GPR_RCX);
-    enum msr_written how = msr_write_lockless(v, msr, edx_eax(v));
+    enum msr_written how = msr_write_lockless(v, msr_number(v), edx_eax(v));
 
     (void)e;
+    if (likely(how == MSR_WRITTEN))
+        return EXIT_NEXT;
     if (how == MSR_UNKNOWN)
-        return wrmsr_locked(v, msr);
+        return wrmsr_locked(v);
     if (how != MSR_MOVED)
         return how == MSR_LOOK ? EXIT_LOOK : next_or_gp(v, how == MSR_REFUSED);
     v->virt.due = vcpu_next_due(v);

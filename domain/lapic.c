@@ -105,7 +105,8 @@ static void tell_all(struct vcpu *v)
     virt_set_interrupts(&v->virt, requested, served);
 }
 
-static void tell_levels(struct vcpu *v)
+/* Out of line, as all that is seldom: who calls it pays nothing for its array. */
+static __attribute__((noinline)) void tell_levels(struct vcpu *v)
 {
     uint64_t levels[4];
 
@@ -220,7 +221,7 @@ void lapic_tell_own(struct vcpu *v, uint8_t vector)
         tell_levels(v);
 }
 
-static enum msr_written send_to_self(struct vcpu *v, uint8_t vector)
+static __attribute__((noinline)) enum msr_written send_to_self(struct vcpu *v, uint8_t vector)
 {
     if (!lapic_is_quick(v) || !vlapic_accept_own(&v->lapic, vector))
         return MSR_UNKNOWN;
@@ -244,16 +245,23 @@ static struct vcpu *addressee(const struct domain *d, uint64_t icr)
     return d->vcpus[id];
 }
 
-enum msr_written lapic_icr_written(struct vcpu *v, uint64_t icr)
+static __attribute__((noinline)) enum msr_written send_to(struct vcpu *v, uint64_t icr)
 {
-    struct vcpu *to = NULL;
+    struct vcpu *to = addressee(v->domain, icr);
 
-    if (vlapic_icr_simple(&v->lapic, icr))
-        to = VLAPIC_ICR_SELF(icr) ? v : addressee(v->domain, icr);
     if (!to)
         return MSR_UNKNOWN;
     if (to == v)
         return send_to_self(v, VLAPIC_ICR_VECTOR(icr));
     take_edge(to, VLAPIC_ICR_VECTOR(icr));
     return vcpu_wants_look(v) ? MSR_LOOK : MSR_WRITTEN;
+}
+
+enum msr_written lapic_icr_written(struct vcpu *v, uint64_t icr)
+{
+    if (!vlapic_icr_simple(&v->lapic, icr))
+        return MSR_UNKNOWN;
+    if (VLAPIC_ICR_SELF(icr))
+        return send_to_self(v, VLAPIC_ICR_VECTOR(icr));
+    return send_to(v, icr);
 }

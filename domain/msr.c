@@ -72,7 +72,7 @@ static __attribute__((noinline)) enum msr_written fire(struct vcpu *v, uint64_t 
 
 /* Arming the timer, when it is not due yet: all of it concerns the vCPU alone. MSR_UNKNOWN where
  * more has to be done. */
-static enum msr_written arm(struct vcpu *v, uint64_t value)
+static __attribute__((noinline)) enum msr_written arm(struct vcpu *v, uint64_t value)
 {
     uint64_t tsc = rdtsc(), ahead = value - (tsc + v->tsc_offset), then = tsc + ahead;
 
@@ -213,16 +213,22 @@ static __attribute__((noinline)) enum msr_written write_other(struct vcpu *v, ui
     return MSR_WRITTEN;
 }
 
+/* Those of the back end, and others. */
+static __attribute__((noinline)) enum msr_written write_state(struct vcpu *v, uint32_t msr,
+                                                              uint64_t value)
+{
+    int err = virt_msr_write(&v->virt, msr, value);
+
+    return err == -ENOENT ? write_other(v, msr, value) : answer(!err);
+}
+
 enum msr_written msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     if (msr == MSR_IA32_TSC_DEADLINE)
         return arm(v, value);
     if (is_lapic(msr) || is_time(msr) || msr == XEN_HYPERCALL_MSR)
         return msr == MSR_X2APIC_ICR ? lapic_icr_written(v, value) : MSR_UNKNOWN;
-    int err = virt_msr_write(&v->virt, msr, value);
-    if (err == -ENOENT)
-        return write_other(v, msr, value);
-    return answer(!err);
+    return write_state(v, msr, value);
 }
 
 int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)

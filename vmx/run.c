@@ -143,20 +143,10 @@ static void take_acknowledged(void)
         irq_dispatch(EVENT_VECTOR(info));
 }
 
-/* With IF=1 the machine's interrupts have had their exits: none is kept out. */
-static bool was_deadline(uint16_t reason, const struct virt_exit *x, uint64_t deadline)
-{
-    return reason == REASON_TIMER && x->left >= deadline && (vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF);
-}
-
 static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
     uint16_t reason = (uint16_t)vmcs_read(VMCS_EXIT_REASON);
     bool lost = false;
-    if (was_deadline(reason, x, deadline)) {
-        x->kind = VIRT_EXIT_DEADLINE;
-        return;
-    }
     if (reason == REASON_EXCEPTION && x->exception.type == EVENT_NMI)
         raise_nmi(); /* its IRET ends the blocking that came with the exit */
     else if (reason == REASON_EXCEPTION && x->exception.vector == VECTOR_MC)
@@ -167,7 +157,7 @@ static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadl
     x->kind = lost ? VIRT_EXIT_BAD_MEMORY : host_or_deadline(deadline);
 }
 
-void run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
+void run_settle_other(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline)
 {
     if (unlikely(x->kind == VIRT_EXIT_EXCEPTION))
         settle_exception(v, x);

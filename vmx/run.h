@@ -51,7 +51,18 @@ static inline bool run_arm_timer(const struct virt_vcpu *v, uint64_t now, uint64
 void run_no_time(struct virt_vcpu *v, uint64_t deadline, struct virt_exit *x);
 void run_not_entered(struct virt_exit *x);
 enum exit_decoded run_odd_exit(struct virt_vcpu *v, uint32_t reason, struct virt_exit *x);
-void run_settle(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline);
+void run_settle_other(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadline);
+
+/* What is to be done at once. Of the timer that is nothing, if it has come at the deadline: with
+ * IF=1 the machine's interrupts have had their exits, and none is kept out. */
+static inline void run_settle(struct virt_vcpu *v, uint32_t reason, uint64_t deadline)
+{
+    if (reason == REASON_TIMER && v->exit.left >= deadline &&
+        (vmcs_read(VMCS_G_RFLAGS) & RFLAGS_IF))
+        v->exit.kind = VIRT_EXIT_DEADLINE;
+    else
+        run_settle_other(v, &v->exit, deadline);
+}
 
 /*
  * Enters the guest and stays until the next exit; fills v->exit. Gives back v.
@@ -78,7 +89,7 @@ static inline struct virt_vcpu *run_once(struct virt_vcpu *v, uint64_t now, uint
     if (unlikely(how == EXIT_ODD))
         how = run_odd_exit(v, reason, &v->exit);
     if (unlikely(how == EXIT_UNSETTLED))
-        run_settle(v, &v->exit, deadline);
+        run_settle(v, reason, deadline);
     return v;
 }
 

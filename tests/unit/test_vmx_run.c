@@ -92,7 +92,7 @@ static void came_out(uint32_t reason)
     if (how == EXIT_ODD)
         how = run_odd_exit(&v, reason, &x);
     if (how == EXIT_UNSETTLED)
-        run_settle(&v, &x, UINT64_MAX);
+        run_settle_other(&v, &x, UINT64_MAX);
 }
 
 /* A machine check that a guest ran into is its end, where data are lost, and else nobody's. */
@@ -130,10 +130,10 @@ static void test_timer(void **state)
     for (unsigned i = 0; i < 4; i++) {
         vmcs_write(VMCS_EXIT_REASON, REASON_TIMER);
         vmcs_write(VMCS_G_RFLAGS, i & 1 ? RFLAGS_IF : 0);
-        x = (struct virt_exit){ .kind = VIRT_EXIT_HOST, .left = fake_tsc };
+        v.exit = (struct virt_exit){ .kind = VIRT_EXIT_HOST, .left = fake_tsc };
         vmx_of(&v)->irqs_unserved_until = 0;
-        run_settle(&v, &x, i & 2 ? fake_tsc : fake_tsc + 1);
-        assert_int_equal(x.kind, i & 2 ? VIRT_EXIT_DEADLINE : VIRT_EXIT_HOST);
+        run_settle(&v, REASON_TIMER, i & 2 ? fake_tsc : fake_tsc + 1);
+        assert_int_equal(v.exit.kind, i & 2 ? VIRT_EXIT_DEADLINE : VIRT_EXIT_HOST);
         assert_int_equal(vmx_of(&v)->irqs_unserved_until != 0, i != 3);
     }
 }
