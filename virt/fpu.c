@@ -54,6 +54,7 @@ static uint64_t sane_mask(uint64_t wanted)
 
 cold int fpu_create(struct virt_vcpu *v)
 {
+    v->has_xsave = has_xsave();
     v->xcr0_mask = sane_mask(v->xcr0_mask);
     v->fpu_order = heap_order(area_bytes(v->xcr0_mask));
     struct fpu_area *area = heap_pages(v->fpu_order, v->owner_id);
@@ -95,7 +96,7 @@ static void hide_pointers(void)
 void fpu_load(struct virt_vcpu *v)
 {
     hide_pointers();
-    if (!has_xsave()) {
+    if (!v->has_xsave) {
         fxrstor(v->fpu);
         return;
     }
@@ -104,16 +105,18 @@ void fpu_load(struct virt_vcpu *v)
      * left something. */
     xsetbv(0, states_there);
     xrstor(v->fpu, states_there);
-    xsetbv(0, v->xcr0);
+    if (v->xcr0 != states_there)
+        xsetbv(0, v->xcr0);
 }
 
 void fpu_save(struct virt_vcpu *v)
 {
-    if (!has_xsave()) {
+    if (!v->has_xsave) {
         fxsave(v->fpu);
         return;
     }
-    xsetbv(0, v->xcr0_mask);
+    if (v->xcr0 != v->xcr0_mask)
+        xsetbv(0, v->xcr0_mask);
     xsave(v->fpu, v->xcr0_mask);
 }
 

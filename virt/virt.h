@@ -267,6 +267,7 @@ struct virt_vcpu {
     void *io_bitmap;      /* two heap pages, shared by the domain; owned by the creator */
     void *fpu;            /* XSAVE area, heap */
     unsigned fpu_order;   /* of its pages */
+    bool has_xsave;       /* this CPU; else it is FXSAVE's area */
     struct slat *slat;
     uint64_t backend[32]; /* vmx/vcpu.h's or svm/vcpu.h's */
 };

@@ -76,13 +76,13 @@ static const struct {
 static void make_current(struct virt_vcpu *v)
 {
     current[cpu_id()] = v;
-    if (v && !vmptrld(heap_to_maddr(vmx_of(v)->vmcs)))
+    if (v && !vmptrld(vmx_of(v)->vmcs_at))
         panic("VMPTRLD refused a VMCS");
 }
 
 static void clear_vmcs(struct virt_vcpu *v)
 {
-    if (!vmclear(heap_to_maddr(vmx_of(v)->vmcs)))
+    if (!vmclear(vmx_of(v)->vmcs_at))
         panic("VMCLEAR refused a VMCS");
     v->straight = v->launched = false;
 }
@@ -127,6 +127,7 @@ static cold void write_vmcs(struct virt_vcpu *v, const struct virt_vcpu_config *
 {
     struct virt_vcpu *before = current[cpu_id()];
     *(uint32_t *)vmx_of(v)->vmcs = caps.revision;
+    vmx_of(v)->vmcs_at = heap_to_maddr(vmx_of(v)->vmcs);
     clear_vmcs(v);
     make_current(v);
     write_controls(v);
@@ -199,7 +200,6 @@ void virt_load(struct virt_vcpu *v)
     registers_load(v);
     write_dr6(v->dr6);
     write_cr2(v->cr2);
-    virt_irqs_served(v);
 }
 
 cold void virt_reset(struct virt_vcpu *v)

@@ -10,7 +10,8 @@
 #include "virt/virt.h"
 
 struct vmx_vcpu {
-    void *vmcs;                   /* heap page */
+    void *vmcs;                   /* heap page; */
+    maddr_t vmcs_at;              /* and where it is */
     void *msr_bitmap;             /* heap page */
     uint32_t proc_ctls;           /* mirror of the primary processor-based controls */
     uint32_t proc2_ctls;          /* and of the secondary ones */

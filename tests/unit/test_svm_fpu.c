@@ -19,7 +19,7 @@ struct virt_caps virt_caps;
 #define THERE (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_BNDREGS | XCR0_BNDCSR)
 
 static struct virt_vcpu vcpu;
-static uint32_t ext_max, ext8b, leaf1c;
+static uint32_t ext_max, ext8b;
 static const uint32_t another_guests;
 
 static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
@@ -27,7 +27,7 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
     (void)sub;
     switch (leaf) {
     case 1:
-        return (struct cpuid_regs){ .ecx = leaf1c };
+        return (struct cpuid_regs){ .ecx = CPUID_1C_XSAVE };
     case 0xD:
         return (struct cpuid_regs){ .eax = THERE };
     case 0x80000000:
@@ -44,7 +44,6 @@ static int setup(void **state)
     fake_cpuid = give_cpuid;
     ext_max = 0x8000001F;
     ext8b = 0;
-    leaf1c = CPUID_1C_XSAVE;
     virt_caps.amd = true;
     fake_x87_operand = &another_guests;
     fake_restored_over = NULL;
@@ -71,7 +70,7 @@ static void test_pointers_are_not_left(void **state)
 static void test_without_xsave(void **state)
 {
     (void)state;
-    leaf1c = 0;
+    vcpu.has_xsave = false;
     test_pointers_are_not_left(state);
 }
 
