@@ -25,14 +25,12 @@ void balance_share_out(struct run_queue *q)
             return;
 }
 
-/* Now and then a unit goes to a pCPU that has less to do. */
+/* Once it is time, a unit goes to a pCPU that has less to do. */
 void balance_rotate(struct run_queue *q, uint64_t now)
 {
     struct sched_unit *u;
     unsigned to = 0;
 
-    if (!policy_may_rotate(q, now))
-        return;
     spin_lock(&q->lock);
     u = policy_rotate(q, now, &to);
     queue_move_found(q, u, to);
@@ -47,7 +45,8 @@ void balance_awaiting(struct run_queue *q, uint64_t now)
         queue_unload(q);
     for (unsigned n = __atomic_load_n(&q->count, __ATOMIC_RELAXED); n && give_one(q); n--)
         ;
-    balance_rotate(q, now);
+    if (policy_may_rotate(q, now))
+        balance_rotate(q, now);
 }
 
 static bool take_from(struct run_queue *other, unsigned to, uint64_t now)

@@ -91,8 +91,6 @@ uint64_t group_period_end(struct sched_group *g)
 
 void group_charge(struct sched_group *g, uint64_t ticks, uint64_t now)
 {
-    if (!group_has_cap(g))
-        return;
     spin_lock(&g->lock);
     allowance(g, now);
     g->used += ticks;

@@ -23,6 +23,7 @@ static inline uint64_t group_budget(struct sched_group *g, uint64_t now)
 }
 /* When its next period begins (TSC), as of the last look. */
 uint64_t group_period_end(struct sched_group *g);
+/* For one with a cap. */
 void group_charge(struct sched_group *g, uint64_t ticks, uint64_t now);
 /* u becomes active or ceases to be; or an active unit moves from one pCPU to another. */
 void group_count(struct sched_unit *u, int by);

@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "sched/core.h"
 #include "sched/group.h"
 
@@ -478,7 +479,8 @@ void policy_charge(struct run_queue *q, uint64_t now)
     if (q->resting || !before(u->since, now)) /* another pCPU's clock, or nothing to charge */
         return;
     refresh_share(q, u);
-    group_charge(u->group, ran, now);
+    if (unlikely(group_has_cap(u->group)))
+        group_charge(u->group, ran, now);
     u->stats.ran += ran;
     u->node.vtime += ran;
     e->node.vtime += scaled(u, ran);

@@ -354,6 +354,11 @@ bool sched_halt_in_place(uint64_t until)
 
 /* ---- The loop ------------------------------------------------------------------------------ */
 
+static bool has_several(const struct run_queue *q)
+{
+    return __atomic_load_n(&q->count, __ATOMIC_RELAXED) > 1;
+}
+
 /* Units that never enter a guest for long would keep interrupts out for ever, hence the first line.
  */
 void sched_turn(void)
@@ -371,7 +376,7 @@ void sched_turn(void)
     if (unlikely(now >= __atomic_load_n(&q->next_look, __ATOMIC_RELAXED)))
         watch_look(q, now);
     settle(q);
-    if (__atomic_load_n(&q->count, __ATOMIC_RELAXED) > 1)
+    if (has_several(q) && policy_may_rotate(q, now))
         balance_rotate(q, now);
     u = pick(q);
     if (!u)
@@ -380,7 +385,8 @@ void sched_turn(void)
         return;
     if (q->loaded != u)
         load(q, u);
-    balance_share_out(q);
+    if (has_several(q) && queue_idle())
+        balance_share_out(q);
     run(q, u);
 }
 

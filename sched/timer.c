@@ -10,6 +10,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "lib/limits.h"
 #include "lib/spinlock.h"
 #include "sched/sched.h"
@@ -177,6 +178,8 @@ void timer_run(uint64_t now)
     struct timer *t;
     uint64_t begun = now;
 
+    if (likely(now < queue_soonest(q)))
+        return;
     q->earliest = now + 1;
     while ((t = take_due(q, now))) {
         t->fn(t);

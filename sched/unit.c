@@ -141,8 +141,9 @@ uint64_t sched_unit_ran(const struct sched_unit *u)
 
 void sched_unit_yield(struct sched_unit *u)
 {
-    struct run_queue *q = queue_lock(cpu_id());
+    struct run_queue *q = &sched_queues[cpu_id()];
 
+    spin_lock(&q->lock);
     ASSERT(q->running == u);
     q->skip = u;
     __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
