@@ -52,12 +52,13 @@ static int64_t platform_parameters(struct vcpu *v, uint64_t at)
 
 void hypercall_uuid(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
 {
-    memset(out, 0, XENVER_HANDLE_LEN);
+    uint8_t handle[XENVER_HANDLE_LEN] = "Caisson";
+
+    handle[14] = (uint8_t)(d->id >> 8);
+    handle[15] = (uint8_t)d->id;
     if (d->xen.control)
-        return;
-    memcpy(out, "Caisson", 7);
-    out[14] = (uint8_t)(d->id >> 8);
-    out[15] = (uint8_t)d->id;
+        memset(handle, 0, sizeof(handle));
+    memcpy(out, handle, sizeof(handle));
 }
 
 static int64_t guest_handle(struct vcpu *v, uint64_t at)
