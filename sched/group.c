@@ -7,12 +7,14 @@
  */
 #include "sched/group.h"
 
+#include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
 #include "lib/string.h"
+#include "sched/policy.h"
 #include "sched/queue.h"
 
 #define PERIOD_NS 30000000
@@ -39,18 +41,42 @@ void sched_group_set_weight(struct sched_group *g, unsigned weight)
     __atomic_store_n(&g->weight, weight ? weight : 1, __ATOMIC_RELAXED);
 }
 
+/* What its units have run for until now was within the old cap, or had none. */
+static void charge_running(const struct sched_group *g)
+{
+    for (uint64_t rest = sched_joined(); rest; rest &= rest - 1) {
+        struct run_queue *q = queue_lock(__builtin_ctzl(rest));
+
+        if (q->running && q->running->group == g)
+            policy_charge(q, rdtsc());
+        spin_unlock(&q->lock);
+    }
+}
+
 /* A unit that runs alone has been given no deadline: everyone looks again. */
+static void tell_all(void)
+{
+    for (uint64_t rest = sched_joined(); rest; rest &= rest - 1) {
+        unsigned i = __builtin_ctzl(rest);
+        struct run_queue *q = queue_lock(i);
+
+        __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+        spin_unlock(&q->lock);
+        if (i != cpu_id())
+            irq_kick(i);
+    }
+}
+
 cold void sched_group_set_cap(struct sched_group *g, unsigned cap)
 {
+    if (cap == peek(&g->cap))
+        return;
+    charge_running(g);
     spin_lock(&g->lock);
     __atomic_store_n(&g->cap, cap, __ATOMIC_RELAXED);
     g->used = 0;
     spin_unlock(&g->lock);
-    for (unsigned i = 0; i < MAX_PCPUS; i++) {
-        __atomic_store_n(&sched_queues[i].news, true, __ATOMIC_RELAXED);
-        if (sched_joined() >> i & 1 && i != cpu_id())
-            irq_kick(i);
-    }
+    tell_all();
 }
 
 /* Under the lock: begins a new period if the old one is over. */

@@ -613,6 +613,28 @@ static void test_cap(void **state)
     assert_int_equal(a.turns, 2);
 }
 
+/* A cap counts from when it is given: what was run before, alone and without a deadline, was free. */
+static void cap_now(struct runner *r)
+{
+    fake_tsc += 60ul * SLICE;
+    sched_group_set_cap(&r->group, 10);
+    assert_int_equal(r->group.used, 0);
+}
+
+static void test_cap_from_now_on(void **state)
+{
+    (void)state;
+    a.for_ticks = 1;
+    a.within = cap_now;
+    sched_wake(&a.unit);
+    sched_turn();
+    assert_true(sched_unit_ran(&a.unit) >= 60ul * SLICE);
+    assert_true(a.group.used < SLICE);
+    uint64_t used = a.group.used = 5;
+    sched_group_set_cap(&a.group, 10); /* the same once more forgives nothing */
+    assert_int_equal(a.group.used, used);
+}
+
 static void test_bad_unit(void **state)
 {
     struct sched_unit u;
@@ -829,6 +851,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watcher, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_watches_the_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cap_from_now_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_unit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_from_afar, setup, teardown),
     };
