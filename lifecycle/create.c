@@ -286,7 +286,6 @@ int domain_build(struct domain *d)
         return err;
     }
     d->state = DOMAIN_PAUSED;
-    xen_domain_set_findable(&d->xen, true);
     log_info("%s: domain %u, %luK + %luK, %u vCPU%s", d->name, d->id, d->config->mem >> 10,
              promise_of(d->id).heap << (PAGE_SHIFT - 10), d->vcpu_count,
              d->vcpu_count == 1 ? "" : "s");

@@ -29,6 +29,7 @@ static void begin(struct keeper *k)
         domain_end(d, END_KILLED, "no memory for its console");
     if (!d->start_paused)
         domain_unpause(d);
+    xen_domain_set_findable(&d->xen, true); /* what others do to it comes after all that */
 }
 
 /* A piece of its building. True: go on. */

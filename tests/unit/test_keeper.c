@@ -66,13 +66,21 @@ bool domain_retire(struct domain *domain)
 bool domain_destroy(struct domain *domain)
 {
     assert_ptr_equal(domain, &d);
+    d.xen.findable = false;
     return ++pieces >= PIECES;
 }
 
 void domain_unpause(struct domain *domain)
 {
-    (void)domain;
+    assert_false(domain->xen.findable);
+    assert_int_equal(k.account.weight, k.config.share.weight);
     unpaused++;
+}
+
+void xen_domain_set_findable(struct xen_domain *x, bool findable)
+{
+    assert_ptr_equal(x, &d.xen);
+    x->findable = findable;
 }
 
 void domain_end(struct domain *domain, enum domain_end end, const char *why, ...)
