@@ -73,12 +73,15 @@ static uint64_t tick_devices(struct vcpu *v, uint64_t now)
     return likely(now < due) ? due : tick_due(v, now);
 }
 
+/* The exit may have taken an interrupt of the machine's in with it: a kick, since what its sender
+ * wrote down is to be looked at, or a posted request's notice. */
 bool vcpu_tick_lapic(struct vcpu *v)
 {
     uint64_t now = v->virt.exit.left;
 
     if (!lapic_is_quick(v) || now < v->lapic_due.tsc || now >= others_due(v) ||
-        now >= v->virt.deadline || vcpu_wants_look(v))
+        now >= v->virt.deadline || vcpu_wants_look(v) || sched_deadline_changed() ||
+        vlapic_unsettled(&v->lapic))
         return false;
     uint8_t vector = vlapic_timer_run_own(&v->lapic, v->lapic_due.ns);
     if (!vector)
@@ -167,6 +170,8 @@ static bool stays_halted(struct vcpu *v)
 {
     if (likely(!v->halted))
         return false;
+    /* Who posts writes the request, then asks whether we are inside. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (v->xen.poll == PV_POLL_OVER || wakes(v)) {
         v->halted = false;
         if (v->xen.poll != PV_POLL_NOTHING) /* an interrupt ends the wait for ports too */
