@@ -37,10 +37,11 @@ int x87_operate(struct emulator *e, const struct decode *insn, struct operation 
     if (err)
         return err;
     virt_segment(e->virt, (enum seg)insn->segment, &segment);
-    bool based = !virt_in_64bit_code(e->virt) || insn->segment >= SEG_FS;
+    bool wide = virt_in_64bit_code(e->virt), based = !wide || insn->segment >= SEG_FS;
+    uint64_t offset = based ? at.v - segment.base : at.v;
     struct fpu_x87 x = { .opcode = (uint16_t)insn->immediate,
                          .rip = virt_rip(e->virt),
-                         .operand = based ? at.v - segment.base : at.v };
+                         .operand = wide ? offset : (uint32_t)offset };
     bool stored = fpu_x87(e->virt, &x, o->memory) || is_control_store(insn);
     o->writes = store && stored;
     return 0;

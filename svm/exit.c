@@ -114,8 +114,10 @@ void exit_measure(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
         once_more(x);
         return;
     }
-    unsigned i = svm_place_index(vmcb, code);
     set_length(s);
+    if (vmcb->cpl) /* a process' CR3 may be another's by and by */
+        return;
+    unsigned i = svm_place_index(vmcb, code);
     s->places[i] = svm_place_now(vmcb, code);
     s->lengths[i] = s->insn.length;
 }
@@ -164,10 +166,8 @@ static void decode_io_string(struct virt_vcpu *v, struct virt_exit *x)
     s->insn.length = 0;
     if (svm_has(FEATURE_DECODE))
         return;
-    if (!look_at_insn(v))
-        once_more(x);
-    else if (s->insn.opcode < 0x6C || s->insn.opcode > 0x6F || !s->insn.length)
-        not_known(x);
+    if (!look_at_insn(v) || s->insn.opcode < 0x6C || s->insn.opcode > 0x6F || !s->insn.length)
+        once_more(x); /* another one stands there by now */
 }
 
 /* NMI and #MC are the machine's, whatever the guest was doing. #PF and the like do not exit. */

@@ -12,8 +12,9 @@
 #include "virt/virt.h"
 
 /* An instruction that has made an exit: what it is known again by, where no next RIP is told.
- * Memory is not looked at again: a guest that has put the same instruction with other prefixes at
- * the very same address, under the same CR3, is led astray by itself. */
+ * Memory is not looked at again: a kernel that has put the same instruction with other prefixes at
+ * the very same address, under the same CR3, is led astray by itself. Only places of CPL 0 are
+ * known, whose CS tells them from others: no process can put one there. */
 struct svm_place {
     uint64_t at;    /* linear address and exit code; 0: nothing is known */
     uint64_t space; /* CR3, and the attributes of CS */
