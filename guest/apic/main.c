@@ -22,7 +22,7 @@
 #define ICR_HIGH      0x310
 #define SELF          0x40000u /* shorthand of the ICR */
 #define ONE_SHOT_TIME 100000
-#define MOVED_BASE    0xFED00000ul
+#define MOVED_BASE    0xFED10000ul /* nothing of the board is there */
 #define IOAPIC        0xFEC00000ul
 #define COM2          0x2F8
 #define COM2_PIN      3
