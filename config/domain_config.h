@@ -46,7 +46,8 @@ struct domain_config {
     bool populate_now; /* all frames arrive before it starts, not at the first touch */
     bool control;      /* the control domain: it may rule over the others */
     const struct module *kernel;
-    const char *cmdline;                      /* the guest's words; "" for none */
+    bool firmware;       /* the kernel is a PC's; known once lifecycle/firmware.h has looked */
+    const char *cmdline; /* the guest's words; "" for none */
     struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */
     unsigned module_count;
 };

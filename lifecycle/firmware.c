@@ -11,12 +11,17 @@
 #define FIRMWARE_ORDER 3 /* of struct firmware_items, in pages */
 _Static_assert(sizeof(struct firmware_items) <= PAGE_SIZE << FIRMWARE_ORDER, "it suffices");
 
-bool firmware_is(const struct domain_config *c)
+void firmware_decide(struct domain_config *c)
 {
     const struct module *k = c->kernel;
 
-    return image_is_firmware(k->data, k->size) && /* of nearly all others that is quickly known */
-           image_kind_of(k->data, k->size, c->type == DOMAIN_PVH) == IMAGE_FIRMWARE;
+    c->firmware = image_is_firmware(k->data, k->size) && /* of nearly all others quickly known */
+                  image_kind_of(k->data, k->size, c->type == DOMAIN_PVH) == IMAGE_FIRMWARE;
+}
+
+bool firmware_is(const struct domain_config *c)
+{
+    return c->firmware;
 }
 
 unsigned firmware_pages(const struct domain_config *c)

@@ -13,7 +13,10 @@
 
 struct domain;
 
-/* Is it one? */
+/* Finds out, once its kernel and type are known, whether it is one: that reads in the kernel's
+ * file, which takes long where it is made to. */
+void firmware_decide(struct domain_config *config);
+/* Is it one, as firmware_decide() found? At no cost. */
 bool firmware_is(const struct domain_config *config);
 /* Pages of the heap that it takes besides. */
 unsigned firmware_pages(const struct domain_config *config);

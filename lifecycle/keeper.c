@@ -6,6 +6,7 @@
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
 #include "lifecycle/create.h"
+#include "lifecycle/firmware.h"
 #include "lifecycle/id.h"
 #include "lifecycle/lifecycle.h"
 
@@ -157,6 +158,7 @@ bool keeper_dismiss(struct keeper *k)
 
 static int create(struct keeper *k)
 {
+    firmware_decide(&k->config);
     sched_group_init(&k->account, SCHED_DEFAULT_WEIGHT, 0);
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, sched_leave_nothing);

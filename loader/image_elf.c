@@ -10,7 +10,8 @@
 
 #define PT_LOAD      1
 #define PT_NOTE      4
-#define MAX_SEGMENTS 64 /* kernels have a handful; bounds the work for a hostile file */
+#define MAX_NOTES    0x10000 /* bytes of them that are read: kernels have some hundred */
+#define MAX_SEGMENTS 64      /* kernels have a handful; bounds the work for a hostile file */
 
 struct headers {
     bool elf64;
@@ -165,6 +166,7 @@ static bool find_note(const uint8_t *notes, uint64_t size, uint32_t type, uint64
 
 bool image_elf_xen_note(const void *data, size_t size, uint32_t type, uint64_t *value)
 {
+    uint64_t left = MAX_NOTES;
     struct headers h;
 
     if (headers_fault(data, size, &h))
@@ -174,8 +176,10 @@ bool image_elf_xen_note(const void *data, size_t size, uint32_t type, uint64_t *
             read_segment(&h, (const uint8_t *)data + h.phoff + i * h.phentsize);
         if (s.type != PT_NOTE || s.offset > size || s.filesz > size - s.offset)
             continue;
-        if (find_note((const uint8_t *)data + s.offset, s.filesz, type, value))
+        uint64_t bytes = s.filesz < left ? s.filesz : left;
+        if (find_note((const uint8_t *)data + s.offset, bytes, type, value))
             return true;
+        left -= bytes;
     }
     return false;
 }

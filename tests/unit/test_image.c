@@ -863,6 +863,30 @@ static void test_bad_pvh(void **state)
     assert_int_equal(load(), -ENOMEM);
 }
 
+/* n segments of 4 KiB of notes before the one that counts. */
+static bool is_pvh_behind(unsigned n)
+{
+    static const uint64_t notes[] = { 4 | 4UL << 32, 0x2000, 0, 0, 0x1000, 0x1000, 4 };
+
+    make_pvh();
+    memmove(file + 64 + (1 + n) * 56, file + 64 + 56, 56);
+    for (unsigned i = 0; i < n; i++)
+        memcpy(file + 64 + (1 + i) * 56, notes, sizeof(notes));
+    set16(56, 2 + n);
+    file_size = 0x3000;
+    return image_is_pvh(file, file_size);
+}
+
+/* Whoever asks what a file is may hold a lock. */
+static void test_many_notes(void **state)
+{
+    (void)state;
+    assert_true(is_pvh_behind(0));
+    assert_true(is_pvh_behind(15)); /* 60 KiB */
+    assert_false(is_pvh_behind(16));
+    assert_false(is_pvh_behind(60));
+}
+
 /* The monitor may name any file; unpacked are those that the menu calls kernels. */
 static void test_packed(void **state)
 {
@@ -1026,6 +1050,7 @@ int main(void)
         T(test_pvh),
         T(test_control),
         T(test_bad_pvh),
+        T(test_many_notes),
         T(test_multiboot_elf64),
         T(test_multiboot_addresses),
         T(test_bad_multiboot),

@@ -13,6 +13,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
+#include "lifecycle/firmware.h"
 #include "lifecycle/id.h"
 #include "lifecycle/keeper.h"
 #include "lifecycle/lifecycle.h"
@@ -25,6 +26,7 @@ static struct domain d;
 static struct keeper k;
 static struct sched_group *charged;
 static unsigned creations, pieces, built, ends, unneeded, opened, closed, unpaused, wakes, yields;
+static unsigned decisions; /* whether it is firmware */
 static int create_error, build_error;
 static bool drained;
 static uint64_t timer_at;
@@ -36,6 +38,8 @@ int domain_create(const struct domain_config *c, struct sched_group *account, ui
                   struct domain **out)
 {
     assert_ptr_equal(c, &k.config);
+    assert_true(c->firmware);
+    assert_int_equal(decisions, 1);                /* not again at a reboot */
     assert_int_equal(before, came ? ID : ID_NONE); /* one that comes back is still the same */
     if (create_error)
         return create_error;
@@ -55,6 +59,12 @@ int domain_build(struct domain *domain)
         domain->state = DOMAIN_RUNNING;
     pieces = 0;
     return build_error;
+}
+
+void firmware_decide(struct domain_config *config)
+{
+    config->firmware = true;
+    decisions++;
 }
 
 bool domain_retire(struct domain *domain)
@@ -208,6 +218,7 @@ static int set_up(void **state)
 
 static struct keeper *fresh(void)
 {
+    decisions = 0;
     k = (struct keeper){ .config = { .name = "alpha", .share = { .weight = 77, .cap = 5 } } };
     return &k;
 }
