@@ -114,6 +114,8 @@ static const char *read_header(const struct image *image, struct wishes *w)
         return "the header is not for x86";
     if (length > image->size - at)
         return "the file ends within the header";
+    if (length > HEADER_WITHIN - at) /* "OS image format", which bounds the work too */
+        return "the header does not end within the first 32 KiB";
     for (end = at + length, at += HEADER_BYTES; at + 8 <= end;) {
         size_t n = get(image, at + 4);
         if (n < 8 || n > end - at)

@@ -683,6 +683,14 @@ static void test_bad_multiboot2(void **state)
         -ENOEXEC, "not for x86");
     BAD(make_elf_mb2, (set32(0x408, 0x10000), set32(0x40C, 0u - 0xE85250D6u - 0x10000)), -ENOEXEC,
         "within the header");
+    BAD(make_elf_mb2,
+        (set32(0x408, 0x7C08), set32(0x40C, 0u - 0xE85250D6u - 0x7C08), file_size = 0x9000),
+        -ENOEXEC, "first 32 KiB");
+    make_elf_mb2();
+    set32(0x408, 0x7C00); /* to their end; its tags end before */
+    set32(0x40C, 0u - 0xE85250D6u - 0x7C00);
+    file_size = 0x9000;
+    assert_int_equal(load(), 0);
     modules[0] = (struct image_module){ file, GUEST_RAM_BYTES, "" };
     BAD(make_elf_mb2, image.module_count = 1, -ENOMEM, "modules");
 }
