@@ -155,7 +155,7 @@ void lifecycle_begin(struct module *modules, unsigned n, void (*fn)(void))
     sched_unit_init(&undertaker, &own_time, 1, undertake, sched_leave_nothing);
     catalogue_init(modules, n);
     for (unsigned i = 0; (c = catalogue_of_menu(i)); i++)
-        if (unpack_kernel(&modules[c->kernel - modules], c->name))
+        if (unpack_kernel(&modules[c->kernel - modules], c->mem, c->name))
             broken |= 1u << i;
     for (unsigned i = 0; (c = catalogue_of_menu(i)); i++)
         if (!(broken & 1u << i))

@@ -2,7 +2,8 @@
  * Unpacks kernels. See lifecycle/unpack.h.
  *
  * The memory is one piece of frames, mapped for good. The packed file stays too: its mapping
- * cannot be taken away again, and the boot loader's memory is no loss that anybody sees.
+ * cannot be taken away again, and the boot loader's memory is no loss that anybody sees. For the
+ * same reason the room of a kernel that turns out to be damaged is kept for the next one.
  */
 #include "lifecycle/unpack.h"
 #include "lib/log.h"
@@ -10,6 +11,12 @@
 #include "mm/aspace.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+
+/* Of a kernel that could not be unpacked: the largest such one. Boot only. */
+static struct room {
+    void *at; /* NULL: there is none */
+    size_t size;
+} spare;
 
 /* Gives back the frames from first to end, in blocks as large as they come. */
 static void free_rest(uint64_t first, uint64_t end)
@@ -35,24 +42,49 @@ static void *new_room(size_t size)
     return aspace_map(mfn_to_maddr(m), size, ASPACE_RW);
 }
 
-static int unpack(const struct decompress_format *format, struct module *m, void *work,
-                  const char **why)
+/* spare, if that is large enough, which then is none any more; or a new one. */
+static struct room room_for(size_t size)
+{
+    struct room room = spare;
+
+    if (!spare.at || spare.size < size)
+        return (struct room){ new_room(size), size };
+    spare.at = NULL;
+    return room;
+}
+
+static void keep(struct room room)
+{
+    if (!spare.at || spare.size < room.size)
+        spare = room;
+}
+
+static int unpack(const struct decompress_format *format, struct module *m, uint64_t most,
+                  void *work, const char **why)
 {
     size_t size = 0;
 
     *why = format->size(m->data, m->size, &size);
     if (*why)
         return -ENOEXEC;
-    void *to = new_room(size);
-    *why = to ? format->unpack(m->data, m->size, to, size, work) : "no memory in one piece for it";
-    if (*why)
-        return to ? -ENOEXEC : -ENOMEM;
-    m->data = to;
+    *why = "it is larger than its domain's mem=";
+    if (size > most)
+        return -ENOMEM;
+    *why = "no memory in one piece for it";
+    struct room room = room_for(size);
+    if (!room.at)
+        return -ENOMEM;
+    *why = format->unpack(m->data, m->size, room.at, size, work);
+    if (*why) {
+        keep(room);
+        return -ENOEXEC;
+    }
+    m->data = room.at;
     m->size = size;
     return 0;
 }
 
-int unpack_kernel(struct module *m, const char *whose)
+int unpack_kernel(struct module *m, uint64_t most, const char *whose)
 {
     const struct decompress_format *format = decompress_format_of(m->data, m->size);
     const char *why = "no memory to work with";
@@ -61,7 +93,7 @@ int unpack_kernel(struct module *m, const char *whose)
     if (!format)
         return 0;
     void *work = heap_pages(heap_order(DECOMPRESS_WORK), OWNER_CAISSON);
-    int err = work ? unpack(format, m, work, &why) : -ENOMEM;
+    int err = work ? unpack(format, m, most, work, &why) : -ENOMEM;
     if (err)
         log_error("%s: the kernel is packed by %s: %s", whose, format->name, why);
     else
