@@ -15,6 +15,12 @@
 #define MOST_DISTANCES 30
 #define LENGTH_CODES   19
 
+/* The shortest blocks that zlib makes, as gzip has it work, are of 16 KiB, since a block ends when
+ * that many symbols are noted; what cuts finer to gain a little goes down to some KiB. But a block
+ * may be empty, and to set up its codes takes microseconds: without a bound a file of 4 MiB could
+ * be busy for 10 seconds. The first ones are for short files. */
+#define MOST_BLOCKS(bytes) (1024 + (bytes) / 256)
+
 static void fail(struct inflate *s, const char *why)
 {
     if (!s->fault)
@@ -264,6 +270,7 @@ const char *inflate_whole(struct inflate *s, const void *from, size_t n, void *t
                           size_t *taken)
 {
     static void (*const kinds[])(struct inflate *) = { copy_stored, unpack_fixed, unpack_dynamic };
+    size_t blocks = 0;
     bool last = false;
 
     s->in = from;
@@ -279,6 +286,8 @@ const char *inflate_whole(struct inflate *s, const void *from, size_t n, void *t
             kinds[kind](s);
         else
             fail(s, "a block is of no known kind");
+        if (++blocks > MOST_BLOCKS(size))
+            fail(s, "it has too many blocks");
     }
     if (s->used < size)
         fail(s, "it is shorter than its end says");

@@ -194,6 +194,25 @@ static void test_damage(void **state)
     BAD(set_stream("\5\xE0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 10, 5), "lengths of its codes");
 }
 
+/* 4 * n empty blocks, by the fixed codes, and one that is stored. */
+static void set_empty_blocks(unsigned n)
+{
+    char stream[5 * 300 + 10];
+
+    for (unsigned i = 0; i < n; i++)
+        memcpy(stream + 5 * i, "\x02\x08\x20\x80\0", 5);
+    memcpy(stream + 5 * n, "\1\5\0\xFA\xFFhello", 10);
+    set_stream(stream, 5 * n + 10, 5);
+}
+
+/* Blocks that bring nothing are no way to make a file last long. */
+static void test_many_blocks(void **state)
+{
+    (void)state;
+    BAD(set_empty_blocks(200), "checksum");
+    BAD(set_empty_blocks(300), "too many blocks");
+}
+
 /* Whatever changes: no byte beyond, and it ends; where zlib takes it, it comes out the same. */
 static void test_random_damage(void **state)
 {
@@ -233,9 +252,13 @@ static void test_what_is_not_packed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds_of_blocks), cmocka_unit_test(test_long_codes),
-        cmocka_unit_test(test_headers),         cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_random_damage),   cmocka_unit_test(test_what_is_not_packed),
+        cmocka_unit_test(test_kinds_of_blocks),
+        cmocka_unit_test(test_long_codes),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_many_blocks),
+        cmocka_unit_test(test_random_damage),
+        cmocka_unit_test(test_what_is_not_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
