@@ -3,6 +3,7 @@
  */
 #include "lifecycle/load.h"
 #include "guestmem/gmem.h"
+#include "lib/log.h"
 
 #define LOAD_PIECE 0x10000UL /* bytes, of one step */
 
@@ -54,19 +55,16 @@ static bool meets_jobs(const struct load *l, gpa_t to, size_t n)
     return false;
 }
 
-static int do_now(struct load *l, gpa_t to, const void *from, size_t n)
+static int too_much(const struct load *l)
 {
-    int err = meets_jobs(l, to, n) ? -EAGAIN : 0;
-
-    while (err == -EAGAIN)
-        err = load_some(l);
-    return err ? err : copy(l, to, from, n);
+    log_error("%s: the kernel is in too many pieces", l->config->name);
+    return -E2BIG;
 }
 
 static int put_off(struct load *l, gpa_t to, const void *from, size_t n)
 {
     if (l->count == LOAD_JOBS)
-        return do_now(l, to, from, n);
+        return too_much(l);
     l->jobs[l->count].to = to;
     l->jobs[l->count].from = from;
     l->jobs[l->count].n = n;
@@ -74,22 +72,47 @@ static int put_off(struct load *l, gpa_t to, const void *from, size_t n)
     return 0;
 }
 
+/* Does all that was put off, which is to be no more in sum than a step may copy. */
+static int catch_up(struct load *l)
+{
+    int err;
+
+    for (unsigned i = l->first; i < l->count; i++) {
+        if (l->jobs[i].n > LOAD_PIECE - l->caught_up)
+            return too_much(l);
+        l->caught_up += l->jobs[i].n;
+    }
+    do
+        err = load_some(l);
+    while (err == -EAGAIN);
+    return err;
+}
+
+/* Bytes of the loader's own may come to lie above a kernel's setup code, which is short. */
 static int write_ram(void *ctx, gpa_t to, const void *from, size_t n)
 {
     struct load *l = ctx;
+    bool meets = meets_jobs(l, to, n);
 
-    return n > PAGE_SIZE && stays(l->config, from, n) ? put_off(l, to, from, n)
-                                                      : do_now(l, to, from, n);
+    if ((meets || n > PAGE_SIZE) && stays(l->config, from, n))
+        return put_off(l, to, from, n);
+    int err = meets ? catch_up(l) : 0;
+    return err ? err : copy(l, to, from, n);
 }
 
 static int zero_ram(void *ctx, gpa_t to, size_t n)
 {
-    return n > PAGE_SIZE ? put_off(ctx, to, NULL, n) : do_now(ctx, to, NULL, n);
+    struct load *l = ctx;
+
+    return n > PAGE_SIZE || meets_jobs(l, to, n) ? put_off(l, to, NULL, n) : copy(l, to, NULL, n);
 }
 
 void load_init(struct load *l, struct p2m *p2m, const struct domain_config *config,
                struct image_memory *out)
 {
-    *l = (struct load){ .p2m = p2m, .config = config };
+    l->p2m = p2m;
+    l->config = config;
+    l->first = l->count = 0;
+    l->caught_up = 0;
     *out = (struct image_memory){ .write = write_ram, .zero = zero_ram, .ctx = l };
 }

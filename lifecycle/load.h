@@ -4,6 +4,7 @@
  *
  * The loaders (loader/image.h) write as they like. What they copy from files that stay where they
  * are (the boot modules), and what they clear, is written down when it is long, and done later.
+ * What would have to be done at once, and is long, is refused: -E2BIG, logged.
  */
 #ifndef CAISSON_LIFECYCLE_LOAD_H
 #define CAISSON_LIFECYCLE_LOAD_H
@@ -13,12 +14,15 @@
 #include "guestmem/p2m.h"
 #include "lib/errno.h"
 
-#define LOAD_JOBS 16 /* copies that are put off; more are done at once */
+/* Copies that are put off at most: all modules, symbols and names, and two for each of more than 40
+ * segments, of which kernels have ten at most. */
+#define LOAD_JOBS 128
 
 struct load {
     struct p2m *p2m;
     const struct domain_config *config; /* whose files stay */
     unsigned first, count;              /* of the jobs: those from first on are to be done */
+    size_t caught_up;                   /* bytes of jobs that were done out of turn, at once */
     struct {
         gpa_t to;
         const uint8_t *from; /* NULL: zeros */

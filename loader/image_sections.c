@@ -55,15 +55,16 @@ void image_sections_place(struct image_place *p, struct image_extent *kernel,
                           struct image_sections *out)
 {
     const uint8_t *file = p->image->data;
-    size_t size = p->image->size;
+    size_t size = p->image->size, left = size; /* honest ones share no bytes */
 
     find_headers(p->image, out);
     p->at = kernel->end < MEMMAP_EXTENDED ? MEMMAP_EXTENDED : (kernel->end + 7) & ~7UL;
     for (unsigned i = 0; i < out->count; i++) {
         struct section s = read_section(out, i);
-        if (s.addr || s.size == 0 || s.offset > size || s.size > size - s.offset ||
+        if (s.addr || s.size == 0 || s.offset > size || s.size > size - s.offset || s.size > left ||
             (s.type != SHT_SYMTAB && s.type != SHT_STRTAB))
             continue;
+        left -= s.size;
         out->at[i] = image_place(p, file + s.offset, s.size);
         kernel->end = p->at;
     }

@@ -751,6 +751,22 @@ static void test_sections(void **state)
     assert_int_equal(ram32(start.rbx) & 0x20, 0);
 }
 
+/* Sections that would be more than the file itself share bytes: those are left out. */
+static void test_sections_of_the_same_bytes(void **state)
+{
+    (void)state;
+    make_elf32();
+    add_sections();
+    for (unsigned i = 2; i < 4; i++) {
+        set32(0x600 + i * 40 + 16, 0x100);
+        set32(0x600 + i * 40 + 20, 0x1F00);
+    }
+    assert_int_equal(load(), 0);
+    uint64_t headers = ram32(start.rbx + 36);
+    assert_int_equal(ram32(headers + 2 * 40 + 12), 0x103000);
+    assert_int_equal(ram32(headers + 3 * 40 + 12), 0);
+}
+
 /* ---- ELF without a header ---- */
 
 /* As if it had one; what is of 64 bits is entered in long mode. */
@@ -1068,6 +1084,7 @@ int main(void)
         T(test_both_headers),
         T(test_bad_multiboot2),
         T(test_sections),
+        T(test_sections_of_the_same_bytes),
         T(test_plain_elf),
         T(test_packed),
         T(test_header_place),

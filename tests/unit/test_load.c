@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "lifecycle/load.h"
 #include "tests/fakes/guest.h"
+#include "tests/fakes/log.h"
 
 #define FILE_BYTES 0x60000
 #define AREA       0x200000UL
@@ -19,7 +20,8 @@
 
 static uint8_t kernel[FILE_BYTES], ramdisk[FILE_BYTES], model[AREA_BYTES], area[AREA_BYTES];
 static const struct module kernel_module = { .data = kernel, .size = FILE_BYTES };
-static const struct domain_config config = { .kernel = &kernel_module,
+static const struct domain_config config = { .name = "alpha",
+                                             .kernel = &kernel_module,
                                              .modules = { { ramdisk, FILE_BYTES, "" } },
                                              .module_count = 1 };
 static struct load load;
@@ -92,10 +94,53 @@ static void test_strangers_bytes_are_taken_at_once(void **state)
     finish();
 }
 
-static void test_random_writes(void **state)
+/* A program header may lie within another's, and one's bytes that are cleared be many. */
+static void test_short_within_long(void **state)
 {
     (void)state;
-    for (unsigned round = 0; round < 200; round++) {
+    write(0, NULL, AREA_BYTES);
+    write(0x100, kernel, 0x100);
+    write(0x180, NULL, 0x40);
+    assert_int_equal(guest.p2m.populated, 0);
+    finish();
+}
+
+/* No more is written down than there is room for; and none of it done at once instead. */
+static void test_too_many(void **state)
+{
+    (void)state;
+    fake_log_reset();
+    for (unsigned i = 0; i < LOAD_JOBS; i++)
+        write(0, kernel, 0x2000);
+    assert_int_equal(memory.write(memory.ctx, gpa(AREA), kernel, 0x2000), -E2BIG);
+    assert_true(fake_log_has("alpha: the kernel is in too many pieces"));
+    assert_int_equal(memory.zero(memory.ctx, gpa(AREA), 0x10), -E2BIG);
+    assert_int_equal(guest.p2m.populated, 0);
+    write(0x8000, ramdisk, 0x1000); /* it is short, and meets none of them */
+    finish();
+}
+
+/* As real-mode kernels have it: what was put off gets some words of the loader's. */
+static void test_strangers_bytes_above(void **state)
+{
+    uint8_t word[2] = { 1, 2 };
+
+    (void)state;
+    write(0, kernel, 0xE000);
+    write(0x210, word, 2);
+    word[0] = 3;
+    write(0x224, word, 2);
+    finish();
+    load_init(&load, &guest.p2m, &config, &memory);
+    write(0, NULL, AREA_BYTES);
+    assert_int_equal(memory.write(memory.ctx, gpa(AREA + 0x210), word, 2), -E2BIG);
+    finish();
+}
+
+static void some_random_writes(void)
+{
+    load_init(&load, &guest.p2m, &config, &memory);
+    for (unsigned left = (unsigned)rand() % LOAD_JOBS; left; left--) {
         size_t n = rand() % 3 ? (size_t)rand() % 0x100 + 1 : (size_t)rand() % FILE_BYTES + 1;
         unsigned at = (unsigned)rand() % (AREA_BYTES - (unsigned)n), offset;
         offset = (unsigned)rand() % (FILE_BYTES - (unsigned)n + 1);
@@ -104,6 +149,13 @@ static void test_random_writes(void **state)
             assert_in_range(load_some(&load) + EAGAIN, 0, EAGAIN);
     }
     finish();
+}
+
+static void test_random_writes(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 20; round++)
+        some_random_writes();
 }
 
 static void test_no_memory(void **state)
@@ -120,6 +172,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_pieces),
         TEST(test_strangers_bytes_are_taken_at_once),
+        TEST(test_short_within_long),
+        TEST(test_too_many),
+        TEST(test_strangers_bytes_above),
         TEST(test_random_writes),
         TEST(test_no_memory),
     };
