@@ -103,13 +103,15 @@ static uint32_t uart_queued(const struct uart *u)
 }
 
 /* Fills the transmitter's FIFO if it is empty. The interrupt for "empty again" is asked for only
- * while there is something to send. */
+ * while there is something to send. In a panic another pCPU may empty the ring meanwhile. */
 static void uart_push(struct uart *u)
 {
+    uint8_t byte;
+
     if (!uart_queued(u) || !(uart_in(u, REG_LSR) & LSR_TX_EMPTY))
         return;
-    for (unsigned i = 0; i < FIFO_BYTES && uart_queued(u); i++)
-        uart_out(u, REG_DATA, ring_take(&u->tx));
+    for (unsigned i = 0; i < FIFO_BYTES && ring_take_any(&u->tx, &byte); i++)
+        uart_out(u, REG_DATA, byte);
 }
 
 static void uart_ask_for_interrupts(struct uart *u)
@@ -133,7 +135,7 @@ static void uart_drain(struct uart *u, uint32_t most)
             cpu_relax();
     }
     if (uart_queued(u) > most)
-        ring_drop(&u->tx, uart_queued(u));
+        ring_clear(&u->tx);
 }
 
 static void uart_put(struct uart *u, char c)

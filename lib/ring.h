@@ -90,4 +90,26 @@ static inline uint8_t ring_take(struct ring *r)
     return byte;
 }
 
+/* Forgets all that is in it. */
+static inline void ring_clear(struct ring *r)
+{
+    __atomic_store_n(&r->head, __atomic_load_n(&r->tail, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
+}
+
+/* Takes the oldest out, also where somebody else uses the ring at the same time without its lock,
+ * as in a panic: then bytes may be lost, or come twice, and that is all. False: it is empty. */
+static inline bool ring_take_any(struct ring *r, uint8_t *byte)
+{
+    uint32_t head = __atomic_load_n(&r->head, __ATOMIC_RELAXED);
+    uint32_t used = __atomic_load_n(&r->tail, __ATOMIC_RELAXED) - head;
+
+    if (used > r->size) /* such use has disordered it */
+        ring_clear(r);
+    if (used == 0 || used > r->size)
+        return false;
+    *byte = r->bytes[head % r->size];
+    __atomic_store_n(&r->head, head + 1, __ATOMIC_RELEASE);
+    return true;
+}
+
 #endif
