@@ -422,10 +422,10 @@ static void test_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_vmcall),       TEST(test_no_vmcall),     TEST(test_cr),
-        TEST(test_string),       TEST(test_prefixes),      TEST(test_known),
-        TEST(test_of_process),   TEST(test_told),          TEST(test_changed_code),
-        TEST(test_io),           TEST(test_task_by_insn),  TEST(test_task_by_event),
+        TEST(test_vmcall),     TEST(test_no_vmcall),    TEST(test_cr),
+        TEST(test_string),     TEST(test_prefixes),     TEST(test_known),
+        TEST(test_of_process), TEST(test_told),         TEST(test_changed_code),
+        TEST(test_io),         TEST(test_task_by_insn), TEST(test_task_by_event),
         TEST(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
