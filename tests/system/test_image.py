@@ -143,7 +143,7 @@ REFUSALS = [
     ("MEM=lots", '"mem=lots": want 2M to 1T'),
     ("OPTIONS=frobnicate=7", 'unknown option "frobnicate=7"'),
     ("OPTIONS=loglevel=loud", 'option "loglevel=loud": want error, warn'),
-    ("CMDLINE=" + 2000 * "x", "too long"),
+    ("CMDLINE=" + 2600 * "x", "too long"),
 ]
 
 
