@@ -613,7 +613,7 @@ static void test_cap(void **state)
     assert_int_equal(a.turns, 2);
 }
 
-/* A cap counts from when it is given: what was run before, alone and without a deadline, was free. */
+/* A cap counts from when it is given: what was run before was free. */
 static void cap_now(struct runner *r)
 {
     fake_tsc += 60ul * SLICE;
