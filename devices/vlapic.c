@@ -231,21 +231,25 @@ uint8_t vlapic_ppr(const struct vlapic *l)
     return (vlapic_tpr(l) & 0xF0) >= class ? vlapic_tpr(l) : class;
 }
 
+/* Of those in the IRR: the highest above the processor priority, or -1. */
+static int highest_in_irr(const struct vlapic *l)
+{
+    int vector = vector_highest(l, REG_IRR);
+
+    return vector < 0 || (vector & 0xF0) <= (vlapic_ppr(l) & 0xF0) ? -1 : vector;
+}
+
 int vlapic_pending(struct vlapic *l)
 {
     if (vlapic_settle(l))
         l->changed = true;
-    int vector = vector_highest(l, REG_IRR);
-
-    l->has_requests = vector >= 0;
-    if (vector < 0 || (vector & 0xF0) <= (vlapic_ppr(l) & 0xF0))
-        return -1;
-    return vector;
+    l->has_requests = vector_highest(l, REG_IRR) >= 0;
+    return highest_in_irr(l);
 }
 
 void vlapic_ack(struct vlapic *l, uint8_t vector)
 {
-    ASSERT(vlapic_pending(l) == vector);
+    ASSERT(highest_in_irr(l) == vector); /* others may have posted a higher one meanwhile */
     vector_put(l, REG_IRR, vector, false);
     vector_put(l, REG_ISR, vector, true);
     l->changed = true;

@@ -182,7 +182,8 @@ static inline bool vlapic_requested(const struct vlapic *l)
 }
 /* Highest vector above the processor priority, or -1. */
 int vlapic_pending(struct vlapic *l);
-/* It is being delivered: from IRR to ISR. vector must be what vlapic_pending() gave (ASSERT). */
+/* It is being delivered: from IRR to ISR. vector must be what vlapic_pending() gave last (ASSERT);
+ * requests that have come since wait for the next one. */
 void vlapic_ack(struct vlapic *l, uint8_t vector);
 /* For a processor that delivers by itself: the highest vectors in IRR and ISR, 0 for none (SDM,
  * "Guest Interrupt Status"). After that it knows all requests. */

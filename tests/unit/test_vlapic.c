@@ -167,6 +167,7 @@ static void test_illegal_register(void **state)
         wr(holes[i], 1);
         wr(0x280, 0);
         assert_int_equal(rd(0x280), 0x80);
+        assert_int_equal(vlapic_pending(&l), 0xFE);
         vlapic_ack(&l, 0xFE);
         wr(0xB0, 0);
         wr(0x280, 0);
@@ -195,6 +196,17 @@ static void test_accept_ack_eoi(void **state)
     EXPECT_PANIC(vlapic_ack(&l, 0x50));
 }
 
+/* Another vCPU's request may come at any moment, without a lock. */
+static void test_higher_one_meanwhile(void **state)
+{
+    (void)state;
+    vlapic_accept(&l, 0x51, false);
+    assert_int_equal(vlapic_pending(&l), 0x51);
+    vlapic_accept(&l, 0x61, false);
+    vlapic_ack(&l, 0x51);
+    assert_int_equal(vlapic_pending(&l), 0x61);
+}
+
 static void test_every_vector(void **state)
 {
     (void)state;
@@ -218,6 +230,7 @@ static void test_nesting(void **state)
 {
     (void)state;
     vlapic_accept(&l, 0x31, false);
+    assert_int_equal(vlapic_pending(&l), 0x31);
     vlapic_ack(&l, 0x31);
     vlapic_accept(&l, 0x3F, false); /* the same class waits */
     assert_int_equal(vlapic_pending(&l), -1);
@@ -432,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup(test_whole_page, setup),
         cmocka_unit_test_setup(test_illegal_register, setup),
         cmocka_unit_test_setup(test_accept_ack_eoi, setup),
+        cmocka_unit_test_setup(test_higher_one_meanwhile, setup),
         cmocka_unit_test_setup(test_every_vector, setup),
         cmocka_unit_test_setup(test_nesting, setup),
         cmocka_unit_test_setup(test_task_priority, setup),
