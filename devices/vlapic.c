@@ -231,11 +231,9 @@ uint8_t vlapic_ppr(const struct vlapic *l)
     return (vlapic_tpr(l) & 0xF0) >= class ? vlapic_tpr(l) : class;
 }
 
-/* Of those in the IRR: the highest above the processor priority, or -1. */
-static int highest_in_irr(const struct vlapic *l)
+/* vector, if it is above the processor priority; else -1. */
+static int if_deliverable(const struct vlapic *l, int vector)
 {
-    int vector = vector_highest(l, REG_IRR);
-
     return vector < 0 || (vector & 0xF0) <= (vlapic_ppr(l) & 0xF0) ? -1 : vector;
 }
 
@@ -243,13 +241,16 @@ int vlapic_pending(struct vlapic *l)
 {
     if (vlapic_settle(l))
         l->changed = true;
-    l->has_requests = vector_highest(l, REG_IRR) >= 0;
-    return highest_in_irr(l);
+    int vector = vector_highest(l, REG_IRR);
+
+    l->has_requests = vector >= 0;
+    return if_deliverable(l, vector);
 }
 
 void vlapic_ack(struct vlapic *l, uint8_t vector)
 {
-    ASSERT(highest_in_irr(l) == vector); /* others may have posted a higher one meanwhile */
+    /* Others may have posted a higher one meanwhile. */
+    ASSERT(if_deliverable(l, vector_highest(l, REG_IRR)) == vector);
     vector_put(l, REG_IRR, vector, false);
     vector_put(l, REG_ISR, vector, true);
     l->changed = true;
