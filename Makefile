@@ -354,7 +354,8 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system test
 SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
-               $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img $(B)/debian/control.img $(B)/debian/xen.gz release
+               $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
+               $(B)/debian/xen.gz release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-qemu deps-bochs ## boot whole machines in emulators and look at them; K=word chooses; MACHINES=bochs|qemu|all and SHAPES=all: docs/testing.md
 	$(Q)MACHINES='$(MACHINES)' $(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
