@@ -84,8 +84,12 @@ struct domain {
 /* Of `owed`: domain_console_kick(), and below it a bit for each virtual interrupt. */
 #define DOMAIN_OWED_CONSOLE (1u << 31)
 
-/* Instead of an answer, below all errors: the call is another; or it is answered by 0, and the vCPU
- * gives way. */
+/* Instead of a hypercall's answer: there is more to do. The guest's registers get the arguments as
+ * they are now and it makes the call again, after whatever interrupt is due: no call holds a pCPU
+ * for long. */
+#define HYPERCALL_CONTINUE INT64_MIN
+/* Instead of an answer of hypercall_lockless, below all errors: the call is another; or it is
+ * answered by 0, and the vCPU gives way. */
 #define HYPERCALL_NEEDS_LOCK (-65537L)
 #define HYPERCALL_GIVES_WAY  (-65536L)
 

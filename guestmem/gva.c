@@ -260,3 +260,13 @@ int gva_write(struct gva_space *s, gva_t to, const void *from, size_t n, uint32_
 {
     return copy(s, to, (char *)from, n, access | GVA_WRITE);
 }
+
+int gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n)
+{
+    return copy(s, gva(from), to, n, 0) ? -EFAULT : 0;
+}
+
+int gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n)
+{
+    return copy(s, gva(to), (char *)from, n, GVA_WRITE) ? -EFAULT : 0;
+}

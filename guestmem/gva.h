@@ -67,4 +67,9 @@ int must_check gva_read(struct gva_space *s, gva_t from, void *to, size_t n, uin
 int must_check gva_write(struct gva_space *s, gva_t to, const void *from, size_t n,
                          uint32_t access);
 
+/* Copies from and to the address that is an argument of a hypercall. 0 or -EFAULT, which owes the
+ * guest nothing but that answer. */
+int must_check gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n);
+int must_check gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n);
+
 #endif

@@ -16,7 +16,7 @@ static int64_t console_write(struct vcpu *v, uint64_t *args)
     uint8_t bytes[CONSOLE_BATCH];
     size_t n = args[1] < sizeof(bytes) ? args[1] : sizeof(bytes);
 
-    if (hypercall_copy_in(v, bytes, args[2], n))
+    if (gva_copy_in(&v->space, bytes, args[2], n))
         return -EFAULT;
     size_t done = n ? domain_hooks->console_put(v->domain, bytes, n) : 0;
     args[1] -= done;
@@ -37,7 +37,7 @@ static int64_t console_read(struct vcpu *v, uint64_t count, uint64_t at)
     n = pv_console_peek(&v->domain->xen, bytes, n, &next);
     if (n == 0)
         return 0;
-    if (hypercall_copy_out(v, at, bytes, n))
+    if (gva_copy_out(&v->space, at, bytes, n))
         return -EFAULT;
     pv_console_take(&v->domain->xen, next);
     return (int64_t)n;

@@ -254,14 +254,14 @@ int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
 
     if (op >= sizeof(ops) / sizeof(ops[0]) || !ops[op].fn || !v->domain->xen.events)
         return -ENOSYS;
-    if (hypercall_copy_in(v, arg, args[1], ops[op].bytes))
+    if (gva_copy_in(&v->space, arg, args[1], ops[op].bytes))
         return -EFAULT;
-    if (ops[op].answers && hypercall_copy_out(v, args[1], arg, ops[op].bytes))
+    if (ops[op].answers && gva_copy_out(&v->space, args[1], arg, ops[op].bytes))
         return -EFAULT;
     int64_t result = ops[op].fn(v, arg);
     if (result == -EAGAIN)
         return HYPERCALL_CONTINUE;
-    if (result == 0 && ops[op].answers && hypercall_copy_out(v, args[1], arg, ops[op].bytes))
+    if (result == 0 && ops[op].answers && gva_copy_out(&v->space, args[1], arg, ops[op].bytes))
         return -EFAULT;
     return result;
 }

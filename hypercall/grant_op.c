@@ -96,7 +96,7 @@ static cold int setup_table(struct vcpu *v, void *p)
     if (err)
         arg->status = GNTST_GENERAL_ERROR;
     else if (arg->nr_frames &&
-             hypercall_copy_out(v, arg->frame_list, nowhere, arg->nr_frames * size))
+             gva_copy_out(&v->space, arg->frame_list, nowhere, arg->nr_frames * size))
         arg->status = GNTST_BAD_VIRT_ADDR;
     return 0;
 }
@@ -248,7 +248,7 @@ static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t b
 {
     uint64_t raw[5], wide[5], *arg = is_other_layout(v, op) ? wide : raw;
 
-    if (hypercall_copy_in(v, raw, at, bytes) || hypercall_copy_out(v, at, raw, bytes))
+    if (gva_copy_in(&v->space, raw, at, bytes) || gva_copy_out(&v->space, at, raw, bytes))
         return -EFAULT;
     if (arg == wide)
         op->from_32(raw, wide);
@@ -257,7 +257,7 @@ static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t b
         return HYPERCALL_CONTINUE;
     if (arg == wide)
         op->to_32(wide, raw);
-    if (hypercall_copy_out(v, at, raw, bytes))
+    if (gva_copy_out(&v->space, at, raw, bytes))
         err = -EFAULT;
     return err;
 }

@@ -21,7 +21,7 @@ static const struct {
 
 static int64_t read_param(struct vcpu *v, uint64_t at, struct xen_hvm_param *out)
 {
-    if (hypercall_copy_in(v, out, at, sizeof(*out)))
+    if (gva_copy_in(&v->space, out, at, sizeof(*out)))
         return -EFAULT;
     int err = hypercall_may_control(v, out->domid);
     if (err)
@@ -64,14 +64,14 @@ static int64_t get_param(struct vcpu *v, uint64_t at)
     if (!access[p.index].get)
         return -EPERM;
     p.value = v->domain->xen.param[p.index];
-    return hypercall_copy_out(v, at, &p, sizeof(p));
+    return gva_copy_out(&v->space, at, &p, sizeof(p));
 }
 
 static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)
 {
     struct xen_hvm_evtchn_upcall_vector arg;
 
-    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+    if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
         return -EFAULT;
     if (arg.vector < LEAST_VECTOR)
         return -EINVAL;
@@ -87,7 +87,7 @@ static int64_t pagetable_dying(struct vcpu *v, uint64_t at)
 {
     struct xen_hvm_pagetable_dying arg;
 
-    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+    if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
         return -EFAULT;
     int err = hypercall_may_control(v, arg.domid);
     return err == -ESRCH ? err : -EINVAL;
@@ -97,7 +97,7 @@ static int64_t get_time(struct vcpu *v, uint64_t at)
 {
     struct xen_hvm_get_time arg = { .now = domain_now(v->domain) };
 
-    return hypercall_copy_out(v, at, &arg, sizeof(arg));
+    return gva_copy_out(&v->space, at, &arg, sizeof(arg));
 }
 
 /* Every vCPU flushes before it enters the guest again. */

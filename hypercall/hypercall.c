@@ -3,7 +3,7 @@
  * Source of the register convention: xen/include/public/arch-x86/xen-x86_64.h and xen-x86_32.h.
  */
 #include "hypercall/hypercall.h"
-#include "guestmem/gva.h"
+#include "control/control.h"
 #include "domain/domain.h"
 #include "include/public/sched.h"
 #include "include/public/version.h"
@@ -22,7 +22,7 @@ static int64_t refuse(struct vcpu *v, uint64_t *args)
 }
 
 static const hypercall_fn calls[] = {
-    [XEN_HYPERCALL_PLATFORM_OP] = hypercall_platform_op,
+    [XEN_HYPERCALL_PLATFORM_OP] = control_platform_op,
     [XEN_HYPERCALL_MEMORY_OP] = hypercall_memory_op,
     [XEN_HYPERCALL_MULTICALL] = hypercall_multicall,
     [XEN_HYPERCALL_SET_TIMER_OP] = hypercall_set_timer_op,
@@ -35,8 +35,8 @@ static const hypercall_fn calls[] = {
     [XEN_HYPERCALL_EVENT_CHANNEL_OP] = hypercall_event_channel_op,
     [XEN_HYPERCALL_PHYSDEV_OP] = refuse,
     [XEN_HYPERCALL_HVM_OP] = hypercall_hvm_op,
-    [XEN_HYPERCALL_SYSCTL] = hypercall_sysctl,
-    [XEN_HYPERCALL_DOMCTL] = hypercall_domctl,
+    [XEN_HYPERCALL_SYSCTL] = control_sysctl,
+    [XEN_HYPERCALL_DOMCTL] = control_domctl,
 };
 
 static const enum gpr args_64[HYPERCALL_ARGS] = { GPR_RDI, GPR_RSI, GPR_RDX, GPR_R10, GPR_R8 };
@@ -104,14 +104,4 @@ int64_t hypercall_lockless(uint64_t nr, uint64_t first)
     default:
         return is_known(nr) ? HYPERCALL_NEEDS_LOCK : -ENOSYS;
     }
-}
-
-int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)
-{
-    return gva_read(&v->space, gva(from), to, n, 0) ? -EFAULT : 0;
-}
-
-int hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n)
-{
-    return gva_write(&v->space, gva(to), from, n, 0) ? -EFAULT : 0;
 }

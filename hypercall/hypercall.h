@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "domain/domain.h"
-#include "include/public/version.h"
+#include "guestmem/gva.h"
 
 #define HYPERCALL_ARGS 5
 
@@ -20,11 +20,9 @@ bool hypercall_handle(struct vcpu *v);
 /* The answers of calls that look at nothing but the caller, by number and first argument, from
  * 64-bit code at CPL 0, or what domain/domain.h has instead. Without the domain's lock. */
 int64_t hypercall_lockless(uint64_t nr, uint64_t first);
-/* Instead of a result: there is more to do. The guest's registers get what args[] now holds and it
- * makes the call again, after whatever interrupt is due: no call holds a pCPU for long. */
-#define HYPERCALL_CONTINUE INT64_MIN
 
-/* The groups: arguments in Xen's order; result, negative errno, or HYPERCALL_CONTINUE. */
+/* The groups: arguments in Xen's order; result, negative errno, or HYPERCALL_CONTINUE. Those of the
+ * control domain are in control/. */
 int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args);
 int64_t hypercall_console_io(struct vcpu *v, uint64_t *args);
 int64_t hypercall_sched_op(struct vcpu *v, uint64_t *args);
@@ -35,27 +33,16 @@ int64_t hypercall_hvm_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_vm_assist(struct vcpu *v, uint64_t *args);
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args);
-/* The control domain's: -EPERM for all others, before anything is read. */
-int64_t hypercall_platform_op(struct vcpu *v, uint64_t *args);
-int64_t hypercall_domctl(struct vcpu *v, uint64_t *args);
-int64_t hypercall_sysctl(struct vcpu *v, uint64_t *args);
 int64_t hypercall_multicall(struct vcpu *v, uint64_t *args);
 /* The state that VCPUOP_initialise names, checked: 0, -EFAULT, -EINVAL. */
 int must_check hypercall_read_start(struct vcpu *v, uint64_t at, struct virt_start *out);
 /* Any of them, by number. */
 int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args);
 
-/* Something like a UUID: our name and the domain's id; the control domain's is all zero. */
-void hypercall_uuid(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN]);
-
 /* Guest frame numbers have this many bits at most: 48 of address. */
 #define HYPERCALL_GFN_BITS 36
 
 /* May the caller control the domain of this id? 0; -ESRCH, -EPERM, see xen/pair.h. */
 int must_check hypercall_may_control(struct vcpu *v, uint16_t domid);
-
-/* Copies between Caisson and the guest-virtual address of an argument. 0 or -EFAULT. */
-int must_check hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n);
-int must_check hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n);
 
 #endif

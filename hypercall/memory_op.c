@@ -28,8 +28,8 @@ static int read_reservation(struct vcpu *v, uint64_t at, struct xen_memory_reser
     struct xen_memory_reservation_32 narrow;
 
     if (virt_in_64bit_code(&v->virt))
-        return hypercall_copy_in(v, out, at, sizeof(*out));
-    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+        return gva_copy_in(&v->space, out, at, sizeof(*out));
+    int err = gva_copy_in(&v->space, &narrow, at, sizeof(narrow));
     *out = (struct xen_memory_reservation){ .extent_start = narrow.extent_start,
                                             .nr_extents = narrow.nr_extents,
                                             .extent_order = narrow.extent_order,
@@ -43,8 +43,8 @@ static int read_add(struct vcpu *v, uint64_t at, struct xen_add_to_physmap *out)
     struct xen_add_to_physmap_32 narrow;
 
     if (virt_in_64bit_code(&v->virt))
-        return hypercall_copy_in(v, out, at, sizeof(*out));
-    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+        return gva_copy_in(&v->space, out, at, sizeof(*out));
+    int err = gva_copy_in(&v->space, &narrow, at, sizeof(narrow));
     *out = (struct xen_add_to_physmap){ narrow.domid, narrow.size, narrow.space, narrow.idx,
                                         narrow.gpfn };
     return err;
@@ -55,8 +55,8 @@ static int read_remove(struct vcpu *v, uint64_t at, struct xen_remove_from_physm
     struct xen_remove_from_physmap_32 narrow;
 
     if (virt_in_64bit_code(&v->virt))
-        return hypercall_copy_in(v, out, at, sizeof(*out));
-    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+        return gva_copy_in(&v->space, out, at, sizeof(*out));
+    int err = gva_copy_in(&v->space, &narrow, at, sizeof(narrow));
     *out = (struct xen_remove_from_physmap){ .domid = narrow.domid, .gpfn = narrow.gpfn };
     return err;
 }
@@ -67,7 +67,7 @@ static int read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
     uint64_t size = virt_in_64bit_code(&v->virt) ? 8 : 4;
 
     out->v = 0;
-    return hypercall_copy_in(v, &out->v, list + i * size, size);
+    return gva_copy_in(&v->space, &out->v, list + i * size, size);
 }
 
 /* ---- More memory, less memory ---- */
@@ -213,7 +213,7 @@ static int64_t about_memory(struct vcpu *v, unsigned cmd, uint64_t at)
 {
     uint16_t domid;
 
-    if (hypercall_copy_in(v, &domid, at, sizeof(domid)))
+    if (gva_copy_in(&v->space, &domid, at, sizeof(domid)))
         return -EFAULT;
     int err = hypercall_may_control(v, domid);
     if (err)
@@ -232,18 +232,18 @@ static int64_t memory_map(struct vcpu *v, uint64_t at)
     struct e820_entry map[E820_MOST];
 
     if (virt_in_64bit_code(&v->virt)) {
-        if (hypercall_copy_in(v, &m, at, sizeof(m)))
+        if (gva_copy_in(&v->space, &m, at, sizeof(m)))
             return -EFAULT;
     } else {
-        if (hypercall_copy_in(v, &narrow, at, sizeof(narrow)))
+        if (gva_copy_in(&v->space, &narrow, at, sizeof(narrow)))
             return -EFAULT;
         m = (struct xen_memory_map){ .nr_entries = narrow.nr_entries, .buffer = narrow.buffer };
     }
     uint32_t n = domain_e820(v->domain, map);
     if (n > m.nr_entries)
         n = m.nr_entries;
-    if (hypercall_copy_out(v, m.buffer, map, n * sizeof(map[0])) ||
-        hypercall_copy_out(v, at, &n, sizeof(n))) /* nr_entries comes first */
+    if (gva_copy_out(&v->space, m.buffer, map, n * sizeof(map[0])) ||
+        gva_copy_out(&v->space, at, &n, sizeof(n))) /* nr_entries comes first */
         return -EFAULT;
     return 0;
 }

@@ -22,8 +22,8 @@ static int read_entry(struct vcpu *v, uint64_t at, struct entry *out)
     struct xen_multicall_entry_32 narrow;
     bool is_64bit = virt_in_64bit_code(&v->virt);
 
-    int err = is_64bit ? hypercall_copy_in(v, &wide, at, sizeof(wide))
-                       : hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+    int err = is_64bit ? gva_copy_in(&v->space, &wide, at, sizeof(wide))
+                       : gva_copy_in(&v->space, &narrow, at, sizeof(narrow));
     if (err)
         return err;
     out->op = is_64bit ? wide.op : narrow.op;
@@ -35,10 +35,10 @@ static int read_entry(struct vcpu *v, uint64_t at, struct entry *out)
 static int write_result(struct vcpu *v, uint64_t at, int64_t result)
 {
     if (virt_in_64bit_code(&v->virt))
-        return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry, result),
-                                  &result, 8);
-    return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry_32, result),
-                              &result, 4);
+        return gva_copy_out(&v->space, at + __builtin_offsetof(struct xen_multicall_entry, result),
+                            &result, 8);
+    return gva_copy_out(&v->space, at + __builtin_offsetof(struct xen_multicall_entry_32, result),
+                        &result, 4);
 }
 
 static int write_args(struct vcpu *v, uint64_t at, const uint64_t *args)
@@ -46,12 +46,12 @@ static int write_args(struct vcpu *v, uint64_t at, const uint64_t *args)
     uint32_t narrow[HYPERCALL_ARGS];
 
     if (virt_in_64bit_code(&v->virt))
-        return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry, args),
-                                  args, HYPERCALL_ARGS * sizeof(*args));
+        return gva_copy_out(&v->space, at + __builtin_offsetof(struct xen_multicall_entry, args),
+                            args, HYPERCALL_ARGS * sizeof(*args));
     for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
         narrow[i] = (uint32_t)args[i];
-    return hypercall_copy_out(v, at + __builtin_offsetof(struct xen_multicall_entry_32, args),
-                              narrow, sizeof(narrow));
+    return gva_copy_out(&v->space, at + __builtin_offsetof(struct xen_multicall_entry_32, args),
+                        narrow, sizeof(narrow));
 }
 
 /* One entry. 0, HYPERCALL_CONTINUE, or -EFAULT. */

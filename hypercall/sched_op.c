@@ -37,7 +37,7 @@ static int64_t shutdown_decode(struct vcpu *v, uint64_t pointer, bool now)
 {
     struct xen_sched_shutdown arg;
 
-    if (hypercall_copy_in(v, &arg, pointer, sizeof(arg)))
+    if (gva_copy_in(&v->space, &arg, pointer, sizeof(arg)))
         return -EFAULT;
     if (arg.reason > XEN_SHUTDOWN_SOFT_RESET)
         return -EINVAL;
@@ -61,8 +61,8 @@ static int read_poll(struct vcpu *v, uint64_t at, struct xen_sched_poll *out)
     struct xen_sched_poll_32 narrow;
 
     if (virt_in_64bit_code(&v->virt))
-        return hypercall_copy_in(v, out, at, sizeof(*out));
-    int err = hypercall_copy_in(v, &narrow, at, sizeof(narrow));
+        return gva_copy_in(&v->space, out, at, sizeof(*out));
+    int err = gva_copy_in(&v->space, &narrow, at, sizeof(narrow));
     *out = (struct xen_sched_poll){ .ports = narrow.ports,
                                     .nr_ports = narrow.nr_ports,
                                     .timeout = narrow.timeout };
@@ -73,7 +73,7 @@ static int read_poll(struct vcpu *v, uint64_t at, struct xen_sched_poll *out)
 static int look_at_ports(struct vcpu *v, const struct xen_sched_poll *poll, uint32_t *port)
 {
     for (uint32_t i = 0; i < poll->nr_ports; i++) {
-        if (hypercall_copy_in(v, port, poll->ports + i * sizeof(*port), sizeof(*port)))
+        if (gva_copy_in(&v->space, port, poll->ports + i * sizeof(*port), sizeof(*port)))
             return -EFAULT;
         if (!evtchn_port(&v->domain->xen, *port))
             return -EINVAL;
@@ -121,7 +121,7 @@ static int64_t watchdog(struct vcpu *v, uint64_t at)
 {
     struct xen_sched_watchdog arg;
 
-    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+    if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
         return -EFAULT;
     if (arg.id == 0)
         return new_watchdog(v->domain, arg.timeout);

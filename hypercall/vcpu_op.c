@@ -67,12 +67,12 @@ static int64_t get_runstate(struct vcpu *v, const struct vcpu *which, uint64_t a
 
     pv_runstate_now(&which->xen, &r);
     if (virt_in_64bit_code(&v->virt))
-        return hypercall_copy_out(v, at, &r, sizeof(r));
+        return gva_copy_out(&v->space, at, &r, sizeof(r));
     struct xen_runstate_info_32 narrow = { .state = r.state,
                                            .state_entry_time = r.state_entry_time };
     for (unsigned i = 0; i < XEN_RUNSTATES; i++)
         narrow.time[i] = r.time[i];
-    return hypercall_copy_out(v, at, &narrow, sizeof(narrow));
+    return gva_copy_out(&v->space, at, &narrow, sizeof(narrow));
 }
 
 /* Finds an area by its virtual address as v sees it now. 0 or -EFAULT. */
@@ -109,7 +109,7 @@ static int physical_area(struct vcpu *v, gpa_t at, uint32_t bytes, struct pv_are
 static int read_address(struct vcpu *v, uint64_t at, bool physical, uint64_t *out)
 {
     *out = 0;
-    return hypercall_copy_in(v, out, at, physical || virt_in_64bit_code(&v->virt) ? 8 : 4);
+    return gva_copy_in(&v->space, out, at, physical || virt_in_64bit_code(&v->virt) ? 8 : 4);
 }
 
 /* Both kinds of area; address 0 or ~0 takes it back. */
@@ -156,7 +156,7 @@ static int64_t register_info(struct vcpu *v, struct vcpu *which, uint64_t at)
 {
     struct xen_register_vcpu_info arg;
 
-    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+    if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
         return -EFAULT;
     if ((which != v && !is_down(which)) || arg.mfn >> HYPERCALL_GFN_BITS)
         return -EINVAL;
@@ -169,7 +169,7 @@ static int64_t set_periodic(struct vcpu *v, struct vcpu *which, uint64_t at)
 {
     struct xen_set_periodic_timer arg;
 
-    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+    if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
         return -EFAULT;
     if (arg.period_ns < LEAST_PERIOD_NS || arg.period_ns >> 62)
         return -EINVAL;
@@ -185,7 +185,7 @@ static int64_t set_singleshot(struct vcpu *v, const struct vcpu *which, uint64_t
 
     if (which != v)
         return -EINVAL;
-    if (hypercall_copy_in(v, &arg, at, sizeof(arg)))
+    if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
         return -EFAULT;
     if ((arg.flags & XEN_SSHOTTMR_FUTURE) && arg.timeout_abs_ns < domain_now(v->domain))
         return -ETIME;

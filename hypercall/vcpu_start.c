@@ -158,7 +158,7 @@ int hypercall_read_start(struct vcpu *v, uint64_t at, struct virt_start *out)
     struct xen_vcpu_hvm_context c;
     int err = -EINVAL;
 
-    if (hypercall_copy_in(v, &c, at, sizeof(c)))
+    if (gva_copy_in(&v->space, &c, at, sizeof(c)))
         return -EFAULT;
     if (c.pad)
         return -EINVAL;

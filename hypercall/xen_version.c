@@ -2,6 +2,7 @@
  * xen_version: who the hypervisor is. Source: xen/include/public/version.h.
  */
 #include "hypercall/hypercall.h"
+#include "control/control.h"
 #include "domain/domain.h"
 #include "include/public/features.h"
 #include "include/public/version.h"
@@ -25,12 +26,12 @@ static int64_t get_features(struct vcpu *v, uint64_t at)
 {
     struct xen_feature_info info;
 
-    if (hypercall_copy_in(v, &info, at, sizeof(info)))
+    if (gva_copy_in(&v->space, &info, at, sizeof(info)))
         return -EFAULT;
     if (info.submap_idx)
         return -EINVAL;
     info.submap = features;
-    return hypercall_copy_out(v, at, &info, sizeof(info));
+    return gva_copy_out(&v->space, at, &info, sizeof(info));
 }
 
 /* A text in a field of the given size: zeroes behind it. */
@@ -39,7 +40,7 @@ static int64_t text_out(struct vcpu *v, uint64_t at, const char *text, size_t si
     char field[XENVER_COMMANDLINE_LEN] = ""; /* the longest */
 
     str_copy(field, text, size);
-    return hypercall_copy_out(v, at, field, size);
+    return gva_copy_out(&v->space, at, field, size);
 }
 
 /* Where the hypervisor begins in the guest's address space: nowhere. */
@@ -47,26 +48,15 @@ static int64_t platform_parameters(struct vcpu *v, uint64_t at)
 {
     const uint64_t nowhere = 0;
 
-    return hypercall_copy_out(v, at, &nowhere, virt_in_64bit_code(&v->virt) ? 8 : 4);
-}
-
-void hypercall_uuid(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
-{
-    uint8_t handle[XENVER_HANDLE_LEN] = "Caisson";
-
-    handle[14] = (uint8_t)(d->id >> 8);
-    handle[15] = (uint8_t)d->id;
-    if (d->xen.control)
-        memset(handle, 0, sizeof(handle));
-    memcpy(out, handle, sizeof(handle));
+    return gva_copy_out(&v->space, at, &nowhere, virt_in_64bit_code(&v->virt) ? 8 : 4);
 }
 
 static int64_t guest_handle(struct vcpu *v, uint64_t at)
 {
     uint8_t handle[XENVER_HANDLE_LEN];
 
-    hypercall_uuid(v->domain, handle);
-    return hypercall_copy_out(v, at, handle, sizeof(handle));
+    control_handle(v->domain, handle);
+    return gva_copy_out(&v->space, at, handle, sizeof(handle));
 }
 
 int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args)
@@ -77,7 +67,7 @@ int64_t hypercall_xen_version(struct vcpu *v, uint64_t *args)
     case XENVER_EXTRAVERSION:
         return text_out(v, args[1], "-caisson", XENVER_EXTRAVERSION_LEN);
     case XENVER_COMPILE_INFO:
-        return hypercall_copy_out(v, args[1], &compile_info, sizeof(compile_info));
+        return gva_copy_out(&v->space, args[1], &compile_info, sizeof(compile_info));
     case XENVER_CAPABILITIES:
         return text_out(v, args[1], "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
                         XENVER_CAPABILITIES_LEN);

@@ -41,12 +41,6 @@ WEAK unsigned xen_domain_count(void)
     return 3;
 }
 
-WEAK void hypercall_uuid(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
-{
-    for (unsigned i = 0; i < XENVER_HANDLE_LEN; i++)
-        out[i] = (uint8_t)d->id;
-}
-
 WEAK uint64_t sched_joined(void)
 {
     return 3;

@@ -220,18 +220,18 @@ uint8_t mtrr_type(maddr_t start, uint64_t size)
     return 6;
 }
 
-int hypercall_copy_in(struct vcpu *v, void *to, uint64_t from, size_t n)
+int gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n)
 {
-    (void)v;
+    (void)s;
     if (from + n > pair_unreadable || from + n < from || from < PAGE_SIZE)
         return -EFAULT;
     memcpy(to, (void *)from, n);
     return 0;
 }
 
-int hypercall_copy_out(struct vcpu *v, uint64_t to, const void *from, size_t n)
+int gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n)
 {
-    (void)v;
+    (void)s;
     if (to + n > pair_unwritable || to + n < to || to < PAGE_SIZE)
         return -EFAULT;
     memcpy((void *)to, from, n);

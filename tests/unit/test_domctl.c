@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/domctl.c hypercall/domctl_info.c hypercall/domctl_sched.c hypercall/sysctl.c hypercall/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/sysctl.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * domctl and sysctl: what the control domain may ask for, and that nobody else may.
@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "control/control.h"
 #include "hypercall/hypercall.h"
 #include "include/public/control.h"
 #include "include/public/sched.h"
@@ -43,13 +44,13 @@ static int64_t by(unsigned i, uint32_t cmd, uint16_t id)
 {
     domctl.cmd = cmd;
     domctl.domain = id;
-    return pair_call(i, hypercall_domctl, (uintptr_t)&domctl, NULL, 0);
+    return pair_call(i, control_domctl, (uintptr_t)&domctl, NULL, 0);
 }
 
 static int64_t ask(uint32_t cmd)
 {
     sysctl.cmd = cmd;
-    return pair_call(A, hypercall_sysctl, (uintptr_t)&sysctl, NULL, 0);
+    return pair_call(A, control_sysctl, (uintptr_t)&sysctl, NULL, 0);
 }
 
 #define CROWD 20
@@ -84,12 +85,12 @@ static void test_rights(void **state)
             assert_int_equal(by(B, cmd, id), -EPERM);
         assert_int_equal(by(B, cmd, XEN_DOMID_SELF), -EPERM);
         sysctl.cmd = cmd;
-        assert_int_equal(pair_call(B, hypercall_sysctl, (uintptr_t)&sysctl, NULL, 0), -EPERM);
+        assert_int_equal(pair_call(B, control_sysctl, (uintptr_t)&sysctl, NULL, 0), -EPERM);
     }
-    assert_int_equal(pair_call(B, hypercall_domctl, UINT64_MAX, NULL, 0), -EPERM);
-    assert_int_equal(pair_call(B, hypercall_sysctl, UINT64_MAX, NULL, 0), -EPERM);
-    assert_int_equal(pair_call(A, hypercall_domctl, UINT64_MAX, NULL, 0), -EFAULT);
-    assert_int_equal(pair_call(A, hypercall_sysctl, UINT64_MAX, NULL, 0), -EFAULT);
+    assert_int_equal(pair_call(B, control_domctl, UINT64_MAX, NULL, 0), -EPERM);
+    assert_int_equal(pair_call(B, control_sysctl, UINT64_MAX, NULL, 0), -EPERM);
+    assert_int_equal(pair_call(A, control_domctl, UINT64_MAX, NULL, 0), -EFAULT);
+    assert_int_equal(pair_call(A, control_sysctl, UINT64_MAX, NULL, 0), -EFAULT);
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
         assert_int_equal(pair[i].d.state, DOMAIN_RUNNING);
         assert_int_equal(pair[i].d.end, END_NOT);
@@ -210,7 +211,8 @@ static void test_info(void **state)
     assert_int_equal(info->cpu_time, 1002);
     assert_int_equal(info->tot_pages, PAIR_RAM);
     assert_int_equal(info->max_pages, PAIR_RAM);
-    assert_int_equal(info->handle[0], ID(B));
+    assert_int_equal(info->handle[0], 'C');
+    assert_int_equal(info->handle[XENVER_HANDLE_LEN - 1], ID(B));
     assert_int_equal(info->flags, XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | XEN_DOMINF_RUNNING);
     pair[B].v[1].unit.state = SCHED_BLOCKED;
     assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c hypercall/domctl.c hypercall/domctl_info.c hypercall/domctl_sched.c hypercall/sysctl.c hypercall/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/audit_debug.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/sysctl.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -19,6 +19,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "xen/evtchn.h"
+#include "control/control.h"
 #include "grant/grant.h"
 #include "lifecycle/audit.h"
 #include "hypercall/hypercall.h"
@@ -152,7 +153,7 @@ static void control_call(unsigned i)
         arg.sysctl.u.cpupool_op.cpumap.bitmap = (uintptr_t)place;
         if (arg.sysctl.cmd == XEN_SYSCTL_CPUPOOL_OP || arg.sysctl.cmd == XEN_SYSCTL_NUMAINFO)
             arg.sysctl.u.numainfo.meminfo = arg.sysctl.u.numainfo.distance = (uintptr_t)place;
-        pair_call(i, hypercall_sysctl, (uintptr_t)&arg, NULL, 0);
+        pair_call(i, control_sysctl, (uintptr_t)&arg, NULL, 0);
         return;
     }
     arg.domctl.cmd = any() % 16 ? cmds[any() % sizeof(cmds)] : number();
@@ -161,7 +162,7 @@ static void control_call(unsigned i)
         arg.domctl.cmd == XEN_DOMCTL_GETVCPUAFFINITY)
         arg.domctl.u.vcpuaffinity.hard.bitmap = arg.domctl.u.vcpuaffinity.soft.bitmap =
             (uintptr_t)place;
-    pair_call(i, hypercall_domctl, (uintptr_t)&arg, NULL, 0);
+    pair_call(i, control_domctl, (uintptr_t)&arg, NULL, 0);
 }
 
 /* The guest's own hand: entries of its table, bits and words of its events, pages given back. */

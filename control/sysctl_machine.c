@@ -6,8 +6,8 @@
 #include "arch/x86/percpu.h"
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
-#include "hypercall/control.h"
-#include "hypercall/hypercall.h"
+#include "control/control.h"
+#include "control/sysctl.h"
 #include "mm/frame.h"
 
 #define LOCAL 10 /* the distance of a node from itself, as ACPI's SLIT has it */
@@ -81,7 +81,7 @@ int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op)
     for (uint32_t i = 0; arg->cputopo && i < n; i++) {
         struct xen_sysctl_cputopo of = { .core = topology_core(percpu[i].apic_id),
                                          .socket = topology_package(percpu[i].apic_id) };
-        if (hypercall_copy_out(v, arg->cputopo + i * sizeof(of), &of, sizeof(of)))
+        if (gva_copy_out(&v->space, arg->cputopo + i * sizeof(of), &of, sizeof(of)))
             return -EFAULT;
     }
     arg->num_cpus = cpu_count;
@@ -97,10 +97,10 @@ int64_t sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op)
     const uint32_t distance = LOCAL;
 
     if (arg->num_nodes && arg->meminfo &&
-        hypercall_copy_out(v, arg->meminfo, &memory, sizeof(memory)))
+        gva_copy_out(&v->space, arg->meminfo, &memory, sizeof(memory)))
         return -EFAULT;
     if (arg->num_nodes && arg->distance &&
-        hypercall_copy_out(v, arg->distance, &distance, sizeof(distance)))
+        gva_copy_out(&v->space, arg->distance, &distance, sizeof(distance)))
         return -EFAULT;
     arg->num_nodes = 1;
     return 0;

@@ -4,8 +4,9 @@
  * Figures are read while other pCPUs write them: each may be a moment old, never torn.
  */
 #include "arch/x86/tsc.h"
-#include "hypercall/control.h"
-#include "hypercall/hypercall.h"
+#include "control/control.h"
+#include "control/domctl.h"
+#include "control/sysctl.h"
 #include "machine/cpu_model.h"
 #include "mm/promise.h"
 #include "sched/batch.h"
@@ -70,7 +71,7 @@ void control_describe(const struct domain *d, struct xen_domctl_getdomaininfo *o
     out->flags |= look_at_vcpus(d, out);
     if (d->state == DOMAIN_PAUSED)
         out->flags |= XEN_DOMINF_PAUSED;
-    hypercall_uuid(d, out->handle);
+    control_handle(d, out->handle);
 }
 
 int64_t domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
@@ -114,7 +115,7 @@ static int list_some(struct vcpu *v, struct xen_sysctl_getdomaininfolist *l)
         control_describe(domain_of(x), &info);
         l->first_domain = (uint16_t)(x->id + 1);
         xen_domain_put(x);
-        if (hypercall_copy_out(v, l->buffer + l->num_domains * sizeof(info), &info, sizeof(info)))
+        if (gva_copy_out(&v->space, l->buffer + l->num_domains * sizeof(info), &info, sizeof(info)))
             return -EFAULT;
         l->num_domains++;
     }

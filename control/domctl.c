@@ -5,8 +5,8 @@
  * Each operation is decoded, then the right to it is asked for in xen/pair.h, then it is done. The
  * domain is kept from going away meanwhile; it is locked only where something of it changes.
  */
-#include "hypercall/hypercall.h"
-#include "hypercall/control.h"
+#include "control/control.h"
+#include "control/domctl.h"
 #include "mm/promise.h"
 #include "xen/pair.h"
 
@@ -86,30 +86,25 @@ static int find(struct vcpu *v, struct xen_domctl *op, struct xen_domain **out)
     return *out ? 0 : -ESRCH;
 }
 
-/* args: the structure. */
-int64_t hypercall_domctl(struct vcpu *v, uint64_t *args)
+int64_t control_domctl(struct vcpu *v, uint64_t *args)
 {
     struct xen_domctl op;
     struct xen_domain *d;
-    int err = pair_may_rule(&v->domain->xen);
+    int err = control_decode(v, args[0], &op, sizeof(op), XEN_DOMCTL_INTERFACE_VERSION);
 
     if (err)
         return err;
-    if (hypercall_copy_in(v, &op, args[0], sizeof(op)))
-        return -EFAULT;
-    if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
-        return -EACCES;
     if (op.cmd >= sizeof(ops) / sizeof(ops[0]) || !ops[op.cmd].fn)
         return -ENOSYS;
     bool answers = ops[op.cmd].answers;
-    if (answers && hypercall_copy_out(v, args[0], &op, sizeof(op)))
+    if (answers && gva_copy_out(&v->space, args[0], &op, sizeof(op)))
         return -EFAULT;
     err = find(v, &op, &d);
     if (err)
         return err;
     int64_t result = ops[op.cmd].fn(v, domain_of(d), &op);
     pair_forget(&v->domain->xen, d);
-    if (result == 0 && answers && hypercall_copy_out(v, args[0], &op, sizeof(op)))
+    if (result == 0 && answers && gva_copy_out(&v->space, args[0], &op, sizeof(op)))
         return -EFAULT;
     return result;
 }

@@ -4,10 +4,10 @@
  * There is one pool of CPUs, number 0, with all of them, and one scheduler, which is told to be
  * Xen's credit2: weight and cap mean the same there.
  */
-#include "hypercall/hypercall.h"
-#include "hypercall/control.h"
+#include "control/control.h"
+#include "control/sysctl.h"
 #include "mm/frame.h"
-#include "xen/pair.h"
+#include "xen/xen.h"
 
 static int64_t sched_id(struct vcpu *v, struct xen_sysctl *op)
 {
@@ -79,23 +79,19 @@ static bool is_known(uint32_t cmd)
     return cmd < sizeof(ops) / sizeof(ops[0]) && ops[cmd];
 }
 
-/* args: the structure. Nothing of the machine changes by any of them. */
-int64_t hypercall_sysctl(struct vcpu *v, uint64_t *args)
+/* Nothing of the machine changes by any of them. */
+int64_t control_sysctl(struct vcpu *v, uint64_t *args)
 {
     struct xen_sysctl op;
-    int err = pair_may_rule(&v->domain->xen);
+    int err = control_decode(v, args[0], &op, sizeof(op), XEN_SYSCTL_INTERFACE_VERSION);
 
     if (err)
         return err;
-    if (hypercall_copy_in(v, &op, args[0], sizeof(op)))
-        return -EFAULT;
-    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-        return -EACCES;
     if (!is_known(op.cmd))
         return -ENOSYS;
     int64_t result = ops[op.cmd & ~SYSCTL_GOES_ON](v, &op);
     if ((result == 0 || result == HYPERCALL_CONTINUE) &&
-        hypercall_copy_out(v, args[0], &op, sizeof(op)))
+        gva_copy_out(&v->space, args[0], &op, sizeof(op)))
         return -EFAULT;
     return result;
 }

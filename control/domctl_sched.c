@@ -1,40 +1,10 @@
 /*
  * Weight, cap and pCPUs of a domain, as the tools of Xen's credit2 scheduler name them.
  */
-#include "hypercall/control.h"
-#include "hypercall/hypercall.h"
-#include "lib/bitmap.h"
+#include "control/control.h"
+#include "control/domctl.h"
 
-#define BYTES_MOST 64 /* of a bitmap that are filled */
-#define CAP_MOST   (100 * MAX_PCPUS)
-
-static uint64_t bits_below(uint32_t n)
-{
-    return n < 64 ? (1ul << n) - 1 : UINT64_MAX;
-}
-
-static size_t bytes_of(const struct xen_ctl_bitmap *b, size_t most)
-{
-    size_t n = (b->nr_bits + 7ul) / 8;
-
-    return n < most ? n : most;
-}
-
-int control_read_mask(struct vcpu *v, const struct xen_ctl_bitmap *from, uint64_t *out)
-{
-    *out = 0;
-    if (hypercall_copy_in(v, out, from->bitmap, bytes_of(from, sizeof(*out))))
-        return -EFAULT;
-    *out &= bits_below(from->nr_bits);
-    return 0;
-}
-
-int control_write_mask(struct vcpu *v, const struct xen_ctl_bitmap *to, uint64_t mask)
-{
-    uint64_t words[BYTES_MOST / 8] = { mask & bits_below(to->nr_bits) };
-
-    return hypercall_copy_out(v, to->bitmap, words, bytes_of(to, sizeof(words)));
-}
+#define CAP_MOST (100 * MAX_PCPUS)
 
 /* There is no soft affinity: any pCPU is as good as another. */
 int64_t domctl_getvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
