@@ -34,16 +34,16 @@ struct acpi_info {
     bool has_reset; /* FADT reset register, system I/O only */
     uint16_t reset_port;
     uint8_t reset_value;
+    unsigned mcfg_count;
+    struct acpi_mcfg {
+        maddr_t base; /* where that of bus 0 is, or would be */
+        uint16_t segment;
+        uint8_t first_bus, last_bus;
+    } mcfg[ACPI_MCFGS]; /* each bus once */
     /* Seen and told of; not used yet. */
     unsigned table_count;
     char tables[ACPI_TABLES][4]; /* signatures */
     maddr_t hpet;                /* 0: none */
-    unsigned mcfg_count;
-    struct acpi_mcfg {
-        maddr_t base;
-        uint16_t segment;
-        uint8_t first_bus, last_bus;
-    } mcfg[ACPI_MCFGS];
     struct {
         bool there, remaps_interrupts, refuses_x2apic;
         uint8_t address_bits;

@@ -1,6 +1,5 @@
 /*
- * What the machine has besides CPUs: HPET, PCI configuration space in memory, DMA remapping. It is
- * looked at for the report; Caisson drives none of it yet.
+ * What the machine has besides CPUs: HPET, PCI configuration space in memory, DMA remapping.
  *
  * Sources: IA-PC HPET specification, "The ACPI 2.0 HPET Description Table (HPET)"; PCI firmware
  * specification, "MCFG Table Description"; Intel VT for Directed I/O, "DMA Remapping Reporting
@@ -15,6 +14,8 @@
 
 #define MCFG_ENTRIES     44
 #define MCFG_ENTRY_BYTES 16
+#define MCFG_BUS_SHIFT   20 /* bytes of a bus */
+#define ADDRESS_BITS     52 /* SDM, "Physical-Address Width": no CPU has more */
 
 #define DMAR_ENTRIES    48
 #define DMAR_INTERRUPTS (1u << 0)
@@ -27,17 +28,47 @@ void acpi_read_hpet(const struct acpi_table *t)
     acpi.hpet = maddr(acpi_field(t, HPET_ADDRESS, 8));
 }
 
+static bool overlaps(const struct acpi_mcfg *a, const struct acpi_mcfg *b)
+{
+    return a->segment == b->segment && a->first_bus <= b->last_bus && b->first_bus <= a->last_bus;
+}
+
+/* What is wrong with an entry, or NULL. */
+static const char *mcfg_fault(const struct acpi_mcfg *m)
+{
+    uint64_t base = m->base.v >> MCFG_BUS_SHIFT;
+
+    if (m->first_bus > m->last_bus)
+        return "ends before its first bus";
+    if (!base || base << MCFG_BUS_SHIFT != m->base.v ||
+        base + m->last_bus >= 1UL << (ADDRESS_BITS - MCFG_BUS_SHIFT))
+        return "has an impossible address";
+    for (unsigned i = 0; i < acpi.mcfg_count; i++) {
+        if (overlaps(&acpi.mcfg[i], m))
+            return "has buses of an earlier one";
+    }
+    return acpi.mcfg_count == ACPI_MCFGS ? "is one too many" : NULL;
+}
+
 void acpi_read_mcfg(const struct acpi_table *t)
 {
-    for (uint32_t at = MCFG_ENTRIES; at + MCFG_ENTRY_BYTES <= t->length; at += MCFG_ENTRY_BYTES) {
-        if (acpi.mcfg_count == ACPI_MCFGS)
-            return;
-        acpi.mcfg[acpi.mcfg_count++] =
-            (struct acpi_mcfg){ .base = maddr(acpi_field(t, at, 8)),
-                                .segment = (uint16_t)acpi_field(t, at + 8, 2),
-                                .first_bus = (uint8_t)acpi_field(t, at + 10, 1),
-                                .last_bus = (uint8_t)acpi_field(t, at + 11, 1) };
+    uint32_t at = MCFG_ENTRIES, n = 0;
+
+    for (; at + MCFG_ENTRY_BYTES <= t->length; at += MCFG_ENTRY_BYTES, n++) {
+        struct acpi_mcfg m = { .base = maddr(acpi_field(t, at, 8)),
+                               .segment = (uint16_t)acpi_field(t, at + 8, 2),
+                               .first_bus = (uint8_t)acpi_field(t, at + 10, 1),
+                               .last_bus = (uint8_t)acpi_field(t, at + 11, 1) };
+        const char *fault = mcfg_fault(&m);
+
+        if (fault)
+            log_warn("acpi: MCFG: entry %u %s, ignored", n, fault);
+        else
+            acpi.mcfg[acpi.mcfg_count++] = m;
     }
+    if (at != t->length)
+        log_warn("acpi: MCFG has a wrong length of %u bytes, what is behind entry %u ignored",
+                 t->length, n);
 }
 
 void acpi_read_dmar(const struct acpi_table *t)

@@ -412,6 +412,65 @@ static void test_mcfg(void **state)
     assert_true(fake_log_has("tables FACP MCFG"));
     assert_true(fake_log_has("segment 1, buses 16 to 31: configuration space at 0x1c0000000"));
     assert_true(fake_log_has("no DMA remapping"));
+    assert_true(
+        fake_log_has("MCFG has a wrong length of 87 bytes, what is behind entry 2 ignored"));
+}
+
+static void test_mcfg_without_entries(void **state)
+{
+    static const uint8_t body[8] = { 0 };
+
+    (void)state;
+    for (uint32_t size = 0; size < sizeof(body); size++) {
+        instead_of_madt("MCFG", body, size);
+        assert_int_equal(acpi.mcfg_count, 0);
+        assert_true(fake_log_has("MCFG has a wrong length"));
+        teardown(NULL);
+        fake_log_reset();
+    }
+    instead_of_madt("MCFG", body, sizeof(body));
+    assert_false(fake_log_has("MCFG"));
+}
+
+/* Each entry that cannot be is left out with a word, and the others count. */
+static void test_mcfg_impossible_entries(void **state)
+{
+    static const uint8_t body[8 + 16 * 7] = {
+        [8] = 0, 0,    0,    0xB0, 0,    0,    0,    0,
+        0,       0,    0x10, 0x0F, 0,    0,    0,    0, /* ends too early */
+        0,       0x10, 0,    0xB0, 0,    0,    0,    0,
+        0,       0,    0,    0xFF, 0,    0,    0,    0, /* not aligned */
+        0,       0,    0,    0,    0,    0,    0,    0,
+        0,       0,    0,    0xFF, 0,    0,    0,    0, /* nowhere */
+        0,       0,    0,    0xF0, 0xFF, 0xFF, 0x0F, 0,
+        0,       0,    0,    0xFF, 0,    0,    0,    0, /* to the end, */
+        0,       0,    0,    0xF1, 0xFF, 0xFF, 0x0F, 0,
+        1,       0,    0,    0xFF, 0,    0,    0,    0, /* and beyond */
+        0,       0,    0,    0xC0, 0,    0,    0,    0,
+        0,       0,    0xFF, 0xFF, 0,    0,    0,    0, /* again */
+        0,       0,    0,    0xC0, 0,    0,    0,    0,
+        2,       0,    0xFF, 0xFF, 0,    0,    0,    0,
+    };
+    uint8_t many[8 + 16 * 9] = { 0 };
+
+    (void)state;
+    instead_of_madt("MCFG", body, sizeof(body));
+    assert_int_equal(acpi.mcfg_count, 2);
+    assert_int_equal(acpi.mcfg[0].base.v, 0xFFFFFF0000000);
+    assert_int_equal(acpi.mcfg[1].segment, 2);
+    assert_true(fake_log_has("MCFG: entry 0 ends before its first bus, ignored"));
+    assert_true(fake_log_has("MCFG: entry 1 has an impossible address"));
+    assert_true(fake_log_has("MCFG: entry 2 has an impossible address"));
+    assert_true(fake_log_has("MCFG: entry 4 has an impossible address"));
+    assert_true(fake_log_has("MCFG: entry 5 has buses of an earlier one"));
+    teardown(NULL);
+    for (unsigned i = 0; i < 9; i++) {
+        many[8 + 16 * i + 3] = 0xC0;
+        many[8 + 16 * i + 8] = (uint8_t)i;
+    }
+    instead_of_madt("MCFG", many, sizeof(many));
+    assert_int_equal(acpi.mcfg_count, ACPI_MCFGS);
+    assert_true(fake_log_has("MCFG: entry 8 is one too many, ignored"));
 }
 
 static void test_hpet(void **state)
@@ -556,6 +615,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_more_cpus_than_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_x2apics, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mcfg, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mcfg_without_entries, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mcfg_impossible_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hpet, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dmar, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dmar_cut_anywhere, setup, teardown),
