@@ -40,6 +40,8 @@
 #include "drivers/keyboard.h"
 #include "drivers/port_e9.h"
 #include "drivers/rtc.h"
+#include "drivers/uart.h"
+#include "drivers/vga.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "lib/lockdep.h"
@@ -48,6 +50,7 @@
 #include "mm/frame.h"
 #include "console/console.h"
 #include "monitor/monitor.h"
+#include "pci/pci.h"
 #include "sched/sched.h"
 #include "virt/virt.h"
 
@@ -169,6 +172,22 @@ static const void *map_table(maddr_t start, size_t size)
     return aspace_map(start, size, ASPACE_RO);
 }
 
+/* Its devices, when nobody but this CPU runs and nothing is printed meanwhile. */
+static void find_devices(void)
+{
+    uint64_t screen = boot.framebuffer.bpp ? boot.framebuffer.start.v : VGA_MADDR;
+    struct pci_use uses[3];
+    unsigned n = 0;
+
+    if (options.vga)
+        uses[n++] = (struct pci_use){ screen, .as = "screen" };
+    if (options.com1)
+        uses[n++] = (struct pci_use){ UART_COM1, .io = true, .as = "COM1" };
+    if (options.com2)
+        uses[n++] = (struct pci_use){ UART_COM2, .io = true, .as = "COM2" };
+    pci_start(uses, n);
+}
+
 /* Guests are told the time from here on. */
 static void read_clock(void)
 {
@@ -196,6 +215,7 @@ static void machine_start(void)
     lapic_init(lapic_page);
     nmi_init();
     mce_init();
+    find_devices();
 }
 
 static void start_other_cpus(void)
@@ -347,7 +367,7 @@ static void main_on_stack(void)
 {
     desc_init(new_exception_stacks(0));
     sinks_map_screen(&boot.framebuffer, boot.efi, &options);
-    machine_start(); /* ACPI tables, clock, interrupt controllers */
+    machine_start(); /* ACPI tables, clock, interrupt controllers, PCI devices */
     set_ends();
     runs_guests = !virt_probe(options.apicv) && spec_start() && !virt_cpu_enable();
     if (!runs_guests)

@@ -13,7 +13,9 @@
 #include "arch/x86/spec.h"
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
+#include "lib/fmt.h"
 #include "lib/log.h"
+#include "pci/pci.h"
 #include "sched/sched.h"
 #include "virt/virt.h"
 
@@ -105,6 +107,23 @@ static void report_sched(void)
         log_info("report: scheduling: each pCPU for itself");
 }
 
+/* All of a device on one line: large machines have hundreds. */
+static void report_pci(void)
+{
+    char part[160], line[400];
+
+    for (const struct pci_device *d = pci_next(NULL); d; d = pci_next(d)) {
+        size_t n = 0;
+
+        for (unsigned i = 0; i < PCI_PARTS && n < sizeof(line); i++) {
+            pci_describe(d, i, part, sizeof(part));
+            if (part[0])
+                n += fmt_sn(line + n, sizeof(line) - n, "%s%s", n ? "; " : "", part);
+        }
+        log_info("report: pci: %s", line);
+    }
+}
+
 void report(const struct boot_info *boot)
 {
     log_info("report: begins; %s by %s", boot->efi ? "UEFI" : "BIOS", boot->loader_name);
@@ -118,6 +137,7 @@ void report(const struct boot_info *boot)
     else
         report_vmx();
     acpi_report();
+    report_pci();
     report_screen(&boot->framebuffer);
     report_memory(boot);
     log_info("report: ends");

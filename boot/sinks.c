@@ -22,7 +22,6 @@
 #include "sched/work.h"
 
 #define COMS      2
-#define PORT_COM1 0x3F8
 #define PORT_E9   0xE9
 #define PAINT_CAP 10 /* percent of the boot CPU: a flood takes no more from others */
 
@@ -106,7 +105,7 @@ void sinks_trail(const char *text)
 {
     for (; *text; text++) {
         outb(PORT_E9, (uint8_t)*text);
-        outb(PORT_COM1, (uint8_t)*text);
+        outb(UART_COM1, (uint8_t)*text);
     }
 }
 

@@ -64,11 +64,11 @@ struct uart {
 static uint8_t tx_bytes[UARTS][UART_TX_BYTES]; /* each under its port's lock */
 static struct uart uarts[UARTS] = {
     { .lock = SPINLOCK_RANK("uart", LOCK_UART),
-      .port = 0x3F8,
+      .port = UART_COM1,
       .isa_line = 4,
       .tx = RING_IN(tx_bytes[0]) },
     { .lock = SPINLOCK_RANK("uart", LOCK_UART),
-      .port = 0x2F8,
+      .port = UART_COM2,
       .isa_line = 3,
       .tx = RING_IN(tx_bytes[1]) },
 };

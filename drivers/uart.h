@@ -15,6 +15,9 @@
 #define UART_TX_BYTES  16384 /* a power of two */
 #define UART_LOG_BYTES 4096  /* of these: for the log alone */
 
+#define UART_COM1 0x3F8 /* ports */
+#define UART_COM2 0x2F8
+
 struct uart;
 
 /* Finds COM1 or COM2 (com: 1, 2) and sets it to baud, 8 bits, no parity, one stop bit. NULL if

@@ -29,6 +29,8 @@ const struct command commands[] = {
       show_pcpus },
     { "mem", "", "the machine's memory: free blocks by size, frames by owner",
       COMPLETES_NOTHING, 0, 0, show_mem },
+    { "pci", "", "the machine's PCI devices: what they are, where, what they can do",
+      COMPLETES_NOTHING, 0, 0, show_pci },
     { "audit", "", "check who has which memory (debug builds)",
       COMPLETES_NOTHING, 0, 0, show_audit },
     { "exits", "[DOM]", "VM exits by kind, and the time spent on them",

@@ -25,6 +25,9 @@ void show_log(const struct command_args *args);
 void end_power_off(const struct command_args *args);
 void end_reboot(const struct command_args *args);
 
+/* show_pci.c: its devices. */
+void show_pci(const struct command_args *args);
+
 /* show_audit_*.c: whether the machine's memory is as it should be. */
 void show_audit(const struct command_args *args);
 

@@ -75,6 +75,24 @@ static inline uint32_t inl(uint16_t port)
     return v;
 }
 
+static inline void outl(uint16_t port, uint32_t v)
+{
+    asm volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+}
+
+/* Registers of a device. On AMD's processors configuration space in memory wants them in RAX. */
+static inline uint32_t mmio_read32(const volatile void *at)
+{
+    uint32_t v;
+    asm volatile("movl %1, %0" : "=a"(v) : "m"(*(const volatile uint32_t *)at) : "memory");
+    return v;
+}
+
+static inline void mmio_write32(volatile void *at, uint32_t v)
+{
+    asm volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)at) : "a"(v) : "memory");
+}
+
 #define DEFINE_CR(n)                                                                               \
     static inline uint64_t read_cr##n(void)                                                        \
     {                                                                                              \

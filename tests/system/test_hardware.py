@@ -7,10 +7,39 @@ from conftest import WITHOUT, guest
 from test_screen import wait_for
 
 
+# A bridge with a card behind it, beside what the boards have themselves.
+BRIDGES = {"pc": ["-device", "pci-bridge,id=b,chassis_nr=1", "-device", "e1000,bus=b,addr=3"],
+           "q35": ["-device", "pcie-root-port,id=b,chassis=1", "-device", "e1000e,bus=b",
+                   "-device", "nvme,serial=1,addr=5"]}
+DEVICES = {
+    "pc": ("found by ports",
+           r"00:00\.0 host bridge, class 060000, 8086:1237 rev 02",
+           r"00:01\.1 IDE, class 010180, 8086:7010 rev 00, ports[^\n]*\n +port 0x[cd][0-9a-f]{3} 16 ;",
+           r"00:02\.0 VGA, class 030000, [^\n]*, Caisson's screen\n +memory 0xfd000000 prefetchable;",
+           r"00:0\d\.0 PCI bridge, [^\n]*, to buses 01 to 01\n",
+           r"01:03\.0 Ethernet, class 020000, 8086:100e [^\n]*\n +memory 0xfe[0-9a-f]+ 128K; port "
+           r"0x[0-9a-f]+ 64 ; ROM 0x[0-9a-f]* 256K;"),
+    "q35": ("found by MCFG",
+            r"00:00\.0 host bridge, class 060000, 8086:29c0 ",
+            r"00:05\.0 NVMe, [^\n]*\n +memory 0xfe[0-9a-f]+ 16K; \n +PM in D0, PCIe, MSI-X 65, FLR\n",
+            r"00:1f\.2 AHCI, [^\n]*\n +port 0x[cd][0-9a-f]{3} 32 ; memory 0xfe[0-9a-f]{6} 4K; \n +MSI 1\n",
+            r"PCI bridge, [^\n]*, to buses 01 to 01\n[^\n]*\n +PCIe, MSI-X 1, AER, ACS\n",
+            r"01:00\.0 Ethernet, [^\n]* 8086:10d3 [^\n]*\n[^\n]*\n +PM in D0, MSI 1, PCIe, MSI-X 5, AER\n"),
+}
+
+
 @pytest.mark.parametrize("shape", ["pc", "q35"])
-def test_reboot_host(boot, shape):
-    m = boot(shape=shape, options="console=com1", **WITHOUT)  # ends with -no-reboot
+def test_pci_and_reboot_host(boot, shape):
+    """The monitor lists the devices, found by ports or by memory; all BARs answer still."""
+    m = boot(shape=shape, options="console=com1 console=vga", extra=BRIDGES[shape], **WITHOUT)
+    m.expect(r"caisson: pci: [78] devices, (found by \w+)\r")
+    assert m.match[1] == DEVICES[shape][0]
+    m.expect_exact("caisson> ")  # ends with -no-reboot
+    m.sendline("pci")
+    m.expect_exact("pci\r\n")
     m.expect_exact("caisson> ")
+    for line in DEVICES[shape][1:]:
+        assert re.search(line, m.before.replace("\r", "")), line
     m.sendline("reboot-host")
     m.expect_exact("rebooted by the operator")
     m.expect_off()
@@ -22,6 +51,8 @@ REPORT = (r"cpu: [^\r\n]+, family 6 model 0x", r"cpu: CPUID 7: ",
           r"pCPU 1: APIC id 1, ", r"topology: \d package\(s\), \d core\(s\), 2 thread",
           "cache: L1 data, 32 KiB, 8 ways", "VT-x: ", r"acpi: tables[A-Z ]* FACP",
           "acpi: PM timer at port 0x[0-9a-f]+, HPET at 0xfed00000", "screen: no framebuffer",
+          r"pci: 00:00\.0 host bridge, class 060000, 8086:1237 rev 0[02], [^\r\n]*\r",
+          r"pci: 00:01\.1 IDE, class 010180, 8086:7010 rev 00, ports[^\r\n]*; port 0xc[0-9a-f]{3} 16 ; ",
           "memory: 0x000000000000 to 0x00000009f[0-9a-f]{3} usable")
 
 

@@ -93,6 +93,23 @@ static inline void outw(uint16_t port, uint16_t v)
         fake_out(port, 2, v);
 }
 
+static inline void outl(uint16_t port, uint32_t v)
+{
+    if (fake_out)
+        fake_out(port, 4, v);
+}
+
+/* Device registers are memory of the test's. */
+static inline uint32_t mmio_read32(const volatile void *at)
+{
+    return *(const volatile uint32_t *)at;
+}
+
+static inline void mmio_write32(volatile void *at, uint32_t v)
+{
+    *(volatile uint32_t *)at = v;
+}
+
 #define FAKE_REGISTER(kind, n)                                                                     \
     static inline uint64_t read_##kind##n(void)                                                    \
     {                                                                                              \

@@ -1,0 +1,91 @@
+/*
+ * The machine's PCI devices.
+ *
+ * Found once, by pci_start(); the list only grows while that runs, so everybody may read it
+ * afterwards. A "device" here is a function of one: what has configuration space of its own.
+ */
+#ifndef CAISSON_PCI_PCI_H
+#define CAISSON_PCI_PCI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "pci/config.h"
+
+#define PCI_MOST 1024 /* devices; the others are left out, with a line in the log */
+
+#define PCI_BARS 7 /* six, and the expansion ROM */
+#define PCI_ROM  6
+
+struct pci_bar {
+    uint64_t base, size; /* size 0: there is none, or (base is not 0) it has not been asked */
+    bool io, prefetchable, wide; /* ports; may be read ahead; takes two registers */
+};
+
+/* Capabilities that are looked for. From PCI_CAP_AER on they are extended ones. */
+enum pci_cap {
+    PCI_CAP_PM,
+    PCI_CAP_MSI,
+    PCI_CAP_IOMMU,
+    PCI_CAP_PCIE,
+    PCI_CAP_MSIX,
+    PCI_CAP_AF,
+    PCI_CAP_AER,
+    PCI_CAP_ACS,
+    PCI_CAP_ARI,
+    PCI_CAP_ATS,
+    PCI_CAP_SRIOV,
+    PCI_CAPS
+};
+
+struct pci_device {
+    struct pci_device *next;
+    struct config_place at;
+    uint32_t id;    /* vendor, then device */
+    uint32_t class; /* three bytes: class, subclass, interface */
+    uint8_t revision;
+    uint8_t header;                 /* layout: 0 a device, 1 a bridge, 2 a bridge to CardBus */
+    uint8_t secondary, subordinate; /* of a bridge that leads on: buses behind it; else 0 */
+    uint16_t cap[PCI_CAPS];         /* where each is; 0: nowhere */
+    struct pci_bar bar[PCI_BARS];
+    const char *used_as; /* what Caisson itself uses it for; NULL: nothing */
+};
+
+#define PCI_CLASS_BASE(d)  ((d)->class >> 16)
+#define PCI_CLASS_SUB(d)   ((d)->class >> 8)
+#define PCI_BASE_BRIDGE    0x06
+#define PCI_SUB_VGA        0x0300
+#define PCI_COMMAND_IO     0x0001
+#define PCI_COMMAND_MEMORY 0x0002
+#define PCI_COMMAND_MASTER 0x0004
+
+/* What Caisson uses already, which nothing may come in the way of. */
+struct pci_use {
+    uint64_t address; /* of memory, or a port */
+    bool io;
+    const char *as;
+};
+
+/* Walks all buses. Wants acpi_read(), and that no other CPU runs and nobody draws, prints or takes
+ * interrupts: a device whose BARs are measured does not answer for a moment. Those in use are not
+ * measured. Boot only. */
+void pci_start(const struct pci_use *uses, unsigned count);
+
+/* The first one for NULL; NULL behind the last. In the order of their addresses. */
+const struct pci_device *pci_next(const struct pci_device *d);
+
+struct pci_name {
+    char text[16];
+};
+/* "00:1f.2"; of another segment than the first "0001:00:1f.2". */
+struct pci_name pci_name(const struct config_place *at);
+
+/* True if it has a reset of its own (FLR). */
+bool pci_can_reset(const struct pci_device *d);
+
+/* A device in words: what and whose it is; where it answers; what it can do. */
+enum pci_part { PCI_PART_HEAD, PCI_PART_BARS, PCI_PART_ABILITIES, PCI_PARTS };
+/* Writes one part, which may be empty, as it is now. */
+void pci_describe(const struct pci_device *d, enum pci_part part, char *text, size_t size);
+
+#endif
