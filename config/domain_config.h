@@ -45,11 +45,14 @@ struct domain_config {
     bool no_hpet;      /* an hvm domain's board is without one */
     bool populate_now; /* all frames arrive before it starts, not at the first touch */
     bool control;      /* the control domain: it may rule over the others */
+    bool bare;         /* made by the control domain: no kernel, no memory, nothing of this is set
+                        * but name, vcpus, share, type and uuid */
     const struct module *kernel;
     bool firmware;       /* the kernel is a PC's; known once lifecycle/firmware.h has looked */
     const char *cmdline; /* the guest's words; "" for none */
     struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */
     unsigned module_count;
+    uint8_t uuid[16]; /* of a bare one, as its maker calls it */
 };
 
 /* Parses one line: its role, and what it says of a domain, the files left out; what it does not say

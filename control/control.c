@@ -34,7 +34,7 @@ void control_handle(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
     handle[15] = (uint8_t)d->id;
     if (d->xen.control)
         memset(handle, 0, sizeof(handle));
-    memcpy(out, handle, sizeof(handle));
+    memcpy(out, d->bare ? d->config->uuid : handle, sizeof(handle));
 }
 
 static uint64_t bits_below(uint32_t n)

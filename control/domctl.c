@@ -7,7 +7,6 @@
  */
 #include "control/control.h"
 #include "control/domctl.h"
-#include "mm/promise.h"
 #include "xen/pair.h"
 
 static bool is_self(const struct vcpu *v, const struct domain *d)
@@ -42,36 +41,28 @@ static int64_t unpause(struct vcpu *v, struct domain *d, struct xen_domctl *op)
     return set_paused(v, d, false) || d->end ? 0 : -EINVAL;
 }
 
-/* Done by its keeper, soon; DOM_EXC tells when. */
-static int64_t destroy(struct vcpu *v, struct domain *d, struct xen_domctl *op)
-{
-    (void)op;
-    if (is_self(v, d))
-        return -EINVAL;
-    domain_end(d, END_DESTROYED, "by the control domain");
-    return 0;
-}
-
-/* A bound on what it may have. What mem= promised it, it has. */
-static int64_t max_mem(struct vcpu *v, struct domain *d, struct xen_domctl *op)
-{
-    (void)v;
-    return op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10) < promise_of(d->id).ram ? -EOPNOTSUPP : 0;
-}
-
 static const struct {
     int64_t (*fn)(struct vcpu *v, struct domain *d, struct xen_domctl *op);
-    bool answers; /* in the structure */
+    bool answers;  /* in the structure */
+    bool explains; /* there too, what it is refused for */
+    bool creates;  /* it is about no domain that there is */
 } ops[] = {
-    [XEN_DOMCTL_DESTROYDOMAIN] = { destroy, false },
-    [XEN_DOMCTL_PAUSEDOMAIN] = { pause, false },
-    [XEN_DOMCTL_UNPAUSEDOMAIN] = { unpause, false },
-    [XEN_DOMCTL_GETDOMAININFO] = { domctl_getdomaininfo, true },
-    [XEN_DOMCTL_SETVCPUAFFINITY] = { domctl_setvcpuaffinity, false },
-    [XEN_DOMCTL_MAX_MEM] = { max_mem, false },
-    [XEN_DOMCTL_GETVCPUINFO] = { domctl_getvcpuinfo, true },
-    [XEN_DOMCTL_SCHEDULER_OP] = { domctl_scheduler_op, true },
-    [XEN_DOMCTL_GETVCPUAFFINITY] = { domctl_getvcpuaffinity, false },
+    [XEN_DOMCTL_CREATEDOMAIN] = { domctl_createdomain, .answers = true, .creates = true },
+    [XEN_DOMCTL_DESTROYDOMAIN] = { domctl_destroydomain },
+    [XEN_DOMCTL_PAUSEDOMAIN] = { pause },
+    [XEN_DOMCTL_UNPAUSEDOMAIN] = { unpause },
+    [XEN_DOMCTL_GETDOMAININFO] = { domctl_getdomaininfo, .answers = true },
+    [XEN_DOMCTL_SETVCPUAFFINITY] = { domctl_setvcpuaffinity },
+    [XEN_DOMCTL_MAX_MEM] = { domctl_max_mem },
+    [XEN_DOMCTL_GETVCPUINFO] = { domctl_getvcpuinfo, .answers = true },
+    [XEN_DOMCTL_MAX_VCPUS] = { domctl_max_vcpus },
+    [XEN_DOMCTL_SCHEDULER_OP] = { domctl_scheduler_op, .answers = true },
+    [XEN_DOMCTL_GETVCPUAFFINITY] = { domctl_getvcpuaffinity },
+    [XEN_DOMCTL_RESUMEDOMAIN] = { domctl_resumedomain },
+    [XEN_DOMCTL_GETTSCINFO] = { domctl_gettscinfo, .answers = true },
+    [XEN_DOMCTL_SETTSCINFO] = { domctl_settscinfo },
+    [XEN_DOMCTL_SETNODEAFFINITY] = { domctl_setnodeaffinity },
+    [XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE] = { domctl_set_paging_mempool_size },
 };
 
 /* Asked about one that does not exist, getdomaininfo answers with the next one: so tools find all
@@ -86,25 +77,58 @@ static int find(struct vcpu *v, struct xen_domctl *op, struct xen_domain **out)
     return *out ? 0 : -ESRCH;
 }
 
+static int64_t act(struct vcpu *v, struct xen_domctl *op)
+{
+    struct xen_domain *d;
+
+    if (ops[op->cmd].creates)
+        return ops[op->cmd].fn(v, NULL, op);
+    int err = find(v, op, &d);
+    if (err)
+        return err;
+    int64_t result = ops[op->cmd].fn(v, domain_of(d), op);
+    pair_forget(&v->domain->xen, d);
+    return result;
+}
+
+static bool goes_back(uint32_t cmd, int64_t result)
+{
+    return result == 0 ? ops[cmd].answers : result < 0 && ops[cmd].explains;
+}
+
+/* One that began before: it is waited for. */
+static int64_t go_on(struct vcpu *v, uint64_t at, struct xen_domctl *op)
+{
+    op->cmd &= ~DOMCTL_GOES_ON;
+    if (op->cmd != XEN_DOMCTL_DESTROYDOMAIN)
+        return -ENOSYS;
+    int64_t result = domctl_is_gone(v, op->domain);
+    if (result == 0 && gva_copy_out(&v->space, at, op, sizeof(*op)))
+        return -EFAULT;
+    return result;
+}
+
+static int64_t begin(struct vcpu *v, uint64_t at, struct xen_domctl *op)
+{
+    uint32_t cmd = op->cmd;
+
+    if (cmd >= sizeof(ops) / sizeof(ops[0]) || !ops[cmd].fn)
+        return -ENOSYS;
+    if (ops[cmd].answers && gva_copy_out(&v->space, at, op, sizeof(*op)))
+        return -EFAULT;
+    int64_t result = act(v, op);
+    bool changed = op->cmd != cmd || (result != HYPERCALL_CONTINUE && goes_back(cmd, result));
+    if (changed && gva_copy_out(&v->space, at, op, sizeof(*op)))
+        return -EFAULT;
+    return result;
+}
+
 int64_t control_domctl(struct vcpu *v, uint64_t *args)
 {
     struct xen_domctl op;
-    struct xen_domain *d;
     int err = control_decode(v, args[0], &op, sizeof(op), XEN_DOMCTL_INTERFACE_VERSION);
 
     if (err)
         return err;
-    if (op.cmd >= sizeof(ops) / sizeof(ops[0]) || !ops[op.cmd].fn)
-        return -ENOSYS;
-    bool answers = ops[op.cmd].answers;
-    if (answers && gva_copy_out(&v->space, args[0], &op, sizeof(op)))
-        return -EFAULT;
-    err = find(v, &op, &d);
-    if (err)
-        return err;
-    int64_t result = ops[op.cmd].fn(v, domain_of(d), &op);
-    pair_forget(&v->domain->xen, d);
-    if (result == 0 && answers && gva_copy_out(&v->space, args[0], &op, sizeof(op)))
-        return -EFAULT;
-    return result;
+    return op.cmd & DOMCTL_GOES_ON ? go_on(v, args[0], &op) : begin(v, args[0], &op);
 }

@@ -3,7 +3,7 @@
  *
  * Each is one operation on d, which is kept from going away and not locked, but where it is the
  * caller's own. op: a copy of the caller's structure, whose union goes back to it after a 0 if the
- * table in domctl.c says so. Result, or negative errno.
+ * table in domctl.c says so. Result, negative errno, or HYPERCALL_CONTINUE.
  */
 #ifndef CAISSON_CONTROL_DOMCTL_H
 #define CAISSON_CONTROL_DOMCTL_H
@@ -16,5 +16,19 @@ int64_t domctl_getvcpuinfo(struct vcpu *v, struct domain *d, struct xen_domctl *
 int64_t domctl_getvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_setvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_scheduler_op(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+/* ---- domctl_create.c. d: NULL for createdomain ---- */
+int64_t domctl_createdomain(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_max_mem(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_set_paging_mempool_size(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_gettscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_settscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_resumedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_destroydomain(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+/* Of `cmd`, in the caller's own structure: this is a continuation. */
+#define DOMCTL_GOES_ON (1u << 31)
+/* Of destroydomain: 0 once this domain exists no more. */
+int64_t domctl_is_gone(struct vcpu *v, uint16_t id);
 
 #endif

@@ -39,30 +39,37 @@ static uint32_t look_at_vcpus(const struct domain *d, struct xen_domctl_getdomai
     return flags;
 }
 
+/* A bare one stays until it is destroyed. */
+static bool is_dying(const struct domain *d)
+{
+    return d->end && (!d->bare || __atomic_load_n(&d->unwanted, __ATOMIC_RELAXED));
+}
+
 /* An end by its own doing has a reason, as guests give it to SCHEDOP_shutdown. */
-static uint32_t end_flags(enum domain_end end)
+static uint32_t end_flags(const struct domain *d)
 {
     static const uint8_t reason[] = {
         [END_POWEROFF] = XEN_SHUTDOWN_POWEROFF,  [END_REBOOT] = XEN_SHUTDOWN_REBOOT,
         [END_TRIPLE_FAULT] = XEN_SHUTDOWN_CRASH, [END_CRASH] = XEN_SHUTDOWN_CRASH,
-        [END_KILLED] = XEN_SHUTDOWN_CRASH,
+        [END_KILLED] = XEN_SHUTDOWN_CRASH,       [END_DESTROYED] = 0,
     };
 
-    if (end == END_NOT)
-        return 0;
-    if (end == END_DESTROYED)
-        return XEN_DOMINF_DYING;
-    return XEN_DOMINF_DYING | XEN_DOMINF_SHUTDOWN |
-           (uint32_t)reason[end] << XEN_DOMINF_SHUTDOWN_SHIFT;
+    uint32_t dying = is_dying(d) ? XEN_DOMINF_DYING : 0, why = reason[d->end];
+
+    if (d->end == END_NOT && d->suspended)
+        why = XEN_SHUTDOWN_SUSPEND;
+    else if (d->end == END_NOT || d->end == END_DESTROYED)
+        return dying;
+    return dying | XEN_DOMINF_SHUTDOWN | why << XEN_DOMINF_SHUTDOWN_SHIFT;
 }
 
 void control_describe(const struct domain *d, struct xen_domctl_getdomaininfo *out)
 {
     *out = (struct xen_domctl_getdomaininfo){
         .domain = d->id,
-        .flags = XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | end_flags(d->end),
+        .flags = XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | end_flags(d),
         .tot_pages = d->p2m.promised,
-        .max_pages = promise_of(d->id).ram,
+        .max_pages = d->bare ? d->p2m.most : promise_of(d->id).ram,
         .shared_info_frame = UINT64_MAX,
         .max_vcpu_id = d->vcpu_count - 1,
         .gpaddr_bits = cpu_model_address_bits(),

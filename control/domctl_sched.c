@@ -22,20 +22,26 @@ int64_t domctl_getvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domc
     return err;
 }
 
-/* Goes back: what of the mask is there. Tried before anything changes. */
+/* Goes back: what of the masks is there. Tried before anything changes. A soft affinity that leaves
+ * out none of the pCPUs where it may run says nothing; another is none of ours. */
 int64_t domctl_setvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *arg = &op->u.vcpuaffinity;
-    uint64_t mask;
+    bool hard = arg->flags & XEN_VCPUAFFINITY_HARD, soft = arg->flags & XEN_VCPUAFFINITY_SOFT;
 
-    if (arg->vcpu >= d->vcpu_count)
+    if (arg->vcpu >= d->vcpu_count || !(hard | soft) || arg->flags >> 2)
         return -EINVAL;
-    if (arg->flags != XEN_VCPUAFFINITY_HARD)
-        return -EOPNOTSUPP;
-    if (control_read_mask(v, &arg->hard, &mask) ||
-        control_write_mask(v, &arg->hard, mask & sched_joined()))
+    struct sched_unit *u = &d->vcpus[arg->vcpu]->unit;
+    uint64_t may = u->affinity, likes = UINT64_MAX, there = sched_joined();
+    if (hard &&
+        (control_read_mask(v, &arg->hard, &may) || control_write_mask(v, &arg->hard, may & there)))
         return -EFAULT;
-    return sched_set_affinity(&d->vcpus[arg->vcpu]->unit, mask);
+    if (soft && (control_read_mask(v, &arg->soft, &likes) ||
+                 control_write_mask(v, &arg->soft, likes & may & there)))
+        return -EFAULT;
+    if (may & there & ~likes)
+        return -EOPNOTSUPP;
+    return hard ? sched_set_affinity(u, may) : 0;
 }
 
 /* As credit2: a weight of 0 leaves the weight, a cap of 0 takes the cap away. */

@@ -14,9 +14,15 @@
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_KVM        (LEAF_HYPERVISOR + 0x100)
 
+/* Ids of local APICs in the package, those that nobody has included. */
+static uint32_t apic_ids(const struct vcpu *v)
+{
+    return v->domain->vcpu_count << v->domain->apic_id_shift;
+}
+
 static void features(struct vcpu *v, struct cpuid_regs *r)
 {
-    r->ebx |= v->id << 24;
+    r->ebx |= v->lapic.id << 24;
     r->ecx |= CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE | CPUID_1C_HYPERVISOR;
     if ((r->ecx & CPUID_1C_XSAVE) && (virt_cr4(&v->virt) & CR4_OSXSAVE))
         r->ecx |= CPUID_1C_OSXSAVE;
@@ -24,7 +30,7 @@ static void features(struct vcpu *v, struct cpuid_regs *r)
         r->edx |= CPUID_1D_APIC;
     if (v->domain->vcpu_count > 1) {
         r->edx |= CPUID_1D_HTT;
-        r->ebx |= v->domain->vcpu_count << 16;
+        r->ebx |= apic_ids(v) << 16;
     }
 }
 
@@ -40,7 +46,7 @@ static uint32_t apic_id_bits(const struct vcpu *v)
 {
     uint32_t bits = 0;
 
-    while ((1u << bits) < v->domain->vcpu_count)
+    while ((1u << bits) < apic_ids(v))
         bits++;
     return bits;
 }
@@ -49,14 +55,13 @@ static uint32_t apic_id_bits(const struct vcpu *v)
 static struct cpuid_regs topology(struct vcpu *v, uint32_t subleaf)
 {
     static const uint32_t type[] = { 1 << 8, 2 << 8 }; /* SMT, core */
-    struct cpuid_regs r = { .ecx = subleaf & 0xff, .edx = v->id };
+    struct cpuid_regs r = { .ecx = subleaf & 0xff, .edx = v->lapic.id };
 
     if (subleaf > 1)
         return r;
     r.ecx |= type[subleaf];
     r.ebx = subleaf == 0 ? 1 : v->domain->vcpu_count;
-    if (subleaf == 1)
-        r.eax = apic_id_bits(v);
+    r.eax = subleaf == 0 ? v->domain->apic_id_shift : apic_id_bits(v);
     return r;
 }
 
@@ -70,7 +75,7 @@ static void amd_topology(struct vcpu *v, uint32_t leaf, struct cpuid_regs *r)
     if (leaf == 0x80000008)
         r->ecx = apic_id_bits(v) << 12 | (cores - 1);
     if (leaf == 0x8000001E && cpu_model_has_topoext())
-        r->eax = r->ebx = v->id; /* APIC id; core, with one thread */
+        r->eax = v->lapic.id, r->ebx = v->id; /* core, with one thread */
 }
 
 /* Xen's leaves, for guests that are to take us at that word. */

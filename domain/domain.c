@@ -88,6 +88,7 @@ static bool set_state(struct domain *d, bool paused)
         d->start_paused = paused;
     if (d->state != from)
         return false;
+    d->started |= !paused;
     d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
     return true;
 }
@@ -118,6 +119,19 @@ void domain_pause(struct domain *d)
 void domain_unpause(struct domain *d)
 {
     lock_and_set(d, false);
+}
+
+void domain_suspend(struct domain *d)
+{
+    d->suspended = true;
+    domain_kick(d);
+    domain_tell_control(XEN_VIRQ_DOM_EXC);
+}
+
+void domain_resume(struct domain *d)
+{
+    d->suspended = false;
+    domain_kick(d);
 }
 
 void domain_power_button(struct domain *d)

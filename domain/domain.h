@@ -61,13 +61,18 @@ struct domain {
     struct xen_domain xen; /* what Xen's interface keeps of it */
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
-    uint8_t *io_bitmap;              /* two pages, shared by its vCPUs */
+    unsigned apic_id_shift; /* a local APIC's id is its vCPU's number, shifted by this */
+    unsigned apic_direct;   /* so many vCPUs have ids that are their numbers: all, or none */
+    uint8_t *io_bitmap;     /* two pages, shared by its vCPUs */
     struct firmware_items *firmware; /* what its own firmware is told; NULL: it brings none */
     void *lapic_access;              /* see domain/lapic.h; NULL: none */
     bool lapic_mapped;               /* it may be in the p2m */
     enum domain_end end;             /* not END_NOT: no vCPU enters the guest again */
     bool end_claimed;                /* somebody is about to set it, with its reason */
-    uint8_t restarts;           /* beside a reboot, the ends after which it is made anew, as bits */
+    uint8_t restarts; /* beside a reboot, the ends after which it is made anew, as bits */
+    bool bare;      /* made by the control domain, which says when it goes: see lifecycle/order.h */
+    bool started;   /* it has been let run once; before that its vCPUs have no state to lose */
+    bool suspended; /* its guest has asked to be: no vCPU enters until it is resumed */
     bool start_paused;          /* the operator paused it while it was being built */
     unsigned destroyed;         /* how many of the steps of its destruction are done */
     struct audit audit;         /* the last one, of its destruction */
@@ -136,6 +141,10 @@ void domain_unpause(struct domain *d);
 bool domain_set_paused(struct domain *d, bool paused);
 /* Presses the power button of its ACPI machine: the guest may shut itself down. */
 void domain_power_button(struct domain *d);
+/* A bare domain's guest says that it is ready to be saved: no vCPU enters until it is resumed,
+ * which is nothing if it was not suspended. With its lock held. */
+void domain_suspend(struct domain *d);
+void domain_resume(struct domain *d);
 const char *domain_state_name(enum domain_state state);
 
 /* Ends it: no vCPU of it enters the guest again. The first call wins; but END_DESTROYED always
@@ -148,7 +157,7 @@ static inline bool domain_comes_back(const struct domain *d)
 {
     bool again = d->end == END_REBOOT || d->restarts & 1u << d->end;
 
-    return again && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
+    return again && !d->bare && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
 }
 
 /* ---- control.c ---- */

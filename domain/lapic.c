@@ -229,8 +229,9 @@ static __attribute__((noinline)) enum msr_written send_to_self(struct vcpu *v, u
     return MSR_WRITTEN;
 }
 
-/* The vCPU that an ICR's destination means, if it is one alone. In x2APIC mode a logical one is a
- * cluster of 16 with a bit for each (SDM, "Logical Destination Mode in x2APIC Mode"). */
+/* The vCPU that an ICR's destination means, if it is one alone and ids are numbers. In x2APIC mode
+ * a logical one is a cluster of 16 with a bit for each (SDM, "Logical Destination Mode in x2APIC
+ * Mode"). */
 static struct vcpu *addressee(const struct domain *d, uint64_t icr)
 {
     uint32_t id = VLAPIC_ICR_DEST(icr), bits = id & 0xFFFF;
@@ -240,7 +241,7 @@ static struct vcpu *addressee(const struct domain *d, uint64_t icr)
             return NULL;
         id = id >> 16 << 4 | (uint32_t)__builtin_ctz(bits);
     }
-    if (id >= d->vcpu_count || !vlapic_x2apic(&d->vcpus[id]->lapic))
+    if (id >= d->apic_direct || !vlapic_x2apic(&d->vcpus[id]->lapic))
         return NULL;
     return d->vcpus[id];
 }

@@ -228,7 +228,7 @@ static bool attend(struct vcpu *v)
 {
     if (v->dump && dump(v))
         return false;
-    if (v->domain->end || v->domain->state != DOMAIN_RUNNING)
+    if (v->domain->end || v->domain->state != DOMAIN_RUNNING || v->domain->suspended)
         return false;
     if (unlikely(__atomic_load_n(&v->domain->owed, __ATOMIC_RELAXED)))
         domain_settle(v->domain);

@@ -175,7 +175,8 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
                                         .timer_moved = timer_moved,
                                         .address_bits = cpu_model_address_bits() };
     moment_init(&v->lapic_due);
-    vlapic_init(&v->lapic, id, cpu_model_crystal_hz(), &v->lapic_bus, v->lapic_page);
+    vlapic_init(&v->lapic, id << d->apic_id_shift, cpu_model_crystal_hz(), &v->lapic_bus,
+                v->lapic_page);
     if (d->type == DOMAIN_PVH)
         set_x2apic(&v->lapic);
     else if (id == 0)

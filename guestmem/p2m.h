@@ -93,6 +93,11 @@ int must_check p2m_init(struct p2m *p, uint16_t owner);
 /* Gives the frames back, a piece at a time: true once all are. The domain's vCPUs must be gone. */
 bool must_check p2m_destroy(struct p2m *p);
 
+/* For a domain without ranges of RAM, whose frames are put wherever somebody likes: it may have
+ * this many from now on, or as many as it has if that is more; and tables for so many are promised.
+ */
+void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables);
+
 /* Makes [start, start + frames) RAM. 0, -EINVAL for a wrap, -ENOSPC after P2M_RAM_RANGES. */
 int must_check p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames);
 bool p2m_is_ram(const struct p2m *p, gfn_t g);

@@ -110,6 +110,16 @@ static int ask_for_more(struct p2m *p)
     return err && p->limbo_count ? -EAGAIN : err;
 }
 
+cold void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables)
+{
+    spin_lock(&p->lock);
+    uint64_t has = promise_of(p->owner).ram;
+    p->most = frames > has ? frames : has;
+    if (tables > p->tables_for_ram)
+        p->tables_for_ram = tables;
+    spin_unlock(&p->lock);
+}
+
 static int fill(struct p2m *p, gfn_t g)
 {
     mfn_t m;

@@ -18,7 +18,7 @@
 
 static uint64_t promised_at_most(const struct domain *d)
 {
-    return d->config->mem >> PAGE_SHIFT;
+    return d->bare ? d->p2m.most : d->config->mem >> PAGE_SHIFT;
 }
 
 /* ---- Arguments, of either width ---- */
@@ -206,6 +206,8 @@ static uint64_t highest_gfn(const struct domain *d)
 {
     const struct p2m *p = &d->p2m;
 
+    if (!p->range_count)
+        return 0;
     return p->ram[p->range_count - 1].start.v + p->ram[p->range_count - 1].frames - 1;
 }
 

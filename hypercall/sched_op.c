@@ -11,6 +11,14 @@
 
 /* ---- The end ---- */
 
+static void suspend(struct domain *d)
+{
+    if (d->bare)
+        domain_suspend(d);
+    else /* nobody could wake it up */
+        domain_end(d, END_POWEROFF, "SCHEDOP_shutdown: suspended for good");
+}
+
 static void shutdown(struct vcpu *v, uint32_t reason)
 {
     switch (reason) {
@@ -23,8 +31,8 @@ static void shutdown(struct vcpu *v, uint32_t reason)
     case XEN_SHUTDOWN_SOFT_RESET: /* on Xen the toolstack would build it anew in place */
         domain_end(v->domain, END_REBOOT, "SCHEDOP_shutdown: soft reset");
         return;
-    case XEN_SHUTDOWN_SUSPEND: /* nobody could wake it up */
-        domain_end(v->domain, END_POWEROFF, "SCHEDOP_shutdown: suspended for good");
+    case XEN_SHUTDOWN_SUSPEND:
+        suspend(v->domain);
         return;
     case XEN_SHUTDOWN_WATCHDOG:
         domain_end(v->domain, END_CRASH, "SCHEDOP_shutdown: its watchdog");

@@ -9,6 +9,7 @@ enum lock_rank {
     LOCK_UNRANKED,
     LOCK_DOMAIN,  /* one domain's machine and state; two at most, see xen/pair.h */
     LOCK_DOMAINS, /* the list of domains */
+    LOCK_ORDERS,  /* for bare domains */
     LOCK_P2M,
     LOCK_SCHED_QUEUE, /* of a pCPU; two at most */
     LOCK_SCHED_CORE,  /* of the threads of a core */

@@ -25,15 +25,17 @@
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"
+#include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/promise.h"
 
-#define ACPI_GUEST_ORDER 2  /* of the buffer: ACPI_GUEST_MAX_SIZE */
-#define DOMAIN_PAGES     16 /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
-#define VCPU_PAGES       12 /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, FPU */
+#define ACPI_GUEST_ORDER 2    /* of the buffer: ACPI_GUEST_MAX_SIZE */
+#define DOMAIN_PAGES     16   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
+#define PROMISE_PIECE    1024 /* pages that are set aside in one step */
+#define VCPU_PAGES       12   /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, FPU */
 
 /* ---- Its memory ---- */
 
@@ -51,19 +53,28 @@ static int build_memmap(const struct domain_config *config, struct memmap *out)
 unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 {
     struct memmap map;
-    int err = build_memmap(d->config, &map);
 
+    if (d->config->bare)
+        return 0;
+    int err = build_memmap(d->config, &map);
     ASSERT(!err); /* it was built with this size */
     memcpy(out, map.e820, sizeof(map.e820));
     return map.e820_count;
 }
 
+/* Pages of the heap that are for such a domain at most, whose RAM may need so many page tables. */
+static uint64_t heap_for(const struct domain_config *config, uint64_t tables)
+{
+    return p2m_tables_most(tables) + DOMAIN_PAGES + firmware_pages(config) + PV_EVENT_PAGES +
+           PV_GRANT_PAGES + (uint64_t)VCPU_PAGES * config->vcpus;
+}
+
 /* mem=, and what Caisson may have to set up for such a domain at most. */
 static int size_up(const struct domain_config *config, struct promise *out)
 {
-    struct memmap map;
+    struct memmap map = { 0 };
     uint64_t tables = 1;
-    int err = build_memmap(config, &map);
+    int err = config->bare ? 0 : build_memmap(config, &map);
 
     *out = (struct promise){ 0 };
     for (unsigned i = 0; !err && i < map.backed_count; i++) {
@@ -71,8 +82,7 @@ static int size_up(const struct domain_config *config, struct promise *out)
         out->ram += frames;
         tables += p2m_tables(frames);
     }
-    out->heap = p2m_tables_most(tables) + DOMAIN_PAGES + firmware_pages(config) + PV_EVENT_PAGES +
-                PV_GRANT_PAGES + (uint64_t)VCPU_PAGES * config->vcpus;
+    out->heap = heap_for(config, tables);
     return err;
 }
 
@@ -91,6 +101,28 @@ static int promise_memory(const struct domain_config *config, uint16_t id)
     return err;
 }
 
+/* RAM lies in two pieces: there is a gap below 4 GiB. */
+static uint64_t tables_for(uint64_t frames)
+{
+    return 1 + p2m_tables(frames) + p2m_tables(0);
+}
+
+cold int domain_set_most(struct domain *d, uint64_t frames)
+{
+    uint64_t tables = tables_for(frames), heap = heap_for(d->config, tables);
+    struct promise have = promise_of(d->id);
+
+    if (heap > have.heap + PROMISE_PIECE) {
+        have.heap += PROMISE_PIECE;
+        int err = promise_make(d->id, have);
+        return err ? err : -EAGAIN;
+    }
+    int err = promise_make(d->id, (struct promise){ .heap = heap });
+    if (!err)
+        p2m_set_most(&d->p2m, frames, tables);
+    return err;
+}
+
 /* ---- Building it ---- */
 
 /* What is needed until it is built: one page. */
@@ -105,7 +137,7 @@ _Static_assert(sizeof(struct domain_build) <= PAGE_SIZE, "it is a page");
 static int build_memory(struct domain *d)
 {
     const struct memmap *map = &d->build->map;
-    int err = build_memmap(d->config, &d->build->map);
+    int err = d->config->bare ? 0 : build_memmap(d->config, &d->build->map);
 
     if (!err)
         err = p2m_init(&d->p2m, d->id);
@@ -185,12 +217,27 @@ static int build_vcpu(struct domain *d)
     if (err)
         return err;
     d->vcpu_count++;
+    d->apic_direct = d->apic_id_shift ? 0 : d->vcpu_count;
     return d->vcpu_count < d->config->vcpus ? -EAGAIN : 0;
 }
 
 static int build_xen(struct domain *d)
 {
     return pv_domain_init(&d->xen);
+}
+
+/* Nobody has said yet where its first one begins. */
+static int build_bare(struct domain *d)
+{
+    struct machine_config config = { .board = &board_bare,
+                                     .owner = &domain_wiring,
+                                     .ctx = d,
+                                     .name = d->name,
+                                     .tsc_zero = d->xen.tsc_zero };
+
+    machine_init(&d->machine, &config);
+    d->vcpus[0]->down = true;
+    return 0;
 }
 
 static int build_machine(struct domain *d)
@@ -249,21 +296,25 @@ static int build_load(struct domain *d)
     return load_some(&d->build->load);
 }
 
-/* Each: 0 for the next step, -EAGAIN for itself once more, or an error. */
-static int (*const build_steps[])(struct domain *d) = {
-    build_memory, populate,   build_acpi,    build_firmware, build_xen,
-    build_ports,  build_vcpu, build_machine, build_image,    build_load,
+/* Each: 0 for the next step, -EAGAIN for itself once more, or an error. NULL: that was all. */
+typedef int (*build_step)(struct domain *d);
+static const build_step build_steps[] = {
+    build_memory, populate,      build_acpi,  build_firmware, build_xen, build_ports,
+    build_vcpu,   build_machine, build_image, build_load,     NULL,
 };
-#define BUILD_STEPS (sizeof(build_steps) / sizeof(build_steps[0]))
+static const build_step bare_steps[] = {
+    build_memory, build_xen, build_ports, build_vcpu, build_bare, NULL,
+};
 
 /* One step, or a piece of one. -EAGAIN: there are more. */
 static int build_some(struct domain *d)
 {
-    int err = build_steps[d->build->step](d);
+    const build_step *steps = d->config->bare ? bare_steps : build_steps;
+    int err = steps[d->build->step](d);
 
     if (err)
         return err;
-    return ++d->build->step < BUILD_STEPS ? -EAGAIN : 0;
+    return steps[++d->build->step] ? -EAGAIN : 0;
 }
 
 void domain_build_end(struct domain *d)
@@ -383,13 +434,18 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
     d->id = id;
     d->config = config;
     d->type = config->type;
+    d->bare = config->bare;
+    d->apic_id_shift = config->bare; /* the tools write tables that say so */
     d->restarts = restarts(config);
     d->lock = (struct spinlock)SPINLOCK_RANK("domain", LOCK_DOMAIN);
     d->account = account;
     d->xen = (struct xen_domain){
         .id = id, .lock = &d->lock, .p2m = &d->p2m, .tsc_zero = rdtsc(), .control = config->control
     };
-    str_copy(d->name, config->name, sizeof(d->name));
+    if (config->bare)
+        fmt_sn(d->name, sizeof(d->name), "domain#%u", id);
+    else
+        str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);
     if (before == ID_NONE && !config->control)
         id_taken(id);

@@ -27,6 +27,11 @@ bool must_check domain_retire(struct domain *d);
  * d is gone, and so is the promise of its memory unless it comes back (domain_comes_back()). */
 bool must_check domain_destroy(struct domain *d);
 
+/* A bare domain's RAM may come to this many frames from now on, or what it has if that is more;
+ * page tables for them are promised it, a piece at each call. Its lock is held. 0; -EAGAIN: go on;
+ * -ENOMEM. */
+int must_check domain_set_most(struct domain *d, uint64_t frames);
+
 /* The memory map that its kernel was given: fills out[], answers how many entries it has. */
 unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST]);
 

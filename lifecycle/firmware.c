@@ -15,6 +15,8 @@ void firmware_decide(struct domain_config *c)
 {
     const struct module *k = c->kernel;
 
+    if (c->bare)
+        return;
     c->firmware = image_is_firmware(k->data, k->size) && /* of nearly all others quickly known */
                   image_kind_of(k->data, k->size, c->type == DOMAIN_PVH) == IMAGE_FIRMWARE;
 }

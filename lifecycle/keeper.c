@@ -9,6 +9,7 @@
 #include "lifecycle/firmware.h"
 #include "lifecycle/id.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/order.h"
 
 #define FIRST_WAIT_NS 125000000UL /* after the second brief life; then twice as long each time */
 #define NS_PER_S      1000000000UL
@@ -28,7 +29,7 @@ static void begin(struct keeper *k)
     k->born = rdtsc();
     if (domain_hooks->console_open(d))
         domain_end(d, END_KILLED, "no memory for its console");
-    if (!d->start_paused)
+    if (!d->start_paused && !d->bare)
         domain_unpause(d);
     xen_domain_set_findable(&d->xen, true); /* what others do to it comes after all that */
 }
@@ -84,12 +85,26 @@ static bool waits(struct keeper *k)
     return true;
 }
 
+/* Does it stay, to be looked at until the control domain destroys it? What that one has not yet let
+ * run goes with it. */
+static bool rests(const struct domain *d)
+{
+    return d->bare && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE) &&
+           xen_domain_by_id(XEN_DOMID_CONTROL);
+}
+
+/* A bare one is waited for by who destroys it: what it had to say, it has said. */
+static bool said_all(struct domain *d)
+{
+    return d->bare || domain_hooks->console_drained(d);
+}
+
 /* Its vCPUs and its console go. True: go on; else it is woken again. */
 static bool lay_out(struct keeper *k)
 {
     struct domain *d = k->domain;
 
-    if (d->vcpus_out != d->vcpu_count || waits(k) || !domain_hooks->console_drained(d))
+    if (d->vcpus_out != d->vcpu_count || rests(d) || waits(k) || !said_all(d))
         return false;
     if (!domain_retire(d)) {
         cpu_relax();
@@ -113,6 +128,8 @@ static bool bury(struct keeper *k)
     k->domain = NULL;
     k->buried = false;
     k->back = 0;
+    if (k->config.control)
+        order_orphan_all();
     if (comes_back) {
         if (!domain_create(&k->config, &k->account, id, &k->domain))
             return true;

@@ -5,7 +5,9 @@
 #include "config/catalogue.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "lifecycle/id.h"
 #include "lifecycle/keeper.h"
+#include "lifecycle/order.h"
 #include "lifecycle/unpack.h"
 #include "mm/audit.h"
 #include "mm/heap.h"
@@ -41,7 +43,7 @@ void lifecycle_last_words(void (*fn)(const struct last_words *words))
         fn(&last_words[words_read % LAST_WORDS]);
 }
 
-static struct keeper *new_keeper(const char *whose)
+struct keeper *lifecycle_new_keeper(const char *whose)
 {
     struct keeper *k = heap_pages(KEEPER_ORDER, OWNER_CAISSON);
 
@@ -50,14 +52,15 @@ static struct keeper *new_keeper(const char *whose)
     return k;
 }
 
-static void drop(struct keeper *k)
+void lifecycle_drop(struct keeper *k)
 {
     heap_free_pages(k, KEEPER_ORDER, OWNER_CAISSON);
 }
 
 /* It runs, or all of it is gone again. */
-static void settle(const struct keeper *k)
+static void settle(const struct keeper *k, uint16_t id)
 {
+    order_settle(k, id);
     if (k != awaited)
         return;
     awaited = NULL;
@@ -66,7 +69,12 @@ static void settle(const struct keeper *k)
 
 void lifecycle_note_built(struct keeper *k)
 {
-    settle(k);
+    settle(k, k->domain->id);
+}
+
+void lifecycle_look(void)
+{
+    sched_wake(&undertaker);
 }
 
 /* A keeper looks after its domain; but who would dismiss the keeper? */
@@ -77,10 +85,10 @@ static bool undertake(struct sched_unit *u, uint64_t deadline)
     while (unneeded && keeper_dismiss(unneeded)) {
         struct keeper *k = unneeded;
         unneeded = k->next;
-        settle(k);
-        drop(k);
+        settle(k, ID_NONE);
+        lifecycle_drop(k);
     }
-    if (unneeded)
+    if (unneeded || order_take())
         return true;
     if (!domain_next(NULL)) {
         log_info("no domain left");
@@ -112,7 +120,7 @@ void lifecycle_ended(struct domain *d)
 
 int lifecycle_create(const char *line, void (*fn)(void))
 {
-    struct keeper *k = new_keeper("create");
+    struct keeper *k = lifecycle_new_keeper("create");
 
     if (!k)
         return -ENOMEM;
@@ -120,7 +128,7 @@ int lifecycle_create(const char *line, void (*fn)(void))
     if (!err)
         err = keeper_start(k);
     if (err) {
-        drop(k);
+        lifecycle_drop(k);
         return err;
     }
     awaited = k;
@@ -136,13 +144,13 @@ bool lifecycle_is_creating(void)
 /* If it cannot be, the log has said why, and the others start all the same. */
 static void start_of_menu(const struct domain_config *c)
 {
-    struct keeper *k = new_keeper(c->name);
+    struct keeper *k = lifecycle_new_keeper(c->name);
 
     if (!k)
         return;
     k->config = *c;
     if (keeper_start_now(k))
-        drop(k);
+        lifecycle_drop(k);
 }
 
 void lifecycle_begin(struct module *modules, unsigned n, void (*fn)(void))

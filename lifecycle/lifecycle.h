@@ -22,6 +22,13 @@ struct keeper;
  * sched_loop(), on the boot CPU. */
 void lifecycle_begin(struct module *modules, unsigned n, void (*at_end)(void));
 
+/* For lifecycle/order.h. From any CPU: somebody has written something down for the boot CPU. */
+void lifecycle_look(void);
+/* Boot CPU: one that is all zero, NULL and logged if there is no memory; and its end, if it never
+ * began. */
+struct keeper *lifecycle_new_keeper(const char *whose);
+void lifecycle_drop(struct keeper *k);
+
 /* Hook of domain/domain.h. */
 void lifecycle_ended(struct domain *d);
 /* For keepers, from k's unit: the domain of k runs; d is about to be buried; the domain of k is

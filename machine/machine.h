@@ -87,7 +87,7 @@ struct machine_owner {
 };
 
 struct board;
-extern const struct board board_pc, board_pvh;
+extern const struct board board_pc, board_pvh, board_bare;
 
 struct machine_config {
     const struct board *board;

@@ -1,6 +1,7 @@
 /*
  * The board of a pvh guest: no device but the two ways to end. All else is its local APICs and what
- * it has by hypercalls.
+ * it has by hypercalls. Who is made by the control domain has not even these: the tables that it
+ * is given tell of no device at all.
  */
 #include "machine/board.h"
 #include "machine/pc.h"
@@ -34,4 +35,11 @@ static void plug(struct machine *m, const struct machine_config *config)
     board_plug_power(m, (struct line){ .set = NULL });
 }
 
+static void plug_nothing(struct machine *m, const struct machine_config *config)
+{
+    (void)m;
+    (void)config;
+}
+
 const struct board board_pvh = { .ports = ports, .plug = plug };
+const struct board board_bare = { .ports = ports, .plug = plug_nothing };

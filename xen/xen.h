@@ -125,6 +125,8 @@ void xen_domain_hold(struct xen_domain *d);
 /* The same for the domain with the lowest id that is not below this one. */
 struct xen_domain *xen_domain_get_from(uint16_t id);
 void xen_domain_put(struct xen_domain *d);
+/* Is there one of this id, findable or not? */
+bool xen_domain_exists(uint16_t id);
 /* How many could be found. */
 unsigned xen_domain_count(void);
 /* For its destruction, when nobody finds it any more: does somebody hold it still? */

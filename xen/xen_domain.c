@@ -58,6 +58,14 @@ struct xen_domain *xen_domain_get_from(uint16_t id)
     return best;
 }
 
+bool xen_domain_exists(uint16_t id)
+{
+    spin_lock(&list_lock);
+    bool exists = xen_domain_by_id(id);
+    spin_unlock(&list_lock);
+    return exists;
+}
+
 unsigned xen_domain_count(void)
 {
     unsigned n = 0;

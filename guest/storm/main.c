@@ -115,24 +115,49 @@ static int64_t call(struct worker *w)
     return hypercall(nr, cmd, pointer(w), any(w) % 4 ? any(w) % 4 : number(w));
 }
 
-/* What the control domain alone may: domains of the first ids are paused, destroyed, and looked at.
- */
+/* As the tools do; each is another one, or the same once more. */
+static void ask_for_domain(struct worker *w)
+{
+    struct xen_domctl *op = (struct xen_domctl *)w->at;
+
+    *op = (struct xen_domctl){
+        .cmd = XEN_DOMCTL_CREATEDOMAIN,
+        .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+        .u.createdomain = { .handle = { (uint8_t)any(w) },
+                            .flags = XEN_DOMCTL_CDF_HVM | XEN_DOMCTL_CDF_HAP,
+                            .max_vcpus = 1 + any(w) % 3,
+                            .grant_opts = 1,
+                            .emulation_flags = XEN_X86_EMU_LAPIC },
+    };
+}
+
+/* What the control domain alone may: domains are made, and those of the first ids paused,
+ * destroyed, and looked at. */
 static int64_t control_call(struct worker *w)
 {
     static const uint8_t domctls[] = {
-        XEN_DOMCTL_DESTROYDOMAIN,   XEN_DOMCTL_PAUSEDOMAIN,   XEN_DOMCTL_UNPAUSEDOMAIN,
-        XEN_DOMCTL_GETDOMAININFO,   XEN_DOMCTL_UNPAUSEDOMAIN, XEN_DOMCTL_SETVCPUAFFINITY,
-        XEN_DOMCTL_MAX_MEM,         XEN_DOMCTL_GETVCPUINFO,   XEN_DOMCTL_SCHEDULER_OP,
-        XEN_DOMCTL_GETVCPUAFFINITY,
+        XEN_DOMCTL_DESTROYDOMAIN,   XEN_DOMCTL_PAUSEDOMAIN,
+        XEN_DOMCTL_UNPAUSEDOMAIN,   XEN_DOMCTL_GETDOMAININFO,
+        XEN_DOMCTL_UNPAUSEDOMAIN,   XEN_DOMCTL_SETVCPUAFFINITY,
+        XEN_DOMCTL_MAX_MEM,         XEN_DOMCTL_GETVCPUINFO,
+        XEN_DOMCTL_SCHEDULER_OP,    XEN_DOMCTL_GETVCPUAFFINITY,
+        XEN_DOMCTL_CREATEDOMAIN,    XEN_DOMCTL_MAX_VCPUS,
+        XEN_DOMCTL_MAX_MEM,         XEN_DOMCTL_RESUMEDOMAIN,
+        XEN_DOMCTL_GETTSCINFO,      XEN_DOMCTL_SETTSCINFO,
+        XEN_DOMCTL_GETHVMCONTEXT,   XEN_DOMCTL_SETHVMCONTEXT,
+        XEN_DOMCTL_SETNODEAFFINITY, XEN_DOMCTL_GET_CPU_POLICY,
+        XEN_DOMCTL_SET_CPU_POLICY,  XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE,
     };
     volatile uint32_t *word = (volatile uint32_t *)w->at;
     bool of_domain = any(w) % 2;
 
     fill(w);
-    word[0] = of_domain ? domctls[any(w) % sizeof(domctls)] : any(w) % 20;
+    word[0] = of_domain ? domctls[any(w) % sizeof(domctls)] : any(w) % 30;
     word[1] = any(w) % 16 ? XEN_DOMCTL_INTERFACE_VERSION : (uint32_t)number(w);
     if (any(w) % 8)
-        word[2] = any(w) % 8;
+        word[2] = any(w) % 16;
+    if (of_domain && any(w) % 16 == 0)
+        ask_for_domain(w);
     return hypercall(of_domain ? XEN_HYPERCALL_DOMCTL : XEN_HYPERCALL_SYSCTL,
                      any(w) % 16 ? w->at : pointer(w), 0, 0);
 }

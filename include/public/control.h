@@ -26,15 +26,26 @@ struct xen_ctl_bitmap {
 
 /* ---- domctl ---- */
 
-#define XEN_DOMCTL_DESTROYDOMAIN   2
-#define XEN_DOMCTL_PAUSEDOMAIN     3
-#define XEN_DOMCTL_UNPAUSEDOMAIN   4
-#define XEN_DOMCTL_GETDOMAININFO   5
-#define XEN_DOMCTL_SETVCPUAFFINITY 9
-#define XEN_DOMCTL_MAX_MEM         11
-#define XEN_DOMCTL_GETVCPUINFO     14
-#define XEN_DOMCTL_SCHEDULER_OP    16
-#define XEN_DOMCTL_GETVCPUAFFINITY 25
+#define XEN_DOMCTL_CREATEDOMAIN            1
+#define XEN_DOMCTL_DESTROYDOMAIN           2
+#define XEN_DOMCTL_PAUSEDOMAIN             3
+#define XEN_DOMCTL_UNPAUSEDOMAIN           4
+#define XEN_DOMCTL_GETDOMAININFO           5
+#define XEN_DOMCTL_SETVCPUAFFINITY         9
+#define XEN_DOMCTL_MAX_MEM                 11
+#define XEN_DOMCTL_GETVCPUINFO             14
+#define XEN_DOMCTL_MAX_VCPUS               15
+#define XEN_DOMCTL_SCHEDULER_OP            16
+#define XEN_DOMCTL_GETVCPUAFFINITY         25
+#define XEN_DOMCTL_RESUMEDOMAIN            27
+#define XEN_DOMCTL_GETHVMCONTEXT           33
+#define XEN_DOMCTL_SETHVMCONTEXT           34
+#define XEN_DOMCTL_GETTSCINFO              59
+#define XEN_DOMCTL_SETTSCINFO              60
+#define XEN_DOMCTL_SETNODEAFFINITY         68
+#define XEN_DOMCTL_GET_CPU_POLICY          82
+#define XEN_DOMCTL_SET_CPU_POLICY          83
+#define XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE 86
 
 #define XEN_DOMINF_DYING          (1u << 0)
 #define XEN_DOMINF_HVM_GUEST      (1u << 1)
@@ -46,6 +57,25 @@ struct xen_ctl_bitmap {
 #define XEN_DOMINF_SHUTDOWN_SHIFT 16 /* its reason, XEN_SHUTDOWN_* */
 
 #define XEN_X86_EMU_LAPIC 1u
+
+#define XEN_DOMCTL_CDF_HVM     (1u << 0)
+#define XEN_DOMCTL_CDF_HAP     (1u << 1)
+#define XEN_DOMCTL_CDF_OOS_OFF (1u << 3) /* of shadow page tables: says nothing here */
+
+/* Its id is the structure's own: 0 or a reserved one asks for a new one, which comes back there. */
+struct xen_domctl_createdomain {
+    uint32_t ssidref;
+    uint8_t handle[16];
+    uint32_t flags; /* XEN_DOMCTL_CDF_* */
+    uint32_t iommu_opts;
+    uint32_t max_vcpus;
+    uint32_t max_evtchn_port;
+    int32_t max_grant_frames, max_maptrack_frames;
+    uint32_t grant_opts; /* the version of grant tables */
+    uint32_t vmtrace_size;
+    uint32_t cpupool_id;
+    uint32_t emulation_flags, misc_flags;
+};
 
 struct xen_domctl_getdomaininfo {
     uint16_t domain;
@@ -86,6 +116,43 @@ struct xen_domctl_getvcpuinfo {
     uint32_t cpu;
 };
 
+struct xen_domctl_max_vcpus {
+    uint32_t max;
+};
+
+struct xen_domctl_hvmcontext {
+    uint32_t size; /* bytes, of the buffer and of what is in it */
+    uint32_t pad;
+    uint64_t buffer; /* records of include/public/hvm/save.h; 0: how many bytes would it be? */
+};
+
+#define XEN_TSC_MODE_DEFAULT        0 /* native, if the TSC is as fast as it was */
+#define XEN_TSC_MODE_ALWAYS_EMULATE 1
+#define XEN_TSC_MODE_NEVER_EMULATE  2
+
+struct xen_domctl_tsc_info {
+    uint32_t tsc_mode;
+    uint32_t gtsc_khz;
+    uint32_t incarnation;
+    uint32_t pad;
+    uint64_t elapsed_nsec;
+};
+
+struct xen_domctl_nodeaffinity {
+    struct xen_ctl_bitmap nodemap;
+};
+
+struct xen_domctl_cpu_policy {
+    uint32_t nr_leaves, nr_msrs;             /* in the arrays, or there is room for */
+    uint64_t leaves;                         /* of xen_cpuid_leaf */
+    uint64_t msrs;                           /* of xen_msr_entry */
+    uint32_t err_leaf, err_subleaf, err_msr; /* what a policy was refused for */
+};
+
+struct xen_domctl_paging_mempool {
+    uint64_t size; /* bytes */
+};
+
 struct xen_domctl_scheduler_op {
     uint32_t sched_id; /* XEN_SCHEDULER_* */
     uint32_t cmd;      /* XEN_SCHEDOP_* */
@@ -104,11 +171,18 @@ struct xen_domctl {
     uint16_t domain;
     uint16_t pad[3];
     union {
+        struct xen_domctl_createdomain createdomain;
         struct xen_domctl_getdomaininfo getdomaininfo;
         struct xen_domctl_vcpuaffinity vcpuaffinity;
         struct xen_domctl_max_mem max_mem;
         struct xen_domctl_getvcpuinfo getvcpuinfo;
+        struct xen_domctl_max_vcpus max_vcpus;
         struct xen_domctl_scheduler_op scheduler_op;
+        struct xen_domctl_hvmcontext hvmcontext;
+        struct xen_domctl_tsc_info tsc_info;
+        struct xen_domctl_nodeaffinity nodeaffinity;
+        struct xen_domctl_cpu_policy cpu_policy;
+        struct xen_domctl_paging_mempool paging_mempool;
         uint8_t pad[128];
     } u;
 };
@@ -123,6 +197,8 @@ struct xen_domctl {
 #define XEN_SYSCTL_NUMAINFO          17
 #define XEN_SYSCTL_CPUPOOL_OP        18
 #define XEN_SYSCTL_SCHEDULER_OP      19
+#define XEN_SYSCTL_CPU_FEATURESET    26
+#define XEN_SYSCTL_CPU_POLICY        29
 
 #define XEN_SYSCTL_PHYSCAP_HVM       (1u << 0)
 #define XEN_SYSCTL_PHYSCAP_HAP       (1u << 3)
@@ -209,6 +285,34 @@ struct xen_sysctl_scheduler_op {
     } u;
 };
 
+#define XEN_CPU_FEATURESET_RAW     0
+#define XEN_CPU_FEATURESET_HOST    1
+#define XEN_CPU_FEATURESET_PV      2
+#define XEN_CPU_FEATURESET_HVM     3
+#define XEN_CPU_FEATURESET_PV_MAX  4
+#define XEN_CPU_FEATURESET_HVM_MAX 5
+
+struct xen_sysctl_cpu_featureset {
+    uint32_t index; /* XEN_CPU_FEATURESET_* */
+    uint32_t nr_features;
+    uint64_t features; /* of uint32_t; 0: how many are there? */
+};
+
+#define XEN_CPU_POLICY_RAW         0
+#define XEN_CPU_POLICY_HOST        1
+#define XEN_CPU_POLICY_PV_MAX      2
+#define XEN_CPU_POLICY_HVM_MAX     3
+#define XEN_CPU_POLICY_PV_DEFAULT  4
+#define XEN_CPU_POLICY_HVM_DEFAULT 5
+
+struct xen_sysctl_cpu_policy {
+    uint32_t index; /* XEN_CPU_POLICY_* */
+    uint32_t nr_leaves, nr_msrs;
+    uint32_t reserved;
+    uint64_t leaves; /* of xen_cpuid_leaf; 0: how many are there at most? */
+    uint64_t msrs;   /* of xen_msr_entry; the same */
+};
+
 struct xen_sysctl {
     uint32_t cmd; /* XEN_SYSCTL_* */
     uint32_t interface_version;
@@ -221,6 +325,8 @@ struct xen_sysctl {
         struct xen_sysctl_numainfo numainfo;
         struct xen_sysctl_cpupool_op cpupool_op;
         struct xen_sysctl_scheduler_op scheduler_op;
+        struct xen_sysctl_cpu_featureset cpu_featureset;
+        struct xen_sysctl_cpu_policy cpu_policy;
         uint8_t pad[128];
     } u;
 };
@@ -254,6 +360,25 @@ _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, cpu_time) == 8,
 _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, cpu) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_domctl_scheduler_op) == 24, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_scheduler_op, u) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_createdomain) == 64, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_createdomain, flags) == 20, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_createdomain, max_vcpus) == 28, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_createdomain, grant_opts) == 44, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_createdomain, emulation_flags) == 56,
+               "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_hvmcontext) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_hvmcontext, buffer) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_tsc_info) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_tsc_info, elapsed_nsec) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_nodeaffinity) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_cpu_policy) == 40, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_cpu_policy, leaves) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_cpu_policy, err_leaf) == 24, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_paging_mempool) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_cpu_featureset) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_cpu_featureset, features) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_cpu_policy) == 32, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_cpu_policy, leaves) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_sysctl) == 136, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_sysctl, u) == 8, "as in Xen");
 _Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "as in Xen");

@@ -5,6 +5,8 @@
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
 #include "hypercall/hypercall.h"
+#include "lifecycle/create.h"
+#include "lifecycle/order.h"
 #include "machine/cpu_model.h"
 #include "mm/frame.h"
 
@@ -104,4 +106,48 @@ WEAK uint64_t tsc_hz = 2000000000;
 WEAK uint64_t tsc_to_ns(uint64_t ticks)
 {
     return ticks / 2;
+}
+
+WEAK bool xen_domain_exists(uint16_t id)
+{
+    struct xen_domain *d = xen_domain_get(id);
+
+    if (d)
+        xen_domain_put(d);
+    return d;
+}
+
+WEAK void vcpu_give_way(struct vcpu *v)
+{
+    v->virt.deadline = 0;
+}
+
+WEAK void domain_resume(struct domain *d)
+{
+    if (!spin_is_locked(d->xen.lock))
+        return;
+    d->suspended = false;
+}
+
+WEAK uint64_t domain_now(const struct domain *d)
+{
+    return d->id * 1000u;
+}
+
+/* What it is asked for the second time has been made. */
+WEAK int order_domain(const struct order *what, uint16_t *id)
+{
+    static unsigned asked;
+
+    (void)what;
+    if (++asked % 2)
+        return -EAGAIN;
+    *id = 77;
+    return 0;
+}
+
+WEAK int domain_set_most(struct domain *d, uint64_t frames)
+{
+    d->p2m.most = frames;
+    return spin_is_locked(d->xen.lock) ? 0 : -EINVAL;
 }

@@ -189,6 +189,11 @@ void vcpu_spins(struct vcpu *v)
 
 const struct vcpu *fake_gave_way;
 
+void domain_suspend(struct domain *d)
+{
+    d->suspended = true;
+}
+
 void vcpu_give_way(struct vcpu *v)
 {
     fake_gave_way = v;

@@ -170,7 +170,11 @@ def test_bad_one(boot, seed):
              options="console=com1 exit=monitor loglevel=info", pcpus=2, ips=100_000_000)
     m.expect(r"storm: over, (\d+) errors", timeout=BOOT)
     m.expect(r"storm: powered off")
-    m.send("\x01" * 3 + "".join(f"destroy {life}\r" for life in names))  # it may have done so itself
+    m.send("\x01" * 3 + "list\r")
+    m.expect(r"\nName [^\n]*\n")
+    m.expect("caisson> ")
+    alive = re.findall(r"^(\S+) +\d+ ", m.before, re.M)  # those that it has let run, too
+    m.send("".join(f"destroy {life}\r" for life in alive))
     m.expect("no domain left")
     m.send("poweroff\r")
     m.expect_off()

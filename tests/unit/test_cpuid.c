@@ -239,7 +239,7 @@ static void test_topology(void **state)
     assert_int_equal(ask(1, 0).ebx >> 16, 0);
     assert_false(ask(1, 0).edx & CPUID_1D_HTT);
     guest.vcpu_count = 5;
-    guest_vcpu.id = 3;
+    guest_vcpu.id = guest_vcpu.lapic.id = 3;
     assert_int_equal(ask(1, 0).ebx, 3u << 24 | 5u << 16 | 0xffff);
     assert_true(ask(1, 0).edx & CPUID_1D_HTT);
     struct cpuid_regs r = ask(0xb, 0);
@@ -388,7 +388,7 @@ static void test_amd_topology(void **state)
     assert_false(ask(0x80000001, 0).ecx & CPUID_EXT1C_CMP_LEGACY);
     assert_int_equal(ask(0x80000008, 0).ecx, 0);
     guest.vcpu_count = 5;
-    guest_vcpu.id = 3;
+    guest_vcpu.id = guest_vcpu.lapic.id = 3;
     assert_true(ask(0x80000001, 0).ecx & CPUID_EXT1C_CMP_LEGACY);
     assert_true(ask(0x80000001, 0).ecx & CPUID_EXT1C_TOPOEXT);
     assert_int_equal(ask(0x80000008, 0).ecx, 3 << 12 | 4);
@@ -403,17 +403,49 @@ static void test_amd_topology(void **state)
     guest.vcpu_count = 1;
 }
 
+/* Ids of local APICs that are twice the numbers. */
+static void test_topology_of_twice(void **state)
+{
+    (void)state;
+    guest.vcpu_count = 3;
+    guest.apic_id_shift = 1;
+    guest_vcpu.id = 2;
+    guest_vcpu.lapic.id = 4;
+    assert_int_equal(ask(1, 0).ebx, 4u << 24 | 6u << 16 | 0xffff);
+    assert_int_equal(ask(0xb, 0).eax, 1);
+    assert_int_equal(ask(0xb, 0).edx, 4);
+    assert_int_equal(ask(0xb, 1).eax, 3); /* ids below 6 */
+    become_amd();
+    assert_int_equal(ask(0x80000008, 0).ecx, 3 << 12 | 2);
+    assert_int_equal(ask(0x8000001E, 0).eax, 4);
+    virt_caps.amd = false;
+    guest.vcpu_count = 1;
+    guest.apic_id_shift = 0;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_unlisted_leaves), TEST(test_remembered),     TEST(test_remembered_with_its_state),
-        TEST(test_beyond_basic),    TEST(test_ends_of_ranges), TEST(test_hidden_features),
-        TEST(test_shown_features),  TEST(test_os_bits),        TEST(test_apic),
-        TEST(test_topology),        TEST(test_frequencies),    TEST(test_xsave),
-        TEST(test_no_xsave),        TEST(test_cr4_mask),       TEST(test_amd_ends_of_ranges),
-        TEST(test_amd_hidden),      TEST(test_amd_topology),
+        TEST(test_unlisted_leaves),
+        TEST(test_remembered),
+        TEST(test_remembered_with_its_state),
+        TEST(test_beyond_basic),
+        TEST(test_ends_of_ranges),
+        TEST(test_hidden_features),
+        TEST(test_shown_features),
+        TEST(test_os_bits),
+        TEST(test_apic),
+        TEST(test_topology),
+        TEST(test_topology_of_twice),
+        TEST(test_frequencies),
+        TEST(test_xsave),
+        TEST(test_no_xsave),
+        TEST(test_cr4_mask),
+        TEST(test_amd_ends_of_ranges),
+        TEST(test_amd_hidden),
+        TEST(test_amd_topology),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

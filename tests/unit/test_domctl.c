@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/sysctl.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * domctl and sysctl: what the control domain may ask for, and that nobody else may.
@@ -101,11 +101,13 @@ static void test_versions_and_numbers(void **state)
 {
     (void)state;
     for (uint32_t cmd = 0; cmd < 100; cmd++) {
-        static const uint8_t known[] = { 2, 3, 4, 5, 9, 11, 14, 16, 25 };
+        static const uint8_t known[] = { 1, 2, 3, 4, 5, 9, 11, 14, 15, 16, 25, 27, 59, 60, 68, 86 };
         static const uint8_t known_sysctl[] = { 3, 4, 6, 9, 16, 17, 18, 19 };
 
         if (!memchr(known, (int)cmd, sizeof(known)))
             assert_int_equal(by(A, cmd, ID(B)), -ENOSYS);
+        else if (cmd == XEN_DOMCTL_CREATEDOMAIN)
+            assert_int_equal(by(A, cmd, ID(B)), -EEXIST);
         else if (cmd != XEN_DOMCTL_GETDOMAININFO)
             assert_int_equal(by(A, cmd, 99), -ESRCH);
         if (!memchr(known_sysctl, (int)cmd, sizeof(known_sysctl)))
@@ -189,6 +191,169 @@ static void test_max_mem(void **state)
     assert_int_equal(by(A, XEN_DOMCTL_MAX_MEM, ID(B)), 0);
     domctl.u.max_mem.max_memkb = kib - 4;
     assert_int_equal(by(A, XEN_DOMCTL_MAX_MEM, ID(B)), -EOPNOTSUPP);
+}
+
+/* ---- Domains of its own ---- */
+
+static const struct xen_domctl_createdomain wish = { .handle = "a name",
+                                                     .flags = 3,
+                                                     .max_vcpus = 2,
+                                                     .max_evtchn_port = 1023,
+                                                     .max_grant_frames = -1,
+                                                     .max_maptrack_frames = 64,
+                                                     .grant_opts = 1,
+                                                     .emulation_flags = 1 };
+
+static int64_t create(const struct xen_domctl_createdomain *c, uint16_t id)
+{
+    domctl.u.createdomain = *c;
+    return by(A, XEN_DOMCTL_CREATEDOMAIN, id);
+}
+
+static void test_create(void **state)
+{
+    (void)state;
+    assert_int_equal(create(&wish, 0), 0);
+    assert_int_equal(domctl.domain, 77);
+    assert_int_equal(pair_rounds, 2); /* it is made elsewhere */
+    assert_int_equal(create(&wish, XEN_DOMID_INVALID), 0);
+    assert_int_equal(create(&wish, ID(B)), -EEXIST);
+    assert_int_equal(create(&wish, 5), -EOPNOTSUPP);
+    pair_unwritable = 0;
+    assert_int_equal(create(&wish, 0), -EFAULT);
+    assert_int_equal(pair_rounds, 1); /* nothing was made for which there is no answer */
+}
+
+/* What we do not have is not given as something else. */
+static void test_bad_wishes(void **state)
+{
+    static const uint32_t offsets[] = { 20, 24, 28, 44, 48, 52, 56, 60 };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        struct xen_domctl_createdomain c = wish;
+        uint32_t *word = (uint32_t *)((char *)&c + offsets[i]);
+        uint32_t was = *word;
+        for (unsigned bit = 0; bit < 32; bit++) {
+            *word = was ^ 1u << bit;
+            bool fine =
+                (offsets[i] == 28 && *word && *word <= MAX_VCPUS) || (offsets[i] == 20 && bit == 3);
+            assert_int_equal(create(&c, 0), fine ? 0 : -EINVAL);
+        }
+    }
+}
+
+static void become_bare(unsigned i)
+{
+    static const struct domain_config config = { .uuid = "a name" };
+
+    pair[i].d.bare = true;
+    pair[i].d.config = &config;
+}
+
+static void test_bare(void **state)
+{
+    static const struct xen_domctl_tsc_info good = { .tsc_mode = 2 }, slow = { .gtsc_khz = 5 },
+                                            always = { .tsc_mode = 1 }, odd = { .tsc_mode = 3 };
+    uint64_t nodes = 1;
+
+    (void)state;
+    domctl.u.max_vcpus.max = PAIR_VCPUS;
+    assert_int_equal(by(A, XEN_DOMCTL_MAX_VCPUS, ID(B)), 0);
+    domctl.u.max_vcpus.max = PAIR_VCPUS + 1;
+    assert_int_equal(by(A, XEN_DOMCTL_MAX_VCPUS, ID(B)), -EINVAL);
+    domctl.u.tsc_info = good;
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EINVAL); /* it is not its own */
+    become_bare(B);
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), 0);
+    domctl.u.tsc_info = slow;
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EOPNOTSUPP);
+    domctl.u.tsc_info = always;
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EOPNOTSUPP);
+    domctl.u.tsc_info = odd;
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EINVAL);
+    assert_int_equal(by(A, XEN_DOMCTL_GETTSCINFO, ID(B)), 0);
+    assert_int_equal(domctl.u.tsc_info.elapsed_nsec, ID(B) * 1000);
+    domctl.u.nodeaffinity.nodemap = (struct xen_ctl_bitmap){ (uintptr_t)&nodes, 64, 0 };
+    assert_int_equal(by(A, XEN_DOMCTL_SETNODEAFFINITY, ID(B)), 0);
+    nodes = 6;
+    assert_int_equal(by(A, XEN_DOMCTL_SETNODEAFFINITY, ID(B)), -EINVAL);
+    domctl.u.paging_mempool.size = 0x200000;
+    assert_int_equal(by(A, XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE, ID(B)), 0);
+    domctl.u.paging_mempool.size = 5;
+    assert_int_equal(by(A, XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE, ID(B)), -EINVAL);
+    domctl.u.max_mem.max_memkb = 40;
+    assert_int_equal(by(A, XEN_DOMCTL_MAX_MEM, ID(B)), 0);
+    assert_int_equal(pair[B].d.p2m.most, 10);
+    domctl.u.max_mem.max_memkb = UINT64_MAX;
+    assert_int_equal(by(A, XEN_DOMCTL_MAX_MEM, ID(B)), 0);
+    assert_int_equal(pair[B].d.p2m.most, 1000); /* more there is not in the machine */
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(B)), 0);
+    assert_int_equal(domctl.u.getdomaininfo.max_pages, 1000);
+    assert_string_equal((const char *)domctl.u.getdomaininfo.handle, "a name");
+}
+
+static uint32_t flags_of(unsigned i)
+{
+    assert_int_equal(by(A, XEN_DOMCTL_GETDOMAININFO, ID(i)), 0);
+    return domctl.u.getdomaininfo.flags;
+}
+
+/* One that has ended is there to be looked at. */
+static void test_bare_ends(void **state)
+{
+    (void)state;
+    become_bare(B);
+    pair[B].d.suspended = true;
+    assert_int_equal(flags_of(B) >> XEN_DOMINF_SHUTDOWN_SHIFT, XEN_SHUTDOWN_SUSPEND);
+    assert_true(flags_of(B) & XEN_DOMINF_SHUTDOWN);
+    assert_int_equal(by(A, XEN_DOMCTL_RESUMEDOMAIN, ID(B)), 0);
+    assert_false(flags_of(B) & XEN_DOMINF_SHUTDOWN);
+    assert_false(pair[B].d.suspended);
+    pair[B].d.end = END_REBOOT;
+    assert_int_equal(flags_of(B) >> XEN_DOMINF_SHUTDOWN_SHIFT, XEN_SHUTDOWN_REBOOT);
+    assert_false(flags_of(B) & XEN_DOMINF_DYING);
+    assert_int_equal(by(A, XEN_DOMCTL_RESUMEDOMAIN, ID(B)), -EINVAL);
+    assert_int_equal(by(A, XEN_DOMCTL_RESUMEDOMAIN, ID(A)), -EINVAL);
+    pair[B].d.unwanted = true;
+    assert_true(flags_of(B) & XEN_DOMINF_DYING);
+}
+
+static unsigned looks;
+
+/* Its keeper is elsewhere, and takes its time. */
+static void bury_later(void)
+{
+    if (++looks == 3)
+        pair_destroy(B);
+    else
+        pair_meanwhile = bury_later;
+}
+
+bool xen_domain_exists(uint16_t id)
+{
+    if (id < ID(A) || id > ID(C))
+        return false;
+    if (pair_meanwhile == bury_later) {
+        pair_meanwhile = NULL;
+        bury_later();
+    }
+    return !pair[id - 1].gone;
+}
+
+static void test_destroy_bare(void **state)
+{
+    (void)state;
+    looks = 0;
+    become_bare(B);
+    pair_meanwhile = bury_later;
+    assert_int_equal(by(A, XEN_DOMCTL_DESTROYDOMAIN, ID(B)), 0);
+    assert_int_equal(looks, 3);
+    assert_true(pair[B].gone);
+    assert_int_equal(domctl.cmd, XEN_DOMCTL_DESTROYDOMAIN);
+    assert_int_equal(by(A, XEN_DOMCTL_DESTROYDOMAIN, ID(B)), -ESRCH);
+    assert_int_equal(by(A, 1u << 31 | XEN_DOMCTL_DESTROYDOMAIN, ID(B)), 0); /* as one that began */
+    assert_int_equal(by(A, 1u << 31 | XEN_DOMCTL_PAUSEDOMAIN, ID(C)), -ENOSYS);
 }
 
 /* ---- What there is to say of one ---- */
@@ -308,11 +473,34 @@ static void test_affinity(void **state)
     assert_int_equal(pair[B].v[0].unit.affinity, UINT64_MAX);
     bytes[0] = 0xfc;
     assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 1, bytes, 8), -EINVAL);
-    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 3, bytes, 8), -EOPNOTSUPP);
-    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 2, bytes, 8), -EOPNOTSUPP);
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 0, bytes, 8), -EINVAL);
+    assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 4, bytes, 8), -EINVAL);
     assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, PAIR_VCPUS, 1, bytes, 8), -EINVAL);
     assert_int_equal(affinity(XEN_DOMCTL_SETVCPUAFFINITY, 1, 1, (void *)UINTPTR_MAX, 8), -EFAULT);
     assert_int_equal(pair[B].v[1].unit.affinity, 0xe);
+}
+
+/* Nothing, but one that may be had: all where it runs. */
+static void test_soft_affinity(void **state)
+{
+    uint64_t all = 3, some = 1, none = 0;
+
+    (void)state;
+    domctl.u.vcpuaffinity =
+        (struct xen_domctl_vcpuaffinity){ .flags = 2, .soft = { (uintptr_t)&all, 8, 0 } };
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), 0);
+    assert_int_equal(all, 3);
+    domctl.u.vcpuaffinity.soft.bitmap = (uintptr_t)&some;
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), -EOPNOTSUPP);
+    domctl.u.vcpuaffinity.flags = 3;
+    domctl.u.vcpuaffinity.hard = (struct xen_ctl_bitmap){ (uintptr_t)&some, 8, 0 };
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), 0);
+    assert_int_equal(pair[B].v[0].unit.affinity, 1);
+    domctl.u.vcpuaffinity.soft.bitmap = (uintptr_t)&none;
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), -EOPNOTSUPP);
+    domctl.u.vcpuaffinity.soft.bitmap = UINT64_MAX;
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), -EFAULT);
+    assert_int_equal(pair[B].v[0].unit.affinity, 1);
 }
 
 static int64_t share(uint32_t cmd, uint16_t weight, uint16_t cap)
@@ -461,15 +649,18 @@ static void test_pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_rights),    TEST(test_versions_and_numbers),
-        TEST(test_no_place),  TEST(test_pause),
-        TEST(test_itself),    TEST(test_destroy),
-        TEST(test_max_mem),   TEST(test_info),
-        TEST(test_ends),      TEST(test_next),
-        TEST(test_vcpu_info), TEST(test_affinity),
-        TEST(test_share),     TEST(test_list),
-        TEST(test_machine),   TEST(test_pools),
-        TEST(test_long_list),
+        TEST(test_rights),       TEST(test_versions_and_numbers),
+        TEST(test_no_place),     TEST(test_pause),
+        TEST(test_itself),       TEST(test_destroy),
+        TEST(test_max_mem),      TEST(test_info),
+        TEST(test_ends),         TEST(test_next),
+        TEST(test_vcpu_info),    TEST(test_affinity),
+        TEST(test_share),        TEST(test_list),
+        TEST(test_machine),      TEST(test_pools),
+        TEST(test_long_list),    TEST(test_soft_affinity),
+        TEST(test_create),       TEST(test_bad_wishes),
+        TEST(test_bare),         TEST(test_bare_ends),
+        TEST(test_destroy_bare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/sysctl.c control/sysctl_machine.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c loader/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
+/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c loader/memmap.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
 /*
  * Hypercalls as a guest makes them: registers of both widths, privilege, pointers, continuation.
  */
@@ -385,17 +385,31 @@ static void test_shutdown(void **state)
     assert_int_equal(guest.end, END_NOT);
 }
 
+/* Who was made by the control domain can be resumed by it. */
+static void test_suspend(void **state)
+{
+    uint32_t reason = XEN_SHUTDOWN_SUSPEND;
+
+    (void)state;
+    guest.bare = true;
+    guest_put(BUFFER, &reason, sizeof(reason));
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), 0);
+    assert_true(guest.suspended);
+    assert_int_equal(guest.end, END_NOT);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_unknown_numbers),   TEST(test_alone),         TEST(test_refused),
-        TEST(test_privilege),         TEST(test_platform),      TEST(test_privilege),
-        TEST(test_32bit_registers),   TEST(test_version),       TEST(test_bad_pointers),
-        TEST(test_read_only_pointer), TEST(test_console_write), TEST(test_console_read),
-        TEST(test_continuation),      TEST(test_full_console),  TEST(test_continuation_32),
-        TEST(test_huge_count),        TEST(test_yield_block),   TEST(test_shutdown),
+        TEST(test_suspend),         TEST(test_unknown_numbers),   TEST(test_alone),
+        TEST(test_refused),         TEST(test_privilege),         TEST(test_platform),
+        TEST(test_privilege),       TEST(test_32bit_registers),   TEST(test_version),
+        TEST(test_bad_pointers),    TEST(test_read_only_pointer), TEST(test_console_write),
+        TEST(test_console_read),    TEST(test_continuation),      TEST(test_full_console),
+        TEST(test_continuation_32), TEST(test_huge_count),        TEST(test_yield_block),
+        TEST(test_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

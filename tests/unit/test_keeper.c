@@ -28,6 +28,7 @@ static struct sched_group *charged;
 static unsigned creations, pieces, built, ends, unneeded, opened, closed, unpaused, wakes, yields;
 static unsigned decisions; /* whether it is firmware */
 static int create_error, build_error;
+static bool bare; /* what is created is */
 static bool drained;
 static uint64_t timer_at;
 
@@ -44,7 +45,9 @@ int domain_create(const struct domain_config *c, struct sched_group *account, ui
     if (create_error)
         return create_error;
     charged = account;
-    d = (struct domain){ .id = ID, .state = DOMAIN_BUILDING, .name = "alpha", .vcpu_count = 1 };
+    d = (struct domain){
+        .id = ID, .state = DOMAIN_BUILDING, .name = "alpha", .vcpu_count = 1, .bare = bare
+    };
     creations++;
     pieces = 0;
     *out = &d;
@@ -91,6 +94,22 @@ void xen_domain_set_findable(struct xen_domain *x, bool findable)
 {
     assert_ptr_equal(x, &d.xen);
     x->findable = findable;
+}
+
+static bool ruled; /* there is a control domain */
+static unsigned orphaned;
+
+struct xen_domain *xen_domain_by_id(uint16_t id)
+{
+    static struct xen_domain control;
+
+    assert_int_equal(id, XEN_DOMID_CONTROL);
+    return ruled ? &control : NULL;
+}
+
+void order_orphan_all(void)
+{
+    orphaned++;
 }
 
 void domain_end(struct domain *domain, enum domain_end end, const char *why, ...)
@@ -211,7 +230,8 @@ static int set_up(void **state)
     creations = built = ends = unneeded = opened = closed = unpaused = wakes = 0;
     create_error = build_error = 0;
     drained = true;
-    came = false;
+    came = bare = ruled = false;
+    orphaned = 0;
     timer_at = 0;
     return 0;
 }
@@ -257,6 +277,62 @@ static void test_life_in_pieces(void **state)
     assert_int_equal(unneeded, 1);
     assert_null(k.domain);
     assert_int_equal(creations, 1);
+}
+
+static void begin_bare(void)
+{
+    start();
+    d.bare = true;
+    ruled = true;
+    drained = false; /* nobody waits for what it had to say */
+}
+
+/* It stays to be looked at, until it is not wanted any more; and does not come back. */
+static void test_bare_one_rests(void **state)
+{
+    (void)state;
+    begin_bare();
+    domain_end(&d, END_REBOOT, "it is so");
+    assert_int_equal(run(), 1);
+    assert_int_equal(ends + closed, 0);
+    assert_true(d.xen.findable);
+    d.unwanted = true;
+    assert_true(run() >= PIECES);
+    assert_int_equal(closed, 1);
+    assert_int_equal(creations, 1);
+    assert_int_equal(unneeded, 1);
+    assert_int_equal(orphaned, 0);
+}
+
+/* When nobody can look at it, it goes. */
+static void test_bare_one_alone(void **state)
+{
+    (void)state;
+    begin_bare();
+    domain_end(&d, END_POWEROFF, "it is so");
+    ruled = false;
+    assert_true(run() >= PIECES);
+    assert_int_equal(unneeded, 1);
+}
+
+/* A bare one waits to be let run. */
+static void test_bare_one_is_paused(void **state)
+{
+    (void)state;
+    bare = true;
+    start();
+    assert_int_equal(opened, 1);
+    assert_int_equal(unpaused, 0);
+}
+
+static void test_control_domain_ends(void **state)
+{
+    (void)state;
+    start();
+    k.config.control = true;
+    domain_end(&d, END_POWEROFF, "it is so");
+    run();
+    assert_int_equal(orphaned, 1);
 }
 
 /* What the operator has created is built by its own unit, so others go in between. */
@@ -451,6 +527,10 @@ int main(void)
         TEST(test_paused_while_it_is_built),
         TEST(test_console_is_waited_for),
         TEST(test_errors),
+        TEST(test_bare_one_rests),
+        TEST(test_bare_one_alone),
+        TEST(test_bare_one_is_paused),
+        TEST(test_control_domain_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

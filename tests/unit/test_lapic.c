@@ -52,7 +52,7 @@ static int setup(void **state)
     start(&guest_vcpu, 0);
     start(&second, 1);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
+    guest.vcpu_count = guest.apic_direct = 2;
     eois = 0;
     assert_int_equal(lapic_create_access(&guest), 0);
     return 0;
@@ -330,6 +330,17 @@ static void test_icr_after_level(void **state)
     assert_int_equal(cpu()->eoi_exits[1], 0);
 }
 
+/* Where ids are no numbers the common way finds whom it is for. */
+static void test_icr_by_id(void **state)
+{
+    (void)state;
+    by_msr(&guest_vcpu);
+    by_msr(&second);
+    guest.apic_direct = 0;
+    assert_int_equal(lapic_icr_written(&guest_vcpu, ICR(1, 0x51)), MSR_UNKNOWN);
+    assert_int_equal(vlapic_pending(&second.lapic), -1);
+}
+
 static void test_icr_to_another(void **state)
 {
     (void)state;
@@ -394,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_icr_to_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_icr_after_level, setup, teardown),
         cmocka_unit_test_setup_teardown(test_icr_to_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_icr_by_id, setup, teardown),
         cmocka_unit_test_setup_teardown(test_icr_not_simple, setup, teardown),
     };
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/sysctl.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/audit_debug.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests

@@ -1,0 +1,195 @@
+/*
+ * Orders for bare domains. See lifecycle/order.h.
+ */
+#include "lifecycle/order.h"
+#include "domain/domain.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "lifecycle/id.h"
+#include "lifecycle/keeper.h"
+#include "lifecycle/lifecycle.h"
+
+#define ORDERS 8 /* at once; more have to wait */
+
+enum state { FREE, ASKED, TAKEN, DONE };
+
+static struct place {
+    enum state state;
+    struct order what;
+    const struct keeper *keeper; /* TAKEN: who makes it */
+    int err;                     /* DONE: the answer */
+    uint16_t id;
+    uint64_t turn; /* DONE: the lowest has waited longest to be asked for */
+} places[ORDERS];
+static uint64_t turns;
+static struct spinlock lock = SPINLOCK_RANK("orders", LOCK_ORDERS);
+
+/* ---- Under the lock ---- */
+
+static struct place *find(const struct order *what)
+{
+    for (unsigned i = 0; i < ORDERS; i++)
+        if (places[i].state != FREE && memcmp(&places[i].what, what, sizeof(*what)) == 0)
+            return &places[i];
+    return NULL;
+}
+
+/* One that is free, or holds an answer that nobody came for; NULL: all are in use. */
+static struct place *vacant(void)
+{
+    struct place *best = NULL;
+
+    for (unsigned i = 0; i < ORDERS; i++) {
+        struct place *p = &places[i];
+        if (p->state == FREE)
+            return p;
+        if (p->state == DONE && (!best || p->turn < best->turn))
+            best = p;
+    }
+    return best;
+}
+
+static void finish(struct place *p, int err, uint16_t id)
+{
+    p->state = DONE;
+    p->err = err;
+    p->id = id;
+    p->turn = turns++;
+}
+
+static struct place *first_asked(void)
+{
+    for (unsigned i = 0; i < ORDERS; i++)
+        if (places[i].state == ASKED)
+            return &places[i];
+    return NULL;
+}
+
+/* -EAGAIN: it is under way. *news: it has just been written down. */
+static int ask(const struct order *what, uint16_t *id, bool *news)
+{
+    struct place *p = find(what);
+
+    if (p && p->state == DONE) {
+        p->state = FREE;
+        *id = p->id;
+        return p->err;
+    }
+    if (!p && (p = vacant())) {
+        *p = (struct place){ .state = ASKED, .what = *what };
+        *news = true;
+    }
+    return -EAGAIN;
+}
+
+/* ---- From outside ---- */
+
+int order_domain(const struct order *what, uint16_t *id)
+{
+    bool news = false;
+
+    spin_lock(&lock);
+    int err = ask(what, id, &news);
+    spin_unlock(&lock);
+    if (news)
+        lifecycle_look();
+    return err;
+}
+
+static struct domain_config config_of(const struct order *what)
+{
+    struct domain_config c = {
+        .name = "bare domain", /* no name of the menu's has a space */
+        .vcpus = what->vcpus,
+        .type = DOMAIN_PVH,
+        .bare = true,
+        .share = { .weight = CONFIG_DEFAULT_WEIGHT, .cpus = UINT64_MAX },
+        .cmdline = "",
+    };
+
+    memcpy(c.uuid, what->uuid, sizeof(c.uuid));
+    return c;
+}
+
+/* What is taken is the boot CPU's. */
+static struct place *take(void)
+{
+    spin_lock(&lock);
+    struct place *p = first_asked();
+    if (p)
+        p->state = TAKEN;
+    spin_unlock(&lock);
+    return p;
+}
+
+/* Begins to make it. -EAGAIN: later; an id is looked for in pieces. */
+static int begin(struct place *p)
+{
+    struct keeper *k = lifecycle_new_keeper("bare domain");
+
+    if (!k)
+        return -ENOMEM;
+    k->config = config_of(&p->what);
+    int err = keeper_start(k);
+    p->keeper = k;
+    if (err)
+        lifecycle_drop(k);
+    return err;
+}
+
+bool order_take(void)
+{
+    struct place *p = take();
+
+    if (!p)
+        return false;
+    int err = begin(p);
+    spin_lock(&lock);
+    if (err == -EAGAIN)
+        p->state = ASKED;
+    else if (err)
+        finish(p, err, ID_NONE);
+    spin_unlock(&lock);
+    return true;
+}
+
+/* An answer that nobody came for does not outlive its domain. */
+static void settle(struct place *p, const struct keeper *k, uint16_t id)
+{
+    if (p->state == TAKEN && p->keeper == k)
+        finish(p, id == ID_NONE ? -ENOMEM : 0, id);
+    else if (p->state == DONE && memcmp(p->what.uuid, k->config.uuid, sizeof(p->what.uuid)) == 0)
+        p->state = FREE;
+}
+
+void order_settle(const struct keeper *k, uint16_t id)
+{
+    if (!k->config.bare)
+        return;
+    spin_lock(&lock);
+    for (unsigned i = 0; i < ORDERS; i++)
+        settle(&places[i], k, id);
+    spin_unlock(&lock);
+}
+
+static void forget_all(void)
+{
+    spin_lock(&lock);
+    for (unsigned i = 0; i < ORDERS; i++)
+        if (places[i].state != TAKEN)
+            places[i].state = FREE;
+    spin_unlock(&lock);
+}
+
+void order_orphan_all(void)
+{
+    forget_all();
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d)) {
+        if (!d->bare)
+            continue;
+        if (!d->started)
+            domain_end(d, END_DESTROYED, "the control domain has ended");
+        else if (d->end)
+            lifecycle_ended(d);
+    }
+}
