@@ -21,6 +21,8 @@ static void free_mapping(void *ctx, gfn_t g, const struct slat_entry *e)
     struct p2m *p = ctx;
 
     (void)g;
+    if (e->rights & SLAT_PINNED)
+        frame_unpin(e->mfn);
     if (e->rights & SLAT_LENT)
         return;
     if (e->order > ORDER_2M) { /* it may be in 262,144 pieces by now */
@@ -58,12 +60,34 @@ cold void p2m_reap(struct p2m *p, unsigned vcpus)
     unsigned kept = 0;
 
     for (unsigned i = 0; i < p->limbo_count; i++) {
-        if (p->limbo[i].epoch <= oldest)
-            frame_return(p->limbo[i].frame, p->owner);
-        else
+        if (p->limbo[i].epoch > oldest)
             p->limbo[kept++] = p->limbo[i];
+        else if (p->limbo[i].pinned)
+            frame_unpin(p->limbo[i].frame);
+        else
+            frame_return(p->limbo[i].frame, p->owner);
     }
     p->limbo_count = kept;
+}
+
+static void free_limbo(struct p2m *p)
+{
+    while (p->limbo_count--) {
+        if (p->limbo[p->limbo_count].pinned)
+            frame_unpin(p->limbo[p->limbo_count].frame);
+        else
+            frame_free(p->limbo[p->limbo_count].frame, ORDER_4K, p->owner);
+    }
+    p->limbo_count = 0;
+}
+
+/* What was not mapped yet goes the way of what was. */
+static void drop_giant(struct p2m *p)
+{
+    p->giant.open = false;
+    p->going.first = p->giant.first;
+    p->going.frames = 1UL << ORDER_1G;
+    p->populated += 1UL << ORDER_1G;
 }
 
 cold bool p2m_destroy(struct p2m *p)
@@ -71,13 +95,11 @@ cold bool p2m_destroy(struct p2m *p)
     if (!p->slat.root)
         return true;
     if (p->limbo_count) {
-        while (p->limbo_count)
-            frame_free(p->limbo[--p->limbo_count].frame, ORDER_4K, p->owner);
+        free_limbo(p);
         return false;
     }
     if (p->giant.open)
-        frame_free(p->giant.first, ORDER_1G, p->owner);
-    p->giant.open = false;
+        drop_giant(p);
     if (p->going.frames) {
         give_back_some(p);
         return false;
@@ -124,7 +146,17 @@ bool p2m_is_ram(const struct p2m *p, gfn_t g)
     return block_is_ram(p, g, ORDER_4K);
 }
 
-static unsigned rights_of_ram(unsigned order)
+gfn_t p2m_highest(const struct p2m *p)
+{
+    uint64_t end = p->beyond ? p->beyond : 1;
+
+    for (unsigned i = 0; i < p->range_count; i++)
+        if (p->ram[i].start.v + p->ram[i].frames > end)
+            end = p->ram[i].start.v + p->ram[i].frames;
+    return gfn(end - 1);
+}
+
+unsigned p2m_rights_of_ram(unsigned order)
 {
     return SLAT_R | SLAT_W | (order > ORDER_4K && virt_caps.small_code ? SLAT_X_SMALL : SLAT_X);
 }
@@ -143,7 +175,7 @@ static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
 
     if (err)
         return err;
-    err = slat_map(&p->slat, first, m, order, rights_of_ram(order), p2m_type_of(m, order));
+    err = slat_map(&p->slat, first, m, order, p2m_rights_of_ram(order), p2m_type_of(m, order));
     if (err) {
         frame_free(m, order, p->owner);
         return err;
@@ -213,18 +245,20 @@ static cold bool giant_begins(struct p2m *p, gfn_t g)
 }
 
 /* One step of it. Returns 0 until all is clean and mapped, then its frames; or an error. */
-static cold int64_t giant_goes_on(struct p2m *p)
+cold int64_t p2m_giant_goes_on(struct p2m *p)
 {
     mfn_t first = p->giant.first;
 
-    window_fill(mfn(first.v + p->giant.scrubbed), ORDER_2M, 0);
-    p->giant.scrubbed += 1UL << ORDER_2M;
+    if (p->giant.scrubbed < 1UL << ORDER_1G) {
+        window_fill(mfn(first.v + p->giant.scrubbed), ORDER_2M, 0);
+        p->giant.scrubbed += 1UL << ORDER_2M;
+    }
     if (p->giant.scrubbed < 1UL << ORDER_1G)
         return 0;
-    int err = slat_map(&p->slat, p->giant.at, first, ORDER_1G, rights_of_ram(ORDER_1G),
+    int err = slat_map(&p->slat, p->giant.at, first, ORDER_1G, p2m_rights_of_ram(ORDER_1G),
                        p2m_type_of(first, ORDER_1G));
     if (err)
-        return err; /* p2m_destroy() frees it */
+        return err; /* to be tried again, or p2m_destroy() frees it */
     p->giant.open = false;
     p->populated += 1UL << ORDER_1G;
     return 1L << ORDER_1G;
@@ -239,7 +273,7 @@ static cold int64_t populate_at(struct p2m *p, gfn_t g)
     int err = 0;
 
     if (p->giant.open || giant_begins(p, g))
-        return giant_goes_on(p);
+        return p2m_giant_goes_on(p);
     if (slat_lookup(&p->slat, g, &entry) == 0)
         order = entry.order;
     else

@@ -56,12 +56,13 @@ struct p2m {
         gfn_t start;
         uint64_t frames;
     } ram[P2M_RAM_RANGES];
-    uint64_t most;              /* frames of RAM, all ranges: at the beginning, and at any time */
-    uint64_t promised;          /* as many now */
-    uint64_t populated;         /* of which this many have arrived */
-    uint64_t tables_for_ram;    /* second-level page tables that its RAM may need, at its places */
-    uint64_t epoch;             /* grows with each change that TLBs must hear of */
-    uint64_t seen[MAX_PCPUS];   /* the epoch at this pCPU's last flush */
+    uint64_t most;            /* frames of RAM, all ranges: at the beginning, and at any time */
+    uint64_t beyond;          /* no RAM was put at this gfn or above it; 0: into the ranges only */
+    uint64_t promised;        /* as many now */
+    uint64_t populated;       /* of which this many have arrived */
+    uint64_t tables_for_ram;  /* second-level page tables that its RAM may need, at its places */
+    uint64_t epoch;           /* grows with each change that TLBs must hear of */
+    uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
     uint64_t inside[MAX_VCPUS]; /* the epoch with which a vCPU entered the guest; 0: it is out */
     /* What was found lately, at gfn modulo P2M_RECENT; good for as long as the epoch stays. */
     struct {
@@ -75,7 +76,7 @@ struct p2m {
         mfn_t first;
         uint64_t scrubbed; /* frames of it that are clean */
         bool open;         /* there is one */
-    } giant;               /* 1 GiB that p2m_populate_some() is scrubbing */
+    } giant;               /* 1 GiB that is being scrubbed before it is mapped */
     struct {
         mfn_t first;
         uint64_t frames;
@@ -84,6 +85,7 @@ struct p2m {
     unsigned limbo_count;
     struct {
         mfn_t frame;
+        bool pinned;    /* it is another's, and to be unpinned */
         uint64_t epoch; /* may be used again when every vCPU has come in since */
     } limbo[P2M_LIMBO];
 };
@@ -101,6 +103,8 @@ void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables);
 /* Makes [start, start + frames) RAM. 0, -EINVAL for a wrap, -ENOSPC after P2M_RAM_RANGES. */
 int must_check p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames);
 bool p2m_is_ram(const struct p2m *p, gfn_t g);
+/* The highest gfn that is RAM, or was once. */
+gfn_t p2m_highest(const struct p2m *p);
 
 /* Lets frames arrive from *next on, which moves on, in pieces of 1 GiB, 2 MiB or 4 KiB. 0: all
  * have; -EAGAIN: there are more; -ENOMEM. Begins with *next 0. */
@@ -124,8 +128,8 @@ int must_check p2m_execute(struct p2m *p, gfn_t g);
 /* ---- Changes by the guest's wish; the domain's lock is held ---- */
 
 /* Lends the guest a frame that is not its RAM, at g where nothing may be (p2m_remove() first). What
- * is unmapped later with p2m_remove() is just forgotten. rights: SLAT_R..., 0; -EEXIST, -EINVAL,
- * -ENOMEM. */
+ * is unmapped later with p2m_remove() is just forgotten; with SLAT_PINNED among the rights it is
+ * unpinned then. rights: SLAT_R...; 0; -EEXIST, -EINVAL, -ENOMEM. */
 int must_check p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights);
 /* Takes away what is at g: a lent frame, or RAM, which is then the domain's no more and leaves a
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
@@ -134,13 +138,29 @@ int must_check p2m_remove(struct p2m *p, gfn_t g);
 /* A fresh frame of RAM at g, where nothing is. 0; -EEXIST, -EINVAL; -ENOMEM: it has all that it may
  * have, what others have pinned of it included, or nobody has one to spare; -EAGAIN as above. */
 int must_check p2m_fill(struct p2m *p, gfn_t g);
+/* The same of ORDER_2M or ORDER_1G frames, as one mapping, where no range of RAM is. -EAGAIN too: 1
+ * GiB is scrubbed a piece at a call, and one that was begun elsewhere comes first. */
+int must_check p2m_fill_block(struct p2m *p, gfn_t g, unsigned order);
 /* Moves the RAM frame from one place to another, where nothing may be. 0; -ENOENT, ... */
 int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);
 /* What is mapped at g now. 0; -ENOENT. lent: it is not the domain's RAM. */
 int must_check p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent);
 
-/* For p2m.c and p2m_change.c: the memory type of 2^order frames, as the machine has it. */
+/* Looks at some places from *next on, which moves on: calls fn for each frame that is lent, and
+ * those that wait for TLBs; what fn says true of is not lent any more. True: all places have been
+ * looked at. Who does so because a frame goes waits for the TLBs (p2m->inside) afterwards. */
+bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, mfn_t m),
+                              void *ctx);
+
+/* For the p2m's own files. The memory type of 2^order frames, as the machine has it; rights of RAM
+ * that is mapped so; whether it has all tables that it may have; takes away what is mapped at g,
+ * and leaves a hole where RAM has its place: 0, or -ENOMEM if it was part of a larger mapping; the
+ * next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM. */
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
+unsigned p2m_rights_of_ram(unsigned order);
+bool p2m_tables_used_up(const struct p2m *p);
+int must_check p2m_vacate(struct p2m *p, gfn_t g);
+int64_t p2m_giant_goes_on(struct p2m *p);
 
 /* All TLBs of the domain's are to be flushed before its vCPUs enter again. */
 void p2m_flush(struct p2m *p);

@@ -19,7 +19,7 @@
 /* Page tables are the machine's memory too: a guest that scatters its frames over the whole address
  * space gets as many as its RAM may need, and a few, then -ENOMEM. So there are never more than
  * p2m_tables_most(), which the domain has been promised. */
-static bool tables_used_up(const struct p2m *p)
+bool p2m_tables_used_up(const struct p2m *p)
 {
     return p->slat.tables + TABLES_BELOW_ROOT > p->tables_for_ram + P2M_TABLES_SPARE;
 }
@@ -29,7 +29,7 @@ static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
     struct slat_entry place;
 
     /* A place that has its tables needs none. */
-    if (tables_used_up(p) && slat_lookup(&p->slat, g, &place) && place.order != ORDER_4K)
+    if (p2m_tables_used_up(p) && slat_lookup(&p->slat, g, &place) && place.order != ORDER_4K)
         return -ENOMEM;
     return slat_map(&p->slat, g, m, ORDER_4K, rights, p2m_type_of(m, ORDER_4K));
 }
@@ -44,8 +44,14 @@ static bool is_vacant(struct p2m *p, gfn_t g)
     return !p2m_is_ram(p, g) || entry.hole;
 }
 
+/* May something be put there? Not into 1 GiB that is about to be. */
+static bool may_map(struct p2m *p, gfn_t g)
+{
+    return is_vacant(p, g) && !(p->giant.open && g.v >> ORDER_1G == p->giant.at.v >> ORDER_1G);
+}
+
 /* Leaves a hole where RAM has its place, nothing elsewhere. */
-static int vacate(struct p2m *p, gfn_t g)
+int p2m_vacate(struct p2m *p, gfn_t g)
 {
     int err = p2m_is_ram(p, g) ? slat_punch(&p->slat, g) : slat_unmap(&p->slat, g);
 
@@ -57,15 +63,16 @@ static int vacate(struct p2m *p, gfn_t g)
 int p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
 {
     spin_lock(&p->lock);
-    int err = is_vacant(p, g) ? map_one(p, g, m, rights | SLAT_LENT) : -EEXIST;
+    int err = may_map(p, g) ? map_one(p, g, m, rights | SLAT_LENT) : -EEXIST;
     spin_unlock(&p->lock);
     return err;
 }
 
-static void send_to_limbo(struct p2m *p, mfn_t m)
+static void send_to_limbo(struct p2m *p, mfn_t m, bool pinned)
 {
     ASSERT(p->limbo_count < P2M_LIMBO);
     p->limbo[p->limbo_count].frame = m;
+    p->limbo[p->limbo_count].pinned = pinned;
     p->limbo[p->limbo_count].epoch = p->epoch;
     p->limbo_count++;
 }
@@ -75,21 +82,25 @@ static int remove(struct p2m *p, gfn_t g)
     struct slat_entry entry;
     bool mapped = slat_lookup(&p->slat, g, &entry) == 0;
     bool lent = mapped && (entry.rights & SLAT_LENT);
+    bool pinned = mapped && (entry.rights & SLAT_PINNED);
+    bool waits = mapped && (!lent || pinned);
 
     if (!mapped && is_vacant(p, g))
         return -ENOENT;
-    if (p->limbo_count == P2M_LIMBO)
+    if (waits && p->limbo_count == P2M_LIMBO)
         return -EAGAIN;
-    int err = vacate(p, g);
-    if (err || lent)
+    int err = p2m_vacate(p, g);
+    if (err)
         return err;
+    if (waits)
+        send_to_limbo(p, entry.mfn, pinned);
+    if (lent)
+        return 0;
     p->promised--;
-    if (mapped) {
+    if (mapped)
         p->populated--;
-        send_to_limbo(p, entry.mfn);
-    } else {
-        promise_less(p->owner);
-    }
+    else
+        promise_less(p->owner, 1);
     return 0;
 }
 
@@ -105,7 +116,7 @@ int p2m_remove(struct p2m *p, gfn_t g)
  * over soon, so the call is made again. */
 static int ask_for_more(struct p2m *p)
 {
-    int err = promise_of(p->owner).ram < p->most ? promise_more(p->owner) : -ENOMEM;
+    int err = promise_of(p->owner).ram < p->most ? promise_more(p->owner, 1) : -ENOMEM;
 
     return err && p->limbo_count ? -EAGAIN : err;
 }
@@ -124,14 +135,14 @@ static int fill(struct p2m *p, gfn_t g)
 {
     mfn_t m;
 
-    if (!is_vacant(p, g))
+    if (!may_map(p, g))
         return -EEXIST;
     int err = ask_for_more(p);
     if (err)
         return err;
     err = frame_alloc(ORDER_4K, p->owner, &m);
     if (err) {
-        promise_less(p->owner);
+        promise_less(p->owner, 1);
         return err;
     }
     err = map_one(p, g, m, SLAT_RWX);
@@ -141,6 +152,8 @@ static int fill(struct p2m *p, gfn_t g)
     }
     p->promised++;
     p->populated++;
+    if (g.v >= p->beyond)
+        p->beyond = g.v + 1;
     return 0;
 }
 
@@ -160,12 +173,12 @@ static int move(struct p2m *p, gfn_t from, gfn_t to)
 
     if (slat_lookup(&p->slat, from, &entry) || (entry.rights & SLAT_LENT))
         return -ENOENT;
-    if (!is_vacant(p, to))
+    if (!may_map(p, to))
         return -EEXIST;
     int err = map_one(p, to, entry.mfn, SLAT_RWX);
     if (err)
         return err;
-    err = vacate(p, from);
+    err = p2m_vacate(p, from);
     if (err && slat_unmap(&p->slat, to))
         panic("p2m: a mapping just made cannot be unmade");
     return err;

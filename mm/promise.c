@@ -45,14 +45,14 @@ void promise_end(uint16_t owner)
     frame_release(owner);
 }
 
-int promise_more(uint16_t owner)
+int promise_more(uint16_t owner, uint64_t n)
 {
-    return frame_promise(owner, ZONE_DOMAIN, 1) ? 0 : -ENOMEM;
+    return frame_promise(owner, ZONE_DOMAIN, n) ? 0 : -ENOMEM;
 }
 
-void promise_less(uint16_t owner)
+void promise_less(uint16_t owner, uint64_t n)
 {
-    frame_unpromise(owner, ZONE_DOMAIN, 1);
+    frame_unpromise(owner, ZONE_DOMAIN, n);
 }
 
 void promise_look(uint16_t owner, struct promise *promised, struct promise *taken)

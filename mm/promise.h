@@ -26,9 +26,9 @@ int must_check promise_make(uint16_t owner, struct promise p);
 /* Owner, which has no frames but those that the heap keeps for it, is promised nothing any more. */
 void promise_end(uint16_t owner);
 
-/* One frame of RAM more, or less, than before; less: one that it has not got. 0 or -ENOMEM. */
-int must_check promise_more(uint16_t owner);
-void promise_less(uint16_t owner);
+/* n frames of RAM more, or less, than before; less: such as it has not got. 0 or -ENOMEM. */
+int must_check promise_more(uint16_t owner, uint64_t n);
+void promise_less(uint16_t owner, uint64_t n);
 
 /* What owner is promised, and what it has of it. Frames that it gave back while others have them
  * pinned count as had. */

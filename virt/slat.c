@@ -19,8 +19,8 @@
 #define CACHE_SHIFT 3           /* and 3 bits */
 #define LEAF        (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
 #define HOLE        (1UL << 53) /* of an entry that is not present: the CPU ignores it */
-#define MARKS       (SLAT_LENT | SLAT_X_SMALL)
-#define MARKS_SHIFT 49 /* to bits 52 and 54, which the CPU ignores */
+#define MARKS       (SLAT_LENT | SLAT_PINNED | SLAT_X_SMALL)
+#define MARKS_SHIFT 49 /* to bits 52 to 54, which the CPU ignores */
 #define FRAME_MASK  0x000FFFFFFFFFF000UL
 #define GFN_BITS    36 /* 48 bits of guest-physical address */
 
@@ -148,7 +148,7 @@ static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
         return false;
     /* What cannot be read is no mapping, or one that no CPU takes (SDM, "EPT Misconfigurations"):
      * refused. */
-    if ((rights & SLAT_LENT) && order != ORDER_4K)
+    if ((rights & (SLAT_LENT | SLAT_PINNED)) && order != ORDER_4K)
         return false;
     return (rights & ~(SLAT_RWX | MARKS)) == 0 && (rights & SLAT_R);
 }

@@ -19,9 +19,10 @@ enum slat_type { SLAT_UC = 0, SLAT_WC = 1, SLAT_WT = 4, SLAT_WP = 5, SLAT_WB = 6
 #define SLAT_W   2u
 #define SLAT_X   4u
 #define SLAT_RWX 7u
-/* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's; of a larger one without SLAT_X:
- * it is executable once it is cut into 4 KiB, see slat_split_to_execute(). */
+/* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's two; of a larger one without
+ * SLAT_X: it is executable once it is cut into 4 KiB, see slat_split_to_execute(). */
 #define SLAT_LENT    8u
+#define SLAT_PINNED  16u
 #define SLAT_X_SMALL 32u
 
 /* In what the back ends' entries differ. In both bit 0 of a mapping says that it can be read, bit 1

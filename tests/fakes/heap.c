@@ -312,16 +312,16 @@ void promise_end(uint16_t owner)
     limited[owner] = false;
 }
 
-int promise_more(uint16_t owner)
+int promise_more(uint16_t owner, uint64_t n)
 {
-    promised[RAM][owner] += limited[owner];
+    promised[RAM][owner] += limited[owner] ? n : 0;
     return 0;
 }
 
-void promise_less(uint16_t owner)
+void promise_less(uint16_t owner, uint64_t n)
 {
-    ASSERT(!limited[owner] || promised[RAM][owner] > counts[RAM][owner]);
-    promised[RAM][owner] -= limited[owner];
+    ASSERT(!limited[owner] || promised[RAM][owner] >= counts[RAM][owner] + n);
+    promised[RAM][owner] -= limited[owner] ? n : 0;
 }
 
 struct promise promise_of(uint16_t owner)

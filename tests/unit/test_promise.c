@@ -166,12 +166,12 @@ static void test_what_is_given_back(void **state)
     frame_return(m, A);
     assert_int_equal(promise_of(A).ram, 99);
     assert_int_equal(frame_available(), free + 1);
-    promise_less(A); /* one that it never had */
+    promise_less(A, 1); /* one that it never had */
     assert_int_equal(promise_of(A).ram, 98);
     assert_int_equal(take_ram(A), 98);
-    assert_int_equal(promise_more(A), 0);
+    assert_int_equal(promise_more(A, 1), 0);
     assert_int_equal(promise(B, frame_available(), 0), 0);
-    assert_int_equal(promise_more(A), -ENOMEM); /* B has been promised it */
+    assert_int_equal(promise_more(A, 1), -ENOMEM); /* B has been promised it */
     assert_int_equal(take_ram(A), 1);
 }
 
@@ -257,7 +257,7 @@ static void test_model(void **state)
         switch (rand() % 4) {
         case 0:
             if (p.ram < most[i])
-                (void)!promise_more(owner);
+                (void)!promise_more(owner, 1);
             break;
         case 1:
             assert_int_equal(frame_alloc(ORDER_4K, owner, &m), taken.ram < p.ram ? 0 : -ENOMEM);

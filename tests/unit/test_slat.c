@@ -201,7 +201,7 @@ static void test_refusals(void **state)
         { 0, 0, ORDER_4K, 0, SLAT_WB },
         { 0, 0, ORDER_4K, SLAT_W, SLAT_WB },
         { 0, 0, ORDER_4K, SLAT_W | SLAT_X, SLAT_WB },
-        { 0, 0, ORDER_4K, 16 | SLAT_R, SLAT_WB },
+        { 0, 0, ORDER_4K, 64 | SLAT_R, SLAT_WB },
         { 0, 0, ORDER_4K, SLAT_RWX, 2 },
         { 0, 0, ORDER_4K, SLAT_RWX, 7 },
     };

@@ -1,0 +1,119 @@
+/*
+ * RAM in large pieces, put where somebody else wants it: whoever builds a domain from outside says
+ * what is where, and the p2m knows of no ranges then. See guestmem/p2m.h.
+ */
+#include "guestmem/p2m.h"
+#include "lib/likely.h"
+#include "mm/frame.h"
+#include "mm/promise.h"
+#include "virt/virt.h"
+
+/* Nothing is at any of these places, and nothing is to come there. 1 GiB may have 2^18 entries, so
+ * that there are tables is enough to say no. */
+static int check_place(struct p2m *p, gfn_t g, unsigned order)
+{
+    uint64_t frames = 1UL << order;
+    struct slat_entry entry;
+
+    if (g.v & (frames - 1))
+        return -EINVAL;
+    if (slat_lookup(&p->slat, g, &entry) == 0 || (order == ORDER_1G && entry.order < order))
+        return -EEXIST;
+    if (p->giant.open && g.v >> ORDER_1G == p->giant.at.v >> ORDER_1G)
+        return -EEXIST;
+    for (unsigned i = 0; i < p->range_count; i++)
+        if (g.v < p->ram[i].start.v + p->ram[i].frames && p->ram[i].start.v < g.v + frames)
+            return -EEXIST;
+    return p2m_tables_used_up(p) ? -ENOMEM : 0;
+}
+
+/* As many frames more than the domain has now. */
+static int ask_for(struct p2m *p, uint64_t frames)
+{
+    uint64_t has = promise_of(p->owner).ram;
+
+    return has + frames <= p->most ? promise_more(p->owner, frames) : -ENOMEM;
+}
+
+static void count(struct p2m *p, gfn_t g, unsigned order)
+{
+    p->promised += 1UL << order;
+    if (g.v + (1UL << order) > p->beyond)
+        p->beyond = g.v + (1UL << order);
+}
+
+/* A table that became empty may go for it, of which TLBs may know. */
+static int fill_large(struct p2m *p, gfn_t g, mfn_t *m)
+{
+    int err = frame_alloc(ORDER_2M, p->owner, m);
+
+    if (err)
+        return err;
+    err =
+        slat_map(&p->slat, g, *m, ORDER_2M, p2m_rights_of_ram(ORDER_2M), p2m_type_of(*m, ORDER_2M));
+    if (err) {
+        frame_free(*m, ORDER_2M, p->owner);
+        return err;
+    }
+    p->populated += 1UL << ORDER_2M;
+    p->epoch++;
+    return 0;
+}
+
+static int begin_giant(struct p2m *p, gfn_t g, mfn_t *m)
+{
+    int err = frame_alloc_unscrubbed(ORDER_1G, p->owner, m);
+
+    if (err)
+        return err;
+    p->giant.at = g;
+    p->giant.first = *m;
+    p->giant.scrubbed = 0;
+    p->giant.open = true;
+    return -EAGAIN;
+}
+
+/* Asked for, promised, then had. */
+static int begin(struct p2m *p, gfn_t g, unsigned order)
+{
+    mfn_t m;
+    int err = check_place(p, g, order);
+
+    if (!err)
+        err = ask_for(p, 1UL << order);
+    if (err)
+        return err;
+    err = order == ORDER_1G ? begin_giant(p, g, &m) : fill_large(p, g, &m);
+    if (err && err != -EAGAIN)
+        promise_less(p->owner, 1UL << order);
+    else
+        count(p, g, order);
+    return err;
+}
+
+static int go_on(struct p2m *p, gfn_t g)
+{
+    bool same = p->giant.at.v == g.v;
+    int64_t step = p2m_giant_goes_on(p);
+
+    if (step < 0)
+        return (int)step;
+    return step && same ? 0 : -EAGAIN;
+}
+
+static int fill(struct p2m *p, gfn_t g, unsigned order)
+{
+    bool there_is_one = order == ORDER_1G ? virt_caps.slat_1g : virt_caps.slat_2m;
+
+    if (!there_is_one)
+        return -EINVAL;
+    return order == ORDER_1G && p->giant.open ? go_on(p, g) : begin(p, g, order);
+}
+
+cold int p2m_fill_block(struct p2m *p, gfn_t g, unsigned order)
+{
+    spin_lock(&p->lock);
+    int err = fill(p, g, order);
+    spin_unlock(&p->lock);
+    return err;
+}
