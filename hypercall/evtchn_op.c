@@ -10,21 +10,29 @@
 #include "xen/pair.h"
 #include "hypercall/hypercall.h"
 
+/* A free port of d's, which may have no vCPU yet to tell. */
+static int find_for(struct xen_domain *d)
+{
+    return d->events && d->vcpu_count ? evtchn_find_free(d) : -EINVAL;
+}
+
 static cold int64_t alloc_unbound(struct vcpu *v, void *p)
 {
     struct xen_evtchn_alloc_unbound *arg = p;
-    struct xen_domain *d;
-    int err = pair_target(&v->domain->xen, arg->dom, PAIR_CONTROL, &d);
+    struct xen_domain *mine = &v->domain->xen, *d;
+    int err = pair_target(mine, arg->dom, PAIR_MANAGE, &d);
 
     if (err)
         return err;
-    int port = evtchn_find_free(d);
-    if (port < 0)
-        return port;
-    arg->port = (uint32_t)port;
-    evtchn_take(d, arg->port, EVTCHN_UNBOUND, 0)->peer_id =
-        arg->remote_dom == XEN_DOMID_SELF ? d->id : arg->remote_dom;
-    return 0;
+    pair_lock(mine, d);
+    int port = find_for(d);
+    if (port >= 0) {
+        arg->port = (uint32_t)port;
+        evtchn_take(d, arg->port, EVTCHN_UNBOUND, 0)->peer_id =
+            arg->remote_dom == XEN_DOMID_SELF ? mine->id : arg->remote_dom;
+    }
+    pair_unlock(mine, d);
+    return port < 0 ? port : 0;
 }
 
 static cold int64_t bind_interdomain(struct vcpu *v, void *p)
@@ -117,15 +125,10 @@ static int64_t send(struct vcpu *v, void *p)
     return evtchn_send(&v->domain->xen, arg->port);
 }
 
-static cold int64_t status(struct vcpu *v, void *p)
+static int64_t describe(const struct xen_domain *d, struct xen_evtchn_status *arg)
 {
-    struct xen_evtchn_status *arg = p;
-    struct xen_domain *d;
-    int err = pair_target(&v->domain->xen, arg->dom, PAIR_CONTROL, &d);
-
-    if (err)
-        return err;
     const struct evtchn *ch = evtchn_port(d, arg->port);
+
     if (!ch)
         return -EINVAL;
     static const uint8_t told[] = {
@@ -145,6 +148,20 @@ static cold int64_t status(struct vcpu *v, void *p)
         arg->u.interdomain.port = ch->peer_port;
     }
     return 0;
+}
+
+static cold int64_t status(struct vcpu *v, void *p)
+{
+    struct xen_evtchn_status *arg = p;
+    struct xen_domain *d;
+    int err = pair_target(&v->domain->xen, arg->dom, PAIR_MANAGE, &d);
+
+    if (err)
+        return err;
+    pair_lock(&v->domain->xen, d);
+    int64_t result = describe(d, arg);
+    pair_unlock(&v->domain->xen, d);
+    return result;
 }
 
 /* What is bound to one vCPU by its nature stays there. */

@@ -4,7 +4,7 @@
  */
 #include "include/public/hvm/hvm_op.h"
 #include "domain/domain.h"
-#include "xen/xen.h"
+#include "xen/pair.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/params.h"
 
@@ -19,52 +19,80 @@ static const struct {
     [HVM_PARAM_CONSOLE_EVTCHN] = { true, false }, [HVM_PARAM_VM_GENERATION_ID] = { true, true },
 };
 
-static int64_t read_param(struct vcpu *v, uint64_t at, struct xen_hvm_param *out)
+/* *d is found then, as by pair_target(). */
+static int64_t read_param(struct vcpu *v, uint64_t at, struct xen_hvm_param *out,
+                          struct xen_domain **d)
 {
     if (gva_copy_in(&v->space, out, at, sizeof(*out)))
         return -EFAULT;
-    int err = hypercall_may_control(v, out->domid);
+    int err = pair_target(&v->domain->xen, out->domid, PAIR_MANAGE, d);
     if (err)
         return err;
-    return out->index < HVM_PARAMS ? 0 : -EINVAL;
+    if (out->index < HVM_PARAMS)
+        return 0;
+    pair_forget(&v->domain->xen, *d);
+    return -EINVAL;
 }
 
 /* Only a vector will do: there is no line of a device that an event could pull. */
-static void set_callback(struct vcpu *v, uint64_t value)
+static void set_callback(struct xen_domain *d, uint64_t value)
 {
     uint8_t vector = (uint8_t)value;
     bool usable = value >> HVM_CALLBACK_TYPE_SHIFT == HVM_CALLBACK_TYPE_VECTOR;
 
-    v->domain->xen.callback = usable && vector >= LEAST_VECTOR ? vector : 0;
-    pv_set_width(&v->domain->xen, !virt_in_64bit_code(&v->virt));
+    d->callback = usable && vector >= LEAST_VECTOR ? vector : 0;
+}
+
+/* Of oneself, what guests may; of another domain, which only the control domain can have named,
+ * all. */
+static bool may_get(const struct vcpu *v, const struct xen_domain *d, uint32_t index)
+{
+    return d != &v->domain->xen || access[index].get;
+}
+
+static bool may_set(const struct vcpu *v, const struct xen_domain *d, uint32_t index)
+{
+    return d != &v->domain->xen || access[index].set;
+}
+
+static void put_param(struct vcpu *v, struct xen_domain *d, const struct xen_hvm_param *p)
+{
+    pair_lock_linked(&v->domain->xen, d);
+    d->param[p->index] = p->value;
+    if (p->index == HVM_PARAM_CALLBACK_IRQ)
+        set_callback(d, p->value);
+    if (p->index == HVM_PARAM_CALLBACK_IRQ && d == &v->domain->xen)
+        pv_set_width(d, !virt_in_64bit_code(&v->virt));
+    pair_unlock(&v->domain->xen, d);
 }
 
 static int64_t set_param(struct vcpu *v, uint64_t at)
 {
     struct xen_hvm_param p;
-    int64_t err = read_param(v, at, &p);
+    struct xen_domain *d;
+    int64_t err = read_param(v, at, &p, &d);
 
     if (err)
         return err;
-    if (!access[p.index].set)
-        return -EPERM;
-    v->domain->xen.param[p.index] = p.value;
-    if (p.index == HVM_PARAM_CALLBACK_IRQ)
-        set_callback(v, p.value);
-    return 0;
+    err = may_set(v, d, p.index) ? 0 : -EPERM;
+    if (!err)
+        put_param(v, d, &p);
+    pair_forget(&v->domain->xen, d);
+    return err;
 }
 
 static int64_t get_param(struct vcpu *v, uint64_t at)
 {
     struct xen_hvm_param p;
-    int64_t err = read_param(v, at, &p);
+    struct xen_domain *d;
+    int64_t err = read_param(v, at, &p, &d);
 
     if (err)
         return err;
-    if (!access[p.index].get)
-        return -EPERM;
-    p.value = v->domain->xen.param[p.index];
-    return gva_copy_out(&v->space, at, &p, sizeof(p));
+    err = may_get(v, d, p.index) ? 0 : -EPERM;
+    p.value = __atomic_load_n(&d->param[p.index], __ATOMIC_RELAXED);
+    pair_forget(&v->domain->xen, d);
+    return err ? err : gva_copy_out(&v->space, at, &p, sizeof(p));
 }
 
 static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)

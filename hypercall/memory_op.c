@@ -1,5 +1,6 @@
 /*
- * memory_op: what is where in a domain's own memory. Source: xen/include/public/memory.h.
+ * memory_op: what is where in a domain's own memory; the control domain's calls about others' are
+ * in memory_foreign.c. Source: xen/include/public/memory.h.
  *
  * Lists of frames are worked off a batch at a time; how far a call has come is kept in the upper
  * bits of its command, as in Xen, so that it can be continued.
@@ -8,14 +9,14 @@
 #include "grant/grant.h"
 #include "lifecycle/create.h"
 #include "hypercall/hypercall.h"
+#include "hypercall/memory.h"
 #include "include/public/compat.h"
 #include "include/public/memory.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "xen/pair.h"
 
-#define BATCH    32
-#define CMD_MASK ((1u << XENMEM_CMD_BITS) - 1)
-
+/* mem= of the menu, holes included, or what others allow it. */
 static uint64_t promised_at_most(const struct domain *d)
 {
     return d->bare ? d->p2m.most : d->config->mem >> PAGE_SHIFT;
@@ -61,8 +62,7 @@ static int read_remove(struct vcpu *v, uint64_t at, struct xen_remove_from_physm
     return err;
 }
 
-/* One frame number of a list in guest memory. */
-static int read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
+int memory_read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
 {
     uint64_t size = virt_in_64bit_code(&v->virt) ? 8 : 4;
 
@@ -72,59 +72,94 @@ static int read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
 
 /* ---- More memory, less memory ---- */
 
-/* -EAGAIN: TLBs hold on to frames that were taken away: everyone comes out, and the call is made
- * again. */
+void memory_come_out(struct domain *d)
+{
+    p2m_reap(&d->p2m, d->vcpu_count);
+    domain_kick(d);
+}
+
 static int64_t done_or_again(struct vcpu *v, int err)
 {
     if (err != -EAGAIN)
         return err;
-    domain_kick(v->domain);
+    memory_come_out(v->domain);
     return HYPERCALL_CONTINUE;
 }
 
-static int populate(struct vcpu *v, gfn_t g)
+int64_t memory_after_some(uint64_t *args, uint64_t done, uint64_t all, int err)
 {
-    if (g.v >> HYPERCALL_GFN_BITS)
-        return -EINVAL;
-    if (v->domain->p2m.promised >= promised_at_most(v->domain))
-        return -ENOMEM;
-    return p2m_fill(&v->domain->p2m, g);
+    args[0] = (args[0] & MEMORY_CMD_MASK) | done << XENMEM_CMD_BITS;
+    if (err && err != -EAGAIN)
+        return err;
+    return done < all ? HYPERCALL_CONTINUE : 0;
 }
 
-static int depopulate(struct vcpu *v, gfn_t g)
+static int populate(struct domain *d, gfn_t g, unsigned order)
+{
+    if (g.v >> HYPERCALL_GFN_BITS || (order && order != ORDER_2M && order != ORDER_1G))
+        return -EINVAL;
+    if (d->p2m.promised >= d->p2m.most && !d->p2m.giant.open)
+        return -ENOMEM;
+    return order ? p2m_fill_block(&d->p2m, g, order) : p2m_fill(&d->p2m, g);
+}
+
+static int depopulate(struct domain *d, gfn_t g, unsigned order)
 {
     mfn_t m;
     bool lent;
 
-    if (g.v >> HYPERCALL_GFN_BITS)
+    if (order || g.v >> HYPERCALL_GFN_BITS)
         return -EINVAL;
-    if (p2m_lookup(&v->domain->p2m, g, &m, &lent) == 0 && lent)
+    if (p2m_lookup(&d->p2m, g, &m, &lent) == 0 && lent)
         return -EINVAL;
-    return p2m_remove(&v->domain->p2m, g);
+    return p2m_remove(&d->p2m, g);
 }
 
-/* Applies one to each frame of the list; the result is how many went well. */
-static int64_t each_extent(struct vcpu *v, uint64_t *args, int (*one)(struct vcpu *v, gfn_t g))
+/* Of d's memory, which may be another domain's than v's. */
+static int do_extent(struct vcpu *v, struct domain *d, gfn_t g, unsigned order,
+                     int (*one)(struct domain *d, gfn_t g, unsigned order))
+{
+    pair_lock_linked(&v->domain->xen, &d->xen);
+    int err = one(d, g, order);
+    if (err == -EAGAIN)
+        memory_come_out(d);
+    pair_unlock(&v->domain->xen, &d->xen);
+    return err;
+}
+
+static int some_extents(struct vcpu *v, struct domain *d, const struct xen_memory_reservation *r,
+                        uint64_t *done, int (*one)(struct domain *d, gfn_t g, unsigned order))
+{
+    struct batch b = { .most = MEMORY_BATCH };
+    int err = 0;
+    gfn_t g;
+
+    if (d == v->domain && r->extent_order)
+        return -EINVAL; /* its own come one by one */
+    while (!err && *done < r->nr_extents && batch_more(&b)) {
+        err = memory_read_frame(v, r->extent_start, *done, &g);
+        if (!err)
+            err = do_extent(v, d, g, r->extent_order, one);
+        if (!err)
+            ++*done;
+    }
+    return err;
+}
+
+/* Applies one to each frame, or block of frames, of the list; the result is how many went well. */
+static int64_t each_extent(struct vcpu *v, uint64_t *args,
+                           int (*one)(struct domain *d, gfn_t g, unsigned order))
 {
     uint64_t done = args[0] >> XENMEM_CMD_BITS;
+    struct xen_domain *mine = &v->domain->xen, *d;
     struct xen_memory_reservation r;
-    struct batch b = { .most = BATCH };
-    int err = 0;
 
-    if (read_reservation(v, args[1], &r) || hypercall_may_control(v, r.domid) || r.extent_order)
+    if (read_reservation(v, args[1], &r) || pair_target(mine, r.domid, PAIR_MANAGE, &d))
         return (int64_t)done;
-    while (!err && done < r.nr_extents && batch_more(&b)) {
-        gfn_t g;
-        err = read_frame(v, r.extent_start, done, &g);
-        if (!err)
-            err = one(v, g);
-        if (!err)
-            done++;
-    }
-    args[0] = (args[0] & CMD_MASK) | done << XENMEM_CMD_BITS;
-    if (err == -EAGAIN)
-        return done_or_again(v, err);
-    return !err && done < r.nr_extents ? HYPERCALL_CONTINUE : (int64_t)done;
+    int err = some_extents(v, domain_of(d), &r, &done, one);
+    pair_forget(mine, d);
+    int64_t result = memory_after_some(args, done, r.nr_extents, err);
+    return result == HYPERCALL_CONTINUE ? result : (int64_t)done;
 }
 
 /* ---- Frames that are not RAM ---- */
@@ -202,36 +237,44 @@ static int64_t remove_from_physmap(struct vcpu *v, uint64_t at)
 
 /* ---- Questions ---- */
 
-static uint64_t highest_gfn(const struct domain *d)
-{
-    const struct p2m *p = &d->p2m;
-
-    if (!p->range_count)
-        return 0;
-    return p->ram[p->range_count - 1].start.v + p->ram[p->range_count - 1].frames - 1;
-}
-
 static int64_t about_memory(struct vcpu *v, unsigned cmd, uint64_t at)
 {
+    struct xen_domain *x;
     uint16_t domid;
 
     if (gva_copy_in(&v->space, &domid, at, sizeof(domid)))
         return -EFAULT;
-    int err = hypercall_may_control(v, domid);
+    int err = pair_target(&v->domain->xen, domid, PAIR_MANAGE, &x);
     if (err)
         return err;
+    int64_t result = (int64_t)p2m_highest(x->p2m).v;
     if (cmd == XENMEM_CURRENT_RESERVATION)
-        return (int64_t)v->domain->p2m.promised;
+        result = (int64_t)x->p2m->promised;
     if (cmd == XENMEM_MAXIMUM_RESERVATION)
-        return (int64_t)promised_at_most(v->domain);
-    return (int64_t)highest_gfn(v->domain);
+        result = (int64_t)promised_at_most(domain_of(x));
+    pair_forget(&v->domain->xen, x);
+    return result;
+}
+
+/* What others have set, or that of the boot. NULL: there is none. */
+static const struct e820_entry *find_map(const struct domain *d, struct e820_entry own[E820_MOST],
+                                         uint32_t *n)
+{
+    *n = d->xen.memory_map_count;
+    if (d->xen.memory_map)
+        return d->xen.memory_map;
+    if (!d->p2m.range_count)
+        return NULL;
+    *n = domain_e820(d, own);
+    return own;
 }
 
 static int64_t memory_map(struct vcpu *v, uint64_t at)
 {
     struct xen_memory_map m = { 0 };
     struct xen_memory_map_32 narrow;
-    struct e820_entry map[E820_MOST];
+    struct e820_entry own[E820_MOST];
+    uint32_t n;
 
     if (virt_in_64bit_code(&v->virt)) {
         if (gva_copy_in(&v->space, &m, at, sizeof(m)))
@@ -241,7 +284,9 @@ static int64_t memory_map(struct vcpu *v, uint64_t at)
             return -EFAULT;
         m = (struct xen_memory_map){ .nr_entries = narrow.nr_entries, .buffer = narrow.buffer };
     }
-    uint32_t n = domain_e820(v->domain, map);
+    const struct e820_entry *map = find_map(v->domain, own, &n);
+    if (!map)
+        return -ENOSYS;
     if (n > m.nr_entries)
         n = m.nr_entries;
     if (gva_copy_out(&v->space, m.buffer, map, n * sizeof(map[0])) ||
@@ -250,9 +295,26 @@ static int64_t memory_map(struct vcpu *v, uint64_t at)
     return 0;
 }
 
+/* The control domain's alone. */
+static int64_t of_others(struct vcpu *v, unsigned cmd, uint64_t *args)
+{
+    switch (cmd) {
+    case XENMEM_SET_MEMORY_MAP:
+        return memory_set_map(v, args[1]);
+    case XENMEM_SET_POD_TARGET:
+    case XENMEM_GET_POD_TARGET:
+        return memory_pod_target(v, args[1]);
+    case XENMEM_ADD_TO_PHYSMAP_BATCH:
+        return memory_add_batch(v, args);
+    case XENMEM_ACQUIRE_RESOURCE:
+        return memory_acquire_resource(v, args);
+    }
+    return -ENOSYS;
+}
+
 int64_t hypercall_memory_op(struct vcpu *v, uint64_t *args)
 {
-    unsigned cmd = args[0] & CMD_MASK;
+    unsigned cmd = args[0] & MEMORY_CMD_MASK;
 
     switch (cmd) {
     case XENMEM_POPULATE_PHYSMAP:
@@ -274,8 +336,7 @@ int64_t hypercall_memory_op(struct vcpu *v, uint64_t *args)
     case XENMEM_MEMORY_MAP:
         return memory_map(v, args[1]);
     case XENMEM_MACHINE_MEMORY_MAP:
-    case XENMEM_SET_MEMORY_MAP:
         return -EPERM;
     }
-    return -ENOSYS;
+    return of_others(v, cmd, args);
 }

@@ -31,9 +31,19 @@ static bool is_granted(mfn_t m)
     return frame_owner(m) <= OWNER_PINNED && frame_pins(m) > 0;
 }
 
+/* A page of another domain's table, which the control domain has acquired. Boot CPU. */
+static bool is_acquired(const struct domain *d, mfn_t m)
+{
+    const struct xen_domain *x = d->xen.control ? xen_domain_next(NULL) : NULL;
+
+    while (x && !(x->foreign.mapped && grant_table_has(x, m)))
+        x = xen_domain_next(x);
+    return x;
+}
+
 static void check_lent(const struct domain *d, gfn_t g, mfn_t m)
 {
-    bool fits = audit_is_heap(m, d->id) ? may_see(d, m) : is_granted(m);
+    bool fits = audit_is_heap(m, d->id) ? may_see(d, m) : is_granted(m) || is_acquired(d, m);
 
     if (!fits)
         panic("audit: %s sees frame 0x%lx of %u at gfn 0x%lx", d->name, m.v, frame_owner(m), g.v);

@@ -33,7 +33,7 @@
 #include "mm/promise.h"
 
 #define ACPI_GUEST_ORDER 2    /* of the buffer: ACPI_GUEST_MAX_SIZE */
-#define DOMAIN_PAGES     16   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
+#define DOMAIN_PAGES     18   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
 #define PROMISE_PIECE    1024 /* pages that are set aside in one step */
 #define VCPU_PAGES       12   /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, FPU */
 

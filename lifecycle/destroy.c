@@ -10,6 +10,7 @@
 #include "lifecycle/create.h"
 #include "domain/lapic.h"
 #include "xen/evtchn.h"
+#include "grant/foreign.h"
 #include "grant/grant.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
@@ -47,6 +48,11 @@ static bool audit(struct domain *d)
     return audit_domain(d, &d->audit, true);
 }
 
+static bool detach_foreign(struct domain *d)
+{
+    return foreign_detach(&d->xen);
+}
+
 static bool detach(struct domain *d)
 {
     return evtchn_detach(&d->xen) && grant_detach(&d->xen);
@@ -76,7 +82,8 @@ static bool destroy_memory(struct domain *d)
 }
 
 static bool (*const steps[])(struct domain *d) = {
-    hide, is_let_go, audit, detach, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
+    hide,      is_let_go,    audit,           detach_foreign, detach,
+    is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
 };
 
 static void destroy_rest(struct domain *d)

@@ -51,6 +51,8 @@ static bool may(const struct xen_domain *mine, const struct xen_domain *d, enum 
     switch (right) {
     case PAIR_CONTROL:
         return d == mine;
+    case PAIR_MANAGE:
+        return d == mine || pair_may_rule(mine) == 0;
     case PAIR_RULE:
         return pair_may_rule(mine) == 0;
     case PAIR_MEET:

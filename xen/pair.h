@@ -20,6 +20,7 @@
  * domain (rights=control) may and others may not. */
 enum pair_right {
     PAIR_CONTROL, /* to ask about it or to change it: its own only */
+    PAIR_MANAGE,  /* to ask or to change what it has: its own, the control domain anybody's */
     PAIR_MEET, /* to use what it offers: anybody may try, its ports and grants say who is let in */
     PAIR_RULE, /* what the operator may do to it: the control domain only, also to itself */
 };

@@ -38,7 +38,10 @@ void pv_domain_destroy(struct xen_domain *d)
     pv_console_destroy(d);
     if (d->shared)
         heap_free_pages(d->shared, 0, d->id);
+    if (d->memory_map)
+        heap_free_pages(d->memory_map, 0, d->id);
     d->shared = NULL;
+    d->memory_map = NULL;
 }
 
 void pv_vcpu_init(struct xen_vcpu *v, struct xen_domain *d, struct sched_unit *unit,

@@ -24,6 +24,7 @@
 #include "arch/x86/moment.h"
 #include "arch/x86/tsc.h"
 #include "guestmem/p2m.h"
+#include "include/public/e820.h"
 #include "include/public/hvm/params.h"
 #include "include/public/sched.h"
 #include "include/public/vcpu.h"
@@ -66,6 +67,14 @@ struct xen_domain {
     struct evtchn_domain *events;           /* NULL until its channels are set up */
     struct grant_domain *grants;            /* NULL until the first use */
     struct xencons_interface *console;      /* heap page; NULL: has none */
+    struct e820_entry *memory_map;          /* heap page, what others have set; NULL: nothing */
+    unsigned memory_map_count;
+    struct {
+        bool mapped; /* the control domain may have some of it mapped without a grant */
+        bool looked; /* at the end: through all that it has, up to `next` before */
+        gfn_t next;
+        uint64_t epoch; /* of its p2m by then */
+    } foreign;
     const struct xen_console_bus *console_bus;
 };
 

@@ -105,7 +105,7 @@ static int64_t call(struct worker *w)
                                      XEN_HYPERCALL_EVENT_CHANNEL_OP, XEN_HYPERCALL_VCPU_OP,
                                      XEN_HYPERCALL_HVM_OP,           XEN_HYPERCALL_XEN_VERSION };
     uint64_t nr = any(w) % 8 ? often[any(w) % sizeof(often)] : any(w) % 64;
-    uint64_t cmd = any(w) % 32 ? any(w) % 16 : number(w);
+    uint64_t cmd = any(w) % 32 ? any(w) % 29 : number(w);
 
     if (is_left_out(nr, cmd))
         return 0;

@@ -58,6 +58,37 @@ struct xen_memory_map_32 {
     uint32_t buffer;
 };
 
+struct xen_foreign_memory_map_32 {
+    uint16_t domid;
+    uint16_t pad;
+    struct xen_memory_map_32 map;
+};
+
+struct xen_add_to_physmap_batch_32 {
+    uint16_t domid;
+    uint16_t space;
+    uint16_t size;
+    uint16_t foreign_domid;
+    uint32_t idxs, gpfns, errs;
+};
+
+struct xen_acquire_resource_32 {
+    uint16_t domid;
+    uint16_t type;
+    uint32_t id;
+    uint32_t nr_frames;
+    uint32_t pad;
+    uint64_t frame;
+    uint32_t frame_list;
+} __attribute__((packed, aligned(4)));
+
+struct xen_pod_target_32 {
+    uint64_t target_pages;
+    uint64_t tot_pages, pod_cache_pages, pod_entries;
+    uint16_t domid;
+    uint16_t pad;
+} __attribute__((packed, aligned(4)));
+
 struct xen_sched_poll_32 {
     uint32_t ports;
     uint32_t nr_ports;
@@ -114,6 +145,10 @@ _Static_assert(sizeof(struct xen_multicall_entry_32) == 32, "as in Xen");
 _Static_assert(sizeof(struct xen_memory_reservation_32) == 20, "as in Xen");
 _Static_assert(sizeof(struct xen_add_to_physmap_32) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_remove_from_physmap_32) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_foreign_memory_map_32) == 12, "as in Xen");
+_Static_assert(sizeof(struct xen_add_to_physmap_batch_32) == 20, "as in Xen");
+_Static_assert(sizeof(struct xen_acquire_resource_32) == 28, "as in Xen");
+_Static_assert(sizeof(struct xen_pod_target_32) == 36, "as in Xen");
 _Static_assert(sizeof(struct xen_sched_poll_32) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_runstate_info_32) == 44, "as in Xen");
 _Static_assert(sizeof(struct xen_set_singleshot_timer_32) == 12, "as in Xen");

@@ -18,7 +18,10 @@
 #define XENMEM_SET_MEMORY_MAP       13
 #define XENMEM_MAXIMUM_GPFN         14
 #define XENMEM_REMOVE_FROM_PHYSMAP  15
+#define XENMEM_SET_POD_TARGET       16
+#define XENMEM_GET_POD_TARGET       17
 #define XENMEM_ADD_TO_PHYSMAP_BATCH 23
+#define XENMEM_ACQUIRE_RESOURCE     28
 
 /* In Xen the upper bits of cmd count what a continued call has done already; so here. */
 #define XENMEM_CMD_BITS 6
@@ -60,6 +63,48 @@ struct xen_memory_map {
     uint64_t buffer; /* handle */
 };
 
+/* For another domain: what it is told by XENMEM_MEMORY_MAP from then on. */
+#define XENMEM_MAP_MOST 128 /* entries */
+struct xen_foreign_memory_map {
+    uint16_t domid;
+    uint16_t pad[3];
+    struct xen_memory_map map;
+};
+
+struct xen_add_to_physmap_batch {
+    uint16_t domid;
+    uint16_t space;
+    uint16_t size;          /* how many */
+    uint16_t foreign_domid; /* for XENMAPSPACE_GMFN_FOREIGN */
+    uint64_t idxs, gpfns;   /* handles: uint64_t[] of frame numbers */
+    uint64_t errs;          /* handle: int[] */
+};
+
+#define XENMEM_RESOURCE_GRANT_TABLE        1
+#define XENMEM_RESOURCE_GRANT_TABLE_SHARED 0 /* its id: the entries */
+
+struct xen_acquire_resource {
+    uint16_t domid;
+    uint16_t type;
+    uint32_t id;
+    uint32_t nr_frames; /* out, without a list: how many there can be */
+    uint32_t pad;
+    uint64_t frame;      /* the first one's number */
+    uint64_t frame_list; /* handle: where they are to appear, uint64_t[] of frame numbers */
+};
+
+struct xen_pod_target {
+    uint64_t target_pages;
+    uint64_t tot_pages, pod_cache_pages, pod_entries; /* out */
+    uint16_t domid;
+    uint16_t pad[3];
+};
+
+_Static_assert(sizeof(struct xen_foreign_memory_map) == 24, "as in Xen");
+_Static_assert(sizeof(struct xen_add_to_physmap_batch) == 32, "as in Xen");
+_Static_assert(sizeof(struct xen_acquire_resource) == 32, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_acquire_resource, frame) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_pod_target) == 40, "as in Xen");
 _Static_assert(sizeof(struct xen_memory_reservation) == 32, "as in Xen");
 _Static_assert(sizeof(struct xen_add_to_physmap) == 24, "as in Xen");
 _Static_assert(sizeof(struct xen_remove_from_physmap) == 16, "as in Xen");

@@ -38,6 +38,12 @@ WEAK struct xen_domain *xen_domain_get_from(uint16_t id)
     return d;
 }
 
+WEAK struct xen_domain *xen_domain_by_id(uint16_t id)
+{
+    (void)id;
+    return NULL;
+}
+
 WEAK unsigned xen_domain_count(void)
 {
     return 3;

@@ -10,10 +10,12 @@
 #include "arch/x86/mtrr.h"
 #include "xen/pair.h"
 #include "xen/evtchn.h"
+#include "grant/foreign.h"
 #include "grant/grant.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "mm/promise.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/virt.h"
@@ -82,10 +84,14 @@ void pair_destroy(unsigned i)
 
     ASSERT(d->xen.holders == 0);
     pair[i].gone = true;
+    while (!foreign_detach(&d->xen))
+        ;
     while (!evtchn_detach(&d->xen) || !grant_detach(&d->xen))
         ;
     ASSERT(d->xen.holders == 0 && !spin_is_locked(&d->lock));
     evtchn_destroy(&d->xen);
+    if (d->xen.memory_map)
+        heap_free_pages(d->xen.memory_map, 0, d->id);
     while (!p2m_destroy(&d->p2m))
         ;
     ASSERT(frame_count(d->id) == 0);
@@ -157,6 +163,15 @@ struct xen_domain *xen_domain_next(const struct xen_domain *after)
     while (i < PAIR_DOMAINS && pair[i].gone)
         i++;
     return i < PAIR_DOMAINS ? &pair[i].d.xen : NULL;
+}
+
+/* That one, and the control domain by the id that it has outside of these tests. */
+struct xen_domain *xen_domain_by_id(uint16_t id)
+{
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++)
+        if (!pair[i].gone && (id == XEN_DOMID_CONTROL ? pair[i].d.xen.control : id == i + 1))
+            return &pair[i].d.xen;
+    return NULL;
 }
 
 /* A moment at which other CPUs may act: where they really could. */

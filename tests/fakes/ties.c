@@ -6,6 +6,7 @@
 #include "domain/domain.h"
 #include "lifecycle/create.h"
 #include "xen/evtchn.h"
+#include "grant/foreign.h"
 #include "grant/grant.h"
 #include "mm/frame.h"
 
@@ -29,6 +30,26 @@ int grant_table_frame(struct xen_domain *d, uint64_t index, mfn_t *out)
     (void)index;
     (void)out;
     return -EINVAL;
+}
+
+int foreign_map(struct xen_domain *mine, struct xen_domain *other, gfn_t from, gfn_t to)
+{
+    (void)mine;
+    (void)other;
+    (void)from;
+    (void)to;
+    return -EINVAL;
+}
+
+int foreign_map_grants(struct xen_domain *mine, struct xen_domain *other, uint64_t frame, gfn_t to)
+{
+    return foreign_map(mine, other, gfn(frame), to);
+}
+
+bool foreign_detach(struct xen_domain *d)
+{
+    (void)d;
+    return true;
 }
 
 struct xen_domain *xen_domain_get(uint16_t id)

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c hypercall/vcpu_start.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every call that takes a pointer, with each kind of bad one: to nowhere, to no address at all,
@@ -25,6 +25,7 @@
 #include "include/public/event_channel.h"
 #include "include/public/hvm/hvm_op.h"
 #include "include/public/hvm/hvm_vcpu.h"
+#include "include/public/compat.h"
 #include "include/public/memory.h"
 #include "include/public/platform.h"
 #include "include/public/sched.h"
@@ -133,6 +134,10 @@ static const struct row rows[] = {
     OTHER(MEMORY_OP, XENMEM_ADD_TO_PHYSMAP, sizeof(struct xen_add_to_physmap), READS),
     OTHER(MEMORY_OP, XENMEM_REMOVE_FROM_PHYSMAP, sizeof(struct xen_remove_from_physmap), READS),
     OTHER(MEMORY_OP, XENMEM_MEMORY_MAP, sizeof(struct xen_memory_map), WRITES),
+    OTHER(MEMORY_OP, XENMEM_SET_MEMORY_MAP, sizeof(struct xen_foreign_memory_map), READS),
+    OTHER(MEMORY_OP, XENMEM_ADD_TO_PHYSMAP_BATCH, sizeof(struct xen_add_to_physmap_batch), READS),
+    OTHER(MEMORY_OP, XENMEM_ACQUIRE_RESOURCE, sizeof(struct xen_acquire_resource), READS),
+    OTHER(MEMORY_OP, XENMEM_SET_POD_TARGET, sizeof(struct xen_pod_target_32), READS),
     OTHER(SCHED_OP, XEN_SCHED_SHUTDOWN, sizeof(struct xen_sched_shutdown), READS),
     OTHER(SCHED_OP, XEN_SCHED_POLL, sizeof(struct xen_sched_poll), READS),
     OTHER(SCHED_OP, XEN_SCHED_SHUTDOWN_CODE, sizeof(struct xen_sched_shutdown), READS),

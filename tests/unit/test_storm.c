@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/grant_op.c grant/grant.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -24,6 +24,10 @@
 #include "lifecycle/audit.h"
 #include "hypercall/hypercall.h"
 #include "include/public/control.h"
+#include "include/public/hvm/hvm_op.h"
+#include "include/public/memory.h"
+#include "lifecycle/create.h"
+#include "xen/pair.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/pair.h"
@@ -80,7 +84,7 @@ static void event_call(unsigned i)
     if (op == EVTCHNOP_ALLOC_UNBOUND || op == EVTCHNOP_BIND_INTERDOMAIN || op == EVTCHNOP_STATUS)
         arg[0] = domain_id();
     if (op == EVTCHNOP_ALLOC_UNBOUND)
-        arg[0] = XEN_DOMID_SELF | (uint32_t)domain_id() << 16;
+        arg[0] = (any() % 4 ? XEN_DOMID_SELF : domain_id()) | (uint32_t)domain_id() << 16;
     if (op == EVTCHNOP_RESET && any() % 64)
         return;
     if (op == EVTCHNOP_INIT_CONTROL && any() % 2)
@@ -127,6 +131,102 @@ static void grant_call(unsigned i)
     if (op == GNTTABOP_SETUP_TABLE)
         return; /* its list is a pointer, which here is the test's own */
     pair_call(i, hypercall_grant_table_op, op, &arg, count);
+}
+
+/* Where things are in memory: RAM, what is lent, tables far apart, and beyond all. */
+static uint64_t frame(void)
+{
+    static const uint64_t far[] = { 0x200, 0x400, 0xfeffc, 1ul << 36 };
+
+    switch (any() % 8) {
+    case 0:
+        return far[any() % (sizeof(far) / sizeof(far[0]))];
+    case 1:
+        return number();
+    }
+    return any() % 2 ? any() % PAIR_RAM : 0x100 + any() % 64;
+}
+
+/* Lists are the test's own. */
+static void memory_call(unsigned i)
+{
+    static const uint8_t cmds[] = { 1, 1, 6, 6, 3, 4, 7, 9, 13, 14, 15, 15, 16, 23, 23, 23, 28 };
+    static uint64_t list[2][40];
+    static uint8_t map[XENMEM_MAP_MOST * sizeof(struct e820_entry)];
+    static int errs[40];
+    uint32_t cmd = cmds[any() % sizeof(cmds)], few = 1 + any() % (any() % 8 ? 3 : 40);
+    union {
+        struct xen_memory_reservation extents;
+        struct xen_add_to_physmap add;
+        struct xen_remove_from_physmap remove;
+        struct xen_foreign_memory_map map;
+        struct xen_memory_map own_map;
+        struct xen_add_to_physmap_batch batch;
+        struct xen_acquire_resource acquire;
+        struct xen_pod_target pod;
+    } arg = { .extents = { 0 } };
+
+    for (unsigned n = 0; n < few; n++) {
+        list[0][n] = frame();
+        list[1][n] = frame();
+    }
+    switch (cmd) {
+    case XENMEM_DECREASE_RESERVATION:
+    case XENMEM_POPULATE_PHYSMAP:
+        arg.extents =
+            (struct xen_memory_reservation){ (uintptr_t)list[0], few, 0, 0, domain_id(), { 0 } };
+        arg.extents.extent_order = any() % 16 ? 0 : any() % 2 ? ORDER_2M : any() % 19;
+        break;
+    case XENMEM_ADD_TO_PHYSMAP:
+        arg.add = (struct xen_add_to_physmap){ domain_id(), 0, 1 + any() % 4, number(), frame() };
+        break;
+    case XENMEM_REMOVE_FROM_PHYSMAP:
+        arg.remove = (struct xen_remove_from_physmap){ .domid = domain_id(), .gpfn = frame() };
+        break;
+    case XENMEM_MEMORY_MAP:
+        arg.own_map = (struct xen_memory_map){ number() % XENMEM_MAP_MOST, 0, (uintptr_t)map };
+        break;
+    case XENMEM_SET_MEMORY_MAP:
+        arg.map = (struct xen_foreign_memory_map){ .domid = domain_id(),
+                                                   .map = { number(), 0, (uintptr_t)map } };
+        break;
+    case XENMEM_ADD_TO_PHYSMAP_BATCH:
+        arg.batch = (struct xen_add_to_physmap_batch){
+            any() % 16 ? XEN_DOMID_SELF : domain_id(),
+            any() % 16 ? XENMAPSPACE_GMFN_FOREIGN : number() % 8,
+            (uint16_t)few,
+            domain_id(),
+            (uintptr_t)list[0],
+            (uintptr_t)list[1],
+            (uintptr_t)errs,
+        };
+        break;
+    case XENMEM_ACQUIRE_RESOURCE:
+        arg.acquire = (struct xen_acquire_resource){
+            domain_id(),
+            any() % 16 ? XENMEM_RESOURCE_GRANT_TABLE : number() % 4,
+            any() % 16 == 0,
+            few,
+            0,
+            number(),
+            (uintptr_t)list[1],
+        };
+        break;
+    case XENMEM_SET_POD_TARGET:
+        arg.pod.domid = domain_id();
+        break;
+    default:
+        arg.add.domid = domain_id();
+    }
+    pair_is_32bit = false; /* pointers have 64 bits here */
+    pair_call(i, hypercall_memory_op, cmd, &arg, 0);
+}
+
+static void param_call(unsigned i)
+{
+    struct xen_hvm_param p = { .domid = domain_id(), .index = number() % 64, .value = number() };
+
+    pair_call(i, hypercall_hvm_op, any() % 2 ? HVMOP_SET_PARAM : HVMOP_GET_PARAM, &p, 0);
 }
 
 /* Of the control domain, which may be hostile, or of one that only tries. Pointers lead to a place
@@ -259,7 +359,7 @@ static void watch_all(void)
 
 static void call_in_race(unsigned i)
 {
-    bool races = any() % 32 == 0;
+    bool races = any() % 24 == 0;
 
     if (races) {
         watch_all();
@@ -267,6 +367,10 @@ static void call_in_race(unsigned i)
     }
     if (any() % 8 == 0)
         control_call(i);
+    else if (any() % 8 == 0)
+        memory_call(i);
+    else if (any() % 32 == 0)
+        param_call(i);
     else if (any() % 3)
         event_call(i);
     else
@@ -281,13 +385,16 @@ static void call_in_race(unsigned i)
 static void one_life(void)
 {
     static struct sched_group accounts[PAIR_DOMAINS];
+    static const struct domain_config config = { .mem = PAIR_RAM << PAGE_SHIFT };
 
     pair_start(NULL);
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
         pair[i].d.account = &accounts[i];
+        pair[i].d.config = &config;
         pair[i].d.state = DOMAIN_RUNNING;
     }
     pair[0].d.xen.control = true;
+    pair[2].d.p2m.most += 2 << ORDER_2M; /* for the control domain to put somewhere */
     for (unsigned n = 0; n < CALLS_PER_LIFE; n++, made++) {
         unsigned i = living();
         pair_vcpu = any() % PAIR_VCPUS;
@@ -313,6 +420,43 @@ static void one_life(void)
     for (unsigned i = 0; i < PAIR_DOMAINS; i++)
         audit(i);
     pair_stop(NULL);
+}
+
+/* ---- What the others would do ---- */
+
+void pv_set_width(struct xen_domain *d, bool is_32bit)
+{
+    d->is_32bit = is_32bit;
+}
+
+void pv_upcall_set_vector(struct xen_vcpu *v, uint8_t vector)
+{
+    v->upcall_vector = vector;
+}
+
+uint64_t domain_now(const struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
+unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
+{
+    (void)d;
+    out[0] = (struct e820_entry){ 0, PAIR_RAM << PAGE_SHIFT, E820_RAM };
+    return 1;
+}
+
+uint64_t frame_table_size(void)
+{
+    return 0;
+}
+
+int hypercall_may_control(struct vcpu *v, uint16_t domid)
+{
+    struct xen_domain *d;
+
+    return pair_target(&v->domain->xen, domid, PAIR_CONTROL, &d);
 }
 
 static void test_storm(void **state)
