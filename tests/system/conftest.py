@@ -7,9 +7,11 @@ starts a whole machine on it, and gives its COM1 as a pexpect object.
 
 The machine is one with VT-x (Bochs, or KVM where it lends that) unless a test says otherwise. A test
 that is marked as `anywhere`, or as one of the `core` of those, has the fixture `emulator` say
-which: the machine with VT-x, or QEMU's with AMD-V. It runs on which of them MACHINES says:
+which: the machine with VT-x, or QEMU's with AMD-V. `anywhere("qemu")` is of a test that asks nothing of
+the processor and takes long: QEMU boots Linux with a third of the work. It runs on which of them
+MACHINES says:
 
-    MACHINES=           all tests on the machine with VT-x, or on theirs; the core on QEMU as well
+    MACHINES=           each test on its machine, the one with VT-x or QEMU; the core on both
     MACHINES=bochs      no test on QEMU
     MACHINES=qemu       only those on QEMU, and those that boot nothing
     MACHINES=all        whatever can run on both does
@@ -125,7 +127,7 @@ def partition(files):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "anywhere: can run with VT-x and with AMD-V")
+    config.addinivalue_line("markers", "anywhere(first): can run with VT-x and with AMD-V; the one that it runs on unless MACHINES says otherwise")
     config.addinivalue_line("markers", "alone: nothing else is to run on the host meanwhile")
     config.addinivalue_line("markers", "core: the same, and does so unless MACHINES says otherwise")
 
@@ -141,10 +143,11 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(config, items):
     """Of those, what MACHINES chooses. A single set of parameters may be in the core as well."""
     def wanted(item):
-        if not any(item.iter_markers("anywhere")) and not any(item.iter_markers("core")):
+        anywhere, core = list(item.iter_markers("anywhere")), any(item.iter_markers("core"))
+        if not anywhere and not core:
             return True
-        on = item.callspec.params["emulator"]
-        return on not in LEFT_OUT and (on == VTX or MACHINES != "" or any(item.iter_markers("core")))
+        on, first = item.callspec.params["emulator"], next((m.args[0] for m in anywhere if m.args), VTX)
+        return on not in LEFT_OUT and (on == first or MACHINES != "" or core)
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = filter(wanted, items)

@@ -122,7 +122,7 @@ def end(c):
 
 
 @pytest.mark.anywhere
-@pytest.mark.parametrize("daemon", [pytest.param("oxenstored", marks=pytest.mark.core), "xenstored"])
+@pytest.mark.parametrize("daemon", ["oxenstored", pytest.param("xenstored", marks=pytest.mark.anywhere("qemu"))])
 def test_tools(control, emulator, daemon):
     """Debian's tools, with either daemon of the store, over a domain of the boot menu."""
     c = control(rest=guest("hog", words="sleep"), emulator=emulator)
@@ -159,7 +159,8 @@ def test_another_one(boot):
     m.expect(r"\nother +1 ")
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.anywhere
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.anywhere("qemu"))])
 def test_bad_one(boot, seed):
     """A control domain out of its mind may do what it likes to the others, and nothing to Caisson,
     which gets all memory back in the end."""

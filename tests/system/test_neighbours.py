@@ -12,7 +12,7 @@ from test_monitor import MONITOR
 
 LIMITS = "tests/bench/neighbours"
 IPS = 20_000_000
-WINDOWS = int(os.environ.get("WINDOWS", "3"))  # the victim's, of 2,000,000 ticks each, under attack
+WINDOWS = int(os.environ.get("WINDOWS", "2"))  # the victim's, of 2,000,000 ticks each, under attack
 LINE = r"victim: absence (\d+) exit (\d+) rounds (\d+)[\r\n]"
 # Where the two are. The boot CPU has the monitor and all the keepers of domains besides.
 VCPUS = {"sleepers": 64}  # of the attacker; else as many as its pCPUs

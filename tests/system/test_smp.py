@@ -20,9 +20,9 @@ STALL = re.compile(r"stalls? on|starved|self-detected|soft lockup|blocked for mo
 OF_HOST_TIME = ("Marking TSC unstable due to could not calculate TSC khz", "trace_clock=local",
                 "Unstable clock detected, switching default tracing clock", "hrtimer: interrupt took")
 JOBS, ROUNDS = (8, 8) if ALL_SHAPES else (8, 3)
-# vCPUs and pCPUs. The four differ most from each other.
+# vCPUs and pCPUs. These differ most from each other.
 SHAPES = ([(v, p) for v in (1, 2, 4, 8) for p in (1, 2, 4)] if ALL_SHAPES
-          else [(8, 1), pytest.param(2, 2, marks=pytest.mark.core), (8, 4), (1, 4)])
+          else [(8, 1), *(pytest.param(v, p, marks=pytest.mark.anywhere("qemu")) for v, p in ((2, 2), (8, 4)))])
 
 
 def right_sum():
