@@ -65,7 +65,7 @@ INTERFACE := $(shell cat virt/interface)
 BACKEND   := vmx
 CALLS      = $(foreach f,$(INTERFACE),-Dvirt_$(f)=$(BACKEND)_$(f))
 $(O)/svm/%.o: BACKEND := svm
-GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/drivers/font_glyphs.c
+GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/machine/boot_rom.c $(GEN)/drivers/font_glyphs.c
 OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o) $(O)/gen/virt/interface.asm.o
 
 Q   := $(if $(V),,@)
@@ -112,6 +112,13 @@ $(GEN)/machine/dsdt.c: machine/dsdt.asl tools/bin2c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)iasl -vs -p $(@:.c=.aml) $< > $(@:.c=.log) || { cat $(@:.c=.log); false; }
 	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
+
+# The ROM that starts a kernel beside a guest's firmware, as another.
+$(GEN)/machine/boot_rom.c: machine/boot_rom.nasm tools/bin2c $(B)/flags
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) -f bin -w+all -Werror -o $(@:.c=.bin) $<
+	$(Q)$(PYTHON) tools/bin2c boot_rom $(@:.c=.bin) > $@
 
 # Where the functions of each back end are.
 $(GEN)/virt/interface.asm: virt/interface tools/mkinterface

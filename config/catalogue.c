@@ -31,6 +31,8 @@ static const char *domain_of(const struct module *m)
 
         for (unsigned k = 0; k < c->module_count; k++)
             is |= c->modules[k].data == m->data;
+        for (unsigned k = 0; k < c->rom_count; k++)
+            is |= c->roms[k].data == m->data;
         if (is)
             return c->name;
     }
@@ -56,9 +58,9 @@ bool catalogue_module(unsigned i,
 
 /* What a line asks for besides the words of a menu line. */
 struct request {
-    struct word kernel, ramdisk; /* length 0: not given */
-    char *words;                 /* the line without them */
-    size_t used;                 /* bytes of it so far */
+    struct word kernel, ramdisk, firmware; /* length 0: not given */
+    char *words;                           /* the line without them */
+    size_t used;                           /* bytes of it so far */
 };
 
 /* With a blank between two, and none behind the last: it would be one of the guest's words. */
@@ -90,6 +92,8 @@ static int split(const char *line, struct request *q)
             q->kernel = value;
         else if (pair && word_is(key, "ramdisk"))
             q->ramdisk = value;
+        else if (pair && word_is(key, "firmware"))
+            q->firmware = value;
         else
             err = append(q, w);
     }
@@ -157,6 +161,23 @@ static int find_ramdisk(struct word ref, struct domain_config *c)
     return -ENOENT;
 }
 
+/* The same of a domain of the menu: all that it has. */
+static int find_firmware(struct word ref, struct domain_config *c)
+{
+    const struct domain_config *other = find_menu_domain(ref);
+    const struct module *m = other ? NULL : find_module(ref);
+
+    c->rom_count = other ? other->rom_count : m != NULL;
+    if (other)
+        memcpy(c->roms, other->roms, sizeof(c->roms));
+    else if (m)
+        c->roms[0] = (struct image_module){ m->data, m->size, "" };
+    if (c->rom_count)
+        return 0;
+    refuse("firmware", ref);
+    return -ENOENT;
+}
+
 int catalogue_read(const char *line, char *words, struct domain_config *out)
 {
     struct request q = { .words = words };
@@ -175,5 +196,7 @@ int catalogue_read(const char *line, char *words, struct domain_config *out)
         return -EINVAL;
     }
     err = find_kernel(q.kernel, out);
-    return err || !q.ramdisk.length ? err : find_ramdisk(q.ramdisk, out);
+    if (!err && q.ramdisk.length)
+        err = find_ramdisk(q.ramdisk, out);
+    return err || !q.firmware.length ? err : find_firmware(q.firmware, out);
 }

@@ -15,7 +15,7 @@ struct line {
     enum config_kind kind;
     bool named;  /* by the line itself */
     bool broken; /* did not parse, or cannot be used */
-    int kernel;  /* which line is the kernel of this ramdisk or module; -1: none */
+    int kernel;  /* which line is the kernel of this file; -1: none */
 };
 
 /* The first kernel line of that name before line `end`, or -1. */
@@ -87,7 +87,20 @@ static void find_home(unsigned n, struct line *lines, unsigned i)
     l->broken = true;
 }
 
-/* Gives the ramdisks and modules to their kernels. */
+static void give_rom(unsigned i, struct line *kernel, const struct module *file)
+{
+    struct domain_config *d = kernel->d;
+
+    if (d->rom_count == CONFIG_MOST_ROMS) {
+        log_error("module %u: firmware: domain %s has %d files of it already", i + 1, d->name,
+                  CONFIG_MOST_ROMS);
+        kernel->broken = true;
+        return;
+    }
+    d->roms[d->rom_count++] = (struct image_module){ file->data, file->size, "" };
+}
+
+/* Gives all other files to their kernels. */
 static void pair_lines(const struct module *mods, unsigned n, struct line *lines)
 {
     bool has_ramdisk[MAX_MODULES] = { false };
@@ -100,6 +113,10 @@ static void pair_lines(const struct module *mods, unsigned n, struct line *lines
         if (l->kernel < 0)
             continue;
         struct line *kernel = &lines[l->kernel];
+        if (l->kind == CONFIG_FIRMWARE) {
+            give_rom(i, kernel, &mods[i]);
+            continue;
+        }
         kernel->d->modules[kernel->d->module_count++] =
             (struct image_module){ mods[i].data, mods[i].size, l->d->cmdline };
         if (l->kind != CONFIG_RAMDISK)

@@ -10,6 +10,8 @@
 #include "lib/string.h"
 #include "lib/word.h"
 
+#define ROLES "kernel, ramdisk, module or firmware"
+
 struct reading {
     struct domain_config *out;
     enum config_kind kind;
@@ -181,6 +183,8 @@ static bool read_role(struct reading *r, struct word w)
         r->kind = CONFIG_RAMDISK;
     else if (word_is(w, "module"))
         r->kind = CONFIG_MODULE;
+    else if (word_is(w, "firmware"))
+        r->kind = CONFIG_FIRMWARE;
     else
         return false;
     return true;
@@ -199,12 +203,12 @@ static void read_words(struct reading *r, const char *line)
 
     if (!word_next(&line, &w) ||
         ((w.text[0] == '/' || w.text[0] == '(') && !word_next(&line, &w))) {
-        log_error("module %u: no words: want kernel, ramdisk or module", r->module);
+        log_error("module %u: no words: want " ROLES, r->module);
         r->failed = true;
         return;
     }
     if (!read_role(r, w)) /* go on: the name tells whose domain lacks something */
-        fault(r, w, "want kernel, ramdisk or module as the first word");
+        fault(r, w, "want " ROLES " as the first word");
     while (word_next(&line, &w)) {
         if (word_is(w, "--")) {
             r->out->cmdline = skip_blanks(line);

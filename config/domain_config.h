@@ -4,6 +4,7 @@
  *     kernel name=alpha mem=256M vcpus=1 -- console=ttyS0
  *     ramdisk name=alpha
  *     module name=alpha -- words for this multiboot module
+ *     firmware name=alpha
  *
  * The words before "--" are Caisson's, those behind it the guest's, untouched. A file name in front
  * (a word that begins with "/" or "(") is passed over: some boot loaders hand it on.
@@ -21,12 +22,14 @@
 
 #define CONFIG_DEFAULT_MEM    (128UL << 20)
 #define CONFIG_DEFAULT_WEIGHT 256u
+#define CONFIG_MOST_ROMS      2
 
 enum config_kind {
     CONFIG_NONE /* the role could not be read */,
     CONFIG_KERNEL,
     CONFIG_RAMDISK,
-    CONFIG_MODULE
+    CONFIG_MODULE,
+    CONFIG_FIRMWARE
 };
 enum domain_type { DOMAIN_HVM, DOMAIN_PVH };
 /* After a triple fault, or where the guest says that it has crashed. By default an hvm domain
@@ -48,10 +51,12 @@ struct domain_config {
     bool bare;         /* made by the control domain: no kernel, no memory, nothing of this is set
                         * but name, vcpus, share, type and uuid */
     const struct module *kernel;
-    bool firmware;       /* the kernel is a PC's; known once lifecycle/firmware.h has looked */
-    const char *cmdline; /* the guest's words; "" for none */
+    bool kernel_is_rom;                       /* known once lifecycle/firmware.h has looked */
+    const char *cmdline;                      /* the guest's words; "" for none */
     struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */
     unsigned module_count;
+    struct image_module roms[CONFIG_MOST_ROMS]; /* firmware beside the kernel, in order */
+    unsigned rom_count;
     uint8_t uuid[16]; /* of a bare one, as its maker calls it */
 };
 
@@ -64,10 +69,10 @@ int must_check config_parse(unsigned module, const char *line, enum config_kind 
 /* A line for each key, with what it may be; print is called for each. */
 void config_print_keys(void (*print)(const char *fmt, ...));
 
-/* Pairs kernels with their ramdisks and modules, by name; a ramdisk or module without a name goes
- * to the kernel before it, a kernel without one is dom<n> if it is the n-th kernel. At most
- * MAX_MODULES modules. Fills out[] (room for n) with the domains that can be started, in the order
- * of the menu, and returns how many; what is wrong with the others is logged. */
+/* Pairs kernels with their ramdisks, modules and firmware, by name; what has none goes to the
+ * kernel before it, a kernel without one is dom<n> if it is the n-th kernel. At most MAX_MODULES
+ * modules. Fills out[] (room for n) with the domains that can be started, in the order of the menu,
+ * and returns how many; what is wrong with the others is logged. */
 unsigned config_collect(const struct module *mods, unsigned n, struct domain_config *out);
 
 #endif

@@ -65,6 +65,7 @@ struct domain {
     unsigned apic_direct;   /* so many vCPUs have ids that are their numbers: all, or none */
     uint8_t *io_bitmap;     /* two pages, shared by its vCPUs */
     struct firmware_items *firmware; /* what its own firmware is told; NULL: it brings none */
+    uint8_t *firmware_setup;         /* a kernel's setup code, as that is to load it; or NULL */
     void *lapic_access;              /* see domain/lapic.h; NULL: none */
     bool lapic_mapped;               /* it may be in the p2m */
     enum domain_end end;             /* not END_NOT: no vCPU enters the guest again */

@@ -46,7 +46,7 @@ static int build_memmap(const struct domain_config *config, struct memmap *out)
     if (!err && config->type == DOMAIN_PVH)
         memmap_reserve(out, PV_SPECIAL_BASE, PV_SPECIAL_SIZE);
     if (!err && firmware_is(config))
-        memmap_add_firmware(out, config->kernel->size);
+        memmap_add_firmware(out, firmware_rom_size(config));
     return err;
 }
 
@@ -240,8 +240,25 @@ static int build_bare(struct domain *d)
     return 0;
 }
 
+static struct image image_of(const struct domain *d)
+{
+    const struct domain_config *c = d->config;
+
+    return (struct image){ .domain = d->name,
+                           .data = c->kernel->data,
+                           .size = c->kernel->size,
+                           .pvh = d->type == DOMAIN_PVH,
+                           .control = c->control,
+                           .cmdline = c->cmdline,
+                           .modules = c->modules,
+                           .module_count = c->module_count,
+                           .roms = c->roms,
+                           .rom_count = c->rom_count };
+}
+
 static int build_machine(struct domain *d)
 {
+    struct image image = image_of(d);
     uint64_t low = d->build->map.low_end;
     struct machine_config config = { .board = d->type == DOMAIN_PVH ? &board_pvh : &board_pc,
                                      .owner = &domain_wiring,
@@ -252,7 +269,7 @@ static int build_machine(struct domain *d)
                                      .ram_above = d->config->mem - low,
                                      .no_hpet = d->config->no_hpet };
 
-    int err = firmware_build(d, &config);
+    int err = firmware_build(d, &image, &config);
     if (err)
         return err;
     machine_init(&d->machine, &config);
@@ -263,14 +280,7 @@ static int build_image(struct domain *d)
 {
     const struct domain_config *c = d->config;
     const struct memmap *map = &d->build->map;
-    struct image image = { .domain = d->name,
-                           .data = c->kernel->data,
-                           .size = c->kernel->size,
-                           .pvh = d->type == DOMAIN_PVH,
-                           .control = c->control,
-                           .cmdline = c->cmdline,
-                           .modules = c->modules,
-                           .module_count = c->module_count };
+    struct image image = image_of(d);
     struct image_memory memory;
     struct image_start start = { 0 };
     uint8_t rsdp[IMAGE_RSDP_BYTES];

@@ -19,6 +19,11 @@ static bool stays(const struct domain_config *c, const void *from, size_t n)
         if (p >= file && p + n <= file + c->modules[i].size)
             return true;
     }
+    for (unsigned i = 0; i < c->rom_count; i++) {
+        const uint8_t *file = c->roms[i].data;
+        if (p >= file && p + n <= file + c->roms[i].size)
+            return true;
+    }
     return false;
 }
 

@@ -79,6 +79,8 @@ int image_load(const struct image *image, const struct image_memory *memory,
     enum image_kind kind = image_kind_of(image->data, image->size, image->pvh);
 
     memset(out, 0, sizeof(*out));
+    if (image->rom_count || kind == IMAGE_FIRMWARE)
+        return image_firmware_load(image, memory, out);
     if (image->control && kind != IMAGE_PVH)
         return image_refuse(image, -ENOEXEC, "rights=control wants an ELF kernel with a PVH entry");
     switch (kind) {
@@ -91,8 +93,6 @@ int image_load(const struct image *image, const struct image_memory *memory,
         return image_multiboot2_load(image, memory, out);
     case IMAGE_PVH:
         return image_pvh_load(image, memory, out);
-    case IMAGE_FIRMWARE:
-        return image_firmware_load(image, memory, out);
     default:
         return refuse_unknown(image);
     }

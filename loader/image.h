@@ -59,6 +59,8 @@ struct image {
     const char *cmdline; /* never NULL */
     const struct image_module *modules;
     unsigned module_count;
+    const struct image_module *roms; /* firmware that starts instead, from 4 GiB down */
+    unsigned rom_count;
 };
 
 /* How the first vCPU is to start. Interrupts off, RFLAGS 2, registers not named here zero. */
@@ -131,7 +133,23 @@ int must_check image_pvh_load(const struct image *image, const struct image_memo
 int must_check image_firmware_load(const struct image *image, const struct image_memory *memory,
                                    struct image_start *out);
 /* Is it a PC's ROM? */
+#define IMAGE_ROM_MOST 0x1000000UL /* bytes, in all */
 bool image_is_firmware(const void *data, size_t size);
+/* A kernel as a PC's firmware is to load it that lies beside it, by fw_cfg. */
+enum { IMAGE_SETUP, IMAGE_KERNEL, IMAGE_RAMDISK, IMAGE_WORDS, IMAGE_PARTS };
+struct image_plan {
+    struct {
+        uint32_t at; /* where it goes */
+        uint32_t size;
+        const void *data;
+    } part[IMAGE_PARTS];
+    uint16_t stack; /* of the setup code, within its segment */
+};
+#define IMAGE_SETUP_MOST 0xD000u /* bytes of the setup code */
+/* ram: bytes of RAM below 4 GiB. setup: room for IMAGE_SETUP_MOST bytes, which stays as the plan
+ * does. 0; -ENOEXEC, -EINVAL, -ENOMEM; logged. */
+int must_check image_plan(const struct image *image, uint64_t ram, uint8_t *setup,
+                          struct image_plan *out);
 /* Has it the note that names a PVH entry? Is it an ELF executable for x86? */
 bool image_is_pvh(const void *data, size_t size);
 bool image_is_elf(const void *data, size_t size);

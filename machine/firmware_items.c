@@ -18,6 +18,14 @@ enum item_key {
     KEY_FILES = 0x20
 };
 
+/* machine/boot_rom.nasm */
+extern const unsigned char boot_rom[];
+extern const size_t boot_rom_size;
+#define BOOT_ROM_STACK   0x1C
+#define BOOT_ROM_PNP     0x20
+#define BOOT_ROM_PNP_SUM 0x29
+#define BOOT_ROM_SUM     0x1FF
+
 #define FEATURE_PORTS 1 /* and no DMA */
 
 #define FILE_TABLES "etc/acpi/tables"
@@ -158,12 +166,55 @@ static void build_memory(struct firmware_items *f, const struct firmware_board *
     add_file(f, "etc/e820", f->e820, board->ram_above ? sizeof(f->e820) : sizeof(f->e820[0]));
 }
 
+/* ---- A kernel beside the firmware ---- */
+
+/* QEMU, docs/specs/fw_cfg; of each part address, size and bytes. */
+static const uint16_t part_keys[FIRMWARE_PARTS][3] = {
+    { 0x16, 0x17, 0x18 },
+    { 0x07, 0x08, 0x11 },
+    { 0x0A, 0x0B, 0x12 },
+    { 0x13, 0x14, 0x15 },
+};
+
+static uint8_t missing_to_zero(const uint8_t *bytes, size_t n)
+{
+    uint8_t sum = 0;
+
+    while (n--)
+        sum = (uint8_t)(sum - *bytes++);
+    return sum;
+}
+
+/* The ROM that has firmware start it. */
+static void build_boot_rom(struct firmware_items *f, uint16_t stack)
+{
+    uint8_t *rom = f->boot_rom;
+
+    ASSERT(boot_rom_size == sizeof(f->boot_rom));
+    memcpy(rom, boot_rom, sizeof(f->boot_rom));
+    memcpy(rom + BOOT_ROM_STACK, &stack, sizeof(stack));
+    rom[BOOT_ROM_PNP_SUM] = missing_to_zero(rom + BOOT_ROM_PNP, 0x20);
+    rom[BOOT_ROM_SUM] = missing_to_zero(rom, sizeof(f->boot_rom));
+    add_file(f, "genroms/kernel", rom, sizeof(f->boot_rom));
+}
+
+static void build_kernel(struct firmware_items *f, const struct firmware_board *board)
+{
+    memcpy(f->part, board->kernel, sizeof(f->part));
+    for (unsigned i = 0; i < FIRMWARE_PARTS; i++) {
+        add_item(f, part_keys[i][0], &f->part[i].at, sizeof(f->part[i].at));
+        add_item(f, part_keys[i][1], &f->part[i].size, sizeof(f->part[i].size));
+        add_item(f, part_keys[i][2], f->part[i].data, f->part[i].size);
+    }
+    build_boot_rom(f, board->kernel_stack);
+}
+
 void firmware_items_build(struct firmware_items *f, const struct firmware_board *board)
 {
     memset(f, 0, sizeof(*f));
     f->features = FEATURE_PORTS;
     f->vcpus = (uint16_t)board->vcpus;
-    f->shows_menu = 1;
+    f->shows_menu = !board->kernel; /* nothing is to be chosen */
     f->console = HVM_COM1_PORT;
     add_item(f, KEY_SIGNATURE, "QEMU", 4);
     add_item(f, KEY_FEATURES, &f->features, sizeof(f->features));
@@ -175,6 +226,8 @@ void firmware_items_build(struct firmware_items *f, const struct firmware_board 
     add_file(f, "etc/sercon-port", &f->console, sizeof(f->console));
     if (board->floppy)
         add_file(f, "floppyimg/ramdisk", board->floppy, board->floppy_size);
+    if (board->kernel)
+        build_kernel(f, board);
     add_item(f, KEY_DIRECTORY, &f->directory,
              sizeof(f->directory.count) +
                  (uint64_t)big32(f->directory.count) * sizeof(struct firmware_file));

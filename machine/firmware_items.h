@@ -1,6 +1,7 @@
 /*
  * What a guest's own firmware is told by fw_cfg (devices/vfwcfg.h): memory, CPUs, ACPI tables with
- * the script that places them, its console, a medium to boot from.
+ * the script that places them, its console, a medium or a kernel to
+ * boot.
  *
  * A pure function of a handful of numbers into one block, which the device then reads from.
  */
@@ -13,8 +14,9 @@
 #include "include/public/e820.h"
 #include "machine/acpi_guest.h"
 
-#define FIRMWARE_FILES   6
-#define FIRMWARE_ITEMS   (FIRMWARE_FILES + 7)
+#define FIRMWARE_FILES   7
+#define FIRMWARE_PARTS   4 /* of a kernel: setup code, kernel, ramdisk, command line */
+#define FIRMWARE_ITEMS   (FIRMWARE_FILES + 6 + 3 * FIRMWARE_PARTS)
 #define FIRMWARE_SCRIPT  32 /* commands of the ACPI tables' script */
 #define FIRMWARE_COMMAND 128
 
@@ -23,6 +25,12 @@ struct firmware_file {
     uint32_t size;
     uint16_t key, reserved;
     char name[56];
+};
+
+/* A part of a kernel: where it goes, and what it is. */
+struct firmware_part {
+    uint32_t at, size;
+    const void *data;
 };
 
 struct firmware_items {
@@ -36,6 +44,8 @@ struct firmware_items {
         uint32_t count; /* big endian */
         struct firmware_file file[FIRMWARE_FILES];
     } directory;
+    struct firmware_part part[FIRMWARE_PARTS];
+    uint8_t boot_rom[512];
     uint8_t script[FIRMWARE_SCRIPT][FIRMWARE_COMMAND];
     unsigned commands;
     uint8_t acpi[ACPI_GUEST_MAX_SIZE] __attribute__((aligned(64))); /* the RSDP first */
@@ -47,6 +57,8 @@ struct firmware_board {
     uint64_t ram_low, ram_above; /* bytes of RAM below 4 GiB, and from there on */
     const void *floppy;          /* image of one to boot from, which stays; NULL: none */
     uint64_t floppy_size;
+    const struct firmware_part *kernel; /* its parts, in the order above; NULL: there is none */
+    uint16_t kernel_stack;              /* of its setup code, within the segment of that */
 };
 
 void firmware_items_build(struct firmware_items *f, const struct firmware_board *board);

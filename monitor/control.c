@@ -33,7 +33,8 @@ void control_help_create(void)
 {
     monitor_print(
         "  kernel=   a module by its number or path, or a domain of the menu: its kernel\n"
-        "  ramdisk=  the same\n");
+        "  ramdisk=  the same: its ramdisk\n"
+        "  firmware= the same: all firmware beside its kernel\n");
     config_print_keys(monitor_print);
     monitor_print("  -- WORDS  the guest's own, to the end of the line\n");
 }

@@ -1,7 +1,7 @@
 /* links: loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Fuzzes the image loaders: whatever the file says, only RAM is written, and what is accepted
- * starts within RAM.
+ * starts within RAM; and what firmware beside it is told lies there.
  *
  * The input: the kind of file; how many modules, and for each how long it and its words are; then
  * changes to a sound file of that kind, each an offset, a length and as many bytes. Of kind 0 the
@@ -175,6 +175,25 @@ static void make_module(struct image_module *m, struct input *in)
     m->cmdline = words;
 }
 
+/* What firmware beside it would be told: parts that lie within RAM, of bytes that are there. */
+static void check_plan(const struct image *image)
+{
+    static uint8_t setup[IMAGE_SETUP_MOST];
+    struct image_plan plan;
+    volatile uint8_t sum = 0;
+
+    if (image_plan(image, GUEST_RAM_BYTES, setup, &plan))
+        return;
+    for (unsigned i = 0; i < IMAGE_PARTS; i++) {
+        const uint8_t *bytes = plan.part[i].data;
+        uint32_t n = plan.part[i].size;
+        ASSERT((uint64_t)plan.part[i].at + n <= GUEST_RAM_BYTES);
+        ASSERT(plan.part[i].at >= MEMMAP_EXTENDED || plan.part[i].at + n <= MEMMAP_EBDA);
+        if (n)
+            sum = (uint8_t)(sum + bytes[0] + bytes[n - 1]);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = { data, size };
@@ -204,6 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint64_t base = start.mode == START_REAL16 ? (uint64_t)start.cs << 4 : 0;
         ASSERT(memmap_is_ram(map.e820, map.e820_count, base + start.rip, 1));
     }
+    check_plan(&image);
     for (unsigned i = 0; i < count; i++) {
         free((void *)modules[i].cmdline);
         free((void *)modules[i].data);

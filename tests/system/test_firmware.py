@@ -1,11 +1,12 @@
-"""A PC's firmware as a guest: Debian's SeaBIOS, and a floppy that it boots."""
+"""A PC's firmware as a guest: Debian's SeaBIOS, and what it starts."""
 import os
 import subprocess
 
 import pytest
 
-from conftest import PATIENCE, Module
+from conftest import BUILD, PATIENCE, Module, guest
 
+DEBIAN = os.path.join(BUILD, "debian")
 SEABIOS = "/usr/share/seabios/"  # comes with Debian's QEMU
 SOURCE = os.path.join(os.path.dirname(__file__), "floppy.asm")
 
@@ -55,6 +56,32 @@ def test_firmware_refusals(boot, tmp_path):
     rom.write_bytes(b"\x00" * 65520 + b"\xea" + b"\x00" * 15)
     two = [Module(str(rom), "kernel name=two mem=4M")] + [
         Module(str(rom), f"module name=two") for _ in range(2)]
-    m = boot(modules=[Module(str(rom), "kernel name=words mem=4M -- quiet")] + two)
+    beside = [Module(str(rom), "firmware name=elf"), Module(guest("hello")[0].source, "kernel name=elf mem=4M")]
+    m = boot(modules=[Module(str(rom), "kernel name=words mem=4M -- quiet")] + two + beside)
     m.expect(r"error: words: firmware: takes no words behind --")
     m.expect(r"error: two: firmware: takes one ramdisk")
+    m.expect(r"error: elf: \w+: firmware beside it starts bzImages only")
+
+
+@pytest.mark.parametrize("emulator", ["qemu"])
+def test_seabios_starts_ipxe(boot):
+    """A real-mode kernel with a BIOS beside it: iPXE obeys at its prompt."""
+    m = boot(modules=[Module(f"{DEBIAN}/ipxe.lkrn", "kernel name=ipxe mem=64M -- shell"),
+                      Module(SEABIOS + "bios.bin", "firmware name=ipxe")])
+    m.expect(r"caisson: ipxe: bzImage for its firmware to start, at 0x100000")
+    m.expect(r"Booting from ROM", timeout=2 * PATIENCE)
+    m.expect(r"iPXE> ", timeout=4 * PATIENCE)
+    m.send("echo 42\r")
+    m.expect(r"[\r\n]42[\r\n]", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("emulator", ["qemu"])
+def test_seabios_starts_memdisk(boot, floppy):
+    """The same with a ramdisk: memdisk says what it makes of it, and boots it. In Bochs it is lost at a
+    jump to protected mode: docs/bochs.md."""
+    m = boot(modules=[Module(f"{DEBIAN}/memdisk", "kernel name=bios mem=32M -- floppy"), floppy,
+                      Module(SEABIOS + "bios.bin", "firmware name=bios")])
+    m.expect(r"caisson: bios: bzImage for its firmware to start, at 0x100000, \d+ KiB; ramdisk at 0x1[\da-f]+, 160 KiB")
+    m.expect(r"MEMDISK [^\r\n]*", timeout=4 * PATIENCE)
+    m.expect(r"Ramdisk at 0x", timeout=PATIENCE)
+    m.expect(r"floppy: this is sector 2", timeout=2 * PATIENCE)

@@ -248,6 +248,24 @@ static void test_pairs(void **state)
     assert_string_equal(configs[2].modules[1].cmdline, "two");
 }
 
+static void test_roms(void **state)
+{
+    (void)state;
+    assert_int_equal(COLLECT("kernel name=a", "ramdisk", "firmware", "firmware name=b",
+                             "kernel name=b", "firmware name=b"),
+                     2);
+    assert_int_equal(configs[0].rom_count, 1);
+    assert_int_equal(configs[0].roms[0].size, 3);
+    assert_int_equal(configs[0].module_count, 1);
+    assert_int_equal(configs[1].rom_count, 2);
+    assert_int_equal(configs[1].roms[0].size, 4);
+    assert_int_equal(configs[1].roms[1].size, 6);
+    assert_int_equal(COLLECT("kernel name=a", "firmware", "firmware", "firmware"), 0);
+    assert_true(fake_log_has("module 4: firmware: domain a has 2 files of it already"));
+    assert_int_equal(COLLECT("kernel name=a", "firmware mem=4M"), 0);
+    assert_true(fake_log_has("this key is for kernel lines"));
+}
+
 /* Each case: beta is sound and comes out alone. */
 static void test_others_still_start(void **state)
 {
@@ -337,6 +355,7 @@ int main(void)
         T(test_cpus_mask),
         T(test_share),
         T(test_pairs),
+        T(test_roms),
         T(test_others_still_start),
         T(test_double_names),
         T(test_broken_parts),

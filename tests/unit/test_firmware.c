@@ -39,6 +39,15 @@ void firmware_items_build(struct firmware_items *out, const struct firmware_boar
     (void)board;
 }
 
+int image_plan(const struct image *image, uint64_t ram, uint8_t *setup, struct image_plan *out)
+{
+    (void)image;
+    (void)ram;
+    (void)setup;
+    (void)out;
+    return -ENOEXEC;
+}
+
 static bool decide(bool looks_so, enum image_kind k)
 {
     static const struct module kernel = { .data = "", .size = 1 };
@@ -63,9 +72,34 @@ static void test_decided_once(void **state)
     assert_true(decide(true, IMAGE_FIRMWARE));
 }
 
+/* Beside a kernel; how much there is, and what is too much. */
+static void test_beside(void **state)
+{
+    static const struct module kernel = { .data = "", .size = 0x2000 };
+    struct domain_config c = { .kernel = &kernel, .rom_count = 1, .roms = { { "", 0x3001, "" } } };
+
+    (void)state;
+    looks_like_one = false;
+    firmware_decide(&c);
+    assert_true(firmware_is(&c));
+    assert_int_equal(firmware_rom_size(&c), 0x4000);
+    assert_int_equal(firmware_pages(&c), 8 + 16); /* with the setup code's copy */
+    c.roms[0].size = (17 << 20) + 1;
+    assert_int_equal(firmware_rom_size(&c), 16 << 20);
+    looks_like_one = true;
+    kind = IMAGE_FIRMWARE;
+    c.roms[0].size = 0x3000;
+    firmware_decide(&c);
+    assert_int_equal(firmware_rom_size(&c), 0x5000);
+    assert_int_equal(firmware_pages(&c), 8);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_decided_once) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decided_once),
+        cmocka_unit_test(test_beside),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

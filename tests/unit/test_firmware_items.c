@@ -1,4 +1,4 @@
-/* links: machine/firmware_items.c machine/acpi_guest.c gen/machine/dsdt.c lib/string.c tests/fakes/panic.c */
+/* links: machine/firmware_items.c machine/acpi_guest.c gen/machine/dsdt.c gen/machine/boot_rom.c lib/string.c tests/fakes/panic.c */
 /*
  * What a guest's firmware is told: the directory and its files, and the ACPI tables after their
  * script has been carried out as firmware does, at addresses of its own choice.
@@ -95,6 +95,51 @@ static void test_other_files(void **state)
     assert_int_equal(file("floppyimg/ramdisk")->size, 100);
 }
 
+/* ---- A kernel ---- */
+
+static uint8_t sum(const void *p, size_t n)
+{
+    const uint8_t *b = p;
+    uint8_t s = 0;
+
+    while (n--)
+        s += *b++;
+    return s;
+}
+
+/* As the option ROM finds it, and Plug and Play BIOS Specification 1.0a has that. */
+static void test_kernel(void **state)
+{
+    static const struct firmware_part parts[FIRMWARE_PARTS] = { { 0x10000, 1024, "setup" },
+                                                                { 0x100000, 5, "linux" },
+                                                                { 0x200000, 0, NULL },
+                                                                { 0x20000, 2, "a" } };
+    static const uint16_t keys[][3] = {
+        { 0x16, 0x17, 0x18 }, { 0x07, 0x08, 0x11 }, { 0x0A, 0x0B, 0x12 }, { 0x13, 0x14, 0x15 }
+    };
+
+    (void)state;
+    assert_null(file("genroms/kernel"));
+    assert_null(item(0x08));
+    board.kernel = parts;
+    board.kernel_stack = 0xE000;
+    firmware_items_build(&f, &board);
+    for (unsigned i = 0; i < FIRMWARE_PARTS; i++) {
+        assert_int_equal(*(const uint32_t *)item(keys[i][0])->data, parts[i].at);
+        assert_int_equal(*(const uint32_t *)item(keys[i][1])->data, parts[i].size);
+        assert_ptr_equal(item(keys[i][2])->data, parts[i].data);
+        assert_int_equal(item(keys[i][2])->size, parts[i].size);
+    }
+    assert_int_equal(*(const uint16_t *)item(0xE)->data, 0); /* no menu */
+    const uint8_t *rom = file("genroms/kernel")->data;
+    assert_int_equal(file("genroms/kernel")->size, 512 * rom[2]);
+    assert_memory_equal(rom, "\x55\xAA", 2);
+    assert_int_equal(sum(rom, 512), 0);
+    assert_memory_equal(rom + rom[0x1A], "$PnP", 4);
+    assert_int_equal(sum(rom + rom[0x1A], 16u * rom[rom[0x1A] + 5]), 0);
+    assert_memory_equal(rom + 0x1C, "\x00\xE0", 2);
+}
+
 /* ---- The script ---- */
 
 static uint8_t *place(const char *name, uint32_t *where)
@@ -149,16 +194,6 @@ static void carry_out(const struct vfwcfg_item *script)
         else
             add_checksum(c);
     }
-}
-
-static uint8_t sum(const void *p, size_t n)
-{
-    const uint8_t *b = p;
-    uint8_t s = 0;
-
-    while (n--)
-        s += *b++;
-    return s;
 }
 
 static const struct acpi_header *table(uint64_t address)
@@ -218,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup(test_numbered_items, setup),
         cmocka_unit_test_setup(test_memory, setup),
         cmocka_unit_test_setup(test_other_files, setup),
+        cmocka_unit_test_setup(test_kernel, setup),
         cmocka_unit_test_setup(test_acpi, setup),
         cmocka_unit_test_setup(test_most, setup),
     };

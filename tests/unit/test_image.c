@@ -352,6 +352,93 @@ static void test_bad_real_mode(void **state)
     BAD_BZIMAGE((make_old(0x207), image.module_count = 2), -EINVAL, "one ramdisk");
 }
 
+/* ---- By a BIOS beside it ---- */
+
+static struct image_plan plan;
+static uint8_t setup_copy[IMAGE_SETUP_MOST];
+
+static int make_plan(uint64_t ram)
+{
+    image.data = file;
+    image.size = file_size;
+    return image_plan(&image, ram, setup_copy, &plan);
+}
+
+/* What is planned is what the real-mode loader would have written; the top of the RAM is left. */
+static void test_plan(void **state)
+{
+    static const char ramdisk[5000] = "ramdisk";
+
+    (void)state;
+    make_old(0x207);
+    modules[0] = (struct image_module){ ramdisk, sizeof(ramdisk), "" };
+    image.module_count = 1;
+    assert_int_equal(make_plan(32 << 20), 0);
+    assert_int_equal(plan.part[IMAGE_SETUP].at, 0x10000);
+    assert_int_equal(plan.part[IMAGE_SETUP].size, 1024);
+    assert_ptr_equal(plan.part[IMAGE_SETUP].data, setup_copy);
+    assert_memory_equal(setup_copy + 0x202, "HdrS", 4);
+    assert_int_equal(setup_copy[0x210], 0xFF);
+    assert_int_equal(setup_copy[0x211], 0x81);
+    assert_int_equal(image_get32(setup_copy + 0x228), plan.part[IMAGE_WORDS].at);
+    assert_int_equal(image_get32(setup_copy + 0x218), (31 << 20) - 8192);
+    assert_int_equal(image_get32(setup_copy + 0x21C), 5000);
+    assert_int_equal(plan.part[IMAGE_KERNEL].at, 0x100000);
+    assert_int_equal(plan.part[IMAGE_KERNEL].size, 0x1000);
+    assert_ptr_equal(plan.part[IMAGE_KERNEL].data, file + 1024);
+    assert_int_equal(plan.part[IMAGE_RAMDISK].at, (31 << 20) - 8192);
+    assert_int_equal(plan.part[IMAGE_RAMDISK].size, 5000);
+    assert_ptr_equal(plan.part[IMAGE_RAMDISK].data, ramdisk);
+    assert_int_equal(plan.part[IMAGE_WORDS].at, 0x20000);
+    assert_int_equal(plan.part[IMAGE_WORDS].size, 14); /* with the NUL */
+    assert_ptr_equal(plan.part[IMAGE_WORDS].data, image.cmdline);
+    assert_int_equal(plan.stack, 0xE000);
+}
+
+/* The setup code of a kernel that has other entries too; and the oldest. */
+static void test_plan_others(void **state)
+{
+    (void)state;
+    make_bzimage();
+    file[0x211] = 1;
+    assert_int_equal(make_plan(32 << 20), 0);
+    assert_int_equal(plan.part[IMAGE_KERNEL].at, 0x100000);
+    assert_int_equal(plan.part[IMAGE_RAMDISK].size, 0);
+    make_old(0x200);
+    file[0x211] = 0;
+    assert_int_equal(make_plan(32 << 20), 0);
+    assert_int_equal(plan.part[IMAGE_SETUP].at, 0x90000);
+    assert_int_equal(plan.part[IMAGE_WORDS].at, 0x99800);
+    assert_int_equal(image_get16(setup_copy + 0x20), 0xA33F);
+    assert_int_equal(plan.stack, 0x9800);
+}
+
+static void test_no_plan(void **state)
+{
+    (void)state;
+    make_old(0x207);
+    file[0x202] = 'h';
+    assert_int_equal(make_plan(32 << 20), -ENOEXEC);
+    assert_true(fake_log_has("starts bzImages only"));
+    make_old(0x207);
+    file_size = 0x263;
+    assert_int_equal(make_plan(32 << 20), -ENOEXEC);
+    make_old(0x207);
+    assert_int_equal(make_plan(2 << 20), -ENOMEM); /* nothing above 1 MiB is left */
+    assert_true(fake_log_has("too little memory"));
+    make_old(0x1FF);
+    assert_int_equal(make_plan(32 << 20), -ENOEXEC);
+    make_old(0x207);
+    image.module_count = 2;
+    assert_int_equal(make_plan(32 << 20), -EINVAL);
+    make_bzimage();
+    file[0x211] = 1;
+    modules[0] = (struct image_module){ file, 4096, "" };
+    image.module_count = 1;
+    set32(0x260, 30 << 20); /* init_size: there must be room for the ramdisk above that */
+    assert_int_equal(make_plan(32 << 20), -ENOMEM);
+}
+
 /* ---- multiboot ---- */
 
 static void make_header(size_t at, uint32_t flags)
@@ -945,7 +1032,7 @@ static struct {
     uint64_t to;
     uint8_t first, last;
     size_t n;
-} rom_writes[2];
+} rom_writes[4];
 static unsigned rom_count;
 
 static int rom_write(void *ctx, gpa_t to, const void *from, size_t n)
@@ -953,7 +1040,7 @@ static int rom_write(void *ctx, gpa_t to, const void *from, size_t n)
     const uint8_t *bytes = from;
 
     (void)ctx;
-    assert_true(rom_count < 2);
+    assert_true(rom_count < 4);
     rom_writes[rom_count].to = to.v;
     rom_writes[rom_count].n = n;
     rom_writes[rom_count].first = bytes[0];
@@ -997,6 +1084,42 @@ static void test_firmware(void **state)
     assert_int_equal(load_rom(), -ENOEXEC);
 }
 
+/* A store of variables below it; and a ROM that is to start another kernel. */
+static void test_firmware_beside(void **state)
+{
+    static uint8_t rom[0x10000], store[0x3000];
+    struct image_module roms[2] = { { store, sizeof(store), "" }, { store, 0x1000, "" } };
+
+    (void)state;
+    rom[sizeof(rom) - 16] = 0xEA;
+    image.data = rom;
+    image.size = sizeof(rom);
+    image.cmdline = "";
+    image.roms = roms;
+    image.rom_count = 1;
+    assert_int_equal(load_rom(), 0);
+    assert_int_equal(rom_count, 3);
+    assert_true(rom_writes[0].to == 0xFFFF0000 && rom_writes[0].n == 0x10000);
+    assert_true(rom_writes[1].to == 0xFFFED000 && rom_writes[1].n == 0x3000);
+    make_old(0x207);
+    image.data = file;
+    image.size = file_size;
+    image.roms = roms;
+    image.rom_count = 1;
+    assert_int_equal(load_rom(), -ENOEXEC); /* not a ROM */
+    assert_true(fake_log_has("dom1: firmware: not a ROM"));
+    roms[0] = (struct image_module){ rom, sizeof(rom), "" };
+    image.rom_count = 2;
+    assert_int_equal(load_rom(), 0); /* with words, which are the kernel's */
+    assert_int_equal(start.mode, START_RESET);
+    assert_true(rom_writes[1].to == 0xFFFEF000 && rom_writes[1].n == 0x1000);
+    assert_true(rom_writes[2].to == 0xF0000);
+    roms[1].size = 0x1001;
+    assert_int_equal(load_rom(), -ENOEXEC);
+    roms[1].size = IMAGE_ROM_MOST - 0xF000;
+    assert_int_equal(load_rom(), -ENOEXEC);
+}
+
 static void test_firmware_vectors(void **state)
 {
     static uint8_t rom[0x10000];
@@ -1012,6 +1135,11 @@ static void test_firmware_vectors(void **state)
     assert_true(image_is_firmware(rom, sizeof(rom)));
     vector[15] = 0x90;
     assert_true(image_is_firmware(rom, sizeof(rom)));
+    memcpy(vector, "\x0F\x20\xC0", 3); /* MOV from CR0, as it has it now */
+    assert_true(image_is_firmware(rom, sizeof(rom)));
+    vector[2] = 0xC1;
+    assert_false(image_is_firmware(rom, sizeof(rom)));
+    vector[0] = 0x90;
     vector[1] = 0xF4;
     assert_false(image_is_firmware(rom, sizeof(rom)));
 }
@@ -1088,7 +1216,11 @@ int main(void)
         T(test_plain_elf),
         T(test_packed),
         T(test_header_place),
+        T(test_plan),
+        T(test_plan_others),
+        T(test_no_plan),
         T(test_firmware),
+        T(test_firmware_beside),
         T(test_firmware_vectors),
         T(test_firmware_refusals),
         T(test_random_changes),

@@ -39,7 +39,7 @@ int domain_create(const struct domain_config *c, struct sched_group *account, ui
                   struct domain **out)
 {
     assert_ptr_equal(c, &k.config);
-    assert_true(c->firmware);
+    assert_true(c->kernel_is_rom);
     assert_int_equal(decisions, 1);                /* not again at a reboot */
     assert_int_equal(before, came ? ID : ID_NONE); /* one that comes back is still the same */
     if (create_error)
@@ -66,7 +66,7 @@ int domain_build(struct domain *domain)
 
 void firmware_decide(struct domain_config *config)
 {
-    config->firmware = true;
+    config->kernel_is_rom = true;
     decisions++;
 }
 
