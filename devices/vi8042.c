@@ -136,6 +136,8 @@ static uint32_t vi8042_read(struct device *dev, uint32_t offset, unsigned size, 
     (void)size;
     if (offset > 1)
         return UINT32_MAX;
+    if (!kbc->answers)
+        return UINT8_MAX;
     return offset ? kbc->status : read_data(kbc);
 }
 
@@ -175,8 +177,8 @@ static const struct device_ops ops = {
     .reset = vi8042_reset,
 };
 
-void vi8042_init(struct vi8042 *kbc, struct line reset)
+void vi8042_init(struct vi8042 *kbc, struct line reset, bool answers)
 {
-    *kbc = (struct vi8042){ .dev.ops = &ops, .reset = reset };
+    *kbc = (struct vi8042){ .dev.ops = &ops, .reset = reset, .answers = answers };
     vi8042_reset(&kbc->dev, 0);
 }

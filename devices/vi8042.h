@@ -14,6 +14,7 @@
 struct vi8042 {
     struct device dev;
     struct line reset; /* pulsed: high, then low */
+    bool answers;      /* reads are answered */
     uint8_t status;    /* as the guest reads it */
     uint8_t data;      /* output buffer; valid if status says so */
     uint8_t config;    /* the controller's command byte */
@@ -21,6 +22,8 @@ struct vi8042 {
     uint8_t command;   /* waits for its data byte; 0: none does */
 };
 
-void vi8042_init(struct vi8042 *kbc, struct line reset);
+/* answers: reads are answered. Else all that is read is ones, as where there is none, which spares
+ * firmware the long wait for a keyboard; writes do what they do. */
+void vi8042_init(struct vi8042 *kbc, struct line reset, bool answers);
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * An empty PCI bus. The host bridge is that of Intel's 440FX, which every operating system knows
- * to need nothing; all of its configuration space is read-only here.
+ * The host bridge is that of Intel's 440FX, which every operating system knows to need nothing. The
+ * PIIX4 has an ISA bridge, behind which firmware looks for serial ports and keyboard, and the
+ * function in which it finds the PM timer. All of their configuration space is read-only here.
  */
 #include "devices/vpci.h"
 
 #define ADDRESS_ENABLE   (1u << 31)
 #define ADDRESS_BITS     0x80FFFFFCu /* the rest is reserved, and reads 0 */
-#define ADDRESS_FUNCTION 0x00FFFF00u /* bus, device and function; 0: the host bridge */
+#define ADDRESS_FUNCTION 0x00FFFF00u /* bus, device and function */
 #define ADDRESS_REGISTER 0x000000FCu
 
 /* PCI specification, "Type 00h Configuration Space Header": the first doublewords. */
@@ -15,15 +16,70 @@ static const uint32_t host_bridge[] = {
     0x02800006, /* status: fast back-to-back, medium DEVSEL; command: memory, bus master */
     0x06000002, /* class: host bridge; revision */
 };
+/* Intel's 82371AB (PIIX4) datasheet, "PCI to ISA/EIO Bridge", "Power Management": the base of the
+ * latter's ports has its bit 0 set, as all of PCI's; it is enabled, and APMC makes no SMI. */
+static const uint32_t isa_bridge[] = {
+    0x71108086, 0x02800007, /* command: I/O, memory, bus master */
+    0x06010001,             /* class: ISA bridge */
+    0x00800000,             /* several functions */
+};
+static const uint32_t power_management[] = {
+    0x71138086, 0x02800001, /* command: I/O */
+    0x06800003,             /* class: other bridge */
+};
+enum { PM_BASE = 0x40, DEVICE_ACTIVITY_B = 0x58, PM_MISCELLANEOUS = 0x80 };
+
+#define APMC_ENABLED (1u << 25)
+#define PM_ENABLED   1u
+
+static const struct function {
+    uint32_t address;
+    const uint32_t *header;
+    unsigned count; /* doublewords of it */
+    bool piix4;
+} functions[] = {
+    { 0x0000, host_bridge, sizeof(host_bridge) / 4, false },
+    { 0x0800, isa_bridge, sizeof(isa_bridge) / 4, true },
+    { 0x0B00, power_management, sizeof(power_management) / 4, true },
+};
+#define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
+#define PM        (&functions[2])
+
+static const struct function *find_function(const struct vpci *p)
+{
+    for (unsigned i = 0; i < FUNCTIONS; i++) {
+        if (functions[i].address == (p->address & ADDRESS_FUNCTION) &&
+            (p->pm_base || !functions[i].piix4))
+            return p->address & ADDRESS_ENABLE ? &functions[i] : NULL;
+    }
+    return NULL;
+}
+
+static uint32_t read_power_management(const struct vpci *p, uint32_t reg)
+{
+    switch (reg) {
+    case PM_BASE:
+        return p->pm_base | 1u;
+    case DEVICE_ACTIVITY_B:
+        return APMC_ENABLED;
+    case PM_MISCELLANEOUS:
+        return PM_ENABLED;
+    default:
+        return 0;
+    }
+}
 
 /* The doubleword that the address names. */
 static uint32_t config_read(const struct vpci *p)
 {
-    unsigned n = (p->address & ADDRESS_REGISTER) / 4;
+    const struct function *f = find_function(p);
+    uint32_t reg = p->address & ADDRESS_REGISTER;
 
-    if (!(p->address & ADDRESS_ENABLE) || p->address & ADDRESS_FUNCTION)
+    if (!f)
         return UINT32_MAX;
-    return n < sizeof(host_bridge) / sizeof(host_bridge[0]) ? host_bridge[n] : 0;
+    if (reg / 4 < f->count)
+        return f->header[reg / 4];
+    return f == PM ? read_power_management(p, reg) : 0;
 }
 
 /* The address answers to 32 bits only; smaller accesses go past it, to whoever else is there. */
@@ -63,7 +119,7 @@ static const struct device_ops ops = {
     .reset = vpci_reset,
 };
 
-void vpci_init(struct vpci *p)
+void vpci_init(struct vpci *p, uint16_t pm_base)
 {
-    *p = (struct vpci){ .dev.ops = &ops };
+    *p = (struct vpci){ .dev.ops = &ops, .pm_base = pm_base };
 }

@@ -1,5 +1,6 @@
 /*
- * PCI's configuration space by mechanism 1, with a host bridge and nothing behind it.
+ * PCI's configuration space by mechanism 1: a host bridge, and, for a guest's own firmware, the
+ * functions of a PIIX4 that tell where what it knows is.
  *
  * Registers: 0 address (port 0xCF8, 32 bits), 4..7 data (ports 0xCFC..0xCFF, any width). What is
  * not there reads all ones, as a PCI bus does when no device answers.
@@ -18,9 +19,11 @@
 
 struct vpci {
     struct device dev;
+    uint16_t pm_base;
     uint32_t address; /* as last written; bit 31: accesses to the data are configuration cycles */
 };
 
-void vpci_init(struct vpci *p);
+/* pm_base: port of the power management, which the PIIX4 says; 0: there is none. */
+void vpci_init(struct vpci *p, uint16_t pm_base);
 
 #endif

@@ -158,8 +158,8 @@ static void plug(struct machine *m, const struct machine_config *c)
     plug_controllers(m);
     plug_timers(m, c);
     plug_uarts(m);
-    vi8042_init(&m->i8042, board_reset_line(m));
-    vpci_init(&m->pci);
+    vi8042_init(&m->i8042, board_reset_line(m), !c->firmware);
+    vpci_init(&m->pci, c->firmware ? HVM_PM_BASE : 0);
     vcrtc_init(&m->crtc);
     m->device[DEV_I8042] = &m->i8042.dev;
     m->device[DEV_PCI] = &m->pci.dev;

@@ -1,4 +1,4 @@
-"""A PC's firmware as a guest: Debian's SeaBIOS, and what it starts."""
+"""A PC's firmware as a guest: Debian's SeaBIOS and OVMF, and what they start."""
 import os
 import subprocess
 
@@ -8,6 +8,7 @@ from conftest import BUILD, PATIENCE, Module, guest
 
 DEBIAN = os.path.join(BUILD, "debian")
 SEABIOS = "/usr/share/seabios/"  # comes with Debian's QEMU
+OVMF = "/usr/share/OVMF/"
 SOURCE = os.path.join(os.path.dirname(__file__), "floppy.asm")
 
 
@@ -85,3 +86,16 @@ def test_seabios_starts_memdisk(boot, floppy):
     m.expect(r"MEMDISK [^\r\n]*", timeout=4 * PATIENCE)
     m.expect(r"Ramdisk at 0x", timeout=PATIENCE)
     m.expect(r"floppy: this is sector 2", timeout=2 * PATIENCE)
+
+
+@pytest.mark.parametrize("emulator", ["qemu"])
+def test_ovmf(boot):
+    """UEFI firmware, its store of variables below it, two vCPUs: its shell obeys."""
+    m = boot(modules=[Module(OVMF + "OVMF_CODE.fd", "kernel name=ovmf mem=64M vcpus=2"),
+                      Module(OVMF + "OVMF_VARS.fd", "firmware name=ovmf")])
+    m.expect(r"UEFI Interactive Shell", timeout=4 * PATIENCE)
+    m.expect(r"in \d seconds to skip")
+    m.send("\x1b")
+    m.expect(r"Shell> ")
+    m.send("ver\r")
+    m.expect(r"UEFI v2\.\d+ \(EDK II")

@@ -14,7 +14,7 @@ static struct vpci pci;
 static int setup(void **state)
 {
     (void)state;
-    vpci_init(&pci);
+    vpci_init(&pci, 0);
     return 0;
 }
 
@@ -104,6 +104,30 @@ static void test_edges(void **state)
     assert_int_equal(rd(VPCI_ADDRESS, 4), 0);
 }
 
+/* What a guest's own firmware finds there. */
+static void test_piix4(void **state)
+{
+    (void)state;
+    vpci_init(&pci, 0x600);
+    assert_int_equal(config(0x80000000), 0x12378086);
+    assert_int_equal(config(0x80000800), 0x71108086);
+    assert_int_equal(config(0x80000808) >> 8, 0x060100); /* an ISA bridge */
+    assert_int_equal(config(0x8000080C) >> 16, 0x0080);  /* one function of several */
+    assert_int_equal(config(0x80000840), 0);
+    assert_int_equal(config(0x80000B00), 0x71138086);
+    assert_int_equal(config(0x80000B40), 0x601); /* its ports */
+    assert_int_equal(config(0x80000B80), 1);     /* enabled */
+    assert_int_equal(config(0x80000B58), 1 << 25);
+    assert_int_equal(config(0x80000B44), 0);
+    assert_int_equal(config(0x00000B40), UINT32_MAX);
+    wr(VPCI_ADDRESS, 4, 0x80000B40);
+    wr(VPCI_DATA, 4, 0xB001);
+    assert_int_equal(rd(VPCI_DATA, 2), 0x601);
+    for (uint32_t function = 1; function < 1 << 16; function++)
+        if (function != 8 && function != 11)
+            assert_int_equal(config(0x80000000 | function << 8), UINT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +137,7 @@ int main(void)
         cmocka_unit_test_setup(test_writes_change_nothing, setup),
         cmocka_unit_test_setup(test_nobody_else, setup),
         cmocka_unit_test_setup(test_edges, setup),
+        cmocka_unit_test_setup(test_piix4, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

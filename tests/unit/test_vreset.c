@@ -25,7 +25,7 @@ static int setup_ports(void **state)
 static int setup_kbc(void **state)
 {
     (void)state;
-    vi8042_init(&kbc, fake_line(&reset));
+    vi8042_init(&kbc, fake_line(&reset), true);
     return 0;
 }
 
@@ -155,6 +155,19 @@ static void test_kbc_foreign_accesses(void **state)
     assert_int_equal(reset.rises, 0);
 }
 
+/* Reads give ones, as where there is none; what resets does. */
+static void test_silent(void **state)
+{
+    (void)state;
+    vi8042_init(&kbc, fake_line(&reset), false);
+    assert_int_equal(in(1), 0xFF);
+    out(1, 0x20);
+    assert_int_equal(in(0), 0xFF);
+    assert_int_equal(reset.rises, 0);
+    out(1, 0xFE);
+    assert_int_equal(reset.rises, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +180,7 @@ int main(void)
         cmocka_unit_test_setup(test_output_port, setup_kbc),
         cmocka_unit_test_setup(test_pulse_resets, setup_kbc),
         cmocka_unit_test_setup(test_kbc_foreign_accesses, setup_kbc),
+        cmocka_unit_test_setup(test_silent, setup_kbc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
