@@ -59,9 +59,13 @@ static const struct {
     [XEN_DOMCTL_SCHEDULER_OP] = { domctl_scheduler_op, .answers = true },
     [XEN_DOMCTL_GETVCPUAFFINITY] = { domctl_getvcpuaffinity },
     [XEN_DOMCTL_RESUMEDOMAIN] = { domctl_resumedomain },
+    [XEN_DOMCTL_GETHVMCONTEXT] = { domctl_gethvmcontext, .answers = true },
+    [XEN_DOMCTL_SETHVMCONTEXT] = { domctl_sethvmcontext },
     [XEN_DOMCTL_GETTSCINFO] = { domctl_gettscinfo, .answers = true },
     [XEN_DOMCTL_SETTSCINFO] = { domctl_settscinfo },
     [XEN_DOMCTL_SETNODEAFFINITY] = { domctl_setnodeaffinity },
+    [XEN_DOMCTL_GET_CPU_POLICY] = { domctl_get_cpu_policy, .answers = true },
+    [XEN_DOMCTL_SET_CPU_POLICY] = { domctl_set_cpu_policy, .explains = true },
     [XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE] = { domctl_set_paging_mempool_size },
 };
 

@@ -26,6 +26,12 @@ int64_t domctl_gettscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
 int64_t domctl_settscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_resumedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_destroydomain(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+/* ---- policy.c, context.c ---- */
+int64_t domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_set_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+
 /* Of `cmd`, in the caller's own structure: this is a continuation. */
 #define DOMCTL_GOES_ON (1u << 31)
 /* Of destroydomain: 0 once this domain exists no more. */

@@ -69,6 +69,8 @@ static int64_t (*const ops[])(struct vcpu *v, struct xen_sysctl *op) = {
     [XEN_SYSCTL_NUMAINFO] = sysctl_numainfo,
     [XEN_SYSCTL_CPUPOOL_OP] = cpupool_op,
     [XEN_SYSCTL_SCHEDULER_OP] = scheduler_op,
+    [XEN_SYSCTL_CPU_FEATURESET] = sysctl_cpu_featureset,
+    [XEN_SYSCTL_CPU_POLICY] = sysctl_cpu_policy,
 };
 
 /* Is there one, and may it go on? */

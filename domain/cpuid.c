@@ -23,7 +23,6 @@ static uint32_t apic_ids(const struct vcpu *v)
 static void features(struct vcpu *v, struct cpuid_regs *r)
 {
     r->ebx |= v->lapic.id << 24;
-    r->ecx |= CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE | CPUID_1C_HYPERVISOR;
     if ((r->ecx & CPUID_1C_XSAVE) && (virt_cr4(&v->virt) & CR4_OSXSAVE))
         r->ecx |= CPUID_1C_OSXSAVE;
     if (vlapic_enabled(&v->lapic))
@@ -36,8 +35,6 @@ static void features(struct vcpu *v, struct cpuid_regs *r)
 
 static void structured_features(struct vcpu *v, struct cpuid_regs *r)
 {
-    r->ebx |= CPUID_7B_TSC_ADJUST;
-    r->ecx &= ~CPUID_7C_OSPKE;
     if ((r->ecx & CPUID_7C_PKU) && (virt_cr4(&v->virt) & CR4_PKE))
         r->ecx |= CPUID_7C_OSPKE;
 }
@@ -120,19 +117,34 @@ static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf, uint32_
     return (struct cpuid_regs){ LEAF_HYPERVISOR, 0x73696143, 0x436e6f73, 0x73736961 };
 }
 
+struct cpuid_regs cpuid_common(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_regs r = cpu_model_leaf(leaf, subleaf);
+
+    if (leaf == 0x1)
+        r.ecx |= CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE | CPUID_1C_HYPERVISOR;
+    if (leaf == 0x7 && subleaf == 0) {
+        r.ebx |= CPUID_7B_TSC_ADJUST;
+        r.ecx &= ~CPUID_7C_OSPKE;
+    }
+    return r;
+}
+
 struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     if (leaf >= LEAF_HYPERVISOR && leaf < LEAF_KVM + 0x100)
         return hypervisor(v, leaf, subleaf);
     if (leaf == 0xb)
         return topology(v, subleaf);
-    struct cpuid_regs r = cpu_model_leaf(leaf, subleaf);
+    struct cpuid_regs r = cpuid_common(leaf, subleaf);
     if (leaf == 0x1)
         features(v, &r);
     if (leaf == 0x7 && subleaf == 0)
         structured_features(v, &r);
     if (virt_caps.amd)
         amd_topology(v, leaf, &r);
+    if (unlikely(v->domain->cpu_policy.narrower))
+        cpu_policy_narrow(&v->domain->cpu_policy, leaf, subleaf, &r);
     return r;
 }
 

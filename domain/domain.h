@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config/domain_config.h"
+#include "domain/cpu_policy.h"
 #include "machine/machine.h"
 #include "mm/audit.h"
 #include "guestmem/p2m.h"
@@ -58,7 +59,8 @@ struct domain {
     struct p2m p2m;
     struct sched_group *account; /* its vCPUs' weight and cap; outlives a reboot */
     struct machine machine;
-    struct xen_domain xen; /* what Xen's interface keeps of it */
+    struct cpu_policy cpu_policy; /* changes before it starts only */
+    struct xen_domain xen;        /* what Xen's interface keeps of it */
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned vcpu_count;
     unsigned apic_id_shift; /* a local APIC's id is its vCPU's number, shifted by this */

@@ -137,6 +137,9 @@ static inline uint64_t vcpu_exits(const struct vcpu *v)
  */
 /* Puts registers and mode in as the loaded image wants to be entered; v has not run yet. */
 void vcpu_set_start(struct vcpu *v, const struct image_start *start);
+/* Reads a state that a call gives, and checks it: 0; -EINVAL. */
+struct xen_vcpu_hvm_context;
+int must_check vcpu_context_read(const struct xen_vcpu_hvm_context *c, struct virt_start *out);
 /* Puts v->start in; ends the domain if the CPU would not take it. From v's own run loop. */
 void vcpu_start_take(struct vcpu *v);
 

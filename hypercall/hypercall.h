@@ -34,8 +34,6 @@ int64_t hypercall_vm_assist(struct vcpu *v, uint64_t *args);
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_multicall(struct vcpu *v, uint64_t *args);
-/* The state that VCPUOP_initialise names, checked: 0, -EFAULT, -EINVAL. */
-int must_check hypercall_read_start(struct vcpu *v, uint64_t at, struct virt_start *out);
 /* Any of them, by number. */
 int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args);
 

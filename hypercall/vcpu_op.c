@@ -6,6 +6,7 @@
 #include "xen/xen.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
+#include "include/public/hvm/hvm_vcpu.h"
 #include "include/public/vcpu.h"
 
 #define LEAST_PERIOD_NS 1000000 /* as in Xen */
@@ -20,11 +21,14 @@ static bool is_down(const struct vcpu *v)
 /* Once: until an INIT takes it back. */
 static int64_t initialise(struct vcpu *v, struct vcpu *which, uint64_t at)
 {
+    struct xen_vcpu_hvm_context context;
     struct virt_start start;
 
     if (!which->waits_for_startup || which->initialised)
         return -EEXIST;
-    int err = hypercall_read_start(v, at, &start);
+    if (gva_copy_in(&v->space, &context, at, sizeof(context)))
+        return -EFAULT;
+    int err = vcpu_context_read(&context, &start);
     if (err)
         return err;
     which->start = start;

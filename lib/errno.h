@@ -26,6 +26,7 @@
 #define ETIME      62
 #define EOVERFLOW  75
 #define EOPNOTSUPP 95
+#define ENOBUFS    105
 
 /* A result that the caller may not drop. */
 #define must_check __attribute__((warn_unused_result))

@@ -7,7 +7,9 @@
 #include "hypercall/hypercall.h"
 #include "lifecycle/create.h"
 #include "lifecycle/order.h"
+#include "domain/cpuid.h"
 #include "machine/cpu_model.h"
+#include "machine/cpu_mtrr.h"
 #include "mm/frame.h"
 
 #define WEAK __attribute__((weak))
@@ -154,6 +156,35 @@ WEAK int order_domain(const struct order *what, uint16_t *id)
 
 WEAK int domain_set_most(struct domain *d, uint64_t frames)
 {
-    d->p2m.most = frames;
+    p2m_set_most(&d->p2m, frames, 0);
     return spin_is_locked(d->xen.lock) ? 0 : -EINVAL;
+}
+
+/* Every register of every leaf has the same bits. */
+WEAK struct cpuid_regs cpuid_common(uint32_t leaf, uint32_t subleaf)
+{
+    (void)subleaf;
+    if (leaf == 0)
+        return (struct cpuid_regs){ 0x16, 1, 2, 3 };
+    if (leaf == 0x80000000)
+        return (struct cpuid_regs){ .eax = 0x80000008 };
+    if (leaf == 7 || leaf == 0xd)
+        return (struct cpuid_regs){ .eax = leaf == 0xd ? 7 : 0, .ebx = 0xf0f0, .ecx = 0xf0f0 };
+    return (struct cpuid_regs){ leaf == 4 ? 0 : 0xf0f0, 0xf0f0, 0x0400f0f0, 0xf0f0 };
+}
+
+WEAK struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf)
+{
+    return cpuid_common(leaf, subleaf);
+}
+
+WEAK uint64_t cpu_model_cr4_mask(void)
+{
+    return 0x6ff;
+}
+
+WEAK bool cpu_mtrr_valid(uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    return !(value >> 40);
 }

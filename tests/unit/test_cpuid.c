@@ -1,4 +1,4 @@
-/* links: domain/cpuid.c machine/cpu_model.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/cpuid.c domain/cpu_policy.c machine/cpu_model.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The CPUID policy, on a machine that has everything: every bit of every leaf is one, so that what
  * leaks shows.
@@ -423,6 +423,91 @@ static void test_topology_of_twice(void **state)
     guest.apic_id_shift = 0;
 }
 
+/* ---- A domain's own policy ---- */
+
+static struct xen_cpuid_leaf list[XEN_CPUID_LEAVES_MOST];
+
+static unsigned make_list(void)
+{
+    struct xen_cpuid_leaf l = CPU_POLICY_BEGIN;
+    unsigned n = 0;
+
+    while (cpu_policy_next(&guest.cpu_policy, &l)) {
+        assert_true(n < XEN_CPUID_LEAVES_MOST);
+        list[n++] = l;
+    }
+    return n;
+}
+
+static struct xen_cpuid_leaf *in_list(uint32_t leaf, uint32_t subleaf)
+{
+    struct xen_cpuid_leaf *l = list;
+
+    while (l->leaf != leaf || l->subleaf != subleaf)
+        assert_true(++l < list + XEN_CPUID_LEAVES_MOST);
+    return l;
+}
+
+/* A list that nobody has changed changes nothing. */
+static void test_policy_of_all(void **state)
+{
+    unsigned n = make_list();
+
+    (void)state;
+    assert_true(n > 20);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(cpu_policy_take(&guest.cpu_policy, &list[i]), 0);
+    assert_true(guest.cpu_policy.narrower);
+    for (unsigned i = 0; i < XEN_FEATURES; i++)
+        assert_int_equal(guest.cpu_policy.hidden[i], 0);
+    for (uint32_t leaf = 0; leaf < 0x20; leaf++) {
+        struct cpuid_regs narrow = ask(leaf, 0);
+        guest.cpu_policy.narrower = false;
+        struct cpuid_regs whole = ask(leaf, 0);
+        guest.cpu_policy.narrower = true;
+        if (leaf <= 0x16)
+            assert_memory_equal(&narrow, &whole, sizeof(whole));
+    }
+    guest.cpu_policy = (struct cpu_policy){ 0 };
+}
+
+static void test_policy_narrower(void **state)
+{
+    uint32_t features[XEN_FEATURES];
+
+    (void)state;
+    make_list();
+    cpu_policy_features(features);
+    struct xen_cpuid_leaf l = *in_list(1, XEN_CPUID_NO_SUBLEAF);
+    l.c &= ~CPUID_1C_XSAVE;
+    l.d |= CPUID_1D_HTT; /* topology: nobody asks */
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), 0);
+    assert_false(ask(1, 0).ecx & CPUID_1C_XSAVE);
+    assert_int_equal(ask(0xd, 0).eax, 0);
+    assert_int_equal(ask(1, 0).edx & CPUID_1D_FPU, CPUID_1D_FPU);
+    l.c |= CPUID_1C_XSAVE; /* and back */
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), 0);
+    assert_true(ask(1, 0).ecx & CPUID_1C_XSAVE);
+    l.c |= 1u << 5; /* VMX */
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), -EINVAL);
+    l = *in_list(0x80000007, XEN_CPUID_NO_SUBLEAF);
+    l.d = 0;
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), 0);
+    assert_int_equal(ask(0x80000007, 0).edx, 0);
+    l = *in_list(0, XEN_CPUID_NO_SUBLEAF);
+    l.a = 0xd;
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), 0);
+    assert_int_equal(ask(0, 0).eax, 0xd);
+    assert_int_equal(ask(0x15, 0).eax, 0);
+    l.b ^= 1;
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), -EINVAL); /* another vendor */
+    l = (struct xen_cpuid_leaf){ .leaf = 0xe, .subleaf = XEN_CPUID_NO_SUBLEAF };
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), -ERANGE);
+    l = (struct xen_cpuid_leaf){ .leaf = 7, .subleaf = XEN_CPUID_NO_SUBLEAF };
+    assert_int_equal(cpu_policy_take(&guest.cpu_policy, &l), -ERANGE);
+    guest.cpu_policy = (struct cpu_policy){ 0 };
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -439,6 +524,8 @@ int main(void)
         TEST(test_apic),
         TEST(test_topology),
         TEST(test_topology_of_twice),
+        TEST(test_policy_of_all),
+        TEST(test_policy_narrower),
         TEST(test_frequencies),
         TEST(test_xsave),
         TEST(test_no_xsave),

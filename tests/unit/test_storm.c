@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/sysctl.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c domain/cpu_policy.c domain/vcpu_context.c control/sysctl.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -43,6 +43,13 @@ static uint32_t any(void)
 {
     seed = seed * 6364136223846793005ul + 1442695040888963407ul;
     return (uint32_t)(seed >> 33);
+}
+
+/* Its keeper buries it, sooner or later. */
+bool xen_domain_exists(uint16_t id)
+{
+    (void)id;
+    return any() % 4;
 }
 
 /* Mostly small, so that calls meet; sometimes at an edge, sometimes anything. */
@@ -233,8 +240,10 @@ static void param_call(unsigned i)
  * that is ours; what is in the structures besides is anything. */
 static void control_call(unsigned i)
 {
+    static const struct domain_config config;
     static uint8_t place[256 * sizeof(struct xen_domctl_getdomaininfo)];
-    static const uint8_t cmds[] = { 2, 3, 3, 4, 4, 5, 9, 9, 11, 14, 16, 16, 25 };
+    static const uint8_t cmds[] = { 1,  2,  3,  3,  4,  4,  5,  9,  9,  11, 11, 14, 15, 16,
+                                    16, 25, 27, 33, 34, 34, 59, 60, 68, 82, 83, 83, 86 };
     union {
         struct xen_domctl domctl;
         struct xen_sysctl sysctl;
@@ -245,7 +254,7 @@ static void control_call(unsigned i)
         arg.words[n] = number();
     arg.words[1] = any() % 16 ? XEN_DOMCTL_INTERFACE_VERSION : number();
     if (any() % 2) {
-        arg.sysctl.cmd = any() % 16 ? any() % 20 : number();
+        arg.sysctl.cmd = any() % 16 ? any() % 30 : number();
         arg.sysctl.u.getdomaininfolist.buffer = (uintptr_t)place; /* and of other lists */
         arg.sysctl.u.numainfo.distance = (uintptr_t)place;
         if (arg.sysctl.cmd == XEN_SYSCTL_GETDOMAININFOLIST)
@@ -253,6 +262,10 @@ static void control_call(unsigned i)
         arg.sysctl.u.cpupool_op.cpumap.bitmap = (uintptr_t)place;
         if (arg.sysctl.cmd == XEN_SYSCTL_CPUPOOL_OP || arg.sysctl.cmd == XEN_SYSCTL_NUMAINFO)
             arg.sysctl.u.numainfo.meminfo = arg.sysctl.u.numainfo.distance = (uintptr_t)place;
+        if (arg.sysctl.cmd == XEN_SYSCTL_CPU_FEATURESET)
+            arg.sysctl.u.cpu_featureset.features = (uintptr_t)place;
+        if (arg.sysctl.cmd == XEN_SYSCTL_CPU_POLICY)
+            arg.sysctl.u.cpu_policy.leaves = arg.sysctl.u.cpu_policy.msrs = (uintptr_t)place;
         pair_call(i, control_sysctl, (uintptr_t)&arg, NULL, 0);
         return;
     }
@@ -262,6 +275,16 @@ static void control_call(unsigned i)
         arg.domctl.cmd == XEN_DOMCTL_GETVCPUAFFINITY)
         arg.domctl.u.vcpuaffinity.hard.bitmap = arg.domctl.u.vcpuaffinity.soft.bitmap =
             (uintptr_t)place;
+    if (arg.domctl.cmd == XEN_DOMCTL_SETNODEAFFINITY)
+        arg.domctl.u.nodeaffinity.nodemap.bitmap = (uintptr_t)place;
+    if (arg.domctl.cmd == XEN_DOMCTL_GETHVMCONTEXT || arg.domctl.cmd == XEN_DOMCTL_SETHVMCONTEXT) {
+        arg.domctl.u.hvmcontext.buffer = (uintptr_t)place;
+        arg.domctl.u.hvmcontext.size = any() % sizeof(place);
+    }
+    if (arg.domctl.cmd == XEN_DOMCTL_GET_CPU_POLICY || arg.domctl.cmd == XEN_DOMCTL_SET_CPU_POLICY)
+        arg.domctl.u.cpu_policy.leaves = arg.domctl.u.cpu_policy.msrs = (uintptr_t)place;
+    for (unsigned n = 0; n < PAIR_DOMAINS; n++) /* made by it, or of the menu */
+        pair[n].d.bare = any() % 2 && n, pair[n].d.config = &config;
     pair_call(i, control_domctl, (uintptr_t)&arg, NULL, 0);
 }
 

@@ -1,5 +1,5 @@
 /*
- * VCPUOP_initialise: reads the state that a vCPU is to begin with and checks it.
+ * The state that a vCPU is to begin with, as VCPUOP_initialise has it: read and checked.
  * Source: xen/include/public/hvm/hvm_vcpu.h, and what Xen refuses.
  *
  * What it lets pass must pass VM entry too: a field that only the CPU objects to would end the
@@ -8,7 +8,6 @@
 #include "arch/x86/cpu.h"
 #include "machine/cpu_model.h"
 #include "domain/domain.h"
-#include "hypercall/hypercall.h"
 #include "include/public/hvm/hvm_vcpu.h"
 
 #define EFER_ALLOWED   (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
@@ -153,19 +152,16 @@ static int read_64(struct virt_start *out, const struct xen_vcpu_hvm_x86_64 *c)
     return is_long(out) && asks_for_it && is_canonical(c->rip) ? 0 : -EINVAL;
 }
 
-int hypercall_read_start(struct vcpu *v, uint64_t at, struct virt_start *out)
+int vcpu_context_read(const struct xen_vcpu_hvm_context *c, struct virt_start *out)
 {
-    struct xen_vcpu_hvm_context c;
     int err = -EINVAL;
 
-    if (gva_copy_in(&v->space, &c, at, sizeof(c)))
-        return -EFAULT;
-    if (c.pad)
+    if (c->pad)
         return -EINVAL;
-    if (c.mode == XEN_VCPU_HVM_MODE_32B)
-        err = read_32(out, &c.cpu_regs.x86_32);
-    if (c.mode == XEN_VCPU_HVM_MODE_64B)
-        err = read_64(out, &c.cpu_regs.x86_64);
+    if (c->mode == XEN_VCPU_HVM_MODE_32B)
+        err = read_32(out, &c->cpu_regs.x86_32);
+    if (c->mode == XEN_VCPU_HVM_MODE_64B)
+        err = read_64(out, &c->cpu_regs.x86_64);
     if (err || !control_fits(out) || out->rflags & ~RFLAGS_ALLOWED)
         return -EINVAL;
     out->rflags |= RFLAGS_FIXED;

@@ -1,0 +1,165 @@
+/*
+ * The CPU that guests are shown, as the control domain's tools read it and change it: CPUID leaves,
+ * MSRs, words of features. See domain/cpu_policy.h.
+ *
+ * The machine's, the most and the default are one and the same: what Caisson can carry with it.
+ */
+#include "control/control.h"
+#include "control/domctl.h"
+#include "control/sysctl.h"
+#include "xen/pair.h"
+
+/* Lists of MSRs say that there is nothing in them: none of their bits is ours. */
+static const struct xen_msr_entry msrs[XEN_MSRS_MOST] = { { .idx = XEN_MSR_PLATFORM_INFO },
+                                                          { .idx = XEN_MSR_ARCH_CAPABILITIES } };
+
+/* ---- Out ---- */
+
+static int write_leaves(struct vcpu *v, const struct cpu_policy *p, uint64_t at, uint32_t *n)
+{
+    struct xen_cpuid_leaf l = CPU_POLICY_BEGIN;
+    uint32_t room = *n, done = 0;
+
+    *n = XEN_CPUID_LEAVES_MOST;
+    if (!at)
+        return 0;
+    for (; cpu_policy_next(p, &l); done++) {
+        if (done == room)
+            return -ENOBUFS;
+        if (gva_copy_out(&v->space, at + done * sizeof(l), &l, sizeof(l)))
+            return -EFAULT;
+    }
+    *n = done;
+    return 0;
+}
+
+static int write_msrs(struct vcpu *v, uint64_t at, uint32_t *n)
+{
+    uint32_t room = *n;
+
+    *n = XEN_MSRS_MOST;
+    if (!at)
+        return 0;
+    if (room < XEN_MSRS_MOST)
+        return -ENOBUFS;
+    return gva_copy_out(&v->space, at, msrs, sizeof(msrs)) ? -EFAULT : 0;
+}
+
+/* Of the machine, or for guests that are not paravirtual: there are no others. */
+static int check_index(uint32_t index, uint32_t pv, uint32_t other_pv, uint32_t last)
+{
+    if (index > last)
+        return -EINVAL;
+    return index == pv || index == other_pv ? -EOPNOTSUPP : 0;
+}
+
+int64_t sysctl_cpu_policy(struct vcpu *v, struct xen_sysctl *op)
+{
+    static const struct cpu_policy whole;
+    struct xen_sysctl_cpu_policy *arg = &op->u.cpu_policy;
+    int err = check_index(arg->index, XEN_CPU_POLICY_PV_MAX, XEN_CPU_POLICY_PV_DEFAULT,
+                          XEN_CPU_POLICY_HVM_DEFAULT);
+
+    if (!err && arg->reserved)
+        err = -EINVAL;
+    if (!err)
+        err = write_leaves(v, &whole, arg->leaves, &arg->nr_leaves);
+    return err ? err : write_msrs(v, arg->msrs, &arg->nr_msrs);
+}
+
+/* Who has too little room gets what goes in, and is told so. */
+int64_t sysctl_cpu_featureset(struct vcpu *v, struct xen_sysctl *op)
+{
+    struct xen_sysctl_cpu_featureset *arg = &op->u.cpu_featureset;
+    uint32_t words[XEN_FEATURES],
+        n = arg->nr_features < XEN_FEATURES ? arg->nr_features : XEN_FEATURES;
+    int err = check_index(arg->index, XEN_CPU_FEATURESET_PV, XEN_CPU_FEATURESET_PV_MAX,
+                          XEN_CPU_FEATURESET_HVM_MAX);
+
+    arg->nr_features = XEN_FEATURES;
+    if (err || !arg->features)
+        return err;
+    cpu_policy_features(words);
+    if (gva_copy_out(&v->space, arg->features, words, n * sizeof(words[0])))
+        return -EFAULT;
+    return n < XEN_FEATURES ? -ENOBUFS : 0;
+}
+
+int64_t domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_cpu_policy *arg = &op->u.cpu_policy;
+
+    pair_lock_linked(&v->domain->xen, &d->xen);
+    struct cpu_policy p = d->cpu_policy;
+    pair_unlock(&v->domain->xen, &d->xen);
+    int err = write_leaves(v, &p, arg->leaves, &arg->nr_leaves);
+    return err ? err : write_msrs(v, arg->msrs, &arg->nr_msrs);
+}
+
+/* ---- In ---- */
+
+static int take_leaves(struct vcpu *v, struct cpu_policy *p, struct xen_domctl_cpu_policy *arg)
+{
+    struct xen_cpuid_leaf l;
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < arg->nr_leaves; i++) {
+        if (gva_copy_in(&v->space, &l, arg->leaves + i * sizeof(l), sizeof(l)))
+            return -EFAULT;
+        err = cpu_policy_take(p, &l);
+        if (err) {
+            arg->err_leaf = l.leaf;
+            arg->err_subleaf = l.subleaf;
+        }
+    }
+    return err;
+}
+
+static bool is_ours(const struct xen_msr_entry *e)
+{
+    return (e->idx == msrs[0].idx || e->idx == msrs[1].idx) && !e->flags && !e->val;
+}
+
+static int check_msrs(struct vcpu *v, struct xen_domctl_cpu_policy *arg)
+{
+    struct xen_msr_entry e;
+
+    for (uint32_t i = 0; i < arg->nr_msrs; i++) {
+        if (gva_copy_in(&v->space, &e, arg->msrs + i * sizeof(e), sizeof(e)))
+            return -EFAULT;
+        if (!is_ours(&e)) {
+            arg->err_msr = e.idx;
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* With both locks. All of it comes into force, or nothing. */
+static int change(struct vcpu *v, struct domain *d, struct xen_domctl_cpu_policy *arg)
+{
+    struct cpu_policy p = d->cpu_policy;
+
+    if (d->started)
+        return -EEXIST;
+    int err = take_leaves(v, &p, arg);
+    if (!err)
+        err = check_msrs(v, arg);
+    if (!err)
+        d->cpu_policy = p;
+    return err;
+}
+
+int64_t domctl_set_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_cpu_policy *arg = &op->u.cpu_policy;
+
+    if (!d->bare)
+        return -EINVAL;
+    if (arg->nr_leaves > XEN_CPUID_LEAVES_MOST || arg->nr_msrs > XEN_MSRS_MOST)
+        return -E2BIG;
+    pair_lock_linked(&v->domain->xen, &d->xen);
+    int err = change(v, d, arg);
+    pair_unlock(&v->domain->xen, &d->xen);
+    return err;
+}
