@@ -74,7 +74,7 @@ int selector_find(struct emulator *e, uint16_t selector, struct descriptor *out)
     int err = find(e, selector, 8, &out->at);
 
     if (!err)
-        err = gva_read(e->space, out->at, d, 8, 0);
+        err = gva_read(e->space, out->at, d, 8, GVA_IMPLICIT);
     if (!err)
         out->segment = unpack(selector, d);
     return err;
@@ -137,21 +137,21 @@ static int mark(struct emulator *e, enum seg s, gva_t at, struct segment *g)
     if ((g->ar & bit) == bit)
         return 0;
     g->ar |= bit;
-    return gva_write(e->space, gva(at.v + ACCESS_BYTE), &byte, 1, 0);
+    return gva_write(e->space, gva(at.v + ACCESS_BYTE), &byte, 1, GVA_IMPLICIT);
 }
 
 int selector_probe(struct emulator *e, const struct descriptor *d)
 {
     gpa_t where;
 
-    return gva_translate(e->space, gva(d->at.v + ACCESS_BYTE), GVA_WRITE, &where);
+    return gva_translate(e->space, gva(d->at.v + ACCESS_BYTE), GVA_IMPLICIT | GVA_WRITE, &where);
 }
 
 int selector_set_busy(struct emulator *e, const struct descriptor *d, bool busy)
 {
     uint8_t byte = (uint8_t)((d->segment.ar & ~SELECTOR_BUSY) | (busy ? SELECTOR_BUSY : 0));
 
-    return gva_write(e->space, gva(d->at.v + ACCESS_BYTE), &byte, 1, 0);
+    return gva_write(e->space, gva(d->at.v + ACCESS_BYTE), &byte, 1, GVA_IMPLICIT);
 }
 
 /* Of SS in 64-bit code, the CPL is still to be found in it. */
@@ -194,7 +194,7 @@ static int load(struct emulator *e, enum seg s, uint16_t selector)
     unsigned size = descriptor_size(e, s);
     int err = find(e, selector, size, &at);
     if (!err)
-        err = gva_read(e->space, at, d, size, 0);
+        err = gva_read(e->space, at, d, size, GVA_IMPLICIT);
     if (err)
         return err;
     struct segment g = unpack(selector, d);

@@ -134,9 +134,11 @@ static int find_old(struct switching *s)
 static int probe(struct switching *s, gva_t at, unsigned bytes, uint32_t access)
 {
     gpa_t where;
-    int err = gva_translate(s->e->space, at, access, &where);
+    int err = gva_translate(s->e->space, at, access | GVA_IMPLICIT, &where);
 
-    return err ? err : gva_translate(s->e->space, gva(at.v + bytes - 1), access, &where);
+    if (err)
+        return err;
+    return gva_translate(s->e->space, gva(at.v + bytes - 1), access | GVA_IMPLICIT, &where);
 }
 
 /* All that is going to be written and read is there: page faults come now. */
@@ -188,11 +190,11 @@ static int save(struct switching *s)
     for (unsigned n = 0; n < 8; n++)
         put(s, image, FIELD_GPRS + n, virt_gpr(v, (enum gpr)n));
     err = gva_write(s->e->space, field_at(&s->old.segment, s->from, 0), image,
-                    FIELD_SEGMENTS * s->from->width, 0);
+                    FIELD_SEGMENTS * s->from->width, GVA_IMPLICIT);
     for (unsigned n = 0; n < s->from->segments && !err; n++) {
         virt_segment(v, (enum seg)n, &segment);
         err = gva_write(s->e->space, field_at(&s->old.segment, s->from, FIELD_SEGMENTS + n),
-                        &segment.selector, SELECTOR, 0);
+                        &segment.selector, SELECTOR, GVA_IMPLICIT);
     }
     return err;
 }
@@ -209,9 +211,10 @@ static int leave(struct switching *s)
     if (!err)
         err = save(s);
     if (!err && nests(s))
-        err = gva_write(space, gva(new.v + TSS_LINK), &s->old.segment.selector, LINK_BYTES, 0);
+        err = gva_write(space, gva(new.v + TSS_LINK), &s->old.segment.selector, LINK_BYTES,
+                        GVA_IMPLICIT);
     if (!err)
-        err = gva_read(space, new, s->tss, s->to->bytes, 0);
+        err = gva_read(space, new, s->tss, s->to->bytes, GVA_IMPLICIT);
     if (!err && s->task->by != TASK_IRET)
         err = selector_set_busy(s->e, &s->new, true);
     return err;

@@ -53,11 +53,12 @@ static int fail(struct gva_space *s, gva_t at, uint32_t error)
     bool nx = (cr4 & CR4_PAE) && (virt_efer(s->virt) & EFER_NXE);
 
     s->fault.address = at;
-    s->fault.error = nx || (cr4 & CR4_SMEP) ? error : error & ~GVA_FETCH;
+    s->fault.error = error & ~(GVA_IMPLICIT | (nx || (cr4 & CR4_SMEP) ? 0 : GVA_FETCH));
     return -EFAULT;
 }
 
-/* May the access be made, given what all levels allow together? (SDM, "Access Rights") */
+/* May the access be made, given what all levels allow together? (SDM, "Determination of Access
+ * Rights") */
 static bool allowed(struct gva_space *s, uint64_t rights, uint32_t access)
 {
     uint64_t cr0 = virt_cr0(s->virt), cr4 = virt_cr4(s->virt);
@@ -73,7 +74,7 @@ static bool allowed(struct gva_space *s, uint64_t rights, uint32_t access)
         return true;
     if (access & GVA_FETCH)
         return !(cr4 & CR4_SMEP);
-    return !(cr4 & CR4_SMAP) || (virt_rflags(s->virt) & RFLAGS_AC);
+    return !(cr4 & CR4_SMAP) || (!(access & GVA_IMPLICIT) && (virt_rflags(s->virt) & RFLAGS_AC));
 }
 
 /* Sets A or D as the CPU does: only in the entry that was read. Another vCPU may have changed or

@@ -22,6 +22,9 @@ struct p2m;
 #define GVA_USER     4u /* made with user privilege */
 #define GVA_RESERVED 8u
 #define GVA_FETCH    16u
+/* As input only: the processor would make the access by itself, to a descriptor or a TSS, whatever
+ * the CPL. EFLAGS.AC does not open user pages to it (SDM, "Determination of Access Rights"). */
+#define GVA_IMPLICIT 256u
 
 struct gva_fault {
     gva_t address;  /* the first byte that could not be reached */
@@ -61,8 +64,8 @@ int must_check gva_walk(struct gva_space *s, gva_t at, uint32_t access,
 /* Where `at` is for this access. */
 int must_check gva_translate(struct gva_space *s, gva_t at, uint32_t access, gpa_t *out);
 
-/* Copies across pages; a leading part may have been copied when it fails. access: GVA_USER or 0,
- * and GVA_FETCH. */
+/* Copies across pages; a leading part may have been copied when it fails. access: GVA_USER,
+ * GVA_IMPLICIT or 0, and GVA_FETCH. */
 int must_check gva_read(struct gva_space *s, gva_t from, void *to, size_t n, uint32_t access);
 int must_check gva_write(struct gva_space *s, gva_t to, const void *from, size_t n,
                          uint32_t access);

@@ -291,7 +291,7 @@ static bool may(const struct rights_case *c)
     }
     if (fetch)
         return !no_execute && !(user_mode_address && c->smep);
-    if (user_mode_address && c->smap && !c->ac)
+    if (user_mode_address && c->smap && (!c->ac || c->access & GVA_IMPLICIT))
         return false;
     return !write || writable || !c->wp;
 }
@@ -312,7 +312,7 @@ static void check_rights(const struct rights_case *c)
                  c->leaf, c->access, c->wp, c->smep, c->smap, c->ac, c->nxe, err);
     if (!err)
         return;
-    uint32_t told = c->access & (c->smep || c->nxe ? ~0u : ~GVA_FETCH);
+    uint32_t told = c->access & (c->smep || c->nxe ? ~GVA_IMPLICIT : ~(GVA_IMPLICIT | GVA_FETCH));
     assert_int_equal(fault->error, told | GVA_PRESENT);
     assert_int_equal(fault->address.v, 0x1000);
     assert_false(entry_get(m64, slot[3]) & D);
@@ -325,16 +325,21 @@ static uint64_t rights_of(unsigned n)
 
 static void test_rights(void **state)
 {
-    static const uint32_t accesses[] = {
-        0, GVA_WRITE, GVA_FETCH, GVA_USER, GVA_USER | GVA_WRITE, GVA_USER | GVA_FETCH
-    };
+    static const uint32_t accesses[] = { 0,
+                                         GVA_WRITE,
+                                         GVA_FETCH,
+                                         GVA_USER,
+                                         GVA_USER | GVA_WRITE,
+                                         GVA_USER | GVA_FETCH,
+                                         GVA_IMPLICIT,
+                                         GVA_IMPLICIT | GVA_WRITE };
 
     (void)state;
     use(m64);
     map(m64, 0x1000, 4, P | RW | US, 0x5a000 | P);
     for (unsigned pages = 0; pages < 64; pages++)
         for (unsigned cpu_bits = 0; cpu_bits < 32; cpu_bits++)
-            for (unsigned i = 0; i < 6; i++)
+            for (unsigned i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++)
                 check_rights(&(struct rights_case){ rights_of(pages & 7), rights_of(pages >> 3),
                                                     accesses[i], cpu_bits & 1, cpu_bits & 2,
                                                     cpu_bits & 4, cpu_bits & 8, cpu_bits & 16 });

@@ -484,6 +484,23 @@ static void test_page_faults_in_old_task(void **state)
     faults_at(TASK_CALL, GDT, GDT + TASK_B + 5, 1);
 }
 
+/* The processor's own accesses: SMAP keeps them off user pages, EFLAGS.AC or not. */
+static void test_user_pages(void **state)
+{
+    (void)state;
+    start_paging();
+    put32(TABLE_A, FIRST | 7);
+    cpu()->cr4 |= CR4_SMAP;
+    cpu()->rflags |= RFLAGS_AC;
+    faults_at(TASK_JMP, TSS_A, TSS_A + EIP, 7);
+    assert_int_equal(guest_vcpu.space.fault.error, GVA_WRITE | GVA_PRESENT);
+    cpu()->seg[SEG_TR].base = 0x20000;
+    faults_at(TASK_JMP, TSS_B, TSS_B, 7);
+    assert_int_equal(guest_vcpu.space.fault.error, GVA_PRESENT);
+    faults_at(TASK_JMP, GDT, GDT + TASK_B, 7);
+    assert_int_equal(guest_vcpu.space.fault.error, GVA_PRESENT);
+}
+
 /* The stack for the error code: the new task's own affair. */
 static void test_page_fault_in_new_task(void **state)
 {
@@ -699,6 +716,7 @@ int main(void)
         TEST(test_cr3),
         TEST(test_new_address_space),
         TEST(test_page_faults_in_old_task),
+        TEST(test_user_pages),
         TEST(test_page_fault_in_new_task),
         TEST(test_bad_cr3),
         TEST(test_faults_in_old_task),
