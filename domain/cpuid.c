@@ -75,33 +75,6 @@ static void amd_topology(struct vcpu *v, uint32_t leaf, struct cpuid_regs *r)
         r->eax = v->lapic.id, r->ebx = v->id; /* core, with one thread */
 }
 
-/* Xen's leaves, for guests that are to take us at that word. */
-static struct cpuid_regs xen(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
-{
-    switch (leaf - XEN_CPUID_BASE) {
-    case 0:
-        return (struct cpuid_regs){ XEN_CPUID_BASE + XEN_CPUID_HVM, XEN_CPUID_SIGNATURE_EBX,
-                                    XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
-    case XEN_CPUID_VERSION:
-        return (struct cpuid_regs){ .eax = PV_XEN_VERSION };
-    case XEN_CPUID_HYPERCALL:
-        return (struct cpuid_regs){ .eax = 1, .ebx = XEN_HYPERCALL_MSR };
-    case XEN_CPUID_TIME:
-        if (subleaf == 0)
-            return (struct cpuid_regs){ .eax = XEN_CPUID_TSC_RELIABLE | XEN_CPUID_TSC_RDTSCP,
-                                        .ebx = XEN_CPUID_TSC_MODE_NEVER_EMULATE,
-                                        .ecx = (uint32_t)(tsc_hz / 1000) };
-        break;
-    case XEN_CPUID_HVM:
-        if (subleaf == 0)
-            return (struct cpuid_regs){ .eax = XEN_CPUID_HVM_VCPU_ID | XEN_CPUID_HVM_DOMID,
-                                        .ebx = v->id,
-                                        .ecx = v->domain->id };
-        break;
-    }
-    return (struct cpuid_regs){ 0 };
-}
-
 /* An hvm guest is told who we are: it has COM1 and its timers, and Linux would look for Xen's
  * platform devices besides. Behind that comes KVM's name with none of its features: by a name that
  * it knows Linux believes that the local APIC's x2APIC mode is safe without interrupt remapping.
@@ -109,7 +82,7 @@ static struct cpuid_regs xen(const struct vcpu *v, uint32_t leaf, uint32_t suble
 static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     if (v->domain->type == DOMAIN_PVH)
-        return xen(v, leaf, subleaf);
+        return xen_cpuid(&v->xen, leaf, subleaf);
     if (leaf == LEAF_KVM)
         return (struct cpuid_regs){ LEAF_KVM + 1, 0x4b4d564b, 0x564b4d56, 0x4d };
     if (leaf != LEAF_HYPERVISOR)

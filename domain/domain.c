@@ -1,17 +1,12 @@
 /*
  * What a domain is asked and told while it exists: time, states, its end. See domain/domain.h;
- * how it comes and goes is in create.c.
+ * how it comes and goes is in lifecycle/.
  */
 #include "domain/domain.h"
 #include "lib/fmt.h"
-#include "lib/list.h"
 #include "lib/log.h"
-#include "lib/string.h"
 
 const struct domain_hooks *domain_hooks;
-
-/* All. Boot CPU only. */
-static struct domain *domains;
 
 void domain_set_hooks(const struct domain_hooks *hooks)
 {
@@ -139,46 +134,4 @@ void domain_power_button(struct domain *d)
     spin_lock(&d->lock);
     vpm_power_button(&d->machine.pm);
     spin_unlock(&d->lock);
-}
-
-/* ---- Finding one ---- */
-
-struct domain *domain_next(const struct domain *after)
-{
-    return after ? after->next : domains;
-}
-
-struct domain *domain_by_id(uint16_t id)
-{
-    struct xen_domain *d = xen_domain_by_id(id);
-
-    return d ? LIST_ENTRY(d, struct domain, xen) : NULL;
-}
-
-struct domain *domain_by_name(const char *name)
-{
-    for (struct domain *d = domains; d; d = d->next)
-        if (strcmp(d->name, name) == 0)
-            return d;
-    return NULL;
-}
-
-void domain_list(struct domain *d)
-{
-    struct domain **end = &domains;
-
-    while (*end)
-        end = &(*end)->next;
-    *end = d;
-    xen_domain_list(&d->xen);
-}
-
-void domain_unlist(struct domain *d)
-{
-    struct domain **link = &domains;
-
-    while (*link != d)
-        link = &(*link)->next;
-    *link = d->next;
-    xen_domain_unlist(&d->xen);
 }

@@ -15,8 +15,7 @@
  *
  * Locks: `lock` is held by whoever works for the domain outside its guest code, so devices, local
  * APICs and exits of one domain are dealt with one at a time; it is let go while a vCPU is in
- * the guest. The list of domains changes on the boot CPU only, and only from units of the
- * scheduler (lifecycle/).
+ * the guest.
  */
 #ifndef CAISSON_DOMAIN_DOMAIN_H
 #define CAISSON_DOMAIN_DOMAIN_H
@@ -83,7 +82,7 @@ struct domain {
     bool unwanted;              /* the operator wants it gone: it is not made anew if it reboots */
     char end_why[160];
     unsigned vcpus_out;  /* vCPUs that have left for good */
-    struct domain *next; /* in the list of all */
+    struct domain *next; /* see lifecycle/list.h */
     struct warned unknown_msrs;
     uint32_t owed;           /* atomic: what its run loop is to do for it soon, as bits */
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
@@ -174,16 +173,6 @@ static inline struct domain *domain_of(struct xen_domain *d)
 {
     return container_of(d, struct domain, xen);
 }
-
-/* The domains that exist, in order of creation, also those that are being built or destroyed: they
- * may have no vCPUs. After NULL comes the first. Boot CPU. */
-struct domain *domain_next(const struct domain *after);
-struct domain *domain_by_id(uint16_t id);
-struct domain *domain_by_name(const char *name);
-
-/* For create.c and destroy.c: it is among them from now on, or no more. */
-void domain_list(struct domain *d);
-void domain_unlist(struct domain *d);
 
 /* Nanoseconds since its creation. */
 uint64_t domain_now(const struct domain *d);

@@ -1,5 +1,6 @@
 /*
- * A vCPU's life: made, started, woken, reset, unmade. See domain/vcpu.h; its loop is in run.c.
+ * A vCPU's life: started, woken, reset. See domain/vcpu.h; its loop is in run.c, how it comes and
+ * goes in lifecycle/create_vcpu.c.
  */
 #include "domain/vcpu.h"
 #include "arch/x86/cpu.h"
@@ -11,9 +12,6 @@
 #include "lib/assert.h"
 #include "lib/likely.h"
 #include "mm/heap.h"
-
-#define VCPU_ORDER 1 /* pages for a struct vcpu, as a power of two */
-_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU takes two pages");
 
 /* Its state goes into the registers of this pCPU and stays there until the scheduler calls leave().
  */
@@ -101,6 +99,8 @@ void vcpu_give_way(struct vcpu *v)
     v->virt.deadline = 0;
 }
 
+/* ---- What its local APIC asks of it ---- */
+
 static void eoi_broadcast(void *ctx, uint8_t vector)
 {
     struct domain *d = ctx;
@@ -115,96 +115,16 @@ static void timer_moved(struct vlapic *l, uint64_t due)
     moment_set(&v->lapic_due, v->domain->xen.tsc_zero, due);
 }
 
-/* A pvh guest needs no page of registers, and no decoder: its local APIC is in x2APIC mode from the
- * first instruction. */
-static void set_x2apic(struct vlapic *l)
+cold void vcpu_init_lapic(struct vcpu *v)
 {
-    uint64_t base = l->base | APICBASE_X2APIC;
-
-    if (vlapic_msr_write(l, MSR_IA32_APICBASE, base, 0))
-        panic("a local APIC refuses x2APIC mode");
-}
-
-/* The library's vCPU, with the page of its local APIC. */
-static int create_virt(struct vcpu *v)
-{
-    struct domain *d = v->domain;
-
-    v->lapic_page = heap_pages(0, d->id);
-    if (!v->lapic_page)
-        return -ENOMEM;
-    struct virt_vcpu_config config = {
-        .slat = &d->p2m.slat,
-        .io_bitmap = d->io_bitmap,
-        .owner_id = d->id,
-        .xcr0_mask = cpu_model_xcr0_mask(),
-        .cr4_mask = cpu_model_cr4_mask(),
-        .apic_page = heap_to_maddr(v->lapic_page),
-        .posted = heap_to_maddr(&v->lapic_page->posted),
-        .apic_access = d->lapic_access ? heap_to_maddr(d->lapic_access) : maddr(0),
-        .apic_base = gpa(VLAPIC_DEFAULT_BASE),
-    };
-    int err = virt_vcpu_create(&v->virt, &config);
-    if (err)
-        heap_free_pages(v->lapic_page, 0, d->id);
-    return err;
-}
-
-int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
-{
-    struct vcpu *v = heap_pages(VCPU_ORDER, d->id);
-    if (!v)
-        return -ENOMEM;
-    v->domain = d;
-    v->id = id;
-    v->startup_page = -1;
-    v->waits_for_startup = id != 0;
-    int err = create_virt(v);
-    if (err) {
-        heap_free_pages(v, VCPU_ORDER, d->id);
-        return err;
-    }
-    v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
-    v->emulator = (struct emulator){
-        .virt = &v->virt, .space = &v->space, .machine = &d->machine, .lapic = &v->lapic
-    };
-    v->exit_actions = exit_actions;
-    v->lapic_bus = (struct vlapic_bus){ .ctx = d,
+    v->lapic_bus = (struct vlapic_bus){ .ctx = v->domain,
                                         .send_ipi = lapic_message,
                                         .eoi = eoi_broadcast,
                                         .timer_moved = timer_moved,
                                         .address_bits = cpu_model_address_bits() };
     moment_init(&v->lapic_due);
-    vlapic_init(&v->lapic, id << d->apic_id_shift, cpu_model_crystal_hz(), &v->lapic_bus,
+    vlapic_init(&v->lapic, v->id << v->domain->apic_id_shift, cpu_model_crystal_hz(), &v->lapic_bus,
                 v->lapic_page);
-    if (d->type == DOMAIN_PVH)
-        set_x2apic(&v->lapic);
-    else if (id == 0)
-        pc_set_virtual_wire(&v->lapic);
-    v->tsc_offset = -d->xen.tsc_zero;
-    msr_reset(v);
-    pv_vcpu_init(&v->xen, &d->xen, &v->unit, v->tsc_offset);
-    timer_init_wake(&v->wake, &v->unit);
-    sched_unit_init(&v->unit, d->account, d->config->share.cpus, vcpu_run, vcpu_leave);
-    v->unit.attention = true;
-    *out = v;
-    return 0;
-}
-
-bool vcpu_retire(struct vcpu *v)
-{
-    return sched_unit_remove(&v->unit) == 0;
-}
-
-cold void vcpu_destroy(struct vcpu *v)
-{
-    bool retired = vcpu_retire(v);
-
-    ASSERT(retired); /* it never ran, or the caller has seen to it */
-    timer_cancel_sync(&v->wake);
-    virt_vcpu_destroy(&v->virt);
-    heap_free_pages(v->lapic_page, 0, v->domain->id);
-    heap_free_pages(v, VCPU_ORDER, v->domain->id);
 }
 
 void vcpu_fault(struct vcpu *v, bool delivered)

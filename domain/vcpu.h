@@ -1,8 +1,9 @@
 /*
  * A vCPU: the library's vCPU (virt/), a local APIC, and the loop that runs them.
  *
- * The loop is in run.c and reads: deliver, run, handle. What each exit means is in exit.c.
- * All members belong to whoever holds the domain's lock, but virt, which is its pCPU's.
+ * How it comes and goes is in lifecycle/. The loop is in run.c and reads: deliver, run, handle.
+ * What each exit means is in exit.c. All members belong to whoever holds the domain's lock, but
+ * virt, which is its pCPU's.
  */
 #ifndef CAISSON_DOMAIN_VCPU_H
 #define CAISSON_DOMAIN_VCPU_H
@@ -21,7 +22,6 @@
 #include "virt/virt.h"
 
 struct domain;
-struct image_start;
 
 enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_CONTROL };
 
@@ -73,11 +73,6 @@ static inline struct vcpu *vcpu_of(struct virt_vcpu *v)
     return container_of(v, struct vcpu, virt);
 }
 
-int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
-/* Takes it out of the scheduler, for good. False: a pCPU is not done with it, ask again soon. */
-bool must_check vcpu_retire(struct vcpu *v);
-/* It has been retired, or it never ran. */
-void vcpu_destroy(struct vcpu *v);
 /* Whoever waits for this pCPU goes first. From its own exit, which is the last of this run. */
 void vcpu_give_way(struct vcpu *v);
 /* It spins, perhaps for a lock whose holder does not run: another vCPU of the domain goes first. */
@@ -97,6 +92,8 @@ static inline bool vcpu_wants_look(const struct vcpu *v)
 {
     return __atomic_load_n(&v->unit.attention, __ATOMIC_RELAXED);
 }
+/* Sets its local APIC up, on v->lapic_page, as at reset. */
+void vcpu_init_lapic(struct vcpu *v);
 /* INIT and STARTUP arrive (SDM, "MP Initialization Protocol Algorithm"). Domain's lock held; the
  * caller kicks it. */
 void vcpu_init_signal(struct vcpu *v);
@@ -133,15 +130,9 @@ static inline uint64_t vcpu_exits(const struct vcpu *v)
     return virt_exit_count(&v->virt);
 }
 
-/* ---- vcpu_start.c: it begins as its domain's image says, or another vCPU (VCPUOP_initialise) ----
- */
-/* Puts registers and mode in as the loaded image wants to be entered; v has not run yet. */
-void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 /* Reads a state that a call gives, and checks it: 0; -EINVAL. */
 struct xen_vcpu_hvm_context;
 int must_check vcpu_context_read(const struct xen_vcpu_hvm_context *c, struct virt_start *out);
-/* Puts v->start in; ends the domain if the CPU would not take it. From v's own run loop. */
-void vcpu_start_take(struct vcpu *v);
 
 /* An exception for the guest; a triple fault ends the domain. */
 void vcpu_fault(struct vcpu *v, bool delivered);

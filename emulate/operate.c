@@ -4,7 +4,7 @@
  */
 #include "emulate/operate.h"
 #include "arch/x86/cpu.h"
-#include "emulate/alu.h"
+#include "decode/alu.h"
 #include "emulate/vector.h"
 
 /* ---- Kinds of instructions ---- */

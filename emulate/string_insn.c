@@ -3,7 +3,7 @@
  */
 #include "emulate/string_insn.h"
 #include "arch/x86/cpu.h"
-#include "emulate/alu.h"
+#include "decode/alu.h"
 #include "decode/decode.h"
 #include "emulate/emulator.h"
 #include "emulate/operand.h"

@@ -8,6 +8,8 @@
 #include "lifecycle/audit.h"
 #include "lifecycle/firmware.h"
 #include "lifecycle/create.h"
+#include "lifecycle/create_vcpu.h"
+#include "lifecycle/list.h"
 #include "domain/lapic.h"
 #include "xen/evtchn.h"
 #include "grant/foreign.h"
@@ -22,7 +24,7 @@ bool domain_retire(struct domain *d)
     bool all = d->vcpus_out == d->vcpu_count;
 
     for (unsigned i = 0; all && i < d->vcpu_count; i++)
-        all = vcpu_retire(d->vcpus[i]);
+        all = sched_unit_remove(&d->vcpus[i]->unit) == 0;
     return all;
 }
 

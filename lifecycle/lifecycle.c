@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "lifecycle/id.h"
 #include "lifecycle/keeper.h"
+#include "lifecycle/list.h"
 #include "lifecycle/order.h"
 #include "lifecycle/unpack.h"
 #include "mm/audit.h"

@@ -2,6 +2,7 @@
  * Orders for bare domains. See lifecycle/order.h.
  */
 #include "lifecycle/order.h"
+#include "lifecycle/list.h"
 #include "domain/domain.h"
 #include "lib/log.h"
 #include "lib/string.h"

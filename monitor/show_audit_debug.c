@@ -5,6 +5,7 @@
 #include "domain/domain.h"
 #include "mm/audit.h"
 #include "monitor/commands.h"
+#include "lifecycle/list.h"
 #include "monitor/domains.h"
 #include "monitor/monitor.h"
 

@@ -125,6 +125,10 @@ void pv_vcpu_init(struct xen_vcpu *v, struct xen_domain *d, struct sched_unit *u
  * asks for the domain's. value: what it wrote to XEN_HYPERCALL_MSR. 0; -EINVAL. */
 int must_check pv_hypercall_page(struct xen_domain *d, uint64_t value, bool is_32bit);
 
+/* What v is told by the leaves from XEN_CPUID_BASE on, for guests that are to take us at that word.
+ */
+struct cpuid_regs xen_cpuid(const struct xen_vcpu *v, uint32_t leaf, uint32_t subleaf);
+
 /* ---- Found by id: xen_domain.c. From any CPU, with no lock or any domain's ---- */
 /* Keeps it from going away until xen_domain_put(). Held for a moment only, by one who waits for its
  * lock or has it. NULL: there is none. xen_domain_hold() does the same for one that is known to

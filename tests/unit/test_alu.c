@@ -1,4 +1,4 @@
-/* links: emulate/alu.c */
+/* links: decode/alu.c */
 /*
  * Every operation in every width against the CPU itself: results and flags, for the numbers at the
  * edges, all pairs of them, and many at random.
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
-#include "emulate/alu.h"
+#include "decode/alu.h"
 
 #define ROUNDS     20000
 #define ARITHMETIC (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)

@@ -1,7 +1,7 @@
 /*
- * Arithmetic and flags. See emulate/alu.h. Source: SDM volume 2, "Flags Affected" of each.
+ * Arithmetic and flags. See decode/alu.h. Source: SDM volume 2, "Flags Affected" of each.
  */
-#include "emulate/alu.h"
+#include "decode/alu.h"
 #include "arch/x86/cpu.h"
 
 #define ARITHMETIC (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)

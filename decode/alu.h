@@ -2,8 +2,8 @@
  * Arithmetic on a memory operand, with the flags that the instruction leaves: pure functions for
  * emulate/mmio.c, tested on the host against the CPU itself.
  */
-#ifndef CAISSON_EMULATE_ALU_H
-#define CAISSON_EMULATE_ALU_H
+#ifndef CAISSON_DECODE_ALU_H
+#define CAISSON_DECODE_ALU_H
 
 #include <stdbool.h>
 #include <stdint.h>
