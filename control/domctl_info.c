@@ -76,7 +76,7 @@ void control_describe(const struct domain *d, struct xen_domctl_getdomaininfo *o
         .emulation_flags = XEN_X86_EMU_LAPIC,
     };
     out->flags |= look_at_vcpus(d, out);
-    if (d->state == DOMAIN_PAUSED)
+    if (d->state == DOMAIN_PAUSED && !d->end)
         out->flags |= XEN_DOMINF_PAUSED;
     control_handle(d, out->handle);
 }

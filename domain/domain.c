@@ -56,22 +56,20 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
                   domain_comes_back(d) ? "; starts anew" : "");
     if (d->state == DOMAIN_BUILDING)
         return;
-    d->state = DOMAIN_ENDING;
     domain_kick(d);
     domain_tell_control(XEN_VIRQ_DOM_EXC);
 }
 
 /* ---- Its states ---- */
 
-const char *domain_state_name(enum domain_state state)
+const char *domain_state_name(const struct domain *d)
 {
     static const char *const name[] = {
         [DOMAIN_BUILDING] = "building",
         [DOMAIN_PAUSED] = "paused",
         [DOMAIN_RUNNING] = "running",
-        [DOMAIN_ENDING] = "ending",
     };
-    return name[state];
+    return d->end ? "ending" : name[d->state];
 }
 
 /* True: its vCPUs are to be kicked. One that is still being made would run by it. */
@@ -81,7 +79,7 @@ static bool set_state(struct domain *d, bool paused)
 
     if (d->state == DOMAIN_BUILDING)
         d->start_paused = paused;
-    if (d->state != from)
+    if (d->end || d->state != from)
         return false;
     d->started |= !paused;
     d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;

@@ -4,7 +4,7 @@
  *      domain_create()        domain_unpause()
  *   -------------------> PAUSED <---------> RUNNING
  *                          |  domain_pause()  |
- *                          +----> ENDING <----+   domain_end(), by anyone, at any moment
+ *                          +------> end <-----+   domain_end(), by anyone, at any moment
  *                                   |
  *                                   | each vCPU leaves its pCPU; the last one calls hooks->ended
  *                                   v
@@ -44,7 +44,8 @@ enum domain_end {
     END_DESTROYED, /* the operator wants it gone */
 };
 
-enum domain_state { DOMAIN_BUILDING, DOMAIN_PAUSED, DOMAIN_RUNNING, DOMAIN_ENDING };
+/* Changes with its lock held. What has ended, in whatever state, `end` says. */
+enum domain_state { DOMAIN_BUILDING, DOMAIN_PAUSED, DOMAIN_RUNNING };
 
 struct console;
 
@@ -147,7 +148,7 @@ void domain_power_button(struct domain *d);
  * which is nothing if it was not suspended. With its lock held. */
 void domain_suspend(struct domain *d);
 void domain_resume(struct domain *d);
-const char *domain_state_name(enum domain_state state);
+const char *domain_state_name(const struct domain *d);
 
 /* Ends it: no vCPU of it enters the guest again. The first call wins; but END_DESTROYED always
  * means that it does not come back. From anywhere, with or without its lock. */

@@ -26,7 +26,7 @@ static enum command_progress list_one(void)
     uint64_t time = domains_tenths(domains_ran(d));
     monitor_print("%-31s %5u %6lu/%6lu %5u  %-8s %7lu.%lu\n", d->name, d->id,
                   FRAMES_TO_MIB(d->p2m.populated), FRAMES_TO_MIB(d->p2m.promised), d->vcpu_count,
-                  domain_state_name(d->state), time / 10, time % 10);
+                  domain_state_name(d), time / 10, time % 10);
     return COMMAND_MORE;
 }
 

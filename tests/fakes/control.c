@@ -18,7 +18,7 @@ WEAK bool domain_set_paused(struct domain *d, bool paused)
 {
     enum domain_state from = paused ? DOMAIN_RUNNING : DOMAIN_PAUSED;
 
-    if (d->state != from || !spin_is_locked(d->xen.lock))
+    if (d->end || d->state != from || !spin_is_locked(d->xen.lock))
         return false;
     d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
     return true;

@@ -116,7 +116,6 @@ void domain_end(struct domain *domain, enum domain_end end, const char *why, ...
 {
     (void)why;
     domain->end = end;
-    domain->state = DOMAIN_ENDING;
     domain->vcpus_out = domain->vcpu_count;
 }
 
