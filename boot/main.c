@@ -256,7 +256,7 @@ static void panic_context(void)
         return;
     }
     const struct vcpu *v = LIST_ENTRY(u, struct vcpu, unit);
-    log_error("it served domain %u (%s), vCPU %u", v->domain->id, v->domain->name, v->id);
+    log_error("it served domain %u (%s), vCPU %u", v->domain->xen.id, v->domain->name, v->id);
     for (unsigned part = 0; virt_dump_control(&v->virt, part); part++)
         ;
 }

@@ -197,7 +197,7 @@ void console_toggle(void)
 
 int console_open(struct domain *d)
 {
-    struct console *c = heap_pages(0, d->id);
+    struct console *c = heap_pages(0, d->xen.id);
 
     if (!c)
         return -ENOMEM;
@@ -234,7 +234,7 @@ void console_close(struct domain *d)
         str_copy(awaited, d->name, sizeof(awaited));
     else if (was_front && !list_empty(&consoles) && terminal.shared)
         console_select(entry(consoles.next)->domain);
-    heap_free_pages(c, 0, d->id);
+    heap_free_pages(c, 0, d->xen.id);
 }
 
 /* ---- The monitor's side, and the work -------------------------------------------------------- */

@@ -126,10 +126,10 @@ static int put_all(struct stream *s, const struct domain *d)
     struct hvm_save_header h = header();
     int err = put_record(s, HVM_SAVE_HEADER, 0, &h, sizeof(h));
 
-    for (unsigned i = 0; !err && i < d->vcpu_count; i++)
+    for (unsigned i = 0; !err && i < d->xen.vcpu_count; i++)
         if (d->vcpus[i]->begins)
             err = put_cpu(s, d->vcpus[i]);
-    for (unsigned i = 0; !err && i < d->vcpu_count; i++)
+    for (unsigned i = 0; !err && i < d->xen.vcpu_count; i++)
         err = put_mtrr(s, d->vcpus[i]);
     return err ? err : put_record(s, HVM_SAVE_END, 0, NULL, 0);
 }
@@ -291,7 +291,7 @@ static int take_mtrr(struct stream *s, const struct hvm_save_descriptor *d, stru
 
 static int take_record(struct stream *s, const struct hvm_save_descriptor *r, struct domain *d)
 {
-    if (r->instance >= d->vcpu_count)
+    if (r->instance >= d->xen.vcpu_count)
         return -EINVAL;
     if (r->typecode == HVM_SAVE_CPU)
         return take_cpu(s, r, d->vcpus[r->instance]);
@@ -326,7 +326,7 @@ static int take_all(struct stream *s, struct domain *d)
     struct hvm_save_descriptor r;
     int err = take_header(s);
 
-    for (unsigned i = 0; !err && i < d->vcpu_count; i++)
+    for (unsigned i = 0; !err && i < d->xen.vcpu_count; i++)
         put_down(d->vcpus[i]);
     while (!err && !(err = get(s, &r, sizeof(r))) && r.typecode != HVM_SAVE_END)
         err = take_record(s, &r, d);
@@ -340,7 +340,7 @@ static uint32_t size_most(const struct domain *d)
                     2 * sizeof(struct hvm_save_descriptor);
 
     return sizeof(struct hvm_save_header) + 2 * sizeof(struct hvm_save_descriptor) +
-           each * d->vcpu_count;
+           each * d->xen.vcpu_count;
 }
 
 int64_t domctl_sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)

@@ -30,8 +30,8 @@ void control_handle(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
 {
     uint8_t handle[XENVER_HANDLE_LEN] = "Caisson";
 
-    handle[14] = (uint8_t)(d->id >> 8);
-    handle[15] = (uint8_t)d->id;
+    handle[14] = (uint8_t)(d->xen.id >> 8);
+    handle[15] = (uint8_t)d->xen.id;
     if (d->xen.control)
         memset(handle, 0, sizeof(handle));
     memcpy(out, d->bare ? d->config->uuid : handle, sizeof(handle));

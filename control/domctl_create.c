@@ -60,7 +60,7 @@ int64_t domctl_createdomain(struct vcpu *v, struct domain *d, struct xen_domctl 
 int64_t domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     (void)v;
-    return op->u.max_vcpus.max == d->vcpu_count ? 0 : -EINVAL;
+    return op->u.max_vcpus.max == d->xen.vcpu_count ? 0 : -EINVAL;
 }
 
 /* ---- Its memory ---- */
@@ -80,7 +80,7 @@ int64_t domctl_max_mem(struct vcpu *v, struct domain *d, struct xen_domctl *op)
     uint64_t frames = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10), all = frame_total();
 
     if (!d->bare)
-        return frames < promise_of(d->id).ram ? -EOPNOTSUPP : 0;
+        return frames < promise_of(d->xen.id).ram ? -EOPNOTSUPP : 0;
     return set_most(v, d, frames < all ? frames : all);
 }
 

@@ -23,7 +23,7 @@ static uint32_t look_at_vcpus(const struct domain *d, struct xen_domctl_getdomai
 {
     uint32_t flags = XEN_DOMINF_BLOCKED;
 
-    for (unsigned i = 0; i < d->vcpu_count; i++) {
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++) {
         const struct vcpu *v = d->vcpus[i];
         enum sched_state state = v->unit.state;
 
@@ -66,12 +66,12 @@ static uint32_t end_flags(const struct domain *d)
 void control_describe(const struct domain *d, struct xen_domctl_getdomaininfo *out)
 {
     *out = (struct xen_domctl_getdomaininfo){
-        .domain = d->id,
+        .domain = d->xen.id,
         .flags = XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | end_flags(d),
         .tot_pages = d->p2m.promised,
-        .max_pages = d->bare ? d->p2m.most : promise_of(d->id).ram,
+        .max_pages = d->bare ? d->p2m.most : promise_of(d->xen.id).ram,
         .shared_info_frame = UINT64_MAX,
-        .max_vcpu_id = d->vcpu_count - 1,
+        .max_vcpu_id = d->xen.vcpu_count - 1,
         .gpaddr_bits = cpu_model_address_bits(),
         .emulation_flags = XEN_X86_EMU_LAPIC,
     };
@@ -85,7 +85,7 @@ int64_t domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl
 {
     (void)v;
     control_describe(d, &op->u.getdomaininfo);
-    op->domain = d->id;
+    op->domain = d->xen.id;
     return 0;
 }
 
@@ -94,7 +94,7 @@ int64_t domctl_getvcpuinfo(struct vcpu *v, struct domain *d, struct xen_domctl *
     uint32_t n = op->u.getvcpuinfo.vcpu;
 
     (void)v;
-    if (n >= d->vcpu_count)
+    if (n >= d->xen.vcpu_count)
         return -EINVAL;
     const struct vcpu *of = d->vcpus[n];
     op->u.getvcpuinfo = (struct xen_domctl_getvcpuinfo){

@@ -12,7 +12,7 @@ int64_t domctl_getvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domc
     const struct xen_domctl_vcpuaffinity *arg = &op->u.vcpuaffinity;
     int err = 0;
 
-    if (arg->vcpu >= d->vcpu_count ||
+    if (arg->vcpu >= d->xen.vcpu_count ||
         !(arg->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
         return -EINVAL;
     if (arg->flags & XEN_VCPUAFFINITY_HARD)
@@ -29,7 +29,7 @@ int64_t domctl_setvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domc
     const struct xen_domctl_vcpuaffinity *arg = &op->u.vcpuaffinity;
     bool hard = arg->flags & XEN_VCPUAFFINITY_HARD, soft = arg->flags & XEN_VCPUAFFINITY_SOFT;
 
-    if (arg->vcpu >= d->vcpu_count || !(hard | soft) || arg->flags >> 2)
+    if (arg->vcpu >= d->xen.vcpu_count || !(hard | soft) || arg->flags >> 2)
         return -EINVAL;
     struct sched_unit *u = &d->vcpus[arg->vcpu]->unit;
     uint64_t may = u->affinity, likes = UINT64_MAX, there = sched_joined();

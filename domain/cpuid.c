@@ -17,7 +17,7 @@
 /* Ids of local APICs in the package, those that nobody has included. */
 static uint32_t apic_ids(const struct vcpu *v)
 {
-    return v->domain->vcpu_count << v->domain->apic_id_shift;
+    return v->domain->xen.vcpu_count << v->domain->apic_id_shift;
 }
 
 static void features(struct vcpu *v, struct cpuid_regs *r)
@@ -27,7 +27,7 @@ static void features(struct vcpu *v, struct cpuid_regs *r)
         r->ecx |= CPUID_1C_OSXSAVE;
     if (vlapic_enabled(&v->lapic))
         r->edx |= CPUID_1D_APIC;
-    if (v->domain->vcpu_count > 1) {
+    if (v->domain->xen.vcpu_count > 1) {
         r->edx |= CPUID_1D_HTT;
         r->ebx |= apic_ids(v) << 16;
     }
@@ -57,7 +57,7 @@ static struct cpuid_regs topology(struct vcpu *v, uint32_t subleaf)
     if (subleaf > 1)
         return r;
     r.ecx |= type[subleaf];
-    r.ebx = subleaf == 0 ? 1 : v->domain->vcpu_count;
+    r.ebx = subleaf == 0 ? 1 : v->domain->xen.vcpu_count;
     r.eax = subleaf == 0 ? v->domain->apic_id_shift : apic_id_bits(v);
     return r;
 }
@@ -65,7 +65,7 @@ static struct cpuid_regs topology(struct vcpu *v, uint32_t subleaf)
 /* The same in the words of AMD's CPUs. */
 static void amd_topology(struct vcpu *v, uint32_t leaf, struct cpuid_regs *r)
 {
-    uint32_t cores = v->domain->vcpu_count;
+    uint32_t cores = v->domain->xen.vcpu_count;
 
     if (leaf == 0x80000001 && cores > 1)
         r->ecx |= CPUID_EXT1C_CMP_LEGACY;

@@ -40,7 +40,8 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     if (end == END_DESTROYED)
         __atomic_store_n(&d->unwanted, true, __ATOMIC_RELEASE);
     if (__atomic_exchange_n(&d->end_claimed, true, __ATOMIC_ACQ_REL)) {
-        if (end == END_DESTROYED && d->state != DOMAIN_BUILDING && d->vcpus_out == d->vcpu_count)
+        if (end == END_DESTROYED && d->state != DOMAIN_BUILDING &&
+            d->vcpus_out == d->xen.vcpu_count)
             domain_hooks->ended(d); /* it may wait to come back */
         return;
     }

@@ -50,7 +50,6 @@ enum domain_state { DOMAIN_BUILDING, DOMAIN_PAUSED, DOMAIN_RUNNING };
 struct console;
 
 struct domain {
-    uint16_t id; /* also the owner of its frames */
     char name[MAX_NAME];
     struct spinlock lock;
     enum domain_state state;
@@ -60,9 +59,8 @@ struct domain {
     struct sched_group *account; /* its vCPUs' weight and cap; outlives a reboot */
     struct machine machine;
     struct cpu_policy cpu_policy; /* changes before it starts only */
-    struct xen_domain xen;        /* what Xen's interface keeps of it */
+    struct xen_domain xen; /* what Xen's interface keeps of it; its id, how many vCPUs it has */
     struct vcpu *vcpus[MAX_VCPUS];
-    unsigned vcpu_count;
     unsigned apic_id_shift; /* a local APIC's id is its vCPU's number, shifted by this */
     unsigned apic_direct;   /* so many vCPUs have ids that are their numbers: all, or none */
     uint8_t *io_bitmap;     /* two pages, shared by its vCPUs */
@@ -133,7 +131,7 @@ extern const struct domain_hooks *domain_hooks;
 /* All its vCPUs come out of the guest, to look. */
 static inline void domain_kick(struct domain *d)
 {
-    for (unsigned i = 0; i < d->vcpu_count; i++)
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
         vcpu_kick(d->vcpus[i]);
 }
 /* Keeps its vCPUs out of the guest, or lets them in; they are on their way when these return. No

@@ -23,10 +23,10 @@ cold int lapic_create_access(struct domain *d)
 {
     if (!virt_caps.apic_access || d->type == DOMAIN_PVH)
         return 0;
-    void *page = heap_pages(0, d->id), *other = page;
+    void *page = heap_pages(0, d->xen.id), *other = page;
     if (page && follows_io_bitmap(d, page)) {
-        other = heap_pages(0, d->id);
-        heap_free_pages(page, 0, d->id);
+        other = heap_pages(0, d->xen.id);
+        heap_free_pages(page, 0, d->xen.id);
     }
     d->lapic_access = other;
     return other ? 0 : -ENOMEM;
@@ -35,7 +35,7 @@ cold int lapic_create_access(struct domain *d)
 void lapic_destroy_access(struct domain *d)
 {
     if (d->lapic_access)
-        heap_free_pages(d->lapic_access, 0, d->id);
+        heap_free_pages(d->lapic_access, 0, d->xen.id);
 }
 
 /* Is it where it was at reset, and reached by its page? */
@@ -52,7 +52,7 @@ cold bool lapic_map(struct vcpu *v, gpa_t at)
 
     if (!d->lapic_access || gpa_to_gfn(at).v != ACCESS_GFN.v)
         return false;
-    for (unsigned i = 0; i < d->vcpu_count; i++)
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
         if (!is_in_place(d->vcpus[i]))
             return false;
     mfn_t m = maddr_to_mfn(heap_to_maddr(d->lapic_access));
@@ -199,7 +199,7 @@ void lapic_message(void *domain, const struct apic_message *message)
 {
     const struct domain *d = domain;
 
-    for (unsigned i = 0; i < d->vcpu_count; i++) {
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++) {
         struct vcpu *v = d->vcpus[i];
         bool lowest = message->mode == APIC_LOWEST; /* one of those that take any */
         if (!vlapic_addressed(&v->lapic, message))

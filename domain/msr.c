@@ -40,14 +40,14 @@ static bool is_lapic(uint32_t msr)
 
 static uint64_t guest_tsc(const struct vcpu *v)
 {
-    return rdtsc() + v->tsc_offset;
+    return rdtsc() + v->xen.tsc_offset;
 }
 
 /* The timer compares with the guest's TSC and without sign: a deadline beyond what the machine's
  * TSC can reach never comes (SDM, "TSC-Deadline Mode"). */
 static void set_deadline(struct vcpu *v, uint64_t value)
 {
-    uint64_t tsc = rdtsc(), zero = v->domain->xen.tsc_zero, guest = tsc + v->tsc_offset, then;
+    uint64_t tsc = rdtsc(), zero = v->domain->xen.tsc_zero, guest = tsc + v->xen.tsc_offset, then;
     uint64_t ahead = value > guest ? value - guest : 0;
     bool comes = !__builtin_add_overflow(tsc, ahead, &then);
     uint64_t at = comes ? tsc_to_ns(then - zero) : TIME_NEVER;
@@ -74,7 +74,7 @@ static __attribute__((noinline)) enum msr_written fire(struct vcpu *v, uint64_t 
  * more has to be done. */
 static __attribute__((noinline)) enum msr_written arm(struct vcpu *v, uint64_t value)
 {
-    uint64_t tsc = rdtsc(), ahead = value - (tsc + v->tsc_offset), then = tsc + ahead;
+    uint64_t tsc = rdtsc(), ahead = value - (tsc + v->xen.tsc_offset), then = tsc + ahead;
 
     if (v->lapic_due.tsc <= tsc || !value)
         return MSR_UNKNOWN;
@@ -93,10 +93,9 @@ static void tsc_move(struct vcpu *v, uint64_t by)
 {
     uint64_t deadline = vlapic_deadline_tsc(&v->lapic, domain_now(v->domain));
 
-    v->tsc_offset += by;
     v->tsc_adjust += by;
-    virt_set_tsc_offset(&v->virt, v->tsc_offset);
-    pv_time_set_offset(&v->xen, v->tsc_offset);
+    pv_time_set_offset(&v->xen, v->xen.tsc_offset + by);
+    virt_set_tsc_offset(&v->virt, v->xen.tsc_offset);
     if (deadline)
         set_deadline(v, deadline);
 }

@@ -294,7 +294,7 @@ static uint64_t run_once(struct vcpu *v, uint64_t now)
     spin_lock(&d->lock);
     d->p2m.inside[v->id] = 0;
     if (unlikely(d->p2m.limbo_count))
-        p2m_reap(&d->p2m, d->vcpu_count);
+        p2m_reap(&d->p2m, d->xen.vcpu_count);
     if (!unhandled)
         return rdtsc();
     v->exit_actions[v->virt.exit.kind].handle(&v->virt, &v->virt.exit);
@@ -333,7 +333,7 @@ static bool leave_for_good(struct vcpu *v)
     vcpu_leave(&v->unit);
     virt_log_exits(&v->virt, v->domain->name, v->id);
     v->out = true;
-    return ++v->domain->vcpus_out == v->domain->vcpu_count;
+    return ++v->domain->vcpus_out == v->domain->xen.vcpu_count;
 }
 
 /* What it is, for the account that its guest sees, while it is not running. */

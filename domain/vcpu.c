@@ -20,7 +20,7 @@ void vcpu_load(struct vcpu *v)
     if (v->virt.loaded)
         return;
     virt_load(&v->virt);
-    virt_set_tsc_offset(&v->virt, v->tsc_offset);
+    virt_set_tsc_offset(&v->virt, v->xen.tsc_offset);
 }
 
 void vcpu_leave(struct sched_unit *u)
@@ -85,8 +85,8 @@ void vcpu_spins(struct vcpu *v)
 {
     struct domain *d = v->domain;
 
-    for (unsigned i = 1; i < d->vcpu_count; i++)
-        if (sched_yield_to(&d->vcpus[(v->id + i) % d->vcpu_count]->unit)) {
+    for (unsigned i = 1; i < d->xen.vcpu_count; i++)
+        if (sched_yield_to(&d->vcpus[(v->id + i) % d->xen.vcpu_count]->unit)) {
             v->virt.deadline = 0;
             return;
         }

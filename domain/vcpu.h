@@ -55,7 +55,6 @@ struct vcpu {
     uint64_t held_until;     /* TSC before which it does not enter: it has locked the bus */
     enum vcpu_dump dump;     /* somebody wants to see its state */
     unsigned dumped;         /* parts of it that have been logged */
-    uint64_t tsc_offset;     /* guest TSC - machine TSC */
     uint64_t tsc_adjust;     /* IA32_TSC_ADJUST as the guest last left it */
     struct moment lapic_due; /* deadline of its local APIC's timer, which tells */
     bool down;               /* by VCPUOP_down: it does not run */

@@ -103,7 +103,7 @@ static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)
         return -EFAULT;
     if (arg.vector < LEAST_VECTOR)
         return -EINVAL;
-    if (arg.vcpu >= v->domain->vcpu_count)
+    if (arg.vcpu >= v->domain->xen.vcpu_count)
         return -ENOENT;
     pv_upcall_set_vector(v->domain->xen.vcpu[arg.vcpu], arg.vector);
     return 0;

@@ -74,7 +74,7 @@ int memory_read_frame(struct vcpu *v, uint64_t list, uint64_t i, gfn_t *out)
 
 void memory_come_out(struct domain *d)
 {
-    p2m_reap(&d->p2m, d->vcpu_count);
+    p2m_reap(&d->p2m, d->xen.vcpu_count);
     domain_kick(d);
 }
 

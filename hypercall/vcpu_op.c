@@ -52,7 +52,7 @@ static int64_t take_down(struct vcpu *which)
     const struct domain *d = which->domain;
     bool others = false;
 
-    for (unsigned i = 0; i < d->vcpu_count; i++)
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
         others |= d->vcpus[i] != which && !is_down(d->vcpus[i]);
     if (!others) {
         domain_end(which->domain, END_POWEROFF, "its last vCPU went down");
@@ -235,7 +235,7 @@ int64_t hypercall_vcpu_op(struct vcpu *v, uint64_t *args)
 {
     uint64_t at = args[2];
 
-    if (args[1] >= v->domain->vcpu_count)
+    if (args[1] >= v->domain->xen.vcpu_count)
         return -ENOENT;
     struct vcpu *which = v->domain->vcpus[args[1]];
     switch (args[0]) {

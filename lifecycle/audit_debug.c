@@ -43,7 +43,7 @@ static bool is_acquired(const struct domain *d, mfn_t m)
 
 static void check_lent(const struct domain *d, gfn_t g, mfn_t m)
 {
-    bool fits = audit_is_heap(m, d->id) ? may_see(d, m) : is_granted(m) || is_acquired(d, m);
+    bool fits = audit_is_heap(m, d->xen.id) ? may_see(d, m) : is_granted(m) || is_acquired(d, m);
 
     if (!fits)
         panic("audit: %s sees frame 0x%lx of %u at gfn 0x%lx", d->name, m.v, frame_owner(m), g.v);
@@ -58,7 +58,7 @@ static void check_entry(struct domain *d, gfn_t g, const struct slat_entry *e, s
         check_lent(d, g, e->mfn);
         return;
     }
-    if (!audit_is_ram(first, e->order, d->id))
+    if (!audit_is_ram(first, e->order, d->xen.id))
         panic("audit: %s has frame 0x%lx of %u as its RAM at gfn 0x%lx", d->name, first.v,
               frame_owner(first), g.v);
     a->ram += inside + 1;
@@ -70,7 +70,7 @@ static void check_promise(const struct domain *d)
     const struct p2m *p = &d->p2m;
     struct promise may, has;
 
-    promise_look(d->id, &may, &has);
+    promise_look(d->xen.id, &may, &has);
     if (may.ram > p->most || has.ram > may.ram || has.heap > may.heap)
         panic("audit: %s has %lu frames and %lu pages, of %lu and %lu", d->name, has.ram, has.heap,
               may.ram, may.heap);

@@ -111,14 +111,14 @@ static uint64_t tables_for(uint64_t frames)
 cold int domain_set_most(struct domain *d, uint64_t frames)
 {
     uint64_t tables = tables_for(frames), heap = heap_for(d->config, tables);
-    struct promise have = promise_of(d->id);
+    struct promise have = promise_of(d->xen.id);
 
     if (heap > have.heap + PROMISE_PIECE) {
         have.heap += PROMISE_PIECE;
-        int err = promise_make(d->id, have);
+        int err = promise_make(d->xen.id, have);
         return err ? err : -EAGAIN;
     }
-    int err = promise_make(d->id, (struct promise){ .heap = heap });
+    int err = promise_make(d->xen.id, (struct promise){ .heap = heap });
     if (!err)
         p2m_set_most(&d->p2m, frames, tables);
     return err;
@@ -141,7 +141,7 @@ static int build_memory(struct domain *d)
     int err = d->config->bare ? 0 : build_memmap(d->config, &d->build->map);
 
     if (!err)
-        err = p2m_init(&d->p2m, d->id);
+        err = p2m_init(&d->p2m, d->xen.id);
     for (unsigned i = 0; !err && i < map->backed_count; i++)
         err = p2m_add_ram(&d->p2m, gpa_to_gfn(map->backed[i].start),
                           map->backed[i].size >> PAGE_SHIFT);
@@ -161,13 +161,13 @@ static int build_acpi(struct domain *d)
                                         .pvh = d->type == DOMAIN_PVH };
     if (firmware_is(d->config))
         return 0; /* which has them by fw_cfg */
-    void *buf = heap_pages(ACPI_GUEST_ORDER, d->id);
+    void *buf = heap_pages(ACPI_GUEST_ORDER, d->xen.id);
     if (!buf)
         return -ENOMEM;
     size_t size = acpi_guest_build(&config, buf, ACPI_GUEST_MAX_SIZE);
     ASSERT(size);
     int err = gmem_write(&d->p2m, config.where, buf, size);
-    heap_free_pages(buf, ACPI_GUEST_ORDER, d->id);
+    heap_free_pages(buf, ACPI_GUEST_ORDER, d->xen.id);
     return err;
 }
 
@@ -204,7 +204,7 @@ static int build_firmware(struct domain *d)
 
 static int build_ports(struct domain *d)
 {
-    d->io_bitmap = heap_pages(IO_BITMAP_ORDER, d->id);
+    d->io_bitmap = heap_pages(IO_BITMAP_ORDER, d->xen.id);
     if (!d->io_bitmap)
         return -ENOMEM;
     machine_fill_io_bitmap(d->io_bitmap);
@@ -213,13 +213,12 @@ static int build_ports(struct domain *d)
 
 static int build_vcpu(struct domain *d)
 {
-    int err = vcpu_create(d, d->vcpu_count, &d->vcpus[d->vcpu_count]);
+    int err = vcpu_create(d);
 
     if (err)
         return err;
-    d->vcpu_count++;
-    d->apic_direct = d->apic_id_shift ? 0 : d->vcpu_count;
-    return d->vcpu_count < d->config->vcpus ? -EAGAIN : 0;
+    d->apic_direct = d->apic_id_shift ? 0 : d->xen.vcpu_count;
+    return d->xen.vcpu_count < d->config->vcpus ? -EAGAIN : 0;
 }
 
 static int build_xen(struct domain *d)
@@ -331,7 +330,7 @@ static int build_some(struct domain *d)
 void domain_build_end(struct domain *d)
 {
     if (d->build)
-        heap_free_pages(d->build, 0, d->id);
+        heap_free_pages(d->build, 0, d->xen.id);
     d->build = NULL;
 }
 
@@ -348,9 +347,9 @@ int domain_build(struct domain *d)
         return err;
     }
     d->state = DOMAIN_PAUSED;
-    log_info("%s: domain %u, %luK + %luK, %u vCPU%s", d->name, d->id, d->config->mem >> 10,
-             promise_of(d->id).heap << (PAGE_SHIFT - 10), d->vcpu_count,
-             d->vcpu_count == 1 ? "" : "s");
+    log_info("%s: domain %u, %luK + %luK, %u vCPU%s", d->name, d->xen.id, d->config->mem >> 10,
+             promise_of(d->xen.id).heap << (PAGE_SHIFT - 10), d->xen.vcpu_count,
+             d->xen.vcpu_count == 1 ? "" : "s");
     return 0;
 }
 
@@ -442,7 +441,6 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
         promise_end(id);
         return -ENOMEM;
     }
-    d->id = id;
     d->config = config;
     d->type = config->type;
     d->bare = config->bare;

@@ -30,13 +30,13 @@ static int create_virt(struct vcpu *v)
 {
     struct domain *d = v->domain;
 
-    v->lapic_page = heap_pages(0, d->id);
+    v->lapic_page = heap_pages(0, d->xen.id);
     if (!v->lapic_page)
         return -ENOMEM;
     struct virt_vcpu_config config = {
         .slat = &d->p2m.slat,
         .io_bitmap = d->io_bitmap,
-        .owner_id = d->id,
+        .owner_id = d->xen.id,
         .xcr0_mask = cpu_model_xcr0_mask(),
         .cr4_mask = cpu_model_cr4_mask(),
         .apic_page = heap_to_maddr(v->lapic_page),
@@ -46,13 +46,14 @@ static int create_virt(struct vcpu *v)
     };
     int err = virt_vcpu_create(&v->virt, &config);
     if (err)
-        heap_free_pages(v->lapic_page, 0, d->id);
+        heap_free_pages(v->lapic_page, 0, d->xen.id);
     return err;
 }
 
-int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
+int vcpu_create(struct domain *d)
 {
-    struct vcpu *v = heap_pages(VCPU_ORDER, d->id);
+    unsigned id = d->xen.vcpu_count;
+    struct vcpu *v = heap_pages(VCPU_ORDER, d->xen.id);
     if (!v)
         return -ENOMEM;
     v->domain = d;
@@ -61,7 +62,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->waits_for_startup = id != 0;
     int err = create_virt(v);
     if (err) {
-        heap_free_pages(v, VCPU_ORDER, d->id);
+        heap_free_pages(v, VCPU_ORDER, d->xen.id);
         return err;
     }
     v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
@@ -74,13 +75,12 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         set_x2apic(&v->lapic);
     else if (id == 0)
         pc_set_virtual_wire(&v->lapic);
-    v->tsc_offset = -d->xen.tsc_zero;
     msr_reset(v);
-    pv_vcpu_init(&v->xen, &d->xen, &v->unit, v->tsc_offset);
+    d->vcpus[id] = v;
+    pv_vcpu_init(&v->xen, &d->xen, &v->unit);
     timer_init_wake(&v->wake, &v->unit);
     sched_unit_init(&v->unit, d->account, d->config->share.cpus, vcpu_run, vcpu_leave);
     v->unit.attention = true;
-    *out = v;
     return 0;
 }
 
@@ -123,6 +123,6 @@ void vcpu_destroy(struct vcpu *v)
     ASSERT(!err); /* it never ran, or the caller has seen to it */
     timer_cancel_sync(&v->wake);
     virt_vcpu_destroy(&v->virt);
-    heap_free_pages(v->lapic_page, 0, v->domain->id);
-    heap_free_pages(v, VCPU_ORDER, v->domain->id);
+    heap_free_pages(v->lapic_page, 0, v->domain->xen.id);
+    heap_free_pages(v, VCPU_ORDER, v->domain->xen.id);
 }

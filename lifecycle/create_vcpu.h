@@ -9,8 +9,8 @@
 
 struct image_start;
 
-/* 0 or -ENOMEM. */
-int must_check vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+/* The next one of d. 0 or -ENOMEM. */
+int must_check vcpu_create(struct domain *d);
 /* Puts registers and mode in as the loaded image wants to be entered; v has not run yet. */
 void vcpu_set_start(struct vcpu *v, const struct image_start *start);
 /* It has been taken out of the scheduler, or it never ran. */

@@ -21,9 +21,9 @@
 
 bool domain_retire(struct domain *d)
 {
-    bool all = d->vcpus_out == d->vcpu_count;
+    bool all = d->vcpus_out == d->xen.vcpu_count;
 
-    for (unsigned i = 0; all && i < d->vcpu_count; i++)
+    for (unsigned i = 0; all && i < d->xen.vcpu_count; i++)
         all = sched_unit_remove(&d->vcpus[i]->unit) == 0;
     return all;
 }
@@ -62,16 +62,16 @@ static bool detach(struct domain *d)
 
 static bool destroy_vcpu(struct domain *d)
 {
-    if (!d->vcpu_count)
+    if (!d->xen.vcpu_count)
         return true;
-    vcpu_destroy(d->vcpus[--d->vcpu_count]);
+    vcpu_destroy(d->vcpus[--d->xen.vcpu_count]);
     return false;
 }
 
 static bool destroy_machine(struct domain *d)
 {
     if (d->io_bitmap)
-        heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, d->id);
+        heap_free_pages(d->io_bitmap, IO_BITMAP_ORDER, d->xen.id);
     d->io_bitmap = NULL;
     firmware_end(d);
     pv_domain_destroy(&d->xen);
@@ -90,7 +90,7 @@ static bool (*const steps[])(struct domain *d) = {
 
 static void destroy_rest(struct domain *d)
 {
-    uint16_t id = d->id;
+    uint16_t id = d->xen.id;
     bool comes_back = domain_comes_back(d);
 
     lapic_destroy_access(d);
@@ -104,7 +104,7 @@ static void destroy_rest(struct domain *d)
 
 bool domain_destroy(struct domain *d)
 {
-    ASSERT(d->state == DOMAIN_BUILDING || d->destroyed || d->vcpus_out == d->vcpu_count);
+    ASSERT(d->state == DOMAIN_BUILDING || d->destroyed || d->vcpus_out == d->xen.vcpu_count);
     if (steps[d->destroyed](d))
         d->destroyed++;
     if (d->destroyed < sizeof(steps) / sizeof(steps[0]))

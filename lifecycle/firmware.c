@@ -70,7 +70,7 @@ static int add_kernel(struct domain *d, const struct image *image, struct firmwa
 {
     struct image_plan plan;
 
-    d->firmware_setup = heap_pages(SETUP_ORDER, d->id);
+    d->firmware_setup = heap_pages(SETUP_ORDER, d->xen.id);
     if (!d->firmware_setup)
         return -ENOMEM;
     int err = image_plan(image, board->ram_low, d->firmware_setup, &plan);
@@ -95,7 +95,7 @@ int firmware_build(struct domain *d, const struct image *image, struct machine_c
     int err = has_kernel(c) ? add_kernel(d, image, &board, parts) : add_floppy(c, &board);
     if (err)
         return err;
-    d->firmware = heap_pages(FIRMWARE_ORDER, d->id);
+    d->firmware = heap_pages(FIRMWARE_ORDER, d->xen.id);
     if (!d->firmware)
         return -ENOMEM;
     firmware_items_build(d->firmware, &board);
@@ -107,9 +107,9 @@ int firmware_build(struct domain *d, const struct image *image, struct machine_c
 void firmware_end(struct domain *d)
 {
     if (d->firmware)
-        heap_free_pages(d->firmware, FIRMWARE_ORDER, d->id);
+        heap_free_pages(d->firmware, FIRMWARE_ORDER, d->xen.id);
     if (d->firmware_setup)
-        heap_free_pages(d->firmware_setup, SETUP_ORDER, d->id);
+        heap_free_pages(d->firmware_setup, SETUP_ORDER, d->xen.id);
     d->firmware = NULL;
     d->firmware_setup = NULL;
 }

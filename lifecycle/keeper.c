@@ -104,7 +104,7 @@ static bool lay_out(struct keeper *k)
 {
     struct domain *d = k->domain;
 
-    if (d->vcpus_out != d->vcpu_count || rests(d) || waits(k) || !said_all(d))
+    if (d->vcpus_out != d->xen.vcpu_count || rests(d) || waits(k) || !said_all(d))
         return false;
     if (!domain_retire(d)) {
         cpu_relax();
@@ -121,7 +121,7 @@ static bool lay_out(struct keeper *k)
 static bool bury(struct keeper *k)
 {
     bool comes_back = domain_comes_back(k->domain);
-    uint16_t id = k->domain->id;
+    uint16_t id = k->domain->xen.id;
 
     if (!domain_destroy(k->domain))
         return true;

@@ -31,7 +31,7 @@ static void remember(const struct domain *d)
 {
     struct last_words *w = &last_words[words_written++ % LAST_WORDS];
 
-    *w = (struct last_words){ .id = d->id, .end = d->end };
+    *w = (struct last_words){ .id = d->xen.id, .end = d->end };
     str_copy(w->name, d->name, sizeof(w->name));
     str_copy(w->why, d->end_why, sizeof(w->why));
     if (words_written - words_read > LAST_WORDS)
@@ -70,7 +70,7 @@ static void settle(const struct keeper *k, uint16_t id)
 
 void lifecycle_note_built(struct keeper *k)
 {
-    settle(k, k->domain->id);
+    settle(k, k->domain->xen.id);
 }
 
 void lifecycle_look(void)

@@ -12,7 +12,7 @@ static void look(void *ctx)
 {
     struct domain *d = ctx;
 
-    if (d->vcpu_count)
+    if (d->xen.vcpu_count)
         vcpu_flag_or_kick(d->vcpus[0]);
 }
 

@@ -14,8 +14,8 @@ static struct share share_of(const struct domain *d)
 {
     return (struct share){ .weight = d->account->weight,
                            .cap = d->account->cap,
-                           .cpus =
-                               d->vcpu_count ? d->vcpus[0]->unit.affinity : d->config->share.cpus };
+                           .cpus = d->xen.vcpu_count ? d->vcpus[0]->unit.affinity
+                                                     : d->config->share.cpus };
 }
 
 /* 0, or -EINVAL if no pCPU of the mask runs vCPUs: then nothing is changed. */
@@ -23,7 +23,7 @@ static int share_set(struct domain *d, const struct share *s)
 {
     bool moves = s->cpus != share_of(d).cpus;
 
-    for (unsigned i = 0; moves && i < d->vcpu_count; i++) {
+    for (unsigned i = 0; moves && i < d->xen.vcpu_count; i++) {
         int err = sched_set_affinity(&d->vcpus[i]->unit, s->cpus);
 
         if (err)
@@ -41,7 +41,7 @@ static enum command_progress print(void)
     if (!d)
         return COMMAND_DONE;
     struct share s = share_of(d);
-    monitor_print("%-31s %5u %6u %5u ", d->name, d->id, s.weight, s.cap);
+    monitor_print("%-31s %5u %6u %5u ", d->name, d->xen.id, s.weight, s.cap);
     if (s.cpus == UINT64_MAX)
         monitor_print(" all\n");
     else

@@ -47,7 +47,7 @@ struct vcpu *domains_find_vcpu(const struct domain *d, struct word number)
 {
     uint64_t n;
 
-    if (word_number(number, UINT64_MAX, &n) && n < d->vcpu_count)
+    if (word_number(number, UINT64_MAX, &n) && n < d->xen.vcpu_count)
         return d->vcpus[n];
     monitor_print("%s has no vCPU \"%.*s\"\n", d->name, WORD_ARGS(number));
     return NULL;
@@ -66,8 +66,8 @@ bool domains_begin(const struct command_args *args)
 {
     const struct domain *d = args->count ? domains_find(args->word[0]) : NULL;
 
-    cursor.id = d ? d->id : 0;
-    cursor.last = d ? d->id : UINT16_MAX;
+    cursor.id = d ? d->xen.id : 0;
+    cursor.last = d ? d->xen.id : UINT16_MAX;
     cursor.seen = 0;
     return d || !args->count;
 }
@@ -77,7 +77,8 @@ static struct domain *here(void)
     struct domain *found = NULL;
 
     for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
-        if (d->id >= cursor.id && d->id <= cursor.last && (!found || d->id < found->id))
+        if (d->xen.id >= cursor.id && d->xen.id <= cursor.last &&
+            (!found || d->xen.id < found->xen.id))
             found = d;
     return found;
 }
@@ -87,7 +88,7 @@ struct domain *domains_step(void)
     struct domain *d = here();
 
     if (d)
-        cursor.id = d->id + 1U;
+        cursor.id = d->xen.id + 1U;
     return d;
 }
 
@@ -95,11 +96,11 @@ struct vcpu *domains_step_vcpu(void)
 {
     const struct domain *d;
 
-    for (; (d = here()); cursor.id = d->id + 1U) {
-        if (d->id != cursor.seen)
+    for (; (d = here()); cursor.id = d->xen.id + 1U) {
+        if (d->xen.id != cursor.seen)
             cursor.vcpu = 0;
-        cursor.seen = d->id;
-        if (cursor.vcpu < d->vcpu_count)
+        cursor.seen = d->xen.id;
+        if (cursor.vcpu < d->xen.vcpu_count)
             return d->vcpus[cursor.vcpu++];
     }
     return NULL;
@@ -116,7 +117,7 @@ uint64_t domains_ran(const struct domain *d)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < d->vcpu_count; i++)
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
         sum += vcpu_ran(d->vcpus[i]);
     return sum;
 }
@@ -125,7 +126,7 @@ uint64_t domains_exits(const struct domain *d)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < d->vcpu_count; i++)
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
         sum += vcpu_exits(d->vcpus[i]);
     return sum;
 }

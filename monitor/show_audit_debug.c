@@ -17,7 +17,7 @@ static struct {
 
 static void begin_with(const struct domain *d)
 {
-    looking = (typeof(looking)){ .id = d->id };
+    looking = (typeof(looking)){ .id = d->xen.id };
 }
 
 static enum command_progress audit_all_of_it(void)

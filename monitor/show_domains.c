@@ -24,9 +24,9 @@ static enum command_progress list_one(void)
         return COMMAND_DONE;
     }
     uint64_t time = domains_tenths(domains_ran(d));
-    monitor_print("%-31s %5u %6lu/%6lu %5u  %-8s %7lu.%lu\n", d->name, d->id,
-                  FRAMES_TO_MIB(d->p2m.populated), FRAMES_TO_MIB(d->p2m.promised), d->vcpu_count,
-                  domain_state_name(d), time / 10, time % 10);
+    monitor_print("%-31s %5u %6lu/%6lu %5u  %-8s %7lu.%lu\n", d->name, d->xen.id,
+                  FRAMES_TO_MIB(d->p2m.populated), FRAMES_TO_MIB(d->p2m.promised),
+                  d->xen.vcpu_count, domain_state_name(d), time / 10, time % 10);
     return COMMAND_MORE;
 }
 
@@ -61,8 +61,8 @@ static enum command_progress list_vcpu(void)
     if (!v)
         return COMMAND_DONE;
     uint64_t time = domains_tenths(vcpu_ran(v));
-    monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %11lu\n", v->domain->name, v->domain->id, v->id,
-                  v->unit.pcpu, vcpu_state(v), time / 10, time % 10, vcpu_exits(v));
+    monitor_print("%-31s %5u %4u %5u  %-8s %7lu.%lu %11lu\n", v->domain->name, v->domain->xen.id,
+                  v->id, v->unit.pcpu, vcpu_state(v), time / 10, time % 10, vcpu_exits(v));
     return COMMAND_MORE;
 }
 
@@ -97,10 +97,10 @@ static struct seen *seen_of(uint16_t id)
 static void print_top(const struct domain *d, uint64_t span)
 {
     uint64_t ran = domains_ran(d), exits = domains_exits(d), permille;
-    struct seen *s = seen_of(d->id);
+    struct seen *s = seen_of(d->xen.id);
 
     permille = (ran - s->ran) * 1000 / (span ? span : 1);
-    monitor_print("%-31s %5u %5lu.%lu %12lu\n", d->name, d->id, permille / 10, permille % 10,
+    monitor_print("%-31s %5u %5lu.%lu %12lu\n", d->name, d->xen.id, permille / 10, permille % 10,
                   exits - s->exits);
     s->ran = ran;
     s->exits = exits;
@@ -140,7 +140,7 @@ static struct tally tally; /* the monitor's work only */
 
 static void tally_domain(struct tally *t, const struct domain *d)
 {
-    for (unsigned i = 0; i < d->vcpu_count; i++) {
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++) {
         for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++) {
             t->count[kind] += d->vcpus[i]->virt.exits[kind];
             t->ticks[kind] += d->vcpus[i]->virt.exit_ticks[kind];

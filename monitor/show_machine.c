@@ -22,12 +22,12 @@ static void print_owner(const char *name, uint64_t frames)
  */
 static void print_domain(const struct domain *d)
 {
-    struct promise taken = promise_taken(d->id);
+    struct promise taken = promise_taken(d->xen.id);
     uint64_t frames = taken.ram + taken.heap;
 
     monitor_print("  %-31s %10lu frames %12luK %8luK beyond its RAM, of %luK\n", d->name, frames,
                   FRAMES_TO_KIB(frames), FRAMES_TO_KIB(taken.heap),
-                  FRAMES_TO_KIB(promise_of(d->id).heap));
+                  FRAMES_TO_KIB(promise_of(d->xen.id).heap));
 }
 
 static void print_free_blocks(void)

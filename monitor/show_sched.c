@@ -38,8 +38,9 @@ static enum command_progress show_vcpu_waits(void)
         return COMMAND_DONE;
     const struct sched_stats *s = &v->unit.stats;
     uint64_t wakes = s->wakes;
-    monitor_print("%-31s %5u %4u %10lu %10lu %10lu %10lu %6lu\n", v->domain->name, v->domain->id,
-                  v->id, wakes, wakes ? tsc_to_ns(s->woken_wait / wakes) / 1000 : 0,
+    monitor_print("%-31s %5u %4u %10lu %10lu %10lu %10lu %6lu\n", v->domain->name,
+                  v->domain->xen.id, v->id, wakes,
+                  wakes ? tsc_to_ns(s->woken_wait / wakes) / 1000 : 0,
                   tsc_to_ns(s->woken_most) / 1000, s->switches, s->migrations);
     return COMMAND_MORE;
 }

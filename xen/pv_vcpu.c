@@ -44,15 +44,14 @@ void pv_domain_destroy(struct xen_domain *d)
     d->memory_map = NULL;
 }
 
-void pv_vcpu_init(struct xen_vcpu *v, struct xen_domain *d, struct sched_unit *unit,
-                  uint64_t tsc_offset)
+void pv_vcpu_init(struct xen_vcpu *v, struct xen_domain *d, struct sched_unit *unit)
 {
     uint64_t now = rdtsc();
 
     *v = (struct xen_vcpu){ .domain = d,
                             .unit = unit,
                             .id = d->vcpu_count,
-                            .tsc_offset = tsc_offset,
+                            .tsc_offset = -d->tsc_zero,
                             .runstate.state = XEN_RUNSTATE_OFFLINE,
                             .runstate.since = now,
                             .time_written = now };

@@ -92,7 +92,7 @@ struct xen_vcpu {
     struct xen_domain *domain;
     struct sched_unit *unit; /* to kick it */
     unsigned id;
-    uint64_t tsc_offset; /* guest TSC - machine TSC */
+    uint64_t tsc_offset; /* guest TSC - machine TSC, be the guest pvh or not */
     bool registered;     /* its vcpu_info is at info, not in the shared page */
     gpa_t info;
     bool upcall;           /* evtchn_upcall_pending may be set: worth a look before entry */
@@ -118,8 +118,7 @@ int must_check pv_domain_init(struct xen_domain *d);
 /* Before the p2m goes. */
 void pv_domain_destroy(struct xen_domain *d);
 /* The next vCPU of d. */
-void pv_vcpu_init(struct xen_vcpu *v, struct xen_domain *d, struct sched_unit *unit,
-                  uint64_t tsc_offset);
+void pv_vcpu_init(struct xen_vcpu *v, struct xen_domain *d, struct sched_unit *unit);
 
 /* Fills a page of the guest's with a stub for each hypercall, and takes the width of the vCPU that
  * asks for the domain's. value: what it wrote to XEN_HYPERCALL_MSR. 0; -EINVAL. */

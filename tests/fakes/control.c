@@ -139,7 +139,7 @@ WEAK void domain_resume(struct domain *d)
 
 WEAK uint64_t domain_now(const struct domain *d)
 {
-    return d->id * 1000u;
+    return d->xen.id * 1000u;
 }
 
 /* What it is asked for the second time has been made. */

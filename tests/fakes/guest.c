@@ -61,7 +61,6 @@ void guest_start(void)
     guest_mtrr_type = 6;
     tsc_hz = 1000000000;
     tsc_set_rate(tsc_hz);
-    guest.id = GUEST_ID;
     strcpy(guest.name, "guest");
     must(p2m_init(&guest.p2m, GUEST_ID));
     must(p2m_add_ram(&guest.p2m, gfn(0), 0xa0));
@@ -72,11 +71,10 @@ void guest_start(void)
     };
     guest.xen.shared = &shared.info;
     guest.vcpus[0] = &guest_vcpu;
-    guest.vcpu_count = 1;
     moment_init(&guest.machine.due);
     guest_init_vcpu(&guest_vcpu, 0);
     moment_init(&guest_vcpu.lapic_due);
-    guest_vcpu.tsc_offset = -guest.xen.tsc_zero;
+    guest_vcpu.xen.tsc_offset = -guest.xen.tsc_zero;
     guest_mode(DECODE_32);
     fake_heap_shreds = true; /* what a guest can make Caisson ask for is there all the same */
 }

@@ -42,10 +42,8 @@ static void start_one(unsigned i)
 {
     struct domain *d = &pair[i].d;
 
-    d->id = (uint16_t)(i + 1);
-    d->vcpu_count = PAIR_VCPUS;
     d->xen = (struct xen_domain){
-        .id = d->id, .lock = &d->lock, .p2m = &d->p2m, .vcpu_count = PAIR_VCPUS
+        .id = (uint16_t)(i + 1), .lock = &d->lock, .p2m = &d->p2m, .vcpu_count = PAIR_VCPUS
     };
     for (unsigned n = 0; n < PAIR_VCPUS; n++) {
         d->vcpus[n] = &pair[i].v[n];
@@ -56,9 +54,10 @@ static void start_one(unsigned i)
         d->xen.vcpu[n] = &pair[i].v[n].xen;
     }
     d->xen.shared = &pair[i].shared;
-    if (promise_make(d->id, (struct promise){ PAIR_RAM, PAIR_HEAP }))
+    if (promise_make(d->xen.id, (struct promise){ PAIR_RAM, PAIR_HEAP }))
         abort();
-    if (p2m_init(&d->p2m, d->id) || p2m_add_ram(&d->p2m, gfn(0), PAIR_RAM) || evtchn_init(&d->xen))
+    if (p2m_init(&d->p2m, d->xen.id) || p2m_add_ram(&d->p2m, gfn(0), PAIR_RAM) ||
+        evtchn_init(&d->xen))
         abort();
 }
 
@@ -91,11 +90,11 @@ void pair_destroy(unsigned i)
     ASSERT(d->xen.holders == 0 && !spin_is_locked(&d->lock));
     evtchn_destroy(&d->xen);
     if (d->xen.memory_map)
-        heap_free_pages(d->xen.memory_map, 0, d->id);
+        heap_free_pages(d->xen.memory_map, 0, d->xen.id);
     while (!p2m_destroy(&d->p2m))
         ;
-    ASSERT(frame_count(d->id) == 0);
-    promise_end(d->id);
+    ASSERT(frame_count(d->xen.id) == 0);
+    promise_end(d->xen.id);
 }
 
 int pair_stop(void **state)

@@ -179,7 +179,7 @@ static void drain(size_t bytes)
 
 static void open_one(unsigned n)
 {
-    domains[n].id = (uint16_t)(n + 1);
+    domains[n].xen.id = (uint16_t)(n + 1);
     snprintf(domains[n].name, sizeof(domains[n].name), "d%u", n);
     ASSERT(console_open(&domains[n]) == 0);
 }

@@ -107,7 +107,7 @@ static void begin(bool is_pvh)
     ASSERT(pv_domain_init(&guest.xen) == 0);
     guest_init_vcpu(&second, 1);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
+    guest.xen.vcpu_count = 2;
     memset(pages, 0, sizeof(pages));
     bus = (struct vlapic_bus){ .ctx = &guest,
                                .send_ipi = lapic_message,
@@ -233,7 +233,7 @@ static void step_time(struct input *in, uint8_t kind)
         ASSERT(i < TICKS_MOST);
         machine_tick(m, now);
     }
-    for (unsigned n = 0; n < guest.vcpu_count; n++) {
+    for (unsigned n = 0; n < guest.xen.vcpu_count; n++) {
         const struct device *lapic = &guest.vcpus[n]->lapic.dev;
         ASSERT(guest.vcpus[n]->lapic_due.ns == lapic->ops->deadline(lapic));
         for (unsigned i = 0; now >= guest.vcpus[n]->lapic_due.ns; i++) {

@@ -134,7 +134,7 @@ static void begin(bool is_pvh)
     board.tsc_zero = guest.xen.tsc_zero;
     machine_init(&guest.machine, &board);
     guest.xen.vcpu_count = 0;
-    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit);
     msr_reset(&guest_vcpu);
     guest_running = &guest_vcpu.unit;
     cpu()->insn_len = 2;

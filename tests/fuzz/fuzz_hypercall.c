@@ -159,13 +159,12 @@ static void begin(void)
     second.waits_for_startup = true;
     guest.xen.vcpu_count = 0;
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
     ASSERT(pv_domain_init(&guest.xen) == 0);
     for (unsigned i = 0; i < 2; i++) {
         struct vcpu *v = guest.vcpus[i];
         vlapic_init(&v->lapic, i, 1000000000, &bus, &pages[i]);
         moment_init(&v->lapic_due);
-        pv_vcpu_init(&v->xen, &guest.xen, &v->unit, v->tsc_offset);
+        pv_vcpu_init(&v->xen, &guest.xen, &v->unit);
     }
     ASSERT(pv_console_init(&guest.xen, &console_bus) == 0);
     guest_mode(DECODE_64);
@@ -264,7 +263,7 @@ static void step_time(struct input *in)
 
     fake_tsc += bytes ? input_number(in, bytes) : 1;
     spin_lock(&guest.lock);
-    for (unsigned i = 0; i < guest.vcpu_count; i++) {
+    for (unsigned i = 0; i < guest.xen.vcpu_count; i++) {
         struct vcpu *v = guest.vcpus[i];
         (void)!pv_tick(&v->xen, domain_now(&guest));
         pv_runstate(&v->xen, (enum xen_runstate)(bytes % XEN_RUNSTATES));

@@ -191,10 +191,9 @@ static int setup(void **state)
     guest_init_vcpu(&second, 1);
     second.waits_for_startup = true;
     guest.xen.vcpu_count = 0;
-    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
-    pv_vcpu_init(&second.xen, &guest.xen, &second.unit, 0);
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit);
+    pv_vcpu_init(&second.xen, &guest.xen, &second.unit);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
     for (unsigned i = 0; i < sizeof(touched) / sizeof(touched[0]); i++)
         guest_write64(touched[i], 0);
     return evtchn_init(&guest.xen);

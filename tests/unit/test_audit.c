@@ -97,7 +97,7 @@ static void test_strangers_frame(void **state)
 
 static void test_page_of_caissons(void **state)
 {
-    void *page = heap_pages(0, a->id), *ours = heap_pages(0, OWNER_CAISSON);
+    void *page = heap_pages(0, a->xen.id), *ours = heap_pages(0, OWNER_CAISSON);
 
     (void)state;
     lend(HOLE, maddr_to_mfn(heap_to_maddr(page)));
@@ -106,7 +106,7 @@ static void test_page_of_caissons(void **state)
     lend(HOLE, maddr_to_mfn(heap_to_maddr(ours)));
     assert_finds("sees frame");
     unlend(HOLE);
-    heap_free_pages(page, 0, a->id);
+    heap_free_pages(page, 0, a->xen.id);
     heap_free_pages(ours, 0, OWNER_CAISSON);
 }
 
@@ -127,9 +127,9 @@ static void test_counts(void **state)
     mfn_t m;
 
     (void)state;
-    assert_int_equal(frame_alloc(ORDER_4K, a->id, &m), 0);
+    assert_int_equal(frame_alloc(ORDER_4K, a->xen.id, &m), 0);
     assert_finds("waits for");
-    frame_free(m, ORDER_4K, a->id);
+    frame_free(m, ORDER_4K, a->xen.id);
     a->p2m.promised++;
     assert_finds("waits for");
     a->p2m.promised--;

@@ -267,7 +267,7 @@ static struct guest *add(unsigned n)
 {
     struct guest *g = &guests[n];
 
-    g->d.id = (uint16_t)(n + 1);
+    g->d.xen.id = (uint16_t)(n + 1);
     snprintf(g->d.name, sizeof(g->d.name), "d%u", n);
     assert_int_equal(console_open(&g->d), 0);
     settle();

@@ -238,7 +238,7 @@ static void test_topology(void **state)
     (void)state;
     assert_int_equal(ask(1, 0).ebx >> 16, 0);
     assert_false(ask(1, 0).edx & CPUID_1D_HTT);
-    guest.vcpu_count = 5;
+    guest.xen.vcpu_count = 5;
     guest_vcpu.id = guest_vcpu.lapic.id = 3;
     assert_int_equal(ask(1, 0).ebx, 3u << 24 | 5u << 16 | 0xffff);
     assert_true(ask(1, 0).edx & CPUID_1D_HTT);
@@ -254,7 +254,7 @@ static void test_topology(void **state)
     r = ask(0xb, 2);
     assert_int_equal(r.eax | r.ebx, 0);
     assert_int_equal(r.ecx, 2);
-    guest.vcpu_count = 1;
+    guest.xen.vcpu_count = 1;
     assert_int_equal(ask(0xb, 1).eax, 0);
     assert_int_equal(ask(4, 0).eax, 0x3fff); /* caches are shared by nobody */
 }
@@ -387,7 +387,7 @@ static void test_amd_topology(void **state)
     become_amd();
     assert_false(ask(0x80000001, 0).ecx & CPUID_EXT1C_CMP_LEGACY);
     assert_int_equal(ask(0x80000008, 0).ecx, 0);
-    guest.vcpu_count = 5;
+    guest.xen.vcpu_count = 5;
     guest_vcpu.id = guest_vcpu.lapic.id = 3;
     assert_true(ask(0x80000001, 0).ecx & CPUID_EXT1C_CMP_LEGACY);
     assert_true(ask(0x80000001, 0).ecx & CPUID_EXT1C_TOPOEXT);
@@ -400,14 +400,14 @@ static void test_amd_topology(void **state)
     virt_caps.amd = false;
     assert_zero(0x8000001E, 0);
     assert_int_equal(ask(0x80000008, 0).ecx, 0);
-    guest.vcpu_count = 1;
+    guest.xen.vcpu_count = 1;
 }
 
 /* Ids of local APICs that are twice the numbers. */
 static void test_topology_of_twice(void **state)
 {
     (void)state;
-    guest.vcpu_count = 3;
+    guest.xen.vcpu_count = 3;
     guest.apic_id_shift = 1;
     guest_vcpu.id = 2;
     guest_vcpu.lapic.id = 4;
@@ -419,7 +419,7 @@ static void test_topology_of_twice(void **state)
     assert_int_equal(ask(0x80000008, 0).ecx, 3 << 12 | 2);
     assert_int_equal(ask(0x8000001E, 0).eax, 4);
     virt_caps.amd = false;
-    guest.vcpu_count = 1;
+    guest.xen.vcpu_count = 1;
     guest.apic_id_shift = 0;
 }
 

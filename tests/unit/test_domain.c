@@ -53,7 +53,7 @@ static void set_up(void)
     memset(&d, 0, sizeof(d));
     strcpy(d.name, "alpha");
     d.state = DOMAIN_RUNNING;
-    d.vcpu_count = 2;
+    d.xen.vcpu_count = 2;
     d.vcpus[0] = &vcpus[0];
     d.vcpus[1] = &vcpus[1];
     kicks = ends_heard = told = 0;
@@ -205,14 +205,10 @@ static void found_by_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_end_counts),
-        cmocka_unit_test(pause_meets_the_end),
-        cmocka_unit_test(reboot_comes_back),
-        cmocka_unit_test(crash_comes_back_where_it_is_to),
-        cmocka_unit_test(destroyed_stays_away),
-        cmocka_unit_test(destroyed_is_told),
-        cmocka_unit_test(paused_while_building),
-        cmocka_unit_test(found_by_id),
+        cmocka_unit_test(first_end_counts),      cmocka_unit_test(pause_meets_the_end),
+        cmocka_unit_test(reboot_comes_back),     cmocka_unit_test(crash_comes_back_where_it_is_to),
+        cmocka_unit_test(destroyed_stays_away),  cmocka_unit_test(destroyed_is_told),
+        cmocka_unit_test(paused_while_building), cmocka_unit_test(found_by_id),
         cmocka_unit_test(found_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ struct xen_domain *xen_domain_get_from(uint16_t id)
     if (crowded && id >= CROWD)
         return NULL;
     if (crowded) {
-        crowd[id].id = crowd[id].xen.id = id;
+        crowd[id].xen.id = id;
         xen_domain_hold(&crowd[id].xen);
         return &crowd[id].xen;
     }

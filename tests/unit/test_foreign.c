@@ -650,7 +650,7 @@ unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 
 int hypercall_may_control(struct vcpu *v, uint16_t domid)
 {
-    return domid == XEN_DOMID_SELF || domid == v->domain->id ? 0 : -EPERM;
+    return domid == XEN_DOMID_SELF || domid == v->domain->xen.id ? 0 : -EPERM;
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

@@ -85,13 +85,12 @@ static int setup(void **state)
     assert_int_equal(pv_domain_init(&guest.xen), 0);
     guest_init_vcpu(&second, 1);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
     memset(pages, 0, sizeof(pages));
     guest.xen.vcpu_count = 0;
     for (unsigned i = 0; i < 2; i++) {
         vlapic_init(&guest.vcpus[i]->lapic, i, S, &bus, &pages[i]);
         guest.vcpus[i]->lapic.dev.ops->write(&guest.vcpus[i]->lapic.dev, 0xf0, 4, 0x1ff, 0);
-        pv_vcpu_init(&guest.vcpus[i]->xen, &guest.xen, &guest.vcpus[i]->unit, 0);
+        pv_vcpu_init(&guest.vcpus[i]->xen, &guest.xen, &guest.vcpus[i]->unit);
     }
     return pv_console_init(&guest.xen, &console_bus);
 }

@@ -37,7 +37,7 @@ static int setup(void **state)
     guest.config = &config;
     domain_set_hooks(&hooks);
     guest.xen.vcpu_count = 0;
-    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit);
     fake_virqs = 0;
     return 0;
 }
@@ -73,9 +73,9 @@ static void make_second(void)
 {
     guest_init_vcpu(&second, 1);
     second.waits_for_startup = true;
-    pv_vcpu_init(&second.xen, &guest.xen, &second.unit, 0);
+    guest.xen.vcpu_count = 1;
+    pv_vcpu_init(&second.xen, &guest.xen, &second.unit);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
 }
 
 /* As the Xen Test Framework starts one: flat, protected, unpaged. */

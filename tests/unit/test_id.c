@@ -21,7 +21,7 @@
 bool xen_domain_id_fits(uint16_t id)
 {
     for (unsigned i = 0; i < PAIR_DOMAINS; i++)
-        if (id % MAX_DOMAINS == pair[i].d.id % MAX_DOMAINS)
+        if (id % MAX_DOMAINS == pair[i].d.xen.id % MAX_DOMAINS)
             return false;
     return true;
 }

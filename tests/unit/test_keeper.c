@@ -46,7 +46,7 @@ int domain_create(const struct domain_config *c, struct sched_group *account, ui
         return create_error;
     charged = account;
     d = (struct domain){
-        .id = ID, .state = DOMAIN_BUILDING, .name = "alpha", .vcpu_count = 1, .bare = bare
+        .xen.id = ID, .state = DOMAIN_BUILDING, .name = "alpha", .xen.vcpu_count = 1, .bare = bare
     };
     creations++;
     pieces = 0;
@@ -116,7 +116,7 @@ void domain_end(struct domain *domain, enum domain_end end, const char *why, ...
 {
     (void)why;
     domain->end = end;
-    domain->vcpus_out = domain->vcpu_count;
+    domain->vcpus_out = domain->xen.vcpu_count;
 }
 
 static int console_open(struct domain *domain)

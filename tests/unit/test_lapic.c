@@ -52,7 +52,7 @@ static int setup(void **state)
     start(&guest_vcpu, 0);
     start(&second, 1);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = guest.apic_direct = 2;
+    guest.xen.vcpu_count = guest.apic_direct = 2;
     eois = 0;
     assert_int_equal(lapic_create_access(&guest), 0);
     return 0;
@@ -225,7 +225,7 @@ static void test_page_taken_by_guest(void **state)
 
 static void test_no_page(void **state)
 {
-    struct domain other = { .id = GUEST_ID, .type = DOMAIN_PVH };
+    struct domain other = { .xen.id = GUEST_ID, .type = DOMAIN_PVH };
 
     (void)state;
     assert_int_equal(lapic_create_access(&other), 0);
@@ -239,7 +239,7 @@ static void test_no_page(void **state)
 /* As Bochs would take a port's bit for an access to it. */
 static void test_page_is_not_next_to_io_bitmap(void **state)
 {
-    struct domain other = { .id = GUEST_ID, .type = DOMAIN_HVM };
+    struct domain other = { .xen.id = GUEST_ID, .type = DOMAIN_HVM };
 
     (void)state;
     for (unsigned i = 0; i < 4; i++) {

@@ -618,7 +618,7 @@ static void test_own_lapic(void **state)
     start_lapic(&second, 1);
     moment_init(&second.lapic_due);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
+    guest.xen.vcpu_count = 2;
     assert_int_equal(machine_mmio_read(m, &second.lapic, gpa(0xfee00020), 4), 1 << 24);
     machine_mmio_write(m, &second.lapic, gpa(0xfee003e0), 4, 0xb);
     machine_mmio_write(m, &second.lapic, gpa(0xfee00320), 4, 0x40);
@@ -633,7 +633,7 @@ static void two_vcpus(void)
 {
     start_lapic(&second, 1);
     guest.vcpus[1] = &second;
-    guest.vcpu_count = 2;
+    guest.xen.vcpu_count = 2;
 }
 
 static void message(enum apic_mode mode, uint32_t dest, bool logical)

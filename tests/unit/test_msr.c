@@ -279,7 +279,7 @@ static void test_tsc_write_moves_adjust(void **state)
     wr(MSR_IA32_TSC, 0);
     assert_int_equal(rd(MSR_IA32_TSC), 0);
     assert_int_equal(rd(MSR_IA32_TSC_ADJUST), -500ul);
-    assert_int_equal(cpu()->tsc_offset, guest_vcpu.tsc_offset);
+    assert_int_equal(cpu()->tsc_offset, guest_vcpu.xen.tsc_offset);
     assert_int_equal(fake_tsc + cpu()->tsc_offset, 0);
 }
 
@@ -293,7 +293,7 @@ static void test_adjust_write_moves_tsc(void **state)
     assert_int_equal(rd(MSR_IA32_TSC), 1500);
     wr(MSR_IA32_TSC_ADJUST, -100ul);
     assert_int_equal(rd(MSR_IA32_TSC), 400);
-    assert_int_equal(cpu()->tsc_offset, guest_vcpu.tsc_offset);
+    assert_int_equal(cpu()->tsc_offset, guest_vcpu.xen.tsc_offset);
 }
 
 /* vmx/ can answer for the TSC too; the domain must not let it, or the rest is not told. */

@@ -229,7 +229,7 @@ static int setup(void **state)
     guest.state = DOMAIN_RUNNING;
     guest.xen.callback = UPCALL;
     guest.xen.vcpu_count = 0;
-    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit, guest_vcpu.tsc_offset);
+    pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit);
     vlapic_init(&guest_vcpu.lapic, 0, 1000000000, &bus, &lapic_page);
     cpu()->rflags |= RFLAGS_IF;
     guest_write64(CODE, 0);
