@@ -1,10 +1,35 @@
 /*
- * Loads by addresses. See loader/image_flat.h.
+ * Finds a header, loads by its addresses. See loader/image_flat.h.
  *
  * Sources: Multiboot Specification 0.6.96, "The address fields of Multiboot header"; Multiboot2
  * Specification 2.0, "The address tag of Multiboot2 header". They mean the same.
  */
 #include "loader/image_flat.h"
+#include "lib/string.h"
+
+static uint32_t sum(const uint8_t *p, unsigned words)
+{
+    uint32_t sum = 0;
+
+    while (words--)
+        sum += image_get32(p + 4 * words);
+    return sum;
+}
+
+/* A short loop, as it is run for each domain. */
+long image_find_header(const void *data, size_t size, const struct image_header *header)
+{
+    const uint8_t *p = data;
+    size_t end = size < header->within ? size : header->within;
+
+    for (size_t at = 0; at + 4 * header->words <= end; at += header->step) {
+        uint32_t word;
+        memcpy(&word, p + at, sizeof(word)); /* -Oz makes image_get32() a call */
+        if (word == header->magic && !sum(p + at, header->words))
+            return (long)at;
+    }
+    return -1;
+}
 
 struct piece {
     size_t offset, bytes; /* of the file */

@@ -1,10 +1,20 @@
 /*
- * Kernels of any format, by the addresses that a multiboot header of either version gives.
+ * Multiboot headers of either version; and kernels of any format, by the addresses that one gives.
  */
 #ifndef CAISSON_LOADER_IMAGE_FLAT_H
 #define CAISSON_LOADER_IMAGE_FLAT_H
 
 #include "loader/image_elf.h"
+
+/* What a header of either version is found by: it begins with `magic`, and the sum of its first
+ * words is 0. */
+struct image_header {
+    uint32_t magic;
+    unsigned within; /* so many bytes of the file, at a multiple of step */
+    unsigned words, step;
+};
+/* Where in the file it stands, or -1. */
+long image_find_header(const void *data, size_t size, const struct image_header *header);
 
 struct image_flat {
     size_t header;            /* where it stands in the file */

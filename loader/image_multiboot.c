@@ -12,10 +12,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define HEADER_MAGIC  0x1BADB002u
 #define LOADER_MAGIC  0x2BADB002u
-#define HEADER_WITHIN 8192
-#define HEADER_BYTES  12
 #define ADDRESS_BYTES 32 /* with the address fields */
 #define LOADER_NAME   "Caisson"
 
@@ -32,17 +29,9 @@ enum {
 
 long image_multiboot_header(const void *data, size_t size)
 {
-    const uint8_t *p = data;
-    size_t end = size < HEADER_WITHIN ? size : HEADER_WITHIN;
+    static const struct image_header header = { 0x1BADB002, .within = 8192, .words = 3, .step = 4 };
 
-    for (size_t at = 0; at + HEADER_BYTES <= end; at += 4) {
-        uint32_t word;
-        memcpy(&word, p + at, sizeof(word)); /* in the loop, as it is run for each domain */
-        if (word == HEADER_MAGIC &&
-            HEADER_MAGIC + image_get32(p + at + 4) + image_get32(p + at + 8) == 0)
-            return (long)at;
-    }
-    return -1;
+    return image_find_header(data, size, &header);
 }
 
 /* Multiboot Specification, "The address fields of Multiboot header". */

@@ -12,7 +12,6 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define HEADER_MAGIC  0xE85250D6u
 #define LOADER_MAGIC  0x36D76289u
 #define HEADER_WITHIN 32768
 #define HEADER_BYTES  16
@@ -47,18 +46,10 @@ static uint32_t get(const struct image *image, size_t at)
 
 long image_multiboot2_header(const void *data, size_t size)
 {
-    const uint8_t *p = data;
-    size_t end = size < HEADER_WITHIN ? size : HEADER_WITHIN;
+    static const struct image_header header = { 0xE85250D6, .within = HEADER_WITHIN, .words = 4,
+                                                .step = 8 };
 
-    for (size_t at = 0; at + HEADER_BYTES <= end; at += 8) {
-        uint32_t word;
-        memcpy(&word, p + at, sizeof(word)); /* in the loop, as it is run for each domain */
-        if (word == HEADER_MAGIC &&
-            word + image_get32(p + at + 4) + image_get32(p + at + 8) + image_get32(p + at + 12) ==
-                0)
-            return (long)at;
-    }
-    return -1;
+    return image_find_header(data, size, &header);
 }
 
 /* ---- The header's tags ---- */
