@@ -19,6 +19,7 @@
 #include "machine/pc.h"
 #include "lib/limits.h"
 #include "tests/fakes/panic.h"
+#include "tests/unit/acpi_sum.h"
 
 #define WHERE 0xE0000
 
@@ -38,16 +39,6 @@ static size_t build_with_hpet(unsigned vcpus)
 
     memset(buf, 0xAA, sizeof(buf));
     return acpi_guest_build(&config, buf, sizeof(buf));
-}
-
-static uint8_t sum(const void *p, size_t n)
-{
-    const uint8_t *b = p;
-    uint8_t s = 0;
-
-    while (n--)
-        s += *b++;
-    return s;
 }
 
 static void *at(uint64_t address)
@@ -74,7 +65,7 @@ static void *find(const char *signature)
         assert_int_equal(wide, narrow);
         h = at(wide);
         if (!memcmp(h->signature, signature, 4)) {
-            assert_int_equal(sum(h, h->length), 0);
+            assert_int_equal(acpi_sum(h, h->length), 0);
             return h;
         }
     }
@@ -91,14 +82,14 @@ static void test_roots(void **state)
     assert_true(build(1) > 0);
     assert_memory_equal(rsdp->signature, "RSD PTR ", 8);
     assert_int_equal(rsdp->revision, 2);
-    assert_int_equal(sum(rsdp, 20), 0);
-    assert_int_equal(sum(rsdp, 36), 0);
+    assert_int_equal(acpi_sum(rsdp, 20), 0);
+    assert_int_equal(acpi_sum(rsdp, 36), 0);
     h = at(rsdp->xsdt);
     assert_memory_equal(h->signature, "XSDT", 4);
-    assert_int_equal(sum(h, h->length), 0);
+    assert_int_equal(acpi_sum(h, h->length), 0);
     h = at(rsdp->rsdt);
     assert_memory_equal(h->signature, "RSDT", 4);
-    assert_int_equal(sum(h, h->length), 0);
+    assert_int_equal(acpi_sum(h, h->length), 0);
 }
 
 static void test_fadt(void **state)
@@ -129,7 +120,7 @@ static void test_fadt(void **state)
     dsdt = at(f->x_dsdt);
     assert_int_equal(f->dsdt, f->x_dsdt);
     assert_memory_equal(dsdt->signature, "DSDT", 4);
-    assert_int_equal(sum(dsdt, dsdt->length), 0);
+    assert_int_equal(acpi_sum(dsdt, dsdt->length), 0);
     facs = at(f->x_facs);
     assert_memory_equal(facs->signature, "FACS", 4);
     assert_int_equal(f->x_facs % 64, 0);
