@@ -110,7 +110,7 @@ int64_t domctl_gettscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
     (void)v;
     op->u.tsc_info = (struct xen_domctl_tsc_info){ .tsc_mode = XEN_TSC_MODE_DEFAULT,
                                                    .gtsc_khz = (uint32_t)(tsc_hz / 1000),
-                                                   .elapsed_nsec = domain_now(d) };
+                                                   .elapsed_nsec = xen_now(&d->xen) };
     return 0;
 }
 

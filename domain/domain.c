@@ -13,13 +13,6 @@ void domain_set_hooks(const struct domain_hooks *hooks)
     domain_hooks = hooks;
 }
 
-/* ---- Its clock ---- */
-
-uint64_t domain_now(const struct domain *d)
-{
-    return xen_now(&d->xen);
-}
-
 /* ---- Its end ---- */
 
 const char *domain_end_name(enum domain_end end)
@@ -73,8 +66,8 @@ const char *domain_state_name(const struct domain *d)
     return d->end ? "ending" : name[d->state];
 }
 
-/* True: its vCPUs are to be kicked. One that is still being made would run by it. */
-static bool set_state(struct domain *d, bool paused)
+/* One that is still being made has no vCPUs to kick: it would run by that. */
+bool domain_set_paused(struct domain *d, bool paused)
 {
     enum domain_state from = paused ? DOMAIN_RUNNING : DOMAIN_PAUSED;
 
@@ -84,35 +77,22 @@ static bool set_state(struct domain *d, bool paused)
         return false;
     d->started |= !paused;
     d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+    domain_kick(d);
     return true;
-}
-
-bool domain_set_paused(struct domain *d, bool paused)
-{
-    bool changes = set_state(d, paused);
-
-    if (changes)
-        domain_kick(d);
-    return changes;
-}
-
-static void lock_and_set(struct domain *d, bool paused)
-{
-    spin_lock(&d->lock);
-    bool changes = set_state(d, paused);
-    spin_unlock(&d->lock);
-    if (changes)
-        domain_kick(d);
 }
 
 void domain_pause(struct domain *d)
 {
-    lock_and_set(d, true);
+    spin_lock(&d->lock);
+    domain_set_paused(d, true);
+    spin_unlock(&d->lock);
 }
 
 void domain_unpause(struct domain *d)
 {
-    lock_and_set(d, false);
+    spin_lock(&d->lock);
+    domain_set_paused(d, false);
+    spin_unlock(&d->lock);
 }
 
 void domain_suspend(struct domain *d)

@@ -161,7 +161,7 @@ static inline bool domain_comes_back(const struct domain *d)
     return again && !d->bare && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE);
 }
 
-/* ---- control.c ---- */
+/* ---- owed.c ---- */
 /* Raises a virtual interrupt of the control domain soon, if there is one. From anywhere, with or
  * without locks of domains. */
 void domain_tell_control(unsigned virq);
@@ -172,8 +172,5 @@ static inline struct domain *domain_of(struct xen_domain *d)
 {
     return container_of(d, struct domain, xen);
 }
-
-/* Nanoseconds since its creation. */
-uint64_t domain_now(const struct domain *d);
 
 #endif

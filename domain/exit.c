@@ -203,7 +203,7 @@ static cold void handle_cr(struct virt_vcpu *virt, const struct virt_exit *e)
 static void handle_apic_write(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
-    vlapic_written(&v->lapic, e->apic.offset, domain_now(v->domain));
+    vlapic_written(&v->lapic, e->apic.offset, xen_now(&v->domain->xen));
 }
 
 /* If it is the local APIC's timer and nothing else, the guest takes its interrupt at once. */

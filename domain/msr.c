@@ -91,7 +91,7 @@ static __attribute__((noinline)) enum msr_written arm(struct vcpu *v, uint64_t v
  * deadline that is set comes sooner or later by it. */
 static void tsc_move(struct vcpu *v, uint64_t by)
 {
-    uint64_t deadline = vlapic_deadline_tsc(&v->lapic, domain_now(v->domain));
+    uint64_t deadline = vlapic_deadline_tsc(&v->lapic, xen_now(&v->domain->xen));
 
     v->tsc_adjust += by;
     pv_time_set_offset(&v->xen, v->xen.tsc_offset + by);
@@ -154,7 +154,7 @@ static __attribute__((noinline)) struct msr_value read_other(struct vcpu *v, uin
  * it is due, there is more to do than to look. */
 static __attribute__((noinline)) struct msr_value read_count(const struct vcpu *v)
 {
-    int64_t count = vlapic_count_ahead(&v->lapic, domain_now(v->domain));
+    int64_t count = vlapic_count_ahead(&v->lapic, xen_now(&v->domain->xen));
 
     return (struct msr_value){ (uint64_t)count, count >= 0 };
 }
@@ -172,9 +172,9 @@ struct msr_value msr_read_lockless(struct vcpu *v, uint32_t msr)
 int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     if (is_lapic(msr))
-        return vlapic_msr_read(&v->lapic, msr, value, domain_now(v->domain));
+        return vlapic_msr_read(&v->lapic, msr, value, xen_now(&v->domain->xen));
     if (msr == MSR_IA32_TSC_DEADLINE)
-        *value = vlapic_deadline_tsc(&v->lapic, domain_now(v->domain));
+        *value = vlapic_deadline_tsc(&v->lapic, xen_now(&v->domain->xen));
     else if (msr == MSR_IA32_TSC)
         *value = guest_tsc(v);
     else if (msr == MSR_IA32_TSC_ADJUST)
@@ -233,7 +233,7 @@ enum msr_written msr_write_lockless(struct vcpu *v, uint32_t msr, uint64_t value
 int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     if (is_lapic(msr))
-        return vlapic_msr_write(&v->lapic, msr, value, domain_now(v->domain));
+        return vlapic_msr_write(&v->lapic, msr, value, xen_now(&v->domain->xen));
     if (msr == XEN_HYPERCALL_MSR && v->domain->type == DOMAIN_PVH)
         return pv_hypercall_page(&v->domain->xen, value, !virt_in_64bit_code(&v->virt));
     if (msr == MSR_IA32_TSC_DEADLINE)

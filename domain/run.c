@@ -55,7 +55,7 @@ static uint64_t next_tick(const struct vcpu *v, uint64_t start)
 /* Does what is due at `start`. Returns when the next thing is: machine TSC. */
 static uint64_t tick_due(struct vcpu *v, uint64_t start)
 {
-    uint64_t now = domain_now(v->domain);
+    uint64_t now = xen_now(&v->domain->xen);
 
     if (now >= v->lapic_due.ns)
         v->lapic.dev.ops->tick(&v->lapic.dev, now);

@@ -123,7 +123,7 @@ static int64_t pagetable_dying(struct vcpu *v, uint64_t at)
 
 static int64_t get_time(struct vcpu *v, uint64_t at)
 {
-    struct xen_hvm_get_time arg = { .now = domain_now(v->domain) };
+    struct xen_hvm_get_time arg = { .now = xen_now(&v->domain->xen) };
 
     return gva_copy_out(&v->space, at, &arg, sizeof(arg));
 }

@@ -191,7 +191,7 @@ static int64_t set_singleshot(struct vcpu *v, const struct vcpu *which, uint64_t
         return -EINVAL;
     if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
         return -EFAULT;
-    if ((arg.flags & XEN_SSHOTTMR_FUTURE) && arg.timeout_abs_ns < domain_now(v->domain))
+    if ((arg.flags & XEN_SSHOTTMR_FUTURE) && arg.timeout_abs_ns < xen_now(&v->domain->xen))
         return -ETIME;
     pv_timer_set(&v->xen, arg.timeout_abs_ns);
     return 0;

@@ -65,10 +65,12 @@ int vcpu_create(struct domain *d)
         heap_free_pages(v, VCPU_ORDER, d->xen.id);
         return err;
     }
-    v->space = (struct gva_space){ .virt = &v->virt, .p2m = &d->p2m };
-    v->emulator = (struct emulator){
-        .virt = &v->virt, .space = &v->space, .machine = &d->machine, .lapic = &v->lapic
-    };
+    v->space.virt = &v->virt; /* all else is zeroed, and there is much of it */
+    v->space.p2m = &d->p2m;
+    v->emulator.virt = &v->virt;
+    v->emulator.space = &v->space;
+    v->emulator.machine = &d->machine;
+    v->emulator.lapic = &v->lapic;
     v->exit_actions = exit_actions;
     vcpu_init_lapic(v);
     if (d->type == DOMAIN_PVH)

@@ -137,11 +137,6 @@ WEAK void domain_resume(struct domain *d)
     d->suspended = false;
 }
 
-WEAK uint64_t domain_now(const struct domain *d)
-{
-    return d->xen.id * 1000u;
-}
-
 /* What it is asked for the second time has been made. */
 WEAK int order_domain(const struct order *what, uint16_t *id)
 {

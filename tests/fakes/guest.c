@@ -175,11 +175,6 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     d->end = end;
 }
 
-uint64_t domain_now(const struct domain *d)
-{
-    return xen_now(&d->xen);
-}
-
 void vcpu_spins(struct vcpu *v)
 {
     (void)v;

@@ -199,7 +199,7 @@ static void step_msr(struct input *in, struct vcpu *v, uint8_t kind)
 {
     uint8_t choice = input_byte(in);
     uint32_t msr = choice < 240 ? MSR_X2APIC_FIRST + choice : MSR_IA32_APICBASE;
-    uint64_t value, now = domain_now(&guest);
+    uint64_t value, now = xen_now(&guest.xen);
 
     if (kind & 8) {
         (void)!vlapic_msr_read(&v->lapic, msr, &value, now);
@@ -214,20 +214,20 @@ static void step_msr(struct input *in, struct vcpu *v, uint8_t kind)
 
 static void step_deadline(struct input *in, struct vcpu *v, uint8_t kind)
 {
-    uint64_t at = domain_now(&guest) + input_number(in, 1 + kind / 16 % 5);
+    uint64_t at = xen_now(&guest.xen) + input_number(in, 1 + kind / 16 % 5);
 
     if (!(kind & 8) && vlapic_arm_ahead(&v->lapic, at, at))
         guest_timer_moved(&v->lapic, at);
     else
-        vlapic_set_deadline(&v->lapic, at, at, domain_now(&guest));
-    (void)vlapic_deadline_tsc(&v->lapic, domain_now(&guest));
+        vlapic_set_deadline(&v->lapic, at, at, xen_now(&guest.xen));
+    (void)vlapic_deadline_tsc(&v->lapic, xen_now(&guest.xen));
 }
 
 /* Time passes, and whoever is due is told; nobody is due again at once, over and over. */
 static void step_time(struct input *in, uint8_t kind)
 {
     fake_tsc += input_number(in, 1 + kind / 16 % 6);
-    uint64_t now = domain_now(&guest);
+    uint64_t now = xen_now(&guest.xen);
 
     for (unsigned i = 0; now >= m->due.ns; i++) {
         ASSERT(i < TICKS_MOST);

@@ -259,7 +259,7 @@ static void step_time(struct input *in)
     uint64_t now;
 
     fake_tsc += input_number(in, 4);
-    now = domain_now(&guest);
+    now = xen_now(&guest.xen);
     spin_lock(&guest.lock);
     ASSERT(guest_vcpu.lapic_due.ns == guest_vcpu.lapic.dev.ops->deadline(&guest_vcpu.lapic.dev));
     if (now >= guest_vcpu.lapic_due.ns)

@@ -265,7 +265,7 @@ static void step_time(struct input *in)
     spin_lock(&guest.lock);
     for (unsigned i = 0; i < guest.xen.vcpu_count; i++) {
         struct vcpu *v = guest.vcpus[i];
-        (void)!pv_tick(&v->xen, domain_now(&guest));
+        (void)!pv_tick(&v->xen, xen_now(&guest.xen));
         pv_runstate(&v->xen, (enum xen_runstate)(bytes % XEN_RUNSTATES));
         if (pv_upcall_due(&v->xen))
             pv_upcall_taken(&v->xen);

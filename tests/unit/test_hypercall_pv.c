@@ -379,8 +379,8 @@ static void test_timers(void **state)
     shot.flags = 0;
     guest_put(BUFFER, &shot, sizeof(shot));
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_SINGLESHOT_TIMER, 0, BUFFER), 0);
-    (void)!pv_tick(&guest_vcpu.xen, domain_now(&guest)); /* in the past: at once, and once */
-    (void)!pv_tick(&guest_vcpu.xen, domain_now(&guest));
+    (void)!pv_tick(&guest_vcpu.xen, xen_now(&guest.xen)); /* in the past: at once, and once */
+    (void)!pv_tick(&guest_vcpu.xen, xen_now(&guest.xen));
     assert_int_equal(fake_virqs, 1);
     guest_put(BUFFER, &period, sizeof(period));
     assert_int_equal(call(XEN_HYPERCALL_VCPU_OP, VCPUOP_SET_PERIODIC_TIMER, 0, BUFFER), -EINVAL);

@@ -377,7 +377,7 @@ static void test_com2_and_rtc_lines(void **state)
     out(0x70, 0x0b);
     out(0x71, 0x42); /* periodic */
     fake_tsc += 2 * MS;
-    machine_tick(m, domain_now(&guest));
+    machine_tick(m, xen_now(&guest.xen));
     assert_int_equal(vpic_ack(&m->pic), 0x28);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x58);
 }
@@ -392,7 +392,7 @@ static void test_timer_line(void **state)
     out(0x40, 0xa9);
     out(0x40, 0x04); /* 1193 ticks: 1 ms */
     fake_tsc += 2 * MS;
-    machine_tick(m, domain_now(&guest));
+    machine_tick(m, xen_now(&guest.xen));
     assert_int_equal(vpic_ack(&m->pic), 0x20);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x52);
 }
@@ -439,12 +439,12 @@ static void test_hpet_replaces_legacy(void **state)
     out(0x40, 0xa9);
     out(0x40, 0x04);
     fake_tsc += 2 * MS;
-    machine_tick(m, domain_now(&guest));
+    machine_tick(m, xen_now(&guest.xen));
     assert_false(vpic_pending(&m->pic));
     hpet_start(0, 4, 125);
     hpet_start(1, 4, 125);
     fake_tsc += MS;
-    machine_tick(m, domain_now(&guest));
+    machine_tick(m, xen_now(&guest.xen));
     assert_int_equal(vpic_ack(&m->pic), 0x20);
     out(0x20, 0x20);
     assert_int_equal(vpic_ack(&m->pic), 0x28);
@@ -453,7 +453,7 @@ static void test_hpet_replaces_legacy(void **state)
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x52);
     hpet_write(0x10, 1);
     fake_tsc += 2 * MS;
-    machine_tick(m, domain_now(&guest));
+    machine_tick(m, xen_now(&guest.xen));
     assert_int_equal(vpic_ack(&m->pic), 0x20); /* the PIT's again */
     assert_false(vpic_pending(&m->pic));
 }
@@ -567,7 +567,7 @@ static void test_counter_read_late(void **state)
     in(0x40);
     assert_true(vpic_pending(&m->pic));
     assert_true(m->due.ns <= due);
-    machine_tick(m, domain_now(&guest));
+    machine_tick(m, xen_now(&guest.xen));
     assert_in_range(m->due.ns, due + 1, due + 2 * MS);
 }
 
@@ -623,7 +623,7 @@ static void test_own_lapic(void **state)
     machine_mmio_write(m, &second.lapic, gpa(0xfee003e0), 4, 0xb);
     machine_mmio_write(m, &second.lapic, gpa(0xfee00320), 4, 0x40);
     machine_mmio_write(m, &second.lapic, gpa(0xfee00380), 4, 1000000);
-    assert_int_equal(second.lapic_due.ns, domain_now(&guest) + MS);
+    assert_int_equal(second.lapic_due.ns, xen_now(&guest.xen) + MS);
     assert_int_equal(guest_vcpu.lapic_due.ns, TIME_NEVER);
 }
 

@@ -457,12 +457,6 @@ void pv_upcall_set_vector(struct xen_vcpu *v, uint8_t vector)
     v->upcall_vector = vector;
 }
 
-uint64_t domain_now(const struct domain *d)
-{
-    (void)d;
-    return 0;
-}
-
 unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 {
     (void)d;

@@ -1,4 +1,4 @@
-/* links: domain/control.c tests/fakes/panic.c */
+/* links: domain/owed.c tests/fakes/panic.c */
 /*
  * The control domain is told, by its own run loop: once for however often, and nobody else is.
  */

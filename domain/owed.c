@@ -1,5 +1,5 @@
 /*
- * What the control domain is told of the others. See domain/domain.h.
+ * What a domain's run loop is to do for it soon, written down by others. See domain/domain.h.
  *
  * Things happen to a domain with its lock held, or others; to raise an event of another one wants
  * that one's lock. So it is written down, and the control domain's own run loop raises it.
