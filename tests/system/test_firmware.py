@@ -25,25 +25,19 @@ def floppy(tmp_path):
 
 @pytest.mark.anywhere
 def test_seabios_boots_a_floppy(boot, floppy):
-    """By its services alone the floppy writes, reads a sector and waits for a key."""
+    """Escape opens the boot menu, and what is chosen there is booted. By firmware's services alone the
+    floppy writes, reads a sector and waits for a key."""
     m = boot(modules=[bios(keys="mem=32M vcpus=2"), floppy])
     m.expect(r"SeaBIOS \(version 1[^\r\n]*")
     m.expect(r"Press ESC for boot menu", timeout=2 * PATIENCE)
+    m.send("\x1b")
+    m.expect(r"Select boot device:[\r\n]+1\. Ramdisk \[ramdisk\]", timeout=2 * PATIENCE)
+    m.send("1")
     m.expect(r"Booting from Floppy", timeout=4 * PATIENCE)
     m.expect(r"floppy: KiB below: 639[\r\n]+floppy: this is sector 2[\r\n]+floppy: a key:",
              timeout=2 * PATIENCE)
     m.send("k")
     m.expect(r"k[\r\n]+floppy: done", timeout=2 * PATIENCE)
-
-
-def test_seabios_boot_menu(boot, floppy):
-    """Escape opens it, and what is chosen there is booted."""
-    m = boot(modules=[bios("bios.bin"), floppy])
-    m.expect(r"Press ESC for boot menu", timeout=2 * PATIENCE)
-    m.send("\x1b")
-    m.expect(r"Select boot device:[\r\n]+1\. Ramdisk \[ramdisk\]", timeout=2 * PATIENCE)
-    m.send("1")
-    m.expect(r"floppy: this is sector 2", timeout=2 * PATIENCE)
 
 
 def test_seabios_without_a_medium(boot):
@@ -64,7 +58,7 @@ def test_firmware_refusals(boot, tmp_path):
     m.expect(r"error: elf: \w+: firmware beside it starts bzImages only")
 
 
-@pytest.mark.parametrize("emulator", ["qemu"])
+@pytest.mark.anywhere("qemu")
 def test_seabios_starts_ipxe(boot):
     """A real-mode kernel with a BIOS beside it: iPXE obeys at its prompt."""
     m = boot(modules=[Module(f"{DEBIAN}/ipxe.lkrn", "kernel name=ipxe mem=64M -- shell"),
@@ -88,7 +82,7 @@ def test_seabios_starts_memdisk(boot, floppy):
     m.expect(r"floppy: this is sector 2", timeout=2 * PATIENCE)
 
 
-@pytest.mark.parametrize("emulator", ["qemu"])
+@pytest.mark.anywhere("qemu")
 def test_ovmf(boot):
     """UEFI firmware, its store of variables below it, two vCPUs: its shell obeys."""
     m = boot(modules=[Module(OVMF + "OVMF_CODE.fd", "kernel name=ovmf mem=64M vcpus=2"),

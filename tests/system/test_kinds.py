@@ -1,6 +1,8 @@
 """Kinds of image that Linux' own is none of, each with a file of Debian's (tools/fetch-images)."""
 import os
 
+import pytest
+
 from conftest import BUILD, PATIENCE, Module, guest
 
 DEBIAN = os.path.join(BUILD, "debian")
@@ -29,6 +31,7 @@ def test_memtest86_ia32(boot):
     m.expect(r"Address test, walking ones", timeout=3 * PATIENCE)
 
 
+@pytest.mark.anywhere("qemu")
 def test_real_mode(boot):
     """iPXE and memdisk, by boot protocols 2.07 and 2.03. Without a BIOS neither can say a word: iPXE's
     drivers come to look for ISA cards, memdisk stops in its protected mode."""
