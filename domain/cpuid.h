@@ -15,7 +15,8 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 /* What is the same for all vCPUs of all domains, and what depends on the vCPU left out. */
 struct cpuid_regs cpuid_common(uint32_t leaf, uint32_t subleaf);
 
-/* The same as the first, from what v has been answered before where that still holds. Until the next call. */
+/* The same as the first, from what v has been answered before where that still holds. Until the
+ * next call. */
 const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 
 #endif
