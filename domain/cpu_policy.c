@@ -38,6 +38,15 @@ static const struct {
     [XEN_FEATURES_E21C] = { EXTENDED | 0x21, 0, C, 0 },
 };
 
+/* How many leaves a hypervisor shows is asked for by two leaves of a list; 0: as many as it likes.
+ */
+#define HYPERVISOR       0x40000000u
+#define HYPERVISOR_OTHER 0x40000100u
+static bool is_hypervisors(uint32_t leaf)
+{
+    return leaf == HYPERVISOR || leaf == HYPERVISOR_OTHER;
+}
+
 /* Leaves with sub-leaves. */
 static bool has_subleaves(uint32_t leaf)
 {
@@ -49,8 +58,8 @@ static struct cpuid_regs all_of(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r = { 0 };
 
-    if (leaf == 0xb)
-        return r; /* topology */
+    if (leaf == 0xb || is_hypervisors(leaf))
+        return r; /* topology; how many, or all */
     r = cpuid_common(leaf, subleaf);
     if (leaf == 1)
         r.edx |= CPUID_1D_APIC;
@@ -119,7 +128,7 @@ void cpu_policy_narrow(const struct cpu_policy *p, uint32_t leaf, uint32_t suble
 
 static bool is_in_lists(const struct xen_cpuid_leaf *l)
 {
-    if (l->leaf == 0x40000000 || l->leaf == 0x40000100)
+    if (is_hypervisors(l->leaf))
         return l->subleaf == NO_SUBLEAF;
     if (l->leaf > XEN_CPUID_LAST_BASIC && (l->leaf < EXTENDED || l->leaf > XEN_CPUID_LAST_EXTENDED))
         return false;
@@ -215,10 +224,8 @@ static uint32_t next_subleaf(const struct cpu_policy *p, const struct xen_cpuid_
         return l->a & 0x1f && next < 6 ? next : NO_SUBLEAF;
     case 7:
         return next <= shown(p, 7, 0).eax && next < 3 ? next : NO_SUBLEAF;
-    case 0xd: {
-        uint64_t rest = next < 2 ? 2 : components(p) & ~((1ul << next) - 1) & ~(1ul << 63);
-        return rest ? (uint32_t)__builtin_ctzl(rest) : NO_SUBLEAF;
-    }
+    case 0xd: /* two, and without a gap up to that of the last component */
+        return next < 2 || (components(p) & ~(1ul << 63)) >> next ? next : NO_SUBLEAF;
     }
     return NO_SUBLEAF;
 }
@@ -236,8 +243,10 @@ static uint32_t next_leaf(const struct cpu_policy *p, uint32_t leaf)
 
     if (leaf == UINT32_MAX || leaf < last)
         return leaf + 1;
+    if (leaf < HYPERVISOR)
+        return HYPERVISOR;
     if (leaf < EXTENDED)
-        return EXTENDED;
+        return leaf == HYPERVISOR ? HYPERVISOR_OTHER : EXTENDED;
     return leaf < extended ? leaf + 1 : UINT32_MAX;
 }
 

@@ -444,6 +444,21 @@ static int64_t policy(uint32_t cmd, struct xen_cpuid_leaf *leaves, uint32_t n)
     return by(A, cmd, ID(B));
 }
 
+/* The tools write the list anew, into the room that it took: with a leaf for each of the
+ * hypervisor's limits, and one for each component of XSAVE up to the last. */
+static void check_list(const struct xen_cpuid_leaf *leaves, uint32_t n)
+{
+    unsigned limits = 0, components = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        limits += leaves[i].leaf == 0x40000000 || leaves[i].leaf == 0x40000100;
+        if (leaves[i].leaf == 0xd)
+            assert_int_equal(leaves[i].subleaf, components++);
+    }
+    assert_int_equal(limits, 2);
+    assert_true(components >= 2);
+}
+
 static void test_policy(void **state)
 {
     struct xen_cpuid_leaf leaves[XEN_CPUID_LEAVES_MOST], again[XEN_CPUID_LEAVES_MOST];
@@ -460,6 +475,7 @@ static void test_policy(void **state)
     assert_int_equal(ask(XEN_SYSCTL_CPU_POLICY), 0);
     uint32_t n = arg->nr_leaves;
     assert_true(n > 20 && n < XEN_CPUID_LEAVES_MOST);
+    check_list(leaves, n);
     arg->nr_leaves = n - 1;
     assert_int_equal(ask(XEN_SYSCTL_CPU_POLICY), -ENOBUFS);
     arg->index = XEN_CPU_POLICY_PV_MAX;
