@@ -244,9 +244,9 @@ $(B)/debian/dom0/vmlinux: | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-debian-xen $(B)/debian
 
-$(B)/debian/control.img: tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux
+$(B)/debian/control.img: tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux $(B)/guest/parrot.elf
 	$(call say,INITRD,$@)
-	$(Q)$(PYTHON) tools/mkcontrol $@ $(B)/debian/dom0
+	$(Q)$(PYTHON) tools/mkcontrol $@ $(B)/debian/dom0 $(B)/guest/parrot.elf
 
 # What people give reaches the tools as they wrote it: neither make nor a shell finds anything in it.
 unexport CMDLINE OPTIONS

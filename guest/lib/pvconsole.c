@@ -43,3 +43,15 @@ bool pvconsole_init(void)
     print_to(put);
     return true;
 }
+
+char pvconsole_get(void)
+{
+    uint32_t cons = ring->in_cons;
+
+    while (__atomic_load_n(&ring->in_prod, __ATOMIC_ACQUIRE) == cons)
+        event_wait(port);
+    char c = ring->in[cons % XENCONS_IN_BYTES];
+    __atomic_store_n(&ring->in_cons, cons + 1, __ATOMIC_RELEASE);
+    event_send(port);
+    return c;
+}

@@ -121,6 +121,36 @@ def end(c):
     assert events(c) > before
 
 
+def gone(c, name):
+    for _ in range(20):
+        if name not in c.ask("xl list", timeout=BOOT):
+            return
+    pytest.fail(f"{name} is still there")
+
+
+def free(c):
+    return int(re.search(r"free_memory +: (\d+)", c.ask("xl info", timeout=BOOT)).group(1))
+
+
+def create(c):
+    """One that xl makes: its console, the end that it chooses itself, and one that it does not."""
+    before = free(c)
+    c.ask("xl create /etc/xen/parrot.cfg", timeout=BOOT)
+    assert re.search(r"^parrot +\d+ +16 +1 ", c.ask("xl list", timeout=BOOT), re.M)
+    c.m.sendline("xl console parrot")
+    c.m.expect_exact("parrot: listening, from parrot.cfg", timeout=BOOT)
+    c.m.sendline("hello")
+    c.m.expect_exact("parrot: hello")
+    c.m.sendline("quit")
+    c.m.expect_exact("parrot: bye")
+    c.m.expect_exact(PROMPT, timeout=BOOT)
+    gone(c, "parrot")
+    c.ask("xl create -q /etc/xen/parrot.cfg", timeout=BOOT)
+    c.ask("xl destroy parrot", timeout=BOOT)
+    gone(c, "parrot")
+    assert free(c) == before
+
+
 @pytest.mark.anywhere
 @pytest.mark.parametrize("daemon", ["oxenstored", pytest.param("xenstored", marks=pytest.mark.anywhere("qemu"))])
 def test_tools(control, emulator, daemon):
@@ -132,6 +162,7 @@ def test_tools(control, emulator, daemon):
     look(c)
     rule(c)
     end(c)
+    create(c)
     power_off(c)
 
 
