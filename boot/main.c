@@ -43,6 +43,7 @@
 #include "drivers/uart.h"
 #include "drivers/vga.h"
 #include "hypercall/hypercall.h"
+#include "iommu/iommu.h"
 #include "lib/assert.h"
 #include "lib/lockdep.h"
 #include "lib/log.h"
@@ -186,6 +187,8 @@ static void find_devices(void)
     if (options.com2)
         uses[n++] = (struct pci_use){ UART_COM2, .io = true, .as = "COM2" };
     pci_start(uses, n);
+    if (options.iommu)
+        iommu_start();
 }
 
 /* Guests are told the time from here on. */

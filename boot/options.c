@@ -120,6 +120,7 @@ static const struct key {
     { "maxcpus", "1 to 64", .read = read_maxcpus },
     { "spec", "auto, off, or a list", .read = read_spec },
     { "smt", "on or off", NULL, { "off", "on" }, offsetof(struct options, smt) },
+    { "iommu", "on or off", NULL, { "off", "on" }, offsetof(struct options, iommu) },
     /* As Xen's, which has "socket" besides. */
     { "sched-gran", "cpu or core", NULL, { "cpu", "core" }, offsetof(struct options, by_core) },
 };
@@ -178,6 +179,7 @@ void options_parse(const char *cmdline, struct options *out)
                              .level = LOG_INFO,
                              .monitor = true,
                              .smt = true,
+                             .iommu = true,
                              .spec.automatic = true,
                              .switch_key = DEFAULT_SWITCH_KEY,
                              .max_cpus = MAX_PCPUS };

@@ -9,6 +9,7 @@
  *     apicv=auto|off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests)
  *     spec=auto|off|NAMES (against speculation: docs/speculation.md)   smt=on|off
  *     sched-gran=cpu|core (core: the threads of a core run one domain at a time)
+ *     iommu=on|off
  *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
@@ -34,6 +35,7 @@ struct options {
     struct spec_wish spec;
     unsigned smt;        /* not 0: all threads of a core run guests, not one */
     unsigned by_core;    /* not 0: they run one domain at a time */
+    unsigned iommu;      /* not 0: devices reach only what they are given */
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };

@@ -13,7 +13,6 @@
 #include "arch/x86/spec.h"
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
-#include "lib/fmt.h"
 #include "lib/log.h"
 #include "pci/pci.h"
 #include "sched/sched.h"
@@ -110,16 +109,10 @@ static void report_sched(void)
 /* All of a device on one line: large machines have hundreds. */
 static void report_pci(void)
 {
-    char part[160], line[400];
+    char line[400];
 
     for (const struct pci_device *d = pci_next(NULL); d; d = pci_next(d)) {
-        size_t n = 0;
-
-        for (unsigned i = 0; i < PCI_PARTS && n < sizeof(line); i++) {
-            pci_describe(d, i, part, sizeof(part));
-            if (part[0])
-                n += fmt_sn(line + n, sizeof(line) - n, "%s%s", n ? "; " : "", part);
-        }
+        pci_describe(d, "; ", line, sizeof(line));
         log_info("report: pci: %s", line);
     }
 }

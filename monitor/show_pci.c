@@ -9,15 +9,14 @@ static const struct pci_device *shown; /* the monitor's work only */
 
 static enum command_progress show_device(void)
 {
-    char text[256];
+    char text[400];
 
     shown = pci_next(shown);
-    for (unsigned i = 0; shown && i < PCI_PARTS; i++) {
-        pci_describe(shown, i, text, sizeof(text));
-        if (text[0])
-            monitor_print("%s%s\n", i == PCI_PART_HEAD ? "" : "        ", text);
-    }
-    return shown ? COMMAND_MORE : COMMAND_DONE;
+    if (!shown)
+        return COMMAND_DONE;
+    pci_describe(shown, "\n        ", text, sizeof(text));
+    monitor_print("%s\n", text);
+    return COMMAND_MORE;
 }
 
 void show_pci(const struct command_args *args)

@@ -20,7 +20,7 @@
 static const struct {
     uint8_t id, bytes;
 } kinds[PCI_CAPS] = {
-    [PCI_CAP_PM] = { 0x01, 8 },     [PCI_CAP_MSI] = { 0x05, 4 },   [PCI_CAP_IOMMU] = { 0x0F, 20 },
+    [PCI_CAP_PM] = { 0x01, 8 },     [PCI_CAP_MSI] = { 0x05, 16 },  [PCI_CAP_IOMMU] = { 0x0F, 20 },
     [PCI_CAP_PCIE] = { 0x10, 20 },  [PCI_CAP_MSIX] = { 0x11, 12 }, [PCI_CAP_AF] = { 0x13, 8 },
     [PCI_CAP_AER] = { 0x01, 4 },    [PCI_CAP_ACS] = { 0x0D, 8 },   [PCI_CAP_ARI] = { 0x0E, 8 },
     [PCI_CAP_SRIOV] = { 0x10, 64 }, [PCI_CAP_ATS] = { 0x0F, 8 },

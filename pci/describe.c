@@ -51,30 +51,34 @@ static void describe_head(const struct pci_device *d, struct words *w)
     }
     if (d->secondary)
         add(w, ", to buses %02x to %02x", d->secondary, d->subordinate);
+    if (d->faults)
+        add(w, ", blocked %u times", d->faults);
     if (d->used_as)
         add(w, ", Caisson's %s", d->used_as);
 }
 
 static void describe_size(uint64_t size, struct words *w)
 {
-    const char *unit = " KMGTPE";
+    const char *unit = "BKMGTPE";
 
     for (; size >= 1024; size >>= 10)
         unit++;
     add(w, " %lu%c", size, *unit);
 }
 
-static void describe_bars(const struct pci_device *d, struct words *w)
+static void describe_bars(const struct pci_device *d, const char *before, struct words *w)
 {
     for (unsigned i = 0; i < PCI_BARS; i++) {
         const struct pci_bar *b = &d->bar[i];
 
         if (!b->base && !b->size)
             continue;
-        add(w, i == PCI_ROM ? "ROM 0x%lx" : b->io ? "port 0x%lx" : "memory 0x%lx", b->base);
+        add(w, "%s%s 0x%lx", before, i == PCI_ROM ? "ROM" : b->io ? "port" : "memory", b->base);
         if (b->size)
             describe_size(b->size, w);
-        add(w, "%s; ", b->prefetchable ? " prefetchable" : "");
+        if (b->prefetchable)
+            add(w, " prefetchable");
+        before = ", ";
     }
 }
 
@@ -132,10 +136,8 @@ bool pci_can_reset(const struct pci_device *d)
            (advanced && config_read32(&d->at, advanced) & ADVANCED_FLR);
 }
 
-static void describe_abilities(const struct pci_device *d, struct words *w)
+static void describe_abilities(const struct pci_device *d, const char *before, struct words *w)
 {
-    const char *before = "";
-
     for (unsigned i = 0; i < PCI_CAPS; i++) {
         if (!d->cap[i])
             continue;
@@ -147,15 +149,11 @@ static void describe_abilities(const struct pci_device *d, struct words *w)
         add(w, ", FLR");
 }
 
-void pci_describe(const struct pci_device *d, enum pci_part part, char *text, size_t size)
+void pci_describe(const struct pci_device *d, const char *between, char *text, size_t size)
 {
     struct words w = { text, size };
 
-    text[0] = '\0';
-    if (part == PCI_PART_HEAD)
-        describe_head(d, &w);
-    else if (part == PCI_PART_BARS)
-        describe_bars(d, &w);
-    else
-        describe_abilities(d, &w);
+    describe_head(d, &w);
+    describe_bars(d, between, &w);
+    describe_abilities(d, between, &w);
 }

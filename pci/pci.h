@@ -48,6 +48,7 @@ struct pci_device {
     uint8_t secondary, subordinate; /* of a bridge that leads on: buses behind it; else 0 */
     uint16_t cap[PCI_CAPS];         /* where each is; 0: nowhere */
     struct pci_bar bar[PCI_BARS];
+    unsigned faults;     /* accesses that an IOMMU has blocked. Boot CPU */
     const char *used_as; /* what Caisson itself uses it for; NULL: nothing */
 };
 
@@ -74,6 +75,14 @@ void pci_start(const struct pci_use *uses, unsigned count);
 /* The first one for NULL; NULL behind the last. In the order of their addresses. */
 const struct pci_device *pci_next(const struct pci_device *d);
 
+/* NULL: there is none. */
+struct pci_device *pci_find(uint16_t segment, uint16_t bdf);
+
+/* Lets it send its one interrupt message (MSI) to this CPU with this vector. False: it has none. */
+bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic_id);
+/* It no longer reads and writes by itself, nor sends messages. */
+void pci_stop(const struct pci_device *d);
+
 struct pci_name {
     char text[16];
 };
@@ -83,9 +92,8 @@ struct pci_name pci_name(const struct config_place *at);
 /* True if it has a reset of its own (FLR). */
 bool pci_can_reset(const struct pci_device *d);
 
-/* A device in words: what and whose it is; where it answers; what it can do. */
-enum pci_part { PCI_PART_HEAD, PCI_PART_BARS, PCI_PART_ABILITIES, PCI_PARTS };
-/* Writes one part, which may be empty, as it is now. */
-void pci_describe(const struct pci_device *d, enum pci_part part, char *text, size_t size);
+/* A device in words, as it is now: what it is; where it answers; what it can do. `between` comes
+ * between these. size: of text, not 0. */
+void pci_describe(const struct pci_device *d, const char *between, char *text, size_t size);
 
 #endif

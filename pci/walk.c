@@ -41,6 +41,15 @@ const struct pci_device *pci_next(const struct pci_device *d)
     return d ? d->next : first;
 }
 
+struct pci_device *pci_find(uint16_t segment, uint16_t bdf)
+{
+    struct pci_device *d = first;
+
+    while (d && (d->at.bdf != bdf || d->at.segment->number != segment))
+        d = d->next;
+    return d;
+}
+
 struct pci_name pci_name(const struct config_place *at)
 {
     struct pci_name name;

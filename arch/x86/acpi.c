@@ -87,6 +87,7 @@ static const struct {
 } readers[] = {
     { "APIC", acpi_read_madt }, { "FACP", acpi_read_fadt }, { "SSDT", acpi_read_ssdt },
     { "MCFG", acpi_read_mcfg }, { "HPET", acpi_read_hpet }, { "DMAR", acpi_read_dmar },
+    { "IVRS", acpi_read_ivrs },
 };
 
 /* For the report: what there is, each kind once. */

@@ -39,7 +39,9 @@ struct acpi_info {
         maddr_t base; /* where that of bus 0 is, or would be */
         uint16_t segment;
         uint8_t first_bus, last_bus;
-    } mcfg[ACPI_MCFGS]; /* each bus once */
+    } mcfg[ACPI_MCFGS];  /* each bus once */
+    const uint8_t *ivrs; /* AMD's IOMMUs: the whole table, for iommu/; NULL: none */
+    uint32_t ivrs_bytes;
     /* Seen and told of; not used yet. */
     unsigned table_count;
     char tables[ACPI_TABLES][4]; /* signatures */

@@ -90,6 +90,12 @@ void acpi_read_dmar(const struct acpi_table *t)
     }
 }
 
+void acpi_read_ivrs(const struct acpi_table *t)
+{
+    acpi.ivrs = t->bytes;
+    acpi.ivrs_bytes = t->length;
+}
+
 /* ---- Telling of it ---- */
 
 static void report_tables(void)

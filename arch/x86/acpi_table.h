@@ -35,5 +35,6 @@ void acpi_read_ssdt(const struct acpi_table *t);
 void acpi_read_mcfg(const struct acpi_table *t);
 void acpi_read_hpet(const struct acpi_table *t);
 void acpi_read_dmar(const struct acpi_table *t);
+void acpi_read_ivrs(const struct acpi_table *t);
 
 #endif

@@ -1,4 +1,4 @@
-/* links: arch/x86/acpi.c arch/x86/acpi_madt.c arch/x86/acpi_fadt.c arch/x86/acpi_platform.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: arch/x86/acpi.c arch/x86/acpi_madt.c arch/x86/acpi_fadt.c arch/x86/acpi_platform.c iommu/ivrs.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Firmware that says anything at all: the input is changes to sound tables, each an offset, a
  * length and as many bytes; the first byte chooses the old root table or the new one.
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arch/x86/acpi.h"
+#include "iommu/amd.h"
 #include "lib/assert.h"
 #include "tests/fakes/log.h"
 #include "tests/fuzz/input.h"
@@ -22,6 +23,7 @@
 #define HEADER       36 /* bytes of a table's */
 #define TABLE(n)     (0x400 + 0x200 * (n))
 #define TABLE_BYTES  0x180
+#define TABLES       8 /* the last one is not in the root table */
 
 static uint8_t memory[MEMORY];
 static void *mappings[MAX_MAPPINGS];
@@ -74,28 +76,46 @@ static void make_bodies(void)
     static const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x0a, 5 };
 
     memcpy(memory + TABLE(0) + HEADER, madt, sizeof(madt));
-    memcpy(memory + TABLE(6) + HEADER, s5, sizeof(s5));
-    put(TABLE(1) + 40, 4, TABLE(6));
+    memcpy(memory + TABLE(7) + HEADER, s5, sizeof(s5));
+    put(TABLE(1) + 40, 4, TABLE(7));
     put(TABLE(1) + 48, 4, 0xb2);
     put(TABLE(1) + 64, 4, 0x604);
     put(TABLE(1) + 76, 4, 0x608);
+    put(TABLE(6) + 48, 4, 0x01500010); /* a unit's block; nothing but padding in it */
 }
 
 static void make_tables(unsigned width)
 {
-    static const char *const signatures[] = {
-        "APIC", "FACP", "SSDT", "MCFG", "HPET", "DMAR", "DSDT"
-    };
+    static const char *const signatures[] = { "APIC", "FACP", "SSDT", "MCFG",
+                                              "HPET", "DMAR", "IVRS", "DSDT" };
 
     memset(memory, 0, sizeof(memory));
-    make_table(ROOT, width == 8 ? "XSDT" : "RSDT", HEADER + 6 * width);
-    for (unsigned i = 0; i < 7; i++) {
+    make_table(ROOT, width == 8 ? "XSDT" : "RSDT", HEADER + (TABLES - 1) * width);
+    for (unsigned i = 0; i < TABLES; i++) {
         make_table(TABLE(i), signatures[i], TABLE_BYTES);
-        if (i < 6)
+        if (i < TABLES - 1)
             put(ROOT + HEADER + i * width, width, TABLE(i));
     }
     put(TABLE(0) + 4, 4, HEADER + 54); /* where its entries end */
     make_bodies();
+}
+
+/* What the IOMMU's reader calls: nothing may be out of any table that it has. */
+void amd_add(const struct amd_unit *info)
+{
+    (void)info;
+}
+
+void amd_set(uint16_t from, uint16_t to, uint8_t settings)
+{
+    (void)from;
+    (void)to;
+    (void)settings;
+}
+
+void amd_let_ioapic(uint16_t bdf)
+{
+    (void)bdf;
 }
 
 static void change(struct input *in)
@@ -126,6 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     change(&in);
     fake_log_reset();
     acpi_read(rsdp, map);
+    if (acpi.ivrs)
+        ivrs_read(acpi.ivrs, acpi.ivrs_bytes);
     ASSERT(acpi.cpu_count >= 1 && acpi.cpu_count <= MAX_PCPUS);
     while (mapping_count)
         free(mappings[--mapping_count]);

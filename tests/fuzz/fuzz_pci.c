@@ -119,12 +119,11 @@ static void make_function(struct function *f, struct input *in)
 static void describe_all(void)
 {
     for (const struct pci_device *d = pci_next(NULL); d; d = pci_next(d)) {
-        for (unsigned i = 0; i < PCI_PARTS; i++) {
-            char *text = malloc(160);
-            pci_describe(d, i, text, 160);
-            ASSERT(strlen(text) < 160);
-            free(text);
-        }
+        char *text = malloc(160);
+
+        pci_describe(d, "; ", text, 160);
+        ASSERT(strlen(text) < 160);
+        free(text);
     }
 }
 

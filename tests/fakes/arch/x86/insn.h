@@ -99,7 +99,9 @@ static inline void outl(uint16_t port, uint32_t v)
         fake_out(port, 4, v);
 }
 
-/* Device registers are memory of the test's. */
+/* Device registers are memory of the test's, which may hear of what is written. */
+__attribute__((weak)) void (*fake_mmio_written)(volatile void *at, uint32_t v);
+
 static inline uint32_t mmio_read32(const volatile void *at)
 {
     return *(const volatile uint32_t *)at;
@@ -108,6 +110,8 @@ static inline uint32_t mmio_read32(const volatile void *at)
 static inline void mmio_write32(volatile void *at, uint32_t v)
 {
     *(volatile uint32_t *)at = v;
+    if (fake_mmio_written)
+        fake_mmio_written(at, v);
 }
 
 #define FAKE_REGISTER(kind, n)                                                                     \
