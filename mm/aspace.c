@@ -200,13 +200,15 @@ int aspace_map_direct(mfn_t m, unsigned order)
         (struct mapping){ DIRECT_BASE + start.v, start, PAGE_SIZE << order, LEAF | PTE_W | nx });
 }
 
-/* True if no frame of it is free or a domain's. */
-static bool is_nobodys(maddr_t start, uint64_t size)
+/* True if no frame of it is free or a domain's; for registers, which firmware says where they are,
+ * if none is memory of ours either. */
+static bool is_nobodys(maddr_t start, uint64_t size, bool registers)
 {
     for (uint64_t n = start.v >> PAGE_SHIFT; n < (start.v + size) >> PAGE_SHIFT; n++) {
         uint16_t owner = frame_owner(mfn(n));
 
-        if (owner != OWNER_RESERVED && owner != OWNER_CAISSON && owner != OWNER_MODULE)
+        if (owner != OWNER_RESERVED &&
+            (registers || (owner != OWNER_CAISSON && owner != OWNER_MODULE)))
             return false;
     }
     return true;
@@ -237,8 +239,9 @@ void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
     uint64_t offset = start.v & ~PAGE_MASK;
     maddr_t first = maddr(start.v - offset);
     uint64_t bytes = (size + offset + PAGE_SIZE - 1) & PAGE_MASK, va;
+    uint64_t end = 1UL << cpu_maddr_bits(); /* an entry that leads beyond is a fault */
 
-    if (size > PTE_ADDRESS || start.v > PTE_ADDRESS - size || !is_nobodys(first, bytes)) {
+    if (size > end || start.v > end - size || !is_nobodys(first, bytes, kind >= ASPACE_UC)) {
         log_error("cannot map 0x%lx bytes at 0x%lx: not the firmware's nor a device's", size,
                   start.v);
         return NULL;

@@ -40,8 +40,9 @@ enum aspace_kind {
     ASPACE_WC /* framebuffer */
 };
 
-/* Maps size bytes of machine memory that is no domain's and not free (device, table, module); keeps
- * the offset within the page. NULL when out of memory, or (logged) if the memory is somebody's.
+/* Maps size bytes of machine memory that is no domain's and not free (device, table, module); for
+ * a device's, UC and WC, none of Caisson's and no module either. Keeps the offset within the page.
+ * NULL when out of memory, or (logged) if the memory is somebody's, or beyond what the CPU reaches.
  * Boot and device set-up only; never unmapped. */
 void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "arch/x86/cpu.h"
 #include "mm/layout.h"
 
 static int memory = -1;
@@ -32,4 +33,9 @@ void fake_machine_map(void)
         abort();
     fake_machine_alias(MACHINE_BASE, MACHINE_BASE, MACHINE_SIZE);
     fake_machine_alias(DIRECT_BASE + MACHINE_BASE, MACHINE_BASE, MACHINE_SIZE);
+}
+
+unsigned cpu_maddr_bits(void)
+{
+    return FAKE_MADDR_BITS;
 }

@@ -15,4 +15,7 @@ void fake_machine_map(void);
 /* The same memory once more, at va: a piece of it from machine address `start` on. */
 void fake_machine_alias(uint64_t va, uint64_t start, uint64_t size);
 
+/* What cpu_maddr_bits() says. */
+#define FAKE_MADDR_BITS 46
+
 #endif

@@ -229,6 +229,29 @@ static void test_map_refused(void **state)
     assert_int_equal(fake_log_lines[0], 5);
 }
 
+/* Firmware says where registers are, and may be wrong: never in memory that is in use. */
+static void test_no_registers_in_memory(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        maddr_t ours = maddr(MACHINE_BASE + (i ? 6 : 17) * MIB); /* Caisson's; a module */
+
+        assert_non_null(aspace_map(ours, 16, ASPACE_RO));
+        assert_null(aspace_map(ours, 16, ASPACE_UC));
+        assert_null(aspace_map(ours, 16, ASPACE_WC));
+    }
+}
+
+/* An entry with an address beyond what the CPU has would be a fault at the first touch. */
+static void test_beyond_the_cpu(void **state)
+{
+    (void)state;
+    assert_non_null(aspace_map(maddr((1UL << FAKE_MADDR_BITS) - 16), 16, ASPACE_UC));
+    assert_null(aspace_map(maddr((1UL << FAKE_MADDR_BITS) - 16), 17, ASPACE_UC));
+    assert_null(aspace_map(maddr(1UL << FAKE_MADDR_BITS), 16, ASPACE_RO));
+    assert_null(aspace_map(maddr(0), (1UL << FAKE_MADDR_BITS) + 1, ASPACE_UC));
+}
+
 static void test_stacks(void **state)
 {
     uint64_t a = (uint64_t)aspace_stack(), b = (uint64_t)aspace_stack();
@@ -316,9 +339,11 @@ static void test_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_image),  TEST(test_rest_is_empty), TEST(test_large_table), TEST(test_without_nx),
-        TEST(test_direct), TEST(test_map_kinds),     TEST(test_map_large),   TEST(test_map_refused),
-        TEST(test_stacks), TEST(test_no_memory),     TEST(test_check_finds), TEST(test_twice),
+        TEST(test_image),          TEST(test_rest_is_empty), TEST(test_large_table),
+        TEST(test_without_nx),     TEST(test_direct),        TEST(test_map_kinds),
+        TEST(test_map_large),      TEST(test_map_refused),   TEST(test_no_registers_in_memory),
+        TEST(test_beyond_the_cpu), TEST(test_stacks),        TEST(test_no_memory),
+        TEST(test_check_finds),    TEST(test_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
