@@ -28,9 +28,18 @@ void acpi_read_hpet(const struct acpi_table *t)
     acpi.hpet = maddr(acpi_field(t, HPET_ADDRESS, 8));
 }
 
+static uint64_t bus_address(const struct acpi_mcfg *m, unsigned bus)
+{
+    return (m->base.v >> MCFG_BUS_SHIFT) + bus;
+}
+
+/* In buses, or in memory: the same devices under two names. */
 static bool overlaps(const struct acpi_mcfg *a, const struct acpi_mcfg *b)
 {
-    return a->segment == b->segment && a->first_bus <= b->last_bus && b->first_bus <= a->last_bus;
+    return (a->segment == b->segment && a->first_bus <= b->last_bus &&
+            b->first_bus <= a->last_bus) ||
+           (bus_address(a, a->first_bus) <= bus_address(b, b->last_bus) &&
+            bus_address(b, b->first_bus) <= bus_address(a, a->last_bus));
 }
 
 /* What is wrong with an entry, or NULL. */

@@ -465,12 +465,17 @@ static void test_mcfg_impossible_entries(void **state)
     assert_true(fake_log_has("MCFG: entry 5 has buses of an earlier one"));
     teardown(NULL);
     for (unsigned i = 0; i < 9; i++) {
+        many[8 + 16 * i + 2] = (uint8_t)(i << 4);
         many[8 + 16 * i + 3] = 0xC0;
         many[8 + 16 * i + 8] = (uint8_t)i;
     }
     instead_of_madt("MCFG", many, sizeof(many));
     assert_int_equal(acpi.mcfg_count, ACPI_MCFGS);
     assert_true(fake_log_has("MCFG: entry 8 is one too many, ignored"));
+    many[8 + 16 + 2] = 0; /* the same place under another segment's name */
+    instead_of_madt("MCFG", many, 8 + 16 * 3);
+    assert_int_equal(acpi.mcfg_count, 2);
+    assert_true(fake_log_has("MCFG: entry 1 has buses of an earlier one"));
 }
 
 static void test_hpet(void **state)
