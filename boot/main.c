@@ -173,6 +173,17 @@ static const void *map_table(maddr_t start, size_t size)
     return aspace_map(start, size, ASPACE_RO);
 }
 
+/* In one piece, as neighbours of one kind are. */
+static bool is_reserved(maddr_t start, uint64_t size)
+{
+    for (const struct mem_region *r = boot.regions; r < boot.regions + boot.region_count; r++) {
+        if (r->kind == MEM_RESERVED && r->start.v <= start.v &&
+            start.v + size <= r->start.v + r->size)
+            return true;
+    }
+    return false;
+}
+
 /* Its devices, when nobody but this CPU runs and nothing is printed meanwhile. */
 static void find_devices(void)
 {
@@ -186,7 +197,7 @@ static void find_devices(void)
         uses[n++] = (struct pci_use){ UART_COM1, .io = true, .as = "COM1" };
     if (options.com2)
         uses[n++] = (struct pci_use){ UART_COM2, .io = true, .as = "COM2" };
-    pci_start(uses, n);
+    pci_start(uses, n, is_reserved);
     if (options.iommu)
         iommu_start();
 }

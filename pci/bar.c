@@ -81,7 +81,9 @@ static uint64_t measure_one(const struct pci_device *d, unsigned i)
 
     if (bits == 0 || bits == ONES) /* no such register; no such device any more */
         return 0;
-    bits = b->io ? (bits & IO_MASK) | PORTS_MASK : bits & MEM_MASK;
+    bits &= b->io ? IO_MASK : MEM_MASK;
+    if (b->io && bits)
+        bits |= PORTS_MASK;
     if (b->wide)
         bits |= (uint64_t)probe(d, offset_of(i + 1), ONES) << 32;
     return size_of(bits);

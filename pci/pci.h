@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "lib/addr.h"
 #include "pci/config.h"
 
 #define PCI_MOST 1024 /* devices; the others are left out, with a line in the log */
@@ -67,10 +68,14 @@ struct pci_use {
     const char *as;
 };
 
+/* Whether the firmware's memory map has all of this as reserved: configuration space that is not
+ * there is not believed in. */
+typedef bool (*pci_reserved_fn)(maddr_t start, uint64_t size);
+
 /* Walks all buses. Wants acpi_read(), and that no other CPU runs and nobody draws, prints or takes
  * interrupts: a device whose BARs are measured does not answer for a moment. Those in use are not
  * measured. Boot only. */
-void pci_start(const struct pci_use *uses, unsigned count);
+void pci_start(const struct pci_use *uses, unsigned count, pci_reserved_fn reserved);
 
 /* The first one for NULL; NULL behind the last. In the order of their addresses. */
 const struct pci_device *pci_next(const struct pci_device *d);

@@ -52,7 +52,7 @@ struct pci_device *pci_find(uint16_t segment, uint16_t bdf)
 
 struct pci_name pci_name(const struct config_place *at)
 {
-    struct pci_name name;
+    struct pci_name name = { "" };
     size_t n = 0;
 
     if (at->segment->number)
@@ -165,13 +165,15 @@ static uint32_t first_id(const struct config_segment *s)
 
 /* Walks what an entry of the MCFG tells of. True if bus 0 is done with. ports: or NULL. */
 static bool walk_mcfg(struct config_segment *s, const struct acpi_mcfg *m,
-                      const struct config_segment *ports)
+                      const struct config_segment *ports, pci_reserved_fn reserved)
 {
+    uint64_t bytes = (uint64_t)(m->last_bus + 1u - m->first_bus) << BUS_SHIFT;
     maddr_t start = maddr(m->base.v + ((uint64_t)m->first_bus << BUS_SHIFT));
 
     *s = (struct config_segment){ NULL, m->first_bus, m->last_bus + 1u, m->segment };
     bool has_first = !s->from && !s->number;
-    s->ecam = aspace_map(start, (uint64_t)(s->end - s->from) << BUS_SHIFT, ASPACE_UC);
+    if (reserved(start, bytes))
+        s->ecam = aspace_map(start, bytes, ASPACE_UC);
     if (!s->ecam || (has_first && ports && first_id(s) != first_id(ports))) {
         log_warn("pci: MCFG: no configuration space at 0x%lx", start.v);
         return false;
@@ -180,7 +182,7 @@ static bool walk_mcfg(struct config_segment *s, const struct acpi_mcfg *m,
     return has_first;
 }
 
-void pci_start(const struct pci_use *uses, unsigned count)
+void pci_start(const struct pci_use *uses, unsigned count, pci_reserved_fn reserved)
 {
     struct config_segment *ports = config_by_ports() ? &segments[ACPI_MCFGS] : NULL;
     bool has_first = false;
@@ -190,7 +192,7 @@ void pci_start(const struct pci_use *uses, unsigned count)
     full = false;
     segments[ACPI_MCFGS].end = BUSES;
     for (unsigned i = 0; i < acpi.mcfg_count; i++)
-        has_first |= walk_mcfg(&segments[i], &acpi.mcfg[i], ports);
+        has_first |= walk_mcfg(&segments[i], &acpi.mcfg[i], ports, reserved);
     if (ports && !has_first)
         walk_segment(ports);
     for (unsigned i = 0; i < count; i++)

@@ -48,6 +48,11 @@ void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
     return (void *)(uintptr_t)start.v;
 }
 
+static bool is_reserved(maddr_t start, uint64_t size)
+{
+    return start.v && size;
+}
+
 bool config_by_ports(void)
 {
     return true;
@@ -141,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     function_count = page_count = reads = 0;
     while (function_count < FUNCTIONS && !input_ended(&in))
         make_function(&functions[function_count++], &in);
-    pci_start(uses, 2);
+    pci_start(uses, 2, is_reserved);
     for (unsigned i = 0; i < function_count && unplugged_at == UINT64_MAX; i++)
         ASSERT(memcmp(functions[i].word, functions[i].before, sizeof(functions[i].word)) == 0);
     describe_all();

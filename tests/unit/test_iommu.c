@@ -181,7 +181,7 @@ static void start(void)
 {
     acpi.ivrs = ivrs;
     acpi.ivrs_bytes = ivrs_bytes;
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, NULL);
     iommu_start();
 }
 
@@ -371,7 +371,7 @@ static void test_no_memory(void **state)
 {
     (void)state;
     put_unit(0x10, BASE, 0);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, NULL);
     for (unsigned n = 1; n <= 3; n++) {
         acpi.ivrs = ivrs;
         acpi.ivrs_bytes = ivrs_bytes;

@@ -31,12 +31,21 @@ void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
     return size <= 2 * BUS_BYTES ? memory : NULL;
 }
 
+static uint64_t not_reserved; /* from there on */
+
+static bool is_reserved(maddr_t start, uint64_t size)
+{
+    return start.v + size <= not_reserved;
+}
+
 static int setup(void **state)
 {
     (void)state;
     memset(&acpi, 0, sizeof(acpi));
     fake_bus_reset();
     fake_log_reset();
+    not_reserved = UINT64_MAX;
+    mapped_bytes = 0;
     memory = malloc(2 * BUS_BYTES);
     memset(memory, 0xFF, 2 * BUS_BYTES);
     return 0;
@@ -68,15 +77,15 @@ static const struct pci_device *device(const char *name)
     return NULL;
 }
 
-enum part { HEAD, BARS };
+enum part { HEAD, BARS, LAST };
 
-/* What it is; or what comes next, its BARs or, if it has none, its abilities. */
+/* What it is; what comes next, its BARs or, if it has none, its abilities; what comes last. */
 static void assert_part(const struct pci_device *d, enum part part, const char *want)
 {
     char text[400], *rest = text, *found = NULL;
 
     pci_describe(d, "|", text, sizeof(text));
-    for (unsigned i = 0; i <= part; i++)
+    for (unsigned i = 0; i <= part && (part < LAST || rest); i++)
         found = strsep(&rest, "|");
     assert_string_equal(found ? found : "", want);
 }
@@ -104,7 +113,7 @@ static void test_walk(void **state)
     bridge(FAKE_BDF(2, 1, 0), 0x030302);
     fake_device(FAKE_BDF(3, 31, 0), 0x0C0330, 0);
     fake_device(FAKE_BDF(7, 0, 0), 0x020000, 0); /* no bridge leads there */
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(count(), 7);
     assert_true(fake_log_has("pci: 7 devices, found by ports"));
     assert_int_equal(device("00:1f.0")->secondary, 2);
@@ -122,7 +131,7 @@ static void test_no_bus(void **state)
 {
     (void)state;
     fake_bus_absent = true;
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(count(), 0);
     assert_true(fake_log_has("pci: 0 devices, found by nothing"));
 }
@@ -134,7 +143,7 @@ static void test_vendors_that_are_none(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++)
         fake_device(FAKE_BDF(0, i, 0), 0x020000, 0)->word[0] = ids[i];
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(count(), 0);
 }
 
@@ -142,7 +151,7 @@ static void test_unknown_header(void **state)
 {
     (void)state;
     fake_bar(fake_device(FAKE_BDF(0, 0, 0), 0x020000, 0x7F), 0, 0xFE000000, 0xFFF00000);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(count(), 1);
     assert_int_equal(fake_function[0].writes, 0);
     assert_true(fake_log_has("pci: 00:00.0 has an unknown header"));
@@ -158,7 +167,7 @@ static void test_bridges_in_loops(void **state)
     bridge(FAKE_BDF(1, 1, 0), 0x010001); /* back to the root */
     bridge(FAKE_BDF(1, 2, 0), 0x010101); /* to itself */
     bridge(FAKE_BDF(1, 3, 0), 0xFFFFFF); /* up to the end, where nobody is */
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(count(), 7);
     assert_true(fake_log_has("bridge 00:01.0 to buses 00 to 01: not higher ones, or"));
     assert_true(fake_log_has("bridge 00:03.0 to buses 01 to 02"));
@@ -175,7 +184,7 @@ static void test_too_many(void **state)
     fake_bus_crowded = true;
     for (unsigned bus = 0; bus < 8; bus++)
         bridge(FAKE_BDF(bus, 0, 0), 0xFF0000 | (bus + 1) << 8)->word[3] |= 0x800000;
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(count(), PCI_MOST);
     assert_true(fake_log_has("pci: no room for 04:00.0 and those behind it"));
     assert_int_equal(fake_log_lines[1], 1);
@@ -194,13 +203,15 @@ static void test_bars(void **state)
     fake_bar(f, 3, 0x00000038, 0xFFFFFFF8); /* 32 GiB */
     fake_bar(f, 4, 0x00000008, 0xFFF00000); /* no place yet */
     fake_bar(f, 5, 0x0000E004, 0xFFFFF000); /* says 64 bits, has no second half */
+    fake_bar(fake_device(FAKE_BDF(0, 3, 0), 0x020000, 0), 0, 0x00000001, 0); /* ports, but none */
     f->word[12] = 0xFEB80001;
     f->sticks[12] = 0xFFF80001;
     before = *f;
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_part(device("00:02.0"), BARS,
                 "memory 0xfe000000 128K, port 0xc000 64B, memory 0x3800000000 32G prefetchable, "
                 "memory 0x0 1M prefetchable, memory 0xe000 4K, ROM 0xfeb80000 512K");
+    assert_part(device("00:03.0"), BARS, "");
     assert_memory_equal(f->word, before.word, sizeof(before.word));
     assert_true(f->writes > 0);
     assert_false(f->moved_live);
@@ -211,7 +222,7 @@ static void test_bridges_are_not_measured(void **state)
     (void)state;
     fake_bar(fake_device(FAKE_BDF(0, 0, 0), 0x060000, 0), 3, 0xE0000004, 0xF0000000);
     fake_bar(bridge(FAKE_BDF(0, 1, 0), 0x010100), 0, 0xFEA00000, 0xFFFFF000);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(fake_function[0].writes + fake_function[1].writes, 0);
     assert_part(device("00:00.0"), BARS, "memory 0xe0000000");
     assert_part(device("00:01.0"), BARS, "memory 0xfea00000");
@@ -235,7 +246,7 @@ static void test_what_is_in_use(void **state)
     fake_bar(off, 0, 0xD0100000, 0xFFF00000);
     off->word[1] = 0;                           /* answers nowhere */
     fake_bar(small, 0, 0xD0080000, 0xFFF80000); /* too small for it, by where it is */
-    pci_start(uses, 2);
+    pci_start(uses, 2, is_reserved);
     assert_int_equal(screen->writes + serial->writes, 0);
     assert_true(far->writes && off->writes && small->writes);
     assert_null(device("00:01.0")->used_as);
@@ -255,7 +266,7 @@ static void test_vga_in_use(void **state)
     (void)state;
     fake_device(FAKE_BDF(0, 1, 0), 0x030000, 0)->word[1] = 0; /* the second card */
     fake_bar(fake_device(FAKE_BDF(0, 2, 0), 0x030000, 0), 0, 0xE0000000, 0xFF000000);
-    pci_start(&use, 1);
+    pci_start(&use, 1, is_reserved);
     assert_null(device("00:01.0")->used_as);
     assert_string_equal(device("00:02.0")->used_as, "screen");
     assert_int_equal(fake_function[1].writes, 0);
@@ -277,7 +288,7 @@ static void test_capabilities(void **state)
     fake_capability(f, 0x80, 0x11, 0x90, 0x001F);
     fake_capability(f, 0x90, 0x09, 0xA0, 0);
     fake_capability(f, 0xA0, 0x13, 0, 0x0206);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_part(device("00:01.0"), BARS, "PM in D3, MSI 8, PCIe, MSI-X 32, AF, FLR");
     assert_int_equal(device("00:01.0")->cap[PCI_CAP_MSI], 0x50);
     f->gone = true;
@@ -293,7 +304,7 @@ static void test_capabilities_in_a_loop(void **state)
     f->word[13] = 0x40;
     fake_capability(f, 0x40, 0x01, 0x50, 0);
     fake_capability(f, 0x50, 0x05, 0x40, 0);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_true(fake_log_has("pci: 00:01.0: capabilities lead to 0x40, none there or a loop"));
     assert_int_equal(device("00:01.0")->cap[PCI_CAP_MSI], 0x50);
 }
@@ -305,7 +316,7 @@ static void test_capabilities_astray(void **state)
     (void)state;
     f->word[13] = 0x40;
     fake_capability(f, 0x40, 0x01, 0x10, 0);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_true(fake_log_has("capabilities lead to 0x10, none"));
 }
 
@@ -318,14 +329,14 @@ static void test_capability_at_the_end(void **state)
     f->word[13] = 0xFC;
     fake_capability(f, 0xFC, 0x01, 0xF8, 0);
     fake_capability(f, 0xF8, 0x01, 0, 0);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(device("00:01.0")->cap[PCI_CAP_PM], 0xF8);
     assert_part(device("00:01.0"), BARS, "PM in D1");
 }
 
 /* ---- In memory ---- */
 
-/* A function there, with a PCIe capability. */
+/* A function there, with a PCIe capability. All its bits stick: its ROM has 2 KiB. */
 static uint32_t *in_memory(unsigned bus, unsigned slot, uint32_t class)
 {
     uint32_t *words = memory + (bus << 18 | slot << 13);
@@ -366,11 +377,11 @@ static void test_in_memory(void **state)
     extended(words, 0x200, 0x000D, 0x210);
     extended(words, 0x210, 0x000E, 0xFF8);
     extended(words, 0xFF8, 0x000F, 0);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(mapped.v, 0xB0000000);
     assert_int_equal(mapped_bytes, 2 * BUS_BYTES);
     assert_true(fake_log_has("pci: 2 devices, found by MCFG"));
-    assert_part(device("01:03.0"), BARS, "PCIe, AER, ACS, ARI, ATS, SR-IOV 8");
+    assert_part(device("01:03.0"), LAST, "PCIe, AER, ACS, ARI, ATS, SR-IOV 8");
 }
 
 static void test_extended_loop(void **state)
@@ -382,11 +393,11 @@ static void test_extended_loop(void **state)
     give_mcfg(0, 0, 0);
     extended(words, 0x100, 0x0001, 0x140);
     extended(words, 0x140, 0x000D, 0x100);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_true(fake_log_has("pci: 00:03.0: capabilities lead to 0x100, none"));
     words[1] = 0x00100000; /* plain memory: the command's zeroes went over the status */
     extended(words, 0x140, 0x000D, 0x0FC);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_true(fake_log_has("capabilities lead to 0xfc, none"));
 }
 
@@ -397,17 +408,33 @@ static void test_mcfg_is_wrong(void **state)
     fake_device(FAKE_BDF(0, 0, 0), 0x060000, 0);
     fake_device(FAKE_BDF(0, 1, 0), 0x020000, 0);
     give_mcfg(0, 0, 1);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_true(fake_log_has("pci: MCFG: no configuration space at 0xb0000000"));
     assert_true(fake_log_has("pci: 2 devices, found by ports"));
     acpi.mcfg[0].last_bus = 2; /* cannot be mapped here */
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_null(device("00:01.0")->at.segment->ecam);
     in_memory(0, 0, 0x060000);
     in_memory(0, 1, 0x020000);
     acpi.mcfg[0].last_bus = 1;
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_ptr_equal(device("00:01.0")->at.segment->ecam, memory);
+}
+
+/* Whatever looks like a device there is not touched. */
+static void test_mcfg_in_memory(void **state)
+{
+    uint32_t *words = in_memory(0, 0, 0x020000), before = words[4];
+
+    (void)state;
+    fake_bus_absent = true;
+    not_reserved = 0xB01FFFFF; /* all of it but a byte */
+    give_mcfg(0, 0, 1);
+    pci_start(NULL, 0, is_reserved);
+    assert_int_equal(count(), 0);
+    assert_int_equal(mapped_bytes, 0);
+    assert_int_equal(words[4], before);
+    assert_true(fake_log_has("pci: MCFG: no configuration space at 0xb0000000"));
 }
 
 static void test_another_segment(void **state)
@@ -416,7 +443,7 @@ static void test_another_segment(void **state)
     fake_device(FAKE_BDF(0, 1, 0), 0x020000, 0);
     in_memory(0, 1, 0x020000);
     give_mcfg(0x12, 0x40, 0x41);
-    pci_start(NULL, 0);
+    pci_start(NULL, 0, is_reserved);
     assert_int_equal(mapped.v, 0xB4000000);
     assert_true(fake_log_has("pci: 2 devices, found by ports"));
     assert_non_null(device("0012:40:01.0")->at.segment->ecam);
@@ -443,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_extended_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mcfg_is_wrong, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mcfg_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_segment, setup, teardown),
     };
 
