@@ -17,6 +17,7 @@
 #include "machine/cpu_model.h"
 #include "machine/cpu_mtrr.h"
 #include "xen/pair.h"
+#include "xen/xen_context.h"
 
 #define DR6_RESET 0xffff0ff0ul
 #define DR7_RESET 0x400ul
@@ -249,7 +250,7 @@ static int take_cpu(struct stream *s, const struct hvm_save_descriptor *d, struc
     take_away(&c);
     if (!is_all_zero(&c, sizeof(c)))
         return -EOPNOTSUPP;
-    err = vcpu_context_read(&context, &start);
+    err = xen_context_read(&context, &start);
     if (err)
         return err;
     v->start = start;

@@ -129,10 +129,6 @@ static inline uint64_t vcpu_exits(const struct vcpu *v)
     return virt_exit_count(&v->virt);
 }
 
-/* Reads a state that a call gives, and checks it: 0; -EINVAL. */
-struct xen_vcpu_hvm_context;
-int must_check vcpu_context_read(const struct xen_vcpu_hvm_context *c, struct virt_start *out);
-
 /* An exception for the guest; a triple fault ends the domain. */
 void vcpu_fault(struct vcpu *v, bool delivered);
 void vcpu_gp(struct vcpu *v);

@@ -8,6 +8,7 @@
 #include "include/public/compat.h"
 #include "include/public/hvm/hvm_vcpu.h"
 #include "include/public/vcpu.h"
+#include "xen/xen_context.h"
 
 #define LEAST_PERIOD_NS 1000000 /* as in Xen */
 
@@ -28,7 +29,7 @@ static int64_t initialise(struct vcpu *v, struct vcpu *which, uint64_t at)
         return -EEXIST;
     if (gva_copy_in(&v->space, &context, at, sizeof(context)))
         return -EFAULT;
-    int err = vcpu_context_read(&context, &start);
+    int err = xen_context_read(&context, &start);
     if (err)
         return err;
     which->start = start;

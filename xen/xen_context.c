@@ -5,10 +5,10 @@
  * What it lets pass must pass VM entry too: a field that only the CPU objects to would end the
  * domain where an error number is owed.
  */
+#include "xen/xen_context.h"
 #include "arch/x86/cpu.h"
 #include "machine/cpu_model.h"
-#include "domain/domain.h"
-#include "include/public/hvm/hvm_vcpu.h"
+#include "virt/virt.h"
 
 #define EFER_ALLOWED   (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define RFLAGS_ALLOWED 0x3d7fd7ul /* all that are defined, but VM */
@@ -152,7 +152,7 @@ static int read_64(struct virt_start *out, const struct xen_vcpu_hvm_x86_64 *c)
     return is_long(out) && asks_for_it && is_canonical(c->rip) ? 0 : -EINVAL;
 }
 
-int vcpu_context_read(const struct xen_vcpu_hvm_context *c, struct virt_start *out)
+int xen_context_read(const struct xen_vcpu_hvm_context *c, struct virt_start *out)
 {
     int err = -EINVAL;
 
