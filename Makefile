@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate machine loader config domain xen grant lifecycle control hypercall console monitor lib
+ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate machine cpu loader config domain xen grant lifecycle control hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 
@@ -36,7 +36,7 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # tables of jumps: comparisons are smaller. In a file for speed, what is not counted is `cold`
 # (lib/likely.h).
 HOT   := $(addprefix vmx/,stay run exit event regs msr apic cr vcpu flush) $(addprefix svm/,stay event regs msr cr vcpu flush) $(addprefix virt/,event fpu registers slat) \
-         $(addprefix domain/,run exit device_access lapic vcpu) $(addprefix machine/,machine cpu_msr) \
+         $(addprefix domain/,run exit device_access lapic vcpu) machine/machine cpu/cpu_msr \
          $(addprefix emulate/,mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vioapic) \
          $(addprefix hypercall/,hypercall evtchn_op grant_op) \

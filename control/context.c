@@ -14,8 +14,8 @@
 #include "include/public/hvm/hvm_vcpu.h"
 #include "include/public/hvm/save.h"
 #include "lib/string.h"
-#include "machine/cpu_model.h"
-#include "machine/cpu_mtrr.h"
+#include "cpu/cpu_model.h"
+#include "cpu/cpu_mtrr.h"
 #include "xen/pair.h"
 #include "xen/xen_context.h"
 

@@ -7,7 +7,7 @@
 #include "control/control.h"
 #include "control/domctl.h"
 #include "control/sysctl.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 #include "mm/promise.h"
 #include "sched/batch.h"
 

@@ -1,6 +1,6 @@
 /*
  * The CPU that guests are shown, as the control domain's tools read it and change it: CPUID leaves,
- * MSRs, words of features. See domain/cpu_policy.h.
+ * MSRs, words of features. See cpu/cpu_policy.h.
  *
  * The machine's, the most and the default are one and the same: what Caisson can carry with it.
  */

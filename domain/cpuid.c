@@ -9,7 +9,7 @@
 #include "domain/vcpu.h"
 #include "include/public/arch-x86/cpuid.h"
 #include "lib/likely.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_KVM        (LEAF_HYPERVISOR + 0x100)
@@ -90,26 +90,13 @@ static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf, uint32_
     return (struct cpuid_regs){ LEAF_HYPERVISOR, 0x73696143, 0x436e6f73, 0x73736961 };
 }
 
-struct cpuid_regs cpuid_common(uint32_t leaf, uint32_t subleaf)
-{
-    struct cpuid_regs r = cpu_model_leaf(leaf, subleaf);
-
-    if (leaf == 0x1)
-        r.ecx |= CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE | CPUID_1C_HYPERVISOR;
-    if (leaf == 0x7 && subleaf == 0) {
-        r.ebx |= CPUID_7B_TSC_ADJUST;
-        r.ecx &= ~CPUID_7C_OSPKE;
-    }
-    return r;
-}
-
 struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     if (leaf >= LEAF_HYPERVISOR && leaf < LEAF_KVM + 0x100)
         return hypervisor(v, leaf, subleaf);
     if (leaf == 0xb)
         return topology(v, subleaf);
-    struct cpuid_regs r = cpuid_common(leaf, subleaf);
+    struct cpuid_regs r = cpu_model_common(leaf, subleaf);
     if (leaf == 0x1)
         features(v, &r);
     if (leaf == 0x7 && subleaf == 0)

@@ -1,5 +1,5 @@
 /*
- * CPUID as a vCPU sees it. What may pass of the machine's is the policy of machine/cpu_model.h.
+ * CPUID as a vCPU sees it. What may pass of the machine's is the policy of cpu/cpu_model.h.
  */
 #ifndef CAISSON_DOMAIN_CPUID_H
 #define CAISSON_DOMAIN_CPUID_H
@@ -12,11 +12,7 @@ struct vcpu;
 /* The answer to CPUID with these inputs, executed by v. */
 struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 
-/* What is the same for all vCPUs of all domains, and what depends on the vCPU left out. */
-struct cpuid_regs cpuid_common(uint32_t leaf, uint32_t subleaf);
-
-/* The same as the first, from what v has been answered before where that still holds. Until the
- * next call. */
+/* The same, from what v has been answered before where that still holds. Until the next call. */
 const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 
 #endif

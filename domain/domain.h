@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config/domain_config.h"
-#include "domain/cpu_policy.h"
+#include "cpu/cpu_policy.h"
 #include "machine/machine.h"
 #include "mm/audit.h"
 #include "guestmem/p2m.h"

@@ -2,7 +2,7 @@
  * The MSR policy: who answers for which register.
  *
  * Asked in this order: the local APIC and time, which a running guest uses most; the state that
- * the back end switches (vmx/, svm/); registers that read a fixed value (machine/cpu_msr.h); memory
+ * the back end switches (vmx/, svm/); registers that read a fixed value (cpu/cpu_msr.h); memory
  * types. Whatever remains is a register that this machine does not have: #GP, and one warning for
  * each. The TSC is kept from vmx/, which knows it too: the domain's clock, TSC_ADJUST and the timer
  * have to be told when it is written.
@@ -12,7 +12,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
-#include "machine/cpu_mtrr.h"
+#include "cpu/cpu_mtrr.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/vcpu.h"
@@ -100,29 +100,9 @@ static void tsc_move(struct vcpu *v, uint64_t by)
         set_deadline(v, deadline);
 }
 
-/* Registers of particular CPUs that Linux probes for, ready for a #GP: no warning is owed. */
-static bool is_probed(uint32_t msr)
-{
-    static const uint32_t probed[] = {
-        0x034,      /* MSR_SMI_COUNT */
-        0x04E,      /* MSR_PPIN_CTL */
-        0x140,      /* MSR_MISC_FEATURES_ENABLES */
-        0x606,      /* MSR_RAPL_POWER_UNIT */
-        0x64E,      /* MSR_PPERF */
-        0xC0010000, /* MSR_K7_EVNTSEL0 */
-        0xC0011004, /* MSR_AMD64_CPUID_FN_1 */
-        0xC0011005, /* MSR_AMD64_CPUID_FN_80000001 */
-    };
-
-    for (unsigned i = 0; i < sizeof(probed) / sizeof(probed[0]); i++)
-        if (probed[i] == msr)
-            return true;
-    return false;
-}
-
 static int unknown(struct vcpu *v, uint32_t msr, const char *what)
 {
-    if (!is_probed(msr) && warned_add(&v->domain->unknown_msrs, msr))
+    if (!cpu_msr_is_probed(msr) && warned_add(&v->domain->unknown_msrs, msr))
         log_warn("%s: %s of MSR 0x%x, which this machine does not have: #GP", v->domain->name, what,
                  msr);
     return -EINVAL;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "devices/vlapic.h"
 #include "lib/errno.h"
-#include "machine/cpu_msr.h"
+#include "cpu/cpu_msr.h"
 
 struct vcpu;
 

@@ -4,7 +4,7 @@
  */
 #include "domain/vcpu.h"
 #include "arch/x86/cpu.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 #include "machine/pc.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"

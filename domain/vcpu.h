@@ -63,7 +63,7 @@ struct vcpu {
     struct virt_start start;
     struct xen_vcpu xen;  /* what Xen's interface keeps of it */
     uint64_t misc_enable; /* what can be written of that MSR */
-    uint64_t mtrr[32];    /* see machine/cpu_mtrr.h */
+    uint64_t mtrr[32];    /* see cpu/cpu_mtrr.h */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
 };
 

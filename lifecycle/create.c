@@ -10,7 +10,7 @@
 #include "machine/acpi_guest.h"
 #include "machine/bios_data.h"
 #include "machine/bios_vectors.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 #include "machine/mp_table.h"
 #include "machine/pc.h"
 #include "lifecycle/create.h"

@@ -8,7 +8,7 @@
 #include "domain/msr.h"
 #include "lib/assert.h"
 #include "loader/image.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 #include "machine/pc.h"
 #include "mm/heap.h"
 

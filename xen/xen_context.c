@@ -7,7 +7,7 @@
  */
 #include "xen/xen_context.h"
 #include "arch/x86/cpu.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 #include "virt/virt.h"
 
 #define EFER_ALLOWED   (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)

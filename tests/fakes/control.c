@@ -8,8 +8,8 @@
 #include "lifecycle/create.h"
 #include "lifecycle/order.h"
 #include "domain/cpuid.h"
-#include "machine/cpu_model.h"
-#include "machine/cpu_mtrr.h"
+#include "cpu/cpu_model.h"
+#include "cpu/cpu_mtrr.h"
 #include "mm/frame.h"
 
 #define WEAK __attribute__((weak))
@@ -156,7 +156,7 @@ WEAK int domain_set_most(struct domain *d, uint64_t frames)
 }
 
 /* Every register of every leaf has the same bits. */
-WEAK struct cpuid_regs cpuid_common(uint32_t leaf, uint32_t subleaf)
+WEAK struct cpuid_regs cpu_model_common(uint32_t leaf, uint32_t subleaf)
 {
     (void)subleaf;
     if (leaf == 0)
@@ -170,7 +170,7 @@ WEAK struct cpuid_regs cpuid_common(uint32_t leaf, uint32_t subleaf)
 
 WEAK struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf)
 {
-    return cpuid_common(leaf, subleaf);
+    return cpu_model_common(leaf, subleaf);
 }
 
 WEAK uint64_t cpu_model_cr4_mask(void)

@@ -2,7 +2,7 @@
  * Stand-ins for event channels and grants, for tests of the other hypercalls: there are none.
  */
 #include "arch/x86/cpu.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 #include "domain/domain.h"
 #include "lifecycle/create.h"
 #include "xen/evtchn.h"

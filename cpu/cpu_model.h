@@ -4,8 +4,8 @@
  * What may pass is listed (a const table of masks in cpu_model.c); what is not listed reads zero,
  * so that a feature of tomorrow's CPU does not leak into a guest that Caisson cannot carry with it.
  */
-#ifndef CAISSON_MACHINE_CPU_MODEL_H
-#define CAISSON_MACHINE_CPU_MODEL_H
+#ifndef CAISSON_CPU_CPU_MODEL_H
+#define CAISSON_CPU_CPU_MODEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,5 +24,9 @@ uint64_t cpu_model_cr4_mask(void);
 uint8_t cpu_model_address_bits(void);
 /* The clock of leaf 0x15, in Hz, from which TSC and local APIC timer are told to run. */
 uint64_t cpu_model_crystal_hz(void);
+
+/* The same with what Caisson adds itself: what all vCPUs of all domains are shown, and what depends
+ * on the vCPU left out. */
+struct cpuid_regs cpu_model_common(uint32_t leaf, uint32_t subleaf);
 
 #endif

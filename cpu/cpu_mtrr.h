@@ -2,8 +2,8 @@
  * The MTRRs of a guest's CPU: kept for it and checked, and without effect, since the second-level
  * page table says what is cached. Source: SDM, "Memory Type Range Registers (MTRRs)".
  */
-#ifndef CAISSON_MACHINE_CPU_MTRR_H
-#define CAISSON_MACHINE_CPU_MTRR_H
+#ifndef CAISSON_CPU_CPU_MTRR_H
+#define CAISSON_CPU_CPU_MTRR_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * is here has no effect; registers with one are kept by the back ends, devices/vlapic and
  * domain/msr.c.
  */
-#ifndef CAISSON_MACHINE_CPU_MSR_H
-#define CAISSON_MACHINE_CPU_MSR_H
+#ifndef CAISSON_CPU_CPU_MSR_H
+#define CAISSON_CPU_CPU_MSR_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,5 +18,8 @@ struct msr_value {
 struct msr_value cpu_msr_read(uint32_t msr);
 /* Does this CPU have it, and let it be written with this value? It changes nothing. */
 bool cpu_msr_takes(uint32_t msr, uint64_t value);
+
+/* Is it one of particular CPUs that Linux probes for, ready for a #GP? No warning is owed then. */
+bool cpu_msr_is_probed(uint32_t msr);
 
 #endif

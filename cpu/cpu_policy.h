@@ -7,8 +7,8 @@
  * whatever the list says: they follow from the number of vCPUs and from their local APICs' ids.
  * Hidden is not forbidden, as on Xen: who uses a feature that it is not shown, uses it.
  */
-#ifndef CAISSON_DOMAIN_CPU_POLICY_H
-#define CAISSON_DOMAIN_CPU_POLICY_H
+#ifndef CAISSON_CPU_CPU_POLICY_H
+#define CAISSON_CPU_CPU_POLICY_H
 
 #include <stdbool.h>
 #include <stdint.h>

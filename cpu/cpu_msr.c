@@ -1,17 +1,17 @@
 /*
- * Registers of a guest's CPU that read a fixed value. See machine/cpu_msr.h.
+ * Registers of a guest's CPU that read a fixed value. See cpu/cpu_msr.h.
  *
  * Sources: SDM volume 4; APM volume 2, appendix A, "VM_CR MSR"; AMD's "Processor Programming
  * Reference", for HWCR, Patch Level and DE_CFG.
  */
-#include "machine/cpu_msr.h"
+#include "cpu/cpu_msr.h"
 
 #include <stddef.h>
 
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "lib/likely.h"
-#include "machine/cpu_mtrr.h"
+#include "cpu/cpu_mtrr.h"
 #include "virt/virt.h"
 
 #define NONE           UINT32_MAX /* the last row's; no CPU has this register */
@@ -94,4 +94,23 @@ bool cpu_msr_takes(uint32_t msr, uint64_t value)
     const struct row *r = row_of(msr);
 
     return r && !((value ^ cpu_msr_read(msr).value) & ~r->ignored);
+}
+
+bool cpu_msr_is_probed(uint32_t msr)
+{
+    static const uint32_t probed[] = {
+        0x034,      /* MSR_SMI_COUNT */
+        0x04E,      /* MSR_PPIN_CTL */
+        0x140,      /* MSR_MISC_FEATURES_ENABLES */
+        0x606,      /* MSR_RAPL_POWER_UNIT */
+        0x64E,      /* MSR_PPERF */
+        0xC0010000, /* MSR_K7_EVNTSEL0 */
+        0xC0011004, /* MSR_AMD64_CPUID_FN_1 */
+        0xC0011005, /* MSR_AMD64_CPUID_FN_80000001 */
+    };
+
+    for (unsigned i = 0; i < sizeof(probed) / sizeof(probed[0]); i++)
+        if (probed[i] == msr)
+            return true;
+    return false;
 }

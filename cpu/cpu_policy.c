@@ -1,9 +1,9 @@
 /*
- * The CPU policy of a domain. See domain/cpu_policy.h.
+ * The CPU policy of a domain. See cpu/cpu_policy.h.
  */
-#include "domain/cpu_policy.h"
+#include "cpu/cpu_policy.h"
 #include "arch/x86/cpu.h"
-#include "domain/cpuid.h"
+#include "cpu/cpu_model.h"
 
 #define NO_SUBLEAF XEN_CPUID_NO_SUBLEAF
 #define EXTENDED   0x80000000u
@@ -60,7 +60,7 @@ static struct cpuid_regs all_of(uint32_t leaf, uint32_t subleaf)
 
     if (leaf == 0xb || is_hypervisors(leaf))
         return r; /* topology; how many, or all */
-    r = cpuid_common(leaf, subleaf);
+    r = cpu_model_common(leaf, subleaf);
     if (leaf == 1)
         r.edx |= CPUID_1D_APIC;
     if (leaf == 0xd && subleaf == 0)

@@ -1,9 +1,9 @@
 /*
- * The MTRRs of a guest's CPU. See machine/cpu_mtrr.h.
+ * The MTRRs of a guest's CPU. See cpu/cpu_mtrr.h.
  */
-#include "machine/cpu_mtrr.h"
+#include "cpu/cpu_mtrr.h"
 #include "arch/x86/msr.h"
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 
 #define MTRR_VARIABLE  8
 #define MTRR_FIXED     11

@@ -1,8 +1,8 @@
 /*
- * The CPUID policy. See machine/cpu_model.h. Sources: SDM volume 2, "CPUID—CPU Identification";
+ * The CPUID policy. See cpu/cpu_model.h. Sources: SDM volume 2, "CPUID—CPU Identification";
  * APM volume 3, appendix E.
  */
-#include "machine/cpu_model.h"
+#include "cpu/cpu_model.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/spec.h"
 #include "arch/x86/tsc.h"
@@ -239,6 +239,19 @@ struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf)
         if (cpu_model_has_topoext())
             r = caches(leaf, subleaf);
         break;
+    }
+    return r;
+}
+
+struct cpuid_regs cpu_model_common(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_regs r = cpu_model_leaf(leaf, subleaf);
+
+    if (leaf == 0x1)
+        r.ecx |= CPUID_1C_X2APIC | CPUID_1C_TSC_DEADLINE | CPUID_1C_HYPERVISOR;
+    if (leaf == 0x7 && subleaf == 0) {
+        r.ebx |= CPUID_7B_TSC_ADJUST;
+        r.ecx &= ~CPUID_7C_OSPKE;
     }
     return r;
 }
