@@ -67,7 +67,7 @@ static int write_low(const struct image_module *rom, const struct image_memory *
 int image_firmware_load(const struct image *image, const struct image_memory *memory,
                         struct image_start *out)
 {
-    struct roms roms;
+    struct roms roms = { 0 };
     uint64_t at = MEMMAP_HIGH;
     int err = collect(image, &roms);
 

@@ -134,7 +134,7 @@ static int prepare(struct bzimage *b, struct layout *l)
 
 int bzimage_load_real(struct bzimage *b, struct image_start *out)
 {
-    struct layout l;
+    struct layout l = { 0 };
     int error = prepare(b, &l);
 
     if (error || (error = write_all(b, &l)))
@@ -196,7 +196,7 @@ int image_plan(const struct image *image, uint64_t ram, uint8_t *setup, struct i
         .write = write_copy, .ctx = &planner, .e820 = map, .e820_count = 2
     };
     struct bzimage b = { .image = image, .memory = &memory, .file = image->data };
-    struct layout l;
+    struct layout l = { 0 };
 
     if (image_kind_of(image->data, image->size, false) != IMAGE_BZIMAGE ||
         image->size < HEADER_NEEDED)
