@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from conftest import BUILD, Module
+from conftest import ALL_SHAPES, BUILD, Module
 from test_lifecycle import OPTIONS, Crowd
 from test_monitor import MONITOR
 
@@ -98,8 +98,9 @@ def over(found, limit):
     return wrong
 
 
-@pytest.mark.parametrize("place, first", [("own", "victim"), ("own", "attacker"),
-                                          ("boot", "victim"), ("shared", "victim")])
+@pytest.mark.parametrize("place, first", [
+    ("own", "victim"), ("boot", "attacker"), ("shared", "victim"),
+    *([("own", "attacker"), ("boot", "victim")] if ALL_SHAPES else [])])
 def test_neighbours(boot, place, first):
     """Whoever was created first."""
     here = [Module(f"{BUILD}/guest/mayfly.elf", "kernel name=mayfly mem=2M cpus=0 -- idle"),
