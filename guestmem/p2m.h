@@ -96,8 +96,8 @@ int must_check p2m_init(struct p2m *p, uint16_t owner);
 bool must_check p2m_destroy(struct p2m *p);
 
 /* For a domain without ranges of RAM, whose frames are put wherever somebody likes: it may have
- * this many from now on, or as many as it has if that is more; and tables for so many are promised.
- */
+ * this many from now on, or as many as it has if that is more; and tables for so many are promised,
+ * and for those that there are. */
 void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables);
 
 /* Makes [start, start + frames) RAM. 0, -EINVAL for a wrap, -ENOSPC after P2M_RAM_RANGES. */

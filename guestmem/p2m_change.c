@@ -126,8 +126,7 @@ cold void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables)
     spin_lock(&p->lock);
     uint64_t has = promise_of(p->owner).ram;
     p->most = frames > has ? frames : has;
-    if (tables > p->tables_for_ram)
-        p->tables_for_ram = tables;
+    p->tables_for_ram = tables > p->slat.tables ? tables : p->slat.tables;
     spin_unlock(&p->lock);
 }
 

@@ -23,6 +23,7 @@
 #include "lifecycle/wiring.h"
 #include "lifecycle/id.h"
 #include "lifecycle/load.h"
+#include "lifecycle/memory.h"
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"
@@ -33,96 +34,7 @@
 #include "mm/heap.h"
 #include "mm/promise.h"
 
-#define ACPI_GUEST_ORDER 2    /* of the buffer: ACPI_GUEST_MAX_SIZE */
-#define DOMAIN_PAGES     18   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
-#define PROMISE_PIECE    1024 /* pages that are set aside in one step */
-#define VCPU_PAGES       12   /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, FPU */
-
-/* ---- Its memory ---- */
-
-static int build_memmap(const struct domain_config *config, struct memmap *out)
-{
-    int err = memmap_build(out, config->mem);
-
-    if (!err && config->type == DOMAIN_PVH)
-        memmap_reserve(out, PV_SPECIAL_BASE, PV_SPECIAL_SIZE);
-    if (!err && firmware_is(config))
-        memmap_add_firmware(out, firmware_rom_size(config));
-    return err;
-}
-
-unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
-{
-    struct memmap map;
-
-    if (d->config->bare)
-        return 0;
-    int err = build_memmap(d->config, &map);
-    ASSERT(!err); /* it was built with this size */
-    memcpy(out, map.e820, sizeof(map.e820));
-    return map.e820_count;
-}
-
-/* Pages of the heap that are for such a domain at most, whose RAM may need so many page tables. */
-static uint64_t heap_for(const struct domain_config *config, uint64_t tables)
-{
-    return p2m_tables_most(tables) + DOMAIN_PAGES + firmware_pages(config) + PV_EVENT_PAGES +
-           PV_GRANT_PAGES + (uint64_t)VCPU_PAGES * config->vcpus;
-}
-
-/* mem=, and what Caisson may have to set up for such a domain at most. */
-static int size_up(const struct domain_config *config, struct promise *out)
-{
-    struct memmap map = { 0 };
-    uint64_t tables = 1;
-    int err = config->bare ? 0 : build_memmap(config, &map);
-
-    *out = (struct promise){ 0 };
-    for (unsigned i = 0; !err && i < map.backed_count; i++) {
-        uint64_t frames = map.backed[i].size >> PAGE_SHIFT;
-        out->ram += frames;
-        tables += p2m_tables(frames);
-    }
-    out->heap = heap_for(config, tables);
-    return err;
-}
-
-static int promise_memory(const struct domain_config *config, uint16_t id)
-{
-    struct promise p;
-    int err = size_up(config, &p);
-
-    if (!err)
-        err = promise_make(id, p);
-    if (err)
-        log_error("%s: mem=%luK does not fit: %luK of the machine's memory are free, and %luK must "
-                  "be for what belongs to it",
-                  config->name, config->mem >> 10, frame_available() << (PAGE_SHIFT - 10),
-                  p.heap << (PAGE_SHIFT - 10));
-    return err;
-}
-
-/* RAM lies in two pieces: there is a gap below 4 GiB. */
-static uint64_t tables_for(uint64_t frames)
-{
-    return 1 + p2m_tables(frames) + p2m_tables(0);
-}
-
-cold int domain_set_most(struct domain *d, uint64_t frames)
-{
-    uint64_t tables = tables_for(frames), heap = heap_for(d->config, tables);
-    struct promise have = promise_of(d->xen.id);
-
-    if (heap > have.heap + PROMISE_PIECE) {
-        have.heap += PROMISE_PIECE;
-        int err = promise_make(d->xen.id, have);
-        return err ? err : -EAGAIN;
-    }
-    int err = promise_make(d->xen.id, (struct promise){ .heap = heap });
-    if (!err)
-        p2m_set_most(&d->p2m, frames, tables);
-    return err;
-}
+#define ACPI_GUEST_ORDER 2 /* of the buffer: ACPI_GUEST_MAX_SIZE */
 
 /* ---- Building it ---- */
 
@@ -138,7 +50,7 @@ _Static_assert(sizeof(struct domain_build) <= PAGE_SIZE, "it is a page");
 static int build_memory(struct domain *d)
 {
     const struct memmap *map = &d->build->map;
-    int err = d->config->bare ? 0 : build_memmap(d->config, &d->build->map);
+    int err = d->config->bare ? 0 : memory_map(d->config, &d->build->map);
 
     if (!err)
         err = p2m_init(&d->p2m, d->xen.id);
@@ -430,7 +342,7 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
         err = choose_id(config, &id);
     if (err)
         return err;
-    err = promise_memory(config, id);
+    err = memory_promise(config, id);
     if (err) {
         promise_end(id);
         return err;

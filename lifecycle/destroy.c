@@ -10,6 +10,7 @@
 #include "lifecycle/create.h"
 #include "lifecycle/create_vcpu.h"
 #include "lifecycle/list.h"
+#include "lifecycle/memory.h"
 #include "domain/lapic.h"
 #include "xen/evtchn.h"
 #include "grant/foreign.h"
@@ -94,6 +95,7 @@ static void destroy_rest(struct domain *d)
     bool comes_back = domain_comes_back(d);
 
     lapic_destroy_access(d);
+    memory_forget_most(d);
     domain_unlist(d);
     heap_free_pages(d, DOMAIN_ORDER, id);
     ASSERT(frame_count(id) == heap_kept(id));

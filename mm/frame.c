@@ -249,6 +249,21 @@ cold void frame_unpromise(uint16_t owner, enum frame_zone zone, uint64_t n)
     spin_unlock(&lock);
 }
 
+cold uint64_t frame_promise_at_most(uint16_t owner, enum frame_zone zone, uint64_t n)
+{
+    uint64_t less = 0;
+
+    spin_lock(&lock);
+    struct account *a = account_of(&accounts, owner);
+    uint64_t keep = a->of[zone].frames > n ? a->of[zone].frames : n;
+    if (a->owner == owner && a->limited && a->of[zone].promised > keep)
+        less = a->of[zone].promised - keep;
+    if (less)
+        account_unpromise(&accounts, owner, zone, less);
+    spin_unlock(&lock);
+    return less;
+}
+
 struct account frame_account(uint16_t owner)
 {
     struct account a;

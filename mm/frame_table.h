@@ -19,6 +19,8 @@ void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone);
 bool must_check frame_promise(uint16_t owner, enum frame_zone zone, uint64_t n);
 /* Takes back the promise of n that owner does not have. */
 void frame_unpromise(uint16_t owner, enum frame_zone zone, uint64_t n);
+/* Owner is promised n, or as many as it has, if it was promised more: how many that was. */
+uint64_t frame_promise_at_most(uint16_t owner, enum frame_zone zone, uint64_t n);
 /* Owner has no frames, and is promised none any more. */
 void frame_release(uint16_t owner);
 /* Free, and promised to nobody. */

@@ -22,6 +22,16 @@ static bool promise_heap(uint16_t owner, uint64_t n)
     return true;
 }
 
+uint64_t promise_heap_free(void)
+{
+    return frame_unpromised(ZONE_HEAP);
+}
+
+uint64_t promise_heap_at_most(uint16_t owner, uint64_t n)
+{
+    return frame_promise_at_most(owner, ZONE_HEAP, n);
+}
+
 static uint64_t beyond(uint64_t wanted, uint64_t promised)
 {
     return wanted > promised ? wanted - promised : 0;

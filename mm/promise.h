@@ -30,6 +30,11 @@ void promise_end(uint16_t owner);
 int must_check promise_more(uint16_t owner, uint64_t n);
 void promise_less(uint16_t owner, uint64_t n);
 
+/* Pages of the heap that nobody is promised, without its growing. */
+uint64_t promise_heap_free(void);
+/* Owner is promised no more pages of the heap than n, or than it has: how many less than before. */
+uint64_t promise_heap_at_most(uint16_t owner, uint64_t n);
+
 /* What owner is promised, and what it has of it. Frames that it gave back while others have them
  * pinned count as had. */
 struct promise promise_of(uint16_t owner);

@@ -151,7 +151,7 @@ WEAK int order_domain(const struct order *what, uint16_t *id)
 
 WEAK int domain_set_most(struct domain *d, uint64_t frames)
 {
-    p2m_set_most(&d->p2m, frames, 0);
+    p2m_set_most(&d->p2m, frames, d->p2m.tables_for_ram);
     return spin_is_locked(d->xen.lock) ? 0 : -EINVAL;
 }
 
