@@ -72,6 +72,7 @@ struct domain {
     bool end_claimed;                /* somebody is about to set it, with its reason */
     uint8_t restarts; /* beside a reboot, the ends after which it is made anew, as bits */
     bool bare;      /* made by the control domain, which says when it goes: see lifecycle/order.h */
+    bool orphan;    /* order.c: it is to be destroyed, as the control domain has ended */
     bool started;   /* it has been let run once; before that its vCPUs have no state to lose */
     bool suspended; /* its guest has asked to be: no vCPU enters until it is resumed */
     bool start_paused;          /* the operator paused it while it was being built */

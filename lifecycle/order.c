@@ -17,7 +17,7 @@ enum state { FREE, ASKED, TAKEN, DONE };
 static struct place {
     enum state state;
     struct order what;
-    const struct keeper *keeper; /* TAKEN: who makes it */
+    const struct keeper *keeper; /* TAKEN: who makes it; DONE: who has it, or NULL */
     int err;                     /* DONE: the answer */
     uint16_t id;
     uint64_t turn; /* DONE: the lowest has waited longest to be asked for */
@@ -66,8 +66,9 @@ static struct place *first_asked(void)
     return NULL;
 }
 
-/* -EAGAIN: it is under way. *news: it has just been written down. */
-static int ask(const struct order *what, uint16_t *id, bool *news)
+/* -EAGAIN: it is under way. full: there is no room for another. *news: it has just been written
+ * down. */
+static int ask(const struct order *what, bool full, uint16_t *id, bool *news)
 {
     struct place *p = find(what);
 
@@ -76,6 +77,8 @@ static int ask(const struct order *what, uint16_t *id, bool *news)
         *id = p->id;
         return p->err;
     }
+    if (!p && full)
+        return -ENOSPC;
     if (!p && (p = vacant())) {
         *p = (struct place){ .state = ASKED, .what = *what };
         *news = true;
@@ -87,10 +90,10 @@ static int ask(const struct order *what, uint16_t *id, bool *news)
 
 int order_domain(const struct order *what, uint16_t *id)
 {
-    bool news = false;
+    bool news = false, full = xen_domain_count() == MAX_DOMAINS; /* then nobody is troubled */
 
     spin_lock(&lock);
-    int err = ask(what, id, &news);
+    int err = ask(what, full, id, &news);
     spin_unlock(&lock);
     if (news)
         lifecycle_look();
@@ -128,20 +131,38 @@ static int begin(struct place *p)
 {
     struct keeper *k = lifecycle_new_keeper("bare domain");
 
+    p->keeper = NULL;
     if (!k)
         return -ENOMEM;
     k->config = config_of(&p->what);
     int err = keeper_start(k);
-    p->keeper = k;
+    p->keeper = err ? NULL : k;
     if (err)
         lifecycle_drop(k);
     return err;
 }
 
+/* One of those whom nobody looks after. To end one is a line of the log, and kicks. */
+static bool end_an_orphan(void)
+{
+    struct domain *d = domain_next(NULL);
+
+    while (d && !d->orphan)
+        d = domain_next(d);
+    if (!d)
+        return false;
+    d->orphan = false;
+    domain_end(d, END_DESTROYED, "the control domain has ended");
+    return true;
+}
+
 bool order_take(void)
 {
-    struct place *p = take();
+    struct place *p;
 
+    if (end_an_orphan())
+        return true;
+    p = take();
     if (!p)
         return false;
     int err = begin(p);
@@ -159,7 +180,7 @@ static void settle(struct place *p, const struct keeper *k, uint16_t id)
 {
     if (p->state == TAKEN && p->keeper == k)
         finish(p, id == ID_NONE ? -ENOMEM : 0, id);
-    else if (p->state == DONE && memcmp(p->what.uuid, k->config.uuid, sizeof(p->what.uuid)) == 0)
+    else if (p->state == DONE && p->keeper == k && id == ID_NONE)
         p->state = FREE;
 }
 
@@ -182,15 +203,16 @@ static void forget_all(void)
     spin_unlock(&lock);
 }
 
+/* Paused or suspended, it would stay for ever. */
+static bool needs_control(const struct domain *d)
+{
+    return d->end || !d->started || d->suspended || d->state == DOMAIN_PAUSED;
+}
+
 void order_orphan_all(void)
 {
     forget_all();
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d)) {
-        if (!d->bare)
-            continue;
-        if (!d->started)
-            domain_end(d, END_DESTROYED, "the control domain has ended");
-        else if (d->end)
-            lifecycle_ended(d);
-    }
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+        d->orphan = d->bare && needs_control(d);
+    lifecycle_look();
 }

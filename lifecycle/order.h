@@ -24,15 +24,17 @@ struct order {
 _Static_assert(sizeof(struct order) == 20, "no padding");
 
 /* From any CPU. 0, and the id of the new domain, which is there and paused; -EAGAIN: ask again soon
- * for the same; else it cannot be: -ENOMEM, or what keeper_start() answers. */
+ * for the same; else it cannot be: -ENOSPC, -ENOMEM, or what keeper_start() answers. */
 int must_check order_domain(const struct order *what, uint16_t *id);
 
-/* Boot CPU: carries out what was ordered. True: there is more to do. */
+/* Boot CPU: carries out something of what was ordered, or of order_orphan_all(). True: there is
+ * more to do. */
 bool must_check order_take(void);
 /* Boot CPU: the domain of k runs, or (id ID_NONE) came to nothing. */
 void order_settle(const struct keeper *k, uint16_t id);
 /* Boot CPU: there is no control domain any more. Nobody waits for an answer; the bare domains that
- * were never let run are destroyed, and those that have ended are buried. */
+ * were never let run, that are paused or suspended, or that have ended, are destroyed, one at a
+ * call of order_take(). */
 void order_orphan_all(void);
 
 #endif

@@ -50,16 +50,24 @@ int keeper_start(struct keeper *k)
     return start_error;
 }
 
+static unsigned domain_count;
+
+unsigned xen_domain_count(void)
+{
+    return domain_count;
+}
+
 /* ---- Domains, for the end of the control domain ---- */
 
-static struct domain domains[4];
-static unsigned ended, woken;
+#define DOMAINS 8
+static struct domain domains[DOMAINS];
+static unsigned ended;
 
 struct domain *domain_next(const struct domain *after)
 {
     const struct domain *d = after ? after + 1 : domains;
 
-    return d < domains + 4 ? (struct domain *)d : NULL;
+    return d < domains + DOMAINS ? (struct domain *)d : NULL;
 }
 
 void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
@@ -69,16 +77,12 @@ void domain_end(struct domain *d, enum domain_end end, const char *why, ...)
     ended |= 1u << (d - domains);
 }
 
-void lifecycle_ended(struct domain *d)
-{
-    woken |= 1u << (d - domains);
-}
-
 /* ---- */
 
 static int setup(void **state)
 {
     (void)state;
+    memset(domains, 0, sizeof(domains));
     order_orphan_all();
     for (unsigned i = 0; i < made; i++)
         order_settle(&keepers[i], ID_NONE);
@@ -86,7 +90,8 @@ static int setup(void **state)
     made = dropped = looks = 0;
     start_error = 0;
     no_memory = false;
-    ended = woken = 0;
+    ended = 0;
+    domain_count = 1;
     return 0;
 }
 
@@ -212,22 +217,68 @@ static void test_crowd(void **state)
     assert_true(order_take());
 }
 
-/* It ends: what it has not let run goes, and what has ended is buried. */
+/* It ends: what is not running goes, one at a turn; what runs, or is the menu's, lives on. */
 static void test_orphans(void **state)
 {
     uint16_t id;
 
     (void)state;
-    memset(domains, 0, sizeof(domains));
-    domains[1].bare = domains[2].bare = domains[3].bare = true;
-    domains[2].started = domains[3].started = true;
-    domains[3].end = END_CRASH;
+    for (unsigned i = 1; i < DOMAINS; i++)
+        domains[i] = (struct domain){
+            .bare = i < 6, .started = i != 1, .state = DOMAIN_RUNNING, .xen.id = 1
+        };
+    domains[2].end = END_CRASH;
+    domains[3].suspended = true;
+    domains[4].state = DOMAIN_PAUSED;
+    domains[6].state = DOMAIN_PAUSED;
+    domains[6].end = END_CRASH;
     assert_int_equal(ask(1, &id), -EAGAIN);
     assert_int_equal(ask(2, &id), -EAGAIN);
     assert_true(order_take()); /* its domain is 1, say */
+    looks = 0;
     order_orphan_all();
-    assert_int_equal(ended, 1 << 1);
-    assert_int_equal(woken, 1 << 3);
+    assert_int_equal(ended, 0);
+    assert_int_equal(looks, 1);
+    for (unsigned i = 1; i < 5; i++) {
+        assert_true(order_take());
+        assert_int_equal(ended, (2u << i) - 2);
+    }
+    assert_false(order_take());
+    assert_int_equal(ended, 0x1e);
+}
+
+/* Two orders of one name; and the answer to one is no other domain's affair. */
+static void test_one_name(void **state)
+{
+    struct order one = { .vcpus = 1 }, two = { .vcpus = 2 };
+    uint16_t id = 0;
+
+    (void)state;
+    assert_int_equal(order_domain(&one, &id), -EAGAIN);
+    assert_int_equal(order_domain(&two, &id), -EAGAIN);
+    while (order_take())
+        ;
+    order_settle(&keepers[1], 9);
+    order_settle(&keepers[0], ID_NONE); /* it could not be built */
+    assert_int_equal(order_domain(&two, &id), 0);
+    assert_int_equal(id, 9);
+    assert_int_equal(order_domain(&one, &id), -ENOMEM);
+}
+
+/* With as many domains as there can be, the boot CPU is not asked. */
+static void test_full(void **state)
+{
+    uint16_t id;
+
+    (void)state;
+    assert_int_equal(ask(1, &id), -EAGAIN);
+    domain_count = MAX_DOMAINS;
+    looks = 0;
+    assert_int_equal(ask(2, &id), -ENOSPC);
+    assert_int_equal(looks, 0);
+    assert_true(order_take()); /* the last one */
+    order_settle(&keepers[0], 128);
+    assert_int_equal(ask(1, &id), 0);
     assert_false(order_take());
 }
 
@@ -252,8 +303,9 @@ static void test_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_made),  TEST(test_two),     TEST(test_errors), TEST(test_abandoned),
-        TEST(test_crowd), TEST(test_orphans), TEST(test_others),
+        TEST(test_made),      TEST(test_two),      TEST(test_errors),
+        TEST(test_abandoned), TEST(test_crowd),    TEST(test_orphans),
+        TEST(test_others),    TEST(test_one_name), TEST(test_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
