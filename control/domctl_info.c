@@ -40,13 +40,13 @@ static uint32_t look_at_vcpus(const struct domain *d, struct xen_domctl_getdomai
 }
 
 /* A bare one stays until it is destroyed. */
-static bool is_dying(const struct domain *d)
+static bool is_dying(const struct domain *d, enum domain_end end)
 {
-    return d->end && (!d->bare || __atomic_load_n(&d->unwanted, __ATOMIC_RELAXED));
+    return end && (!d->bare || __atomic_load_n(&d->unwanted, __ATOMIC_RELAXED));
 }
 
 /* An end by its own doing has a reason, as guests give it to SCHEDOP_shutdown. */
-static uint32_t end_flags(const struct domain *d)
+static uint32_t end_flags(const struct domain *d, enum domain_end end)
 {
     static const uint8_t reason[] = {
         [END_POWEROFF] = XEN_SHUTDOWN_POWEROFF,  [END_REBOOT] = XEN_SHUTDOWN_REBOOT,
@@ -54,20 +54,22 @@ static uint32_t end_flags(const struct domain *d)
         [END_KILLED] = XEN_SHUTDOWN_CRASH,       [END_DESTROYED] = 0,
     };
 
-    uint32_t dying = is_dying(d) ? XEN_DOMINF_DYING : 0, why = reason[d->end];
+    uint32_t dying = is_dying(d, end) ? XEN_DOMINF_DYING : 0, why = reason[end];
 
-    if (d->end == END_NOT && d->suspended)
+    if (end == END_NOT && d->suspended)
         why = XEN_SHUTDOWN_SUSPEND;
-    else if (d->end == END_NOT || d->end == END_DESTROYED)
+    else if (end == END_NOT || end == END_DESTROYED)
         return dying;
     return dying | XEN_DOMINF_SHUTDOWN | why << XEN_DOMINF_SHUTDOWN_SHIFT;
 }
 
 void control_describe(const struct domain *d, struct xen_domctl_getdomaininfo *out)
 {
+    enum domain_end end = __atomic_load_n(&d->end, __ATOMIC_ACQUIRE); /* once: it may end now */
+
     *out = (struct xen_domctl_getdomaininfo){
         .domain = d->xen.id,
-        .flags = XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | end_flags(d),
+        .flags = XEN_DOMINF_HVM_GUEST | XEN_DOMINF_HAP | end_flags(d, end),
         .tot_pages = d->p2m.promised,
         .max_pages = d->bare ? d->p2m.most : promise_of(d->xen.id).ram,
         .shared_info_frame = UINT64_MAX,
@@ -76,7 +78,7 @@ void control_describe(const struct domain *d, struct xen_domctl_getdomaininfo *o
         .emulation_flags = XEN_X86_EMU_LAPIC,
     };
     out->flags |= look_at_vcpus(d, out);
-    if (d->state == DOMAIN_PAUSED && !d->end)
+    if (d->state == DOMAIN_PAUSED && !end)
         out->flags |= XEN_DOMINF_PAUSED;
     control_handle(d, out->handle);
 }

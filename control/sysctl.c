@@ -91,8 +91,9 @@ int64_t control_sysctl(struct vcpu *v, uint64_t *args)
         return err;
     if (!is_known(op.cmd))
         return -ENOSYS;
+    bool went_on = op.cmd & SYSCTL_GOES_ON; /* that it does not stay in the caller's structure */
     int64_t result = ops[op.cmd & ~SYSCTL_GOES_ON](v, &op);
-    if ((result == 0 || result == HYPERCALL_CONTINUE) &&
+    if ((result == 0 || result == HYPERCALL_CONTINUE || went_on) &&
         gva_copy_out(&v->space, args[0], &op, sizeof(op)))
         return -EFAULT;
     return result;

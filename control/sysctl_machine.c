@@ -72,7 +72,7 @@ int64_t sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
     return 0;
 }
 
-/* Without a place for the answer: how many there are. */
+/* How many there is an answer for; without a place for the answers, how many there are. */
 int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op)
 {
     struct xen_sysctl_cputopoinfo *arg = &op->u.cputopoinfo;
@@ -84,11 +84,11 @@ int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op)
         if (gva_copy_out(&v->space, arg->cputopo + i * sizeof(of), &of, sizeof(of)))
             return -EFAULT;
     }
-    arg->num_cpus = cpu_count;
+    arg->num_cpus = n;
     return 0;
 }
 
-/* All memory is one node's. */
+/* All memory is one node's. The same. */
 int64_t sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op)
 {
     struct xen_sysctl_numainfo *arg = &op->u.numainfo;
@@ -102,6 +102,6 @@ int64_t sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op)
     if (arg->num_nodes && arg->distance &&
         gva_copy_out(&v->space, arg->distance, &distance, sizeof(distance)))
         return -EFAULT;
-    arg->num_nodes = 1;
+    arg->num_nodes = (arg->meminfo || arg->distance) && !arg->num_nodes ? 0 : 1;
     return 0;
 }

@@ -811,6 +811,11 @@ static void test_long_list(void **state)
         assert_int_equal(crowd[i].xen.holders, 0);
     }
     assert_int_equal(list[CROWD].domain, 0x5a5a);
+    sysctl.u.getdomaininfolist = (struct xen_sysctl_getdomaininfolist){ .max_domains = 9,
+                                                                        .num_domains = 3,
+                                                                        .buffer = UINT64_MAX };
+    assert_int_equal(ask(1u << 31 | XEN_SYSCTL_GETDOMAININFOLIST), -EFAULT);
+    assert_int_equal(sysctl.cmd, XEN_SYSCTL_GETDOMAININFOLIST); /* the next one begins anew */
 }
 
 static void test_machine(void **state)
@@ -837,6 +842,7 @@ static void test_machine(void **state)
     sysctl.u.cputopoinfo =
         (struct xen_sysctl_cputopoinfo){ .num_cpus = 2, .cputopo = (uintptr_t)topo };
     assert_int_equal(ask(XEN_SYSCTL_CPUTOPOINFO), 0);
+    assert_int_equal(sysctl.u.cputopoinfo.num_cpus, 1);
     assert_int_equal(topo[0].node, 0);
     assert_int_equal(topo[1].node, 77);
     sysctl.u.numainfo = (struct xen_sysctl_numainfo){ .num_nodes = 64,
@@ -846,6 +852,15 @@ static void test_machine(void **state)
     assert_int_equal(sysctl.u.numainfo.num_nodes, 1);
     assert_int_equal(memory.memfree, 600 * 4096);
     assert_int_equal(distance, 10);
+    sysctl.u.cputopoinfo = (struct xen_sysctl_cputopoinfo){ .cputopo = (uintptr_t)topo };
+    assert_int_equal(ask(XEN_SYSCTL_CPUTOPOINFO), 0);
+    assert_int_equal(sysctl.u.cputopoinfo.num_cpus, 0); /* no place, no answer */
+    sysctl.u.numainfo = (struct xen_sysctl_numainfo){ .meminfo = (uintptr_t)&memory };
+    assert_int_equal(ask(XEN_SYSCTL_NUMAINFO), 0);
+    assert_int_equal(sysctl.u.numainfo.num_nodes, 0);
+    sysctl.u.numainfo = (struct xen_sysctl_numainfo){ 0 };
+    assert_int_equal(ask(XEN_SYSCTL_NUMAINFO), 0);
+    assert_int_equal(sysctl.u.numainfo.num_nodes, 1);
 }
 
 static void test_pools(void **state)
