@@ -107,6 +107,7 @@ static void test_refusals(void **state)
         { "name=", "1 to 31" },
         { "name=01234567890123456789012345678901", "1 to 31" },
         { "name=a/b", "letters" },
+        { "name=domain#5", "letters" }, /* as bare domains are called */
         { "name=\x7f", "letters" },
         { "name=caisson", "not caisson" },
         { "name=CaiSSon", "not caisson" },
