@@ -74,7 +74,7 @@ static int set_map(struct vcpu *v, struct xen_domain *d, const struct xen_memory
 
 cold int64_t memory_set_map(struct vcpu *v, uint64_t at)
 {
-    struct xen_foreign_memory_map m;
+    struct xen_foreign_memory_map m = { 0 };
     struct xen_domain *d;
     int err = pair_may_rule(&v->domain->xen);
 
@@ -150,7 +150,7 @@ static int64_t add_some(struct vcpu *v, uint64_t *args, struct xen_domain *d,
 
 int64_t memory_add_batch(struct vcpu *v, uint64_t *args)
 {
-    struct xen_add_to_physmap_batch a;
+    struct xen_add_to_physmap_batch a = { 0 };
     struct xen_domain *d;
     int err = pair_may_rule(&v->domain->xen);
 
@@ -230,7 +230,7 @@ static int check_resource(const struct xen_acquire_resource *a)
 
 cold int64_t memory_acquire_resource(struct vcpu *v, uint64_t *args)
 {
-    struct xen_acquire_resource a;
+    struct xen_acquire_resource a = { 0 };
     struct xen_domain *d;
     int err = pair_may_rule(&v->domain->xen);
 
