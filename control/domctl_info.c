@@ -65,7 +65,8 @@ static uint32_t end_flags(const struct domain *d, enum domain_end end)
 
 void control_describe(const struct domain *d, struct xen_domctl_getdomaininfo *out)
 {
-    enum domain_end end = __atomic_load_n(&d->end, __ATOMIC_ACQUIRE); /* once: it may end now */
+    /* Once: it may end now. */
+    enum domain_end end = *(const volatile enum domain_end *)&d->end;
 
     *out = (struct xen_domctl_getdomaininfo){
         .domain = d->xen.id,
