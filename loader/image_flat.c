@@ -19,15 +19,19 @@ static uint32_t sum(const uint8_t *p, unsigned words)
 /* A short loop, as it is run for each domain. */
 long image_find_header(const void *data, size_t size, const struct image_header *header)
 {
-    const uint8_t *p = data;
-    size_t end = size < header->within ? size : header->within;
+    size_t end = size < header->within ? size : header->within, bytes = 4 * header->words;
+    size_t step = header->step;
+    uint32_t magic = header->magic, word;
 
-    for (size_t at = 0; at + 4 * header->words <= end; at += header->step) {
-        uint32_t word;
-        memcpy(&word, p + at, sizeof(word)); /* -Oz makes image_get32() a call */
-        if (word == header->magic && !sum(p + at, header->words))
-            return (long)at;
-    }
+    if (end < bytes)
+        return -1;
+    const uint8_t *p = data, *last = p + end - bytes;
+    do {
+        memcpy(&word, p, sizeof(word)); /* -Oz makes image_get32() a call */
+        if (word == magic && !sum(p, header->words))
+            return p - (const uint8_t *)data;
+        p += step;
+    } while (p <= last);
     return -1;
 }
 
