@@ -20,13 +20,19 @@
 #include "mm/heap.h"
 #include "mm/promise.h"
 
-bool domain_retire(struct domain *d)
+/* No vCPU is picked any more; false: some pCPU has yet to let go of one. */
+static bool remove_units(struct domain *d)
 {
-    bool all = d->vcpus_out == d->xen.vcpu_count;
+    bool all = true;
 
     for (unsigned i = 0; all && i < d->xen.vcpu_count; i++)
         all = sched_unit_remove(&d->vcpus[i]->unit) == 0;
     return all;
+}
+
+bool domain_retire(struct domain *d)
+{
+    return d->vcpus_out == d->xen.vcpu_count && remove_units(d);
 }
 
 /* ---- The pieces. Each: true when all of its kind is done ---- */
@@ -85,8 +91,8 @@ static bool destroy_memory(struct domain *d)
 }
 
 static bool (*const steps[])(struct domain *d) = {
-    hide,      is_let_go,    audit,           detach_foreign, detach,
-    is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
+    hide,   is_let_go, remove_units, audit,           detach_foreign,
+    detach, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
 };
 
 static void destroy_rest(struct domain *d)

@@ -7,12 +7,13 @@
 #include "domain/vcpu.h"
 #include "lib/list.h"
 
-/* vCPU 0 does what is due, and takes the 8259 pair's interrupts. */
+/* vCPU 0 does what is due, and takes the 8259 pair's interrupts. Not while the machine is built and
+ * programmed as firmware leaves it: a kick is what makes a vCPU run, and a new one looks anyway. */
 static void look(void *ctx)
 {
     struct domain *d = ctx;
 
-    if (d->xen.vcpu_count)
+    if (d->state != DOMAIN_BUILDING)
         vcpu_flag_or_kick(d->vcpus[0]);
 }
 

@@ -83,6 +83,7 @@ static int setup(void **state)
     no_hpet = false;
     firmware = NULL;
     start_lapic(&guest_vcpu, 0);
+    guest.state = DOMAIN_RUNNING;
     build(&board_pc);
     guest_running = &guest_vcpu.unit;
     guest_kicks = 0;
@@ -571,6 +572,19 @@ static void test_counter_read_late(void **state)
     assert_in_range(m->due.ns, due + 1, due + 2 * MS);
 }
 
+/* What is written down to look like firmware's work moves deadlines, and no vCPU: it would run. */
+static void test_being_built_kicks_nobody(void **state)
+{
+    (void)state;
+    guest.state = DOMAIN_BUILDING;
+    guest_running = NULL;
+    pc_start_as_firmware(m);
+    assert_int_equal(guest_kicks, 0);
+    guest.state = DOMAIN_RUNNING;
+    pc_start_as_firmware(m);
+    assert_true(guest_kicks > 0);
+}
+
 /* Another pCPU's access may make something due sooner than vCPU 0 thinks. */
 static void test_sooner_kicks(void **state)
 {
@@ -782,6 +796,7 @@ int main(void)
         TEST(test_due),
         TEST(test_tick_only_who_is_due),
         TEST(test_counter_read_late),
+        TEST(test_being_built_kicks_nobody),
         TEST(test_sooner_kicks),
         TEST(test_mmio),
         TEST(test_lapic_moves_and_goes),
