@@ -19,10 +19,6 @@
 #include "xen/pair.h"
 #include "xen/xen_context.h"
 
-#define DR6_RESET 0xffff0ff0ul
-#define DR7_RESET 0x400ul
-#define PAT_RESET 0x0007040600070406ul
-
 #define FIXED_AT   HVM_MTRRS_VARIABLE /* in v->mtrr[] */
 #define DEFAULT_AT (FIXED_AT + HVM_MTRRS_FIXED)
 
@@ -87,8 +83,8 @@ static int put_cpu(struct stream *s, const struct vcpu *v)
         .cr0 = from->cr0,
         .cr3 = from->cr3,
         .cr4 = from->cr4,
-        .dr6 = DR6_RESET,
-        .dr7 = DR7_RESET,
+        .dr6 = DR6_FIXED,
+        .dr7 = DR7_FIXED,
         .msr_efer = from->efer,
         .cs_limit = seg[SEG_CS].limit,
         .ds_limit = seg[SEG_DS].limit,
@@ -112,7 +108,7 @@ static int put_cpu(struct stream *s, const struct vcpu *v)
 
 static int put_mtrr(struct stream *s, const struct vcpu *v)
 {
-    struct hvm_hw_mtrr m = { .msr_pat_cr = PAT_RESET,
+    struct hvm_hw_mtrr m = { .msr_pat_cr = PAT_AFTER_RESET,
                              .msr_mtrr_cap = CPU_MTRRCAP,
                              .msr_mtrr_def_type = v->mtrr[DEFAULT_AT] };
 
@@ -221,9 +217,9 @@ static void take_away(struct hvm_hw_cpu *c)
         *rights[i] &= ~(uint32_t)UINT16_MAX;
     }
     c->msr_efer = c->tsc = 0; /* its TSC is what it is */
-    if (c->dr6 == DR6_RESET)
+    if (c->dr6 == DR6_FIXED)
         c->dr6 = 0;
-    if (c->dr7 == DR7_RESET)
+    if (c->dr7 == DR7_FIXED)
         c->dr7 = 0;
 }
 
@@ -278,7 +274,7 @@ static int take_mtrr(struct stream *s, const struct hvm_save_descriptor *d, stru
 
     if (err)
         return err;
-    if (m.msr_pat_cr != PAT_RESET || m.msr_mtrr_cap != CPU_MTRRCAP)
+    if (m.msr_pat_cr != PAT_AFTER_RESET || m.msr_mtrr_cap != CPU_MTRRCAP)
         return -EOPNOTSUPP;
     memcpy(regs, m.msr_mtrr_var, sizeof(m.msr_mtrr_var));
     memcpy(regs + FIXED_AT, m.msr_mtrr_fixed, sizeof(m.msr_mtrr_fixed));

@@ -14,10 +14,8 @@
 #define IVMD        0x20 /* memory to be kept for devices, and two more kinds of that */
 #define HEAD        24   /* of a unit's block, and with more */
 #define HEAD_MORE   40
-#define ACPI_LEAST                                                                                 \
-    22 /* bytes of an entry for a device that has a name; the last one: its length                 \
-        */
-#define IOAPIC 1
+#define ACPI_LEAST  22 /* of an entry with a device's name; the last of them is its length */
+#define IOAPIC      1
 
 struct block {
     uint8_t type, flags;

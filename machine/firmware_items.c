@@ -6,6 +6,7 @@
 #include "machine/acpi_tables.h"
 #include "machine/pc.h"
 #include "lib/assert.h"
+#include "lib/checksum.h"
 #include "lib/string.h"
 
 enum item_key {
@@ -176,15 +177,6 @@ static const uint16_t part_keys[FIRMWARE_PARTS][3] = {
     { 0x13, 0x14, 0x15 },
 };
 
-static uint8_t missing_to_zero(const uint8_t *bytes, size_t n)
-{
-    uint8_t sum = 0;
-
-    while (n--)
-        sum = (uint8_t)(sum - *bytes++);
-    return sum;
-}
-
 /* The ROM that has firmware start it. */
 static void build_boot_rom(struct firmware_items *f, uint16_t stack)
 {
@@ -193,8 +185,8 @@ static void build_boot_rom(struct firmware_items *f, uint16_t stack)
     ASSERT(boot_rom_size == sizeof(f->boot_rom));
     memcpy(rom, boot_rom, sizeof(f->boot_rom));
     memcpy(rom + BOOT_ROM_STACK, &stack, sizeof(stack));
-    rom[BOOT_ROM_PNP_SUM] = missing_to_zero(rom + BOOT_ROM_PNP, 0x20);
-    rom[BOOT_ROM_SUM] = missing_to_zero(rom, sizeof(f->boot_rom));
+    rom[BOOT_ROM_PNP_SUM] = checksum(rom + BOOT_ROM_PNP, 0x20);
+    rom[BOOT_ROM_SUM] = checksum(rom, sizeof(f->boot_rom));
     add_file(f, "genroms/kernel", rom, sizeof(f->boot_rom));
 }
 
