@@ -11,6 +11,16 @@
 #include "arch/x86/cpu.h"
 #include "mm/layout.h"
 
+const struct aspace_image fake_machine_image = {
+    .phys = { MACHINE_BASE },
+    .text = IMAGE_BASE,
+    .text_end = IMAGE_BASE + 0x1000,
+    .rodata = IMAGE_BASE + 0x1000,
+    .rodata_end = IMAGE_BASE + 0x2000,
+    .data = IMAGE_BASE + 0x2000,
+    .data_end = IMAGE_BASE + 0x3000,
+};
+
 static int memory = -1;
 
 void fake_machine_alias(uint64_t va, uint64_t start, uint64_t size)

@@ -19,16 +19,6 @@
 #include "tests/fakes/panic.h"
 #include "tests/fakes/window.h"
 
-static const struct aspace_image image = {
-    .phys = { MACHINE_BASE },
-    .text = IMAGE_BASE,
-    .text_end = IMAGE_BASE + 0x1000,
-    .rodata = IMAGE_BASE + 0x1000,
-    .rodata_end = IMAGE_BASE + 0x2000,
-    .data = IMAGE_BASE + 0x2000,
-    .data_end = IMAGE_BASE + 0x3000,
-};
-
 static void set_up_with(uint64_t size)
 {
     const struct mem_region whole = { { MACHINE_BASE }, size, MEM_USABLE };
@@ -39,7 +29,7 @@ static void set_up_with(uint64_t size)
     assert_int_equal(frame_init(&whole, 1, NULL, 0), 0);
     t = frame_table_place();
     fake_machine_alias(FRAMES_BASE, t.start.v, t.bytes);
-    assert_int_equal(aspace_init(&image), 0);
+    assert_int_equal(aspace_init(&fake_machine_image), 0);
 }
 
 static int set_up(void **state)

@@ -23,16 +23,6 @@
 #define SLACK 1024 /* the heap grows by 2 MiB */
 #define CROWD 40
 
-static const struct aspace_image image = {
-    .phys = { MACHINE_BASE },
-    .text = IMAGE_BASE,
-    .text_end = IMAGE_BASE + 0x1000,
-    .rodata = IMAGE_BASE + 0x1000,
-    .rodata_end = IMAGE_BASE + 0x2000,
-    .data = IMAGE_BASE + 0x2000,
-    .data_end = IMAGE_BASE + 0x3000,
-};
-
 static const struct domain_config config = { .name = "bare", .vcpus = 1, .bare = true };
 static struct domain domains[MAX_DOMAINS];
 static void (*in_between)(void); /* before the next promise */
@@ -115,7 +105,7 @@ static int set_up(void **state)
     assert_int_equal(frame_init(&whole, 1, NULL, 0), 0);
     t = frame_table_place();
     fake_machine_alias(FRAMES_BASE, t.start.v, t.bytes);
-    assert_int_equal(aspace_init(&image), 0);
+    assert_int_equal(aspace_init(&fake_machine_image), 0);
     return 0;
 }
 
