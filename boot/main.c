@@ -384,6 +384,7 @@ static void main_on_stack(void)
     machine_start(); /* ACPI tables, clock, interrupt controllers, PCI devices */
     set_ends();
     runs_guests = !virt_probe(options.apicv) && spec_start() && !virt_cpu_enable();
+    iommu_share();
     if (!runs_guests)
         log_error("Caisson cannot run guests on this machine");
     sched_use_tick(!virt_caps.preemption_timer);

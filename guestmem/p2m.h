@@ -153,12 +153,14 @@ bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, 
                               void *ctx);
 
 /* For the p2m's own files. The memory type of 2^order frames, as the machine has it; rights of RAM
- * that is mapped so; whether it has all tables that it may have; takes away what is mapped at g,
+ * that is mapped so; whether it has all tables that it may have; tells all who have looked at these
+ * places that something was taken away there; takes away what is mapped at g,
  * and leaves a hole where RAM has its place: 0, or -ENOMEM if it was part of a larger mapping; the
  * next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM. */
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
 unsigned p2m_rights_of_ram(unsigned order);
 bool p2m_tables_used_up(const struct p2m *p);
+void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames);
 int must_check p2m_vacate(struct p2m *p, gfn_t g);
 int64_t p2m_giant_goes_on(struct p2m *p);
 

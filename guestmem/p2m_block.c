@@ -56,7 +56,7 @@ static int fill_large(struct p2m *p, gfn_t g, mfn_t *m)
         return err;
     }
     p->populated += 1UL << ORDER_2M;
-    p->epoch++;
+    p2m_changed(p, g, 1UL << ORDER_2M);
     return 0;
 }
 

@@ -4,10 +4,12 @@
  * What is unmapped may still be in the TLB of a pCPU whose vCPU is in the guest at that moment. So
  * the frame waits in limbo until every vCPU has come in again, which flushes (p2m_enter): nobody
  * is waited for, and no frame changes hands too early. Source: SDM, "Invalidation of Cached
- * Translations", on software's duty after such a change.
+ * Translations", on software's duty after such a change. An IOMMU is waited for, which takes as
+ * long as a few reads of memory.
  */
 #include "arch/x86/percpu.h"
 #include "guestmem/p2m.h"
+#include "iommu/iommu.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
 #include "mm/frame.h"
@@ -50,13 +52,21 @@ static bool may_map(struct p2m *p, gfn_t g)
     return is_vacant(p, g) && !(p->giant.open && g.v >> ORDER_1G == p->giant.at.v >> ORDER_1G);
 }
 
+/* Devices forget it here: they have no moment at which they come in again. */
+void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames)
+{
+    p->epoch++;
+    if (p->slat.devices)
+        iommu_flush(p->owner, g, frames);
+}
+
 /* Leaves a hole where RAM has its place, nothing elsewhere. */
 int p2m_vacate(struct p2m *p, gfn_t g)
 {
     int err = p2m_is_ram(p, g) ? slat_punch(&p->slat, g) : slat_unmap(&p->slat, g);
 
     if (!err)
-        p->epoch++;
+        p2m_changed(p, g, 1);
     return err;
 }
 
@@ -178,7 +188,7 @@ static int move(struct p2m *p, gfn_t from, gfn_t to)
     if (err)
         return err;
     err = p2m_vacate(p, from);
-    if (err && slat_unmap(&p->slat, to))
+    if (err && p2m_vacate(p, to))
         panic("p2m: a mapping just made cannot be unmade");
     return err;
 }

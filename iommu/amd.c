@@ -1,13 +1,9 @@
 /*
- * AMD's IOMMU: all devices blocked, and a look at who tries.
+ * AMD's IOMMU: the units, what they are told to do, and what they tell. What each device may is
+ * iommu/amd_device.c's.
  *
- * One table has an entry for each device that there could be; all units share it. An entry of a
- * device that reaches nothing is valid, with page tables that hold nothing and permission for
- * nothing, and with interrupt remapping that lets nothing through. What is valid in no way would
- * be let through as it is.
- *
- * Source: AMD I/O Virtualization Technology (IOMMU) Specification, "Device Table Entry Format",
- * "Commands", "Event Logging", "MMIO Registers".
+ * Source: AMD I/O Virtualization Technology (IOMMU) Specification, "Commands", "Event Logging",
+ * "MMIO Registers".
  */
 #include "iommu/amd.h"
 
@@ -46,23 +42,11 @@ enum {
 #define RING_4K           (8ul << 56) /* with 256 places */
 #define RING_BYTES        4096
 
-/* An entry of the device table. */
-struct entry {
-    uint64_t memory, domain, interrupts, unused;
-};
-#define ENTRIES          0x10000
-#define TABLE_ORDER      9
-#define ENTRY_VALID      3ul              /* the entry, and its page tables */
-#define ENTRY_LEVELS     (4ul << 9)       /* of page tables */
-#define ENTRY_SILENT     (1ul << 34)      /* no events */
-#define ENTRY_REMAPS     1ul              /* interrupts, and of these no kind is let through */
-#define SETTINGS_LOW(s)  ((s)&7ul)        /* INIT, ExtINT and NMI are let through */
-#define SETTINGS_MID(s)  ((s) >> 4 & 3ul) /* system management messages */
-#define SETTINGS_HIGH(s) ((s) >> 6 & 3ul) /* LINT0 and LINT1 are let through */
-
 #define COMMAND_BYTES     16
 #define COMMAND_WAIT      (1ul << 60 | 1) /* ... and writes a word to memory */
-#define COMMAND_FORGET    (2ul << 60)     /* what is kept of a device's entry */
+#define PAGES_OF(tag)     ((uint64_t)(tag) << 32)
+#define PAGES_TABLES      2ul                 /* and of the tables that lead to them */
+#define PAGES_ALL         0x7FFFFFFFFFFFF001l /* instead of an address: of the whole tag */
 #define EVENT_BYTES       16
 #define EVENT_KIND(e)     ((unsigned)((e) >> 60))
 #define EVENT_FAULT       2
@@ -76,15 +60,16 @@ struct shared {
 };
 #define SHARED_ORDER 2
 
-/* Set up by the boot CPU, which also takes the interrupts. */
+/* Set up by the boot CPU, which also takes the interrupts. Commands: iommu.c's lock, from then on.
+ */
 static struct unit {
     struct amd_unit info;
     volatile uint8_t *regs;
     struct shared *shared;
     unsigned command, event; /* bytes into the rings */
+    bool answers;
 } units[UNITS];
 static unsigned unit_count;
-static struct entry *table;
 
 static void write64(const struct unit *u, unsigned reg, uint64_t value)
 {
@@ -94,29 +79,18 @@ static void write64(const struct unit *u, unsigned reg, uint64_t value)
 
 /* ---- What the firmware says ---- */
 
-void amd_add(const struct amd_unit *info)
+uint8_t amd_add(const struct amd_unit *info)
 {
     for (unsigned i = 0; i < unit_count; i++) {
         if (units[i].info.base.v == info->base.v)
-            return;
+            return (uint8_t)(i + 1);
     }
-    if (unit_count == UNITS)
+    if (unit_count == UNITS) {
         log_warn("iommu: more than %u units, the others stay off", UNITS);
-    else
-        units[unit_count++] = (struct unit){ .info = *info };
-}
-
-void amd_set(uint16_t from, uint16_t to, uint8_t settings)
-{
-    for (unsigned bdf = from; settings && bdf <= to; bdf++) {
-        table[bdf].domain |= SETTINGS_MID(settings) << 40;
-        table[bdf].interrupts |= SETTINGS_LOW(settings) << 56 | SETTINGS_HIGH(settings) << 62;
+        return 0;
     }
-}
-
-void amd_let_ioapic(uint16_t bdf)
-{
-    table[bdf].interrupts &= ~ENTRY_REMAPS;
+    units[unit_count] = (struct unit){ .info = *info };
+    return (uint8_t)++unit_count;
 }
 
 /* ---- Commands ---- */
@@ -131,33 +105,68 @@ static void command(struct unit *u, uint64_t first, uint64_t second)
     mmio_write32(u->regs + REG_COMMAND_TAIL, u->command);
 }
 
-/* False if it does not answer. */
+/* False if it does not answer, from then on. */
 static bool carry_out(struct unit *u)
 {
+    if (!u->answers)
+        return false;
     u->shared->done = 0;
     command(u, COMMAND_WAIT | heap_to_maddr((const void *)&u->shared->done).v, 1);
     for (unsigned i = 0; i < PATIENCE && !u->shared->done; i++)
         cpu_relax();
-    return u->shared->done;
+    u->answers = u->shared->done;
+    return u->answers;
+}
+
+static bool forget(struct unit *u, uint16_t bdf)
+{
+    if (!u->answers)
+        return false;
+    command(u, AMD_FORGET_ENTRY | bdf, 0);
+    command(u, AMD_FORGET_ROUTES | bdf, 0);
+    return carry_out(u);
+}
+
+bool amd_forget(uint8_t unit, uint16_t bdf)
+{
+    bool done = true;
+
+    for (unsigned i = 0; i < unit_count; i++) {
+        if (!unit || unit == i + 1)
+            done &= forget(&units[i], bdf);
+    }
+    return done;
+}
+
+bool amd_answers(uint8_t unit)
+{
+    return unit && units[unit - 1].answers;
+}
+
+bool amd_one_segment(void)
+{
+    for (unsigned i = 1; i < unit_count; i++) {
+        if (units[i].info.segment != units[0].info.segment)
+            return false;
+    }
+    return true;
+}
+
+/* One page, or all. The units share the tags, so all of them are told. */
+bool amd_flush(uint16_t tag, gfn_t start, uint64_t frames)
+{
+    uint64_t what = frames == 1 ? gfn_to_gpa(start).v : PAGES_ALL;
+    bool done = true;
+
+    for (struct unit *u = units; u < units + unit_count; u++) {
+        if (u->answers)
+            command(u, AMD_FORGET_PAGES | PAGES_OF(tag), what | PAGES_TABLES);
+        done &= carry_out(u);
+    }
+    return done;
 }
 
 /* ---- Events ---- */
-
-/* A device that nobody owns has no business of its own: it is stopped. Nothing more is heard of it,
- * also if it does not stop, or is none that the walk has found. */
-static void count_fault(struct unit *u, uint64_t event, uint64_t address)
-{
-    uint16_t bdf = (uint16_t)event;
-    struct pci_device *d = pci_find(u->info.segment, bdf);
-
-    table[bdf].domain |= ENTRY_SILENT;
-    command(u, COMMAND_FORGET | bdf, 0);
-    if (!d || d->faults++)
-        return;
-    log_warn("iommu: %s %s 0x%lx, which it was not given: blocked, and stopped",
-             pci_name(&d->at).text, EVENT_IS_WRITE(event) ? "wrote to" : "read from", address);
-    pci_stop(d);
-}
 
 /* The ring's size bounds the tail, whatever is read there. */
 static void take_events(struct unit *u)
@@ -170,7 +179,7 @@ static void take_events(struct unit *u)
         uint64_t event = e[0];
 
         if (EVENT_KIND(event) == EVENT_FAULT)
-            count_fault(u, event, e[1]);
+            iommu_note_fault(u->info.segment, (uint16_t)event, EVENT_IS_WRITE(event), e[1]);
         else if (!told)
             log_warn("iommu: event %016lx %016lx; said once", event, e[1]);
         told |= EVENT_KIND(event) != EVENT_FAULT;
@@ -204,19 +213,6 @@ static void interrupt(void)
 
 /* ---- At boot ---- */
 
-static bool make_table(void)
-{
-    void *no_pages = heap_pages(0, OWNER_CAISSON);
-
-    table = heap_pages(TABLE_ORDER, OWNER_CAISSON);
-    if (!table || !no_pages)
-        return false;
-    for (unsigned i = 0; i < ENTRIES; i++)
-        table[i] = (struct entry){ .memory = ENTRY_VALID | ENTRY_LEVELS | heap_to_maddr(no_pages).v,
-                                   .interrupts = ENTRY_REMAPS };
-    return true;
-}
-
 /* The first four of the firmware's flags are bits of the control register, elsewhere. */
 static uint32_t control_bits(uint8_t flags)
 {
@@ -226,10 +222,11 @@ static uint32_t control_bits(uint8_t flags)
 /* What a unit that firmware had on keeps of entries is forgotten, device by device. */
 static bool forget_all(struct unit *u)
 {
+    u->answers = true;
     bool done = carry_out(u);
 
     for (const struct pci_device *d = pci_next(NULL); d && done; d = pci_next(d)) {
-        command(u, COMMAND_FORGET | d->at.bdf, 0);
+        command(u, AMD_FORGET_ENTRY | d->at.bdf, 0);
         done = carry_out(u);
     }
     return done;
@@ -243,8 +240,7 @@ static bool start_unit(struct unit *u)
         return false;
     mmio_write32(u->regs + REG_CONTROL, 0);
     write64(u, REG_EXCLUDED, 0);
-    write64(u, REG_TABLE,
-            heap_to_maddr(table).v | (sizeof(struct entry) * ENTRIES / PAGE_SIZE - 1));
+    write64(u, REG_TABLE, amd_device_table());
     write64(u, REG_COMMANDS, heap_to_maddr(u->shared->commands).v | RING_4K);
     mmio_write32(u->regs + REG_CONTROL, control_bits(u->info.flags) | CONTROL_COHERENT |
                                             CONTROL_COMMANDS | CONTROL_INTERRUPT);
@@ -262,15 +258,26 @@ static void route_interrupt(const struct unit *u, int vector)
         log_warn("iommu: no interrupt for the unit at 0x%lx", u->info.base.v);
 }
 
-void amd_start(const uint8_t *ivrs, uint32_t length)
+static const struct iommu_driver driver = {
+    .share = amd_share,
+    .attach = amd_attach,
+    .detach = amd_detach,
+    .block = amd_block,
+    .silence = amd_silence,
+    .flush = amd_flush,
+    .route = amd_route,
+    .unroute = amd_unroute,
+};
+
+const struct iommu_driver *amd_start(const uint8_t *ivrs, uint32_t length)
 {
     int vector = irq_alloc_vector(interrupt);
     unsigned on = 0;
 
     unit_count = 0;
-    if (!make_table()) {
+    if (!amd_make_table()) {
         log_error("iommu: no memory for it: devices reach all memory");
-        return;
+        return NULL;
     }
     ivrs_read(ivrs, length);
     for (struct unit *u = units; u < units + unit_count; u++) {
@@ -280,4 +287,5 @@ void amd_start(const uint8_t *ivrs, uint32_t length)
     log_at(on < unit_count ? LOG_ERROR : LOG_INFO,
            "iommu: AMD-Vi: %u of %u units answer: devices behind them reach nothing", on,
            unit_count);
+    return on ? &driver : NULL;
 }

@@ -1,16 +1,223 @@
 /*
- * Which IOMMU the machine has.
+ * Which IOMMU the machine has, and who has which device. See iommu/iommu.h.
  */
 #include "iommu/iommu.h"
 
 #include "arch/x86/acpi.h"
 #include "iommu/amd.h"
+#include "iommu/driver.h"
+#include "lib/lock_order.h"
 #include "lib/log.h"
+#include "lib/spinlock.h"
+
+#define FAULTS_TOLD 4  /* of a device that a domain has */
+#define FAULTS_MOST 64 /* and then it is stopped */
+
+static const struct iommu_driver *driver; /* NULL: there is none. Boot only */
+static struct spinlock lock = SPINLOCK_RANK("iommu", LOCK_IOMMU);
+static struct iommu_use uses[IOMMU_USES]; /* the lock */
 
 void iommu_start(void)
 {
+    driver = NULL;
     if (acpi.ivrs)
-        amd_start(acpi.ivrs, acpi.ivrs_bytes);
+        driver = amd_start(acpi.ivrs, acpi.ivrs_bytes);
     else if (acpi.dmar.there)
         log_info("iommu: VT-d is not driven yet: devices reach all memory");
+}
+
+bool iommu_is_on(void)
+{
+    return driver;
+}
+
+void iommu_share(void)
+{
+    if (driver)
+        driver->share();
+}
+
+/* ---- Who has what ---- */
+
+/* Of this device; NULL: no domain has it. A free place for NULL. */
+static struct iommu_use *use_of(const struct pci_device *d)
+{
+    for (struct iommu_use *u = uses; u < uses + IOMMU_USES; u++) {
+        if (u->device == d)
+            return u;
+    }
+    return NULL;
+}
+
+/* The next one that owner has, after this one or the first; NULL behind the last. */
+static struct iommu_use *next_of(uint16_t owner, struct iommu_use *after)
+{
+    for (struct iommu_use *u = after ? after + 1 : uses; u < uses + IOMMU_USES; u++) {
+        if (u->device && u->owner == owner)
+            return u;
+    }
+    return NULL;
+}
+
+static bool is_tag(uint16_t tag)
+{
+    for (struct iommu_use *u = uses; u < uses + IOMMU_USES; u++) {
+        if (u->device && u->tag == tag)
+            return true;
+    }
+    return false;
+}
+
+/* That of the owner's other devices, or a free one: there are as many as there are places. */
+static uint16_t tag_for(uint16_t owner)
+{
+    const struct iommu_use *other = next_of(owner, NULL);
+    uint16_t tag = 1;
+
+    if (other)
+        return other->tag;
+    while (is_tag(tag))
+        tag++;
+    return tag;
+}
+
+static int attach(struct pci_device *d, struct slat *s, uint16_t owner)
+{
+    struct iommu_use *place = use_of(NULL);
+
+    if (d->used_as || use_of(d))
+        return -EBUSY;
+    if (!place)
+        return -ENOSPC;
+    struct iommu_use u = { .device = d, .tables = s, .owner = owner, .tag = tag_for(owner) };
+    int err = driver->attach(&u);
+    if (err)
+        return err;
+    *place = u;
+    s->devices++;
+    d->stopped = false;
+    return 0;
+}
+
+int iommu_attach(struct pci_device *d, struct slat *s, uint16_t owner)
+{
+    if (!driver)
+        return -ENODEV;
+    spin_lock(&lock);
+    int err = attach(d, s, owner);
+    spin_unlock(&lock);
+    if (err)
+        log_warn("iommu: %s cannot be given away (error %d)", pci_name(&d->at).text, -err);
+    return err;
+}
+
+static void detach(struct iommu_use *u)
+{
+    pci_stop(u->device);
+    driver->detach(u);
+    u->tables->devices--;
+    *u = (struct iommu_use){ 0 };
+}
+
+void iommu_detach(struct pci_device *d)
+{
+    spin_lock(&lock);
+    struct iommu_use *u = use_of(d);
+    if (u)
+        detach(u);
+    spin_unlock(&lock);
+}
+
+/* ---- What they reach ---- */
+
+/* What cannot be told to forget is kept from asking. */
+static void give_up(uint16_t owner)
+{
+    for (struct iommu_use *u = next_of(owner, NULL); u; u = next_of(owner, u)) {
+        if (!u->device->stopped)
+            log_error("iommu: no answer: %s of domain %u is stopped", pci_name(&u->device->at).text,
+                      owner);
+        pci_stop(u->device);
+    }
+}
+
+void iommu_flush(uint16_t owner, gfn_t start, uint64_t frames)
+{
+    spin_lock(&lock);
+    const struct iommu_use *u = next_of(owner, NULL);
+    if (u && !driver->flush(u->tag, start, frames))
+        give_up(owner);
+    spin_unlock(&lock);
+}
+
+static int route(struct iommu_use *u, unsigned index, uint32_t apic_id, uint8_t vector,
+                 struct msi_message *out)
+{
+    if (!u)
+        return -ENODEV;
+    return index < IOMMU_ROUTES ? driver->route(u, index, apic_id, vector, out) : -EINVAL;
+}
+
+int iommu_route(struct pci_device *d, unsigned index, uint32_t apic_id, uint8_t vector,
+                struct msi_message *out)
+{
+    spin_lock(&lock);
+    int err = route(use_of(d), index, apic_id, vector, out);
+    spin_unlock(&lock);
+    return err;
+}
+
+void iommu_unroute(struct pci_device *d, unsigned index)
+{
+    spin_lock(&lock);
+    struct iommu_use *u = use_of(d);
+    if (u && index < IOMMU_ROUTES)
+        driver->unroute(u, index);
+    spin_unlock(&lock);
+}
+
+/* ---- What they try ---- */
+
+/* One that no domain has has no business of its own: it is stopped at once, and nothing more is
+ * heard of it, also if it does not stop. NULL: the walk has not found it. */
+static void note_stray(struct pci_device *d, uint16_t bdf, const char *verb, uint64_t address)
+{
+    driver->silence(bdf);
+    if (!d || d->faults++)
+        return;
+    log_warn("iommu: %s %s 0x%lx, which it was not given: blocked, and stopped",
+             pci_name(&d->at).text, verb, address);
+    pci_stop(d);
+}
+
+/* A domain's may have a bug in its driver; but it may not keep us busy. */
+static void note_of_domain(struct iommu_use *u, const char *verb, uint64_t address)
+{
+    struct pci_device *d = u->device;
+
+    d->faults++;
+    u->faults++;
+    if (u->faults <= FAULTS_TOLD)
+        log_warn("iommu: %s of domain %u %s 0x%lx, which it was not given: blocked",
+                 pci_name(&d->at).text, u->owner, verb, address);
+    if (u->faults != FAULTS_MOST)
+        return;
+    log_warn("iommu: %s of domain %u has tried %u times: stopped", pci_name(&d->at).text, u->owner,
+             u->faults);
+    pci_stop(d);
+    driver->block(u);
+}
+
+void iommu_note_fault(uint16_t segment, uint16_t bdf, bool writes, uint64_t address)
+{
+    struct pci_device *d = pci_find(segment, bdf);
+    const char *verb = writes ? "wrote to" : "read from";
+
+    spin_lock(&lock);
+    struct iommu_use *u = d ? use_of(d) : NULL;
+    if (u)
+        note_of_domain(u, verb, address);
+    else
+        note_stray(d, bdf, verb, address);
+    spin_unlock(&lock);
 }

@@ -11,6 +11,7 @@ enum lock_rank {
     LOCK_DOMAINS, /* the list of domains */
     LOCK_ORDERS,  /* for bare domains */
     LOCK_P2M,
+    LOCK_IOMMU,       /* who has which device, and the units */
     LOCK_SCHED_QUEUE, /* of a pCPU; two at most */
     LOCK_SCHED_CORE,  /* of the threads of a core */
     LOCK_SCHED_GROUP,

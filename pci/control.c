@@ -29,9 +29,10 @@ bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic
     return true;
 }
 
-void pci_stop(const struct pci_device *d)
+void pci_stop(struct pci_device *d)
 {
     uint16_t command = config_read16(&d->at, CONFIG_COMMAND);
 
+    d->stopped = true;
     config_write32(&d->at, CONFIG_COMMAND, command & ~PCI_COMMAND_MASTER);
 }

@@ -49,7 +49,8 @@ struct pci_device {
     uint8_t secondary, subordinate; /* of a bridge that leads on: buses behind it; else 0 */
     uint16_t cap[PCI_CAPS];         /* where each is; 0: nowhere */
     struct pci_bar bar[PCI_BARS];
-    unsigned faults;     /* accesses that an IOMMU has blocked. Boot CPU */
+    unsigned faults;     /* accesses that an IOMMU has blocked. The IOMMU's lock */
+    bool stopped;        /* by pci_stop(): it is not let become bus master again */
     const char *used_as; /* what Caisson itself uses it for; NULL: nothing */
 };
 
@@ -86,7 +87,13 @@ struct pci_device *pci_find(uint16_t segment, uint16_t bdf);
 /* Lets it send its one interrupt message (MSI) to this CPU with this vector. False: it has none. */
 bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic_id);
 /* It no longer reads and writes by itself, nor sends messages. */
-void pci_stop(const struct pci_device *d);
+void pci_stop(struct pci_device *d);
+
+/* What a device writes, and where, to send an interrupt (MSI, MSI-X). */
+struct msi_message {
+    uint64_t address;
+    uint32_t data;
+};
 
 struct pci_name {
     char text[16];

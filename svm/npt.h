@@ -17,7 +17,7 @@
 
 #define NPT_FORMAT                                                                                 \
     {                                                                                              \
-        .x = NPT_LEAF, .no_x = NPT_LEAF | PTE_NX,                                                  \
+        .rights = 1, .table = SLAT_RWX, .x = NPT_LEAF, .no_x = NPT_LEAF | PTE_NX,                  \
         .cache = { [SLAT_UC] = PTE_TYPE_UC,                                                        \
                    [SLAT_WC] = PTE_TYPE_WC,                                                        \
                    [SLAT_WT] = PTE_TYPE_UC,                                                        \

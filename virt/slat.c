@@ -20,7 +20,7 @@
 #define LEAF        (1UL << 7)  /* at levels 1 and 2: a mapping, not a table */
 #define HOLE        (1UL << 53) /* of an entry that is not present: the CPU ignores it */
 #define MARKS       (SLAT_LENT | SLAT_PINNED | SLAT_X_SMALL)
-#define MARKS_SHIFT 49 /* to bits 52 to 54, which the CPU ignores */
+#define MARKS_SHIFT 55 /* to bits 58 to 60 */
 #define FRAME_MASK  0x000FFFFFFFFFF000UL
 #define GFN_BITS    36 /* 48 bits of guest-physical address */
 
@@ -58,7 +58,7 @@ static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, enum slat_ty
 {
     const struct slat_format *f = &virt_caps.slat;
 
-    return mfn_to_maddr(m).v | f->cache[type] | (rights & (SLAT_R | SLAT_W)) |
+    return mfn_to_maddr(m).v | f->cache[type] | (rights & (SLAT_R | SLAT_W)) * f->rights |
            (rights & SLAT_X ? f->x : f->no_x) | (rights & MARKS) << MARKS_SHIFT |
            (level ? LEAF : 0);
 }
@@ -66,7 +66,7 @@ static uint64_t make_leaf(mfn_t m, unsigned level, uint64_t rights, enum slat_ty
 /* Bit 2 of each format's mapping is set if it is executable, unless bit 63 says no. */
 static uint64_t rights_of(uint64_t entry)
 {
-    return (entry & SLAT_RWX & ~(entry >> 61)) | (entry >> MARKS_SHIFT & MARKS);
+    return (entry & SLAT_RWX & ~(entry >> 61 & SLAT_X)) | (entry >> MARKS_SHIFT & MARKS);
 }
 
 static uint64_t *new_table(struct slat *e)
@@ -77,18 +77,20 @@ static uint64_t *new_table(struct slat *e)
     return table;
 }
 
-static void link_table(uint64_t *entry, const uint64_t *table)
+static void link_table(uint64_t *entry, const uint64_t *table, unsigned level)
 {
+    const struct slat_format *f = &virt_caps.slat;
+
     /* Rights are decided in the leaf: an upper entry grants all. */
-    __atomic_store_n(entry, heap_to_maddr(table).v | SLAT_RWX, __ATOMIC_RELEASE);
+    __atomic_store_n(entry, heap_to_maddr(table).v | f->table | level * f->level, __ATOMIC_RELEASE);
 }
 
-static int add_table(struct slat *e, uint64_t *entry)
+static int add_table(struct slat *e, uint64_t *entry, unsigned level)
 {
     uint64_t *table = new_table(e);
     if (!table)
         return -ENOMEM;
-    link_table(entry, table);
+    link_table(entry, table, level);
     return 0;
 }
 
@@ -167,7 +169,7 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
     for (unsigned i = 0; i < ENTRIES; i++)
         table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
                              rights, type);
-    link_table(entry, table);
+    link_table(entry, table, level);
     return 0;
 }
 
@@ -176,7 +178,7 @@ static __attribute__((noinline)) int make_way(struct slat *e, uint64_t *entry, u
                                               bool make, bool cut)
 {
     if (!is_present(*entry))
-        return make ? add_table(e, entry) : -ENOENT;
+        return make ? add_table(e, entry, level) : -ENOENT;
     return cut ? split(e, entry, level) : -EEXIST;
 }
 

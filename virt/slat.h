@@ -21,17 +21,23 @@ enum slat_type { SLAT_UC = 0, SLAT_WC = 1, SLAT_WT = 4, SLAT_WP = 5, SLAT_WB = 6
 #define SLAT_RWX 7u
 /* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's two; of a larger one without
  * SLAT_X: it is executable once it is cut into 4 KiB, see slat_split_to_execute(). */
-#define SLAT_LENT    8u
-#define SLAT_PINNED  16u
-#define SLAT_X_SMALL 32u
+#define SLAT_X_SMALL 8u
+#define SLAT_LENT    16u
+#define SLAT_PINNED  32u
 
 /* In what the back ends' entries differ. In both bit 0 of a mapping says that it can be read, bit 1
- * written, bit 7 that it is no table, and bits 52 to 54 are free for software. */
+ * written, bit 7 that it is no table, and bits 58 to 60 mean nothing.
+ *
+ * An IOMMU may walk the same tables. VT-d's entries are as EPT's where it looks; AMD's has bits of
+ * its own for rights and levels, which the processor ignores, and reserves others (iommu/amd.c). */
 struct slat_format {
     uint64_t pointer; /* goes into slat.pointer beside the root's address */
     uint64_t x, no_x; /* bits of a mapping that is executable, and of one that is not */
     uint8_t cache[8]; /* by enum slat_type: its bits among 5:3 of a mapping */
     uint8_t type[8];  /* and back, by all of bits 5:3 */
+    uint64_t rights;  /* of a mapping: times SLAT_R and SLAT_W */
+    uint64_t table;   /* bits of an entry that leads to a table, */
+    uint64_t level;   /* and times the level at which the entry is */
 };
 
 struct slat {
@@ -39,6 +45,7 @@ struct slat {
     uint16_t owner;   /* charged for table frames */
     uint64_t tables;  /* table frames in use, root included */
     uint64_t pointer; /* as the processor takes it */
+    unsigned devices; /* that walk them too, by an IOMMU; its lock */
 };
 
 /* What is at a place. Where nothing is mapped, order is that of the largest block around it of

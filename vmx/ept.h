@@ -13,7 +13,7 @@
 
 #define EPT_FORMAT                                                                                 \
     {                                                                                              \
-        .pointer = EPTP_WALK4 | EPTP_WB, .x = EPT_X,                                               \
+        .pointer = EPTP_WALK4 | EPTP_WB, .rights = 1, .table = SLAT_RWX, .x = EPT_X,               \
         .cache = { [SLAT_UC] = EPT_TYPE(SLAT_UC),                                                  \
                    [SLAT_WC] = EPT_TYPE(SLAT_WC),                                                  \
                    [SLAT_WT] = EPT_TYPE(SLAT_WT),                                                  \

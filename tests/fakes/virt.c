@@ -7,6 +7,7 @@
 #include <string.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/irq.h"
+#include "iommu/iommu.h"
 #include "lib/assert.h"
 #include "virt/fpu.h"
 #include "vmx/ept.h"
@@ -15,13 +16,13 @@
 
 static struct fake_virt states[STATES];
 struct virt_caps virt_caps = { .slat = EPT_FORMAT };
-unsigned fake_virt_fail_create, fake_virt_dumps, fake_virt_notified;
+unsigned fake_virt_fail_create, fake_virt_dumps, fake_virt_notified, fake_iommu_flushes;
 const char *const virt_exit_name[VIRT_EXIT_KINDS];
 
 void fake_virt_reset(void)
 {
     memset(states, 0, sizeof(states));
-    fake_virt_fail_create = fake_virt_dumps = fake_virt_notified = 0;
+    fake_virt_fail_create = fake_virt_dumps = fake_virt_notified = fake_iommu_flushes = 0;
     virt_caps = (struct virt_caps){ .slat = EPT_FORMAT, .slat_2m = true, .slat_1g = true };
 }
 
@@ -388,4 +389,12 @@ void virt_flush_slat(const struct slat *ept)
 {
     (void)ept;
     fake_virt_flushes++;
+}
+
+__attribute__((weak)) void iommu_flush(uint16_t owner, gfn_t start, uint64_t frames)
+{
+    (void)owner;
+    (void)start;
+    (void)frames;
+    fake_iommu_flushes++;
 }

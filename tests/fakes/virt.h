@@ -51,6 +51,7 @@ enum exit_answer fake_virt_answered(struct virt_vcpu *v, enum exit_answer answer
 extern unsigned fake_virt_fail_create; /* virt_vcpu_create() answers -ENOMEM this many times */
 extern unsigned fake_virt_dumps;
 extern unsigned fake_virt_notified; /* irq_notify_posted(): that pCPU + 1 */
+extern unsigned fake_iommu_flushes; /* iommu_flush(), where iommu/iommu.c is not linked */
 extern unsigned fake_virt_flushes;  /* virt_flush_slat() */
 
 #endif

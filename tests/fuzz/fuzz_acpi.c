@@ -101,16 +101,31 @@ static void make_tables(unsigned width)
 }
 
 /* What the IOMMU's reader calls: nothing may be out of any table that it has. */
-void amd_add(const struct amd_unit *info)
+uint8_t amd_add(const struct amd_unit *info)
 {
     (void)info;
+    return 1;
 }
 
-void amd_set(uint16_t from, uint16_t to, uint8_t settings)
+void amd_set(uint8_t unit, uint16_t from, uint16_t to, uint8_t settings)
 {
+    (void)unit;
     (void)from;
     (void)to;
     (void)settings;
+}
+
+void amd_alias(uint16_t from, uint16_t to, uint16_t other)
+{
+    (void)from;
+    (void)to;
+    (void)other;
+}
+
+void amd_keep(uint16_t from, uint16_t to)
+{
+    (void)from;
+    (void)to;
 }
 
 void amd_let_ioapic(uint16_t bdf)

@@ -1,0 +1,50 @@
+/*
+ * What a kind of IOMMU does for iommu.c, and what that does for it. iommu.c holds its lock around
+ * each call, and has checked what is not the hardware's own affair.
+ */
+#ifndef CAISSON_IOMMU_DRIVER_H
+#define CAISSON_IOMMU_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/addr.h"
+#include "pci/pci.h"
+#include "virt/slat.h"
+
+#define IOMMU_USES   64  /* devices that domains have */
+#define IOMMU_ROUTES 256 /* interrupts of a device */
+
+/* A device that a domain has. */
+struct iommu_use {
+    struct pci_device *device; /* NULL: this place is free */
+    struct slat *tables;
+    uint16_t owner;
+    uint16_t tag;    /* 1 to IOMMU_USES: of the owner, for caches in the IOMMU; nobody's is 0 */
+    unsigned faults; /* since it has it */
+    void *routes;    /* the driver's: where its interrupts go */
+};
+
+struct iommu_driver {
+    /* Tables are made from here on that it can read too (virt_caps.slat). */
+    void (*share)(void);
+    /* Lets the device through to the tables. 0, or nothing has changed: -ENODEV it is not behind
+     * such a unit; -EOPNOTSUPP, with a line in the log that says why; -ENOMEM. */
+    int (*attach)(struct iommu_use *u);
+    /* Blocks it, as it was at first. Nothing of it is under way when this returns. */
+    void (*detach)(struct iommu_use *u);
+    /* Blocks it, and hears no more of what it tries, until it is detached. */
+    void (*block)(struct iommu_use *u);
+    /* The same of one that no domain has, and that is blocked: it only hears no more. */
+    void (*silence)(uint16_t bdf);
+    /* Nothing is kept of these frames' mappings for that tag. False: a unit does not answer. */
+    bool (*flush)(uint16_t tag, gfn_t start, uint64_t frames);
+    /* As iommu_route() and iommu_unroute(); index is checked. */
+    int (*route)(struct iommu_use *u, unsigned index, uint32_t apic_id, uint8_t vector,
+                 struct msi_message *out);
+    void (*unroute)(struct iommu_use *u, unsigned index);
+};
+
+/* From the interrupt of a unit: a device tried what it may not. Takes the lock. */
+void iommu_note_fault(uint16_t segment, uint16_t bdf, bool writes, uint64_t address);
+
+#endif
