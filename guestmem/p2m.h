@@ -28,7 +28,7 @@
 #define P2M_FEW_ORDER  3  /* frames that come together where no 2 MiB can: 2^this */
 #define P2M_RECENT     16 /* places whose frames are remembered */
 #define P2M_PIECE      64 /* frames, about, that one step of a creation deals with, */
-#define P2M_END_PIECE  32 /* and one of an end, whose frames a debug build fills */
+#define P2M_END_PIECE  16 /* and one of an end, whose frames a debug build fills */
 #define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 
 /* Second-level page tables that a guest may have for places where it had no RAM at first. */

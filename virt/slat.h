@@ -92,9 +92,9 @@ void slat_fill(const struct slat_entry *place, gfn_t gfn, mfn_t mfn, unsigned or
  * also if it is executable already; -EFAULT: it is not to be executed; -ENOMEM. */
 int must_check slat_split_to_execute(struct slat *e, gfn_t gfn);
 
-/* What a call of slat_drain() does is counted in mappings of 4 KiB; the others weigh more, since a
- * debug build fills what is freed. */
-#define SLAT_DRAIN_TABLE 2
+/* What a call of slat_drain() does is counted in mappings of 4 KiB; the others weigh more: all of a
+ * table is looked at before it is freed, and a debug build fills what is freed. */
+#define SLAT_DRAIN_TABLE 8
 #define SLAT_DRAIN_LARGE 64
 /* Takes mappings away, in order of address, and gives back the tables that become empty; calls fn
  * for each mapping, whose frames are fn's then. For an end in pieces: each call does about `work`.

@@ -155,6 +155,38 @@ static void test_large(void **state)
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
+static void ignore_mapping(void *ctx, gfn_t g, const struct slat_entry *entry)
+{
+    (void)ctx, (void)g, (void)entry;
+}
+
+/* A call gives back as many tables as its work is for, though nothing is mapped in them: each is
+ * filled in a debug build, and those who wait feel it. */
+static void test_drain_of_tables(void **state)
+{
+    (void)state;
+    struct slat e;
+    const unsigned most = 2;
+    uint64_t before;
+    bool over;
+
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
+    for (uint64_t n = 0; n < 8; n++) {
+        gfn_t g = gfn(n << ORDER_1G);
+        assert_int_equal(slat_map(&e, g, mfn(1), ORDER_4K, SLAT_RWX, SLAT_WB), 0);
+        assert_int_equal(slat_unmap(&e, g), 0);
+    }
+    assert_true(e.tables >= 16);
+    do {
+        before = e.tables;
+        over = slat_drain(&e, most * SLAT_DRAIN_TABLE, ignore_mapping, NULL);
+        assert_true(before - e.tables <= most);
+    } while (!over);
+    assert_int_equal(e.tables, 1);
+    slat_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
 /* The bits themselves, since everything else here would pass with any encoding. */
 static void assert_format(uint64_t pointer, uint64_t large, uint64_t read_only, uint64_t combining)
 {
@@ -412,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_random, setup),
         cmocka_unit_test_setup(test_large, setup),
+        cmocka_unit_test_setup(test_drain_of_tables, setup),
         cmocka_unit_test_setup(test_room, setup),
         cmocka_unit_test_setup(test_reach, setup),
         cmocka_unit_test_setup(test_fill, setup),
