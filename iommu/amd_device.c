@@ -216,7 +216,7 @@ void amd_block(struct iommu_use *u)
 {
     uint16_t bdf = u->device->at.bdf;
 
-    close_entry(bdf, u->tag | ENTRY_SILENT);
+    close_entry(bdf, ENTRY_SILENT); /* nor by what is kept for its tag */
     if (!amd_forget(about[bdf].unit, bdf))
         log_error("iommu: no answer when %s was stopped", pci_name(&u->device->at).text);
 }

@@ -1,7 +1,7 @@
-/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c virt/slat.c */
+/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/amd_vi.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c virt/slat.c */
 /*
- * AMD's IOMMU, on a pretended one: it reads its tables and rings from memory as the real one does,
- * and the test lets devices try to get through it.
+ * AMD's IOMMU, on a pretended one: that it is found and started, that no device gets through while
+ * nobody has it, and who tries.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,136 +18,36 @@
 #include "mm/aspace.h"
 #include "mm/frame.h"
 #include "pci/pci.h"
+#include "tests/fakes/amd_vi.h"
 #include "tests/fakes/config_space.h"
 #include "tests/fakes/log.h"
 
-#define BASE    0xFED80000
-#define IOMMU   FAKE_BDF(0, 0, 2)
-#define NIC     FAKE_BDF(0, 3, 0)
-#define IOAPIC  FAKE_BDF(0, 0x14, 0)
-#define ADDRESS 0xFFFFFFFFFF000ul
-#define WRITES  (1ul << 53)
+#define BASE   FAKE_VI_BASE
+#define IOMMU  FAKE_BDF(0, 0, 2)
+#define NIC    FAKE_BDF(0, 3, 0)
+#define IOAPIC FAKE_BDF(0, 0x14, 0)
+
+#define CONTROL    FAKE_VI_REG(0x18)
+#define STATUS     FAKE_VI_REG(0x2020)
+#define EVENT_HEAD FAKE_VI_REG(0x2010)
+#define EVENT_TAIL FAKE_VI_REG(0x2018)
 
 struct acpi_info acpi;
-static uint64_t regs[0x4000 / 8]; /* of the pretended unit */
-static bool dead;                 /* it does nothing */
-static unsigned forgotten;        /* commands to forget an entry */
-static irq_fn handler;
 static uint8_t ivrs[512];
 static uint32_t ivrs_bytes;
 
-void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
+static bool access_memory(uint16_t bdf, uint64_t address, bool writes)
 {
-    assert_int_equal(size, sizeof(regs));
-    assert_int_equal(kind, ASPACE_UC);
-    return start.v == BASE ? regs : NULL;
-}
+    uint64_t maddr;
 
-int irq_alloc_vector(irq_fn fn)
-{
-    handler = fn;
-    return 0x31;
-}
-
-uint32_t lapic_id(void)
-{
-    return 5;
-}
-
-/* ---- The unit ---- */
-
-#define REG(offset) regs[(offset) / 8]
-#define CONTROL     REG(0x18)
-#define STATUS      REG(0x2020)
-#define EVENT_HEAD  REG(0x2010)
-#define EVENT_TAIL  REG(0x2018)
-
-static void carry_out_commands(void)
-{
-    const uint64_t *ring = (const uint64_t *)(REG(0x08) & ADDRESS);
-
-    assert_int_equal(REG(0x08) >> 56, 8);
-    for (; REG(0x2000) != REG(0x2008); REG(0x2000) = (REG(0x2000) + 16) % 4096) {
-        const uint64_t *c = ring + REG(0x2000) / 8;
-
-        if (c[0] >> 60 == 1 && c[0] & 1)
-            *(uint64_t *)(c[0] & 0xFFFFFFFFFFFF8) = c[1];
-        else if (c[0] >> 60 == 2)
-            forgotten++;
-        else if (c[0] >> 60 == 3 || c[0] >> 60 == 5)
-            continue;
-        else
-            fail_msg("command %lx", c[0]);
-    }
-}
-
-static void written(volatile void *at, uint32_t value)
-{
-    static uint64_t status;
-    size_t offset = (size_t)((volatile uint8_t *)at - (uint8_t *)regs);
-
-    if (offset >= sizeof(regs) || dead)
-        return;
-    if (offset == 0x2020) {
-        status &= ~(uint64_t)value;
-        STATUS = status;
-    }
-    status = STATUS;
-    if (offset == 0x08)
-        REG(0x2000) = REG(0x2008) = 0;
-    if (offset == 0x10)
-        EVENT_HEAD = EVENT_TAIL = 0;
-    if ((CONTROL & 0x1001) == 0x1001)
-        carry_out_commands();
-}
-
-static void log_event(uint64_t first, uint64_t second)
-{
-    uint64_t *place = (uint64_t *)((REG(0x10) & ADDRESS) + EVENT_TAIL);
-    uint64_t next = (EVENT_TAIL + 16) % 4096;
-
-    if (!(CONTROL & 4) || STATUS & 1)
-        return;
-    if (next == EVENT_HEAD) {
-        STATUS |= 1;
-    } else {
-        place[0] = first;
-        place[1] = second;
-        EVENT_TAIL = next;
-        STATUS |= 2;
-    }
-}
-
-static const uint64_t *entry_of(uint16_t bdf)
-{
-    assert_true(CONTROL & 1);
-    assert_int_equal(REG(0) & 0x1FF, 0x1FF); /* all that there can be */
-    return (const uint64_t *)(REG(0) & ADDRESS) + 4 * bdf;
-}
-
-/* A device reads or writes; true if it gets through. The interrupt is the test's affair. */
-static bool access_memory(uint16_t bdf, uint64_t address, uint64_t kind)
-{
-    const uint64_t *entry = entry_of(bdf);
-    const uint64_t *pages = (const uint64_t *)(entry[0] & ADDRESS);
-
-    if (!(entry[0] & 1))
-        return true;
-    assert_int_equal(entry[0] & 0xF8, 0);
-    assert_int_equal(entry[0] >> 9 & 7, 4);
-    assert_true(entry[0] & 2);
-    if (entry[0] >> 61 & 3 && pages[address >> 39 & 511] & 1)
-        return true;
-    if (!(entry[1] & 1ul << 34))
-        log_event(2ul << 60 | kind | bdf, address);
-    return false;
+    return fake_vi_access(bdf, address, writes, &maddr);
 }
 
 static bool send_message(uint16_t bdf)
 {
-    const uint64_t *entry = entry_of(bdf);
+    uint8_t apic_id, vector;
 
-    return !(entry[0] & 1) || !(entry[2] & 1) || entry[2] >> 60 & 3;
+    return fake_vi_message(bdf, 0, &apic_id, &vector);
 }
 
 /* ---- The firmware's table ---- */
@@ -203,10 +103,7 @@ static int setup(void **state)
 
     (void)state;
     memset(&acpi, 0, sizeof(acpi));
-    memset(regs, 0, sizeof(regs));
-    dead = false;
-    forgotten = 0;
-    fake_mmio_written = written;
+    fake_vi_reset();
     fake_log_reset();
     fake_bus_reset();
     f = fake_device(IOMMU, 0x080600, 0x80);
@@ -235,29 +132,29 @@ static void test_nothing_gets_through(void **state)
 {
     (void)state;
     for (uint32_t bdf = 0; bdf < 0x10000; bdf++) {
-        assert_false(access_memory((uint16_t)bdf, 0x1000, 0));
-        assert_false(access_memory((uint16_t)bdf, 0xFEE00000, WRITES));
+        assert_false(access_memory((uint16_t)bdf, 0x1000, false));
+        assert_false(access_memory((uint16_t)bdf, 0xFEE00000, true));
         assert_int_equal(send_message((uint16_t)bdf), bdf == IOAPIC);
     }
     assert_true(
         fake_log_has("iommu: AMD-Vi: 1 of 1 units answer: devices behind them reach nothing"));
-    assert_int_equal(forgotten, 3);
+    assert_int_equal(fake_vi_forgotten, 3);
     assert_int_equal(CONTROL, 0x140F); /* HyperTransport as the firmware says, and coherent */
 }
 
 static void test_settings(void **state)
 {
     (void)state;
-    assert_int_equal(entry_of(0x10)[2], 0xC700000000000001);
-    assert_int_equal(entry_of(0x10)[1], 1ul << 40);
-    assert_int_equal(entry_of(0x20)[2], 0x0100000000000001);
-    assert_int_equal(entry_of(0x21)[2], 0x0100000000000001);
-    assert_int_equal(entry_of(0x22)[2], 1);
-    assert_int_equal(entry_of(0xFF)[2], 1);
-    assert_int_equal(entry_of(0x100)[2], 0x4000000000000001);
-    assert_int_equal(entry_of(0x10F)[2], 0x4000000000000001);
-    assert_int_equal(entry_of(0x110)[2], 1);
-    assert_int_equal(entry_of(IOAPIC)[2], 0x0200000000000000);
+    assert_int_equal(fake_vi_entry(0x10)[2], 0xC700000000000001);
+    assert_int_equal(fake_vi_entry(0x10)[1], 1ul << 40);
+    assert_int_equal(fake_vi_entry(0x20)[2], 0x0100000000000001);
+    assert_int_equal(fake_vi_entry(0x21)[2], 0x0100000000000001);
+    assert_int_equal(fake_vi_entry(0x22)[2], 1);
+    assert_int_equal(fake_vi_entry(0xFF)[2], 1);
+    assert_int_equal(fake_vi_entry(0x100)[2], 0x4000000000000001);
+    assert_int_equal(fake_vi_entry(0x10F)[2], 0x4000000000000001);
+    assert_int_equal(fake_vi_entry(0x110)[2], 1);
+    assert_int_equal(fake_vi_entry(IOAPIC)[2], 0x0200000000000000);
 }
 
 static void test_interrupt_of_its_own(void **state)
@@ -279,19 +176,20 @@ static void test_fault(void **state)
     const struct pci_device *d = pci_find(0, NIC);
 
     (void)state;
-    access_memory(NIC, 0x12345000, WRITES);
-    handler();
+    access_memory(NIC, 0x12345000, true);
+    fake_vi_handler();
     assert_true(fake_log_has("iommu: 00:03.0 wrote to 0x12345000, which it was not given: blocked, "
                              "and stopped"));
     assert_int_equal(fake_function[2].word[1] & 7, 3); /* no bus master any more */
     assert_int_equal(d->faults, 1);
-    assert_int_equal(forgotten, 4);
-    assert_false(access_memory(NIC, 0x1000, 0)); /* it does not stop: that is no event any more */
-    handler();
+    assert_int_equal(fake_vi_forgotten, 4);
+    assert_false(
+        access_memory(NIC, 0x1000, false)); /* it does not stop: that is no event any more */
+    fake_vi_handler();
     assert_int_equal(d->faults, 1);
     for (unsigned i = 0; i < 600; i++) { /* more than the ring has places */
-        log_event(2ul << 60 | NIC, 0x1000);
-        handler();
+        fake_vi_event(2ul << 60 | NIC, 0x1000);
+        fake_vi_handler();
     }
     assert_int_equal(d->faults, 601);
     assert_int_equal(fake_log_lines[1], 1);
@@ -302,13 +200,13 @@ static void test_log_runs_over(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 300; i++)
-        access_memory(NIC, 0x1000, 0);
+        access_memory(NIC, 0x1000, false);
     assert_true(STATUS & 1);
-    handler();
+    fake_vi_handler();
     assert_int_equal(pci_find(0, NIC)->faults, 255);
     assert_int_equal(STATUS & 1, 0);
-    access_memory(FAKE_BDF(0, 0, 0), 0x1000, 0);
-    handler();
+    access_memory(FAKE_BDF(0, 0, 0), 0x1000, false);
+    fake_vi_handler();
     assert_int_equal(pci_find(0, 0)->faults, 1);
     assert_true(fake_log_has("00:03.0 read from 0x1000"));
 }
@@ -316,10 +214,10 @@ static void test_log_runs_over(void **state)
 static void test_other_events(void **state)
 {
     (void)state;
-    access_memory(FAKE_BDF(9, 9, 0), 0x1000, 0); /* nobody whom we know */
-    log_event(5ul << 60, 0xABC0);
-    log_event(5ul << 60, 0xABC0);
-    handler();
+    access_memory(FAKE_BDF(9, 9, 0), 0x1000, false); /* nobody whom we know */
+    fake_vi_event(5ul << 60, 0xABC0);
+    fake_vi_event(5ul << 60, 0xABC0);
+    fake_vi_handler();
     assert_true(fake_log_has("iommu: event 5000000000000000 000000000000abc0; said once"));
     assert_int_equal(fake_log_lines[1], 1);
 }
@@ -329,7 +227,7 @@ static void test_broken_tail(void **state)
 {
     (void)state;
     EVENT_TAIL = 0xFFFFFFFF;
-    handler();
+    fake_vi_handler();
     assert_int_equal(EVENT_HEAD, 4080);
 }
 
@@ -345,13 +243,13 @@ static void test_same_unit_twice(void **state)
     put((const uint8_t[24]){ [0] = 240, [21] = 2 }, 24);
     start();
     assert_true(fake_log_has("1 of 1 units answer"));
-    assert_int_equal(entry_of(0xFFFF)[2], 1ul << 58 | 1);
+    assert_int_equal(fake_vi_entry(0xFFFF)[2], 1ul << 58 | 1);
 }
 
 static void test_dead_unit(void **state)
 {
     (void)state;
-    dead = true;
+    fake_vi_dead = true;
     put_unit(0x10, BASE, 0);
     put_unit(0x10, BASE + 0x10000, 0); /* cannot even be mapped */
     start();
