@@ -13,6 +13,7 @@
 
 #define FIRST_WAIT_NS 125000000UL /* after the second brief life; then twice as long each time */
 #define NS_PER_S      1000000000UL
+#define STAY_NS       30000UL
 
 /* ---- Its start ---- */
 
@@ -150,13 +151,17 @@ static bool keep_some(struct keeper *k)
     return k->domain->state == DOMAIN_BUILDING ? build(k) : lay_out(k);
 }
 
-/* A piece is short, and between two of them others go first: who shares this pCPU is not kept from
- * it for a whole slice. */
+/* A piece is short, and after STAY_NS others go first: who shares this pCPU is not kept from it for
+ * a whole slice. */
 static bool keep(struct sched_unit *u, uint64_t deadline)
 {
-    bool more = keep_some(LIST_ENTRY(u, struct keeper, unit));
+    uint64_t until = rdtsc() + tsc_from_ns(STAY_NS);
+    bool more;
 
     (void)deadline;
+    do
+        more = keep_some(LIST_ENTRY(u, struct keeper, unit));
+    while (more && rdtsc() < until);
     if (more)
         sched_unit_yield(u);
     return more;

@@ -28,6 +28,7 @@ static struct sched_group *charged;
 static unsigned creations, pieces, built, ends, unneeded, opened, closed, unpaused, wakes, yields;
 static unsigned decisions; /* whether it is firmware */
 static int create_error, build_error;
+static uint64_t piece_takes;
 static bool bare; /* what is created is */
 static bool drained;
 static uint64_t timer_at;
@@ -56,6 +57,7 @@ int domain_create(const struct domain_config *c, struct sched_group *account, ui
 
 int domain_build(struct domain *domain)
 {
+    fake_tsc += piece_takes;
     if (++pieces < PIECES)
         return -EAGAIN;
     if (!build_error)
@@ -79,6 +81,7 @@ bool domain_retire(struct domain *domain)
 bool domain_destroy(struct domain *domain)
 {
     assert_ptr_equal(domain, &d);
+    fake_tsc += piece_takes;
     d.xen.findable = false;
     return ++pieces >= PIECES;
 }
@@ -232,6 +235,7 @@ static int set_up(void **state)
     came = bare = ruled = false;
     orphaned = 0;
     timer_at = 0;
+    piece_takes = HZ / 10000; /* longer than others are to wait */
     return 0;
 }
 
@@ -276,6 +280,17 @@ static void test_life_in_pieces(void **state)
     assert_int_equal(unneeded, 1);
     assert_null(k.domain);
     assert_int_equal(creations, 1);
+}
+
+/* Short pieces come together: others go first now and then, not after each. */
+static void test_short_pieces(void **state)
+{
+    (void)state;
+    piece_takes = HZ / 200000;
+    start();
+    domain_end(&d, END_POWEROFF, "it is so");
+    assert_true(run() < PIECES);
+    assert_int_equal(unneeded, 1);
 }
 
 static void begin_bare(void)
@@ -398,7 +413,7 @@ static void reboot_after(uint64_t ns)
 /* Lets it wait as long as it has to; how long that was. */
 static uint64_t sit_out(void)
 {
-    uint64_t from = fake_tsc;
+    uint64_t waited = timer_at - fake_tsc;
 
     if (!timer_at)
         return 0;
@@ -406,7 +421,7 @@ static uint64_t sit_out(void)
     sched_wake(k.wait.unit);
     assert_true(wakes > 0);
     run();
-    return fake_tsc - from;
+    return waited;
 }
 
 static void test_brief_lives_wait_longer(void **state)
@@ -517,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_life_in_pieces),
+        TEST(test_short_pieces),
         TEST(test_start_in_pieces),
         TEST(test_first_start_is_not_capped),
         TEST(test_account_outlives_reboot),
