@@ -179,7 +179,8 @@ static void take_events(struct unit *u)
         uint64_t event = e[0];
 
         if (EVENT_KIND(event) == EVENT_FAULT)
-            iommu_note_fault(u->info.segment, (uint16_t)event, EVENT_IS_WRITE(event), e[1]);
+            iommu_note_fault(u->info.segment, (uint16_t)event,
+                             EVENT_IS_WRITE(event) ? IOMMU_WRITE : IOMMU_READ, e[1]);
         else if (!told)
             log_warn("iommu: event %016lx %016lx; said once", event, e[1]);
         told |= EVENT_KIND(event) != EVENT_FAULT;

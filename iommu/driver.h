@@ -21,7 +21,8 @@ struct iommu_use {
     uint16_t owner;
     uint16_t tag;    /* 1 to IOMMU_USES: of the owner, for caches in the IOMMU; nobody's is 0 */
     unsigned faults; /* since it has it */
-    void *routes;    /* the driver's: where its interrupts go */
+    void *routes;    /* AMD's: where its interrupts go */
+    uint16_t first_route, route_count; /* the same of VT-d: a part of its unit's table */
 };
 
 struct iommu_driver {
@@ -34,7 +35,7 @@ struct iommu_driver {
     void (*detach)(struct iommu_use *u);
     /* Blocks it, and hears no more of what it tries, until it is detached. */
     void (*block)(struct iommu_use *u);
-    /* The same of one that no domain has, and that is blocked: it only hears no more. */
+    /* The same of one that no domain has, and that is blocked already: it only hears no more. */
     void (*silence)(uint16_t bdf);
     /* Nothing is kept of these frames' mappings for that tag. False: a unit does not answer. */
     bool (*flush)(uint16_t tag, gfn_t start, uint64_t frames);
@@ -44,7 +45,10 @@ struct iommu_driver {
     void (*unroute)(struct iommu_use *u, unsigned index);
 };
 
-/* From the interrupt of a unit: a device tried what it may not. Takes the lock. */
-void iommu_note_fault(uint16_t segment, uint16_t bdf, bool writes, uint64_t address);
+enum iommu_try { IOMMU_READ, IOMMU_WRITE, IOMMU_INTERRUPT };
+
+/* From the interrupt of a unit: a device tried what it may not. address: or the interrupt's number.
+ * Takes the lock. */
+void iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint64_t address);
 
 #endif

@@ -6,6 +6,7 @@
 #include "arch/x86/acpi.h"
 #include "iommu/amd.h"
 #include "iommu/driver.h"
+#include "iommu/vtd.h"
 #include "lib/lock_order.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
@@ -23,7 +24,7 @@ void iommu_start(void)
     if (acpi.ivrs)
         driver = amd_start(acpi.ivrs, acpi.ivrs_bytes);
     else if (acpi.dmar.there)
-        log_info("iommu: VT-d is not driven yet: devices reach all memory");
+        driver = vtd_start(acpi.dmar.bytes, acpi.dmar.length);
 }
 
 bool iommu_is_on(void)
@@ -178,16 +179,24 @@ void iommu_unroute(struct pci_device *d, unsigned index)
 
 /* ---- What they try ---- */
 
+static const char *const verbs[] = {
+    [IOMMU_READ] = "read from",
+    [IOMMU_WRITE] = "wrote to",
+    [IOMMU_INTERRUPT] = "sent interrupt",
+};
+
 /* One that no domain has has no business of its own: it is stopped at once, and nothing more is
- * heard of it, also if it does not stop. NULL: the walk has not found it. */
+ * heard of it, also if it does not stop. What Caisson uses goes on. NULL: the walk has not found
+ * it. */
 static void note_stray(struct pci_device *d, uint16_t bdf, const char *verb, uint64_t address)
 {
     driver->silence(bdf);
     if (!d || d->faults++)
         return;
-    log_warn("iommu: %s %s 0x%lx, which it was not given: blocked, and stopped",
-             pci_name(&d->at).text, verb, address);
-    pci_stop(d);
+    log_warn("iommu: %s %s 0x%lx, which it was not given: blocked%s", pci_name(&d->at).text, verb,
+             address, d->used_as ? "" : ", and stopped");
+    if (!d->used_as)
+        pci_stop(d);
 }
 
 /* A domain's may have a bug in its driver; but it may not keep us busy. */
@@ -208,16 +217,15 @@ static void note_of_domain(struct iommu_use *u, const char *verb, uint64_t addre
     driver->block(u);
 }
 
-void iommu_note_fault(uint16_t segment, uint16_t bdf, bool writes, uint64_t address)
+void iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint64_t address)
 {
     struct pci_device *d = pci_find(segment, bdf);
-    const char *verb = writes ? "wrote to" : "read from";
 
     spin_lock(&lock);
     struct iommu_use *u = d ? use_of(d) : NULL;
     if (u)
-        note_of_domain(u, verb, address);
+        note_of_domain(u, verbs[what], address);
     else
-        note_stray(d, bdf, verb, address);
+        note_stray(d, bdf, verbs[what], address);
     spin_unlock(&lock);
 }

@@ -1,6 +1,6 @@
 /*
- * The machine's IOMMUs: AMD's so far. What a device may reach, and what becomes of one that tries
- * for more.
+ * The machine's IOMMUs: AMD's (AMD-Vi) and Intel's (VT-d). What a device may reach, and what
+ * becomes of one that tries for more.
  *
  * A device that a domain has goes by the domain's own second-level page table, which the IOMMU
  * walks as the processor does: there is no second table to disagree with it. So whoever takes

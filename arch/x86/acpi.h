@@ -20,6 +20,7 @@ struct acpi_info {
     unsigned cpus_left_out; /* the others */
     uint32_t apic_id[MAX_PCPUS];
     maddr_t lapic, ioapic; /* 0: none */
+    uint8_t ioapic_id;
     uint32_t ioapic_gsi_base;
     struct acpi_isa {
         uint32_t gsi;
@@ -42,15 +43,17 @@ struct acpi_info {
     } mcfg[ACPI_MCFGS];  /* each bus once */
     const uint8_t *ivrs; /* AMD's IOMMUs: the whole table, for iommu/; NULL: none */
     uint32_t ivrs_bytes;
-    /* Seen and told of; not used yet. */
-    unsigned table_count;
-    char tables[ACPI_TABLES][4]; /* signatures */
-    maddr_t hpet;                /* 0: none */
     struct {
         bool there, remaps_interrupts, refuses_x2apic;
         uint8_t address_bits;
         unsigned units, reserved_regions; /* DRHDs; RMRRs */
+        const uint8_t *bytes;             /* Intel's IOMMUs: the whole table, for iommu/ */
+        uint32_t length;
     } dmar;
+    /* Seen and told of; not used yet. */
+    unsigned table_count;
+    char tables[ACPI_TABLES][4]; /* signatures */
+    maddr_t hpet;                /* 0: none */
 };
 extern struct acpi_info acpi;
 

@@ -51,6 +51,7 @@ static void read_ioapic(const struct acpi_table *e)
     if (acpi.ioapic.v != 0 && acpi.ioapic_gsi_base <= base)
         return;
     acpi.ioapic = maddr(acpi_field(e, 4, 4));
+    acpi.ioapic_id = (uint8_t)acpi_field(e, 2, 1);
     acpi.ioapic_gsi_base = base;
 }
 

@@ -90,6 +90,8 @@ void acpi_read_dmar(const struct acpi_table *t)
         return;
     }
     acpi.dmar.there = true;
+    acpi.dmar.bytes = t->bytes;
+    acpi.dmar.length = t->length;
     acpi.dmar.address_bits = (uint8_t)(acpi_field(t, 36, 1) + 1);
     acpi.dmar.remaps_interrupts = flags & DMAR_INTERRUPTS;
     acpi.dmar.refuses_x2apic = flags & DMAR_NO_X2APIC;

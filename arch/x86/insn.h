@@ -172,6 +172,11 @@ static inline void cpu_relax(void)
     asm volatile("pause" : : : "memory");
 }
 
+static inline void clflush(const void *p)
+{
+    asm volatile("clflush %0" : : "m"(*(const char *)p) : "memory");
+}
+
 static inline void wbinvd(void)
 {
     asm volatile("wbinvd" : : : "memory");

@@ -4,7 +4,8 @@
  * All lines stay masked but those that irq_route_isa() opens. They go to the boot CPU, whose APIC
  * id fits the 8 bits that a redirection entry has without interrupt remapping.
  *
- * Sources: Intel 82093AA data sheet; ACPI specification, "Interrupt Source Override Structure".
+ * Sources: Intel 82093AA data sheet; ACPI specification, "Interrupt Source Override Structure";
+ * Intel VT for Directed I/O, "I/OxAPIC Programming".
  */
 #include "arch/x86/ioapic.h"
 
@@ -26,7 +27,9 @@
 #define ENTRY_LOW_ACTIVE (1u << 13)
 #define ENTRY_LEVEL      (1u << 15)
 #define ENTRY_MASKED     (1u << 16)
-#define ENTRY_DEST_SHIFT 24 /* in the upper half */
+#define ENTRY_DEST_SHIFT 24         /* in the upper half */
+#define ENTRY_REMAPPED   (1u << 16) /* the same: the message names an entry of an IOMMU's table */
+#define ENTRY_NAME_SHIFT 17
 
 /* The 8259s are moved away from the exceptions' vectors before they are shut: even a masked one
  * can raise its line 7. */
@@ -43,6 +46,7 @@ static const struct {
 
 static volatile uint32_t *window; /* NULL: there is no I/O APIC. Boot only, as is pins */
 static unsigned pins;
+static ioapic_remap_fn remap; /* NULL: the CPU and the vector stand in the entry here */
 
 static uint32_t ioapic_read(unsigned reg)
 {
@@ -80,8 +84,14 @@ static uint32_t signal_bits(uint16_t flags)
     return bits;
 }
 
+void ioapic_remap(ioapic_remap_fn fn)
+{
+    remap = fn;
+}
+
 int irq_route_isa(unsigned irq, irq_fn fn)
 {
+    uint32_t bits, high;
     unsigned pin;
     int vector;
 
@@ -94,7 +104,13 @@ int irq_route_isa(unsigned irq, irq_fn fn)
     vector = irq_alloc_vector(fn);
     if (vector < 0)
         return vector;
-    ioapic_write(REG_ENTRY(pin) + 1, percpu[0].apic_id << ENTRY_DEST_SHIFT);
-    ioapic_write(REG_ENTRY(pin), (uint32_t)vector | signal_bits(acpi.isa[irq].flags));
+    bits = signal_bits(acpi.isa[irq].flags);
+    high = percpu[0].apic_id << ENTRY_DEST_SHIFT;
+    if (remap) {
+        remap((uint8_t)pin, (uint8_t)vector, percpu[0].apic_id, bits & ENTRY_LEVEL);
+        high = pin << ENTRY_NAME_SHIFT | ENTRY_REMAPPED;
+    }
+    ioapic_write(REG_ENTRY(pin) + 1, high);
+    ioapic_write(REG_ENTRY(pin), (uint32_t)vector | bits);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* links: arch/x86/acpi.c arch/x86/acpi_madt.c arch/x86/acpi_fadt.c arch/x86/acpi_platform.c iommu/ivrs.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: arch/x86/acpi.c arch/x86/acpi_madt.c arch/x86/acpi_fadt.c arch/x86/acpi_platform.c iommu/ivrs.c iommu/dmar.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Firmware that says anything at all: the input is changes to sound tables, each an offset, a
  * length and as many bytes; the first byte chooses the old root table or the new one.
@@ -12,7 +12,9 @@
 #include <string.h>
 #include "arch/x86/acpi.h"
 #include "iommu/amd.h"
+#include "iommu/dmar.h"
 #include "lib/assert.h"
+#include "pci/pci.h"
 #include "tests/fakes/log.h"
 #include "tests/fuzz/input.h"
 
@@ -75,6 +77,14 @@ static void make_bodies(void)
                                     0, 0, 1,    0,    0, 0,  1, 0, 0, 0,  1, 0, 0, 0 };
     static const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x0a, 5 };
 
+    /* A unit with two devices, one behind a bridge; a region; the rest is one of no known kind. */
+    static const uint8_t dmar[] = {
+        0,  0, 34, 0, 1, 0, 0, 0,    0, 0, 0xd9, 0xfe, 0, 0,    0,    0,    1, 10,
+        0,  0, 0,  0, 2, 0, 1, 0,    3, 8, 0,    0,    0, 0xf0, 0,    0,    1, 0,
+        32, 0, 0,  0, 0, 0, 0, 0x10, 0, 0, 0,    0,    0, 0,    0xff, 0x1f, 0, 0,
+        0,  0, 0,  0, 2, 8, 0, 0,    0, 0, 2,    0,    9, 0,    0x0e, 1
+    };
+
     memcpy(memory + TABLE(0) + HEADER, madt, sizeof(madt));
     memcpy(memory + TABLE(7) + HEADER, s5, sizeof(s5));
     put(TABLE(1) + 40, 4, TABLE(7));
@@ -82,6 +92,7 @@ static void make_bodies(void)
     put(TABLE(1) + 64, 4, 0x604);
     put(TABLE(1) + 76, 4, 0x608);
     put(TABLE(6) + 48, 4, 0x01500010); /* a unit's block; nothing but padding in it */
+    memcpy(memory + TABLE(5) + 48, dmar, sizeof(dmar));
 }
 
 static void make_tables(unsigned width)
@@ -133,6 +144,43 @@ void amd_let_ioapic(uint16_t bdf)
     (void)bdf;
 }
 
+static const struct config_segment segment;
+
+/* Every device is a bridge to the next bus. */
+struct pci_device *pci_find(uint16_t number, uint16_t bdf)
+{
+    static struct pci_device d;
+    uint8_t bus = (uint8_t)(bdf >> 8);
+
+    d = (struct pci_device){ .at = { &segment, bdf }, .secondary = (uint8_t)(bus + 1) };
+    d.subordinate = d.secondary;
+    return number ? NULL : &d;
+}
+
+/* What is told of a list is all inside it. */
+static void look_through(const struct dmar_devices *list)
+{
+    const struct pci_device d = { .at = { &segment, 0x0110 } };
+    uint16_t bdf = 0;
+    uint8_t sum = 0;
+
+    for (uint32_t i = 0; i < list->bytes; i++)
+        sum = (uint8_t)(sum + list->at[i]);
+    dmar_has(list, &d);
+    dmar_ioapic(list, sum, &bdf);
+}
+
+void vtd_add(const struct dmar_unit *unit)
+{
+    look_through(&unit->devices);
+}
+
+void vtd_keep(const struct dmar_region *region)
+{
+    ASSERT(region->start < region->end && region->start % 4096 == 0 && region->end % 4096 == 0);
+    look_through(&region->devices);
+}
+
 static void change(struct input *in)
 {
     const uint8_t *from;
@@ -163,6 +211,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     acpi_read(rsdp, map);
     if (acpi.ivrs)
         ivrs_read(acpi.ivrs, acpi.ivrs_bytes);
+    if (acpi.dmar.there)
+        dmar_read(acpi.dmar.bytes, acpi.dmar.length);
     ASSERT(acpi.cpu_count >= 1 && acpi.cpu_count <= MAX_PCPUS);
     while (mapping_count)
         free(mappings[--mapping_count]);
