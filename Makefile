@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate machine cpu loader config domain xen grant lifecycle control hypercall console monitor lib
+ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate passthrough machine cpu loader config domain xen grant lifecycle control hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 
@@ -65,7 +65,7 @@ INTERFACE := $(shell cat virt/interface)
 BACKEND   := vmx
 CALLS      = $(foreach f,$(INTERFACE),-Dvirt_$(f)=$(BACKEND)_$(f))
 $(O)/svm/%.o: BACKEND := svm
-GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/machine/boot_rom.c $(GEN)/drivers/font_glyphs.c
+GEN_SRC  := $(GEN)/machine/dsdt.c $(GEN)/machine/dsdt_pvh.c $(GEN)/machine/boot_rom.c $(GEN)/drivers/font_glyphs.c
 OBJ      := $(C_SRC:%.c=$(O)/%.o) $(ASM_SRC:%.asm=$(O)/%.asm.o) $(GEN_SRC:$(GEN)/%.c=$(O)/gen/%.o) $(O)/gen/virt/interface.asm.o
 
 Q   := $(if $(V),,@)
@@ -106,12 +106,12 @@ $(O)/%.asm.o: %.asm $(B)/flags
 # The compiler may see a memset in memset's own loop.
 $(O)/lib/string.o: CFLAGS += $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
-# The guests' DSDT as a C array: `const unsigned char dsdt_aml[]` and `const size_t dsdt_aml_size`.
-$(GEN)/machine/dsdt.c: machine/dsdt.asl tools/bin2c $(B)/flags
+# The guests' DSDTs as C arrays: `const unsigned char dsdt_aml[]` and `const size_t dsdt_aml_size`.
+$(GEN)/machine/dsdt.c $(GEN)/machine/dsdt_pvh.c: $(GEN)/%.c: %.asl machine/pci0.asl tools/bin2c $(B)/flags
 	$(call say,IASL,$<)
 	@mkdir -p $(@D)
 	$(Q)iasl -vs -p $(@:.c=.aml) $< > $(@:.c=.log) || { cat $(@:.c=.log); false; }
-	$(Q)$(PYTHON) tools/bin2c dsdt_aml $(@:.c=.aml) > $@
+	$(Q)$(PYTHON) tools/bin2c $(basename $(@F))_aml $(@:.c=.aml) > $@
 
 # The ROM that starts a kernel beside a guest's firmware, as another.
 $(GEN)/machine/boot_rom.c: machine/boot_rom.nasm tools/bin2c $(B)/flags

@@ -110,6 +110,56 @@ static bool read_hpet(struct domain_config *d, struct word value)
     return d->no_hpet || word_is(value, "on");
 }
 
+/* Takes a number of so many hexadecimal digits, and the character behind it (NUL: none), off w. */
+static bool take_hex(struct word *w, unsigned digits, char behind, unsigned *out)
+{
+    *out = 0;
+    if (w->length < digits + (behind != 0))
+        return false;
+    for (unsigned i = 0; i < digits; i++) {
+        char c = w->text[i] | 0x20;
+        unsigned digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+        if (digit == 16)
+            return false;
+        *out = *out << 4 | digit;
+    }
+    if (behind && w->text[digits] != behind)
+        return false;
+    w->text += digits + (behind != 0);
+    w->length -= digits + (behind != 0);
+    return true;
+}
+
+/* 00:1f.2, or 0001:00:1f.2 of another segment. */
+static bool read_address(struct word w, struct config_pci *out)
+{
+    unsigned segment = 0, bus, slot, function;
+
+    if (w.length > 7 && !take_hex(&w, 4, ':', &segment))
+        return false;
+    if (!take_hex(&w, 2, ':', &bus) || !take_hex(&w, 2, '.', &slot) ||
+        !take_hex(&w, 1, 0, &function) || w.length || slot > 31 || function > 7)
+        return false;
+    *out = (struct config_pci){ (uint16_t)segment, (uint16_t)(bus << 8 | slot << 3 | function) };
+    return true;
+}
+
+static bool read_pci(struct domain_config *d, struct word value)
+{
+    struct word one;
+
+    while (word_split(&value, &one)) {
+        struct config_pci *p = &d->pci[d->pci_count];
+        if (d->pci_count == CONFIG_MOST_PCI || !read_address(one, p))
+            return false;
+        for (const struct config_pci *q = d->pci; q < p; q++)
+            if (q->segment == p->segment && q->bdf == p->bdf)
+                return false;
+        d->pci_count++;
+    }
+    return d->pci_count;
+}
+
 static const struct {
     const char *key;
     bool kernel_only;
@@ -127,6 +177,7 @@ static const struct {
     { "on_crash", true, read_on_crash, "destroy or restart" },
     { "rights", true, read_rights, "control, for a domain of type=pvh" },
     { "hpet", true, read_hpet, "on or off" },
+    { "pci", true, read_pci, "up to 8 addresses of PCI devices, as 00:04.0,02:00.0" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 

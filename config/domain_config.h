@@ -23,6 +23,7 @@
 #define CONFIG_DEFAULT_MEM    (128UL << 20)
 #define CONFIG_DEFAULT_WEIGHT 256u
 #define CONFIG_MOST_ROMS      2
+#define CONFIG_MOST_PCI       8
 
 enum config_kind {
     CONFIG_NONE /* the role could not be read */,
@@ -35,6 +36,11 @@ enum domain_type { DOMAIN_HVM, DOMAIN_PVH };
 /* After a triple fault, or where the guest says that it has crashed. By default an hvm domain
  * starts anew after a triple fault, which resets a PC; and all else that crashes ends. */
 enum on_crash { ON_CRASH_DEFAULT, ON_CRASH_DESTROY, ON_CRASH_RESTART };
+
+/* A PCI device of the machine's by its address: bus, 5 bits of slot, 3 bits of function. */
+struct config_pci {
+    uint16_t segment, bdf;
+};
 
 /* One domain to be created: what a kernel's line says of it, and the files. Pointers lead into the
  * modules and their lines. */
@@ -57,6 +63,8 @@ struct domain_config {
     unsigned module_count;
     struct image_module roms[CONFIG_MOST_ROMS]; /* firmware beside the kernel, in order */
     unsigned rom_count;
+    struct config_pci pci[CONFIG_MOST_PCI]; /* devices that are to be its own, in order */
+    unsigned pci_count;
     uint8_t uuid[16]; /* of a bare one, as its maker calls it */
 };
 

@@ -1,14 +1,17 @@
 /*
  * The host bridge is that of Intel's 440FX, which every operating system knows to need nothing. The
  * PIIX4 has an ISA bridge, behind which firmware looks for serial ports and keyboard, and the
- * function in which it finds the PM timer. All of their configuration space is read-only here.
+ * function in which it finds the PM timer. All of their configuration space is read-only here. What
+ * is plugged in answers for itself.
  */
 #include "devices/vpci.h"
+#include "lib/assert.h"
 
 #define ADDRESS_ENABLE   (1u << 31)
 #define ADDRESS_BITS     0x80FFFFFCu /* the rest is reserved, and reads 0 */
 #define ADDRESS_FUNCTION 0x00FFFF00u /* bus, device and function */
 #define ADDRESS_REGISTER 0x000000FCu
+#define SLOT_SHIFT       11
 
 /* PCI specification, "Type 00h Configuration Space Header": the first doublewords. */
 static const uint32_t host_bridge[] = {
@@ -69,12 +72,26 @@ static uint32_t read_power_management(const struct vpci *p, uint32_t reg)
     }
 }
 
+/* Who is plugged in where the address leads; NULL: nobody. */
+static struct vpci_function *find_plugged(const struct vpci *p)
+{
+    uint32_t place = p->address & ADDRESS_FUNCTION;
+    uint32_t slot = (place >> SLOT_SHIFT) - VPCI_FIRST_SLOT; /* buses count on */
+
+    if (!(p->address & ADDRESS_ENABLE) || place % (1u << SLOT_SHIFT) || slot >= VPCI_SLOTS)
+        return NULL;
+    return p->plugged[slot];
+}
+
 /* The doubleword that the address names. */
 static uint32_t config_read(const struct vpci *p)
 {
     const struct function *f = find_function(p);
+    struct vpci_function *plugged = find_plugged(p);
     uint32_t reg = p->address & ADDRESS_REGISTER;
 
+    if (plugged)
+        return plugged->ops->read(plugged, reg);
     if (!f)
         return UINT32_MAX;
     if (reg / 4 < f->count)
@@ -95,6 +112,17 @@ static uint32_t vpci_read(struct device *dev, uint32_t offset, unsigned size, ui
     return config_read(p) >> (offset - VPCI_DATA) * 8;
 }
 
+/* Bytes of that doubleword from this bit on. */
+static void config_write(const struct vpci *p, unsigned shift, unsigned size, uint32_t value)
+{
+    struct vpci_function *plugged = find_plugged(p);
+    uint32_t mask = UINT32_MAX >> (32 - 8 * size);
+
+    if (plugged)
+        plugged->ops->write(plugged, p->address & ADDRESS_REGISTER, (value & mask) << shift,
+                            mask << shift);
+}
+
 static void vpci_write(struct device *dev, uint32_t offset, unsigned size, uint32_t value,
                        uint64_t now)
 {
@@ -103,6 +131,65 @@ static void vpci_write(struct device *dev, uint32_t offset, unsigned size, uint3
     (void)now;
     if (offset == VPCI_ADDRESS && size == 4)
         p->address = value & ADDRESS_BITS;
+    else if (offset >= VPCI_DATA && offset + size <= VPCI_SIZE)
+        config_write(p, (offset - VPCI_DATA) * 8, size, value);
+}
+
+/* ---- Memory of what is plugged in ---- */
+
+bool vpci_map(struct vpci *p, uint64_t at)
+{
+    bool mapped = false;
+
+    for (unsigned i = 0; i < VPCI_SLOTS && !mapped; i++)
+        mapped = p->plugged[i] && p->plugged[i]->ops->map(p->plugged[i], at);
+    return mapped;
+}
+
+static bool read_one(struct vpci *p, uint64_t at, unsigned size, uint32_t *value)
+{
+    bool answered = false;
+
+    for (unsigned i = 0; i < VPCI_SLOTS && !answered; i++)
+        answered = p->plugged[i] && p->plugged[i]->ops->memory_read(p->plugged[i], at, size, value);
+    return answered;
+}
+
+static bool write_one(struct vpci *p, uint64_t at, unsigned size, uint32_t value)
+{
+    bool answered = false;
+
+    for (unsigned i = 0; i < VPCI_SLOTS && !answered; i++)
+        answered =
+            p->plugged[i] && p->plugged[i]->ops->memory_write(p->plugged[i], at, size, value);
+    return answered;
+}
+
+bool vpci_memory_read(struct vpci *p, uint64_t at, unsigned size, uint64_t *value)
+{
+    uint32_t low = UINT32_MAX, high = UINT32_MAX;
+    bool answered = read_one(p, at, size < 8 ? size : 4, &low);
+
+    if (size == 8)
+        answered |= read_one(p, at + 4, 4, &high);
+    *value = size == 8 ? (uint64_t)high << 32 | low : low;
+    return answered;
+}
+
+bool vpci_memory_write(struct vpci *p, uint64_t at, unsigned size, uint64_t value)
+{
+    bool answered = write_one(p, at, size < 8 ? size : 4, (uint32_t)value);
+
+    if (size == 8)
+        answered |= write_one(p, at + 4, 4, (uint32_t)(value >> 32));
+    return answered;
+}
+
+void vpci_settle(struct vpci *p)
+{
+    for (unsigned i = 0; i < VPCI_SLOTS; i++)
+        if (p->plugged[i])
+            p->plugged[i]->ops->settle(p->plugged[i]);
 }
 
 static void vpci_reset(struct device *dev, uint64_t now)
@@ -122,4 +209,11 @@ static const struct device_ops ops = {
 void vpci_init(struct vpci *p, uint16_t pm_base)
 {
     *p = (struct vpci){ .dev.ops = &ops, .pm_base = pm_base };
+}
+
+void vpci_plug(struct vpci *p, unsigned slot, struct vpci_function *f)
+{
+    ASSERT(slot < VPCI_SLOTS && !p->plugged[slot]);
+    p->plugged[slot] = f;
+    p->any = true;
 }

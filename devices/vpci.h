@@ -1,6 +1,6 @@
 /*
- * PCI's configuration space by mechanism 1: a host bridge, and, for a guest's own firmware, the
- * functions of a PIIX4 that tell where what it knows is.
+ * PCI's configuration space by mechanism 1: a host bridge; for a guest's own firmware, the
+ * functions of a PIIX4 that tell where what it knows is; and what somebody plugs in.
  *
  * Registers: 0 address (port 0xCF8, 32 bits), 4..7 data (ports 0xCFC..0xCFF, any width). What is
  * not there reads all ones, as a PCI bus does when no device answers.
@@ -17,13 +17,48 @@
 #define VPCI_DATA    4
 #define VPCI_SIZE    8 /* ports */
 
+#define VPCI_FIRST_SLOT 4 /* of those for what is plugged in, */
+#define VPCI_SLOTS      8 /* and how many there are */
+
+struct vpci_function;
+/* A function that is plugged in. reg: a multiple of 4; at: an address of memory. */
+struct vpci_function_ops {
+    uint32_t (*read)(struct vpci_function *f, unsigned reg);
+    /* mask: the bytes of the value that are written. */
+    void (*write)(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t mask);
+    /* Has it registers at this address? Those that can be are mapped there now: true; else accesses
+     * to it come by the two below. size: 1, 2 or 4 bytes, which may leave the registers. */
+    bool (*map)(struct vpci_function *f, uint64_t at);
+    bool (*memory_read)(struct vpci_function *f, uint64_t at, unsigned size, uint32_t *value);
+    bool (*memory_write)(struct vpci_function *f, uint64_t at, unsigned size, uint32_t value);
+    /* It has asked to be called: it sends the interrupts that it owes. */
+    void (*settle)(struct vpci_function *f);
+};
+
+struct vpci_function {
+    const struct vpci_function_ops *ops;
+};
+
 struct vpci {
     struct device dev;
+    struct vpci_function *plugged[VPCI_SLOTS]; /* function 0 of each slot, or NULL */
+    bool any;                                  /* there is one */
     uint16_t pm_base;
     uint32_t address; /* as last written; bit 31: accesses to the data are configuration cycles */
 };
 
 /* pm_base: port of the power management, which the PIIX4 says; 0: there is none. */
 void vpci_init(struct vpci *p, uint16_t pm_base);
+
+/* Puts it into one of the slots, counted from VPCI_FIRST_SLOT; it stays. */
+void vpci_plug(struct vpci *p, unsigned slot, struct vpci_function *f);
+
+/* For the machine: an access to memory where none of its own devices is, of 1, 2, 4 or 8 bytes.
+ * vpci_map() maps, if it can, and the access is to be made again; the other two are false where
+ * nobody answers. */
+bool vpci_map(struct vpci *p, uint64_t at);
+bool vpci_memory_read(struct vpci *p, uint64_t at, unsigned size, uint64_t *value);
+bool vpci_memory_write(struct vpci *p, uint64_t at, unsigned size, uint64_t value);
+void vpci_settle(struct vpci *p);
 
 #endif

@@ -48,6 +48,7 @@ enum domain_end {
 enum domain_state { DOMAIN_BUILDING, DOMAIN_PAUSED, DOMAIN_RUNNING };
 
 struct console;
+struct assigned;
 
 struct domain {
     char name[MAX_NAME];
@@ -60,6 +61,7 @@ struct domain {
     struct machine machine;
     struct cpu_policy cpu_policy; /* changes before it starts only */
     struct xen_domain xen; /* what Xen's interface keeps of it; its id, how many vCPUs it has */
+    struct assigned *devices[CONFIG_MOST_PCI]; /* PCI devices of its own; lifecycle/devices.c's */
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned apic_id_shift; /* a local APIC's id is its vCPU's number, shifted by this */
     unsigned apic_direct;   /* so many vCPUs have ids that are their numbers: all, or none */
@@ -88,8 +90,10 @@ struct domain {
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */
 };
 
-/* Of `owed`: domain_console_kick(), and below it a bit for each virtual interrupt. */
+/* Of `owed`: domain_console_kick(), vpci_settle(), and below them a bit for each virtual interrupt.
+ */
 #define DOMAIN_OWED_CONSOLE (1u << 31)
+#define DOMAIN_OWED_PCI     (1u << 30)
 
 /* Instead of a hypercall's answer: there is more to do. The guest's registers get the arguments as
  * they are now and it makes the call again, after whatever interrupt is due: no call holds a pCPU

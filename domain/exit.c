@@ -287,6 +287,24 @@ static enum exit_answer mmio_locked(struct vcpu *v, const struct virt_exit *e)
     return answer;
 }
 
+/* Registers of a PCI device that is the domain's own, which it then reaches without an exit. */
+static cold __attribute__((noinline)) bool map_device(struct domain *d, gpa_t at)
+{
+    spin_lock(&d->lock);
+    bool mapped = vpci_map(&d->machine.pci, at.v);
+    spin_unlock(&d->lock);
+    return mapped;
+}
+
+/* Where nothing of the board's answers. */
+static int find_memory(struct domain *d, gpa_t at)
+{
+    mfn_t m;
+    int err = p2m_populate(&d->p2m, gpa_to_gfn(at), &m);
+
+    return err == -EFAULT && unlikely(d->machine.pci.any) && map_device(d, at) ? 0 : err;
+}
+
 /* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or
  * a hole that the guest made. */
 static enum exit_answer memory_quick(struct virt_vcpu *virt, const struct virt_exit *e)
@@ -294,10 +312,9 @@ static enum exit_answer memory_quick(struct virt_vcpu *virt, const struct virt_e
     struct vcpu *v = vcpu_of(virt);
     struct domain *d = v->domain;
     int err = -EFAULT;
-    mfn_t m;
 
     if (!e->memory.present && !machine_has_mmio(&d->machine, &v->lapic, e->memory.gpa))
-        err = p2m_populate(&d->p2m, gpa_to_gfn(e->memory.gpa), &m);
+        err = find_memory(d, e->memory.gpa);
     if (!err)
         return EXIT_HERE;
     if (err == -EFAULT)

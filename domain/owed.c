@@ -26,6 +26,8 @@ void domain_settle(struct domain *d)
 
     if (owed & DOMAIN_OWED_CONSOLE)
         domain_console_kick(d);
+    if (owed & DOMAIN_OWED_PCI)
+        vpci_settle(&d->machine.pci);
     for (unsigned virq = 0; virq < XEN_VIRQ_COUNT; virq++)
         if (owed & 1u << virq)
             evtchn_raise_virq(d->xen.vcpu[0], virq);

@@ -131,6 +131,9 @@ int must_check p2m_execute(struct p2m *p, gfn_t g);
  * is unmapped later with p2m_remove() is just forgotten; with SLAT_PINNED among the rights it is
  * unpinned then. rights: SLAT_R...; 0; -EEXIST, -EINVAL, -ENOMEM. */
 int must_check p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights);
+/* The same of registers of a device, 4 KiB of them: for the guest alone, as all that is done on its
+ * behalf with its memory takes them for nothing. */
+int must_check p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m);
 /* Takes away what is at g: a lent frame, or RAM, which is then the domain's no more and leaves a
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
  * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */

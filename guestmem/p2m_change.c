@@ -26,14 +26,19 @@ bool p2m_tables_used_up(const struct p2m *p)
     return p->slat.tables + TABLES_BELOW_ROOT > p->tables_for_ram + P2M_TABLES_SPARE;
 }
 
-static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
+static int map_as(struct p2m *p, gfn_t g, mfn_t m, unsigned rights, enum slat_type type)
 {
     struct slat_entry place;
 
     /* A place that has its tables needs none. */
     if (p2m_tables_used_up(p) && slat_lookup(&p->slat, g, &place) && place.order != ORDER_4K)
         return -ENOMEM;
-    return slat_map(&p->slat, g, m, ORDER_4K, rights, p2m_type_of(m, ORDER_4K));
+    return slat_map(&p->slat, g, m, ORDER_4K, rights, type);
+}
+
+static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
+{
+    return map_as(p, g, m, rights, p2m_type_of(m, ORDER_4K));
 }
 
 /* RAM at g that has not arrived yet is something too. */
@@ -74,6 +79,16 @@ int p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
 {
     spin_lock(&p->lock);
     int err = may_map(p, g) ? map_one(p, g, m, rights | SLAT_LENT) : -EEXIST;
+    spin_unlock(&p->lock);
+    return err;
+}
+
+cold int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
+{
+    const unsigned rights = SLAT_R | SLAT_W | SLAT_LENT | SLAT_DEVICE;
+
+    spin_lock(&p->lock);
+    int err = may_map(p, g) ? map_as(p, g, m, rights, SLAT_UC) : -EEXIST;
     spin_unlock(&p->lock);
     return err;
 }

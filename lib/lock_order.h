@@ -12,6 +12,7 @@ enum lock_rank {
     LOCK_ORDERS,  /* for bare domains */
     LOCK_P2M,
     LOCK_IOMMU,       /* who has which device, and the units */
+    LOCK_PASSTHROUGH, /* interrupts of devices that are domains' own */
     LOCK_SCHED_QUEUE, /* of a pCPU; two at most */
     LOCK_SCHED_CORE,  /* of the threads of a core */
     LOCK_SCHED_GROUP,

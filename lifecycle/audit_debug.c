@@ -9,6 +9,7 @@
 #include "mm/heap.h"
 #include "mm/promise.h"
 #include "grant/grant.h"
+#include "passthrough/passthrough.h"
 
 #define PIECE 128 /* places */
 #define END   (1UL << 36)
@@ -54,6 +55,11 @@ static void check_entry(struct domain *d, gfn_t g, const struct slat_entry *e, s
     uint64_t inside = (1UL << e->order) - 1;
     mfn_t first = mfn(e->mfn.v & ~inside);
 
+    if (e->rights & SLAT_LENT && e->rights & SLAT_DEVICE) {
+        if (!passthrough_has(d->xen.id, e->mfn))
+            panic("audit: %s sees 0x%lx as a device's at gfn 0x%lx", d->name, e->mfn.v, g.v);
+        return;
+    }
     if (e->rights & SLAT_LENT) {
         check_lent(d, g, e->mfn);
         return;

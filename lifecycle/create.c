@@ -15,6 +15,7 @@
 #include "machine/pc.h"
 #include "lifecycle/create.h"
 #include "lifecycle/create_vcpu.h"
+#include "lifecycle/devices.h"
 #include "lifecycle/list.h"
 #include "lifecycle/firmware.h"
 #include "guestmem/gmem.h"
@@ -43,6 +44,7 @@ struct domain_build {
     unsigned step; /* of build_steps[] */
     struct memmap map;
     gfn_t populated; /* for populate=now: up to here */
+    gpa_t registers; /* of the next PCI device */
     struct load load;
 };
 _Static_assert(sizeof(struct domain_build) <= PAGE_SIZE, "it is a page");
@@ -62,7 +64,9 @@ static int build_memory(struct domain *d)
 
 static int populate(struct domain *d)
 {
-    return d->config->populate_now ? p2m_populate_some(&d->p2m, &d->build->populated) : 0;
+    bool now = d->config->populate_now || d->config->pci_count; /* devices do not wait */
+
+    return now ? p2m_populate_some(&d->p2m, &d->build->populated) : 0;
 }
 
 static int build_acpi(struct domain *d)
@@ -70,7 +74,8 @@ static int build_acpi(struct domain *d)
     struct acpi_guest_config config = { .where = gpa(MEMMAP_ACPI),
                                         .vcpus = d->config->vcpus,
                                         .hpet = d->type == DOMAIN_HVM && !d->config->no_hpet,
-                                        .pvh = d->type == DOMAIN_PVH };
+                                        .pvh = d->type == DOMAIN_PVH,
+                                        .pci = d->config->pci_count };
     if (firmware_is(d->config))
         return 0; /* which has them by fw_cfg */
     void *buf = heap_pages(ACPI_GUEST_ORDER, d->xen.id);
@@ -179,13 +184,21 @@ static int build_machine(struct domain *d)
                                      .tsc_zero = d->xen.tsc_zero,
                                      .ram_low = low,
                                      .ram_above = d->config->mem - low,
-                                     .no_hpet = d->config->no_hpet };
+                                     .no_hpet = d->config->no_hpet,
+                                     .pci = d->config->pci_count };
 
     int err = firmware_build(d, &image, &config);
     if (err)
         return err;
     machine_init(&d->machine, &config);
     return d->type == DOMAIN_PVH ? pv_console_init(&d->xen, &domain_console_bus) : 0;
+}
+
+static int build_devices(struct domain *d)
+{
+    if (!d->build->registers.v)
+        d->build->registers = gpa(DEVICES_START);
+    return devices_build(d, &d->build->registers);
 }
 
 static int build_image(struct domain *d)
@@ -221,8 +234,8 @@ static int build_load(struct domain *d)
 /* Each: 0 for the next step, -EAGAIN for itself once more, or an error. NULL: that was all. */
 typedef int (*build_step)(struct domain *d);
 static const build_step build_steps[] = {
-    build_memory, populate,      build_acpi,  build_firmware, build_xen, build_ports,
-    build_vcpu,   build_machine, build_image, build_load,     NULL,
+    build_memory, populate,      build_acpi,    build_firmware, build_xen,  build_ports,
+    build_vcpu,   build_machine, build_devices, build_image,    build_load, NULL,
 };
 static const build_step bare_steps[] = {
     build_memory, build_xen, build_ports, build_vcpu, build_bare, NULL,
@@ -298,7 +311,7 @@ static int check_config(const struct domain_config *config)
                   config->name, MAX_DOMAINS);
         return -EEXIST;
     }
-    return 0;
+    return devices_check(config);
 }
 
 static int choose_id(const struct domain_config *config, uint16_t *out)

@@ -9,6 +9,7 @@
 #include "lifecycle/firmware.h"
 #include "lifecycle/create.h"
 #include "lifecycle/create_vcpu.h"
+#include "lifecycle/devices.h"
 #include "lifecycle/list.h"
 #include "lifecycle/memory.h"
 #include "domain/lapic.h"
@@ -32,7 +33,10 @@ static bool remove_units(struct domain *d)
 
 bool domain_retire(struct domain *d)
 {
-    return d->vcpus_out == d->xen.vcpu_count && remove_units(d);
+    if (d->vcpus_out != d->xen.vcpu_count)
+        return false;
+    devices_stop(d);
+    return remove_units(d);
 }
 
 /* ---- The pieces. Each: true when all of its kind is done ---- */
@@ -67,6 +71,18 @@ static bool detach(struct domain *d)
     return evtchn_detach(&d->xen) && grant_detach(&d->xen);
 }
 
+/* Of one that never ran too. Nothing wakes its vCPUs afterwards. */
+static bool stop_devices(struct domain *d)
+{
+    devices_stop(d);
+    return true;
+}
+
+static bool give_back_devices(struct domain *d)
+{
+    return devices_give_back(d);
+}
+
 static bool destroy_vcpu(struct domain *d)
 {
     if (!d->xen.vcpu_count)
@@ -91,8 +107,8 @@ static bool destroy_memory(struct domain *d)
 }
 
 static bool (*const steps[])(struct domain *d) = {
-    hide,   is_let_go, remove_units, audit,           detach_foreign,
-    detach, is_let_go, destroy_vcpu, destroy_machine, destroy_memory,
+    hide,   is_let_go, stop_devices,      remove_units, audit,           detach_foreign,
+    detach, is_let_go, give_back_devices, destroy_vcpu, destroy_machine, destroy_memory,
 };
 
 static void destroy_rest(struct domain *d)

@@ -13,6 +13,7 @@
 
 #define DOMAIN_PAGES  18   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
 #define PROMISE_PIECE 1024 /* pages that are set aside in one step */
+#define DEVICE_PAGES  2    /* of each PCI device: struct assigned, where its interrupts go */
 #define VCPU_PAGES    12   /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, FPU */
 
 /* ---- One of the menu ---- */
@@ -43,8 +44,9 @@ unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 /* Pages of the heap that are for such a domain at most, whose RAM may need so many page tables. */
 static uint64_t heap_for(const struct domain_config *config, uint64_t tables)
 {
-    return p2m_tables_most(tables) + DOMAIN_PAGES + firmware_pages(config) + PV_EVENT_PAGES +
-           PV_GRANT_PAGES + (uint64_t)VCPU_PAGES * config->vcpus;
+    return p2m_tables_most(tables) + DOMAIN_PAGES + (uint64_t)DEVICE_PAGES * config->pci_count +
+           firmware_pages(config) + PV_EVENT_PAGES + PV_GRANT_PAGES +
+           (uint64_t)VCPU_PAGES * config->vcpus;
 }
 
 /* mem=, and what Caisson may have to set up for such a domain at most. */

@@ -56,6 +56,7 @@ struct layout {
     uint64_t where; /* gpa of buf */
     unsigned vcpus;
     bool pvh, hpet;
+    const uint8_t *dsdt_source; /* NULL: there is nothing to say but pvh_aml */
     size_t facs, dsdt, ssdt, fadt, madt, hpet_table, rsdt, xsdt,
         end; /* offsets; the RSDP is at 0 */
 };
@@ -66,9 +67,9 @@ static size_t dsdt_length(const struct layout *t)
 {
     struct acpi_header header;
 
-    if (t->pvh)
+    if (!t->dsdt_source)
         return sizeof(header) + sizeof(pvh_aml);
-    memcpy(&header, dsdt_aml, sizeof(header));
+    memcpy(&header, t->dsdt_source, sizeof(header));
     return header.length;
 }
 
@@ -145,8 +146,8 @@ static void build_dsdt(const struct layout *t)
 {
     struct acpi_header *h = (void *)(t->buf + t->dsdt);
 
-    if (!t->pvh) {
-        memcpy(h, dsdt_aml, dsdt_length(t));
+    if (t->dsdt_source) {
+        memcpy(h, t->dsdt_source, dsdt_length(t));
         return;
     }
     fill_header(h, "DSDT", dsdt_length(t), 2);
@@ -324,7 +325,10 @@ size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_
                         .where = config->where.v,
                         .vcpus = config->vcpus,
                         .pvh = config->pvh,
-                        .hpet = config->hpet };
+                        .hpet = config->hpet,
+                        .dsdt_source = !config->pvh  ? dsdt_aml
+                                       : config->pci ? dsdt_pvh_aml
+                                                     : NULL };
 
     ASSERT(t.vcpus >= 1 && t.vcpus <= MAX_VCPUS);
     ASSERT(t.where % 64 == 0 && t.where + ACPI_GUEST_MAX_SIZE <= 1UL << 32);

@@ -17,6 +17,7 @@ struct acpi_guest_config {
     gpa_t where;    /* where the buffer will lie: below 4 GiB, 64-aligned */
     bool pvh;       /* the tables of a machine without a PC's devices */
     bool hpet;      /* it has an HPET; not on pvh */
+    bool pci;       /* a pvh one has a PCI bus */
     unsigned vcpus; /* 1..MAX_VCPUS; APIC IDs and processor UIDs are 0..vcpus-1 */
 };
 
@@ -27,7 +28,7 @@ struct acpi_guest_config {
  * The RSDP is always first, at config->where. */
 size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_t size);
 
-/* machine/dsdt.asl as compiled by iasl; its header knows its length. */
-extern const uint8_t dsdt_aml[];
+/* machine/dsdt.asl and dsdt_pvh.asl as compiled by iasl; their headers know their lengths. */
+extern const uint8_t dsdt_aml[], dsdt_pvh_aml[];
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * What the hvm machine tells an ACPI operating system of its fixed devices.
  *
- * Every device is on the board, named here with its ports and its line; the PCI bus is empty.
+ * Every device is on the board, named here with its ports and its line.
  * Addresses are those of machine/pc.h. The processors are in an SSDT that
  * machine/acpi_guest.c makes, since only it knows how many there are.
  */
@@ -19,24 +19,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "CAISSN", "HVM", 1)
 
     Scope (_SB)
     {
-        /* A bus with nothing on it but its host bridge. The windows are what devices could have. */
-        Device (PCI0)
-        {
-            Name (_HID, EisaId ("PNP0A03"))
-            Name (_BBN, Zero)
-            Name (_CRS, ResourceTemplate ()
-            {
-                WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
-                    0, 0, 0, 0, 1)
-                IO (Decode16, 0x0CF8, 0x0CF8, 1, 8)
-                WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
-                    0, 0x0000, 0x0CF7, 0, 0x0CF8)
-                WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
-                    0, 0x0D00, 0xFFFF, 0, 0xF300)
-                DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable,
-                    ReadWrite, 0, 0xC0000000, 0xFEBFFFFF, 0, 0x3EC00000)
-            })
-        }
+        Include ("pci0.asl")
 
         Device (PIC)
         {

@@ -237,13 +237,28 @@ write_wide(struct device *dev, uint32_t offset, unsigned size, uint64_t value, u
         dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
 }
 
+/* None of the board's own is there. */
+static __attribute__((noinline)) uint64_t read_plugged(struct machine *m, gpa_t at, unsigned size)
+{
+    uint64_t value = ~0ul;
+
+    if (!vpci_memory_read(&m->pci, at.v, size, &value))
+        note_stray(m, at);
+    return value;
+}
+
+static __attribute__((noinline)) void write_plugged(struct machine *m, gpa_t at, unsigned size,
+                                                    uint64_t value)
+{
+    if (!vpci_memory_write(&m->pci, at.v, size, value))
+        note_stray(m, at);
+}
+
 /* The one device in memory whose deadline has to be asked for. */
 static __attribute__((noinline)) uint64_t read_hpet(struct machine *m, gpa_t at, unsigned size)
 {
-    if (!hpet_answers(m, at)) {
-        note_stray(m, at);
-        return ~0ul;
-    }
+    if (!hpet_answers(m, at))
+        return read_plugged(m, at, size);
     uint32_t offset = (uint32_t)(at.v - HVM_HPET_BASE);
     uint64_t value = read_wide(&m->hpet.dev, offset, size, clock_now(m));
     refresh_deadline(m, DEV_HPET);
@@ -254,7 +269,7 @@ static __attribute__((noinline)) void write_hpet(struct machine *m, gpa_t at, un
                                                  uint64_t value)
 {
     if (!hpet_answers(m, at)) {
-        note_stray(m, at);
+        write_plugged(m, at, size, value);
         return;
     }
     write_wide(&m->hpet.dev, (uint32_t)(at.v - HVM_HPET_BASE), size, value, clock_now(m));

@@ -97,6 +97,7 @@ struct machine_config {
     uint64_t tsc_zero;           /* machine TSC at which the domain's clock read 0 */
     uint64_t ram_low, ram_above; /* bytes of RAM below 4 GiB, and from there on: for the CMOS */
     bool no_hpet;                /* a PC without one */
+    bool pci;                    /* something will be plugged into its PCI bus */
     const struct vfwcfg_item *firmware; /* what its firmware is told; NULL: a PC without fw_cfg */
     unsigned firmware_items;
 };

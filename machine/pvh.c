@@ -25,14 +25,18 @@ static const struct port_range ports[] = {
     { HVM_COM2_PORT, HVM_COM2_PORT + 7, DEV_ABSENT, 0 },
     { 0x3E8, 0x3EF, DEV_ABSENT, 0 }, /* COM3 */
     { HVM_COM1_PORT, HVM_COM1_PORT + 7, DEV_ABSENT, 0 },
+    { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_PCI, 0 }, /* if it has devices */
     { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_ABSENT, 0 },
     { 0, 0xFFFF, DEV_NONE, 0 },
 };
 
 static void plug(struct machine *m, const struct machine_config *config)
 {
-    (void)config;
     board_plug_power(m, (struct line){ .set = NULL });
+    if (!config->pci)
+        return;
+    vpci_init(&m->pci, 0);
+    m->device[DEV_PCI] = &m->pci.dev;
 }
 
 static void plug_nothing(struct machine *m, const struct machine_config *config)

@@ -30,13 +30,17 @@ enum {
     CONFIG_ID = 0x00,
     CONFIG_COMMAND = 0x04,
     CONFIG_STATUS = 0x06,
-    CONFIG_CLASS = 0x08, /* revision, then three bytes of class */
+    CONFIG_CLASS = 0x08,      /* revision, then three bytes of class */
+    CONFIG_CACHE_LINE = 0x0C, /* its size; then latency, header, test */
     CONFIG_HEADER = 0x0E,
     CONFIG_BAR = 0x10,
     CONFIG_BUSES = 0x18, /* of a bridge: its own, the one behind, the last one behind */
+    CONFIG_SUBSYSTEM = 0x2C,
     CONFIG_ROM = 0x30,
     CONFIG_CAPABILITIES = 0x34,
     CONFIG_BRIDGE_ROM = 0x38,
+    CONFIG_LINE = 0x3C, /* of an interrupt; then its pin */
+    CONFIG_FIRST_CAPABILITY = 0x40,
     CONFIG_EXTENDED = 0x100,
 };
 

@@ -53,6 +53,10 @@ static void describe_head(const struct pci_device *d, struct words *w)
         add(w, ", to buses %02x to %02x", d->secondary, d->subordinate);
     if (d->faults)
         add(w, ", blocked %u times", d->faults);
+    if (d->owner == PCI_BROKEN)
+        add(w, ", broken");
+    else if (d->owner != PCI_UNOWNED)
+        add(w, ", domain %u's", d->owner);
     if (d->used_as)
         add(w, ", Caisson's %s", d->used_as);
 }

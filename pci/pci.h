@@ -15,6 +15,10 @@
 
 #define PCI_MOST 1024 /* devices; the others are left out, with a line in the log */
 
+#define PCI_UNOWNED UINT16_MAX
+#define PCI_BROKEN  (UINT16_MAX - 1)
+#define PCI_PIECES  8
+
 #define PCI_BARS 7 /* six, and the expansion ROM */
 #define PCI_ROM  6
 
@@ -49,6 +53,10 @@ struct pci_device {
     uint8_t secondary, subordinate; /* of a bridge that leads on: buses behind it; else 0 */
     uint16_t cap[PCI_CAPS];         /* where each is; 0: nowhere */
     struct pci_bar bar[PCI_BARS];
+    uint16_t
+        owner; /* the domain whose own it is; PCI_UNOWNED; PCI_BROKEN: nobody gets it. Boot CPU */
+    /* Pieces of its registers that passthrough/ has mapped, for good. */
+    volatile uint8_t *mapped[PCI_PIECES];
     unsigned faults;     /* accesses that an IOMMU has blocked. The IOMMU's lock */
     bool stopped;        /* by pci_stop(): it is not let become bus master again */
     const char *used_as; /* what Caisson itself uses it for; NULL: nothing */

@@ -112,6 +112,7 @@ static void take_device(const struct config_place *at, uint32_t id, uint8_t head
         return;
     }
     d->at = *at;
+    d->owner = PCI_UNOWNED;
     d->id = id;
     d->class = config_read32(at, CONFIG_CLASS);
     d->revision = (uint8_t)d->class;

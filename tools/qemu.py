@@ -15,6 +15,23 @@ MEDIA = {"cdrom": ["-device", "ide-cd,drive=medium,bootindex=0"],
 BOARDS = {"bios": "pc", "uefi": "q35"}
 
 
+# For guests with devices of their own (`pci=`): a disk at 00:04.0, a network card at 00:05.0, both
+# behind an IOMMU, which this board can have.
+PASSED_BOARD = "q35"
+
+
+def passed(disk=None, net=None):
+    """The words for them."""
+    words = ["-device", "amd-iommu"]
+    if disk:
+        words += ["-drive", f"if=none,id=passed,format=raw,file={disk.replace(',', ',,')}",
+                  "-device", "nvme,drive=passed,serial=caisson,addr=4"]
+    if net:
+        words += ["-netdev", f"{net},id=net", "-device",
+                  "virtio-net-pci,netdev=net,iommu_platform=on,disable-legacy=on,addr=5,romfile="]
+    return words
+
+
 def nested():
     """What KVM here could lend to a guest of QEMU's: "vmx", "svm" or None."""
     def says(path, words):

@@ -297,9 +297,14 @@ int slat_lookup(const struct slat *e, gfn_t g, struct slat_entry *out)
 cold int slat_split_to_execute(struct slat *e, gfn_t g)
 {
     struct slat_entry entry;
+    unsigned can = SLAT_X;
     uint64_t *slot;
 
-    if (slat_lookup(e, g, &entry) || !(entry.rights & (SLAT_X | SLAT_X_SMALL)))
+    if (slat_lookup(e, g, &entry))
+        return -EFAULT;
+    if (entry.order > ORDER_4K)
+        can |= SLAT_X_SMALL;
+    if (!(entry.rights & can))
         return -EFAULT;
     return descend(e, g, 0, true, true, &slot);
 }

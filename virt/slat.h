@@ -19,9 +19,10 @@ enum slat_type { SLAT_UC = 0, SLAT_WC = 1, SLAT_WT = 4, SLAT_WP = 5, SLAT_WB = 6
 #define SLAT_W   2u
 #define SLAT_X   4u
 #define SLAT_RWX 7u
-/* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's two; of a larger one without
+/* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's three; of a larger one without
  * SLAT_X: it is executable once it is cut into 4 KiB, see slat_split_to_execute(). */
 #define SLAT_X_SMALL 8u
+#define SLAT_DEVICE  8u /* registers of a device: no memory */
 #define SLAT_LENT    16u
 #define SLAT_PINNED  32u
 

@@ -14,23 +14,34 @@
 static struct spinlock lock =
     SPINLOCK_RANK("irq vectors", LOCK_IRQ_VECTORS); /* for giving out vectors */
 static irq_fn handlers[TRAP_VECTORS]; /* an entry is set once, before its vector fires */
+static irq_message_fn message_handlers[TRAP_VECTORS]; /* the same: a vector has one or the other */
 static bool warned[TRAP_VECTORS];
 static struct irq_counts counts[MAX_PCPUS];
 
-int irq_alloc_vector(irq_fn fn)
+static int alloc(irq_fn fn, irq_message_fn message_fn)
 {
-    int vector = -ENOSPC;
+    int v = VECTOR_FIRST;
 
-    ASSERT(fn);
+    ASSERT(fn || message_fn);
     spin_lock(&lock);
-    for (int v = VECTOR_FIRST; v <= VECTOR_LAST && vector < 0; v++) {
-        if (!handlers[v]) {
-            handlers[v] = fn;
-            vector = v;
-        }
+    while (v <= VECTOR_LAST && (handlers[v] || message_handlers[v]))
+        v++;
+    if (v <= VECTOR_LAST) {
+        handlers[v] = fn;
+        message_handlers[v] = message_fn;
     }
     spin_unlock(&lock);
-    return vector;
+    return v <= VECTOR_LAST ? v : -ENOSPC;
+}
+
+int irq_alloc_vector(irq_fn fn)
+{
+    return alloc(fn, NULL);
+}
+
+int irq_alloc_message(irq_message_fn fn)
+{
+    return alloc(NULL, fn);
 }
 
 void irq_kick(unsigned cpu)
@@ -82,6 +93,8 @@ void irq_dispatch(unsigned vector)
     /* cppcheck-suppress arrayIndexOutOfBoundsCond; it does not know ASSERT */
     else if (handlers[vector])
         handlers[vector]();
+    else if (message_handlers[vector])
+        message_handlers[vector](vector);
     else
         irq_unexpected(vector);
     lapic_eoi();

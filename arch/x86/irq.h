@@ -11,6 +11,7 @@
 #include "lib/errno.h"
 
 typedef void (*irq_fn)(void);
+typedef void (*irq_message_fn)(unsigned vector);
 
 /* Vectors with a fixed meaning; those of irq_alloc_vector() lie below. */
 #define VECTOR_FIRST    0x30
@@ -23,6 +24,8 @@ typedef void (*irq_fn)(void);
 /* A free vector (0x30..0xEF) for fn; the caller routes a device to it. -ENOSPC when none is left.
  */
 int must_check irq_alloc_vector(irq_fn fn);
+/* The same for fn that is told which of its vectors it was. */
+int must_check irq_alloc_message(irq_message_fn fn);
 /* Routes legacy ISA line irq (0..15) through the machine's I/O APIC to fn on the boot CPU,
  * with the MADT's overrides. 0, -ENODEV without an I/O APIC. */
 int must_check irq_route_isa(unsigned irq, irq_fn fn);

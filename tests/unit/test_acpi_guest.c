@@ -1,4 +1,4 @@
-/* links: machine/acpi_guest.c gen/machine/dsdt.c tests/fakes/panic.c */
+/* links: machine/acpi_guest.c gen/machine/dsdt.c gen/machine/dsdt_pvh.c tests/fakes/panic.c */
 /*
  * A guest's ACPI tables: found as an operating system finds them, their sums, what they say, and
  * what iasl makes of them.
@@ -272,6 +272,14 @@ static int run(const char *command)
     return system(line);
 }
 
+static const struct acpi_header *pvh_dsdt(bool pci)
+{
+    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = 1, .pvh = true, .pci = pci };
+
+    assert_true(acpi_guest_build(&config, buf, sizeof(buf)));
+    return at(((struct acpi_fadt *)find("FACP"))->x_dsdt);
+}
+
 /* Disassembles every table, looks for a complaint or an undefined value, and for the words that
  * matter; then compiles what came out. */
 static void test_iasl(void **state)
@@ -295,6 +303,10 @@ static void test_iasl(void **state)
     assert_int_equal(run("grep -q _S5 dsdt.dsl && grep -q PNP0501 dsdt.dsl"), 0);
     assert_int_equal(run("test $(grep -c ACPI0007 ssdt.dsl) = 64 && grep -q C03F ssdt.dsl"), 0);
     assert_int_equal(run("for t in dsdt ssdt facp apic hpet; do iasl $t.dsl || exit 1; done"), 0);
+    assert_int_equal(pvh_dsdt(false)->length, sizeof(struct acpi_header) + 14);
+    dump("pvh", pvh_dsdt(true));
+    assert_int_equal(run("iasl -d pvh.aml && grep -q _S5 pvh.dsl && grep -q PCI0 pvh.dsl"), 0);
+    assert_int_not_equal(run("grep PNP0501 pvh.dsl"), 0);
     snprintf((char *)buf, sizeof(buf), "rm -r %s", dir);
     assert_int_equal(system((char *)buf), 0);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "lifecycle/audit.h"
 #include "grant/grant.h"
+#include "passthrough/passthrough.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/pair.h"
@@ -20,6 +21,15 @@
 #define HOLE (PAIR_RAM + 4) /* a gfn where nothing is */
 
 static struct domain *const a = &pair[0].d, *const b = &pair[1].d;
+
+static bool has_device;
+
+bool passthrough_has(uint16_t id, mfn_t m)
+{
+    assert_int_equal(id, a->xen.id);
+    assert_int_equal(m.v, 0xFE000);
+    return has_device;
+}
 
 static int set_up(void **state)
 {
@@ -110,6 +120,21 @@ static void test_page_of_caissons(void **state)
     heap_free_pages(ours, 0, OWNER_CAISSON);
 }
 
+static void test_registers(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(p2m_lend_device(&a->p2m, gfn(HOLE), mfn(0xFE000)), 0);
+    has_device = true;
+    audit(a);
+    assert_int_equal(p2m_populate(&a->p2m, gfn(HOLE), &m), -EFAULT); /* it is no memory */
+    has_device = false;
+    assert_finds("sees 0xfe000 as a device's");
+    unlend(HOLE);
+    audit(a);
+}
+
 static void test_frame_twice(void **state)
 {
     mfn_t m = frame_of(a, 3);
@@ -143,8 +168,8 @@ static void test_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_all_well),    TEST(test_strangers_frame), TEST(test_page_of_caissons),
-        TEST(test_frame_twice), TEST(test_counts),
+        TEST(test_all_well),  TEST(test_strangers_frame), TEST(test_page_of_caissons),
+        TEST(test_registers), TEST(test_frame_twice),     TEST(test_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

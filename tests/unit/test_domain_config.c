@@ -93,6 +93,39 @@ static void test_hpet(void **state)
     assert_false(d.no_hpet);
 }
 
+static void test_pci(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("kernel pci=00:04.0"), 0);
+    assert_int_equal(d.pci_count, 1);
+    assert_int_equal(d.pci[0].bdf, 0x20);
+    assert_int_equal(parse("kernel pci=00:1F.7,0102:ff:00.2"), 0);
+    assert_int_equal(d.pci_count, 2);
+    assert_int_equal(d.pci[0].bdf, 0xFF);
+    assert_int_equal(d.pci[1].segment, 0x102);
+    assert_int_equal(d.pci[1].bdf, 0xFF02);
+    static const char *const wrong[] = {
+        "",
+        "0:4.0",
+        "00:04",
+        "00:04.",
+        "00:04.8",
+        "00:20.0",
+        "00:04.0,",
+        ",00:04.0",
+        "00-04.0",
+        "00:04.00",
+        "000:00:04.0",
+        "00:04.0,00:04.0",
+        "00:01.0,00:02.0,00:03.0,00:04.0,00:05.0,00:06.0,00:07.0,00:08.0,00:09.0",
+    };
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char line[128];
+        snprintf(line, sizeof(line), "kernel pci=%s", wrong[i]);
+        refused(line, "want up to 8 addresses of PCI devices, as 00:04.0,02:00.0");
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -101,7 +134,8 @@ static void test_refusals(void **state)
     refused("kernal name=a", "\"kernal\": want kernel");
     refused("kernel quiet", "\"quiet\": want key=value");
     refused("kernel colour=red", "module 7: \"colour=red\": unknown key; there are name mem vcpus "
-                                 "weight cap cpus type populate on_crash rights hpet\n");
+                                 "weight cap cpus type populate on_crash rights hpet "
+                                 "pci\n");
     refused("kernel =5", "unknown key");
     static const char *const wrong[][2] = {
         { "name=", "1 to 31" },
@@ -349,6 +383,7 @@ int main(void)
         T(test_whole_line),
         T(test_rights),
         T(test_hpet),
+        T(test_pci),
         T(test_refusals),
         T(test_faults_of_create),
         T(test_keys_are_explained),

@@ -1,4 +1,4 @@
-/* links: machine/firmware_items.c machine/acpi_guest.c gen/machine/dsdt.c gen/machine/boot_rom.c lib/string.c tests/fakes/panic.c */
+/* links: machine/firmware_items.c machine/acpi_guest.c gen/machine/dsdt.c gen/machine/dsdt_pvh.c gen/machine/boot_rom.c lib/string.c tests/fakes/panic.c */
 /*
  * What a guest's firmware is told: the directory and its files, and the ACPI tables after their
  * script has been carried out as firmware does, at addresses of its own choice.

@@ -14,7 +14,7 @@
 static struct domain d;
 static struct vcpu vcpu;
 static bool there;
-static unsigned kicks, console_kicks, raised[XEN_VIRQ_COUNT];
+static unsigned kicks, console_kicks, settled, raised[XEN_VIRQ_COUNT];
 
 struct xen_domain *xen_domain_get(uint16_t id)
 {
@@ -38,6 +38,12 @@ void domain_console_kick(struct domain *of)
 {
     assert_ptr_equal(of, &d);
     console_kicks++;
+}
+
+void vpci_settle(struct vpci *p)
+{
+    assert_ptr_equal(p, &d.machine.pci);
+    settled++;
 }
 
 void evtchn_raise_virq(struct xen_vcpu *v, unsigned virq)
@@ -68,6 +74,12 @@ static void test_told(void **state)
     d.owed = DOMAIN_OWED_CONSOLE;
     domain_settle(&d);
     assert_int_equal(console_kicks, 1);
+    assert_int_equal(settled, 0);
+    d.owed = DOMAIN_OWED_PCI;
+    domain_settle(&d);
+    domain_settle(&d);
+    assert_int_equal(console_kicks, 1);
+    assert_int_equal(settled, 1);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* links: devices/vpci.c */
+/* links: devices/vpci.c tests/fakes/panic.c */
 /*
  * The PCI configuration ports, register by register, in every width.
  */

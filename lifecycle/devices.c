@@ -1,0 +1,84 @@
+/*
+ * A domain's own PCI devices, and what of the domain they have to do with. See lifecycle/devices.h.
+ */
+#include "lifecycle/devices.h"
+#include "devices/vlapic.h"
+#include "domain/lapic.h"
+#include "loader/memmap.h"
+#include "machine/pc.h"
+#include "passthrough/passthrough.h"
+
+static unsigned addressee(void *ctx, const struct apic_message *m)
+{
+    const struct domain *d = ctx;
+    unsigned i = 0;
+
+    while (i < d->xen.vcpu_count && !vlapic_addressed(&d->vcpus[i]->lapic, m))
+        i++;
+    return i < d->xen.vcpu_count ? i : 0;
+}
+
+static void tell(void *ctx, unsigned vcpu)
+{
+    struct domain *d = ctx;
+
+    __atomic_or_fetch(&d->owed, DOMAIN_OWED_PCI, __ATOMIC_RELEASE);
+    vcpu_kick(d->vcpus[vcpu]);
+}
+
+int devices_check(const struct domain_config *config)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < config->pci_count && !err; i++)
+        err = passthrough_check(config->name, config->pci[i].segment, config->pci[i].bdf);
+    return err;
+}
+
+static unsigned how_many(const struct domain *d)
+{
+    unsigned n = 0;
+
+    while (n < CONFIG_MOST_PCI && d->devices[n])
+        n++;
+    return n;
+}
+
+/* Goes on with the last one that was begun, or with the next. */
+int devices_build(struct domain *d, gpa_t *next)
+{
+    const struct domain_config *c = d->config;
+    struct passthrough_owner owner = { .id = d->xen.id,
+                                       .name = d->name,
+                                       .p2m = &d->p2m,
+                                       .bus = &d->machine.pci,
+                                       .low = gpa(MEMMAP_HOLE),
+                                       .low_end = gpa(HVM_IOAPIC_BASE),
+                                       .ctx = d,
+                                       .deliver = lapic_message,
+                                       .addressee = addressee,
+                                       .tell = tell };
+    unsigned i = 0;
+
+    while (i < c->pci_count && d->machine.pci.plugged[i])
+        i++;
+    if (i == c->pci_count)
+        return 0;
+    int err = passthrough_attach(&d->devices[i], &owner, c->pci[i].segment, c->pci[i].bdf, i, next);
+    return err ? err : -EAGAIN;
+}
+
+void devices_stop(struct domain *d)
+{
+    for (unsigned i = how_many(d); i > 0; i--)
+        passthrough_stop(d->devices[i - 1]);
+}
+
+bool devices_give_back(struct domain *d)
+{
+    unsigned n = how_many(d);
+
+    if (n && passthrough_detach(d->devices[n - 1]))
+        d->devices[n - 1] = NULL;
+    return !how_many(d);
+}

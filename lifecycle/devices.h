@@ -1,0 +1,22 @@
+/*
+ * PCI devices of the machine's that a domain's line names, from its birth to its end.
+ */
+#ifndef CAISSON_LIFECYCLE_DEVICES_H
+#define CAISSON_LIFECYCLE_DEVICES_H
+
+#include "domain/domain.h"
+#include "lib/addr.h"
+
+#define DEVICES_START 0xE0000000UL /* where their registers are at first, one behind the other */
+
+/* Can it have all that it names? 0 or -ENODEV, logged. */
+int must_check devices_check(const struct domain_config *config);
+/* Takes one, or a piece of one: -EAGAIN, there is more to do; 0; or an error, logged. *next: where
+ * its registers are put, which moves on; DEVICES_START at first. Its machine is there. */
+int must_check devices_build(struct domain *d, gpa_t *next);
+/* They reach nothing any more; again does no harm. Its vCPUs run no more. No lock held. */
+void devices_stop(struct domain *d);
+/* Gives one back, or a piece of one. True: it has none. Its vCPUs are gone. */
+bool must_check devices_give_back(struct domain *d);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * A device is taken from the machine for a domain, and given back. See passthrough/passthrough.h.
+ */
+#include "passthrough/passthrough.h"
+#include "guestmem/p2m.h"
+#include "iommu/iommu.h"
+#include "lib/assert.h"
+#include "lib/log.h"
+#include "mm/heap.h"
+#include "passthrough/assigned.h"
+
+_Static_assert(sizeof(struct assigned) <= PAGE_SIZE, "it is a page");
+
+/* ---- May it be taken? ---- */
+
+static bool is_placed(const struct pci_device *d)
+{
+    for (unsigned i = 0; i < ASSIGNED_BARS; i++)
+        if (d->bar[i].size && !d->bar[i].io && !d->bar[i].base)
+            return false;
+    return true;
+}
+
+/* NULL: nothing speaks against it. */
+static const char *objection(const struct pci_device *d)
+{
+    if (!d)
+        return "the machine has no such device";
+    if (d->used_as || d->cap[PCI_CAP_IOMMU])
+        return "Caisson uses it";
+    if (d->header || PCI_CLASS_BASE(d) == PCI_BASE_BRIDGE)
+        return "it is a bridge";
+    if (d->owner == PCI_BROKEN)
+        return "it did not come out of its reset";
+    if (d->owner != PCI_UNOWNED)
+        return "another domain has it";
+    if (!iommu_is_on())
+        return "no IOMMU holds it back: it could reach all memory";
+    if (!d->cap[PCI_CAP_MSI] && !d->cap[PCI_CAP_MSIX])
+        return "it has neither MSI nor MSI-X";
+    if (!is_placed(d))
+        return "the machine's firmware gave its registers no place";
+    return NULL;
+}
+
+/* As it is written in a domain's line. */
+static struct pci_name name_of(uint16_t segment, uint16_t bdf)
+{
+    const struct config_segment s = { .number = segment };
+
+    return pci_name(&(struct config_place){ &s, bdf });
+}
+
+int passthrough_check(const char *name, uint16_t segment, uint16_t bdf)
+{
+    const char *why = objection(pci_find(segment, bdf));
+
+    if (!why)
+        return 0;
+    log_error("%s: pci=%s: %s", name, name_of(segment, bdf).text, why);
+    return -ENODEV;
+}
+
+/* ---- Taking it ---- */
+
+static const struct vpci_function_ops ops = {
+    .read = space_read,
+    .write = space_write,
+    .map = registers_map,
+    .memory_read = registers_read,
+    .memory_write = registers_write,
+    .settle = message_settle,
+};
+
+static int claim(struct assigned **out, const struct passthrough_owner *owner, struct pci_device *d,
+                 unsigned slot)
+{
+    struct assigned *a = heap_pages(0, owner->id);
+
+    if (!a)
+        return -ENOMEM;
+    *out = a;
+    a->function.ops = &ops;
+    a->device = d;
+    a->owner = *owner;
+    a->slot = slot;
+    d->owner = owner->id;
+    reset_begin(a);
+    return 0;
+}
+
+static int let_in(struct assigned *a)
+{
+    int err = iommu_attach(a->device, &a->owner.p2m->slat, a->owner.id);
+
+    a->attached = !err;
+    if (err)
+        log_error("%s: pci=%s: the IOMMU cannot let it in (error %d)", a->owner.name,
+                  pci_name(&a->device->at).text, -err);
+    return err;
+}
+
+/* After its reset. */
+static int plug(struct assigned *a, gpa_t *next)
+{
+    int err = registers_open(a);
+
+    if (err)
+        return err;
+    message_open(a);
+    space_build(a, next);
+    err = let_in(a);
+    if (err)
+        return err;
+    vpci_plug(a->owner.bus, a->slot, &a->function);
+    log_info("%s: has PCI device %s%s", a->owner.name, pci_name(&a->device->at).text,
+             pci_can_reset(a->device) ? "" : ", which cannot be reset");
+    return 0;
+}
+
+int passthrough_attach(struct assigned **a, const struct passthrough_owner *owner, uint16_t segment,
+                       uint16_t bdf, unsigned slot, gpa_t *next)
+{
+    int err;
+
+    if (!*a) {
+        err = passthrough_check(owner->name, segment, bdf);
+        err = err ? err : claim(a, owner, pci_find(segment, bdf), slot);
+        return err ? err : -EAGAIN;
+    }
+    if (!reset_goes_on(*a, &err))
+        return -EAGAIN;
+    return err ? err : plug(*a, next);
+}
+
+/* ---- Giving it back ---- */
+
+void passthrough_stop(struct assigned *a)
+{
+    pci_stop(a->device);
+    message_stop(a);
+    if (a->attached)
+        iommu_detach(a->device);
+    a->attached = false;
+}
+
+/* Nobody gets one that does not come out of its reset. */
+bool passthrough_detach(struct assigned *a)
+{
+    int err;
+
+    if (!a->resetting) {
+        passthrough_stop(a);
+        reset_begin(a);
+        a->resetting = true;
+    }
+    if (!reset_goes_on(a, &err))
+        return false;
+    pci_stop(a->device);
+    a->device->owner = err ? PCI_BROKEN : PCI_UNOWNED;
+    heap_free_pages(a, 0, a->owner.id);
+    return true;
+}
+
+bool passthrough_has(uint16_t id, mfn_t m)
+{
+    for (const struct pci_device *d = pci_next(NULL); d; d = pci_next(d)) {
+        for (unsigned i = 0; d->owner == id && i < ASSIGNED_BARS; i++) {
+            const struct pci_bar *b = &d->bar[i];
+            if (!b->io && mfn_to_maddr(m).v - b->base < b->size)
+                return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,276 @@
+/*
+ * A device's registers in memory: where the guest's BARs say, for its guest to reach.
+ *
+ * Pages are mapped one by one as they are touched, so no access costs much; they go all at once
+ * when a BAR moves, which bounds how many there may be (ASSIGNED_PAGES). Trapped are the pages of
+ * MSI-X's table and pending bits, and BARs of less than a page, beside which another device may be:
+ * accesses to them are carried out here.
+ */
+#include "lib/bitmap.h"
+#include "lib/log.h"
+#include "guestmem/p2m.h"
+#include "mm/aspace.h"
+#include "passthrough/assigned.h"
+
+#define PAGES(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
+#define GIB_4        (1ul << 32)
+#define HIGH_END     (1ul << 48)
+
+#define MSIX_BAR   7u
+#define MSIX_COUNT 0x07FF0000u
+#define MSIX_BYTES 16u /* of an entry of its table */
+
+/* ---- What there is ---- */
+
+/* Its mapping is for good: the next domain that has the device finds it. */
+static int trap(struct assigned *a, unsigned bar, uint64_t start, uint64_t end)
+{
+    struct pci_device *d = a->device;
+    unsigned n = a->trap_count;
+
+    if (n == ASSIGNED_TRAPS)
+        return -E2BIG;
+    if (!d->mapped[n])
+        d->mapped[n] = aspace_map(maddr(d->bar[bar].base + start), end - start, ASPACE_UC);
+    if (!d->mapped[n])
+        return -ENOMEM;
+    a->trap[n] = (struct trap){ (uint8_t)bar, start, end, d->mapped[n] };
+    a->trap_count++;
+    return 0;
+}
+
+/* By a word of the capability. */
+static struct place place_of(const struct assigned *a, uint32_t word, uint64_t bytes)
+{
+    struct place p = { word & MSIX_BAR, word & ~MSIX_BAR, bytes };
+    uint64_t size = p.bar < ASSIGNED_BARS ? a->region[p.bar].size : 0;
+
+    if (size < PAGE_SIZE || p.at + bytes > size)
+        p.bytes = 0;
+    return p;
+}
+
+static int trap_place(struct assigned *a, const struct place *p)
+{
+    return trap(a, p->bar, p->at & PAGE_MASK, PAGES(p->at + p->bytes) << PAGE_SHIFT);
+}
+
+/* MSI-X is done without where its table cannot be. */
+static int trap_messages(struct assigned *a)
+{
+    const struct config_place *d = &a->device->at;
+    unsigned at = a->device->cap[PCI_CAP_MSIX];
+
+    if (!at)
+        return 0;
+    unsigned count = ((config_read32(d, at) & MSIX_COUNT) >> 16) + 1;
+    a->table = place_of(a, config_read32(d, at + 4), (uint64_t)count * MSIX_BYTES);
+    a->bits = place_of(a, config_read32(d, at + 8), (count + 63) / 64 * 8);
+    if (!a->table.bytes || !a->bits.bytes) {
+        a->table.bytes = a->bits.bytes = 0;
+        return 0;
+    }
+    a->message_count = count < ASSIGNED_MSI ? count : ASSIGNED_MSI;
+    int err = trap_place(a, &a->table);
+    return err ? err : trap_place(a, &a->bits);
+}
+
+int registers_open(struct assigned *a)
+{
+    const struct pci_device *d = a->device;
+    uint64_t pages = 0;
+    int err = 0;
+
+    for (unsigned i = 0; i < ASSIGNED_BARS && !err; i += 1 + d->bar[i].wide) {
+        uint64_t size = d->bar[i].io ? 0 : d->bar[i].size;
+        if (pages + PAGES(size) > ASSIGNED_PAGES) {
+            err = -E2BIG;
+            break;
+        }
+        a->region[i] = (struct region){ .size = size, .first = (uint16_t)pages };
+        pages += PAGES(size);
+        if (size && size < PAGE_SIZE)
+            err = trap(a, i, 0, size);
+    }
+    if (!err)
+        err = trap_messages(a);
+    if (err)
+        log_error("%s: pci=%s: %s", a->owner.name, pci_name(&d->at).text,
+                  err == -E2BIG ? "its registers take more than 1 MiB"
+                                : "no room for its registers");
+    return err;
+}
+
+/* ---- Where it is ---- */
+
+static mfn_t frame_of(const struct assigned *a, unsigned bar, unsigned page)
+{
+    return mfn((a->device->bar[bar].base >> PAGE_SHIFT) + page);
+}
+
+/* What the guest has put there meanwhile stays. */
+static void unmap_page(struct assigned *a, gfn_t g, mfn_t m)
+{
+    mfn_t there;
+    bool lent;
+
+    if (p2m_lookup(a->owner.p2m, g, &there, &lent) || !lent || there.v != m.v)
+        return;
+    if (p2m_remove(a->owner.p2m, g))
+        panic("passthrough: a page that was lent cannot be taken away");
+}
+
+static void unmap(struct assigned *a, unsigned bar)
+{
+    const struct region *r = &a->region[bar];
+
+    for (unsigned i = 0; i < PAGES(r->size); i++) {
+        if (!bitmap_test(a->mapped, r->first + i))
+            continue;
+        unmap_page(a, gpa_to_gfn(gpa(r->at + i * PAGE_SIZE)), frame_of(a, bar, i));
+        bitmap_clear(a->mapped, r->first + i);
+    }
+}
+
+/* Below 4 GiB the board says where; above, what is there already keeps its place. */
+static bool may_lie(const struct assigned *a, uint64_t at, uint64_t size)
+{
+    const struct passthrough_owner *o = &a->owner;
+
+    if (at < GIB_4)
+        return at >= o->low.v && at + size <= o->low_end.v;
+    return at < HIGH_END && size <= HIGH_END - at;
+}
+
+static uint64_t bar_of(const struct assigned *a, unsigned i)
+{
+    const struct field *w = &a->word[CONFIG_BAR / 4 + i];
+    uint64_t at = w->value & w->kept;
+
+    return a->device->bar[i].wide ? at | (uint64_t)w[1].value << 32 : at;
+}
+
+void registers_move(struct assigned *a)
+{
+    bool enabled = a->word[CONFIG_COMMAND / 4].value & PCI_COMMAND_MEMORY;
+
+    for (unsigned i = 0; i < ASSIGNED_BARS; i++) {
+        struct region *r = &a->region[i];
+        uint64_t at = bar_of(a, i);
+        bool on = enabled && r->size && may_lie(a, at, r->size);
+        if (r->on && (!on || at != r->at))
+            unmap(a, i);
+        r->at = at;
+        r->on = on;
+    }
+}
+
+/* ---- Accesses ---- */
+
+/* The BAR at this address, or ASSIGNED_BARS. Of two in one place the first one answers. */
+static unsigned find(const struct assigned *a, uint64_t at)
+{
+    unsigned i = 0;
+
+    while (i < ASSIGNED_BARS && !(a->region[i].on && at - a->region[i].at < a->region[i].size))
+        i++;
+    return i;
+}
+
+static const struct trap *trap_of(const struct assigned *a, unsigned bar, uint64_t offset)
+{
+    for (const struct trap *t = a->trap; t < a->trap + a->trap_count; t++)
+        if (t->bar == bar && offset >= t->start && offset < t->end)
+            return t;
+    return NULL;
+}
+
+volatile uint8_t *registers_at(const struct assigned *a, unsigned bar, uint64_t offset,
+                               unsigned size)
+{
+    const struct trap *t = trap_of(a, bar, offset);
+
+    return t && size <= t->end - offset ? t->registers + (offset - t->start) : NULL;
+}
+
+bool registers_map(struct vpci_function *f, uint64_t at)
+{
+    struct assigned *a = container_of(f, struct assigned, function);
+    unsigned bar = find(a, at);
+
+    if (bar == ASSIGNED_BARS || trap_of(a, bar, at - a->region[bar].at))
+        return false;
+    unsigned page = (unsigned)((at - a->region[bar].at) >> PAGE_SHIFT);
+    int err = p2m_lend_device(a->owner.p2m, gpa_to_gfn(gpa(at)), frame_of(a, bar, page));
+    if (!err)
+        bitmap_set(a->mapped, a->region[bar].first + page);
+    return !err || err == -EEXIST; /* another vCPU came first */
+}
+
+static bool is_in(const struct place *p, unsigned bar, uint64_t offset)
+{
+    return p->bar == bar && offset - p->at < p->bytes;
+}
+
+static uint32_t read_hardware(const volatile uint8_t *at, unsigned size)
+{
+    switch (size) {
+    case 1:
+        return *at;
+    case 2:
+        return *(const volatile uint16_t *)at;
+    default:
+        return *(const volatile uint32_t *)at;
+    }
+}
+
+static void write_hardware(volatile uint8_t *at, unsigned size, uint32_t value)
+{
+    switch (size) {
+    case 1:
+        *at = (uint8_t)value;
+        break;
+    case 2:
+        *(volatile uint16_t *)at = (uint16_t)value;
+        break;
+    default:
+        *(volatile uint32_t *)at = value;
+    }
+}
+
+/* What is not aligned goes nowhere. True if it is this device's. */
+bool registers_read(struct vpci_function *f, uint64_t at, unsigned size, uint32_t *value)
+{
+    struct assigned *a = container_of(f, struct assigned, function);
+    unsigned bar = find(a, at);
+
+    if (bar == ASSIGNED_BARS)
+        return false;
+    uint64_t offset = at - a->region[bar].at;
+    volatile uint8_t *registers = registers_at(a, bar, offset, size);
+    if (!registers || offset % size)
+        return true;
+    if (is_in(&a->table, bar, offset))
+        *value = message_read(a, offset - a->table.at) >> 8 * (offset & 3);
+    else
+        *value = read_hardware(registers, size);
+    return true;
+}
+
+bool registers_write(struct vpci_function *f, uint64_t at, unsigned size, uint32_t value)
+{
+    struct assigned *a = container_of(f, struct assigned, function);
+    unsigned bar = find(a, at);
+
+    if (bar == ASSIGNED_BARS)
+        return false;
+    uint64_t offset = at - a->region[bar].at;
+    volatile uint8_t *registers = registers_at(a, bar, offset, size);
+    if (!registers || offset % size)
+        return true;
+    if (is_in(&a->table, bar, offset) && size == 4)
+        message_write(a, offset - a->table.at, value);
+    else if (!is_in(&a->table, bar, offset) && !is_in(&a->bits, bar, offset))
+        write_hardware(registers, size, value);
+    return true;
+}

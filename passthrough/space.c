@@ -1,0 +1,212 @@
+/*
+ * Configuration space as the guest sees it, word by word: see struct field. What no line here gives
+ * reads 0, and writes to it vanish.
+ *
+ * The device itself always answers where the machine's firmware has put it; the guest's BARs say
+ * where its guest finds it. There is no INTx, so no pin, and no power state but a pretended one.
+ *
+ * Sources: PCI Local Bus Specification 3.0, "Configuration Space", "MSI Capability Structure",
+ * "MSI-X Capability"; PCI Bus Power Management Interface Specification; PCI Express Base
+ * Specification, "PCI Express Capability Structure".
+ */
+#include "passthrough/assigned.h"
+
+#define ONES          UINT32_MAX
+#define COMMAND_KEPT  0x0546u     /* memory, master, parity, SERR, INTx off */
+#define COMMAND_GIVEN 0x0144u     /* of these the device itself has as the guest says */
+#define COMMAND_FIXED 0x0402u     /* and these always: memory, INTx off */
+#define STATUS_LIVE   0xFFB00000u /* all but a pending INTx, and that there is a list */
+#define STATUS_LIST   0x00100000u
+#define LINE_SIZE     0xFFu /* of a cache, which is written and read */
+
+#define BAR_IO       1u
+#define BAR_WIDE     4u
+#define BAR_PREFETCH 8u
+#define BAR_LOW      0xFu /* bits of a BAR that are no address */
+
+#define PM_KEPT    0x06000000u /* of its abilities: D1, D2. Not PME */
+#define PM_VERSION 0x00070000u
+#define PM_STATE   3u
+#define PM_KEEPS   8u /* going to D0 resets nothing */
+
+#define MSI_ON      (1u << 16)
+#define MSI_WIDE    (1u << 23)
+#define MSI_MASKS   (1u << 24)
+#define MSIX_SWITCH 0xC0000000u /* on, and all masked */
+#define MSIX_COUNT  0x07FF0000u
+
+#define EXPRESS_VERSION    0x000F0000u
+#define EXPRESS_INTEGRATED 0x00900000u /* an endpoint on the root bus: it has no link */
+#define EXPRESS_FLR        (1u << 28)
+
+static uint32_t hardware(const struct assigned *a, unsigned reg)
+{
+    return config_read32(&a->device->at, reg);
+}
+
+static struct field *field(struct assigned *a, unsigned reg)
+{
+    return &a->word[reg / 4];
+}
+
+static void set(struct assigned *a, unsigned reg, uint32_t value, uint32_t kept)
+{
+    *field(a, reg) = (struct field){ .value = value, .kept = kept };
+}
+
+/* ---- The header ---- */
+
+static void put_header(struct assigned *a)
+{
+    *field(a, CONFIG_ID) = (struct field){ .live = ONES };
+    *field(a, CONFIG_COMMAND) = (struct field){ 0, COMMAND_KEPT, STATUS_LIVE };
+    set(a, CONFIG_CLASS, hardware(a, CONFIG_CLASS), 0);
+    set(a, CONFIG_CACHE_LINE, 0, LINE_SIZE);
+    set(a, CONFIG_SUBSYSTEM, hardware(a, CONFIG_SUBSYSTEM), 0);
+    set(a, CONFIG_LINE, 0, LINE_SIZE);
+}
+
+/* A BAR of memory, where it comes next. One of ports is left out. */
+static void put_bar(struct assigned *a, unsigned i, gpa_t *next)
+{
+    const struct pci_bar *b = &a->device->bar[i];
+    uint32_t kind = (b->wide ? BAR_WIDE : 0) | (b->prefetchable ? BAR_PREFETCH : 0);
+
+    if (b->io || !b->size)
+        return;
+    uint64_t at = (next->v + b->size - 1) & -b->size;
+    set(a, CONFIG_BAR + 4 * i, (uint32_t)at | kind, (uint32_t)-b->size & ~BAR_LOW);
+    if (b->wide)
+        set(a, CONFIG_BAR + 4 * i + 4, (uint32_t)(at >> 32), (uint32_t)(-b->size >> 32));
+    next->v = at + b->size;
+}
+
+/* ---- Capabilities ---- */
+
+static void put_pm(struct assigned *a, unsigned at, uint32_t head)
+{
+    set(a, at, head | (hardware(a, at) & (PM_KEPT | PM_VERSION)), 0);
+    set(a, at + 4, PM_KEEPS, PM_STATE);
+}
+
+/* One message, whatever the device could. */
+static void put_msi(struct assigned *a, unsigned at, uint32_t head)
+{
+    uint32_t abilities = hardware(a, at) & (MSI_WIDE | MSI_MASKS);
+    unsigned data = at + (abilities & MSI_WIDE ? 12 : 8);
+
+    set(a, at, head | abilities, MSI_ON);
+    set(a, at + 4, 0, ONES & ~3u);
+    if (abilities & MSI_WIDE)
+        set(a, at + 8, 0, ONES);
+    set(a, data, 0, 0xFFFF);
+    if (!(abilities & MSI_MASKS))
+        return;
+    set(a, data + 4, 0, 1);
+    *field(a, data + 8) = (struct field){ .live = 1 };
+}
+
+static void put_msix(struct assigned *a, unsigned at, uint32_t head)
+{
+    set(a, at, head | ((a->message_count - 1) << 16 & MSIX_COUNT), MSIX_SWITCH);
+    set(a, at + 4, hardware(a, at + 4), 0);
+    set(a, at + 8, hardware(a, at + 8), 0);
+}
+
+static void put_express(struct assigned *a, unsigned at, uint32_t head)
+{
+    set(a, at, head | (hardware(a, at) & EXPRESS_VERSION) | EXPRESS_INTEGRATED, 0);
+    set(a, at + 4, hardware(a, at + 4) & ~EXPRESS_FLR, 0);
+    set(a, at + 8, hardware(a, at + 8) & 0xFFFF, 0);
+}
+
+/* Of those that a guest is shown: what it is, how many words it takes at most, who puts it. */
+static const struct {
+    enum pci_cap cap;
+    uint8_t id, words;
+    void (*put)(struct assigned *a, unsigned at, uint32_t head);
+} shown[] = {
+    { PCI_CAP_PM, 0x01, 2, put_pm },
+    { PCI_CAP_MSI, 0x05, 6, put_msi },
+    { PCI_CAP_PCIE, 0x10, 3, put_express },
+    { PCI_CAP_MSIX, 0x11, 3, put_msix },
+};
+
+static unsigned words_of(const struct assigned *a, unsigned i, unsigned at)
+{
+    uint32_t head = hardware(a, at);
+
+    if (shown[i].cap != PCI_CAP_MSI)
+        return shown[i].words;
+    return 3 + (head & MSI_WIDE ? 1 : 0) + (head & MSI_MASKS ? 2 : 0);
+}
+
+/* Each where the device has it, but none over another, whatever the device says. */
+static void put_capabilities(struct assigned *a)
+{
+    uint64_t taken = (1u << CONFIG_FIRST_CAPABILITY / 4) - 1;
+    unsigned next = 0;
+
+    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        unsigned at = a->device->cap[shown[i].cap];
+        unsigned words = at ? words_of(a, i, at) : 0;
+        if (!words || at % 4 || (shown[i].cap == PCI_CAP_MSIX && !a->message_count))
+            continue;
+        if (at / 4 + words > ASSIGNED_WORDS)
+            words = ASSIGNED_WORDS - at / 4;
+        uint64_t mine = ((1ul << words) - 1) << at / 4;
+        if (taken & mine)
+            continue;
+        taken |= mine;
+        shown[i].put(a, at, shown[i].id | next << 8);
+        next = at;
+    }
+    set(a, CONFIG_CAPABILITIES, next, 0);
+    if (next)
+        field(a, CONFIG_COMMAND)->value |= STATUS_LIST;
+}
+
+void space_build(struct assigned *a, gpa_t *next)
+{
+    put_header(a);
+    for (unsigned i = 0; i < ASSIGNED_BARS; i += 1 + a->device->bar[i].wide)
+        put_bar(a, i, next);
+    put_capabilities(a);
+}
+
+/* ---- Accesses ---- */
+
+uint32_t space_read(struct vpci_function *f, unsigned reg)
+{
+    struct assigned *a = container_of(f, struct assigned, function);
+    const struct field *w = field(a, reg);
+
+    return w->live ? (w->value & ~w->live) | (hardware(a, reg) & w->live) : w->value;
+}
+
+/* Zeroes to the status leave it as it is. One that was stopped, as it tried too much, stays so. */
+static void give_command(const struct assigned *a)
+{
+    uint32_t given = a->word[CONFIG_COMMAND / 4].value & COMMAND_GIVEN;
+
+    if (a->device->stopped)
+        given &= ~PCI_COMMAND_MASTER;
+    config_write32(&a->device->at, CONFIG_COMMAND, COMMAND_FIXED | given);
+}
+
+void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t mask)
+{
+    struct assigned *a = container_of(f, struct assigned, function);
+    struct field *w = field(a, reg);
+
+    mask &= w->kept;
+    if (!mask)
+        return;
+    w->value = (w->value & ~mask) | (value & mask);
+    if (reg == CONFIG_COMMAND)
+        give_command(a);
+    if (reg == CONFIG_COMMAND || (reg >= CONFIG_BAR && reg < CONFIG_BAR + 4 * ASSIGNED_BARS))
+        registers_move(a);
+    else if (reg >= CONFIG_FIRST_CAPABILITY)
+        message_look(a);
+}

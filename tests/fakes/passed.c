@@ -1,0 +1,370 @@
+/*
+ * See tests/fakes/passed.h.
+ */
+#include "tests/fakes/passed.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "arch/x86/acpi.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/tsc.h"
+#include "iommu/iommu.h"
+#include "lib/assert.h"
+#include "mm/aspace.h"
+
+#define PLACES      32
+#define ROUTE_MAGIC 0xCA15u
+#define HZ          1000000000ul
+
+struct acpi_info acpi;
+uint64_t tsc_hz = HZ;
+struct fake_function *passed_hardware;
+struct assigned *passed;
+struct vpci passed_bus;
+static gpa_t next;
+uint8_t passed_registers[0x4000] __attribute__((aligned(4096)));
+uint8_t passed_small[64] __attribute__((aligned(64)));
+unsigned passed_mapped, passed_delivered, passed_told;
+struct apic_message passed_message;
+bool passed_attached;
+int passed_iommu_error;
+static struct p2m p2m;
+static struct {
+    uint64_t gfn, frame;
+} places[PLACES];
+static irq_message_fn handler;
+static unsigned given; /* vectors */
+static struct timer *timer;
+static uint8_t vector_of[ASSIGNED_MESSAGES]; /* as routed */
+
+/* ---- The machine ---- */
+
+uint64_t tsc_from_ns(uint64_t ns)
+{
+    return ns;
+}
+
+uint32_t lapic_id(void)
+{
+    return 3;
+}
+
+int irq_alloc_message(irq_message_fn fn)
+{
+    handler = fn;
+    return given < 64 ? (int)(VECTOR_FIRST + given++) : -ENOSPC;
+}
+
+void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
+{
+    ASSERT(kind == ASPACE_UC);
+    if (start.v == PASSED_SMALL) {
+        ASSERT(size == sizeof(passed_small));
+        return passed_small;
+    }
+    ASSERT(start.v >= PASSED_BASE && start.v + size <= PASSED_BASE + sizeof(passed_registers));
+    return passed_registers + (start.v - PASSED_BASE);
+}
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+    *t = (struct timer){ .fn = fn };
+    timer = t;
+}
+
+void timer_set(struct timer *t, uint64_t deadline)
+{
+    ASSERT(t == timer);
+    t->deadline = deadline;
+    t->armed = true;
+}
+
+void timer_cancel_sync(struct timer *t)
+{
+    t->armed = false;
+}
+
+void passed_wait(uint64_t ticks)
+{
+    fake_tsc += ticks;
+    if (!passed || !timer || !timer->armed || timer->deadline > fake_tsc)
+        return;
+    timer->armed = false;
+    timer->fn(timer);
+}
+
+/* ---- The IOMMU ---- */
+
+bool iommu_is_on(void)
+{
+    return passed_iommu_error != -ENODEV;
+}
+
+int iommu_attach(struct pci_device *d, struct slat *s, uint16_t owner)
+{
+    ASSERT(s == &p2m.slat && owner == PASSED_OWNER);
+    ASSERT(!(passed_hardware->word[1] & PCI_COMMAND_MASTER));
+    d->stopped = false;
+    passed_attached = !passed_iommu_error;
+    return passed_iommu_error;
+}
+
+void iommu_detach(struct pci_device *d)
+{
+    (void)d;
+    passed_attached = false;
+}
+
+int iommu_route(struct pci_device *d, unsigned index, uint32_t apic_id, uint8_t vector,
+                struct msi_message *out)
+{
+    ASSERT(index < ASSIGNED_MESSAGES && apic_id == 3 && vector >= VECTOR_FIRST && passed_attached);
+    (void)d;
+    vector_of[index] = vector;
+    *out = (struct msi_message){ 0xFEE00000, ROUTE_MAGIC << 8 | index };
+    return 0;
+}
+
+void iommu_unroute(struct pci_device *d, unsigned index)
+{
+    (void)d;
+    vector_of[index] = 0;
+}
+
+/* ---- The domain ---- */
+
+static unsigned place_of(uint64_t gfn)
+{
+    unsigned i = 0;
+
+    while (i < PLACES && !(places[i].frame && places[i].gfn == gfn))
+        i++;
+    return i;
+}
+
+uint64_t passed_behind(uint64_t at)
+{
+    unsigned i = place_of(at >> PAGE_SHIFT);
+
+    return i < PLACES ? places[i].frame : 0;
+}
+
+void passed_put(uint64_t at, uint64_t frame)
+{
+    unsigned i = place_of(at >> PAGE_SHIFT);
+
+    for (i = i < PLACES ? i : 0; i < PLACES; i++) {
+        if (places[i].frame && places[i].gfn != at >> PAGE_SHIFT)
+            continue;
+        places[i].gfn = at >> PAGE_SHIFT;
+        places[i].frame = frame;
+        return;
+    }
+    abort();
+}
+
+int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
+{
+    ASSERT(p == &p2m);
+    if (g.v << PAGE_SHIFT < PASSED_RAM || place_of(g.v) < PLACES)
+        return -EEXIST;
+    if (g.v >> 36)
+        return -EINVAL;
+    passed_put(g.v << PAGE_SHIFT, m.v);
+    passed_mapped++;
+    return 0;
+}
+
+int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
+{
+    unsigned i = place_of(g.v);
+
+    ASSERT(p == &p2m);
+    if (i == PLACES)
+        return -ENOENT;
+    *out = mfn(places[i].frame);
+    *lent = true;
+    return 0;
+}
+
+int p2m_remove(struct p2m *p, gfn_t g)
+{
+    ASSERT(p == &p2m && place_of(g.v) < PLACES);
+    places[place_of(g.v)].frame = 0;
+    passed_mapped--;
+    return 0;
+}
+
+static void deliver(void *ctx, const struct apic_message *m)
+{
+    ASSERT(ctx == &p2m && m->mode <= APIC_LOWEST && m->vector >= 16 && !m->level);
+    passed_message = *m;
+    passed_delivered++;
+}
+
+static unsigned addressee(void *ctx, const struct apic_message *m)
+{
+    ASSERT(ctx == &p2m);
+    return m->dest & 3;
+}
+
+static void tell(void *ctx, unsigned vcpu)
+{
+    ASSERT(ctx == &p2m && vcpu < 4);
+    passed_told++;
+}
+
+/* ---- Its life ---- */
+
+static bool nothing_is_reserved(maddr_t start, uint64_t size)
+{
+    (void)start;
+    (void)size;
+    return false;
+}
+
+static void make_device(void)
+{
+    struct fake_function *f = fake_device(PASSED_BDF, 0x010802, 0);
+
+    passed_hardware = f;
+    f->word[1] = 0x00100007;
+    f->word[11] = 0x11001AF4;
+    f->word[13] = PASSED_PM;
+    fake_bar(f, 0, PASSED_BASE | 4, 0xFFFFC000);
+    fake_bar(f, 1, 0, 0xFFFFFFFF);
+    fake_bar(f, 2, PASSED_SMALL, 0xFFFFFFC0);
+    fake_bar(f, 3, 0xC001, 0xFFFFFFE0);
+    fake_capability(f, PASSED_PM, 0x01, PASSED_MSI, 0xFFC3);
+    fake_capability(f, PASSED_MSI, 0x05, PASSED_MSIX, 0x018A);
+    for (unsigned i = 0; i < 6; i++)
+        f->sticks[PASSED_MSI / 4 + i] = i ? UINT32_MAX : 0x00710000;
+    fake_capability(f, PASSED_MSIX, 0x11, PASSED_EXPRESS, PASSED_COUNT - 1);
+    f->sticks[PASSED_MSIX / 4] = 0xC0000000;
+    f->word[PASSED_MSIX / 4 + 1] = PASSED_TABLE;
+    f->word[PASSED_MSIX / 4 + 2] = PASSED_BITS;
+    fake_capability(f, PASSED_EXPRESS, 0x10, 0, 0x0002);
+    f->word[PASSED_EXPRESS / 4 + 1] = 0x10008001;
+    f->word[PASSED_EXPRESS / 4 + 2] = 0x00002810;
+    f->sticks[PASSED_EXPRESS / 4 + 2] = 0x0000FFFF;
+}
+
+void passed_reset(void)
+{
+    memset(&acpi, 0, sizeof(acpi));
+    memset(&p2m, 0, sizeof(p2m));
+    memset(places, 0, sizeof(places));
+    memset(passed_registers, 0, sizeof(passed_registers));
+    memset(passed_small, 0, sizeof(passed_small));
+    passed_mapped = passed_delivered = passed_told = 0;
+    passed_attached = false;
+    passed_iommu_error = 0;
+    passed = NULL;
+    fake_tsc = 1000;
+    fake_bus_reset();
+    make_device();
+    fake_device(FAKE_BDF(0, 5, 0), 0x010601, 0);
+    fake_device(FAKE_BDF(0, 6, 0), 0x060400, 1);
+    pci_start(NULL, 0, nothing_is_reserved);
+    vpci_init(&passed_bus, 0);
+}
+
+int passed_attach(void)
+{
+    const struct passthrough_owner owner = { .id = PASSED_OWNER,
+                                             .name = "alpha",
+                                             .p2m = &p2m,
+                                             .bus = &passed_bus,
+                                             .low = gpa(PASSED_LOW),
+                                             .low_end = gpa(PASSED_LOW_END),
+                                             .ctx = &p2m,
+                                             .deliver = deliver,
+                                             .addressee = addressee,
+                                             .tell = tell };
+    int err;
+
+    next = gpa(0xE0000000);
+    do {
+        err = passthrough_attach(&passed, &owner, 0, PASSED_BDF, 2, &next);
+        fake_tsc += 1000000;
+    } while (err == -EAGAIN);
+    return err;
+}
+
+void passed_interrupt(unsigned index)
+{
+    uint32_t entry[4];
+    bool msix = passed_hardware->word[PASSED_MSIX / 4] & 1u << 31;
+
+    memcpy(entry, passed_registers + PASSED_TABLE + 16 * (index % PASSED_COUNT), sizeof(entry));
+    if (index < PASSED_COUNT && msix && !(entry[3] & 1) && entry[2] >> 8 == ROUTE_MAGIC)
+        handler(vector_of[entry[2] & 0xFF]);
+    if (index == ASSIGNED_MSI && passed_hardware->word[PASSED_MSI / 4] & 1u << 16 &&
+        !(passed_hardware->word[PASSED_MSI / 4 + 4] & 1))
+        handler(vector_of[ASSIGNED_MSI]);
+}
+
+/* ---- What must hold ---- */
+
+/* A device's message is one that the IOMMU knows, or it is not to be sent. */
+static void check_message(uint32_t address, uint32_t high, uint32_t data, bool sent)
+{
+    if (sent)
+        ASSERT(address == 0xFEE00000 && !high && data >> 8 == ROUTE_MAGIC &&
+               vector_of[data & 0xFF]);
+}
+
+static void check_places(void)
+{
+    const uint64_t first = PASSED_BASE >> PAGE_SHIFT;
+
+    for (unsigned i = 0; i < PLACES; i++) {
+        uint64_t at = places[i].gfn << PAGE_SHIFT, frame = places[i].frame;
+        if (frame < first || frame >= first + 0x100)
+            continue;
+        ASSERT(frame < first + PASSED_TABLE / PAGE_SIZE);
+        ASSERT((at >= PASSED_LOW && at < PASSED_LOW_END) || at >= 1ul << 32);
+    }
+}
+
+void passed_check(void)
+{
+    const struct fake_function *f = passed_hardware;
+    uint32_t entry[4];
+
+    ASSERT(f->word[4] == (PASSED_BASE | 4) && f->word[5] == 0 && f->word[6] == PASSED_SMALL &&
+           f->word[7] == 0xC001);
+    ASSERT((f->word[1] & 0x403) == 0x402); /* memory on, ports and INTx off */
+    ASSERT(!(f->word[PASSED_EXPRESS / 4 + 2] & 0x8000));
+    check_message(f->word[PASSED_MSI / 4 + 1], f->word[PASSED_MSI / 4 + 2],
+                  f->word[PASSED_MSI / 4 + 3],
+                  f->word[PASSED_MSI / 4] & 1u << 16 && !(f->word[PASSED_MSI / 4 + 4] & 1));
+    ASSERT(!(f->word[PASSED_MSI / 4] & 7u << 20));
+    for (unsigned i = 0; i < PASSED_COUNT; i++) {
+        memcpy(entry, passed_registers + PASSED_TABLE + 16 * i, sizeof(entry));
+        check_message(entry[0], entry[1], entry[2], !(entry[3] & 1));
+    }
+    check_places();
+}
+
+/* ---- As the guest does ---- */
+
+static void choose(unsigned reg)
+{
+    passed_bus.dev.ops->write(&passed_bus.dev, VPCI_ADDRESS, 4,
+                              0x80000000 | (VPCI_FIRST_SLOT + 2) << 11 | (reg & 0xFC), 0);
+}
+
+uint32_t passed_config_read(unsigned reg, unsigned size)
+{
+    choose(reg);
+    uint32_t value = passed_bus.dev.ops->read(&passed_bus.dev, VPCI_DATA + (reg & 3), size, 0);
+    return size == 4 ? value : value & ((1u << 8 * size) - 1);
+}
+
+void passed_config_write(unsigned reg, unsigned size, uint32_t value)
+{
+    choose(reg);
+    passed_bus.dev.ops->write(&passed_bus.dev, VPCI_DATA + (reg & 3), size, value, 0);
+}

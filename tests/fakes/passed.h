@@ -1,0 +1,57 @@
+/*
+ * A PCI device that a domain has, with nothing real on either side: its configuration space is
+ * tests/fakes/config_space, its registers are memory, the domain is a few places in a p2m.
+ *
+ * passed_check() is what must hold at any moment, whatever the guest did.
+ */
+#ifndef CAISSON_TESTS_FAKES_PASSED_H
+#define CAISSON_TESTS_FAKES_PASSED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "guestmem/p2m.h"
+#include "passthrough/assigned.h"
+#include "tests/fakes/config_space.h"
+
+#define PASSED_BDF     FAKE_BDF(0, 4, 0)
+#define PASSED_OWNER   7
+#define PASSED_BASE    0xFE000000u /* of BAR 0 on the machine, 16 KiB, in two words */
+#define PASSED_SMALL   0xFE010040u /* of BAR 2: 64 bytes */
+#define PASSED_LOW     0xC0000000u /* where a guest's BARs may be */
+#define PASSED_LOW_END 0xFEC00000u
+#define PASSED_RAM     0x40000000ul /* bytes of it, from 0 */
+#define PASSED_COUNT   5            /* entries in its table, in BAR 0 */
+#define PASSED_TABLE   0x2000
+#define PASSED_BITS    0x3000
+enum { PASSED_PM = 0x40, PASSED_MSI = 0x50, PASSED_MSIX = 0x68, PASSED_EXPRESS = 0x80 };
+
+extern struct fake_function *passed_hardware;
+extern struct assigned *passed;
+extern struct vpci passed_bus;
+extern uint8_t passed_registers[0x4000], passed_small[64];
+extern unsigned passed_mapped;             /* pages that are in the p2m */
+extern unsigned passed_delivered;          /* interrupts */
+extern struct apic_message passed_message; /* the last one */
+extern unsigned passed_told;
+extern bool passed_attached; /* by the IOMMU */
+extern int passed_iommu_error;
+
+/* A machine with the device; nobody has it yet. */
+void passed_reset(void);
+/* A domain takes it: 0, or the error. */
+int passed_attach(void);
+void passed_check(void);
+/* Interrupt `index` of the device comes, if it may send it. */
+void passed_interrupt(unsigned index);
+/* Time goes on, and the timer fires if it is due. */
+void passed_wait(uint64_t ticks);
+/* What the p2m has at this address; 0: nothing. */
+uint64_t passed_behind(uint64_t at);
+/* The domain has put something of its own there. */
+void passed_put(uint64_t at, uint64_t frame);
+
+/* As the guest does: by its ports, and in its memory. */
+uint32_t passed_config_read(unsigned reg, unsigned size);
+void passed_config_write(unsigned reg, unsigned size, uint32_t value);
+
+#endif

@@ -1,0 +1,87 @@
+"""A guest with PCI devices of the machine's: what it reads and writes is there."""
+import hashlib
+import os
+import re
+import time
+
+import pytest
+
+import qemu
+from conftest import BOOT, BUILD, PATIENCE, PROMPT, QUIET, Module, linux
+
+MIB = 1 << 20
+PVH = "earlyprintk=xen " + QUIET.replace("ttyS0,115200", "hvc0")
+
+
+def disk(path, mib):
+    """A disk's file, whose bytes are known."""
+    block = hashlib.sha256(b"a block").digest() * (MIB // 32)
+    with open(path, "wb") as f:
+        for i in range(mib):
+            f.write(i.to_bytes(32, "little") + block[32:])
+    return path
+
+
+def md5(path, first=0, last=None):
+    with open(path, "rb") as f:
+        return hashlib.md5(f.read()[first:last]).hexdigest()
+
+
+def q35(disk_path):
+    """QEMU's board with an IOMMU, and an NVMe disk at 00:04.0."""
+    return {"emulator": "qemu", "shape": qemu.PASSED_BOARD, "pcpus": 2, "mem": 1024, "extra": qemu.passed(disk_path)}
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("kind", ["hvm", "pvh"])
+def test_nvme(boot, tmp_path, kind):
+    """An NVMe disk of a guest's own: read, written, and still there after its reboot."""
+    path = disk(str(tmp_path / "nvme.img"), 16)
+    words = {"hvm": QUIET, "pvh": PVH}[kind]
+    m = boot(modules=linux(words, keys=f"type={kind} pci=00:04.0", vcpus=2), **q35(path))
+    m.expect_exact("linux: has PCI device 00:04.0\r")
+    m.expect_exact(PROMPT, timeout=BOOT)
+    assert md5(path) in m.ask("md5sum /dev/nvme0n1")
+    m.ask("dd if=/dev/urandom of=/tmp/a bs=1M count=3")
+    m.ask("dd if=/tmp/a of=/dev/nvme0n1 bs=1M seek=5 conv=fsync")
+    written = re.search(r"\b[0-9a-f]{32}\b", m.ask("md5sum /tmp/a"))[0]
+    assert re.search(r" [1-9]\d* .*PCI-MSI.* nvme0q1", m.ask("grep nvme /proc/interrupts"))
+    if kind == "hvm":
+        m.sendline("reboot -f")
+        m.expect_exact("linux: has PCI device 00:04.0\r", timeout=PATIENCE)
+        m.expect_exact(PROMPT, timeout=BOOT)
+        assert written in m.ask("dd if=/dev/nvme0n1 bs=1M skip=5 count=3 2>/dev/null | md5sum")
+    m.sendline("poweroff -f")
+    m.expect_off()
+    assert md5(path, 5 * MIB, 8 * MIB) == written
+
+
+def pci(m):
+    m.sendline("pci")
+    m.expect_exact("pci\r\n")
+    m.expect_exact("caisson> ")
+    return m.before
+
+
+@pytest.mark.alone
+def test_owners(boot, tmp_path):
+    """What cannot be had is told in one line; who has what the monitor tells, until its end."""
+    wishes = {"a": "00:04.0", "b": "00:04.0", "c": "00:09.0", "d": "00:1f.0", "e": "00:02.0"}
+    echo = os.path.join(BUILD, "guest/echo.elf")
+    m = boot(modules=[Module(echo, f"kernel name={name} mem=4M pci={wish}") for name, wish in wishes.items()],
+             options="console=com1 conswitch=ax exit=monitor", **q35(disk(str(tmp_path / "nvme.img"), 1)))
+    m.expect_exact("a: has PCI device 00:04.0\r")
+    m.expect_exact("error: b: pci=00:04.0: another domain has it\r")
+    m.expect_exact("error: c: pci=00:09.0: the machine has no such device\r")
+    m.expect_exact("error: d: pci=00:1f.0: it is a bridge\r")
+    m.expect_exact("error: e: pci=00:02.0: Caisson uses it\r")
+    m.expect_exact("caisson> ")
+    assert re.search(r"00:04\.0 NVMe, [^\r\n]*, domain \d+'s\r", pci(m))
+    m.sendline("destroy a")
+    m.expect_exact("a: destroyed")
+    while re.search(r"00:04\.0 NVMe, [^\r\n]*, domain", pci(m)):
+        time.sleep(0.1)  # it is being reset
+    m.sendline("create name=f kernel=1 mem=4M pci=00:04.0")
+    m.expect_exact("f: has PCI device 00:04.0\r")
+    m.sendline("poweroff")
+    m.expect_off()
