@@ -229,6 +229,7 @@ static void step_exit(struct input *in)
     if (e.kind == VIRT_EXIT_ENTRY_FAILED || e.kind == VIRT_EXIT_TRIPLE_FAULT ||
         e.kind == VIRT_EXIT_BAD_MEMORY)
         e.kind = VIRT_EXIT_CPUID; /* their ends are no news, or the machine's fault */
+    cpu()->pending.valid = false; /* the guest ran before this exit, so it has been delivered */
     take_registers(in);
     fill(&e, in);
     unsigned skips = cpu()->skips, injected = cpu()->injected;
