@@ -5,6 +5,7 @@
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/vcpu.h"
+#include "guestmem/gmem.h"
 #include "lib/list.h"
 
 /* vCPU 0 does what is due, and takes the 8259 pair's interrupts. Not while the machine is built and
@@ -36,12 +37,37 @@ static void power(void *ctx, enum machine_power wish)
         domain_end(ctx, END_REBOOT, "reset line");
 }
 
+/* err: guestmem/gmem.h. */
+static bool memory_reached(struct domain *d, int err)
+{
+    if (err == -ENOMEM)
+        domain_end(d, END_KILLED, "no memory left for its RAM");
+    return !err;
+}
+
+static bool memory_read(void *ctx, uint64_t from, void *to, size_t n)
+{
+    struct domain *d = ctx;
+
+    return memory_reached(d, gmem_read(&d->p2m, gpa(from), to, n));
+}
+
+static bool memory_write(void *ctx, uint64_t to, const void *from, size_t n)
+{
+    struct domain *d = ctx;
+    int err = from ? gmem_write(&d->p2m, gpa(to), from, n) : gmem_zero(&d->p2m, gpa(to), n);
+
+    return memory_reached(d, err);
+}
+
 const struct machine_owner domain_wiring = {
     .look = look,
     .apic_message = lapic_message,
     .console_put = console_put,
     .console_room = console_room,
     .power = power,
+    .memory_read = memory_read,
+    .memory_write = memory_write,
 };
 
 /* ---- Xen's console ---- */

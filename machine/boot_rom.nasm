@@ -4,12 +4,15 @@
 ;
 ; Sources: Plug and Play BIOS Specification 1.0a, "Option ROM Header", "Expansion Header for Plug and
 ; Play", "Bootstrap Entry Vector"; Linux, Documentation/arch/x86/boot.rst, "Running the Kernel"; QEMU,
-; docs/specs/fw_cfg, "Register Locations". The two sums are filled in, and the stack's place, when a
-; machine is built (machine/firmware_items.c).
+; docs/specs/fw_cfg, "Register Locations", "Guest-side DMA Interface". The two sums are filled in, and
+; the stack's place, when a machine is built (machine/firmware_items.c).
 bits 16
 org 0
 
 SELECTOR equ 0x510              ; fw_cfg; its data port follows
+DMA      equ 0x518              ; lower half of a request's address, which begins it
+SELECT_AND_READ equ 0x0A
+NOT_DONE equ 0xFEFFFFFF         ; of a request's control word: all but the bit for errors
 
         db 0x55, 0xAA
         db (end - $$) / 512
@@ -36,7 +39,6 @@ boot:   cli
         xor ax, ax
         mov ss, ax
         mov sp, 0x7C00
-        call flat
         mov si, parts
 .part:  call copy
         cmp si, parts_end
@@ -56,37 +58,31 @@ boot:   cli
         push word 0
         retf
 
-; ES reaches 4 GiB from 0 on, until it is loaded again: its limit outlives protected mode.
-flat:   xor eax, eax
-        mov ax, cs
-        shl eax, 4
-        add eax, gdt
-        push eax
-        push word gdt_end - gdt - 1
-        mov bp, sp
-        lgdt [bp]
-        add sp, 6
-        mov eax, cr0
-        or al, 1
-        mov cr0, eax
-        mov bx, 8
-        mov es, bx
-        and al, 0xFE
-        mov cr0, eax
-        ret
-
-; One part of the kernel. CS:SI: its keys; SI is at the next part's afterwards.
+; One part of the kernel. CS:SI: its keys; SI is at the next part's afterwards. The request stands on
+; the stack, whose segment is 0, and is in big endian.
 copy:   cs lodsw
         call number
-        mov edi, eax
+        bswap eax
+        push eax                ; address, lower half
+        push dword 0
         cs lodsw
         call number
-        mov ecx, eax
+        bswap eax
+        push eax                ; length
         cs lodsw
-        mov dx, SELECTOR
-        out dx, ax
-        inc dx
-        a32 rep insb
+        shl eax, 16
+        mov ax, SELECT_AND_READ
+        bswap eax
+        push eax                ; control
+        movzx ebp, sp
+        mov eax, ebp
+        bswap eax
+        mov dx, DMA
+        out dx, eax
+.wait:  pause
+        test dword [bp], NOT_DONE
+        jnz .wait
+        add sp, 16
         ret
 
 ; EAX: the number that key AX has. Changes CX and DX.
@@ -107,11 +103,6 @@ setup_address:
         dw 0x0A, 0x0B, 0x12     ; ramdisk
         dw 0x13, 0x14, 0x15     ; command line
 parts_end:
-
-        align 8
-gdt:    dq 0
-        dq 0x00CF92000000FFFF   ; data, 4 GiB
-gdt_end:
 
         times 511 - ($ - $$) db 0
         db 0                    ; BOOT_ROM_SUM

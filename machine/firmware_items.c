@@ -27,7 +27,7 @@ extern const size_t boot_rom_size;
 #define BOOT_ROM_PNP_SUM 0x29
 #define BOOT_ROM_SUM     0x1FF
 
-#define FEATURE_PORTS 1 /* and no DMA */
+#define FEATURES 3 /* the ports, and DMA */
 
 #define FILE_TABLES "etc/acpi/tables"
 #define FILE_RSDP   "etc/acpi/rsdp"
@@ -204,7 +204,7 @@ static void build_kernel(struct firmware_items *f, const struct firmware_board *
 void firmware_items_build(struct firmware_items *f, const struct firmware_board *board)
 {
     memset(f, 0, sizeof(*f));
-    f->features = FEATURE_PORTS;
+    f->features = FEATURES;
     f->vcpus = (uint16_t)board->vcpus;
     f->shows_menu = !board->kernel; /* nothing is to be chosen */
     f->console = HVM_COM1_PORT;

@@ -84,6 +84,9 @@ struct machine_owner {
     void (*console_room)(void *ctx, uint64_t now);
     /* The guest has switched it off, or reset it. */
     void (*power)(void *ctx, enum machine_power wish);
+    /* A device reads and writes the guest's memory by itself: devices/vfwcfg.h. */
+    bool (*memory_read)(void *ctx, uint64_t from, void *to, size_t n);
+    bool (*memory_write)(void *ctx, uint64_t to, const void *from, size_t n);
 };
 
 struct board;

@@ -153,6 +153,16 @@ static void plug_uarts(struct machine *m)
     m->device[DEV_COM2] = &m->com[1].dev;
 }
 
+static void plug_firmware(struct machine *m, const struct machine_config *c)
+{
+    struct vfwcfg_memory memory = { .ctx = m->ctx,
+                                    .read = m->owner->memory_read,
+                                    .write = m->owner->memory_write };
+
+    vfwcfg_init(&m->fwcfg, c->firmware, c->firmware_items, &memory);
+    m->device[DEV_FWCFG] = &m->fwcfg.dev;
+}
+
 static void plug(struct machine *m, const struct machine_config *c)
 {
     plug_controllers(m);
@@ -165,10 +175,8 @@ static void plug(struct machine *m, const struct machine_config *c)
     m->device[DEV_PCI] = &m->pci.dev;
     m->device[DEV_CRTC] = &m->crtc.dev;
     board_plug_power(m, isa_line(m, HVM_SCI_IRQ));
-    if (!c->firmware)
-        return;
-    vfwcfg_init(&m->fwcfg, c->firmware, c->firmware_items);
-    m->device[DEV_FWCFG] = &m->fwcfg.dev;
+    if (c->firmware)
+        plug_firmware(m, c);
 }
 
 /* ---- What firmware leaves ---- */

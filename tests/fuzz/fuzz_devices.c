@@ -153,6 +153,18 @@ static void step_port(struct input *in, uint8_t kind)
         machine_port_write(m, port, size, (uint32_t)input_number(in, size) | 0xa5u << 24);
 }
 
+/* fw_cfg is to copy, over what the guest has or where it has nothing. */
+static void step_firmware(struct input *in, uint8_t kind)
+{
+    static const uint16_t keys[] = { 0, 0x20, 0x77 };
+    uint32_t control = (uint32_t)keys[kind / 8 % 3] << 16 | (kind & 0x1f);
+    uint64_t request[2] = { __builtin_bswap64((uint64_t)control << 32 | input_number(in, 3)),
+                            __builtin_bswap64(input_number(in, 3)) };
+
+    guest_put(0x6000, request, sizeof(request));
+    machine_port_write(m, HVM_FWCFG_PORT + 8, 4, __builtin_bswap32(0x6000));
+}
+
 /* INS or OUTS, perhaps of many, perhaps over the edge of RAM. */
 static void step_string(struct input *in, struct vcpu *v, uint8_t kind)
 {
@@ -282,6 +294,9 @@ static void step(struct input *in)
         break;
     case 3:
         step_console(in, kind);
+        break;
+    case 4:
+        step_firmware(in, kind);
         break;
     case 5:
         vlapic_set_cr8(&v->lapic, kind & 15);

@@ -59,7 +59,7 @@ static void test_numbered_items(void **state)
 {
     (void)state;
     assert_memory_equal(item(0)->data, "QEMU", 4);
-    assert_int_equal(*(const uint32_t *)item(1)->data, 1);
+    assert_int_equal(*(const uint32_t *)item(1)->data, 3);
     assert_int_equal(*(const uint16_t *)item(5)->data, 3);
     assert_int_equal(*(const uint16_t *)item(0xF)->data, 3);
     assert_int_equal(*(const uint16_t *)item(0xE)->data, 1);

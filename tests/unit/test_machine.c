@@ -11,6 +11,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
+#include "guestmem/gmem.h"
 #include "lifecycle/wiring.h"
 #include "machine/machine.h"
 #include "machine/pc.h"
@@ -231,6 +232,45 @@ static void test_fw_cfg(void **state)
     assert_int_equal(in(0x511), 'E');
     assert_int_equal(in(0x402), 0xff);
     assert_int_equal(fake_log_lines[LOG_WARN], 1);
+}
+
+/* Its request and its bytes are in the guest's memory; what is behind the item comes as a device's
+ * work does that is due. */
+static void test_fw_cfg_copies(void **state)
+{
+    static const struct vfwcfg_item signature = { 0, "QEMU", 4 };
+    static const uint8_t request[16] = { 0, 0, 0, 0x0A, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0x20, 0 };
+    uint8_t bytes[8];
+
+    (void)state;
+    firmware = &signature;
+    build(&board_pc);
+    assert_int_equal(gmem_write(&guest.p2m, gpa(0x1000), request, sizeof(request)), 0);
+    assert_int_equal(gmem_write(&guest.p2m, gpa(0x2000), "........", 8), 0);
+    machine_port_write(m, 0x518, 4, 0x00100000);
+    assert_true(m->due.ns <= xen_now(&guest.xen) + 1);
+    machine_tick(m, m->due.ns);
+    assert_int_equal(gmem_read(&guest.p2m, gpa(0x2000), bytes, 8), 0);
+    assert_memory_equal(bytes, "QEMU\0\0..", 8);
+    assert_int_equal(gmem_read(&guest.p2m, gpa(0x1000), bytes, 4), 0);
+    assert_memory_equal(bytes, "\0\0\0\0", 4);
+}
+
+/* Where none is it says so, and a domain for whose memory none is left ends. */
+static void test_fw_cfg_finds_no_memory(void **state)
+{
+    static const struct vfwcfg_item signature = { 0, "QEMU", 4 };
+    static const uint8_t request[16] = { 0, 0, 0, 0x0A, 0, 0, 0, 4, 0xff };
+    uint8_t control[4];
+
+    (void)state;
+    firmware = &signature;
+    build(&board_pc);
+    assert_int_equal(gmem_write(&guest.p2m, gpa(0x1000), request, sizeof(request)), 0);
+    machine_port_write(m, 0x518, 4, 0x00100000);
+    assert_int_equal(gmem_read(&guest.p2m, gpa(0x1000), control, 4), 0);
+    assert_memory_equal(control, "\0\0\0\1", 4);
+    assert_int_equal(guest.end, 0);
 }
 
 static void test_known_absent(void **state)
@@ -781,6 +821,8 @@ int main(void)
         TEST(test_nothing_there),
         TEST(test_walk_through_a_hole),
         TEST(test_fw_cfg),
+        TEST(test_fw_cfg_copies),
+        TEST(test_fw_cfg_finds_no_memory),
         TEST(test_known_absent),
         TEST(test_wide_accesses_to_byte_devices),
         TEST(test_wide_accesses_at_borders),
