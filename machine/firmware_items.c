@@ -92,11 +92,14 @@ static void add_pointer(struct firmware_items *f, const char *file, uint32_t off
     c[NAME_BYTES + 4] = size;
 }
 
+/* Both files have the same bytes. What is there now has to be 0: EDK II puts the sum of all in its
+ * place, where SeaBIOS subtracts it. */
 static void add_checksum(struct firmware_items *f, const char *file, uint32_t offset,
                          uint32_t start, uint32_t length)
 {
     const uint32_t operands[] = { offset, start, length };
 
+    f->acpi[offset] = 0;
     memcpy(command(f, ADD_CHECKSUM, file), operands, sizeof(operands));
 }
 

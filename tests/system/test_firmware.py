@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, PATIENCE, Module, guest
+from conftest import ALL_SHAPES, BOOT, BUILD, PATIENCE, PROMPT, Module, guest, linux
 
 DEBIAN = os.path.join(BUILD, "debian")
 SEABIOS = "/usr/share/seabios/"  # comes with Debian's QEMU
@@ -93,3 +93,18 @@ def test_ovmf(boot):
     m.expect(r"Shell> ")
     m.send("ver\r")
     m.expect(r"UEFI v2\.\d+ \(EDK II")
+
+
+ROMS = {"ovmf": [OVMF + "OVMF_CODE.fd", OVMF + "OVMF_VARS.fd"], "seabios": [SEABIOS + "bios-256k.bin"]}
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("rom", ROMS if ALL_SHAPES else ["ovmf"])
+def test_starts_linux(boot, rom):
+    """14 MiB by fw_cfg's DMA, and the ACPI tables where firmware has put them: without these there is
+    no way to switch it off."""
+    m = boot(modules=linux(vcpus=2) + [Module(path, "firmware name=linux") for path in ROMS[rom]], emulator="qemu")
+    m.expect_exact(PROMPT, timeout=2 * BOOT)
+    assert ("efi: EFI v2" in m.ask("dmesg | grep efi:")) == (rom == "ovmf")
+    m.sendline("poweroff -f")
+    m.expect(r"caisson: linux: powered off \(ACPI S5\)")
