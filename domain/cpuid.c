@@ -117,27 +117,36 @@ static uint64_t state_of(const struct vcpu *v)
            (vlapic_apicbase(&v->lapic) & APICBASE_ENABLE);
 }
 
-static __attribute__((noinline)) void refresh(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf,
-                                              uint32_t subleaf)
+static __attribute__((noinline)) const struct cpuid_regs *
+answer_anew(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf, uint32_t subleaf)
 {
-    uint64_t state = state_of(v);
-
-    if (a->follows && a->leaf == leaf && a->subleaf == subleaf && a->state == state)
-        return;
     bool follows = leaf == 0x1 || leaf == 0x7;
+
     *a = (struct cpuid_answer){ .leaf = leaf,
                                 .subleaf = subleaf,
                                 .stays = !follows && leaf != 0xd, /* which tells of XCR0 */
                                 .follows = follows,
-                                .state = state,
+                                .state = state_of(v),
                                 .regs = cpuid_guest(v, leaf, subleaf) };
+    return &a->regs;
 }
 
+static __attribute__((noinline)) const struct cpuid_regs *follow(struct vcpu *v,
+                                                                 struct cpuid_answer *a)
+{
+    if (likely(a->follows && a->state == state_of(v)))
+        return &a->regs;
+    return answer_anew(v, a, a->leaf, a->subleaf);
+}
+
+/* Each way out is a return or a jump, so the common one has no registers to keep. */
 const struct cpuid_regs *cpuid_answer(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_answer *a = &v->cpuid[(leaf ^ leaf >> 28 ^ subleaf << 2) % CPUID_ANSWERS];
 
-    if (unlikely(!a->stays || a->leaf != leaf || a->subleaf != subleaf))
-        refresh(v, a, leaf, subleaf);
-    return &a->regs;
+    if (unlikely(a->leaf != leaf || a->subleaf != subleaf))
+        return answer_anew(v, a, leaf, subleaf);
+    if (likely(a->stays))
+        return &a->regs;
+    return follow(v, a);
 }
