@@ -1,9 +1,10 @@
 /*
  * A kernel of the kind that knows no ACPI: reads what a PC's firmware leaves in memory, puts
- * prefixes before instructions that exit, then waits for the timer in real mode with the firmware's
- * own handlers, and resets by a jump to where a CPU starts.
+ * prefixes before instructions that exit, starts and stops the other CPUs, then waits for the timer
+ * in real mode with the firmware's own handlers, and resets by a jump to where a CPU starts.
  */
 #include <stdbool.h>
+#include "guest/board/startup.h"
 #include "guest/lib/cpu.h"
 #include "guest/lib/print.h"
 
@@ -92,5 +93,6 @@ void main(void)
     if (first && second && get(first + 4, 4) == get(second + 4, 4))
         count_entries(at(get(first + 4, 4)));
     prefixed();
+    startup_try();
     real_mode();
 }

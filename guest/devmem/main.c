@@ -6,6 +6,7 @@
  *
  * One line for each that goes wrong, then how many went right.
  */
+#include "guest/devmem/steps.h"
 #include "guest/lib/cpu.h"
 #include "guest/lib/hypercall.h"
 #include "guest/lib/print.h"
@@ -567,6 +568,7 @@ static const struct {
     { "a breakpoint within REP", breakpoint_in_rep },
     { "single steps", steps },
     { "a step that meets a breakpoint", step_and_breakpoint },
+    { "a step over each that exits", steps_over_each }, /* the last: #DB is its own */
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
