@@ -39,6 +39,8 @@ const struct command commands[] = {
     { "vmcs", "DOM [VCPU]", "log a vCPU's VMCS (on AMD's processors, VMCB)",
       COMPLETES_DOMAINS, 1, 2, show_control },
     { "vmcb", "DOM [VCPU]", "the same", COMPLETES_DOMAINS, 1, 2, show_control },
+    { "screen", "DOM", "what stands in its text memory, if it has firmware of its own",
+      COMPLETES_DOMAINS, 1, 1, show_screen },
     { "fail-alloc", "N", "let the N-th allocation from now fail, to try what happens; 0: none",
       COMPLETES_NOTHING, 1, 1, control_fail_alloc },
     { "log", "[PAGE]", "Caisson's log, as far back as it is kept; or a page of it, from 1",

@@ -13,6 +13,7 @@ void show_top(const struct command_args *args);
 void show_exits(const struct command_args *args);
 void show_regs(const struct command_args *args);
 void show_control(const struct command_args *args);
+void show_screen(const struct command_args *args);
 
 /* show_sched.c: how the scheduler fares. */
 void show_pcpus(const struct command_args *args);

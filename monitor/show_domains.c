@@ -1,11 +1,13 @@
 /*
- * Commands that show what the domains do: list, vcpus, top, exits, regs, vmcs.
+ * Commands that show what the domains do: list, vcpus, top, exits, regs, vmcs, screen.
  */
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
+#include "domain/domain_screen.h"
 #include "monitor/commands.h"
 #include "monitor/domains.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/list.h"
 #include "monitor/monitor.h"
 
 #define FRAMES_TO_MIB(frames) ((frames) >> (20 - PAGE_SHIFT))
@@ -206,4 +208,39 @@ void show_regs(const struct command_args *args)
 void show_control(const struct command_args *args)
 {
     dump(args, DUMP_CONTROL);
+}
+
+/* ---- screen ---------------------------------------------------------------------------------- */
+
+static struct {
+    uint16_t id;
+    unsigned row;
+} screen; /* the monitor's work only */
+
+/* A row, or another try at it. */
+static enum command_progress screen_row(void)
+{
+    struct domain *d = domain_by_id(screen.id);
+    char text[DOMAIN_SCREEN_COLUMNS + 1];
+    int err = d && d->xen.findable ? domain_screen_row(d, screen.row, text) : -ENOENT;
+
+    if (err == -EAGAIN)
+        return COMMAND_MORE;
+    if (err) {
+        monitor_print("no text memory\n");
+        return COMMAND_DONE;
+    }
+    monitor_print("%s\n", text);
+    return ++screen.row < DOMAIN_SCREEN_ROWS ? COMMAND_MORE : COMMAND_DONE;
+}
+
+void show_screen(const struct command_args *args)
+{
+    const struct domain *d = domains_find_whole(args->word[0]);
+
+    if (!d)
+        return;
+    screen.id = d->xen.id;
+    screen.row = 0;
+    command_go_on(screen_row);
 }

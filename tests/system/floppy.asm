@@ -1,5 +1,6 @@
 ; A floppy's boot sector, by the services of a PC's firmware alone: writes a line with the size of
-; conventional memory (INT 12h) and a word of the second sector (INT 13h), echoes one key (INT 16h).
+; conventional memory (INT 12h) and a word of the second sector (INT 13h), echoes one key (INT 16h), and
+; writes to the text memory.
 bits 16
 org 0x7C00
 
@@ -30,6 +31,15 @@ org 0x7C00
         push ax
         call print_char
         pop ax
+        mov si, screen
+        mov ax, 0xB800          ; past all services
+        mov es, ax
+        mov di, 4 * 160 + 2 * 10
+        mov ah, 7
+.text:  lodsb
+        stosw
+        cmp si, screen_end
+        jne .text
         mov si, end
         call print
 stop:   hlt
@@ -70,6 +80,8 @@ print_char:
 hello:  db "floppy: KiB below: ", 0
 key:    db 13, 10, "floppy: a key: ", 0
 end:    db 13, 10, "floppy: done", 13, 10, 0
+screen: db "floppy: on the screen", 1
+screen_end:
 
         times 510 - ($ - $$) db 0
         dw 0xAA55

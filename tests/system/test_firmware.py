@@ -26,7 +26,7 @@ def floppy(tmp_path):
 @pytest.mark.anywhere
 def test_seabios_boots_a_floppy(boot, floppy):
     """Escape opens the boot menu, and what is chosen there is booted. By firmware's services alone the
-    floppy writes, reads a sector and waits for a key."""
+    floppy writes, reads a sector and waits for a key; what it writes itself the monitor shows."""
     m = boot(modules=[bios(keys="mem=32M vcpus=2"), floppy])
     m.expect(r"SeaBIOS \(version 1[^\r\n]*")
     m.expect(r"Press ESC for boot menu", timeout=2 * PATIENCE)
@@ -38,6 +38,10 @@ def test_seabios_boots_a_floppy(boot, floppy):
              timeout=2 * PATIENCE)
     m.send("k")
     m.expect(r"k[\r\n]+floppy: done", timeout=2 * PATIENCE)
+    m.send("\x01\x01\x01")
+    m.expect(r"caisson> ")
+    m.send("screen bios\r")
+    m.expect(r"\n {10}floppy: on the screen\?\r\n")
 
 
 def test_seabios_without_a_medium(boot):
