@@ -62,6 +62,8 @@ cold void p2m_reap(struct p2m *p, unsigned vcpus)
     for (unsigned i = 0; i < p->limbo_count; i++) {
         if (p->limbo[i].epoch > oldest)
             p->limbo[kept++] = p->limbo[i];
+        else if (p->limbo[i].table)
+            slat_free_cut(&p->slat);
         else if (p->limbo[i].pinned)
             frame_unpin(p->limbo[i].frame);
         else
@@ -73,7 +75,9 @@ cold void p2m_reap(struct p2m *p, unsigned vcpus)
 static void free_limbo(struct p2m *p)
 {
     while (p->limbo_count--) {
-        if (p->limbo[p->limbo_count].pinned)
+        if (p->limbo[p->limbo_count].table)
+            slat_free_cut(&p->slat);
+        else if (p->limbo[p->limbo_count].pinned)
             frame_unpin(p->limbo[p->limbo_count].frame);
         else
             frame_free(p->limbo[p->limbo_count].frame, ORDER_4K, p->owner);
@@ -175,7 +179,8 @@ static int populate_block(struct p2m *p, gfn_t g, unsigned order, mfn_t *out)
 
     if (err)
         return err;
-    err = slat_map(&p->slat, first, m, order, p2m_rights_of_ram(order), p2m_type_of(m, order));
+    err = order ? p2m_map_large(p, first, m, order)
+                : slat_map(&p->slat, first, m, order, SLAT_RWX, p2m_type_of(m, order));
     if (err) {
         frame_free(m, order, p->owner);
         return err;
@@ -255,8 +260,7 @@ cold int64_t p2m_giant_goes_on(struct p2m *p)
     }
     if (p->giant.scrubbed < 1UL << ORDER_1G)
         return 0;
-    int err = slat_map(&p->slat, p->giant.at, first, ORDER_1G, p2m_rights_of_ram(ORDER_1G),
-                       p2m_type_of(first, ORDER_1G));
+    int err = p2m_map_large(p, p->giant.at, first, ORDER_1G);
     if (err)
         return err; /* to be tried again, or p2m_destroy() frees it */
     p->giant.open = false;

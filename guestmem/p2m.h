@@ -86,6 +86,7 @@ struct p2m {
     struct {
         mfn_t frame;
         bool pinned;    /* it is another's, and to be unpinned */
+        bool table;     /* it is none: slat.cut is to be freed */
         uint64_t epoch; /* may be used again when every vCPU has come in since */
     } limbo[P2M_LIMBO];
 };
@@ -157,13 +158,16 @@ bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, 
 
 /* For the p2m's own files. The memory type of 2^order frames, as the machine has it; rights of RAM
  * that is mapped so; whether it has all tables that it may have; tells all who have looked at these
- * places that something was taken away there; takes away what is mapped at g,
+ * places that something was taken away there; maps RAM, more than 4 KiB, where nothing is: 0,
+ * -EEXIST, -ENOMEM, -EAGAIN: tables are in the way, or too much waits for TLBs; takes away what is
+ * mapped at g,
  * and leaves a hole where RAM has its place: 0, or -ENOMEM if it was part of a larger mapping; the
  * next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM. */
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
 unsigned p2m_rights_of_ram(unsigned order);
 bool p2m_tables_used_up(const struct p2m *p);
 void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames);
+int must_check p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
 int must_check p2m_vacate(struct p2m *p, gfn_t g);
 int64_t p2m_giant_goes_on(struct p2m *p);
 

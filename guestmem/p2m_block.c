@@ -24,6 +24,8 @@ static int check_place(struct p2m *p, gfn_t g, unsigned order)
     for (unsigned i = 0; i < p->range_count; i++)
         if (g.v < p->ram[i].start.v + p->ram[i].frames && p->ram[i].start.v < g.v + frames)
             return -EEXIST;
+    if (p->slat.cut || p->limbo_count == P2M_LIMBO)
+        return -EAGAIN;
     return p2m_tables_used_up(p) ? -ENOMEM : 0;
 }
 
@@ -42,21 +44,18 @@ static void count(struct p2m *p, gfn_t g, unsigned order)
         p->beyond = g.v + (1UL << order);
 }
 
-/* A table that became empty may go for it, of which TLBs may know. */
 static int fill_large(struct p2m *p, gfn_t g, mfn_t *m)
 {
     int err = frame_alloc(ORDER_2M, p->owner, m);
 
     if (err)
         return err;
-    err =
-        slat_map(&p->slat, g, *m, ORDER_2M, p2m_rights_of_ram(ORDER_2M), p2m_type_of(*m, ORDER_2M));
+    err = p2m_map_large(p, g, *m, ORDER_2M);
     if (err) {
         frame_free(*m, ORDER_2M, p->owner);
         return err;
     }
     p->populated += 1UL << ORDER_2M;
-    p2m_changed(p, g, 1UL << ORDER_2M);
     return 0;
 }
 

@@ -93,13 +93,27 @@ cold int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
     return err;
 }
 
-static void send_to_limbo(struct p2m *p, mfn_t m, bool pinned)
+static void send_to_limbo(struct p2m *p, mfn_t m, bool pinned, bool table)
 {
     ASSERT(p->limbo_count < P2M_LIMBO);
     p->limbo[p->limbo_count].frame = m;
     p->limbo[p->limbo_count].pinned = pinned;
+    p->limbo[p->limbo_count].table = table;
     p->limbo[p->limbo_count].epoch = p->epoch;
     p->limbo_count++;
+}
+
+/* What has read its way to a table that the mapping takes the place of may go on from there. */
+int p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order)
+{
+    if (p->slat.cut || p->limbo_count == P2M_LIMBO)
+        return -EAGAIN;
+    int err = slat_map(&p->slat, g, m, order, p2m_rights_of_ram(order), p2m_type_of(m, order));
+    if (!err && p->slat.cut) {
+        p2m_changed(p, g, 1UL << order);
+        send_to_limbo(p, m, false, true);
+    }
+    return err;
 }
 
 static int remove(struct p2m *p, gfn_t g)
@@ -118,7 +132,7 @@ static int remove(struct p2m *p, gfn_t g)
     if (err)
         return err;
     if (waits)
-        send_to_limbo(p, entry.mfn, pinned);
+        send_to_limbo(p, entry.mfn, pinned, false);
     if (lent)
         return 0;
     p->promised--;

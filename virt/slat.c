@@ -113,10 +113,18 @@ static void free_table(struct slat *e, uint64_t *table, unsigned level)
     e->tables--;
 }
 
+cold void slat_free_cut(struct slat *e)
+{
+    if (e->cut)
+        free_table(e, e->cut, e->cut_level);
+    e->cut = NULL;
+}
+
 cold void slat_destroy(struct slat *e)
 {
     if (!e->root)
         return;
+    slat_free_cut(e);
     free_table(e, e->root, LEVELS - 1);
     ASSERT(e->tables == 0);
     e->root = NULL;
@@ -210,16 +218,15 @@ static bool is_empty(const uint64_t *table, unsigned level)
     return true;
 }
 
-/* Makes room for a leaf: tables without any mapping below the entry are given back. */
-static int clear_for_leaf(struct slat *e, uint64_t *entry, unsigned level)
+/* Makes room for a leaf: tables without any mapping below the entry are cut off. */
+static int clear_for_leaf(struct slat *e, const uint64_t *entry, unsigned level)
 {
     if (!is_present(*entry))
         return 0;
-    if (is_leaf(*entry, level) || !is_empty(table_of(*entry), level - 1))
+    if (e->cut || is_leaf(*entry, level) || !is_empty(table_of(*entry), level - 1))
         return -EEXIST;
-    uint64_t *table = table_of(*entry);
-    *entry = 0;
-    free_table(e, table, level - 1);
+    e->cut = table_of(*entry);
+    e->cut_level = level - 1;
     return 0;
 }
 

@@ -47,6 +47,8 @@ struct slat {
     uint64_t tables;  /* table frames in use, root included */
     uint64_t pointer; /* as the processor takes it */
     unsigned devices; /* that walk them too, by an IOMMU; its lock */
+    uint64_t *cut;    /* a table that a large mapping has taken the place of, and */
+    unsigned cut_level;
 };
 
 /* What is at a place. Where nothing is mapped, order is that of the largest block around it of
@@ -67,10 +69,12 @@ void slat_destroy(struct slat *e);
 
 /* Maps 2^order frames. -EINVAL misaligned or out of range, -EEXIST something is mapped there,
  * -ENOMEM; nothing has changed then but perhaps empty tables. A 1 GiB mapping needs
- * virt_caps.slat_1g. A large mapping may take the place of tables that have become empty; flush
- * then as after unmap. */
+ * virt_caps.slat_1g. A large mapping may take the place of tables that have become empty: if e->cut
+ * is set then, flush as after unmap, and call slat_free_cut() when nobody can be in them any more.
+ * Until then no other one does so: -EEXIST. */
 int must_check slat_map(struct slat *e, gfn_t gfn, mfn_t mfn, unsigned order, unsigned rights,
                         enum slat_type type);
+void slat_free_cut(struct slat *e);
 /* Unmaps the 4 KiB at gfn, splitting a larger mapping. 0 (also if nothing was there) or -ENOMEM.
  * The caller flushes (virt_flush_slat) before it lets go of the frame. */
 int must_check slat_unmap(struct slat *e, gfn_t gfn);

@@ -1,4 +1,4 @@
-/* links: guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest's RAM: when frames arrive, in which size, what happens at its edges and without memory,
  * and that all of it comes back; then copies to and from it.
@@ -384,6 +384,56 @@ static void test_giant(void **state)
     }
 }
 
+/* A table that gave way to a large mapping may be known to the TLB of a vCPU that is in the guest:
+ * it is nobody else's before that has come in again. */
+static void test_table_waits(void **state)
+{
+    uint64_t tables, frames;
+
+    (void)state;
+    p2m_set_most(&p, 4096, 64);
+    assert_int_equal(p2m_fill(&p, gfn(0x1000)), 0);
+    assert_int_equal(p2m_remove(&p, gfn(0x1000)), 0);
+    assert_int_equal(p2m_fill(&p, gfn(0x2000)), 0);
+    assert_int_equal(p2m_remove(&p, gfn(0x2000)), 0);
+    p2m_reap(&p, 1);
+    tables = p.slat.tables;
+    frames = frame_count(OWNER);
+    p.inside[0] = p.epoch; /* it has come in */
+    assert_int_equal(p2m_fill_block(&p, gfn(0x1000), ORDER_2M), 0);
+    p2m_reap(&p, 1);
+    assert_int_equal(p.slat.tables, tables);
+    assert_int_equal(p2m_fill_block(&p, gfn(0x2000), ORDER_2M), -EAGAIN); /* one at a time */
+    assert_int_equal(frame_count(OWNER), frames + 512);
+    p.inside[0] = p.epoch; /* and once more */
+    p2m_reap(&p, 1);
+    assert_int_equal(p.slat.tables, tables - 1);
+    assert_int_equal(frame_count(OWNER), frames + 511);
+    assert_int_equal(p2m_fill_block(&p, gfn(0x2000), ORDER_2M), 0);
+    assert_int_equal(p.limbo_count, 1); /* and its end comes */
+}
+
+/* The same where RAM arrives: a touch that found no frame has left its tables. */
+static void test_table_waits_in_ram(void **state)
+{
+    struct slat_entry place;
+    gfn_t next = gfn(0);
+
+    (void)state;
+    add(0, 0x400);
+    assert_int_equal(slat_lookup(&p.slat, gfn(0), &place), -ENOENT);
+    assert_int_equal(slat_reach(&p.slat, gfn(0), &place), 0);
+    assert_int_equal(p.slat.tables, 4);
+    p.inside[0] = p.epoch;
+    assert_int_equal(p2m_populate_some(&p, &next), -EAGAIN);
+    assert_int_equal(order_at(0), ORDER_2M);
+    p2m_reap(&p, 1);
+    assert_int_equal(p.slat.tables, 4);
+    p.inside[0] = 0;
+    p2m_reap(&p, 1);
+    assert_int_equal(p.slat.tables, 3);
+}
+
 /* Where large mappings must not be executable, none is, however its RAM has come; what is fetched
  * from becomes small, and takes no more tables than RAM in single frames would. */
 static void test_small_code(void **state)
@@ -511,6 +561,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_ranges),
         TEST(test_tables_have_an_end),
+        TEST(test_table_waits),
+        TEST(test_table_waits_in_ram),
         TEST(test_range_limits),
         TEST(test_4k_where_2m_does_not_fit),
         TEST(test_2m),
