@@ -25,6 +25,8 @@ void iommu_start(void)
         driver = amd_start(acpi.ivrs, acpi.ivrs_bytes);
     else if (acpi.dmar.there)
         driver = vtd_start(acpi.dmar.bytes, acpi.dmar.length);
+    if (driver)
+        pci_send_up();
 }
 
 bool iommu_is_on(void)
@@ -82,16 +84,46 @@ static uint16_t tag_for(uint16_t owner)
     return tag;
 }
 
+static int refuse(const struct pci_device *d, int err, const char *why)
+{
+    log_warn("iommu: %s %s", pci_name(&d->at).text, why);
+    return err;
+}
+
+/* Whoever cannot be kept apart from it must be its owner's too, or nobody's. */
+static int check_others(const struct pci_device *d, uint16_t owner)
+{
+    for (const struct pci_device *o = pci_next(NULL); o; o = pci_next(o)) {
+        const struct iommu_use *u = use_of(o);
+        if (!o->used_as && !(u && (o == d || u->owner != owner)))
+            continue;
+        if (o == d)
+            return refuse(o, -EBUSY, "is in use");
+        if (!pci_is_apart(d, o))
+            return refuse(o, -EBUSY, "is in use, and the other cannot be kept apart from it");
+    }
+    return 0;
+}
+
+static int check(const struct pci_device *d, uint16_t owner)
+{
+    if (d->header)
+        return refuse(d, -EOPNOTSUPP, "is a bridge");
+    if (pci_is_conventional(d))
+        return refuse(d, -EOPNOTSUPP, "sends in the name of a bridge to conventional PCI");
+    return check_others(d, owner);
+}
+
 static int attach(struct pci_device *d, struct slat *s, uint16_t owner)
 {
     struct iommu_use *place = use_of(NULL);
 
-    if (d->used_as || use_of(d))
-        return -EBUSY;
     if (!place)
         return -ENOSPC;
     struct iommu_use u = { .device = d, .tables = s, .owner = owner, .tag = tag_for(owner) };
-    int err = driver->attach(&u);
+    int err = check(d, owner);
+    if (!err)
+        err = driver->attach(&u);
     if (err)
         return err;
     *place = u;

@@ -36,19 +36,6 @@ void vtd_share(void)
     virt_caps.slat.no_x |= PAGE_SNOOPED;
 }
 
-/* A bridge to buses of the old kind speaks in the name of what is behind it. */
-static bool speaks_by_bridge(const struct pci_device *d)
-{
-    const struct pci_device *b = pci_next(NULL);
-
-    if (d->cap[PCI_CAP_PCIE])
-        return false;
-    while (b && !(b->secondary && b->at.segment == d->at.segment &&
-                  CONFIG_BUS(&d->at) >= b->secondary && CONFIG_BUS(&d->at) <= b->subordinate))
-        b = pci_next(b);
-    return b;
-}
-
 /* The table that the unit begins with; 0: it reaches less than the domain has. */
 static uint64_t table_for(const struct vtd_unit *u, const struct slat *s)
 {
@@ -76,8 +63,6 @@ static const char *why_not(const struct vtd_unit *u, const struct iommu_use *use
         return "the IOMMU knows too few domains";
     if (vtd_is_kept(use->device))
         return "the firmware goes on using it (RMRR)";
-    if (speaks_by_bridge(use->device))
-        return "it sends under another device's name";
     return table_for(u, use->tables) ? NULL : "the domain has more memory than the IOMMU reaches";
 }
 

@@ -1,4 +1,4 @@
-/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/amd_vi.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c virt/slat.c */
+/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c pci/group.c lib/bitmap.c lib/fmt.c tests/fakes/amd_vi.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c virt/slat.c */
 /*
  * AMD's IOMMU, on a pretended one: that it is found and started, that no device gets through while
  * nobody has it, and who tries.

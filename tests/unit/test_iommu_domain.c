@@ -1,4 +1,4 @@
-/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c lib/bitmap.c lib/fmt.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/amd_vi.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c */
+/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c pci/group.c lib/bitmap.c lib/fmt.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/amd_vi.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c */
 /*
  * Devices that domains have, on a pretended IOMMU of AMD's: it walks the domains' own page tables,
  * and keeps what it has read there until it is told to forget it. The domain's p2m says what is
@@ -449,6 +449,34 @@ static void test_refused(void **state)
     assert_refused(disk, -EOPNOTSUPP, "00:04.0: the page tables of guests are not AMD's");
 }
 
+/* The functions of a slot may speak to each other without anybody's knowing. */
+static void test_refused_for_another(void **state)
+{
+    struct pci_device *d;
+
+    (void)state;
+    fake_device(NIC + 1, 0x020000, 0x80);
+    fake_device(NIC + 2, 0x060400, 1);
+    fake_function[2].word[3] = 0x800000;
+    pci_start(NULL, 0, NULL);
+    nic = pci_find(0, NIC);
+    disk = pci_find(0, DISK);
+    other = pci_find(0, NIC + 1);
+    assert_refused(pci_find(0, NIC + 2), -EOPNOTSUPP, "00:03.2 is a bridge");
+    attach(nic, &yours);
+    assert_refused(other, -EBUSY,
+                   "iommu: 00:03.0 is in use, and the other cannot be kept apart from it");
+    attach(other, &yours);
+    attach(disk, &mine);
+    iommu_detach(nic);
+    iommu_detach(other);
+    other->used_as = "screen";
+    d = nic;
+    assert_int_equal(iommu_attach(d, &mine.slat, MINE), -EBUSY);
+    other->used_as = NULL;
+    attach(nic, &mine);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -490,6 +518,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_such_route, setup, teardown),
         cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused_for_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unit_dies, setup, teardown),
     };
