@@ -315,11 +315,6 @@ cold int p2m_populate_some(struct p2m *p, gfn_t *next)
     return step < 0 ? (int)step : -EAGAIN;
 }
 
-static bool is_device(const struct slat_entry *e)
-{
-    return e->order == ORDER_4K && e->rights & SLAT_DEVICE;
-}
-
 /* The frame at g and how it is mapped; RAM arrives now if it had not. A block comes whole where it
  * is RAM and no part of it has come singly. */
 static int lookup_or_populate(struct p2m *p, gfn_t g, struct slat_entry *entry)
@@ -327,7 +322,7 @@ static int lookup_or_populate(struct p2m *p, gfn_t g, struct slat_entry *entry)
     int err = -EEXIST;
 
     if (slat_lookup(&p->slat, g, entry) == 0)
-        return unlikely(is_device(entry)) ? -EFAULT : 0;
+        return unlikely(p2m_is_device(entry)) ? -EFAULT : 0;
     if (!p2m_is_ram(p, g))
         return -EFAULT;
     entry->rights = SLAT_RWX;

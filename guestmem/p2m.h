@@ -135,6 +135,9 @@ int must_check p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights);
 /* The same of registers of a device, 4 KiB of them: for the guest alone, as all that is done on its
  * behalf with its memory takes them for nothing. */
 int must_check p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m);
+/* Takes so many of them away again, where they are: m is what was lent at g, and so on. What else
+ * is there stays. */
+void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames);
 /* Takes away what is at g: a lent frame, or RAM, which is then the domain's no more and leaves a
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
  * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */
@@ -166,6 +169,10 @@ bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, 
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
 unsigned p2m_rights_of_ram(unsigned order);
 bool p2m_tables_used_up(const struct p2m *p);
+static inline bool p2m_is_device(const struct slat_entry *e)
+{
+    return e->order == ORDER_4K && e->rights & SLAT_DEVICE;
+}
 void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames);
 int must_check p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
 int must_check p2m_vacate(struct p2m *p, gfn_t g);

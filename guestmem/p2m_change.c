@@ -93,6 +93,24 @@ cold int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
     return err;
 }
 
+/* An IOMMU hears of all together. */
+cold void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames)
+{
+    struct slat_entry entry;
+    int err = 0;
+
+    spin_lock(&p->lock);
+    for (uint64_t i = 0; i < frames && !err; i++) {
+        gfn_t at = gfn(g.v + i);
+        if (slat_lookup(&p->slat, at, &entry) || entry.mfn.v != m.v + i || !p2m_is_device(&entry))
+            continue;
+        err = p2m_is_ram(p, at) ? slat_punch(&p->slat, at) : slat_unmap(&p->slat, at);
+    }
+    p2m_changed(p, g, frames);
+    spin_unlock(&p->lock);
+    ASSERT(!err); /* no single mapping needs memory to go */
+}
+
 static void send_to_limbo(struct p2m *p, mfn_t m, bool pinned, bool table)
 {
     ASSERT(p->limbo_count < P2M_LIMBO);

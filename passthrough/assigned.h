@@ -10,7 +10,7 @@
 
 #define ASSIGNED_WORDS    64  /* of configuration space: the first 256 bytes, all that it shows */
 #define ASSIGNED_BARS     6   /* no expansion ROM */
-#define ASSIGNED_PAGES    256 /* of registers that are mapped into its guest's memory */
+#define ASSIGNED_PAGES    256 /* of registers, that may be in its guest's memory */
 #define ASSIGNED_TRAPS    PCI_PIECES /* pieces of them that are not */
 #define ASSIGNED_MESSAGES 32
 #define ASSIGNED_MSI      (ASSIGNED_MESSAGES - 1) /* the one of MSI; the others are MSI-X's */
@@ -25,7 +25,6 @@ struct field {
 struct region {
     uint64_t at, size; /* in the guest's memory, if it is on; size 0: no such BAR */
     bool on;           /* it is where registers may be, and memory is enabled */
-    uint16_t first;    /* of its pages, in assigned.mapped */
 };
 
 /* Pages of a region whose accesses are carried out here: the table of messages is among them, or
@@ -63,7 +62,6 @@ struct assigned {
     struct region region[ASSIGNED_BARS];
     struct trap trap[ASSIGNED_TRAPS];
     unsigned trap_count;
-    uint64_t mapped[ASSIGNED_PAGES / 64]; /* a bit for each page that may be in the p2m */
     struct message message[ASSIGNED_MESSAGES];
     unsigned message_count;   /* of MSI-X */
     struct place table, bits; /* and where it has these messages, and which are pending */

@@ -6,7 +6,6 @@
  * MSI-X's table and pending bits, and BARs of less than a page, beside which another device may be:
  * accesses to them are carried out here.
  */
-#include "lib/bitmap.h"
 #include "lib/log.h"
 #include "guestmem/p2m.h"
 #include "mm/aspace.h"
@@ -87,7 +86,7 @@ int registers_open(struct assigned *a)
             err = -E2BIG;
             break;
         }
-        a->region[i] = (struct region){ .size = size, .first = (uint16_t)pages };
+        a->region[i].size = size;
         pages += PAGES(size);
         if (size && size < PAGE_SIZE)
             err = trap(a, i, 0, size);
@@ -109,27 +108,12 @@ static mfn_t frame_of(const struct assigned *a, unsigned bar, unsigned page)
 }
 
 /* What the guest has put there meanwhile stays. */
-static void unmap_page(struct assigned *a, gfn_t g, mfn_t m)
-{
-    mfn_t there;
-    bool lent;
-
-    if (p2m_lookup(a->owner.p2m, g, &there, &lent) || !lent || there.v != m.v)
-        return;
-    if (p2m_remove(a->owner.p2m, g))
-        panic("passthrough: a page that was lent cannot be taken away");
-}
-
 static void unmap(struct assigned *a, unsigned bar)
 {
     const struct region *r = &a->region[bar];
 
-    for (unsigned i = 0; i < PAGES(r->size); i++) {
-        if (!bitmap_test(a->mapped, r->first + i))
-            continue;
-        unmap_page(a, gpa_to_gfn(gpa(r->at + i * PAGE_SIZE)), frame_of(a, bar, i));
-        bitmap_clear(a->mapped, r->first + i);
-    }
+    p2m_take_device(a->owner.p2m, gpa_to_gfn(gpa(r->at)), frame_of(a, bar, 0),
+                    r->size >> PAGE_SHIFT);
 }
 
 /* Below 4 GiB the board says where; above, what is there already keeps its place. */
@@ -202,8 +186,6 @@ bool registers_map(struct vpci_function *f, uint64_t at)
         return false;
     unsigned page = (unsigned)((at - a->region[bar].at) >> PAGE_SHIFT);
     int err = p2m_lend_device(a->owner.p2m, gpa_to_gfn(gpa(at)), frame_of(a, bar, page));
-    if (!err)
-        bitmap_set(a->mapped, a->region[bar].first + page);
     return !err || err == -EEXIST; /* another vCPU came first */
 }
 

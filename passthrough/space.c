@@ -11,9 +11,11 @@
  */
 #include "passthrough/assigned.h"
 
-#define ONES          UINT32_MAX
-#define COMMAND_KEPT  0x0546u     /* memory, master, parity, SERR, INTx off */
-#define COMMAND_GIVEN 0x0144u     /* of these the device itself has as the guest says */
+#define ONES         UINT32_MAX
+#define COMMAND_KEPT 0x0546u /* memory, master, parity, SERR, INTx off */
+#define COMMAND_GIVEN                                                                              \
+    0x0004u                       /* of these the device itself has as the guest says: master. A   \
+                                   * SERR would be an NMI of the machine's */
 #define COMMAND_FIXED 0x0402u     /* and these always: memory, INTx off */
 #define STATUS_LIVE   0xFFB00000u /* all but a pending INTx, and that there is a list */
 #define STATUS_LIST   0x00100000u
@@ -34,6 +36,9 @@
 #define MSI_MASKS   (1u << 24)
 #define MSIX_SWITCH 0xC0000000u /* on, and all masked */
 #define MSIX_COUNT  0x07FF0000u
+
+#define VENDORS      0x09
+#define VENDORS_MOST 16u /* words */
 
 #define EXPRESS_VERSION    0x000F0000u
 #define EXPRESS_INTEGRATED 0x00900000u /* an endpoint on the root bus: it has no link */
@@ -141,28 +146,63 @@ static unsigned words_of(const struct assigned *a, unsigned i, unsigned at)
     return 3 + (head & MSI_WIDE ? 1 : 0) + (head & MSI_MASKS ? 2 : 0);
 }
 
-/* Each where the device has it, but none over another, whatever the device says. */
+/* The list that the guest is given, from its end on. */
+struct list {
+    uint64_t taken; /* words */
+    unsigned next;
+};
+
+/* True if there is room for so many words: none lies over another, whatever the device says. */
+static bool take(struct list *l, unsigned at, unsigned words)
+{
+    if (at % 4 || at / 4 + words > ASSIGNED_WORDS)
+        return false;
+    uint64_t mine = ((1ul << words) - 1) << at / 4;
+    if (l->taken & mine)
+        return false;
+    l->taken |= mine;
+    return true;
+}
+
+static void put_known(struct assigned *a, struct list *l, unsigned i)
+{
+    unsigned at = a->device->cap[shown[i].cap];
+
+    if (!at || (shown[i].cap == PCI_CAP_MSIX && !a->message_count) ||
+        !take(l, at, words_of(a, i, at)))
+        return;
+    shown[i].put(a, at, shown[i].id | l->next << 8);
+    l->next = at;
+}
+
+/* One of its maker's, to be read only: virtio's tell where in its BARs its registers are. */
+static void put_vendors(struct assigned *a, struct list *l, unsigned at)
+{
+    uint32_t head = hardware(a, at);
+    unsigned words = ((head >> 16 & 0xFF) + 3) / 4;
+
+    if ((head & 0xFF) != VENDORS || !words || words > VENDORS_MOST || !take(l, at, words))
+        return;
+    set(a, at, (head & ~0xFF00u) | l->next << 8, 0);
+    for (unsigned i = 1; i < words; i++)
+        set(a, at + 4 * i, hardware(a, at + 4 * i), 0);
+    l->next = at;
+}
+
+/* Each where the device has it. */
 static void put_capabilities(struct assigned *a)
 {
-    uint64_t taken = (1u << CONFIG_FIRST_CAPABILITY / 4) - 1;
-    unsigned next = 0;
+    struct list l = { .taken = (1u << CONFIG_FIRST_CAPABILITY / 4) - 1 };
+    unsigned at = hardware(a, CONFIG_CAPABILITIES) & 0xFC;
 
-    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-        unsigned at = a->device->cap[shown[i].cap];
-        unsigned words = at ? words_of(a, i, at) : 0;
-        if (!words || at % 4 || (shown[i].cap == PCI_CAP_MSIX && !a->message_count))
-            continue;
-        if (at / 4 + words > ASSIGNED_WORDS)
-            words = ASSIGNED_WORDS - at / 4;
-        uint64_t mine = ((1ul << words) - 1) << at / 4;
-        if (taken & mine)
-            continue;
-        taken |= mine;
-        shown[i].put(a, at, shown[i].id | next << 8);
-        next = at;
+    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+        put_known(a, &l, i);
+    for (unsigned n = 0; n < ASSIGNED_WORDS && at >= CONFIG_FIRST_CAPABILITY; n++) {
+        put_vendors(a, &l, at);
+        at = hardware(a, at) >> 8 & 0xFC;
     }
-    set(a, CONFIG_CAPABILITIES, next, 0);
-    if (next)
+    set(a, CONFIG_CAPABILITIES, l.next, 0);
+    if (l.next)
         field(a, CONFIG_COMMAND)->value |= STATUS_LIST;
 }
 

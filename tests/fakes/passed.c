@@ -176,24 +176,16 @@ int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
     return 0;
 }
 
-int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
+void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames)
 {
-    unsigned i = place_of(g.v);
-
-    ASSERT(p == &p2m);
-    if (i == PLACES)
-        return -ENOENT;
-    *out = mfn(places[i].frame);
-    *lent = true;
-    return 0;
-}
-
-int p2m_remove(struct p2m *p, gfn_t g)
-{
-    ASSERT(p == &p2m && place_of(g.v) < PLACES);
-    places[place_of(g.v)].frame = 0;
-    passed_mapped--;
-    return 0;
+    ASSERT(p == &p2m && frames <= ASSIGNED_PAGES);
+    for (uint64_t i = 0; i < frames; i++) {
+        unsigned n = place_of(g.v + i);
+        if (n == PLACES || places[n].frame != m.v + i)
+            continue;
+        places[n].frame = 0;
+        passed_mapped--;
+    }
 }
 
 static void deliver(void *ctx, const struct apic_message *m)
@@ -244,7 +236,13 @@ static void make_device(void)
     f->sticks[PASSED_MSIX / 4] = 0xC0000000;
     f->word[PASSED_MSIX / 4 + 1] = PASSED_TABLE;
     f->word[PASSED_MSIX / 4 + 2] = PASSED_BITS;
-    fake_capability(f, PASSED_EXPRESS, 0x10, 0, 0x0002);
+    fake_capability(f, PASSED_EXPRESS, 0x10, PASSED_VENDORS, 0x0002);
+    fake_capability(f, PASSED_VENDORS, 0x09, 0xA0, 0x0110);
+    f->word[PASSED_VENDORS / 4 + 1] = 0x00000004;
+    f->sticks[PASSED_VENDORS / 4 + 1] = UINT32_MAX;
+    f->word[PASSED_VENDORS / 4 + 2] = 0x1000;
+    fake_capability(f, 0xA0, 0x09, 0xFC, 0x0210);
+    fake_capability(f, 0xFC, 0x09, PASSED_PM, 0x0010); /* too long; and the list is a circle */
     f->word[PASSED_EXPRESS / 4 + 1] = 0x10008001;
     f->word[PASSED_EXPRESS / 4 + 2] = 0x00002810;
     f->sticks[PASSED_EXPRESS / 4 + 2] = 0x0000FFFF;

@@ -23,7 +23,13 @@
 #define PASSED_COUNT   5            /* entries in its table, in BAR 0 */
 #define PASSED_TABLE   0x2000
 #define PASSED_BITS    0x3000
-enum { PASSED_PM = 0x40, PASSED_MSI = 0x50, PASSED_MSIX = 0x68, PASSED_EXPRESS = 0x80 };
+enum {
+    PASSED_PM = 0x40,
+    PASSED_MSI = 0x50,
+    PASSED_MSIX = 0x68,
+    PASSED_EXPRESS = 0x80,
+    PASSED_VENDORS = 0x90
+};
 
 extern struct fake_function *passed_hardware;
 extern struct assigned *passed;

@@ -131,7 +131,10 @@ static void test_registers(void **state)
     assert_int_equal(p2m_populate(&a->p2m, gfn(HOLE), &m), -EFAULT); /* it is no memory */
     has_device = false;
     assert_finds("sees 0xfe000 as a device's");
-    unlend(HOLE);
+    lend(HOLE + 1, frame_of(b, 5)); /* something else, which stays */
+    p2m_take_device(&a->p2m, gfn(HOLE), mfn(0xFE000), 3);
+    assert_int_equal(p2m_remove(&a->p2m, gfn(HOLE)), -ENOENT);
+    unlend(HOLE + 1);
     audit(a);
 }
 

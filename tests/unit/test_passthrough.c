@@ -186,7 +186,7 @@ static void test_command(void **state)
     (void)state;
     wr(4, UINT32_MAX);
     assert_int_equal(rd(4), 0x00100546);
-    assert_int_equal(passed_hardware->word[1] & 0xFFFF, 0x546);
+    assert_int_equal(passed_hardware->word[1] & 0xFFFF, 0x406); /* no SERR */
     passed_config_write(5, 1, 0);
     assert_int_equal(rd(4), 0x00100046);
     passed_hardware->word[1] |=
@@ -230,7 +230,13 @@ static void test_capabilities(void **state)
     assert_int_equal(rd(PASSED_EXPRESS + 4), 0x00008001);          /* no FLR */
     for (; at; at = rd(at) >> 8 & 0xFF)
         seen++;
-    assert_int_equal(seen, 4);
+    assert_int_equal(seen, 6);
+    assert_int_equal(rd(PASSED_VENDORS) & 0xFFFF00FF, 0x01100009);
+    wr(PASSED_VENDORS + 4, 0);
+    assert_int_equal(rd(PASSED_VENDORS + 4), 0x00000004);
+    assert_int_equal(passed_hardware->word[PASSED_VENDORS / 4 + 1], 0x00000004);
+    assert_int_equal(rd(PASSED_VENDORS + 8), 0x1000);
+    assert_int_equal(rd(0xFC), 0);
     wr(PASSED_PM + 4, UINT32_MAX);
     assert_int_equal(rd(PASSED_PM + 4), 0xB); /* it says that it sleeps */
     wr(PASSED_EXPRESS + 8, UINT32_MAX);
