@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate passthrough machine cpu loader config domain xen grant lifecycle control hypercall console monitor lib
+ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate passthrough machine cpu decompress loader config domain xen grant lifecycle control hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 

@@ -7,7 +7,7 @@
  */
 #include "lifecycle/unpack.h"
 #include "lib/log.h"
-#include "loader/decompress.h"
+#include "decompress/decompress.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

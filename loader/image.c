@@ -2,7 +2,7 @@
  * Boot images: recognises the kind by content and hands over to its loader.
  */
 #include "loader/image.h"
-#include "loader/decompress.h"
+#include "decompress/decompress.h"
 #include "lib/log.h"
 #include "lib/string.h"
 

@@ -1,4 +1,4 @@
-/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c config/share.c loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c lib/word.c lib/fmt.c */
+/* links: boot/options.c arch/x86/spec_wish.c config/domain_config.c config/share.c loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c decompress/decompress.c decompress/gzip.c decompress/inflate.c loader/memmap.c lib/word.c lib/fmt.c */
 /*
  * Looks at what `make run` and `make image` are given before anything is made of it: what Caisson
  * would complain of on the machine, it complains of here. It is Caisson's own code that judges;
@@ -17,7 +17,7 @@
 #include "boot/options.h"
 #include "config/domain_config.h"
 #include "lib/assert.h"
-#include "loader/decompress.h"
+#include "decompress/decompress.h"
 
 #define OTHER_WORDS 128 /* bytes that our own words of a line take at most */
 

@@ -1,4 +1,4 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c decompress/decompress.c decompress/gzip.c decompress/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Fuzzes what is unpacked: the input is a DEFLATE stream behind a header of gzip, and the trailer
  * claims a size, which the first two bytes give. Nothing is written beyond that size.
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/assert.h"
-#include "loader/decompress.h"
+#include "decompress/decompress.h"
 #include "tests/fuzz/input.h"
 
 #define HEADER  10

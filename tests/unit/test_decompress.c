@@ -1,7 +1,7 @@
-/* links: loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c libs: -lz */
+/* links: loader/image.c loader/image_bzimage.c loader/image_setup.c loader/image_multiboot.c loader/image_multiboot2.c loader/image_pvh.c loader/image_firmware.c loader/image_place.c loader/image_elf.c loader/image_flat.c loader/image_sections.c loader/image_tables.c decompress/decompress.c decompress/gzip.c decompress/inflate.c loader/memmap.c tests/fakes/log.c tests/fakes/panic.c libs: -lz */
 /*
- * loader/decompress*.c, loader/inflate.c: what zlib packs comes out as it was, in every kind of
- * block; what is damaged is refused, with a reason.
+ * decompress/: what zlib packs comes out as it was, in every kind of block; what is damaged is
+ * refused, with a reason.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <zlib.h>
-#include "loader/decompress.h"
+#include "decompress/decompress.h"
 #include "loader/image.h"
 
 #define MOST 0x60000

@@ -1,4 +1,4 @@
-/* links: lifecycle/unpack.c loader/decompress.c loader/decompress_gzip.c loader/inflate.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c libs: -lz */
+/* links: lifecycle/unpack.c decompress/decompress.c decompress/gzip.c decompress/inflate.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c libs: -lz */
 /*
  * lifecycle/unpack.c: what memory a packed kernel takes, and what becomes of that of one that
  * cannot be unpacked. The frames are stand-ins that are counted.

@@ -5,8 +5,8 @@
  * one is another row. The bytes are a stranger's: what is unpacked is bounded by what the caller
  * has room for.
  */
-#ifndef CAISSON_LOADER_DECOMPRESS_H
-#define CAISSON_LOADER_DECOMPRESS_H
+#ifndef CAISSON_DECOMPRESS_DECOMPRESS_H
+#define CAISSON_DECOMPRESS_DECOMPRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
  * The bits of a file that is damaged or hostile mean something too, so each step checks what it
  * reads and what it writes; a fault is kept, and from there on nothing more is done.
  */
-#include "loader/inflate.h"
+#include "decompress/inflate.h"
 #include <stdbool.h>
 #include "lib/string.h"
 

@@ -6,10 +6,10 @@
  * length is right can only be seen in the end, but it cannot be more than DEFLATE makes of so few
  * bytes: a copy of 258 takes two bits at least.
  */
-#include "loader/decompress.h"
-#include "loader/image.h"
-#include "loader/inflate.h"
+#include "decompress/decompress.h"
+#include "decompress/inflate.h"
 #include "lib/assert.h"
+#include "lib/string.h"
 
 #define HEADER_BYTES  10
 #define TRAILER_BYTES 8
@@ -20,6 +20,13 @@ enum { FLAG_HCRC = 2, FLAG_EXTRA = 4, FLAG_NAME = 8, FLAG_COMMENT = 16, FLAGS_KN
 static bool is_gzip(const uint8_t *file, size_t n)
 {
     return n >= HEADER_BYTES + TRAILER_BYTES && file[0] == 0x1F && file[1] == 0x8B;
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
 }
 
 /* RFC 1952, "CRC-32": ISO 3309's, four bits at a time. */
@@ -53,7 +60,7 @@ static size_t skip_header(const uint8_t *file, size_t n)
     size_t at = HEADER_BYTES;
 
     if (file[3] & FLAG_EXTRA)
-        at += 2 + image_get16(file + at);
+        at += 2 + (file[at] | file[at + 1] << 8);
     if (file[3] & FLAG_NAME)
         at = skip_text(file, n, at);
     if (file[3] & FLAG_COMMENT)
@@ -69,7 +76,7 @@ static const char *gzip_size(const uint8_t *file, size_t n, size_t *out)
         return "it is packed in a way that is not known";
     if (at > n - TRAILER_BYTES)
         return "it ends within its header";
-    *out = image_get32(file + n - 4);
+    *out = get32(file + n - 4);
     if (*out == 0)
         return "it is empty";
     if (*out > (n - TRAILER_BYTES - at) * MOST_RATIO)
@@ -88,7 +95,7 @@ static const char *gzip_unpack(const uint8_t *file, size_t n, void *to, size_t s
         return fault;
     if (taken != left)
         return "there is more behind its end";
-    if (crc32(to, size) != image_get32(file + n - TRAILER_BYTES))
+    if (crc32(to, size) != get32(file + n - TRAILER_BYTES))
         return "its checksum is wrong";
     return NULL;
 }

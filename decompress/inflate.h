@@ -1,8 +1,8 @@
 /*
  * DEFLATE (RFC 1951), whole: from one buffer into another, whose size bounds what is done.
  */
-#ifndef CAISSON_LOADER_INFLATE_H
-#define CAISSON_LOADER_INFLATE_H
+#ifndef CAISSON_DECOMPRESS_INFLATE_H
+#define CAISSON_DECOMPRESS_INFLATE_H
 
 #include <stddef.h>
 #include <stdint.h>

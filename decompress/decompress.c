@@ -1,7 +1,7 @@
 /*
- * The formats of packed files that are known. See loader/decompress.h.
+ * The formats of packed files that are known. See decompress/decompress.h.
  */
-#include "loader/decompress.h"
+#include "decompress/decompress.h"
 
 static const struct decompress_format *const formats[] = { &decompress_gzip };
 
