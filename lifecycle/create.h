@@ -1,5 +1,5 @@
 /*
- * How a domain comes and goes: made, built, retired and destroyed, in pieces none of which lasts
+ * How a domain comes and goes: made, built and destroyed, in pieces none of which lasts
  * longer than an exit may. Who calls them, one after the other, is the unit of its own account
  * that keeps it.
  */
@@ -20,10 +20,7 @@ int must_check domain_create(const struct domain_config *config, struct sched_gr
 int must_check domain_build(struct domain *d);
 /* For domain_destroy(): what only its building needed goes. */
 void domain_build_end(struct domain *d);
-/* After hooks->ended: takes its vCPUs out of the scheduler. False: some pCPU is not done with one
- * of them yet, ask again soon. */
-bool must_check domain_retire(struct domain *d);
-/* Gives back all that it had, once it is retired (or if it never ran), a piece at each call. True:
+/* Gives back all that it had, after hooks->ended (or if it never ran), a piece at each call. True:
  * d is gone, and so is the promise of its memory unless it comes back (domain_comes_back()). */
 bool must_check domain_destroy(struct domain *d);
 

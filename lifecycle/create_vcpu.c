@@ -120,9 +120,7 @@ void vcpu_set_start(struct vcpu *v, const struct image_start *start)
 
 void vcpu_destroy(struct vcpu *v)
 {
-    int err = sched_unit_remove(&v->unit);
-
-    ASSERT(!err); /* it never ran, or the caller has seen to it */
+    ASSERT(v->unit.going && !v->unit.loaded); /* the caller has seen to it */
     timer_cancel_sync(&v->wake);
     virt_vcpu_destroy(&v->virt);
     heap_free_pages(v->lapic_page, 0, v->domain->xen.id);

@@ -13,7 +13,7 @@ struct image_start;
 int must_check vcpu_create(struct domain *d);
 /* Puts registers and mode in as the loaded image wants to be entered; v has not run yet. */
 void vcpu_set_start(struct vcpu *v, const struct image_start *start);
-/* It has been taken out of the scheduler, or it never ran. */
+/* It has been taken out of the scheduler (sched_unit_remove()). */
 void vcpu_destroy(struct vcpu *v);
 
 #endif

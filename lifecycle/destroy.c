@@ -21,24 +21,6 @@
 #include "mm/heap.h"
 #include "mm/promise.h"
 
-/* No vCPU is picked any more; false: some pCPU has yet to let go of one. */
-static bool remove_units(struct domain *d)
-{
-    bool all = true;
-
-    for (unsigned i = 0; all && i < d->xen.vcpu_count; i++)
-        all = sched_unit_remove(&d->vcpus[i]->unit) == 0;
-    return all;
-}
-
-bool domain_retire(struct domain *d)
-{
-    if (d->vcpus_out != d->xen.vcpu_count)
-        return false;
-    devices_stop(d);
-    return remove_units(d);
-}
-
 /* ---- The pieces. Each: true when all of its kind is done ---- */
 
 /* Nobody finds d from here on. */
@@ -53,6 +35,17 @@ static bool hide(struct domain *d)
 static bool is_let_go(struct domain *d)
 {
     return !xen_domain_is_held(&d->xen);
+}
+
+/* No vCPU is picked any more; false: some pCPU has yet to let go of one, which is a matter of
+ * moments. */
+static bool remove_units(struct domain *d)
+{
+    bool all = true;
+
+    for (unsigned i = 0; all && i < d->xen.vcpu_count; i++)
+        all = sched_unit_remove(&d->vcpus[i]->unit) == 0;
+    return all;
 }
 
 /* Nobody changes anything in its memory now. */

@@ -88,7 +88,7 @@ static bool waits(struct keeper *k)
 
 /* Does it stay, to be looked at until the control domain destroys it? What that one has not yet let
  * run goes with it. */
-static bool rests(const struct domain *d)
+static bool awaits_control(const struct domain *d)
 {
     return d->bare && !__atomic_load_n(&d->unwanted, __ATOMIC_ACQUIRE) &&
            xen_domain_by_id(XEN_DOMID_CONTROL);
@@ -100,17 +100,14 @@ static bool said_all(struct domain *d)
     return d->bare || domain_hooks->console_drained(d);
 }
 
-/* Its vCPUs and its console go. True: go on; else it is woken again. */
-static bool lay_out(struct keeper *k)
+/* All its vCPUs have left it: its console goes, and its burial begins, unless it is to wait. True:
+ * go on; else it is woken again. */
+static bool close_down(struct keeper *k)
 {
     struct domain *d = k->domain;
 
-    if (d->vcpus_out != d->xen.vcpu_count || rests(d) || waits(k) || !said_all(d))
+    if (d->vcpus_out != d->xen.vcpu_count || awaits_control(d) || waits(k) || !said_all(d))
         return false;
-    if (!domain_retire(d)) {
-        cpu_relax();
-        return true; /* some pCPU is not quite done with a vCPU: a matter of moments */
-    }
     timer_cancel(&k->wait);
     lifecycle_note_end(d);
     domain_hooks->console_close(d);
@@ -148,7 +145,7 @@ static bool keep_some(struct keeper *k)
         return false;
     if (k->buried)
         return bury(k);
-    return k->domain->state == DOMAIN_BUILDING ? build(k) : lay_out(k);
+    return k->domain->state == DOMAIN_BUILDING ? build(k) : close_down(k);
 }
 
 /* A piece is short, and after STAY_NS others go first: who shares this pCPU is not kept from it for

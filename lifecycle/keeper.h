@@ -27,7 +27,7 @@ struct keeper {
     struct sched_group account;  /* of the domain's vCPUs, and of `unit` */
     struct sched_unit unit;
     struct domain *domain;      /* NULL: there is none */
-    bool buried;                /* begun: its vCPUs and its console are gone */
+    bool buried;                /* begun: its vCPUs have ended, its console is gone */
     unsigned brief;             /* lives in a row that were brief */
     uint64_t born;              /* machine TSC at the start of this life; 0: there was none yet */
     uint64_t back;              /* machine TSC before which it does not come back; 0: not decided */

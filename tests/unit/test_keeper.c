@@ -72,12 +72,6 @@ void firmware_decide(struct domain_config *config)
     decisions++;
 }
 
-bool domain_retire(struct domain *domain)
-{
-    (void)domain;
-    return true;
-}
-
 bool domain_destroy(struct domain *domain)
 {
     assert_ptr_equal(domain, &d);
