@@ -131,13 +131,13 @@ static int64_t describe(const struct xen_domain *d, struct xen_evtchn_status *ar
 
     if (!ch)
         return -EINVAL;
-    static const uint8_t told[] = {
+    static const uint8_t statuses[] = {
         [EVTCHN_FREE] = EVTCHNSTAT_CLOSED,        [EVTCHN_RESERVED] = EVTCHNSTAT_CLOSED,
         [EVTCHN_UNBOUND] = EVTCHNSTAT_UNBOUND,    [EVTCHN_INTERDOMAIN] = EVTCHNSTAT_INTERDOMAIN,
         [EVTCHN_VIRQ] = EVTCHNSTAT_VIRQ,          [EVTCHN_IPI] = EVTCHNSTAT_IPI,
         [EVTCHN_CAISSON] = EVTCHNSTAT_INTERDOMAIN /* with domain 0 */
     };
-    arg->status = told[ch->state];
+    arg->status = statuses[ch->state];
     arg->vcpu = ch->vcpu;
     if (ch->state == EVTCHN_UNBOUND)
         arg->u.unbound.dom = ch->peer_id;

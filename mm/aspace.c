@@ -71,11 +71,10 @@ static void write_entry(maddr_t table, unsigned index, pte_t e)
 static int new_table(maddr_t *out)
 {
     mfn_t m;
+    int err = frame_alloc(0, OWNER_CAISSON, &m);
 
-    if (frame_alloc(0, OWNER_CAISSON, &m) < 0)
-        return -ENOMEM;
     *out = mfn_to_maddr(m);
-    return 0;
+    return err;
 }
 
 /* The table that the entry for va in a table at `level` leads to; made if there is none. */
@@ -131,10 +130,8 @@ static int map_pages(struct mapping p)
 
 static int map_locked(struct mapping p)
 {
-    int err;
-
     spin_lock(&lock);
-    err = map_pages(p);
+    int err = map_pages(p);
     spin_unlock(&lock);
     return err;
 }
@@ -217,10 +214,8 @@ static bool is_nobodys(maddr_t start, uint64_t size, bool registers)
 /* Room for size bytes with an unmapped page behind; large pages fit where they fit the memory. */
 static uint64_t take_room(maddr_t start, uint64_t size)
 {
-    uint64_t va;
-
     spin_lock(&lock);
-    va = next_map;
+    uint64_t va = next_map;
     if (size >= LARGE_SIZE)
         va += (start.v - va) & ~LARGE_MASK;
     next_map = va + size + PAGE_SIZE;
@@ -255,12 +250,11 @@ void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
 void *aspace_stack(void)
 {
     mfn_t m;
-    uint64_t slot;
 
     if (frame_alloc(STACK_ORDER, OWNER_CAISSON, &m) < 0)
         return NULL;
     spin_lock(&lock);
-    slot = next_stack;
+    uint64_t slot = next_stack;
     next_stack += STACK_SLOT;
     spin_unlock(&lock);
     /* The slot's first page stays unmapped, and so does that of the slot above. */

@@ -1,9 +1,9 @@
 /*
- * Caisson's own address space. All addresses of it are in this file.
+ * Caisson's own address space. Which address is what stands in mm/layout.h.
  *
  * Built once by aspace_init(); afterwards mappings are only ever added, so that no CPU has to be
  * told of anything. No page is both writable and executable. The tables themselves are mapped
- * nowhere and written through windows. Addresses are in mm/layout.h.
+ * nowhere and written through windows.
  */
 #ifndef CAISSON_MM_ASPACE_H
 #define CAISSON_MM_ASPACE_H

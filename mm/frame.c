@@ -266,10 +266,8 @@ cold uint64_t frame_promise_at_most(uint16_t owner, enum frame_zone zone, uint64
 
 struct account frame_account(uint16_t owner)
 {
-    struct account a;
-
     spin_lock(&lock);
-    a = *account_of(&accounts, owner);
+    struct account a = *account_of(&accounts, owner);
     spin_unlock(&lock);
     return a.owner == owner ? a : (struct account){ .owner = owner };
 }
@@ -327,11 +325,9 @@ uint64_t frame_count(uint16_t owner)
 
 cold uint64_t frame_free_blocks(unsigned order)
 {
-    uint64_t n;
-
     ASSERT(order <= FRAME_MAX_ORDER);
     spin_lock(&lock);
-    n = buddy_count(&buddy, ZONE_DOMAIN, order) + buddy_count(&buddy, ZONE_HEAP, order);
+    uint64_t n = buddy_count(&buddy, ZONE_DOMAIN, order) + buddy_count(&buddy, ZONE_HEAP, order);
     spin_unlock(&lock);
     return n;
 }

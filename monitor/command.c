@@ -7,7 +7,7 @@
 #include "lib/string.h"
 #include "monitor/monitor.h"
 
-static enum command_progress (*rest)(
+static enum command_progress (*next_piece)(
     void); /* the monitor's work only; NULL: nothing is under way */
 
 static const struct command *find(struct word name)
@@ -65,16 +65,16 @@ void command_run(const char *line)
 
 void command_go_on(enum command_progress (*piece)(void))
 {
-    ASSERT(!rest);
-    rest = piece;
+    ASSERT(!next_piece);
+    next_piece = piece;
 }
 
 enum command_progress command_turn(void)
 {
-    enum command_progress p = rest ? rest() : COMMAND_DONE;
+    enum command_progress p = next_piece ? next_piece() : COMMAND_DONE;
 
     if (p == COMMAND_DONE)
-        rest = NULL;
+        next_piece = NULL;
     return p;
 }
 

@@ -214,7 +214,7 @@ static void call_out(uint64_t pcpus)
     for (uint64_t rest = pcpus; rest; rest &= rest - 1) {
         struct run_queue *q = &sched_queues[__builtin_ctzl(rest)];
         queue_unsettle(q, SETTLE_UNITS);
-        __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+        __atomic_store_n(&q->changed, true, __ATOMIC_RELAXED);
     }
     kick_all(pcpus);
 }

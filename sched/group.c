@@ -60,7 +60,7 @@ static void tell_all(void)
         unsigned i = __builtin_ctzl(rest);
         struct run_queue *q = queue_lock(i);
 
-        __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+        __atomic_store_n(&q->changed, true, __ATOMIC_RELAXED);
         spin_unlock(&q->lock);
         if (i != cpu_id())
             irq_kick(i);

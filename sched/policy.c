@@ -175,8 +175,8 @@ void policy_wake(struct run_queue *q, struct sched_unit *u)
     u->fresh = true;
 }
 
-/* What one queue had ahead of the other beyond REACH was nobody's to share, and is forgotten:
- * its clock is set forward, and nobody in it gains on another. */
+/* A unit moves from one queue to the other: the clock that stands more than ticks.reach behind is
+ * set forward. All units of that queue are moved alike, so none of them gains on another. */
 static void synchronise(struct run_queue *a, struct run_queue *b)
 {
     uint64_t ahead = b->floor + b->offset - a->floor - a->offset;

@@ -138,7 +138,7 @@ void queue_tell(struct run_queue *q, bool always)
     bool stands = !q->running || q->resting;
     bool kick = !here && (always || stands || policy_bound(q, rdtsc()) < q->bound);
 
-    __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&q->changed, true, __ATOMIC_RELAXED);
     if (kick && queue_idle() & PCPU_BIT(pcpu))
         queue_set_idle(pcpu, false); /* it is spoken for */
     spin_unlock(&q->lock);

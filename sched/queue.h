@@ -45,7 +45,7 @@ struct run_queue {
     unsigned load;              /* the sum of their shares; the same */
     bool resting;               /* `running` halts in its place: sched_halt_in_place() */
     uint8_t unsettled;          /* SETTLE_...; atomic */
-    bool news;                  /* sched_deadline() may have changed; set under the lock */
+    bool changed;               /* sched_deadline() may have changed; set under the lock */
     bool rested;             /* it has been idle since it last looked around; only it writes this */
     uint64_t next_look;      /* TSC at which to look around: sched/watch.h */
     struct sched_core *core; /* that it shares with others, or NULL; set at boot, atomic */

@@ -35,10 +35,11 @@ static bool is_unsettled(const struct run_queue *q, unsigned how)
     return __atomic_load_n(&q->unsettled, __ATOMIC_RELAXED) & how;
 }
 
-/* Tells the running unit how long it may go on: who changes that from now on has news for it. */
+/* Tells the running unit how long it may go on: who changes that from now on raises
+ * `changed`. */
 static void bound(struct run_queue *q, uint64_t now)
 {
-    __atomic_store_n(&q->news, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&q->changed, false, __ATOMIC_RELAXED);
     /* What is unsettled the loop has to see to first. */
     queue_bound(q, is_unsettled(q, SETTLE_UNITS) ? 0 : policy_bound(q, now));
 }
@@ -59,7 +60,7 @@ uint64_t sched_deadline(void)
 
 bool sched_deadline_changed(void)
 {
-    return __atomic_load_n(&sched_queues[cpu_id()].news, __ATOMIC_RELAXED);
+    return __atomic_load_n(&sched_queues[cpu_id()].changed, __ATOMIC_RELAXED);
 }
 
 bool sched_is_alone(void)
@@ -236,7 +237,7 @@ static void put(struct run_queue *q, bool runnable, uint64_t now)
     spin_unlock(&q->lock);
 }
 
-/* Whoever has changed the bound since the pick has raised `news`, which is looked at once the unit
+/* Whoever has moved the bound since the pick has raised `changed`, which is looked at once the unit
  * is about to go on. */
 static void run(struct run_queue *q, struct sched_unit *u)
 {
@@ -326,7 +327,7 @@ static bool halt_ends(struct run_queue *q)
     spin_lock(&q->lock);
     bool on = may_halt(q) && !loop_is_due(q, now) && group_budget(u->group, now);
     if (unlikely(group_has_cap(u->group)))
-        __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+        __atomic_store_n(&q->changed, true, __ATOMIC_RELAXED);
     q->resting = false;
     group_count(u, 1);
     policy_begin(q, u, false, now);

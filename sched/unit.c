@@ -146,7 +146,7 @@ void sched_unit_yield(struct sched_unit *u)
     spin_lock(&q->lock);
     ASSERT(q->running == u);
     q->skip = u;
-    __atomic_store_n(&q->news, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&q->changed, true, __ATOMIC_RELAXED);
     spin_unlock(&q->lock);
 }
 

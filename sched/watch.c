@@ -24,7 +24,7 @@
  * it has been busy without another one, as far as was seen. */
 static struct {
     uint64_t alive, last, since;
-    bool told;
+    bool reported;
 } seen[MAX_PCPUS];        /* whoever looks */
 static bool looking;      /* somebody does, which is enough; atomic */
 static uint64_t watchers; /* a mask of pCPUs whose timer goes; atomic */
@@ -51,17 +51,17 @@ static void look_at(unsigned pcpu, uint64_t now)
     uint64_t alive = __atomic_load_n(&percpu[pcpu].alive, __ATOMIC_RELAXED);
     bool moved = alive != seen[pcpu].alive;
 
-    if (moved && seen[pcpu].told)
+    if (moved && seen[pcpu].reported)
         log_warn("pCPU %u goes on", pcpu);
     if (moved || now - seen[pcpu].last > SECONDS(2 * WATCH_PERIOD_S)) {
         seen[pcpu].alive = alive;
         seen[pcpu].since = now;
-        seen[pcpu].told = false;
+        seen[pcpu].reported = false;
     }
     seen[pcpu].last = now;
-    if (now - seen[pcpu].since < SECONDS(WATCH_STUCK_S) || seen[pcpu].told)
+    if (now - seen[pcpu].since < SECONDS(WATCH_STUCK_S) || seen[pcpu].reported)
         return;
-    seen[pcpu].told = true;
+    seen[pcpu].reported = true;
     tell(pcpu, now - seen[pcpu].since);
 }
 

@@ -231,16 +231,16 @@ static int refuse(void)
 
 int main(int argc, char **argv)
 {
-    struct domain_config descr = { 0 };
+    struct domain_config config = { 0 };
     struct options options;
     const char *cmdline;
 
     (void)argc;
     options_parse(text_of(argv, "OPTIONS"), &options);
     cmdline = text_of(argv, "CMDLINE");
-    check_word(argv, "MEM", "mem", &descr);
-    check_word(argv, "VCPUS", "vcpus", &descr);
-    check_word(argv, "TYPE", "type", &descr);
+    check_word(argv, "MEM", "mem", &config);
+    check_word(argv, "VCPUS", "vcpus", &config);
+    check_word(argv, "TYPE", "type", &config);
     if (faults)
         return refuse();
 
@@ -258,12 +258,12 @@ int main(int argc, char **argv)
     struct image image = { .domain = "domain linux",
                            .data = kernel.data,
                            .size = kernel.size,
-                           .pvh = descr.type == DOMAIN_PVH,
+                           .pvh = config.type == DOMAIN_PVH,
                            .cmdline = cmdline,
                            .modules = &ramdisk,
                            .module_count = initrd.data != NULL };
     if (kernel.data && !faults)
-        load(&image, descr.mem);
+        load(&image, config.mem);
     free(kernel.data);
     free(initrd.data);
     return faults ? refuse() : 0;

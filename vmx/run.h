@@ -3,9 +3,9 @@
  * exit (stay.c); what is rare on it is in run.c.
  *
  * The preemption timer bounds every stay: at the caller's deadline, and for a guest with IF=0
- * shortly after the machine's interrupts last had their moment, since an interrupt may then not
- * cause an exit on every CPU (and emulator) that Caisson meets.
- * Sources: SDM, "VM Entries", "VM Exits", "VMX-Preemption Timer".
+ * shortly after the machine's interrupts were last let in, since with IF=0 they do not cause an
+ * exit on every CPU (and emulator) that Caisson meets. Sources: SDM, "VM Entries", "VM Exits",
+ * "VMX-Preemption Timer".
  */
 #ifndef CAISSON_VMX_RUN_H
 #define CAISSON_VMX_RUN_H

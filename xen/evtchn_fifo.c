@@ -35,7 +35,7 @@ struct control {
 
 struct evtchn_fifo {
     unsigned pages;
-    uint32_t told; /* ports below it have had in their words what waited for these */
+    uint32_t replayed; /* ports below it: what waited for their words is in these by now */
     mfn_t array[ARRAY_PAGES];
     struct control control[MAX_VCPUS];
 };
@@ -271,13 +271,13 @@ int evtchn_fifo_expand(struct xen_domain *d, uint64_t array_gfn)
 
     if (!f)
         return -EOPNOTSUPP;
-    bool goes_on = f->told < f->pages * PAGE_WORDS;
+    bool goes_on = f->replayed < f->pages * PAGE_WORDS;
     int err = goes_on ? 0 : add_page(d, f, array_gfn);
     if (err)
         return err;
     for (unsigned n = 0; n < PIECE; n++)
-        tell_port(d, f->told++);
-    return f->told < f->pages * PAGE_WORDS ? -EAGAIN : 0;
+        tell_port(d, f->replayed++);
+    return f->replayed < f->pages * PAGE_WORDS ? -EAGAIN : 0;
 }
 
 void evtchn_fifo_stop(struct xen_domain *d)
