@@ -76,8 +76,8 @@ static enum exit_answer look_if_needed(const struct vcpu *v)
     return untold || vcpu_wants_look(v) || vlapic_requested(&v->lapic) ? EXIT_LOOK : EXIT_NEXT;
 }
 
-/* Those of the local APIC and of time, and what is unknown. Kept out of line, so that the others do
- * not pay for it. */
+/* The MSRs of the local APIC and of time want the domain's lock; unknown ones are warned of. Kept
+ * out of line, so that the other MSRs do not pay for it. */
 static __attribute__((noinline)) enum exit_answer rdmsr_locked(struct vcpu *v)
 {
     uint64_t value = 0;
@@ -198,8 +198,7 @@ static cold void handle_cr(struct virt_vcpu *virt, const struct virt_exit *e)
     skip_or_gp(v, err);
 }
 
-/* Registers whose writing has effects: the processor has stored the value, which is all it could.
- */
+/* Registers whose writing has effects: all that the processor could do is store the value. */
 static void handle_apic_write(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
@@ -228,8 +227,7 @@ static void handle_bus_lock(struct virt_vcpu *virt, const struct virt_exit *e)
     v->unit.attention = true;
 }
 
-/* The end of the guest that has used it, whose frame it may not be; if it is, nobody gets it again.
- */
+/* The end of the guest that has used it; and if the frame is its own, nobody gets that again. */
 static cold void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
@@ -394,6 +392,8 @@ static void handle_triple_fault(struct virt_vcpu *virt, const struct virt_exit *
 
     (void)e;
     domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, virt_rip(virt));
+    if (!domain_comes_back(v->domain))
+        vcpu_request_dump(v, DUMP_ALL);
 }
 
 static cold void handle_task_switch(struct virt_vcpu *virt, const struct virt_exit *e)

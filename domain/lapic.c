@@ -202,9 +202,8 @@ void lapic_message(void *domain, const struct apic_message *message)
     for (unsigned i = 0; i < d->xen.vcpu_count; i++) {
         struct vcpu *v = d->vcpus[i];
         bool lowest = message->mode == APIC_LOWEST; /* one of those that take any */
-        if (!vlapic_addressed(&v->lapic, message))
-            continue;
-        if (lowest && !vlapic_takes_interrupts(&v->lapic))
+        if (!vlapic_addressed(&v->lapic, message) ||
+            (lowest && !vlapic_takes_interrupts(&v->lapic)))
             continue;
         take_message(v, message);
         if (lowest)

@@ -120,10 +120,8 @@ static bool has_interrupt(struct vcpu *v)
 /* upcall: what upcall_due() has answered. Without one, a device is known to want in. */
 static uint8_t take_vector(struct vcpu *v, bool upcall)
 {
-    if (upcall) { /* before all others, as on Xen */
-        pv_upcall_taken(&v->xen);
-        return v->domain->xen.callback;
-    }
+    if (upcall) /* before all others, as on Xen */
+        return pv_upcall_take(&v->xen);
     if (pic_wants_in(v))
         return (uint8_t)vpic_ack(&v->domain->machine.pic);
     uint8_t vector = (uint8_t)vlapic_pending(&v->lapic);
@@ -213,14 +211,20 @@ static bool dump(struct vcpu *v)
     unsigned part = v->dumped++;
 
     if (!part)
-        log_info("%s: vCPU %u on pCPU %u", v->domain->name, v->id, cpu_id());
-    bool more =
-        v->dump == DUMP_REGS ? virt_dump_regs(&v->virt, part) : virt_dump_control(&v->virt, part);
-    if (more)
+        log_info("%s: vCPU %u on pCPU %u, has moved %lu times", v->domain->name, v->id, cpu_id(),
+                 v->unit.stats.migrations);
+    if (v->dump == DUMP_CONTROL ? virt_dump_control(&v->virt, part)
+                                : virt_dump_regs(&v->virt, part)) {
         sched_wake(&v->unit);
-    else
-        v->dump = DUMP_NOTHING;
-    return more;
+        return true;
+    }
+    if (v->dump == DUMP_ALL) {
+        gva_log(&v->space);
+        vcpu_request_dump(v, DUMP_CONTROL);
+        return true;
+    }
+    v->dump = DUMP_NOTHING;
+    return false;
 }
 
 /* It begins as another vCPU has said (VCPUOP_initialise). What can be told from the values alone
@@ -354,8 +358,8 @@ bool vcpu_run(struct sched_unit *u, uint64_t deadline)
     spin_lock(&d->lock);
     if (!v->out) {
         vcpu_load(v);
-        virt_irqs_served(
-            &v->virt); /* in sched_turn(); on a slow machine the way from there takes long */
+        /* They were in sched_turn(). On a slow machine that is long ago: VT-x counts from here. */
+        virt_irqs_served(&v->virt);
         pv_runstate(&v->xen, XEN_RUNSTATE_RUNNING);
         more = run(v, deadline);
         pv_runstate(&v->xen, runstate_when_out(v, more));

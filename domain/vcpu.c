@@ -13,8 +13,7 @@
 #include "lib/likely.h"
 #include "mm/heap.h"
 
-/* Its state goes into the registers of this pCPU and stays there until the scheduler calls leave().
- */
+/* Its state goes into this pCPU's registers and stays there until the scheduler calls leave(). */
 void vcpu_load(struct vcpu *v)
 {
     if (v->virt.loaded)

@@ -23,7 +23,7 @@
 
 struct domain;
 
-enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_CONTROL };
+enum vcpu_dump { DUMP_NOTHING, DUMP_REGS, DUMP_CONTROL, DUMP_ALL };
 
 /* CPUID leaves that were asked for lately. */
 #define CPUID_ANSWERS 16
@@ -97,8 +97,8 @@ void vcpu_init_lapic(struct vcpu *v);
  * caller kicks it. */
 void vcpu_init_signal(struct vcpu *v);
 void vcpu_startup_signal(struct vcpu *v, uint8_t page);
-/* Logs its state soon, from the pCPU where it is: registers or the whole control block. From
- * anywhere. */
+/* Logs its state soon, from the pCPU where it is: registers, the whole control block, or all that a
+ * post-mortem wants. From anywhere. */
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
 
 /* Its state goes into the registers of this pCPU, if it is not there, and out of them. */

@@ -75,4 +75,7 @@ int must_check gva_write(struct gva_space *s, gva_t to, const void *from, size_t
 int must_check gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n);
 int must_check gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n);
 
+/* For a post-mortem: logs where code, stack, GDT and TSS are, or that they are nowhere. */
+void gva_log(struct gva_space *s);
+
 #endif

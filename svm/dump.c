@@ -44,6 +44,10 @@ static const struct {
     { "RFLAGS", FIELD(rflags) },
     { "RIP", FIELD(rip) },
     { "RSP", FIELD(rsp) },
+    { "GDTR's base", FIELD(segment[VMCB_GDTR].base) },
+    { "GDTR's limit", FIELD(segment[VMCB_GDTR].limit) },
+    { "IDTR's base", FIELD(segment[VMCB_IDTR].base) },
+    { "IDTR's limit", FIELD(segment[VMCB_IDTR].limit) },
     { "PAT", FIELD(g_pat) },
 };
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))

@@ -199,9 +199,10 @@ bool pv_upcall_due(struct xen_vcpu *v)
     return v->upcall;
 }
 
-void pv_upcall_taken(struct xen_vcpu *v)
+uint8_t pv_upcall_take(struct xen_vcpu *v)
 {
     v->upcall = false;
+    return v->domain->callback;
 }
 
 void pv_poll_wake(struct xen_domain *d, uint32_t port)

@@ -173,8 +173,9 @@ uint8_t pv_upcall_take_vector(struct xen_vcpu *v);
 /* Is an upcall due by the domain's callback vector? As in Xen, evtchn_upcall_mask is not asked: a
  * guest of this kind closes itself to interrupts by RFLAGS.IF. */
 bool pv_upcall_due(struct xen_vcpu *v);
-/* It is being delivered: the guest will clear evtchn_upcall_pending before it looks for events. */
-void pv_upcall_taken(struct xen_vcpu *v);
+/* It is delivered now, by this vector: the guest will clear evtchn_upcall_pending before it looks
+ * for events. */
+uint8_t pv_upcall_take(struct xen_vcpu *v);
 /* The guest now looks at the shared page with 32-bit or 64-bit eyes. */
 void pv_set_width(struct xen_domain *d, bool is_32bit);
 /* A port has become pending, masked or not: whoever polls it goes on. */

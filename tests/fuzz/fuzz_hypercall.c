@@ -268,7 +268,7 @@ static void step_time(struct input *in)
         (void)!pv_tick(&v->xen, xen_now(&guest.xen));
         pv_runstate(&v->xen, (enum xen_runstate)(bytes % XEN_RUNSTATES));
         if (pv_upcall_due(&v->xen))
-            pv_upcall_taken(&v->xen);
+            (void)pv_upcall_take(&v->xen);
         p2m_reap(&guest.p2m, 0);
     }
     if (bytes == 5)

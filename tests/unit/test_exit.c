@@ -469,6 +469,7 @@ static void test_ends(void **state)
 {
     (void)state;
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_TRIPLE_FAULT }, END_TRIPLE_FAULT, "0x1000");
+    assert_int_equal(guest_vcpu.dump, DUMP_ALL);
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_ENTRY_FAILED, .why = "the rule" }, END_KILLED,
          "the rule");
     assert_int_equal(guest_vcpu.dump, DUMP_CONTROL); /* it goes on in pieces */
