@@ -73,21 +73,19 @@ def test_steal(shell):
     assert stolen(m) - before > 10
 
 
-def test_reboots(shell):
-    m = shell()
-    m.sendline("reboot -f")
-    m.expect(r"caisson: [^\r\n]*linux: rebooted")
-    m.expect_exact(PROMPT, timeout=300)
-
-
+@pytest.mark.anywhere("qemu")
 def test_elf_entry(shell, tmp_path):
-    """The kernel out of the bzImage: by its PVH entry, with start_info, a module and a memory map."""
+    """The kernel out of the bzImage: by its PVH entry, with start_info, a module and a memory map; and
+    once more after a reboot."""
     vmlinux = str(tmp_path / "vmlinux")
     subprocess.run(["tools/vmlinux", VMLINUZ, vmlinux], check=True)
     m = shell(kernel=vmlinux, mem=768)
     look_around(m, 1)
     total = int(re.search(r"Mem: +(\d+)", m.ask("free -k")).group(1))
     assert 200_000 < total < 262_144
+    m.sendline("reboot -f")
+    m.expect(r"caisson: [^\r\n]*linux: rebooted")
+    m.expect_exact(PROMPT, timeout=300)
     power_off(m)
 
 
