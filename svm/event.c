@@ -13,10 +13,12 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
+#include "svm/caps.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 
 #define IRETS_PER_SECOND 50000 /* how soon it is looked again whether one has been executed */
+#define VINT_REQUEST     (VINT_IRQ | VINT_IGNORE_TPR | 15UL << VINT_PRIO_SHIFT)
 
 /* Loaded or not, the guest's CR2 is in the VMCB while it does not run. */
 bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
@@ -30,12 +32,11 @@ bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
 
 void event_irq_window(struct svm_vcpu *s, bool want)
 {
-    const uint64_t request = VINT_IRQ | VINT_IGNORE_TPR | 15UL << VINT_PRIO_SHIFT;
     struct vmcb *vmcb = s->vmcb;
 
     if (!(vmcb->vintr & VINT_IRQ) == !want)
         return;
-    vmcb->vintr = want ? vmcb->vintr | request : vmcb->vintr & ~request;
+    vmcb->vintr = want ? vmcb->vintr | VINT_REQUEST : vmcb->vintr & ~VINT_REQUEST;
     vmcb_intercept(vmcb, ICPT_VINTR, want);
     vmcb_dirty(vmcb, CLEAN_TPR);
 }
@@ -149,6 +150,39 @@ static void write_event(struct vmcb *vmcb, const struct event *e)
     vmcb->event_inj = info;
 }
 
+/* QEMU notes what it delivers for EVENTINJ, and delivers an interrupt once more, whatever IF says,
+ * if its thread is called away before the next exit (docs/qemu.md). What V_IRQ asks for it takes
+ * once. So an interrupt goes that way where there is no next RIP, unless V_IRQ is a window's. */
+static bool goes_by_virq(const struct vmcb *vmcb, const struct event *e)
+{
+    return e->type == EVENT_EXTINT && !svm_has(FEATURE_NEXT_RIP) && !(vmcb->vintr & VINT_IRQ);
+}
+
+static void write_virq(struct vmcb *vmcb, uint8_t vector)
+{
+    vmcb->vintr = VINT_MASKING | VINT_REQUEST | (uint64_t)vector << VINT_VECTOR_SHIFT;
+    vmcb_dirty(vmcb, CLEAN_TPR);
+}
+
+/* A window's has its intercept. */
+static bool has_virq(const struct vmcb *vmcb)
+{
+    return (vmcb->vintr & VINT_IRQ) && !(vmcb->intercepts[ICPT_VINTR / 32] >> ICPT_VINTR % 32 & 1);
+}
+
+void event_take_back(struct virt_vcpu *v)
+{
+    struct vmcb *vmcb = vmcb_of(v);
+
+    if (!has_virq(vmcb) || v->pending.valid)
+        return;
+    v->pending = (struct event){ .valid = true,
+                                 .type = EVENT_EXTINT,
+                                 .vector = (uint8_t)(vmcb->vintr >> VINT_VECTOR_SHIFT) };
+    vmcb->vintr = VINT_MASKING;
+    vmcb_dirty(vmcb, CLEAN_TPR);
+}
+
 static const struct event debug_exception = { .valid = true,
                                               .vector = VECTOR_DB,
                                               .type = EVENT_EXCEPTION };
@@ -197,7 +231,9 @@ void svm_event_prepare(struct virt_vcpu *v)
         queue_step(v);
     if (v->nmis_waiting)
         queue_waiting_nmi(v);
-    if (v->pending.valid)
+    if (v->pending.valid && goes_by_virq(vmcb_of(v), &v->pending))
+        write_virq(vmcb_of(v), v->pending.vector);
+    else if (v->pending.valid)
         write_event(vmcb_of(v), &v->pending);
     v->pending.valid = false; /* hardware takes it; EXITINTINFO has it if that came to nothing */
 }
@@ -208,8 +244,11 @@ void svm_event_prepare(struct virt_vcpu *v)
  * whose delivery was cut short has blocked nothing yet. */
 void svm_event_keep_interrupted(struct virt_vcpu *v)
 {
-    struct event e = event_decode(vmcb_of(v)->exit_int_info);
+    const struct vmcb *vmcb = vmcb_of(v);
+    struct event e = event_decode(vmcb->exit_int_info);
 
-    if (!event_is_soft(&e))
+    if (has_virq(vmcb) && e.vector == (uint8_t)(vmcb->vintr >> VINT_VECTOR_SHIFT))
+        event_take_back(v); /* QEMU tells it as an exception */
+    else if (!event_is_soft(&e))
         v->pending = e;
 }

@@ -13,6 +13,9 @@
 
 /* Before an entry: puts what is pending into the VMCB. */
 void svm_event_prepare(struct virt_vcpu *v);
+/* After an exit that the guest may not have had the time before to take its interrupt, though open
+ * for it: then that is pending again. */
+void event_take_back(struct virt_vcpu *v);
 /* The rare half of event_collect(). */
 void svm_event_keep_interrupted(struct virt_vcpu *v);
 

@@ -67,6 +67,7 @@ static void settle_host(struct virt_vcpu *v, struct virt_exit *x, uint64_t deadl
     if ((uint32_t)vmcb_of(v)->exit_code == EXITCODE_EXCEPTION + VECTOR_MC)
         lost = mce_handle_guests(&x->bad_memory);
     irq_let_in();
+    event_take_back(v);
     x->kind = lost ? VIRT_EXIT_BAD_MEMORY : host_or_deadline(deadline);
 }
 

@@ -61,7 +61,6 @@ static void write_controls(struct virt_vcpu *v, struct svm_vcpu *s)
     }
     vmcb->iopm = heap_to_maddr(v->io_bitmap).v;
     vmcb->msrpm = heap_to_maddr(s->msr_map).v;
-    vmcb->vintr = VINT_MASKING;
     vmcb->nested_control = NESTED_PAGING;
     vmcb->nested_cr3 = v->slat->pointer & PAGE_MASK;
 }
@@ -85,6 +84,8 @@ static void write_reset_state(struct virt_vcpu *v)
     svm_cr_reset(v);
     s->debugctl = 0;
     s->nmi_blocked = s->iret_due = s->step_due = false;
+    vmcb->vintr = VINT_MASKING;
+    vmcb_intercept(vmcb, ICPT_VINTR, false);
     vmcb_intercept(vmcb, ICPT_IRET, false);
     vmcb->clean = 0;
     s->asid_generation = FLUSH_NO_ASID;

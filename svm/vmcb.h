@@ -127,9 +127,10 @@ enum intercept {
 #define TLB_FLUSH_ALL     1 /* of every ASID, Caisson's own included */
 #define TLB_FLUSH_ASID    3 /* of this one; where the CPU can */
 
-#define VINT_IRQ        (1UL << 8)
-#define VINT_PRIO_SHIFT 16
-#define VINT_IGNORE_TPR (1UL << 20)
+#define VINT_IRQ          (1UL << 8)
+#define VINT_PRIO_SHIFT   16
+#define VINT_IGNORE_TPR   (1UL << 20)
+#define VINT_VECTOR_SHIFT 32
 #define VINT_MASKING                                                                               \
     (1UL << 24) /* the guest's IF and CR8 are its own; interrupts exit all the same */
 

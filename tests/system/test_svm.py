@@ -1,4 +1,6 @@
 """AMD-V, on QEMU's processor: what is demanded of it, and what it does that Bochs' VT-x does not."""
+import time
+
 import pytest
 
 from conftest import guest
@@ -51,6 +53,20 @@ def test_loop_without_interrupts(boot):
     assert not int(m.match.group(1), 16) & 0x200
     m.sendline("poweroff")
     m.expect_off()
+
+
+def test_interrupts_come_once(boot):
+    """QEMU may deliver again what EVENTINJ has delivered when a CPU's thread is called away, as by `stop`
+    of its monitor; then it also forgets that it was, and `stop` never ends (docs/qemu.md)."""
+    m = boot(modules=guest("once", words="irqs=100000"), emulator="qemu", options="console=com1 conswitch=ax exit=shutdown")
+    m.expect_exact("once: begins")
+    for _ in range(10):
+        m.machine.ask("stop")
+        m.machine.ask("cont")
+        time.sleep(0.05)
+    m.sendline("destroy once")
+    m.expect(r"once: destroyed")
+    assert "once: " not in m.before
 
 
 def test_states_that_are_not_shown(boot):

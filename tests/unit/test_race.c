@@ -166,6 +166,16 @@ void sched_wake(struct sched_unit *u)
     (void)u;
 }
 
+void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
+{
+    v->dump = what;
+}
+
+void gva_log(struct gva_space *s)
+{
+    (void)s;
+}
+
 bool virt_dump_regs(const struct virt_vcpu *v, unsigned part)
 {
     (void)v;

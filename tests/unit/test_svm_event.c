@@ -11,12 +11,14 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
+#include "svm/caps.h"
 #include "svm/event.h"
 #include "svm/vcpu.h"
 #include "svm/vmcb.h"
 #include "virt/virt.h"
 
 uint64_t tsc_hz = 1000000;
+struct svm_caps svm_caps;
 
 static struct virt_vcpu v;
 static struct vmcb vmcb;
@@ -45,6 +47,7 @@ static int setup(void **state)
     vmcb.rflags = RFLAGS_FIXED | RFLAGS_IF;
     vmcb.vintr = VINT_MASKING;
     vmcb.clean = CLEAN_ALL;
+    svm_caps.features = FEATURE_NEXT_RIP;
     timers = 0;
     return 0;
 }
@@ -102,6 +105,48 @@ static void test_cut_short(void **state)
         event_collect(&v, &vmcb);
         assert_int_equal(entered_with(), rows[i].again);
     }
+}
+
+/* QEMU may deliver an interrupt twice that came by EVENTINJ: there it comes by V_IRQ, and is asked
+ * for again if the guest has not taken it. */
+static void test_by_virq(void **state)
+{
+    const struct event irq = { .valid = true, .type = EVENT_EXTINT, .vector = 0x31 };
+
+    (void)state;
+    svm_caps.features = 0;
+    assert_true(virt_inject(&v, &irq));
+    assert_int_equal(entered_with(), 0);
+    assert_int_equal(vmcb.vintr >> VINT_VECTOR_SHIFT, 0x31);
+    assert_true(vmcb.vintr & VINT_IRQ && vmcb.vintr & VINT_IGNORE_TPR && !intercepted(ICPT_VINTR));
+    assert_false(vmcb.clean & CLEAN_TPR);
+    vmcb.vintr &= ~VINT_IRQ; /* taken */
+    event_take_back(&v);
+    assert_false(virt_event_pending(&v));
+
+    for (unsigned cut_short = 0; cut_short < 2; cut_short++) {
+        assert_true(virt_inject(&v, &irq));
+        assert_int_equal(entered_with(), 0);
+        vmcb.exit_int_info = cut_short ? EVENT_VALID | 3 << 8 | 0x31 : 0;
+        event_collect(&v, &vmcb);
+        if (!cut_short)
+            event_take_back(&v);
+        assert_false(vmcb.vintr & VINT_IRQ);
+        assert_false(virt_irq_open(&v));
+        vmcb.exit_int_info = 0;
+        assert_int_equal(entered_with(), 0);
+        assert_true(vmcb.vintr & VINT_IRQ);
+        vmcb.vintr &= ~VINT_IRQ;
+    }
+
+    assert_true(virt_inject(&v, &irq)); /* V_IRQ is taken by a window */
+    virt_want_irq_window(&v, true);
+    assert_int_equal(entered_with(), EVENT_VALID | 0x31);
+    event_take_back(&v);
+    assert_false(virt_event_pending(&v));
+    assert_true(virt_inject_exception(&v, VECTOR_GP));
+    virt_want_irq_window(&v, false);
+    assert_int_equal(entered_with(), EVENT_VALID | EVENT_HAS_ERROR | 3 << 8 | VECTOR_GP);
 }
 
 static void test_irq_window(void **state)
@@ -220,8 +265,9 @@ static void test_task_switch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_injection), TEST(test_cut_short),  TEST(test_irq_window), TEST(test_nmis),
-        TEST(test_step),      TEST(test_debug_trap), TEST(test_watching),   TEST(test_task_switch),
+        TEST(test_injection),  TEST(test_cut_short), TEST(test_by_virq),
+        TEST(test_irq_window), TEST(test_nmis),      TEST(test_step),
+        TEST(test_debug_trap), TEST(test_watching),  TEST(test_task_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
