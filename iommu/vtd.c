@@ -72,10 +72,10 @@ bool vtd_is_kept(const struct pci_device *d)
     return false;
 }
 
-bool vtd_all_snoop(void)
+bool vtd_all_have(uint64_t bits)
 {
     for (const struct vtd_unit *u = units; u < units + unit_count; u++) {
-        if (u->on && !VTD_ECAP_SNOOPS(u->ecap))
+        if (u->on && bits & ~u->ecap)
             return false;
     }
     return true;

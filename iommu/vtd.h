@@ -45,10 +45,10 @@ enum {
 #define VTD_CAP_PICKS_ORDER(c)  ((unsigned)((c) >> 48 & 0x3F))     /* and up to that order */
 #define VTD_CAP_FAULTS(c)       ((unsigned)((c) >> 40 & 0xFF) + 1) /* that it remembers */
 #define VTD_CAP_DOMAINS(c)      (16u << 2 * ((c)&7))
-#define VTD_ECAP_IS_COHERENT(e) ((e)&1) /* reads its tables out of caches */
+#define VTD_ECAP_COHERENT       (1ul << 0) /* reads its tables out of caches */
 #define VTD_ECAP_HAS_QUEUE(e)   ((e) >> 1 & 1)
 #define VTD_ECAP_REMAPS(e)      ((e) >> 3 & 1) /* interrupts */
-#define VTD_ECAP_SNOOPS(e)      ((e) >> 7 & 1) /* whatever a device says */
+#define VTD_ECAP_SNOOPS         (1ul << 7) /* looks into them for a device, whatever that says */
 #define VTD_ECAP_HAS_X2APIC(e)  ((e) >> 4 & 1)
 
 /* Numbers of domains: those of struct iommu_use from 1 on, and the last ones for devices that work
@@ -182,8 +182,8 @@ void vtd_unroute(struct iommu_use *use, unsigned index);
 struct vtd_unit *vtd_unit_of(const struct pci_device *d);
 /* The firmware wants it to reach some memory. */
 bool vtd_is_kept(const struct pci_device *d);
-/* All units look into caches, whatever a device says. */
-bool vtd_all_snoop(void);
+/* All units that work have these bits of VTD_ECAP. */
+bool vtd_all_have(uint64_t bits);
 /* The driver; NULL: no unit works. */
 const struct iommu_driver *vtd_start(const uint8_t *dmar, uint32_t length);
 

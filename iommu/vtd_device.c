@@ -5,6 +5,9 @@
  * looks, entries of EPT and of AMD's nested tables are as its own. A unit with tables of 3 levels
  * is given what lies below the first entry of the fourth.
  *
+ * A unit that does not look into the processor's caches, as in many a laptop, reads these tables
+ * from memory: then all that is written to tables of domains is flushed (virt_caps.slat.flush).
+ *
  * A device may say of an access that it needs not look into the processor's caches. Memory that was
  * cleared there would still show what it held before, so a unit that can is told to look all the
  * same, and otherwise the device is kept from saying so.
@@ -29,7 +32,8 @@ static bool snoops; /* all units do. Boot only */
 
 void vtd_share(void)
 {
-    snoops = vtd_all_snoop();
+    virt_caps.slat.flush |= !vtd_all_have(VTD_ECAP_COHERENT);
+    snoops = vtd_all_have(VTD_ECAP_SNOOPS);
     if (!snoops)
         return;
     virt_caps.slat.x |= PAGE_SNOOPED;
@@ -54,8 +58,6 @@ static const char *why_not(const struct vtd_unit *u, const struct iommu_use *use
         return "its interrupts cannot be told from others'";
     if (VTD_CAP_CACHES(u->cap))
         return "the IOMMU, another hypervisor's, wants to hear of each new page";
-    if (!VTD_ECAP_IS_COHERENT(u->ecap))
-        return "the IOMMU does not look into the processor's caches";
     if (!VTD_LEVELS(u->cap) || !VTD_CAP_HAS_2M(u->cap) ||
         (virt_caps.slat_1g && !VTD_CAP_HAS_1G(u->cap)))
         return "the IOMMU does not know the pages that guests have";

@@ -34,7 +34,7 @@ _Static_assert(VTD_ROUTES == 2 << TABLE_SIZE, "and the unit knows");
 #define MESSAGE_NUMBER 5
 
 /* Of a device's capabilities. */
-#define MSI_MOST(w)  (1u << ((w) >> 17 & 7))
+#define MSI_MOST     32u
 #define MSIX_MOST(w) (((w) >> 16 & 0x7FF) + 1)
 
 static struct vtd_unit *ioapic_unit; /* boot only, like the next one */
@@ -90,15 +90,15 @@ bool vtd_remap_start(struct vtd_unit *u)
 
 /* ---- Those of a device that a domain has ---- */
 
-/* By MSI-X, or by MSI; one in any case, for who has neither will send none. */
+/* MSI has that many at most; MSI-X may have more. */
 static unsigned most_of(const struct pci_device *d)
 {
-    unsigned most = 1;
+    unsigned most = MSI_MOST;
 
-    if (d->cap[PCI_CAP_MSI])
-        most = MSI_MOST(config_read32(&d->at, d->cap[PCI_CAP_MSI]));
     if (d->cap[PCI_CAP_MSIX])
         most = MSIX_MOST(config_read32(&d->at, d->cap[PCI_CAP_MSIX]));
+    if (most < MSI_MOST)
+        return MSI_MOST;
     return most < IOMMU_ROUTES ? most : IOMMU_ROUTES;
 }
 

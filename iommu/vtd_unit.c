@@ -58,7 +58,7 @@ void vtd_written(const struct vtd_unit *u, const void *at, uint32_t bytes)
 {
     uintptr_t from = (uintptr_t)at / CACHE_LINE * CACHE_LINE, to = (uintptr_t)at + bytes;
 
-    for (; !VTD_ECAP_IS_COHERENT(u->ecap) && from < to; from += CACHE_LINE)
+    for (; !(u->ecap & VTD_ECAP_COHERENT) && from < to; from += CACHE_LINE)
         clflush((const void *)from);
 }
 

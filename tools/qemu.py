@@ -20,9 +20,9 @@ BOARDS = {"bios": "pc", "uefi": "q35"}
 PASSED_BOARD = "q35"
 
 
-def passed(disk=None, net=None):
-    """The words for them."""
-    words = ["-device", "amd-iommu"]
+def passed(disk=None, net=None, iommu="amd-iommu"):
+    """The words for them. iommu: or "intel-iommu,intremap=on", which is there on any CPU."""
+    words = ["-device", iommu]
     if disk:
         words += ["-drive", f"if=none,id=passed,format=raw,file={disk.replace(',', ',,')}",
                   "-device", "nvme,drive=passed,serial=caisson,addr=4"]

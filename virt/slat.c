@@ -9,6 +9,7 @@
 #include "virt/slat.h"
 
 #include <stddef.h>
+#include "arch/x86/insn.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
 #include "mm/heap.h"
@@ -23,6 +24,7 @@
 #define MARKS_SHIFT 55 /* to bits 58 to 60 */
 #define FRAME_MASK  0x000FFFFFFFFFF000UL
 #define GFN_BITS    36 /* 48 bits of guest-physical address */
+#define CACHE_LINE  64ul
 
 static unsigned level_shift(unsigned level)
 {
@@ -69,11 +71,33 @@ static uint64_t rights_of(uint64_t entry)
     return (entry & SLAT_RWX & ~(entry >> 61 & SLAT_X)) | (entry >> MARKS_SHIFT & MARKS);
 }
 
+static cold void flush(const uint64_t *entries, unsigned count)
+{
+    for (uintptr_t at = (uintptr_t)entries & ~(CACHE_LINE - 1); at < (uintptr_t)(entries + count);
+         at += CACHE_LINE)
+        clflush((const void *)at);
+}
+
+/* Entries have been written. */
+static inline void wrote(const uint64_t *entries, unsigned count)
+{
+    if (unlikely(virt_caps.slat.flush))
+        flush(entries, count);
+}
+
+static inline void write_entry(uint64_t *entry, uint64_t value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+    wrote(entry, 1);
+}
+
 static uint64_t *new_table(struct slat *e)
 {
     uint64_t *table = heap_pages(0, e->owner);
-    if (table)
-        e->tables++;
+    if (!table)
+        return NULL;
+    e->tables++;
+    wrote(table, ENTRIES);
     return table;
 }
 
@@ -82,7 +106,7 @@ static void link_table(uint64_t *entry, const uint64_t *table, unsigned level)
     const struct slat_format *f = &virt_caps.slat;
 
     /* Rights are decided in the leaf: an upper entry grants all. */
-    __atomic_store_n(entry, heap_to_maddr(table).v | f->table | level * f->level, __ATOMIC_RELEASE);
+    write_entry(entry, heap_to_maddr(table).v | f->table | level * f->level);
 }
 
 static int add_table(struct slat *e, uint64_t *entry, unsigned level)
@@ -177,6 +201,7 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
     for (unsigned i = 0; i < ENTRIES; i++)
         table[i] = make_leaf(mfn(first.v + ((uint64_t)i << level_shift(level - 1))), level - 1,
                              rights, type);
+    wrote(table, ENTRIES);
     link_table(entry, table, level);
     return 0;
 }
@@ -242,7 +267,7 @@ int slat_map(struct slat *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, 
         err = clear_for_leaf(e, entry, level);
     if (err)
         return err;
-    __atomic_store_n(entry, make_leaf(m, level, rights, type), __ATOMIC_RELEASE);
+    write_entry(entry, make_leaf(m, level, rights, type));
     return 0;
 }
 
@@ -252,7 +277,7 @@ int slat_unmap(struct slat *e, gfn_t g)
     int err = g.v >> GFN_BITS ? -ENOENT : descend(e, g, 0, false, true, &entry);
 
     if (!err)
-        __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+        write_entry(entry, 0);
     return err == -ENOENT ? 0 : err;
 }
 
@@ -263,7 +288,7 @@ cold int slat_punch(struct slat *e, gfn_t g)
     ASSERT(!(g.v >> GFN_BITS));
     int err = descend(e, g, 0, true, true, &entry);
     if (!err)
-        __atomic_store_n(entry, HOLE, __ATOMIC_RELEASE);
+        write_entry(entry, HOLE);
     return err;
 }
 
@@ -349,6 +374,7 @@ void slat_fill(const struct slat_entry *place, gfn_t g, mfn_t m, unsigned order,
 
     for (unsigned i = 0; i < 1u << order; i++)
         __atomic_store_n(&slot[i], leaf + i * PAGE_SIZE, __ATOMIC_RELEASE);
+    wrote(slot, 1u << order);
 }
 
 struct drain {

@@ -39,6 +39,7 @@ struct slat_format {
     uint64_t rights;  /* of a mapping: times SLAT_R and SLAT_W */
     uint64_t table;   /* bits of an entry that leads to a table, */
     uint64_t level;   /* and times the level at which the entry is */
+    bool flush;       /* whatever is written is flushed: an IOMMU does not look into caches */
 };
 
 struct slat {

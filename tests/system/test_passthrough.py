@@ -27,18 +27,20 @@ def md5(path, first=0, last=None):
         return hashlib.md5(f.read()[first:last]).hexdigest()
 
 
-def q35(disk_path):
+def q35(disk_path, **which):
     """QEMU's board with an IOMMU, and an NVMe disk at 00:04.0."""
-    return {"emulator": "qemu", "shape": qemu.PASSED_BOARD, "pcpus": 2, "mem": 1024, "extra": qemu.passed(disk_path)}
+    return {"emulator": "qemu", "shape": qemu.PASSED_BOARD, "pcpus": 2, "mem": 1024,
+            "extra": qemu.passed(disk_path, **which)}
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("kind", ["hvm", "pvh"])
-def test_nvme(boot, tmp_path, kind):
+@pytest.mark.parametrize("kind, iommu", [("hvm", "amd-iommu"), ("pvh", "intel-iommu,intremap=on")],
+                         ids=["hvm-amd", "pvh-intel"])
+def test_nvme(boot, tmp_path, kind, iommu):
     """An NVMe disk of a guest's own: read, written, and still there after its reboot."""
     path = disk(str(tmp_path / "nvme.img"), 16)
     words = {"hvm": QUIET, "pvh": PVH}[kind]
-    m = boot(modules=linux(words, keys=f"type={kind} pci=00:04.0", vcpus=2), **q35(path))
+    m = boot(modules=linux(words, keys=f"type={kind} pci=00:04.0", vcpus=2), **q35(path, iommu=iommu))
     m.expect_exact("linux: has PCI device 00:04.0\r")
     m.expect_exact(PROMPT, timeout=BOOT)
     assert md5(path) in m.ask("md5sum /dev/nvme0n1")

@@ -71,9 +71,52 @@ static void put64(unsigned offset, uint64_t value)
     REG(offset + 4) = (uint32_t)(value >> 32);
 }
 
+/* What a unit that does not look into caches sees: lines as they were when they were flushed. */
+#define LINES 0x8000
+static struct {
+    const uint8_t *at;
+    uint8_t bytes[64];
+} lines[LINES];
+
+static unsigned line_of(const uint8_t *at)
+{
+    unsigned n = (unsigned)((uintptr_t)at / 64 % LINES);
+
+    while (lines[n].at && lines[n].at != at)
+        n = (n + 1) % LINES;
+    return n;
+}
+
+static void flushed(const void *p)
+{
+    const uint8_t *at = (const uint8_t *)((uintptr_t)p & ~63ul);
+    unsigned n = line_of(at);
+
+    lines[n].at = at;
+    memcpy(lines[n].bytes, at, 64);
+}
+
 static const void *memory(uint64_t at)
 {
     return (const void *)(uintptr_t)at;
+}
+
+/* Of a table. */
+static uint64_t read_word(uint64_t at)
+{
+    const uint8_t *line = memory(at & ~63ul);
+    uint64_t word;
+
+    if (REG(0x10) & 1)
+        return *(const uint64_t *)memory(at);
+    assert_ptr_equal(lines[line_of(line)].at, line);
+    memcpy(&word, lines[line_of(line)].bytes + at % 64, 8);
+    return word;
+}
+
+static struct vtd_entry read_entry(uint64_t table, unsigned n)
+{
+    return (struct vtd_entry){ read_word(table + 16ul * n), read_word(table + 16ul * n + 8) };
 }
 
 static void forget_contexts(void)
@@ -215,15 +258,12 @@ static void record_fault(uint16_t bdf, uint64_t address, uint32_t top)
 
 static const struct vtd_entry *context_of(uint16_t bdf)
 {
-    const struct vtd_entry *root = memory(model.root & ADDRESS);
+    uint64_t root = read_entry(model.root & ADDRESS, bdf >> 8).low;
 
-    assert_true(root[bdf >> 8].low & 1);
-    if (!model.knows_context[bdf]) {
-        const struct vtd_entry *table = memory(root[bdf >> 8].low & ADDRESS);
-
-        model.context[bdf] = table[bdf & 0xFF];
-        model.knows_context[bdf] = true;
-    }
+    assert_true(root & 1);
+    if (!model.knows_context[bdf])
+        model.context[bdf] = read_entry(root & ADDRESS, bdf & 0xFF);
+    model.knows_context[bdf] = true;
     return &model.context[bdf];
 }
 
@@ -237,7 +277,7 @@ static uint64_t walk(const struct vtd_entry *e, uint64_t address)
     if (address >> (12 + 9 * levels))
         return BLOCKED;
     for (unsigned l = levels; l-- > 0;) {
-        uint64_t entry = ((const uint64_t *)memory(at))[address >> (12 + 9 * l) & 511];
+        uint64_t entry = read_word(at + 8 * (address >> (12 + 9 * l) & 511));
         uint64_t within = (1ul << (12 + 9 * l)) - 1;
 
         if ((entry & 3) != 3)
@@ -285,7 +325,7 @@ static uint64_t dma(uint16_t bdf, uint64_t address, bool writes)
 static const struct vtd_entry *irte_of(unsigned n)
 {
     if (!model.knows_irte[n])
-        model.irte[n] = ((const struct vtd_entry *)memory(model.interrupts & ADDRESS))[n];
+        model.irte[n] = read_entry(model.interrupts & ADDRESS, n);
     model.knows_irte[n] = true;
     return &model.irte[n];
 }
@@ -417,7 +457,8 @@ static int setup(void **state)
     REG(0x00) = 0x10;
     REG(0x38) = 1u << 31;
     fake_mmio_written = written;
-    fake_clflush_count = 0;
+    fake_clflush = NULL;
+    memset(lines, 0, sizeof(lines));
     fake_log_reset();
     fake_bus_reset();
     virt_caps = (struct virt_caps){ .slat = EPT_FORMAT, .slat_2m = true };
@@ -797,6 +838,34 @@ static void test_attach(void **state)
     }
 }
 
+/* A unit that does not look into caches: what is written to the tables gets to memory. */
+static void test_out_of_caches(void **state)
+{
+    uint64_t region = 0x7D000000;
+
+    (void)state;
+    put64(0x10, REG64(0x10) & ~1ul);
+    fake_clflush = flushed;
+    put_region(region, region + 0xFFF, sizeof(usb_scope));
+    put(usb_scope, sizeof(usb_scope));
+    begin();
+    assert_int_equal(dma(USB, region, true), region);
+    assert_int_equal(iommu_attach(pci_find(0, NIC), &tables, DOMAIN), 0);
+    assert_int_equal(dma(NIC, 0x123456, true), GUEST + 0x123456);
+    assert_int_equal(slat_unmap(&tables, gfn(5)), 0); /* which cuts the large page */
+    iommu_flush(DOMAIN, gfn(5), 1);
+    assert_true(dma(NIC, 0x5000, true) == BLOCKED);
+    assert_int_equal(dma(NIC, 0x6000, true), GUEST + 0x6000);
+    assert_int_equal(slat_map(&tables, gfn(5), mfn(77), 0, SLAT_RWX, SLAT_WB), 0);
+    assert_int_equal(dma(NIC, 0x5000, true), 77 << 12);
+    assert_int_equal(slat_punch(&tables, gfn(6)), 0);
+    iommu_flush(DOMAIN, gfn(6), 1);
+    assert_true(dma(NIC, 0x6000, true) == BLOCKED);
+    iommu_detach(pci_find(0, NIC));
+    assert_true(dma(NIC, 0x5000, true) == BLOCKED);
+    end();
+}
+
 /* A page that is taken away is reached until it is told, and no longer; others stay kept. */
 static void flush_one(uint64_t cap)
 {
@@ -855,8 +924,9 @@ static void test_routes(void **state)
     assert_true(send_message(NIC, (uint32_t)msg.address, 63) == BLOCKED);
     assert_int_equal(iommu_route(d, 64, 6, 0x56, &msg), 0);
     assert_int_equal(send_message(NIC, (uint32_t)msg.address, (uint16_t)msg.data), 0x656);
-    assert_int_equal(iommu_route(pci_find(0, USB), 0, 1, 0x57, &other), 0);
-    assert_int_equal(send_message(USB, (uint32_t)other.address, 0), 0x157);
+    assert_int_equal(iommu_route(pci_find(0, USB), 31, 1, 0x57, &other), 0);
+    assert_int_equal(send_message(USB, (uint32_t)other.address, 31), 0x157);
+    assert_int_equal(iommu_route(pci_find(0, USB), 32, 1, 0x57, &other), -EINVAL);
     iommu_unroute(d, 64);
     assert_true(send_message(NIC, (uint32_t)msg.address, (uint16_t)msg.data) == BLOCKED);
     assert_int_equal(iommu_route(d, 1, 6, 0x56, &msg), 0);
@@ -897,7 +967,6 @@ static void test_refused(void **state)
     } rows[] = {
         { 0, 0, 8, "its interrupts cannot be told from others'" },
         { 0, 0x80, 0, "the IOMMU, another hypervisor's, wants to hear of each new page" },
-        { 0, 0, 1, "the IOMMU does not look into the processor's caches" },
         { 0x200, 0, 0, "the IOMMU does not know the pages that guests have" },
         { 1ul << 34, 0, 0, "the IOMMU does not know the pages that guests have" },
     };
@@ -1010,11 +1079,15 @@ static void test_write_buffer_and_caches(void **state)
     (void)state;
     put64(0x08, REG64(0x08) | 0x10);
     put64(0x10, REG64(0x10) & ~1ul);
+    fake_clflush = flushed;
     put_unit(BASE, 1, 0);
     start();
     assert_true(model.flushes >= 2);
-    assert_true(fake_clflush_count >= (4 + 8) * 64); /* root, contexts of 3 buses, interrupts */
     assert_true(fake_log_has("1 of 1 units"));
+    for (uint32_t bdf = 0; bdf < 0x10000; bdf += 5) {
+        assert_true(dma((uint16_t)bdf, 0x1000, false) == BLOCKED);
+        assert_true(send_message((uint16_t)bdf, MESSAGES | REMAPPABLE, 0) == BLOCKED);
+    }
 }
 
 static void test_without_interrupts(void **state)
@@ -1150,6 +1223,7 @@ int main(void)
         cmocka_unit_test_setup(test_left_on, setup),
         cmocka_unit_test_setup(test_left_on_in_another_mode, setup),
         cmocka_unit_test(test_attach),
+        cmocka_unit_test_setup(test_out_of_caches, setup),
         cmocka_unit_test_setup(test_flush, setup),
         cmocka_unit_test_setup(test_flush_by_pages, setup),
         cmocka_unit_test_setup(test_routes, setup),
