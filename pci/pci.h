@@ -97,9 +97,11 @@ bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic
 /* It no longer reads and writes by itself, nor sends messages. */
 void pci_stop(struct pci_device *d);
 
-/* What devices send goes up to the IOMMU, wherever they and the bridges can be told so. Boot only. */
+/* What devices send goes up to the IOMMU, wherever they and the bridges can be told so. Boot only.
+ */
 void pci_send_up(void);
-/* An IOMMU can keep them apart: what one of them sends does not reach the other on a way of its own.
+/* An IOMMU can keep them apart: what one of them sends does not reach the other on a way of its
+ * own.
  */
 bool pci_is_apart(const struct pci_device *a, const struct pci_device *b);
 /* It is behind a bridge to conventional PCI, and sends in that one's name. */

@@ -87,3 +87,29 @@ def test_owners(boot, tmp_path):
     m.expect_exact("f: has PCI device 00:04.0\r")
     m.sendline("poweroff")
     m.expect_off()
+
+
+@pytest.mark.alone
+def test_rogue(boot):
+    """A guest has its device write and read all over the machine: it gets at its own memory alone,
+    by what it sees itself and by what QEMU's IOMMU says; its neighbour goes on."""
+    echo, rogue = (os.path.join(BUILD, f"guest/{name}.elf") for name in ("echo", "rogue"))
+    m = boot(modules=[Module(echo, "kernel name=echo mem=16M"),
+                      Module(rogue, "kernel name=rogue mem=16M pci=00:05.0")],
+             options="console=com1 conswitch=ax exit=monitor", emulator="qemu", shape=qemu.PASSED_BOARD,
+             pcpus=2, mem=1024, extra=["-device", "amd-iommu", "-device", "edu,addr=5,dma_mask=0xffffffffffffffff",
+                                       "-trace", "amdvi_translation_result"])
+    m.expect_exact("rogue: its own: right\r")
+    m.expect_exact("rogue: its own: right\r", timeout=PATIENCE)
+    m.expect_exact("rogue: tried 13 places: saw something at 0\r")
+    m.expect_exact("rogue: powered off")
+    m.sendline("audit")
+    m.expect_exact("all is as it should be")
+    with open(m.machine.log("emulator.txt"), encoding="ascii", errors="replace") as f:
+        ways = re.findall(r"devid: 00:05.0 gpa (0x[0-9a-f]+) hpa (0x[0-9a-f]+)", f.read())
+    ways = [(int(gpa, 16), int(hpa, 16)) for gpa, hpa in ways]
+    assert all(hpa == 0 for gpa, hpa in ways if gpa >= 16 * MIB)
+    assert len({gpa >> 12 for gpa, _ in ways if gpa >= 16 * MIB}) == 9
+    reached, blocked = ({gpa >> 12 for gpa, hpa in ways if gpa < 16 * MIB and bool(hpa) == yes} for yes in (True, False))
+    assert len(reached) == 3  # what it copies from and to, and the page that it gives back then
+    assert len(blocked) == 1 and blocked < reached
