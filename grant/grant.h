@@ -79,7 +79,11 @@ void grant_release(struct xen_domain *granter, uint32_t ref, bool readonly);
 /* ---- Mapping and copying: grant_map.c, grant_copy.c ---- */
 
 int grant_map(struct xen_vcpu *v, struct xen_gnttab_map_grant_ref *arg);
+/* The mapping is taken out of the caller's memory. Where that was done (GNTST_OKAY, and a host_addr
+ * was given), grant_unmap_end() must follow, for some handles at once: it waits until no TLB of the
+ * caller's domain has them, and lets go of the frames. The domain's lock is let go meanwhile. */
 int grant_unmap(struct xen_vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg);
+void grant_unmap_end(struct xen_vcpu *v, const uint32_t *handles, unsigned count);
 int grant_copy(struct xen_vcpu *v, const struct xen_gnttab_copy *arg);
 /* Undoes all that d has mapped, and makes orphans of what others have mapped of d; gives back the
  * memory. For the end of d, when nobody finds it by its id any

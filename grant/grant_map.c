@@ -134,8 +134,9 @@ int grant_map(struct xen_vcpu *v, struct xen_gnttab_map_grant_ref *arg)
 
 /* ---- Unmap ---- */
 
-/* No vCPU of v's domain has the mapping in its TLB any more when this returns. The lock is let go
- * meanwhile: those that are in the guest leave it at the kick, and need the lock to go on. */
+/* No vCPU of v's domain has in its TLB any more what was unmapped when this returns. The lock is
+ * let go meanwhile: those that are in the guest leave it at the kick, and need the lock to go on.
+ */
 static void wait_for_tlbs(struct xen_vcpu *v)
 {
     struct xen_domain *d = v->domain;
@@ -194,9 +195,15 @@ int grant_unmap(struct xen_vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg
     if (is_in_place(mine, m) && p2m_remove(mine->p2m, m->at))
         return GNTST_GENERAL_ERROR;
     m->state = GRANT_MAP_ENDING;
-    wait_for_tlbs(v);
-    let_go(mine, arg->handle);
     return GNTST_OKAY;
+}
+
+void grant_unmap_end(struct xen_vcpu *v, const uint32_t *handles, unsigned count)
+{
+    if (count)
+        wait_for_tlbs(v);
+    for (unsigned i = 0; i < count; i++)
+        let_go(v->domain, handles[i]);
 }
 
 /* ---- The end of a domain ---- */

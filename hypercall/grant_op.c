@@ -1,8 +1,9 @@
 /*
- * grant_table_op: decodes the operation, works through its array, an element at a time, and writes
- * each one's status back. Source: xen/include/public/grant_table.h.
+ * grant_table_op: decodes the operation, works through its array, some elements at a time, and
+ * writes each one's status back. Source: xen/include/public/grant_table.h.
  *
- * Each element is read once and worked on as a copy. After a batch the call is continued.
+ * Elements are read once and worked on as copies. After a batch the call is continued. What a batch
+ * unmaps is let go after one wait for the TLBs.
  */
 #include "sched/batch.h"
 #include "lib/likely.h"
@@ -12,7 +13,8 @@
 #include "include/public/compat.h"
 #include "lib/string.h"
 
-#define BATCH 16 /* elements of one round */
+#define BATCH         16 /* elements of one round */
+#define ELEMENT_WORDS 5  /* the largest has so many of 8 bytes */
 
 /* ---- Operations on arrays ---- */
 
@@ -32,6 +34,19 @@ static int unmap_one(struct vcpu *v, void *p)
     return 0;
 }
 
+/* Of those that were unmapped, and did not merely ask for nothing. */
+static void unmap_end(struct vcpu *v, const void *p, unsigned count)
+{
+    const struct xen_gnttab_unmap_grant_ref *arg = p;
+    uint32_t handles[BATCH];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        if (arg[i].status == GNTST_OKAY && arg[i].host_addr)
+            handles[n++] = arg[i].handle;
+    grant_unmap_end(&v->xen, handles, n);
+}
+
 /* What would take the mapping's place is a page table's entry: a translated guest has none that
  * Xen knows of. Without one this is unmapping. */
 static int replace_one(struct vcpu *v, void *p)
@@ -41,6 +56,8 @@ static int replace_one(struct vcpu *v, void *p)
                                                 .handle = arg->handle };
 
     arg->status = arg->new_addr ? GNTST_GENERAL_ERROR : (int16_t)grant_unmap(&v->xen, &unmap);
+    if (arg->status == GNTST_OKAY && arg->host_addr)
+        grant_unmap_end(&v->xen, &arg->handle, 1);
     return 0;
 }
 
@@ -201,6 +218,9 @@ static void copy_to_32(const void *from, void *to)
 
 /* ---- Dispatch ---- */
 
+_Static_assert(sizeof(struct xen_gnttab_copy) <= ELEMENT_WORDS * 8, "the largest of them");
+_Static_assert(sizeof(struct xen_gnttab_unmap_and_replace) <= ELEMENT_WORDS * 8, "and this");
+
 struct op {
     /* 0; -EAGAIN: some of it is done, and the same call does more; or an error that ends it. */
     int (*fn)(struct vcpu *v, void *arg);
@@ -210,12 +230,15 @@ struct op {
     uint8_t bytes_32;
     void (*from_32)(const void *from, void *to);
     void (*to_32)(const void *from, void *to);
+    /* What remains to be done for the elements of a batch together. */
+    void (*end)(struct vcpu *v, const void *args, unsigned count);
 };
 
 static const struct op ops[] = {
     [GNTTABOP_MAP_GRANT_REF] = { .fn = map_one, .bytes = sizeof(struct xen_gnttab_map_grant_ref) },
     [GNTTABOP_UNMAP_GRANT_REF] = { .fn = unmap_one,
-                                   .bytes = sizeof(struct xen_gnttab_unmap_grant_ref) },
+                                   .bytes = sizeof(struct xen_gnttab_unmap_grant_ref),
+                                   .end = unmap_end },
     [GNTTABOP_UNMAP_AND_REPLACE] = { .fn = replace_one,
                                      .bytes = sizeof(struct xen_gnttab_unmap_and_replace) },
     [GNTTABOP_SETUP_TABLE] = { setup_table, sizeof(struct xen_gnttab_setup_table), true,
@@ -242,22 +265,48 @@ static bool is_other_layout(struct vcpu *v, const struct op *op)
     return op->bytes_32 && !virt_in_64bit_code(&v->virt);
 }
 
-/* The answer's place is tried before anything happens: what has no place to tell its handle is not
- * mapped. */
-static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t bytes)
+/* One of those that were read. Its answer takes its place. */
+static int do_one(struct vcpu *v, const struct op *op, void *element)
 {
-    uint64_t raw[5], wide[5], *arg = is_other_layout(v, op) ? wide : raw;
+    uint64_t wide[ELEMENT_WORDS];
 
-    if (gva_copy_in(&v->space, raw, at, bytes) || gva_copy_out(&v->space, at, raw, bytes))
-        return -EFAULT;
-    if (arg == wide)
-        op->from_32(raw, wide);
-    int err = op->fn(v, arg);
-    if (err == -EAGAIN)
-        return HYPERCALL_CONTINUE;
-    if (arg == wide)
-        op->to_32(wide, raw);
-    if (gva_copy_out(&v->space, at, raw, bytes))
+    if (!is_other_layout(v, op))
+        return op->fn(v, element);
+    op->from_32(element, wide);
+    int err = op->fn(v, wide);
+    op->to_32(wide, element);
+    return err;
+}
+
+/* The answers' places are tried before anything happens: what has no place to tell its handle is
+ * not mapped. */
+static bool read_some(struct vcpu *v, void *elements, uint64_t at, size_t bytes)
+{
+    return gva_copy_in(&v->space, elements, at, bytes) == 0 &&
+           gva_copy_out(&v->space, at, elements, bytes) == 0;
+}
+
+/* Begins with *done 0, and says there how many of count, at most BATCH, have been answered. Where
+ * not all can be read and written, the first may be. */
+static int do_some(struct vcpu *v, const struct op *op, uint64_t at, size_t bytes, unsigned count,
+                   unsigned *done)
+{
+    char elements[BATCH * ELEMENT_WORDS * sizeof(uint64_t)] __attribute__((aligned(8)));
+    struct batch b = { .most = count };
+    int err = 0;
+
+    if (!read_some(v, elements, at, count * bytes)) {
+        b.most = 1;
+        if (count == 1 || !read_some(v, elements, at, bytes))
+            return -EFAULT;
+    }
+    while (!err && *done < b.most && batch_more(&b)) {
+        err = do_one(v, op, elements + *done * bytes);
+        *done += err != -EAGAIN;
+    }
+    if (op->end)
+        op->end(v, elements, *done);
+    if (*done && gva_copy_out(&v->space, at, elements, *done * bytes))
         err = -EFAULT;
     return err;
 }
@@ -265,7 +314,7 @@ static int64_t do_one(struct vcpu *v, const struct op *op, uint64_t at, size_t b
 int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
 {
     uint32_t count = (uint32_t)args[2];
-    struct batch b = { .most = BATCH };
+    unsigned done = 0;
 
     if ((int32_t)count < 0)
         return -EINVAL;
@@ -275,12 +324,12 @@ int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
     size_t bytes = is_other_layout(v, op) ? op->bytes_32 : op->bytes;
     if (op->single && count != 1)
         return -EINVAL;
-    for (; count && batch_more(&b); count--) {
-        int64_t err = do_one(v, op, args[1], bytes);
-        if (err)
-            return err;
-        args[1] += bytes;
-    }
-    args[2] = count;
-    return count ? HYPERCALL_CONTINUE : 0;
+    if (!count)
+        return 0;
+    int err = do_some(v, op, args[1], bytes, count < BATCH ? count : BATCH, &done);
+    if (err && err != -EAGAIN)
+        return err;
+    args[1] += done * bytes;
+    args[2] = count - done;
+    return args[2] ? HYPERCALL_CONTINUE : 0;
 }

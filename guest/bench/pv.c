@@ -38,11 +38,21 @@ static void once_map(unsigned i)
     grant_unmap((uint64_t)handle, GUEST_GRANT_MAPS);
 }
 
+static void once_maps(unsigned i)
+{
+    static uint32_t handles[GRANT_BATCH];
+
+    (void)i;
+    grant_map_some(SELF, GRANT_FIRST_REF, GUEST_GRANT_MAPS, handles, GRANT_BATCH);
+    grant_unmap_some(handles, GUEST_GRANT_MAPS, GRANT_BATCH);
+}
+
 static const struct row rows[] = {
     { "event, set", once_event, ROUNDS },
     { "event, pending already", once_pending, ROUNDS },
     { "grant copy of 4 KiB", once_copy, ROUNDS },
     { "grant mapped and unmapped", once_map, ROUNDS },
+    { "16 grants, in two calls", once_maps, ROUNDS / 10 },
 };
 
 void pv_rows(void)

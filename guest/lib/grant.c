@@ -56,6 +56,39 @@ int64_t grant_unmap(uint64_t handle, uint64_t at)
     return err ? err : arg.status;
 }
 
+bool grant_map_some(uint16_t peer, uint32_t ref, uint64_t at, uint32_t *handles, unsigned count)
+{
+    static struct xen_gnttab_map_grant_ref args[GRANT_BATCH];
+    bool all = true;
+
+    for (unsigned i = 0; i < count; i++)
+        args[i] = (struct xen_gnttab_map_grant_ref){
+            .host_addr = at + 4096ul * i, .flags = GNTMAP_HOST_MAP, .ref = ref, .dom = peer
+        };
+    if (hypercall(XEN_HYPERCALL_GRANT_TABLE_OP, GNTTABOP_MAP_GRANT_REF, (uint64_t)args, count))
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        all &= !args[i].status;
+        handles[i] = args[i].handle;
+    }
+    return all;
+}
+
+bool grant_unmap_some(const uint32_t *handles, uint64_t at, unsigned count)
+{
+    static struct xen_gnttab_unmap_grant_ref args[GRANT_BATCH];
+    bool all = true;
+
+    for (unsigned i = 0; i < count; i++)
+        args[i] = (struct xen_gnttab_unmap_grant_ref){ .host_addr = at + 4096ul * i,
+                                                       .handle = handles[i] };
+    if (hypercall(XEN_HYPERCALL_GRANT_TABLE_OP, GNTTABOP_UNMAP_GRANT_REF, (uint64_t)args, count))
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        all &= !args[i].status;
+    return all;
+}
+
 int64_t grant_copy_from(uint16_t peer, uint32_t ref, void *to, uint16_t bytes)
 {
     struct xen_gnttab_copy arg = {

@@ -275,6 +275,56 @@ static void test_two_vcpus_unmap_one(void **state)
     assert_int_equal(pair[A].d.p2m.inside[2], 0);
 }
 
+static unsigned waits;
+/* While the TLBs are waited for: both are out of its memory, neither is let go yet. */
+static void look_at_both(void)
+{
+    waits++;
+    assert_null(pair_ram(A, HOLE));
+    assert_null(pair_ram(A, HOLE + 1));
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS | GTF_READING | GTF_WRITING);
+}
+
+/* Two, since the clock lets a batch always have those. */
+static void test_one_wait_for_a_batch(void **state)
+{
+    struct xen_gnttab_unmap_grant_ref arg[2] = { { .host_addr = AT(HOLE) },
+                                                 { .host_addr = AT(HOLE + 1) } };
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(map(A, 2, 8, HOLE + i, 0, &arg[i].handle), GNTST_OKAY);
+    waits = 0;
+    pair_meanwhile = look_at_both;
+    pair[A].d.p2m.inside[2] = 1;
+    assert_int_equal(op(A, GNTTABOP_UNMAP_GRANT_REF, arg, 2), 0);
+    assert_int_equal(waits, 1);
+    assert_int_equal(arg[0].status, GNTST_OKAY);
+    assert_int_equal(arg[1].status, GNTST_OKAY);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+}
+
+static void test_batch_with_faults(void **state)
+{
+    struct xen_gnttab_unmap_grant_ref arg[5] = { [4] = { .handle = UINT32_MAX } };
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, &arg[0].handle), GNTST_OKAY);
+    arg[1] = arg[2] = arg[3] = arg[0];
+    arg[0].host_addr = 0;                               /* asks for nothing */
+    arg[1].host_addr = arg[4].host_addr = AT(HOLE + 1); /* it is elsewhere */
+    arg[2].host_addr = arg[3].host_addr = AT(HOLE);
+    assert_int_equal(op(A, GNTTABOP_UNMAP_GRANT_REF, arg, 5), 0);
+    assert_int_equal(arg[0].status, GNTST_OKAY);
+    assert_int_equal(arg[1].status, GNTST_GENERAL_ERROR);
+    assert_int_equal(arg[2].status, GNTST_OKAY);
+    assert_int_equal(arg[3].status, GNTST_BAD_HANDLE);
+    assert_int_equal(arg[4].status, GNTST_BAD_HANDLE);
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+}
+
 static void test_all_handles(void **state)
 {
     uint32_t handle, n = 0;
@@ -535,6 +585,8 @@ int main(void)
         TEST(test_mapper_ends_first),
         TEST(test_both_end),
         TEST(test_two_vcpus_unmap_one),
+        TEST(test_one_wait_for_a_batch),
+        TEST(test_batch_with_faults),
         TEST(test_all_handles),
         TEST(test_without_memory),
         TEST(test_copy),
