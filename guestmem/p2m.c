@@ -383,3 +383,18 @@ int p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out)
 {
     return populate(p, g, SLAT_R | SLAT_W, out);
 }
+
+int p2m_pin_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out)
+{
+    unsigned rights = readonly ? SLAT_R : SLAT_R | SLAT_W;
+    struct slat_entry entry;
+
+    spin_lock(&p->lock);
+    int err = lookup_cached(p, g, &entry);
+    spin_unlock(&p->lock);
+    if (err || (entry.rights & (rights | SLAT_LENT)) != rights)
+        return -EINVAL;
+    *out = entry.mfn;
+    frame_pin(*out);
+    return 0;
+}

@@ -279,14 +279,3 @@ void p2m_enter(struct p2m *p, unsigned vcpu)
     }
     p->inside[vcpu] = *seen;
 }
-
-int p2m_pin_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out)
-{
-    int err = readonly ? p2m_populate(p, g, out) : p2m_populate_writable(p, g, out);
-    bool lent;
-
-    if (err || p2m_lookup(p, g, out, &lent) || lent)
-        return -EINVAL;
-    frame_pin(*out);
-    return 0;
-}
