@@ -172,15 +172,6 @@ static void let_go(struct xen_domain *mine, uint32_t handle)
     give_handle(mine, handle);
 }
 
-/* Whether it is still at its place: the guest may have taken it away by memory_op. */
-static bool is_in_place(struct xen_domain *d, const struct grant_map *m)
-{
-    mfn_t found;
-    bool lent;
-
-    return p2m_lookup(d->p2m, m->at, &found, &lent) == 0 && lent && found.v == m->frame.v;
-}
-
 int grant_unmap(struct xen_vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg)
 {
     struct xen_domain *mine = v->domain;
@@ -192,7 +183,8 @@ int grant_unmap(struct xen_vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg
         return GNTST_OKAY; /* nothing was asked to be unmapped */
     if (gpa_to_gfn(gpa(arg->host_addr)).v != m->at.v)
         return GNTST_GENERAL_ERROR;
-    if (is_in_place(mine, m) && p2m_remove(mine->p2m, m->at))
+    /* The guest may have taken it away by memory_op: it is not there then. */
+    if (p2m_take_back(mine->p2m, m->at, m->frame))
         return GNTST_GENERAL_ERROR;
     m->state = GRANT_MAP_ENDING;
     return GNTST_OKAY;

@@ -142,6 +142,9 @@ void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames);
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
  * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */
 int must_check p2m_remove(struct p2m *p, gfn_t g);
+/* Takes away the frame m that was lent at g and is not pinned there, if it is there still. 0;
+ * -ENOMEM. */
+int must_check p2m_take_back(struct p2m *p, gfn_t g, mfn_t m);
 /* A fresh frame of RAM at g, where nothing is. 0; -EEXIST, -EINVAL; -ENOMEM: it has all that it may
  * have, what others have pinned of it included, or nobody has one to spare; -EAGAIN as above. */
 int must_check p2m_fill(struct p2m *p, gfn_t g);

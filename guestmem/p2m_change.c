@@ -248,6 +248,20 @@ cold int p2m_move(struct p2m *p, gfn_t from, gfn_t to)
     return err;
 }
 
+int p2m_take_back(struct p2m *p, gfn_t g, mfn_t m)
+{
+    struct slat_entry entry;
+    int err = 0;
+
+    spin_lock(&p->lock);
+    bool lent = slat_lookup(&p->slat, g, &entry) == 0 &&
+                (entry.rights & (SLAT_LENT | SLAT_PINNED)) == SLAT_LENT;
+    if (lent && entry.mfn.v == m.v)
+        err = p2m_vacate(p, g);
+    spin_unlock(&p->lock);
+    return err;
+}
+
 int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
 {
     struct slat_entry entry;

@@ -114,6 +114,27 @@ static void test_map_and_unmap(void **state)
     assert_int_equal(unmap(A, HOLE, UINT32_MAX), GNTST_BAD_HANDLE);
 }
 
+/* The guest took it away itself, and had something else put there: that stays. */
+static void test_not_in_its_place(void **state)
+{
+    struct p2m *p = &pair[A].d.p2m;
+    uint32_t handle, again;
+    mfn_t m;
+
+    (void)state;
+    grant(B, 8, 1, 3, 0);
+    assert_int_equal(map(A, 2, 8, HOLE, 0, &handle), GNTST_OKAY);
+    assert_int_equal(map(A, 2, 8, HOLE + 1, 0, &again), GNTST_OKAY);
+    assert_int_equal(p2m_remove(p, gfn(HOLE)), 0);
+    assert_int_equal(p2m_remove(p, gfn(HOLE + 1)), 0);
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
+    assert_int_equal(p2m_pin_own(&pair[B].d.p2m, gfn(3), false, &m), 0);
+    assert_int_equal(p2m_lend(p, gfn(HOLE + 1), m, SLAT_R | SLAT_W | SLAT_PINNED), 0);
+    assert_int_equal(unmap(A, HOLE + 1, again), GNTST_OKAY);
+    assert_ptr_equal(pair_ram(A, HOLE + 1), pair_ram(B, 3));
+    assert_int_equal(entry(B, 8)->flags, GTF_PERMIT_ACCESS);
+}
+
 static void test_what_is_not_granted(void **state)
 {
     uint32_t handle;
@@ -575,6 +596,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_numbers_and_pointers),
         TEST(test_map_and_unmap),
+        TEST(test_not_in_its_place),
         TEST(test_what_is_not_granted),
         TEST(test_where_it_may_not_go),
         TEST(test_lent_page_is_not_its_own),
