@@ -215,6 +215,10 @@ TYPE    ?= hvm
 CMDLINE ?= $(if $(filter pvh,$(TYPE)),console=hvc0,console=ttyS0$(comma)115200)
 OPTIONS ?= console=com1 exit=shutdown
 RUN     ?=
+# Of QEMU's machine, for Linux: see passed() in tools/qemu.py.
+DISK    ?=
+NET     ?=
+PCI      = $(subst $(empty) ,$(comma),$(strip $(if $(DISK),00:04.0) $(if $(NET),00:05.0)))
 
 $(B)/debian/vmlinuz: | deps-build
 	$(call say,FETCH,$@)
@@ -270,14 +274,14 @@ $(B)/imagecheck: tools/imagecheck.c $(call links_of,tools/imagecheck.c) $(wildca
 # Looked at each time, also when the image is there: the files may have changed.
 $(B)/image-options: $(B)/imagecheck $(IMAGE_FILES) FORCE
 	$(Q)$(B)/imagecheck $(IMAGE_GIVEN)
-	@printf '%s\n' $(IMAGE_GIVEN) | cmp -s - $@ || printf '%s\n' $(IMAGE_GIVEN) > $@
+	@printf '%s\n' $(IMAGE_GIVEN) PCI=$(PCI) | cmp -s - $@ || printf '%s\n' $(IMAGE_GIVEN) PCI=$(PCI) > $@
 
 IMAGE_ARGUMENTS = --kernel $(call argument,KERNEL) --initrd $(call argument,INITRD) --mem $(call argument,MEM) \
                   --vcpus $(call argument,VCPUS) --type $(call argument,TYPE) --cmdline=$(call argument,CMDLINE)
 $(B)/caisson.iso: $(B)/caisson.elf $(GUEST_ELF) $(IMAGE_FILES) $(B)/image-options \
                   tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
 	$(call say,ISO,$@)
-	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< $(IMAGE_ARGUMENTS) --options=$(call argument,OPTIONS) $(GUEST_ELF)
+	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< $(IMAGE_ARGUMENTS) $(if $(PCI),--pci $(PCI)) --options=$(call argument,OPTIONS) $(GUEST_ELF)
 
 # The stick's Caisson uses every console there is, unless OPTIONS are given.
 $(B)/caisson.img: $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(IMAGE_FILES) $(B)/image-options \
@@ -291,8 +295,9 @@ image: $(B)/caisson.img ## build build/caisson.img, for a USB stick, a disk or a
 
 iso: $(B)/caisson.iso ## build build/caisson.iso: GRUB (BIOS and UEFI), Caisson, Debian's kernel, our guests
 
-run: $(B)/caisson.iso ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE=hvm|pvh OPTIONS= RUN='--emulator qemu --pcpus 4')
-	$(Q)$(PYTHON) tools/run $< --install --guest-mem $(call argument,MEM) $(RUN)
+run: $(B)/caisson.iso ## boot it and connect this terminal (KERNEL= INITRD= CMDLINE= MEM= VCPUS= TYPE=hvm|pvh OPTIONS= DISK=file NET=user RUN='--emulator qemu --pcpus 4')
+	$(Q)$(PYTHON) tools/run $< --install --guest-mem $(call argument,MEM) $(if $(DISK),--disk $(call argument,DISK)) \
+	    $(if $(NET),--net $(call argument,NET)) $(RUN)
 
 # Debian's Xen tools in a control domain, with one of our guests for them to look at: docs/toolstack.md.
 CONTROL_CMDLINE = console=hvc0 quiet
