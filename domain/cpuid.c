@@ -134,7 +134,9 @@ answer_anew(struct vcpu *v, struct cpuid_answer *a, uint32_t leaf, uint32_t subl
 static __attribute__((noinline)) const struct cpuid_regs *follow(struct vcpu *v,
                                                                  struct cpuid_answer *a)
 {
-    if (likely(a->follows && a->state == state_of(v)))
+    uint64_t state = state_of(v);
+
+    if (likely(a->state == state && a->follows))
         return &a->regs;
     return answer_anew(v, a, a->leaf, a->subleaf);
 }

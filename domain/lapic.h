@@ -10,8 +10,10 @@
 #define CAISSON_DOMAIN_LAPIC_H
 
 #include <stdbool.h>
+#include "arch/x86/insn.h"
 #include "domain/msr.h"
 #include "domain/vcpu.h"
+#include "lib/likely.h"
 
 struct domain;
 
@@ -19,6 +21,30 @@ struct domain;
  * domain, which alone sees it; the I/O bitmaps are there. 0 or -ENOMEM. */
 int must_check lapic_create_access(struct domain *d);
 void lapic_destroy_access(struct domain *d);
+
+/* ---- The timer ---- */
+
+/* Its interrupt sets out so many ticks of the TSC before it is due, since it is under way for
+ * longer: the exit, some 300 instructions, the entry. If the guest came out at once it waits until
+ * only LAPIC_WAY_IN are left, which the rest of the way always takes, so no guest is interrupted
+ * early. */
+#define LAPIC_LEAD   200
+#define LAPIC_WAY_IN 150
+
+/* Its deadline: ns of the domain's clock, and the same moment by the machine's TSC. */
+static inline void lapic_set_due(struct vcpu *v, uint64_t ns, uint64_t tsc)
+{
+    moment_set_both(&v->lapic_due, ns, tsc - LAPIC_LEAD);
+}
+
+/* It has come by v->lapic_due.tsc, at `now` or before. */
+static inline void lapic_await(const struct vcpu *v, uint64_t now)
+{
+    while (unlikely(now < v->lapic_due.tsc + (LAPIC_LEAD - LAPIC_WAY_IN))) {
+        cpu_relax();
+        now = rdtsc();
+    }
+}
 
 /* ---- Without the domain's lock, by v within its stay in the guest ---- */
 

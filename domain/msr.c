@@ -54,7 +54,7 @@ static void set_deadline(struct vcpu *v, uint64_t value)
 
     vlapic_set_deadline(&v->lapic, value, at, tsc_to_ns(tsc - zero));
     if (comes && v->lapic_due.ns == at) /* armed: its tick of the TSC is known better than by ns */
-        moment_set_both(&v->lapic_due, at, then);
+        lapic_set_due(v, at, then);
 }
 
 /* A deadline that has passed fires at once; one so far that it does not come is left to others. */
@@ -83,7 +83,7 @@ static __attribute__((noinline)) enum msr_written arm(struct vcpu *v, uint64_t v
     uint64_t at = tsc_to_ns(then - v->domain->xen.tsc_zero);
     if (!vlapic_arm_ahead(&v->lapic, value, at))
         return MSR_UNKNOWN;
-    moment_set_both(&v->lapic_due, at, then);
+    lapic_set_due(v, at, then);
     return MSR_MOVED;
 }
 

@@ -52,13 +52,22 @@ static uint64_t next_tick(const struct vcpu *v, uint64_t start)
     return due < soonest ? soonest : due;
 }
 
+/* By the time that its interrupt reaches the guest it is due. */
+static void tick_lapic(struct vcpu *v, uint64_t start, uint64_t now)
+{
+    uint64_t due = v->lapic_due.ns;
+
+    lapic_await(v, start);
+    v->lapic.dev.ops->tick(&v->lapic.dev, now < due ? due : now);
+}
+
 /* Does what is due at `start`. Returns when the next thing is: machine TSC. */
 static uint64_t tick_due(struct vcpu *v, uint64_t start)
 {
     uint64_t now = xen_now(&v->domain->xen);
 
-    if (now >= v->lapic_due.ns)
-        v->lapic.dev.ops->tick(&v->lapic.dev, now);
+    if (start >= v->lapic_due.tsc)
+        tick_lapic(v, start, now);
     if (now >= v->xen.due.ns && !pv_tick(&v->xen, now))
         domain_end(v->domain, END_CRASH, "its watchdog has expired");
     if (serves_machine(v) && now >= v->domain->machine.due.ns)
@@ -83,6 +92,7 @@ bool vcpu_tick_lapic(struct vcpu *v)
         now >= v->virt.deadline || vcpu_wants_look(v) || sched_deadline_changed() ||
         vlapic_unsettled(&v->lapic))
         return false;
+    lapic_await(v, now);
     uint8_t vector = vlapic_timer_run_own(&v->lapic, v->lapic_due.ns);
     if (!vector)
         return false;

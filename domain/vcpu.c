@@ -111,7 +111,11 @@ static void timer_moved(struct vlapic *l, uint64_t due)
 {
     struct vcpu *v = container_of(l, struct vcpu, lapic);
 
+    if (due == v->lapic_due.ns)
+        return;
     moment_set(&v->lapic_due, v->domain->xen.tsc_zero, due);
+    if (v->lapic_due.tsc != TIME_NEVER)
+        lapic_set_due(v, due, v->lapic_due.tsc);
 }
 
 cold void vcpu_init_lapic(struct vcpu *v)

@@ -56,7 +56,8 @@ struct vcpu {
     enum vcpu_dump dump;     /* somebody wants to see its state */
     unsigned dumped;         /* parts of it that have been logged */
     uint64_t tsc_adjust;     /* IA32_TSC_ADJUST as the guest last left it */
-    struct moment lapic_due; /* deadline of its local APIC's timer, which tells */
+    struct moment lapic_due; /* deadline of its local APIC's timer, which tells; by the TSC a
+                              * little ahead (domain/lapic.h) */
     bool down;               /* by VCPUOP_down: it does not run */
     bool initialised;        /* start says where it begins, VCPUOP_up when */
     bool begins;             /* now */

@@ -28,12 +28,15 @@
 #define COM2_PIN      3
 
 /* Vectors, by class. */
-#define LOW    0x41
-#define LOW_2  0x47 /* the same class */
-#define MIDDLE 0x55
-#define HIGH   0x91
-#define LEVEL  0x63
-#define TIMER  0x71
+#define LOW      0x41
+#define LOW_2    0x47 /* the same class */
+#define MIDDLE   0x55
+#define HIGH     0x91
+#define LEVEL    0x63
+#define TIMER    0x71
+#define DEADLINE 0x75
+
+#define MSR_TSC_DEADLINE 0x6E0
 
 static unsigned checks, failures;
 static unsigned came[256];
@@ -229,6 +232,42 @@ static void timer(void)
     check("and stands still", lapic_read(LAPIC_CURRENT) == 0);
 }
 
+static volatile uint64_t deadline_at;
+
+static void on_deadline(struct trap *t)
+{
+    (void)t;
+    deadline_at = rdtsc();
+    lapic_write(LAPIC_EOI, 0);
+}
+
+/* When it came, which is after `ahead` ticks of the TSC at the soonest. */
+static bool comes_early(uint64_t ahead, bool halted)
+{
+    uint64_t at = rdtsc() + ahead;
+
+    deadline_at = 0;
+    wrmsr(MSR_TSC_DEADLINE, at);
+    while (!deadline_at) {
+        if (halted)
+            irq_wait();
+        else
+            irq_let_in();
+    }
+    return deadline_at < at;
+}
+
+static void deadlines(void)
+{
+    unsigned early = 0;
+
+    lapic_write(LAPIC_LVT_TIMER, DEADLINE | LAPIC_TIMER_DEADLINE);
+    for (uint64_t ahead = 0; ahead < 1000; ahead += 7)
+        early += comes_early(ahead, false) + comes_early(8 * ahead, true);
+    check("no deadline comes early", !early);
+    lapic_write(LAPIC_LVT_TIMER, TIMER);
+}
+
 /* ---- What only the page can ---- */
 
 static void moved(void)
@@ -287,6 +326,7 @@ static void in_both_modes(const char *mode)
     nested();
     level();
     timer();
+    deadlines();
 }
 
 void main(const void *boot_information);
@@ -300,6 +340,7 @@ void main(const void *boot_information)
     pic_init(0xFFFF);
     for (unsigned i = 0; i < sizeof(counted); i++)
         trap_set(counted[i], count);
+    trap_set(DEADLINE, on_deadline);
     lapic_enable();
     in_both_modes("by its page");
     odd_accesses();

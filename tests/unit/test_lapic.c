@@ -387,6 +387,22 @@ static void test_icr_not_simple(void **state)
     assert_false(vlapic_requested(&guest_vcpu.lapic) || vlapic_requested(&second.lapic));
 }
 
+/* The timer's interrupt sets out early, but not too early; who has come late does not wait. */
+static void test_timer_is_ahead(void **state)
+{
+    (void)state;
+    lapic_set_due(&guest_vcpu, 77, 10000);
+    assert_int_equal(guest_vcpu.lapic_due.ns, 77);
+    assert_int_equal(guest_vcpu.lapic_due.tsc, 10000 - LAPIC_LEAD);
+    fake_tsc = 10000 - LAPIC_LEAD;
+    fake_tsc_step = 10;
+    lapic_await(&guest_vcpu, fake_tsc);
+    assert_int_equal(fake_tsc, 10000 - LAPIC_WAY_IN);
+    lapic_await(&guest_vcpu, 10000 - LAPIC_WAY_IN);
+    assert_int_equal(fake_tsc, 10000 - LAPIC_WAY_IN);
+    fake_tsc_step = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_icr_to_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_icr_by_id, setup, teardown),
         cmocka_unit_test_setup_teardown(test_icr_not_simple, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_timer_is_ahead, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
