@@ -25,7 +25,8 @@ static const char *const prefix[] = {
     [LOG_DEBUG] = "caisson: debug: ", [LOG_ANSWER] = "caisson: ",
 };
 
-static char mark[8]; /* "[1234] "; boot only */
+static char mark[8];     /* "[1234] "; boot only */
+static log_gate_fn gate; /* or NULL; boot only */
 
 /* All under the lock. */
 static struct spinlock lock = SPINLOCK_RANK("log", LOCK_LOG);
@@ -93,10 +94,37 @@ static void clean(char *text, size_t length)
     }
 }
 
+/* Under the lock, as what follows. */
+static void put_line(enum log_level level, const char *line, size_t length)
+{
+    ring_put_line(level, line, length);
+    for (unsigned i = 0; is_shown(level) && i < sink_count; i++)
+        sinks[i](line, length);
+}
+
+static void put_missed(enum log_level level, int missed)
+{
+    char line[80];
+
+    put_line(level, line,
+             fmt_sn(line, sizeof(line), "%s%s%d lines like the next were left out\n", mark,
+                    prefix[level], missed));
+}
+
+/* May the line be put? text: it, without what stands in front of all. In a panic all are. */
+static bool ask_gate(enum log_level level, const char *text)
+{
+    int missed = gate && !lock_broken ? gate(text, is_shown(level)) : 0;
+
+    if (missed > 0)
+        put_missed(level, missed);
+    return missed >= 0;
+}
+
 void log_at(enum log_level level, const char *fmt, ...)
 {
     char line[LOG_LINE_BYTES];
-    size_t length = fmt_sn(line, sizeof(line) - 1, "%s%s", mark, prefix[level]);
+    size_t front = fmt_sn(line, sizeof(line) - 1, "%s%s", mark, prefix[level]), length = front;
     va_list args;
 
     va_start(args, fmt);
@@ -106,11 +134,11 @@ void log_at(enum log_level level, const char *fmt, ...)
         length = sizeof(line) - 2;
     clean(line, length);
     line[length++] = '\n';
+    line[length] = '\0';
 
     log_lock();
-    ring_put_line(level, line, length);
-    for (unsigned i = 0; is_shown(level) && i < sink_count; i++)
-        sinks[i](line, length);
+    if (ask_gate(level, line + front))
+        put_line(level, line, length);
     log_unlock();
 }
 
@@ -151,6 +179,11 @@ void log_add_sink(log_sink_fn sink)
 void log_set_level(enum log_level level)
 {
     shown = level;
+}
+
+void log_set_gate(log_gate_fn fn)
+{
+    gate = fn;
 }
 
 void log_set_mark(uint16_t secret)

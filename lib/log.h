@@ -8,6 +8,7 @@
 #ifndef CAISSON_LIB_LOG_H
 #define CAISSON_LIB_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,12 @@ void log_add_sink(log_sink_fn sink);
 
 /* Lines above this level go to the ring only. LOG_INFO at start. */
 void log_set_level(enum log_level level);
+
+/* fn is asked about each line before it is kept, and shown or not; text: the line without what
+ * stands in front of all. Below 0: it is left out; else how many were left out before it, which is
+ * said first. Called with the log's lock held, from anywhere; must not log. Boot only. */
+typedef int (*log_gate_fn)(const char *text, bool shown);
+void log_set_gate(log_gate_fn fn);
 
 /* From now on each line begins with "[secret] ", which no guest knows: the domain in front can send
  * any bytes, but not a line that looks as if Caisson had said it. Boot only. */

@@ -25,6 +25,7 @@
 #include "lifecycle/id.h"
 #include "lifecycle/load.h"
 #include "lifecycle/memory.h"
+#include "lifecycle/throttle.h"
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"
@@ -377,7 +378,7 @@ int domain_create(const struct domain_config *config, struct sched_group *accoun
         .id = id, .lock = &d->lock, .p2m = &d->p2m, .tsc_zero = rdtsc(), .control = config->control
     };
     if (config->bare)
-        fmt_sn(d->name, sizeof(d->name), "domain#%u", id);
+        fmt_sn(d->name, sizeof(d->name), BARE_NAME "%u", id);
     else
         str_copy(d->name, config->name, sizeof(d->name));
     domain_list(d);

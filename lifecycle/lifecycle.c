@@ -9,6 +9,7 @@
 #include "lifecycle/keeper.h"
 #include "lifecycle/list.h"
 #include "lifecycle/order.h"
+#include "lifecycle/throttle.h"
 #include "lifecycle/unpack.h"
 #include "mm/audit.h"
 #include "mm/heap.h"
@@ -160,6 +161,7 @@ void lifecycle_begin(struct module *modules, unsigned n, void (*fn)(void))
     uint32_t broken = 0; /* domains of the menu whose kernels cannot be unpacked */
 
     at_end = fn;
+    throttle_begin();
     sched_group_init(&own_time, SCHED_DEFAULT_WEIGHT, 0);
     sched_unit_init(&undertaker, &own_time, 1, undertake, sched_leave_nothing);
     catalogue_init(modules, n);

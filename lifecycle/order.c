@@ -9,6 +9,7 @@
 #include "lifecycle/id.h"
 #include "lifecycle/keeper.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/throttle.h"
 
 #define ORDERS 8 /* at once; more have to wait */
 
@@ -103,7 +104,7 @@ int order_domain(const struct order *what, uint16_t *id)
 static struct domain_config config_of(const struct order *what)
 {
     struct domain_config c = {
-        .name = "bare domain", /* no name of the menu's has a space */
+        .name = BARE_NAME "new",
         .vcpus = what->vcpus,
         .type = DOMAIN_PVH,
         .bare = true,
@@ -129,7 +130,7 @@ static struct place *take(void)
 /* Begins to make it. -EAGAIN: later; an id is looked for in pieces. */
 static int begin(struct place *p)
 {
-    struct keeper *k = lifecycle_new_keeper("bare domain");
+    struct keeper *k = lifecycle_new_keeper(BARE_NAME "new");
 
     p->keeper = NULL;
     if (!k)

@@ -53,6 +53,6 @@ void virt_log_exits(const struct virt_vcpu *v, const char *whose, unsigned id)
               whose, id, virt_exit_count(v));
     for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
         if (v->exits[kind])
-            log_debug("%10lu  %-16s %8lu", v->exits[kind], virt_exit_name[kind],
+            log_debug("%s: %8lu  %-16s %8lu", whose, v->exits[kind], virt_exit_name[kind],
                       v->exit_ticks[kind] / v->exits[kind]);
 }

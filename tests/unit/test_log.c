@@ -103,6 +103,46 @@ static void test_text(void **state)
     assert_int_equal(early.text[early.length - 2], 'x');
 }
 
+static int gate_says;
+static const char *gate_saw;
+
+static bool gate_shown;
+
+static int gate(const char *text, bool shown)
+{
+    static char copy[LOG_LINE_BYTES];
+
+    gate_shown = shown;
+    gate_saw = strncpy(copy, text, sizeof(copy) - 1);
+    return gate_says;
+}
+
+/* What it leaves out is not kept either. */
+static void test_gate(void **state)
+{
+    uint64_t before = log_end();
+
+    (void)state;
+    clear(&early);
+    log_set_gate(gate);
+    log_error("some %s", "text");
+    assert_string_equal(gate_saw, "some text\n");
+    assert_true(gate_shown);
+    assert_string_equal(early.text, "caisson: error: some text\n");
+    gate_says = -1;
+    before = log_end();
+    log_error("left out");
+    assert_int_equal(log_end(), before);
+    gate_says = 3;
+    clear(&early);
+    log_debug("not shown");
+    assert_false(gate_shown);
+    log_info("again");
+    assert_string_equal(early.text, "caisson: 3 lines like the next were left out\n"
+                                    "caisson: again\n");
+    gate_says = 0;
+}
+
 static void test_overflow(void **state)
 {
     static char copy[LOG_RING_BYTES + LOG_LINE_BYTES];
@@ -131,7 +171,8 @@ static void test_overflow(void **state)
     clear(&early);
     log_warn("no guest knows it");
     assert_string_equal(early.text, "[0bee] caisson: warning: no guest knows it\n");
-    log_break_lock();
+    gate_says = -1;
+    log_break_lock(); /* in a panic all is said */
     log_info("after the lock broke");
     assert_non_null(strstr(late.text, "after the lock broke"));
     log_add_sink(take_late);
@@ -144,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_gate),
         cmocka_unit_test(test_overflow),
     };
 
