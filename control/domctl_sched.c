@@ -6,7 +6,6 @@
 
 #define CAP_MOST (100 * MAX_PCPUS)
 
-/* There is no soft affinity: any pCPU is as good as another. */
 int64_t domctl_getvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *arg = &op->u.vcpuaffinity;
@@ -18,12 +17,11 @@ int64_t domctl_getvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domc
     if (arg->flags & XEN_VCPUAFFINITY_HARD)
         err = control_write_mask(v, &arg->hard, d->vcpus[arg->vcpu]->unit.affinity);
     if (!err && arg->flags & XEN_VCPUAFFINITY_SOFT)
-        err = control_write_mask(v, &arg->soft, UINT64_MAX);
+        err = control_write_mask(v, &arg->soft, d->vcpus[arg->vcpu]->unit.likes);
     return err;
 }
 
-/* Goes back: what of the masks is there. Tried before anything changes. A soft affinity that leaves
- * out none of the pCPUs where it may run says nothing; another is none of ours. */
+/* Goes back: what of the masks is there. Tried before anything changes. */
 int64_t domctl_setvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *arg = &op->u.vcpuaffinity;
@@ -32,16 +30,20 @@ int64_t domctl_setvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domc
     if (arg->vcpu >= d->xen.vcpu_count || !(hard | soft) || arg->flags >> 2)
         return -EINVAL;
     struct sched_unit *u = &d->vcpus[arg->vcpu]->unit;
-    uint64_t may = u->affinity, likes = UINT64_MAX, there = sched_joined();
+    uint64_t may = u->affinity, likes = u->likes, there = sched_joined();
+    int err = 0;
+
     if (hard &&
         (control_read_mask(v, &arg->hard, &may) || control_write_mask(v, &arg->hard, may & there)))
         return -EFAULT;
     if (soft && (control_read_mask(v, &arg->soft, &likes) ||
                  control_write_mask(v, &arg->soft, likes & may & there)))
         return -EFAULT;
-    if (may & there & ~likes)
-        return -EOPNOTSUPP;
-    return hard ? sched_set_affinity(u, may) : 0;
+    if (hard)
+        err = sched_set_affinity(u, may);
+    if (!err)
+        sched_set_likes(u, likes);
+    return err;
 }
 
 /* As credit2: a weight of 0 leaves the weight, a cap of 0 takes the cap away. */

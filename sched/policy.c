@@ -519,14 +519,12 @@ static unsigned lightest(unsigned best, uint64_t pcpus)
     return best;
 }
 
-unsigned policy_place(const struct sched_unit *u)
+/* Of several that it may use. */
+static unsigned place_among(const struct sched_unit *u, unsigned home, uint64_t may)
 {
-    uint64_t may = queue_allowed(u), idle = may & queue_idle();
-    unsigned home = __atomic_load_n(&u->pcpu, __ATOMIC_RELAXED);
     unsigned best = may & PCPU_BIT(home) ? home : (unsigned)__builtin_ctzl(may);
+    uint64_t idle = may & queue_idle();
 
-    if (may == PCPU_BIT(best))
-        return best;
     if (best == home && !peek(&sched_queues[home].count))
         return home;
     if (idle)
@@ -534,6 +532,36 @@ unsigned policy_place(const struct sched_unit *u)
     if (idle)
         return idle & PCPU_BIT(home) ? home : (unsigned)__builtin_ctzl(idle);
     return lightest(best, may);
+}
+
+static bool is_free(unsigned n)
+{
+    return !peek(&sched_queues[n].count) || queue_idle() & PCPU_BIT(n);
+}
+
+/* Not all of them it likes: an idle one that it likes, else any idle one, else the lightest of
+ * those that it likes. */
+static cold unsigned place_liked(const struct sched_unit *u, unsigned home, uint64_t may,
+                                 uint64_t likes)
+{
+    unsigned best = place_among(u, home, likes), other;
+
+    if (is_free(best))
+        return best;
+    other = place_among(u, home, may);
+    return is_free(other) ? other : best;
+}
+
+unsigned policy_place(const struct sched_unit *u)
+{
+    uint64_t may = queue_allowed(u), likes = may & __atomic_load_n(&u->likes, __ATOMIC_RELAXED);
+    unsigned home = __atomic_load_n(&u->pcpu, __ATOMIC_RELAXED);
+
+    if (may == PCPU_BIT(home))
+        return home;
+    if (unlikely(likes && likes != may))
+        return place_liked(u, home, may, likes);
+    return place_among(u, home, may);
 }
 
 struct sched_unit *policy_give(struct run_queue *q, unsigned *to)

@@ -84,6 +84,7 @@ struct sched_unit {
     /* Takes its registers off the calling pCPU. Called with no lock held. */
     void (*leave)(struct sched_unit *u);
     uint64_t affinity; /* mask of the pCPUs on which it may run */
+    uint64_t likes;    /* of those on which it rather would, all unless told; atomic */
     enum sched_state state;
     unsigned pcpu;               /* whose queue it belongs to, also while blocked */
     struct sched_entity *entity; /* its group's there */
@@ -134,6 +135,9 @@ struct sched_unit *sched_running(void);
 /* Takes effect at once for a unit that waits, within a kick for one that runs. -EINVAL if no pCPU
  * of the mask runs units. */
 int must_check sched_set_affinity(struct sched_unit *u, uint64_t affinity);
+/* Where it would rather run, when it is woken next: on another pCPU only if those are busy and that
+ * one is not. Says nothing if it may run on none of them. */
+void sched_set_likes(struct sched_unit *u, uint64_t pcpus);
 
 /* From within u's run(): someone else first, if someone waits here. */
 void sched_unit_yield(struct sched_unit *u);

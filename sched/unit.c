@@ -21,6 +21,7 @@ cold void sched_unit_init(struct sched_unit *u, struct sched_group *group, uint6
     ASSERT(group && affinity && run && leave);
     *u = (struct sched_unit){ .group = group,
                               .affinity = affinity,
+                              .likes = UINT64_MAX,
                               .run = run,
                               .leave = leave,
                               .state = SCHED_BLOCKED,
@@ -126,6 +127,11 @@ cold int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
     queue_bound(q, 0);
     queue_tell(q, true);
     return 0;
+}
+
+void sched_set_likes(struct sched_unit *u, uint64_t pcpus)
+{
+    __atomic_store_n(&u->likes, pcpus, __ATOMIC_RELAXED);
 }
 
 uint64_t sched_unit_ran(const struct sched_unit *u)

@@ -64,6 +64,11 @@ WEAK int sched_set_affinity(struct sched_unit *u, uint64_t affinity)
     return 0;
 }
 
+WEAK void sched_set_likes(struct sched_unit *u, uint64_t pcpus)
+{
+    u->likes = pcpus;
+}
+
 WEAK uint64_t sched_unit_ran(const struct sched_unit *u)
 {
     return u->stats.ran;

@@ -34,7 +34,7 @@ static int setup(void **state)
         pair[i].d.account = &accounts[i];
         pair[i].d.state = DOMAIN_RUNNING;
         for (unsigned n = 0; n < PAIR_VCPUS; n++)
-            pair[i].v[n].unit.affinity = UINT64_MAX;
+            pair[i].v[n].unit.affinity = pair[i].v[n].unit.likes = UINT64_MAX;
     }
     pair[A].d.xen.control = true;
     domctl = (struct xen_domctl){ .interface_version = XEN_DOMCTL_INTERFACE_VERSION };
@@ -714,27 +714,38 @@ static void test_affinity(void **state)
     assert_int_equal(pair[B].v[1].unit.affinity, 0xe);
 }
 
-/* Nothing, but one that may be had: all where it runs. */
+/* It is kept as it was given; what goes back is what of it counts. */
 static void test_soft_affinity(void **state)
 {
-    uint64_t all = 3, some = 1, none = 0;
+    uint64_t all = 3, some = 1, other = 6, none = 0;
 
     (void)state;
     domctl.u.vcpuaffinity =
         (struct xen_domctl_vcpuaffinity){ .flags = 2, .soft = { (uintptr_t)&all, 8, 0 } };
     assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), 0);
     assert_int_equal(all, 3);
-    domctl.u.vcpuaffinity.soft.bitmap = (uintptr_t)&some;
-    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), -EOPNOTSUPP);
+    domctl.u.vcpuaffinity.soft.bitmap = (uintptr_t)&other;
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), 0);
+    assert_int_equal(other, 2); /* that is there */
+    assert_int_equal(pair[B].v[0].unit.likes, 6);
+    assert_int_equal(by(A, XEN_DOMCTL_GETVCPUAFFINITY, ID(B)), 0);
+    assert_int_equal(other, 6);
+    assert_int_equal(pair[B].v[0].unit.affinity, UINT64_MAX);
+    assert_int_equal(pair[B].v[1].unit.likes, UINT64_MAX);
     domctl.u.vcpuaffinity.flags = 3;
     domctl.u.vcpuaffinity.hard = (struct xen_ctl_bitmap){ (uintptr_t)&some, 8, 0 };
     assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), 0);
     assert_int_equal(pair[B].v[0].unit.affinity, 1);
     domctl.u.vcpuaffinity.soft.bitmap = (uintptr_t)&none;
-    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), -EOPNOTSUPP);
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), 0);
+    assert_int_equal(pair[B].v[0].unit.likes, 0);
     domctl.u.vcpuaffinity.soft.bitmap = UINT64_MAX;
     assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), -EFAULT);
+    domctl.u.vcpuaffinity.soft.bitmap = (uintptr_t)&all;
+    domctl.u.vcpuaffinity.hard.bitmap = (uintptr_t)&none;
+    assert_int_equal(by(A, XEN_DOMCTL_SETVCPUAFFINITY, ID(B)), -EINVAL);
     assert_int_equal(pair[B].v[0].unit.affinity, 1);
+    assert_int_equal(pair[B].v[0].unit.likes, 0);
 }
 
 static int64_t share(uint32_t cmd, uint16_t weight, uint16_t cap)

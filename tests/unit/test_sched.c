@@ -596,6 +596,41 @@ static void test_idle_takes_work(void **state)
     assert_int_equal(b.turns + a.turns, 2);
 }
 
+static void go_again(struct runner *r, uint64_t likes)
+{
+    fake_cpu_id = r->unit.pcpu;
+    assert_int_equal(sched_unit_remove(&r->unit), 0);
+    fake_cpu_id = 0;
+    make(r, BOTH);
+    sched_set_likes(&r->unit, likes);
+    sched_wake(&r->unit);
+}
+
+/* Where it likes to be it goes, but not to wait there while another pCPU is idle. */
+static void test_likes(void **state)
+{
+    (void)state;
+    queue_set_idle(0, false); /* as earlier tests may have left it */
+    queue_set_idle(1, false);
+    go_again(&c, 2);
+    assert_int_equal(c.unit.pcpu, 1);
+    go_again(&c, 1);
+    assert_int_equal(c.unit.pcpu, 0);
+    go_again(&c, 4); /* there is no such pCPU */
+    assert_int_equal(c.unit.pcpu, 0);
+    sched_wake(&a.unit);
+    go_again(&c, 1);
+    assert_int_equal(c.unit.pcpu, 1);
+    assert_int_equal(sched_unit_remove(&b.unit), 0);
+    make(&b, 2);
+    fake_cpu_id = 1;
+    sched_wake(&b.unit);
+    go_again(&c, 1);
+    assert_int_equal(c.unit.pcpu, 0); /* both are busy */
+    go_again(&c, 2);
+    assert_int_equal(c.unit.pcpu, 1);
+}
+
 static void test_cap(void **state)
 {
     (void)state;
@@ -850,6 +885,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stuck, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watcher, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_watches_the_idle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_likes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cap_from_now_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_unit, setup, teardown),
