@@ -61,9 +61,11 @@ static int64_t scheduler_op(struct vcpu *v, struct xen_sysctl *op)
 }
 
 static int64_t (*const ops[])(struct vcpu *v, struct xen_sysctl *op) = {
+    [XEN_SYSCTL_READCONSOLE] = sysctl_readconsole,
     [XEN_SYSCTL_PHYSINFO] = sysctl_physinfo,
     [XEN_SYSCTL_SCHED_ID] = sched_id,
     [XEN_SYSCTL_GETDOMAININFOLIST] = sysctl_getdomaininfolist,
+    [XEN_SYSCTL_DEBUG_KEYS] = sysctl_debug_keys,
     [XEN_SYSCTL_AVAILHEAP] = availheap,
     [XEN_SYSCTL_CPUTOPOINFO] = sysctl_cputopoinfo,
     [XEN_SYSCTL_NUMAINFO] = sysctl_numainfo,

@@ -17,6 +17,9 @@ int64_t sysctl_getdomaininfolist(struct vcpu *v, struct xen_sysctl *op);
 int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op);
 int64_t sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op);
 int64_t sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op);
+/* sysctl_log.c */
+int64_t sysctl_readconsole(struct vcpu *v, struct xen_sysctl *op);
+int64_t sysctl_debug_keys(struct vcpu *v, struct xen_sysctl *op);
 /* policy.c */
 int64_t sysctl_cpu_policy(struct vcpu *v, struct xen_sysctl *op);
 int64_t sysctl_cpu_featureset(struct vcpu *v, struct xen_sysctl *op);

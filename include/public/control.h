@@ -189,9 +189,11 @@ struct xen_domctl {
 
 /* ---- sysctl ---- */
 
+#define XEN_SYSCTL_READCONSOLE       1
 #define XEN_SYSCTL_PHYSINFO          3
 #define XEN_SYSCTL_SCHED_ID          4
 #define XEN_SYSCTL_GETDOMAININFOLIST 6
+#define XEN_SYSCTL_DEBUG_KEYS        7
 #define XEN_SYSCTL_AVAILHEAP         9
 #define XEN_SYSCTL_CPUTOPOINFO       16
 #define XEN_SYSCTL_NUMAINFO          17
@@ -203,6 +205,20 @@ struct xen_domctl {
 #define XEN_SYSCTL_PHYSCAP_HVM       (1u << 0)
 #define XEN_SYSCTL_PHYSCAP_HAP       (1u << 3)
 #define XEN_SYSCTL_PHYSCAP_GNTTAB_V1 (1u << 8)
+
+struct xen_sysctl_readconsole {
+    uint8_t clear;       /* what is read now is not read again */
+    uint8_t incremental; /* from index on, else from the oldest that is kept */
+    uint8_t pad[2];
+    uint32_t index; /* goes back: where to go on */
+    uint64_t buffer;
+    uint32_t count; /* bytes in the buffer; goes back: so many were written */
+};
+
+struct xen_sysctl_debug_keys {
+    uint64_t keys; /* of char */
+    uint32_t nr_keys;
+};
 
 struct xen_sysctl_physinfo {
     uint32_t threads_per_core, cores_per_socket;
@@ -317,6 +333,8 @@ struct xen_sysctl {
     uint32_t cmd; /* XEN_SYSCTL_* */
     uint32_t interface_version;
     union {
+        struct xen_sysctl_readconsole readconsole;
+        struct xen_sysctl_debug_keys debug_keys;
         struct xen_sysctl_physinfo physinfo;
         struct xen_sysctl_sched_id sched_id;
         struct xen_sysctl_getdomaininfolist getdomaininfolist;
@@ -381,6 +399,12 @@ _Static_assert(sizeof(struct xen_sysctl_cpu_policy) == 32, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_sysctl_cpu_policy, leaves) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_sysctl) == 136, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_sysctl, u) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_readconsole) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_readconsole, index) == 4, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_readconsole, buffer) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_readconsole, count) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_debug_keys) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_debug_keys, nr_keys) == 8, "as in Xen");
 _Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_sysctl_physinfo, capabilities) == 28, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_sysctl_physinfo, total_pages) == 40, "as in Xen");

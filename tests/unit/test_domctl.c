@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * domctl and sysctl: what the control domain may ask for, and that nobody else may.
@@ -16,7 +16,9 @@
 #include "include/public/arch-x86/policy.h"
 #include "include/public/hvm/save.h"
 #include "include/public/sched.h"
+#include "lib/log.h"
 #include "mm/promise.h"
+#include "tests/fakes/log.h"
 #include "tests/fakes/pair.h"
 
 enum { A, B, C }; /* A is the control domain */
@@ -105,7 +107,7 @@ static void test_versions_and_numbers(void **state)
     for (uint32_t cmd = 0; cmd < 100; cmd++) {
         static const uint8_t known[] = { 1,  2,  3,  4,  5,  9,  11, 14, 15, 16,
                                          25, 27, 33, 34, 59, 60, 68, 82, 83, 86 };
-        static const uint8_t known_sysctl[] = { 3, 4, 6, 9, 16, 17, 18, 19, 26, 29 };
+        static const uint8_t known_sysctl[] = { 1, 3, 4, 6, 7, 9, 16, 17, 18, 19, 26, 29 };
 
         if (!memchr(known, (int)cmd, sizeof(known)))
             assert_int_equal(by(A, cmd, ID(B)), -ENOSYS);
@@ -904,6 +906,78 @@ static void test_pools(void **state)
     assert_int_equal(ask(XEN_SYSCTL_SCHEDULER_OP), -ESRCH);
 }
 
+/* ---- The log ---- */
+
+static char read_text[8192];
+
+static int64_t read_log(uint32_t count, uint8_t clear, bool goes_on)
+{
+    memset(read_text, 0, sizeof(read_text));
+    sysctl.u.readconsole = (struct xen_sysctl_readconsole){
+        .clear = clear,
+        .incremental = goes_on,
+        .index = sysctl.u.readconsole.index,
+        .buffer = (uintptr_t)read_text,
+        .count = count,
+    };
+    return ask(XEN_SYSCTL_READCONSOLE);
+}
+
+/* Whole lines, without the word that no guest knows. */
+static void test_read_log(void **state)
+{
+    struct xen_sysctl_readconsole *arg = &sysctl.u.readconsole;
+
+    (void)state;
+    fake_log_reset();
+    log_info("one");
+    log_info("two");
+    assert_int_equal(read_log(30, 0, true), 0); /* from 0 on */
+    assert_string_equal(read_text, "caisson: one\ncaisson: two\n");
+    assert_int_equal(arg->count, 26);
+    log_info("three");
+    assert_int_equal(read_log(25, 0, false), 0);
+    assert_string_equal(read_text, "caisson: one\n");
+    assert_int_equal(read_log(UINT32_MAX, 0, true), 0);
+    assert_string_equal(read_text, "caisson: two\ncaisson: three\n");
+    assert_int_equal(read_log(100, 0, true), 0);
+    assert_int_equal(arg->count, 0);
+    arg->index = UINT32_MAX; /* it never was there */
+    assert_int_equal(read_log(100, 0, true), 0);
+    assert_memory_equal(read_text, "caisson: one\n", 13);
+    assert_int_equal(read_log(0, 0, false), 0);
+    assert_int_equal(arg->count, 0);
+    sysctl.u.readconsole = (struct xen_sysctl_readconsole){ .buffer = UINT64_MAX, .count = 100 };
+    assert_int_equal(ask(XEN_SYSCTL_READCONSOLE), -EFAULT);
+    for (unsigned i = 0; i < 300; i++)
+        log_info("of many, %u", i);
+    assert_int_equal(read_log(sizeof(read_text), 0, false), 0);
+    assert_in_range(arg->count, 900, 1024); /* bounded: the caller comes again */
+    assert_int_equal(read_log(26, 1, false), 0);
+    assert_int_equal(read_log(26, 0, false), 0);
+    assert_memory_equal(read_text, "caisson: three\n", 15); /* what was cleared is gone */
+}
+
+static int64_t press(const void *keys, uint32_t n)
+{
+    sysctl.u.debug_keys = (struct xen_sysctl_debug_keys){ .keys = (uintptr_t)keys, .nr_keys = n };
+    return ask(XEN_SYSCTL_DEBUG_KEYS);
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    fake_log_reset();
+    assert_int_equal(press("h?m\xff", 4), 0);
+    assert_string_equal(fake_log_text,
+                        "debug key h: h for this line, m for the machine's memory\n"
+                        "debug key m: 1000 frames, 600 of them promised to nobody\n");
+    assert_int_equal(press("", 0), 0);
+    assert_int_equal(press("hhhhhhhhhhhhhhhhh", 17), -E2BIG);
+    assert_int_equal(press((void *)UINTPTR_MAX, 2), -EFAULT);
+    assert_int_equal(fake_log_lines[LOG_INFO], 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, pair_stop)
 
 int main(void)
@@ -923,6 +997,7 @@ int main(void)
         TEST(test_destroy_bare), TEST(test_context),
         TEST(test_context_mtrr), TEST(test_context_fuzzed),
         TEST(test_policy),       TEST(test_featureset),
+        TEST(test_read_log),     TEST(test_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
