@@ -13,9 +13,10 @@
 
 #define LIST_BATCH 8 /* domains at a time */
 
+/* One that has halted with interrupts off is not used: only another one can start it again. */
 static bool is_online(const struct vcpu *v)
 {
-    return !v->down && !v->waits_for_startup;
+    return !v->down && !v->waits_for_startup && !(v->halted && v->deaf);
 }
 
 /* What its vCPUs do, together: it is blocked if none of those that are online wants to run. */

@@ -168,9 +168,15 @@ static void deliver(struct vcpu *v)
 /* Interrupts wake a CPU from HLT if it has them enabled, NMIs always (SDM volume 2, HLT). */
 static bool wakes(struct vcpu *v)
 {
-    if (virt_event_pending(&v->virt) || virt_nmi_waiting(&v->virt))
+    if (virt_event_pending(&v->virt) || virt_nmi_waiting(&v->virt)) {
+        v->deaf = false;
         return true;
-    return (virt_rflags(&v->virt) & RFLAGS_IF) && (has_interrupt(v) || lapic_delivers_now(v));
+    }
+    if (unlikely(!(virt_rflags(&v->virt) & RFLAGS_IF))) {
+        v->deaf = v->xen.poll == PV_POLL_NOTHING; /* else ports wake it */
+        return false;
+    }
+    return has_interrupt(v) || lapic_delivers_now(v);
 }
 
 /* In HLT with nothing to wake it? */

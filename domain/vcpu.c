@@ -51,7 +51,7 @@ cold void vcpu_take_init(struct vcpu *v)
     v->init_pending = false;
     virt_reset(&v->virt);
     vlapic_init_signal(&v->lapic);
-    v->halted = false;
+    v->halted = v->deaf = false;
     v->initialised = v->begins = false;
     v->waits_for_startup = v->id != 0;
 }

@@ -48,6 +48,7 @@ struct vcpu {
     struct vlapic_bus lapic_bus;
     struct timer wake;       /* when halted: the next thing that its devices have to do */
     bool halted;             /* in HLT, or blocked by a hypercall */
+    bool deaf;               /* if halted: with interrupts off, as those do that are not used */
     bool waits_for_startup;  /* as after INIT: nothing but a STARTUP helps */
     bool init_pending;       /* an INIT has arrived and not been acted on */
     int startup_page;        /* of a STARTUP that has arrived; -1: none has */

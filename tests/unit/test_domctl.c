@@ -667,6 +667,13 @@ static void test_vcpu_info(void **state)
     domctl.u.getvcpuinfo.vcpu = 2;
     assert_int_equal(by(A, XEN_DOMCTL_GETVCPUINFO, ID(B)), 0);
     assert_true(!info->online && !info->running && info->blocked);
+    pair[B].v[2].down = false;
+    pair[B].v[2].halted = true;
+    assert_int_equal(by(A, XEN_DOMCTL_GETVCPUINFO, ID(B)), 0);
+    assert_true(info->online);
+    pair[B].v[2].deaf = true; /* as Linux leaves one that it has put off line */
+    assert_int_equal(by(A, XEN_DOMCTL_GETVCPUINFO, ID(B)), 0);
+    assert_false(info->online);
     domctl.u.getvcpuinfo.vcpu = PAIR_VCPUS;
     assert_int_equal(by(A, XEN_DOMCTL_GETVCPUINFO, ID(B)), -EINVAL);
 }
