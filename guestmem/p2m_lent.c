@@ -1,5 +1,6 @@
 /*
  * What a guest sees that is not its own, gone through place by place: for the end of whose it is.
+ * Registers of its devices are nobody's.
  * See guestmem/p2m.h.
  */
 #include "guestmem/p2m.h"
@@ -12,7 +13,7 @@
 static void look_at(struct p2m *p, gfn_t g, const struct slat_entry *e,
                     bool (*fn)(void *ctx, mfn_t m), void *ctx)
 {
-    if (!(e->rights & SLAT_LENT) || !fn(ctx, e->mfn))
+    if (!(e->rights & SLAT_LENT) || p2m_is_device(e) || !fn(ctx, e->mfn))
         return;
     if (p2m_vacate(p, g))
         panic("p2m: a single mapping cannot be taken away");

@@ -176,8 +176,10 @@ uint32_t frame_pins(mfn_t m)
 /* A frame of owner's that others have pinned; zone: ZONE_LEFT, given back, or ZONE_DOMAIN, not. */
 static bool is_pinned(mfn_t m, uint16_t owner, enum frame_zone zone)
 {
-    union frame f = buddy.table[m.v];
+    union frame f = { .word = 0 };
 
+    if (m.v < buddy.size)
+        f = buddy.table[m.v];
     return f.used.state == FRAME_USED && f.used.owner == owner && f.used.zone == zone &&
            f.used.pins;
 }

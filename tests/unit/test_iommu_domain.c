@@ -256,7 +256,8 @@ static bool every(void *ctx, mfn_t m)
 static void test_lent_frame_goes(void **state)
 {
     gfn_t next = gfn(0);
-    mfn_t lent;
+    mfn_t lent, registers;
+    bool is_lent;
 
     (void)state;
     assert_int_equal(frame_alloc(ORDER_4K, YOURS, &lent), 0);
@@ -266,8 +267,11 @@ static void test_lent_frame_goes(void **state)
     assert_same(NIC, &mine, 0xA00);
     assert_int_equal(p2m_remove(&mine, gfn(0x900)), 0);
     assert_same(NIC, &mine, 0xA00);
+    assert_int_equal(p2m_lend_device(&mine, gfn(0x902), mfn(1UL << 24)), 0); /* is nobody's */
     while (!p2m_each_lent(&mine, &next, every, NULL))
         ;
+    assert_int_equal(p2m_lookup(&mine, gfn(0x902), &registers, &is_lent), 0);
+    p2m_take_device(&mine, gfn(0x902), mfn(1UL << 24), 1);
     assert_same(NIC, &mine, 0xA00);
     assert_false(reaches(NIC, 0x901, false));
     frame_free(lent, ORDER_4K, YOURS);
