@@ -365,7 +365,9 @@ static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
     return (entry.rights & rights) == rights ? 0 : -EFAULT;
 }
 
-/* Nothing is flushed: no right is taken away, and a fetch by what was cached exits once more. */
+/* Nothing is flushed: no right is taken away, and a fetch by what was cached exits once more. A
+ * device that goes on by the large mapping gets to the same frames; iommu_flush() of one of them
+ * has it forget the large one. */
 cold int p2m_execute(struct p2m *p, gfn_t g)
 {
     spin_lock(&p->lock);

@@ -46,6 +46,7 @@ enum {
 #define COMMAND_WAIT      (1ul << 60 | 1) /* ... and writes a word to memory */
 #define PAGES_OF(tag)     ((uint64_t)(tag) << 32)
 #define PAGES_TABLES      2ul                 /* and of the tables that lead to them */
+#define PAGES_BLOCK       1ul                 /* more than one */
 #define PAGES_ALL         0x7FFFFFFFFFFFF001l /* instead of an address: of the whole tag */
 #define EVENT_BYTES       16
 #define EVENT_KIND(e)     ((unsigned)((e) >> 60))
@@ -152,10 +153,18 @@ bool amd_one_segment(void)
     return true;
 }
 
-/* One page, or all. The units share the tags, so all of them are told. */
+/* The block around a page. The lowest bit from 12 on that is clear tells its size. */
+static uint64_t block_of(gfn_t g)
+{
+    uint64_t bytes = PAGE_SIZE << iommu_order_least();
+
+    return (gfn_to_gpa(g).v & ~(bytes - 1)) | (bytes / 2 - PAGE_SIZE) | PAGES_BLOCK;
+}
+
+/* A block, or all. The units share the tags, so all of them are told. */
 bool amd_flush(uint16_t tag, gfn_t start, uint64_t frames)
 {
-    uint64_t what = frames == 1 ? gfn_to_gpa(start).v : PAGES_ALL;
+    uint64_t what = frames == 1 ? block_of(start) : PAGES_ALL;
     bool done = true;
 
     for (struct unit *u = units; u < units + unit_count; u++) {

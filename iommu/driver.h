@@ -10,6 +10,7 @@
 #include "lib/addr.h"
 #include "pci/pci.h"
 #include "virt/slat.h"
+#include "virt/virt.h"
 
 #define IOMMU_USES   64  /* devices that domains have */
 #define IOMMU_ROUTES 256 /* interrupts of a device */
@@ -25,6 +26,14 @@ struct iommu_use {
     uint16_t first_route, route_count; /* the same of VT-d: a part of its unit's table */
 };
 
+/* A unit may keep a mapping that was larger before a page was cut out of it, now or long ago, and
+ * forgets it only if told of all of it. So it is never told of less than the block of this order
+ * around a page. */
+static inline unsigned iommu_order_least(void)
+{
+    return virt_caps.slat_1g ? ORDER_1G : ORDER_2M;
+}
+
 struct iommu_driver {
     /* Tables are made from here on that it can read too (virt_caps.slat). */
     void (*share)(void);
@@ -37,7 +46,8 @@ struct iommu_driver {
     void (*block)(struct iommu_use *u);
     /* The same of one that no domain has, and that is blocked already: it only hears no more. */
     void (*silence)(uint16_t bdf);
-    /* Nothing is kept of these frames' mappings for that tag. False: a unit does not answer. */
+    /* Nothing is kept of these frames' mappings for that tag, also not of larger ones that they
+     * were a part of. False: a unit does not answer. */
     bool (*flush)(uint16_t tag, gfn_t start, uint64_t frames);
     /* As iommu_route() and iommu_unroute(); index is checked. */
     int (*route)(struct iommu_use *u, unsigned index, uint32_t apic_id, uint8_t vector,

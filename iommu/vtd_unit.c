@@ -123,11 +123,13 @@ bool vtd_forget(struct vtd_unit *u)
 
 #define ORDER_MOST 63 /* that of everything */
 
-/* The order of the smallest block that has all of them; blocks are where their size lets them. */
+/* The order of the smallest block that has all of them, and all of the largest mapping that any may
+ * have been in ("IOTLB Invalidate Descriptor", Address Mask); blocks are where their size lets
+ * them. */
 static unsigned order_of(uint64_t first, uint64_t frames)
 {
     uint64_t last = frames > UINT64_MAX - first ? UINT64_MAX : first + frames - 1;
-    unsigned order = 0;
+    unsigned order = iommu_order_least();
 
     while (order < ORDER_MOST && first >> order != last >> order)
         order++;
