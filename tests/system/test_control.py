@@ -128,8 +128,12 @@ def gone(c, name):
     pytest.fail(f"{name} is still there")
 
 
+LEFT = "xl debug-keys m && xl dmesg | grep 'debug key m' | tail -n 1"
+
+
 def free(c):
-    return int(re.search(r"free_memory +: (\d+)", c.ask("xl info", timeout=BOOT)).group(1))
+    """Frames that no domain has been promised."""
+    return int(re.search(r"(\d+) of them", c.ask(LEFT, timeout=BOOT)).group(1))
 
 
 def create(c):
@@ -151,6 +155,14 @@ def create(c):
     assert free(c) == before
 
 
+def talk(c):
+    """What Caisson has to say, without the word by which the operator knows it."""
+    c.ask("xl debug-keys h", timeout=BOOT)
+    assert re.search("^caisson: debug key h: ", c.ask("xl dmesg", timeout=BOOT), re.M)
+    assert "Domain-0" in c.ask("xentop -b -i 1", timeout=BOOT)
+    c.ask("xl vcpu-pin 0 0 all 0", timeout=BOOT)
+
+
 @pytest.mark.anywhere
 @pytest.mark.parametrize("daemon", ["oxenstored", pytest.param("xenstored", marks=pytest.mark.anywhere("qemu"))])
 def test_tools(control, emulator, daemon):
@@ -163,6 +175,7 @@ def test_tools(control, emulator, daemon):
     rule(c)
     end(c)
     create(c)
+    talk(c)
     power_off(c)
 
 
