@@ -32,13 +32,13 @@ struct entry {
 #define ENTRY_REACHES    (3ul << 61)      /* may read, may write, if the page tables say so too */
 #define ENTRY_SILENT     (1ul << 34)      /* no events */
 #define ENTRY_REMAPS     1ul              /* interrupts, and of these no kind is let through */
-#define ENTRY_ROUTES     (8ul << 1)       /* but those in its table, which has 2^8 places, */
+#define ENTRY_ROUTES     (5ul << 1)       /* but those in its table, which has 2^5 places, */
 #define ENTRY_ROUTED     (2ul << 60)      /* are sent where that says */
 #define SETTINGS_LOW(s)  ((s)&7ul)        /* INIT, ExtINT and NMI are let through */
 #define SETTINGS_MID(s)  ((s) >> 4 & 3ul) /* system management messages */
 #define SETTINGS_HIGH(s) ((s) >> 6 & 3ul) /* LINT0 and LINT1 are let through */
 
-_Static_assert(IOMMU_ROUTES == 1 << 8, "as ENTRY_ROUTES says");
+_Static_assert(IOMMU_ROUTES == 1 << 5, "as ENTRY_ROUTES says");
 
 /* An entry of a device's interrupt table, in its short form. */
 #define ROUTE_ON     1u

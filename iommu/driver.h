@@ -12,8 +12,8 @@
 #include "virt/slat.h"
 #include "virt/virt.h"
 
-#define IOMMU_USES   64  /* devices that domains have */
-#define IOMMU_ROUTES 256 /* interrupts of a device */
+#define IOMMU_USES   64 /* devices that domains have */
+#define IOMMU_ROUTES 32 /* interrupts of a device, whatever it could send: as MSI has at most */
 
 /* A device that a domain has. */
 struct iommu_use {
@@ -23,7 +23,7 @@ struct iommu_use {
     uint16_t tag;    /* 1 to IOMMU_USES: of the owner, for caches in the IOMMU; nobody's is 0 */
     unsigned faults; /* since it has it */
     void *routes;    /* AMD's: where its interrupts go */
-    uint16_t first_route, route_count; /* the same of VT-d: a part of its unit's table */
+    uint16_t first_route; /* the same of VT-d: the first of IOMMU_ROUTES in its unit's table */
 };
 
 /* A unit may keep a mapping that was larger before a page was cut out of it, now or long ago, and

@@ -91,9 +91,9 @@ struct vtd_unit {
     struct vtd_entry *interrupts; /* NULL: it does not remap them */
     bool x2apic;                  /* these have ids of CPUs of 32 bits */
     struct vtd_queue *queue;
-    uint64_t routes_used[VTD_ROUTES / 64]; /* which of the interrupts are somebody's */
-    unsigned kept;                         /* devices that reach memory of the firmware's */
-    bool started, on;                      /* it is to answer; it does */
+    uint64_t routes_used[1]; /* by device: which of the interrupts are somebody's */
+    unsigned kept;           /* devices that reach memory of the firmware's */
+    bool started, on;        /* it is to answer; it does */
 };
 
 /* ---- vtd_unit.c: its registers, and what it keeps of its tables ---- */
@@ -167,7 +167,7 @@ bool vtd_remap_start(struct vtd_unit *u);
  * known. */
 void vtd_let_ioapic(struct vtd_unit *u, const uint16_t *bdf);
 
-/* As many entries as the device can send interrupts. False: there are not so many left. */
+/* Entries for a device's interrupts. False, with a line: there are not so many left. */
 bool vtd_take_routes(struct vtd_unit *u, struct iommu_use *use);
 /* None of them gets through any more; and they are given back. False: it does not answer. */
 bool vtd_shut_routes(struct vtd_unit *u, const struct iommu_use *use);

@@ -33,9 +33,8 @@ _Static_assert(VTD_ROUTES == 2 << TABLE_SIZE, "and the unit knows");
 #define MESSAGE        0xFEE00018u
 #define MESSAGE_NUMBER 5
 
-/* Of a device's capabilities. */
-#define MSI_MOST     32u
-#define MSIX_MOST(w) (((w) >> 16 & 0x7FF) + 1)
+#define DEVICES ((VTD_ROUTES - FIRST) / IOMMU_ROUTES) /* that there are entries for */
+_Static_assert(DEVICES <= 64, "a bit each in routes_used");
 
 static struct vtd_unit *ioapic_unit; /* boot only, like the next one */
 static uint64_t ioapic_sender;       /* the high half of its entries */
@@ -90,41 +89,25 @@ bool vtd_remap_start(struct vtd_unit *u)
 
 /* ---- Those of a device that a domain has ---- */
 
-/* MSI has that many at most; MSI-X may have more. */
-static unsigned most_of(const struct pci_device *d)
-{
-    unsigned most = MSI_MOST;
-
-    if (d->cap[PCI_CAP_MSIX])
-        most = MSIX_MOST(config_read32(&d->at, d->cap[PCI_CAP_MSIX]));
-    if (most < MSI_MOST)
-        return MSI_MOST;
-    return most < IOMMU_ROUTES ? most : IOMMU_ROUTES;
-}
-
 bool vtd_take_routes(struct vtd_unit *u, struct iommu_use *use)
 {
-    unsigned most = most_of(use->device), free = 0;
+    uint64_t n = bitmap_next_clear(u->routes_used, DEVICES, 0);
 
-    for (unsigned n = FIRST; n < VTD_ROUTES; n++) {
-        free = bitmap_test(u->routes_used, n) ? 0 : free + 1;
-        if (free < most)
-            continue;
-        use->first_route = (uint16_t)(n + 1 - most);
-        use->route_count = (uint16_t)most;
-        for (unsigned i = 0; i < most; i++)
-            bitmap_set(u->routes_used, use->first_route + i);
-        return true;
+    if (n == DEVICES) {
+        log_warn("iommu: %s: its unit has interrupts for %u devices only",
+                 pci_name(&use->device->at).text, DEVICES);
+        return false;
     }
-    log_warn("iommu: %s: no room for %u interrupts", pci_name(&use->device->at).text, most);
-    return false;
+    bitmap_set(u->routes_used, n);
+    use->first_route = (uint16_t)(FIRST + n * IOMMU_ROUTES);
+    return true;
 }
 
 bool vtd_shut_routes(struct vtd_unit *u, const struct iommu_use *use)
 {
     bool done = true;
 
-    for (unsigned i = 0; i < use->route_count; i++) {
+    for (unsigned i = 0; i < IOMMU_ROUTES; i++) {
         if (u->interrupts[use->first_route + i].low & VTD_PRESENT)
             done &= set(u, use->first_route + i, 0, 0);
     }
@@ -135,8 +118,7 @@ bool vtd_drop_routes(struct vtd_unit *u, struct iommu_use *use)
 {
     bool done = vtd_shut_routes(u, use);
 
-    for (unsigned i = 0; i < use->route_count; i++)
-        bitmap_clear(u->routes_used, use->first_route + i);
+    bitmap_clear(u->routes_used, (use->first_route - FIRST) / IOMMU_ROUTES);
     return done;
 }
 
@@ -145,8 +127,6 @@ int vtd_route(struct iommu_use *use, unsigned index, uint32_t apic_id, uint8_t v
 {
     struct vtd_unit *u = vtd_unit_of(use->device);
 
-    if (index >= use->route_count)
-        return -EINVAL;
     if (apic_id >= UINT8_MAX && !u->x2apic)
         return -ERANGE;
     *out = (struct msi_message){ MESSAGE | (uint32_t)use->first_route << MESSAGE_NUMBER, index };
@@ -160,6 +140,6 @@ void vtd_unroute(struct iommu_use *use, unsigned index)
 {
     struct vtd_unit *u = vtd_unit_of(use->device);
 
-    if (index < use->route_count && !set(u, use->first_route + index, 0, 0))
+    if (!set(u, use->first_route + index, 0, 0))
         pci_stop(use->device);
 }

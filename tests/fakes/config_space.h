@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FAKE_FUNCTIONS                16
+#define FAKE_FUNCTIONS                64
 #define FAKE_BDF(bus, slot, function) ((uint16_t)((bus) << 8 | (slot) << 3 | (function)))
 
 struct fake_function {
