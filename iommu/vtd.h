@@ -90,6 +90,7 @@ struct vtd_unit {
     struct vtd_entry *elsewhere;  /* that of all buses where no device of this unit was found */
     struct vtd_entry *interrupts; /* NULL: it does not remap them */
     bool x2apic;                  /* these have ids of CPUs of 32 bits */
+    bool forgeable;               /* some of them, Caisson's, whoever sends them */
     struct vtd_queue *queue;
     uint64_t routes_used[1]; /* by device: which of the interrupts are somebody's */
     unsigned kept;           /* devices that reach memory of the firmware's */

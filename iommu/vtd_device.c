@@ -56,6 +56,8 @@ static const char *why_not(const struct vtd_unit *u, const struct iommu_use *use
 {
     if (!u->interrupts)
         return "its interrupts cannot be told from others'";
+    if (u->forgeable)
+        return "it could send interrupts of Caisson's (DMAR does not name the I/O APIC)";
     if (VTD_CAP_CACHES(u->cap))
         return "the IOMMU, another hypervisor's, wants to hear of each new page";
     if (!VTD_LEVELS(u->cap) || !VTD_CAP_HAS_2M(u->cap) ||

@@ -65,6 +65,9 @@ static void remap_pin(uint8_t pin, uint8_t vector, uint32_t apic_id, bool level)
 
 void vtd_let_ioapic(struct vtd_unit *u, const uint16_t *bdf)
 {
+    if (!bdf)
+        log_warn("iommu: DMAR does not say how the I/O APIC is called");
+    u->forgeable = !bdf;
     ioapic_unit = u;
     ioapic_sender = bdf ? *bdf | ENTRY_VERIFIES : 0;
     ioapic_remap(remap_pin);

@@ -1013,6 +1013,20 @@ static void test_refused(void **state)
     }
 }
 
+/* Interrupts of ours that any device could send: by the table of this unit, no other's. */
+static void test_refused_beside_ioapic(void **state)
+{
+    (void)state;
+    put_unit(BASE, 1, 0);
+    start();
+    iommu_share();
+    make_guest();
+    assert_true(fake_log_has("iommu: DMAR does not say how the I/O APIC is called"));
+    assert_int_equal(iommu_attach(pci_find(0, NIC), &tables, DOMAIN), -EOPNOTSUPP);
+    assert_true(fake_log_has("iommu: 00:03.0: it could send interrupts of Caisson's"));
+    end();
+}
+
 static void test_refused_devices(void **state)
 {
     setup(state);
@@ -1260,6 +1274,7 @@ int main(void)
         cmocka_unit_test_setup(test_routes, setup),
         cmocka_unit_test_setup(test_routes_used_up, setup),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test_setup(test_refused_beside_ioapic, setup),
         cmocka_unit_test(test_refused_devices),
         cmocka_unit_test(test_few_domains),
         cmocka_unit_test_setup(test_storm_of_a_domains, setup),
