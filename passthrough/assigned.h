@@ -81,7 +81,7 @@ uint32_t space_read(struct vpci_function *f, unsigned reg);
 void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t mask);
 
 /* ---- registers.c: what its BARs lead to ---- */
-/* 0, -ENOMEM, -E2BIG: too large; logged. */
+/* 0, -ENOMEM, -E2BIG: too large, -ENODEV: not as for its last owner; logged. */
 int must_check registers_open(struct assigned *a);
 /* BARs or the command may have changed: what is mapped elsewhere than it is now, goes. */
 void registers_move(struct assigned *a);

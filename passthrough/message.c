@@ -35,7 +35,6 @@
 #define MASKED          1u /* of its control word */
 
 #define MSI_ON    (1u << 16)
-#define MSI_GIVEN (7u << 20) /* how many messages it may send: one */
 #define MSI_WIDE  (1u << 23)
 #define MSI_MASKS (1u << 24)
 #define MSIX_ON   (1u << 31)
@@ -65,20 +64,32 @@ static unsigned msi(const struct assigned *a)
     return a->device->cap[PCI_CAP_MSI];
 }
 
+/* As the guest sees it, which is as it was at first: the device is not asked again. */
+static uint32_t msi_abilities(const struct assigned *a)
+{
+    return a->word[msi(a) / 4].value & (MSI_WIDE | MSI_MASKS);
+}
+
 static unsigned msi_data(uint32_t control)
 {
     return control & MSI_WIDE ? 12 : 8;
 }
 
+/* Of its control nothing else can be written but how many messages it may send: one. */
+static void switch_msi(const struct assigned *a, bool on)
+{
+    config_write32(&a->device->at, msi(a), on ? MSI_ON : 0);
+}
+
 /* A device whose MSI cannot be masked is kept from sending any. */
 static void mask_msi(const struct assigned *a, bool masked)
 {
-    uint32_t control = config_read32(&a->device->at, msi(a)) & ~MSI_GIVEN;
+    uint32_t abilities = msi_abilities(a);
 
-    if (control & MSI_MASKS)
-        config_write32(&a->device->at, msi(a) + msi_data(control) + 4, masked);
-    if (!masked || !(control & MSI_MASKS))
-        config_write32(&a->device->at, msi(a), masked ? control & ~MSI_ON : control | MSI_ON);
+    if (abilities & MSI_MASKS)
+        config_write32(&a->device->at, msi(a) + msi_data(abilities) + 4, masked);
+    if (!masked || !(abilities & MSI_MASKS))
+        switch_msi(a, !masked);
 }
 
 static void mask(const struct assigned *a, unsigned i, bool masked)
@@ -91,12 +102,12 @@ static void mask(const struct assigned *a, unsigned i, bool masked)
 
 static void tell_msi(const struct assigned *a, const struct msi_message *m)
 {
-    uint32_t control = config_read32(&a->device->at, msi(a));
+    uint32_t abilities = msi_abilities(a);
 
     config_write32(&a->device->at, msi(a) + 4, (uint32_t)m->address);
-    if (control & MSI_WIDE)
+    if (abilities & MSI_WIDE)
         config_write32(&a->device->at, msi(a) + 8, (uint32_t)(m->address >> 32));
-    config_write32(&a->device->at, msi(a) + msi_data(control), m->data);
+    config_write32(&a->device->at, msi(a) + msi_data(abilities), m->data);
 }
 
 static void tell_device(const struct assigned *a, unsigned i, const struct msi_message *m)

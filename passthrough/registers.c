@@ -21,19 +21,30 @@
 
 /* ---- What there is ---- */
 
-/* Its mapping is for good: the next domain that has the device finds it. */
+/* The mapping is for good: the next domain that has the device finds it. A device may say by then
+ * that its registers are elsewhere. */
+static int map_piece(struct pci_piece *p, uint64_t start, uint64_t end)
+{
+    if (p->at)
+        return p->start == start && p->end == end ? 0 : -ENODEV;
+    p->at = aspace_map(maddr(start), end - start, ASPACE_UC);
+    p->start = start;
+    p->end = end;
+    return p->at ? 0 : -ENOMEM;
+}
+
 static int trap(struct assigned *a, unsigned bar, uint64_t start, uint64_t end)
 {
-    struct pci_device *d = a->device;
+    uint64_t base = a->device->bar[bar].base;
     unsigned n = a->trap_count;
 
     if (n == ASSIGNED_TRAPS)
         return -E2BIG;
-    if (!d->mapped[n])
-        d->mapped[n] = aspace_map(maddr(d->bar[bar].base + start), end - start, ASPACE_UC);
-    if (!d->mapped[n])
-        return -ENOMEM;
-    a->trap[n] = (struct trap){ (uint8_t)bar, start, end, d->mapped[n] };
+    struct pci_piece *p = &a->device->mapped[n];
+    int err = map_piece(p, base + start, base + end);
+    if (err)
+        return err;
+    a->trap[n] = (struct trap){ (uint8_t)bar, start, end, p->at };
     a->trap_count++;
     return 0;
 }
@@ -74,6 +85,18 @@ static int trap_messages(struct assigned *a)
     return err ? err : trap_place(a, &a->bits);
 }
 
+static const char *what(int err)
+{
+    switch (err) {
+    case -E2BIG:
+        return "its registers take more than 1 MiB";
+    case -ENODEV:
+        return "it has other registers than before";
+    default:
+        return "no room for its registers";
+    }
+}
+
 int registers_open(struct assigned *a)
 {
     const struct pci_device *d = a->device;
@@ -94,9 +117,7 @@ int registers_open(struct assigned *a)
     if (!err)
         err = trap_messages(a);
     if (err)
-        log_error("%s: pci=%s: %s", a->owner.name, pci_name(&d->at).text,
-                  err == -E2BIG ? "its registers take more than 1 MiB"
-                                : "no room for its registers");
+        log_error("%s: pci=%s: %s", a->owner.name, pci_name(&d->at).text, what(err));
     return err;
 }
 

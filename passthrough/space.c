@@ -26,6 +26,8 @@
 #define BAR_PREFETCH 8u
 #define BAR_LOW      0xFu /* bits of a BAR that are no address */
 
+#define LIST_HEAD 0xFFFFu /* of a capability: what it is, and where the next one is */
+
 #define PM_KEPT    0x06000000u /* of its abilities: D1, D2. Not PME */
 #define PM_VERSION 0x00070000u
 #define PM_STATE   3u
@@ -90,22 +92,21 @@ static void put_bar(struct assigned *a, unsigned i, gpa_t *next)
 
 static void put_pm(struct assigned *a, unsigned at, uint32_t head)
 {
-    set(a, at, head | (hardware(a, at) & (PM_KEPT | PM_VERSION)), 0);
+    set(a, at, head & (LIST_HEAD | PM_KEPT | PM_VERSION), 0);
     set(a, at + 4, PM_KEEPS, PM_STATE);
 }
 
 /* One message, whatever the device could. */
 static void put_msi(struct assigned *a, unsigned at, uint32_t head)
 {
-    uint32_t abilities = hardware(a, at) & (MSI_WIDE | MSI_MASKS);
-    unsigned data = at + (abilities & MSI_WIDE ? 12 : 8);
+    unsigned data = at + (head & MSI_WIDE ? 12 : 8);
 
-    set(a, at, head | abilities, MSI_ON);
+    set(a, at, head & (LIST_HEAD | MSI_WIDE | MSI_MASKS), MSI_ON);
     set(a, at + 4, 0, ONES & ~3u);
-    if (abilities & MSI_WIDE)
+    if (head & MSI_WIDE)
         set(a, at + 8, 0, ONES);
     set(a, data, 0, 0xFFFF);
-    if (!(abilities & MSI_MASKS))
+    if (!(head & MSI_MASKS))
         return;
     set(a, data + 4, 0, 1);
     *field(a, data + 8) = (struct field){ .live = 1 };
@@ -113,19 +114,20 @@ static void put_msi(struct assigned *a, unsigned at, uint32_t head)
 
 static void put_msix(struct assigned *a, unsigned at, uint32_t head)
 {
-    set(a, at, head | ((a->message_count - 1) << 16 & MSIX_COUNT), MSIX_SWITCH);
+    set(a, at, (head & LIST_HEAD) | ((a->message_count - 1) << 16 & MSIX_COUNT), MSIX_SWITCH);
     set(a, at + 4, hardware(a, at + 4), 0);
     set(a, at + 8, hardware(a, at + 8), 0);
 }
 
 static void put_express(struct assigned *a, unsigned at, uint32_t head)
 {
-    set(a, at, head | (hardware(a, at) & EXPRESS_VERSION) | EXPRESS_INTEGRATED, 0);
+    set(a, at, (head & (LIST_HEAD | EXPRESS_VERSION)) | EXPRESS_INTEGRATED, 0);
     set(a, at + 4, hardware(a, at + 4) & ~EXPRESS_FLR, 0);
     set(a, at + 8, hardware(a, at + 8) & 0xFFFF, 0);
 }
 
-/* Of those that a guest is shown: what it is, how many words it takes at most, who puts it. */
+/* Of those that a guest is shown: what it is, how many words it takes at most, who puts it. head:
+ * its first word, which is read once, as a device may say something else the next time. */
 static const struct {
     enum pci_cap cap;
     uint8_t id, words;
@@ -137,10 +139,8 @@ static const struct {
     { PCI_CAP_MSIX, 0x11, 3, put_msix },
 };
 
-static unsigned words_of(const struct assigned *a, unsigned i, unsigned at)
+static unsigned words_of(unsigned i, uint32_t head)
 {
-    uint32_t head = hardware(a, at);
-
     if (shown[i].cap != PCI_CAP_MSI)
         return shown[i].words;
     return 3 + (head & MSI_WIDE ? 1 : 0) + (head & MSI_MASKS ? 2 : 0);
@@ -167,11 +167,12 @@ static bool take(struct list *l, unsigned at, unsigned words)
 static void put_known(struct assigned *a, struct list *l, unsigned i)
 {
     unsigned at = a->device->cap[shown[i].cap];
+    uint32_t head = at ? hardware(a, at) & ~LIST_HEAD : 0;
 
     if (!at || (shown[i].cap == PCI_CAP_MSIX && !a->message_count) ||
-        !take(l, at, words_of(a, i, at)))
+        !take(l, at, words_of(i, head)))
         return;
-    shown[i].put(a, at, shown[i].id | l->next << 8);
+    shown[i].put(a, at, head | shown[i].id | l->next << 8);
     l->next = at;
 }
 

@@ -55,8 +55,11 @@ struct pci_device {
     struct pci_bar bar[PCI_BARS];
     uint16_t
         owner; /* the domain whose own it is; PCI_UNOWNED; PCI_BROKEN: nobody gets it. Boot CPU */
-    /* Pieces of its registers that passthrough/ has mapped, for good. */
-    volatile uint8_t *mapped[PCI_PIECES];
+    /* Pieces of its registers that passthrough/ has mapped, for good. Boot CPU. */
+    struct pci_piece {
+        uint64_t start, end; /* machine addresses */
+        volatile uint8_t *at;
+    } mapped[PCI_PIECES];
     unsigned faults;     /* accesses that an IOMMU has blocked. The IOMMU's lock */
     bool stopped;        /* by pci_stop(): it is not let become bus master again */
     const char *used_as; /* what Caisson itself uses it for; NULL: nothing */
