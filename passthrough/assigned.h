@@ -46,7 +46,8 @@ struct message {
     struct apic_message means; /* to the guest's local APICs */
     uint8_t vector;            /* of the machine's, 0: none yet; it stays */
     uint8_t vcpu;              /* the first that it is for */
-    bool open;                 /* the device may send it */
+    bool routed;               /* the device has one of ours to send instead */
+    bool open;                 /* and may */
 };
 
 struct assigned {
@@ -64,11 +65,13 @@ struct assigned {
     unsigned trap_count;
     struct message message[ASSIGNED_MESSAGES];
     unsigned message_count;   /* of MSI-X */
+    bool msix_on;             /* in the device */
     struct place table, bits; /* and where it has these messages, and which are pending */
     bool complained;          /* of a message that means nothing, or of too many */
     /* With message.c's lock: */
     uint32_t pending;     /* a bit for each message that has come */
     uint32_t held;        /* and for each that comes no more for now, as there were too many */
+    bool msi_on;          /* in the device */
     unsigned recent;      /* how many came since */
     uint64_t since;       /* this TSC */
     struct timer release; /* of those held */

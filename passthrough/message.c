@@ -76,13 +76,19 @@ static unsigned msi_data(uint32_t control)
 }
 
 /* Of its control nothing else can be written but how many messages it may send: one. */
-static void switch_msi(const struct assigned *a, bool on)
+static void switch_msi(struct assigned *a, bool on)
 {
+    a->msi_on = on;
     config_write32(&a->device->at, msi(a), on ? MSI_ON : 0);
 }
 
+static void switch_msix(const struct assigned *a, bool on)
+{
+    config_write32(&a->device->at, a->device->cap[PCI_CAP_MSIX], on ? MSIX_ON : 0);
+}
+
 /* A device whose MSI cannot be masked is kept from sending any. */
-static void mask_msi(const struct assigned *a, bool masked)
+static void mask_msi(struct assigned *a, bool masked)
 {
     uint32_t abilities = msi_abilities(a);
 
@@ -92,7 +98,7 @@ static void mask_msi(const struct assigned *a, bool masked)
         switch_msi(a, !masked);
 }
 
-static void mask(const struct assigned *a, unsigned i, bool masked)
+static void mask(struct assigned *a, unsigned i, bool masked)
 {
     if (i == ASSIGNED_MSI)
         mask_msi(a, masked);
@@ -266,25 +272,27 @@ static uint8_t take_vector(struct assigned *a, unsigned i)
     return v > 0 ? (uint8_t)v : 0;
 }
 
-/* Has the device a message that comes to us? Once it has, it keeps it. */
+/* Has the device a message that comes to us? Once it has, it keeps it. Without one it says what it
+ * was told by somebody else. */
 static bool has_route(struct assigned *a, unsigned i)
 {
     struct message *m = &a->message[i];
     struct msi_message out;
 
-    if (m->vector)
+    if (m->routed)
         return true;
-    uint8_t vector = take_vector(a, i);
-    if (!vector) {
+    if (!m->vector)
+        m->vector = take_vector(a, i); /* message_stop() gives it back, whatever comes now */
+    if (!m->vector) {
         complain(a, "the machine has no interrupt vectors left for it");
         return false;
     }
-    m->vector = vector; /* message_stop() gives it back, whatever comes now */
-    if (iommu_route(a->device, i, lapic_id(), vector, &out)) {
+    if (iommu_route(a->device, i, lapic_id(), m->vector, &out)) {
         complain(a, "its interrupts cannot be routed");
         return false;
     }
     tell_device(a, i, &out);
+    m->routed = true;
     return true;
 }
 
@@ -315,14 +323,40 @@ static void update(struct assigned *a, unsigned i)
     set_open(a, i, wanted);
 }
 
-void message_look(struct assigned *a)
+/* Masked by its own bit it is still on. */
+static void look_at_msi(struct assigned *a)
 {
-    for (unsigned i = 0; i < a->message_count; i++)
-        update(a, i);
     if (!is_shown(a, msi(a)))
         return;
     gather_msi(a);
     update(a, ASSIGNED_MSI);
+    spin_lock(&lock);
+    if (a->msi_on && !is_on(a, ASSIGNED_MSI))
+        switch_msi(a, false);
+    spin_unlock(&lock);
+}
+
+static void look_at_msix(struct assigned *a)
+{
+    bool on = msix_is_on(a);
+
+    if (on != a->msix_on)
+        switch_msix(a, on);
+    a->msix_on = on;
+    for (unsigned i = 0; i < a->message_count; i++)
+        update(a, i);
+}
+
+/* A device is not to have both on: what it does then is its own affair. So the one that is off now
+ * comes first. */
+void message_look(struct assigned *a)
+{
+    if (msix_is_on(a))
+        look_at_msi(a);
+    if (a->message_count)
+        look_at_msix(a);
+    if (!msix_is_on(a))
+        look_at_msi(a);
 }
 
 uint32_t message_read(const struct assigned *a, uint64_t offset)
@@ -349,16 +383,15 @@ void message_write(struct assigned *a, uint64_t offset, uint32_t value)
 /* Masks all that the device has: also those entries that its guest is not shown. */
 void message_open(struct assigned *a)
 {
-    unsigned at = a->device->cap[PCI_CAP_MSIX];
-
     timer_init(&a->release, let_go_on);
     for (unsigned i = 0; i < ASSIGNED_MESSAGES; i++)
         a->message[i].word[WORD_CONTROL] = MASKED;
-    if (!a->message_count)
-        return;
+    if (msi(a))
+        switch_msi(a, false);
+    if (a->device->cap[PCI_CAP_MSIX])
+        switch_msix(a, false);
     for (unsigned i = 0; i < a->table.bytes / (4 * WORDS); i++)
         mask(a, i, true);
-    config_write32(&a->device->at, at, (config_read32(&a->device->at, at) & ~MSIX_ALL) | MSIX_ON);
 }
 
 void message_stop(struct assigned *a)
@@ -373,6 +406,7 @@ void message_stop(struct assigned *a)
         vectors[m->vector].a = NULL;
         spin_unlock(&lock);
         m->vector = 0;
+        m->routed = false;
     }
     timer_cancel_sync(&a->release);
 }

@@ -28,7 +28,7 @@ uint8_t passed_small[64] __attribute__((aligned(64)));
 unsigned passed_mapped, passed_delivered, passed_told;
 struct apic_message passed_message;
 bool passed_attached;
-int passed_iommu_error;
+int passed_iommu_error, passed_route_error;
 static struct p2m p2m;
 static struct {
     uint64_t gfn, frame;
@@ -121,6 +121,8 @@ int iommu_route(struct pci_device *d, unsigned index, uint32_t apic_id, uint8_t 
 {
     ASSERT(index < ASSIGNED_MESSAGES && apic_id == 3 && vector >= VECTOR_FIRST && passed_attached);
     (void)d;
+    if (passed_route_error)
+        return passed_route_error;
     vector_of[index] = vector;
     *out = (struct msi_message){ 0xFEE00000, ROUTE_MAGIC << 8 | index };
     return 0;
@@ -257,7 +259,7 @@ void passed_reset(void)
     memset(passed_small, 0, sizeof(passed_small));
     passed_mapped = passed_delivered = passed_told = 0;
     passed_attached = false;
-    passed_iommu_error = 0;
+    passed_iommu_error = passed_route_error = 0;
     passed = NULL;
     fake_tsc = 1000;
     fake_bus_reset();
@@ -339,6 +341,7 @@ void passed_check(void)
                   f->word[PASSED_MSI / 4 + 3],
                   f->word[PASSED_MSI / 4] & 1u << 16 && !(f->word[PASSED_MSI / 4 + 4] & 1));
     ASSERT(!(f->word[PASSED_MSI / 4] & 7u << 20));
+    ASSERT(!(f->word[PASSED_MSI / 4] & 1u << 16 && f->word[PASSED_MSIX / 4] & 1u << 31));
     for (unsigned i = 0; i < PASSED_COUNT; i++) {
         memcpy(entry, passed_registers + PASSED_TABLE + 16 * i, sizeof(entry));
         check_message(entry[0], entry[1], entry[2], !(entry[3] & 1));

@@ -40,7 +40,7 @@ extern unsigned passed_delivered;          /* interrupts */
 extern struct apic_message passed_message; /* the last one */
 extern unsigned passed_told;
 extern bool passed_attached; /* by the IOMMU */
-extern int passed_iommu_error;
+extern int passed_iommu_error, passed_route_error;
 
 /* A machine with the device; nobody has it yet. */
 void passed_reset(void);

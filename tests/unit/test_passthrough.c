@@ -448,6 +448,53 @@ static void test_msi(void **state)
     assert_int_equal(passed_delivered, 2);
 }
 
+/* What the IOMMU has no way for is never opened, however often it is tried. */
+static void test_no_route(void **state)
+{
+    (void)state;
+    wr(4, MEMORY | MASTER);
+    wr(PASSED_MSI + 4, MESSAGE);
+    wr(PASSED_MSI + 12, 0x55);
+    passed_route_error = -ERANGE;
+    for (unsigned i = 0; i < 3; i++)
+        wr(PASSED_MSI, 1u << 16);
+    wr(PASSED_MSI, 0);
+    wr(PASSED_MSIX, 0x80000000);
+    for (unsigned i = 0; i < 3; i++)
+        give(1, MESSAGE, 0x41);
+    assert_true(fake_log_has("its interrupts cannot be routed"));
+    passed_route_error = 0;
+    give(1, MESSAGE, 0x41);
+    come(1);
+    assert_int_equal(passed_delivered, 1);
+}
+
+/* A device that is told both sends nothing by MSI. */
+static void test_one_kind(void **state)
+{
+    (void)state;
+    wr(4, MEMORY | MASTER);
+    wr(PASSED_MSI + 4, MESSAGE);
+    wr(PASSED_MSI + 12, 0x55);
+    for (unsigned i = 0; i < 3; i++) {
+        wr(PASSED_MSI, 1u << 16);
+        assert_int_equal(passed_hardware->word[PASSED_MSIX / 4] >> 30, 0);
+        assert_true(passed_hardware->word[PASSED_MSI / 4] & 1u << 16);
+        give(0, MESSAGE, 0x41);
+        wr(PASSED_MSI + 16, i & 1); /* masked by its guest as well */
+        wr(PASSED_MSIX, 0x80000000);
+        assert_int_equal(passed_hardware->word[PASSED_MSIX / 4] >> 30, 2);
+        assert_false(passed_hardware->word[PASSED_MSI / 4] & 1u << 16);
+        come(0);
+        wr(PASSED_MSIX, 0);
+        wr(PASSED_MSI + 16, 0);
+        come(ASSIGNED_MSI);
+        assert_int_equal(passed_delivered, 2 * i + 2);
+        wr(PASSED_MSI, 0);
+        assert_false(passed_hardware->word[PASSED_MSI / 4] & 1u << 16);
+    }
+}
+
 /* It says that its capability is short, which leaves room for no more, and that it is long later.
  */
 static void test_capability_grows(void **state)
@@ -532,12 +579,26 @@ static void test_vectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_refusals),    T(test_iommu_refuses),  T(test_too_large),
-        T(test_life),        T(test_it_stays_away),  A(test_header),
-        A(test_command),     A(test_bars),           A(test_capabilities),
-        A(test_registers),   A(test_bars_elsewhere), A(test_trapped),
-        A(test_msix),        A(test_no_interrupts),  A(test_msi),
-        A(test_storm),       A(test_vectors),        T(test_capability_grows),
+        T(test_refusals),
+        T(test_iommu_refuses),
+        T(test_too_large),
+        T(test_life),
+        T(test_it_stays_away),
+        A(test_header),
+        A(test_command),
+        A(test_bars),
+        A(test_capabilities),
+        A(test_registers),
+        A(test_bars_elsewhere),
+        A(test_trapped),
+        A(test_no_route),
+        A(test_one_kind),
+        A(test_msix),
+        A(test_no_interrupts),
+        A(test_msi),
+        A(test_storm),
+        A(test_vectors),
+        T(test_capability_grows),
         T(test_table_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
