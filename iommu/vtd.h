@@ -95,6 +95,7 @@ struct vtd_unit {
     uint64_t routes_used[1]; /* by device: which of the interrupts are somebody's */
     unsigned kept;           /* devices that reach memory of the firmware's */
     bool started, on;        /* it is to answer; it does */
+    bool unheard;            /* its faults came without end, so it tells of none. Atomic */
 };
 
 /* ---- vtd_unit.c: its registers, and what it keeps of its tables ---- */
@@ -159,6 +160,8 @@ void vtd_block(struct iommu_use *use);
  * 0: they do not). */
 void vtd_fault_start(const struct vtd_unit *u, int vector);
 void vtd_take_faults(struct vtd_unit *u);
+/* If it told of too many, it tells of others again. */
+void vtd_hear_again(struct vtd_unit *u);
 
 /* ---- vtd_interrupt.c: interrupts' entries ---- */
 

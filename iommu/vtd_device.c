@@ -122,6 +122,7 @@ void vtd_detach(struct iommu_use *use)
 
     if (!vtd_drop_routes(u, use) || !done)
         log_error("iommu: no answer when %s was taken back", pci_name(&use->device->at).text);
+    vtd_hear_again(u);
 }
 
 void vtd_block(struct iommu_use *use)

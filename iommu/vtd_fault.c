@@ -23,7 +23,7 @@
 #define FAULTS_CLEAR      0x7D /* bits that are cleared by writing ones */
 #define FAULTS_OTHER      0x70 /* of the queue: nothing that a device has done */
 #define FAULTS_ALL        0x7F
-#define ROUNDS            8
+#define LOOKS             2048 /* at registers, for one interrupt; there are 256 at most */
 #define MASKED            (1u << 31)
 #define MESSAGE           0xFEE00000u
 
@@ -49,25 +49,37 @@ static void take_fault(struct vtd_unit *u, unsigned reg)
 }
 
 /* It interrupts when the first register fills, so all are emptied, also of what comes meanwhile. If
- * they fill faster than that, there is no end to it: no more is told, and all stays blocked. */
+ * they fill faster than that, who fills them is blocked before long: a domain's device after 64 of
+ * them (iommu.c), another one after the first. If there is no end to it all the same, no more is
+ * told until a device behind the unit is taken from its domain, and all stays blocked. */
 void vtd_take_faults(struct vtd_unit *u)
 {
     uint32_t faults = vtd_read32(u, VTD_FAULTS);
-    unsigned first = VTD_CAP_FAULT_REGS(u->cap);
+    unsigned first = VTD_CAP_FAULT_REGS(u->cap), count = VTD_CAP_FAULTS(u->cap);
 
     if (faults & FAULTS_OTHER)
         log_error("iommu: VT-d at 0x%lx: status 0x%x", u->info.base.v, faults);
-    for (unsigned round = 0; faults & FAULTS_ALL && round < ROUNDS; round++) {
-        for (unsigned i = 0; i < VTD_CAP_FAULTS(u->cap); i++)
+    for (unsigned looks = 0; faults & FAULTS_ALL && looks < LOOKS; looks += count) {
+        for (unsigned i = 0; i < count; i++)
             take_fault(u, first + i * VTD_RECORD_BYTES);
         vtd_write32(u, VTD_FAULTS, FAULTS_CLEAR);
         faults = vtd_read32(u, VTD_FAULTS);
     }
     if (!(faults & FAULTS_ALL))
         return;
+    bool heard = !(vtd_read32(u, VTD_FAULT_CONTROL) & MASKED);
     vtd_write32(u, VTD_FAULT_CONTROL, MASKED);
+    if (heard)
+        __atomic_store_n(&u->unheard, true, __ATOMIC_SEQ_CST);
     log_error("iommu: VT-d at 0x%lx: too many faults: blocked, and no longer told of",
               u->info.base.v);
+}
+
+/* What has come meanwhile interrupts at once. The boot CPU may be about to mask it again. */
+void vtd_hear_again(struct vtd_unit *u)
+{
+    if (__atomic_exchange_n(&u->unheard, false, __ATOMIC_SEQ_CST))
+        vtd_write32(u, VTD_FAULT_CONTROL, 0);
 }
 
 void vtd_fault_start(const struct vtd_unit *u, int vector)

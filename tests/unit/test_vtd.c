@@ -1083,6 +1083,54 @@ static void test_storm_of_a_domains(void **state)
     end();
 }
 
+static void write_and_fault_again(volatile void *at, uint32_t value)
+{
+    written(at, value);
+    if (at == &REG(0x34))
+        dma(NIC, 0x300000, true);
+}
+
+/* As fast as it is told of, as where the unit remembers only one: until it is stopped, and the unit
+ * goes on telling of others. */
+static void test_faults_of_a_domains_without_end(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(iommu_attach(pci_find(0, NIC), &tables, DOMAIN), 0);
+    fake_mmio_written = write_and_fault_again;
+    dma(NIC, 0x300000, true);
+    handler();
+    assert_int_equal(pci_find(0, NIC)->faults, 64);
+    assert_true(pci_find(0, NIC)->stopped);
+    assert_int_equal(REG(0x38), 0);
+    fake_mmio_written = written;
+    dma(USB, 0x1000, false);
+    handler();
+    assert_int_equal(pci_find(0, USB)->faults, 1);
+    end();
+}
+
+/* One that does not stop at all keeps the unit from telling of others as long as its domain has it.
+ */
+static void test_heard_again(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(iommu_attach(pci_find(0, NIC), &tables, DOMAIN), 0);
+    fake_mmio_written = write_and_fault;
+    send_message(NIC, MESSAGES, 0x40);
+    handler();
+    assert_int_equal(REG(0x38), 1u << 31);
+    fake_mmio_written = written;
+    iommu_detach(pci_find(0, NIC));
+    assert_int_equal(REG(0x38), 0);
+    handler(); /* as the unit asks for at once */
+    dma(USB, 0x1000, false);
+    handler();
+    assert_int_equal(pci_find(0, USB)->faults, 1);
+    end();
+}
+
 /* Who cannot have a unit look into caches is kept from asking it not to. */
 static void test_snooping(void **state)
 {
@@ -1278,6 +1326,8 @@ int main(void)
         cmocka_unit_test(test_refused_devices),
         cmocka_unit_test(test_few_domains),
         cmocka_unit_test_setup(test_storm_of_a_domains, setup),
+        cmocka_unit_test_setup(test_faults_of_a_domains_without_end, setup),
+        cmocka_unit_test_setup(test_heard_again, setup),
         cmocka_unit_test_setup(test_snooping, setup),
         cmocka_unit_test_setup(test_unit_that_dies, setup),
         cmocka_unit_test_setup(test_write_buffer_and_caches, setup),
