@@ -54,6 +54,7 @@ struct domain_config {
     bool no_hpet;      /* an hvm domain's board is without one */
     bool populate_now; /* all frames arrive before it starts, not at the first touch */
     bool control;      /* the control domain: it may rule over the others */
+    bool store;        /* there is one, which may have a xenstore: it is to find it */
     bool bare;         /* made by the control domain: no kernel, no memory, nothing of this is set
                         * but name, vcpus, share, type and uuid */
     const struct module *kernel;

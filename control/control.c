@@ -28,13 +28,11 @@ int control_decode(struct vcpu *v, uint64_t at, void *op, size_t size, uint32_t 
 
 void control_handle(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN])
 {
-    uint8_t handle[XENVER_HANDLE_LEN] = "Caisson";
-
-    handle[14] = (uint8_t)(d->xen.id >> 8);
-    handle[15] = (uint8_t)d->xen.id;
-    if (d->xen.control)
-        memset(handle, 0, sizeof(handle));
-    memcpy(out, d->bare ? d->config->uuid : handle, sizeof(handle));
+    memset(out, 0, XENVER_HANDLE_LEN);
+    if (d->bare)
+        memcpy(out, d->config->uuid, XENVER_HANDLE_LEN);
+    else if (!d->xen.control)
+        memcpy(out, d->name, XENVER_HANDLE_LEN);
 }
 
 static uint64_t bits_below(uint32_t n)

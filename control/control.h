@@ -18,8 +18,8 @@ int64_t control_platform_op(struct vcpu *v, uint64_t *args);
 int64_t control_domctl(struct vcpu *v, uint64_t *args);
 int64_t control_sysctl(struct vcpu *v, uint64_t *args);
 
-/* A domain's handle, which is something like a UUID: our name and the domain's id; the control
- * domain's is all zero. */
+/* A domain's handle, which is something like a UUID: what its maker chose, the beginning of its
+ * name if it is of the menu; the control domain's is all zero. */
 void control_handle(const struct domain *d, uint8_t out[XENVER_HANDLE_LEN]);
 
 /* ---- For the files of this room ---- */

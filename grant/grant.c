@@ -105,6 +105,17 @@ static struct grant_use *use_of(struct grant_domain *g, uint32_t ref)
     return &g->uses[ref / GRANT_PAGE_USES][ref % GRANT_PAGE_USES];
 }
 
+cold int grant_reserve(struct xen_domain *d, uint32_t ref, uint16_t user, gfn_t g)
+{
+    int err = grant_grow(d, ref / GRANT_FRAME_ENTRIES + 1);
+
+    if (!err)
+        *entry_of(d->grants, ref) = (struct xen_grant_entry){ .flags = GTF_PERMIT_ACCESS,
+                                                              .domid = user,
+                                                              .frame = (uint32_t)g.v };
+    return err;
+}
+
 /* Flags and domain id are one 32-bit word, flags in its lower half. */
 static uint32_t *word_of(struct xen_grant_entry *e)
 {

@@ -65,6 +65,9 @@ void grant_name_ids(const struct xen_domain *d, uint64_t *ids);
 /* The frame of d's table with this index (XENMAPSPACE_GRANT_TABLE), growing the table to it. 0,
  * -EINVAL beyond its limit, -ENOMEM. The frame stays the table's. */
 int must_check grant_table_frame(struct xen_domain *d, uint64_t index, mfn_t *out);
+/* Makes an entry in the place of a guest that has not begun: user may map the frame at g. As
+ * grant_grow(). */
+int must_check grant_reserve(struct xen_domain *d, uint32_t ref, uint16_t user, gfn_t g);
 /* Is this one of them? */
 bool grant_table_has(const struct xen_domain *d, mfn_t m);
 /* Would grant_acquire() let user in, as far as can be seen without granter's lock? */

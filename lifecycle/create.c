@@ -25,6 +25,7 @@
 #include "lifecycle/id.h"
 #include "lifecycle/load.h"
 #include "lifecycle/memory.h"
+#include "lifecycle/store.h"
 #include "lifecycle/throttle.h"
 #include "loader/memmap.h"
 #include "xen/pv_console.h"
@@ -235,8 +236,8 @@ static int build_load(struct domain *d)
 /* Each: 0 for the next step, -EAGAIN for itself once more, or an error. NULL: that was all. */
 typedef int (*build_step)(struct domain *d);
 static const build_step build_steps[] = {
-    build_memory, populate,      build_acpi,    build_firmware, build_xen,  build_ports,
-    build_vcpu,   build_machine, build_devices, build_image,    build_load, NULL,
+    build_memory,  populate,      build_acpi,  build_firmware, build_xen,   build_ports, build_vcpu,
+    build_machine, build_devices, build_image, build_load,     store_build, NULL,
 };
 static const build_step bare_steps[] = {
     build_memory, build_xen, build_ports, build_vcpu, build_bare, NULL,

@@ -120,6 +120,17 @@ void lifecycle_ended(struct domain *d)
     keeper_wake(LIST_ENTRY(d->account, struct keeper, account));
 }
 
+/* A pvh domain beside a control domain is to find its xenstore. */
+static bool has_store(const struct domain_config *c)
+{
+    bool control = xen_domain_by_id(XEN_DOMID_CONTROL);
+    const struct domain_config *other;
+
+    for (unsigned i = 0; !control && (other = catalogue_of_menu(i)); i++)
+        control = other->control;
+    return control && !c->control && c->type == DOMAIN_PVH;
+}
+
 int lifecycle_create(const char *line, void (*fn)(void))
 {
     struct keeper *k = lifecycle_new_keeper("create");
@@ -127,6 +138,7 @@ int lifecycle_create(const char *line, void (*fn)(void))
     if (!k)
         return -ENOMEM;
     int err = catalogue_read(line, k->words, &k->config);
+    k->config.store = !err && has_store(&k->config);
     if (!err)
         err = keeper_start(k);
     if (err) {
@@ -151,6 +163,7 @@ static void start_of_menu(const struct domain_config *c)
     if (!k)
         return;
     k->config = *c;
+    k->config.store = has_store(c);
     if (keeper_start_now(k))
         lifecycle_drop(k);
 }

@@ -24,6 +24,8 @@ int memory_map(const struct domain_config *config, struct memmap *out)
 
     if (!err && config->type == DOMAIN_PVH)
         memmap_reserve(out, PV_SPECIAL_BASE, PV_SPECIAL_SIZE);
+    if (!err && config->store)
+        memmap_back_page(out, PV_STORE_GPA);
     if (!err && firmware_is(config))
         memmap_add_firmware(out, firmware_rom_size(config));
     return err;

@@ -52,6 +52,17 @@ void memmap_reserve(struct memmap *m, uint64_t start, uint64_t size)
     m->e820_count++;
 }
 
+void memmap_back_page(struct memmap *m, uint64_t at)
+{
+    unsigned i = m->backed_count;
+
+    ASSERT(i < MEMMAP_MAX_BACKED && at >= MEMMAP_HOLE && at < MEMMAP_HIGH);
+    for (; i > 0 && m->backed[i - 1].start.v > at; i--)
+        m->backed[i] = m->backed[i - 1];
+    m->backed[i] = (struct memmap_range){ gpa(at), PAGE_SIZE };
+    m->backed_count++;
+}
+
 void memmap_add_firmware(struct memmap *m, uint64_t size)
 {
     uint64_t high = m->backed_count == 3 ? m->backed[2].size : 0;

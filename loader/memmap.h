@@ -51,6 +51,9 @@ int must_check memmap_build(struct memmap *out, uint64_t ram_bytes);
 /* Adds a reserved piece where the map has nothing yet. */
 void memmap_reserve(struct memmap *m, uint64_t start, uint64_t size);
 
+/* Puts a frame behind an address below 4 GiB that is no RAM. */
+void memmap_back_page(struct memmap *m, uint64_t at);
+
 /* For a guest that brings its own firmware, of so many bytes: frames for that below 4 GiB, and for
  * the VGA's memory, so that firmware has all from 0 on. */
 void memmap_add_firmware(struct memmap *m, uint64_t size);

@@ -393,6 +393,20 @@ static int16_t copied(unsigned i, struct xen_gnttab_copy arg)
     return arg.status;
 }
 
+/* Before its domain begins: what is mapped then is the page that it says. */
+static void test_reserved(void **state)
+{
+    uint32_t handle;
+
+    (void)state;
+    assert_int_equal(grant_reserve(&pair[B].d.xen, 1, 1, gfn(3)), 0);
+    assert_int_equal(map(A, 2, 1, HOLE, 0, &handle), GNTST_OKAY);
+    assert_ptr_equal(pair_ram(A, HOLE), pair_ram(B, 3));
+    assert_int_equal(unmap(A, HOLE, handle), GNTST_OKAY);
+    frame_fail_nth(1);
+    assert_int_equal(grant_reserve(&pair[C].d.xen, 1, 1, gfn(3)), -ENOMEM);
+}
+
 static void test_copy(void **state)
 {
     struct xen_gnttab_copy arg;
@@ -611,6 +625,7 @@ int main(void)
         TEST(test_batch_with_faults),
         TEST(test_all_handles),
         TEST(test_without_memory),
+        TEST(test_reserved),
         TEST(test_copy),
         TEST(test_copy_wrong),
         TEST(test_stranger_leaves_lock_alone),

@@ -81,12 +81,30 @@ static void test_firmware(void **state)
     assert_int_equal(m.backed[2].size, 2UL << 30);
 }
 
+/* A frame in the hole below 4 GiB, in its place among the others. */
+static void test_back_page(void **state)
+{
+    (void)state;
+    assert_int_equal(memmap_build(&m, 64 << 20), 0);
+    memmap_back_page(&m, 0xFEFFC000);
+    assert_int_equal(m.backed_count, 3);
+    assert_int_equal(m.backed[2].start.v, 0xFEFFC000);
+    assert_int_equal(m.backed[2].size, PAGE_SIZE);
+    assert_int_equal(memmap_build(&m, 5UL << 30), 0);
+    memmap_back_page(&m, 0xFEFFC000);
+    assert_int_equal(m.backed_count, 4);
+    assert_int_equal(m.backed[2].start.v, 0xFEFFC000);
+    assert_true(m.backed[3].start.v == MEMMAP_HIGH);
+    assert_false(memmap_is_ram(m.e820, m.e820_count, 0xFEFFC000, PAGE_SIZE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_firmware),
+        cmocka_unit_test(test_back_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,12 @@ void memmap_reserve(struct memmap *map, uint64_t start, uint64_t size)
     (void)size;
 }
 
+void memmap_back_page(struct memmap *map, uint64_t at)
+{
+    (void)map;
+    (void)at;
+}
+
 void memmap_add_firmware(struct memmap *map, uint64_t size)
 {
     (void)map;
