@@ -220,7 +220,7 @@ DISK    ?=
 NET     ?=
 PCI      = $(subst $(empty) ,$(comma),$(strip $(if $(DISK),00:04.0) $(if $(NET),00:05.0)))
 
-$(B)/debian/vmlinuz: | deps-build
+$(B)/debian/vmlinuz: tools/fetch-debian-kernel | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-debian-kernel $(@D)
 
@@ -244,13 +244,24 @@ $(B)/initrd.img: tools/mkinitrd | deps-build
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@
 
-$(B)/debian/dom0/vmlinux: | deps-build
+$(B)/debian/dom0/vmlinux: tools/fetch-debian-xen | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-debian-xen $(B)/debian
 
-$(B)/debian/control.img: tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux $(B)/guest/parrot.elf
+# What a guest of the control domain's boots with: its disk and network drivers are modules.
+$(B)/debian/guest.img: tools/mkinitrd $(B)/debian/vmlinuz
 	$(call say,INITRD,$@)
-	$(Q)$(PYTHON) tools/mkcontrol $@ $(B)/debian/dom0 $(B)/guest/parrot.elf
+	$(Q)$(PYTHON) tools/mkinitrd $@ "" $(B)/debian/modules
+
+# A program of Linux, for the control domain.
+$(B)/introduce: tools/introduce.c $(wildcard include/public/*.h include/public/*/*.h) | deps-build
+	$(call say,'CC host',$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -I. -static -s -o $@ $<
+
+$(B)/debian/control.img: $(B)/introduce tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux $(B)/guest/parrot.elf
+	$(call say,INITRD,$@)
+	$(Q)$(PYTHON) tools/mkcontrol $@ $(B)/debian/dom0 $(B)/introduce $(B)/guest/parrot.elf
 
 # What people give reaches the tools as they wrote it: neither make nor a shell finds anything in it.
 unexport CMDLINE OPTIONS
@@ -367,7 +378,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 .PHONY: system test
 SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
                $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
-               $(B)/debian/xen.gz release
+               $(B)/debian/guest.img $(B)/debian/xen.gz release
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-qemu deps-bochs ## boot whole machines in emulators and look at them; K=word chooses; MACHINES=bochs|qemu|all and SHAPES=all: docs/testing.md
 	$(Q)MACHINES='$(MACHINES)' $(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
