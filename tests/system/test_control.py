@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from conftest import BOOT, BUILD, VMLINUZ, Module, guest
+from conftest import BOOT, BUILD, PROMPT as GUEST_PROMPT, QUIET, VMLINUZ, Module, guest
 from test_monitor import Operator
 
 MAYFLY, STORM = (os.path.join(BUILD, f"guest/{name}.elf") for name in ("mayfly", "storm"))
 VMLINUX = os.path.join(BUILD, "debian/dom0/vmlinux")
 TOOLS = os.path.join(BUILD, "debian/control.img")
+FRONTENDS = os.path.join(BUILD, "debian/guest.img")
 PROMPT = "caisson-control# "
 CMDLINE = ("console=hvc0 quiet nokaslr cryptomgr.notests nowatchdog mitigations=off "
            "random.trust_cpu=on panic=-1")
@@ -187,6 +188,72 @@ def test_tools(control, emulator, daemon):
     if daemon == "xenstored":
         again_and_again(c)
     power_off(c)
+
+
+class Menu:
+    """A Linux of the boot menu beside the control domain: both have a shell, and keys go to one."""
+
+    def __init__(self, c, name):
+        self.c, self.name, self.operator = c, name, Operator(c.m)
+
+    def ask(self, *lines):
+        """What each line printed there; the keys are the control domain's again then. A line that is
+        longer than the terminal is wide comes back in front of that."""
+        self.operator.to_monitor()
+        self.c.m.send(f"console {self.name}\r\r")
+        self.c.m.expect_exact(GUEST_PROMPT, timeout=BOOT)
+        said = [self.c.m.ask(line, timeout=BOOT).strip() for line in lines]
+        self.operator.to_monitor()
+        self.c.m.send("console Domain-0\r\r")
+        self.c.m.expect_exact(PROMPT, timeout=BOOT)
+        return said
+
+    def last(self, *lines):
+        """The last word of each."""
+        return [(said.split() or [""])[-1] for said in self.ask(*lines)]
+
+
+SUM = "sha256sum {} | cut -c-64"
+PATTERN = "dd if=/dev/urandom of=/pattern bs=1M count=4 2> /dev/null; " + SUM.format("/pattern")
+
+
+def disk(c, alpha):
+    """A file becomes a disk of a domain that runs, by Debian's script; what is written there is in it;
+    and it goes again."""
+    c.ask("dd if=/dev/zero of=/disk.img bs=1M count=4 2> /dev/null; xl block-attach alpha /disk.img,raw,xvda,rw",
+          timeout=BOOT)
+    size, wrote, _, read = alpha.last("until [ -b /dev/xvda ]; do sleep 1; done; cat /sys/block/xvda/size", PATTERN,
+                                     "dd if=/pattern of=/dev/xvda bs=1M conv=fsync 2> /dev/null; rm /pattern",
+                                     "echo 3 > /proc/sys/vm/drop_caches; " + SUM.format("/dev/xvda"))
+    assert size == "8192" and read == wrote
+    assert c.ask(SUM.format("/disk.img"), timeout=BOOT).split()[-1] == wrote
+    c.ask("xl block-detach alpha xvda", timeout=BOOT)
+    assert "loop0" not in c.ask("losetup -a", timeout=BOOT)
+
+
+def network(c, alpha):
+    """A card of its on a bridge, by Debian's script."""
+    c.ask("brctl addbr xenbr0 && ip addr add 10.0.0.1/24 dev xenbr0 && ip link set xenbr0 up")
+    c.ask("xl network-attach alpha bridge=xenbr0", timeout=BOOT)
+    _, ping = alpha.ask("until ip link set eth0 up; do sleep 1; done; ip addr add 10.0.0.2/24 dev eth0",
+                        "until ping -c 1 10.0.0.1; do sleep 1; done; ping -c 2 10.0.0.1")
+    assert "2 packets received" in ping
+
+
+@pytest.mark.alone
+def test_devices(boot):
+    """A domain of the boot menu has a name in the store, a disk and a network card by xl."""
+    rest = [Module(VMLINUZ, f"kernel name=alpha type=pvh mem=128M -- {QUIET.replace('ttyS0,115200', 'hvc0')}"),
+            Module(FRONTENDS, "ramdisk name=alpha")]
+    # UEFI, as the boot loader reads its CD by DMA there
+    m = boot(modules=[*domain_0(), *rest], emulator="qemu", firmware="uefi", mem=896,
+             options="console=com1 exit=shutdown")
+    c = Control(m)
+    assert "alpha: domain 1, named and connected" in c.ask("store oxenstored", timeout=BOOT)
+    assert re.search(r"^alpha +1 +127 +1 ", c.ask("xl list", timeout=BOOT), re.M)
+    alpha = Menu(c, "alpha")
+    disk(c, alpha)
+    network(c, alpha)
 
 
 def test_one_at_most(boot):
