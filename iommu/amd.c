@@ -50,7 +50,8 @@ enum {
 #define PAGES_ALL         0x7FFFFFFFFFFFF001l /* instead of an address: of the whole tag */
 #define EVENT_BYTES       16
 #define EVENT_KIND(e)     ((unsigned)((e) >> 60))
-#define EVENT_FAULT       2
+#define EVENT_NAMES(e)    (0x19Eu >> EVENT_KIND(e) & 1) /* kinds 1 to 4, 7, 8: a device's */
+#define USELESS           4096 /* events of devices that had been stopped before */
 #define EVENT_IS_WRITE(e) ((e) >> 53 & 1)
 
 /* What a unit and we share: a page each. */
@@ -69,6 +70,7 @@ static struct unit {
     struct shared *shared;
     unsigned command, event; /* bytes into the rings */
     bool answers;
+    unsigned useless;
 } units[UNITS];
 static unsigned unit_count;
 
@@ -177,6 +179,17 @@ bool amd_flush(uint16_t tag, gfn_t start, uint64_t frames)
 
 /* ---- Events ---- */
 
+/* A device that goes on after it was stopped, with what its entry does not silence, would have the
+ * boot CPU do nothing else. */
+static void shut_ears(const struct unit *u)
+{
+    uint32_t control = mmio_read32(u->regs + REG_CONTROL);
+
+    if (control & CONTROL_INTERRUPT)
+        log_error("iommu: a device goes on after it was stopped: no more is told of that unit");
+    mmio_write32(u->regs + REG_CONTROL, control & ~CONTROL_INTERRUPT);
+}
+
 /* The ring's size bounds the tail, whatever is read there. */
 static void take_events(struct unit *u)
 {
@@ -187,14 +200,16 @@ static void take_events(struct unit *u)
         const volatile uint64_t *e = &u->shared->events[u->event / 8];
         uint64_t event = e[0];
 
-        if (EVENT_KIND(event) == EVENT_FAULT)
-            iommu_note_fault(u->info.segment, (uint16_t)event,
-                             EVENT_IS_WRITE(event) ? IOMMU_WRITE : IOMMU_READ, e[1]);
+        if (EVENT_NAMES(event))
+            u->useless += iommu_note_fault(u->info.segment, (uint16_t)event,
+                                           EVENT_IS_WRITE(event) ? IOMMU_WRITE : IOMMU_READ, e[1]);
         else if (!told)
             log_warn("iommu: event %016lx %016lx; said once", event, e[1]);
-        told |= EVENT_KIND(event) != EVENT_FAULT;
+        told |= !EVENT_NAMES(event);
     }
     mmio_write32(u->regs + REG_EVENT_HEAD, tail);
+    if (u->useless >= USELESS)
+        shut_ears(u);
 }
 
 /* Its address is written anew after it ran over, which empties it. */

@@ -194,7 +194,8 @@ int amd_attach(struct iommu_use *u)
     if (!u->routes)
         return -ENOMEM;
     open_entry(u);
-    if (amd_forget(about[bdf].unit, bdf))
+    /* The firmware may have used the tag. */
+    if (amd_forget(about[bdf].unit, bdf) && amd_flush(u->tag, gfn(0), UINT64_MAX))
         return 0;
     close_entry(bdf, 0);
     heap_free_pages(u->routes, 0, u->owner);

@@ -58,7 +58,7 @@ struct iommu_driver {
 enum iommu_try { IOMMU_READ, IOMMU_WRITE, IOMMU_INTERRUPT };
 
 /* From the interrupt of a unit: a device tried what it may not. address: or the interrupt's number.
- * Takes the lock. */
-void iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint64_t address);
+ * True: it had been stopped for that before. Takes the lock. */
+bool iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint64_t address);
 
 #endif

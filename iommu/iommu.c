@@ -220,19 +220,20 @@ static const char *const verbs[] = {
 /* One that no domain has has no business of its own: it is stopped at once, and nothing more is
  * heard of it, also if it does not stop. What Caisson uses goes on. NULL: the walk has not found
  * it. */
-static void note_stray(struct pci_device *d, uint16_t bdf, const char *verb, uint64_t address)
+static bool note_stray(struct pci_device *d, uint16_t bdf, const char *verb, uint64_t address)
 {
     driver->silence(bdf);
     if (!d || d->faults++)
-        return;
+        return true;
     log_warn("iommu: %s %s 0x%lx, which it was not given: blocked%s", pci_name(&d->at).text, verb,
              address, d->used_as ? "" : ", and stopped");
     if (!d->used_as)
         pci_stop(d);
+    return false;
 }
 
 /* A domain's may have a bug in its driver; but it may not keep us busy. */
-static void note_of_domain(struct iommu_use *u, const char *verb, uint64_t address)
+static bool note_of_domain(struct iommu_use *u, const char *verb, uint64_t address)
 {
     struct pci_device *d = u->device;
 
@@ -242,22 +243,22 @@ static void note_of_domain(struct iommu_use *u, const char *verb, uint64_t addre
         log_warn("iommu: %s of domain %u %s 0x%lx, which it was not given: blocked",
                  pci_name(&d->at).text, u->owner, verb, address);
     if (u->faults != FAULTS_MOST)
-        return;
+        return u->faults > FAULTS_MOST;
     log_warn("iommu: %s of domain %u has tried %u times: stopped", pci_name(&d->at).text, u->owner,
              u->faults);
     pci_stop(d);
     driver->block(u);
+    return false;
 }
 
-void iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint64_t address)
+bool iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint64_t address)
 {
     struct pci_device *d = pci_find(segment, bdf);
 
     spin_lock(&lock);
     struct iommu_use *u = d ? use_of(d) : NULL;
-    if (u)
-        note_of_domain(u, verbs[what], address);
-    else
-        note_stray(d, bdf, verbs[what], address);
+    bool again =
+        u ? note_of_domain(u, verbs[what], address) : note_stray(d, bdf, verbs[what], address);
     spin_unlock(&lock);
+    return again;
 }

@@ -222,6 +222,20 @@ static void test_other_events(void **state)
     assert_int_equal(fake_log_lines[1], 1);
 }
 
+/* Events that no entry silences: the device is stopped as for any other, and if it does not stop,
+ * nothing is heard any more. */
+static void test_deaf(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5000; i++) {
+        fake_vi_event(8ul << 60 | NIC, 0xFEE00000);
+        fake_vi_handler();
+    }
+    assert_true(pci_find(0, NIC)->stopped);
+    assert_int_equal(fake_log_lines[0], 1);
+    assert_int_equal(CONTROL & 8, 0);
+}
+
 /* A tail that cannot be leads to places of the ring all the same. */
 static void test_broken_tail(void **state)
 {
@@ -329,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup(test_fault, setup_sound),
         cmocka_unit_test_setup(test_log_runs_over, setup_sound),
         cmocka_unit_test_setup(test_other_events, setup_sound),
+        cmocka_unit_test_setup(test_deaf, setup_sound),
         cmocka_unit_test_setup(test_broken_tail, setup_sound),
         cmocka_unit_test_setup(test_same_unit_twice, setup),
         cmocka_unit_test_setup(test_dead_unit, setup),
