@@ -157,8 +157,9 @@ int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);
 int must_check p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent);
 
 /* Looks at some places from *next on, which moves on: calls fn for each frame of memory that is
- * lent, and those that wait for TLBs; what fn says true of is not lent any more. True: all places have been
- * looked at. Who does so because a frame goes waits for the TLBs (p2m->inside) afterwards. */
+ * lent, and those that wait for TLBs; what fn says true of is not lent any more. True: all places
+ * have been looked at. Who does so because a frame goes waits for the TLBs (p2m->inside)
+ * afterwards. */
 bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, mfn_t m),
                               void *ctx);
 

@@ -283,6 +283,14 @@ static void route_interrupt(const struct unit *u, int vector)
         log_warn("iommu: no interrupt for the unit at 0x%lx", u->info.base.v);
 }
 
+static bool has_registers(uint64_t start, uint64_t end)
+{
+    for (const struct unit *u = units; u < units + unit_count; u++)
+        if (u->info.base.v < end && start < u->info.base.v + REG_BYTES)
+            return true;
+    return false;
+}
+
 static const struct iommu_driver driver = {
     .share = amd_share,
     .attach = amd_attach,
@@ -292,6 +300,7 @@ static const struct iommu_driver driver = {
     .flush = amd_flush,
     .route = amd_route,
     .unroute = amd_unroute,
+    .has_registers = has_registers,
 };
 
 const struct iommu_driver *amd_start(const uint8_t *ivrs, uint32_t length)

@@ -53,6 +53,8 @@ struct iommu_driver {
     int (*route)(struct iommu_use *u, unsigned index, uint32_t apic_id, uint8_t vector,
                  struct msi_message *out);
     void (*unroute)(struct iommu_use *u, unsigned index);
+    /* Between these addresses of the machine's are some of its units' registers. */
+    bool (*has_registers)(uint64_t start, uint64_t end);
 };
 
 enum iommu_try { IOMMU_READ, IOMMU_WRITE, IOMMU_INTERRUPT };

@@ -34,6 +34,11 @@ bool iommu_is_on(void)
     return driver;
 }
 
+bool iommu_has_registers(uint64_t start, uint64_t end)
+{
+    return driver && driver->has_registers(start, end);
+}
+
 void iommu_share(void)
 {
     if (driver)

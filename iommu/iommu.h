@@ -29,6 +29,9 @@ bool iommu_is_on(void);
  * domain. Boot only. */
 void iommu_share(void);
 
+/* Some of these addresses of the machine's are registers of an IOMMU's. */
+bool iommu_has_registers(uint64_t start, uint64_t end);
+
 /* The functions below take the IOMMU's lock; a p2m's may be held. */
 
 /* From here on d reads and writes by these tables, whose domain is owner, and no longer as it was

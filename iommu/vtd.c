@@ -226,6 +226,14 @@ static bool flush(uint16_t tag, gfn_t start, uint64_t frames)
     return done;
 }
 
+static bool has_registers(uint64_t start, uint64_t end)
+{
+    for (const struct vtd_unit *u = units; u < units + unit_count; u++)
+        if (u->info.base.v < end && start < u->info.base.v + PAGE_SIZE)
+            return true;
+    return false;
+}
+
 static const struct iommu_driver driver = {
     .share = vtd_share,
     .attach = vtd_attach,
@@ -235,6 +243,7 @@ static const struct iommu_driver driver = {
     .flush = flush,
     .route = vtd_route,
     .unroute = vtd_unroute,
+    .has_registers = has_registers,
 };
 
 const struct iommu_driver *vtd_start(const uint8_t *dmar, uint32_t length)

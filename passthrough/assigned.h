@@ -77,6 +77,10 @@ struct assigned {
     struct timer release; /* of those held */
 };
 
+/* ---- place.c ---- */
+/* What speaks against letting a guest reach its registers where they are; NULL: nothing. */
+const char *place_objection(const struct pci_device *d);
+
 /* ---- space.c: configuration space ---- */
 /* As at reset, with BARs from *next on. */
 void space_build(struct assigned *a, gpa_t *next);

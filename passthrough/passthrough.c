@@ -13,14 +13,6 @@ _Static_assert(sizeof(struct assigned) <= PAGE_SIZE, "it is a page");
 
 /* ---- May it be taken? ---- */
 
-static bool is_placed(const struct pci_device *d)
-{
-    for (unsigned i = 0; i < ASSIGNED_BARS; i++)
-        if (d->bar[i].size && !d->bar[i].io && !d->bar[i].base)
-            return false;
-    return true;
-}
-
 /* NULL: nothing speaks against it. */
 static const char *objection(const struct pci_device *d)
 {
@@ -38,9 +30,7 @@ static const char *objection(const struct pci_device *d)
         return "no IOMMU holds it back: it could reach all memory";
     if (!d->cap[PCI_CAP_MSI] && !d->cap[PCI_CAP_MSIX])
         return "it has neither MSI nor MSI-X";
-    if (!is_placed(d))
-        return "the machine's firmware gave its registers no place";
-    return NULL;
+    return place_objection(d);
 }
 
 /* As it is written in a domain's line. */

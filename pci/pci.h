@@ -110,6 +110,11 @@ bool pci_is_apart(const struct pci_device *a, const struct pci_device *b);
 /* It is behind a bridge to conventional PCI, and sends in that one's name. */
 bool pci_is_conventional(const struct pci_device *d);
 
+/* All bridges on the way pass on to d what is for this BAR of its. */
+bool pci_is_passed_on(const struct pci_device *d, const struct pci_bar *b);
+/* No BAR of any device's lies over this one, which is of one of them. */
+bool pci_is_alone(const struct pci_bar *b);
+
 /* What a device writes, and where, to send an interrupt (MSI, MSI-X). */
 struct msi_message {
     uint64_t address;

@@ -45,6 +45,11 @@ uint64_t tsc_from_ns(uint64_t ns)
     return ns;
 }
 
+unsigned cpu_maddr_bits(void)
+{
+    return 48;
+}
+
 uint32_t lapic_id(void)
 {
     return 3;
@@ -99,6 +104,11 @@ void passed_wait(uint64_t ticks)
 bool iommu_is_on(void)
 {
     return passed_iommu_error != -ENODEV;
+}
+
+bool iommu_has_registers(uint64_t start, uint64_t end)
+{
+    return start < PASSED_IOMMU + PAGE_SIZE && PASSED_IOMMU < end;
 }
 
 int iommu_attach(struct pci_device *d, struct slat *s, uint16_t owner)

@@ -17,6 +17,7 @@
 #define PASSED_OWNER   7
 #define PASSED_BASE    0xFE000000u /* of BAR 0 on the machine, 16 KiB, in two words */
 #define PASSED_SMALL   0xFE010040u /* of BAR 2: 64 bytes */
+#define PASSED_IOMMU   0xFEB80000u
 #define PASSED_LOW     0xC0000000u /* where a guest's BARs may be */
 #define PASSED_LOW_END 0xFEC00000u
 #define PASSED_RAM     0x40000000ul /* bytes of it, from 0 */

@@ -1,4 +1,4 @@
-/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/message.c passthrough/reset.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/message.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A PCI device as a guest has it: what it finds in configuration space, where its registers are,
  * what becomes of its interrupts, and who may have it.
@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "arch/x86/acpi.h"
 #include "arch/x86/insn.h"
 #include "lib/log.h"
+#include "mm/frame.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/log.h"
 #include "tests/fakes/passed.h"
@@ -92,6 +94,58 @@ static void test_refusals(void **state)
     assert_true(fake_log_has("alpha: pci=0001:00:04.0: the machine has no such device"));
 }
 
+/* Registers that cannot be where they are said to be: the guest would reach what is there. */
+static void test_misplaced(void **state)
+{
+    static const struct {
+        uint64_t base, size;
+        const char *why;
+    } wrong[] = {
+        { PASSED_BASE + 0x2000, 0x4000, "its registers are where none can be" },
+        { 1ul << 48, 0x4000, "its registers are where none can be" },
+        { 1ul << 48, 1ul << 48, "its registers are where none can be" },
+        { 0xFEE00000, 0x1000, "its registers lie over the board's" },
+        { 0xFEC00000, 0x1000, "its registers lie over the board's" },
+        { PASSED_IOMMU, 0x4000, "its registers lie over the board's" },
+        { 0xB0100000, 0x4000, "its registers lie over the board's" }, /* MCFG */
+        { PASSED_SMALL & ~0xFFF, 0x1000, "its registers lie over those of another device" },
+        { 0xFD000000, 0x4000, "its registers lie over those of another device" },
+    };
+    (void)state;
+    struct pci_device *d = pci_find(0, PASSED_BDF);
+    struct pci_device *bridge = pci_find(0, FAKE_BDF(0, 6, 0));
+    mfn_t m;
+
+    acpi.mcfg_count = 1;
+    acpi.mcfg[0].base = maddr(0xB0000000);
+    acpi.mcfg[0].last_bus = 1;
+    pci_find(0, FAKE_BDF(0, 5, 0))->bar[3].base = 0xFD001000;
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        d->bar[0].base = wrong[i].base;
+        d->bar[0].size = wrong[i].size;
+        refused(PASSED_BDF, wrong[i].why);
+    }
+    assert_int_equal(frame_alloc(2, 1, &m), 0);
+    d->bar[0].base = m.v << PAGE_SHIFT;
+    d->bar[0].size = PAGE_SIZE;
+    refused(PASSED_BDF, "its registers lie over memory");
+    frame_free(m, 2, 1);
+    d->bar[0].base = PASSED_BASE;
+    d->bar[0].size = 0x4000;
+    bridge->subordinate = bridge->secondary = 1;
+    assert_int_equal(passthrough_check("alpha", 0, PASSED_BDF), 0);
+    passed_hardware->bdf = FAKE_BDF(1, 4, 0);
+    d->at.bdf = FAKE_BDF(1, 4, 0);
+    fake_function[2].word[8] = 0xFE00FE00; /* 1 MiB */
+    assert_int_equal(passthrough_check("alpha", 0, FAKE_BDF(1, 4, 0)), 0);
+    fake_function[2].word[8] = 0xFE10FE10;
+    refused(FAKE_BDF(1, 4, 0), "no bridge passes on what is for its registers");
+    fake_function[2].word[9] = 0xFFF1FE01; /* the other one, of 64 bits */
+    assert_int_equal(passthrough_check("alpha", 0, FAKE_BDF(1, 4, 0)), 0);
+    fake_function[2].word[10] = fake_function[2].word[11] = 1;
+    refused(FAKE_BDF(1, 4, 0), "no bridge passes on what is for its registers");
+}
+
 static void test_iommu_refuses(void **state)
 {
     (void)state;
@@ -104,6 +158,7 @@ static void test_iommu_refuses(void **state)
 static void test_too_large(void **state)
 {
     (void)state;
+    pci_find(0, PASSED_BDF)->bar[0].base = 0xFD000000;
     pci_find(0, PASSED_BDF)->bar[0].size = 2 << 20;
     assert_int_equal(passed_attach(), -E2BIG);
     assert_true(fake_log_has("alpha: pci=00:04.0: its registers take more than 1 MiB"));
@@ -579,26 +634,13 @@ static void test_vectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_refusals),
-        T(test_iommu_refuses),
-        T(test_too_large),
-        T(test_life),
-        T(test_it_stays_away),
-        A(test_header),
-        A(test_command),
-        A(test_bars),
-        A(test_capabilities),
-        A(test_registers),
-        A(test_bars_elsewhere),
-        A(test_trapped),
-        A(test_no_route),
-        A(test_one_kind),
-        A(test_msix),
-        A(test_no_interrupts),
-        A(test_msi),
-        A(test_storm),
-        A(test_vectors),
-        T(test_capability_grows),
+        T(test_refusals),     T(test_misplaced),     T(test_iommu_refuses),
+        T(test_too_large),    T(test_life),          T(test_it_stays_away),
+        A(test_header),       A(test_command),       A(test_bars),
+        A(test_capabilities), A(test_registers),     A(test_bars_elsewhere),
+        A(test_trapped),      A(test_no_route),      A(test_one_kind),
+        A(test_msix),         A(test_no_interrupts), A(test_msi),
+        A(test_storm),        A(test_vectors),       T(test_capability_grows),
         T(test_table_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
