@@ -227,6 +227,15 @@ static void handle_bus_lock(struct virt_vcpu *virt, const struct virt_exit *e)
     v->unit.attention = true;
 }
 
+/* A register of a device that is the guest's own, which has answered with poisoned data, is no
+ * memory of Caisson's. */
+static cold bool is_ours(const struct p2m *p, mfn_t m)
+{
+    uint16_t owner = frame_owner(m);
+
+    return owner > OWNER_PINNED && !(owner == OWNER_RESERVED && p->slat.devices);
+}
+
 /* The end of the guest that has used it; and if the frame is its own, nobody gets that again. */
 static cold void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exit *e)
 {
@@ -234,7 +243,7 @@ static cold void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exi
     struct p2m *p = &v->domain->p2m;
     mfn_t m = maddr_to_mfn(e->bad_memory);
 
-    if (frame_owner(m) > OWNER_PINNED)
+    if (is_ours(p, m))
         panic("machine check: memory of Caisson's own at 0x%lx", e->bad_memory.v);
     if (!p->failed.v && frame_retire(m, p->owner))
         p->failed = m;

@@ -14,6 +14,7 @@
 #include "domain/device_access.h"
 #include "domain/msr.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"
@@ -481,6 +482,7 @@ static void test_ends(void **state)
 static void test_bad_memory(void **state)
 {
     struct virt_exit e = { .kind = VIRT_EXIT_BAD_MEMORY };
+    void *page = heap_pages(0, OWNER_CAISSON);
     mfn_t m;
 
     (void)state;
@@ -489,8 +491,14 @@ static void test_bad_memory(void **state)
     ends(&e, END_KILLED, "has failed");
     assert_int_equal(frame_pins(m), 1);
     frame_unpin(m);
-    e.bad_memory = maddr(0x1000);
+    e.bad_memory = maddr(0xFE001008);
+    guest.p2m.slat.devices = 1; /* a register of a device of its own answers so */
+    ends(&e, END_KILLED, "has failed");
+    guest.p2m.slat.devices = 0;
     EXPECT_PANIC(handle(&e));
+    e.bad_memory = heap_to_maddr(page);
+    EXPECT_PANIC(handle(&e));
+    heap_free_pages(page, 0, OWNER_CAISSON);
 }
 
 /* After an access that locks the bus it sits out a ten-thousandth of a second. */
