@@ -8,7 +8,7 @@
  * anybody else's.
  *
  * A device may send many; each costs the pCPU that takes it something. Beyond MOST in a millisecond
- * the device is masked until that is over.
+ * the device is masked until that is over. One that sends what is masked is shut out.
  *
  * Sources: PCI Local Bus Specification 3.0, "MSI Capability Structure", "MSI-X Capability and Table
  * Structures"; SDM, "Message Signalled Interrupts".
@@ -22,9 +22,11 @@
 #include "lib/spinlock.h"
 #include "passthrough/assigned.h"
 
-#define MOST    64u   /* interrupts of a device in a period */
-#define PER_S   1000u /* periods */
-#define VECTORS 256
+#define MOST 64u /* interrupts of a device in a period */
+/* And so many if it has yet to hear for each message that it is masked. */
+#define MOST_AT_ALL (MOST + 2 * ASSIGNED_MESSAGES)
+#define PER_S       1000u /* periods */
+#define VECTORS     256
 
 /* A guest's message. */
 #define ADDRESS_WINDOW  0xFEE00000u
@@ -134,7 +136,7 @@ static void let_go_on(struct timer *t)
     struct assigned *a = container_of(t, struct assigned, release);
 
     spin_lock(&lock);
-    for (unsigned i = 0; i < ASSIGNED_MESSAGES; i++) {
+    for (unsigned i = 0; i < ASSIGNED_MESSAGES && !a->device->stopped; i++) {
         if (!(a->held & 1u << i) || !a->message[i].open)
             continue;
         mask(a, i, false);
@@ -147,38 +149,68 @@ static void let_go_on(struct timer *t)
     spin_unlock(&lock);
 }
 
-/* Too many: it waits until the period is over. */
-static void count(struct assigned *a, unsigned i)
+/* How many have come in this period. */
+static unsigned count(struct assigned *a)
 {
-    uint64_t now = rdtsc(), period = tsc_hz / PER_S;
+    uint64_t now = rdtsc();
 
-    if (now - a->since >= period) {
+    if (now - a->since >= tsc_hz / PER_S) {
         a->since = now;
         a->recent = 0;
     }
-    if (++a->recent <= MOST)
-        return;
+    return ++a->recent;
+}
+
+/* Too many: it waits until the period is over. */
+static void hold(struct assigned *a, unsigned i)
+{
     mask(a, i, true);
     a->held |= 1u << i;
-    timer_set(&a->release, a->since + period);
+    timer_set(&a->release, a->since + tsc_hz / PER_S);
 }
 
-static void come(struct assigned *a, unsigned i)
+/* Masks do not help against a device that does not heed them. */
+static void stop(struct assigned *a)
 {
-    if (!a->message[i].open)
-        return;
-    a->pending |= 1u << i;
-    count(a, i);
-    a->owner.tell(a->owner.ctx, a->message[i].vcpu);
+    pci_stop(a->device);
+    log_error("%s: %s: sends interrupts that are masked: it is stopped", a->owner.name,
+              pci_name(&a->device->at).text);
 }
 
-/* One that comes when nobody has its vector any more was on its way. */
+/* False: no more of these. */
+static bool come(struct assigned *a, unsigned i)
+{
+    unsigned recent = count(a);
+
+    if (a->message[i].open) {
+        a->pending |= 1u << i;
+        if (recent > MOST && !(a->held & 1u << i))
+            hold(a, i);
+        a->owner.tell(a->owner.ctx, a->message[i].vcpu);
+    }
+    if (recent <= MOST_AT_ALL)
+        return true;
+    if (!a->device->stopped)
+        stop(a);
+    return false;
+}
+
+/* One that comes when nobody has its vector any more was on its way. Without our lock the IOMMU is
+ * told: its own comes before. The device's next owner is a reset away. */
 static void interrupt(unsigned vector)
 {
+    struct pci_device *shut = NULL;
+    unsigned index = 0;
+
     spin_lock(&lock);
-    if (vectors[vector].a)
-        come(vectors[vector].a, vectors[vector].index);
+    struct assigned *a = vectors[vector].a;
+    if (a) {
+        index = vectors[vector].index;
+        shut = come(a, index) ? NULL : a->device;
+    }
     spin_unlock(&lock);
+    if (shut)
+        iommu_unroute(shut, index);
 }
 
 void message_settle(struct vpci_function *f)
@@ -309,7 +341,7 @@ static void update(struct assigned *a, unsigned i)
 {
     struct message *m = &a->message[i];
     struct apic_message means;
-    bool wanted = is_on(a, i) && !(m->word[WORD_CONTROL] & MASKED);
+    bool wanted = is_on(a, i) && !(m->word[WORD_CONTROL] & MASKED) && !a->device->stopped;
 
     if (wanted && !read_meaning(m->word, &means)) {
         complain(a, "its guest gave it a message that is no interrupt of a vCPU's");

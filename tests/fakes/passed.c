@@ -27,7 +27,7 @@ uint8_t passed_registers[0x4000] __attribute__((aligned(4096)));
 uint8_t passed_small[64] __attribute__((aligned(64)));
 unsigned passed_mapped, passed_delivered, passed_told;
 struct apic_message passed_message;
-bool passed_attached;
+bool passed_attached, passed_ignores_mask;
 int passed_iommu_error, passed_route_error;
 static struct p2m p2m;
 static struct {
@@ -142,6 +142,11 @@ void iommu_unroute(struct pci_device *d, unsigned index)
 {
     (void)d;
     vector_of[index] = 0;
+}
+
+bool passed_is_routed(unsigned index)
+{
+    return vector_of[index];
 }
 
 /* ---- The domain ---- */
@@ -268,7 +273,7 @@ void passed_reset(void)
     memset(passed_registers, 0, sizeof(passed_registers));
     memset(passed_small, 0, sizeof(passed_small));
     passed_mapped = passed_delivered = passed_told = 0;
-    passed_attached = false;
+    passed_attached = passed_ignores_mask = false;
     passed_iommu_error = passed_route_error = 0;
     passed = NULL;
     fake_tsc = 1000;
@@ -307,6 +312,10 @@ void passed_interrupt(unsigned index)
     uint32_t entry[4];
     bool msix = passed_hardware->word[PASSED_MSIX / 4] & 1u << 31;
 
+    if (passed_ignores_mask && vector_of[index])
+        handler(vector_of[index]);
+    if (passed_ignores_mask)
+        return;
     memcpy(entry, passed_registers + PASSED_TABLE + 16 * (index % PASSED_COUNT), sizeof(entry));
     if (index < PASSED_COUNT && msix && !(entry[3] & 1) && entry[2] >> 8 == ROUTE_MAGIC)
         handler(vector_of[entry[2] & 0xFF]);

@@ -41,6 +41,7 @@ extern unsigned passed_delivered;          /* interrupts */
 extern struct apic_message passed_message; /* the last one */
 extern unsigned passed_told;
 extern bool passed_attached; /* by the IOMMU */
+extern bool passed_ignores_mask;
 extern int passed_iommu_error, passed_route_error;
 
 /* A machine with the device; nobody has it yet. */
@@ -50,6 +51,8 @@ int passed_attach(void);
 void passed_check(void);
 /* Interrupt `index` of the device comes, if it may send it. */
 void passed_interrupt(unsigned index);
+/* The IOMMU lets it through. */
+bool passed_is_routed(unsigned index);
 /* Time goes on, and the timer fires if it is due. */
 void passed_wait(uint64_t ticks);
 /* What the p2m has at this address; 0: nothing. */

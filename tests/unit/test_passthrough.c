@@ -609,6 +609,39 @@ static void test_storm(void **state)
     assert_int_equal(passed_told, 2 * 65 + 1 - 1);
 }
 
+/* A device that does not heed its mask is shut out, whether it is held back or its guest wants
+ * none. */
+static void test_disobeys(void **state)
+{
+    const bool open = !*state;
+
+    wr(4, MEMORY | MASTER);
+    wr(PASSED_MSIX, 0x80000000);
+    give(3, MESSAGE, 0x60);
+    if (!open)
+        put(entry(3, 3), 4, 1);
+    passed_ignores_mask = true;
+    for (unsigned i = 0; i < 1000 && passed_is_routed(3); i++)
+        passed_interrupt(3);
+    assert_false(passed_is_routed(3));
+    assert_false(passed_hardware->word[1] & MASTER);
+    assert_true(passed_told <= (open ? 129 : 0));
+    assert_true(fake_log_has("00:04.0: sends interrupts that are masked: it is stopped"));
+    passed_wait(1000000);
+    give(3, MESSAGE, 0x60);
+    wr(4, MEMORY | MASTER);
+    assert_false(passed_is_routed(3));
+    assert_false(passed_hardware->word[1] & MASTER);
+}
+
+static void test_disobeys_guest(void **state)
+{
+    void *masked = &masked;
+
+    (void)state;
+    test_disobeys(&masked);
+}
+
 /* What is under way when the domain ends reaches nobody, and its vectors are given out again. */
 static void test_vectors(void **state)
 {
@@ -634,13 +667,29 @@ static void test_vectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_refusals),     T(test_misplaced),     T(test_iommu_refuses),
-        T(test_too_large),    T(test_life),          T(test_it_stays_away),
-        A(test_header),       A(test_command),       A(test_bars),
-        A(test_capabilities), A(test_registers),     A(test_bars_elsewhere),
-        A(test_trapped),      A(test_no_route),      A(test_one_kind),
-        A(test_msix),         A(test_no_interrupts), A(test_msi),
-        A(test_storm),        A(test_vectors),       T(test_capability_grows),
+        T(test_refusals),
+        T(test_misplaced),
+        T(test_iommu_refuses),
+        T(test_too_large),
+        T(test_life),
+        T(test_it_stays_away),
+        A(test_header),
+        A(test_command),
+        A(test_bars),
+        A(test_capabilities),
+        A(test_registers),
+        A(test_bars_elsewhere),
+        A(test_trapped),
+        A(test_no_route),
+        A(test_one_kind),
+        A(test_msix),
+        A(test_no_interrupts),
+        A(test_msi),
+        A(test_storm),
+        A(test_vectors),
+        A(test_disobeys),
+        A(test_disobeys_guest),
+        T(test_capability_grows),
         T(test_table_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
