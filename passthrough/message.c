@@ -25,6 +25,7 @@
 #define MOST 64u /* interrupts of a device in a period */
 /* And so many if it has yet to hear for each message that it is masked. */
 #define MOST_AT_ALL (MOST + 2 * ASSIGNED_MESSAGES)
+#define AT_ONCE     4 /* messages sent on with the domain's lock in hand: each may be for all vCPUs */
 #define PER_S       1000u /* periods */
 #define VECTORS     256
 
@@ -217,11 +218,17 @@ void message_settle(struct vpci_function *f)
 {
     struct assigned *a = container_of(f, struct assigned, function);
 
+    uint32_t rest, pending;
+
     spin_lock(&lock);
-    uint32_t pending = a->pending;
-    a->pending = 0;
+    rest = pending = a->pending;
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        rest &= rest - 1; /* of 0 nothing is left */
+    a->pending = rest;
+    if (rest)
+        a->owner.tell(a->owner.ctx, a->message[__builtin_ctz(rest)].vcpu);
     spin_unlock(&lock);
-    for (; pending; pending &= pending - 1)
+    for (pending &= ~rest; pending; pending &= pending - 1)
         a->owner.deliver(a->owner.ctx, &a->message[__builtin_ctz(pending)].means);
 }
 
