@@ -5,6 +5,7 @@
  * no piece takes longer than an exit may, and they are done on the domain's own account
  * (lifecycle/keeper.c).
  */
+#include "arch/x86/insn.h"
 #include "lifecycle/audit.h"
 #include "lifecycle/firmware.h"
 #include "lifecycle/create.h"
@@ -45,6 +46,8 @@ static bool remove_units(struct domain *d)
 
     for (unsigned i = 0; all && i < d->xen.vcpu_count; i++)
         all = sched_unit_remove(&d->vcpus[i]->unit) == 0;
+    if (!all)
+        cpu_relax(); /* others run meanwhile, also where an emulator has one thread for all */
     return all;
 }
 
