@@ -65,10 +65,15 @@ void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames)
         iommu_flush(p->owner, g, frames);
 }
 
-/* Leaves a hole where RAM has its place, nothing elsewhere. */
+/* Leaves a hole where RAM has its place, nothing elsewhere. The caller tells of it. */
+static int unmap(struct p2m *p, gfn_t g)
+{
+    return p2m_is_ram(p, g) ? slat_punch(&p->slat, g) : slat_unmap(&p->slat, g);
+}
+
 int p2m_vacate(struct p2m *p, gfn_t g)
 {
-    int err = p2m_is_ram(p, g) ? slat_punch(&p->slat, g) : slat_unmap(&p->slat, g);
+    int err = unmap(p, g);
 
     if (!err)
         p2m_changed(p, g, 1);
@@ -104,7 +109,7 @@ cold void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames)
         gfn_t at = gfn(g.v + i);
         if (slat_lookup(&p->slat, at, &entry) || entry.mfn.v != m.v + i || !p2m_is_device(&entry))
             continue;
-        err = p2m_is_ram(p, at) ? slat_punch(&p->slat, at) : slat_unmap(&p->slat, at);
+        err = unmap(p, at);
     }
     p2m_changed(p, g, frames);
     spin_unlock(&p->lock);

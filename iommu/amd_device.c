@@ -46,8 +46,6 @@ _Static_assert(IOMMU_ROUTES == 1 << 5, "as ENTRY_ROUTES says");
 #define ROUTE_AS(v)  ((uint32_t)(v) << 16)
 #define MOST_ID      0xFEu /* of a CPU: eight bits, and 255 is everybody */
 
-#define MSI_ADDRESS 0xFEE00000u
-
 /* Of nested page tables, for the unit: virt_caps.slat. */
 #define PAGE_RIGHTS (1ul | 1ul << 61) /* read, and twice that is write */
 #define TABLE_ALL   (3ul << 61)

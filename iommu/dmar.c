@@ -104,8 +104,7 @@ static bool follow(const struct scope *s, uint16_t segment, uint16_t *bdf)
 
 static bool is_behind(const struct pci_device *d, const struct pci_device *bridge)
 {
-    return bridge && bridge->secondary && CONFIG_BUS(&d->at) >= bridge->secondary &&
-           CONFIG_BUS(&d->at) <= bridge->subordinate;
+    return bridge && pci_leads_to(bridge, d);
 }
 
 bool dmar_has(const struct dmar_devices *list, const struct pci_device *d)

@@ -25,7 +25,6 @@
 #define FAULTS_ALL        0x7F
 #define LOOKS             2048 /* at registers, for one interrupt; there are 256 at most */
 #define MASKED            (1u << 31)
-#define MESSAGE           0xFEE00000u
 
 static enum iommu_try what(uint32_t top)
 {
@@ -95,7 +94,7 @@ void vtd_fault_start(const struct vtd_unit *u, int vector)
         return;
     }
     vtd_write32(u, VTD_FAULT_DATA, (uint32_t)vector);
-    vtd_write32(u, VTD_FAULT_ADDRESS, MESSAGE | (id & 0xFF) << 12);
+    vtd_write32(u, VTD_FAULT_ADDRESS, MSI_ADDRESS | MSI_TO_CPU(id & 0xFF));
     vtd_write32(u, VTD_FAULT_UPPER, id & ~0xFFu);
     vtd_write32(u, VTD_FAULT_CONTROL, 0);
 }

@@ -81,6 +81,14 @@ struct assigned {
 /* What speaks against letting a guest reach its registers where they are; NULL: nothing. */
 const char *place_objection(const struct pci_device *d);
 
+#define MSIX_COUNT 0x07FF0000u /* of the first word of that capability: messages, less one */
+
+/* The word of configuration space at this register. */
+static inline struct field *assigned_field(struct assigned *a, unsigned reg)
+{
+    return &a->word[reg / 4];
+}
+
 /* ---- space.c: configuration space ---- */
 /* As at reset, with BARs from *next on. */
 void space_build(struct assigned *a, gpa_t *next);

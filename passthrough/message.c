@@ -30,18 +30,14 @@
 #define VECTORS     256
 
 /* A guest's message. */
-#define ADDRESS_WINDOW  0xFEE00000u
 #define ADDRESS_MASK    0xFFF00000u
 #define ADDRESS_LOGICAL 4u
 #define DEST_ALL        0xFFu
 #define VECTOR_LEAST    16
 #define MASKED          1u /* of its control word */
 
-#define MSI_ON    (1u << 16)
-#define MSI_WIDE  (1u << 23)
-#define MSI_MASKS (1u << 24)
-#define MSIX_ON   (1u << 31)
-#define MSIX_ALL  (1u << 30) /* are masked */
+#define MSIX_ON  (1u << 31)
+#define MSIX_ALL (1u << 30) /* are masked */
 
 enum { WORD_ADDRESS, WORD_HIGH, WORD_DATA, WORD_CONTROL, WORDS };
 
@@ -71,11 +67,6 @@ static unsigned msi(const struct assigned *a)
 static uint32_t msi_abilities(const struct assigned *a)
 {
     return a->word[msi(a) / 4].value & (MSI_WIDE | MSI_MASKS);
-}
-
-static unsigned msi_data(uint32_t control)
-{
-    return control & MSI_WIDE ? 12 : 8;
 }
 
 /* Of its control nothing else can be written but how many messages it may send: one. */
@@ -109,20 +100,10 @@ static void mask(struct assigned *a, unsigned i, bool masked)
         mmio_write32(entry(a, i, WORD_CONTROL), masked ? MASKED : 0);
 }
 
-static void tell_msi(const struct assigned *a, const struct msi_message *m)
-{
-    uint32_t abilities = msi_abilities(a);
-
-    config_write32(&a->device->at, msi(a) + 4, (uint32_t)m->address);
-    if (abilities & MSI_WIDE)
-        config_write32(&a->device->at, msi(a) + 8, (uint32_t)(m->address >> 32));
-    config_write32(&a->device->at, msi(a) + msi_data(abilities), m->data);
-}
-
 static void tell_device(const struct assigned *a, unsigned i, const struct msi_message *m)
 {
     if (i == ASSIGNED_MSI) {
-        tell_msi(a, m);
+        pci_tell_message(a->device, msi_abilities(a), m);
         return;
     }
     mmio_write32(entry(a, i, WORD_ADDRESS), (uint32_t)m->address);
@@ -217,7 +198,6 @@ static void interrupt(unsigned vector)
 void message_settle(struct vpci_function *f)
 {
     struct assigned *a = container_of(f, struct assigned, function);
-
     uint32_t rest, pending;
 
     spin_lock(&lock);
@@ -234,41 +214,39 @@ void message_settle(struct vpci_function *f)
 
 /* ---- What the guest wants ---- */
 
-static struct field *field(struct assigned *a, unsigned reg)
-{
-    return &a->word[reg / 4];
-}
-
 static bool is_shown(struct assigned *a, unsigned at)
 {
-    return at && field(a, at)->kept; /* its switch, if it is in the guest's list at all */
+    return at && assigned_field(a, at)->kept; /* its switch, if it is in the guest's list at all */
 }
 
 /* The guest's words of MSI, as if they were an entry of a table. */
 static void gather_msi(struct assigned *a)
 {
     uint32_t *word = a->message[ASSIGNED_MSI].word;
-    unsigned at = msi(a), data = at + msi_data(field(a, at)->value);
+    unsigned at = msi(a), data = at + msi_data(assigned_field(a, at)->value);
 
-    word[WORD_ADDRESS] = field(a, at + 4)->value;
-    word[WORD_HIGH] = field(a, at)->value & MSI_WIDE ? field(a, at + 8)->value : 0;
-    word[WORD_DATA] = field(a, data)->value;
-    word[WORD_CONTROL] = field(a, at)->value & MSI_MASKS ? field(a, data + 4)->value : 0;
+    word[WORD_ADDRESS] = assigned_field(a, at + 4)->value;
+    word[WORD_HIGH] =
+        assigned_field(a, at)->value & MSI_WIDE ? assigned_field(a, at + 8)->value : 0;
+    word[WORD_DATA] = assigned_field(a, data)->value;
+    word[WORD_CONTROL] =
+        assigned_field(a, at)->value & MSI_MASKS ? assigned_field(a, data + 4)->value : 0;
 }
 
 static bool msix_is_on(struct assigned *a)
 {
     unsigned at = a->device->cap[PCI_CAP_MSIX];
 
-    return is_shown(a, at) && field(a, at)->value & MSIX_ON;
+    return is_shown(a, at) && assigned_field(a, at)->value & MSIX_ON;
 }
 
 /* Is that kind switched on? MSI-X goes first. */
 static bool is_on(struct assigned *a, unsigned i)
 {
     if (i != ASSIGNED_MSI)
-        return msix_is_on(a) && !(field(a, a->device->cap[PCI_CAP_MSIX])->value & MSIX_ALL);
-    return !msix_is_on(a) && is_shown(a, msi(a)) && field(a, msi(a))->value & MSI_ON;
+        return msix_is_on(a) &&
+               !(assigned_field(a, a->device->cap[PCI_CAP_MSIX])->value & MSIX_ALL);
+    return !msix_is_on(a) && is_shown(a, msi(a)) && assigned_field(a, msi(a))->value & MSI_ON;
 }
 
 /* No more than interrupts of its own vCPUs: no NMI, no INIT. Each comes as an edge. */
@@ -281,7 +259,7 @@ static bool read_meaning(const uint32_t word[WORDS], struct apic_message *m)
                                 .logical = word[WORD_ADDRESS] & ADDRESS_LOGICAL };
     if (m->dest == DEST_ALL && !m->logical)
         m->dest = APIC_DEST_ALL;
-    return !word[WORD_HIGH] && (word[WORD_ADDRESS] & ADDRESS_MASK) == ADDRESS_WINDOW &&
+    return !word[WORD_HIGH] && (word[WORD_ADDRESS] & ADDRESS_MASK) == MSI_ADDRESS &&
            (m->mode == APIC_FIXED || m->mode == APIC_LOWEST) && m->vector >= VECTOR_LEAST;
 }
 

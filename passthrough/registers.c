@@ -16,7 +16,6 @@
 #define HIGH_END     (1ul << 48)
 
 #define MSIX_BAR   7u
-#define MSIX_COUNT 0x07FF0000u
 #define MSIX_BYTES 16u /* of an entry of its table */
 
 /* ---- What there is ---- */
@@ -241,39 +240,52 @@ static void write_hardware(volatile uint8_t *at, unsigned size, uint32_t value)
     }
 }
 
-/* What is not aligned goes nowhere. True if it is this device's. */
+/* What an access is to. */
+struct target {
+    unsigned bar;
+    uint64_t offset;
+    volatile uint8_t *registers; /* NULL: nothing; what is not aligned goes nowhere */
+};
+
+/* False if it is not this device's. */
+static bool locate(const struct assigned *a, uint64_t at, unsigned size, struct target *t)
+{
+    t->bar = find(a, at);
+    if (t->bar == ASSIGNED_BARS)
+        return false;
+    t->offset = at - a->region[t->bar].at;
+    t->registers = t->offset % size ? NULL : registers_at(a, t->bar, t->offset, size);
+    return true;
+}
+
 bool registers_read(struct vpci_function *f, uint64_t at, unsigned size, uint32_t *value)
 {
     struct assigned *a = container_of(f, struct assigned, function);
-    unsigned bar = find(a, at);
+    struct target t;
 
-    if (bar == ASSIGNED_BARS)
+    if (!locate(a, at, size, &t))
         return false;
-    uint64_t offset = at - a->region[bar].at;
-    volatile uint8_t *registers = registers_at(a, bar, offset, size);
-    if (!registers || offset % size)
+    if (!t.registers)
         return true;
-    if (is_in(&a->table, bar, offset))
-        *value = message_read(a, offset - a->table.at) >> 8 * (offset & 3);
+    if (is_in(&a->table, t.bar, t.offset))
+        *value = message_read(a, t.offset - a->table.at) >> 8 * (t.offset & 3);
     else
-        *value = read_hardware(registers, size);
+        *value = read_hardware(t.registers, size);
     return true;
 }
 
 bool registers_write(struct vpci_function *f, uint64_t at, unsigned size, uint32_t value)
 {
     struct assigned *a = container_of(f, struct assigned, function);
-    unsigned bar = find(a, at);
+    struct target t;
 
-    if (bar == ASSIGNED_BARS)
+    if (!locate(a, at, size, &t))
         return false;
-    uint64_t offset = at - a->region[bar].at;
-    volatile uint8_t *registers = registers_at(a, bar, offset, size);
-    if (!registers || offset % size)
+    if (!t.registers)
         return true;
-    if (is_in(&a->table, bar, offset) && size == 4)
-        message_write(a, offset - a->table.at, value);
-    else if (!is_in(&a->table, bar, offset) && !is_in(&a->bits, bar, offset))
-        write_hardware(registers, size, value);
+    if (is_in(&a->table, t.bar, t.offset) && size == 4)
+        message_write(a, t.offset - a->table.at, value);
+    else if (!is_in(&a->table, t.bar, t.offset) && !is_in(&a->bits, t.bar, t.offset))
+        write_hardware(t.registers, size, value);
     return true;
 }

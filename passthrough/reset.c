@@ -14,8 +14,7 @@
 #define RESET_NS       100000000ul
 #define MOST_NS        1000000000ul /* for a device that says that it is not ready */
 #define INTX_OFF       0x0400u
-#define EXPRESS_FLR    (1u << 28) /* of its abilities: it has one */
-#define EXPRESS_RESET  0x8000u    /* of its control: now */
+#define EXPRESS_RESET  0x8000u /* of its control: now */
 #define ADVANCED_RESET 1u
 
 static unsigned express(const struct assigned *a)

@@ -33,40 +33,30 @@
 #define PM_STATE   3u
 #define PM_KEEPS   8u /* going to D0 resets nothing */
 
-#define MSI_ON      (1u << 16)
-#define MSI_WIDE    (1u << 23)
-#define MSI_MASKS   (1u << 24)
 #define MSIX_SWITCH 0xC0000000u /* on, and all masked */
-#define MSIX_COUNT  0x07FF0000u
 
 #define VENDORS      0x09
 #define VENDORS_MOST 16u /* words */
 
 #define EXPRESS_VERSION    0x000F0000u
 #define EXPRESS_INTEGRATED 0x00900000u /* an endpoint on the root bus: it has no link */
-#define EXPRESS_FLR        (1u << 28)
 
 static uint32_t hardware(const struct assigned *a, unsigned reg)
 {
     return config_read32(&a->device->at, reg);
 }
 
-static struct field *field(struct assigned *a, unsigned reg)
-{
-    return &a->word[reg / 4];
-}
-
 static void set(struct assigned *a, unsigned reg, uint32_t value, uint32_t kept)
 {
-    *field(a, reg) = (struct field){ .value = value, .kept = kept };
+    *assigned_field(a, reg) = (struct field){ .value = value, .kept = kept };
 }
 
 /* ---- The header ---- */
 
 static void put_header(struct assigned *a)
 {
-    *field(a, CONFIG_ID) = (struct field){ .live = ONES };
-    *field(a, CONFIG_COMMAND) = (struct field){ 0, COMMAND_KEPT, STATUS_LIVE };
+    *assigned_field(a, CONFIG_ID) = (struct field){ .live = ONES };
+    *assigned_field(a, CONFIG_COMMAND) = (struct field){ 0, COMMAND_KEPT, STATUS_LIVE };
     set(a, CONFIG_CLASS, hardware(a, CONFIG_CLASS), 0);
     set(a, CONFIG_CACHE_LINE, 0, LINE_SIZE);
     set(a, CONFIG_SUBSYSTEM, hardware(a, CONFIG_SUBSYSTEM), 0);
@@ -99,7 +89,7 @@ static void put_pm(struct assigned *a, unsigned at, uint32_t head)
 /* One message, whatever the device could. */
 static void put_msi(struct assigned *a, unsigned at, uint32_t head)
 {
-    unsigned data = at + (head & MSI_WIDE ? 12 : 8);
+    unsigned data = at + msi_data(head);
 
     set(a, at, head & (LIST_HEAD | MSI_WIDE | MSI_MASKS), MSI_ON);
     set(a, at + 4, 0, ONES & ~3u);
@@ -109,7 +99,7 @@ static void put_msi(struct assigned *a, unsigned at, uint32_t head)
     if (!(head & MSI_MASKS))
         return;
     set(a, data + 4, 0, 1);
-    *field(a, data + 8) = (struct field){ .live = 1 };
+    *assigned_field(a, data + 8) = (struct field){ .live = 1 };
 }
 
 static void put_msix(struct assigned *a, unsigned at, uint32_t head)
@@ -204,7 +194,7 @@ static void put_capabilities(struct assigned *a)
     }
     set(a, CONFIG_CAPABILITIES, l.next, 0);
     if (l.next)
-        field(a, CONFIG_COMMAND)->value |= STATUS_LIST;
+        assigned_field(a, CONFIG_COMMAND)->value |= STATUS_LIST;
 }
 
 void space_build(struct assigned *a, gpa_t *next)
@@ -220,7 +210,7 @@ void space_build(struct assigned *a, gpa_t *next)
 uint32_t space_read(struct vpci_function *f, unsigned reg)
 {
     struct assigned *a = container_of(f, struct assigned, function);
-    const struct field *w = field(a, reg);
+    const struct field *w = assigned_field(a, reg);
 
     return w->live ? (w->value & ~w->live) | (hardware(a, reg) & w->live) : w->value;
 }
@@ -238,7 +228,7 @@ static void give_command(const struct assigned *a)
 void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t mask)
 {
     struct assigned *a = container_of(f, struct assigned, function);
-    struct field *w = field(a, reg);
+    struct field *w = assigned_field(a, reg);
 
     mask &= w->kept;
     if (!mask)

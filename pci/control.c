@@ -6,25 +6,27 @@
  */
 #include "pci/pci.h"
 
-#define MSI_ON      (1u << 16) /* of the capability's first word */
-#define MSI_GIVEN   (7u << 20) /* how many messages it may send: one */
-#define MSI_WIDE    (1u << 23) /* its address has 64 bits */
-#define MSI_ADDRESS 0xFEE00000u
+#define MSI_GIVEN (7u << 20) /* how many messages it may send: one */
+
+void pci_tell_message(const struct pci_device *d, uint32_t abilities, const struct msi_message *m)
+{
+    unsigned at = d->cap[PCI_CAP_MSI];
+
+    config_write32(&d->at, at + 4, (uint32_t)m->address);
+    if (abilities & MSI_WIDE)
+        config_write32(&d->at, at + 8, (uint32_t)(m->address >> 32));
+    config_write32(&d->at, at + msi_data(abilities), m->data);
+}
 
 bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic_id)
 {
-    unsigned at = d->cap[PCI_CAP_MSI], data = at + 8;
-    uint32_t control;
+    const struct msi_message m = { MSI_ADDRESS | MSI_TO_CPU(apic_id), vector };
+    unsigned at = d->cap[PCI_CAP_MSI];
 
     if (!at || apic_id > UINT8_MAX)
         return false;
-    control = config_read32(&d->at, at) & ~MSI_GIVEN;
-    config_write32(&d->at, at + 4, MSI_ADDRESS | apic_id << 12);
-    if (control & MSI_WIDE) {
-        config_write32(&d->at, data, 0);
-        data += 4;
-    }
-    config_write32(&d->at, data, vector);
+    uint32_t control = config_read32(&d->at, at) & ~MSI_GIVEN;
+    pci_tell_message(d, control, &m);
     config_write32(&d->at, at, control | MSI_ON);
     return true;
 }

@@ -10,7 +10,6 @@
 #include "pci/pci.h"
 #include "pci/walk.h"
 
-#define EXPRESS_FLR  (1u << 28) /* of its capabilities */
 #define ADVANCED_FLR (1u << 25)
 
 struct words {

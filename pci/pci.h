@@ -115,11 +115,36 @@ bool pci_is_passed_on(const struct pci_device *d, const struct pci_bar *b);
 /* No BAR of any device's lies over this one, which is of one of them. */
 bool pci_is_alone(const struct pci_bar *b);
 
+/* The bridge is on the way to d. */
+static inline bool pci_leads_to(const struct pci_device *bridge, const struct pci_device *d)
+{
+    return bridge->secondary && bridge->at.segment == d->at.segment &&
+           CONFIG_BUS(&d->at) >= bridge->secondary && CONFIG_BUS(&d->at) <= bridge->subordinate;
+}
+
 /* What a device writes, and where, to send an interrupt (MSI, MSI-X). */
 struct msi_message {
     uint64_t address;
     uint32_t data;
 };
+/* Where such messages go; bits 12 to 19 of the address are the CPU. */
+#define MSI_ADDRESS    0xFEE00000u
+#define MSI_TO_CPU(id) ((id) << 12)
+
+/* Of the first word of the capability MSI. */
+#define MSI_ON    (1u << 16)
+#define MSI_WIDE  (1u << 23) /* its address has 64 bits */
+#define MSI_MASKS (1u << 24) /* messages can be masked */
+/* Where the data stand in that capability, in a device of these abilities; the mask comes next. */
+static inline unsigned msi_data(uint32_t abilities)
+{
+    return abilities & MSI_WIDE ? 12 : 8;
+}
+/* Tells d, whose abilities are these, what its MSI is to write. */
+void pci_tell_message(const struct pci_device *d, uint32_t abilities, const struct msi_message *m);
+
+/* Of the word behind that of the capability PCI Express: it has a function level reset. */
+#define EXPRESS_FLR (1u << 28)
 
 struct pci_name {
     char text[16];

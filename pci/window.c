@@ -27,17 +27,11 @@ static bool lies_in(const struct pci_device *bridge, unsigned at, uint64_t start
     return start >= from && end - 1 <= last;
 }
 
-static bool leads_to(const struct pci_device *bridge, const struct pci_device *d)
-{
-    return bridge->secondary && bridge->class != SUBTRACTIVE &&
-           bridge->at.segment == d->at.segment && CONFIG_BUS(&d->at) >= bridge->secondary &&
-           CONFIG_BUS(&d->at) <= bridge->subordinate;
-}
-
 bool pci_is_passed_on(const struct pci_device *d, const struct pci_bar *b)
 {
     for (const struct pci_device *bridge = pci_next(NULL); bridge; bridge = pci_next(bridge)) {
-        if (leads_to(bridge, d) && !lies_in(bridge, WINDOW, b->base, b->base + b->size) &&
+        if (pci_leads_to(bridge, d) && bridge->class != SUBTRACTIVE &&
+            !lies_in(bridge, WINDOW, b->base, b->base + b->size) &&
             !lies_in(bridge, WINDOW_PREFETCH, b->base, b->base + b->size))
             return false;
     }
