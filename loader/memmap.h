@@ -1,11 +1,12 @@
 /*
  * A guest's physical address space as its firmware would describe it: the PC's map.
  *
- *   0x00000000  RAM to 0x9FC00, then 1 KiB reserved as an EBDA
- *   0x000A0000  VGA's hole: nothing there
- *   0x000C0000  the BIOS area: backed by frames, reserved; ACPI tables from 0xE0000 on, the RSDP
- * first 0x00100000  RAM, to 3 GiB at most 0xC0000000  devices (LAPIC, I/O APIC): nothing here 4 GiB
- * the rest of the RAM
+ *   0x00000000   RAM to 0x9FC00, then 1 KiB reserved as an EBDA
+ *   0x000A0000   VGA's hole: nothing there
+ *   0x000C0000   the BIOS area: backed by frames, reserved; ACPI's tables from 0xE0000 on
+ *   0x00100000   RAM, to 3 GiB at most
+ *   0xC0000000   devices (LAPIC, I/O APIC): nothing here
+ *   0x100000000  the rest of the RAM
  */
 #ifndef CAISSON_LOADER_MEMMAP_H
 #define CAISSON_LOADER_MEMMAP_H
