@@ -51,6 +51,7 @@ INITRD = os.path.join(BUILD, "initrd.img")
 ISO_CACHE = os.path.join(BUILD, "test-iso")
 ISO_KEPT = 24
 ALL_SHAPES = os.environ.get("SHAPES") == "all"  # of tests that come in many; else the telling ones
+REPEAT = int(os.environ.get("REPEAT", "1"))  # of each test: for what goes wrong one time in twenty
 MACHINES = os.environ.get("MACHINES", "")
 VTX = "kvm" if qemu.nested() == "vmx" else "bochs"  # the emulator that has it
 LEFT_OUT = {"": (), "all": (), "bochs": ("qemu",), "qemu": ("bochs", "kvm")}[MACHINES]
@@ -133,7 +134,10 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    """The two machines for each test that can run on both."""
+    """The two machines for each test that can run on both, and REPEAT."""
+    if REPEAT > 1:
+        metafunc.fixturenames.append("run")
+        metafunc.parametrize("run", range(REPEAT))
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
     if marks & {"anywhere", "core"}:
         metafunc.parametrize("emulator", [VTX, "qemu"])
