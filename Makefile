@@ -220,7 +220,7 @@ DISK    ?=
 NET     ?=
 PCI      = $(subst $(empty) ,$(comma),$(strip $(if $(DISK),00:04.0) $(if $(NET),00:05.0)))
 
-$(B)/debian/vmlinuz: tools/fetch-debian-kernel | deps-build
+$(B)/debian/vmlinuz: tools/fetch-debian-kernel tools/apt.sh | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-debian-kernel $(@D)
 
@@ -244,7 +244,7 @@ $(B)/initrd.img: tools/mkinitrd | deps-build
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@
 
-$(B)/debian/dom0/vmlinux: tools/fetch-debian-xen | deps-build
+$(B)/debian/dom0/vmlinux: tools/fetch-debian-xen tools/apt.sh | deps-build
 	$(call say,FETCH,$@)
 	$(Q)tools/fetch-debian-xen $(B)/debian
 

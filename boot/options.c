@@ -118,7 +118,10 @@ static const struct key {
       { "auto", "off", "tpr", "on" },
       offsetof(struct options, apicv) },
     { "maxcpus", "1 to 64", .read = read_maxcpus },
-    { "spec", "auto, off, or a list", .read = read_spec },
+    { "spec",
+      "auto, off, or some of ibrs stibp ssbd ibpb rsb bhi l1d verw ept clear; no-NAME leaves one "
+      "out",
+      .read = read_spec },
     { "smt", "on or off", NULL, { "off", "on" }, offsetof(struct options, smt) },
     { "iommu", "on or off", NULL, { "off", "on" }, offsetof(struct options, iommu) },
     /* As Xen's, which has "socket" besides. */

@@ -189,7 +189,7 @@ void config_print_keys(void (*print)(const char *fmt, ...))
 
 static void refuse(struct reading *r, struct word w, const char *before, const char *allowed)
 {
-    char why[128];
+    char why[160];
 
     fmt_sn(why, sizeof(why), "%s%s", before, allowed);
     fault(r, w, why);
@@ -197,8 +197,8 @@ static void refuse(struct reading *r, struct word w, const char *before, const c
 
 static void refuse_unknown(struct reading *r, struct word w)
 {
-    char names[96];
-    size_t n = 0;
+    char names[128];
+    size_t n = r->module ? 0 : fmt_sn(names, sizeof(names), " kernel ramdisk firmware");
 
     for (size_t i = 0; i < KEYS; i++)
         n += fmt_sn(names + n, sizeof(names) - n, " %s", keys[i].key);

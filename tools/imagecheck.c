@@ -24,11 +24,16 @@
 static const char *looked_at; /* an argument */
 static unsigned faults;
 
+/* Who calls `make` has written no module lines, so their number is left out. */
 static void complain(const char *fmt, va_list args)
 {
-    fprintf(stderr, "image: %.80s: ", looked_at);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    static const char module[] = "module 1: ";
+    char text[4096];
+    bool numbered;
+
+    vsnprintf(text, sizeof(text), fmt, args);
+    numbered = strncmp(text, module, sizeof(module) - 1) == 0;
+    fprintf(stderr, "image: %.80s: %s\n", looked_at, text + (numbered ? sizeof(module) - 1 : 0));
     faults++;
 }
 

@@ -26,8 +26,10 @@ def start(image, *, emulator="bochs", **settings):
 def no_image(path):
     """Why it is nothing that a machine boots from; None if it is. A CD says so in its 17th sector, a
     disk or stick at the end of its first one (ECMA-119, "Volume descriptors"; the PC's boot sector)."""
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         return "there is no such file"
+    if not os.path.isfile(path):
+        return "it is no file"
     with open(path, "rb") as f:
         first = f.read(512)
         f.seek(0x8001)

@@ -142,7 +142,7 @@ def test_monitor_outlives_the_domains(empty):
 def test_refusals_are_one_line(empty):
     """With the word at fault, and what is allowed."""
     for line, want in (
-            ("create name=x kernel=1 vcpu=2", '"vcpu=2": unknown key; there are name mem vcpus'),
+            ("create name=x kernel=1 vcpu=2", '"vcpu=2": unknown key; there are kernel ramdisk firmware name mem vcpus'),
             ("create name=x kernel=1 mem=1", '"mem=1": want 2M to 1T'),
             ("create name=Caisson kernel=1", '"name=Caisson": want 1 to 31 letters'),
             ("create name=x kernel=7", '"kernel=7": want a module'),

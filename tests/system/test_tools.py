@@ -80,6 +80,13 @@ def iso():
     (["--mem", "1"], "run: --mem 1: 64 to 2048 MiB"),
     (["--mem", "4096"], "run: --mem 4096: 64 to 2048 MiB"),
     (["--guest-mem", "64G"], "run: MEM=64G does not fit the machine's 512 MiB"),
+    (["--pcpus", "two"], "run: --pcpus: two: want a number of CPUs, 1 to 64"),
+    (["--mem", "1G"], "run: --mem: 1G: want MiB, 64 and more"),
+    (["--seconds=-5"], "run: --seconds: -5: want seconds"),
+    (["--emulator", "xen"], "run: --emulator: invalid choice: 'xen' (choose from"),
+    (["--disk", "gone"], "run: --disk: Bochs has no IOMMU"),
+    (["--emulator", "qemu", "--disk", "/"], "run: --disk /: it is no file"),
+    (["--nosuch"], "run: unrecognized arguments: --nosuch"),
 ])
 def test_run_refuses(iso, words, told):
     emulator = [] if "--emulator" in words else ["--emulator", "bochs"]
@@ -98,9 +105,10 @@ def test_run_knows_the_cpus():
 def test_run_refuses_images(tmp_path):
     text = tmp_path / "text"
     text.write_text("no image\n" * 10000)
-    for path in ("/no/such/file", str(tmp_path), str(text)):
+    for path, why in (("/no/such/file", "there is no such file"), (str(tmp_path), "it is no file"),
+                      (str(text), "it is no image of a CD, disk or stick")):
         done = run(path, "--emulator", "bochs")
-        assert done.returncode == 2 and done.stderr.startswith(f"run: {path}: ")
+        assert done.returncode == 2 and done.stderr.startswith(f"run: {path}: {why}")
 
 
 @pytest.mark.skipif(not Kvm.missing(), reason="KVM that lends VT-x or AMD-V is here")
@@ -265,6 +273,44 @@ def test_initrd_of_ones_own(tmp_path):
     listed = subprocess.run("zcat my-initrd.img | cpio -it", shell=True, cwd=tmp_path, text=True,
                             capture_output=True, check=True).stdout.split()
     assert {"init", "bin/busybox", "bin/sh"} <= set(listed)
+
+
+@pytest.fixture
+def fakes(tmp_path, monkeypatch):
+    """Programs that go before those of this system: {name: shell script}."""
+    def put(programs):
+        for name, script in programs.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setenv("B", str(tmp_path))
+    return put
+
+
+def call(*words):
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+SLOW_APT = "sleep 2.5; echo 'E: 404  Not Found' >&2; exit 100"
+
+
+def test_fetch_shows_progress(fakes, tmp_path):
+    """A dot a second; what apt-get said if it fails, and what helps against old lists."""
+    fakes({"apt-get": SLOW_APT, "apt-cache": "echo '  Depends: linux-image-9.9-cloud-amd64'"})
+    code, out, err = call("tools/fetch-debian-kernel", str(tmp_path / "kernel"))
+    assert code == 1 and re.fullmatch(r"fetching linux-image-9.9-cloud-amd64 \.{3,}\n", out)
+    assert "404  Not Found" in err and "try apt-get update" in err
+    fakes({"apt-cache": "exit 0"})
+    assert call("tools/fetch-images", str(tmp_path / "kernel")) == (
+        1, "", "fetch-images: apt knows of no xen-system-amd64; try apt-get update\n")
+
+
+def test_deps_show_progress(fakes):
+    fakes({"apt-get": SLOW_APT, "dpkg-query": "exit 1", "sudo": 'case $1 in -v) ;; *) exec "$@" ;; esac'})
+    code, out, err = call("tools/deps", "build")
+    assert code == 1 and re.fullmatch(r"deps: installing [^\n]*\n\.{3,}\n", out)
+    assert "404  Not Found" in err and "deps: apt-get failed; all that it said is in " in err
 
 
 BAD_CALLS = [

@@ -190,7 +190,8 @@ static void test_faults_of_create(void **state)
     (void)state;
     fake_log_reset();
     assert_int_equal(config_parse(0, "kernel name=x vcpu=2", &kind, &d), -EINVAL);
-    assert_true(fake_log_has("create: \"vcpu=2\": unknown key; there are name mem vcpus "));
+    assert_true(fake_log_has("create: \"vcpu=2\": unknown key; there are kernel ramdisk firmware "
+                             "name mem vcpus "));
 }
 
 static char printed[1024];
