@@ -105,8 +105,8 @@ def test_timer_at_hz(boot):
     assert 490 <= after - before <= 540
 
 
-# In QEMU time is the host's, and its processor's clock has no frequency of its own.
-OF_HOST_TIME = re.compile("unstable")
+# In QEMU time is the host's: the bare kernel cannot measure its clocks there either.
+OF_HOST_TIME = re.compile("unstable|calibration failed")
 
 
 @pytest.mark.anywhere("qemu")
