@@ -77,12 +77,16 @@ static int read_poll(struct vcpu *v, uint64_t at, struct xen_sched_poll *out)
     return err;
 }
 
-/* Are all ports valid, and is one of them pending? 0 or 1; -EFAULT, -EINVAL. */
+/* Are all ports valid, and is one of them pending? 0 or 1; -EFAULT, -EINVAL. The list is read in
+ * one go: a guest that changes its page tables meanwhile makes each read walk them anew. */
 static int look_at_ports(struct vcpu *v, const struct xen_sched_poll *poll, uint32_t *port)
 {
+    uint32_t ports[XEN_SCHED_POLL_MOST];
+
+    if (gva_copy_in(&v->space, ports, poll->ports, poll->nr_ports * sizeof(*ports)))
+        return -EFAULT;
     for (uint32_t i = 0; i < poll->nr_ports; i++) {
-        if (gva_copy_in(&v->space, port, poll->ports + i * sizeof(*port), sizeof(*port)))
-            return -EFAULT;
+        *port = ports[i];
         if (!evtchn_port(&v->domain->xen, *port))
             return -EINVAL;
         if (evtchn_is_pending(&v->domain->xen, *port))

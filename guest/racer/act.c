@@ -183,8 +183,13 @@ static void poll(uint64_t *seed)
 {
     volatile struct xen_sched_poll *arg = (void *)ARGUMENTS;
 
-    arg->nr_ports = 1 + any(seed) % 3;
-    arg->ports = ARGUMENTS + 32;
+    bool all = any(seed) % 4 == 0; /* the longest list: one port that is valid, again and again */
+    volatile uint32_t *ports = (void *)(ARGUMENTS + 32);
+
+    for (unsigned i = 0; all && i < XEN_SCHED_POLL_MOST; i++)
+        ports[i] = 1;
+    arg->nr_ports = all ? XEN_SCHED_POLL_MOST : 1 + any(seed) % 3;
+    arg->ports = (uint64_t)ports;
     irq_on();
     call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_POLL, ARGUMENTS, 0);
     irq_off();
