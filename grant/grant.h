@@ -45,9 +45,13 @@ struct grant_domain {
     struct xen_grant_entry *entries[GRANT_FRAMES_MOST]; /* heap pages, lent to the guest */
     struct grant_use *uses[GRANT_FRAMES_MOST * GRANT_USE_PAGES];
     struct grant_map *maps[GRANT_CHUNKS];
-    unsigned chunks;   /* that there are */
-    uint32_t free;     /* the first free handle, + 1; 0: none in these chunks */
-    uint32_t detached; /* handles below it are, at the domain's end */
+    unsigned chunks; /* that there are */
+    uint32_t free;   /* the first free handle, + 1; 0: none in these chunks */
+    /* At the domain's end: its own mappings, then those of others that lie below this number (ids
+     * modulo MAX_DOMAINS), and of whose turn it is those under handles below that. */
+    bool own_detached;
+    uint32_t others_detached;
+    uint32_t detached;
 };
 
 /* ---- The table: grant.c. Statuses are GNTST_*. ---- */

@@ -9,9 +9,11 @@
 #include "lib/likely.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "sched/batch.h"
 
 #define HANDLES_MOST (GRANT_CHUNKS * GRANT_CHUNK_MAPS)
-#define DETACH_PIECE 64 /* handles that one step of a domain's end looks at */
+#define SCAN         64 /* handles that are looked at before the clock is */
+#define DETACH_PIECE 64 /* mappings that one piece of a domain's end undoes at most */
 
 _Static_assert(sizeof(struct grant_map) * GRANT_CHUNK_MAPS <= PAGE_SIZE, "a chunk is a page");
 
@@ -200,40 +202,67 @@ void grant_unmap_end(struct xen_vcpu *v, const uint32_t *handles, unsigned count
 
 /* ---- The end of a domain ---- */
 
-/* Calls fn for the maps in use of d with these handles. */
-static void each_map(struct xen_domain *d, uint32_t first, uint32_t end,
-                     void (*fn)(struct xen_domain *d, uint32_t handle, uint16_t id), uint16_t id)
+/* Does a mapping of whose, under that handle, go with d: its own, or one of a page of d's? Without
+ * whose's lock the answer is right where it is no: nothing of d's is mapped any more. */
+static bool goes_with(const struct xen_domain *d, const struct xen_domain *whose, uint32_t handle)
 {
-    for (uint32_t handle = first; handle < end && handle < HANDLES_MOST; handle++) {
-        struct grant_map *m = map_of(d, handle);
-        if (m && m->state != GRANT_MAP_FREE)
-            fn(d, handle, id);
-    }
+    const struct grant_map *m = map_of(whose, handle);
+
+    return m && __atomic_load_n(&m->state, __ATOMIC_RELAXED) != GRANT_MAP_FREE &&
+           (whose == d || __atomic_load_n(&m->granter, __ATOMIC_RELAXED) == d->id);
 }
 
-static void unmap(struct xen_domain *d, uint32_t handle, uint16_t id)
+static void orphan(struct xen_domain *d, struct xen_domain *other, uint32_t handle)
 {
-    (void)id;
-    let_go(d, handle);
-}
+    struct grant_map *m = map_of(other, handle);
 
-static void orphan(struct xen_domain *d, uint32_t handle, uint16_t granter)
-{
-    struct grant_map *m = map_of(d, handle);
-
-    if (m->granter != granter)
-        return;
-    m->orphan = true;
-    frame_abandon(m->frame, granter); /* it may count as the granter's still */
-}
-
-/* One piece of the maps of `other` that name d as their granter. The list changes on this CPU
- * only. */
-static void orphan_some(struct xen_domain *d, struct xen_domain *other, uint32_t first)
-{
     pair_lock_linked(d, other);
-    each_map(other, first, first + DETACH_PIECE, orphan, d->id);
+    if (goes_with(d, other, handle)) {
+        m->orphan = true;
+        frame_abandon(m->frame, d->id); /* it may count as the granter's still */
+    }
     pair_unlock(d, other);
+}
+
+/* The domain whose mappings are looked at: d itself first, then the others. NULL: all have been.
+ * Domains come and go on this CPU only. */
+static struct xen_domain *detached_from(struct xen_domain *d, const struct grant_domain *g)
+{
+    struct xen_domain *other = NULL;
+
+    if (!g->own_detached)
+        return d;
+    do
+        other = xen_domain_next(other);
+    while (other && other->id % MAX_DOMAINS < g->others_detached);
+    return other;
+}
+
+/* Up to the next mapping that goes with d, or SCAN handles of nobody's concern. False: all are
+ * done.
+ */
+static bool detach_next(struct xen_domain *d, struct grant_domain *g)
+{
+    struct xen_domain *whose = detached_from(d, g);
+    uint32_t n = 0;
+
+    if (!whose)
+        return false;
+    uint32_t end = whose->grants ? whose->grants->chunks * GRANT_CHUNK_MAPS : 0;
+    while (g->detached < end && n < SCAN && !goes_with(d, whose, g->detached))
+        g->detached++, n++;
+    if (g->detached >= end) {
+        g->detached = 0;
+        if (g->own_detached)
+            g->others_detached = whose->id % MAX_DOMAINS + 1;
+        g->own_detached = true;
+    } else if (n < SCAN) {
+        if (whose == d)
+            let_go(d, g->detached++);
+        else
+            orphan(d, whose, g->detached++);
+    }
+    return true;
 }
 
 static void give_back(struct xen_domain *d)
@@ -248,17 +277,14 @@ static void give_back(struct xen_domain *d)
     heap_free_pages(g, 0, d->id);
 }
 
-/* A piece: as many handles of d itself, then of each other domain. True once all are done. */
 static bool detach_some(struct xen_domain *d, struct grant_domain *g)
 {
-    struct xen_domain *other = xen_domain_next(NULL);
-    uint32_t first = g->detached;
+    struct batch b = { .most = DETACH_PIECE };
 
-    g->detached += DETACH_PIECE;
-    each_map(d, first, g->detached, unmap, 0);
-    for (; other; other = xen_domain_next(other))
-        orphan_some(d, other, first);
-    return g->detached >= HANDLES_MOST;
+    while (batch_more(&b))
+        if (!detach_next(d, g))
+            return true;
+    return false;
 }
 
 cold bool grant_detach(struct xen_domain *d)

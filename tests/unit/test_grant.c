@@ -474,6 +474,26 @@ static void test_stranger_leaves_lock_alone(void **state)
     assert_int_equal(pair_locked(B), before + 1);
 }
 
+/* Nor is the lock touched of a domain that has nothing of the one that ends; of one that has, once
+ * for each of its mappings. */
+static void test_end_leaves_strangers_lock_alone(void **state)
+{
+    uint32_t before[PAIR_DOMAINS];
+
+    (void)state;
+    for (uint32_t ref = 8; ref < 200; ref++) {
+        grant(A, ref, 2, 3, 0);
+        grant(B, ref, 3, 3, 0);
+        assert_int_equal(map(B, 1, ref, HOLE + ref, 0, NULL), GNTST_OKAY);
+        assert_int_equal(map(C, 2, ref, HOLE + ref, 0, NULL), GNTST_OKAY);
+    }
+    for (unsigned i = 0; i < PAIR_DOMAINS; i++)
+        before[i] = pair_locked(i);
+    pair_destroy(A);
+    assert_int_equal(pair_locked(B), before[B] + 192);
+    assert_int_equal(pair_locked(C), before[C]);
+}
+
 /* ---- The rest ---- */
 
 static void test_sizes_and_versions(void **state)
@@ -629,6 +649,7 @@ int main(void)
         TEST(test_copy),
         TEST(test_copy_wrong),
         TEST(test_stranger_leaves_lock_alone),
+        TEST(test_end_leaves_strangers_lock_alone),
         TEST(test_sizes_and_versions),
         TEST(test_a_table_grows_in_pieces),
         TEST(test_32_bit_callers),
