@@ -1,6 +1,7 @@
 /*
  * Ports: given out, connected, closed, and the events that go through them. See xen/evtchn.h.
  */
+#include "sched/batch.h"
 #include "xen/evtchn.h"
 #include "xen/pair.h"
 #include "lib/assert.h"
@@ -8,7 +9,7 @@
 #include "lib/likely.h"
 #include "mm/heap.h"
 
-#define PIECE 64 /* ports that one call looks at */
+#define PIECE 64 /* ports that one call looks at, at most */
 
 _Static_assert(sizeof(struct evtchn) * EVTCHN_CHUNK_PORTS <= PAGE_SIZE, "a chunk is a page");
 _Static_assert(sizeof(struct evtchn_domain) <= PAGE_SIZE, "a domain's part is a page");
@@ -212,8 +213,9 @@ cold int evtchn_connect(struct xen_domain *mine, struct xen_domain *other, uint3
 cold int evtchn_reset(struct xen_domain *d)
 {
     struct evtchn_domain *e = d->events;
+    struct batch b = { .most = PIECE };
 
-    for (unsigned n = 0; n < PIECE && e->reset < EVTCHN_PORTS_MOST; n++, e->reset++) {
+    for (; e->reset < EVTCHN_PORTS_MOST && batch_more(&b); e->reset++) {
         struct evtchn *ch = evtchn_port(d, e->reset);
         evtchn_close(d, e->reset);
         if (ch)
@@ -229,11 +231,12 @@ cold int evtchn_reset(struct xen_domain *d)
 cold bool evtchn_detach(struct xen_domain *d)
 {
     struct evtchn_domain *e = d->events;
+    struct batch b = { .most = PIECE };
 
     if (!e)
         return true;
     spin_lock(d->lock);
-    for (unsigned n = 0; n < PIECE && e->detached < EVTCHN_PORTS_MOST; n++, e->detached++) {
+    for (; e->detached < EVTCHN_PORTS_MOST && batch_more(&b); e->detached++) {
         struct evtchn *ch = evtchn_port(d, e->detached);
         if (ch && ch->state == EVTCHN_INTERDOMAIN)
             evtchn_close(d, e->detached);

@@ -8,6 +8,7 @@
  * them the guest may change at any moment: nothing here trusts it to find its way.
  */
 #include "guestmem/p2m.h"
+#include "sched/batch.h"
 #include "xen/evtchn.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -24,7 +25,7 @@
 /* How often a link is tried: an honest guest changes a linked word four times at most. */
 #define LINK_TRIES 4
 
-#define PIECE 64 /* ports that one call looks at */
+#define PIECE 64 /* ports that one call looks at, at most */
 
 struct control {
     bool set;
@@ -271,11 +272,12 @@ int evtchn_fifo_expand(struct xen_domain *d, uint64_t array_gfn)
 
     if (!f)
         return -EOPNOTSUPP;
+    struct batch b = { .most = PIECE };
     bool goes_on = f->replayed < f->pages * PAGE_WORDS;
     int err = goes_on ? 0 : add_page(d, f, array_gfn);
     if (err)
         return err;
-    for (unsigned n = 0; n < PIECE; n++)
+    while (f->replayed < f->pages * PAGE_WORDS && batch_more(&b))
         tell_port(d, f->replayed++);
     return f->replayed < f->pages * PAGE_WORDS ? -EAGAIN : 0;
 }
