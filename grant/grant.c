@@ -86,9 +86,10 @@ int grant_table_frame(struct xen_domain *d, uint64_t index, mfn_t *out)
 bool grant_table_has(const struct xen_domain *d, mfn_t m)
 {
     const struct grant_domain *g = d->grants;
+    const void *page = heap_from_maddr(mfn_to_maddr(m));
 
     for (unsigned i = 0; g && i < g->frames; i++)
-        if (maddr_to_mfn(heap_to_maddr(g->entries[i])).v == m.v)
+        if (g->entries[i] == page)
             return true;
     return false;
 }

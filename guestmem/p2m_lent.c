@@ -8,24 +8,27 @@
 #include "lib/likely.h"
 
 #define PIECE 128         /* places */
+#define LENT  4           /* how many a place with a page of another counts as */
 #define END   (1UL << 36) /* of all that a second-level page table reaches */
 
-static void look_at(struct p2m *p, gfn_t g, const struct slat_entry *e,
-                    bool (*fn)(void *ctx, mfn_t m), void *ctx)
+/* As how many places it counts. */
+static unsigned look_at(struct p2m *p, gfn_t g, const struct slat_entry *e,
+                        bool (*fn)(void *ctx, mfn_t m), void *ctx)
 {
-    if (!(e->rights & SLAT_LENT) || p2m_is_device(e) || !fn(ctx, e->mfn))
-        return;
-    if (p2m_vacate(p, g))
+    if (!(e->rights & SLAT_LENT) || p2m_is_device(e))
+        return 1;
+    if (fn(ctx, e->mfn) && p2m_vacate(p, g))
         panic("p2m: a single mapping cannot be taken away");
+    return LENT;
 }
 
 static void look_at_some(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, mfn_t m), void *ctx)
 {
+    unsigned looked = 0;
     struct slat_entry e;
 
-    for (unsigned i = 0; i < PIECE && next->v < END; i++) {
-        if (slat_lookup(&p->slat, *next, &e) == 0)
-            look_at(p, *next, &e, fn, ctx);
+    while (looked < PIECE && next->v < END) {
+        looked += slat_lookup(&p->slat, *next, &e) ? 1 : look_at(p, *next, &e, fn, ctx);
         next->v = (next->v | ((1UL << e.order) - 1)) + 1;
     }
     for (unsigned i = 0; i < p->limbo_count; i++)
