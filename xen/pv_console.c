@@ -21,7 +21,7 @@ static void put(uint32_t *index, uint32_t value)
 
 static void tell_guest(struct xen_domain *d)
 {
-    evtchn_raise(d, (uint32_t)d->param[HVM_PARAM_CONSOLE_EVTCHN]);
+    evtchn_raise(d, d->console_port);
 }
 
 /* The guest may write on while we look: each byte is read once. */
@@ -119,6 +119,7 @@ int pv_console_init(struct xen_domain *d, const struct xen_console_bus *bus)
     int port = evtchn_alloc(d, notified);
     if (port < 0)
         return port;
+    d->console_port = (uint32_t)port;
     d->param[HVM_PARAM_CONSOLE_EVTCHN] = (uint64_t)port;
     d->param[HVM_PARAM_CONSOLE_PFN] = gpa_to_gfn(gpa(PV_CONSOLE_GPA)).v;
     return 0;

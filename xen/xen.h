@@ -62,11 +62,12 @@ struct xen_domain {
     bool is_32bit;                  /* lays out shared page and vcpu_info as 32-bit guests do */
     bool runstate_flag;             /* vm_assist: mark updates of the runstate */
     uint8_t callback;               /* vector of an upcall; 0: none yet */
-    uint64_t param[HVM_PARAMS];
+    uint64_t param[HVM_PARAMS];     /* words to be asked for, which others set: none is used here */
     uint64_t watchdog[XEN_SCHED_WATCHDOGS]; /* ns of the domain's clock; 0: off */
     struct evtchn_domain *events;           /* NULL until its channels are set up */
     struct grant_domain *grants;            /* NULL until the first use */
     struct xencons_interface *console;      /* heap page; NULL: has none */
+    uint32_t console_port;                  /* of the ring; Caisson is its far end */
     struct e820_entry *memory_map;          /* heap page, what others have set; NULL: nothing */
     unsigned memory_map_count;
     struct {

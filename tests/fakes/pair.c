@@ -100,6 +100,8 @@ void pair_destroy(unsigned i)
     evtchn_destroy(&d->xen);
     if (d->xen.memory_map)
         heap_free_pages(d->xen.memory_map, 0, d->xen.id);
+    if (d->xen.console)
+        heap_free_pages(d->xen.console, 0, d->xen.id);
     while (!p2m_destroy(&d->p2m))
         ;
     ASSERT(frame_count(d->xen.id) == 0);

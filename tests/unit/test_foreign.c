@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c lifecycle/audit_debug.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_console.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c lifecycle/audit_debug.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What the control domain does to the memory and the channels of others: that it may, that nobody
@@ -15,6 +15,7 @@
 #include "grant/grant.h"
 #include "hypercall/hypercall.h"
 #include "include/public/hvm/hvm_op.h"
+#include "include/public/io/console.h"
 #include "include/public/memory.h"
 #include "lifecycle/audit.h"
 #include "lifecycle/create.h"
@@ -22,6 +23,7 @@
 #include "mm/promise.h"
 #include "tests/fakes/pair.h"
 #include "xen/evtchn.h"
+#include "xen/pv_console.h"
 
 enum { A, B, C }; /* A is the control domain; C has no RAM but what A puts there */
 #define ID(i)      ((uint16_t)((i) + 1))
@@ -555,6 +557,51 @@ static void test_params(void **state)
     assert_int_equal(pair[C].d.xen.callback, 0xf3);
 }
 
+static size_t takes_all(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    (void)d;
+    (void)bytes;
+    return n;
+}
+
+static void no_room(struct xen_domain *d)
+{
+    (void)d;
+}
+
+/* What others write there is for others to read: Caisson uses its own. */
+static void test_params_are_words(void **state)
+{
+    static const struct xen_console_bus bus = { takes_all, no_room };
+    static const uint64_t wrong[] = { 0, 2, 5, EVTCHN_PORTS_MOST, UINT32_MAX, UINT64_MAX };
+    uint32_t unbound;
+    struct xen_evtchn_send send;
+    uint64_t value;
+
+    (void)state;
+    assert_int_equal(pv_console_init(&pair[B].d.xen, &bus), 0);
+    value = 0;
+    assert_int_equal(param(B, HVMOP_GET_PARAM, XEN_DOMID_SELF, HVM_PARAM_CONSOLE_EVTCHN, &value),
+                     0);
+    send.port = (uint32_t)value;
+    assert_int_equal(alloc_unbound(B, XEN_DOMID_SELF, ID(A), &unbound), 0);
+    for (unsigned n = 0; n < sizeof(wrong) / sizeof(wrong[0]); n++) {
+        for (uint32_t index = 0; index < HVM_PARAMS; index++) {
+            value = wrong[n];
+            assert_int_equal(param(A, HVMOP_SET_PARAM, ID(B), index, &value), 0);
+        }
+        memset(&pair[B].shared, 0, sizeof(pair[B].shared));
+        pair[B].d.xen.console->out_prod++;
+        assert_int_equal(pair_call(B, hypercall_event_channel_op, EVTCHNOP_SEND, &send, 0), 0);
+        assert_int_equal(pair[B].shared.evtchn_pending[0], 1ul << send.port);
+        pair[B].shared.evtchn_pending[0] = 0;
+        spin_lock(&pair[B].d.lock);
+        assert_true(pv_console_give(&pair[B].d.xen, 'x'));
+        spin_unlock(&pair[B].d.lock);
+        assert_int_equal(pair[B].shared.evtchn_pending[0], 1ul << send.port);
+    }
+}
+
 static void test_ports(void **state)
 {
     struct xen_evtchn_bind_interdomain bind = { .remote_dom = ID(C) };
@@ -674,6 +721,7 @@ int main(void)
         TEST(test_memory_map),
         TEST(test_pod_target),
         TEST(test_params),
+        TEST(test_params_are_words),
         TEST(test_ports),
         TEST(test_without_memory),
         TEST(test_scattered),

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_console.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -25,9 +25,11 @@
 #include "hypercall/hypercall.h"
 #include "include/public/control.h"
 #include "include/public/hvm/hvm_op.h"
+#include "include/public/io/console.h"
 #include "include/public/memory.h"
 #include "lifecycle/create.h"
 #include "xen/pair.h"
+#include "xen/pv_console.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/pair.h"
@@ -295,8 +297,10 @@ static void scribble(unsigned i)
     struct xen_grant_entry e = { .flags = (uint16_t)(any() % 8 ? 1 | any() % 2 * 4 : any()),
                                  .domid = domain_id(),
                                  .frame = any() % 8 ? any() % PAIR_RAM : number() };
+    struct xencons_interface *ring = pair[i].d.xen.console;
     mfn_t m;
 
+    *(any() % 2 ? &ring->out_prod : &ring->in_cons) += number();
     if (any() % 64 == 0 && grant_table_frame(&pair[i].d.xen, any() % 3, &m))
         return;
     if (g && g->frames)
@@ -350,6 +354,27 @@ static unsigned living(void)
         i = any() % PAIR_DOMAINS;
     while (pair[i].gone);
     return i;
+}
+
+/* The operator's side of its console: some of what it says is taken, and something typed. */
+static size_t take_some(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    (void)d;
+    (void)bytes;
+    return any() % 4 ? n : any() % (n + 1);
+}
+
+static void no_room(struct xen_domain *d)
+{
+    (void)d;
+}
+
+static void operate(unsigned i)
+{
+    spin_lock(&pair[i].d.lock);
+    pv_console_kick(&pair[i].d.xen);
+    (void)!pv_console_give(&pair[i].d.xen, 'x');
+    spin_unlock(&pair[i].d.lock);
 }
 
 /* What another CPU does while a lock is let go: calls of a domain that is not in the way. */
@@ -409,12 +434,14 @@ static void one_life(void)
 {
     static struct sched_group accounts[PAIR_DOMAINS];
     static const struct domain_config config = { .mem = PAIR_RAM << PAGE_SHIFT };
+    static const struct xen_console_bus bus = { take_some, no_room };
 
     pair_start(NULL);
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
         pair[i].d.account = &accounts[i];
         pair[i].d.config = &config;
         pair[i].d.state = DOMAIN_RUNNING;
+        assert_int_equal(pv_console_init(&pair[i].d.xen, &bus), 0);
     }
     pair[0].d.xen.control = true;
     pair[2].d.p2m.most += 2 << ORDER_2M; /* for the control domain to put somewhere */
@@ -426,7 +453,9 @@ static void one_life(void)
             frame_fail_nth(1 + any() % 4);
         if (any() % 16 == 0)
             pair_meanwhile = meanwhile;
-        if (any() % 4)
+        if (any() % 16 == 0)
+            operate(i);
+        else if (any() % 4)
             call_in_race(i);
         else
             scribble(i);
