@@ -25,12 +25,14 @@
 #include "include/public/event_channel.h"
 #include "include/public/hvm/hvm_op.h"
 #include "include/public/hvm/hvm_vcpu.h"
+#include "include/public/hvm/save.h"
 #include "include/public/compat.h"
 #include "include/public/memory.h"
 #include "include/public/platform.h"
 #include "include/public/sched.h"
 #include "include/public/vcpu.h"
 #include "include/public/version.h"
+#include "lib/log.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/guest.h"
@@ -76,7 +78,10 @@ struct row {
     HEADED(DOMCTL, xen_domctl, XEN_DOMCTL_##op, XEN_DOMCTL_INTERFACE_VERSION, how)
 #define SYSCTL(op) HEADED(SYSCTL, xen_sysctl, XEN_SYSCTL_##op, XEN_SYSCTL_INTERFACE_VERSION, WRITES)
 
+/* A new operation gets its line here (and one in lists[], if its structure points to more), with
+ * the structure's size and what becomes of it; test_each_has_a_row() asks for it. */
 static const struct row rows[] = {
+    DOMCTL(CREATEDOMAIN, WRITES),
     DOMCTL(DESTROYDOMAIN, READS),
     DOMCTL(PAUSEDOMAIN, READS),
     DOMCTL(UNPAUSEDOMAIN, READS),
@@ -86,12 +91,26 @@ static const struct row rows[] = {
     DOMCTL(GETVCPUINFO, WRITES),
     DOMCTL(SCHEDULER_OP, WRITES),
     DOMCTL(GETVCPUAFFINITY, READS),
+    DOMCTL(MAX_VCPUS, READS),
+    DOMCTL(RESUMEDOMAIN, READS),
+    DOMCTL(GETHVMCONTEXT, WRITES),
+    DOMCTL(SETHVMCONTEXT, READS),
+    DOMCTL(GETTSCINFO, WRITES),
+    DOMCTL(SETTSCINFO, READS),
+    DOMCTL(SETNODEAFFINITY, READS),
+    DOMCTL(GET_CPU_POLICY, WRITES),
+    DOMCTL(SET_CPU_POLICY, READS),
+    DOMCTL(SET_PAGING_MEMPOOL_SIZE, READS),
     SYSCTL(PHYSINFO),
     SYSCTL(SCHED_ID),
     SYSCTL(GETDOMAININFOLIST),
     SYSCTL(AVAILHEAP),
     SYSCTL(CPUTOPOINFO),
     SYSCTL(NUMAINFO),
+    SYSCTL(READCONSOLE),
+    SYSCTL(DEBUG_KEYS),
+    SYSCTL(CPU_FEATURESET),
+    SYSCTL(CPU_POLICY),
     HEADED(SYSCTL, xen_sysctl, XEN_SYSCTL_CPUPOOL_OP, XEN_SYSCTL_INTERFACE_VERSION, READS),
     HEADED(SYSCTL, xen_sysctl, XEN_SYSCTL_SCHEDULER_OP, XEN_SYSCTL_INTERFACE_VERSION, READS),
     HEADED(PLATFORM_OP, xen_platform_op, XENPF_SETTIME64, XENPF_INTERFACE_VERSION, READS),
@@ -138,6 +157,7 @@ static const struct row rows[] = {
     OTHER(MEMORY_OP, XENMEM_ADD_TO_PHYSMAP_BATCH, sizeof(struct xen_add_to_physmap_batch), READS),
     OTHER(MEMORY_OP, XENMEM_ACQUIRE_RESOURCE, sizeof(struct xen_acquire_resource), READS),
     OTHER(MEMORY_OP, XENMEM_SET_POD_TARGET, sizeof(struct xen_pod_target_32), READS),
+    OTHER(MEMORY_OP, XENMEM_GET_POD_TARGET, sizeof(struct xen_pod_target_32), READS),
     OTHER(SCHED_OP, XEN_SCHED_SHUTDOWN, sizeof(struct xen_sched_shutdown), READS),
     OTHER(SCHED_OP, XEN_SCHED_POLL, sizeof(struct xen_sched_poll), READS),
     OTHER(SCHED_OP, XEN_SCHED_SHUTDOWN_CODE, sizeof(struct xen_sched_shutdown), READS),
@@ -160,6 +180,30 @@ static const struct row rows[] = {
     ROW("console_io", CONSOLE_IO, XEN_CONSOLE_WRITE, LENGTH, ANY, LENGTH, READS),
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* Those that take no pointer, or refuse before they look where it leads. */
+static const struct {
+    uint64_t nr, op;
+} without[] = {
+    { XEN_HYPERCALL_MEMORY_OP, XENMEM_INCREASE_RESERVATION },
+    { XEN_HYPERCALL_MEMORY_OP, XENMEM_MAXIMUM_RAM_PAGE },
+    { XEN_HYPERCALL_MEMORY_OP, XENMEM_MACHINE_MEMORY_MAP },
+    { XEN_HYPERCALL_VCPU_OP, VCPUOP_UP },
+    { XEN_HYPERCALL_VCPU_OP, VCPUOP_DOWN },
+    { XEN_HYPERCALL_VCPU_OP, VCPUOP_IS_UP },
+    { XEN_HYPERCALL_VCPU_OP, VCPUOP_STOP_PERIODIC_TIMER },
+    { XEN_HYPERCALL_VCPU_OP, VCPUOP_STOP_SINGLESHOT_TIMER },
+    { XEN_HYPERCALL_VCPU_OP, VCPUOP_SEND_NMI },
+    { XEN_HYPERCALL_VCPU_OP, VCPUOP_GET_PHYSID },
+    { XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD },
+    { XEN_HYPERCALL_SCHED_OP, XEN_SCHED_BLOCK },
+    { XEN_HYPERCALL_SCHED_OP, XEN_SCHED_REMOTE_SHUTDOWN },
+    { XEN_HYPERCALL_SCHED_OP, XEN_SCHED_PIN_OVERRIDE },
+    { XEN_HYPERCALL_HVM_OP, HVMOP_FLUSH_TLBS },
+    { XEN_HYPERCALL_XEN_VERSION, XENVER_VERSION },
+    { XEN_HYPERCALL_XEN_VERSION, XENVER_PAGESIZE },
+    { XEN_HYPERCALL_XEN_VERSION, XENVER_BUILD_ID },
+};
 
 /* ---- A domain with two vCPUs, the second of which has not begun ---- */
 
@@ -215,6 +259,11 @@ struct xen_domain *xen_domain_get(uint16_t id)
     return NULL;
 }
 
+struct xen_domain *xen_domain_get_from(uint16_t id)
+{
+    return id <= GUEST_ID ? &guest.xen : NULL;
+}
+
 struct xen_domain *xen_domain_next(const struct xen_domain *after)
 {
     return after ? NULL : &guest.xen;
@@ -254,11 +303,15 @@ uint8_t cpu_model_address_bits(void)
 
 /* ---- The tests ---- */
 
-/* What the call is known by, where that stands in its structure. */
+/* What the call is known by, where that stands in its structure; a domctl is about the caller. */
 static void put_head(const struct row *r, uint64_t at)
 {
+    const uint16_t self = XEN_DOMID_SELF;
+
     if (r->head[0])
         guest_put(at, r->head, sizeof(r->head));
+    if (r->nr == XEN_HYPERCALL_DOMCTL && r->head[0] != XEN_DOMCTL_CREATEDOMAIN)
+        guest_put(at + offsetof(struct xen_domctl, domain), &self, sizeof(self));
 }
 
 static int64_t call(const struct row *r, uint64_t at)
@@ -312,12 +365,14 @@ static void test_over_the_end(void **state)
 /* What is written back, where it may only be read. */
 static void test_read_only(void **state)
 {
+    static const uint8_t zero[256];
+
     (void)state;
     for (unsigned i = 0; i < ROWS; i++) {
         if (rows[i].use != WRITES)
             continue;
         guest_write64(0x2000, 0x87);
-        guest_write64(0x6000, 0);
+        guest_put(0x6000, zero, sizeof(zero));
         put_head(&rows[i], 0x6000);
         guest_write64(0x2000, 0x85); /* the first GiB */
         fails(&rows[i], 0x6000);
@@ -339,6 +394,94 @@ static void test_good(void **state)
             guest.end = END_NOT;
         }
     }
+}
+
+/* ---- Is there a row for each? ---- */
+
+/* How the caller says which operation is meant: in its structure's first word, in the first
+ * argument, or the call has only one. */
+enum names { BY_HEAD, BY_ARGUMENT, BY_NOTHING };
+
+static const struct group {
+    uint64_t nr;
+    enum names by;
+    uint32_t version, ops;
+} groups[] = {
+    { XEN_HYPERCALL_DOMCTL, BY_HEAD, XEN_DOMCTL_INTERFACE_VERSION, 1024 },
+    { XEN_HYPERCALL_SYSCTL, BY_HEAD, XEN_SYSCTL_INTERFACE_VERSION, 1024 },
+    { XEN_HYPERCALL_PLATFORM_OP, BY_HEAD, XENPF_INTERFACE_VERSION, 1024 },
+    { XEN_HYPERCALL_MEMORY_OP, BY_ARGUMENT, 0, 64 }, /* above that: how far it has come */
+    { XEN_HYPERCALL_XEN_VERSION, BY_ARGUMENT, 0, 1024 },
+    { XEN_HYPERCALL_GRANT_TABLE_OP, BY_ARGUMENT, 0, 1024 },
+    { XEN_HYPERCALL_VCPU_OP, BY_ARGUMENT, 0, 1024 },
+    { XEN_HYPERCALL_SCHED_OP, BY_ARGUMENT, 0, 1024 },
+    { XEN_HYPERCALL_EVENT_CHANNEL_OP, BY_ARGUMENT, 0, 1024 },
+    { XEN_HYPERCALL_HVM_OP, BY_ARGUMENT, 0, 1024 },
+    { XEN_HYPERCALL_MULTICALL, BY_NOTHING, 0, 1 },
+    { XEN_HYPERCALL_CONSOLE_IO, BY_NOTHING, 0, 1 },
+    /* Their arguments are numbers; the last one is refused whatever they are. */
+    { XEN_HYPERCALL_SET_TIMER_OP, BY_NOTHING, 0, 0 },
+    { XEN_HYPERCALL_VM_ASSIST, BY_NOTHING, 0, 0 },
+    { XEN_HYPERCALL_PHYSDEV_OP, BY_NOTHING, 0, 0 },
+};
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
+
+static bool has_row(const struct group *g, uint32_t op)
+{
+    for (unsigned i = 0; i < ROWS; i++) {
+        uint64_t named = g->by == BY_HEAD ? rows[i].head[0] : rows[i].args[0];
+        if (rows[i].nr == g->nr && (g->by == BY_NOTHING || named == op))
+            return true;
+    }
+    for (unsigned i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+        if (without[i].nr == g->nr && without[i].op == op)
+            return true;
+    return false;
+}
+
+/* By a caller whose structure is all zero but for its head. */
+static int64_t call_by_number(const struct group *g, uint32_t op)
+{
+    static const uint8_t zero[256];
+    struct row r = { .nr = g->nr, .args = { g->by == BY_ARGUMENT ? op : ANY, ANY, 1 } };
+
+    if (g->nr == XEN_HYPERCALL_VCPU_OP)
+        r.args[1] = 1, r.args[2] = ANY;
+    guest_put(0x9000, zero, sizeof(zero));
+    if (g->by == BY_HEAD)
+        guest_put(0x9000, (uint32_t[]){ op, g->version }, 2 * sizeof(uint32_t));
+    int64_t result = call(&r, 0x9000);
+    guest.end = END_NOT;
+    return result;
+}
+
+/* Whatever Caisson knows, the tests above and below have tried. */
+static void test_each_has_a_row(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < GROUPS; i++)
+        for (uint32_t op = 0; op < groups[i].ops; op++)
+            if (call_by_number(&groups[i], op) != -ENOSYS && !has_row(&groups[i], op))
+                fail_msg("hypercall %u has an operation %u, and rows[] none: add its structure "
+                         "there (DOMCTL(), SYSCTL(), OTHER() or what is like it), or to without[] "
+                         "if it takes no pointer",
+                         (unsigned)groups[i].nr, op);
+}
+
+static bool has_group(uint64_t nr)
+{
+    for (unsigned i = 0; i < GROUPS; i++)
+        if (groups[i].nr == nr)
+            return true;
+    return false;
+}
+
+static void test_each_has_a_group(void **state)
+{
+    (void)state;
+    for (uint64_t nr = 0; nr < 1024; nr++)
+        if (call(&(struct row){ .nr = nr }, 0) != -ENOSYS && !has_group(nr))
+            fail_msg("there is a hypercall %u: add it to groups[]", (unsigned)nr);
 }
 
 /* ---- Arguments that change ---- */
@@ -409,6 +552,106 @@ static void test_read_once(void **state)
     }
 }
 
+/* ---- What the control domain's structures point to ---- */
+
+#define IN_DOMCTL(op, pointer, count, much)                                                        \
+    DOMCTL(op, READS), offsetof(struct xen_domctl, u.pointer),                                     \
+        offsetof(struct xen_domctl, u.count), much
+#define IN_SYSCTL(op, pointer, count, much)                                                        \
+    SYSCTL(op), offsetof(struct xen_sysctl, u.pointer), offsetof(struct xen_sysctl, u.count), much
+
+static const struct list {
+    struct row row;
+    size_t pointer, count; /* where they stand in it */
+    uint32_t much;
+    bool filled; /* by Caisson */
+} lists[] = {
+    { IN_DOMCTL(GETHVMCONTEXT, hvmcontext.buffer, hvmcontext.size, 2048), true },
+    { IN_DOMCTL(SETHVMCONTEXT, hvmcontext.buffer, hvmcontext.size, 1100), false },
+    { IN_DOMCTL(SETNODEAFFINITY, nodeaffinity.nodemap.bitmap, nodeaffinity.nodemap.nr_bits, 64),
+      false },
+    { IN_DOMCTL(GET_CPU_POLICY, cpu_policy.leaves, cpu_policy.nr_leaves, 40), true },
+    { IN_DOMCTL(GET_CPU_POLICY, cpu_policy.msrs, cpu_policy.nr_msrs, 2), true },
+    { IN_DOMCTL(SET_CPU_POLICY, cpu_policy.leaves, cpu_policy.nr_leaves, 2), false },
+    { IN_DOMCTL(SET_CPU_POLICY, cpu_policy.msrs, cpu_policy.nr_msrs, 2), false },
+    { IN_SYSCTL(READCONSOLE, readconsole.buffer, readconsole.count, 1024), true },
+    { IN_SYSCTL(GETDOMAININFOLIST, getdomaininfolist.buffer, getdomaininfolist.max_domains, 2),
+      true },
+    { IN_SYSCTL(DEBUG_KEYS, debug_keys.keys, debug_keys.nr_keys, 16), false },
+    { IN_SYSCTL(CPUTOPOINFO, cputopoinfo.cputopo, cputopoinfo.num_cpus, 2), true },
+    { IN_SYSCTL(NUMAINFO, numainfo.meminfo, numainfo.num_nodes, 1), true },
+    { IN_SYSCTL(CPU_FEATURESET, cpu_featureset.features, cpu_featureset.nr_features, 4), true },
+    { IN_SYSCTL(CPU_POLICY, cpu_policy.leaves, cpu_policy.nr_leaves, 40), true },
+    { IN_SYSCTL(CPU_POLICY, cpu_policy.msrs, cpu_policy.nr_msrs, 2), true },
+};
+#define LISTS (sizeof(lists) / sizeof(lists[0]))
+
+/* The caller has made the domain, which has not run. */
+static int64_t call_with_list(const struct list *l, uint64_t list)
+{
+    static const uint8_t zero[sizeof(struct xen_domctl)];
+
+    guest.bare = true;
+    guest_put(0x9000, zero, sizeof(zero));
+    put_head(&l->row, 0x9000);
+    guest_put(0x9000 + l->pointer, &list, sizeof(list));
+    guest_put(0x9000 + l->count, &l->much, sizeof(l->much));
+    return call(&l->row, 0x9000);
+}
+
+static void test_lists_nowhere(void **state)
+{
+    static const uint64_t bad[] = { 0x100000000, 0xa0000, 0x800000000000, ~0ul - 4095,
+                                    GUEST_END - 1 };
+
+    (void)state;
+    log_info("one line, that readconsole has something to give");
+    for (unsigned i = 0; i < LISTS; i++)
+        for (unsigned n = 0; n < sizeof(bad) / sizeof(bad[0]); n++)
+            if (call_with_list(&lists[i], bad[n]) != -EFAULT)
+                fail_msg("%s, a list at %#lx", lists[i].row.name, (unsigned long)bad[n]);
+}
+
+/* A header, and a vCPU's record after it, or what that is as another list. */
+static void put_list(uint64_t at)
+{
+    static const uint32_t head[] = {
+        HVM_SAVE_HEADER,
+        sizeof(struct hvm_save_header),
+        HVM_FILE_MAGIC,
+        HVM_FILE_VERSION,
+        0,
+        0,
+        0,
+        0,
+        HVM_SAVE_CPU,
+        sizeof(struct hvm_hw_cpu),
+    };
+    static const uint8_t zero[sizeof(struct hvm_hw_cpu)];
+
+    guest_put(at, head, sizeof(head));
+    guest_put(at + sizeof(head), zero, sizeof(zero));
+}
+
+static void test_lists_are_read_once(void **state)
+{
+    uint64_t at = GUEST_END - PAGE_SIZE + 64;
+
+    (void)state;
+    for (unsigned i = 0; i < LISTS; i++) {
+        put_list(at);
+        race_forget();
+        watch_gfn(at >> PAGE_SHIFT);
+        race_begin(RACE_COUNT, i + 1);
+        call_with_list(&lists[i], at);
+        race_end();
+        if (race_doubled || (lists[i].filled ? race_writes : race_reads) == 0)
+            fail_msg("%s: %u places of its list are read twice, of %lu", lists[i].row.name,
+                     race_doubled, (unsigned long)race_reads);
+    }
+    race_forget();
+}
+
 /* All that there is, the tables of pages among it. */
 static void watch_all(void)
 {
@@ -443,8 +686,16 @@ static void test_all_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nowhere), TEST(test_over_the_end),          TEST(test_read_only),
-        TEST(test_good),    cmocka_unit_test(test_read_once), cmocka_unit_test(test_all_changes),
+        TEST(test_lists_nowhere),
+        TEST(test_lists_are_read_once),
+        TEST(test_each_has_a_row),
+        TEST(test_each_has_a_group),
+        TEST(test_nowhere),
+        TEST(test_over_the_end),
+        TEST(test_read_only),
+        TEST(test_good),
+        cmocka_unit_test(test_read_once),
+        cmocka_unit_test(test_all_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
