@@ -1,11 +1,11 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c domain/run.c domain/owed.c devices/vpci.c virt/start.c domain/lapic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c virt/slat.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/task_switch.c devices/vfwcfg.c tests/fakes/entry_state.c emulate/string_insn.c domain/device_access.c domain/run.c domain/owed.c devices/vpci.c virt/start.c domain/lapic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c virt/slat.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What Caisson reads of a guest's memory without being called: vcpu_info before each entry, the
  * console's ring, the code and the operands of an instruction on device memory, the page tables on
- * the way. All of it changes with each read (tests/fakes/race.h); calls are tried so by
- * test_arguments.c and test_storm.c.
+ * the way; the tasks of a hardware task switch; requests of fw_cfg. All of it changes with each
+ * read (tests/fakes/race.h); calls are tried so by test_arguments.c and test_storm.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,13 +15,17 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/lapic.h"
+#include "devices/vfwcfg.h"
 #include "domain/device_access.h"
 #include "domain/domain_console.h"
 #include "xen/pv_console.h"
+#include "emulate/task_switch.h"
+#include "guestmem/gmem.h"
 #include "include/public/io/console.h"
 #include "mm/heap.h"
 #include "sched/watch.h"
 #include "tests/fakes/bus.h"
+#include "tests/fakes/entry_state.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/race.h"
 
@@ -451,14 +455,207 @@ static void test_string_io(void **state)
     }
 }
 
+/* ---- Task switches ---- */
+
+#define GDT      0x3000ul
+#define TSS      0x4000ul
+#define TSS_SIZE 0x80u
+#define TABLES   0x1000ul
+#define TASKS    4u
+#define TASK(n)  (0x60u + 8 * (n))
+
+/* Each segment register has a descriptor of its own, so that none is looked at twice. */
+static const uint64_t gdt[] = {
+    0,
+    0x00cf92000000ffff, /* ES */
+    0x00cf9a000000ffff, /* CS */
+    0x00cf92000000ffff, /* SS */
+    0x00cf92000000ffff, /* DS */
+    0x00cf92000000ffff, /* FS */
+    0x00cf92000000ffff, /* GS */
+    0x0000820030000027, /* an LDT that is the GDT */
+};
+
+static void build_task(unsigned n)
+{
+    uint64_t tss = TSS + n * TSS_SIZE;
+
+    guest_write64(GDT + TASK(n), 0x67 | tss << 16 | (n ? 0x89ul : 0x8bul) << 40);
+    guest_write64(tss + 28, TABLES | 0x8000ul << 32); /* CR3, EIP */
+    guest_write64(tss + 36, RFLAGS_FIXED);
+    guest_write64(tss + 56, 0x6000);
+    for (uint16_t i = 0; i < 7; i++) {
+        uint16_t selector = 8 * (i + 1);
+        guest_put(tss + 72 + 4 * i, &selector, 2);
+    }
+}
+
+/* All of 4 GiB one to one, by 1024 large pages. */
+static void build_paging(void)
+{
+    uint32_t entries[1024];
+
+    for (uint32_t i = 0; i < 1024; i++)
+        entries[i] = i << 22 | 0x87;
+    guest_put(TABLES, entries, sizeof(entries));
+    cpu()->cr0 |= CR0_PG | CR0_WP;
+    cpu()->cr4 = CR4_PSE;
+    cpu()->cr3 = TABLES;
+}
+
+static void build_tasks(bool paged)
+{
+    guest_mode(DECODE_32);
+    cpu()->rflags = RFLAGS_FIXED;
+    guest_put(GDT, gdt, sizeof(gdt));
+    for (unsigned n = 0; n < TASKS; n++)
+        build_task(n);
+    cpu()->gdt_base = GDT;
+    cpu()->gdt_limit = TASK(TASKS) - 1;
+    cpu()->seg[SEG_LDTR].ar = SEG_AR_UNUSABLE;
+    cpu()->seg[SEG_TR] =
+        (struct segment){ .base = TSS, .limit = 0x67, .ar = 0x8b, .selector = TASK(0) };
+    if (paged)
+        build_paging();
+    race_forget();
+    watch_gfn(GDT >> PAGE_SHIFT);
+    watch_gfn(TSS >> PAGE_SHIFT);
+}
+
+static void test_task_is_read_once(void **state)
+{
+    (void)state;
+    for (enum task_by by = TASK_CALL; by <= TASK_GATE; by++) {
+        struct virt_task t = { .by = by, .selector = TASK(1) };
+
+        build_tasks(false);
+        if (by == TASK_IRET)
+            guest_write64(GDT + TASK(1), guest_read64(GDT + TASK(1)) | 1ul << 41);
+        race_begin(RACE_COUNT, by + 1);
+        int err = task_switch(&guest_vcpu.emulator, &t);
+        race_end();
+        assert_int_equal(err, 0);
+        assert_true(race_reads > 8);
+        assert_int_equal(race_doubled, 0);
+    }
+}
+
+/* Descriptors, TSSs and page tables change: there is a new task, or its fault, and the processor
+ * can be entered. */
+static void test_tasks_change(void **state)
+{
+    static const enum task_by ways[] = { TASK_CALL, TASK_JMP, TASK_GATE };
+    unsigned done = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < runs; i++) {
+        struct virt_task t = { .by = ways[i % 3], .selector = TASK(1 + any() % (TASKS - 1)) };
+
+        build_tasks(i % 2);
+        if (i % 4 == 3)
+            watch_gfn(TABLES >> PAGE_SHIFT);
+        race_begin(RACE_CHANGE, i + 1);
+        done += task_switch(&guest_vcpu.emulator, &t) == 0;
+        race_end();
+        entry_state_check();
+    }
+    assert_true(done > runs / 16 && done < runs);
+}
+
+/* ---- fw_cfg's requests ---- */
+
+#define REQUEST     DATA
+#define MOST_PIECES (GUEST_END / 0x4000 + 2)
+
+static bool fw_read(void *ctx, uint64_t from, void *to, size_t n)
+{
+    return !gmem_read(ctx, gpa(from), to, n);
+}
+
+static bool fw_write(void *ctx, uint64_t to, const void *from, size_t n)
+{
+    return !(from ? gmem_write(ctx, gpa(to), from, n) : gmem_zero(ctx, gpa(to), n));
+}
+
+static struct vfwcfg fw;
+
+static void fw_init(void)
+{
+    static const uint8_t bytes[3 * PAGE_SIZE];
+    static const struct vfwcfg_item items[] = { { 0, "QEMU", 4 }, { 1, bytes, sizeof(bytes) } };
+    const struct vfwcfg_memory memory = { &guest.p2m, fw_read, fw_write };
+
+    vfwcfg_init(&fw, items, 2, &memory);
+}
+
+/* A request to copy item 1, and what it takes until the device says that it is done. */
+static void fw_request(uint64_t to, uint32_t length)
+{
+    uint32_t words[] = { __builtin_bswap32(1u << 16 | 0xa), __builtin_bswap32(length) };
+
+    guest_put(REQUEST, words, sizeof(words));
+    guest_write64(REQUEST + 8, __builtin_bswap64(to));
+}
+
+static unsigned fw_run(void)
+{
+    unsigned pieces = 0;
+
+    fw.dev.ops->write(&fw.dev, 8, 4, __builtin_bswap32(REQUEST), 0);
+    for (; fw.dma.due != TIME_NEVER && pieces <= MOST_PIECES; pieces++)
+        fw.dev.ops->tick(&fw.dev, fw.dma.due);
+    return pieces;
+}
+
+/* Also where what is copied falls upon the request. */
+static void test_request_is_read_once(void **state)
+{
+    static const uint64_t to[] = { 0x20000, REQUEST, REQUEST - PAGE_SIZE };
+
+    (void)state;
+    watch_gfn(REQUEST >> PAGE_SHIFT);
+    for (unsigned i = 0; i < 3; i++) {
+        fw_init();
+        fw_request(to[i], 5 * PAGE_SIZE);
+        race_begin(RACE_COUNT, i + 1);
+        unsigned pieces = fw_run();
+        race_end();
+        assert_true(pieces > 1 && pieces <= 4);
+        assert_true(race_reads > 0);
+        assert_int_equal(race_doubled, 0);
+    }
+}
+
+/* However long it has become, and wherever it goes: it ends where RAM does. */
+static void test_requests_change(void **state)
+{
+    uint64_t reads = 0;
+
+    (void)state;
+    watch_gfn(REQUEST >> PAGE_SHIFT);
+    for (unsigned i = 0; i < runs / 4; i++) {
+        fw_init();
+        fw_request(any() % GUEST_END, any() % (8 * PAGE_SIZE));
+        race_begin(RACE_CHANGE, i + 1);
+        unsigned pieces = fw_run();
+        race_end();
+        assert_true(pieces <= MOST_PIECES);
+        reads += race_reads;
+    }
+    assert_true(reads >= runs / 4);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_upcall),       TEST(test_upcall_is_read_once), TEST(test_console_note),
-        TEST(test_console_ring), TEST(test_code_changes),        TEST(test_code_is_read_once),
-        TEST(test_string_io),
+        TEST(test_upcall),          TEST(test_upcall_is_read_once),
+        TEST(test_console_note),    TEST(test_console_ring),
+        TEST(test_code_changes),    TEST(test_code_is_read_once),
+        TEST(test_string_io),       TEST(test_task_is_read_once),
+        TEST(test_tasks_change),    TEST(test_request_is_read_once),
+        TEST(test_requests_change),
     };
     runs = race_rounds(1000);
     return cmocka_run_group_tests(tests, NULL, NULL);
