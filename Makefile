@@ -410,8 +410,12 @@ $(F)/obj/%.o: %.c Makefile | deps-test deps-fuzz
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
-.PHONY: fuzz fuzz-build torture coverage coverage-build
+.PHONY: fuzz fuzz-build fuzz-syntax torture coverage coverage-build
 fuzz-build: $(FUZZ:%=$(F)/%)
+# For lint: would they compile?
+fuzz-syntax:
+	$(Q)printf '%s\n' $(sort $(foreach t,$(FUZZ),tests/fuzz/$(t).c $(call links_of,tests/fuzz/$(t).c))) \
+	    | xargs -P 2 -n 12 clang $(FUZZ_FLAGS) -fsyntax-only
 fuzz: deps-test deps-fuzz ## fuzz what reads foreign bytes, each harness for SECS=30 seconds (libFuzzer); T=name runs one
 	-$(Q)$(MAKE) -k $(or $(T:%=$(F)/fuzz_%),fuzz-build)
 	$(Q)$(PYTHON) tools/fuzz --dir $(F) --secs $(SECS) --result $(B)/fuzz.result $(or $(T:%=fuzz_%),$(FUZZ))
@@ -493,7 +497,7 @@ bench-limits: release | $(BENCH_DEPS) deps-iso ## measure, and take the result a
 # ---- Housekeeping -------------------------------------------------------------------------------
 
 .PHONY: lint stats format clean help
-lint: deps-lint deps-build ## matrix and circles of includes, headers alone, format, tidy, cppcheck, sparse, clang
+lint: deps-lint deps-build deps-test deps-fuzz ## matrix and circles of includes, headers alone, format, tidy, cppcheck, sparse, clang, the fuzzers
 	$(Q)B=$(B) tools/lint $(CHECKS)
 
 stats: deps-lint ## the tree's measures: sizes, comments, globals, asserts
