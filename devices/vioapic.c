@@ -37,17 +37,18 @@ static void deliver(struct vioapic *v, uint64_t entry)
     v->bus->deliver(v->bus->ctx, &m);
 }
 
-/* Sends what a level-triggered pin is owed, if anything. */
-static void serve_level(struct vioapic *v, unsigned pin)
+/* Sends what a level-triggered pin is owed, if anything; true if so. */
+static bool serve_level(struct vioapic *v, unsigned pin)
 {
     uint64_t *entry = &v->entry[pin];
 
     if (!(*entry & ENTRY_LEVEL) || *entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR))
-        return;
+        return false;
     if (!(v->lines >> pin & 1))
-        return;
+        return false;
     *entry |= ENTRY_REMOTE_IRR;
     deliver(v, *entry);
+    return true;
 }
 
 void vioapic_set_irq(void *ctx, unsigned pin, bool level)
@@ -65,6 +66,20 @@ void vioapic_set_irq(void *ctx, unsigned pin, bool level)
         deliver(v, v->entry[pin]);
 }
 
+void vioapic_settle(struct vioapic *v)
+{
+    bool sent = false;
+
+    while (v->again && !sent) {
+        unsigned pin = (unsigned)__builtin_ctz(v->again);
+
+        v->again &= v->again - 1;
+        sent = serve_level(v, pin);
+    }
+    if (v->again)
+        v->bus->look(v->bus->ctx);
+}
+
 void vioapic_eoi(struct vioapic *v, uint8_t vector)
 {
     for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++) {
@@ -73,8 +88,9 @@ void vioapic_eoi(struct vioapic *v, uint8_t vector)
         if ((*entry & 0xFF) != vector || !(*entry & ENTRY_REMOTE_IRR))
             continue;
         *entry &= ~ENTRY_REMOTE_IRR;
-        serve_level(v, pin);
+        v->again |= 1u << pin;
     }
+    vioapic_settle(v);
 }
 
 /* ---- Registers ---- */
@@ -154,6 +170,7 @@ static void reset(struct device *dev, uint64_t now)
 
     (void)now;
     v->select = 0;
+    v->again = 0;
     for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++)
         v->entry[pin] = ENTRY_MASKED;
 }

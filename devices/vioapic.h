@@ -27,6 +27,8 @@ struct vioapic_bus {
     void *ctx;
     /* An interrupt goes out; from is NULL, shorthand APIC_TO_DEST. */
     void (*deliver)(void *ctx, const struct apic_message *m);
+    /* Another one waits: vioapic_settle() is wanted soon. */
+    void (*look)(void *ctx);
 };
 
 struct vioapic {
@@ -35,6 +37,7 @@ struct vioapic {
     uint8_t id; /* bits 27:24 of register 0 */
     uint8_t select;
     uint32_t lines; /* bit per pin: asserted now */
+    uint32_t again; /* bit per pin: its EOI has come, it is to be looked at */
     uint64_t entry[VIOAPIC_PINS];
 };
 
@@ -42,7 +45,10 @@ struct vioapic {
 void vioapic_init(struct vioapic *v, uint8_t id, const struct vioapic_bus *bus);
 /* Sets the level at a pin (a struct line's set). */
 void vioapic_set_irq(void *ctx, unsigned pin, bool level);
-/* The EOI that a local APIC broadcasts: re-arms level-triggered entries with that vector. */
+/* The EOI that a local APIC broadcasts: re-arms level-triggered entries with that vector. At most
+ * one of them is sent again at once, as it may go to all vCPUs. */
 void vioapic_eoi(struct vioapic *v, uint8_t vector);
+/* Sends the next one. Nothing to do unless v->again. */
+void vioapic_settle(struct vioapic *v);
 
 #endif

@@ -269,6 +269,8 @@ static bool attend(struct vcpu *v)
         return false;
     if (unlikely(__atomic_load_n(&v->domain->owed, __ATOMIC_RELAXED)))
         domain_settle(v->domain);
+    if (unlikely(v->domain->machine.ioapic.again))
+        vioapic_settle(&v->domain->machine.ioapic);
     if (v->init_pending)
         vcpu_take_init(v);
     if (v->waits_for_startup && v->startup_page >= 0)

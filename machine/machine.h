@@ -73,8 +73,8 @@ struct port {
  * this comes, holds what that function wants held. */
 enum machine_power { MACHINE_RESET, MACHINE_OFF };
 struct machine_owner {
-    /* vCPU 0 is to look before it enters the guest again: the 8259 pair has an interrupt for it, or
-     * the next deadline is sooner than it knew. */
+    /* vCPU 0 is to look before it enters the guest again: the 8259 pair has an interrupt for it,
+     * the I/O APIC has more than one to send, or the next deadline is sooner than it knew. */
     void (*look)(void *ctx);
     /* The I/O APIC sends an interrupt. */
     void (*apic_message)(void *ctx, const struct apic_message *message);

@@ -134,7 +134,9 @@ static void plug_timers(struct machine *m, const struct machine_config *c)
 static void plug_controllers(struct machine *m)
 {
     vpic_init(&m->pic, (struct line){ .set = pic_intr, .ctx = m });
-    m->ioapic_bus = (struct vioapic_bus){ .ctx = m->ctx, .deliver = m->owner->apic_message };
+    m->ioapic_bus = (struct vioapic_bus){ .ctx = m->ctx,
+                                          .deliver = m->owner->apic_message,
+                                          .look = m->owner->look };
     vioapic_init(&m->ioapic, HVM_IOAPIC_ID, &m->ioapic_bus);
     m->device[DEV_PIC] = &m->pic.dev;
     m->device[DEV_IOAPIC] = &m->ioapic.dev;

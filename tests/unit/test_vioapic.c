@@ -21,12 +21,20 @@ static void on_deliver(void *ctx, const struct apic_message *m)
     delivered++;
 }
 
-static const struct vioapic_bus bus = { .ctx = &last, .deliver = on_deliver };
+static unsigned looks;
+
+static void on_look(void *ctx)
+{
+    assert_ptr_equal(ctx, &last);
+    looks++;
+}
+
+static const struct vioapic_bus bus = { .ctx = &last, .deliver = on_deliver, .look = on_look };
 
 static int setup(void **state)
 {
     (void)state;
-    delivered = 0;
+    delivered = looks = 0;
     vioapic_init(&v, 5, &bus);
     return 0;
 }
@@ -166,6 +174,32 @@ static void test_level(void **state)
     assert_false(get(0x10 + 18) & REMOTE);
 }
 
+/* Each may go to all vCPUs: one is sent, the next ones in turns of their own. */
+static void test_one_eoi_for_many(void **state)
+{
+    (void)state;
+    for (unsigned pin = 2; pin < 10; pin++) {
+        entry(pin, LEVEL | 0x39, 0xFF);
+        vioapic_set_irq(&v, pin, true);
+    }
+    assert_int_equal(delivered, 8);
+    assert_int_equal(looks, 0);
+    vioapic_set_irq(&v, 3, false);
+    vioapic_eoi(&v, 0x39);
+    assert_int_equal(delivered, 9);
+    for (unsigned sent = 10; v.again; sent++) {
+        assert_int_equal(looks, sent - 9);
+        vioapic_settle(&v);
+        assert_int_equal(delivered, sent);
+    }
+    assert_int_equal(delivered, 8 + 7);
+    assert_false(get(0x10 + 2 * 3) & REMOTE);
+    assert_true(get(0x10 + 2 * 9) & REMOTE);
+    vioapic_eoi(&v, 0x39);
+    v.dev.ops->reset(&v.dev, 0);
+    assert_false(v.again);
+}
+
 static void test_level_unmask(void **state)
 {
     (void)state;
@@ -201,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup(test_edge_masked_is_lost, setup),
         cmocka_unit_test_setup(test_modes_and_broadcast, setup),
         cmocka_unit_test_setup(test_level, setup),
+        cmocka_unit_test_setup(test_one_eoi_for_many, setup),
         cmocka_unit_test_setup(test_level_unmask, setup),
         cmocka_unit_test_setup(test_reset, setup),
     };
