@@ -319,8 +319,7 @@ static void start_monitor(bool first)
                                      .switch_key = options.switch_key,
                                      .monitor_first = first };
 
-    log_set_mark((uint16_t)(cpu_random() >> 48));
-    log_info("what Caisson says begins with %sfrom here on", log_mark());
+    log_set_mark((uint32_t)(cpu_random() >> 32));
     sinks_use_interrupts();
     sinks_paint_later();
     console_init(&config, monitor_init());

@@ -1,13 +1,12 @@
 /*
  * The control domain reads Caisson's log (`xl dmesg`), and has things said there (`xl debug-keys`).
  *
- * It gets the lines without the word in front by which the operator knows them for Caisson's own
- * (lib/log.h): it could write lines that look like them.
+ * It gets the lines as they are kept, without the word in front by which the operator knows them
+ * for Caisson's own (lib/log.h): else it could write lines that look like them.
  */
 #include "control/control.h"
 #include "control/sysctl.h"
 #include "lib/log.h"
-#include "lib/string.h"
 #include "lifecycle/throttle.h"
 #include "mm/frame.h"
 
@@ -27,18 +26,6 @@ static uint64_t place_of(uint32_t index)
     return back <= end ? end - back : 0;
 }
 
-/* As log_read(), without the mark. */
-static const char *next_line(uint64_t *at, char line[LOG_LINE_BYTES], size_t *n)
-{
-    size_t mark = strlen(log_mark());
-
-    *n = log_read(at, line);
-    if (*n < mark || strncmp(line, log_mark(), mark) != 0)
-        return line;
-    *n -= mark;
-    return line + mark;
-}
-
 /* Whole lines. */
 int64_t sysctl_readconsole(struct vcpu *v, struct xen_sysctl *op)
 {
@@ -46,12 +33,11 @@ int64_t sysctl_readconsole(struct vcpu *v, struct xen_sysctl *op)
     uint64_t at = arg->incremental ? place_of(arg->index) : 0, next;
     uint32_t most = arg->count < READ_MOST ? arg->count : READ_MOST, done = 0;
     char line[LOG_LINE_BYTES];
-    const char *text;
     size_t n;
 
     next = at = at > cleared ? at : cleared;
-    while ((text = next_line(&next, line, &n)) && n && n <= most - done) {
-        if (gva_copy_out(&v->space, arg->buffer + done, text, n))
+    while ((n = log_read(&next, line)) && n <= most - done) {
+        if (gva_copy_out(&v->space, arg->buffer + done, line, n))
             return -EFAULT;
         done += (uint32_t)n;
         at = next;

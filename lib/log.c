@@ -4,6 +4,8 @@
  * The ring keeps every line with one byte before it that tells its level, so that a sink which
  * comes late gets the lines that it would have got, and no others. `head` counts all bytes ever
  * written; the ring holds the last LOG_RING_BYTES of them, from somewhere within a line on.
+ * The word that no guest knows stands in front of a line for the sinks alone: a domain may read the
+ * ring.
  */
 #include "lib/log.h"
 
@@ -16,16 +18,16 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
-#define SINKS      4
-#define MARK       1 /* LOG_ERROR is stored as this, the others follow: bytes that no text has */
-#define IS_MARK(c) ((c) >= MARK && (c) <= MARK + LOG_ANSWER)
+#define SINKS       4
+#define LEVEL       1 /* LOG_ERROR is stored as this, the others follow: bytes that no text has */
+#define IS_LEVEL(c) ((c) >= LEVEL && (c) <= LEVEL + LOG_ANSWER)
 
 static const char *const prefix[] = {
     [LOG_ERROR] = "caisson: error: ", [LOG_WARN] = "caisson: warning: ", [LOG_INFO] = "caisson: ",
     [LOG_DEBUG] = "caisson: debug: ", [LOG_ANSWER] = "caisson: ",
 };
 
-static char mark[8];     /* "[1234] "; boot only */
+static char mark[12];    /* "[12345678] "; boot only */
 static log_gate_fn gate; /* or NULL; boot only */
 
 /* All under the lock. */
@@ -67,7 +69,7 @@ static void ring_put(char c)
 
 static void ring_put_line(enum log_level level, const char *text, size_t length)
 {
-    ring_put((char)(MARK + level));
+    ring_put((char)(LEVEL + level));
     size_t at = head % LOG_RING_BYTES, to_end = LOG_RING_BYTES - at;
     size_t first = length < to_end ? length : to_end;
     memcpy(ring + at, text, first);
@@ -75,12 +77,12 @@ static void ring_put_line(enum log_level level, const char *text, size_t length)
     head += length;
 }
 
-/* Where the mark is of the first line from n on that is still whole. */
+/* Where the level is of the first line from n on that is still whole. */
 static uint64_t ring_whole(uint64_t n)
 {
     if (head > LOG_RING_BYTES && n < head - LOG_RING_BYTES)
         n = head - LOG_RING_BYTES;
-    while (n < head && !IS_MARK(ring_at(n)))
+    while (n < head && !IS_LEVEL(ring_at(n)))
         n++;
     return n;
 }
@@ -94,10 +96,12 @@ static void clean(char *text, size_t length)
     }
 }
 
-/* Under the lock, as what follows. */
+/* line: with the mark. Under the lock, as what follows. */
 static void put_line(enum log_level level, const char *line, size_t length)
 {
-    ring_put_line(level, line, length);
+    size_t front = strlen(mark);
+
+    ring_put_line(level, line + front, length - front);
     for (unsigned i = 0; is_shown(level) && i < sink_count; i++)
         sinks[i](line, length);
 }
@@ -142,7 +146,7 @@ void log_at(enum log_level level, const char *fmt, ...)
     log_unlock();
 }
 
-/* Copies the line whose mark is at n; its length. */
+/* Copies the line whose level is at n; its length. */
 static size_t copy_line(uint64_t n, char line[LOG_LINE_BYTES])
 {
     size_t length = 0;
@@ -154,7 +158,7 @@ static size_t copy_line(uint64_t n, char line[LOG_LINE_BYTES])
     return length;
 }
 
-/* Line by line, as they came: a screen draws at the end of each call. */
+/* Line by line, as they came: a screen draws at the end of each call. Before there is a mark. */
 static void replay(log_sink_fn sink)
 {
     char line[LOG_LINE_BYTES];
@@ -162,7 +166,7 @@ static void replay(log_sink_fn sink)
 
     for (uint64_t n = ring_whole(0); n < head; n += 1 + length) {
         length = copy_line(n, line);
-        if (is_shown(ring_at(n) - MARK))
+        if (is_shown(ring_at(n) - LEVEL))
             sink(line, length);
     }
 }
@@ -186,9 +190,10 @@ void log_set_gate(log_gate_fn fn)
     gate = fn;
 }
 
-void log_set_mark(uint16_t secret)
+void log_set_mark(uint32_t secret)
 {
-    fmt_sn(mark, sizeof(mark), "[%04x] ", secret);
+    fmt_sn(mark, sizeof(mark), "[%08x] ", secret);
+    log_info("what Caisson says begins with the word before this from here on");
 }
 
 const char *log_mark(void)

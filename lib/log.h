@@ -41,14 +41,16 @@ void log_set_level(enum log_level level);
 typedef int (*log_gate_fn)(const char *text, bool shown);
 void log_set_gate(log_gate_fn fn);
 
-/* From now on each line begins with "[secret] ", which no guest knows: the domain in front can send
- * any bytes, but not a line that looks as if Caisson had said it. Boot only. */
-void log_set_mark(uint16_t secret);
-/* That word with the blank behind it; "" before it is set. */
+/* From now on each line begins with "[secret] " at the sinks, which no guest knows: the domain in
+ * front can send any bytes, but not a line that looks as if Caisson had said it. Says so, with no
+ * word of the secret in the text: what is kept is for domains too. Boot only. */
+void log_set_mark(uint32_t secret);
+/* That word with the blank behind it; "" before it is set. For the operator's terminal, in front of
+ * what is not logged; never for a text that is. */
 const char *log_mark(void);
 
-/* Copies one line with its newline and a NUL: the one at *at, which is 0 for the oldest and is
- * moved behind it, or the first that is kept still. Its length, 0 behind the last. */
+/* Copies one line without the mark, with its newline and a NUL: the one at *at, which is 0 for the
+ * oldest and is moved behind it, or the first that is kept still. Its length, 0 behind the last. */
 size_t log_read(uint64_t *at, char line[LOG_LINE_BYTES]);
 /* Where the next line will be: who reads up to here does not run after those that come meanwhile.
  */

@@ -116,8 +116,10 @@ static enum command_progress read_line(void)
     char text[LOG_LINE_BYTES];
 
     if (reading.at < reading.end && log_read(&reading.at, text)) {
-        if (reading.all || reading.lines / LOG_PAGE_LINES + 1 == reading.page)
+        if (reading.all || reading.lines / LOG_PAGE_LINES + 1 == reading.page) {
+            monitor_write(log_mark());
             monitor_write(text);
+        }
         reading.lines++;
         return COMMAND_MORE;
     }

@@ -65,7 +65,7 @@ size_t log_read(uint64_t *at, char line[LOG_LINE_BYTES])
     if (*at >= used)
         return 0;
     *at += (uint64_t)n + 1;
-    return (size_t)snprintf(line, LOG_LINE_BYTES, "%scaisson: %.*s\n", log_mark(), n, from);
+    return (size_t)snprintf(line, LOG_LINE_BYTES, "caisson: %.*s\n", n, from);
 }
 
 uint64_t log_end(void)

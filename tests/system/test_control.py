@@ -165,9 +165,13 @@ def again_and_again(c):
 
 
 def talk(c):
-    """What Caisson has to say, without the word by which the operator knows it."""
+    """What Caisson has to say, and nowhere in it the word by which the operator knows it."""
     c.ask("xl debug-keys h", timeout=BOOT)
-    assert re.search("^caisson: debug key h: ", c.ask("xl dmesg", timeout=BOOT), re.M)
+    said = c.ask("xl dmesg", timeout=BOOT)
+    assert re.search("^caisson: debug key h: ", said, re.M) and "what Caisson says begins with" in said
+    with open(os.path.join(c.m.machine.logs, "com1.txt"), encoding="utf-8") as f:
+        mark = re.search(r"\[([0-9a-f]{8})\] caisson: what Caisson says", f.read()).group(1)
+    assert mark not in said
     assert "Domain-0" in c.ask("xentop -b -i 1", timeout=BOOT)
     c.ask("xl vcpu-pin 0 0 all 0", timeout=BOOT)
 

@@ -25,7 +25,7 @@ class Operator:
         self.m.send(line + "\r")
         self.m.expect_exact("\r\n")
         self.m.expect_exact(MONITOR)
-        return re.sub(r"\[[0-9a-f]{4}\] $", "", self.m.before.replace("\r", ""))
+        return re.sub(r"\[[0-9a-f]{8}\] $", "", self.m.before.replace("\r", ""))
 
 
     def wait_for_row(self, name):
@@ -183,7 +183,7 @@ def test_long_lines(empty):
 def test_forger_behind(boot):
     """A domain behind can neither look like Caisson nor touch the terminal."""
     m = boot(modules=[mayfly("forger", "forge")], options="console=com1 exit=shutdown conswitch=ax")
-    m.expect(r"what Caisson says begins with (\[[0-9a-f]{4}\] )from here on")
+    m.expect(r"(\[[0-9a-f]{8}\] )caisson: what Caisson says begins")
     mark = m.match.group(1)
     m.expect_exact("the end of forging")
     text = m.before + m.after
@@ -197,7 +197,7 @@ def test_forger_behind(boot):
 def test_forger_in_front(boot):
     """Its bytes pass as they are; but who speaks next begins with plain letters, and the mark."""
     m = boot(modules=[mayfly("forger", "forge")])
-    m.expect(r"what Caisson says begins with (\[[0-9a-f]{4}\]) from here on")
+    m.expect(r"(\[[0-9a-f]{8}\]) caisson: what Caisson says begins")
     mark = m.match.group(1)
     m.expect(r"\r\x1b\[2K\[0000\] caisson: error: forged\r+\n")
     m.expect_exact("the end of forging \x1b]0;")

@@ -930,7 +930,7 @@ static int64_t read_log(uint32_t count, uint8_t clear, bool goes_on)
     return ask(XEN_SYSCTL_READCONSOLE);
 }
 
-/* Whole lines, without the word that no guest knows. */
+/* Whole lines. That none has the word that no guest knows is test_log's. */
 static void test_read_log(void **state)
 {
     struct xen_sysctl_readconsole *arg = &sysctl.u.readconsole;

@@ -165,14 +165,46 @@ static void test_overflow(void **state)
     log_add_sink(take_late);
     assert_null(strstr(late.text, "debug"));
     assert_non_null(strstr(late.text, "caisson: line 4997 of many\ncaisson: line 4999 of many\n"));
+}
+
+/* The sinks get it in front of each line; what is kept, which domains may read, is without it: also
+ * the line that tells of it, and the one about lines that were left out. */
+static void test_mark(void **state)
+{
+    static char copy[2 * LOG_RING_BYTES];
+    uint64_t before = log_end();
+    char line[LOG_LINE_BYTES];
+
+    (void)state;
     assert_string_equal(log_mark(), "");
-    log_set_mark(0xBEE);
-    assert_string_equal(log_mark(), "[0bee] ");
+    clear(&early);
+    log_set_mark(0xBEEF123);
+    assert_string_equal(log_mark(), "[0beef123] ");
+    assert_memory_equal(early.text, "[0beef123] caisson: what Caisson says ", 38);
     clear(&early);
     log_warn("no guest knows it");
-    assert_string_equal(early.text, "[0bee] caisson: warning: no guest knows it\n");
+    assert_string_equal(early.text, "[0beef123] caisson: warning: no guest knows it\n");
+    gate_says = 3;
+    clear(&early);
+    log_info("the next");
+    gate_says = 0;
+    assert_string_equal(early.text, "[0beef123] caisson: 3 lines like the next were left out\n"
+                                    "[0beef123] caisson: the next\n");
+    read_all(copy);
+    assert_non_null(strstr(copy,
+                           "\ncaisson: warning: no guest knows it\n"
+                           "caisson: 3 lines like the next were left out\ncaisson: the next\n"));
+    assert_null(strstr(copy, "0beef123"));
+    while (log_read(&before, line)) /* from any place on */
+        assert_memory_equal(line, "caisson: ", 9);
+}
+
+/* In a panic all is said. */
+static void test_end(void **state)
+{
+    (void)state;
     gate_says = -1;
-    log_break_lock(); /* in a panic all is said */
+    log_break_lock();
     log_info("after the lock broke");
     assert_non_null(strstr(late.text, "after the lock broke"));
     log_add_sink(take_late);
@@ -183,10 +215,8 @@ static void test_overflow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_levels),   cmocka_unit_test(test_text), cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_overflow), cmocka_unit_test(test_mark), cmocka_unit_test(test_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
