@@ -2,6 +2,7 @@
  * A device is taken from the machine for a domain, and given back. See passthrough/passthrough.h.
  */
 #include "passthrough/passthrough.h"
+#include "arch/x86/spec.h"
 #include "guestmem/p2m.h"
 #include "iommu/iommu.h"
 #include "lib/assert.h"
@@ -99,6 +100,7 @@ static int plug(struct assigned *a, gpa_t *next)
         return err;
     message_open(a);
     space_build(a, next);
+    spec_device_given();
     err = let_in(a);
     if (err)
         return err;

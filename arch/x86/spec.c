@@ -24,6 +24,8 @@
 #define MDS_NO     (1UL << 5)
 #define PSCHANGE   (1UL << 6)
 #define TAA_NO     (1UL << 8)
+#define STALE_NO   (7UL << 13) /* SBDR_SSDP_NO, FBSDP_NO, PSDP_NO: a way each */
+#define FB_CLEAR   (1UL << 17)
 #define BHI_NO     (1UL << 20)
 #define PBRSB_NO   (1UL << 24)
 #define GDS_NO     (1UL << 26)
@@ -32,8 +34,8 @@
 /* What tells of the CPU alone: bits with which registers come that guests do not get are left out,
  * and SKIP_L1DFL, which is for who enters guests. */
 #define SHOWN_CAPABILITIES                                                                         \
-    (RDCL_NO | IBRS_ALL | 1UL << 2 | 1UL << 4 | MDS_NO | PSCHANGE | TAA_NO | 7UL << 13 |           \
-     1UL << 17 | 1UL << 19 | BHI_NO | PBRSB_NO | GDS_NO | RFDS_NO | RFDS_CLEAR | 1UL << 62)
+    (RDCL_NO | IBRS_ALL | 1UL << 2 | 1UL << 4 | MDS_NO | PSCHANGE | TAA_NO | STALE_NO | FB_CLEAR | \
+     1UL << 19 | BHI_NO | PBRSB_NO | GDS_NO | RFDS_NO | RFDS_CLEAR | 1UL << 62)
 
 #define SPEC_CTRL_IBRS  (1u << 0)
 #define SPEC_CTRL_STIBP (1u << 1)
@@ -65,7 +67,7 @@ static const uint8_t wants[SPEC_WORDS] = {
 
 /* What an Intel CPU has unless a bit, or its model, says that it is free of it; and what is done
  * against it. Against GDS only microcode can do something, unasked. */
-enum weakness { BTI, L1TF, MDS, MULTIHIT, GDS, WEAKNESSES };
+enum weakness { BTI, L1TF, MDS, STALE, MULTIHIT, GDS, WEAKNESSES };
 static const struct {
     const char *name;
     uint64_t immune;
@@ -74,6 +76,7 @@ static const struct {
     [BTI] = { "BTI", 1UL << 63, SPEC_IBRS }, /* branch target injection: no bit says so */
     [L1TF] = { "L1TF", RDCL_NO, SPEC_L1D },
     [MDS] = { "MDS", MDS_NO, SPEC_VERW },
+    [STALE] = { "MMIO-stale-data", STALE_NO, SPEC_VERW },
     [MULTIHIT] = { "iTLB-multihit", PSCHANGE, SPEC_EPT },
     [GDS] = { "GDS", GDS_NO, SPEC_WORDS },
 };
@@ -100,7 +103,7 @@ static bool has(enum weakness w)
 }
 
 /* What VERW empties beyond MDS: TAA's buffers of a CPU with TSX, RFDS's of later Atoms. Stale data
- * of MMIO is for guests with devices of the machine's, which there are not. */
+ * of MMIO is for guests with devices of the machine's: spec_device_given(). */
 static bool needs_verw(void)
 {
     return has(MDS) || (cpu.rtm && !(cpu.capabilities & TAA_NO)) ||
@@ -233,6 +236,35 @@ static void fill_switch(const struct spec_wish *wish)
     s->history = by_register ? 0 : (uint8_t)if_on(SPEC_BHI, HISTORY_ROUNDS);
 }
 
+/* What is left of registers of devices in the buffers is emptied by VERW, if it has learned to:
+ * with FB_CLEAR, or where it does so against MDS (Intel, "Processor MMIO Stale Data
+ * Vulnerabilities"). */
+static bool verw_empties_stale(void)
+{
+    return cpu.capabilities & FB_CLEAR || (has(MDS) && can_do(SPEC_VERW));
+}
+
+/* Flushing the cache does it as well. What spec= has switched off is not SPEC_NOT_NEEDED. */
+static bool waits_for_device(void)
+{
+    return has(STALE) && states[SPEC_VERW] == SPEC_NOT_NEEDED && states[SPEC_L1D] != SPEC_ON;
+}
+
+void spec_device_given(void)
+{
+    if (!waits_for_device())
+        return;
+    if (!verw_empties_stale()) {
+        states[SPEC_VERW] = SPEC_LACKING;
+        log_warn("speculation: a guest with a device may read stale data: this CPU's VERW empties "
+                 "too little");
+        return;
+    }
+    states[SPEC_VERW] = SPEC_ON;
+    spec_switch.entry |= SPEC_ENTRY_VERW;
+    log_info("speculation: verw as well, now that a guest has a device");
+}
+
 static const char *list(enum spec_state state, char *text, size_t size)
 {
     size_t used = 0;
@@ -278,6 +310,14 @@ enum spec_state spec_state(enum spec_word w)
 
 /* ---- What is told ---- */
 
+/* What the state alone does not say. */
+static const char *remark(enum spec_word w)
+{
+    if (w == SPEC_IBRS && spec_is_on(SPEC_IBRS) && cpu.automatic_ibrs)
+        return ", automatic";
+    return w == SPEC_VERW && waits_for_device() ? " before a guest has a device" : "";
+}
+
 void spec_report(void)
 {
     static const char *const text[SPEC_STATES] = {
@@ -289,8 +329,7 @@ void spec_report(void)
 
     for (unsigned w = 0; w < SPEC_WORDS; w++)
         log_info("report: speculation: %-5s %s%s", spec_names[w], text[states[w]],
-                 w == SPEC_IBRS && spec_is_on(SPEC_IBRS) && cpu.automatic_ibrs ? ", automatic"
-                                                                               : "");
+                 remark((enum spec_word)w));
 }
 
 static bool is_open(enum weakness w)

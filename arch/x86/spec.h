@@ -46,6 +46,11 @@ void spec_decide(const struct spec_wish *wish);
 /* Sets the calling pCPU up for it. False, logged, if it lacks what the boot CPU has. */
 bool spec_start(void);
 
+/* A domain is about to have a device of the machine's: what that needs on this CPU besides is done
+ * from now on, and said. Before the domain's vCPUs run for the first time: those that have run keep
+ * their way into the guest. Boot CPU only. */
+void spec_device_given(void);
+
 enum spec_state spec_state(enum spec_word w);
 static inline bool spec_is_on(enum spec_word w)
 {

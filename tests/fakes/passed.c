@@ -19,6 +19,7 @@
 
 struct acpi_info acpi;
 uint64_t tsc_hz = HZ;
+unsigned passed_given;
 struct fake_function *passed_hardware;
 struct assigned *passed;
 struct vpci passed_bus;
@@ -109,6 +110,11 @@ bool iommu_is_on(void)
 bool iommu_has_registers(uint64_t start, uint64_t end)
 {
     return start < PASSED_IOMMU + PAGE_SIZE && PASSED_IOMMU < end;
+}
+
+void spec_device_given(void)
+{
+    passed_given++;
 }
 
 int iommu_attach(struct pci_device *d, struct slat *s, uint16_t owner)

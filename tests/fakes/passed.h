@@ -40,7 +40,8 @@ extern unsigned passed_mapped;             /* pages that are in the p2m */
 extern unsigned passed_delivered;          /* interrupts */
 extern struct apic_message passed_message; /* the last one */
 extern unsigned passed_told;
-extern bool passed_attached; /* by the IOMMU */
+extern unsigned passed_given; /* how often the CPU was told of a device that a domain gets */
+extern bool passed_attached;  /* by the IOMMU */
 extern bool passed_ignores_mask;
 extern int passed_iommu_error, passed_route_error;
 

@@ -63,7 +63,7 @@ def test_two_domains(boot, word):
 def test_report(boot):
     m = boot(cpu="corei7_skylake_x", options=OPTIONS + "selftest spec=auto,no-rsb,ssbd,bhi")
     m.expect_exact("report: ends")
-    for line in (r"cpu: weaknesses that [^\r\n]*: BTI L1TF MDS GDS\r", "ibrs  needed, but this CPU lacks",
+    for line in (r"cpu: weaknesses that [^\r\n]*: BTI L1TF MDS MMIO-stale-data GDS\r", "ibrs  needed, but this CPU lacks",
                  "stibp not needed", "ssbd  needed, but", "rsb   off", "bhi   on", "ept   on"):
         assert re.search("report: (speculation: )?" + line, m.before), line
     m.expect_off()

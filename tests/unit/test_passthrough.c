@@ -170,11 +170,13 @@ static void test_life(void **state)
 {
     (void)state;
     const struct pci_device *d = pci_find(0, PASSED_BDF);
+    unsigned given = passed_given;
 
     assert_int_equal(passed_attach(), 0);
     assert_true(fake_log_has("alpha: has PCI device 00:04.0\n"));
     assert_int_equal(d->owner, PASSED_OWNER);
     assert_true(passed_attached);
+    assert_int_equal(passed_given, given + 1);
     assert_true(passthrough_has(PASSED_OWNER, mfn(PASSED_BASE >> 12)));
     assert_false(passthrough_has(PASSED_OWNER, mfn((PASSED_BASE >> 12) + 4)));
     assert_false(passthrough_has(PASSED_OWNER + 1, mfn(PASSED_BASE >> 12)));

@@ -14,6 +14,7 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/spec.h"
+#include "lib/log.h"
 #include "tests/fakes/log.h"
 
 struct cpu_model cpu_model;
@@ -194,6 +195,48 @@ static void test_verw(void **state)
     assert_true(spec_is_on(SPEC_VERW));
 }
 
+/* Stale data of MMIO is for guests with devices: VERW from the first one on, if it empties them. */
+static void test_devices(void **state)
+{
+    static const struct {
+        const struct kind *kind;
+        uint64_t more; /* capabilities */
+        const char *words;
+        enum spec_state before, after;
+    } rows[] = {
+        { &icelake, B(17), "auto", SPEC_NOT_NEEDED, SPEC_ON },
+        { &icelake, B(17) | B(13) | B(15), "auto", SPEC_NOT_NEEDED, SPEC_ON },
+        { &icelake, B(17) | 7 * B(13), "auto", SPEC_NOT_NEEDED, SPEC_NOT_NEEDED },
+        { &icelake, 0, "auto", SPEC_NOT_NEEDED, SPEC_LACKING }, /* older microcode */
+        { &icelake, B(17), "no-verw", SPEC_OFF, SPEC_OFF },
+        { &icelake, B(17), "off", SPEC_OFF, SPEC_OFF },
+        { &icelake, 0, "verw", SPEC_ON, SPEC_ON },
+        { &cascade, B(8) | B(17), "auto", SPEC_NOT_NEEDED, SPEC_ON },
+        { &skylake, 0, "auto", SPEC_NOT_NEEDED, SPEC_NOT_NEEDED }, /* l1d does it */
+        { &skylake_old, 0, "auto", SPEC_LACKING, SPEC_LACKING },
+        { &goldmont, 0, "auto", SPEC_NOT_NEEDED, SPEC_NOT_NEEDED },
+        { &clean, 0, "auto", SPEC_NOT_NEEDED, SPEC_NOT_NEEDED },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct kind k = *rows[i].kind;
+        print_message("%s, %s\n", k.name, rows[i].words);
+        k.capabilities |= rows[i].more;
+        decide(&k, rows[i].words);
+        assert_int_equal(spec_state(SPEC_VERW), rows[i].before);
+        struct spec_switch want = spec_switch;
+        want.entry |= rows[i].after == SPEC_ON ? SPEC_ENTRY_VERW : 0;
+        fake_log_reset();
+        spec_device_given();
+        spec_device_given(); /* said once */
+        assert_int_equal(spec_state(SPEC_VERW), rows[i].after);
+        assert_memory_equal(&spec_switch, &want, sizeof(want));
+        assert_int_equal(fake_log_lines[LOG_INFO] + fake_log_lines[LOG_WARN],
+                         rows[i].after != rows[i].before);
+    }
+}
+
 static void test_off(void **state)
 {
     (void)state;
@@ -357,16 +400,24 @@ static void test_told(void **state)
     assert_true(fake_log_has("speculation: bhi   not needed"));
     assert_true(fake_log_has("speculation: clear on"));
     spec_open(text, sizeof(text));
-    assert_string_equal(text, "BTI L1TF MDS GDS");
+    assert_string_equal(text, "BTI L1TF MDS MMIO-stale-data GDS");
     decide(&skylake, "auto");
     spec_open(text, sizeof(text));
     assert_string_equal(text, "GDS"); /* the cache's flush does for MDS too */
     decide(&skylake, "off");
     spec_open(text, sizeof(text));
-    assert_string_equal(text, "BTI L1TF MDS iTLB-multihit GDS");
+    assert_string_equal(text, "BTI L1TF MDS MMIO-stale-data iTLB-multihit GDS");
     decide(&clean, "off");
     spec_open(text, sizeof(text));
     assert_string_equal(text, "");
+    decide(&icelake, "auto");
+    spec_report();
+    assert_true(fake_log_has("speculation: verw  not needed before a guest has a device"));
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "GDS");
+    spec_device_given(); /* no FB_CLEAR */
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "MMIO-stale-data GDS");
 }
 
 /* What guests read: the CPU's own bits, without those that promise other registers. */
@@ -388,12 +439,12 @@ static void test_guests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_verw),
-        cmocka_unit_test(test_off),           cmocka_unit_test(test_by_name),
-        cmocka_unit_test(test_bad_words),     cmocka_unit_test(test_start),
-        cmocka_unit_test(test_told),          cmocka_unit_test(test_guests),
-        cmocka_unit_test(test_amd_barrier),   cmocka_unit_test(test_amd_ctrl),
-        cmocka_unit_test(test_amd_automatic),
+        cmocka_unit_test(test_kinds),     cmocka_unit_test(test_verw),
+        cmocka_unit_test(test_off),       cmocka_unit_test(test_by_name),
+        cmocka_unit_test(test_bad_words), cmocka_unit_test(test_start),
+        cmocka_unit_test(test_devices),   cmocka_unit_test(test_told),
+        cmocka_unit_test(test_guests),    cmocka_unit_test(test_amd_barrier),
+        cmocka_unit_test(test_amd_ctrl),  cmocka_unit_test(test_amd_automatic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
