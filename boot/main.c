@@ -393,7 +393,7 @@ static void main_on_stack(void)
     if (runs_guests || options.selftest)
         start_other_cpus();
     if (options.selftest)
-        report(&boot);
+        report(&boot, options.smt);
     if (!runs_guests || options.selftest)
         go_on_without_guests();
     map_modules();

@@ -10,6 +10,7 @@
 #include "arch/x86/inspect.h"
 #include "arch/x86/model.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
 #include "arch/x86/spec.h"
 #include "arch/x86/topology.h"
 #include "arch/x86/tsc.h"
@@ -98,6 +99,15 @@ static void report_screen(const struct boot_framebuffer *fb)
         log_info("report: screen: no framebuffer");
 }
 
+/* Beside what spec= says: on a core's other thread somebody may look on. */
+static void report_smt(bool on)
+{
+    log_info("report: speculation: smt %s", topology_cores() == cpu_count
+                                                ? "not needed, one thread a core"
+                                            : on ? "on, all threads run guests"
+                                                 : "off, one thread of each core runs guests");
+}
+
 static void report_sched(void)
 {
     if (sched_cores())
@@ -117,11 +127,12 @@ static void report_pci(void)
     }
 }
 
-void report(const struct boot_info *boot)
+void report(const struct boot_info *boot, bool smt)
 {
     log_info("report: begins; %s by %s", boot->efi ? "UEFI" : "BIOS", boot->loader_name);
     report_cpu();
     spec_report();
+    report_smt(smt);
     inspect_report();
     topology_report();
     report_sched();

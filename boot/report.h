@@ -6,7 +6,8 @@
 
 #include "boot/boot_info.h"
 
-/* Into the log, each line with "report: " in front; no secrets, no serial numbers. */
-void report(const struct boot_info *boot);
+/* Into the log, each line with "report: " in front; no secrets, no serial numbers. smt: all
+ * threads of a core run guests. */
+void report(const struct boot_info *boot, bool smt);
 
 #endif

@@ -330,6 +330,8 @@ void spec_report(void)
     for (unsigned w = 0; w < SPEC_WORDS; w++)
         log_info("report: speculation: %-5s %s%s", spec_names[w], text[states[w]],
                  remark((enum spec_word)w));
+    log_info("report: speculation: retpolines %s",
+             __x86_indirect_thunk_rax ? "on" : "off, RETPOLINE=1 makes a build with them");
 }
 
 static bool is_open(enum weakness w)

@@ -88,6 +88,11 @@ static unsigned count_different(uint32_t (*fn)(uint32_t apic_id))
     return n;
 }
 
+unsigned topology_cores(void)
+{
+    return count_different(topology_core);
+}
+
 static void report_cache(const struct cpuid_regs *r)
 {
     static const char *const types[] = { "", " data", " code", "" };
@@ -103,7 +108,7 @@ static void report_cache(const struct cpuid_regs *r)
 void topology_report(void)
 {
     log_info("report: topology: %u package(s), %u core(s), %u thread(s)",
-             count_different(topology_package), count_different(topology_core), cpu_count);
+             count_different(topology_package), topology_cores(), cpu_count);
     if (cpuid(0, 0).eax < 4)
         return;
     for (uint32_t i = 0; i < CACHES_MAX; i++) {

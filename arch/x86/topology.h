@@ -13,6 +13,9 @@ void topology_read(void);
 uint32_t topology_core(uint32_t apic_id);
 uint32_t topology_package(uint32_t apic_id);
 
+/* Cores of the pCPUs that are online. */
+unsigned topology_cores(void);
+
 /* Into the log, about the pCPUs that are online. */
 void topology_report(void);
 

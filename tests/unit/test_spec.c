@@ -399,6 +399,7 @@ static void test_told(void **state)
     assert_true(fake_log_has("speculation: ibrs  needed, but this CPU lacks it"));
     assert_true(fake_log_has("speculation: bhi   not needed"));
     assert_true(fake_log_has("speculation: clear on"));
+    assert_true(fake_log_has("speculation: retpolines off"));
     spec_open(text, sizeof(text));
     assert_string_equal(text, "BTI L1TF MDS MMIO-stale-data GDS");
     decide(&skylake, "auto");
