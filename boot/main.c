@@ -368,12 +368,26 @@ static bool ticks_are_instructions(void)
 
 /*
  * QEMU's TCG, by the hypervisor's leaf of CPUID: its TSC is the host's, which runs other programs
- * in the middle of whatever is measured.
+ * in the middle of whatever is measured. With -icount it counts instructions, as bounds=strict
+ * says.
  */
 static bool ticks_mean_nothing(void)
 {
     return cpuid(1, 0).ecx & CPUID_1C_HYPERVISOR &&
            cpuid(0x40000000, 0).ebx == 0x54474354; /* "TCGT" */
+}
+
+/* Debug builds alone. */
+static void start_bounds(void)
+{
+    if (!LOCKDEP || !bound_start)
+        return;
+    if (options.strict || ticks_are_instructions())
+        bound_start(true);
+    else if (!ticks_mean_nothing())
+        bound_start(false);
+    else
+        log_info("bounds: not measured, the TSC is the host's; with -icount: bounds=strict");
 }
 
 static void main_on_stack(void)
@@ -399,8 +413,7 @@ static void main_on_stack(void)
     map_modules();
     frame_fail_nth(options.fail_alloc);
     start_domains();
-    if (LOCKDEP && bound_start && !ticks_mean_nothing())
-        bound_start(ticks_are_instructions());
+    start_bounds();
     sched_loop();
 }
 

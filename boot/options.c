@@ -124,6 +124,7 @@ static const struct key {
       .read = read_spec },
     { "smt", "on or off", NULL, { "off", "on" }, offsetof(struct options, smt) },
     { "iommu", "on or off", NULL, { "off", "on" }, offsetof(struct options, iommu) },
+    { "bounds", "auto or strict", NULL, { "auto", "strict" }, offsetof(struct options, strict) },
     /* As Xen's, which has "socket" besides. */
     { "sched-gran", "cpu or core", NULL, { "cpu", "core" }, offsetof(struct options, by_core) },
 };

@@ -36,6 +36,7 @@ struct options {
     unsigned smt;        /* not 0: all threads of a core run guests, not one */
     unsigned by_core;    /* not 0: they run one domain at a time */
     unsigned iommu;      /* not 0: devices reach only what they are given */
+    unsigned strict;     /* not 0: a tick of the TSC is an instruction (arch/x86/bound.h) */
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };

@@ -2,9 +2,9 @@
  * How long Caisson may take: each span in which a pCPU neither runs a guest nor hears an interrupt,
  * and each hold of a lock. Linked into debug builds only, as lib/lockdep.h is.
  *
- * Times are ticks of the TSC. In Bochs a tick is one instruction, there a span that is too long is
- * a panic with its name. Elsewhere a tick is some time: firmware (SMI) or a hypervisor below may
- * have taken the pCPU meanwhile, so there it is one warning for each name.
+ * Times are ticks of the TSC. In Bochs, and in QEMU with icount, a tick is one instruction, there a
+ * span that is too long is a panic with its name. Elsewhere a tick is some time: firmware (SMI) or
+ * a hypervisor below may have taken the pCPU meanwhile, so there it is one warning for each name.
  */
 #ifndef CAISSON_ARCH_X86_BOUND_H
 #define CAISSON_ARCH_X86_BOUND_H

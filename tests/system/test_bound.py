@@ -21,6 +21,15 @@ def test_sweep(boot, seed):
     m.expect_off()
 
 
+def test_sweep_on_amd(boot):
+    """The same with AMD-V: QEMU with icount counts time in instructions too, where bounds=strict says so."""
+    elf = os.path.join(BUILD, "guest/sweep.elf")
+    m = boot(modules=[Module(elf, "kernel name=sweep mem=8M vcpus=16 -- seed=1 rounds=2")], emulator="qemu",
+             icount=True, options="console=com1 exit=shutdown bounds=strict")
+    m.expect(r"sweep: 2 rounds over the devices, one over all ports", timeout=5 * PATIENCE)
+    m.expect_off()
+
+
 def test_commands(boot):
     """The operator's: with a hundred vCPUs none of them takes the boot CPU for longer than an exit may."""
     c = Crowd(boot(modules=guest("mayfly", mem="2M", words="idle"), options=OPTIONS, emulator="bochs"))

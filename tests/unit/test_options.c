@@ -122,8 +122,10 @@ static void test_selftest(void **state)
 
 static void test_speculation(void **state)
 {
-    static const char *const bad[] = { "spec=on", "spec=ibrs,", "spec=no-auto",
-                                       "smt=",    "smt=1",      "sched-gran=socket" };
+    static const char *const bad[] = {
+        "spec=on", "spec=ibrs,",        "spec=no-auto", "smt=",
+        "smt=1",   "sched-gran=socket", "bounds=",      "bounds=off"
+    };
 
     (void)state;
     parse("");
@@ -133,7 +135,9 @@ static void test_speculation(void **state)
     parse("spec=auto,ssbd,no-l1d smt=on");
     assert_true(o.spec.automatic && o.smt && !o.by_core);
     parse("sched-gran=core");
-    assert_true(o.by_core);
+    assert_true(o.by_core && !o.strict);
+    parse("bounds=strict");
+    assert_true(o.strict);
     parse("sched-gran=core sched-gran=cpu spec=auto,ssbd,no-l1d");
     assert_false(o.by_core);
     assert_int_equal(o.spec.with, 1u << SPEC_SSBD);
