@@ -105,6 +105,8 @@ def test_rogue(boot):
     m.expect_exact("rogue: powered off")
     m.sendline("audit")
     m.expect_exact("all is as it should be")
+    m.send("console echo\rare you there\r")
+    m.expect_exact('echo: "are you there" at ')
     with open(m.machine.log("emulator.txt"), encoding="ascii", errors="replace") as f:
         ways = re.findall(r"devid: 00:05.0 gpa (0x[0-9a-f]+) hpa (0x[0-9a-f]+)", f.read())
     ways = [(int(gpa, 16), int(hpa, 16)) for gpa, hpa in ways]
