@@ -165,6 +165,35 @@ static void deliver(struct vcpu *v)
 
 /* ---- HLT ---- */
 
+/* Nothing that has been sent starts it again. */
+static bool is_off(const struct vcpu *v)
+{
+    if (v->init_pending || v->startup_page >= 0 || (v->begins && !v->down) ||
+        virt_nmi_waiting(&v->virt))
+        return false;
+    return v->down || v->waits_for_startup || (v->halted && v->deaf);
+}
+
+static bool all_off(const struct domain *d)
+{
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        if (!is_off(d->vcpus[i]))
+            return false;
+    return true;
+}
+
+/* In HLT with interrupts off, only another vCPU can start it again. Without one that runs it is the
+ * end, as on Xen: Linux powers off so where ACPI has no way to. The domains of the menu have one.
+ */
+static cold void fall_deaf(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+
+    v->deaf = v->xen.poll == PV_POLL_NOTHING; /* else ports wake it */
+    if (d->bare && all_off(d))
+        domain_end(d, END_POWEROFF, "its last vCPU halted with interrupts off");
+}
+
 /* Interrupts wake a CPU from HLT if it has them enabled, NMIs always (SDM volume 2, HLT). */
 static bool wakes(struct vcpu *v)
 {
@@ -173,7 +202,7 @@ static bool wakes(struct vcpu *v)
         return true;
     }
     if (unlikely(!(virt_rflags(&v->virt) & RFLAGS_IF))) {
-        v->deaf = v->xen.poll == PV_POLL_NOTHING; /* else ports wake it */
+        fall_deaf(v);
         return false;
     }
     return has_interrupt(v) || lapic_delivers_now(v);

@@ -6,6 +6,8 @@
  * console's ring, the code and the operands of an instruction on device memory, the page tables on
  * the way; the tasks of a hardware task switch; requests of fw_cfg. All of it changes with each
  * read (tests/fakes/race.h); calls are tried so by test_arguments.c and test_storm.c.
+ *
+ * Also what the loop does of its own accord, as it runs here: it ends a domain by its last halt.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -306,6 +308,75 @@ static void test_upcall_is_read_once(void **state)
     race_end();
     assert_int_equal(cpu()->pending.vector, UPCALL);
     assert_int_equal(race_reads, 1);
+}
+
+/* ---- The last halt ---- */
+
+static struct vcpu other;
+
+/* Two vCPUs in HLT, the other one with interrupts off. How the domain ends when this one looks. */
+static enum domain_end look(void)
+{
+    guest.end = END_NOT;
+    guest.vcpus_out = 0;
+    guest_vcpu.out = false;
+    guest_vcpu.halted = true;
+    guest_vcpu.unit.attention = false;
+    vcpu_run(&guest_vcpu.unit, UINT64_MAX);
+    return guest.end;
+}
+
+static void halt_both(void)
+{
+    guest_init_vcpu(&other, 1);
+    guest.vcpus[1] = &other;
+    guest_vcpu.startup_page = other.startup_page = -1;
+    other.halted = other.deaf = true;
+    guest.bare = true;
+    cpu()->rflags &= ~RFLAGS_IF;
+}
+
+static void test_last_halt(void **state)
+{
+    (void)state;
+    halt_both();
+    assert_int_equal(look(), END_POWEROFF);
+    other.halted = false;
+    assert_int_equal(look(), END_NOT);
+    other.waits_for_startup = true;
+    assert_int_equal(look(), END_POWEROFF);
+    other.waits_for_startup = false;
+    other.down = true;
+    assert_int_equal(look(), END_POWEROFF);
+    assert_int_equal(entries, 0);
+}
+
+/* Another vCPU is about to run, or something wakes this one. */
+static void test_halt_that_is_not_the_last(void **state)
+{
+    (void)state;
+    halt_both();
+    other.init_pending = true;
+    assert_int_equal(look(), END_NOT);
+    other.init_pending = false;
+    other.startup_page = 8;
+    assert_int_equal(look(), END_NOT);
+    other.startup_page = -1;
+    other.begins = true;
+    assert_int_equal(look(), END_NOT);
+    other.begins = false;
+    virt_queue_nmi(&other.virt);
+    assert_int_equal(look(), END_NOT);
+    fake_virt(&other.virt)->nmis = 0;
+    guest_vcpu.xen.poll = PV_POLL_SEVERAL;
+    assert_int_equal(look(), END_NOT);
+    guest_vcpu.xen.poll = PV_POLL_NOTHING;
+    guest.bare = false; /* it has ACPI to power off by */
+    assert_int_equal(look(), END_NOT);
+    guest.bare = true;
+    cpu()->rflags |= RFLAGS_IF;
+    assert_int_equal(look(), END_NOT);
+    assert_int_equal(entries, 0);
 }
 
 /* ---- The console's ring ---- */
@@ -650,12 +721,19 @@ static void test_requests_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_upcall),          TEST(test_upcall_is_read_once),
-        TEST(test_console_note),    TEST(test_console_ring),
-        TEST(test_code_changes),    TEST(test_code_is_read_once),
-        TEST(test_string_io),       TEST(test_task_is_read_once),
-        TEST(test_tasks_change),    TEST(test_request_is_read_once),
+        TEST(test_upcall),
+        TEST(test_upcall_is_read_once),
+        TEST(test_console_note),
+        TEST(test_console_ring),
+        TEST(test_code_changes),
+        TEST(test_code_is_read_once),
+        TEST(test_string_io),
+        TEST(test_task_is_read_once),
+        TEST(test_tasks_change),
+        TEST(test_request_is_read_once),
         TEST(test_requests_change),
+        TEST(test_last_halt),
+        TEST(test_halt_that_is_not_the_last),
     };
     runs = race_rounds(1000);
     return cmocka_run_group_tests(tests, NULL, NULL);
