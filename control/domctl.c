@@ -15,30 +15,26 @@ static bool is_self(const struct vcpu *v, const struct domain *d)
 }
 
 /* With both locks, the caller's perhaps let go meanwhile. */
-static bool set_paused(struct vcpu *v, struct domain *d, bool paused)
+static int64_t with_locks(struct vcpu *v, struct domain *d, int (*fn)(struct domain *d))
 {
+    if (is_self(v, d))
+        return -EINVAL;
     pair_lock_linked(&v->domain->xen, &d->xen);
-    bool changes = domain_set_paused(d, paused);
+    int err = fn(d);
     pair_unlock(&v->domain->xen, &d->xen);
-    return changes;
+    return err;
 }
 
-/* Xen counts; here it is paused, or it is not, whoever did it. */
 static int64_t pause(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     (void)op;
-    if (is_self(v, d))
-        return -EINVAL;
-    set_paused(v, d, true);
-    return 0;
+    return with_locks(v, d, domain_count_pause);
 }
 
 static int64_t unpause(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     (void)op;
-    if (is_self(v, d))
-        return -EINVAL;
-    return set_paused(v, d, false) || d->end ? 0 : -EINVAL;
+    return with_locks(v, d, domain_count_unpause);
 }
 
 static const struct {

@@ -6,6 +6,8 @@
 #include "lib/fmt.h"
 #include "lib/log.h"
 
+#define PAUSES_MOST 255 /* as in Xen */
+
 const struct domain_hooks *domain_hooks;
 
 void domain_set_hooks(const struct domain_hooks *hooks)
@@ -76,9 +78,33 @@ bool domain_set_paused(struct domain *d, bool paused)
     if (d->end || d->state != from)
         return false;
     d->started |= !paused;
+    d->more_pauses = 0;
     d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
     domain_kick(d);
     return true;
+}
+
+int domain_count_pause(struct domain *d)
+{
+    if (d->end || d->state != DOMAIN_PAUSED) {
+        domain_set_paused(d, true);
+        return 0;
+    }
+    if (d->more_pauses == PAUSES_MOST - 1)
+        return -EOVERFLOW;
+    d->more_pauses++;
+    return 0;
+}
+
+int domain_count_unpause(struct domain *d)
+{
+    if (d->end)
+        return 0;
+    if (d->state == DOMAIN_PAUSED && d->more_pauses) {
+        d->more_pauses--;
+        return 0;
+    }
+    return domain_set_paused(d, false) ? 0 : -EINVAL;
 }
 
 void domain_pause(struct domain *d)

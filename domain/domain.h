@@ -78,6 +78,7 @@ struct domain {
     bool started;   /* it has been let run once; before that its vCPUs have no state to lose */
     bool suspended; /* its guest has asked to be: no vCPU enters until it is resumed */
     bool start_paused;          /* the operator paused it while it was being built */
+    uint8_t more_pauses;        /* how often it has been paused since it was: as often to unpause */
     unsigned destroyed;         /* how many of the steps of its destruction are done */
     struct audit audit;         /* the last one, of its destruction */
     struct domain_build *build; /* create.c's, while it is being built */
@@ -143,8 +144,13 @@ static inline void domain_kick(struct domain *d)
  * effect on a domain that is ending. */
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
-/* The same, with its lock held. False: nothing has changed. */
+/* The same, with its lock held, however often it was paused. False: nothing has changed. */
 bool domain_set_paused(struct domain *d, bool paused);
+/* The control domain's, which count, with its lock held: it runs when it has been unpaused as often
+ * as it was paused. No effect on one that is ending, and then 0; -EOVERFLOW: that is enough;
+ * -EINVAL: it is not paused. */
+int must_check domain_count_pause(struct domain *d);
+int must_check domain_count_unpause(struct domain *d);
 /* Presses the power button of its ACPI machine: the guest may shut itself down. */
 void domain_power_button(struct domain *d);
 /* A bare domain's guest says that it is ready to be saved: no vCPU enters until it is resumed,

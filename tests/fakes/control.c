@@ -14,14 +14,26 @@
 
 #define WEAK __attribute__((weak))
 
-WEAK bool domain_set_paused(struct domain *d, bool paused)
+static int set_paused(struct domain *d, enum domain_state from, enum domain_state to)
 {
-    enum domain_state from = paused ? DOMAIN_RUNNING : DOMAIN_PAUSED;
-
     if (d->end || d->state != from || !spin_is_locked(d->xen.lock))
-        return false;
-    d->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
-    return true;
+        return -EINVAL;
+    d->state = to;
+    return 0;
+}
+
+/* The real ones count. */
+WEAK int domain_count_pause(struct domain *d)
+{
+    if (d->more_pauses)
+        return -EOVERFLOW;
+    int err = set_paused(d, DOMAIN_RUNNING, DOMAIN_PAUSED);
+    return d->end || d->state == DOMAIN_PAUSED ? 0 : err;
+}
+
+WEAK int domain_count_unpause(struct domain *d)
+{
+    return d->end ? 0 : set_paused(d, DOMAIN_PAUSED, DOMAIN_RUNNING);
 }
 
 WEAK void domain_end(struct domain *d, enum domain_end end, const char *why, ...)

@@ -90,6 +90,54 @@ static void pause_meets_the_end(void **state)
     }
 }
 
+/* Kicked at the first and at the last. */
+static void pauses_count(void **state)
+{
+    (void)state;
+    set_up();
+    assert_int_equal(domain_count_unpause(&d), -EINVAL);
+    for (unsigned i = 0; i < 255; i++)
+        assert_int_equal(domain_count_pause(&d), 0);
+    assert_int_equal(domain_count_pause(&d), -EOVERFLOW);
+    for (unsigned i = 0; i < 255; i++) {
+        assert_int_equal(d.state, DOMAIN_PAUSED);
+        assert_int_equal(kicks, 2);
+        assert_int_equal(domain_count_unpause(&d), 0);
+    }
+    assert_int_equal(d.state, DOMAIN_RUNNING);
+    assert_int_equal(kicks, 4);
+}
+
+/* His pause is one, and when he lets it run it runs. */
+static void operator_does_not_count(void **state)
+{
+    (void)state;
+    set_up();
+    domain_pause(&d);
+    domain_pause(&d);
+    assert_int_equal(domain_count_unpause(&d), 0);
+    assert_int_equal(d.state, DOMAIN_RUNNING);
+    assert_int_equal(domain_count_pause(&d), 0);
+    assert_int_equal(domain_count_pause(&d), 0);
+    domain_unpause(&d);
+    assert_int_equal(d.state, DOMAIN_RUNNING);
+    assert_int_equal(domain_count_pause(&d), 0);
+    assert_int_equal(domain_count_unpause(&d), 0);
+    assert_int_equal(d.state, DOMAIN_RUNNING);
+}
+
+/* One that has ended is past that. */
+static void pauses_after_the_end(void **state)
+{
+    (void)state;
+    set_up();
+    d.state = DOMAIN_PAUSED;
+    domain_end(&d, END_DESTROYED, "by the operator");
+    assert_int_equal(domain_count_pause(&d), 0);
+    assert_int_equal(domain_count_unpause(&d), 0);
+    assert_int_equal(d.state, DOMAIN_PAUSED);
+}
+
 static void reboot_comes_back(void **state)
 {
     (void)state;
@@ -205,11 +253,18 @@ static void found_by_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_end_counts),      cmocka_unit_test(pause_meets_the_end),
-        cmocka_unit_test(reboot_comes_back),     cmocka_unit_test(crash_comes_back_where_it_is_to),
-        cmocka_unit_test(destroyed_stays_away),  cmocka_unit_test(destroyed_is_told),
-        cmocka_unit_test(paused_while_building), cmocka_unit_test(found_by_id),
+        cmocka_unit_test(first_end_counts),
+        cmocka_unit_test(pause_meets_the_end),
+        cmocka_unit_test(reboot_comes_back),
+        cmocka_unit_test(crash_comes_back_where_it_is_to),
+        cmocka_unit_test(destroyed_stays_away),
+        cmocka_unit_test(destroyed_is_told),
+        cmocka_unit_test(paused_while_building),
+        cmocka_unit_test(found_by_id),
         cmocka_unit_test(found_in_order),
+        cmocka_unit_test(pauses_count),
+        cmocka_unit_test(operator_does_not_count),
+        cmocka_unit_test(pauses_after_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

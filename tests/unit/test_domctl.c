@@ -155,6 +155,8 @@ static void test_pause(void **state)
     assert_int_equal(by(A, XEN_DOMCTL_UNPAUSEDOMAIN, ID(B)), 0);
     assert_int_equal(pair[B].d.state, DOMAIN_RUNNING);
     assert_int_equal(pair[C].d.state, DOMAIN_RUNNING);
+    pair[B].d.more_pauses = 1; /* too many, here */
+    assert_int_equal(by(A, XEN_DOMCTL_PAUSEDOMAIN, ID(B)), -EOVERFLOW);
 }
 
 /* Who would let it go on? */
