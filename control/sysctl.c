@@ -66,6 +66,7 @@ static int64_t (*const ops[])(struct vcpu *v, struct xen_sysctl *op) = {
     [XEN_SYSCTL_SCHED_ID] = sched_id,
     [XEN_SYSCTL_GETDOMAININFOLIST] = sysctl_getdomaininfolist,
     [XEN_SYSCTL_DEBUG_KEYS] = sysctl_debug_keys,
+    [XEN_SYSCTL_GETCPUINFO] = sysctl_getcpuinfo,
     [XEN_SYSCTL_AVAILHEAP] = availheap,
     [XEN_SYSCTL_CPUTOPOINFO] = sysctl_cputopoinfo,
     [XEN_SYSCTL_NUMAINFO] = sysctl_numainfo,

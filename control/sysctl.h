@@ -14,6 +14,7 @@
 #define SYSCTL_GOES_ON (1u << 31)
 
 int64_t sysctl_getdomaininfolist(struct vcpu *v, struct xen_sysctl *op);
+int64_t sysctl_getcpuinfo(struct vcpu *v, struct xen_sysctl *op);
 int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op);
 int64_t sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op);
 int64_t sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op);

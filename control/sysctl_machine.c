@@ -9,6 +9,7 @@
 #include "control/control.h"
 #include "control/sysctl.h"
 #include "mm/frame.h"
+#include "sched/sched.h"
 
 #define LOCAL 10 /* the distance of a node from itself, as ACPI's SLIT has it */
 
@@ -69,6 +70,21 @@ int64_t sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
     };
     count_threads(out);
     tell_features(out->hw_cap);
+    return 0;
+}
+
+/* How long each has run nobody since it takes part. */
+int64_t sysctl_getcpuinfo(struct vcpu *v, struct xen_sysctl *op)
+{
+    struct xen_sysctl_getcpuinfo *arg = &op->u.getcpuinfo;
+    uint32_t n = arg->max_cpus < cpu_count ? arg->max_cpus : cpu_count;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct xen_sysctl_cpuinfo of = { .idletime = tsc_to_ns(sched_idled(i)) };
+        if (gva_copy_out(&v->space, arg->info + i * sizeof(of), &of, sizeof(of)))
+            return -EFAULT;
+    }
+    arg->nr_cpus = n;
     return 0;
 }
 

@@ -482,6 +482,7 @@ void policy_charge(struct run_queue *q, uint64_t now)
     if (unlikely(group_has_cap(u->group)))
         group_charge(u->group, ran, now);
     u->stats.ran += ran;
+    q->ran += ran;
     u->node.vtime += ran;
     e->node.vtime += scaled(u, ran);
     u->since = now;

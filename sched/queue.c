@@ -37,6 +37,7 @@ cold void sched_join(void)
         timer_start();
         queues_start();
     }
+    sched_queues[cpu_id()].joined = rdtsc();
     __atomic_fetch_or(&joined, PCPU_BIT(cpu_id()), __ATOMIC_SEQ_CST);
     core_join(&sched_queues[cpu_id()]);
 }

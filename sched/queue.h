@@ -40,6 +40,8 @@ struct run_queue {
     uint64_t offset;            /* what to add to its virtual times to compare them with others' */
     uint64_t vacated;           /* TSC at which a unit made room; 0: nobody has since the last turn
                                  * began, or the pCPU has been idle. Only it uses this */
+    uint64_t ran;               /* TSC ticks that units ran here, as of the last look */
+    uint64_t joined;            /* TSC at which it began to take part */
     uint64_t rotated;           /* TSC at which it last gave a unit away to a lighter queue */
     unsigned count;             /* units here, the running one included; others peek at it */
     unsigned load;              /* the sum of their shares; the same */

@@ -160,6 +160,9 @@ bool must_check sched_halt_in_place(uint64_t until);
 /* TSC ticks that u has run, its present run included. From any pCPU. */
 uint64_t sched_unit_ran(const struct sched_unit *u);
 
+/* TSC ticks in which this pCPU has run no unit since it joined; 0: it has not. From any pCPU. */
+uint64_t sched_idled(unsigned pcpu);
+
 /* Until when (TSC) the unit that runs on this pCPU may go on, as of now: a wake of another unit or
  * a timer set since run() was called may have brought it nearer. It does go on, and what it was
  * woken for so far keeps it from blocking no more. */

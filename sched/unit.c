@@ -134,15 +134,29 @@ void sched_set_likes(struct sched_unit *u, uint64_t pcpus)
     __atomic_store_n(&u->likes, pcpus, __ATOMIC_RELAXED);
 }
 
+/* Of q's running unit's time what has not been charged yet. */
+static uint64_t not_charged(const struct run_queue *q, uint64_t now)
+{
+    return q->resting || q->running->since >= now ? 0 : now - q->running->since;
+}
+
 uint64_t sched_unit_ran(const struct sched_unit *u)
 {
     struct run_queue *q = queue_lock_of(u);
-    uint64_t now = rdtsc(), ran = u->stats.ran;
+    uint64_t ran = u->stats.ran + (u->state == SCHED_RUNNING ? not_charged(q, rdtsc()) : 0);
 
-    if (u->state == SCHED_RUNNING && !q->resting && u->since < now)
-        ran += now - u->since;
     spin_unlock(&q->lock);
     return ran;
+}
+
+uint64_t sched_idled(unsigned pcpu)
+{
+    struct run_queue *q = queue_lock(pcpu);
+    uint64_t now = rdtsc(), ran = q->ran + (q->running ? not_charged(q, now) : 0);
+    uint64_t all = sched_joined() & PCPU_BIT(pcpu) ? now - q->joined : 0;
+
+    spin_unlock(&q->lock);
+    return ran < all ? all - ran : 0;
 }
 
 void sched_unit_yield(struct sched_unit *u)

@@ -194,6 +194,7 @@ struct xen_domctl {
 #define XEN_SYSCTL_SCHED_ID          4
 #define XEN_SYSCTL_GETDOMAININFOLIST 6
 #define XEN_SYSCTL_DEBUG_KEYS        7
+#define XEN_SYSCTL_GETCPUINFO        8
 #define XEN_SYSCTL_AVAILHEAP         9
 #define XEN_SYSCTL_CPUTOPOINFO       16
 #define XEN_SYSCTL_NUMAINFO          17
@@ -244,6 +245,17 @@ struct xen_sysctl_getdomaininfolist {
     uint32_t max_domains;
     uint64_t buffer; /* of xen_domctl_getdomaininfo */
     uint32_t num_domains;
+};
+
+struct xen_sysctl_cpuinfo {
+    uint64_t idletime; /* ns */
+};
+
+struct xen_sysctl_getcpuinfo {
+    uint32_t max_cpus;
+    uint32_t pad;
+    uint64_t info;    /* of xen_sysctl_cpuinfo */
+    uint32_t nr_cpus; /* goes back: so many were written */
 };
 
 struct xen_sysctl_availheap {
@@ -338,6 +350,7 @@ struct xen_sysctl {
         struct xen_sysctl_physinfo physinfo;
         struct xen_sysctl_sched_id sched_id;
         struct xen_sysctl_getdomaininfolist getdomaininfolist;
+        struct xen_sysctl_getcpuinfo getcpuinfo;
         struct xen_sysctl_availheap availheap;
         struct xen_sysctl_cputopoinfo cputopoinfo;
         struct xen_sysctl_numainfo numainfo;
@@ -416,6 +429,9 @@ _Static_assert(__builtin_offsetof(struct xen_sysctl_getdomaininfolist, max_domai
 _Static_assert(__builtin_offsetof(struct xen_sysctl_getdomaininfolist, buffer) == 8, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_sysctl_getdomaininfolist, num_domains) == 16,
                "as in Xen");
+_Static_assert(sizeof(struct xen_sysctl_getcpuinfo) == 24, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_getcpuinfo, info) == 8, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_sysctl_getcpuinfo, nr_cpus) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_sysctl_availheap) == 24, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_sysctl_availheap, avail_bytes) == 16, "as in Xen");
 _Static_assert(sizeof(struct xen_sysctl_cputopo) == 12, "as in Xen");

@@ -81,6 +81,11 @@ WEAK void sched_set_likes(struct sched_unit *u, uint64_t pcpus)
     u->likes = pcpus;
 }
 
+WEAK uint64_t sched_idled(unsigned pcpu)
+{
+    return 5000 + pcpu;
+}
+
 WEAK uint64_t sched_unit_ran(const struct sched_unit *u)
 {
     return u->stats.ran;

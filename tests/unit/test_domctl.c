@@ -107,7 +107,7 @@ static void test_versions_and_numbers(void **state)
     for (uint32_t cmd = 0; cmd < 100; cmd++) {
         static const uint8_t known[] = { 1,  2,  3,  4,  5,  9,  11, 14, 15, 16,
                                          25, 27, 33, 34, 59, 60, 68, 82, 83, 86 };
-        static const uint8_t known_sysctl[] = { 1, 3, 4, 6, 7, 9, 16, 17, 18, 19, 26, 29 };
+        static const uint8_t known_sysctl[] = { 1, 3, 4, 6, 7, 8, 9, 16, 17, 18, 19, 26, 29 };
 
         if (!memchr(known, (int)cmd, sizeof(known)))
             assert_int_equal(by(A, cmd, ID(B)), -ENOSYS);
@@ -885,6 +885,24 @@ static void test_machine(void **state)
     assert_int_equal(sysctl.u.numainfo.num_nodes, 1);
 }
 
+static void test_idle_time(void **state)
+{
+    struct xen_sysctl_cpuinfo idle[2] = { { 0 }, { 77 } };
+
+    (void)state;
+    sysctl.u.getcpuinfo =
+        (struct xen_sysctl_getcpuinfo){ .max_cpus = 2, .info = (uintptr_t)idle, .nr_cpus = 9 };
+    assert_int_equal(ask(XEN_SYSCTL_GETCPUINFO), 0);
+    assert_int_equal(sysctl.u.getcpuinfo.nr_cpus, 1);
+    assert_int_equal(idle[0].idletime, tsc_to_ns(5000));
+    assert_int_equal(idle[1].idletime, 77);
+    sysctl.u.getcpuinfo = (struct xen_sysctl_getcpuinfo){ .info = UINT64_MAX };
+    assert_int_equal(ask(XEN_SYSCTL_GETCPUINFO), 0);
+    assert_int_equal(sysctl.u.getcpuinfo.nr_cpus, 0);
+    sysctl.u.getcpuinfo.max_cpus = 1;
+    assert_int_equal(ask(XEN_SYSCTL_GETCPUINFO), -EFAULT);
+}
+
 static void test_pools(void **state)
 {
     struct xen_sysctl_cpupool_op *pool = &sysctl.u.cpupool_op;
@@ -992,21 +1010,22 @@ static void test_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_rights),       TEST(test_versions_and_numbers),
-        TEST(test_no_place),     TEST(test_pause),
-        TEST(test_itself),       TEST(test_destroy),
-        TEST(test_max_mem),      TEST(test_info),
-        TEST(test_ends),         TEST(test_next),
-        TEST(test_vcpu_info),    TEST(test_affinity),
-        TEST(test_share),        TEST(test_list),
-        TEST(test_machine),      TEST(test_pools),
-        TEST(test_long_list),    TEST(test_soft_affinity),
-        TEST(test_create),       TEST(test_bad_wishes),
-        TEST(test_bare),         TEST(test_bare_ends),
-        TEST(test_destroy_bare), TEST(test_context),
-        TEST(test_context_mtrr), TEST(test_context_fuzzed),
-        TEST(test_policy),       TEST(test_featureset),
-        TEST(test_read_log),     TEST(test_keys),
+        TEST(test_rights),         TEST(test_versions_and_numbers),
+        TEST(test_no_place),       TEST(test_pause),
+        TEST(test_itself),         TEST(test_destroy),
+        TEST(test_max_mem),        TEST(test_info),
+        TEST(test_ends),           TEST(test_next),
+        TEST(test_vcpu_info),      TEST(test_affinity),
+        TEST(test_share),          TEST(test_list),
+        TEST(test_machine),        TEST(test_idle_time),
+        TEST(test_pools),          TEST(test_long_list),
+        TEST(test_soft_affinity),  TEST(test_create),
+        TEST(test_bad_wishes),     TEST(test_bare),
+        TEST(test_bare_ends),      TEST(test_destroy_bare),
+        TEST(test_context),        TEST(test_context_mtrr),
+        TEST(test_context_fuzzed), TEST(test_policy),
+        TEST(test_featureset),     TEST(test_read_log),
+        TEST(test_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,7 @@ static int setup(void **state)
         sched_join();
         queue_set_idle(fake_cpu_id, false);
         sched_queues[fake_cpu_id].next_look = UINT64_MAX;
+        sched_queues[fake_cpu_id].ran = 0;
         sched_queues[fake_cpu_id].vacated = 0; /* the clock goes back with each test */
     }
     fake_cpu_id = 0;
@@ -165,6 +166,7 @@ static void time_passes(void)
     assert_int_equal(lockdep_held(), 0);
     fake_tsc = a.ends;
     assert_int_equal(sched_unit_ran(&a.unit), BURST);
+    assert_int_equal(sched_idled(0), fake_tsc - sched_queues[0].joined - BURST);
 }
 
 static void test_until_its_time(void **state)
