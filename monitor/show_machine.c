@@ -4,6 +4,7 @@
 #include "arch/x86/power.h"
 #include "domain/domain.h"
 #include "lib/log.h"
+#include "mm/audit.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
 #include "config/catalogue.h"
@@ -144,6 +145,7 @@ void end_power_off(const struct command_args *args)
 {
     (void)args;
     log_info("switched off by the operator");
+    audit_machine(); /* here and below: with domains that live, nobody else would */
     host_power_off();
 }
 
@@ -151,5 +153,6 @@ void end_reboot(const struct command_args *args)
 {
     (void)args;
     log_info("rebooted by the operator");
+    audit_machine();
     host_reboot();
 }

@@ -209,6 +209,13 @@ class Console(pexpect.fdpexpect.fdspawn):
         self.machine.close()
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What a fixture may ask when the test is over."""
+    item.has_failed = getattr(item, "has_failed", False) or call.excinfo is not None
+    yield
+
+
 @pytest.fixture
 def machine_on(request):
     """machine_on(path, **settings of a machine): any image. Without a serial port (serial=False) it
