@@ -7,6 +7,7 @@
 #include "guest/lib/hypercall.h"
 #include "guest/lib/lapic.h"
 #include "guest/lib/pic.h"
+#include "guest/lib/print.h"
 #include "guest/lib/trap.h"
 #include "include/public/vcpu.h"
 
@@ -23,6 +24,19 @@
 #define COM1             0x3F8
 #define STRING           4096
 #define MSR_TSC_DEADLINE 0x6E0
+#define IOAPIC           0xFEC00000ul
+#define HPET             0xFED00000ul
+#define HPET_CONFIG      0x10
+#define HPET_COUNTER     0xF0
+#define HPET_TIMER(n)    (0x100 + 32 * (n))
+#define HPET_COMPARATOR  8 /* of a timer */
+#define HPET_TIMERS      3
+#define HPET_PIN         20    /* the first of those that they may have */
+#define HPET_PERIODIC    0x14C /* enabled, of 32 bits, and the next write is the comparator too */
+#define HPET_ONCE        0x104
+#define HPET_ROUTING     256 /* steps from one to the other */
+#define HPET_VECTOR      0x41
+#define HPET_PROOF       1024 /* steps, after which its interrupts must have been seen */
 #define SLEEP_LEAST      20000
 #define SLEEP_MORE       180000
 #define ICR_ALL          0x80000u /* itself included */
@@ -110,6 +124,55 @@ static void irq(struct trap *t)
     outb(0x20, 0x20);
 }
 
+static void ioapic_write(uint32_t index, uint32_t value)
+{
+    *(volatile uint32_t *)IOAPIC = index;
+    *(volatile uint32_t *)(IOAPIC + 0x10) = value;
+}
+
+static unsigned hpet_ticks; /* on all vCPUs */
+
+static void hpet_tick(struct trap *t)
+{
+    (void)t;
+    __atomic_fetch_add(&hpet_ticks, 1, __ATOMIC_RELAXED);
+    lapic_write(LAPIC_EOI, 0);
+}
+
+static volatile uint32_t *hpet(uint32_t offset)
+{
+    return (volatile uint32_t *)(HPET + offset);
+}
+
+/* Two timers that match with every tick, at 12.5 MHz, and one that hpet_step() sets. Each match is
+ * an edge for all vCPUs. */
+static void hpet_begin(void)
+{
+    *hpet(HPET_CONFIG) = 0;
+    for (unsigned n = 0; n < HPET_TIMERS; n++) {
+        ioapic_write(0x11 + 2 * (HPET_PIN + n), 0xFF000000);
+        ioapic_write(0x10 + 2 * (HPET_PIN + n), HPET_VECTOR);
+        *hpet(HPET_TIMER(n)) = (HPET_PIN + n) << 9 | (n < 2 ? HPET_PERIODIC : HPET_ONCE);
+        *hpet(HPET_TIMER(n) + HPET_COMPARATOR) = 1;
+        *hpet(HPET_TIMER(n) + HPET_COMPARATOR) = 1; /* and the period */
+    }
+    *hpet(HPET_CONFIG) = 1;
+}
+
+/* The next match is at once; from time to time the first two timers take the lines of PIT and RTC,
+ * or give them back. */
+static void hpet_step(void)
+{
+    static unsigned n;
+    unsigned step = __atomic_fetch_add(&n, 1, __ATOMIC_RELAXED);
+
+    if (step == HPET_PROOF && !hpet_ticks)
+        print("attacker: harmless: no interrupt of the HPET's\n");
+    if (step % HPET_ROUTING == 0)
+        *hpet(HPET_CONFIG) = 1 | (step / HPET_ROUTING & 1) << 1;
+    *hpet(HPET_TIMER(2) + HPET_COMPARATOR) = *hpet(HPET_COUNTER) + 1;
+}
+
 /* Those that all vCPUs share. */
 static void board_timers(void)
 {
@@ -121,6 +184,7 @@ static void board_timers(void)
     outb(PIT_COMMAND, 0x34);
     outb(PIT_CHANNEL0, 2);
     outb(PIT_CHANNEL0, 0);
+    hpet_begin();
 }
 
 void attack_timers_begin(void)
@@ -131,6 +195,7 @@ void attack_timers_begin(void)
     if (!__atomic_exchange_n(&begun, true, __ATOMIC_SEQ_CST))
         board_timers();
     trap_set(LAPIC_TEST_VECTOR, tick);
+    trap_set(HPET_VECTOR, hpet_tick);
     lapic_enable_x2apic();
     lapic_enable();
     lapic_write(LAPIC_DIVIDE, 0xB);
@@ -143,6 +208,7 @@ void attack_timers_begin(void)
 void attack_timers(void)
 {
     irq_let_in();
+    hpet_step();
     lapic_write(LAPIC_INITIAL, 1);
     hypercall(XEN_HYPERCALL_SET_TIMER_OP, 1, 0, 0);
     irq_wait();
