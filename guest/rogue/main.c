@@ -4,11 +4,13 @@
  * it has given back. The device is QEMU's `edu`, whose only art is to copy between its 4 KiB and
  * memory. Source: QEMU, docs/specs/edu.
  *
- * One line says whether the device reaches what is its own, one what it reached beside.
+ * One line says whether the device reaches what is its own, one what it reached beside. seed=N on
+ * the command line chooses other pages of the machine's memory.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/hypercall.h"
 #include "guest/lib/print.h"
+#include "guest/lib/start_info.h"
 #include "include/public/memory.h"
 
 #define PAGE          4096ul
@@ -34,6 +36,9 @@ static const uint64_t strange[] = {
     0x1000000,  0x2345000,   0x3F000000,     0x3FFFF000,       0xB0000000,
     0xFED80000, 0x100000000, 0x8000000000ul, 0xFFFFFFFFF000ul,
 };
+#define RAM_PLACES 3
+#define RAM_BEGIN  0x1000000ul
+#define RAM_END    0x40000000ul
 /* Interrupt messages, with a word that may be anybody's vector. */
 static const uint64_t messages[] = { 0xFEE00000, 0xFEE01000, 0xFEE0500C };
 
@@ -160,18 +165,29 @@ static unsigned try_given_back(void)
     return seen;
 }
 
+/* The first places are in the machine's RAM, each in a third of it: there another page is as good.
+ */
+static uint64_t place(unsigned i, uint64_t seed)
+{
+    uint64_t pages = (RAM_END - RAM_BEGIN) / PAGE / RAM_PLACES;
+
+    if (!seed || i >= RAM_PLACES)
+        return strange[i];
+    return RAM_BEGIN + (i * pages + (seed + i) * 2654435761u % pages) * PAGE;
+}
+
 void main(const void *boot_information)
 {
+    uint64_t seed = start_number(boot_information, "seed", 0);
     unsigned seen = 0, tried = 0;
 
-    (void)boot_information;
     if (!find()) {
         print("rogue: no device\n");
         return;
     }
     try_own();
     for (unsigned i = 0; i < sizeof(strange) / sizeof(strange[0]); i++, tried++)
-        seen += !try(strange[i]);
+        seen += !try(place(i, seed));
     for (unsigned i = 0; i < sizeof(messages) / sizeof(messages[0]); i++, tried++) {
         load(0x30 + i);
         copy(ITS_MEMORY, messages[i], GO_OUT);

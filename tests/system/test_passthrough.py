@@ -10,6 +10,7 @@ import qemu
 from conftest import BOOT, BUILD, PATIENCE, PROMPT, QUIET, Module, linux
 
 MIB = 1 << 20
+SEED = int(os.environ.get("ROGUE_SEED", "0"))  # others than this are for make torture
 PVH = "earlyprintk=xen " + QUIET.replace("ttyS0,115200", "hvc0")
 
 
@@ -95,7 +96,7 @@ def test_rogue(boot):
     by what it sees itself and by what QEMU's IOMMU says; its neighbour goes on."""
     echo, rogue = (os.path.join(BUILD, f"guest/{name}.elf") for name in ("echo", "rogue"))
     m = boot(modules=[Module(echo, "kernel name=echo mem=16M"),
-                      Module(rogue, "kernel name=rogue mem=16M pci=00:05.0")],
+                      Module(rogue, f"kernel name=rogue mem=16M pci=00:05.0 -- seed={SEED}")],
              options="console=com1 conswitch=ax exit=monitor", emulator="qemu", shape=qemu.PASSED_BOARD,
              pcpus=2, mem=1024, extra=["-device", "amd-iommu", "-device", "edu,addr=5,dma_mask=0xffffffffffffffff",
                                        "-trace", "amdvi_translation_result"])
