@@ -1,10 +1,11 @@
 /*
  * String I/O over every port, and string moves over the registers in memory, on devices that are
  * programmed at random, from a seed: what a guest has made of a device decides what each access
- * costs. The guest itself sees nothing of that; a
- * debug build of Caisson measures it (arch/x86/bound.h).
+ * costs. The guest itself sees nothing of that; a debug build of Caisson measures it
+ * (arch/x86/bound.h).
  *
- * The command line: seed=N rounds=N. Interrupts stay off, so that nothing but I/O happens.
+ * The command line: seed=N rounds=N, hpet=N for the HPET's shortest period in ticks. Interrupts
+ * stay off, so that nothing but I/O happens.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/hypercall.h"
@@ -25,6 +26,7 @@
 
 static uint8_t buffer[4 * REPEAT];
 static uint64_t state;
+static uint32_t shortest; /* ticks of the HPET from one match to the next */
 
 /* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators"). */
 static uint64_t random64(void)
@@ -140,7 +142,8 @@ static void program_rtc(uint8_t second)
     rtc_write(1, second);
 }
 
-/* Timers that match with every tick, or some time; with the lines of PIT and RTC or their own. */
+/* Timers that match as often as may be, or some time; with the lines of PIT and RTC or their own.
+ */
 static void program_hpet(void)
 {
     volatile uint32_t *config = (volatile uint32_t *)(HPET + 0x10);
@@ -151,7 +154,7 @@ static void program_hpet(void)
         uint32_t pin = 20 + random64() % 4;
         timer[0] = pin << 9 | ((uint32_t)random64() & 0x10A) | 0x44;
         timer[2] = (uint32_t)random64() % 1000; /* comparator, and then the period */
-        timer[2] = random64() & 1 ? 1 : (uint32_t)random64();
+        timer[2] = random64() & 1 ? shortest : (uint32_t)random64();
     }
     *config = 1 | ((uint32_t)random64() & 2);
 }
@@ -223,6 +226,7 @@ void main(const void *boot_information)
 {
     uint64_t rounds = start_number(boot_information, "rounds", 10);
 
+    shortest = (uint32_t)start_number(boot_information, "hpet", 1);
     state = start_number(boot_information, "seed", 1) * 2654435761u | 1;
     program_rtc(0x7A);
     outb(RTC_INDEX, 0);
