@@ -312,14 +312,20 @@ run: $(B)/caisson.iso ## boot it and connect this terminal (KERNEL= INITRD= CMDL
 
 # Debian's Xen tools in a control domain, with one of our guests for them to look at: docs/toolstack.md.
 CONTROL_CMDLINE = console=hvc0 quiet
+$(B)/control-options: FORCE
+	@mkdir -p $(@D)
+	@echo 'PCI=$(PCI)' | cmp -s - $@ || echo 'PCI=$(PCI)' > $@
+
 $(B)/control.iso: $(B)/caisson.elf $(B)/guest/echo.elf $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
-                  tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
+                  $(B)/control-options tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
 	$(call say,ISO,$@)
 	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel $(B)/debian/dom0/vmlinux --initrd $(B)/debian/control.img \
-	    --rights control --type pvh --mem 384M --cmdline='$(CONTROL_CMDLINE)' --greeting none --beside echo $(B)/guest/echo.elf
+	    --rights control --type pvh --mem 384M $(if $(PCI),--pci $(PCI)) --cmdline='$(CONTROL_CMDLINE)' --greeting none \
+	    --beside echo $(B)/guest/echo.elf
 
-run-control: $(B)/control.iso ## boot a control domain with Debian's Xen tools and connect this terminal (RUN='--pcpus 2')
-	$(Q)$(PYTHON) tools/run $< --install --mem 1024 $(RUN)
+run-control: $(B)/control.iso ## boot a control domain with Debian's Xen tools and connect this terminal (DISK=file NET=user RUN='--pcpus 2')
+	$(Q)$(PYTHON) tools/run $< --install --mem 1024 $(if $(DISK),--disk $(call argument,DISK)) $(if $(NET),--net $(call argument,NET)) \
+	    $(RUN)
 
 # ---- Tests --------------------------------------------------------------------------------------
 

@@ -12,9 +12,10 @@
 #include "include/public/control.h"
 #include "include/public/version.h"
 
-/* args: the structure. Result, negative errno, or HYPERCALL_CONTINUE. -EPERM for all domains but
- * the control domain. The caller's lock is held. */
+/* args: the structure; of physdev_op, the operation, then that. Result, negative errno, or
+ * HYPERCALL_CONTINUE. -EPERM for all domains but the control domain. The caller's lock is held. */
 int64_t control_platform_op(struct vcpu *v, uint64_t *args);
+int64_t control_physdev_op(struct vcpu *v, uint64_t *args);
 int64_t control_domctl(struct vcpu *v, uint64_t *args);
 int64_t control_sysctl(struct vcpu *v, uint64_t *args);
 

@@ -13,14 +13,6 @@
 
 typedef int64_t (*hypercall_fn)(struct vcpu *v, uint64_t *args);
 
-/* For those who own devices of the machine: nobody does. */
-static int64_t refuse(struct vcpu *v, uint64_t *args)
-{
-    (void)v;
-    (void)args;
-    return -EPERM;
-}
-
 static const hypercall_fn calls[] = {
     [XEN_HYPERCALL_PLATFORM_OP] = control_platform_op,
     [XEN_HYPERCALL_MEMORY_OP] = hypercall_memory_op,
@@ -33,7 +25,7 @@ static const hypercall_fn calls[] = {
     [XEN_HYPERCALL_VCPU_OP] = hypercall_vcpu_op,
     [XEN_HYPERCALL_SCHED_OP] = hypercall_sched_op,
     [XEN_HYPERCALL_EVENT_CHANNEL_OP] = hypercall_event_channel_op,
-    [XEN_HYPERCALL_PHYSDEV_OP] = refuse,
+    [XEN_HYPERCALL_PHYSDEV_OP] = control_physdev_op,
     [XEN_HYPERCALL_HVM_OP] = hypercall_hvm_op,
     [XEN_HYPERCALL_SYSCTL] = control_sysctl,
     [XEN_HYPERCALL_DOMCTL] = control_domctl,

@@ -1,6 +1,6 @@
 /*
- * platform_op(pointer): what the control domain does to the machine. Layouts as in
- * xen/include/public/platform.h.
+ * platform_op(pointer) and physdev_op(operation, pointer): what the control domain does to the
+ * machine. Layouts and numbers as in xen/include/public/platform.h and physdev.h.
  */
 #ifndef CAISSON_PUBLIC_PLATFORM_H
 #define CAISSON_PUBLIC_PLATFORM_H
@@ -10,6 +10,9 @@
 #define XENPF_INTERFACE_VERSION 0x03000001u
 
 #define XENPF_SETTIME64 62
+
+#define PHYSDEVOP_PCI_DEVICE_ADD    25
+#define PHYSDEVOP_PCI_DEVICE_REMOVE 26
 
 struct xen_platform_op {
     uint32_t cmd;

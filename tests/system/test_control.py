@@ -1,9 +1,11 @@
 """A control domain: Debian's unmodified kernel and Xen tools, with rights=control."""
+import hashlib
 import os
 import re
 
 import pytest
 
+import qemu
 from conftest import BOOT, BUILD, PROMPT as GUEST_PROMPT, QUIET, VMLINUZ, Module, guest
 from test_monitor import Operator
 
@@ -236,28 +238,59 @@ def disk(c, alpha):
     assert "loop0" not in c.ask("losetup -a", timeout=BOOT)
 
 
+FIRST, SECTORS = 2048, 8192  # of the one partition of the machine's disk
+
+
+def partitioned(path):
+    """A disk's file with a table of partitions (MBR)."""
+    entry = b"\0\0\0\0\x83\0\0\0" + FIRST.to_bytes(4, "little") + SECTORS.to_bytes(4, "little")
+    with open(path, "wb") as f:
+        f.write(bytes(446) + entry + bytes(48) + b"\x55\xaa")
+        f.truncate((FIRST + SECTORS) * 512)
+    return path
+
+
+def partition(c, alpha, path):
+    """One of the machine's own disk, which the control domain has: what the other writes is there."""
+    c.ask("until [ -b /dev/nvme0n1p1 ]; do sleep 1; done; xl block-attach alpha /dev/nvme0n1p1,raw,xvdb,rw",
+          timeout=BOOT)
+    size, wrote, _ = alpha.last("until [ -b /dev/xvdb ]; do sleep 1; done; cat /sys/block/xvdb/size", PATTERN,
+                                "dd if=/pattern of=/dev/xvdb bs=1M conv=fsync 2> /dev/null")
+    assert int(size) == SECTORS
+    with open(path, "rb") as f:
+        f.seek(FIRST * 512)
+        assert hashlib.sha256(f.read()).hexdigest() == wrote
+    c.ask("xl block-detach alpha xvdb", timeout=BOOT)
+
+
 def network(c, alpha):
-    """A card of its on a bridge, by Debian's script."""
-    c.ask("brctl addbr xenbr0 && ip addr add 10.0.0.1/24 dev xenbr0 && ip link set xenbr0 up")
+    """A card of its on a bridge, by Debian's script, where the machine's own card is too: it reaches
+    the control domain, and who answers on QEMU's wire."""
+    c.ask("brctl addbr xenbr0 && ip addr add 10.0.2.3/24 dev xenbr0 && ip link set xenbr0 up && "
+          "ip link set eth0 up && brctl addif xenbr0 eth0")
     c.ask("xl network-attach alpha bridge=xenbr0", timeout=BOOT)
-    _, ping = alpha.ask("until ip link set eth0 up; do sleep 1; done; ip addr add 10.0.0.2/24 dev eth0",
-                        "until ping -c 1 10.0.0.1; do sleep 1; done; ping -c 2 10.0.0.1")
-    assert "2 packets received" in ping
+    _, near, far = alpha.ask("until ip link set eth0 up; do sleep 1; done; ip addr add 10.0.2.4/24 dev eth0",
+                             "until ping -c 1 10.0.2.3; do sleep 1; done; ping -c 2 10.0.2.3",
+                             "until ping -c 1 10.0.2.2; do sleep 1; done; ping -c 2 10.0.2.2")
+    assert "2 packets received" in near and "2 packets received" in far
 
 
 @pytest.mark.alone
-def test_devices(boot):
-    """A domain of the boot menu has a name in the store, a disk and a network card by xl."""
+def test_devices(boot, tmp_path):
+    """A domain of the boot menu has a name in the store, and by xl a disk and a network card. The
+    control domain has the machine's own, and hands on what comes from there."""
+    path = partitioned(str(tmp_path / "nvme.img"))
     rest = [Module(VMLINUZ, f"kernel name=alpha type=pvh mem=128M -- {QUIET.replace('ttyS0,115200', 'hvc0')}"),
             Module(FRONTENDS, "ramdisk name=alpha")]
     # UEFI, as the boot loader reads its CD by DMA there
-    m = boot(modules=[*domain_0(), *rest], emulator="qemu", firmware="uefi", mem=896,
-             options="console=com1 exit=shutdown")
+    m = boot(modules=[*domain_0("pci=00:04.0,00:05.0"), *rest], emulator="qemu", firmware="uefi", mem=896,
+             options="console=com1 exit=shutdown", shape=qemu.PASSED_BOARD, extra=qemu.passed(path, "user"))
     c = Control(m)
     assert "alpha: domain 1, named and connected" in c.ask("store oxenstored", timeout=BOOT)
     assert re.search(r"^alpha +1 +127 +1 ", c.ask("xl list", timeout=BOOT), re.M)
     alpha = Menu(c, "alpha")
     disk(c, alpha)
+    partition(c, alpha, path)
     network(c, alpha)
 
 

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c control/platform_op.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * domctl and sysctl: what the control domain may ask for, and that nobody else may.
@@ -93,6 +93,9 @@ static void test_rights(void **state)
     }
     assert_int_equal(pair_call(B, control_domctl, UINT64_MAX, NULL, 0), -EPERM);
     assert_int_equal(pair_call(B, control_sysctl, UINT64_MAX, NULL, 0), -EPERM);
+    assert_int_equal(pair_call(B, control_physdev_op, 25, NULL, 0), -EPERM);
+    assert_int_equal(pair_call(A, control_physdev_op, 25, NULL, 0), 0);
+    assert_int_equal(pair_call(A, control_physdev_op, 0, NULL, 0), -ENOSYS);
     assert_int_equal(pair_call(A, control_domctl, UINT64_MAX, NULL, 0), -EFAULT);
     assert_int_equal(pair_call(A, control_sysctl, UINT64_MAX, NULL, 0), -EFAULT);
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
