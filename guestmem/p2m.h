@@ -135,8 +135,13 @@ int must_check p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights);
 /* The same of registers of a device, 4 KiB of them: for the guest alone, as all that is done on its
  * behalf with its memory takes them for nothing. */
 int must_check p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m);
+/* The same of 2^order frames, ORDER_2M or ORDER_1G, as one mapping, where no range of RAM is;
+ * -EAGAIN too, as below. */
+int must_check p2m_lend_device_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
+/* The largest order of at most so many frames that is one mapping on this CPU. */
+unsigned p2m_largest_order(uint64_t frames);
 /* Takes so many of them away again, where they are: m is what was lent at g, and so on. What else
- * is there stays. */
+ * is there stays. The work is that of what was mapped, one by one. */
 void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames);
 /* Takes away what is at g: a lent frame, or RAM, which is then the domain's no more and leaves a
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
@@ -165,20 +170,24 @@ bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, 
 
 /* For the p2m's own files. The memory type of 2^order frames, as the machine has it; rights of RAM
  * that is mapped so; whether it has all tables that it may have; tells all who have looked at these
- * places that something was taken away there; maps RAM, more than 4 KiB, where nothing is: 0,
- * -EEXIST, -ENOMEM, -EAGAIN: tables are in the way, or too much waits for TLBs; takes away what is
- * mapped at g,
- * and leaves a hole where RAM has its place: 0, or -ENOMEM if it was part of a larger mapping; the
- * next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM. */
+ * places that something was taken away there; maps more than 4 KiB, RAM or what else, where nothing
+ * is: 0, -EEXIST, -ENOMEM, -EAGAIN: tables are in the way, or too much waits for TLBs; takes away
+ * what is mapped at g, and leaves a hole where RAM has its place: 0, or -ENOMEM if it was part of a
+ * larger mapping; the next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM. */
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
 unsigned p2m_rights_of_ram(unsigned order);
 bool p2m_tables_used_up(const struct p2m *p);
+#define P2M_REGISTERS (SLAT_R | SLAT_W | SLAT_LENT | SLAT_DEVICE) /* rights */
 static inline bool p2m_is_device(const struct slat_entry *e)
 {
-    return e->order == ORDER_4K && e->rights & SLAT_DEVICE;
+    const unsigned marks = SLAT_LENT | SLAT_DEVICE;
+
+    return (e->rights & marks) == marks;
 }
 void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames);
 int must_check p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
+int must_check p2m_map_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order, unsigned rights,
+                             enum slat_type type);
 int must_check p2m_vacate(struct p2m *p, gfn_t g);
 int64_t p2m_giant_goes_on(struct p2m *p);
 

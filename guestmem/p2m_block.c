@@ -1,6 +1,7 @@
 /*
- * RAM in large pieces, put where somebody else wants it: whoever builds a domain from outside says
- * what is where, and the p2m knows of no ranges then. See guestmem/p2m.h.
+ * Large pieces, put where somebody else wants them: RAM, as whoever builds a domain from outside
+ * says what is where, and the p2m knows of no ranges then; and registers of devices. See
+ * guestmem/p2m.h.
  */
 #include "guestmem/p2m.h"
 #include "lib/likely.h"
@@ -27,6 +28,13 @@ static int check_place(struct p2m *p, gfn_t g, unsigned order)
     if (p->slat.cut || p->limbo_count == P2M_LIMBO)
         return -EAGAIN;
     return p2m_tables_used_up(p) ? -ENOMEM : 0;
+}
+
+unsigned p2m_largest_order(uint64_t frames)
+{
+    if (virt_caps.slat_1g && frames >= 1UL << ORDER_1G)
+        return ORDER_1G;
+    return virt_caps.slat_2m && frames >= 1UL << ORDER_2M ? ORDER_2M : ORDER_4K;
 }
 
 /* As many frames more than the domain has now. */
@@ -102,9 +110,7 @@ static int go_on(struct p2m *p, gfn_t g)
 
 static int fill(struct p2m *p, gfn_t g, unsigned order)
 {
-    bool there_is_one = order == ORDER_1G ? virt_caps.slat_1g : virt_caps.slat_2m;
-
-    if (!there_is_one)
+    if (p2m_largest_order(1UL << order) != order)
         return -EINVAL;
     return order == ORDER_1G && p->giant.open ? go_on(p, g) : begin(p, g, order);
 }
@@ -113,6 +119,16 @@ cold int p2m_fill_block(struct p2m *p, gfn_t g, unsigned order)
 {
     spin_lock(&p->lock);
     int err = fill(p, g, order);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+cold int p2m_lend_device_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order)
+{
+    spin_lock(&p->lock);
+    int err = check_place(p, g, order);
+    if (!err)
+        err = p2m_map_block(p, g, m, order, P2M_REGISTERS, SLAT_UC);
     spin_unlock(&p->lock);
     return err;
 }

@@ -90,26 +90,33 @@ int p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
 
 cold int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
 {
-    const unsigned rights = SLAT_R | SLAT_W | SLAT_LENT | SLAT_DEVICE;
-
     spin_lock(&p->lock);
-    int err = may_map(p, g) ? map_as(p, g, m, rights, SLAT_UC) : -EEXIST;
+    int err = may_map(p, g) ? map_as(p, g, m, P2M_REGISTERS, SLAT_UC) : -EEXIST;
     spin_unlock(&p->lock);
     return err;
 }
 
-/* An IOMMU hears of all together. */
+/* Large ones go as they came. The caller tells of it. */
+static int unmap_registers(struct p2m *p, gfn_t g, unsigned order)
+{
+    if (order == ORDER_4K)
+        return unmap(p, g);
+    slat_drop(&p->slat, g);
+    return 0;
+}
+
+/* An IOMMU hears of all together. Of what is not mapped the tables tell how much it is. */
 cold void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames)
 {
+    const gfn_t end = gfn(g.v + frames);
     struct slat_entry entry;
     int err = 0;
 
     spin_lock(&p->lock);
-    for (uint64_t i = 0; i < frames && !err; i++) {
-        gfn_t at = gfn(g.v + i);
-        if (slat_lookup(&p->slat, at, &entry) || entry.mfn.v != m.v + i || !p2m_is_device(&entry))
-            continue;
-        err = unmap(p, at);
+    for (gfn_t at = g; at.v < end.v && !err; at.v = (at.v | ((1UL << entry.order) - 1)) + 1) {
+        bool mapped = slat_lookup(&p->slat, at, &entry) == 0;
+        if (mapped && p2m_is_device(&entry) && entry.mfn.v - m.v == at.v - g.v)
+            err = unmap_registers(p, at, entry.order);
     }
     p2m_changed(p, g, frames);
     spin_unlock(&p->lock);
@@ -127,16 +134,34 @@ static void send_to_limbo(struct p2m *p, mfn_t m, bool pinned, bool table)
 }
 
 /* What has read its way to a table that the mapping takes the place of may go on from there. */
-int p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order)
+int p2m_map_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order, unsigned rights,
+                  enum slat_type type)
 {
     if (p->slat.cut || p->limbo_count == P2M_LIMBO)
         return -EAGAIN;
-    int err = slat_map(&p->slat, g, m, order, p2m_rights_of_ram(order), p2m_type_of(m, order));
+    int err = slat_map(&p->slat, g, m, order, rights, type);
     if (!err && p->slat.cut) {
         p2m_changed(p, g, 1UL << order);
         send_to_limbo(p, m, false, true);
     }
     return err;
+}
+
+int p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order)
+{
+    return p2m_map_block(p, g, m, order, p2m_rights_of_ram(order), p2m_type_of(m, order));
+}
+
+/* A large piece of registers goes as a whole. */
+static int vacate(struct p2m *p, gfn_t g, const struct slat_entry *e)
+{
+    const uint64_t frames = 1UL << e->order;
+
+    if (e->order == ORDER_4K || !p2m_is_device(e))
+        return p2m_vacate(p, g);
+    slat_drop(&p->slat, g);
+    p2m_changed(p, gfn(g.v & -frames), frames);
+    return 0;
 }
 
 static int remove(struct p2m *p, gfn_t g)
@@ -151,7 +176,7 @@ static int remove(struct p2m *p, gfn_t g)
         return -ENOENT;
     if (waits && p->limbo_count == P2M_LIMBO)
         return -EAGAIN;
-    int err = p2m_vacate(p, g);
+    int err = mapped ? vacate(p, g, &entry) : p2m_vacate(p, g);
     if (err)
         return err;
     if (waits)

@@ -45,8 +45,8 @@
 struct domain_build {
     unsigned step; /* of build_steps[] */
     struct memmap map;
-    gfn_t populated; /* for populate=now: up to here */
-    gpa_t registers; /* of the next PCI device */
+    gfn_t populated;                   /* for populate=now: up to here */
+    struct passthrough_room registers; /* for the next PCI device */
     struct load load;
 };
 _Static_assert(sizeof(struct domain_build) <= PAGE_SIZE, "it is a page");
@@ -75,6 +75,7 @@ static int build_acpi(struct domain *d)
 {
     struct acpi_guest_config config = { .where = gpa(MEMMAP_ACPI),
                                         .vcpus = d->config->vcpus,
+                                        .address_bits = devices_address_bits(),
                                         .hpet = d->type == DOMAIN_HVM && !d->config->no_hpet,
                                         .pvh = d->type == DOMAIN_PVH,
                                         .pci = d->config->pci_count };
@@ -198,8 +199,8 @@ static int build_machine(struct domain *d)
 
 static int build_devices(struct domain *d)
 {
-    if (!d->build->registers.v)
-        d->build->registers = gpa(DEVICES_START);
+    if (!d->build->registers.low.v)
+        d->build->registers = devices_room();
     return devices_build(d, &d->build->registers);
 }
 

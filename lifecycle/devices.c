@@ -2,11 +2,11 @@
  * A domain's own PCI devices, and what of the domain they have to do with. See lifecycle/devices.h.
  */
 #include "lifecycle/devices.h"
+#include "cpu/cpu_model.h"
 #include "devices/vlapic.h"
 #include "domain/lapic.h"
 #include "loader/memmap.h"
 #include "machine/pc.h"
-#include "passthrough/passthrough.h"
 
 static unsigned addressee(void *ctx, const struct apic_message *m)
 {
@@ -24,6 +24,14 @@ static void tell(void *ctx, unsigned vcpu)
 
     __atomic_or_fetch(&d->owed, DOMAIN_OWED_PCI, __ATOMIC_RELEASE);
     vcpu_kick(d->vcpus[vcpu]);
+}
+
+static void come_out(void *ctx)
+{
+    struct domain *d = ctx;
+
+    p2m_reap(&d->p2m, d->xen.vcpu_count);
+    domain_kick(d);
 }
 
 int devices_check(const struct domain_config *config)
@@ -44,8 +52,21 @@ static unsigned how_many(const struct domain *d)
     return n;
 }
 
+unsigned devices_address_bits(void)
+{
+    unsigned bits = cpu_model_address_bits();
+
+    return bits < SLAT_BITS ? bits : SLAT_BITS;
+}
+
+/* The windows that the guest's ACPI tables tell of (machine/pci0.asl). */
+struct passthrough_room devices_room(void)
+{
+    return (struct passthrough_room){ gpa(MEMMAP_HOLE), gpa(1ul << (devices_address_bits() - 1)) };
+}
+
 /* Goes on with the last one that was begun, or with the next. */
-int devices_build(struct domain *d, gpa_t *next)
+int devices_build(struct domain *d, struct passthrough_room *next)
 {
     const struct domain_config *c = d->config;
     struct passthrough_owner owner = { .id = d->xen.id,
@@ -57,7 +78,8 @@ int devices_build(struct domain *d, gpa_t *next)
                                        .ctx = d,
                                        .deliver = lapic_message,
                                        .addressee = addressee,
-                                       .tell = tell };
+                                       .tell = tell,
+                                       .come_out = come_out };
     unsigned i = 0;
 
     while (i < c->pci_count && d->machine.pci.plugged[i])

@@ -5,15 +5,18 @@
 #define CAISSON_LIFECYCLE_DEVICES_H
 
 #include "domain/domain.h"
-#include "lib/addr.h"
-
-#define DEVICES_START 0xE0000000UL /* where their registers are at first, one behind the other */
+#include "passthrough/passthrough.h"
 
 /* Can it have all that it names? 0 or -ENODEV, logged. */
 int must_check devices_check(const struct domain_config *config);
+/* How many bits of an address of a guest's memory lead anywhere: in the upper half there is no RAM.
+ */
+unsigned devices_address_bits(void);
+/* Where their registers are at first, one behind the other. */
+struct passthrough_room devices_room(void);
 /* Takes one, or a piece of one: -EAGAIN, there is more to do; 0; or an error, logged. *next: where
- * its registers are put, which moves on; DEVICES_START at first. Its machine is there. */
-int must_check devices_build(struct domain *d, gpa_t *next);
+ * its registers are put, which moves on; devices_room() at first. Its machine is there. */
+int must_check devices_build(struct domain *d, struct passthrough_room *next);
 /* They reach nothing any more; again does no harm. Its vCPUs run no more. No lock held. */
 void devices_stop(struct domain *d);
 /* Gives one back, or a piece of one. True: it has none. Its vCPUs are gone. */

@@ -2,6 +2,7 @@
  * See lifecycle/firmware.h.
  */
 #include "lifecycle/firmware.h"
+#include "lifecycle/devices.h"
 #include "domain/domain.h"
 #include "loader/image.h"
 #include "machine/firmware_items.h"
@@ -86,6 +87,7 @@ int firmware_build(struct domain *d, const struct image *image, struct machine_c
     const struct domain_config *c = d->config;
     struct firmware_part parts[FIRMWARE_PARTS];
     struct firmware_board board = { .vcpus = c->vcpus,
+                                    .address_bits = devices_address_bits(),
                                     .hpet = !c->no_hpet,
                                     .ram_low = machine->ram_low,
                                     .ram_above = machine->ram_above };

@@ -51,10 +51,17 @@ static const uint8_t processor_aml[] = {
 #define PROCESSOR_DIGITS 11 /* offsets in it of what differs */
 #define PROCESSOR_UID    (sizeof(processor_aml) - 1)
 
+/* PCI0's window above 4 GiB (ACPI, "QWord Address Space Descriptor"): how it begins, and where its
+ * first address stands, its last, and how many there are. */
+static const uint8_t window_aml[] = { 0x8A, 43, 0, 0 };
+#define WINDOW_FIRST 14
+#define WINDOW_LAST  22
+#define WINDOW_SIZE  38
+
 struct layout {
     uint8_t *buf;
     uint64_t where; /* gpa of buf */
-    unsigned vcpus;
+    unsigned vcpus, address_bits;
     bool pvh, hpet;
     const uint8_t *dsdt_source; /* NULL: there is nothing to say but pvh_aml */
     size_t facs, dsdt, ssdt, fadt, madt, hpet_table, rsdt, xsdt,
@@ -142,12 +149,29 @@ static void build_facs(const struct layout *t)
     facs->version = 2;
 }
 
+/* There is RAM in the lower half alone. */
+static void place_window(uint8_t *aml, size_t length, unsigned address_bits)
+{
+    const uint64_t half = 1UL << (address_bits - 1), last = 2 * half - 1;
+    size_t at = 0;
+
+    while (memcmp(aml + at, window_aml, sizeof(window_aml))) {
+        at++;
+        ASSERT(at + WINDOW_SIZE + sizeof(half) <= length);
+    }
+    memcpy(aml + at + WINDOW_FIRST, &half, sizeof(half));
+    memcpy(aml + at + WINDOW_LAST, &last, sizeof(last));
+    memcpy(aml + at + WINDOW_SIZE, &half, sizeof(half));
+}
+
 static void build_dsdt(const struct layout *t)
 {
     struct acpi_header *h = (void *)(t->buf + t->dsdt);
 
     if (t->dsdt_source) {
         memcpy(h, t->dsdt_source, dsdt_length(t));
+        place_window((uint8_t *)h, h->length, t->address_bits);
+        seal(h);
         return;
     }
     fill_header(h, "DSDT", dsdt_length(t), 2);
@@ -324,6 +348,7 @@ size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_
     struct layout t = { .buf = buf,
                         .where = config->where.v,
                         .vcpus = config->vcpus,
+                        .address_bits = config->address_bits,
                         .pvh = config->pvh,
                         .hpet = config->hpet,
                         .dsdt_source = !config->pvh  ? dsdt_aml

@@ -14,11 +14,12 @@
 #include "lib/addr.h"
 
 struct acpi_guest_config {
-    gpa_t where;    /* where the buffer will lie: below 4 GiB, 64-aligned */
-    bool pvh;       /* the tables of a machine without a PC's devices */
-    bool hpet;      /* it has an HPET; not on pvh */
-    bool pci;       /* a pvh one has a PCI bus */
-    unsigned vcpus; /* 1..MAX_VCPUS; APIC IDs and processor UIDs are 0..vcpus-1 */
+    gpa_t where;           /* where the buffer will lie: below 4 GiB, 64-aligned */
+    bool pvh;              /* the tables of a machine without a PC's devices */
+    bool hpet;             /* it has an HPET; not on pvh */
+    bool pci;              /* a pvh one has a PCI bus */
+    unsigned address_bits; /* of a guest-physical address; in the upper half PCI devices may be */
+    unsigned vcpus;        /* 1..MAX_VCPUS; APIC IDs and processor UIDs are 0..vcpus-1 */
 };
 
 /* Enough for any configuration. */

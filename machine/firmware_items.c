@@ -152,6 +152,7 @@ static void build_acpi(struct firmware_items *f, const struct firmware_board *bo
 {
     struct acpi_guest_config config = { .where = gpa(0),
                                         .vcpus = board->vcpus,
+                                        .address_bits = board->address_bits,
                                         .hpet = board->hpet };
     size_t size = acpi_guest_build(&config, f->acpi, sizeof(f->acpi));
 

@@ -52,7 +52,7 @@ struct firmware_items {
 };
 
 struct firmware_board {
-    unsigned vcpus;
+    unsigned vcpus, address_bits; /* of a guest-physical address */
     bool hpet;
     uint64_t ram_low, ram_above; /* bytes of RAM below 4 GiB, and from there on */
     const void *floppy;          /* image of one to boot from, which stays; NULL: none */

@@ -1,6 +1,7 @@
 /*
  * A bus with its host bridge, and what PCI devices the domain may have of the machine's. The windows
- * are where their registers can be. For both of the boards' DSDTs, below \_SB.
+ * are where their registers can be; machine/acpi_guest.c moves the last one to the upper half of what
+ * the guest's processors can address. For both of the boards' DSDTs, below \_SB.
  */
 Device (PCI0)
 {
@@ -17,5 +18,7 @@ Device (PCI0)
             0, 0x0D00, 0xFFFF, 0, 0xF300)
         DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable,
             ReadWrite, 0, 0xC0000000, 0xFEBFFFFF, 0, 0x3EC00000)
+        QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable,
+            ReadWrite, 0, 0x800000000, 0xFFFFFFFFF, 0, 0x800000000)
     })
 }

@@ -311,6 +311,16 @@ uint16_t frame_owner(mfn_t m)
     return owner;
 }
 
+bool frame_all_reserved(mfn_t m, uint64_t frames)
+{
+    uint64_t end = m.v + frames < buddy.size ? m.v + frames : buddy.size;
+
+    spin_lock(&lock);
+    uint64_t other = block_unlike(&buddy, m.v, end, block_of(OWNER_RESERVED, ZONE_DOMAIN, 0));
+    spin_unlock(&lock);
+    return other >= end;
+}
+
 void frame_look(void (*fn)(const struct buddy *b, struct accounts *as, void *ctx), void *ctx)
 {
     spin_lock(&lock);

@@ -85,7 +85,9 @@ uint32_t frame_pins(mfn_t m);
  * so abandons it when the owner ends. False, nothing is done: it is none of that. */
 bool must_check frame_retire(mfn_t m, uint16_t owner);
 
-uint16_t frame_owner(mfn_t m);        /* OWNER_RESERVED outside the table */
+uint16_t frame_owner(mfn_t m); /* OWNER_RESERVED outside the table */
+/* Are so many from m on all OWNER_RESERVED? */
+bool frame_all_reserved(mfn_t m, uint64_t frames);
 uint64_t frame_count(uint16_t owner); /* frames owned now; OWNER_FREE: free ones */
 uint64_t frame_available(void);       /* free for RAM, and promised to nobody; not the heap's */
 uint64_t frame_free_blocks(unsigned order); /* free blocks of exactly 2^order frames, now */

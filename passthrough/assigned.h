@@ -8,9 +8,9 @@
 #include "pci/pci.h"
 #include "sched/timer.h"
 
-#define ASSIGNED_WORDS    64  /* of configuration space: the first 256 bytes, all that it shows */
-#define ASSIGNED_BARS     6   /* no expansion ROM */
-#define ASSIGNED_PAGES    256 /* of registers, that may be in its guest's memory */
+#define ASSIGNED_WORDS    64   /* of configuration space: the first 256 bytes, all that it shows */
+#define ASSIGNED_BARS     6    /* no expansion ROM */
+#define ASSIGNED_PIECES   2048 /* of registers, as they are mapped into its guest's memory */
 #define ASSIGNED_TRAPS    PCI_PIECES /* pieces of them that are not */
 #define ASSIGNED_MESSAGES 32
 #define ASSIGNED_MSI      (ASSIGNED_MESSAGES - 1) /* the one of MSI; the others are MSI-X's */
@@ -91,7 +91,7 @@ static inline struct field *assigned_field(struct assigned *a, unsigned reg)
 
 /* ---- space.c: configuration space ---- */
 /* As at reset, with BARs from *next on. */
-void space_build(struct assigned *a, gpa_t *next);
+void space_build(struct assigned *a, struct passthrough_room *next);
 uint32_t space_read(struct vpci_function *f, unsigned reg);
 void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t mask);
 

@@ -92,7 +92,7 @@ static int let_in(struct assigned *a)
 }
 
 /* After its reset. */
-static int plug(struct assigned *a, gpa_t *next)
+static int plug(struct assigned *a, struct passthrough_room *next)
 {
     int err = registers_open(a);
 
@@ -111,7 +111,7 @@ static int plug(struct assigned *a, gpa_t *next)
 }
 
 int passthrough_attach(struct assigned **a, const struct passthrough_owner *owner, uint16_t segment,
-                       uint16_t bdf, unsigned slot, gpa_t *next)
+                       uint16_t bdf, unsigned slot, struct passthrough_room *next)
 {
     int err;
 

@@ -25,7 +25,7 @@ struct passthrough_owner {
     struct p2m *p2m;
     struct vpci *bus;
     gpa_t low, low_end; /* where registers may lie below 4 GiB, and no RAM does */
-    void *ctx;          /* for the three below */
+    void *ctx;          /* for the four below */
     /* An interrupt's message, for the local APICs. The domain's lock is held, here and with the
      * next one. */
     void (*deliver)(void *ctx, const struct apic_message *m);
@@ -33,6 +33,14 @@ struct passthrough_owner {
     unsigned (*addressee)(void *ctx, const struct apic_message *m);
     /* Makes this vCPU, or another one of its domain, call vpci_settle() soon. From any pCPU. */
     void (*tell)(void *ctx, unsigned vcpu);
+    /* Has all its vCPUs leave the guest for a moment, and what waits for that is over. The domain's
+     * lock is held. */
+    void (*come_out)(void *ctx);
+};
+
+/* Where registers are put, as firmware would: below 4 GiB, and those that find no room there. */
+struct passthrough_room {
+    gpa_t low, high;
 };
 
 /* Can it be given to a domain? 0, or an error, logged with the domain's name. Boot CPU. */
@@ -43,7 +51,8 @@ int must_check passthrough_check(const char *name, uint16_t segment, uint16_t bd
  * not NULL: to be given back. *next: from where on its registers are put, as firmware would, which
  * moves on. All frames of the domain have arrived. Boot CPU. */
 int must_check passthrough_attach(struct assigned **a, const struct passthrough_owner *owner,
-                                  uint16_t segment, uint16_t bdf, unsigned slot, gpa_t *next);
+                                  uint16_t segment, uint16_t bdf, unsigned slot,
+                                  struct passthrough_room *next);
 /* It reaches nothing any more, and nothing is heard of it; again does no harm. Before the vCPUs of
  * its domain go. Boot CPU, no lock held. */
 void passthrough_stop(struct assigned *a);

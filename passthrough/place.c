@@ -37,15 +37,11 @@ static bool is_boards(const struct pci_bar *b)
            meets_page(b, acpi.hpet) || iommu_has_registers(b->base, b->base + b->size);
 }
 
-/* What is larger than these pages is refused later on. */
 static bool is_memory(const struct pci_bar *b)
 {
     uint64_t first = b->base >> PAGE_SHIFT, last = (b->base + b->size - 1) >> PAGE_SHIFT;
 
-    for (uint64_t n = first; n <= last && n - first < ASSIGNED_PAGES; n++)
-        if (frame_owner(mfn(n)) != OWNER_RESERVED)
-            return true;
-    return false;
+    return !frame_all_reserved(mfn(first), last + 1 - first);
 }
 
 static const char *objection(const struct pci_device *d, const struct pci_bar *b)

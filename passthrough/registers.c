@@ -1,10 +1,10 @@
 /*
  * A device's registers in memory: where the guest's BARs say, for its guest to reach.
  *
- * Pages are mapped one by one as they are touched, so no access costs much; they go all at once
- * when a BAR moves, which bounds how many there may be (ASSIGNED_PAGES). Trapped are the pages of
- * MSI-X's table and pending bits, and BARs of less than a page, beside which another device may be:
- * accesses to them are carried out here.
+ * They are mapped as they are touched, in pieces of 4 KiB, 2 MiB or 1 GiB, the largest that fit, so
+ * no access costs much; they go all at once when a BAR moves, which bounds how many pieces there
+ * may be (ASSIGNED_PIECES). Trapped are the pages of MSI-X's table and pending bits, and BARs of
+ * less than a page, beside which another device may be: accesses to them are carried out here.
  */
 #include "lib/log.h"
 #include "guestmem/p2m.h"
@@ -13,7 +13,7 @@
 
 #define PAGES(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 #define GIB_4        (1ul << 32)
-#define HIGH_END     (1ul << 48)
+#define HIGH_END     (1ul << SLAT_BITS)
 
 #define MSIX_BAR   7u
 #define MSIX_BYTES 16u /* of an entry of its table */
@@ -88,7 +88,7 @@ static const char *what(int err)
 {
     switch (err) {
     case -E2BIG:
-        return "its registers take more than 1 MiB";
+        return "its registers take too many pages";
     case -ENODEV:
         return "it has other registers than before";
     default:
@@ -96,25 +96,60 @@ static const char *what(int err)
     }
 }
 
+/* Pieces begin at multiples of their size, in the BAR as in memory, which has them so too. */
+static uint64_t start_of(uint64_t offset, unsigned order)
+{
+    return offset & -(PAGE_SIZE << order);
+}
+
+static bool has_trap(const struct assigned *a, unsigned bar, uint64_t start, uint64_t end)
+{
+    for (const struct trap *t = a->trap; t < a->trap + a->trap_count; t++)
+        if (t->bar == bar && t->start < end && start < t->end)
+            return true;
+    return false;
+}
+
+/* How much of it is mapped together with this place. */
+static unsigned order_at(const struct assigned *a, unsigned bar, uint64_t offset)
+{
+    unsigned order = p2m_largest_order(a->region[bar].size >> PAGE_SHIFT);
+    uint64_t start = start_of(offset, order);
+
+    while (order && has_trap(a, bar, start, start + (PAGE_SIZE << order))) {
+        order = p2m_largest_order((1ul << order) - 1);
+        start = start_of(offset, order);
+    }
+    return order;
+}
+
+static int count_pieces(const struct assigned *a)
+{
+    unsigned pieces = 0;
+
+    for (unsigned i = 0; i < ASSIGNED_BARS; i++) {
+        for (uint64_t at = 0; at < a->region[i].size; at += PAGE_SIZE << order_at(a, i, at))
+            if (++pieces > ASSIGNED_PIECES)
+                return -E2BIG;
+    }
+    return 0;
+}
+
 int registers_open(struct assigned *a)
 {
     const struct pci_device *d = a->device;
-    uint64_t pages = 0;
     int err = 0;
 
     for (unsigned i = 0; i < ASSIGNED_BARS && !err; i += 1 + d->bar[i].wide) {
         uint64_t size = d->bar[i].io ? 0 : d->bar[i].size;
-        if (pages + PAGES(size) > ASSIGNED_PAGES) {
-            err = -E2BIG;
-            break;
-        }
         a->region[i].size = size;
-        pages += PAGES(size);
         if (size && size < PAGE_SIZE)
             err = trap(a, i, 0, size);
     }
     if (!err)
         err = trap_messages(a);
+    if (!err)
+        err = count_pieces(a);
     if (err)
         log_error("%s: pci=%s: %s", a->owner.name, pci_name(&d->at).text, what(err));
     return err;
@@ -122,9 +157,9 @@ int registers_open(struct assigned *a)
 
 /* ---- Where it is ---- */
 
-static mfn_t frame_of(const struct assigned *a, unsigned bar, unsigned page)
+static mfn_t frame_of(const struct assigned *a, unsigned bar, uint64_t offset)
 {
-    return mfn((a->device->bar[bar].base >> PAGE_SHIFT) + page);
+    return maddr_to_mfn(maddr(a->device->bar[bar].base + offset));
 }
 
 /* What the guest has put there meanwhile stays. */
@@ -197,6 +232,15 @@ volatile uint8_t *registers_at(const struct assigned *a, unsigned bar, uint64_t 
     return t && size <= t->end - offset ? t->registers + (offset - t->start) : NULL;
 }
 
+/* By another vCPU that came first; or by the guest, with something of its own. */
+static bool is_mapped(const struct assigned *a, uint64_t at)
+{
+    bool lent;
+    mfn_t m;
+
+    return p2m_lookup(a->owner.p2m, gpa_to_gfn(gpa(at)), &m, &lent) == 0;
+}
+
 bool registers_map(struct vpci_function *f, uint64_t at)
 {
     struct assigned *a = container_of(f, struct assigned, function);
@@ -204,9 +248,15 @@ bool registers_map(struct vpci_function *f, uint64_t at)
 
     if (bar == ASSIGNED_BARS || trap_of(a, bar, at - a->region[bar].at))
         return false;
-    unsigned page = (unsigned)((at - a->region[bar].at) >> PAGE_SHIFT);
-    int err = p2m_lend_device(a->owner.p2m, gpa_to_gfn(gpa(at)), frame_of(a, bar, page));
-    return !err || err == -EEXIST; /* another vCPU came first */
+    unsigned order = order_at(a, bar, at - a->region[bar].at);
+    uint64_t start = start_of(at - a->region[bar].at, order);
+    gfn_t g = gpa_to_gfn(gpa(a->region[bar].at + start));
+    mfn_t m = frame_of(a, bar, start);
+    int err = order ? p2m_lend_device_block(a->owner.p2m, g, m, order)
+                    : p2m_lend_device(a->owner.p2m, g, m);
+    if (err == -EAGAIN)
+        a->owner.come_out(a->owner.ctx);
+    return !err || err == -EAGAIN || (err == -EEXIST && is_mapped(a, at));
 }
 
 static bool is_in(const struct place *p, unsigned bar, uint64_t offset)

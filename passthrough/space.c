@@ -63,19 +63,35 @@ static void put_header(struct assigned *a)
     set(a, CONFIG_LINE, 0, LINE_SIZE);
 }
 
+/* A place for it, which is taken. 0: there is none, and the guest may move something. */
+static uint64_t take_room(const struct assigned *a, const struct pci_bar *b,
+                          struct passthrough_room *next)
+{
+    gpa_t *from = &next->low;
+    uint64_t at = (from->v + b->size - 1) & -b->size;
+
+    if (at + b->size > a->owner.low_end.v) {
+        if (!b->wide)
+            return 0;
+        from = &next->high;
+        at = (from->v + b->size - 1) & -b->size;
+    }
+    from->v = at + b->size;
+    return at;
+}
+
 /* A BAR of memory, where it comes next. One of ports is left out. */
-static void put_bar(struct assigned *a, unsigned i, gpa_t *next)
+static void put_bar(struct assigned *a, unsigned i, struct passthrough_room *next)
 {
     const struct pci_bar *b = &a->device->bar[i];
     uint32_t kind = (b->wide ? BAR_WIDE : 0) | (b->prefetchable ? BAR_PREFETCH : 0);
 
     if (b->io || !b->size)
         return;
-    uint64_t at = (next->v + b->size - 1) & -b->size;
+    uint64_t at = take_room(a, b, next);
     set(a, CONFIG_BAR + 4 * i, (uint32_t)at | kind, (uint32_t)-b->size & ~BAR_LOW);
     if (b->wide)
         set(a, CONFIG_BAR + 4 * i + 4, (uint32_t)(at >> 32), (uint32_t)(-b->size >> 32));
-    next->v = at + b->size;
 }
 
 /* ---- Capabilities ---- */
@@ -197,7 +213,7 @@ static void put_capabilities(struct assigned *a)
         assigned_field(a, CONFIG_COMMAND)->value |= STATUS_LIST;
 }
 
-void space_build(struct assigned *a, gpa_t *next)
+void space_build(struct assigned *a, struct passthrough_room *next)
 {
     put_header(a);
     for (unsigned i = 0; i < ASSIGNED_BARS; i += 1 + a->device->bar[i].wide)

@@ -23,7 +23,7 @@
 #define MARKS       (SLAT_LENT | SLAT_PINNED | SLAT_X_SMALL)
 #define MARKS_SHIFT 55 /* to bits 58 to 60 */
 #define FRAME_MASK  0x000FFFFFFFFFF000UL
-#define GFN_BITS    36 /* 48 bits of guest-physical address */
+#define GFN_BITS    (SLAT_BITS - PAGE_SHIFT)
 #define CACHE_LINE  64ul
 
 static unsigned level_shift(unsigned level)
@@ -182,7 +182,8 @@ static bool is_mappable(gfn_t g, mfn_t m, unsigned order, unsigned rights)
         return false;
     /* What cannot be read is no mapping, or one that no CPU takes (SDM, "EPT Misconfigurations"):
      * refused. */
-    if ((rights & (SLAT_LENT | SLAT_PINNED)) && order != ORDER_4K)
+    if (order != ORDER_4K &&
+        (rights & SLAT_PINNED || (rights & (SLAT_LENT | SLAT_DEVICE)) == SLAT_LENT))
         return false;
     return (rights & ~(SLAT_RWX | MARKS)) == 0 && (rights & SLAT_R);
 }
@@ -196,6 +197,7 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
     mfn_t first = maddr_to_mfn(maddr(*entry & FRAME_MASK));
     enum slat_type type = type_of(*entry);
     uint64_t rights = rights_of(*entry);
+    ASSERT(!(rights & SLAT_LENT)); /* slat_drop() takes these whole */
     if (level == 1 && (rights & SLAT_X_SMALL))
         rights = (rights & ~(uint64_t)SLAT_X_SMALL) | SLAT_X;
     for (unsigned i = 0; i < ENTRIES; i++)
@@ -334,11 +336,21 @@ cold int slat_split_to_execute(struct slat *e, gfn_t g)
 
     if (slat_lookup(e, g, &entry))
         return -EFAULT;
-    if (entry.order > ORDER_4K)
+    if (entry.order > ORDER_4K && !(entry.rights & SLAT_LENT))
         can |= SLAT_X_SMALL;
     if (!(entry.rights & can))
         return -EFAULT;
     return descend(e, g, 0, true, true, &slot);
+}
+
+cold void slat_drop(struct slat *e, gfn_t g)
+{
+    struct slat_entry found;
+    uint64_t *entry;
+
+    if (slat_lookup(e, g, &found) == 0 &&
+        descend(e, g, found.order / level_shift(1), false, false, &entry) == 0)
+        write_entry(entry, 0);
 }
 
 int slat_reach(struct slat *e, gfn_t g, struct slat_entry *place)

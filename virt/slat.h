@@ -13,14 +13,17 @@
 #include "lib/addr.h"
 #include "lib/errno.h"
 
+#define SLAT_BITS 48 /* of a guest-physical address that can be mapped */
+
 /* Numbered as the MTRRs and the PAT have them. */
 enum slat_type { SLAT_UC = 0, SLAT_WC = 1, SLAT_WT = 4, SLAT_WP = 5, SLAT_WB = 6 };
 #define SLAT_R   1u
 #define SLAT_W   2u
 #define SLAT_X   4u
 #define SLAT_RWX 7u
-/* Among the rights, but none: marks. Of a 4 KiB mapping, the p2m's three; of a larger one without
- * SLAT_X: it is executable once it is cut into 4 KiB, see slat_split_to_execute(). */
+/* Among the rights, but none: marks, the p2m's. Of a larger mapping that is not lent, and without
+ * SLAT_X, the first is: executable once it is cut into 4 KiB, see slat_split_to_execute(). A larger
+ * one that is lent is a device's. */
 #define SLAT_X_SMALL 8u
 #define SLAT_DEVICE  8u /* registers of a device: no memory */
 #define SLAT_LENT    16u
@@ -79,8 +82,11 @@ void slat_free_cut(struct slat *e);
 /* Unmaps the 4 KiB at gfn, splitting a larger mapping. 0 (also if nothing was there) or -ENOMEM.
  * The caller flushes (virt_flush_slat) before it lets go of the frame. */
 int must_check slat_unmap(struct slat *e, gfn_t gfn);
-/* The same, and remembers that a hole was made here: no larger mapping takes the place later, until
- * slat_map() fills the hole. 0 or -ENOMEM. */
+/* Unmaps all of the mapping that gfn lies in, whatever its size; what nobody may split goes so. The
+ * caller flushes. */
+void slat_drop(struct slat *e, gfn_t gfn);
+/* As slat_unmap(), and remembers that a hole was made here: no larger mapping takes the place
+ * later, until slat_map() fills the hole. 0 or -ENOMEM. */
 int must_check slat_punch(struct slat *e, gfn_t gfn);
 /* 0; -ENOENT where nothing is mapped: *out says of how much then, and is good until the next change
  * of the tables. */

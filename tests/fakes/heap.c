@@ -296,6 +296,16 @@ uint16_t frame_owner(mfn_t m)
     return b ? b->owner : OWNER_RESERVED;
 }
 
+bool frame_all_reserved(mfn_t m, uint64_t frames)
+{
+    for (const struct block *b = blocks; b; b = b->next) {
+        uint64_t first = maddr_to_mfn(heap_to_maddr(b->memory)).v;
+        if (first < m.v + frames && m.v < first + (1ul << b->order))
+            return false;
+    }
+    return true;
+}
+
 /* ---- Promises, of a machine that is never short of memory ---- */
 
 int promise_make(uint16_t owner, struct promise p)

@@ -23,16 +23,18 @@ unsigned passed_given;
 struct fake_function *passed_hardware;
 struct assigned *passed;
 struct vpci passed_bus;
-static gpa_t next;
 uint8_t passed_registers[0x4000] __attribute__((aligned(4096)));
 uint8_t passed_small[64] __attribute__((aligned(64)));
-unsigned passed_mapped, passed_delivered, passed_told;
+unsigned passed_mapped, passed_delivered, passed_told, passed_came_out;
+bool passed_in_the_way;
+static uint64_t base; /* of BAR 0 */
 struct apic_message passed_message;
 bool passed_attached, passed_ignores_mask;
 int passed_iommu_error, passed_route_error;
 static struct p2m p2m;
 static struct {
     uint64_t gfn, frame;
+    unsigned order;
 } places[PLACES];
 static irq_message_fn handler;
 static unsigned given; /* vectors */
@@ -69,8 +71,8 @@ void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
         ASSERT(size == sizeof(passed_small));
         return passed_small;
     }
-    ASSERT(start.v >= PASSED_BASE && start.v + size <= PASSED_BASE + sizeof(passed_registers));
-    return passed_registers + (start.v - PASSED_BASE);
+    ASSERT(start.v >= base && start.v + size <= base + sizeof(passed_registers));
+    return passed_registers + (start.v - base);
 }
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
@@ -161,7 +163,7 @@ static unsigned place_of(uint64_t gfn)
 {
     unsigned i = 0;
 
-    while (i < PLACES && !(places[i].frame && places[i].gfn == gfn))
+    while (i < PLACES && !(places[i].frame && gfn - places[i].gfn < 1ul << places[i].order))
         i++;
     return i;
 }
@@ -170,7 +172,7 @@ uint64_t passed_behind(uint64_t at)
 {
     unsigned i = place_of(at >> PAGE_SHIFT);
 
-    return i < PLACES ? places[i].frame : 0;
+    return i < PLACES ? places[i].frame + (at >> PAGE_SHIFT) - places[i].gfn : 0;
 }
 
 void passed_put(uint64_t at, uint64_t frame)
@@ -182,33 +184,65 @@ void passed_put(uint64_t at, uint64_t frame)
             continue;
         places[i].gfn = at >> PAGE_SHIFT;
         places[i].frame = frame;
+        places[i].order = ORDER_4K;
         return;
     }
     abort();
 }
 
-int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
+unsigned p2m_largest_order(uint64_t frames)
 {
-    ASSERT(p == &p2m);
-    if (g.v << PAGE_SHIFT < PASSED_RAM || place_of(g.v) < PLACES)
+    return frames >= 1ul << ORDER_1G ? ORDER_1G : frames >= 1ul << ORDER_2M ? ORDER_2M : ORDER_4K;
+}
+
+static bool is_free(uint64_t gfn, uint64_t frames)
+{
+    unsigned i = 0;
+
+    while (i < PLACES && !(places[i].frame && places[i].gfn < gfn + frames &&
+                           gfn < places[i].gfn + (1ul << places[i].order)))
+        i++;
+    return i == PLACES && gfn << PAGE_SHIFT >= PASSED_RAM;
+}
+
+int p2m_lend_device_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order)
+{
+    ASSERT(p == &p2m && !((g.v | m.v) & ((1ul << order) - 1)));
+    if (!is_free(g.v, 1ul << order))
         return -EEXIST;
     if (g.v >> 36)
         return -EINVAL;
+    if (order && passed_in_the_way)
+        return -EAGAIN;
     passed_put(g.v << PAGE_SHIFT, m.v);
+    places[place_of(g.v)].order = order;
     passed_mapped++;
     return 0;
 }
 
+int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
+{
+    return p2m_lend_device_block(p, g, m, ORDER_4K);
+}
+
 void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames)
 {
-    ASSERT(p == &p2m && frames <= ASSIGNED_PAGES);
-    for (uint64_t i = 0; i < frames; i++) {
-        unsigned n = place_of(g.v + i);
-        if (n == PLACES || places[n].frame != m.v + i)
+    ASSERT(p == &p2m);
+    for (unsigned n = 0; n < PLACES; n++) {
+        if (!places[n].frame || places[n].gfn - g.v >= frames ||
+            places[n].frame - m.v != places[n].gfn - g.v)
             continue;
         places[n].frame = 0;
         passed_mapped--;
     }
+}
+
+int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
+{
+    ASSERT(p == &p2m);
+    *lent = true;
+    *out = mfn(passed_behind(g.v << PAGE_SHIFT));
+    return out->v ? 0 : -ENOENT;
 }
 
 static void deliver(void *ctx, const struct apic_message *m)
@@ -228,6 +262,13 @@ static void tell(void *ctx, unsigned vcpu)
 {
     ASSERT(ctx == &p2m && vcpu < 4);
     passed_told++;
+}
+
+static void come_out(void *ctx)
+{
+    ASSERT(ctx == &p2m);
+    passed_came_out++;
+    passed_in_the_way = false;
 }
 
 /* ---- Its life ---- */
@@ -278,7 +319,9 @@ void passed_reset(void)
     memset(places, 0, sizeof(places));
     memset(passed_registers, 0, sizeof(passed_registers));
     memset(passed_small, 0, sizeof(passed_small));
-    passed_mapped = passed_delivered = passed_told = 0;
+    passed_mapped = passed_delivered = passed_told = passed_came_out = 0;
+    passed_in_the_way = false;
+    base = PASSED_BASE;
     passed_attached = passed_ignores_mask = false;
     passed_iommu_error = passed_route_error = 0;
     passed = NULL;
@@ -289,6 +332,16 @@ void passed_reset(void)
     fake_device(FAKE_BDF(0, 6, 0), 0x060400, 1);
     pci_start(NULL, 0, nothing_is_reserved);
     vpci_init(&passed_bus, 0);
+}
+
+void passed_enlarge(uint64_t to, uint64_t size)
+{
+    struct pci_bar *b = pci_find(0, PASSED_BDF)->bar;
+
+    b->base = base = to;
+    b->size = size;
+    fake_bar(passed_hardware, 0, (uint32_t)to | 4, (uint32_t)-size);
+    fake_bar(passed_hardware, 1, (uint32_t)(to >> 32), (uint32_t)(-size >> 32));
 }
 
 int passed_attach(void)
@@ -302,10 +355,11 @@ int passed_attach(void)
                                              .ctx = &p2m,
                                              .deliver = deliver,
                                              .addressee = addressee,
-                                             .tell = tell };
+                                             .tell = tell,
+                                             .come_out = come_out };
+    struct passthrough_room next = { gpa(0xE0000000), gpa(PASSED_HIGH) };
     int err;
 
-    next = gpa(0xE0000000);
     do {
         err = passthrough_attach(&passed, &owner, 0, PASSED_BDF, 2, &next);
         fake_tsc += 1000000;
@@ -340,15 +394,19 @@ static void check_message(uint32_t address, uint32_t high, uint32_t data, bool s
                vector_of[data & 0xFF]);
 }
 
+/* Its registers, but those that are trapped. */
 static void check_places(void)
 {
-    const uint64_t first = PASSED_BASE >> PAGE_SHIFT;
+    const struct pci_bar *b = pci_find(0, PASSED_BDF)->bar;
+    const uint64_t first = base >> PAGE_SHIFT, end = first + (b->size >> PAGE_SHIFT);
 
     for (unsigned i = 0; i < PLACES; i++) {
         uint64_t at = places[i].gfn << PAGE_SHIFT, frame = places[i].frame;
-        if (frame < first || frame >= first + 0x100)
+        if (frame < first || frame >= end)
             continue;
-        ASSERT(frame < first + PASSED_TABLE / PAGE_SIZE);
+        ASSERT(frame + (1ul << places[i].order) <= end);
+        ASSERT(frame + (1ul << places[i].order) <= first + PASSED_TABLE / PAGE_SIZE ||
+               frame >= first + PASSED_BITS / PAGE_SIZE + 1);
         ASSERT((at >= PASSED_LOW && at < PASSED_LOW_END) || at >= 1ul << 32);
     }
 }
@@ -358,8 +416,8 @@ void passed_check(void)
     const struct fake_function *f = passed_hardware;
     uint32_t entry[4];
 
-    ASSERT(f->word[4] == (PASSED_BASE | 4) && f->word[5] == 0 && f->word[6] == PASSED_SMALL &&
-           f->word[7] == 0xC001);
+    ASSERT(f->word[4] == ((uint32_t)base | 4) && f->word[5] == base >> 32 &&
+           f->word[6] == PASSED_SMALL && f->word[7] == 0xC001);
     ASSERT((f->word[1] & 0x403) == 0x402); /* memory on, ports and INTx off */
     ASSERT(!(f->word[PASSED_EXPRESS / 4 + 2] & 0x8000));
     check_message(f->word[PASSED_MSI / 4 + 1], f->word[PASSED_MSI / 4 + 2],

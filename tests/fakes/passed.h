@@ -20,6 +20,7 @@
 #define PASSED_IOMMU   0xFEB80000u
 #define PASSED_LOW     0xC0000000u /* where a guest's BARs may be */
 #define PASSED_LOW_END 0xFEC00000u
+#define PASSED_HIGH    0x8000000000ul
 #define PASSED_RAM     0x40000000ul /* bytes of it, from 0 */
 #define PASSED_COUNT   5            /* entries in its table, in BAR 0 */
 #define PASSED_TABLE   0x2000
@@ -36,17 +37,21 @@ extern struct fake_function *passed_hardware;
 extern struct assigned *passed;
 extern struct vpci passed_bus;
 extern uint8_t passed_registers[0x4000], passed_small[64];
-extern unsigned passed_mapped;             /* pages that are in the p2m */
+extern unsigned passed_mapped;             /* pieces that are in the p2m */
 extern unsigned passed_delivered;          /* interrupts */
 extern struct apic_message passed_message; /* the last one */
 extern unsigned passed_told;
-extern unsigned passed_given; /* how often the CPU was told of a device that a domain gets */
-extern bool passed_attached;  /* by the IOMMU */
+extern unsigned passed_came_out; /* its vCPUs, all at once */
+extern bool passed_in_the_way;   /* tables, where a large mapping is to be */
+extern unsigned passed_given;    /* how often the CPU was told of a device that a domain gets */
+extern bool passed_attached;     /* by the IOMMU */
 extern bool passed_ignores_mask;
 extern int passed_iommu_error, passed_route_error;
 
 /* A machine with the device; nobody has it yet. */
 void passed_reset(void);
+/* BAR 0 is larger, and elsewhere. Before a domain takes it. */
+void passed_enlarge(uint64_t base, uint64_t size);
 /* A domain takes it: 0, or the error. */
 int passed_attach(void);
 void passed_check(void);

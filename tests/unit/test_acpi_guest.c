@@ -27,7 +27,7 @@ static uint8_t buf[ACPI_GUEST_MAX_SIZE] __attribute__((aligned(64)));
 
 static size_t build(unsigned vcpus)
 {
-    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = vcpus };
+    struct acpi_guest_config config = { .where = gpa(WHERE), .address_bits = 40, .vcpus = vcpus };
 
     memset(buf, 0xAA, sizeof(buf));
     return acpi_guest_build(&config, buf, sizeof(buf));
@@ -35,7 +35,9 @@ static size_t build(unsigned vcpus)
 
 static size_t build_with_hpet(unsigned vcpus)
 {
-    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = vcpus, .hpet = true };
+    struct acpi_guest_config config = {
+        .where = gpa(WHERE), .address_bits = 40, .vcpus = vcpus, .hpet = true
+    };
 
     memset(buf, 0xAA, sizeof(buf));
     return acpi_guest_build(&config, buf, sizeof(buf));
@@ -229,9 +231,31 @@ static void test_hpet(void **state)
     assert_true(has("SSDT"));
 }
 
+/* PCI's window above RAM is the upper half of all addresses. */
+static void test_window(void **state)
+{
+    static const uint8_t begins[] = { 0x8A, 43, 0, 0 };
+    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = 1 };
+
+    (void)state;
+    for (config.address_bits = 36; config.address_bits <= 48; config.address_bits += 4) {
+        const uint64_t half = 1ul << (config.address_bits - 1);
+        uint64_t number[5];
+        assert_true(acpi_guest_build(&config, buf, sizeof(buf)));
+        const struct acpi_header *dsdt = at(((struct acpi_fadt *)find("FACP"))->x_dsdt);
+        const uint8_t *aml = (const uint8_t *)dsdt;
+        while (memcmp(aml, begins, sizeof(begins)))
+            assert_true(++aml < (const uint8_t *)dsdt + dsdt->length - 46);
+        memcpy(number, aml + 6, sizeof(number));
+        assert_true(number[0] == 0 && number[3] == 0); /* granularity, translation */
+        assert_true(number[1] == half && number[2] == 2 * half - 1 && number[4] == half);
+        assert_int_equal(acpi_sum(dsdt, dsdt->length), 0);
+    }
+}
+
 static void test_refuses(void **state)
 {
-    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = 2 };
+    struct acpi_guest_config config = { .where = gpa(WHERE), .address_bits = 40, .vcpus = 2 };
     size_t size = build(2);
 
     (void)state;
@@ -274,7 +298,9 @@ static int run(const char *command)
 
 static const struct acpi_header *pvh_dsdt(bool pci)
 {
-    struct acpi_guest_config config = { .where = gpa(WHERE), .vcpus = 1, .pvh = true, .pci = pci };
+    struct acpi_guest_config config = {
+        .where = gpa(WHERE), .address_bits = 40, .vcpus = 1, .pvh = true, .pci = pci
+    };
 
     assert_true(acpi_guest_build(&config, buf, sizeof(buf)));
     return at(((struct acpi_fadt *)find("FACP"))->x_dsdt);
@@ -315,7 +341,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_roots), cmocka_unit_test(test_fadt),    cmocka_unit_test(test_madt),
-        cmocka_unit_test(test_hpet),  cmocka_unit_test(test_refuses), cmocka_unit_test(test_iasl),
+        cmocka_unit_test(test_hpet),  cmocka_unit_test(test_refuses), cmocka_unit_test(test_window),
+        cmocka_unit_test(test_iasl),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

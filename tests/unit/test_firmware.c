@@ -39,6 +39,11 @@ void firmware_items_build(struct firmware_items *out, const struct firmware_boar
     (void)board;
 }
 
+unsigned devices_address_bits(void)
+{
+    return 40;
+}
+
 int image_plan(const struct image *image, uint64_t ram, uint8_t *setup, struct image_plan *out)
 {
     (void)image;

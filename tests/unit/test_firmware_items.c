@@ -50,7 +50,9 @@ static const struct vfwcfg_item *file(const char *name)
 static int setup(void **state)
 {
     (void)state;
-    board = (struct firmware_board){ .vcpus = 3, .hpet = true, .ram_low = 64 << 20 };
+    board = (struct firmware_board){
+        .vcpus = 3, .address_bits = 40, .hpet = true, .ram_low = 64 << 20
+    };
     firmware_items_build(&f, &board);
     return 0;
 }

@@ -98,6 +98,10 @@ static void test_map_plain(void **state)
     assert_int_equal(frame_owner(mfn(0)), OWNER_RESERVED);
     assert_int_equal(frame_owner(mfn(END)), OWNER_RESERVED);
     assert_int_equal(frame_owner(mfn(UINT64_MAX)), OWNER_RESERVED);
+    assert_true(frame_all_reserved(mfn(END), 1UL << 30));
+    assert_true(frame_all_reserved(mfn(0), FIRST));
+    assert_false(frame_all_reserved(mfn(0), FIRST + 1));
+    assert_false(frame_all_reserved(mfn(END - 1), 2));
     check_counts();
 }
 

@@ -460,6 +460,65 @@ static void test_small_code(void **state)
     virt_caps.small_code = false;
 }
 
+/* Registers of a device, which are no memory, in large pieces: each goes as it came. */
+static void test_registers(void **state)
+{
+    const mfn_t device = mfn(1UL << 24);
+    struct slat_entry e;
+    mfn_t m;
+
+    (void)state;
+    virt_caps.small_code = virt_caps.slat_1g = true;
+    p2m_set_most(&p, 4096, 64);
+    add(0, 0x400);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x200), device, ORDER_2M), -EEXIST); /* RAM */
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1001), device, ORDER_2M), -EINVAL);
+    assert_int_equal(p2m_fill(&p, gfn(0x1201)), 0);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1200), device, ORDER_2M), -EEXIST);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1000), device, ORDER_2M), 0);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1400), mfn(device.v + 0x400), ORDER_2M), 0);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(1UL << 20), device, ORDER_1G), 0);
+    assert_int_equal(slat_lookup(&p.slat, gfn(0x10FF), &e), 0);
+    assert_true(p2m_is_device(&e) && e.type == SLAT_UC && e.mfn.v == device.v + 0xFF);
+    assert_int_equal(p2m_populate(&p, gfn(0x10FF), &m), -EFAULT);
+    assert_int_equal(p2m_pin_own(&p, gfn(0x10FF), true, &m), -EINVAL);
+    assert_int_equal(p2m_execute(&p, gfn(0x10FF)), -EFAULT);
+    assert_int_equal(p2m_fill(&p, gfn(0x10FF)), -EEXIST);
+    assert_int_equal(p2m_move(&p, gfn(0x10FF), gfn(0x3000)), -ENOENT);
+    uint64_t tables = p.slat.tables;
+    assert_int_equal(p2m_remove(&p, gfn(0x10FF)), 0); /* by the guest */
+    assert_int_equal(p2m_lookup(&p, gfn(0x1000), &m, &(bool){ 0 }), -ENOENT);
+    assert_int_equal(p.slat.tables, tables);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1000), device, ORDER_2M), 0);
+    p2m_take_device(&p, gfn(0x1000), device, 0x600);
+    assert_int_equal(p2m_lookup(&p, gfn(0x1000), &m, &(bool){ 0 }), -ENOENT);
+    assert_int_equal(p2m_lookup(&p, gfn(0x1201), &m, &(bool){ 0 }), 0); /* it stays */
+    assert_int_equal(p2m_lookup(&p, gfn(0x1400), &m, &(bool){ 0 }), -ENOENT);
+    p2m_take_device(&p, gfn(1UL << 20), device, 1UL << ORDER_1G);
+    assert_int_equal(p2m_lookup(&p, gfn(1UL << 20), &m, &(bool){ 0 }), -ENOENT);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(1UL << 21), device, ORDER_1G),
+                     0); /* for the end */
+    virt_caps.small_code = false;
+}
+
+/* Tables that single pages have left behind go first. */
+static void test_registers_wait(void **state)
+{
+    const mfn_t device = mfn(1UL << 24);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(p2m_lend_device(&p, gfn(0x1000 + 0x200 * i), device), 0);
+        p2m_take_device(&p, gfn(0x1000 + 0x200 * i), device, 1);
+    }
+    p.inside[0] = p.epoch;
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1000), device, ORDER_2M), 0);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1200), device, ORDER_2M), -EAGAIN);
+    p.inside[0] = 0;
+    p2m_reap(&p, 1);
+    assert_int_equal(p2m_lend_device_block(&p, gfn(0x1200), device, ORDER_2M), 0);
+}
+
 static void test_init_without_memory(void **state)
 {
     struct p2m q;
@@ -578,6 +637,8 @@ int main(void)
         TEST(test_end_in_pieces),
         TEST(test_giant),
         TEST(test_small_code),
+        TEST(test_registers),
+        TEST(test_registers_wait),
         TEST(test_init_without_memory),
         TEST(test_lock_is_let_go),
         TEST(test_copy_across_pages),

@@ -158,10 +158,9 @@ static void test_iommu_refuses(void **state)
 static void test_too_large(void **state)
 {
     (void)state;
-    pci_find(0, PASSED_BDF)->bar[0].base = 0xFD000000;
-    pci_find(0, PASSED_BDF)->bar[0].size = 2 << 20;
+    passed_enlarge(1ul << 42, 1ul << 42); /* of 1 GiB each */
     assert_int_equal(passed_attach(), -E2BIG);
-    assert_true(fake_log_has("alpha: pci=00:04.0: its registers take more than 1 MiB"));
+    assert_true(fake_log_has("alpha: pci=00:04.0: its registers take too many pages"));
 }
 
 /* ---- Its life ---- */
@@ -359,6 +358,81 @@ static void test_bars_elsewhere(void **state)
     wr(0x10, PLACE);
     wr(0x14, 0);
     assert_true(map(PLACE));
+}
+
+/* As a graphics card has them: 2 MiB at a time, but where the table of messages is. */
+static void test_large(void **state)
+{
+    const uint64_t first = 0xA0000000 >> 12, there = 0xD0000000;
+
+    (void)state;
+    passed_enlarge(0xA0000000, 256ul << 20);
+    assert_int_equal(passed_attach(), 0);
+    wr(0x10, (uint32_t)there);
+    wr(0x14, 0);
+    wr(4, MEMORY);
+    assert_true(map(there + 0x00612345));
+    assert_int_equal(passed_mapped, 1);
+    assert_int_equal(passed_behind(there + 0x00600000), first + 0x600);
+    assert_int_equal(passed_behind(there + 0x007FF000), first + 0x7FF);
+    assert_int_equal(passed_behind(there + 0x00800000), 0);
+    assert_true(map(there + 0x0FFFFFFF));
+    assert_true(map(there + 0x00001000));
+    assert_false(map(there + PASSED_TABLE));
+    assert_true(map(there + 0x001FF000));
+    assert_int_equal(passed_mapped, 4);
+    assert_int_equal(passed_behind(there + 0x001FF000), first + 0x1FF);
+    assert_int_equal(passed_behind(there + 0x001FE000), 0);
+    wr(0x10, 0xC0000000);
+    assert_int_equal(passed_mapped, 0);
+}
+
+/* Below 4 GiB as long as there is room, which is between the first of them and the I/O APIC. */
+static void test_room(void **state)
+{
+    static const struct {
+        uint64_t base, size, at;
+    } bars[] = { { 0xA0000000, 256ul << 20, 0xE0000000 },
+                 { 0x80000000, 512ul << 20, PASSED_HIGH },
+                 { 1ul << 40, 2ul << 30, PASSED_HIGH } };
+
+    for (unsigned i = 0; i < sizeof(bars) / sizeof(bars[0]); i++) {
+        setup(state);
+        passed_enlarge(bars[i].base, bars[i].size);
+        assert_int_equal(passed_attach(), 0);
+        assert_int_equal(rd(0x10), (uint32_t)bars[i].at | 4);
+        assert_int_equal(rd(0x14), bars[i].at >> 32);
+        wr(4, MEMORY);
+        assert_true(map(bars[i].at + bars[i].size - 1));
+        teardown(state);
+    }
+    passed = NULL;
+}
+
+/* What is in the way of a large piece: empty tables, which go, and something of the guest's. */
+static void test_large_not_alone(void **state)
+{
+    const uint64_t there = 0x1000000000;
+
+    (void)state;
+    passed_enlarge(1ul << 40, 2ul << 30);
+    assert_int_equal(passed_attach(), 0);
+    wr(0x10, (uint32_t)there);
+    wr(0x14, (uint32_t)(there >> 32));
+    wr(4, MEMORY);
+    passed_in_the_way = true;
+    assert_true(map(there + (1ul << 30)));
+    assert_int_equal(passed_mapped, 0);
+    assert_int_equal(passed_came_out, 1);
+    assert_true(map(there + (1ul << 30)));
+    assert_int_equal(passed_mapped, 1);
+    assert_int_equal(passed_behind(there + (2ul << 30) - 1), (1ul << 28) + (2ul << 18) - 1);
+    assert_true(map(there + (1ul << 30) + PAGE_SIZE)); /* another vCPU, that came later */
+    passed_put(there + 0x00200000, 5);
+    assert_true(map(there + 0x00200000));
+    assert_false(map(there + 0x00201000));
+    assert_true(map(there + 0x00400000));
+    assert_int_equal(passed_mapped, 2);
 }
 
 static uint64_t mem(uint64_t at, unsigned size)
@@ -696,7 +770,8 @@ int main(void)
         A(test_msix),         A(test_no_interrupts),  A(test_msi),
         A(test_storm),        A(test_vectors),        A(test_few_at_once),
         A(test_disobeys),     A(test_disobeys_guest), T(test_capability_grows),
-        T(test_table_grows),
+        T(test_table_grows),  T(test_large),          T(test_large_not_alone),
+        T(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
