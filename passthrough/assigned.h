@@ -57,6 +57,7 @@ struct assigned {
     unsigned slot;
     bool attached;    /* iommu/ lets it reach the domain's memory */
     bool resetting;   /* it is on its way back */
+    bool asleep;      /* as the first half of a reset */
     uint64_t until;   /* TSC, until which a reset takes */
     uint16_t control; /* its PCI Express device control, before that */
     struct field word[ASSIGNED_WORDS];

@@ -106,7 +106,7 @@ static int plug(struct assigned *a, struct passthrough_room *next)
         return err;
     vpci_plug(a->owner.bus, a->slot, &a->function);
     log_info("%s: has PCI device %s%s", a->owner.name, pci_name(&a->device->at).text,
-             pci_can_reset(a->device) ? "" : ", which cannot be reset");
+             pci_reset_of(a->device) ? "" : ", which cannot be reset");
     return 0;
 }
 

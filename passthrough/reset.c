@@ -1,10 +1,12 @@
 /*
  * Between two owners a device is reset, so that nothing of the first one's is left in it: by its
- * own function level reset, where it has one. That takes 100 ms, in which nobody waits for it;
- * afterwards its registers are put where the machine's firmware had put them.
+ * own function level reset, where it has one; else by sending it to sleep and waking it, where that
+ * resets it. That takes 100 ms, in which nobody waits for it; afterwards its registers are put
+ * where the machine's firmware had put them.
  *
  * Sources: PCI Express Base Specification, "Function Level Reset (FLR)"; Advanced Capabilities for
- * Conventional PCI ECN.
+ * Conventional PCI ECN; PCI Bus Power Management Interface Specification, "Power Management
+ * Control/Status", "Software Accessible D3 (D3hot)", whose way back takes 10 ms.
  */
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
@@ -22,29 +24,39 @@ static unsigned express(const struct assigned *a)
     return a->device->cap[PCI_CAP_PCIE];
 }
 
-static void start(struct assigned *a)
+/* No PME, and its status as it is: that is cleared by writing one. */
+static void set_asleep(struct assigned *a, bool asleep)
+{
+    config_write32(&a->device->at, a->device->cap[PCI_CAP_PM] + 4, asleep ? PM_ASLEEP : 0);
+    a->asleep = asleep;
+}
+
+static void start(struct assigned *a, enum pci_reset how)
 {
     const struct config_place *at = &a->device->at;
 
-    if (express(a) && config_read32(at, express(a) + 4) & EXPRESS_FLR)
+    if (how == PCI_RESET_EXPRESS)
         config_write32(at, express(a) + 8, a->control | EXPRESS_RESET);
-    else
+    else if (how == PCI_RESET_ADVANCED)
         config_write32(at, a->device->cap[PCI_CAP_AF] + 4, ADVANCED_RESET);
+    else
+        set_asleep(a, true);
 }
 
 /* Device memory stays on: Caisson masks messages there. */
 void reset_begin(struct assigned *a)
 {
     const struct config_place *at = &a->device->at;
+    enum pci_reset how = pci_reset_of(a->device);
 
     config_write32(at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | INTX_OFF);
     if (express(a))
         a->control = config_read16(at, express(a) + 8);
     a->until = rdtsc();
-    if (!pci_can_reset(a->device))
+    if (how == PCI_RESET_NONE)
         return;
     a->until += tsc_from_ns(RESET_NS);
-    start(a);
+    start(a, how);
 }
 
 /* What the reset has cleared. */
@@ -71,6 +83,11 @@ bool reset_goes_on(struct assigned *a, int *err)
 
     if (now < a->until)
         return false;
+    if (a->asleep) {
+        set_asleep(a, false);
+        a->until = now + tsc_from_ns(RESET_NS);
+        return false;
+    }
     if (config_read32(&a->device->at, CONFIG_ID) == a->device->id) {
         restore(a);
         *err = 0;

@@ -31,7 +31,6 @@
 #define PM_KEPT    0x06000000u /* of its abilities: D1, D2. Not PME */
 #define PM_VERSION 0x00070000u
 #define PM_STATE   3u
-#define PM_KEEPS   8u /* going to D0 resets nothing */
 
 #define MSIX_SWITCH 0xC0000000u /* on, and all masked */
 

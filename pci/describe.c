@@ -131,12 +131,15 @@ static void describe_number(const struct pci_device *d, enum pci_cap cap, struct
     add(w, " %u", n);
 }
 
-bool pci_can_reset(const struct pci_device *d)
+enum pci_reset pci_reset_of(const struct pci_device *d)
 {
-    unsigned express = d->cap[PCI_CAP_PCIE], advanced = d->cap[PCI_CAP_AF];
+    unsigned express = d->cap[PCI_CAP_PCIE], advanced = d->cap[PCI_CAP_AF], pm = d->cap[PCI_CAP_PM];
 
-    return (express && config_read32(&d->at, express + 4) & EXPRESS_FLR) ||
-           (advanced && config_read32(&d->at, advanced) & ADVANCED_FLR);
+    if (express && config_read32(&d->at, express + 4) & EXPRESS_FLR)
+        return PCI_RESET_EXPRESS;
+    if (advanced && config_read32(&d->at, advanced) & ADVANCED_FLR)
+        return PCI_RESET_ADVANCED;
+    return pm && !(config_read32(&d->at, pm + 4) & PM_KEEPS) ? PCI_RESET_SLEEP : PCI_RESET_NONE;
 }
 
 static void describe_abilities(const struct pci_device *d, const char *before, struct words *w)
@@ -148,7 +151,8 @@ static void describe_abilities(const struct pci_device *d, const char *before, s
         describe_number(d, i, w);
         before = ", ";
     }
-    if (pci_can_reset(d))
+    enum pci_reset reset = pci_reset_of(d);
+    if (reset == PCI_RESET_EXPRESS || reset == PCI_RESET_ADVANCED)
         add(w, ", FLR");
 }
 

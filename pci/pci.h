@@ -152,8 +152,14 @@ struct pci_name {
 /* "00:1f.2"; of another segment than the first "0001:00:1f.2". */
 struct pci_name pci_name(const struct config_place *at);
 
-/* True if it has a reset of its own (FLR). */
-bool pci_can_reset(const struct pci_device *d);
+/* How it can be reset alone: by its PCI Express capability, by that of the ECN for conventional
+ * PCI; or it forgets all when it is sent to sleep (D3hot) and woken. */
+enum pci_reset { PCI_RESET_NONE, PCI_RESET_EXPRESS, PCI_RESET_ADVANCED, PCI_RESET_SLEEP };
+enum pci_reset pci_reset_of(const struct pci_device *d);
+
+/* Of the word behind that of the capability Power Management. */
+#define PM_ASLEEP 3u /* D3hot */
+#define PM_KEEPS  8u /* waking up resets nothing */
 
 /* A device in words, as it is now: what it is; where it answers; what it can do. `between` comes
  * between these. size: of text, not 0. */

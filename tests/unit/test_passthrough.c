@@ -202,6 +202,38 @@ static void test_life(void **state)
     assert_int_equal(passed_attach(), 0);
 }
 
+/* Without a reset of its own it sleeps, wakes up, and has forgotten where it was; unless it says
+ * that it does not forget. */
+static void test_sleep(void **state)
+{
+    uint32_t *pm = &passed_hardware->word[PASSED_PM / 4 + 1];
+
+    (void)state;
+    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
+    passed_hardware->sticks[PASSED_PM / 4 + 1] = 3;
+    assert_int_equal(passed_attach(), 0);
+    assert_true(fake_log_has("alpha: has PCI device 00:04.0\n"));
+    wr(PASSED_PM + 4, 3); /* its guest's wish is none of its own */
+    assert_int_equal(*pm, 0);
+    assert_false(passthrough_detach(passed));
+    assert_int_equal(*pm, 3);
+    fake_tsc += 100000000;
+    assert_false(passthrough_detach(passed));
+    assert_int_equal(*pm, 0);
+    passed_hardware->word[1] = passed_hardware->word[6] = 0;
+    passed_hardware->word[4] = 4;
+    fake_tsc += 5000000;
+    assert_false(passthrough_detach(passed));
+    fake_tsc += 95000000;
+    assert_true(passthrough_detach(passed));
+    passed = NULL;
+    assert_int_equal(passed_hardware->word[4], PASSED_BASE | 4);
+    *pm = 8;
+    vpci_init(&passed_bus, 0);
+    assert_int_equal(passed_attach(), 0);
+    assert_true(fake_log_has("has PCI device 00:04.0, which cannot be reset"));
+}
+
 static void test_it_stays_away(void **state)
 {
     (void)state;
@@ -771,7 +803,7 @@ int main(void)
         A(test_storm),        A(test_vectors),        A(test_few_at_once),
         A(test_disobeys),     A(test_disobeys_guest), T(test_capability_grows),
         T(test_table_grows),  T(test_large),          T(test_large_not_alone),
-        T(test_room),
+        T(test_room),         T(test_sleep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
