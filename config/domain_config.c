@@ -144,20 +144,47 @@ static bool read_address(struct word w, struct config_pci *out)
     return true;
 }
 
+static bool read_one_address(struct domain_config *d, struct word one)
+{
+    struct config_pci *p = &d->pci[d->pci_count];
+
+    if (d->pci_count == CONFIG_MOST_PCI || !read_address(one, p))
+        return false;
+    for (const struct config_pci *q = d->pci; q < p; q++)
+        if (q->segment == p->segment && q->bdf == p->bdf)
+            return false;
+    d->pci_count++;
+    return true;
+}
+
+/* class:0106: what it is (storage), and of which kind. */
+static bool read_class(struct domain_config *d, struct word one)
+{
+    unsigned class;
+
+    if (d->pci_class_count == CONFIG_MOST_CLASSES || !take_hex(&one, 4, 0, &class) || one.length)
+        return false;
+    for (unsigned i = 0; i < d->pci_class_count; i++)
+        if (d->pci_class[i] == class)
+            return false;
+    d->pci_class[d->pci_class_count++] = (uint16_t) class;
+    return true;
+}
+
 static bool read_pci(struct domain_config *d, struct word value)
 {
+    static const char class[] = "class:";
+    const size_t n = sizeof(class) - 1;
     struct word one;
+    bool good = true;
 
-    while (word_split(&value, &one)) {
-        struct config_pci *p = &d->pci[d->pci_count];
-        if (d->pci_count == CONFIG_MOST_PCI || !read_address(one, p))
-            return false;
-        for (const struct config_pci *q = d->pci; q < p; q++)
-            if (q->segment == p->segment && q->bdf == p->bdf)
-                return false;
-        d->pci_count++;
+    while (good && word_split(&value, &one)) {
+        if (one.length > n && !memcmp(one.text, class, n))
+            good = read_class(d, (struct word){ one.text + n, one.length - n });
+        else
+            good = read_one_address(d, one);
     }
-    return d->pci_count;
+    return good && (d->pci_count || d->pci_class_count);
 }
 
 static const struct {
@@ -177,7 +204,7 @@ static const struct {
     { "on_crash", true, read_on_crash, "destroy or restart" },
     { "rights", true, read_rights, "control, for a domain of type=pvh" },
     { "hpet", true, read_hpet, "on or off" },
-    { "pci", true, read_pci, "up to 8 addresses of PCI devices, as 00:04.0,02:00.0" },
+    { "pci", true, read_pci, "up to 8 PCI devices, as 00:04.0,02:00.0, or class:0106" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 

@@ -24,6 +24,7 @@
 #define CONFIG_DEFAULT_WEIGHT 256u
 #define CONFIG_MOST_ROMS      2
 #define CONFIG_MOST_PCI       8
+#define CONFIG_MOST_CLASSES   4
 
 enum config_kind {
     CONFIG_NONE /* the role could not be read */,
@@ -66,7 +67,9 @@ struct domain_config {
     unsigned rom_count;
     struct config_pci pci[CONFIG_MOST_PCI]; /* devices that are to be its own, in order */
     unsigned pci_count;
-    uint8_t uuid[16]; /* of a bare one, as its maker calls it */
+    uint16_t pci_class[CONFIG_MOST_CLASSES]; /* and all of these kinds; lifecycle/devices.h looks */
+    unsigned pci_class_count;                /* for them once, and then pci[] has them */
+    uint8_t uuid[16];                        /* of a bare one, as its maker calls it */
 };
 
 /* Parses one line: its role, and what it says of a domain, the files left out; what it does not say

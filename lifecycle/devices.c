@@ -5,6 +5,7 @@
 #include "cpu/cpu_model.h"
 #include "devices/vlapic.h"
 #include "domain/lapic.h"
+#include "lib/log.h"
 #include "loader/memmap.h"
 #include "machine/pc.h"
 
@@ -32,6 +33,46 @@ static void come_out(void *ctx)
 
     p2m_reap(&d->p2m, d->xen.vcpu_count);
     domain_kick(d);
+}
+
+static bool is_named(const struct domain_config *c, uint16_t segment, uint16_t bdf)
+{
+    unsigned i = 0;
+
+    while (i < c->pci_count && (c->pci[i].segment != segment || c->pci[i].bdf != bdf))
+        i++;
+    return i < c->pci_count;
+}
+
+/* NULL, or what is wrong. */
+static const char *choose(struct domain_config *c, uint16_t class)
+{
+    uint32_t at = passthrough_find(class, PASSTHROUGH_NONE);
+
+    if (at == PASSTHROUGH_NONE)
+        return "the machine has none that can be given away";
+    for (; at != PASSTHROUGH_NONE; at = passthrough_find(class, at)) {
+        const struct config_pci p = { (uint16_t)(at >> 16), (uint16_t)at };
+        if (is_named(c, p.segment, p.bdf))
+            continue;
+        if (c->pci_count == CONFIG_MOST_PCI)
+            return "there are more than a domain may have";
+        c->pci[c->pci_count++] = p;
+    }
+    return NULL;
+}
+
+int devices_choose(struct domain_config *config)
+{
+    const char *why = NULL;
+
+    for (unsigned i = 0; i < config->pci_class_count && !why; i++) {
+        why = choose(config, config->pci_class[i]);
+        if (why)
+            log_error("%s: pci=class:%04x: %s", config->name, config->pci_class[i], why);
+    }
+    config->pci_class_count = 0;
+    return why ? -ENODEV : 0;
 }
 
 int devices_check(const struct domain_config *config)

@@ -7,6 +7,9 @@
 #include "domain/domain.h"
 #include "passthrough/passthrough.h"
 
+/* Names those that it asks for by their kind, once. Nothing but -ENODEV: a kind has none that can
+ * be had, or there are more than one may name; logged. */
+int must_check devices_choose(struct domain_config *config);
 /* Can it have all that it names? 0 or -ENODEV, logged. */
 int must_check devices_check(const struct domain_config *config);
 /* How many bits of an address of a guest's memory lead anywhere: in the upper half there is no RAM.

@@ -2,6 +2,7 @@
  * One domain's life from its creation to its burial, and again. See lifecycle/keeper.h.
  */
 #include "lifecycle/keeper.h"
+#include "lifecycle/devices.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
@@ -182,7 +183,8 @@ static int create(struct keeper *k)
     k->account.apart = true; /* its vCPUs, and what is done on its behalf */
     sched_unit_init(&k->unit, &k->account, 1, keep, sched_leave_nothing);
     timer_init_wake(&k->wait, &k->unit);
-    return domain_create(&k->config, &k->account, ID_NONE, &k->domain);
+    int err = devices_choose(&k->config);
+    return err ? err : domain_create(&k->config, &k->account, ID_NONE, &k->domain);
 }
 
 int keeper_start(struct keeper *k)

@@ -52,6 +52,18 @@ int passthrough_check(const char *name, uint16_t segment, uint16_t bdf)
     return -ENODEV;
 }
 
+uint32_t passthrough_find(uint16_t class, uint32_t after)
+{
+    const struct pci_device *d = NULL;
+
+    if (after != PASSTHROUGH_NONE)
+        d = pci_find((uint16_t)(after >> 16), (uint16_t)after);
+    do
+        d = pci_next(d);
+    while (d && (PCI_CLASS_SUB(d) != class || objection(d)));
+    return d ? (uint32_t)d->at.segment->number << 16 | d->at.bdf : PASSTHROUGH_NONE;
+}
+
 /* ---- Taking it ---- */
 
 static const struct vpci_function_ops ops = {

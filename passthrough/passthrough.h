@@ -46,6 +46,11 @@ struct passthrough_room {
 /* Can it be given to a domain? 0, or an error, logged with the domain's name. Boot CPU. */
 int must_check passthrough_check(const char *name, uint16_t segment, uint16_t bdf);
 
+/* The first device behind this one, or of all for ~0u, of that class (two bytes), that can be given
+ * to a domain, as segment << 16 | bdf; ~0u: there is none. Boot CPU. */
+#define PASSTHROUGH_NONE (~0u)
+uint32_t passthrough_find(uint16_t class, uint32_t after);
+
 /* Takes it: resets it, lets it reach the domain's memory and nothing else, and plugs it into this
  * slot of the bus. A piece at each call: -EAGAIN, go on; 0; an error (logged). *a: NULL at first;
  * not NULL: to be given back. *next: from where on its registers are put, as firmware would, which

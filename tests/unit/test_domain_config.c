@@ -104,6 +104,11 @@ static void test_pci(void **state)
     assert_int_equal(d.pci[0].bdf, 0xFF);
     assert_int_equal(d.pci[1].segment, 0x102);
     assert_int_equal(d.pci[1].bdf, 0xFF02);
+    assert_int_equal(parse("kernel pci=class:0108,00:1f.2,class:02fF"), 0);
+    assert_int_equal(d.pci_count, 1);
+    assert_int_equal(d.pci_class_count, 2);
+    assert_true(d.pci_class[0] == 0x0108 && d.pci_class[1] == 0x02FF);
+    assert_int_equal(parse("kernel pci=class:0108"), 0);
     static const char *const wrong[] = {
         "",
         "0:4.0",
@@ -117,12 +122,18 @@ static void test_pci(void **state)
         "00:04.00",
         "000:00:04.0",
         "00:04.0,00:04.0",
+        "class:",
+        "class:106",
+        "class:01060",
+        "class:0106,class:0106",
+        "class:01,06",
+        "class:0101,class:0102,class:0103,class:0104,class:0105",
         "00:01.0,00:02.0,00:03.0,00:04.0,00:05.0,00:06.0,00:07.0,00:08.0,00:09.0",
     };
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char line[128];
         snprintf(line, sizeof(line), "kernel pci=%s", wrong[i]);
-        refused(line, "want up to 8 addresses of PCI devices, as 00:04.0,02:00.0");
+        refused(line, "want up to 8 PCI devices, as 00:04.0,02:00.0, or class:0106");
     }
 }
 

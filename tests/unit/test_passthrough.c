@@ -94,6 +94,21 @@ static void test_refusals(void **state)
     assert_true(fake_log_has("alpha: pci=0001:00:04.0: the machine has no such device"));
 }
 
+/* By what they are: those that somebody has, and those that nobody can have, are passed over. */
+static void test_kinds(void **state)
+{
+    const uint32_t none = PASSTHROUGH_NONE;
+
+    (void)state;
+    assert_int_equal(passthrough_find(0x0108, none), PASSED_BDF);
+    assert_int_equal(passthrough_find(0x0108, PASSED_BDF), none);
+    assert_int_equal(passthrough_find(0x0106, none), none); /* it has no messages */
+    assert_int_equal(passthrough_find(0x0604, none), none);
+    pci_find(0, PASSED_BDF)->owner = 3;
+    assert_int_equal(passthrough_find(0x0108, none), none);
+    pci_find(0, PASSED_BDF)->owner = PCI_UNOWNED;
+}
+
 /* Registers that cannot be where they are said to be: the guest would reach what is there. */
 static void test_misplaced(void **state)
 {
@@ -794,16 +809,36 @@ static void test_vectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_refusals),     T(test_misplaced),      T(test_iommu_refuses),
-        T(test_too_large),    T(test_life),           T(test_it_stays_away),
-        A(test_header),       A(test_command),        A(test_bars),
-        A(test_capabilities), A(test_registers),      A(test_bars_elsewhere),
-        A(test_trapped),      A(test_no_route),       A(test_one_kind),
-        A(test_msix),         A(test_no_interrupts),  A(test_msi),
-        A(test_storm),        A(test_vectors),        A(test_few_at_once),
-        A(test_disobeys),     A(test_disobeys_guest), T(test_capability_grows),
-        T(test_table_grows),  T(test_large),          T(test_large_not_alone),
-        T(test_room),         T(test_sleep),
+        T(test_refusals),
+        T(test_kinds),
+        T(test_misplaced),
+        T(test_iommu_refuses),
+        T(test_too_large),
+        T(test_life),
+        T(test_it_stays_away),
+        A(test_header),
+        A(test_command),
+        A(test_bars),
+        A(test_capabilities),
+        A(test_registers),
+        A(test_bars_elsewhere),
+        A(test_trapped),
+        A(test_no_route),
+        A(test_one_kind),
+        A(test_msix),
+        A(test_no_interrupts),
+        A(test_msi),
+        A(test_storm),
+        A(test_vectors),
+        A(test_few_at_once),
+        A(test_disobeys),
+        A(test_disobeys_guest),
+        T(test_capability_grows),
+        T(test_table_grows),
+        T(test_large),
+        T(test_large_not_alone),
+        T(test_room),
+        T(test_sleep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
