@@ -123,6 +123,21 @@ static void check_exits(bool has_ctrl, uint64_t keep, uint64_t rounds)
     check(!lost, "IA32_SPEC_CTRL after an exit", lost);
 }
 
+/* The least that one exit takes: no interrupt came in the middle. */
+static uint64_t least(void)
+{
+    uint64_t found = UINT64_MAX;
+    uint32_t r[4];
+
+    for (unsigned i = 0; i < MEASURED; i++) {
+        uint64_t from = rdtsc();
+        cpuid(0, 0, r);
+        uint64_t took = rdtsc() - from;
+        found = took < found ? took : found;
+    }
+    return found;
+}
+
 /* Bochs counts time in instructions. The console is busy for a while with what was said before. */
 static void measure(void)
 {
@@ -135,7 +150,7 @@ static void measure(void)
     for (unsigned i = 0; i < MEASURED; i++)
         cpuid(0, 0, r);
     uint64_t tenths = (rdtsc() - from) * 10 / MEASURED;
-    print("spec: an exit and back: %lu.%lu\n", tenths / 10, tenths % 10);
+    print("spec: an exit and back: %lu.%lu, %lu at least\n", tenths / 10, tenths % 10, least());
 }
 
 void main(const void *boot_information);
