@@ -477,7 +477,7 @@ BENCH_DEPS = $(if $(filter svm,$(CPU)),deps-qemu,deps-bochs)
 BENCH = $(PYTHON) tools/bench $(R)/caisson.elf $(R)/guest $(CPU:%=--cpu %)
 bench: release $(if $(filter svm,$(CPU)),,$(RETPOLINED)) | $(BENCH_DEPS) deps-iso ## instructions per VM exit round trip, beside KVM's and Xen's (CPU=model; CPU=svm: AMD-V)
 	$(Q)$(BENCH)
-	$(Q)$(if $(filter svm,$(CPU)),,$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest --retpoline $(RETPOLINED) $(CPU:%=--cpu %))
+	$(Q)$(PYTHON) tools/specprice $(R)/caisson.elf $(R)/guest $(if $(filter svm,$(CPU)),,--retpoline $(RETPOLINED)) $(CPU:%=--cpu %)
 
 bench-check: release | $(BENCH_DEPS) deps-iso ## the same, and fail where one has grown (tests/bench/limits)
 	$(Q)$(BENCH) --check
