@@ -349,6 +349,25 @@ static unsigned legacy_prefix(const struct cursor *c, const struct decode *d)
     return d->rep ? 2 : d->repne ? 3 : c->size_prefix;
 }
 
+/* SDM volume 2, "MASKMOVDQU": data in the one register of ModR/M, the mask in the other. */
+static void take_masked(const struct cursor *c, struct decode *d, uint8_t modrm)
+{
+    d->addr_size = address_size(c);
+    d->base = GPR_RDI;
+    d->segment = c->segment >= 0 ? (uint8_t)c->segment : SEG_DS;
+    set_register(c, d, (modrm >> 3) & 7);
+    d->mask = (int8_t)((modrm & 7) | (c->rex & REX_B ? 8 : 0));
+}
+
+/* There are but eight. */
+static void set_mmx(struct decode *d)
+{
+    d->mmx = true;
+    d->reg &= 7;
+    if (d->mask >= 0)
+        d->mask &= 7;
+}
+
 static int decode_vector(struct cursor *c, struct decode *d, uint8_t opcode, unsigned prefix)
 {
     const struct vector_form *f = decode_form_vector(opcode, c->behind_0f38, prefix);
@@ -358,19 +377,21 @@ static int decode_vector(struct cursor *c, struct decode *d, uint8_t opcode, uns
     if (d->vex && (f->flags & (V_MMX | V_INTEGER | V_KEEP) || (c->wide && f->flags & V_NARROW)))
         return -EOPNOTSUPP;
     uint8_t modrm = next(c);
-    if (!c->error && modrm >> 6 == 3)
+    if (!c->error && (modrm >> 6 == 3) != !!(f->flags & V_MASK))
         return -EOPNOTSUPP;
     d->op = f->flags & V_STORE ? DECODE_VECTOR_STORE : DECODE_VECTOR_LOAD;
     if (f->flags & V_INTEGER)
         d->op = DECODE_STORE;
-    take_operands(c, d, F_MODRM, modrm);
+    if (f->flags & V_MASK)
+        take_masked(c, d, modrm);
+    else
+        take_operands(c, d, F_MODRM, modrm);
     d->size = f->flags & V_W && c->rex & REX_W ? 8 : f->size;
     if (f->size == 16 && c->wide)
         d->size = 32;
     d->reg_size = d->size;
-    d->mmx = f->flags & V_MMX;
-    if (d->mmx)
-        d->reg &= 7;
+    if (f->flags & V_MMX)
+        set_mmx(d);
     d->aligned = f->flags & V_ALIGNED;
     d->high_half = f->flags & V_HIGH;
     d->keeps = f->flags & V_KEEP;
@@ -451,7 +472,7 @@ static int decode_body(struct cursor *c, struct decode *d)
 int decode_insn(const uint8_t *bytes, unsigned count, enum decode_mode mode, struct decode *out)
 {
     struct cursor c = { .bytes = bytes, .count = count, .mode = mode, .segment = -1 };
-    *out = (struct decode){ .reg = -1, .base = -1, .index = -1, .scale = 1 };
+    *out = (struct decode){ .reg = -1, .mask = -1, .base = -1, .index = -1, .scale = 1 };
 
     int error = decode_body(&c, out);
     if (error)

@@ -111,6 +111,8 @@ struct decode {
     bool high_byte; /* reg is AH..BH: bits 15:8 of register reg (0..3) */
     bool rip_relative;
     int8_t reg;           /* 0..15, or -1; of selectors an enum seg */
+    int8_t mask;          /* of a VECTOR_STORE: the register whose bytes' highest bits say which
+                           * bytes are written, or -1: all */
     int8_t base, index;   /* 0..15, or -1 */
     uint8_t scale;        /* 1, 2, 4, 8 */
     uint8_t condition;    /* of CMOVcc and SETcc: the opcode's low four bits */

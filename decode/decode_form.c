@@ -224,10 +224,12 @@ static const struct vector_form vector[] = {
     { 0x7F, 16, V_66 | V_STORE | V_ALIGNED },
     { 0x6F, 16, V_F3 }, /* MOVDQU */
     { 0x7F, 16, V_F3 | V_STORE },
-    { 0xC3, 4, V_NONE | V_INTEGER | V_W | V_STORE }, /* MOVNTI */
-    { 0xE7, 8, V_NONE | V_MMX | V_STORE },           /* MOVNTQ */
-    { 0xE7, 16, V_66 | V_STORE | V_ALIGNED },        /* MOVNTDQ */
-    { 0xF0, 16, V_F2 },                              /* LDDQU */
+    { 0xC3, 4, V_NONE | V_INTEGER | V_W | V_STORE },  /* MOVNTI */
+    { 0xE7, 8, V_NONE | V_MMX | V_STORE },            /* MOVNTQ */
+    { 0xE7, 16, V_66 | V_STORE | V_ALIGNED },         /* MOVNTDQ */
+    { 0xF0, 16, V_F2 },                               /* LDDQU */
+    { 0xF7, 8, V_NONE | V_MMX | V_STORE | V_MASK },   /* MASKMOVQ */
+    { 0xF7, 16, V_66 | V_STORE | V_NARROW | V_MASK }, /* MASKMOVDQU */
 };
 
 const struct form *decode_form(uint8_t opcode)

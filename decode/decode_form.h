@@ -54,6 +54,7 @@ struct form {
 #define V_MMX     (1u << 10) /* the register is of MMX */
 #define V_INTEGER (1u << 11) /* a general one */
 #define V_0F38    (1u << 12) /* behind 0F 38, else behind 0F */
+#define V_MASK    (1u << 13) /* ModR/M has two registers, memory is at rDI */
 
 /* Of a move between memory and a vector register. */
 struct vector_form {

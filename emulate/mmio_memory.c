@@ -25,14 +25,15 @@ struct place {
 
 static int find_place(struct emulator *e, const struct decode *insn, gpa_t at, struct place *p)
 {
-    bool armed = e->breakpoints.armed; /* they want it linear */
+    /* Breakpoints want it linear. With a mask, the exit may name a byte in the middle. */
+    bool linear = e->breakpoints.armed || insn->mask >= 0;
 
-    p->whole = !armed && mmio_lies_in_page(at, insn->size);
+    p->whole = !linear && mmio_lies_in_page(at, insn->size);
     p->at = at;
     if (p->whole)
         return 0;
     int err = operand_effective(e, insn, operate_writes(insn), &p->linear);
-    p->whole = !err && !armed && !((p->linear.v ^ at.v) & ~PAGE_MASK) &&
+    p->whole = !err && !linear && !((p->linear.v ^ at.v) & ~PAGE_MASK) &&
                (at.v & ~PAGE_MASK) + insn->size <= PAGE_SIZE;
     return err;
 }
@@ -60,6 +61,33 @@ static int access_all(struct emulator *e, const struct place *p, const struct de
         err = access(e, p, skip, &value[skip / 8], rest < 8 ? rest : 8, write);
     }
     return err;
+}
+
+static uint64_t byte_of(const uint64_t value[4], unsigned i)
+{
+    return value[i / 8] >> i % 8 * 8 & 0xFF;
+}
+
+/* Each of the bytes by itself. */
+static int store_masked(struct emulator *e, const struct place *p, const struct decode *insn,
+                        const uint64_t value[4])
+{
+    uint64_t mask[4];
+    int err = 0;
+
+    vector_mask(e->virt, insn, mask);
+    for (unsigned i = 0; !err && i < insn->size; i++) {
+        uint64_t byte = byte_of(value, i);
+        if (byte_of(mask, i) & 0x80)
+            err = access(e, p, i, &byte, 1, true);
+    }
+    return err;
+}
+
+static int store(struct emulator *e, const struct place *p, const struct decode *insn,
+                 uint64_t value[4])
+{
+    return insn->mask >= 0 ? store_masked(e, p, insn, value) : access_all(e, p, insn, value, true);
 }
 
 /* A fault of the writing has to come before the reading has had its effects. */
@@ -105,7 +133,7 @@ static int carry_out(struct emulator *e, const struct decode *insn, const struct
         err = emulator_refuse(e, VECTOR_DE);
     if (err)
         return err;
-    err = o.writes ? access_all(e, p, insn, o.memory, true) : 0;
+    err = o.writes ? store(e, p, insn, o.memory) : 0;
     if (!err)
         operate_finish(e->virt, insn, &o);
     return err;

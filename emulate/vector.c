@@ -21,16 +21,24 @@ int vector_check(struct emulator *e, const struct decode *insn)
     return cr0 & CR0_TS ? emulator_refuse(e, VECTOR_NM) : 0;
 }
 
+static void read(struct virt_vcpu *v, const struct decode *insn, int n, uint64_t value[4])
+{
+    if (insn->mmx)
+        value[0] = fpu_read_mmx(v, (unsigned)n);
+    else
+        fpu_read_vector(v, (unsigned)n, value);
+}
+
 void vector_source(struct virt_vcpu *v, const struct decode *insn, uint64_t value[4])
 {
-    unsigned n = (unsigned)insn->reg;
-
-    if (insn->mmx)
-        value[0] = fpu_read_mmx(v, n);
-    else
-        fpu_read_vector(v, n, value);
+    read(v, insn, insn->reg, value);
     if (insn->high_half)
         value[0] = value[1];
+}
+
+void vector_mask(struct virt_vcpu *v, const struct decode *insn, uint64_t value[4])
+{
+    read(v, insn, insn->mask, value);
 }
 
 void vector_finish(struct virt_vcpu *v, const struct decode *insn, const uint64_t value[4])

@@ -17,6 +17,8 @@ struct virt_vcpu;
 int must_check vector_check(struct emulator *e, const struct decode *insn);
 /* What a store writes; and what a load has read. */
 void vector_source(struct virt_vcpu *v, const struct decode *insn, uint64_t value[4]);
+/* The register that says which bytes of that are written. */
+void vector_mask(struct virt_vcpu *v, const struct decode *insn, uint64_t value[4]);
 void vector_finish(struct virt_vcpu *v, const struct decode *insn, const uint64_t value[4]);
 
 #endif

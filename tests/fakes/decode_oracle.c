@@ -114,6 +114,13 @@ static const ZydisMnemonic moves[] = {
     ZYDIS_MNEMONIC_VMOVLPD,  ZYDIS_MNEMONIC_VMOVHPS,  ZYDIS_MNEMONIC_VMOVHPD,
 };
 
+/* Their memory, at rDI, is no visible operand; the registers are data and mask. */
+static bool is_masked(ZydisMnemonic mnemonic)
+{
+    return mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
+           mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU;
+}
+
 struct theirs {
     ZydisDecodedInstruction insn;
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
@@ -133,12 +140,13 @@ static void sort_operands(struct theirs *t)
     for (unsigned i = 0; i < t->insn.operand_count; i++) {
         const ZydisDecodedOperand *o = &t->operands[i];
         bool visible = i < t->insn.operand_count_visible;
-        bool counts = visible || t->insn.meta.category == ZYDIS_CATEGORY_STRINGOP;
+        bool masked = is_masked(t->insn.mnemonic);
+        bool counts = visible || masked || t->insn.meta.category == ZYDIS_CATEGORY_STRINGOP;
         if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && o->mem.type == ZYDIS_MEMOP_TYPE_MEM) {
             if (!counts) /* the stack */
                 continue;
             if (!t->memory)
-                t->memory_first = i == 0;
+                t->memory_first = i == 0 || masked;
             /* Of two, the source: that is how MOVS is described. Of CMPS's, the first. */
             if (!t->memory || t->memory->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
                 t->memory = o;
@@ -178,7 +186,7 @@ static bool is_vector_move(const struct theirs *t)
         if (moves[i] == t->insn.mnemonic)
             return true;
     }
-    return false;
+    return is_masked(t->insn.mnemonic);
 }
 
 static bool is_segment_move(const struct theirs *t)
@@ -316,6 +324,9 @@ static const char *vector_differs(const struct decode *d, const struct theirs *t
         return "vex";
     if (d->high_half != high)
         return "high half";
+    if (d->mask !=
+        (is_masked(t->insn.mnemonic) ? ZydisRegisterGetId(t->operands[1].reg.value) : -1))
+        return "mask";
     bool half = (high || low) && d->op == DECODE_VECTOR_LOAD;
     return d->keeps == half ? NULL : "keeps the other half";
 }
@@ -461,16 +472,15 @@ static bool is_left_out(const struct theirs *t)
         ZYDIS_CATEGORY_PADLOCK,
     };
     static const ZydisMnemonic single[] = {
-        ZYDIS_MNEMONIC_FLDENV,     ZYDIS_MNEMONIC_FNSTENV,  ZYDIS_MNEMONIC_FRSTOR,
-        ZYDIS_MNEMONIC_FNSAVE,     ZYDIS_MNEMONIC_ENTER,    ZYDIS_MNEMONIC_INVPCID,
-        ZYDIS_MNEMONIC_UD0,        ZYDIS_MNEMONIC_UD1,      ZYDIS_MNEMONIC_XLAT,
-        ZYDIS_MNEMONIC_PUSHA,      ZYDIS_MNEMONIC_PUSHAD,   ZYDIS_MNEMONIC_POPA,
-        ZYDIS_MNEMONIC_POPAD,      ZYDIS_MNEMONIC_IRET,     ZYDIS_MNEMONIC_IRETD,
-        ZYDIS_MNEMONIC_IRETQ,      ZYDIS_MNEMONIC_PAND,     ZYDIS_MNEMONIC_PANDN,
-        ZYDIS_MNEMONIC_POR,        ZYDIS_MNEMONIC_PXOR,     ZYDIS_MNEMONIC_PTEST,
-        ZYDIS_MNEMONIC_MOVDDUP,    ZYDIS_MNEMONIC_MOVSHDUP, ZYDIS_MNEMONIC_MOVSLDUP,
-        ZYDIS_MNEMONIC_MOVNTSD,    ZYDIS_MNEMONIC_MOVNTSS,  ZYDIS_MNEMONIC_MASKMOVQ,
-        ZYDIS_MNEMONIC_MASKMOVDQU,
+        ZYDIS_MNEMONIC_FLDENV,  ZYDIS_MNEMONIC_FNSTENV,  ZYDIS_MNEMONIC_FRSTOR,
+        ZYDIS_MNEMONIC_FNSAVE,  ZYDIS_MNEMONIC_ENTER,    ZYDIS_MNEMONIC_INVPCID,
+        ZYDIS_MNEMONIC_UD0,     ZYDIS_MNEMONIC_UD1,      ZYDIS_MNEMONIC_XLAT,
+        ZYDIS_MNEMONIC_PUSHA,   ZYDIS_MNEMONIC_PUSHAD,   ZYDIS_MNEMONIC_POPA,
+        ZYDIS_MNEMONIC_POPAD,   ZYDIS_MNEMONIC_IRET,     ZYDIS_MNEMONIC_IRETD,
+        ZYDIS_MNEMONIC_IRETQ,   ZYDIS_MNEMONIC_PAND,     ZYDIS_MNEMONIC_PANDN,
+        ZYDIS_MNEMONIC_POR,     ZYDIS_MNEMONIC_PXOR,     ZYDIS_MNEMONIC_PTEST,
+        ZYDIS_MNEMONIC_MOVDDUP, ZYDIS_MNEMONIC_MOVSHDUP, ZYDIS_MNEMONIC_MOVSLDUP,
+        ZYDIS_MNEMONIC_MOVNTSD, ZYDIS_MNEMONIC_MOVNTSS,
     };
     bool segment = t->reg && ZydisRegisterGetClass(t->reg->reg.value) == ZYDIS_REGCLASS_SEGMENT;
 

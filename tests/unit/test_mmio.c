@@ -648,6 +648,46 @@ static void test_ltr_lldt(void **state)
     assert_int_equal(cpu()->injected, 3);
 }
 
+/* maskmovdqu xmm0, xmm1: bytes 1 and 15 of the operand, which the exit does not name. */
+static void store_masked(uint64_t operand, uint64_t at)
+{
+    struct virt_exit e = exit_at(at);
+
+    allow_vectors();
+    cpu()->vector[0][0] = 0x0706050403020100;
+    cpu()->vector[0][1] = 0x0f0e0d0c0b0a0908;
+    cpu()->vector[1][0] = 0x7f7f7f7f7f7fff7f;
+    cpu()->vector[1][1] = 1ul << 63;
+    set_reg(GPR_RDI, operand);
+    guest_put(CODE, "\x66\x0f\xf7\xc1", 4);
+    cpu()->rip = CODE;
+    bus_count = 0;
+    device_access_memory(&guest_vcpu, &e);
+}
+
+static void test_masked_store(void **state)
+{
+    (void)state;
+    store_masked(DEVICE + 3, DEVICE + 4);
+    assert_int_equal(bus_count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(bus_log[i].write && bus_log[i].size == 1);
+        assert_int_equal(bus_log[i].at, DEVICE + (i ? 18 : 4));
+        assert_int_equal(bus_log[i].value, i ? 15 : 1);
+    }
+    assert_int_equal(cpu()->rip, CODE + 4);
+    guest_write64(0x9fff8, 0x2222222222222222);
+    store_masked(0x9fff8, 0xa0007); /* over the end of RAM */
+    assert_int_equal(guest_read64(0x9fff8), 0x2222222222220122);
+    assert_int_equal(bus_count, 1);
+    assert_int_equal(bus_log[0].at, 0xa0007);
+    guest_write64(0x2008, 0); /* the second GiB */
+    store_masked(0x3ffffff8, 0x3ffffff9);
+    assert_int_equal(bus_count, 0);
+    assert_int_equal(cpu()->pending.vector, VECTOR_PF);
+    assert_int_equal(cpu()->cr2, 0x40000000);
+}
+
 static void test_flush(void **state)
 {
     (void)state;
@@ -1204,6 +1244,7 @@ int main(void)
         TEST(test_vector_store),
         TEST(test_vectors_refused),
         TEST(test_vectors_over_the_end_of_ram),
+        TEST(test_masked_store),
         TEST(test_flush),
         TEST(test_store_selectors),
         TEST(test_load_selector),
