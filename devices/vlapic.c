@@ -136,7 +136,7 @@ static uint8_t settle_word(struct vlapic *l, unsigned i, uint64_t requests, bool
 }
 
 /* The flag goes down before the requests are fetched: who makes one later raises it again. */
-static uint8_t settle_posted(struct vlapic *l)
+static inline __attribute__((always_inline)) uint8_t settle_posted(struct vlapic *l)
 {
     struct vlapic_posted *p = &l->page->posted;
     uint8_t highest = 0;
@@ -176,6 +176,11 @@ uint8_t vlapic_settle(struct vlapic *l)
     if (l->has_levels)
         level = settle_levels(l);
     return level > edge ? level : edge;
+}
+
+uint8_t vlapic_settle_own(struct vlapic *l)
+{
+    return settle_posted(l);
 }
 
 /* Only a new error interrupts. That also ends the recursion of an error entry whose own vector is

@@ -138,6 +138,8 @@ uint8_t vlapic_timer_run_own(struct vlapic *l, uint64_t now);
 /* IA32_TSC_DEADLINE gets a moment that has passed, while the timer is not due. 0: nothing was done.
  */
 uint8_t vlapic_deadline_passed_own(struct vlapic *l);
+/* What others have posted, edge-triggered all: the highest vector. */
+uint8_t vlapic_settle_own(struct vlapic *l);
 
 /* A write to the x2APIC's ICR that asks for an edge-triggered fixed interrupt, with a legal vector,
  * of itself or by a destination: true, and the register has it. Else nothing is done. */
@@ -165,11 +167,15 @@ bool vlapic_takes_interrupts(const struct vlapic *l);
 /* A fixed or lowest-priority interrupt arrives; dropped while disabled by hardware or software.
  * True if it was not pending already. */
 bool vlapic_accept(struct vlapic *l, uint8_t vector, bool level);
-/* Have requests come that are not in the IRR yet? */
+/* Have edge-triggered requests come that are not in the IRR yet? */
+static inline bool vlapic_has_posted(const struct vlapic *l)
+{
+    return __atomic_load_n(&l->page->posted.control, __ATOMIC_RELAXED) & POSTED_OUTSTANDING;
+}
+/* Any requests? */
 static inline bool vlapic_unsettled(const struct vlapic *l)
 {
-    return (__atomic_load_n(&l->page->posted.control, __ATOMIC_RELAXED) & POSTED_OUTSTANDING) ||
-           l->has_levels;
+    return vlapic_has_posted(l) || l->has_levels;
 }
 /* Puts them there. Returns the highest of them, 0 for none. While the guest runs with a processor
  * that delivers by itself, IRR and ISR are that one's: called by whom the vCPU belongs to, as is

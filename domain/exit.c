@@ -212,6 +212,13 @@ static enum exit_answer deadline_quick(struct virt_vcpu *virt, const struct virt
     return vcpu_tick_lapic(vcpu_of(virt)) ? EXIT_HERE | EXIT_DUE : EXIT_UNHANDLED;
 }
 
+/* One of the machine's, or another vCPU's for this one's local APIC. */
+static enum exit_answer host_quick(struct virt_vcpu *virt, const struct virt_exit *e)
+{
+    (void)e;
+    return vcpu_take_posted(vcpu_of(virt)) ? EXIT_HERE : EXIT_UNHANDLED;
+}
+
 static enum exit_answer hlt_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     (void)e;
@@ -458,7 +465,7 @@ static void inject_ud(struct virt_vcpu *virt, const struct virt_exit *e)
 #define EXIT_ACTIONS(port_quick, string, memory)                                                   \
     {                                                                                              \
         [VIRT_EXIT_UNKNOWN] = { not_quick, handle_unknown },                                       \
-        [VIRT_EXIT_HOST] = { not_quick, nothing },                                                 \
+        [VIRT_EXIT_HOST] = { host_quick, nothing },                                                \
         [VIRT_EXIT_DEADLINE] = { deadline_quick, nothing },                                        \
         [VIRT_EXIT_IRQ_WINDOW] = { not_quick, nothing },                                           \
         [VIRT_EXIT_NMI_WINDOW] = { not_quick, nothing },                                           \

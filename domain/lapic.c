@@ -147,11 +147,12 @@ void lapic_hold(struct vcpu *v)
     virt_set_held_class(&v->virt, vlapic_held_class(&v->lapic));
 }
 
-/* An edge-triggered interrupt has been accepted for v: its processor fetches it, if it is in the
- * guest elsewhere and can. False: v is to be kicked. */
+/* An edge-triggered interrupt has been accepted for v. If v is in the guest elsewhere its processor
+ * fetches it; one that cannot comes out for a moment (vcpu_take_posted()). Whoever leaves its stay
+ * looks for requests after it has said so in inside[]. False: v is to be kicked. */
 static bool posted(const struct vcpu *v)
 {
-    if (!virt_caps.posted_interrupts || !v->virt.delivers || sched_running() == &v->unit ||
+    if (!v->virt.delivers || sched_running() == &v->unit ||
         !__atomic_load_n(&v->domain->p2m.inside[v->id], __ATOMIC_RELAXED))
         return false;
     irq_notify_posted(v->virt.pcpu);

@@ -82,15 +82,20 @@ static uint64_t tick_devices(struct vcpu *v, uint64_t now)
     return likely(now < due) ? due : tick_due(v, now);
 }
 
-/* The exit may have taken an interrupt of the machine's in with it: a kick, since what its sender
- * wrote down is to be looked at, or a posted request's notice. */
+/* Is there nothing to look at but its local APIC? The exit may have taken an interrupt of the
+ * machine's in with it: a kick, since what its sender wrote down is to be looked at. */
+static inline __attribute__((always_inline)) bool is_undisturbed(const struct vcpu *v)
+{
+    return lapic_is_quick(v) && !vcpu_wants_look(v) && !sched_deadline_changed();
+}
+
+/* That interrupt may also have been a posted request's notice. */
 bool vcpu_tick_lapic(struct vcpu *v)
 {
     uint64_t now = v->virt.exit.left;
 
-    if (!lapic_is_quick(v) || now < v->lapic_due.tsc || now >= others_due(v) ||
-        now >= v->virt.deadline || vcpu_wants_look(v) || sched_deadline_changed() ||
-        vlapic_unsettled(&v->lapic))
+    if (now < v->lapic_due.tsc || now >= others_due(v) || now >= v->virt.deadline ||
+        !is_undisturbed(v) || vlapic_unsettled(&v->lapic))
         return false;
     lapic_await(v, now);
     uint8_t vector = vlapic_timer_run_own(&v->lapic, v->lapic_due.ns);
@@ -98,6 +103,22 @@ bool vcpu_tick_lapic(struct vcpu *v)
         return false;
     lapic_tell_own(v, vector);
     v->virt.due = next_tick(v, now);
+    return true;
+}
+
+/* Has the memory of its domain changed since it came in? Then it is to come in anew. */
+static bool is_behind(const struct vcpu *v)
+{
+    const struct p2m *p = &v->domain->p2m;
+
+    return p->inside[v->id] != __atomic_load_n(&p->epoch, __ATOMIC_RELAXED);
+}
+
+bool vcpu_take_posted(struct vcpu *v)
+{
+    if (!vlapic_has_posted(&v->lapic) || !is_undisturbed(v) || is_behind(v) || !sched_goes_on())
+        return false;
+    lapic_tell_own(v, vlapic_settle_own(&v->lapic));
     return true;
 }
 
@@ -140,8 +161,9 @@ static uint8_t take_vector(struct vcpu *v, bool upcall)
 }
 
 /* Hands the guest one interrupt if it can take one, else asks for an exit when it can. (Should the
- * interrupt go away meanwhile, that exit finds nothing and does no harm.) */
-static void inject(struct vcpu *v, bool upcall)
+ * interrupt go away meanwhile, that exit finds nothing and does no harm.) Out of line: with the
+ * event in its frame the loop would have the stack's guard. */
+static __attribute__((noinline)) void inject(struct vcpu *v, bool upcall)
 {
     if (!virt_irq_open(&v->virt)) {
         virt_want_irq_window(&v->virt, true);

@@ -115,6 +115,9 @@ uint64_t vcpu_next_due(const struct vcpu *v);
 /* Within its stay in the guest, without the domain's lock: if its local APIC's timer is all that is
  * due, and the processor delivers, it fires and v->virt.due is moved. False: look. */
 bool must_check vcpu_tick_lapic(struct vcpu *v);
+/* The same after an interrupt of the machine's: if requests posted for its local APIC are all that
+ * there is to see to, and the processor delivers, it is told them. */
+bool must_check vcpu_take_posted(struct vcpu *v);
 /* For run.c: acts on an INIT or STARTUP that has arrived. Loaded. */
 void vcpu_take_init(struct vcpu *v);
 void vcpu_take_startup(struct vcpu *v);

@@ -41,6 +41,12 @@ bool vcpu_tick_lapic(struct vcpu *v)
     return false;
 }
 
+bool vcpu_take_posted(struct vcpu *v)
+{
+    (void)v;
+    return false;
+}
+
 void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what)
 {
     v->dump = what;

@@ -114,6 +114,19 @@ static void test_nothing_to_do(void **state)
     assert_skipped(0);
 }
 
+/* An interrupt of the machine's that told of requests for the local APIC leaves it in its stay. */
+static void test_posted(void **state)
+{
+    (void)state;
+    exits(VIRT_EXIT_HOST);
+    assert_int_equal(last_answer, EXIT_UNHANDLED);
+    guest_vcpu.lapic.svr = 0x1FF;
+    vlapic_accept(&guest_vcpu.lapic, 0x40, false);
+    exits(VIRT_EXIT_HOST);
+    assert_int_equal(last_answer, EXIT_HERE);
+    assert_skipped(0);
+}
+
 static void test_stepped_over(void **state)
 {
     (void)state;
@@ -535,6 +548,11 @@ bool vcpu_tick_lapic(struct vcpu *v)
     return v->lapic_due.tsc <= v->virt.exit.left;
 }
 
+bool vcpu_take_posted(struct vcpu *v)
+{
+    return vlapic_has_posted(&v->lapic);
+}
+
 enum exit_answer device_access_port(struct virt_vcpu *v, const struct virt_exit *e)
 {
     (void)v;
@@ -713,6 +731,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_nothing_to_do),
+        TEST(test_posted),
         TEST(test_stepped_over),
         TEST(test_exceptions),
         TEST(test_hlt),

@@ -255,7 +255,7 @@ static void test_page_is_not_next_to_io_bitmap(void **state)
 
 /* ---- Posting ---- */
 
-/* A message to it: the processor fetches it, and nobody kicks the vCPU. */
+/* A message to it: its pCPU gets notice, and nobody kicks the vCPU. */
 static bool posted_to_second(void)
 {
     struct apic_message m = { .mode = APIC_FIXED, .vector = 0x40, .dest = 1 };
@@ -273,14 +273,15 @@ static void test_posted(void **state)
     lapic_sync(&second);
     second.virt.pcpu = 3;
     guest.p2m.inside[1] = 1;
-    assert_false(posted_to_second()); /* this CPU has no such thing */
-    virt_caps.posted_interrupts = true;
-    assert_true(posted_to_second());
+    assert_true(second.virt.delivers && posted_to_second());
     assert_int_equal(fake_virt_notified, 4);
     guest_running = &second.unit;
     assert_false(posted_to_second());
     guest_running = NULL;
     guest.p2m.inside[1] = 0; /* it halts, or waits for its turn */
+    assert_false(posted_to_second());
+    guest.p2m.inside[1] = 1;
+    second.virt.delivers = false; /* we inject: the loop has to look */
     assert_false(posted_to_second());
 }
 

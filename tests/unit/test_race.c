@@ -7,7 +7,8 @@
  * the way; the tasks of a hardware task switch; requests of fw_cfg. All of it changes with each
  * read (tests/fakes/race.h); calls are tried so by test_arguments.c and test_storm.c.
  *
- * Also what the loop does of its own accord, as it runs here: it ends a domain by its last halt.
+ * Also what the loop does of its own accord, as it runs here: it ends a domain by its last halt,
+ * and tells the processor of requests that others post for the local APIC.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include "devices/vfwcfg.h"
 #include "domain/device_access.h"
 #include "domain/domain_console.h"
+#include "domain/lapic.h"
 #include "xen/pv_console.h"
 #include "emulate/task_switch.h"
 #include "guestmem/gmem.h"
@@ -146,9 +148,11 @@ void sched_clear_pcpu(void)
 {
 }
 
+static bool deadline_changed, goes_on;
+
 bool sched_deadline_changed(void)
 {
-    return false;
+    return deadline_changed;
 }
 
 uint64_t sched_deadline(void)
@@ -158,7 +162,7 @@ uint64_t sched_deadline(void)
 
 bool sched_goes_on(void)
 {
-    return false;
+    return goes_on;
 }
 
 bool sched_halt_in_place(uint64_t until)
@@ -242,6 +246,7 @@ static int setup(void **state)
     domain_set_hooks(&hooks);
     seed = race_seed(20261129);
     entries = printed = 0;
+    goes_on = deadline_changed = false;
     guest.state = DOMAIN_RUNNING;
     guest.xen.callback = UPCALL;
     guest.xen.vcpu_count = 0;
@@ -377,6 +382,72 @@ static void test_halt_that_is_not_the_last(void **state)
     cpu()->rflags |= RFLAGS_IF;
     assert_int_equal(look(), END_NOT);
     assert_int_equal(entries, 0);
+}
+
+/* ---- Posted requests ---- */
+
+/* In x2APIC mode, its processor told of all there is, in the guest. */
+static void deliver_by_processor(void)
+{
+    struct vlapic *l = &guest_vcpu.lapic;
+
+    assert_int_equal(vlapic_msr_write(l, MSR_IA32_APICBASE, 0xFEE00D00, 0), 0);
+    assert_int_equal(vlapic_msr_write(l, 0x80F, 0x1FF, 0), 0);
+    lapic_sync(&guest_vcpu);
+    guest_vcpu.virt.delivers = true;
+    lapic_sync(&guest_vcpu);
+    guest.p2m.inside[0] = guest.p2m.epoch;
+    goes_on = true;
+    deadline_changed = guest_vcpu.unit.attention = false;
+}
+
+static void test_posted_is_taken(void **state)
+{
+    (void)state;
+    deliver_by_processor();
+    assert_false(vcpu_take_posted(&guest_vcpu)); /* another interrupt of the machine's */
+    vlapic_accept(&guest_vcpu.lapic, 0x41, false);
+    vlapic_accept(&guest_vcpu.lapic, 0x73, false);
+    assert_true(vcpu_take_posted(&guest_vcpu));
+    assert_int_equal(cpu()->requested, 0x73);
+    assert_false(lapic_out_of_date(&guest_vcpu));
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x73);
+}
+
+/* Level-triggered ones are the loop's, which has the lock; those posted may go before them. */
+static void test_posted_leaves_levels(void **state)
+{
+    (void)state;
+    deliver_by_processor();
+    vlapic_accept(&guest_vcpu.lapic, 0x73, true);
+    vlapic_accept(&guest_vcpu.lapic, 0x41, false);
+    assert_true(vcpu_take_posted(&guest_vcpu));
+    assert_int_equal(cpu()->requested, 0x41);
+    assert_true(guest_vcpu.lapic.has_levels);
+}
+
+/* What the loop has to see to: each by itself. */
+static void test_posted_and_more(void **state)
+{
+    bool *const flags[] = { &guest_vcpu.unit.attention, &deadline_changed,
+                            &guest_vcpu.lapic.changed };
+
+    (void)state;
+    deliver_by_processor();
+    vlapic_accept(&guest_vcpu.lapic, 0x41, false);
+    for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        *flags[i] = true;
+        assert_false(vcpu_take_posted(&guest_vcpu));
+        *flags[i] = false;
+    }
+    goes_on = false;
+    assert_false(vcpu_take_posted(&guest_vcpu));
+    goes_on = true;
+    guest.p2m.epoch++; /* a frame waits until this vCPU has come in again */
+    assert_false(vcpu_take_posted(&guest_vcpu));
+    guest.p2m.inside[0] = guest.p2m.epoch;
+    assert_int_equal(cpu()->requested, 0);
+    assert_true(vcpu_take_posted(&guest_vcpu));
 }
 
 /* ---- The console's ring ---- */
@@ -611,8 +682,8 @@ static void test_task_is_read_once(void **state)
     }
 }
 
-/* Descriptors, TSSs and page tables change: there is a new task, or its fault, and the processor
- * can be entered. */
+/* Descriptors, TSSs and page tables change: there is a new task, or its fault, and the
+ * processor can be entered. */
 static void test_tasks_change(void **state)
 {
     static const enum task_by ways[] = { TASK_CALL, TASK_JMP, TASK_GATE };
@@ -734,6 +805,9 @@ int main(void)
         TEST(test_requests_change),
         TEST(test_last_halt),
         TEST(test_halt_that_is_not_the_last),
+        TEST(test_posted_is_taken),
+        TEST(test_posted_leaves_levels),
+        TEST(test_posted_and_more),
     };
     runs = race_rounds(1000);
     return cmocka_run_group_tests(tests, NULL, NULL);
