@@ -105,7 +105,7 @@ static void key(uint8_t byte)
 
 static bool takes_keys(void)
 {
-    return !monitor_front || !monitor->is_busy();
+    return !monitor_front || monitor->has_room();
 }
 
 static void hold_port(bool on)
@@ -274,7 +274,7 @@ static void restore_prompt(void)
 {
     bool torn = __atomic_exchange_n(&log_spoke, false, __ATOMIC_RELAXED);
 
-    if (monitor_front && takes_keys() && (torn || !operator_prompt()))
+    if (monitor_front && !monitor->is_busy() && (torn || !operator_prompt()))
         monitor->prompt();
 }
 

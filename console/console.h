@@ -34,8 +34,9 @@ struct console_config {
 /* What the console calls of the monitor. */
 struct console_monitor {
     void (*input)(uint8_t byte); /* a key, while it is in front */
+    bool (*has_room)(void);      /* for a key: if not, all wait until console_monitor_ready() */
     void (*prompt)(void);        /* show the prompt (again), on an empty line */
-    bool (*is_busy)(void);       /* with a command: keys wait until console_monitor_ready() */
+    bool (*is_busy)(void);       /* with a command: no prompt until console_monitor_ready() */
 };
 
 /* monitor: kept; only used if config->shared. Boot only. */
@@ -59,7 +60,7 @@ void console_toggle(void);
 
 /* The monitor's words for the operator, as they are. Boot CPU. */
 void console_print(const char *text, size_t len);
-/* It is busy no more. Boot CPU. */
+/* It is busy no more, or has room again for keys. Boot CPU. */
 void console_monitor_ready(void);
 /* See operator_set_prompt(). */
 void console_set_prompt(unsigned width);

@@ -21,8 +21,7 @@ int domain_screen_row(struct domain *d, unsigned row, char text[DOMAIN_SCREEN_CO
     uint8_t cells[DOMAIN_SCREEN_COLUMNS][2];
     unsigned length = 0;
 
-    if (!spin_try(&d->lock))
-        return -EAGAIN;
+    spin_lock(&d->lock);
     int err = gmem_read(&d->p2m, gpa(TEXT_MEMORY + row * sizeof(cells)), cells, sizeof(cells));
     spin_unlock(&d->lock);
     for (unsigned i = 0; !err && i < DOMAIN_SCREEN_COLUMNS; i++) {

@@ -12,8 +12,8 @@
 struct domain;
 
 /* One of its rows, as printable ASCII without the blanks at its end. -EFAULT: the domain has no
- * text memory; -ENOMEM: none is left for it. Takes the domain's lock, but waits for nobody: -EAGAIN
- * if somebody has it. */
+ * text memory; -ENOMEM: none is left for it. Takes the domain's lock in its turn: who only tried
+ * would never have it of a guest whose vCPUs hand it to one another. */
 int must_check domain_screen_row(struct domain *d, unsigned row,
                                  char text[DOMAIN_SCREEN_COLUMNS + 1]);
 

@@ -78,6 +78,11 @@ enum command_progress command_turn(void)
     return p;
 }
 
+void command_give_up(void)
+{
+    next_piece = NULL;
+}
+
 /* ---- Help ------------------------------------------------------------------------------------ */
 
 static unsigned helped; /* commands that `help` has told of */

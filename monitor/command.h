@@ -52,6 +52,9 @@ enum command_progress command_turn(void);
 /* From a command's run(): piece() does the rest, some of it at each call: a line or two. */
 void command_go_on(enum command_progress (*piece)(void));
 
+/* The one under way, if any, has no further pieces. What it has begun elsewhere goes on. */
+void command_give_up(void);
+
 /* The command `help [COMMAND]`. */
 void command_help(const struct command_args *args);
 

@@ -3,24 +3,32 @@
  *
  * All of it runs on the boot CPU. Keys come in the console's work; when a line is complete its
  * command is begun there, and work of the monitor's own goes on with it, a piece at each turn, so
- * that no command keeps the pCPU from others for long. Meanwhile keys wait, and then the prompt
- * comes back.
+ * that no command keeps the pCPU from others for long. Meanwhile keys wait here, not in the
+ * console, so that the switch key is always seen, and Ctrl-C, which ends the command; then the
+ * prompt comes back.
  */
 #include "monitor/monitor.h"
 #include <stdarg.h>
 #include "lib/fmt.h"
 #include "lib/log.h"
+#include "lib/ring.h"
 #include "lib/string.h"
 #include "monitor/command.h"
 #include "console/console.h"
 #include "monitor/lineedit.h"
+#include "sched/batch.h"
 #include "sched/work.h"
 
-#define PROMPT "caisson> " /* behind the log's mark */
+#define PROMPT      "caisson> " /* behind the log's mark */
+#define AHEAD_BYTES 4096
+#define KEYS_MOST   512 /* of those typed ahead that are read at a time, unless they take long */
+#define CTRL_C      3
 
-static struct lineedit line; /* the boot CPU's units only, as is `busy` */
+static struct lineedit line; /* the boot CPU's units only, as what follows */
 static bool busy;            /* its command is being carried out */
-static struct work turns;    /* of the command */
+static struct work turns;    /* of the command, and of the keys that were typed meanwhile */
+static uint8_t ahead_bytes[AHEAD_BYTES];
+static struct ring ahead = RING_IN(ahead_bytes);
 
 static void note_width(void)
 {
@@ -71,29 +79,7 @@ static void complete(void)
     show_prompt();
 }
 
-static bool carry_on(void)
-{
-    enum command_progress progress = command_turn();
-
-    if (progress == COMMAND_DONE) {
-        busy = false;
-        lineedit_begin(&line);
-        console_monitor_ready();
-    }
-    return progress == COMMAND_MORE;
-}
-
-void monitor_go_on(void)
-{
-    work_raise(&turns);
-}
-
-static bool is_busy(void)
-{
-    return busy;
-}
-
-static void input(uint8_t byte)
+static void read_key(uint8_t byte)
 {
     switch (lineedit_feed(&line, byte)) {
     case LINEEDIT_DONE:
@@ -119,11 +105,81 @@ static void input(uint8_t byte)
     note_width();
 }
 
+/* Some of what was typed ahead. */
+static void read_ahead(void)
+{
+    struct batch b = { .most = KEYS_MOST };
+
+    while (!busy && ring_used(&ahead) && batch_more(&b))
+        read_key(ring_take(&ahead));
+    console_monitor_ready();
+}
+
+static void end_command(void)
+{
+    busy = false;
+    lineedit_begin(&line);
+    console_monitor_ready();
+}
+
+/* True: there is more to do, now. What waits is called when it may go on, and also when it was
+ * given up meanwhile. */
+static bool carry_on(void)
+{
+    enum command_progress progress = busy ? command_turn() : COMMAND_DONE;
+
+    if (progress != COMMAND_DONE)
+        return progress == COMMAND_MORE;
+    if (busy)
+        end_command();
+    else if (ring_used(&ahead))
+        read_ahead();
+    return busy || ring_used(&ahead);
+}
+
+void monitor_go_on(void)
+{
+    work_raise(&turns);
+}
+
+static bool is_busy(void)
+{
+    return busy;
+}
+
+static bool has_room(void)
+{
+    return ring_room(&ahead);
+}
+
+/* Also what was typed ahead is not wanted any more. */
+static void give_up(void)
+{
+    ring_clear(&ahead);
+    if (!busy) {
+        read_key(CTRL_C);
+        return;
+    }
+    command_give_up();
+    monitor_print("^C\n");
+    end_command();
+}
+
+static void input(uint8_t byte)
+{
+    if (byte == CTRL_C)
+        give_up();
+    else if (busy || ring_used(&ahead))
+        ring_put(&ahead, byte);
+    else
+        read_key(byte);
+}
+
 const struct console_monitor *monitor_init(void)
 {
-    static const struct console_monitor hooks = { .input = input,
-                                                  .prompt = show_prompt,
-                                                  .is_busy = is_busy };
+    static const struct console_monitor hooks = {
+        .input = input, .has_room = has_room, .prompt = show_prompt, .is_busy = is_busy
+    };
 
     work_init(&turns, carry_on, 0);
     lineedit_init(&line, console_print);

@@ -217,15 +217,12 @@ static struct {
     unsigned row;
 } screen; /* the monitor's work only */
 
-/* A row, or another try at it. */
 static enum command_progress screen_row(void)
 {
     struct domain *d = domain_by_id(screen.id);
     char text[DOMAIN_SCREEN_COLUMNS + 1];
     int err = d && d->xen.findable ? domain_screen_row(d, screen.row, text) : -ENOENT;
 
-    if (err == -EAGAIN)
-        return COMMAND_MORE;
     if (err) {
         monitor_print("no text memory\n");
         return COMMAND_DONE;

@@ -138,6 +138,11 @@ static void key(uint8_t byte)
     (void)byte;
 }
 
+static bool has_room(void)
+{
+    return true;
+}
+
 static bool is_busy(void)
 {
     return false;
@@ -193,7 +198,7 @@ static void close_one(unsigned n)
 
 static void begin(void)
 {
-    static const struct console_monitor monitor = { key, prompt, is_busy };
+    static const struct console_monitor monitor = { key, has_room, prompt, is_busy };
     const struct console_config config = {
         .port = (struct uart *)&room, .screen = show, .shared = true, .switch_key = SWITCH_KEY
     };

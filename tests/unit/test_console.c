@@ -185,6 +185,7 @@ const struct domain_hooks *domain_hooks = &hooks;
 static char keys[256];
 static unsigned prompts;
 static bool busy; /* the monitor is, with a command */
+static bool full; /* and has no room for keys */
 
 static void monitor_key(uint8_t byte)
 {
@@ -196,6 +197,11 @@ static void monitor_prompt(void)
     console_print("> ", 2);
     console_set_prompt(2);
     prompts++;
+}
+
+static bool monitor_has_room(void)
+{
+    return !full;
 }
 
 static bool monitor_busy(void)
@@ -233,7 +239,8 @@ static void drain(size_t bytes)
 
 static void set_up(bool shared, bool monitor_first)
 {
-    static const struct console_monitor monitor = { monitor_key, monitor_prompt, monitor_busy };
+    static const struct console_monitor monitor = { monitor_key, monitor_has_room, monitor_prompt,
+                                                    monitor_busy };
     struct console_config config = { .port = (struct uart *)&room,
                                      .screen = show,
                                      .shared = shared,
@@ -657,8 +664,8 @@ static void the_front_sends_in_portions(void **state)
     assert_int_equal(a->said, 1); /* it was kicked */
 }
 
-/* While a command is under way its keys wait, and no prompt is shown; the port waits too before
- * keys are lost. */
+/* While a command is under way no prompt is shown, and the switch key is heard. Keys that the
+ * monitor has no room for wait; the port waits too before they are lost. */
 static void keys_wait_for_a_command(void **state)
 {
     char many[4096];
@@ -670,16 +677,25 @@ static void keys_wait_for_a_command(void **state)
     assert_int_equal(prompts, 1);
     console_set_prompt(0);
     busy = true;
+    struct guest *a = add(0);
+    type("ls\x01\x01\x01"
+         "a");
+    assert_string_equal(keys, "ls");
+    assert_ptr_equal(front(), &a->d);
+    type("\x01\x01\x01");
+    assert_null(front());
+    assert_int_equal(prompts, 1);
+    full = true;
+    keys[0] = '\0';
     type("ls");
     assert_string_equal(keys, "");
-    assert_int_equal(prompts, 1);
     memset(many, '#', sizeof(many));
     many[sizeof(many) - 50] = '\0';
     type(many);
     assert_true(port_stopped);
-    busy = false;
+    busy = full = false;
     keys[0] = '\0';
-    console_select(&add(0)->d);
+    console_select(&a->d);
     console_monitor_ready();
     settle();
     assert_false(port_stopped);
