@@ -345,6 +345,7 @@ static void start_domains(void)
 
     domain_set_hooks(&hooks);
     virt_set_fetch(device_access_fetch);
+    virt_set_read(device_access_read);
     start_monitor(options.monitor_first);
     lifecycle_begin(boot.modules, boot.module_count, no_domain_left);
 }

@@ -6,6 +6,7 @@
 #include "domain/domain.h"
 #include "emulate/mmio.h"
 #include "emulate/string_insn.h"
+#include "guestmem/gmem.h"
 #include "lib/fmt.h"
 #include "lib/likely.h"
 
@@ -134,4 +135,9 @@ unsigned device_access_fetch(struct virt_vcpu *virt, uint8_t bytes[DECODE_MAX_BY
     unsigned count = insn_cache_bytes(&v->emulator, bytes);
     spin_unlock(&v->domain->lock);
     return count;
+}
+
+int device_access_read(struct virt_vcpu *v, gpa_t from, void *to, size_t n)
+{
+    return gmem_read(&vcpu_of(v)->domain->p2m, from, to, n);
 }

@@ -16,6 +16,8 @@ void device_access_string(struct virt_vcpu *v, const struct virt_exit *e);
 
 /* For virt_set_fetch(); takes the domain's lock. */
 unsigned device_access_fetch(struct virt_vcpu *v, uint8_t bytes[DECODE_MAX_BYTES]);
+/* For virt_set_read(): RAM, and no device's registers. With the domain's lock or without. */
+int device_access_read(struct virt_vcpu *v, gpa_t from, void *to, size_t n);
 
 /* For device_access_memory(): an access that no instruction's operand made; and what is to be done
  * after mmio_emulate() unless it answered 0. */

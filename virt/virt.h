@@ -12,6 +12,7 @@
 #define CAISSON_VIRT_VIRT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
 #include "lib/assert.h"
@@ -455,6 +456,11 @@ struct virt_io_string virt_io_string(const struct virt_vcpu *v, struct virt_io i
 typedef unsigned virt_fetch_fn(struct virt_vcpu *v, uint8_t bytes[15]);
 void virt_set_fetch(virt_fetch_fn *fn);
 unsigned virt_fetch(struct virt_vcpu *v, uint8_t bytes[15]);
+/* The same of n bytes of its memory, by guest-physical address: 0, or an error where not all of it
+ * is memory. */
+typedef int virt_read_fn(struct virt_vcpu *v, gpa_t from, void *to, size_t n);
+void virt_set_read(virt_read_fn *fn);
+int must_check virt_read(struct virt_vcpu *v, gpa_t from, void *to, size_t n);
 
 /* ---- Debug registers ---- */
 

@@ -2,14 +2,13 @@
  * The four page-directory-pointer-table entries of PAE paging.
  *
  * The CPU keeps them in registers and reads memory only when CR3 is loaded or the paging mode
- * changes. Where such a change exits, that reading is ours to do.
+ * changes. Where such a change exits, that reading is ours to do: of memory only. A device that the
+ * guest has could answer with a machine check, and that would be Caisson's own.
  * Sources: SDM, "PDPTE Registers"; "Guest Page-Directory-Pointer-Table Entries".
  */
 #include "arch/x86/cpu.h"
 #include "lib/addr.h"
-#include "mm/window.h"
 #include "virt/cr.h"
-#include "virt/slat.h"
 #include "vmx/vmcs.h"
 #include "virt/virt.h"
 
@@ -26,17 +25,10 @@ static bool is_valid(uint64_t pdpte)
 int virt_load_pdptes(struct virt_vcpu *v, uint64_t cr3)
 {
     gpa_t table = gpa(cr3 & CR3_PAE_MASK);
-    struct slat_entry e;
-    if (slat_lookup(v->slat, gpa_to_gfn(table), &e))
-        return -EINVAL; /* nothing there reads as all ones, which has reserved bits set */
-
     uint64_t pdpte[PDPTE_COUNT];
-    char *frame = window_open(e.mfn);
-    const volatile uint64_t *from = (void *)(frame + (table.v & ~PAGE_MASK));
-    for (unsigned i = 0; i < PDPTE_COUNT; i++)
-        pdpte[i] = from[i];
-    window_close(frame);
 
+    if (virt_read(v, table, pdpte, sizeof(pdpte)))
+        return -EINVAL; /* nothing there reads as all ones, which has reserved bits set */
     for (unsigned i = 0; i < PDPTE_COUNT; i++)
         if (!is_valid(pdpte[i]))
             return -EINVAL;
