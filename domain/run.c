@@ -400,13 +400,28 @@ static bool run(struct vcpu *v, uint64_t deadline)
     return false;
 }
 
+/* One table for all its vCPUs: a domain of many that reboots shall not fill the log's memory, in
+ * which is what others did before. */
+static cold void log_exits(const struct domain *d)
+{
+    struct virt_exits sum = { { 0 }, { 0 } };
+
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        virt_count_exits(&d->vcpus[i]->virt, &sum);
+    virt_log_exits(&sum, d->name);
+}
+
 /* Its domain has ended: it leaves this pCPU. True if it was the last to do so. */
 static bool leave_for_good(struct vcpu *v)
 {
+    struct domain *d = v->domain;
+
     vcpu_leave(&v->unit);
-    virt_log_exits(&v->virt, v->domain->name, v->id);
     v->out = true;
-    return ++v->domain->vcpus_out == v->domain->xen.vcpu_count;
+    if (++d->vcpus_out < d->xen.vcpu_count)
+        return false;
+    log_exits(d);
+    return true;
 }
 
 /* What it is, for the account that its guest sees, while it is not running. */

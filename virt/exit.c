@@ -47,12 +47,24 @@ uint64_t virt_exit_count(const struct virt_vcpu *v)
     return sum;
 }
 
-void virt_log_exits(const struct virt_vcpu *v, const char *whose, unsigned id)
+void virt_count_exits(const struct virt_vcpu *v, struct virt_exits *sum)
 {
-    log_debug("%s: vCPU %u: %lu VM exits; of each kind, and TSC ticks that one took above virt/:",
-              whose, id, virt_exit_count(v));
+    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++) {
+        sum->count[kind] += v->exits[kind];
+        sum->ticks[kind] += v->exit_ticks[kind];
+    }
+}
+
+void virt_log_exits(const struct virt_exits *sum, const char *whose)
+{
+    uint64_t all = 0;
+
     for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
-        if (v->exits[kind])
-            log_debug("%s: %8lu  %-16s %8lu", whose, v->exits[kind], virt_exit_name[kind],
-                      v->exit_ticks[kind] / v->exits[kind]);
+        all += sum->count[kind];
+    log_debug("%s: %lu VM exits; of each kind, and TSC ticks that one took above virt/:", whose,
+              all);
+    for (unsigned kind = 0; kind < VIRT_EXIT_KINDS; kind++)
+        if (sum->count[kind])
+            log_debug("%s: %8lu  %-16s %8lu", whose, sum->count[kind], virt_exit_name[kind],
+                      sum->ticks[kind] / sum->count[kind]);
 }

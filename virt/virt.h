@@ -435,9 +435,15 @@ static inline void virt_count_exit(struct virt_vcpu *v, uint64_t now)
     v->exits[kind]++;
     v->exit_ticks[kind] += now - v->exit.left;
 }
-/* How many exits there have been; and a table in the debug log, of domain `whose`, by kind. */
+/* How many exits there have been. */
 uint64_t virt_exit_count(const struct virt_vcpu *v);
-void virt_log_exits(const struct virt_vcpu *v, const char *whose, unsigned id);
+/* Those of several vCPUs by kind, added up; and a table of them in the debug log, of domain
+ * `whose`. */
+struct virt_exits {
+    uint64_t count[VIRT_EXIT_KINDS], ticks[VIRT_EXIT_KINDS];
+};
+void virt_count_exits(const struct virt_vcpu *v, struct virt_exits *sum);
+void virt_log_exits(const struct virt_exits *sum, const char *whose);
 /* Interrupts of the machine's have been let in: a guest with IF=0 may keep them out for a while. */
 void virt_irqs_served(struct virt_vcpu *v);
 

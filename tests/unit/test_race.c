@@ -72,11 +72,26 @@ static void nothing(struct virt_vcpu *v, const struct virt_exit *x)
 
 const struct virt_action exit_actions[VIRT_EXIT_KINDS] = { [VIRT_EXIT_HOST] = { NULL, nothing } };
 
-void virt_log_exits(const struct virt_vcpu *v, const char *whose, unsigned id)
+static unsigned counted, tables, ended; /* vCPUs, their tables in the log, and domains */
+
+void virt_count_exits(const struct virt_vcpu *v, struct virt_exits *sum)
 {
     (void)v;
+    (void)sum;
+    counted++;
+}
+
+void virt_log_exits(const struct virt_exits *sum, const char *whose)
+{
+    (void)sum;
     (void)whose;
-    (void)id;
+    tables++;
+}
+
+static void note_end(struct domain *d)
+{
+    (void)d;
+    ended++;
 }
 
 void vcpu_load(struct vcpu *v)
@@ -222,7 +237,9 @@ static void eoi(void *ctx, uint8_t vector)
 
 static struct vlapic_page lapic_page;
 static const struct vlapic_bus bus = { .send_ipi = send_ipi, .eoi = eoi };
-static const struct domain_hooks hooks = { .console_put = put, .console_room = room };
+static const struct domain_hooks hooks = { .console_put = put,
+                                           .console_room = room,
+                                           .ended = note_end };
 
 static size_t bus_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
 {
@@ -354,6 +371,21 @@ static void test_last_halt(void **state)
     other.down = true;
     assert_int_equal(look(), END_POWEROFF);
     assert_int_equal(entries, 0);
+}
+
+/* However many vCPUs there are, their end is one table in the log. */
+static void test_one_table_a_life(void **state)
+{
+    (void)state;
+    halt_both();
+    counted = tables = ended = 0;
+    assert_int_equal(look(), END_POWEROFF);
+    assert_int_equal(tables, 0);
+    other.unit.attention = true;
+    vcpu_run(&other.unit, UINT64_MAX);
+    assert_int_equal(tables, 1);
+    assert_int_equal(counted, 2);
+    assert_int_equal(ended, 1);
 }
 
 /* Another vCPU is about to run, or something wakes this one. */
@@ -792,21 +824,14 @@ static void test_requests_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_upcall),
-        TEST(test_upcall_is_read_once),
-        TEST(test_console_note),
-        TEST(test_console_ring),
-        TEST(test_code_changes),
-        TEST(test_code_is_read_once),
-        TEST(test_string_io),
-        TEST(test_task_is_read_once),
-        TEST(test_tasks_change),
-        TEST(test_request_is_read_once),
-        TEST(test_requests_change),
-        TEST(test_last_halt),
-        TEST(test_halt_that_is_not_the_last),
-        TEST(test_posted_is_taken),
-        TEST(test_posted_leaves_levels),
+        TEST(test_upcall),           TEST(test_upcall_is_read_once),
+        TEST(test_console_note),     TEST(test_console_ring),
+        TEST(test_code_changes),     TEST(test_code_is_read_once),
+        TEST(test_string_io),        TEST(test_task_is_read_once),
+        TEST(test_tasks_change),     TEST(test_request_is_read_once),
+        TEST(test_requests_change),  TEST(test_last_halt),
+        TEST(test_one_table_a_life), TEST(test_halt_that_is_not_the_last),
+        TEST(test_posted_is_taken),  TEST(test_posted_leaves_levels),
         TEST(test_posted_and_more),
     };
     runs = race_rounds(1000);
