@@ -63,6 +63,8 @@ static bool feed(struct console *c)
         n += give(c, &input_paste, FEED_MOST - n);
         input_taken();
     }
+    if (n)
+        domain_console_given(c->domain);
     spin_unlock(&c->domain->lock);
     return n == FEED_MOST;
 }

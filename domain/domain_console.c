@@ -12,6 +12,12 @@ bool domain_console_give(struct domain *d, uint8_t byte)
                                  : machine_console_give(&d->machine, byte);
 }
 
+void domain_console_given(struct domain *d)
+{
+    if (d->type == DOMAIN_PVH)
+        pv_console_given(&d->xen); /* COM1 has said so byte by byte, 16 at most */
+}
+
 void domain_console_kick(struct domain *d)
 {
     if (d->type == DOMAIN_PVH)

@@ -70,10 +70,16 @@ bool pv_console_give(struct xen_domain *d, uint8_t byte)
         return false;
     ring->in[at & (XENCONS_IN_BYTES - 1)] = (char)byte;
     put(&ring->in_prod, at + 1);
+    return true;
+}
+
+void pv_console_given(struct xen_domain *d)
+{
+    if (!d->console)
+        return;
     tell_guest(d);
     if (d->control) /* it asks by a call, when this tells it */
         evtchn_raise_virq(d->vcpu[0], XEN_VIRQ_CONSOLE);
-    return true;
 }
 
 size_t pv_console_peek(const struct xen_domain *d, uint8_t *out, size_t n, uint32_t *next)

@@ -30,8 +30,10 @@ struct xen_console_bus {
  * 0, -ENOMEM, -ENOSPC. */
 int must_check pv_console_init(struct xen_domain *d, const struct xen_console_bus *bus);
 void pv_console_destroy(struct xen_domain *d);
-/* A byte from the operator; false: no room, the bus's room() is called when there is. */
+/* A byte from the operator; false: no room, the bus's room() is called when there is. Then, once
+ * for all of them: the guest is told. */
 bool pv_console_give(struct xen_domain *d, uint8_t byte);
+void pv_console_given(struct xen_domain *d);
 /* For a guest that asks for input by a call: copies up to n bytes out of what pv_console_give() put
  * in, and returns how many. They are still there, until pv_console_take() is given what *next is
  * then: the guest may have moved the ring's own index meanwhile. */

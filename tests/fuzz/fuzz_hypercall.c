@@ -274,7 +274,8 @@ static void step_time(struct input *in)
     if (bytes == 5)
         pv_console_kick(&guest.xen);
     for (unsigned i = 0; i < bytes; i++)
-        (void)!pv_console_give(&guest.xen, 'x');
+        if (pv_console_give(&guest.xen, 'x'))
+            pv_console_given(&guest.xen);
     spin_unlock(&guest.lock);
 }
 

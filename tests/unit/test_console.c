@@ -150,6 +150,14 @@ bool domain_console_give(struct domain *d, uint8_t byte)
     return true;
 }
 
+static unsigned events; /* that tell guests of what they were given */
+
+void domain_console_given(struct domain *d)
+{
+    assert_true(spin_is_locked(&d->lock));
+    events++;
+}
+
 /* As a UART with a full FIFO would: from within the kick. */
 static void speak(struct guest *g, size_t most)
 {
@@ -495,6 +503,30 @@ static void slow_reader_loses_nothing(void **state)
         assert_int_equal(a->heard_length, before + (3000 - before < 16 ? 3000 - before : 16));
     }
     assert_memory_equal(a->heard, want, 3000);
+}
+
+/* What an event costs is the guest's to say: there is one a hold of its lock. */
+static void paste_is_told_once(void **state)
+{
+    char text[257];
+
+    (void)state;
+    set_up(true, false);
+    struct guest *a = add(0);
+    a->appetite = 1000;
+    events = 0;
+    memset(text, '#', 256);
+    text[256] = '\0';
+    type(text);
+    assert_int_equal(a->heard_length, 256);
+    assert_int_equal(events, 1);
+    a->appetite = 0;
+    type("no room");
+    assert_int_equal(events, 1);
+    a->appetite = 10;
+    console_room(&a->d);
+    settle();
+    assert_int_equal(events, 2);
 }
 
 static void typed_ahead_goes_along(void **state)
@@ -943,6 +975,7 @@ int main(void)
         cmocka_unit_test(keys_switch),
         cmocka_unit_test(prompt_makes_room),
         cmocka_unit_test(slow_reader_loses_nothing),
+        cmocka_unit_test(paste_is_told_once),
         cmocka_unit_test(typed_ahead_goes_along),
         cmocka_unit_test(nobody_there_keeps_the_keys),
         cmocka_unit_test(paste_holds_the_port),

@@ -597,6 +597,9 @@ static void test_params_are_words(void **state)
         pair[B].shared.evtchn_pending[0] = 0;
         spin_lock(&pair[B].d.lock);
         assert_true(pv_console_give(&pair[B].d.xen, 'x'));
+        assert_true(pv_console_give(&pair[B].d.xen, 'y'));
+        assert_int_equal(pair[B].shared.evtchn_pending[0], 0); /* one event for both */
+        pv_console_given(&pair[B].d.xen);
         spin_unlock(&pair[B].d.lock);
         assert_int_equal(pair[B].shared.evtchn_pending[0], 1ul << send.port);
     }

@@ -375,7 +375,8 @@ static void operate(unsigned i)
 {
     spin_lock(&pair[i].d.lock);
     pv_console_kick(&pair[i].d.xen);
-    (void)!pv_console_give(&pair[i].d.xen, 'x');
+    if (pv_console_give(&pair[i].d.xen, 'x'))
+        pv_console_given(&pair[i].d.xen);
     spin_unlock(&pair[i].d.lock);
 }
 
