@@ -16,13 +16,32 @@ cold int p2m_init(struct p2m *p, uint16_t owner)
     return slat_init(&p->slat, owner);
 }
 
+void p2m_lost(const struct p2m *p, mfn_t m, unsigned order)
+{
+    for (uint64_t n = 0; unlikely(p->slat.lost) && n < 1UL << order; n++)
+        (void)!frame_retire(mfn(m.v + n), frame_owner(mfn(m.v + n)));
+}
+
+/* Who lets go of what somebody else has. */
+static void unpin(const struct p2m *p, mfn_t m)
+{
+    if (!p->slat.lost)
+        frame_unpin(m);
+}
+
+static void give_back(const struct p2m *p, mfn_t m, unsigned order)
+{
+    p2m_lost(p, m, order);
+    frame_free(m, order, p->owner);
+}
+
 static void free_mapping(void *ctx, gfn_t g, const struct slat_entry *e)
 {
     struct p2m *p = ctx;
 
     (void)g;
     if (e->rights & SLAT_PINNED)
-        frame_unpin(e->mfn);
+        unpin(p, e->mfn);
     if (e->rights & SLAT_LENT)
         return;
     if (e->order > ORDER_2M) { /* it may be in 262,144 pieces by now */
@@ -30,14 +49,14 @@ static void free_mapping(void *ctx, gfn_t g, const struct slat_entry *e)
         p->going.frames = 1UL << e->order;
         return;
     }
-    frame_free(e->mfn, e->order, p->owner);
+    give_back(p, e->mfn, e->order);
     p->populated -= 1UL << e->order;
 }
 
 /* 2 MiB of it. */
 static void give_back_some(struct p2m *p)
 {
-    frame_free(p->going.first, ORDER_2M, p->owner);
+    give_back(p, p->going.first, ORDER_2M);
     p->going.first.v += 1UL << ORDER_2M;
     p->going.frames -= 1UL << ORDER_2M;
     p->populated -= 1UL << ORDER_2M;
@@ -54,6 +73,15 @@ static uint64_t oldest_inside(const struct p2m *p, unsigned vcpus)
     return oldest;
 }
 
+/* RAM that it has no more. */
+static void give_up(const struct p2m *p, mfn_t m)
+{
+    p2m_lost(p, m, ORDER_4K);
+    frame_return(m, p->owner);
+    if (unlikely(p->slat.lost))
+        frame_abandon(m, p->owner);
+}
+
 cold void p2m_reap(struct p2m *p, unsigned vcpus)
 {
     uint64_t oldest = oldest_inside(p, vcpus);
@@ -65,9 +93,9 @@ cold void p2m_reap(struct p2m *p, unsigned vcpus)
         else if (p->limbo[i].table)
             slat_free_cut(&p->slat);
         else if (p->limbo[i].pinned)
-            frame_unpin(p->limbo[i].frame);
+            unpin(p, p->limbo[i].frame);
         else
-            frame_return(p->limbo[i].frame, p->owner);
+            give_up(p, p->limbo[i].frame);
     }
     p->limbo_count = kept;
 }
@@ -78,9 +106,9 @@ static void free_limbo(struct p2m *p)
         if (p->limbo[p->limbo_count].table)
             slat_free_cut(&p->slat);
         else if (p->limbo[p->limbo_count].pinned)
-            frame_unpin(p->limbo[p->limbo_count].frame);
+            unpin(p, p->limbo[p->limbo_count].frame);
         else
-            frame_free(p->limbo[p->limbo_count].frame, ORDER_4K, p->owner);
+            give_back(p, p->limbo[p->limbo_count].frame, ORDER_4K);
     }
     p->limbo_count = 0;
 }

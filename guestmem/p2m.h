@@ -185,6 +185,9 @@ static inline bool p2m_is_device(const struct slat_entry *e)
     return (e->rights & marks) == marks;
 }
 void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames);
+/* Frames that were mapped here are about to be let go of: if an IOMMU may not have forgotten them,
+ * as it does not answer, nobody gets them again. Before that, or while their owner has them. */
+void p2m_lost(const struct p2m *p, mfn_t m, unsigned order);
 int must_check p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
 int must_check p2m_map_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order, unsigned rights,
                              enum slat_type type);

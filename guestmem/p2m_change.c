@@ -288,6 +288,7 @@ int p2m_take_back(struct p2m *p, gfn_t g, mfn_t m)
                 (entry.rights & (SLAT_LENT | SLAT_PINNED)) == SLAT_LENT;
     if (lent && entry.mfn.v == m.v)
         err = p2m_vacate(p, g);
+    p2m_lost(p, m, ORDER_4K);
     spin_unlock(&p->lock);
     return err;
 }

@@ -17,8 +17,11 @@ static unsigned look_at(struct p2m *p, gfn_t g, const struct slat_entry *e,
 {
     if (!(e->rights & SLAT_LENT) || p2m_is_device(e))
         return 1;
-    if (fn(ctx, e->mfn) && p2m_vacate(p, g))
+    if (!fn(ctx, e->mfn))
+        return LENT;
+    if (p2m_vacate(p, g))
         panic("p2m: a single mapping cannot be taken away");
+    p2m_lost(p, e->mfn, ORDER_4K);
     return LENT;
 }
 

@@ -25,6 +25,7 @@ enum {
     REG_EVENTS = 0x10,
     REG_CONTROL = 0x18,
     REG_EXCLUDED = 0x20, /* a range that would be let through */
+    REG_ABILITIES = 0x30,
     REG_COMMAND_HEAD = 0x2000,
     REG_COMMAND_TAIL = 0x2008,
     REG_EVENT_HEAD = 0x2010,
@@ -37,6 +38,7 @@ enum {
 #define CONTROL_INTERRUPT (1u << 3)
 #define CONTROL_COHERENT  (1u << 10)
 #define CONTROL_COMMANDS  (1u << 12)
+#define ABILITY_ALL       (1u << 6) /* FORGET_ALL */
 #define STATUS_OVERFLOW   (1u << 0)
 #define STATUS_CLEAR      0x7         /* what is cleared by writing ones */
 #define RING_4K           (8ul << 56) /* with 256 places */
@@ -44,14 +46,15 @@ enum {
 
 #define COMMAND_BYTES     16
 #define COMMAND_WAIT      (1ul << 60 | 1) /* ... and writes a word to memory */
+#define FORGET_ALL        (8ul << 60)
 #define PAGES_OF(tag)     ((uint64_t)(tag) << 32)
 #define PAGES_TABLES      2ul                 /* and of the tables that lead to them */
 #define PAGES_BLOCK       1ul                 /* more than one */
 #define PAGES_ALL         0x7FFFFFFFFFFFF001l /* instead of an address: of the whole tag */
 #define EVENT_BYTES       16
 #define EVENT_KIND(e)     ((unsigned)((e) >> 60))
-#define EVENT_NAMES(e)    (0x19Eu >> EVENT_KIND(e) & 1) /* kinds 1 to 4, 7, 8: a device's */
-#define USELESS           4096 /* events of devices that had been stopped before */
+#define EVENT_NAMES(e)    (0x39Eu >> EVENT_KIND(e) & 1) /* kinds 1 to 4, 7 to 9: a device's */
+#define USELESS           4096 /* events of devices that had been stopped before, or of nobody */
 #define EVENT_IS_WRITE(e) ((e) >> 53 & 1)
 
 /* What a unit and we share: a page each. */
@@ -163,18 +166,20 @@ static uint64_t block_of(gfn_t g)
     return (gfn_to_gpa(g).v & ~(bytes - 1)) | (bytes / 2 - PAGE_SIZE) | PAGES_BLOCK;
 }
 
-/* A block, or all. The units share the tags, so all of them are told. */
-bool amd_flush(uint16_t tag, gfn_t start, uint64_t frames)
+void *amd_unit(uint8_t unit)
+{
+    return &units[unit - 1];
+}
+
+/* A block, or all. */
+bool amd_flush(const struct iommu_use *use, gfn_t start, uint64_t frames)
 {
     uint64_t what = frames == 1 ? block_of(start) : PAGES_ALL;
-    bool done = true;
+    struct unit *u = use->unit;
 
-    for (struct unit *u = units; u < units + unit_count; u++) {
-        if (u->answers)
-            command(u, AMD_FORGET_PAGES | PAGES_OF(tag), what | PAGES_TABLES);
-        done &= carry_out(u);
-    }
-    return done;
+    if (u->answers)
+        command(u, AMD_FORGET_PAGES | PAGES_OF(use->tag), what | PAGES_TABLES);
+    return carry_out(u);
 }
 
 /* ---- Events ---- */
@@ -203,7 +208,9 @@ static void take_events(struct unit *u)
         if (EVENT_NAMES(event))
             u->useless += iommu_note_fault(u->info.segment, (uint16_t)event,
                                            EVENT_IS_WRITE(event) ? IOMMU_WRITE : IOMMU_READ, e[1]);
-        else if (!told)
+        else
+            u->useless++;
+        if (!EVENT_NAMES(event) && !told)
             log_warn("iommu: event %016lx %016lx; said once", event, e[1]);
         told |= !EVENT_NAMES(event);
     }
@@ -222,6 +229,17 @@ static void start_events(struct unit *u)
     u->event = 0;
     write64(u, REG_EVENTS, heap_to_maddr((const void *)u->shared->events).v | RING_4K);
     mmio_write32(u->regs + REG_CONTROL, control | CONTROL_EVENTS);
+}
+
+void amd_hear_again(void *unit)
+{
+    struct unit *u = unit;
+
+    u->useless = 0;
+    if (!u->answers || mmio_read32(u->regs + REG_CONTROL) & CONTROL_INTERRUPT)
+        return;
+    start_events(u);
+    mmio_write32(u->regs + REG_CONTROL, mmio_read32(u->regs + REG_CONTROL) | CONTROL_INTERRUPT);
 }
 
 static void interrupt(void)
@@ -244,12 +262,17 @@ static uint32_t control_bits(uint8_t flags)
     return (flags & 1u) << 1 | (flags & 2u) << 7 | (flags & 4u) << 7 | (flags & 8u) << 8;
 }
 
-/* What a unit that firmware had on keeps of entries is forgotten, device by device. */
+/* What a unit that firmware had on keeps is forgotten: all of it, or where it cannot be told so
+ * each device's entry. The mappings go when a tag is used. */
 static bool forget_all(struct unit *u)
 {
     u->answers = true;
     bool done = carry_out(u);
 
+    if (done && mmio_read32(u->regs + REG_ABILITIES) & ABILITY_ALL) {
+        command(u, FORGET_ALL, 0);
+        return carry_out(u);
+    }
     for (const struct pci_device *d = pci_next(NULL); d && done; d = pci_next(d)) {
         command(u, AMD_FORGET_ENTRY | d->at.bdf, 0);
         done = carry_out(u);

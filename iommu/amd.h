@@ -45,7 +45,10 @@ bool amd_answers(uint8_t unit); /* of a number; 0 does not */
 bool amd_one_segment(void);
 /* The unit (0: each) keeps nothing of this device's entry and interrupts. False: no answer. */
 bool amd_forget(uint8_t unit, uint16_t bdf);
-bool amd_flush(uint16_t tag, gfn_t start, uint64_t frames);
+bool amd_flush(const struct iommu_use *u, gfn_t start, uint64_t frames);
+void *amd_unit(uint8_t unit); /* for struct iommu_use; not 0 */
+/* If it told of too many, it tells of others again. Boot CPU. */
+void amd_hear_again(void *unit);
 
 /* ---- amd_device.c ---- */
 
@@ -56,7 +59,7 @@ uint64_t amd_device_table(void);
 
 void amd_share(void);
 int amd_attach(struct iommu_use *u);
-void amd_detach(struct iommu_use *u);
+bool amd_detach(struct iommu_use *u);
 void amd_block(struct iommu_use *u);
 void amd_silence(uint16_t bdf);
 int amd_route(struct iommu_use *u, unsigned index, uint32_t apic_id, uint8_t vector,

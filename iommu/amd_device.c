@@ -55,7 +55,7 @@ _Static_assert(IOMMU_ROUTES == 1 << 5, "as ENTRY_ROUTES says");
 struct about {
     uint8_t unit; /* 0: it is not behind one */
     uint8_t settings;
-    bool other, kept; /* it sends under another name; memory is kept for it */
+    bool other, kept; /* it shares its name with another; memory is kept for it */
 };
 #define ABOUT_ORDER 6
 
@@ -109,8 +109,10 @@ void amd_set(uint8_t unit, uint16_t from, uint16_t to, uint8_t settings)
 
 void amd_alias(uint16_t from, uint16_t to, uint16_t other)
 {
-    for (unsigned bdf = from; bdf <= to; bdf++)
+    for (unsigned bdf = from; bdf <= to; bdf++) {
         about[bdf].other |= bdf != other;
+        about[other].other |= bdf != other;
+    }
 }
 
 void amd_keep(uint16_t from, uint16_t to)
@@ -140,7 +142,7 @@ static const char *why_not(uint16_t bdf)
     if (!amd_one_segment())
         return "the machine has several PCI segments";
     if (about[bdf].other)
-        return "it sends under another device's name";
+        return "it and another device send under one name";
     if (about[bdf].kept)
         return "the firmware keeps memory for it (IVMD)";
     if (!(table[bdf].interrupts & ENTRY_REMAPS))
@@ -188,27 +190,33 @@ int amd_attach(struct iommu_use *u)
         log_warn("iommu: %s: %s", pci_name(&u->device->at).text, why);
         return -EOPNOTSUPP;
     }
+    u->unit = amd_unit(about[bdf].unit);
     u->routes = heap_pages(0, u->owner);
     if (!u->routes)
         return -ENOMEM;
     open_entry(u);
     /* The firmware may have used the tag. */
-    if (amd_forget(about[bdf].unit, bdf) && amd_flush(u->tag, gfn(0), UINT64_MAX))
+    if (amd_forget(about[bdf].unit, bdf) && amd_flush(u, gfn(0), UINT64_MAX))
         return 0;
     close_entry(bdf, 0);
-    heap_free_pages(u->routes, 0, u->owner);
+    u->tables->lost = true;
+    heap_forsake(u->routes, u->owner);
     return -ENODEV;
 }
 
-/* It is no bus master any more, which alone must do if the unit is dead. */
-void amd_detach(struct iommu_use *u)
+/* It is no bus master any more. What a dead unit may still read stays as it is. */
+bool amd_detach(struct iommu_use *u)
 {
     uint16_t bdf = u->device->at.bdf;
 
     close_entry(bdf, 0);
-    if (!amd_forget(about[bdf].unit, bdf) || !amd_flush(u->tag, gfn(0), UINT64_MAX))
-        log_error("iommu: no answer when %s was taken back", pci_name(&u->device->at).text);
-    heap_free_pages(u->routes, 0, u->owner);
+    bool done = amd_forget(about[bdf].unit, bdf) && amd_flush(u, gfn(0), UINT64_MAX);
+    if (done)
+        heap_free_pages(u->routes, 0, u->owner);
+    else
+        heap_forsake(u->routes, u->owner);
+    amd_hear_again(u->unit);
+    return done;
 }
 
 void amd_block(struct iommu_use *u)

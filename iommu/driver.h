@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/addr.h"
+#include "lib/errno.h"
 #include "pci/pci.h"
 #include "virt/slat.h"
 #include "virt/virt.h"
@@ -21,7 +22,9 @@ struct iommu_use {
     struct slat *tables;
     uint16_t owner;
     uint16_t tag;    /* 1 to IOMMU_USES: of the owner, for caches in the IOMMU; nobody's is 0 */
-    unsigned faults; /* since it has it */
+    unsigned faults; /* of late: since */
+    uint64_t since;  /* this TSC */
+    void *unit;      /* the driver's: behind which it is */
     void *routes;    /* AMD's: where its interrupts go */
     uint16_t first_route; /* the same of VT-d: the first of IOMMU_ROUTES in its unit's table */
 };
@@ -40,15 +43,16 @@ struct iommu_driver {
     /* Lets the device through to the tables. 0, or nothing has changed: -ENODEV it is not behind
      * such a unit; -EOPNOTSUPP, with a line in the log that says why; -ENOMEM. */
     int (*attach)(struct iommu_use *u);
-    /* Blocks it, as it was at first. Nothing of it is under way when this returns. */
-    void (*detach)(struct iommu_use *u);
+    /* Blocks it, as it was at first. Nothing of it is under way when this returns; or false: its
+     * unit does not answer, and may go on by all that it knows. */
+    bool must_check (*detach)(struct iommu_use *u);
     /* Blocks it, and hears no more of what it tries, until it is detached. */
     void (*block)(struct iommu_use *u);
     /* The same of one that no domain has, and that is blocked already: it only hears no more. */
     void (*silence)(uint16_t bdf);
-    /* Nothing is kept of these frames' mappings for that tag, also not of larger ones that they
-     * were a part of. False: a unit does not answer. */
-    bool (*flush)(uint16_t tag, gfn_t start, uint64_t frames);
+    /* Its unit keeps nothing of these frames' mappings for its tag, also not of larger ones that
+     * they were a part of. False: it does not answer. */
+    bool must_check (*flush)(const struct iommu_use *u, gfn_t start, uint64_t frames);
     /* As iommu_route() and iommu_unroute(); index is checked. */
     int (*route)(struct iommu_use *u, unsigned index, uint32_t apic_id, uint8_t vector,
                  struct msi_message *out);

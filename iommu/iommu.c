@@ -4,6 +4,8 @@
 #include "iommu/iommu.h"
 
 #include "arch/x86/acpi.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/tsc.h"
 #include "iommu/amd.h"
 #include "iommu/driver.h"
 #include "iommu/vtd.h"
@@ -11,7 +13,8 @@
 #include "lib/log.h"
 #include "lib/spinlock.h"
 
-#define FAULTS_TOLD 4  /* of a device that a domain has */
+#define FAULTS_S    60 /* seconds after which a domain's device begins anew */
+#define FAULTS_TOLD 4  /* of it, within these, */
 #define FAULTS_MOST 64 /* and then it is stopped */
 
 static const struct iommu_driver *driver; /* NULL: there is none. Boot only */
@@ -58,9 +61,10 @@ static struct iommu_use *use_of(const struct pci_device *d)
 }
 
 /* The next one that owner has, after this one or the first; NULL behind the last. */
-static struct iommu_use *next_of(uint16_t owner, struct iommu_use *after)
+static struct iommu_use *next_of(uint16_t owner, const struct iommu_use *after)
 {
-    for (struct iommu_use *u = after ? after + 1 : uses; u < uses + IOMMU_USES; u++) {
+    for (struct iommu_use *u = after ? uses + (after - uses) + 1 : uses; u < uses + IOMMU_USES;
+         u++) {
         if (u->device && u->owner == owner)
             return u;
     }
@@ -151,49 +155,74 @@ int iommu_attach(struct pci_device *d, struct slat *s, uint16_t owner)
 
 static void detach(struct iommu_use *u)
 {
-    pci_stop(u->device);
-    driver->detach(u);
+    if (!driver->detach(u)) {
+        log_error("iommu: no answer when %s was taken back: its domain's memory is not used again",
+                  pci_name(&u->device->at).text);
+        u->tables->lost = true;
+    }
     u->tables->devices--;
     *u = (struct iommu_use){ 0 };
 }
 
+/* A device that is slow to answer is waited for without the lock. */
 void iommu_detach(struct pci_device *d)
 {
     spin_lock(&lock);
     struct iommu_use *u = use_of(d);
-    if (u)
-        detach(u);
+    spin_unlock(&lock);
+    if (!u)
+        return;
+    pci_stop(d);
+    spin_lock(&lock);
+    detach(u);
     spin_unlock(&lock);
 }
 
 /* ---- What they reach ---- */
 
 /* What cannot be told to forget is kept from asking. */
-static void give_up(uint16_t owner)
+static void give_up(const struct iommu_use *dead)
 {
-    for (struct iommu_use *u = next_of(owner, NULL); u; u = next_of(owner, u)) {
-        if (!u->device->stopped)
-            log_error("iommu: no answer: %s of domain %u is stopped", pci_name(&u->device->at).text,
-                      owner);
+    dead->tables->lost = true;
+    for (struct iommu_use *u = next_of(dead->owner, NULL); u; u = next_of(dead->owner, u)) {
+        if (u->unit != dead->unit || u->device->stopped)
+            continue;
+        log_error("iommu: no answer: %s of domain %u is stopped", pci_name(&u->device->at).text,
+                  u->owner);
         pci_stop(u->device);
     }
+}
+
+/* Another one of the same domain is behind the same unit, and comes before it. */
+static bool is_second(const struct iommu_use *u)
+{
+    const struct iommu_use *other = next_of(u->owner, NULL);
+
+    while (other->unit != u->unit)
+        other = next_of(u->owner, other);
+    return other != u;
 }
 
 void iommu_flush(uint16_t owner, gfn_t start, uint64_t frames)
 {
     spin_lock(&lock);
-    const struct iommu_use *u = next_of(owner, NULL);
-    if (u && !driver->flush(u->tag, start, frames))
-        give_up(owner);
+    for (struct iommu_use *u = next_of(owner, NULL); u; u = next_of(owner, u))
+        if (!is_second(u) && !driver->flush(u, start, frames))
+            give_up(u);
     spin_unlock(&lock);
 }
 
 static int route(struct iommu_use *u, unsigned index, uint32_t apic_id, uint8_t vector,
                  struct msi_message *out)
 {
-    if (!u)
+    if (!u || u->faults >= FAULTS_MOST || pci_is_stopped(u->device))
         return -ENODEV;
-    return index < IOMMU_ROUTES ? driver->route(u, index, apic_id, vector, out) : -EINVAL;
+    if (index >= IOMMU_ROUTES)
+        return -EINVAL;
+    int err = driver->route(u, index, apic_id, vector, out);
+    if (err == -ENODEV) /* a unit that is late may learn of it yet */
+        driver->unroute(u, index);
+    return err;
 }
 
 int iommu_route(struct pci_device *d, unsigned index, uint32_t apic_id, uint8_t vector,
@@ -222,38 +251,44 @@ static const char *const verbs[] = {
     [IOMMU_INTERRUPT] = "sent interrupt",
 };
 
+/* AGAIN: it had been stopped before. */
+enum verdict { GOES_ON, STOP, AGAIN };
+
 /* One that no domain has has no business of its own: it is stopped at once, and nothing more is
  * heard of it, also if it does not stop. What Caisson uses goes on. NULL: the walk has not found
  * it. */
-static bool note_stray(struct pci_device *d, uint16_t bdf, const char *verb, uint64_t address)
+static enum verdict note_stray(struct pci_device *d, uint16_t bdf, const char *verb,
+                               uint64_t address)
 {
     driver->silence(bdf);
     if (!d || d->faults++)
-        return true;
+        return AGAIN;
     log_warn("iommu: %s %s 0x%lx, which it was not given: blocked%s", pci_name(&d->at).text, verb,
              address, d->used_as ? "" : ", and stopped");
-    if (!d->used_as)
-        pci_stop(d);
-    return false;
+    return d->used_as ? GOES_ON : STOP;
 }
 
-/* A domain's may have a bug in its driver; but it may not keep us busy. */
-static bool note_of_domain(struct iommu_use *u, const char *verb, uint64_t address)
+/* A domain's may have a bug in its driver, and fault now and then; but it may not keep us busy. */
+static enum verdict note_of_domain(struct iommu_use *u, const char *verb, uint64_t address)
 {
     struct pci_device *d = u->device;
+    uint64_t now = rdtsc();
 
+    if (now - u->since >= FAULTS_S * tsc_hz && u->faults < FAULTS_MOST) {
+        u->since = now;
+        u->faults = 0;
+    }
     d->faults++;
     u->faults++;
     if (u->faults <= FAULTS_TOLD)
         log_warn("iommu: %s of domain %u %s 0x%lx, which it was not given: blocked",
                  pci_name(&d->at).text, u->owner, verb, address);
     if (u->faults != FAULTS_MOST)
-        return u->faults > FAULTS_MOST;
+        return u->faults > FAULTS_MOST ? AGAIN : GOES_ON;
     log_warn("iommu: %s of domain %u has tried %u times: stopped", pci_name(&d->at).text, u->owner,
              u->faults);
-    pci_stop(d);
     driver->block(u);
-    return false;
+    return STOP;
 }
 
 bool iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint64_t address)
@@ -262,8 +297,10 @@ bool iommu_note_fault(uint16_t segment, uint16_t bdf, enum iommu_try what, uint6
 
     spin_lock(&lock);
     struct iommu_use *u = d ? use_of(d) : NULL;
-    bool again =
+    enum verdict v =
         u ? note_of_domain(u, verbs[what], address) : note_stray(d, bdf, verbs[what], address);
     spin_unlock(&lock);
-    return again;
+    if (v == STOP) /* the boot CPU is here, which alone gives devices to others */
+        pci_stop(d);
+    return v == AGAIN;
 }

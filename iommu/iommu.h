@@ -40,18 +40,20 @@ bool iommu_has_registers(uint64_t start, uint64_t end);
  * (or Caisson) one that cannot be kept apart from it; -ENOSPC; -ENOMEM, charged to owner;
  * -EOPNOTSUPP. The log has said why. */
 int must_check iommu_attach(struct pci_device *d, struct slat *s, uint16_t owner);
-/* It reaches nothing again, is no bus master, and nothing of what it did is under way any more.
- * Harmless if it is not attached. */
+/* It reaches nothing again, is no bus master, and nothing of what it did is under way any more; or
+ * else s->lost, as for iommu_flush(). Harmless if it is not attached. Boot CPU. */
 void iommu_detach(struct pci_device *d);
 
 /* No device of owner's reaches these frames by what the tables said before. Called after the tables
  * were changed and before the frames are anybody else's; with s->devices 0 there is no need.
- * Waits, for a bounded time: devices behind a unit that does not answer are stopped. */
+ * Waits, for a bounded time. A unit that does not answer may still let its devices reach them:
+ * these are stopped, and s->lost says that nobody is to get what they reached. */
 void iommu_flush(uint16_t owner, gfn_t start, uint64_t frames);
 
 /* The device, which is attached, may send interrupt `index` of its own, and it comes to that CPU
  * with that vector. *out is what the device is to write for it. 0; -EINVAL: no such index;
- * -ERANGE: no such CPU for this IOMMU; -ENODEV: not attached. */
+ * -ERANGE: no such CPU for this IOMMU; -ENODEV: not attached, or stopped, as it is now if its unit
+ * does not answer. *out is the same for an index each time. */
 int must_check iommu_route(struct pci_device *d, unsigned index, uint32_t apic_id, uint8_t vector,
                            struct msi_message *out);
 /* And no longer: none is under way when this returns. */

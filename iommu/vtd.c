@@ -217,13 +217,9 @@ static void silence(uint16_t bdf)
     }
 }
 
-static bool flush(uint16_t tag, gfn_t start, uint64_t frames)
+static bool flush(const struct iommu_use *use, gfn_t start, uint64_t frames)
 {
-    bool done = true;
-
-    for (struct vtd_unit *u = units; u < units + unit_count; u++)
-        done &= !u->started || vtd_forget_pages(u, tag, start, frames);
-    return done;
+    return vtd_forget_pages(use->unit, use->tag, start, frames);
 }
 
 static bool has_registers(uint64_t start, uint64_t end)
@@ -256,8 +252,7 @@ const struct iommu_driver *vtd_start(const uint8_t *dmar, uint32_t length)
     for (struct vtd_unit *u = units; u < units + unit_count; u++) {
         const char *fault = start_unit(u);
 
-        u->started = !fault;
-        u->on &= u->started;
+        u->on &= !fault;
         on += u->on;
         if (fault)
             log_error("iommu: VT-d at 0x%lx: %s", u->info.base.v, fault);

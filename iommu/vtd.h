@@ -94,7 +94,7 @@ struct vtd_unit {
     struct vtd_queue *queue;
     uint64_t routes_used[1]; /* by device: which of the interrupts are somebody's */
     unsigned kept;           /* devices that reach memory of the firmware's */
-    bool started, on;        /* it is to answer; it does */
+    bool on;                 /* it answers */
     bool unheard;            /* its faults came without end, so it tells of none. Atomic */
 };
 
@@ -151,7 +151,7 @@ bool vtd_open(struct vtd_unit *u, const struct pci_device *d, const struct dmar_
 
 void vtd_share(void);
 int vtd_attach(struct iommu_use *use);
-void vtd_detach(struct iommu_use *use);
+bool vtd_detach(struct iommu_use *use);
 void vtd_block(struct iommu_use *use);
 
 /* ---- vtd_fault.c: who tries ---- */

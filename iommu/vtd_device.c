@@ -104,30 +104,31 @@ int vtd_attach(struct iommu_use *use)
     }
     if (!vtd_take_routes(u, use))
         return -ENOSPC;
+    use->unit = u;
     if (!snoops)
         shut_no_snoop(use->device);
     if (set_entry(u, bdf, table_for(u, use->tables) | VTD_PRESENT,
                   (uint64_t)use->tag << VTD_DOMAIN_SHIFT | (VTD_LEVELS(u->cap) - 2)))
         return 0;
-    set_entry(u, bdf, 0, 0);
+    use->tables->lost |= !set_entry(u, bdf, 0, 0);
     vtd_drop_routes(u, use);
     return -ENODEV;
 }
 
-/* It is no bus master any more, which alone must do if the unit is dead. */
-void vtd_detach(struct iommu_use *use)
+/* It is no bus master any more. */
+bool vtd_detach(struct iommu_use *use)
 {
-    struct vtd_unit *u = vtd_unit_of(use->device);
+    struct vtd_unit *u = use->unit;
     bool done = set_entry(u, use->device->at.bdf, 0, 0);
 
-    if (!vtd_drop_routes(u, use) || !done)
-        log_error("iommu: no answer when %s was taken back", pci_name(&use->device->at).text);
+    done &= vtd_drop_routes(u, use);
     vtd_hear_again(u);
+    return done;
 }
 
 void vtd_block(struct iommu_use *use)
 {
-    struct vtd_unit *u = vtd_unit_of(use->device);
+    struct vtd_unit *u = use->unit;
     bool done = set_entry(u, use->device->at.bdf, VTD_SILENT, 0);
 
     if (!vtd_shut_routes(u, use) || !done)

@@ -128,7 +128,7 @@ bool vtd_drop_routes(struct vtd_unit *u, struct iommu_use *use)
 int vtd_route(struct iommu_use *use, unsigned index, uint32_t apic_id, uint8_t vector,
               struct msi_message *out)
 {
-    struct vtd_unit *u = vtd_unit_of(use->device);
+    struct vtd_unit *u = use->unit;
 
     if (apic_id >= UINT8_MAX && !u->x2apic)
         return -ERANGE;
@@ -141,7 +141,7 @@ int vtd_route(struct iommu_use *use, unsigned index, uint32_t apic_id, uint8_t v
 
 void vtd_unroute(struct iommu_use *use, unsigned index)
 {
-    struct vtd_unit *u = vtd_unit_of(use->device);
+    struct vtd_unit *u = use->unit;
 
     if (!set(u, use->first_route + index, 0, 0))
         pci_stop(use->device);

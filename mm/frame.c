@@ -425,7 +425,7 @@ cold void frame_reown(mfn_t m, uint16_t from, uint16_t to)
     spin_lock(&lock);
     ASSERT(block_owner(&buddy, m.v) == from);
     block_cut(&buddy, m.v, ORDER_4K);
-    account_pass(&accounts, from, to, ZONE_DOMAIN, 1);
+    account_pass(&accounts, from, to, buddy.table[m.v].used.zone, 1);
     buddy.table[m.v].used.owner = to;
     spin_unlock(&lock);
 }

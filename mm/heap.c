@@ -145,6 +145,11 @@ void heap_free_pages(void *p, unsigned order, uint16_t owner)
         give(p, order, owner);
 }
 
+cold void heap_forsake(void *p, uint16_t owner)
+{
+    frame_reown(maddr_to_mfn(heap_to_maddr(p)), owner, OWNER_CAISSON);
+}
+
 maddr_t heap_to_maddr(const void *p)
 {
     ASSERT((uintptr_t)p - DIRECT_BASE < frame_table_size() << PAGE_SHIFT);

@@ -19,6 +19,8 @@
  * guest can ask for comes as single pages, as a promise is one of pages. */
 void *heap_pages(unsigned order, uint16_t owner);
 void heap_free_pages(void *p, unsigned order, uint16_t owner);
+/* A page that a device may go on using, as nobody can tell it better: it is Caisson's, for good. */
+void heap_forsake(void *p, uint16_t owner);
 
 /* Blocks of several pages that a domain has given back stay its own, so that it finds them again
  * when it is made anew after a reboot: how many pages they have. And for mm/: the end of that. */

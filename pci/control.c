@@ -31,10 +31,10 @@ bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic
     return true;
 }
 
+/* Known before it is told: see pci_is_stopped(). */
 void pci_stop(struct pci_device *d)
 {
+    __atomic_store_n(&d->stopped, true, __ATOMIC_SEQ_CST);
     uint16_t command = config_read16(&d->at, CONFIG_COMMAND);
-
-    d->stopped = true;
     config_write32(&d->at, CONFIG_COMMAND, command & ~PCI_COMMAND_MASTER);
 }

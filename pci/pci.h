@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
+#include "lib/limits.h"
 #include "pci/config.h"
 
 #define PCI_MOST 1024 /* devices; the others are left out, with a line in the log */
@@ -53,8 +54,10 @@ struct pci_device {
     uint8_t secondary, subordinate; /* of a bridge that leads on: buses behind it; else 0 */
     uint16_t cap[PCI_CAPS];         /* where each is; 0: nowhere */
     struct pci_bar bar[PCI_BARS];
-    uint16_t
-        owner; /* the domain whose own it is; PCI_UNOWNED; PCI_BROKEN: nobody gets it. Boot CPU */
+    /* The domain whose own it is; PCI_UNOWNED; PCI_BROKEN: nobody gets it. Boot CPU, as the next.
+     */
+    uint16_t owner;
+    char had_by[MAX_NAME]; /* the last domain's name; "": it has been nobody's */
     /* Pieces of its registers that passthrough/ has mapped, for good. Boot CPU. */
     struct pci_piece {
         uint64_t start, end; /* machine addresses */
@@ -99,6 +102,12 @@ struct pci_device *pci_find(uint16_t segment, uint16_t bdf);
 bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic_id);
 /* It no longer reads and writes by itself, nor sends messages. */
 void pci_stop(struct pci_device *d);
+/* Who makes it master all the same, as he has not seen it in time, finds it here afterwards. */
+static inline bool pci_is_stopped(const struct pci_device *d)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return __atomic_load_n(&d->stopped, __ATOMIC_RELAXED);
+}
 
 /* What devices send goes up to the IOMMU, wherever they and the bridges can be told so. Boot only.
  */

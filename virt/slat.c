@@ -128,13 +128,21 @@ cold int slat_init(struct slat *e, uint16_t owner)
     return 0;
 }
 
+static void drop_table(struct slat *e, uint64_t *table)
+{
+    if (unlikely(e->lost))
+        heap_forsake(table, e->owner);
+    else
+        heap_free_pages(table, 0, e->owner);
+    e->tables--;
+}
+
 static void free_table(struct slat *e, uint64_t *table, unsigned level)
 {
     for (unsigned i = 0; level > 0 && i < ENTRIES; i++)
         if (is_present(table[i]) && !is_leaf(table[i], level))
             free_table(e, table_of(table[i]), level - 1);
-    heap_free_pages(table, 0, e->owner);
-    e->tables--;
+    drop_table(e, table);
 }
 
 cold void slat_free_cut(struct slat *e)
@@ -423,8 +431,7 @@ static bool drain_entry(struct slat *e, uint64_t *entry, unsigned level, gfn_t f
     if (!drain_table(e, below, level - 1, first, d) || !pay(d, SLAT_DRAIN_TABLE))
         return false;
     *entry = 0;
-    heap_free_pages(below, 0, e->owner);
-    e->tables--;
+    drop_table(e, below);
     return true;
 }
 

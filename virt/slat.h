@@ -51,6 +51,7 @@ struct slat {
     uint64_t tables;  /* table frames in use, root included */
     uint64_t pointer; /* as the processor takes it */
     unsigned devices; /* that walk them too, by an IOMMU; its lock */
+    bool lost;        /* an IOMMU that does not answer may walk them for ever; the same lock */
     uint64_t *cut;    /* a table that a large mapping has taken the place of, and */
     unsigned cut_level;
 };

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/tsc.h"
 #include "iommu/vtd.h"
 #include "mm/aspace.h"
 
@@ -25,6 +26,7 @@
 #define KEPT              4096
 #define LEAF_SHIFT(level) (12 + 9 * ((level)-1))
 
+uint64_t tsc_hz = 1000000000;
 uint64_t fake_vi_regs[FAKE_VI_BYTES / 8];
 bool fake_vi_dead;
 unsigned fake_vi_forgotten;
@@ -108,6 +110,11 @@ static void carry_out(const uint64_t *c)
     case 2:
         entries[(uint16_t)c[0]].there = false;
         fake_vi_forgotten++;
+        return;
+    case 8:
+        memset(entries, 0, sizeof(entries));
+        page_count = route_count = 0;
+        fake_vi_forgotten += 0x10000;
         return;
     case 3:
         forget_pages(c[0], c[1]);

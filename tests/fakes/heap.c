@@ -137,6 +137,16 @@ void heap_free_pages(void *p, unsigned order, uint16_t owner)
     give(HEAP, p, order, owner);
 }
 
+void heap_forsake(void *p, uint16_t owner)
+{
+    struct block *b = block_of(p);
+
+    ASSERT(b != NULL && b->owner == owner && b->zone == HEAP && b->order == 0);
+    b->owner = OWNER_CAISSON;
+    counts[HEAP][owner]--;
+    counts[HEAP][OWNER_CAISSON]++;
+}
+
 maddr_t heap_to_maddr(const void *p)
 {
     return maddr((uintptr_t)p);

@@ -236,6 +236,27 @@ static void test_deaf(void **state)
     assert_int_equal(CONTROL & 8, 0);
 }
 
+/* In one go, where the unit can. */
+static void test_forgets_all(void **state)
+{
+    (void)state;
+    FAKE_VI_REG(0x30) = 1u << 6;
+    put_unit(0x10, BASE, 0);
+    start();
+    assert_int_equal(fake_vi_forgotten, 0x10000);
+}
+
+/* Nor what nobody can be named for. */
+static void test_deaf_for_nobody(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5000; i++) {
+        fake_vi_event(10ul << 60, 0);
+        fake_vi_handler();
+    }
+    assert_int_equal(CONTROL & 8, 0);
+}
+
 /* A tail that cannot be leads to places of the ring all the same. */
 static void test_broken_tail(void **state)
 {
@@ -344,6 +365,8 @@ int main(void)
         cmocka_unit_test_setup(test_log_runs_over, setup_sound),
         cmocka_unit_test_setup(test_other_events, setup_sound),
         cmocka_unit_test_setup(test_deaf, setup_sound),
+        cmocka_unit_test_setup(test_deaf_for_nobody, setup_sound),
+        cmocka_unit_test_setup(test_forgets_all, setup),
         cmocka_unit_test_setup(test_broken_tail, setup_sound),
         cmocka_unit_test_setup(test_same_unit_twice, setup),
         cmocka_unit_test_setup(test_dead_unit, setup),

@@ -12,7 +12,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/acpi.h"
+#include "arch/x86/insn.h"
 #include "arch/x86/mtrr.h"
+#include "arch/x86/tsc.h"
 #include "guestmem/p2m.h"
 #include "iommu/driver.h"
 #include "iommu/iommu.h"
@@ -423,9 +425,50 @@ static void test_faults(void **state)
     assert_int_equal(nic->faults, 64);
     assert_int_equal(fake_log_lines[1], 5);
     iommu_detach(nic);
-    attach(nic, &mine); /* as new */
+    attach(nic, &mine);                   /* as new */
+    for (unsigned i = 0; i < 1000; i++) { /* now and then does not add up */
+        fake_tsc += tsc_hz;
+        assert_false(reaches(NIC, 0x5000 + i, true));
+        fake_vi_handler();
+    }
     assert_true(reaches(NIC, 0, true));
     assert_false(nic->stopped);
+}
+
+/* With what no entry silences it keeps the unit from telling of others, until it is taken back. */
+static void test_heard_again(void **state)
+{
+    (void)state;
+    attach(nic, &mine);
+    for (unsigned i = 0; i < 5000; i++) {
+        fake_vi_event(8ul << 60 | NIC, 0xFEE00000);
+        fake_vi_handler();
+    }
+    assert_int_equal(FAKE_VI_REG(0x18) & 8, 0);
+    for (unsigned i = 0; i < 300; i++) /* the ring runs over, and nobody looks */
+        fake_vi_event(8ul << 60 | NIC, 0xFEE00000);
+    iommu_detach(nic);
+    assert_int_equal(FAKE_VI_REG(0x18) & 8, 8);
+    attach(disk, &mine);
+    assert_false(reaches(DISK, 0x5000, true));
+    fake_vi_handler();
+    assert_true(fake_log_has("iommu: 00:04.0 of domain 9 wrote to 0x5000000"));
+}
+
+/* One that is stopped gets no route any more, whoever has not heard of it yet. */
+static void test_stopped_has_no_route(void **state)
+{
+    struct msi_message m;
+
+    (void)state;
+    attach(nic, &mine);
+    assert_int_equal(iommu_route(nic, 3, 1, 0x40, &m), 0);
+    for (unsigned i = 0; i < 64; i++) {
+        assert_false(reaches(NIC, 0x5000 + i, true));
+        fake_vi_handler();
+    }
+    assert_int_equal(iommu_route(nic, 3, 2, 0x41, &m), -ENODEV);
+    assert_false(sends(NIC, m.data, 2, 0x41));
 }
 
 /* ---- Who is not given away ---- */
@@ -442,7 +485,8 @@ static void test_refused(void **state)
 {
     (void)state;
     assert_refused(pci_find(0, KEPT), -EOPNOTSUPP, "00:06.0: the firmware keeps memory for it");
-    assert_refused(pci_find(0, ALIAS), -EOPNOTSUPP, "00:07.0: it sends under another device's");
+    assert_refused(pci_find(0, ALIAS), -EOPNOTSUPP,
+                   "00:07.0: it and another device send under one name");
     assert_refused(pci_find(0, ALONE), -ENODEV, "00:08.0 cannot be given away (error 19)");
     nic->used_as = "console";
     assert_refused(nic, -EBUSY, "00:03.0 cannot be given away (error 16)");
@@ -495,7 +539,10 @@ static void test_no_memory(void **state)
 static void test_unit_dies(void **state)
 {
     (void)state;
-    frame_at(&mine, 0);
+    mfn_t first = mfn(frame_at(&mine, 0) >> PAGE_SHIFT);
+    mfn_t second = mfn(frame_at(&mine, 1) >> PAGE_SHIFT), lent;
+    assert_int_equal(frame_alloc(ORDER_4K, YOURS, &lent), 0);
+    assert_int_equal(p2m_lend(&mine, gfn(0x900), lent, SLAT_R | SLAT_W), 0);
     attach(nic, &mine);
     fake_function[2].word[1] |= 4;
     fake_vi_dead = true;
@@ -505,6 +552,18 @@ static void test_unit_dies(void **state)
     assert_true(nic->stopped);
     assert_int_equal(iommu_attach(disk, &mine.slat, MINE), -ENODEV);
     p2m_reap(&mine, 0);
+    assert_int_equal(frame_owner(first), OWNER_PINNED); /* nobody gets what it may still reach */
+    assert_int_equal(p2m_take_back(&mine, gfn(0x900), lent), 0);
+    uint64_t tables = mine.slat.tables, caissons = frame_count(OWNER_CAISSON);
+    iommu_detach(nic);
+    assert_true(fake_log_has("no answer when 00:03.0 was taken back"));
+    while (!p2m_destroy(&mine))
+        ;
+    assert_int_equal(frame_owner(second), OWNER_PINNED);
+    frame_free(lent, ORDER_4K, YOURS);
+    assert_int_equal(frame_owner(lent), OWNER_PINNED);
+    assert_int_equal(frame_count(MINE), 0);
+    assert_int_equal(frame_count(OWNER_CAISSON), caissons + tables + 1); /* and of interrupts */
 }
 
 int main(void)
@@ -524,6 +583,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_for_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_heard_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_has_no_route, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unit_dies, setup, teardown),
     };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "arch/x86/acpi.h"
+#include "arch/x86/tsc.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/ioapic.h"
 #include "arch/x86/irq.h"
@@ -43,6 +44,7 @@
 #define REMAPPABLE 0x10u
 
 struct acpi_info acpi;
+uint64_t tsc_hz = 1000000000;
 struct virt_caps virt_caps;
 
 /* ---- The pretended unit ---- */
