@@ -185,11 +185,17 @@ bool vpci_memory_write(struct vpci *p, uint64_t at, unsigned size, uint64_t valu
     return answered;
 }
 
+/* Another one is first each time. */
 void vpci_settle(struct vpci *p)
 {
-    for (unsigned i = 0; i < VPCI_SLOTS; i++)
-        if (p->plugged[i])
-            p->plugged[i]->ops->settle(p->plugged[i]);
+    unsigned done = 0;
+
+    for (unsigned i = 0; i < VPCI_SLOTS; i++) {
+        struct vpci_function *f = p->plugged[(p->turn + i) % VPCI_SLOTS];
+        if (f)
+            done += f->ops->settle(f, done < VPCI_SETTLES ? VPCI_SETTLES - done : 0);
+    }
+    p->turn = (p->turn + 1) % VPCI_SLOTS;
 }
 
 static void vpci_reset(struct device *dev, uint64_t now)

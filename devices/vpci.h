@@ -17,8 +17,9 @@
 #define VPCI_DATA    4
 #define VPCI_SIZE    8 /* ports */
 
-#define VPCI_FIRST_SLOT 4 /* of those for what is plugged in, */
-#define VPCI_SLOTS      8 /* and how many there are */
+#define VPCI_FIRST_SLOT 4  /* of those for what is plugged in, */
+#define VPCI_SLOTS      8  /* and how many there are */
+#define VPCI_SETTLES    12 /* what is sent on in one go; the last may be for all CPUs */
 
 struct vpci_function;
 /* A function that is plugged in. reg: a multiple of 4; at: an address of memory. */
@@ -31,8 +32,10 @@ struct vpci_function_ops {
     bool (*map)(struct vpci_function *f, uint64_t at);
     bool (*memory_read)(struct vpci_function *f, uint64_t at, unsigned size, uint32_t *value);
     bool (*memory_write)(struct vpci_function *f, uint64_t at, unsigned size, uint32_t value);
-    /* It has asked to be called: it sends the interrupts that it owes. */
-    void (*settle)(struct vpci_function *f);
+    /* It has asked to be called: it sends interrupts that it owes, so long as these come to less
+     * than `most`, counting each once and once more for each CPU that it reaches. For the rest it
+     * asks again. Returns what they came to. */
+    unsigned (*settle)(struct vpci_function *f, unsigned most);
 };
 
 struct vpci_function {
@@ -43,6 +46,7 @@ struct vpci {
     struct device dev;
     struct vpci_function *plugged[VPCI_SLOTS]; /* function 0 of each slot, or NULL */
     bool any;                                  /* there is one */
+    unsigned turn;                             /* who is first at vpci_settle() */
     uint16_t pm_base;
     uint32_t address; /* as last written; bit 31: accesses to the data are configuration cycles */
 };

@@ -9,6 +9,16 @@
 #include "loader/memmap.h"
 #include "machine/pc.h"
 
+/* One that names several by a set may mean all. */
+static unsigned deliver(void *ctx, const struct apic_message *m)
+{
+    const struct domain *d = ctx;
+    bool set = m->logical || m->dest == APIC_DEST_ALL;
+
+    lapic_message(ctx, m);
+    return set && m->mode != APIC_LOWEST ? d->xen.vcpu_count : 1;
+}
+
 static unsigned addressee(void *ctx, const struct apic_message *m)
 {
     const struct domain *d = ctx;
@@ -17,6 +27,13 @@ static unsigned addressee(void *ctx, const struct apic_message *m)
     while (i < d->xen.vcpu_count && !vlapic_addressed(&d->vcpus[i]->lapic, m))
         i++;
     return i < d->xen.vcpu_count ? i : 0;
+}
+
+static struct sched_unit *unit(void *ctx, unsigned vcpu)
+{
+    const struct domain *d = ctx;
+
+    return &d->vcpus[vcpu]->unit;
 }
 
 static void tell(void *ctx, unsigned vcpu)
@@ -47,11 +64,11 @@ static bool is_named(const struct domain_config *c, uint16_t segment, uint16_t b
 /* NULL, or what is wrong. */
 static const char *choose(struct domain_config *c, uint16_t class)
 {
-    uint32_t at = passthrough_find(class, PASSTHROUGH_NONE);
+    uint32_t at = passthrough_find(c->name, class, PASSTHROUGH_NONE);
 
     if (at == PASSTHROUGH_NONE)
         return "the machine has none that can be given away";
-    for (; at != PASSTHROUGH_NONE; at = passthrough_find(class, at)) {
+    for (; at != PASSTHROUGH_NONE; at = passthrough_find(c->name, class, at)) {
         const struct config_pci p = { (uint16_t)(at >> 16), (uint16_t)at };
         if (is_named(c, p.segment, p.bdf))
             continue;
@@ -117,9 +134,11 @@ int devices_build(struct domain *d, struct passthrough_room *next)
                                        .low = gpa(MEMMAP_HOLE),
                                        .low_end = gpa(HVM_IOAPIC_BASE),
                                        .ctx = d,
-                                       .deliver = lapic_message,
+                                       .deliver = deliver,
                                        .addressee = addressee,
                                        .tell = tell,
+                                       .unit = unit,
+
                                        .come_out = come_out };
     unsigned i = 0;
 
@@ -144,4 +163,12 @@ bool devices_give_back(struct domain *d)
     if (n && passthrough_detach(d->devices[n - 1]))
         d->devices[n - 1] = NULL;
     return !how_many(d);
+}
+
+/* The last one that was begun, or that is left: it alone may be on its way. */
+uint64_t devices_due(const struct domain *d)
+{
+    unsigned n = how_many(d);
+
+    return n ? passthrough_due(d->devices[n - 1]) : 0;
 }

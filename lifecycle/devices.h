@@ -24,5 +24,7 @@ int must_check devices_build(struct domain *d, struct passthrough_room *next);
 void devices_stop(struct domain *d);
 /* Gives one back, or a piece of one. True: it has none. Its vCPUs are gone. */
 bool must_check devices_give_back(struct domain *d);
+/* Before this moment (TSC) one that is being reset keeps its domain from going on; 0: none is. */
+uint64_t devices_due(const struct domain *d);
 
 #endif

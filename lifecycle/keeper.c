@@ -7,6 +7,7 @@
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
 #include "lifecycle/create.h"
+#include "lifecycle/devices.h"
 #include "lifecycle/firmware.h"
 #include "lifecycle/id.h"
 #include "lifecycle/lifecycle.h"
@@ -15,6 +16,19 @@
 #define FIRST_WAIT_NS 125000000UL /* after the second brief life; then twice as long each time */
 #define NS_PER_S      1000000000UL
 #define STAY_NS       30000UL
+
+/* ---- Its devices ---- */
+
+/* While one is reset there is nothing to do. False: it is woken again when that is over. */
+static bool goes_on(struct keeper *k)
+{
+    uint64_t due = devices_due(k->domain);
+
+    if (due <= rdtsc())
+        return true;
+    timer_set(&k->wait, due);
+    return false;
+}
 
 /* ---- Its start ---- */
 
@@ -36,7 +50,7 @@ static void begin(struct keeper *k)
     xen_domain_set_findable(&d->xen, true); /* what others do to it comes after all that */
 }
 
-/* A piece of its building. True: go on. */
+/* A piece of its building. True: go on; else it is woken again, if it is not yet built. */
 static bool build(struct keeper *k)
 {
     struct domain *d = k->domain;
@@ -45,10 +59,10 @@ static bool build(struct keeper *k)
     if (!err) {
         begin(k);
         lifecycle_note_built(k);
-    } else if (err != -EAGAIN) {
-        k->buried = true;
+        return false;
     }
-    return err != 0;
+    k->buried = err != -EAGAIN;
+    return k->buried || goes_on(k);
 }
 
 /* ---- Its end ---- */
@@ -101,13 +115,16 @@ static bool said_all(struct domain *d)
     return d->bare || domain_hooks->console_drained(d);
 }
 
-/* All its vCPUs have left it: its console goes, and its burial begins, unless it is to wait. True:
- * go on; else it is woken again. */
+/* All its vCPUs have left it: its devices stop, its console goes, and its burial begins, unless it
+ * is to wait. True: go on; else it is woken again. */
 static bool close_down(struct keeper *k)
 {
     struct domain *d = k->domain;
 
-    if (d->vcpus_out != d->xen.vcpu_count || awaits_control(d) || waits(k) || !said_all(d))
+    if (d->vcpus_out != d->xen.vcpu_count)
+        return false;
+    devices_stop(d);
+    if (awaits_control(d) || waits(k) || !said_all(d))
         return false;
     timer_cancel(&k->wait);
     lifecycle_note_end(d);
@@ -116,14 +133,14 @@ static bool close_down(struct keeper *k)
     return true;
 }
 
-/* A piece of its burial. True: go on. */
+/* A piece of its burial. True: go on; else it is woken again, or gone. */
 static bool bury(struct keeper *k)
 {
     bool comes_back = domain_comes_back(k->domain);
     uint16_t id = k->domain->xen.id;
 
     if (!domain_destroy(k->domain))
-        return true;
+        return goes_on(k);
     k->domain = NULL;
     k->buried = false;
     k->back = 0;

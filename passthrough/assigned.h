@@ -44,7 +44,7 @@ struct place {
 struct message {
     uint32_t word[4];          /* as the guest wrote it: address, its upper half, data, control */
     struct apic_message means; /* to the guest's local APICs */
-    uint8_t vector;            /* of the machine's, 0: none yet; it stays */
+    uint8_t pcpu, vector;      /* where it comes; vector 0: nowhere */
     uint8_t vcpu;              /* the first that it is for */
     bool routed;               /* the device has one of ours to send instead */
     bool open;                 /* and may */
@@ -57,8 +57,10 @@ struct assigned {
     unsigned slot;
     bool attached;    /* iommu/ lets it reach the domain's memory */
     bool resetting;   /* it is on its way back */
+    bool wakes;       /* from firmware's sleep, before it is reset */
     bool asleep;      /* as the first half of a reset */
-    uint64_t until;   /* TSC, until which a reset takes */
+    uint64_t until;   /* TSC, until which it takes */
+    uint64_t latest;  /* and by which it is to be ready */
     uint16_t control; /* its PCI Express device control, before that */
     struct field word[ASSIGNED_WORDS];
     struct region region[ASSIGNED_BARS];
@@ -68,14 +70,19 @@ struct assigned {
     unsigned message_count;   /* of MSI-X */
     bool msix_on;             /* in the device */
     struct place table, bits; /* and where it has these messages, and which are pending */
-    bool complained;          /* of a message that means nothing, or of too many */
-    /* With message.c's lock: */
+    bool complained;          /* of a message that means nothing */
+    uint64_t moved;           /* TSC at which one was sent elsewhere */
+    unsigned source, account; /* vector.c's number of it; arrival.c's of the domain */
+    /* With source_lock(): */
     uint32_t pending;     /* a bit for each message that has come */
-    uint32_t held;        /* and for each that comes no more for now, as there were too many */
+    bool held;            /* none comes for now, as there were too many, */
+    uint64_t held_at;     /* since this TSC */
+    bool late;            /* one came long after that */
+    unsigned defied;      /* how often in a row that was so */
     bool msi_on;          /* in the device */
     unsigned recent;      /* how many came since */
     uint64_t since;       /* this TSC */
-    struct timer release; /* of those held */
+    struct timer release; /* of what is held */
 };
 
 /* ---- place.c ---- */
@@ -109,15 +116,43 @@ volatile uint8_t *registers_at(const struct assigned *a, unsigned bar, uint64_t 
                                unsigned size);
 
 /* ---- message.c: MSI and MSI-X ---- */
-void message_open(struct assigned *a);
+/* Every one is masked, and has a vector, if there are so many: a->message_count may shrink. 0,
+ * -ENOSPC: there is none at all; -ENOMEM. */
+int must_check message_open(struct assigned *a);
+/* Once the IOMMU lets the device in, one at each call: -EAGAIN, go on; 0; an error, logged. */
+int must_check message_route_next(struct assigned *a);
+/* From here on it comes to that pCPU, with that vector. The domain's lock is held, or nobody else
+ * knows of the device; as iommu_route(). */
+int must_check message_route(struct assigned *a, unsigned i, unsigned pcpu, uint8_t vector);
+/* In the device. With source_lock(), but for the first time. */
+void message_mask(struct assigned *a, unsigned i, bool masked);
 /* Its capabilities may have changed: messages are let come, or not. */
 void message_look(struct assigned *a);
 /* An access to MSI-X's table. offset: in it; word-wise. */
 uint32_t message_read(const struct assigned *a, uint64_t offset);
 void message_write(struct assigned *a, uint64_t offset, uint32_t value);
-void message_settle(struct vpci_function *f);
-/* None comes any more. No lock held. */
+/* None comes any more. No lock held. Again does no harm. */
 void message_stop(struct assigned *a);
+
+/* ---- arrival.c: interrupts as they come ---- */
+/* One has come, with source_lock(); begun: TSC at which it did. False: no more of these. */
+bool must_check arrival_come(struct assigned *a, unsigned i, uint64_t begun);
+/* As vpci_function_ops has it. */
+unsigned arrival_settle(struct vpci_function *f, unsigned most);
+/* For a->release. */
+void arrival_let_go_on(struct timer *t);
+
+/* ---- vector.c: which vector of which pCPU is whose ---- */
+/* Its interrupts are known. 0, -ENOSPC: those of too many devices are; -ENOMEM. Boot CPU, like the
+ * next one. */
+int must_check source_open(struct assigned *a);
+void source_close(struct assigned *a);
+/* What an interrupt of its may touch. Taken with the domain's lock, or none. */
+void source_lock(const struct assigned *a);
+void source_unlock(const struct assigned *a);
+/* A vector of this pCPU's for message i; 0: none is left. */
+uint8_t vector_take(const struct assigned *a, unsigned i, unsigned pcpu);
+void vector_give(unsigned pcpu, uint8_t vector);
 
 /* ---- reset.c ---- */
 /* Stops it, and begins a reset if it has one. */

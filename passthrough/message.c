@@ -3,31 +3,18 @@
  *
  * The guest writes down which of its vCPUs is to get which vector. The device is told something
  * else: a message of Caisson's own, by way of the IOMMU's interrupt remapping, to a vector of the
- * machine's. When that comes, on whatever pCPU, it is noted, and a vCPU is told, which sends the
- * guest's message to its local APICs. So nothing that a guest writes here can be an interrupt of
- * anybody else's.
- *
- * A device may send many; each costs the pCPU that takes it something. Beyond MOST in a millisecond
- * the device is masked until that is over. One that sends what is masked is shut out.
+ * machine's. So nothing that a guest writes here can be an interrupt of anybody else's. What
+ * becomes of one that comes is passthrough/arrival.c's.
  *
  * Sources: PCI Local Bus Specification 3.0, "MSI Capability Structure", "MSI-X Capability and Table
  * Structures"; SDM, "Message Signalled Interrupts".
  */
 #include "arch/x86/insn.h"
-#include "arch/x86/irq.h"
-#include "arch/x86/lapic.h"
-#include "arch/x86/tsc.h"
+#include "arch/x86/percpu.h"
 #include "iommu/iommu.h"
 #include "lib/log.h"
-#include "lib/spinlock.h"
 #include "passthrough/assigned.h"
-
-#define MOST 64u /* interrupts of a device in a period */
-/* And so many if it has yet to hear for each message that it is masked. */
-#define MOST_AT_ALL (MOST + 2 * ASSIGNED_MESSAGES)
-#define AT_ONCE     4 /* messages sent on with the domain's lock in hand: each may be for all vCPUs */
-#define PER_S       1000u /* periods */
-#define VECTORS     256
+#include "sched/sched.h"
 
 /* A guest's message. */
 #define ADDRESS_MASK    0xFFF00000u
@@ -40,15 +27,6 @@
 #define MSIX_ALL (1u << 30) /* are masked */
 
 enum { WORD_ADDRESS, WORD_HIGH, WORD_DATA, WORD_CONTROL, WORDS };
-
-/* Guards what is below, and in struct assigned what is said there. Vectors that were given out once
- * stay ours. */
-static struct spinlock lock = SPINLOCK_RANK("passthrough", LOCK_PASSTHROUGH);
-static struct {
-    struct assigned *a; /* NULL: nobody has it */
-    uint8_t index;
-    bool ours;
-} vectors[VECTORS];
 
 /* ---- The device's side ---- */
 
@@ -92,7 +70,7 @@ static void mask_msi(struct assigned *a, bool masked)
         switch_msi(a, !masked);
 }
 
-static void mask(struct assigned *a, unsigned i, bool masked)
+void message_mask(struct assigned *a, unsigned i, bool masked)
 {
     if (i == ASSIGNED_MSI)
         mask_msi(a, masked);
@@ -109,107 +87,6 @@ static void tell_device(const struct assigned *a, unsigned i, const struct msi_m
     mmio_write32(entry(a, i, WORD_ADDRESS), (uint32_t)m->address);
     mmio_write32(entry(a, i, WORD_HIGH), (uint32_t)(m->address >> 32));
     mmio_write32(entry(a, i, WORD_DATA), m->data);
-}
-
-/* ---- An interrupt has come ---- */
-
-static void let_go_on(struct timer *t)
-{
-    struct assigned *a = container_of(t, struct assigned, release);
-
-    spin_lock(&lock);
-    for (unsigned i = 0; i < ASSIGNED_MESSAGES && !a->device->stopped; i++) {
-        if (!(a->held & 1u << i) || !a->message[i].open)
-            continue;
-        mask(a, i, false);
-        if (i == ASSIGNED_MSI) { /* what it had to say meanwhile may be lost */
-            a->pending |= 1u << i;
-            a->owner.tell(a->owner.ctx, a->message[i].vcpu);
-        }
-    }
-    a->held = 0;
-    spin_unlock(&lock);
-}
-
-/* How many have come in this period. */
-static unsigned count(struct assigned *a)
-{
-    uint64_t now = rdtsc();
-
-    if (now - a->since >= tsc_hz / PER_S) {
-        a->since = now;
-        a->recent = 0;
-    }
-    return ++a->recent;
-}
-
-/* Too many: it waits until the period is over. */
-static void hold(struct assigned *a, unsigned i)
-{
-    mask(a, i, true);
-    a->held |= 1u << i;
-    timer_set(&a->release, a->since + tsc_hz / PER_S);
-}
-
-/* Masks do not help against a device that does not heed them. */
-static void stop(struct assigned *a)
-{
-    pci_stop(a->device);
-    log_error("%s: %s: sends interrupts that are masked: it is stopped", a->owner.name,
-              pci_name(&a->device->at).text);
-}
-
-/* False: no more of these. */
-static bool come(struct assigned *a, unsigned i)
-{
-    unsigned recent = count(a);
-
-    if (a->message[i].open) {
-        a->pending |= 1u << i;
-        if (recent > MOST && !(a->held & 1u << i))
-            hold(a, i);
-        a->owner.tell(a->owner.ctx, a->message[i].vcpu);
-    }
-    if (recent <= MOST_AT_ALL)
-        return true;
-    if (!a->device->stopped)
-        stop(a);
-    return false;
-}
-
-/* One that comes when nobody has its vector any more was on its way. Without our lock the IOMMU is
- * told: its own comes before. The device's next owner is a reset away. */
-static void interrupt(unsigned vector)
-{
-    struct pci_device *shut = NULL;
-    unsigned index = 0;
-
-    spin_lock(&lock);
-    struct assigned *a = vectors[vector].a;
-    if (a) {
-        index = vectors[vector].index;
-        shut = come(a, index) ? NULL : a->device;
-    }
-    spin_unlock(&lock);
-    if (shut)
-        iommu_unroute(shut, index);
-}
-
-void message_settle(struct vpci_function *f)
-{
-    struct assigned *a = container_of(f, struct assigned, function);
-    uint32_t rest, pending;
-
-    spin_lock(&lock);
-    rest = pending = a->pending;
-    for (unsigned i = 0; i < AT_ONCE; i++)
-        rest &= rest - 1; /* of 0 nothing is left */
-    a->pending = rest;
-    if (rest)
-        a->owner.tell(a->owner.ctx, a->message[__builtin_ctz(rest)].vcpu);
-    spin_unlock(&lock);
-    for (pending &= ~rest; pending; pending &= pending - 1)
-        a->owner.deliver(a->owner.ctx, &a->message[__builtin_ctz(pending)].means);
 }
 
 /* ---- What the guest wants ---- */
@@ -270,56 +147,13 @@ static void complain(struct assigned *a, const char *why)
     a->complained = true;
 }
 
-/* A vector of ours that is free, or one more; 0: none is left. */
-static uint8_t take_vector(struct assigned *a, unsigned i)
-{
-    int v = VECTOR_FIRST;
-
-    spin_lock(&lock);
-    while (v <= VECTOR_LAST && (!vectors[v].ours || vectors[v].a))
-        v++;
-    if (v > VECTOR_LAST)
-        v = irq_alloc_message(interrupt);
-    if (v > 0) {
-        vectors[v].a = a;
-        vectors[v].index = (uint8_t)i;
-        vectors[v].ours = true;
-    }
-    spin_unlock(&lock);
-    return v > 0 ? (uint8_t)v : 0;
-}
-
-/* Has the device a message that comes to us? Once it has, it keeps it. Without one it says what it
- * was told by somebody else. */
-static bool has_route(struct assigned *a, unsigned i)
-{
-    struct message *m = &a->message[i];
-    struct msi_message out;
-
-    if (m->routed)
-        return true;
-    if (!m->vector)
-        m->vector = take_vector(a, i); /* message_stop() gives it back, whatever comes now */
-    if (!m->vector) {
-        complain(a, "the machine has no interrupt vectors left for it");
-        return false;
-    }
-    if (iommu_route(a->device, i, lapic_id(), m->vector, &out)) {
-        complain(a, "its interrupts cannot be routed");
-        return false;
-    }
-    tell_device(a, i, &out);
-    m->routed = true;
-    return true;
-}
-
 static void set_open(struct assigned *a, unsigned i, bool open)
 {
-    spin_lock(&lock);
-    if (open != a->message[i].open && !(a->held & 1u << i))
-        mask(a, i, !open);
+    source_lock(a);
+    if (open != a->message[i].open && !a->held)
+        message_mask(a, i, !open);
     a->message[i].open = open;
-    spin_unlock(&lock);
+    source_unlock(a);
 }
 
 static void update(struct assigned *a, unsigned i)
@@ -335,9 +169,8 @@ static void update(struct assigned *a, unsigned i)
     if (wanted) {
         m->means = means;
         m->vcpu = (uint8_t)a->owner.addressee(a->owner.ctx, &means);
-        wanted = has_route(a, i);
     }
-    set_open(a, i, wanted);
+    set_open(a, i, wanted && m->routed);
 }
 
 /* Masked by its own bit it is still on. */
@@ -347,10 +180,10 @@ static void look_at_msi(struct assigned *a)
         return;
     gather_msi(a);
     update(a, ASSIGNED_MSI);
-    spin_lock(&lock);
+    source_lock(a);
     if (a->msi_on && !is_on(a, ASSIGNED_MSI))
         switch_msi(a, false);
-    spin_unlock(&lock);
+    source_unlock(a);
 }
 
 static void look_at_msix(struct assigned *a)
@@ -397,10 +230,46 @@ void message_write(struct assigned *a, uint64_t offset, uint32_t value)
 
 /* ---- Its beginning and its end ---- */
 
-/* Masks all that the device has: also those entries that its guest is not shown. */
-void message_open(struct assigned *a)
+/* On this pCPU, or else on another. */
+static void take_vector(struct assigned *a, unsigned i)
 {
-    timer_init(&a->release, let_go_on);
+    struct message *m = &a->message[i];
+
+    m->pcpu = (uint8_t)cpu_id();
+    m->vector = vector_take(a, i, m->pcpu);
+    for (unsigned p = 0; p < cpu_count && !m->vector; p++) {
+        m->pcpu = (uint8_t)p;
+        m->vector = vector_take(a, i, p);
+    }
+}
+
+/* Of MSI-X's messages as many as there are vectors. */
+static int take_vectors(struct assigned *a)
+{
+    unsigned wanted = a->message_count, got = 0;
+
+    if (msi(a))
+        take_vector(a, ASSIGNED_MSI);
+    for (; got < wanted; got++) {
+        take_vector(a, got);
+        if (!a->message[got].vector)
+            break;
+    }
+    a->message_count = got;
+    if (got < wanted)
+        log_warn("%s: pci=%s: the machine has interrupt vectors for %u of its %u messages",
+                 a->owner.name, pci_name(&a->device->at).text, got, wanted);
+    return got || a->message[ASSIGNED_MSI].vector ? 0 : -ENOSPC;
+}
+
+/* Masks all that the device has: also those entries that its guest is not shown. */
+int message_open(struct assigned *a)
+{
+    int err = source_open(a);
+
+    timer_init(&a->release, arrival_let_go_on);
+    if (err)
+        return err;
     for (unsigned i = 0; i < ASSIGNED_MESSAGES; i++)
         a->message[i].word[WORD_CONTROL] = MASKED;
     if (msi(a))
@@ -408,7 +277,43 @@ void message_open(struct assigned *a)
     if (a->device->cap[PCI_CAP_MSIX])
         switch_msix(a, false);
     for (unsigned i = 0; i < a->table.bytes / (4 * WORDS); i++)
-        mask(a, i, true);
+        message_mask(a, i, true);
+    return take_vectors(a);
+}
+
+int message_route(struct assigned *a, unsigned i, unsigned pcpu, uint8_t vector)
+{
+    struct msi_message out;
+    int err = iommu_route(a->device, i, percpu[pcpu].apic_id, vector, &out);
+
+    if (err)
+        return err;
+    if (!a->message[i].routed) /* where it goes is the IOMMU's affair: it is told once */
+        tell_device(a, i, &out);
+    a->message[i].routed = true;
+    return 0;
+}
+
+/* Its guest can find it. */
+static bool is_wanted(struct assigned *a, unsigned i)
+{
+    return a->message[i].vector && (i != ASSIGNED_MSI || is_shown(a, msi(a)));
+}
+
+int message_route_next(struct assigned *a)
+{
+    unsigned i = 0;
+
+    while (i < ASSIGNED_MESSAGES && (!is_wanted(a, i) || a->message[i].routed))
+        i++;
+    if (i == ASSIGNED_MESSAGES)
+        return 0;
+    int err = message_route(a, i, a->message[i].pcpu, a->message[i].vector);
+    if (!err)
+        return -EAGAIN;
+    log_error("%s: pci=%s: its interrupts cannot be routed (error %d)", a->owner.name,
+              pci_name(&a->device->at).text, -err);
+    return err;
 }
 
 void message_stop(struct assigned *a)
@@ -418,12 +323,12 @@ void message_stop(struct assigned *a)
         if (!m->vector)
             continue;
         set_open(a, i, false);
-        iommu_unroute(a->device, i);
-        spin_lock(&lock);
-        vectors[m->vector].a = NULL;
-        spin_unlock(&lock);
+        if (m->routed)
+            iommu_unroute(a->device, i);
+        vector_give(m->pcpu, m->vector);
         m->vector = 0;
         m->routed = false;
     }
+    source_close(a);
     timer_cancel_sync(&a->release);
 }

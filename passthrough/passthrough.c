@@ -7,6 +7,7 @@
 #include "iommu/iommu.h"
 #include "lib/assert.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "passthrough/assigned.h"
 
@@ -14,8 +15,14 @@ _Static_assert(sizeof(struct assigned) <= PAGE_SIZE, "it is a page");
 
 /* ---- May it be taken? ---- */
 
+/* What it was told by one domain it would do to the next. */
+static bool is_anothers(const struct pci_device *d, const char *name)
+{
+    return d->had_by[0] && strcmp(d->had_by, name) && pci_reset_of(d) == PCI_RESET_NONE;
+}
+
 /* NULL: nothing speaks against it. */
-static const char *objection(const struct pci_device *d)
+static const char *objection(const struct pci_device *d, const char *name)
 {
     if (!d)
         return "the machine has no such device";
@@ -31,6 +38,8 @@ static const char *objection(const struct pci_device *d)
         return "no IOMMU holds it back: it could reach all memory";
     if (!d->cap[PCI_CAP_MSI] && !d->cap[PCI_CAP_MSIX])
         return "it has neither MSI nor MSI-X";
+    if (is_anothers(d, name))
+        return "another domain had it, and it cannot be reset";
     return place_objection(d);
 }
 
@@ -44,7 +53,7 @@ static struct pci_name name_of(uint16_t segment, uint16_t bdf)
 
 int passthrough_check(const char *name, uint16_t segment, uint16_t bdf)
 {
-    const char *why = objection(pci_find(segment, bdf));
+    const char *why = objection(pci_find(segment, bdf), name);
 
     if (!why)
         return 0;
@@ -52,7 +61,7 @@ int passthrough_check(const char *name, uint16_t segment, uint16_t bdf)
     return -ENODEV;
 }
 
-uint32_t passthrough_find(uint16_t class, uint32_t after)
+uint32_t passthrough_find(const char *name, uint16_t class, uint32_t after)
 {
     const struct pci_device *d = NULL;
 
@@ -60,7 +69,7 @@ uint32_t passthrough_find(uint16_t class, uint32_t after)
         d = pci_find((uint16_t)(after >> 16), (uint16_t)after);
     do
         d = pci_next(d);
-    while (d && (PCI_CLASS_SUB(d) != class || objection(d)));
+    while (d && (PCI_CLASS_SUB(d) != class || objection(d, name)));
     return d ? (uint32_t)d->at.segment->number << 16 | d->at.bdf : PASSTHROUGH_NONE;
 }
 
@@ -72,7 +81,7 @@ static const struct vpci_function_ops ops = {
     .map = registers_map,
     .memory_read = registers_read,
     .memory_write = registers_write,
-    .settle = message_settle,
+    .settle = arrival_settle,
 };
 
 static int claim(struct assigned **out, const struct passthrough_owner *owner, struct pci_device *d,
@@ -88,6 +97,7 @@ static int claim(struct assigned **out, const struct passthrough_owner *owner, s
     a->owner = *owner;
     a->slot = slot;
     d->owner = owner->id;
+    str_copy(d->had_by, owner->name, sizeof(d->had_by));
     reset_begin(a);
     return 0;
 }
@@ -103,17 +113,36 @@ static int let_in(struct assigned *a)
     return err;
 }
 
+static int open_messages(struct assigned *a)
+{
+    int err = message_open(a);
+
+    if (err)
+        log_error("%s: pci=%s: %s", a->owner.name, pci_name(&a->device->at).text,
+                  err == -ENOSPC ? "the machine has no interrupt vectors left for it"
+                                 : "out of memory");
+    return err;
+}
+
 /* After its reset. */
-static int plug(struct assigned *a, struct passthrough_room *next)
+static int prepare(struct assigned *a, struct passthrough_room *next)
 {
     int err = registers_open(a);
 
+    if (!err)
+        err = open_messages(a);
     if (err)
         return err;
-    message_open(a);
     space_build(a, next);
     spec_device_given();
-    err = let_in(a);
+    return let_in(a);
+}
+
+/* Its messages are routed one by one, then its guest sees it. */
+static int plug(struct assigned *a)
+{
+    int err = message_route_next(a);
+
     if (err)
         return err;
     vpci_plug(a->owner.bus, a->slot, &a->function);
@@ -132,9 +161,12 @@ int passthrough_attach(struct assigned **a, const struct passthrough_owner *owne
         err = err ? err : claim(a, owner, pci_find(segment, bdf), slot);
         return err ? err : -EAGAIN;
     }
+    if ((*a)->attached)
+        return plug(*a);
     if (!reset_goes_on(*a, &err))
         return -EAGAIN;
-    return err ? err : plug(*a, next);
+    err = err ? err : prepare(*a, next);
+    return err ? err : -EAGAIN;
 }
 
 /* ---- Giving it back ---- */
@@ -164,6 +196,11 @@ bool passthrough_detach(struct assigned *a)
     a->device->owner = err ? PCI_BROKEN : PCI_UNOWNED;
     heap_free_pages(a, 0, a->owner.id);
     return true;
+}
+
+uint64_t passthrough_due(const struct assigned *a)
+{
+    return a->until;
 }
 
 bool passthrough_has(uint16_t id, mfn_t m)

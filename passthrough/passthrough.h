@@ -17,6 +17,7 @@
 
 struct p2m;
 struct assigned;
+struct sched_unit;
 
 /* Whose it is, and what of that domain's it has to do with. */
 struct passthrough_owner {
@@ -25,14 +26,16 @@ struct passthrough_owner {
     struct p2m *p2m;
     struct vpci *bus;
     gpa_t low, low_end; /* where registers may lie below 4 GiB, and no RAM does */
-    void *ctx;          /* for the four below */
-    /* An interrupt's message, for the local APICs. The domain's lock is held, here and with the
-     * next one. */
-    void (*deliver)(void *ctx, const struct apic_message *m);
+    void *ctx;          /* for what follows */
+    /* An interrupt's message, for the local APICs; it has reached so many of them at most. The
+     * domain's lock is held, here and with the next one. */
+    unsigned (*deliver)(void *ctx, const struct apic_message *m);
     /* The first vCPU that such a message would reach; 0 if none. */
     unsigned (*addressee)(void *ctx, const struct apic_message *m);
     /* Makes this vCPU, or another one of its domain, call vpci_settle() soon. From any pCPU. */
     void (*tell)(void *ctx, unsigned vcpu);
+    /* That vCPU's, which pays for what interrupts cost. */
+    struct sched_unit *(*unit)(void *ctx, unsigned vcpu);
     /* Has all its vCPUs leave the guest for a moment, and what waits for that is over. The domain's
      * lock is held. */
     void (*come_out)(void *ctx);
@@ -47,9 +50,9 @@ struct passthrough_room {
 int must_check passthrough_check(const char *name, uint16_t segment, uint16_t bdf);
 
 /* The first device behind this one, or of all for ~0u, of that class (two bytes), that can be given
- * to a domain, as segment << 16 | bdf; ~0u: there is none. Boot CPU. */
+ * to this domain, as segment << 16 | bdf; ~0u: there is none. Boot CPU. */
 #define PASSTHROUGH_NONE (~0u)
-uint32_t passthrough_find(uint16_t class, uint32_t after);
+uint32_t passthrough_find(const char *name, uint16_t class, uint32_t after);
 
 /* Takes it: resets it, lets it reach the domain's memory and nothing else, and plugs it into this
  * slot of the bus. A piece at each call: -EAGAIN, go on; 0; an error (logged). *a: NULL at first;
@@ -64,6 +67,8 @@ void passthrough_stop(struct assigned *a);
 /* The same, and gives it back, reset. True once that is done, and a is gone; else call again soon.
  * The domain's vCPUs are gone. */
 bool must_check passthrough_detach(struct assigned *a);
+/* Before this moment (TSC) the two above have nothing to do for it, as it resets. */
+uint64_t passthrough_due(const struct assigned *a);
 
 /* Is this frame one of the registers of a device of this domain's? For the audit. */
 bool passthrough_has(uint16_t id, mfn_t m);

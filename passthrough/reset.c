@@ -13,11 +13,20 @@
 #include "lib/log.h"
 #include "passthrough/assigned.h"
 
+#define WAKE_NS        10000000ul
 #define RESET_NS       100000000ul
+#define AGAIN_NS       10000000ul
 #define MOST_NS        1000000000ul /* for a device that says that it is not ready */
 #define INTX_OFF       0x0400u
 #define EXPRESS_RESET  0x8000u /* of its control: now */
+#define EXPRESS_ERRORS 0x000Fu /* are told to the root, which may tell firmware: never */
 #define ADVANCED_RESET 1u
+#define POWER          4 /* in its capability: D0 to D3, and what else there is may be 0 */
+#define POWER_STATE    3u
+
+#define BAR_PORTS 1u
+#define BAR_FLAGS 0xFu
+#define IO_FLAGS  0x3u
 
 static unsigned express(const struct assigned *a)
 {
@@ -43,27 +52,69 @@ static void start(struct assigned *a, enum pci_reset how)
         set_asleep(a, true);
 }
 
+/* Where it was found. */
+static bool is_in_place(const struct pci_device *d, unsigned i)
+{
+    const struct pci_bar *b = &d->bar[i];
+    uint32_t low = config_read32(&d->at, CONFIG_BAR + 4 * i);
+    uint64_t at = low & ~(b->io ? IO_FLAGS : BAR_FLAGS);
+
+    if (b->wide)
+        at |= (uint64_t)config_read32(&d->at, CONFIG_BAR + 4 * i + 4) << 32;
+    return at == b->base && b->io == (low & BAR_PORTS);
+}
+
+static bool are_in_place(const struct pci_device *d)
+{
+    for (unsigned i = 0; i < ASSIGNED_BARS; i += 1 + d->bar[i].wide)
+        if (d->bar[i].size && !is_in_place(d, i))
+            return false;
+    return true;
+}
+
 /* Device memory stays on: Caisson masks messages there. */
+static void reset(struct assigned *a, uint64_t now)
+{
+    enum pci_reset how = pci_reset_of(a->device);
+
+    config_write32(&a->device->at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | INTX_OFF);
+    a->until = now;
+    if (how != PCI_RESET_NONE) {
+        a->until += tsc_from_ns(RESET_NS);
+        start(a, how);
+    }
+    a->latest = a->until + tsc_from_ns(MOST_NS);
+}
+
+/* Firmware may have left it asleep. It forgets where its registers are when it wakes, so nothing of
+ * it answers then. */
 void reset_begin(struct assigned *a)
 {
     const struct config_place *at = &a->device->at;
-    enum pci_reset how = pci_reset_of(a->device);
+    unsigned power = a->device->cap[PCI_CAP_PM];
+    uint64_t now = rdtsc();
 
-    config_write32(at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | INTX_OFF);
+    if (!are_in_place(a->device))
+        log_warn("%s: %s has moved its registers on the machine's bus", a->owner.name,
+                 pci_name(at).text);
     if (express(a))
-        a->control = config_read16(at, express(a) + 8);
-    a->until = rdtsc();
-    if (how == PCI_RESET_NONE)
+        a->control = config_read16(at, express(a) + 8) & ~EXPRESS_ERRORS;
+    a->wakes = power && config_read16(at, power + POWER) & POWER_STATE;
+    if (!a->wakes) {
+        reset(a, now);
         return;
-    a->until += tsc_from_ns(RESET_NS);
-    start(a, how);
+    }
+    config_write32(at, CONFIG_COMMAND, INTX_OFF);
+    set_asleep(a, false);
+    a->until = now + tsc_from_ns(WAKE_NS);
 }
 
-/* What the reset has cleared. */
+/* What the reset has cleared. It answers nowhere while its registers are on their way. */
 static void restore(const struct assigned *a)
 {
     const struct config_place *at = &a->device->at;
 
+    config_write32(at, CONFIG_COMMAND, INTX_OFF);
     for (unsigned i = 0; i < ASSIGNED_BARS; i += 1 + a->device->bar[i].wide) {
         const struct pci_bar *b = &a->device->bar[i];
         if (!b->base)
@@ -77,26 +128,39 @@ static void restore(const struct assigned *a)
     config_write32(at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | INTX_OFF);
 }
 
+/* NULL: it is as it was found. */
+static const char *come_back(const struct assigned *a)
+{
+    if (config_read32(&a->device->at, CONFIG_ID) != a->device->id)
+        return "does not come out of its reset";
+    restore(a);
+    return are_in_place(a->device) ? NULL : "does not have its registers where they were";
+}
+
 bool reset_goes_on(struct assigned *a, int *err)
 {
     uint64_t now = rdtsc();
 
     if (now < a->until)
         return false;
+    if (a->wakes) {
+        a->wakes = false;
+        reset(a, now);
+        return false;
+    }
     if (a->asleep) {
         set_asleep(a, false);
         a->until = now + tsc_from_ns(RESET_NS);
+        a->latest = a->until + tsc_from_ns(MOST_NS);
         return false;
     }
-    if (config_read32(&a->device->at, CONFIG_ID) == a->device->id) {
-        restore(a);
-        *err = 0;
-        return true;
-    }
-    if (now < a->until + tsc_from_ns(MOST_NS))
+    const char *why = come_back(a);
+    if (why && now < a->latest) {
+        a->until = now + tsc_from_ns(AGAIN_NS);
         return false;
-    log_error("%s: %s does not come out of its reset", a->owner.name,
-              pci_name(&a->device->at).text);
-    *err = -ENODEV;
+    }
+    if (why)
+        log_error("%s: %s %s", a->owner.name, pci_name(&a->device->at).text, why);
+    *err = why ? -ENODEV : 0;
     return true;
 }

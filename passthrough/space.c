@@ -230,14 +230,17 @@ uint32_t space_read(struct vpci_function *f, unsigned reg)
     return w->live ? (w->value & ~w->live) | (hardware(a, reg) & w->live) : w->value;
 }
 
-/* Zeroes to the status leave it as it is. One that was stopped, as it tried too much, stays so. */
+/* Zeroes to the status leave it as it is. One that was stopped, as it tried too much, stays so,
+ * also if that was on another pCPU and this very moment. */
 static void give_command(const struct assigned *a)
 {
+    const struct config_place *at = &a->device->at;
     uint32_t given = a->word[CONFIG_COMMAND / 4].value & COMMAND_GIVEN;
 
-    if (a->device->stopped)
-        given &= ~PCI_COMMAND_MASTER;
-    config_write32(&a->device->at, CONFIG_COMMAND, COMMAND_FIXED | given);
+    if (!pci_is_stopped(a->device))
+        config_write32(at, CONFIG_COMMAND, COMMAND_FIXED | given);
+    if (pci_is_stopped(a->device))
+        config_write32(at, CONFIG_COMMAND, COMMAND_FIXED | (given & ~PCI_COMMAND_MASTER));
 }
 
 void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t mask)

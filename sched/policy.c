@@ -467,8 +467,8 @@ uint64_t policy_patience(const struct core_claim *claim)
     return claim->fresh ? ticks.granule : ticks.slice;
 }
 
-/* What it took to come from one unit to another is charged to the other, and what its timers took,
- * or units that only sleep and wake would have it for nothing. */
+/* What it took to come from one unit to another is charged to the other, and what its timers and
+ * devices took, or units that only sleep and wake would have it for nothing. */
 void policy_begin(struct run_queue *q, struct sched_unit *u, bool again, uint64_t now)
 {
     u->fresh = false;

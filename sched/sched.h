@@ -99,7 +99,7 @@ struct sched_unit {
     uint64_t started; /* TSC at which its slice began */
     uint64_t since;   /* TSC from which it runs or waits */
     unsigned share;   /* its part of the group's weight, as counted in its queue's load */
-    uint64_t owed;    /* atomic: ticks that its timers took from others since it ran last */
+    uint64_t owed;    /* atomic: sched_unit_owes() since it ran last */
     bool fresh;       /* woken and not run since: may cut another's slice short */
 };
 
@@ -131,6 +131,19 @@ void sched_kick(struct sched_unit *u);
 void sched_flag_or_kick(struct sched_unit *u);
 /* The unit that runs on this pCPU, or NULL. */
 struct sched_unit *sched_running(void);
+/* Whose time it is on this pCPU; NULL: nobody's, it idles. */
+const struct sched_group *sched_group_here(void);
+/* So many ticks were taken from others, or from nobody, for u's sake: it pays for them before it
+ * runs next. From any pCPU. */
+static inline void sched_unit_owes(struct sched_unit *u, uint64_t ticks)
+{
+    __atomic_fetch_add(&u->owed, ticks, __ATOMIC_RELAXED);
+}
+/* Where it runs, or has run last; that may change at any moment. */
+static inline unsigned sched_unit_pcpu(const struct sched_unit *u)
+{
+    return __atomic_load_n(&u->pcpu, __ATOMIC_RELAXED);
+}
 
 /* Takes effect at once for a unit that waits, within a kick for one that runs. -EINVAL if no pCPU
  * of the mask runs units. */

@@ -164,7 +164,7 @@ static uint64_t charge(struct sched_unit *u, uint64_t begun)
     uint64_t now = rdtsc();
 
     if (u)
-        __atomic_fetch_add(&u->owed, now - begun, __ATOMIC_RELAXED);
+        sched_unit_owes(u, now - begun);
     return now;
 }
 

@@ -69,6 +69,13 @@ struct sched_unit *sched_running(void)
     return sched_queues[cpu_id()].running;
 }
 
+const struct sched_group *sched_group_here(void)
+{
+    const struct run_queue *q = &sched_queues[cpu_id()];
+
+    return q->running && !q->resting ? q->running->group : NULL;
+}
+
 /* Where it was moved by others who runs here has been told by them. */
 void sched_kick(struct sched_unit *u)
 {

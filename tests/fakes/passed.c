@@ -8,6 +8,7 @@
 #include "arch/x86/acpi.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
+#include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "iommu/iommu.h"
 #include "lib/assert.h"
@@ -25,7 +26,8 @@ struct assigned *passed;
 struct vpci passed_bus;
 uint8_t passed_registers[0x4000] __attribute__((aligned(4096)));
 uint8_t passed_small[64] __attribute__((aligned(64)));
-unsigned passed_mapped, passed_delivered, passed_told, passed_came_out;
+unsigned passed_mapped, passed_delivered, passed_told, passed_routes, passed_reaches;
+unsigned passed_came_out;
 bool passed_in_the_way;
 static uint64_t base; /* of BAR 0 */
 struct apic_message passed_message;
@@ -38,8 +40,15 @@ static struct {
 } places[PLACES];
 static irq_message_fn handler;
 static unsigned given; /* vectors */
+unsigned passed_vectors = 64;
 static struct timer *timer;
-static uint8_t vector_of[ASSIGNED_MESSAGES]; /* as routed */
+static struct {
+    uint8_t vector;
+    unsigned pcpu;
+} route_of[ASSIGNED_MESSAGES];
+struct sched_group passed_group, passed_other;
+const struct sched_group *passed_runs;
+struct sched_unit passed_unit[4];
 
 /* ---- The machine ---- */
 
@@ -53,15 +62,15 @@ unsigned cpu_maddr_bits(void)
     return 48;
 }
 
-uint32_t lapic_id(void)
-{
-    return 3;
-}
-
 int irq_alloc_message(irq_message_fn fn)
 {
     handler = fn;
-    return given < 64 ? (int)(VECTOR_FIRST + given++) : -ENOSPC;
+    return given < passed_vectors ? (int)(VECTOR_FIRST + given++) : -ENOSPC;
+}
+
+const struct sched_group *sched_group_here(void)
+{
+    return passed_runs;
 }
 
 void *aspace_map(maddr_t start, size_t size, enum aspace_kind kind)
@@ -137,11 +146,14 @@ void iommu_detach(struct pci_device *d)
 int iommu_route(struct pci_device *d, unsigned index, uint32_t apic_id, uint8_t vector,
                 struct msi_message *out)
 {
-    ASSERT(index < ASSIGNED_MESSAGES && apic_id == 3 && vector >= VECTOR_FIRST && passed_attached);
+    ASSERT(index < ASSIGNED_MESSAGES && vector >= VECTOR_FIRST && passed_attached);
+    ASSERT(apic_id / 2 < PASSED_PCPUS && !(apic_id % 2));
     (void)d;
     if (passed_route_error)
         return passed_route_error;
-    vector_of[index] = vector;
+    route_of[index].vector = vector;
+    route_of[index].pcpu = apic_id / 2;
+    passed_routes++;
     *out = (struct msi_message){ 0xFEE00000, ROUTE_MAGIC << 8 | index };
     return 0;
 }
@@ -149,12 +161,32 @@ int iommu_route(struct pci_device *d, unsigned index, uint32_t apic_id, uint8_t 
 void iommu_unroute(struct pci_device *d, unsigned index)
 {
     (void)d;
-    vector_of[index] = 0;
+    route_of[index].vector = 0;
 }
 
 bool passed_is_routed(unsigned index)
 {
-    return vector_of[index];
+    return route_of[index].vector;
+}
+
+unsigned passed_goes_to(unsigned index)
+{
+    return route_of[index].pcpu;
+}
+
+void passed_raise(unsigned pcpu, uint8_t vector)
+{
+    unsigned here = fake_cpu_id;
+
+    fake_cpu_id = pcpu;
+    handler(vector);
+    fake_cpu_id = here;
+}
+
+static void raise(unsigned index)
+{
+    if (route_of[index].vector)
+        passed_raise(route_of[index].pcpu, route_of[index].vector);
 }
 
 /* ---- The domain ---- */
@@ -245,11 +277,12 @@ int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
     return out->v ? 0 : -ENOENT;
 }
 
-static void deliver(void *ctx, const struct apic_message *m)
+static unsigned deliver(void *ctx, const struct apic_message *m)
 {
     ASSERT(ctx == &p2m && m->mode <= APIC_LOWEST && m->vector >= 16 && !m->level);
     passed_message = *m;
     passed_delivered++;
+    return passed_reaches;
 }
 
 static unsigned addressee(void *ctx, const struct apic_message *m)
@@ -262,6 +295,12 @@ static void tell(void *ctx, unsigned vcpu)
 {
     ASSERT(ctx == &p2m && vcpu < 4);
     passed_told++;
+}
+
+static struct sched_unit *unit(void *ctx, unsigned vcpu)
+{
+    ASSERT(ctx == &p2m && vcpu < 4);
+    return &passed_unit[vcpu];
 }
 
 static void come_out(void *ctx)
@@ -319,13 +358,23 @@ void passed_reset(void)
     memset(places, 0, sizeof(places));
     memset(passed_registers, 0, sizeof(passed_registers));
     memset(passed_small, 0, sizeof(passed_small));
-    passed_mapped = passed_delivered = passed_told = passed_came_out = 0;
+    passed_mapped = passed_delivered = passed_told = passed_routes = 0;
+    passed_reaches = 1;
+    passed_vectors = 64;
+    passed_runs = &passed_other;
+    for (unsigned i = 0; i < 4; i++)
+        passed_unit[i] = (struct sched_unit){ .group = &passed_group };
+    for (unsigned i = 0; i < PASSED_PCPUS; i++)
+        percpu[i].apic_id = 2 * i;
+    cpu_count = PASSED_PCPUS;
+    fake_cpu_id = 0;
+    passed_came_out = 0;
     passed_in_the_way = false;
     base = PASSED_BASE;
     passed_attached = passed_ignores_mask = false;
     passed_iommu_error = passed_route_error = 0;
     passed = NULL;
-    fake_tsc = 1000;
+    fake_tsc += 10 * HZ;
     fake_bus_reset();
     make_device();
     fake_device(FAKE_BDF(0, 5, 0), 0x010601, 0);
@@ -356,6 +405,8 @@ int passed_attach(void)
                                              .deliver = deliver,
                                              .addressee = addressee,
                                              .tell = tell,
+                                             .unit = unit,
+
                                              .come_out = come_out };
     struct passthrough_room next = { gpa(0xE0000000), gpa(PASSED_HIGH) };
     int err;
@@ -372,16 +423,16 @@ void passed_interrupt(unsigned index)
     uint32_t entry[4];
     bool msix = passed_hardware->word[PASSED_MSIX / 4] & 1u << 31;
 
-    if (passed_ignores_mask && vector_of[index])
-        handler(vector_of[index]);
-    if (passed_ignores_mask)
+    if (passed_ignores_mask) {
+        raise(index);
         return;
+    }
     memcpy(entry, passed_registers + PASSED_TABLE + 16 * (index % PASSED_COUNT), sizeof(entry));
     if (index < PASSED_COUNT && msix && !(entry[3] & 1) && entry[2] >> 8 == ROUTE_MAGIC)
-        handler(vector_of[entry[2] & 0xFF]);
+        raise(entry[2] & 0xFF);
     if (index == ASSIGNED_MSI && passed_hardware->word[PASSED_MSI / 4] & 1u << 16 &&
         !(passed_hardware->word[PASSED_MSI / 4 + 4] & 1))
-        handler(vector_of[ASSIGNED_MSI]);
+        raise(ASSIGNED_MSI);
 }
 
 /* ---- What must hold ---- */
@@ -391,7 +442,7 @@ static void check_message(uint32_t address, uint32_t high, uint32_t data, bool s
 {
     if (sent)
         ASSERT(address == 0xFEE00000 && !high && data >> 8 == ROUTE_MAGIC &&
-               vector_of[data & 0xFF]);
+               route_of[data & 0xFF].vector);
 }
 
 /* Its registers, but those that are trapped. */

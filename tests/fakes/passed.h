@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "guestmem/p2m.h"
 #include "passthrough/assigned.h"
+#include "sched/sched.h"
 #include "tests/fakes/config_space.h"
 
 #define PASSED_BDF     FAKE_BDF(0, 4, 0)
@@ -23,6 +24,7 @@
 #define PASSED_HIGH    0x8000000000ul
 #define PASSED_RAM     0x40000000ul /* bytes of it, from 0 */
 #define PASSED_COUNT   5            /* entries in its table, in BAR 0 */
+#define PASSED_PCPUS   4
 #define PASSED_TABLE   0x2000
 #define PASSED_BITS    0x3000
 enum {
@@ -44,7 +46,13 @@ extern unsigned passed_told;
 extern unsigned passed_came_out; /* its vCPUs, all at once */
 extern bool passed_in_the_way;   /* tables, where a large mapping is to be */
 extern unsigned passed_given;    /* how often the CPU was told of a device that a domain gets */
-extern bool passed_attached;     /* by the IOMMU */
+extern unsigned passed_routes;   /* that the IOMMU was asked for */
+extern unsigned passed_reaches;  /* local APICs, each message */
+extern unsigned passed_vectors; /* that the machine has; before the first domain takes the device */
+extern struct sched_group passed_group, passed_other; /* the domain's, and a neighbour's */
+extern const struct sched_group *passed_runs;         /* on all pCPUs */
+extern struct sched_unit passed_unit[4];              /* the domain's vCPUs */
+extern bool passed_attached;                          /* by the IOMMU */
 extern bool passed_ignores_mask;
 extern int passed_iommu_error, passed_route_error;
 
@@ -59,6 +67,10 @@ void passed_check(void);
 void passed_interrupt(unsigned index);
 /* The IOMMU lets it through. */
 bool passed_is_routed(unsigned index);
+/* And to this pCPU. */
+unsigned passed_goes_to(unsigned index);
+/* A vector comes on that pCPU; the caller stays where he is. */
+void passed_raise(unsigned pcpu, uint8_t vector);
 /* Time goes on, and the timer fires if it is due. */
 void passed_wait(uint64_t ticks);
 /* What the p2m has at this address; 0: nothing. */

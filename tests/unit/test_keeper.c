@@ -100,6 +100,22 @@ void xen_domain_set_findable(struct xen_domain *x, bool findable)
     x->findable = findable;
 }
 
+static unsigned stopped; /* its devices were */
+static uint64_t resets;  /* one of them until then */
+
+void devices_stop(struct domain *domain)
+{
+    assert_ptr_equal(domain, &d);
+    assert_int_equal(d.vcpus_out, d.xen.vcpu_count);
+    stopped++;
+}
+
+uint64_t devices_due(const struct domain *domain)
+{
+    assert_ptr_equal(domain, &d);
+    return resets;
+}
+
 static bool ruled; /* there is a control domain */
 static unsigned orphaned;
 
@@ -234,7 +250,8 @@ static int set_up(void **state)
     create_error = build_error = 0;
     drained = true;
     came = bare = ruled = false;
-    orphaned = 0;
+    orphaned = stopped = 0;
+    resets = 0;
     timer_at = 0;
     piece_takes = HZ / 10000; /* longer than others are to wait */
     return 0;
@@ -292,6 +309,44 @@ static void test_short_pieces(void **state)
     domain_end(&d, END_POWEROFF, "it is so");
     assert_true(run() < PIECES);
     assert_int_equal(unneeded, 1);
+}
+
+/* They do nothing more for one that has ended, however long it stays. */
+static void test_devices_stop_at_once(void **state)
+{
+    (void)state;
+    start();
+    drained = false;
+    domain_end(&d, END_POWEROFF, "it is so");
+    assert_int_equal(run(), 1);
+    assert_true(stopped);
+    assert_int_equal(closed, 0);
+    drained = true;
+    assert_true(run() >= PIECES);
+}
+
+/* While a device is reset, the keeper sleeps. */
+static void test_waits_for_a_reset(void **state)
+{
+    (void)state;
+    start();
+    domain_end(&d, END_POWEROFF, "it is so");
+    resets = fake_tsc + HZ / 10;
+    assert_int_equal(run(), 1); /* its end, and a piece */
+    assert_int_equal(timer_at, resets);
+    assert_non_null(k.domain);
+    fake_tsc = resets;
+    assert_true(run() >= PIECES - 1);
+    assert_int_equal(unneeded, 1);
+    resets = fake_tsc + HZ / 10;
+    came = false;
+    assert_int_equal(keeper_start(fresh()), 0);
+    assert_int_equal(run(), 1);
+    assert_int_equal(timer_at, resets);
+    assert_int_equal(built, 0);
+    resets = 0;
+    assert_true(run() >= PIECES - 1);
+    assert_int_equal(built, 1);
 }
 
 static void begin_bare(void)
@@ -534,6 +589,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_life_in_pieces),
         TEST(test_short_pieces),
+        TEST(test_devices_stop_at_once),
+        TEST(test_waits_for_a_reset),
         TEST(test_start_in_pieces),
         TEST(test_first_start_is_not_capped),
         TEST(test_account_outlives_reboot),
