@@ -155,7 +155,9 @@ static void place_window(uint8_t *aml, size_t length, unsigned address_bits)
     const uint64_t half = 1UL << (address_bits - 1), last = 2 * half - 1;
     size_t at = 0;
 
-    while (memcmp(aml + at, window_aml, sizeof(window_aml))) {
+    /* The first byte by itself: to compare them all at each place cost a domain 9,000 instructions.
+     */
+    while (aml[at] != window_aml[0] || memcmp(aml + at, window_aml, sizeof(window_aml)) != 0) {
         at++;
         ASSERT(at + WINDOW_SIZE + sizeof(half) <= length);
     }
