@@ -2,7 +2,6 @@
  * One domain's life from its creation to its burial, and again. See lifecycle/keeper.h.
  */
 #include "lifecycle/keeper.h"
-#include "lifecycle/devices.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"

@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct assigned) <= PAGE_SIZE, "it is a page");
 /* What it was told by one domain it would do to the next. */
 static bool is_anothers(const struct pci_device *d, const char *name)
 {
-    return d->had_by[0] && strcmp(d->had_by, name) && pci_reset_of(d) == PCI_RESET_NONE;
+    return d->had_by[0] && strcmp(d->had_by, name) != 0 && pci_reset_of(d) == PCI_RESET_NONE;
 }
 
 /* NULL: nothing speaks against it. */
