@@ -81,7 +81,7 @@ def test_vtd(boot):
 
 
 REPORT = (r"cpu: [^\r\n]+, family 6 model 0x", r"cpu: CPUID 7: ",
-          r"cpu: weaknesses that [^\r\n]*: BTI L1TF MDS GDS", r"speculation: ept   on",
+          r"cpu: weaknesses that [^\r\n]*: BTI L1TF MDS MMIO-stale-data GDS", r"speculation: ept   on",
           r"pCPU 0: APIC id 0, package 0, core 0,[^\r\n]* TSC ahead by 0, MTRRs changed 0",
           r"pCPU 1: APIC id 1, ", r"topology: \d package\(s\), \d core\(s\), 2 thread",
           "cache: L1 data, 32 KiB, 8 ways", "VT-x: ", r"acpi: tables[A-Z ]* FACP",
