@@ -72,8 +72,9 @@ void attack_send(void)
     attack_send_begin();
 }
 
-static struct xen_gnttab_copy copies[BATCH];
-/* Each vCPU its own: a handle that another one has overwritten could never be unmapped. */
+/* Each vCPU its own: a handle that another one has overwritten could never be unmapped, nor could
+ * what it is about to write be copied. */
+static struct xen_gnttab_copy copies[GRANTERS][BATCH];
 static struct xen_gnttab_map_grant_ref maps[GRANTERS][BATCH];
 static struct xen_gnttab_unmap_grant_ref unmaps[GRANTERS][BATCH];
 
@@ -87,8 +88,10 @@ static unsigned granter(void)
 
 void attack_grant_begin(void)
 {
+    unsigned me = granter();
+
     for (unsigned i = 0; i < BATCH; i++)
-        copies[i] = (struct xen_gnttab_copy){
+        copies[me][i] = (struct xen_gnttab_copy){
             .source = { .ref_or_gmfn = GRANT_FIRST_REF + attack_own, .domid = attack_victim },
             .dest = { .ref_or_gmfn = (SPARE >> 12) + i, .domid = XEN_DOMID_SELF },
             .len = PAGE,
@@ -102,15 +105,15 @@ void attack_grant(void)
     unsigned me = granter();
     uint64_t at = GUEST_GRANT_MAPS + me * BATCH * PAGE;
 
-    grant_op(GNTTABOP_COPY, copies, BATCH);
+    grant_op(GNTTABOP_COPY, copies[me], BATCH);
     for (unsigned i = 0; i < BATCH; i++)
         maps[me][i] = (struct xen_gnttab_map_grant_ref){ .host_addr = at + i * PAGE,
                                                          .flags = GNTMAP_HOST_MAP,
                                                          .ref = GRANT_FIRST_REF + attack_own,
                                                          .dom = attack_victim };
     grant_op(GNTTABOP_MAP_GRANT_REF, maps[me], BATCH);
-    if (maps[me][0].status || copies[0].status)
-        print("attacker: harmless: map %d, copy %d\n", maps[me][0].status, copies[0].status);
+    if (maps[me][0].status || copies[me][0].status)
+        print("attacker: harmless: map %d, copy %d\n", maps[me][0].status, copies[me][0].status);
     for (unsigned i = 0; i < BATCH; i++)
         unmaps[me][i] = (struct xen_gnttab_unmap_grant_ref){ .host_addr = maps[me][i].host_addr,
                                                              .handle = maps[me][i].handle };
