@@ -170,14 +170,16 @@ static uint64_t charge(struct sched_unit *u, uint64_t begun)
 
 /*
  * Each at most once: what is set meanwhile for a moment that is due already waits for the next
- * look, else a short period could hold the pCPU for ever, or keep the others from their turn. Out
- * of line, so that a turn at which nothing is due pays nothing for it.
+ * look, else a short period could hold the pCPU for ever, or keep the others from their turn.
  */
-static __attribute__((noinline)) void run_due(struct timer_queue *q, uint64_t now)
+void timer_run(uint64_t now)
 {
+    struct timer_queue *q = &queues[cpu_id()];
     struct timer *t;
     uint64_t begun = now;
 
+    if (likely(now < queue_soonest(q)))
+        return;
     q->earliest = now + 1;
     while ((t = take_due(q, now))) {
         t->fn(t);
@@ -185,12 +187,4 @@ static __attribute__((noinline)) void run_due(struct timer_queue *q, uint64_t no
         __atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
     }
     q->earliest = 0;
-}
-
-void timer_run(uint64_t now)
-{
-    struct timer_queue *q = &queues[cpu_id()];
-
-    if (unlikely(now >= queue_soonest(q)))
-        run_due(q, now);
 }
