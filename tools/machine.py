@@ -23,13 +23,19 @@ def start(image, *, emulator="bochs", **settings):
     return EMULATORS[emulator](image, **settings)
 
 
+def no_file(path):
+    """Why it is none that can be read; None if it is one."""
+    if not os.path.exists(path):
+        return "there is no such file"
+    return None if os.path.isfile(path) else "it is no file"
+
+
 def no_image(path):
     """Why it is nothing that a machine boots from; None if it is. A CD says so in its 17th sector, a
     disk or stick at the end of its first one (ECMA-119, "Volume descriptors"; the PC's boot sector)."""
-    if not os.path.exists(path):
-        return "there is no such file"
-    if not os.path.isfile(path):
-        return "it is no file"
+    why = no_file(path)
+    if why:
+        return why
     with open(path, "rb") as f:
         first = f.read(512)
         f.seek(0x8001)
