@@ -128,6 +128,10 @@ static void test_speculation(void **state)
     };
 
     (void)state;
+    fake_log_reset();
+    parse("spec=on");
+    for (unsigned w = 0; w < SPEC_WORDS; w++) /* the refusal has them all */
+        assert_true(fake_log_has(spec_names[w]));
     parse("");
     assert_true(o.spec.automatic && !o.spec.with && !o.spec.without && o.smt);
     parse("spec=off smt=off");
