@@ -262,6 +262,13 @@ void console_set_prompt(unsigned width)
     spin_unlock(&terminal.lock);
 }
 
+void console_widen_prompt(unsigned width)
+{
+    spin_lock(&terminal.lock);
+    operator_widen_prompt(width);
+    spin_unlock(&terminal.lock);
+}
+
 /* A log sink: its lines go to the port by themselves, and through the prompt. */
 static void log_passes(const char *text, size_t len)
 {
@@ -271,8 +278,7 @@ static void log_passes(const char *text, size_t len)
         work_raise(&console_work);
 }
 
-/* Shows the prompt where it is missing. */
-static void restore_prompt(void)
+void console_restore_prompt(void)
 {
     bool torn = __atomic_exchange_n(&log_spoke, false, __ATOMIC_RELAXED);
 
@@ -301,7 +307,7 @@ static bool work(void)
     more |= feed_all();
     if (!work_has_time(&console_work))
         return true;
-    restore_prompt();
+    console_restore_prompt();
     return more;
 }
 

@@ -62,8 +62,12 @@ void console_toggle(void);
 void console_print(const char *text, size_t len);
 /* It is busy no more, or has room again for keys. Boot CPU. */
 void console_monitor_ready(void);
-/* See operator_set_prompt(). */
+/* See operator_set_prompt(), operator_widen_prompt(). */
 void console_set_prompt(unsigned width);
+void console_widen_prompt(unsigned width);
+/* Shows the prompt, and what was typed behind it, if somebody else's line has taken its place: for
+ * the monitor, before it echoes a key. Boot CPU. */
+void console_restore_prompt(void);
 
 /* Sends what waits for the port, before the machine goes off; not in a panic. */
 void console_finish(void);

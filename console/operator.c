@@ -174,6 +174,12 @@ void operator_set_prompt(unsigned width)
     prompt = width;
 }
 
+void operator_widen_prompt(unsigned width)
+{
+    if (prompt)
+        prompt = width;
+}
+
 unsigned operator_prompt(void)
 {
     return prompt;

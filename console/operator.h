@@ -44,6 +44,8 @@ bool operator_ready(void);
 /* The line with the cursor holds `width` characters of a prompt, to be taken off before somebody
  * else's line; 0: there is none. */
 void operator_set_prompt(unsigned width);
+/* What is typed makes it so wide, unless somebody else's line has taken its place by now. */
+void operator_widen_prompt(unsigned width);
 /* The width; 0 after somebody else's line took its place. */
 unsigned operator_prompt(void);
 

@@ -30,16 +30,16 @@ static struct work turns;    /* of the command, and of the keys that were typed 
 static uint8_t ahead_bytes[AHEAD_BYTES];
 static struct ring ahead = RING_IN(ahead_bytes);
 
-static void note_width(void)
+static unsigned width(void)
 {
-    console_set_prompt((unsigned)(strlen(log_mark()) + strlen(PROMPT)) + line.length);
+    return (unsigned)(strlen(log_mark()) + strlen(PROMPT)) + line.length;
 }
 
 static void show_prompt(void)
 {
     monitor_print("%s" PROMPT, log_mark());
     lineedit_show(&line);
-    note_width();
+    console_set_prompt(width());
 }
 
 void monitor_write(const char *text)
@@ -79,8 +79,10 @@ static void complete(void)
     show_prompt();
 }
 
+/* An echo continues a line: where somebody else's came between, ours is shown again first. */
 static void read_key(uint8_t byte)
 {
+    console_restore_prompt();
     switch (lineedit_feed(&line, byte)) {
     case LINEEDIT_DONE:
         console_set_prompt(0);
@@ -102,7 +104,7 @@ static void read_key(uint8_t byte)
     case LINEEDIT_NONE:
         break;
     }
-    note_width();
+    console_widen_prompt(width());
 }
 
 /* Some of what was typed ahead. */

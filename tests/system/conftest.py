@@ -192,8 +192,7 @@ class Console(pexpect.fdpexpect.fdspawn):
     def __str__(self):
         """For pexpect's messages: where the waiting ended."""
         gone = "" if self.machine.running() else f"\nthe emulator has ended; it said last:\n{self.machine.last_words()}"
-        return (f"logs in {self.machine.logs}; the last that was read:\n{(self.buffer or '')[-1500:]}"
-                + gone)
+        return f"logs in {self.machine.logs}; the last that was read:\n{(self.before or '')[-1500:]}" + gone
 
     def expect_off(self, timeout=PATIENCE):
         """The machine switches itself off."""

@@ -479,6 +479,33 @@ static void prompt_makes_room(void **state)
     shows("\r  \r(d0) hello\r\n> ");
 }
 
+/* A key that comes behind somebody else's line has the prompt shown first, once. What is typed
+ * makes no prompt of a line that another one has taken the place of. */
+static void prompt_comes_before_the_key(void **state)
+{
+    (void)state;
+    set_up(true, true);
+    struct guest *a = add(0);
+    raised = true;
+    settle();
+    assert_int_equal(prompts, 1);
+    console_restore_prompt();
+    assert_int_equal(prompts, 1);
+    line_length = 0;
+    assert_int_equal(console_put(&a->d, (const uint8_t *)"hello\n", 6), 6);
+    console_widen_prompt(3);
+    busy = true;
+    console_restore_prompt();
+    shows("\r  \r(d0) hello\r\n");
+    busy = false;
+    console_restore_prompt();
+    console_restore_prompt();
+    shows("> ");
+    console_widen_prompt(3);
+    say(a, "you\n");
+    shows("\r   \r(d0) you\r\n> ");
+}
+
 static void slow_reader_loses_nothing(void **state)
 {
     char text[3001], want[3001];
@@ -974,6 +1001,7 @@ int main(void)
         cmocka_unit_test(long_lines_come_in_pieces),
         cmocka_unit_test(keys_switch),
         cmocka_unit_test(prompt_makes_room),
+        cmocka_unit_test(prompt_comes_before_the_key),
         cmocka_unit_test(slow_reader_loses_nothing),
         cmocka_unit_test(paste_is_told_once),
         cmocka_unit_test(typed_ahead_goes_along),

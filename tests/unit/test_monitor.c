@@ -23,6 +23,7 @@ static char shown[16384], ran[1024];
 static uint32_t pieces; /* that the command still has; ENDLESS: it never ends */
 static bool waits;      /* it does not want to be called */
 static unsigned ready;
+static unsigned prompt; /* its width; 0: somebody else's line took its place */
 
 /* ---- What the monitor calls ---- */
 
@@ -39,7 +40,19 @@ void console_print(const char *text, size_t len)
 
 void console_set_prompt(unsigned width)
 {
-    (void)width;
+    prompt = width;
+}
+
+void console_widen_prompt(unsigned width)
+{
+    if (prompt)
+        prompt = width;
+}
+
+void console_restore_prompt(void)
+{
+    if (!prompt && !monitor->is_busy())
+        monitor->prompt();
 }
 
 void console_monitor_ready(void)
@@ -197,12 +210,44 @@ static void test_paste(void **state)
     assert_false(raised);
 }
 
+/* Somebody else's lines come in the midst of typing: what was typed is shown again before it goes
+ * on, behind its prompt, and no echo stands alone. */
+static void test_torn(void **state)
+{
+    (void)state;
+    console_restore_prompt();
+    type("o");
+    shown[0] = '\0';
+    prompt = 0;
+    type("n");
+    assert_string_equal(shown, "caisson> on");
+    assert_int_equal(prompt, strlen("caisson> on"));
+    prompt = 0;
+    type("e\r");
+    assert_string_equal(shown, "caisson> oncaisson> one\r\n");
+    assert_string_equal(ran, "one;");
+    assert_int_equal(prompt, 0);
+}
+
+/* What was typed ahead has a prompt before each line, also where the console had no time for it. */
+static void test_ahead_has_prompts(void **state)
+{
+    (void)state;
+    console_restore_prompt();
+    shown[0] = '\0';
+    type("more\rone\rt");
+    go_on();
+    assert_string_equal(shown, "more\r\ncaisson> one\r\ncaisson> t");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test_setup(test_one_after_the_other, setup),
                                         cmocka_unit_test_setup(test_endless, setup),
                                         cmocka_unit_test_setup(test_given_up_and_called, setup),
-                                        cmocka_unit_test_setup(test_paste, setup) };
+                                        cmocka_unit_test_setup(test_paste, setup),
+                                        cmocka_unit_test_setup(test_torn, setup),
+                                        cmocka_unit_test_setup(test_ahead_has_prompts, setup) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
