@@ -74,12 +74,14 @@ static uint64_t oldest_inside(const struct p2m *p, unsigned vcpus)
 }
 
 /* RAM that it has no more. */
-static void give_up(const struct p2m *p, mfn_t m)
+static void give_up(struct p2m *p, mfn_t m)
 {
     p2m_lost(p, m, ORDER_4K);
     frame_return(m, p->owner);
     if (unlikely(p->slat.lost))
         frame_abandon(m, p->owner);
+    else if (unlikely(p->lacking > 0))
+        p2m_promise_again(p);
 }
 
 cold void p2m_reap(struct p2m *p, unsigned vcpus)
@@ -176,6 +178,15 @@ static bool block_is_ram(const struct p2m *p, gfn_t g, unsigned order)
 bool p2m_is_ram(const struct p2m *p, gfn_t g)
 {
     return block_is_ram(p, g, ORDER_4K);
+}
+
+uint64_t p2m_places(const struct p2m *p)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < p->range_count; i++)
+        n += p->ram[i].frames;
+    return n;
 }
 
 gfn_t p2m_highest(const struct p2m *p)

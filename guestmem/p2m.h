@@ -60,6 +60,8 @@ struct p2m {
     uint64_t beyond;          /* no RAM was put at this gfn or above it; 0: into the ranges only */
     uint64_t promised;        /* as many now */
     uint64_t populated;       /* of which this many have arrived */
+    int64_t lacking;          /* places in the ranges for whose frames there is no promise: populate
+                               * on demand; below 0: promises without a place */
     uint64_t tables_for_ram;  /* second-level page tables that its RAM may need, at its places */
     uint64_t epoch;           /* grows with each change that TLBs must hear of */
     uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
@@ -100,6 +102,16 @@ bool must_check p2m_destroy(struct p2m *p);
  * this many from now on, or as many as it has if that is more; and tables for so many are promised,
  * and for those that there are. */
 void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables);
+
+/* The same domain's RAM arrives at 2^order places from g on when they are touched, for as many of
+ * all such places as it has been promised frames then: each p2m_set_pool() sees to it that it is
+ * promised so many, in all. Where a frame is given back while others lack one, they may have it. 0;
+ * -EEXIST, -EINVAL; -ENOSPC after P2M_RAM_RANGES; -ENOMEM. Before it runs, and with tables promised
+ * for them (domain_add_on_demand()). */
+int must_check p2m_add_on_demand(struct p2m *p, gfn_t g, unsigned order);
+int must_check p2m_set_pool(struct p2m *p, uint64_t frames);
+/* How many places are in the ranges, holes included. */
+uint64_t p2m_places(const struct p2m *p);
 
 /* Makes [start, start + frames) RAM. 0, -EINVAL for a wrap, -ENOSPC after P2M_RAM_RANGES. */
 int must_check p2m_add_ram(struct p2m *p, gfn_t start, uint64_t frames);
@@ -173,10 +185,12 @@ bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, 
  * places that something was taken away there; maps more than 4 KiB, RAM or what else, where nothing
  * is: 0, -EEXIST, -ENOMEM, -EAGAIN: tables are in the way, or too much waits for TLBs; takes away
  * what is mapped at g, and leaves a hole where RAM has its place: 0, or -ENOMEM if it was part of a
- * larger mapping; the next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM. */
+ * larger mapping; the next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM; has
+ * the promise of a frame that is gone, for a place that lacks one. */
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
 unsigned p2m_rights_of_ram(unsigned order);
 bool p2m_tables_used_up(const struct p2m *p);
+void p2m_promise_again(struct p2m *p);
 #define P2M_REGISTERS (SLAT_R | SLAT_W | SLAT_LENT | SLAT_DEVICE) /* rights */
 static inline bool p2m_is_device(const struct slat_entry *e)
 {

@@ -1,7 +1,7 @@
 /*
  * Large pieces, put where somebody else wants them: RAM, as whoever builds a domain from outside
- * says what is where, and the p2m knows of no ranges then; and registers of devices. See
- * guestmem/p2m.h.
+ * says what is where, and the p2m knows of no ranges then but of what is populated on demand; and
+ * registers of devices. See guestmem/p2m.h.
  */
 #include "guestmem/p2m.h"
 #include "lib/likely.h"
@@ -129,6 +129,61 @@ cold int p2m_lend_device_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order)
     int err = check_place(p, g, order);
     if (!err)
         err = p2m_map_block(p, g, m, order, P2M_REGISTERS, SLAT_UC);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+/* ---- On demand ---- */
+
+/* Whoever builds a domain begins at the lowest place: most pieces follow each other. */
+static int add_place(struct p2m *p, gfn_t g, uint64_t frames)
+{
+    unsigned i = 0;
+
+    while (i < p->range_count && p->ram[i].start.v + p->ram[i].frames != g.v)
+        i++;
+    if (i == P2M_RAM_RANGES)
+        return -ENOSPC;
+    if (i == p->range_count) {
+        p->ram[i].start = g;
+        p->ram[i].frames = 0;
+        p->range_count++;
+    }
+    p->ram[i].frames += frames;
+    p->lacking += (int64_t)frames;
+    return 0;
+}
+
+/* Nothing may be mapped at any of the places: it would be counted twice. */
+static int check_empty(struct p2m *p, gfn_t g, unsigned order)
+{
+    struct slat_entry entry;
+    int err = check_place(p, g, order);
+
+    if (!err && slat_lookup(&p->slat, g, &entry) && entry.order < order)
+        err = -EEXIST;
+    return err;
+}
+
+cold int p2m_add_on_demand(struct p2m *p, gfn_t g, unsigned order)
+{
+    spin_lock(&p->lock);
+    int err = check_empty(p, g, order);
+    if (!err)
+        err = add_place(p, g, 1UL << order);
+    spin_unlock(&p->lock);
+    return err;
+}
+
+cold int p2m_set_pool(struct p2m *p, uint64_t frames)
+{
+    spin_lock(&p->lock);
+    uint64_t more = frames > p->promised ? frames - p->promised : 0;
+    int err = frames > p->most ? -ENOMEM : more ? ask_for(p, more) : 0;
+    if (!err) {
+        p->promised += more;
+        p->lacking -= (int64_t)more;
+    }
     spin_unlock(&p->lock);
     return err;
 }

@@ -183,6 +183,10 @@ static int remove(struct p2m *p, gfn_t g)
         send_to_limbo(p, entry.mfn, pinned, false);
     if (lent)
         return 0;
+    if (!mapped && p->lacking > 0) { /* nothing was to arrive there */
+        p->lacking--;
+        return 0;
+    }
     p->promised--;
     if (mapped)
         p->populated--;
@@ -215,6 +219,14 @@ cold void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables)
     p->most = frames > has ? frames : has;
     p->tables_for_ram = tables > p->slat.tables ? tables : p->slat.tables;
     spin_unlock(&p->lock);
+}
+
+void p2m_promise_again(struct p2m *p)
+{
+    if (promise_of(p->owner).ram >= p->most || promise_more(p->owner, 1))
+        return;
+    p->promised++;
+    p->lacking--;
 }
 
 static int fill(struct p2m *p, gfn_t g)

@@ -23,6 +23,6 @@ void memory_come_out(struct domain *d);
 int64_t memory_set_map(struct vcpu *v, uint64_t at);
 int64_t memory_add_batch(struct vcpu *v, uint64_t *args);
 int64_t memory_acquire_resource(struct vcpu *v, uint64_t *args);
-int64_t memory_pod_target(struct vcpu *v, uint64_t at);
+int64_t memory_pod_target(struct vcpu *v, uint64_t at, bool set);
 
 #endif

@@ -250,9 +250,24 @@ cold int64_t memory_acquire_resource(struct vcpu *v, uint64_t *args)
 
 /* ---- Populate on demand ---- */
 
-/* No domain has memory of that kind, so a target changes nothing; what it has is told. The layouts
- * differ behind the last of these only. */
-cold int64_t memory_pod_target(struct vcpu *v, uint64_t at)
+/* Of one that has run, the balloon does what there is to do. Locked. */
+static int set_pool(struct domain *d, uint64_t frames)
+{
+    return d->bare && !d->started ? p2m_set_pool(&d->p2m, frames) : 0;
+}
+
+/* Places without a frame, and how many of them can have one. */
+static void tell_pool(const struct domain *d, struct xen_pod_target_32 *out)
+{
+    uint64_t pool = d->bare ? d->p2m.promised - d->p2m.populated : 0;
+
+    out->tot_pages = d->p2m.promised;
+    out->pod_cache_pages = pool;
+    out->pod_entries = (uint64_t)((int64_t)pool + d->p2m.lacking);
+}
+
+/* The layouts differ behind the last of these only. */
+cold int64_t memory_pod_target(struct vcpu *v, uint64_t at, bool set)
 {
     struct xen_pod_target_32 t;
     struct xen_domain *d;
@@ -265,8 +280,10 @@ cold int64_t memory_pod_target(struct vcpu *v, uint64_t at)
     err = find_other(v, t.domid, &d);
     if (err)
         return err;
-    t.tot_pages = d->p2m->promised;
-    t.pod_cache_pages = t.pod_entries = 0;
+    pair_lock_linked(&v->domain->xen, d);
+    err = set ? set_pool(domain_of(d), t.target_pages) : 0;
+    tell_pool(domain_of(d), &t);
+    pair_unlock(&v->domain->xen, d);
     pair_forget(&v->domain->xen, d);
-    return gva_copy_out(&v->space, at, &t, sizeof(t));
+    return err ? err : gva_copy_out(&v->space, at, &t, sizeof(t));
 }

@@ -103,6 +103,13 @@ static int populate(struct domain *d, gfn_t g, unsigned order)
     return order ? p2m_fill_block(&d->p2m, g, order) : p2m_fill(&d->p2m, g);
 }
 
+static int on_demand(struct domain *d, gfn_t g, unsigned order)
+{
+    if (g.v >> HYPERCALL_GFN_BITS || (order && order != ORDER_2M && order != ORDER_1G))
+        return -EINVAL;
+    return d->bare && !d->started ? domain_add_on_demand(d, g, order) : -EINVAL;
+}
+
 static int depopulate(struct domain *d, gfn_t g, unsigned order)
 {
     mfn_t m;
@@ -136,6 +143,8 @@ static int some_extents(struct vcpu *v, struct domain *d, const struct xen_memor
 
     if (d == v->domain && r->extent_order)
         return -EINVAL; /* its own come one by one */
+    if (one == populate && r->mem_flags & XENMEMF_POPULATE_ON_DEMAND)
+        one = on_demand;
     while (!err && *done < r->nr_extents && batch_more(&b)) {
         err = memory_read_frame(v, r->extent_start, *done, &g);
         if (!err)
@@ -263,7 +272,7 @@ static const struct e820_entry *find_map(const struct domain *d, struct e820_ent
     *n = d->xen.memory_map_count;
     if (d->xen.memory_map)
         return d->xen.memory_map;
-    if (!d->p2m.range_count)
+    if (d->bare)
         return NULL;
     *n = domain_e820(d, own);
     return own;
@@ -303,7 +312,7 @@ static int64_t of_others(struct vcpu *v, unsigned cmd, uint64_t *args)
         return memory_set_map(v, args[1]);
     case XENMEM_SET_POD_TARGET:
     case XENMEM_GET_POD_TARGET:
-        return memory_pod_target(v, args[1]);
+        return memory_pod_target(v, args[1], cmd == XENMEM_SET_POD_TARGET);
     case XENMEM_ADD_TO_PHYSMAP_BATCH:
         return memory_add_batch(v, args);
     case XENMEM_ACQUIRE_RESOURCE:

@@ -28,6 +28,9 @@ bool must_check domain_destroy(struct domain *d);
  * page tables for them are promised it, a piece at each call. Its lock is held. 0; -EAGAIN: go on;
  * -ENOMEM. */
 int must_check domain_set_most(struct domain *d, uint64_t frames);
+/* Before it runs: RAM of it arrives at 2^order places from g on when they are touched. Its lock is
+ * held. As p2m_add_on_demand(), and -EAGAIN as above. */
+int must_check domain_add_on_demand(struct domain *d, gfn_t g, unsigned order);
 
 /* The memory map that its kernel was given: fills out[], answers how many entries it has. */
 unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST]);

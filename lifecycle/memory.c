@@ -150,10 +150,12 @@ static uint64_t beyond(uint64_t wanted, uint64_t has)
     return wanted > has ? wanted - has : 0;
 }
 
-cold int domain_set_most(struct domain *d, uint64_t frames)
+/* So many frames, and page tables for them and for so many places. */
+static int set_most(struct domain *d, uint64_t frames, uint64_t places)
 {
     struct promise have = promise_of(d->xen.id);
-    uint64_t tables = tables_for(frames > have.ram ? frames : have.ram);
+    uint64_t most = frames > have.ram ? frames : have.ram;
+    uint64_t tables = tables_for(most > places ? most : places);
     uint64_t more = beyond(heap_for(d->config, tables), have.heap);
     int err = fits(beyond(frames, have.ram), more) ? 0 : -ENOMEM;
 
@@ -164,4 +166,18 @@ cold int domain_set_most(struct domain *d, uint64_t frames)
     if (err != -EAGAIN)
         trim(d);
     return err;
+}
+
+cold int domain_set_most(struct domain *d, uint64_t frames)
+{
+    return set_most(d, frames, p2m_places(&d->p2m));
+}
+
+cold int domain_add_on_demand(struct domain *d, gfn_t g, unsigned order)
+{
+    uint64_t places = p2m_places(&d->p2m) + (1UL << order);
+    bool enough = tables_for(places) <= d->p2m.tables_for_ram;
+    int err = enough ? 0 : set_most(d, d->p2m.most, places);
+
+    return err ? err : p2m_add_on_demand(&d->p2m, g, order);
 }

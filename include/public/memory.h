@@ -26,6 +26,9 @@
 /* In Xen the upper bits of cmd count what a continued call has done already; so here. */
 #define XENMEM_CMD_BITS 6
 
+/* Of mem_flags: the places are RAM, whose frames come when they are touched. */
+#define XENMEMF_POPULATE_ON_DEMAND (1u << 16)
+
 struct xen_memory_reservation {
     uint64_t extent_start; /* handle: uint64_t[] of frame numbers */
     uint64_t nr_extents;

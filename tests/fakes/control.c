@@ -177,6 +177,14 @@ WEAK int domain_set_most(struct domain *d, uint64_t frames)
     return spin_is_locked(d->xen.lock) ? 0 : -EINVAL;
 }
 
+WEAK int domain_add_on_demand(struct domain *d, gfn_t g, unsigned order)
+{
+    (void)d;
+    (void)g;
+    (void)order;
+    return -ENOMEM;
+}
+
 /* Every register of every leaf has the same bits. */
 WEAK struct cpuid_regs cpu_model_common(uint32_t leaf, uint32_t subleaf)
 {

@@ -529,6 +529,49 @@ static void test_pod_target(void **state)
     assert_int_equal(pair[B].d.p2m.promised, PAIR_RAM);
 }
 
+static int64_t on_demand(unsigned i, uint16_t id, unsigned order, uint64_t g)
+{
+    struct xen_memory_reservation r = { .extent_start = (uintptr_t)&g,
+                                        .nr_extents = 1,
+                                        .extent_order = order,
+                                        .mem_flags = XENMEMF_POPULATE_ON_DEMAND,
+                                        .domid = id };
+
+    return memory_op(i, XENMEM_POPULATE_PHYSMAP, &r);
+}
+
+/* maxmem= above memory=, as tools say it: a target, then all places. What they map of it comes. */
+static void test_on_demand(void **state)
+{
+    struct xen_pod_target t = { .target_pages = 20, .domid = ID(C) };
+    struct p2m *p = &pair[C].d.p2m;
+
+    (void)state;
+    assert_int_equal(memory_op(A, XENMEM_SET_POD_TARGET, &t), 0);
+    assert_int_equal(t.tot_pages, 20);
+    assert_int_equal(t.pod_entries, 0);
+    for (unsigned i = 0; i < 30; i++)
+        assert_int_equal(on_demand(A, ID(C), 0, 0x100 + i), 1);
+    assert_int_equal(on_demand(A, ID(C), ORDER_2M, 0x200), 1);
+    assert_int_equal(on_demand(A, ID(C), 0, 0x100), 0);
+    assert_int_equal(on_demand(A, ID(C), 3, 0x400), 0);
+    assert_int_equal(map(A, ID(C), 0x101, HOLE), 0);
+    assert_int_equal(memory_op(A, XENMEM_GET_POD_TARGET, &t), 0);
+    assert_int_equal(t.tot_pages, 20);
+    assert_int_equal(t.pod_cache_pages, 20 - p->populated);
+    assert_int_equal(t.pod_entries, 30 + 512 - p->populated);
+    assert_true(p->populated > 0 && p->populated <= 20);
+    assert_int_equal(unmap(A, HOLE), 0);
+    t.target_pages = MOST + 1;
+    assert_int_equal(memory_op(A, XENMEM_SET_POD_TARGET, &t), -ENOMEM);
+    pair[C].d.started = true; /* from now on it is the balloon's */
+    assert_int_equal(memory_op(A, XENMEM_SET_POD_TARGET, &t), 0);
+    assert_int_equal(t.tot_pages, 20);
+    assert_int_equal(on_demand(A, ID(C), 0, 0x800), 0);
+    assert_int_equal(on_demand(A, ID(A), 0, 0x8000), 0);
+    assert_int_equal(on_demand(B, ID(C), 0, 0x800), 0);
+}
+
 /* ---- Parameters and ports ---- */
 
 static void test_params(void **state)
@@ -690,6 +733,11 @@ uint64_t tsc_to_ns(uint64_t ticks)
     return ticks;
 }
 
+int domain_add_on_demand(struct domain *d, gfn_t g, unsigned order)
+{
+    return spin_is_locked(&d->lock) ? p2m_add_on_demand(&d->p2m, g, order) : -EINVAL;
+}
+
 unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 {
     (void)d;
@@ -723,6 +771,7 @@ int main(void)
         TEST(test_table_goes),
         TEST(test_memory_map),
         TEST(test_pod_target),
+        TEST(test_on_demand),
         TEST(test_params),
         TEST(test_params_are_words),
         TEST(test_ports),

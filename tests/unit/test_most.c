@@ -83,6 +83,18 @@ void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables)
     p->tables_for_ram = tables;
 }
 
+uint64_t p2m_places(const struct p2m *p)
+{
+    return p->ram[0].frames;
+}
+
+int p2m_add_on_demand(struct p2m *p, gfn_t g, unsigned order)
+{
+    (void)g;
+    p->ram[0].frames += 1UL << order;
+    return 0;
+}
+
 /* ---- */
 
 static struct domain *make(unsigned i)
@@ -150,6 +162,29 @@ static void test_more_and_less(void **state)
 }
 
 /* What there is not is refused before anything is taken. */
+/* Tables for places come with them, and stay when it may have less than that. */
+static void test_places(void **state)
+{
+    struct domain *d = make(0);
+    int err;
+
+    (void)state;
+    assert_int_equal(set_most(d, 1000), 0);
+    uint64_t tables = d->p2m.tables_for_ram, heap = promise_of(1).heap;
+    assert_int_equal(domain_add_on_demand(d, gfn(0), ORDER_2M), 0);
+    assert_int_equal(d->p2m.tables_for_ram, tables);
+    assert_int_equal(promise_of(1).heap, heap);
+    for (unsigned i = 0; i < 19; i++)
+        while ((err = domain_add_on_demand(d, gfn(0), ORDER_2M)))
+            assert_int_equal(err, -EAGAIN);
+    assert_int_equal(d->p2m.most, 1000);
+    assert_int_equal(d->p2m.tables_for_ram, 1 + p2m_tables(20 * 512) + p2m_tables(0));
+    assert_true(promise_of(1).heap >= heap + 2 * (d->p2m.tables_for_ram - tables));
+    assert_int_equal(set_most(d, 500), 0);
+    assert_int_equal(d->p2m.tables_for_ram, 1 + p2m_tables(20 * 512) + p2m_tables(0));
+    end(0);
+}
+
 static void test_too_much(void **state)
 {
     struct domain *d = make(0);
@@ -236,8 +271,12 @@ static void test_crowd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_more_and_less),       TEST(test_too_much), TEST(test_ram_goes_back_meanwhile),
-        TEST(test_fails_in_the_middle), TEST(test_crowd),
+        TEST(test_more_and_less),
+        TEST(test_too_much),
+        TEST(test_places),
+        TEST(test_ram_goes_back_meanwhile),
+        TEST(test_fails_in_the_middle),
+        TEST(test_crowd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "guestmem/gmem.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/panic.h"
@@ -38,6 +39,7 @@ static int teardown(void **state)
         ;
     assert_int_equal(p.populated, 0);
     assert_int_equal(frame_count(OWNER), 0);
+    promise_end(OWNER);
     return 0;
 }
 
@@ -434,6 +436,116 @@ static void test_table_waits_in_ram(void **state)
     assert_int_equal(p.slat.tables, 3);
 }
 
+/* ---- On demand ---- */
+
+/* 1,024 places, which it is to be promised 600 frames for, of 700. */
+static void add_on_demand(void)
+{
+    const struct promise all = { .ram = 0, .heap = 1000 };
+
+    assert_int_equal(promise_make(OWNER, all), 0);
+    p2m_set_most(&p, 700, 64);
+    assert_int_equal(p2m_set_pool(&p, 600), 0);
+    assert_int_equal(p.promised, 600);
+    for (unsigned i = 0; i < 512; i++)
+        assert_int_equal(p2m_add_on_demand(&p, gfn(0x200 + i), ORDER_4K), 0);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x400), ORDER_2M), 0);
+    assert_int_equal(p.range_count, 1);
+    assert_int_equal(p2m_places(&p), 1024);
+    assert_int_equal(p2m_highest(&p).v, 0x5ff);
+    assert_int_equal(p.lacking, 424);
+    assert_int_equal(p.populated, 0);
+}
+
+/* As many arrive as there are promised, large ones first. */
+static void test_on_demand(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    add_on_demand();
+    populate(0x201);
+    assert_int_equal(order_at(0x201), ORDER_2M);
+    for (unsigned i = 0; i < 88; i++)
+        populate(0x400 + i);
+    assert_int_equal(p2m_populate(&p, gfn(0x500), &m), -ENOMEM);
+    assert_int_equal(promise_taken(OWNER).ram, 600);
+}
+
+/* What a balloon takes from places that lack a frame is nothing; what it takes from others goes to
+ * those. In the end no place lacks one. */
+static void test_balloon_on_demand(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    add_on_demand();
+    populate(0x200);
+    for (unsigned i = 0; i < 88; i++)
+        populate(0x400 + i);
+    assert_int_equal(p2m_populate(&p, gfn(0x500), &m), -ENOMEM);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(p2m_remove(&p, gfn(0x210 + i)), 0);
+    p2m_reap(&p, 1);
+    assert_int_equal(p.promised, 600);
+    assert_int_equal(p.lacking, 414);
+    populate(0x500);
+    for (unsigned i = 0x5ff; p.lacking; i--)
+        if (i < 0x500 || i >= 0x500 + FEW)
+            assert_int_equal(p2m_remove(&p, gfn(i)), 0);
+    assert_int_equal(p.promised, 600);
+    assert_int_equal(promise_of(OWNER).ram, 600);
+    assert_int_equal(p2m_remove(&p, gfn(0x458)), 0); /* from now on it has less */
+    assert_int_equal(p.promised, 599);
+    assert_int_equal(promise_of(OWNER).ram, 599);
+    assert_int_equal(p2m_populate(&p, gfn(0x5ff), &m), -EFAULT); /* a hole */
+    assert_int_equal(p2m_fill(&p, gfn(0x5ff)), 0);
+    assert_int_equal(p.promised, 600);
+}
+
+/* If it may have less by now, what it gives back is not kept for it. */
+static void test_less_on_demand(void **state)
+{
+    (void)state;
+    add_on_demand();
+    populate(0x200);
+    p2m_set_most(&p, 400, 64);
+    assert_int_equal(p.most, 600);
+    assert_int_equal(p2m_remove(&p, gfn(0x200)), 0);
+    p2m_set_most(&p, 400, 64);
+    p2m_reap(&p, 1);
+    assert_int_equal(promise_of(OWNER).ram, 600); /* it still may */
+    p.most = 500;
+    assert_int_equal(p2m_remove(&p, gfn(0x201)), 0);
+    p2m_reap(&p, 1);
+    assert_int_equal(promise_of(OWNER).ram, 599);
+    assert_int_equal(p.promised, 599);
+}
+
+static void test_places_of_others(void **state)
+{
+    const struct promise all = { .ram = 0, .heap = 1000 };
+
+    (void)state;
+    assert_int_equal(promise_make(OWNER, all), 0);
+    p2m_set_most(&p, 2048, 64);
+    assert_int_equal(p2m_fill(&p, gfn(0x205)), 0);
+    assert_int_equal(p2m_fill_block(&p, gfn(0x400), ORDER_2M), 0);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x205), ORDER_4K), -EEXIST);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x200), ORDER_2M), -EEXIST);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x400), ORDER_2M), -EEXIST);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x401), ORDER_4K), -EEXIST);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x601), ORDER_2M), -EINVAL);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x600), ORDER_2M), 0);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x7ff), ORDER_4K), -EEXIST);
+    assert_int_equal(p2m_fill_block(&p, gfn(0x600), ORDER_2M), -EEXIST);
+    assert_int_equal(p2m_set_pool(&p, 2049), -ENOMEM);
+    for (unsigned i = 1; i < P2M_RAM_RANGES; i++)
+        assert_int_equal(p2m_add_on_demand(&p, gfn(0x1000 * i), ORDER_4K), 0);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x10000), ORDER_4K), -ENOSPC);
+    assert_int_equal(p2m_add_on_demand(&p, gfn(0x1001), ORDER_4K), 0);
+}
+
 /* Where large mappings must not be executable, none is, however its RAM has come; what is fetched
  * from becomes small, and takes no more tables than RAM in single frames would. */
 static void test_small_code(void **state)
@@ -636,6 +748,10 @@ int main(void)
         TEST(test_all_at_once),
         TEST(test_end_in_pieces),
         TEST(test_giant),
+        TEST(test_on_demand),
+        TEST(test_balloon_on_demand),
+        TEST(test_less_on_demand),
+        TEST(test_places_of_others),
         TEST(test_small_code),
         TEST(test_registers),
         TEST(test_registers_wait),

@@ -488,6 +488,11 @@ void pv_upcall_set_vector(struct xen_vcpu *v, uint8_t vector)
     v->upcall_vector = vector;
 }
 
+int domain_add_on_demand(struct domain *d, gfn_t g, unsigned order)
+{
+    return spin_is_locked(&d->lock) ? p2m_add_on_demand(&d->p2m, g, order) : -EINVAL;
+}
+
 unsigned domain_e820(const struct domain *d, struct e820_entry out[E820_MOST])
 {
     (void)d;
