@@ -18,15 +18,21 @@ static const struct port_range ports[] = {
     { HVM_PIT_PORT, HVM_PIT_PORT + 3, DEV_ZEROS, 0 },
     { HVM_I8042_DATA, HVM_I8042_STATUS, DEV_ABSENT, 0 },
     { HVM_RTC_PORT, HVM_RTC_PORT + 1, DEV_ABSENT, 0 },
-    { 0x80, 0x80, DEV_ABSENT, 0 }, /* POST codes, and the delay of old drivers */
+    { 0x80, 0x8F, DEV_ABSENT, 0 }, /* POST codes, and the pages of the DMA controllers */
     { HVM_PIC2_PORT, HVM_PIC2_PORT + 1, DEV_ABSENT, 0 },
     { 0xED, 0xED, DEV_ABSENT, 0 },   /* the other delay */
     { 0x2E8, 0x2EF, DEV_ABSENT, 0 }, /* COM4 */
     { HVM_COM2_PORT, HVM_COM2_PORT + 7, DEV_ABSENT, 0 },
     { 0x3E8, 0x3EF, DEV_ABSENT, 0 }, /* COM3 */
     { HVM_COM1_PORT, HVM_COM1_PORT + 7, DEV_ABSENT, 0 },
+    { HVM_PIC_ELCR, HVM_PIC_ELCR + 1, DEV_ABSENT, 0 },
     { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_PCI, 0 }, /* if it has devices */
     { HVM_PCI_PORT, HVM_PCI_PORT + VPCI_SIZE - 1, DEV_ABSENT, 0 },
+    /* What the tables of Xen's tools tell of, and Xen's pvh domains have as little: a map of CPUs;
+     * GPE0 and PM1, whose zeros say that no event has come: by ones Linux would find eight. */
+    { 0xAF00, 0xAF0F, DEV_ABSENT, 0 },
+    { 0xAFE0, 0xAFE3, DEV_ZEROS, 0 },
+    { 0xB000, 0xB00B, DEV_ZEROS, 0 },
     { 0, 0xFFFF, DEV_NONE, 0 },
 };
 
