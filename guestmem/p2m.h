@@ -152,9 +152,16 @@ int must_check p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m);
 int must_check p2m_lend_device_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
 /* The largest order of at most so many frames that is one mapping on this CPU. */
 unsigned p2m_largest_order(uint64_t frames);
-/* Takes so many of them away again, where they are: m is what was lent at g, and so on. What else
- * is there stays. The work is that of what was mapped, one by one. */
-void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames);
+/* Registers that were lent, or some of them: from this gfn on, and from this frame on. */
+struct p2m_registers {
+    gfn_t at;
+    mfn_t first;
+    uint64_t frames;
+    uint64_t done; /* of these have been looked at */
+};
+/* Takes them away again where they are, about P2M_PIECE places at a call: true once all have been
+ * looked at, and nobody reaches them. What else is there stays. */
+bool must_check p2m_take_device(struct p2m *p, struct p2m_registers *r);
 /* Takes away what is at g: a lent frame, or RAM, which is then the domain's no more and leaves a
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
  * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */

@@ -105,22 +105,32 @@ static int unmap_registers(struct p2m *p, gfn_t g, unsigned order)
     return 0;
 }
 
-/* An IOMMU hears of all together. Of what is not mapped the tables tell how much it is. */
-cold void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames)
+/* What is at the next place, which may be more than a page: of what is not mapped the tables tell
+ * how much it is. */
+static void take_next(struct p2m *p, struct p2m_registers *r)
 {
-    const gfn_t end = gfn(g.v + frames);
+    const gfn_t at = gfn(r->at.v + r->done);
     struct slat_entry entry;
     int err = 0;
 
-    spin_lock(&p->lock);
-    for (gfn_t at = g; at.v < end.v && !err; at.v = (at.v | ((1UL << entry.order) - 1)) + 1) {
-        bool mapped = slat_lookup(&p->slat, at, &entry) == 0;
-        if (mapped && p2m_is_device(&entry) && entry.mfn.v - m.v == at.v - g.v)
-            err = unmap_registers(p, at, entry.order);
-    }
-    p2m_changed(p, g, frames);
-    spin_unlock(&p->lock);
+    if (slat_lookup(&p->slat, at, &entry) == 0 && p2m_is_device(&entry) &&
+        entry.mfn.v == r->first.v + r->done)
+        err = unmap_registers(p, at, entry.order);
     ASSERT(!err); /* no single mapping needs memory to go */
+    r->done = (at.v | ((1UL << entry.order) - 1)) + 1 - r->at.v;
+}
+
+/* TLBs and an IOMMU hear of all together, at the end: they are the domain's own device's. */
+cold bool p2m_take_device(struct p2m *p, struct p2m_registers *r)
+{
+    spin_lock(&p->lock);
+    for (unsigned i = 0; i < P2M_PIECE && r->done < r->frames; i++)
+        take_next(p, r);
+    bool all = r->done >= r->frames;
+    if (all)
+        p2m_changed(p, r->at, r->frames);
+    spin_unlock(&p->lock);
+    return all;
 }
 
 static void send_to_limbo(struct p2m *p, mfn_t m, bool pinned, bool table)

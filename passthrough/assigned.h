@@ -4,6 +4,7 @@
 #ifndef CAISSON_PASSTHROUGH_ASSIGNED_H
 #define CAISSON_PASSTHROUGH_ASSIGNED_H
 
+#include "guestmem/p2m.h"
 #include "passthrough/passthrough.h"
 #include "pci/pci.h"
 #include "sched/timer.h"
@@ -23,8 +24,9 @@ struct field {
 
 /* Registers in memory. */
 struct region {
-    uint64_t at, size; /* in the guest's memory, if it is on; size 0: no such BAR */
-    bool on;           /* it is where registers may be, and memory is enabled */
+    uint64_t at, size;         /* in the guest's memory, if it is on; size 0: no such BAR */
+    bool on;                   /* it is where registers may be, and memory is enabled */
+    struct p2m_registers left; /* what is still mapped where it was; none: 0 frames */
 };
 
 /* Pages of a region whose accesses are carried out here: the table of messages is among them, or
@@ -64,6 +66,7 @@ struct assigned {
     uint16_t control; /* its PCI Express device control, before that */
     struct field word[ASSIGNED_WORDS];
     struct region region[ASSIGNED_BARS];
+    bool leaving; /* one of them has left something */
     struct trap trap[ASSIGNED_TRAPS];
     unsigned trap_count;
     struct message message[ASSIGNED_MESSAGES];
@@ -106,8 +109,11 @@ void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t
 /* ---- registers.c: what its BARs lead to ---- */
 /* 0, -ENOMEM, -E2BIG: too large, -ENODEV: not as for its last owner; logged. */
 int must_check registers_open(struct assigned *a);
-/* BARs or the command may have changed: what is mapped elsewhere than it is now, goes. */
+/* BARs or the command may have changed: what is mapped elsewhere than it is now, goes, a piece now
+ * and others by registers_settle(), before any vCPU comes far. */
 void registers_move(struct assigned *a);
+/* As `settle` of vpci_function_ops: a piece counts as all that may be done. */
+unsigned registers_settle(struct assigned *a, unsigned most);
 bool registers_map(struct vpci_function *f, uint64_t at);
 bool registers_read(struct vpci_function *f, uint64_t at, unsigned size, uint32_t *value);
 bool registers_write(struct vpci_function *f, uint64_t at, unsigned size, uint32_t value);

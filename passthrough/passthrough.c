@@ -75,13 +75,20 @@ uint32_t passthrough_find(const char *name, uint16_t class, uint32_t after)
 
 /* ---- Taking it ---- */
 
+static unsigned settle(struct vpci_function *f, unsigned most)
+{
+    unsigned done = registers_settle(container_of(f, struct assigned, function), most);
+
+    return done + arrival_settle(f, most - done);
+}
+
 static const struct vpci_function_ops ops = {
     .read = space_read,
     .write = space_write,
     .map = registers_map,
     .memory_read = registers_read,
     .memory_write = registers_write,
-    .settle = arrival_settle,
+    .settle = settle,
 };
 
 static int claim(struct assigned **out, const struct passthrough_owner *owner, struct pci_device *d,

@@ -2,9 +2,9 @@
  * A device's registers in memory: where the guest's BARs say, for its guest to reach.
  *
  * They are mapped as they are touched, in pieces of 4 KiB, 2 MiB or 1 GiB, the largest that fit, so
- * no access costs much; they go all at once when a BAR moves, which bounds how many pieces there
- * may be (ASSIGNED_PIECES). Trapped are the pages of MSI-X's table and pending bits, and BARs of
- * less than a page, beside which another device may be: accesses to them are carried out here.
+ * no access costs much. When a BAR moves they go, some at a time, and until all have gone nothing
+ * is mapped anew. Trapped are the pages of MSI-X's table and pending bits, and BARs of less than a
+ * page, beside which another device may be: accesses to them are carried out here.
  */
 #include "lib/log.h"
 #include "guestmem/p2m.h"
@@ -110,14 +110,19 @@ static bool has_trap(const struct assigned *a, unsigned bar, uint64_t start, uin
     return false;
 }
 
-/* How much of it is mapped together with this place. */
+static unsigned smaller(unsigned order)
+{
+    return p2m_largest_order((1ul << order) - 1);
+}
+
+/* How much of it is mapped together with this place, if that is free. */
 static unsigned order_at(const struct assigned *a, unsigned bar, uint64_t offset)
 {
     unsigned order = p2m_largest_order(a->region[bar].size >> PAGE_SHIFT);
     uint64_t start = start_of(offset, order);
 
     while (order && has_trap(a, bar, start, start + (PAGE_SIZE << order))) {
-        order = p2m_largest_order((1ul << order) - 1);
+        order = smaller(order);
         start = start_of(offset, order);
     }
     return order;
@@ -162,13 +167,54 @@ static mfn_t frame_of(const struct assigned *a, unsigned bar, uint64_t offset)
     return maddr_to_mfn(maddr(a->device->bar[bar].base + offset));
 }
 
-/* What the guest has put there meanwhile stays. */
-static void unmap(struct assigned *a, unsigned bar)
+/* Where it leaves again before all is gone from the first place, nothing has been mapped; nor is
+ * what is less than a page. */
+static void leave(struct assigned *a, unsigned bar)
 {
-    const struct region *r = &a->region[bar];
+    struct region *r = &a->region[bar];
 
-    p2m_take_device(a->owner.p2m, gpa_to_gfn(gpa(r->at)), frame_of(a, bar, 0),
-                    r->size >> PAGE_SHIFT);
+    if (!r->left.frames)
+        r->left = (struct p2m_registers){ gpa_to_gfn(gpa(r->at)), frame_of(a, bar, 0),
+                                          r->size >> PAGE_SHIFT, 0 };
+    a->leaving |= r->left.frames > 0;
+}
+
+/* The first that has left something, or ASSIGNED_BARS. */
+static unsigned find_left(const struct assigned *a)
+{
+    unsigned i = 0;
+
+    while (i < ASSIGNED_BARS && !a->region[i].left.frames)
+        i++;
+    return i;
+}
+
+/* A piece of that. What the guest has put there meanwhile stays. */
+static void take_some(struct assigned *a)
+{
+    struct p2m_registers *left = &a->region[find_left(a)].left;
+
+    if (p2m_take_device(a->owner.p2m, left))
+        left->frames = 0;
+    a->leaving = find_left(a) < ASSIGNED_BARS;
+}
+
+/* All its vCPUs are to have a part in it: whoever has moved the BAR finds it done. */
+static void ask(const struct assigned *a)
+{
+    a->owner.tell(a->owner.ctx, 0);
+    a->owner.come_out(a->owner.ctx);
+}
+
+unsigned registers_settle(struct assigned *a, unsigned most)
+{
+    if (!a->leaving)
+        return 0;
+    if (most)
+        take_some(a);
+    if (a->leaving)
+        ask(a);
+    return most;
 }
 
 /* Below 4 GiB the board says where; above, what is there already keeps its place. */
@@ -198,10 +244,11 @@ void registers_move(struct assigned *a)
         uint64_t at = bar_of(a, i);
         bool on = enabled && r->size && may_lie(a, at, r->size);
         if (r->on && (!on || at != r->at))
-            unmap(a, i);
+            leave(a, i);
         r->at = at;
         r->on = on;
     }
+    registers_settle(a, 1);
 }
 
 /* ---- Accesses ---- */
@@ -241,6 +288,29 @@ static bool is_mapped(const struct assigned *a, uint64_t at)
     return p2m_lookup(a->owner.p2m, gpa_to_gfn(gpa(at)), &m, &lent) == 0;
 }
 
+static int lend_piece(const struct assigned *a, unsigned bar, uint64_t start, unsigned order)
+{
+    gfn_t g = gpa_to_gfn(gpa(a->region[bar].at + start));
+    mfn_t m = frame_of(a, bar, start);
+
+    return order ? p2m_lend_device_block(a->owner.p2m, g, m, order)
+                 : p2m_lend_device(a->owner.p2m, g, m);
+}
+
+/* Where something smaller is, or tables for such that cannot be told to be empty in short, the
+ * piece is smaller too. */
+static int lend(const struct assigned *a, unsigned bar, uint64_t offset)
+{
+    unsigned order = order_at(a, bar, offset);
+    int err = lend_piece(a, bar, start_of(offset, order), order);
+
+    while (err == -EEXIST && order) {
+        order = smaller(order);
+        err = lend_piece(a, bar, start_of(offset, order), order);
+    }
+    return err;
+}
+
 bool registers_map(struct vpci_function *f, uint64_t at)
 {
     struct assigned *a = container_of(f, struct assigned, function);
@@ -248,12 +318,9 @@ bool registers_map(struct vpci_function *f, uint64_t at)
 
     if (bar == ASSIGNED_BARS || trap_of(a, bar, at - a->region[bar].at))
         return false;
-    unsigned order = order_at(a, bar, at - a->region[bar].at);
-    uint64_t start = start_of(at - a->region[bar].at, order);
-    gfn_t g = gpa_to_gfn(gpa(a->region[bar].at + start));
-    mfn_t m = frame_of(a, bar, start);
-    int err = order ? p2m_lend_device_block(a->owner.p2m, g, m, order)
-                    : p2m_lend_device(a->owner.p2m, g, m);
+    if (a->leaving) /* the access is made again, behind the next piece of that */
+        return true;
+    int err = lend(a, bar, at - a->region[bar].at);
     if (err == -EAGAIN)
         a->owner.come_out(a->owner.ctx);
     return !err || err == -EAGAIN || (err == -EEXIST && is_mapped(a, at));

@@ -29,6 +29,7 @@ uint8_t passed_small[64] __attribute__((aligned(64)));
 unsigned passed_mapped, passed_delivered, passed_told, passed_routes, passed_reaches;
 unsigned passed_came_out;
 bool passed_in_the_way;
+uint64_t passed_taken;
 static uint64_t base; /* of BAR 0 */
 struct apic_message passed_message;
 bool passed_attached, passed_ignores_mask;
@@ -257,16 +258,22 @@ int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
     return p2m_lend_device_block(p, g, m, ORDER_4K);
 }
 
-void p2m_take_device(struct p2m *p, gfn_t g, mfn_t m, uint64_t frames)
+/* A piece of so many frames. */
+bool p2m_take_device(struct p2m *p, struct p2m_registers *r)
 {
-    ASSERT(p == &p2m);
+    uint64_t end = r->done + passed_taken < r->frames ? r->done + passed_taken : r->frames;
+
+    ASSERT(p == &p2m && r->done < r->frames);
     for (unsigned n = 0; n < PLACES; n++) {
-        if (!places[n].frame || places[n].gfn - g.v >= frames ||
-            places[n].frame - m.v != places[n].gfn - g.v)
+        uint64_t offset = places[n].gfn - r->at.v;
+        if (!places[n].frame || offset < r->done || offset >= end ||
+            places[n].frame - r->first.v != offset)
             continue;
         places[n].frame = 0;
         passed_mapped--;
     }
+    r->done = end;
+    return r->done == r->frames;
 }
 
 int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
@@ -370,6 +377,7 @@ void passed_reset(void)
     fake_cpu_id = 0;
     passed_came_out = 0;
     passed_in_the_way = false;
+    passed_taken = UINT32_MAX;
     base = PASSED_BASE;
     passed_attached = passed_ignores_mask = false;
     passed_iommu_error = passed_route_error = 0;

@@ -45,6 +45,7 @@ extern struct apic_message passed_message; /* the last one */
 extern unsigned passed_told;
 extern unsigned passed_came_out; /* its vCPUs, all at once */
 extern bool passed_in_the_way;   /* tables, where a large mapping is to be */
+extern uint64_t passed_taken;    /* frames that the p2m takes away in one go */
 extern unsigned passed_given;    /* how often the CPU was told of a device that a domain gets */
 extern unsigned passed_routes;   /* that the IOMMU was asked for */
 extern unsigned passed_reaches;  /* local APICs, each message */

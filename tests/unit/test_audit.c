@@ -132,7 +132,7 @@ static void test_registers(void **state)
     has_device = false;
     assert_finds("sees 0xfe000 as a device's");
     lend(HOLE + 1, frame_of(b, 5)); /* something else, which stays */
-    p2m_take_device(&a->p2m, gfn(HOLE), mfn(0xFE000), 3);
+    assert_true(p2m_take_device(&a->p2m, &(struct p2m_registers){ gfn(HOLE), mfn(0xFE000), 3, 0 }));
     assert_int_equal(p2m_remove(&a->p2m, gfn(HOLE)), -ENOENT);
     unlend(HOLE + 1);
     audit(a);

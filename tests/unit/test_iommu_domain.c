@@ -273,7 +273,8 @@ static void test_lent_frame_goes(void **state)
     while (!p2m_each_lent(&mine, &next, every, NULL))
         ;
     assert_int_equal(p2m_lookup(&mine, gfn(0x902), &registers, &is_lent), 0);
-    p2m_take_device(&mine, gfn(0x902), mfn(1UL << 24), 1);
+    assert_true(
+        p2m_take_device(&mine, &(struct p2m_registers){ gfn(0x902), mfn(1UL << 24), 1, 0 }));
     assert_same(NIC, &mine, 0xA00);
     assert_false(reaches(NIC, 0x901, false));
     frame_free(lent, ORDER_4K, YOURS);

@@ -572,6 +572,38 @@ static void test_small_code(void **state)
     virt_caps.small_code = false;
 }
 
+/* How many calls it takes. */
+static unsigned take(uint64_t at, mfn_t first, uint64_t frames)
+{
+    struct p2m_registers r = { gfn(at), first, frames, 0 };
+    unsigned calls = 1;
+
+    while (!p2m_take_device(&p, &r))
+        calls++;
+    return calls;
+}
+
+/* A device with many: they go some at a time, and TLBs hear of it once. */
+static void test_many_registers(void **state)
+{
+    const mfn_t device = mfn(1UL << 24);
+    mfn_t m;
+
+    (void)state;
+    for (unsigned i = 0; i < 0x200; i++)
+        assert_int_equal(p2m_lend_device(&p, gfn(0x1000 + i), mfn(device.v + i)), 0);
+    uint64_t epoch = p.epoch;
+    struct p2m_registers r = { gfn(0x1000), device, 0x200, 0 };
+    assert_false(p2m_take_device(&p, &r));
+    assert_int_equal(p2m_lookup(&p, gfn(0x1000 + P2M_PIECE - 1), &m, &(bool){ 0 }), -ENOENT);
+    assert_int_equal(p2m_lookup(&p, gfn(0x1000 + P2M_PIECE), &m, &(bool){ 0 }), 0);
+    assert_int_equal(p.epoch, epoch);
+    assert_int_equal(take(0x1000 + P2M_PIECE, mfn(device.v + P2M_PIECE), 0x200 - P2M_PIECE),
+                     0x200 / P2M_PIECE - 1);
+    assert_int_equal(p.epoch, epoch + 1);
+    assert_int_equal(p2m_lookup(&p, gfn(0x11FF), &m, &(bool){ 0 }), -ENOENT);
+}
+
 /* Registers of a device, which are no memory, in large pieces: each goes as it came. */
 static void test_registers(void **state)
 {
@@ -602,11 +634,11 @@ static void test_registers(void **state)
     assert_int_equal(p2m_lookup(&p, gfn(0x1000), &m, &(bool){ 0 }), -ENOENT);
     assert_int_equal(p.slat.tables, tables);
     assert_int_equal(p2m_lend_device_block(&p, gfn(0x1000), device, ORDER_2M), 0);
-    p2m_take_device(&p, gfn(0x1000), device, 0x600);
+    take(0x1000, device, 0x600);
     assert_int_equal(p2m_lookup(&p, gfn(0x1000), &m, &(bool){ 0 }), -ENOENT);
     assert_int_equal(p2m_lookup(&p, gfn(0x1201), &m, &(bool){ 0 }), 0); /* it stays */
     assert_int_equal(p2m_lookup(&p, gfn(0x1400), &m, &(bool){ 0 }), -ENOENT);
-    p2m_take_device(&p, gfn(1UL << 20), device, 1UL << ORDER_1G);
+    take(1UL << 20, device, 1UL << ORDER_1G);
     assert_int_equal(p2m_lookup(&p, gfn(1UL << 20), &m, &(bool){ 0 }), -ENOENT);
     assert_int_equal(p2m_lend_device_block(&p, gfn(1UL << 21), device, ORDER_1G),
                      0); /* for the end */
@@ -621,7 +653,7 @@ static void test_registers_wait(void **state)
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(p2m_lend_device(&p, gfn(0x1000 + 0x200 * i), device), 0);
-        p2m_take_device(&p, gfn(0x1000 + 0x200 * i), device, 1);
+        take(0x1000 + 0x200 * i, device, 1);
     }
     p.inside[0] = p.epoch;
     assert_int_equal(p2m_lend_device_block(&p, gfn(0x1000), device, ORDER_2M), 0);
@@ -754,6 +786,7 @@ int main(void)
         TEST(test_places_of_others),
         TEST(test_small_code),
         TEST(test_registers),
+        TEST(test_many_registers),
         TEST(test_registers_wait),
         TEST(test_init_without_memory),
         TEST(test_lock_is_let_go),
