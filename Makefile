@@ -259,9 +259,16 @@ $(B)/introduce: tools/introduce.c $(wildcard include/public/*.h include/public/*
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -I. -static -s -o $@ $<
 
-$(B)/debian/control.img: $(B)/introduce tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux $(B)/guest/parrot.elf
+CONTROL_PARTS = $(B)/debian/dom0 $(B)/introduce $(B)/guest/parrot.elf
+CONTROL_NEEDS = $(B)/introduce tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux $(B)/guest/parrot.elf
+$(B)/debian/control.img: $(CONTROL_NEEDS)
 	$(call say,INITRD,$@)
-	$(Q)$(PYTHON) tools/mkcontrol $@ $(B)/debian/dom0 $(B)/introduce $(B)/guest/parrot.elf
+	$(Q)$(PYTHON) tools/mkcontrol $@ $(CONTROL_PARTS)
+
+# With Debian's kernel as a guest to create, which makes it more than twice as large.
+$(B)/debian/control-debian.img: $(CONTROL_NEEDS) $(B)/debian/vmlinuz $(B)/debian/guest.img
+	$(call say,INITRD,$@)
+	$(Q)$(PYTHON) tools/mkcontrol $@ $(CONTROL_PARTS) $(B)/debian/vmlinuz $(B)/debian/guest.img
 
 # What people give reaches the tools as they wrote it: neither make nor a shell finds anything in it.
 unexport CMDLINE OPTIONS
@@ -316,11 +323,11 @@ $(B)/control-options: FORCE
 	@mkdir -p $(@D)
 	@echo 'PCI=$(PCI)' | cmp -s - $@ || echo 'PCI=$(PCI)' > $@
 
-$(B)/control.iso: $(B)/caisson.elf $(B)/guest/echo.elf $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
+$(B)/control.iso: $(B)/caisson.elf $(B)/guest/echo.elf $(B)/debian/dom0/vmlinux $(B)/debian/control-debian.img \
                   $(B)/control-options tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
 	$(call say,ISO,$@)
-	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel $(B)/debian/dom0/vmlinux --initrd $(B)/debian/control.img \
-	    --rights control --type pvh --mem 384M $(if $(PCI),--pci $(PCI)) --cmdline='$(CONTROL_CMDLINE)' --greeting none \
+	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel $(B)/debian/dom0/vmlinux --initrd $(B)/debian/control-debian.img \
+	    --rights control --type pvh --mem 448M $(if $(PCI),--pci $(PCI)) --cmdline='$(CONTROL_CMDLINE)' --greeting none \
 	    --beside echo $(B)/guest/echo.elf
 
 run-control: $(B)/control.iso ## boot a control domain with Debian's Xen tools and connect this terminal (DISK=file NET=user RUN='--pcpus 2')
