@@ -134,7 +134,8 @@ static bool put(uint16_t id, const char *key, const char *value)
     return say(XS_WRITE, true, "/local/domain/%u/%s\n%s", id, key, value);
 }
 
-/* As libxl does it: the domain may read all of its own, and write where its drivers do. */
+/* As libxl does it: the domain may read all of its own, and write where its drivers do. What is
+ * made below an entry has its rights: those come first. */
 static void plant(const struct xen_domctl_getdomaininfo *d, const char *name)
 {
     uint16_t id = d->domain;
@@ -152,12 +153,11 @@ static void plant(const struct xen_domctl_getdomaininfo *d, const char *name)
 
     snprintf(number, sizeof(number), "%u", id);
     put(id, "name", name);
+    say(XS_SET_PERMS, false, "/local/domain/%u\nn0\nr%u", id, id);
     put(id, "domid", number);
     put(id, "device", "");
     for (unsigned i = 0; i <= d->max_vcpu_id; i++)
         say(XS_WRITE, true, "/local/domain/%u/cpu/%u/availability\nonline", id, i);
-    say(XS_SET_PERMS, false, "/local/domain/%u\nn0\nr%u", id, id);
-    say(XS_SET_PERMS, false, "/local/domain/%u/device\nn0\nr%u", id, id);
     for (unsigned i = 0; i < sizeof(its) / sizeof(its[0]); i++) {
         put(id, its[i], "");
         say(XS_SET_PERMS, false, "/local/domain/%u/%s\nn%u", id, its[i], id);
