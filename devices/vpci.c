@@ -185,6 +185,50 @@ bool vpci_memory_write(struct vpci *p, uint64_t at, unsigned size, uint64_t valu
     return answered;
 }
 
+/* ---- Ports of what is plugged in ---- */
+
+/* NULL: nobody. */
+static struct vpci_function *find_by_port(const struct vpci *p, uint16_t port)
+{
+    unsigned i = 0;
+
+    while (i < VPCI_SLOTS && !(p->plugged[i] && p->plugged[i]->ops->has_port(p->plugged[i], port)))
+        i++;
+    return i < VPCI_SLOTS ? p->plugged[i] : NULL;
+}
+
+bool vpci_has_port(const struct vpci *p, uint16_t port)
+{
+    return p->any && find_by_port(p, port);
+}
+
+static uint32_t port_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
+{
+    uint16_t port = (uint16_t)offset;
+    struct vpci_function *f = find_by_port(container_of(dev, struct vpci, ports), port);
+
+    (void)now;
+    return f ? f->ops->port_read(f, port, size) : UINT32_MAX;
+}
+
+static void port_write(struct device *dev, uint32_t offset, unsigned size, uint32_t value,
+                       uint64_t now)
+{
+    uint16_t port = (uint16_t)offset;
+    struct vpci_function *f = find_by_port(container_of(dev, struct vpci, ports), port);
+
+    (void)now;
+    if (f)
+        f->ops->port_write(f, port, size, value);
+}
+
+static const struct device_ops ports_ops = {
+    .read = port_read,
+    .write = port_write,
+};
+
+/* ---- Its life ---- */
+
 /* Another one is first each time. */
 void vpci_settle(struct vpci *p)
 {
@@ -214,7 +258,7 @@ static const struct device_ops ops = {
 
 void vpci_init(struct vpci *p, uint16_t pm_base)
 {
-    *p = (struct vpci){ .dev.ops = &ops, .pm_base = pm_base };
+    *p = (struct vpci){ .dev.ops = &ops, .ports.ops = &ports_ops, .pm_base = pm_base };
 }
 
 void vpci_plug(struct vpci *p, unsigned slot, struct vpci_function *f)

@@ -32,6 +32,11 @@ struct vpci_function_ops {
     bool (*map)(struct vpci_function *f, uint64_t at);
     bool (*memory_read)(struct vpci_function *f, uint64_t at, unsigned size, uint32_t *value);
     bool (*memory_write)(struct vpci_function *f, uint64_t at, unsigned size, uint32_t value);
+    /* Has it this port? If so, its accesses come by the two below. size: 1, 2 or 4 bytes, which may
+     * leave its ports. What is above the size in an answer or in a value means nothing. */
+    bool (*has_port)(struct vpci_function *f, uint16_t port);
+    uint32_t (*port_read)(struct vpci_function *f, uint16_t port, unsigned size);
+    void (*port_write)(struct vpci_function *f, uint16_t port, unsigned size, uint32_t value);
     /* It has asked to be called: it sends interrupts that it owes, so long as these come to less
      * than `most`, counting each once and once more for each CPU that it reaches. For the rest it
      * asks again. Returns what they came to. */
@@ -44,6 +49,7 @@ struct vpci_function {
 
 struct vpci {
     struct device dev;
+    struct device ports; /* what is plugged in answers there; the offset is a port */
     struct vpci_function *plugged[VPCI_SLOTS]; /* function 0 of each slot, or NULL */
     bool any;                                  /* there is one */
     unsigned turn;                             /* who is first at vpci_settle() */
@@ -64,5 +70,7 @@ bool vpci_map(struct vpci *p, uint64_t at);
 bool vpci_memory_read(struct vpci *p, uint64_t at, unsigned size, uint64_t *value);
 bool vpci_memory_write(struct vpci *p, uint64_t at, unsigned size, uint64_t value);
 void vpci_settle(struct vpci *p);
+/* Somebody who is plugged in has this port. */
+bool vpci_has_port(const struct vpci *p, uint16_t port);
 
 #endif

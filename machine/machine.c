@@ -82,7 +82,17 @@ static cold __attribute__((noinline)) void port_learn(struct machine *m, uint16_
     struct port *p = port_place(m, number);
 
     *p = board_find_port(m, number);
-    if (p->device == DEV_NONE && warned_add(&m->unknown, number))
+    if (p->device != DEV_NONE)
+        return;
+    if (m->pci.any) /* it may have moved there by the next time */
+        *p = (struct port){ .dev = &m->pci.ports,
+                            .number = number,
+                            .offset = number,
+                            .device = DEV_NONE,
+                            .split = p->split,
+                            .reading = PORT_TIMELESS,
+                            .clockless = true };
+    if (!vpci_has_port(&m->pci, number) && warned_add(&m->unknown, number))
         log_warn("%s: %s port 0x%x, where nothing is", m->name, what, number);
 }
 

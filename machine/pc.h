@@ -31,6 +31,7 @@
 #define HVM_PCI_PORT      0xCF8 /* VPCI_SIZE ports; the next lies among them */
 #define HVM_RESET_PORT    0xCF9
 #define HVM_CRTC_PORT     0x3D4
+#define HVM_PORTS_FREE    0xC000 /* to the last: for PCI devices */
 #define HVM_RESET_VALUE   0x06
 
 struct machine;

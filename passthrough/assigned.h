@@ -9,9 +9,10 @@
 #include "pci/pci.h"
 #include "sched/timer.h"
 
-#define ASSIGNED_WORDS    64   /* of configuration space: the first 256 bytes, all that it shows */
-#define ASSIGNED_BARS     6    /* no expansion ROM */
-#define ASSIGNED_PIECES   2048 /* of registers, as they are mapped into its guest's memory */
+#define ASSIGNED_WORDS    64 /* of configuration space: the first 256 bytes, all that it shows */
+#define ASSIGNED_BARS     6  /* no expansion ROM */
+#define PORTS_END         0x10000u   /* a PC has no more */
+#define ASSIGNED_PIECES   2048       /* of registers, as they are mapped into its guest's memory */
 #define ASSIGNED_TRAPS    PCI_PIECES /* pieces of them that are not */
 #define ASSIGNED_MESSAGES 32
 #define ASSIGNED_MSI      (ASSIGNED_MESSAGES - 1) /* the one of MSI; the others are MSI-X's */
@@ -27,6 +28,14 @@ struct region {
     uint64_t at, size;         /* in the guest's memory, if it is on; size 0: no such BAR */
     bool on;                   /* it is where registers may be, and memory is enabled */
     struct p2m_registers left; /* what is still mapped where it was; none: 0 frames */
+};
+
+/* Ports, of which the machine has `base` on. */
+struct ports {
+    uint64_t size; /* 0: no such BAR, or its guest does not see it */
+    uint16_t base;
+    bool on;     /* there may be ports, and they are enabled */
+    uint32_t at; /* of the guest's, if it is on */
 };
 
 /* Pages of a region whose accesses are carried out here: the table of messages is among them, or
@@ -66,6 +75,7 @@ struct assigned {
     uint16_t control; /* its PCI Express device control, before that */
     struct field word[ASSIGNED_WORDS];
     struct region region[ASSIGNED_BARS];
+    struct ports ports[ASSIGNED_BARS];
     bool leaving; /* one of them has left something */
     struct trap trap[ASSIGNED_TRAPS];
     unsigned trap_count;
@@ -89,8 +99,9 @@ struct assigned {
 };
 
 /* ---- place.c ---- */
-/* What speaks against letting a guest reach its registers where they are; NULL: nothing. */
-const char *place_objection(const struct pci_device *d);
+/* What speaks against letting a guest reach its registers in memory, or its ports (io), where they
+ * are; NULL: nothing. */
+const char *place_objection(const struct pci_device *d, bool io);
 
 #define MSIX_COUNT 0x07FF0000u /* of the first word of that capability: messages, less one */
 
@@ -120,6 +131,16 @@ bool registers_write(struct vpci_function *f, uint64_t at, unsigned size, uint32
 /* The registers at this offset of a region, where they are trapped; NULL elsewhere. */
 volatile uint8_t *registers_at(const struct assigned *a, unsigned bar, uint64_t offset,
                                unsigned size);
+
+/* ---- ports.c ---- */
+/* Before space_build(). */
+void ports_open(struct assigned *a);
+/* BARs or the command may have changed. */
+void ports_move(struct assigned *a);
+/* As vpci_function_ops has them. */
+bool ports_has(struct vpci_function *f, uint16_t port);
+uint32_t ports_read(struct vpci_function *f, uint16_t port, unsigned size);
+void ports_write(struct vpci_function *f, uint16_t port, unsigned size, uint32_t value);
 
 /* ---- message.c: MSI and MSI-X ---- */
 /* Every one is masked, and has a vector, if there are so many: a->message_count may shrink. 0,

@@ -40,7 +40,7 @@ static const char *objection(const struct pci_device *d, const char *name)
         return "it has neither MSI nor MSI-X";
     if (is_anothers(d, name))
         return "another domain had it, and it cannot be reset";
-    return place_objection(d);
+    return place_objection(d, false);
 }
 
 /* As it is written in a domain's line. */
@@ -88,6 +88,9 @@ static const struct vpci_function_ops ops = {
     .map = registers_map,
     .memory_read = registers_read,
     .memory_write = registers_write,
+    .has_port = ports_has,
+    .port_read = ports_read,
+    .port_write = ports_write,
     .settle = settle,
 };
 
@@ -140,6 +143,7 @@ static int prepare(struct assigned *a, struct passthrough_room *next)
         err = open_messages(a);
     if (err)
         return err;
+    ports_open(a);
     space_build(a, next);
     spec_device_given();
     return let_in(a);

@@ -41,9 +41,11 @@ struct passthrough_owner {
     void (*come_out)(void *ctx);
 };
 
-/* Where registers are put, as firmware would: below 4 GiB, and those that find no room there. */
+/* Where registers are put, as firmware would: below 4 GiB, and those that find no room there; and
+ * ports. */
 struct passthrough_room {
     gpa_t low, high;
+    uint32_t ports;
 };
 
 /* Can it be given to a domain? 0, or an error, logged with the domain's name. Boot CPU. */

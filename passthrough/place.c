@@ -12,7 +12,11 @@
 /* The board's own, on all PCs: I/O APICs, HPET, TPM, local APICs, flash. */
 #define BOARD     0xFEC00000ul
 #define BOARD_END 0x100000000ul
-#define BUS_SHIFT 20 /* of MCFG: bytes of configuration space of a bus */
+/* The board's own ports lie here, and its power management in one or two blocks elsewhere, of which
+ * some ports are known: what is near to one of them is its too. */
+#define BOARD_PORTS_END 0x1000u
+#define PORTS_NEAR      0x80u
+#define BUS_SHIFT       20 /* of MCFG: bytes of configuration space of a bus */
 
 static bool meets(const struct pci_bar *b, uint64_t start, uint64_t end)
 {
@@ -44,17 +48,28 @@ static bool is_memory(const struct pci_bar *b)
     return !frame_all_reserved(mfn(first), last + 1 - first);
 }
 
+static bool is_boards_port(const struct pci_bar *b)
+{
+    const uint16_t used[] = { acpi.pm_timer_port, acpi.pm1a_control, acpi.pm1b_control,
+                              acpi.smi_command, acpi.reset_port };
+
+    for (unsigned i = 0; i < sizeof(used) / sizeof(used[0]); i++)
+        if (used[i] && meets(b, used[i] & -PORTS_NEAR, (used[i] & -PORTS_NEAR) + PORTS_NEAR))
+            return true;
+    return b->base < BOARD_PORTS_END;
+}
+
 static const char *objection(const struct pci_device *d, const struct pci_bar *b)
 {
-    uint64_t reach = 1ul << cpu_maddr_bits();
+    uint64_t reach = b->io ? PORTS_END : 1ul << cpu_maddr_bits();
 
     if (!b->base)
         return "the machine's firmware gave its registers no place";
     if (b->base % b->size || b->base >= reach || b->size > reach - b->base)
         return "its registers are where none can be";
-    if (is_memory(b))
+    if (!b->io && is_memory(b))
         return "its registers lie over memory";
-    if (is_boards(b))
+    if (b->io ? is_boards_port(b) : is_boards(b))
         return "its registers lie over the board's";
     if (!pci_is_alone(b))
         return "its registers lie over those of another device";
@@ -63,12 +78,12 @@ static const char *objection(const struct pci_device *d, const struct pci_bar *b
     return NULL;
 }
 
-const char *place_objection(const struct pci_device *d)
+const char *place_objection(const struct pci_device *d, bool io)
 {
     const char *why = NULL;
 
     for (unsigned i = 0; i < ASSIGNED_BARS && !why; i++)
-        if (d->bar[i].size && !d->bar[i].io)
+        if (d->bar[i].size && d->bar[i].io == io)
             why = objection(d, &d->bar[i]);
     return why;
 }

@@ -14,9 +14,10 @@
 #define ONES         UINT32_MAX
 #define COMMAND_KEPT 0x0546u /* memory, master, parity, SERR, INTx off */
 #define COMMAND_GIVEN                                                                              \
-    0x0004u                       /* of these the device itself has as the guest says: master. A   \
-                                   * SERR would be an NMI of the machine's */
-#define COMMAND_FIXED 0x0402u     /* and these always: memory, INTx off */
+    0x0005u                   /* of these the device itself has as the guest says: ports (which    \
+                               * are kept if there are any), master. A SERR would be an NMI of     \
+                               * the machine's */
+#define COMMAND_FIXED 0x0402u /* and these always: memory, INTx off */
 #define STATUS_LIVE   0xFFB00000u /* all but a pending INTx, and that there is a list */
 #define STATUS_LIST   0x00100000u
 #define LINE_SIZE     0xFFu /* of a cache, which is written and read */
@@ -25,6 +26,7 @@
 #define BAR_WIDE     4u
 #define BAR_PREFETCH 8u
 #define BAR_LOW      0xFu /* bits of a BAR that are no address */
+#define BAR_IO_LOW   3u   /* and of one of ports */
 
 #define LIST_HEAD 0xFFFFu /* of a capability: what it is, and where the next one is */
 
@@ -79,7 +81,28 @@ static uint64_t take_room(const struct assigned *a, const struct pci_bar *b,
     return at;
 }
 
-/* A BAR of memory, where it comes next. One of ports is left out. */
+/* 0: there is none. */
+static uint32_t take_ports(const struct ports *p, struct passthrough_room *next)
+{
+    uint32_t size = (uint32_t)p->size, at = (next->ports + size - 1) & -size;
+
+    if (at + size > PORTS_END)
+        return 0;
+    next->ports = at + size;
+    return at;
+}
+
+static void put_ports(struct assigned *a, unsigned i, struct passthrough_room *next)
+{
+    const struct ports *p = &a->ports[i];
+
+    if (!p->size)
+        return;
+    set(a, CONFIG_BAR + 4 * i, take_ports(p, next) | BAR_IO, (uint32_t)-p->size & ~BAR_IO_LOW);
+    assigned_field(a, CONFIG_COMMAND)->kept |= PCI_COMMAND_IO;
+}
+
+/* A BAR of memory, where it comes next. */
 static void put_bar(struct assigned *a, unsigned i, struct passthrough_room *next)
 {
     const struct pci_bar *b = &a->device->bar[i];
@@ -215,8 +238,10 @@ static void put_capabilities(struct assigned *a)
 void space_build(struct assigned *a, struct passthrough_room *next)
 {
     put_header(a);
-    for (unsigned i = 0; i < ASSIGNED_BARS; i += 1 + a->device->bar[i].wide)
+    for (unsigned i = 0; i < ASSIGNED_BARS; i += 1 + a->device->bar[i].wide) {
         put_bar(a, i, next);
+        put_ports(a, i, next);
+    }
     put_capabilities(a);
 }
 
@@ -254,8 +279,9 @@ void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t
     w->value = (w->value & ~mask) | (value & mask);
     if (reg == CONFIG_COMMAND)
         give_command(a);
-    if (reg == CONFIG_COMMAND || (reg >= CONFIG_BAR && reg < CONFIG_BAR + 4 * ASSIGNED_BARS))
+    if (reg == CONFIG_COMMAND || (reg >= CONFIG_BAR && reg < CONFIG_BAR + 4 * ASSIGNED_BARS)) {
+        ports_move(a);
         registers_move(a);
-    else if (reg >= CONFIG_FIRST_CAPABILITY)
+    } else if (reg >= CONFIG_FIRST_CAPABILITY)
         message_look(a);
 }

@@ -3,11 +3,12 @@
  * firmware where.
  *
  * Sources: PCI Local Bus Specification 3.0, "Base Addresses"; PCI-to-PCI Bridge Architecture
- * Specification, "Memory Base Register and Memory Limit Register", "Prefetchable Memory Base
- * Register and Prefetchable Memory Limit Register".
+ * Specification, "I/O Base Register and I/O Limit Register", "Memory Base Register and Memory Limit
+ * Register", "Prefetchable Memory Base Register and Prefetchable Memory Limit Register".
  */
 #include "pci/pci.h"
 
+#define PORTS           0x1C /* of a bridge: where its ports start and end, in 4 KiB */
 #define WINDOW          0x20 /* of a bridge: where its window starts and ends, in MiB */
 #define WINDOW_PREFETCH 0x24
 #define WINDOW_START    0x28 /* upper halves of the second one */
@@ -27,12 +28,26 @@ static bool lies_in(const struct pci_device *bridge, unsigned at, uint64_t start
     return start >= from && end - 1 <= last;
 }
 
+static bool is_ports_in(const struct pci_device *bridge, const struct pci_bar *b)
+{
+    uint32_t word = config_read32(&bridge->at, PORTS);
+
+    return b->base >= (word & 0xF0) << 8 && b->base + b->size - 1 <= ((word & 0xF000) | 0xFFF);
+}
+
+static bool is_passed_on(const struct pci_device *bridge, const struct pci_bar *b)
+{
+    uint64_t end = b->base + b->size;
+
+    if (b->io)
+        return is_ports_in(bridge, b);
+    return lies_in(bridge, WINDOW, b->base, end) || lies_in(bridge, WINDOW_PREFETCH, b->base, end);
+}
+
 bool pci_is_passed_on(const struct pci_device *d, const struct pci_bar *b)
 {
     for (const struct pci_device *bridge = pci_next(NULL); bridge; bridge = pci_next(bridge)) {
-        if (pci_leads_to(bridge, d) && bridge->class != SUBTRACTIVE &&
-            !lies_in(bridge, WINDOW, b->base, b->base + b->size) &&
-            !lies_in(bridge, WINDOW_PREFETCH, b->base, b->base + b->size))
+        if (pci_leads_to(bridge, d) && bridge->class != SUBTRACTIVE && !is_passed_on(bridge, b))
             return false;
     }
     return true;
@@ -43,7 +58,7 @@ static bool lies_over(const struct pci_bar *a, const struct pci_bar *b)
 {
     uint64_t size = b->size ? b->size : 1;
 
-    return !b->io && b->base && a->base < b->base + size && b->base < a->base + a->size;
+    return a->io == b->io && b->base && a->base < b->base + size && b->base < a->base + a->size;
 }
 
 bool pci_is_alone(const struct pci_bar *b)

@@ -25,7 +25,7 @@ struct fake_function *passed_hardware;
 struct assigned *passed;
 struct vpci passed_bus;
 uint8_t passed_registers[0x4000] __attribute__((aligned(4096)));
-uint8_t passed_small[64] __attribute__((aligned(64)));
+uint8_t passed_small[64] __attribute__((aligned(64))), passed_ports[32];
 unsigned passed_mapped, passed_delivered, passed_told, passed_routes, passed_reaches;
 unsigned passed_came_out;
 bool passed_in_the_way;
@@ -110,6 +110,35 @@ void passed_wait(uint64_t ticks)
         return;
     timer->armed = false;
     timer->fn(timer);
+}
+
+/* Those that are not the bus's own are the device's, which answers there. */
+static uint32_t (*bus_in)(uint16_t port, unsigned size);
+static void (*bus_out)(uint16_t port, unsigned size, uint32_t value);
+
+static uint8_t *port_of(uint16_t port, unsigned size)
+{
+    ASSERT(passed_hardware->word[1] & PCI_COMMAND_IO && port >= PASSED_PORTS && !(port % size) &&
+           port + size <= PASSED_PORTS + sizeof(passed_ports));
+    return passed_ports + port - PASSED_PORTS;
+}
+
+static uint32_t in(uint16_t port, unsigned size)
+{
+    uint32_t value = 0;
+
+    if (port >= 0xCF8 && port <= 0xCFF)
+        return bus_in(port, size);
+    memcpy(&value, port_of(port, size), size);
+    return value;
+}
+
+static void out(uint16_t port, unsigned size, uint32_t value)
+{
+    if (port >= 0xCF8 && port <= 0xCFF)
+        bus_out(port, size, value);
+    else
+        memcpy(port_of(port, size), &value, size);
 }
 
 /* ---- The IOMMU ---- */
@@ -337,7 +366,7 @@ static void make_device(void)
     fake_bar(f, 0, PASSED_BASE | 4, 0xFFFFC000);
     fake_bar(f, 1, 0, 0xFFFFFFFF);
     fake_bar(f, 2, PASSED_SMALL, 0xFFFFFFC0);
-    fake_bar(f, 3, 0xC001, 0xFFFFFFE0);
+    fake_bar(f, 3, PASSED_PORTS | 1, 0xFFFFFFE0);
     fake_capability(f, PASSED_PM, 0x01, PASSED_MSI, 0xFFC3);
     fake_capability(f, PASSED_MSI, 0x05, PASSED_MSIX, 0x018A);
     for (unsigned i = 0; i < 6; i++)
@@ -365,6 +394,7 @@ void passed_reset(void)
     memset(places, 0, sizeof(places));
     memset(passed_registers, 0, sizeof(passed_registers));
     memset(passed_small, 0, sizeof(passed_small));
+    memset(passed_ports, 0, sizeof(passed_ports));
     passed_mapped = passed_delivered = passed_told = passed_routes = 0;
     passed_reaches = 1;
     passed_vectors = 64;
@@ -384,6 +414,10 @@ void passed_reset(void)
     passed = NULL;
     fake_tsc += 10 * HZ;
     fake_bus_reset();
+    bus_in = fake_in;
+    bus_out = fake_out;
+    fake_in = in;
+    fake_out = out;
     make_device();
     fake_device(FAKE_BDF(0, 5, 0), 0x010601, 0);
     fake_device(FAKE_BDF(0, 6, 0), 0x060400, 1);
@@ -416,7 +450,7 @@ int passed_attach(void)
                                              .unit = unit,
 
                                              .come_out = come_out };
-    struct passthrough_room next = { gpa(0xE0000000), gpa(PASSED_HIGH) };
+    struct passthrough_room next = { gpa(0xE0000000), gpa(PASSED_HIGH), 0xD010 };
     int err;
 
     do {
@@ -476,8 +510,8 @@ void passed_check(void)
     uint32_t entry[4];
 
     ASSERT(f->word[4] == ((uint32_t)base | 4) && f->word[5] == base >> 32 &&
-           f->word[6] == PASSED_SMALL && f->word[7] == 0xC001);
-    ASSERT((f->word[1] & 0x403) == 0x402); /* memory on, ports and INTx off */
+           f->word[6] == PASSED_SMALL && f->word[7] == (PASSED_PORTS | 1));
+    ASSERT((f->word[1] & 0x402) == 0x402); /* memory on, INTx off */
     ASSERT(!(f->word[PASSED_EXPRESS / 4 + 2] & 0x8000));
     check_message(f->word[PASSED_MSI / 4 + 1], f->word[PASSED_MSI / 4 + 2],
                   f->word[PASSED_MSI / 4 + 3],

@@ -18,6 +18,7 @@
 #define PASSED_OWNER   7
 #define PASSED_BASE    0xFE000000u /* of BAR 0 on the machine, 16 KiB, in two words */
 #define PASSED_SMALL   0xFE010040u /* of BAR 2: 64 bytes */
+#define PASSED_PORTS   0xC000u     /* BAR 3: 32 of them */
 #define PASSED_IOMMU   0xFEB80000u
 #define PASSED_LOW     0xC0000000u /* where a guest's BARs may be */
 #define PASSED_LOW_END 0xFEC00000u
@@ -38,7 +39,7 @@ enum {
 extern struct fake_function *passed_hardware;
 extern struct assigned *passed;
 extern struct vpci passed_bus;
-extern uint8_t passed_registers[0x4000], passed_small[64];
+extern uint8_t passed_registers[0x4000], passed_small[64], passed_ports[32];
 extern unsigned passed_mapped;             /* pieces that are in the p2m */
 extern unsigned passed_delivered;          /* interrupts */
 extern struct apic_message passed_message; /* the last one */

@@ -1,4 +1,4 @@
-/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/message.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest that does whatever it likes with its PCI device: accesses of all widths and alignments to
  * its configuration space, its registers wherever it has put them, interrupts whenever, and its end
@@ -62,7 +62,7 @@ static void access_config(struct input *in, bool write)
         (void)passed_config_read(reg, width);
 }
 
-/* Anything to the ports themselves. */
+/* Anything to the bus's ports, and to those of its own. */
 static void access_ports(struct input *in)
 {
     uint32_t offset = input_byte(in) % 8;
@@ -70,6 +70,9 @@ static void access_ports(struct input *in)
 
     passed_bus.dev.ops->write(&passed_bus.dev, offset, width, (uint32_t)input_number(in, 4), 0);
     (void)passed_bus.dev.ops->read(&passed_bus.dev, offset, width, 0);
+    uint16_t port = (uint16_t)((passed_config_read(0x1C, 4) & ~3u) + input_byte(in) % 0x28 - 4);
+    passed_bus.ports.ops->write(&passed_bus.ports, port, width, input_byte(in), 0);
+    (void)passed_bus.ports.ops->read(&passed_bus.ports, port, width, 0);
 }
 
 static void access_memory(struct input *in, bool write)

@@ -49,22 +49,41 @@ def registers(m):
     assert "0x9ABCDEF0" in m.ask(f"devmem {last - 3:#x}")
 
 
+CARD = ["-device", "e1000e,addr=5,romfile="]
+
+
+def ports(m):
+    """The card's registers are behind two of its ports too: which one, and what is in it."""
+    card = "/sys/bus/pci/devices/0000:00:05.0"
+    m.ask(f"echo 1 > {card}/enable")
+    at = int(m.ask(f"head -n 1 {card}/resource").split()[0], 16) + 0x5400  # its own address
+    write = f"dd of={card}/resource2 bs=4 conv=notrunc 2>/dev/null"
+    m.ask(f"printf '\\000\\124\\000\\000' | {write}")
+    m.ask(f"devmem {at:#x} 32 0x12345678")
+    read = f"dd if={card}/resource2 bs=4 skip=1 count=1 2>/dev/null"
+    assert "12345678" in m.ask(f"{read} | hexdump -e '\"%x\"'")
+    m.ask(f"printf '\\001\\043\\105\\147' | {write} seek=1")
+    assert "0x67452301" in m.ask(f"devmem {at:#x}")
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("kind, iommu", [("hvm", "amd-iommu"), ("pvh", "intel-iommu,intremap=on")],
                          ids=["hvm-amd", "pvh-intel"])
 def test_nvme(boot, tmp_path, kind, iommu):
-    """An NVMe disk of a guest's own: read, written, and still there after its reboot; and a large BAR."""
+    """An NVMe disk of a guest's own: read, written, and still there after its reboot; a large BAR,
+    and a card's ports."""
     path = disk(str(tmp_path / "nvme.img"), 16)
     words = {"hvm": QUIET, "pvh": PVH}[kind]
     board = q35(path, iommu=iommu)
-    board["extra"] = board["extra"] + BUFFER
-    m = boot(modules=linux(words, keys=f"type={kind} pci=00:04.0", vcpus=2), **board)
+    board["extra"] = board["extra"] + BUFFER + CARD
+    m = boot(modules=linux(words, keys=f"type={kind} pci=00:04.0,00:05.0", vcpus=2), **board)
     m.expect_exact("linux: has PCI device 00:04.0\r")
     m.expect_exact(PROMPT, timeout=BOOT)
     assert md5(path) in m.ask("md5sum /dev/nvme0n1")
     m.ask("dd if=/dev/urandom of=/tmp/a bs=1M count=3")
     m.ask("dd if=/tmp/a of=/dev/nvme0n1 bs=1M seek=5 conv=fsync")
     written = re.search(r"\b[0-9a-f]{32}\b", m.ask("md5sum /tmp/a"))[0]
+    ports(m)
     assert re.search(r" [1-9]\d* .*PCI-MSI.* nvme0q[12]", m.ask("grep nvme /proc/interrupts"))
     if kind == "hvm":
         m.sendline("reboot -f")

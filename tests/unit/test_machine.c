@@ -204,6 +204,54 @@ static void test_nothing_there(void **state)
     assert_int_equal(fake_log_lines[LOG_WARN], WARNED_MOST);
 }
 
+static uint16_t plugged_at;
+static uint32_t plugged_value;
+
+static bool plugged_has(struct vpci_function *f, uint16_t port)
+{
+    (void)f;
+    return (uint16_t)(port - plugged_at) < 8;
+}
+
+static uint32_t plugged_read(struct vpci_function *f, uint16_t port, unsigned size)
+{
+    (void)f;
+    return plugged_value + port - plugged_at + size;
+}
+
+static void plugged_write(struct vpci_function *f, uint16_t port, unsigned size, uint32_t value)
+{
+    (void)f;
+    plugged_value = value + port - plugged_at + size;
+}
+
+/* Of what is plugged into the PCI bus, wherever it moves; the board's own come first. */
+static void test_ports_of_a_plugged_one(void **state)
+{
+    static const struct vpci_function_ops ops = { .has_port = plugged_has,
+                                                  .port_read = plugged_read,
+                                                  .port_write = plugged_write };
+    struct vpci_function f = { &ops };
+
+    (void)state;
+    vpci_plug(&m->pci, 0, &f);
+    plugged_at = 0xc000;
+    machine_port_write(m, 0xc004, 4, 0x11220000);
+    assert_int_equal(plugged_value, 0x11220008);
+    assert_int_equal(take(0xc003, 2), 0x000d);
+    assert_int_equal(fake_log_lines[LOG_WARN], 0);
+    assert_int_equal(take(0xd000, 1), 0xff);
+    machine_port_write(m, 0xd000, 1, 0);
+    assert_int_equal(plugged_value, 0x11220008);
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+    plugged_at = 0xd000;
+    assert_int_equal(take(0xd000, 1), 0x09);
+    assert_int_equal(take(0xc003, 2), 0xffff);
+    plugged_at = 0x3f8;
+    assert_int_not_equal(take(0x3fd, 1), 0x0e);
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+}
+
 /* A walk through a hole, byte by byte, is told of once. */
 static void test_walk_through_a_hole(void **state)
 {
@@ -823,6 +871,7 @@ int main(void)
         TEST(test_ports_of_one_place),
         TEST(test_nothing_there),
         TEST(test_walk_through_a_hole),
+        TEST(test_ports_of_a_plugged_one),
         TEST(test_fw_cfg),
         TEST(test_fw_cfg_copies),
         TEST(test_fw_cfg_finds_no_memory),

@@ -1,4 +1,4 @@
-/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/message.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A PCI device as a guest has it: what it finds in configuration space, where its registers are,
  * what becomes of its interrupts, and who may have it.
@@ -19,6 +19,7 @@
 #include "tests/fakes/log.h"
 #include "tests/fakes/passed.h"
 
+#define PORTS   1u
 #define MEMORY  2u
 #define MASTER  4u
 #define PLACE   0xE0000000u /* of BAR 0 at first */
@@ -350,13 +351,13 @@ static void test_command(void **state)
 {
     (void)state;
     wr(4, UINT32_MAX);
-    assert_int_equal(rd(4), 0x00100546);
-    assert_int_equal(passed_hardware->word[1] & 0xFFFF, 0x406); /* no SERR */
+    assert_int_equal(rd(4), 0x00100547);
+    assert_int_equal(passed_hardware->word[1] & 0xFFFF, 0x407); /* no SERR */
     passed_config_write(5, 1, 0);
-    assert_int_equal(rd(4), 0x00100046);
+    assert_int_equal(rd(4), 0x00100047);
     passed_hardware->word[1] |=
         0x20080000; /* it was refused; INTx is pending, which no one is told */
-    assert_int_equal(rd(4), 0x20100046);
+    assert_int_equal(rd(4), 0x20100047);
     pci_find(0, PASSED_BDF)->stopped = true;
     wr(4, MASTER);
     assert_false(passed_hardware->word[1] & MASTER);
@@ -388,7 +389,7 @@ static void test_bars(void **state)
     assert_int_equal(rd(0x10), PLACE | 4);
     assert_int_equal(rd(0x14), 0);
     assert_int_equal(rd(0x18), PLACE + 0x4000);
-    assert_int_equal(rd(0x1C), 0); /* ports are left out */
+    assert_int_equal(rd(0x1C), 0xD021); /* ports */
     wr(0x10, UINT32_MAX);
     wr(0x14, UINT32_MAX);
     wr(0x18, UINT32_MAX);
@@ -396,7 +397,7 @@ static void test_bars(void **state)
     assert_int_equal(rd(0x10), 0xFFFFC004);
     assert_int_equal(rd(0x14), 0xFFFFFFFF);
     assert_int_equal(rd(0x18), 0xFFFFFFC0);
-    assert_int_equal(rd(0x1C), 0);
+    assert_int_equal(rd(0x1C), 0xFFFFFFE1);
     passed_config_write(0x12, 2, 0xD000);
     assert_int_equal(rd(0x10), 0xD000C004);
 }
@@ -645,6 +646,109 @@ static void test_trapped(void **state)
     put(PLACE + PASSED_TABLE + 16 * PASSED_COUNT, 4, 77); /* what shares its page */
     assert_int_equal(mem(PLACE + PASSED_TABLE + 16 * PASSED_COUNT, 4), 77);
     assert_int_equal(passed_registers[PASSED_TABLE + 16 * PASSED_COUNT], 77);
+}
+
+/* ---- Ports ---- */
+
+static uint32_t port(uint16_t at, unsigned size)
+{
+    uint32_t value = passed_bus.ports.ops->read(&passed_bus.ports, at, size, 0);
+
+    passed_check();
+    return size == 4 ? value : value & ((1u << 8 * size) - 1);
+}
+
+static void port_put(uint16_t at, unsigned size, uint32_t value)
+{
+    passed_bus.ports.ops->write(&passed_bus.ports, at, size, value, 0);
+    passed_check();
+}
+
+static bool has_port(uint16_t at)
+{
+    return vpci_has_port(&passed_bus, at);
+}
+
+static void test_ports(void **state)
+{
+    (void)state;
+    memcpy(passed_ports, "\x01\x23\x45\x67\x89", 5);
+    wr(4, MEMORY);
+    assert_false(has_port(0xD020));
+    assert_int_equal(port(0xD020, 4), UINT32_MAX);
+    wr(4, PORTS);
+    assert_int_equal(passed_hardware->word[1] & 7, PORTS | MEMORY);
+    assert_true(has_port(0xD020) && has_port(0xD03F));
+    assert_false(has_port(0xD01F) || has_port(0xD040));
+    assert_int_equal(port(0xD020, 4), 0x67452301);
+    assert_int_equal(port(0xD022, 2), 0x6745);
+    assert_int_equal(port(0xD024, 1), 0x89);
+    assert_int_equal(port(0xD021, 2), 0xFFFF); /* not aligned */
+    assert_int_equal(port(0xD01E, 4), UINT32_MAX);
+    port_put(0xD03C, 4, 0x11223344);
+    port_put(0xD03C, 2, 0x5566);
+    port_put(0xD03F, 1, 0x77);
+    port_put(0xD03D, 2, 0);
+    assert_memory_equal(passed_ports + 28, "\x66\x55\x22\x77", 4);
+    wr(0x1C, 0xFFE0); /* the last ones */
+    assert_false(has_port(0xD020));
+    port_put(0xD020, 1, 0);
+    assert_int_equal(passed_ports[0], 1);
+    assert_int_equal(port(0xFFE0, 1), 1);
+    wr(0x1C, 0x1FFE0); /* there are none */
+    assert_false(has_port(0xFFE0));
+    wr(0x1C, 0xD020);
+    wr(4, 0);
+    assert_false(has_port(0xD020));
+    assert_int_equal(passed_hardware->word[1] & 7, MEMORY);
+}
+
+/* Where the machine's firmware has not put them as it should: it is done without all of them. */
+static void test_ports_misplaced(void **state)
+{
+    static const struct {
+        uint64_t base;
+        const char *why;
+    } wrong[] = {
+        { 0, "no ports: the machine's firmware gave its registers no place" },
+        { 0xC010, "no ports: its registers are where none can be" },
+        { 0x10000, "no ports: its registers are where none can be" },
+        { 0x600, "no ports: its registers lie over the board's" },
+        { 0x1860, "no ports: its registers lie over the board's" }, /* near its power management */
+        { 0xC100, "no ports: its registers lie over those of another device" },
+    };
+
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        setup(state);
+        acpi.pm_timer_port = 0x1808;
+        struct pci_bar *other = &pci_find(0, FAKE_BDF(0, 5, 0))->bar[3];
+        *other = (struct pci_bar){ .base = 0xC110, .size = 4, .io = true };
+        pci_find(0, PASSED_BDF)->bar[3].base = wrong[i].base;
+        passed_hardware->word[7] = (uint32_t)wrong[i].base | 1;
+        assert_int_equal(passed_attach(), 0);
+        assert_true(fake_log_has(wrong[i].why));
+        assert_int_equal(rd(0x1C), 0);
+        passed_config_write(4, 4, PORTS | MEMORY);
+        assert_int_equal(passed_hardware->word[1] & 7, MEMORY);
+        teardown(state);
+    }
+    passed = NULL;
+}
+
+/* Behind a bridge, which passes some on, and where there is no room. */
+static void test_ports_behind(void **state)
+{
+    (void)state;
+    struct pci_device *d = pci_find(0, PASSED_BDF), *bridge = pci_find(0, FAKE_BDF(0, 6, 0));
+
+    bridge->subordinate = bridge->secondary = 1;
+    d->at.bdf = FAKE_BDF(1, 4, 0);
+    fake_function[2].word[7] = 0xC0C0;
+    assert_null(place_objection(d, true));
+    fake_function[2].word[7] = 0xB0A0;
+    assert_string_equal(place_objection(d, true), "no bridge passes on what is for its registers");
+    fake_function[2].word[7] = 0xD0D0;
+    assert_non_null(place_objection(d, true));
 }
 
 /* ---- Interrupts ---- */
@@ -1170,6 +1274,9 @@ int main(void)
         T(test_large),
         T(test_large_not_alone),
         A(test_leaves_slowly),
+        A(test_ports),
+        T(test_ports_misplaced),
+        T(test_ports_behind),
         T(test_room),
         T(test_sleep),
     };
