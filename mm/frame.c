@@ -16,7 +16,8 @@
 #include "mm/frame_table.h"
 #include "mm/window.h"
 
-#define REACHABLE (0x100000000UL >> PAGE_SHIFT) /* frames in the boot code's identity map */
+#define PART_ORDER 6 /* of what is in pieces, so much at most goes under the lock at once */
+#define REACHABLE  (0x100000000UL >> PAGE_SHIFT) /* frames in the boot code's identity map */
 
 static struct spinlock lock = SPINLOCK_RANK("frames", LOCK_FRAMES);
 static struct buddy buddy;       /* under the lock */
@@ -191,6 +192,18 @@ static void disown(mfn_t m, uint16_t owner)
     buddy.table[m.v].used.zone = ZONE_DOMAIN;
 }
 
+/* A large one that others had pinned frames of, each a block of its own since. */
+static bool is_in_pieces(mfn_t m, unsigned order)
+{
+    return order > PART_ORDER && buddy.table[block_first(&buddy, m.v)].used.order < order;
+}
+
+static void free_halves(mfn_t m, unsigned order, uint16_t owner)
+{
+    frame_free(m, order - 1, owner);
+    frame_free(mfn(m.v + (1UL << (order - 1))), order - 1, owner);
+}
+
 void frame_free(mfn_t m, unsigned order, uint16_t owner)
 {
     uint64_t end = m.v + (1UL << order);
@@ -199,15 +212,14 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner)
     spin_lock(&lock);
     uint64_t odd = block_unlike(&buddy, m.v, end, block_of(owner, ZONE_DOMAIN, order));
     bool pinned = odd < end && is_pinned(mfn(odd), owner, ZONE_DOMAIN);
-    if (pinned && !order)
+    bool parts = pinned ? order > 0 : is_in_pieces(m, order);
+    if (pinned && !parts)
         disown(m, owner);
     spin_unlock(&lock);
     ASSERT(pinned || odd == end);
-    if (pinned && order) {
-        frame_free(m, order - 1, owner);
-        frame_free(mfn(m.v + (1UL << (order - 1))), order - 1, owner);
-    }
-    if (!pinned) {
+    if (parts)
+        free_halves(m, order, owner);
+    else if (!pinned) {
         fill_frames(m, order);
         frame_give(ZONE_DOMAIN, m, order, owner);
     }
