@@ -7,9 +7,10 @@
 #include "lib/assert.h"
 #include "lib/likely.h"
 
-#define PIECE 128         /* places */
-#define LENT  4           /* how many a place with a page of another counts as */
-#define END   (1UL << 36) /* of all that a second-level page table reaches */
+#define PIECE      128          /* places */
+#define LENT       4            /* how many a place with a page of another counts as */
+#define LIMBO_MOST (PIECE - 16) /* as many as those count that wait for TLBs, at most */
+#define END        (1UL << 36)  /* of all that a second-level page table reaches */
 
 /* As how many places it counts. */
 static unsigned look_at(struct p2m *p, gfn_t g, const struct slat_entry *e,
@@ -27,7 +28,7 @@ static unsigned look_at(struct p2m *p, gfn_t g, const struct slat_entry *e,
 
 static void look_at_some(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, mfn_t m), void *ctx)
 {
-    unsigned looked = 0;
+    unsigned looked = p->limbo_count < LIMBO_MOST / 2 ? 2 * p->limbo_count : LIMBO_MOST;
     struct slat_entry e;
 
     while (looked < PIECE && next->v < END) {
