@@ -10,8 +10,9 @@
 #include "mm/promise.h"
 #include "grant/grant.h"
 #include "passthrough/passthrough.h"
+#include "sched/batch.h"
 
-#define PIECE 128 /* places */
+#define PIECE 128 /* places at most: to look at a single frame may take a thousand instructions */
 #define END   (1UL << 36)
 
 static bool is_page(const void *page, mfn_t m)
@@ -90,12 +91,13 @@ static void check_promise(const struct domain *d)
 bool audit_domain(struct domain *d, struct audit *a, bool quiet)
 {
     struct p2m *p = &d->p2m;
+    struct batch b = { .most = PIECE };
     struct slat_entry e;
 
     if (!p->slat.root)
         return true;
     spin_lock(&p->lock);
-    for (unsigned i = 0; i < PIECE && a->next.v < END; i++) {
+    while (a->next.v < END && batch_more(&b)) {
         if (slat_lookup(&p->slat, a->next, &e) == 0)
             check_entry(d, a->next, &e, a);
         a->next.v = (a->next.v | ((1UL << e.order) - 1)) + 1;

@@ -53,8 +53,13 @@ static void too_long(const char *name, const void *by, uint64_t ticks, uint64_t 
     struct span *s = &span[cpu_id()];
 
     if (strict) {
+        char path[SYMBOL_NAME];
+        uint64_t offset;
+
         bound_stop();
-        panic("%s took %lu instructions, at most %lu are allowed", name, ticks, most);
+        if (!by || !symbol_find((uint64_t)by, path, &offset))
+            path[0] = '\0';
+        panic("%s %s took %lu instructions, at most %lu are allowed", name, path, ticks, most);
     }
     s->late = name;
     s->late_by = by;
