@@ -2,44 +2,44 @@
  * The state of a domain's vCPUs, as the control domain's tools read and write it: a header, and
  * records, one behind the other (include/public/hvm/save.h).
  *
- * So far it is what a new domain needs: where its first vCPU begins, in protected mode without
- * paging or whatever else VCPUOP_initialise could say of 32-bit code, and MTRRs. What a record says
- * beyond that is refused, not dropped. Of a vCPU that has run there is no record yet.
+ * It is read of a domain that is suspended, or has not begun, and written into one that has not
+ * begun. A record at a time is worked off under both locks; how far a call has come stands in the
+ * caller's structure, and is believed no more than any other number there.
  */
-#include "arch/x86/cpu.h"
-#include "arch/x86/msr.h"
+#include "control/context.h"
 #include "arch/x86/tsc.h"
 #include "control/control.h"
 #include "control/domctl.h"
-#include "include/public/hvm/hvm_vcpu.h"
-#include "include/public/hvm/save.h"
-#include "lib/string.h"
 #include "cpu/cpu_model.h"
-#include "cpu/cpu_mtrr.h"
+#include "sched/batch.h"
 #include "xen/pair.h"
-#include "xen/xen_context.h"
 
-#define FIXED_AT   HVM_MTRRS_VARIABLE /* in v->mtrr[] */
-#define DEFAULT_AT (FIXED_AT + HVM_MTRRS_FIXED)
-
-/* Where records go to, or come from. */
-struct stream {
-    struct vcpu *v; /* the caller */
-    uint64_t at;    /* 0: they are only counted */
-    uint32_t size, done;
+/* In the order in which they are written: of each vCPU, then the next type. */
+static const struct {
+    uint16_t type;
+    int (*put)(struct stream *s, struct vcpu *v);
+    int (*take)(struct stream *s, const struct hvm_save_descriptor *r, struct vcpu *v);
+} kinds[] = {
+    { HVM_SAVE_CPU, context_put_cpu, context_take_cpu },
+    { HVM_SAVE_LAPIC, context_put_lapic, context_take_lapic },
+    { HVM_SAVE_LAPIC_REGS, context_put_lapic_regs, context_take_lapic_regs },
+    { HVM_SAVE_MTRR, context_put_mtrr, context_take_mtrr },
+    { HVM_SAVE_XSAVE, context_put_xsave, context_take_xsave },
+    { HVM_SAVE_TSC_ADJUST, context_put_tsc_adjust, context_take_tsc_adjust },
+    { HVM_SAVE_MSR, context_put_msr, context_take_msr },
 };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static struct hvm_save_header header(void)
-{
-    return (struct hvm_save_header){ .magic = HVM_FILE_MAGIC,
-                                     .version = HVM_FILE_VERSION,
-                                     .cpuid = cpu_model_leaf(1, 0).eax,
-                                     .gtsc_khz = (uint32_t)(tsc_hz / 1000) };
-}
+/* Of the structure's padding, between two rounds: bytes that are done, and which record is next. */
+#define DONE_BITS  22
+#define BYTES_MOST ((1u << DONE_BITS) - 1)
+_Static_assert(KINDS *MAX_VCPUS + 1 < 1u << (32 - DONE_BITS), "their number has room there");
 
-/* ---- Out ---- */
+#define ROUND 16 /* records, at most */
 
-static int put(struct stream *s, const void *what, uint32_t n)
+/* ---- Bytes ---- */
+
+int stream_put(struct stream *s, const void *what, uint32_t n)
 {
     uint32_t done = s->done;
 
@@ -51,260 +51,139 @@ static int put(struct stream *s, const void *what, uint32_t n)
     return gva_copy_out(&s->v->space, s->at + done, what, n) ? -EFAULT : 0;
 }
 
-static int put_record(struct stream *s, uint16_t type, unsigned i, const void *what, uint32_t n)
+int stream_put_type(struct stream *s, uint16_t type, unsigned i, uint32_t n)
 {
     struct hvm_save_descriptor d = { .typecode = type, .instance = (uint16_t)i, .length = n };
-    int err = put(s, &d, sizeof(d));
 
-    return err || !n ? err : put(s, what, n);
+    return stream_put(s, &d, sizeof(d));
 }
 
-static uint32_t narrow(uint32_t ar)
+int stream_put_record(struct stream *s, uint16_t type, const struct vcpu *of, const void *what,
+                      uint32_t n)
 {
-    return ar & SEG_AR_UNUSABLE ? 0 : (ar & 0xff) | (ar >> 4 & 0xf00);
+    int err = stream_put_type(s, type, of->id, n);
+
+    return err ? err : stream_put(s, what, n);
 }
 
-/* The start that it was given; FPU and all else are as at reset. */
-static int put_cpu(struct stream *s, const struct vcpu *v)
+/* Is so much still there? */
+static int have(const struct stream *s, uint32_t n)
 {
-    const struct virt_start *from = &v->start;
-    const struct segment *seg = from->segment;
-    struct hvm_hw_cpu c = {
-        .rax = from->gpr[GPR_RAX],
-        .rbx = from->gpr[GPR_RBX],
-        .rcx = from->gpr[GPR_RCX],
-        .rdx = from->gpr[GPR_RDX],
-        .rbp = from->gpr[GPR_RBP],
-        .rsi = from->gpr[GPR_RSI],
-        .rdi = from->gpr[GPR_RDI],
-        .rsp = from->gpr[GPR_RSP],
-        .rip = from->rip,
-        .rflags = from->rflags,
-        .cr0 = from->cr0,
-        .cr3 = from->cr3,
-        .cr4 = from->cr4,
-        .dr6 = DR6_FIXED,
-        .dr7 = DR7_FIXED,
-        .msr_efer = from->efer,
-        .cs_limit = seg[SEG_CS].limit,
-        .ds_limit = seg[SEG_DS].limit,
-        .es_limit = seg[SEG_ES].limit,
-        .ss_limit = seg[SEG_SS].limit,
-        .tr_limit = seg[SEG_TR].limit,
-        .cs_base = seg[SEG_CS].base,
-        .ds_base = seg[SEG_DS].base,
-        .es_base = seg[SEG_ES].base,
-        .ss_base = seg[SEG_SS].base,
-        .tr_base = seg[SEG_TR].base,
-        .cs_arbytes = narrow(seg[SEG_CS].ar),
-        .ds_arbytes = narrow(seg[SEG_DS].ar),
-        .es_arbytes = narrow(seg[SEG_ES].ar),
-        .ss_arbytes = narrow(seg[SEG_SS].ar),
-        .tr_arbytes = narrow(seg[SEG_TR].ar),
-    };
-
-    return put_record(s, HVM_SAVE_CPU, v->id, &c, sizeof(c));
+    return s->done > s->size || n > s->size - s->done ? -ENODATA : 0;
 }
 
-static int put_mtrr(struct stream *s, const struct vcpu *v)
+int stream_get(struct stream *s, void *what, uint32_t n)
 {
-    struct hvm_hw_mtrr m = { .msr_pat_cr = PAT_AFTER_RESET,
-                             .msr_mtrr_cap = CPU_MTRRCAP,
-                             .msr_mtrr_def_type = v->mtrr[DEFAULT_AT] };
+    int err = have(s, n);
 
-    memcpy(m.msr_mtrr_var, v->mtrr, sizeof(m.msr_mtrr_var));
-    memcpy(m.msr_mtrr_fixed, v->mtrr + FIXED_AT, sizeof(m.msr_mtrr_fixed));
-    return put_record(s, HVM_SAVE_MTRR, v->id, &m, sizeof(m));
-}
-
-/* As on Xen, a vCPU that is down has no state. */
-static int put_all(struct stream *s, const struct domain *d)
-{
-    struct hvm_save_header h = header();
-    int err = put_record(s, HVM_SAVE_HEADER, 0, &h, sizeof(h));
-
-    for (unsigned i = 0; !err && i < d->xen.vcpu_count; i++)
-        if (d->vcpus[i]->begins)
-            err = put_cpu(s, d->vcpus[i]);
-    for (unsigned i = 0; !err && i < d->xen.vcpu_count; i++)
-        err = put_mtrr(s, d->vcpus[i]);
-    return err ? err : put_record(s, HVM_SAVE_END, 0, NULL, 0);
-}
-
-int64_t domctl_gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
-{
-    struct xen_domctl_hvmcontext *arg = &op->u.hvmcontext;
-    struct stream s = { .v = v, .at = arg->buffer, .size = arg->size };
-
-    if (!d->bare)
-        return -EOPNOTSUPP;
-    pair_lock_linked(&v->domain->xen, &d->xen);
-    int err = d->started ? -EOPNOTSUPP : put_all(&s, d);
-    pair_unlock(&v->domain->xen, &d->xen);
-    arg->size = s.done;
-    return err;
-}
-
-/* ---- In ---- */
-
-static int get(struct stream *s, void *what, uint32_t n)
-{
-    if (n > s->size - s->done)
-        return -ENODATA;
+    if (err)
+        return err;
     if (gva_copy_in(&s->v->space, what, s->at + s->done, n))
         return -EFAULT;
     s->done += n;
     return 0;
 }
 
-static int get_record(struct stream *s, const struct hvm_save_descriptor *d, void *what, uint32_t n)
+int stream_get_record(struct stream *s, const struct hvm_save_descriptor *r, void *what, uint32_t n)
 {
-    return d->length == n ? get(s, what, n) : -EINVAL;
+    return r->length == n ? stream_get(s, what, n) : -EINVAL;
 }
 
-/* What stands in both records alike. */
-static void take_registers(const struct hvm_hw_cpu *c, struct xen_vcpu_hvm_x86_32 *to)
+/* ---- Rounds ---- */
+
+static struct stream stream_of(struct vcpu *v, const struct xen_domctl *op)
 {
-    *to = (struct xen_vcpu_hvm_x86_32){
-        .eax = (uint32_t)c->rax,
-        .ecx = (uint32_t)c->rcx,
-        .edx = (uint32_t)c->rdx,
-        .ebx = (uint32_t)c->rbx,
-        .esp = (uint32_t)c->rsp,
-        .ebp = (uint32_t)c->rbp,
-        .esi = (uint32_t)c->rsi,
-        .edi = (uint32_t)c->rdi,
-        .eip = (uint32_t)c->rip,
-        .eflags = (uint32_t)c->rflags,
-        .cr0 = (uint32_t)c->cr0,
-        .cr3 = (uint32_t)c->cr3,
-        .cr4 = (uint32_t)c->cr4,
-        .efer = c->msr_efer,
-        .cs_base = (uint32_t)c->cs_base,
-        .ds_base = (uint32_t)c->ds_base,
-        .ss_base = (uint32_t)c->ss_base,
-        .es_base = (uint32_t)c->es_base,
-        .tr_base = (uint32_t)c->tr_base,
-        .cs_limit = c->cs_limit,
-        .ds_limit = c->ds_limit,
-        .ss_limit = c->ss_limit,
-        .es_limit = c->es_limit,
-        .tr_limit = c->tr_limit,
-        .cs_ar = (uint16_t)c->cs_arbytes,
-        .ds_ar = (uint16_t)c->ds_arbytes,
-        .ss_ar = (uint16_t)c->ss_arbytes,
-        .es_ar = (uint16_t)c->es_arbytes,
-        .tr_ar = (uint16_t)c->tr_arbytes,
+    const struct xen_domctl_hvmcontext *arg = &op->u.hvmcontext;
+    bool goes_on = op->cmd & DOMCTL_GOES_ON;
+
+    return (struct stream){
+        .v = v, .at = arg->buffer, .size = arg->size, .done = goes_on ? arg->pad & BYTES_MOST : 0
     };
 }
 
-/* Takes out of c what take_registers() has, and what is as at reset; upper halves stay. */
-static void take_away(struct hvm_hw_cpu *c)
+static unsigned record_of(const struct xen_domctl *op)
 {
-    uint64_t *const regs[] = { &c->rax,     &c->rcx,     &c->rdx,    &c->rbx,     &c->rsp,
-                               &c->rbp,     &c->rsi,     &c->rdi,    &c->rip,     &c->rflags,
-                               &c->cr0,     &c->cr3,     &c->cr4,    &c->cs_base, &c->ds_base,
-                               &c->ss_base, &c->es_base, &c->tr_base };
-    uint32_t *const limits[] = { &c->cs_limit, &c->ds_limit, &c->ss_limit, &c->es_limit,
-                                 &c->tr_limit };
-    uint32_t *const rights[] = { &c->cs_arbytes, &c->ds_arbytes, &c->ss_arbytes, &c->es_arbytes,
-                                 &c->tr_arbytes };
+    return op->cmd & DOMCTL_GOES_ON ? op->u.hvmcontext.pad >> DONE_BITS : 0;
+}
 
-    for (unsigned i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
-        *regs[i] &= ~(uint64_t)UINT32_MAX;
-    for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        *limits[i] = 0;
-        *rights[i] &= ~(uint32_t)UINT16_MAX;
+/* This round is over. */
+static int64_t come_again(struct xen_domctl *op, const struct stream *s, unsigned record)
+{
+    op->cmd |= DOMCTL_GOES_ON;
+    op->u.hvmcontext.pad = record << DONE_BITS | s->done;
+    return HYPERCALL_CONTINUE;
+}
+
+/* ---- Out ---- */
+
+static int put_header(struct stream *s)
+{
+    struct hvm_save_header h = { .magic = HVM_FILE_MAGIC,
+                                 .version = HVM_FILE_VERSION,
+                                 .cpuid = cpu_model_leaf(1, 0).eax,
+                                 .gtsc_khz = (uint32_t)(tsc_hz / 1000) };
+    int err = stream_put_type(s, HVM_SAVE_HEADER, 0, sizeof(h));
+
+    return err ? err : stream_put(s, &h, sizeof(h));
+}
+
+/* -EAGAIN: its vCPUs are still about to write down what there is to be read. */
+static int may_read(struct domain *d)
+{
+    if (!d->started)
+        return 0;
+    if (d->end || !d->suspended)
+        return -EOPNOTSUPP;
+    if (domain_is_saved(d))
+        return 0;
+    domain_kick(d);
+    return -EAGAIN;
+}
+
+static int put_one(struct stream *s, struct domain *d, unsigned record)
+{
+    unsigned n = d->xen.vcpu_count;
+    int err = may_read(d);
+
+    if (err)
+        return err;
+    if (record == KINDS * n)
+        return stream_put_type(s, HVM_SAVE_END, 0, 0);
+    err = record ? 0 : put_header(s);
+    return err ? err : kinds[record / n].put(s, d->vcpus[record % n]);
+}
+
+int64_t domctl_gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    struct stream s = stream_of(v, op);
+    unsigned record = record_of(op), last = (unsigned)KINDS * d->xen.vcpu_count;
+    struct batch b = { .most = ROUND };
+    int err = d->bare ? 0 : -EOPNOTSUPP;
+
+    while (!err && record <= last && batch_more(&b)) {
+        pair_lock_linked(&v->domain->xen, &d->xen);
+        err = put_one(&s, d, record);
+        pair_unlock(&v->domain->xen, &d->xen);
+        record += !err;
     }
-    c->msr_efer = c->tsc = 0; /* its TSC is what it is */
-    if (c->dr6 == DR6_FIXED)
-        c->dr6 = 0;
-    if (c->dr7 == DR7_FIXED)
-        c->dr7 = 0;
+    if (err == -EAGAIN)
+        vcpu_give_way(v);
+    if (err == -EAGAIN || (!err && record <= last))
+        return come_again(op, &s, record);
+    op->u.hvmcontext.size = s.done;
+    return err;
 }
 
-static bool is_all_zero(const void *p, size_t n)
-{
-    const uint8_t *bytes = p;
-
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i])
-            return false;
-    return true;
-}
-
-static int take_cpu(struct stream *s, const struct hvm_save_descriptor *d, struct vcpu *v)
-{
-    struct xen_vcpu_hvm_context context = { .mode = XEN_VCPU_HVM_MODE_32B };
-    struct virt_start start;
-    struct hvm_hw_cpu c;
-    int err = get_record(s, d, &c, sizeof(c));
-
-    if (err)
-        return err;
-    take_registers(&c, &context.cpu_regs.x86_32);
-    take_away(&c);
-    if (!is_all_zero(&c, sizeof(c)))
-        return -EOPNOTSUPP;
-    err = xen_context_read(&context, &start);
-    if (err)
-        return err;
-    v->start = start;
-    v->begins = true;
-    v->down = false;
-    return 0;
-}
-
-static uint32_t msr_of(unsigned i)
-{
-    if (i < FIXED_AT)
-        return MSR_IA32_MTRR_PHYSBASE0 + i;
-    if (i == FIXED_AT)
-        return MSR_IA32_MTRR_FIX64K;
-    if (i < FIXED_AT + 3)
-        return MSR_IA32_MTRR_FIX16K_80000 + i - FIXED_AT - 1;
-    return i < DEFAULT_AT ? MSR_IA32_MTRR_FIX4K_C0000 + i - FIXED_AT - 3 : MSR_IA32_MTRR_DEF_TYPE;
-}
-
-static int take_mtrr(struct stream *s, const struct hvm_save_descriptor *d, struct vcpu *v)
-{
-    uint64_t regs[DEFAULT_AT + 1];
-    struct hvm_hw_mtrr m;
-    int err = get_record(s, d, &m, sizeof(m));
-
-    if (err)
-        return err;
-    if (m.msr_pat_cr != PAT_AFTER_RESET || m.msr_mtrr_cap != CPU_MTRRCAP)
-        return -EOPNOTSUPP;
-    memcpy(regs, m.msr_mtrr_var, sizeof(m.msr_mtrr_var));
-    memcpy(regs + FIXED_AT, m.msr_mtrr_fixed, sizeof(m.msr_mtrr_fixed));
-    regs[DEFAULT_AT] = m.msr_mtrr_def_type;
-    for (unsigned i = 0; i <= DEFAULT_AT; i++)
-        if (!cpu_mtrr_valid(msr_of(i), regs[i]))
-            return -EINVAL;
-    memcpy(v->mtrr, regs, sizeof(regs));
-    return 0;
-}
-
-static int take_record(struct stream *s, const struct hvm_save_descriptor *r, struct domain *d)
-{
-    if (r->instance >= d->xen.vcpu_count)
-        return -EINVAL;
-    if (r->typecode == HVM_SAVE_CPU)
-        return take_cpu(s, r, d->vcpus[r->instance]);
-    if (r->typecode == HVM_SAVE_MTRR)
-        return take_mtrr(s, r, d->vcpus[r->instance]);
-    return -EOPNOTSUPP;
-}
+/* ---- In ---- */
 
 static int take_header(struct stream *s)
 {
     struct hvm_save_descriptor d;
     struct hvm_save_header h;
-    int err = get(s, &d, sizeof(d));
+    int err = stream_get(s, &d, sizeof(d));
 
     if (!err)
-        err = d.typecode == HVM_SAVE_HEADER ? get_record(s, &d, &h, sizeof(h)) : -EINVAL;
+        err = d.typecode == HVM_SAVE_HEADER ? stream_get_record(s, &d, &h, sizeof(h)) : -EINVAL;
     if (!err && (h.magic != HVM_FILE_MAGIC || h.version != HVM_FILE_VERSION))
         err = -EINVAL;
     return err;
@@ -312,45 +191,75 @@ static int take_header(struct stream *s)
 
 static void put_down(struct vcpu *v)
 {
-    v->begins = v->initialised = false;
+    v->begins = v->initialised = v->whole = false;
+    v->deadline = 0;
     v->waits_for_startup = v->id != 0;
     v->down = !v->id;
 }
 
-/* Each puts all vCPUs down but those that it has a record of. */
-static int take_all(struct stream *s, struct domain *d)
+/* Each call puts all vCPUs down but those that it has a record of. */
+static int begin(struct stream *s, struct domain *d)
 {
-    struct hvm_save_descriptor r;
     int err = take_header(s);
 
     for (unsigned i = 0; !err && i < d->xen.vcpu_count; i++)
         put_down(d->vcpus[i]);
-    while (!err && !(err = get(s, &r, sizeof(r))) && r.typecode != HVM_SAVE_END)
-        err = take_record(s, &r, d);
     return err;
 }
 
-/* Not more than there is to say: a record of each kind for each vCPU, and the ends. */
-static uint32_t size_most(const struct domain *d)
+/* Xen writes records for devices too, which no domain of ours has, and for itself. */
+static int pass_over(struct stream *s, const struct hvm_save_descriptor *r)
 {
-    uint32_t each = sizeof(struct hvm_hw_cpu) + sizeof(struct hvm_hw_mtrr) +
-                    2 * sizeof(struct hvm_save_descriptor);
+    int err = r->typecode <= HVM_SAVE_LAST ? have(s, r->length) : -EINVAL;
 
-    return sizeof(struct hvm_save_header) + 2 * sizeof(struct hvm_save_descriptor) +
-           each * d->xen.vcpu_count;
+    if (!err)
+        s->done += r->length;
+    return err;
+}
+
+static int take(struct stream *s, const struct hvm_save_descriptor *r, struct domain *d)
+{
+    for (unsigned i = 0; i < KINDS; i++) {
+        if (kinds[i].type != r->typecode)
+            continue;
+        return r->instance < d->xen.vcpu_count ? kinds[i].take(s, r, d->vcpus[r->instance])
+                                               : -EINVAL;
+    }
+    return pass_over(s, r);
+}
+
+/* 1: there was another record; 0: that was all. */
+static int take_one(struct stream *s, struct domain *d)
+{
+    struct hvm_save_descriptor r;
+
+    if (d->started)
+        return -EBUSY;
+    int err = s->done ? 0 : begin(s, d);
+    if (!err)
+        err = stream_get(s, &r, sizeof(r));
+    if (err)
+        return err;
+    if (r.typecode == HVM_SAVE_END)
+        return r.length ? -EINVAL : 0;
+    err = take(s, &r, d);
+    return err ? err : 1;
 }
 
 int64_t domctl_sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    const struct xen_domctl_hvmcontext *arg = &op->u.hvmcontext;
-    struct stream s = { .v = v, .at = arg->buffer, .size = arg->size };
+    struct stream s = stream_of(v, op);
+    struct batch b = { .most = ROUND };
+    int more = 1;
 
     if (!d->bare)
         return -EOPNOTSUPP;
-    if (arg->size > size_most(d))
+    if (s.size > BYTES_MOST)
         return -E2BIG;
-    pair_lock_linked(&v->domain->xen, &d->xen);
-    int err = d->started ? -EBUSY : take_all(&s, d);
-    pair_unlock(&v->domain->xen, &d->xen);
-    return err;
+    while (more > 0 && batch_more(&b)) {
+        pair_lock_linked(&v->domain->xen, &d->xen);
+        more = take_one(&s, d);
+        pair_unlock(&v->domain->xen, &d->xen);
+    }
+    return more > 0 ? come_again(op, &s, 0) : more;
 }

@@ -42,6 +42,8 @@ static const struct {
     bool answers;  /* in the structure */
     bool explains; /* there too, what it is refused for */
     bool creates;  /* it is about no domain that there is */
+    bool moves;    /* how far it has come goes into the structure at each continuation, */
+    bool goes_on;  /* with DOMCTL_GOES_ON, by which it knows that it is one */
 } ops[] = {
     [XEN_DOMCTL_CREATEDOMAIN] = { .fn = domctl_createdomain, .answers = true, .creates = true },
     [XEN_DOMCTL_DESTROYDOMAIN] = { .fn = domctl_destroydomain },
@@ -49,19 +51,25 @@ static const struct {
     [XEN_DOMCTL_UNPAUSEDOMAIN] = { .fn = unpause },
     [XEN_DOMCTL_GETDOMAININFO] = { .fn = domctl_getdomaininfo, .answers = true },
     [XEN_DOMCTL_SETVCPUAFFINITY] = { .fn = domctl_setvcpuaffinity },
+    [XEN_DOMCTL_SHADOW_OP] = { .fn = domctl_shadow_op },
     [XEN_DOMCTL_MAX_MEM] = { .fn = domctl_max_mem },
     [XEN_DOMCTL_GETVCPUINFO] = { .fn = domctl_getvcpuinfo, .answers = true },
     [XEN_DOMCTL_MAX_VCPUS] = { .fn = domctl_max_vcpus },
     [XEN_DOMCTL_SCHEDULER_OP] = { .fn = domctl_scheduler_op, .answers = true },
     [XEN_DOMCTL_GETVCPUAFFINITY] = { .fn = domctl_getvcpuaffinity },
     [XEN_DOMCTL_RESUMEDOMAIN] = { .fn = domctl_resumedomain },
-    [XEN_DOMCTL_GETHVMCONTEXT] = { .fn = domctl_gethvmcontext, .answers = true },
-    [XEN_DOMCTL_SETHVMCONTEXT] = { .fn = domctl_sethvmcontext },
+    [XEN_DOMCTL_SUBSCRIBE] = { .fn = domctl_subscribe },
+    [XEN_DOMCTL_GETHVMCONTEXT] = { .fn = domctl_gethvmcontext,
+                                   .answers = true,
+                                   .moves = true,
+                                   .goes_on = true },
+    [XEN_DOMCTL_SETHVMCONTEXT] = { .fn = domctl_sethvmcontext, .moves = true, .goes_on = true },
     [XEN_DOMCTL_GETTSCINFO] = { .fn = domctl_gettscinfo, .answers = true },
     [XEN_DOMCTL_SETTSCINFO] = { .fn = domctl_settscinfo },
+    [XEN_DOMCTL_GETPAGEFRAMEINFO3] = { .fn = domctl_getpageframeinfo3, .moves = true },
     [XEN_DOMCTL_SETNODEAFFINITY] = { .fn = domctl_setnodeaffinity },
     [XEN_DOMCTL_GET_CPU_POLICY] = { .fn = domctl_get_cpu_policy, .answers = true },
-    [XEN_DOMCTL_SET_CPU_POLICY] = { .fn = domctl_set_cpu_policy, .explains = true },
+    [XEN_DOMCTL_SET_CPU_POLICY] = { .fn = domctl_set_cpu_policy, .explains = true, .moves = true },
     [XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE] = { .fn = domctl_set_paging_mempool_size },
 };
 
@@ -79,46 +87,55 @@ static int find(struct vcpu *v, struct xen_domctl *op, struct xen_domain **out)
 
 static int64_t act(struct vcpu *v, struct xen_domctl *op)
 {
+    uint32_t cmd = op->cmd & ~DOMCTL_GOES_ON;
     struct xen_domain *d;
 
-    if (ops[op->cmd].creates)
-        return ops[op->cmd].fn(v, NULL, op);
+    if (ops[cmd].creates)
+        return ops[cmd].fn(v, NULL, op);
     int err = find(v, op, &d);
     if (err)
         return err;
-    int64_t result = ops[op->cmd].fn(v, domain_of(d), op);
+    int64_t result = ops[cmd].fn(v, domain_of(d), op);
     pair_forget(&v->domain->xen, d);
     return result;
 }
 
 static bool goes_back(uint32_t cmd, int64_t result)
 {
+    if (result == HYPERCALL_CONTINUE)
+        return ops[cmd].moves;
     return result == 0 ? ops[cmd].answers : result < 0 && ops[cmd].explains;
 }
 
-/* One that began before: it is waited for. */
-static int64_t go_on(struct vcpu *v, uint64_t at, struct xen_domctl *op)
+/* A destruction that began before: it is waited for, and the domain is not found any more. */
+static int64_t await_end(struct vcpu *v, uint64_t at, struct xen_domctl *op)
 {
-    op->cmd &= ~DOMCTL_GOES_ON;
-    if (op->cmd != XEN_DOMCTL_DESTROYDOMAIN)
-        return -ENOSYS;
     int64_t result = domctl_is_gone(v, op->domain);
+
+    op->cmd &= ~DOMCTL_GOES_ON;
     if (result == 0 && gva_copy_out(&v->space, at, op, sizeof(*op)))
         return -EFAULT;
     return result;
 }
 
-static int64_t begin(struct vcpu *v, uint64_t at, struct xen_domctl *op)
+static bool is_known(uint32_t cmd, bool goes_on)
 {
-    uint32_t cmd = op->cmd;
+    return cmd < sizeof(ops) / sizeof(ops[0]) && ops[cmd].fn && (!goes_on || ops[cmd].goes_on);
+}
 
-    if (cmd >= sizeof(ops) / sizeof(ops[0]) || !ops[cmd].fn)
+static int64_t carry_out(struct vcpu *v, uint64_t at, struct xen_domctl *op)
+{
+    uint32_t asked = op->cmd, cmd = asked & ~DOMCTL_GOES_ON;
+
+    if (!is_known(cmd, asked != cmd))
         return -ENOSYS;
     if (ops[cmd].answers && gva_copy_out(&v->space, at, op, sizeof(*op)))
         return -EFAULT;
     int64_t result = act(v, op);
-    bool changed = op->cmd != cmd || (result != HYPERCALL_CONTINUE && goes_back(cmd, result));
-    if (changed && gva_copy_out(&v->space, at, op, sizeof(*op)))
+    if (result != HYPERCALL_CONTINUE)
+        op->cmd = cmd;
+    if ((op->cmd != asked || goes_back(cmd, result)) &&
+        gva_copy_out(&v->space, at, op, sizeof(*op)))
         return -EFAULT;
     return result;
 }
@@ -130,5 +147,7 @@ int64_t control_domctl(struct vcpu *v, uint64_t *args)
 
     if (err)
         return err;
-    return op.cmd & DOMCTL_GOES_ON ? go_on(v, args[0], &op) : begin(v, args[0], &op);
+    if (op.cmd == (DOMCTL_GOES_ON | XEN_DOMCTL_DESTROYDOMAIN))
+        return await_end(v, args[0], &op);
+    return carry_out(v, args[0], &op);
 }

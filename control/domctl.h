@@ -26,6 +26,10 @@ int64_t domctl_gettscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
 int64_t domctl_settscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_resumedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_destroydomain(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+/* ---- domctl_save.c ---- */
+int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_shadow_op(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_subscribe(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 /* ---- policy.c, context.c ---- */
 int64_t domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_set_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);

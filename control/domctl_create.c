@@ -15,6 +15,9 @@
 #include "mm/promise.h"
 #include "xen/pair.h"
 
+#define RATE_TOLERANCE 2000              /* of a TSC: one part in so many */
+#define CLOCK_MOST     (UINT64_MAX >> 3) /* ns: some 70 years */
+
 #define MUST_HAVE (XEN_DOMCTL_CDF_HVM | XEN_DOMCTL_CDF_HAP)
 
 /* Who asks again soon lets others go first: what it waits for may want this pCPU. */
@@ -105,26 +108,52 @@ int64_t domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domc
 
 /* ---- Its time ---- */
 
+/* While it is suspended its clock stands still for who saves it. */
 int64_t domctl_gettscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     (void)v;
+    uint64_t elapsed =
+        d->suspended ? tsc_to_ns(d->suspended_at - d->xen.tsc_zero) : xen_now(&d->xen);
     op->u.tsc_info = (struct xen_domctl_tsc_info){ .tsc_mode = XEN_TSC_MODE_DEFAULT,
                                                    .gtsc_khz = (uint32_t)(tsc_hz / 1000),
-                                                   .elapsed_nsec = xen_now(&d->xen) };
+                                                   .elapsed_nsec = elapsed };
     return 0;
 }
 
-/* It is the machine's TSC, less what it showed at the domain's birth. */
+/* A rate is measured anew at each boot: what differs by as little is the same. */
+static bool is_our_rate(uint32_t khz)
+{
+    uint64_t ours = tsc_hz / 1000, apart = khz > ours ? khz - ours : ours - khz;
+
+    return !khz || apart <= ours / RATE_TOLERANCE;
+}
+
+static int set_clock(struct domain *d, uint64_t ns)
+{
+    if (d->started)
+        return -EBUSY;
+    if (ns) {
+        pv_clock_set(&d->xen, ns);
+        d->machine.tsc_zero = d->xen.tsc_zero;
+    }
+    return 0;
+}
+
+/* It is the machine's TSC, less what it showed at the domain's birth, or went on from there. */
 int64_t domctl_settscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_tsc_info *arg = &op->u.tsc_info;
     bool native =
         arg->tsc_mode == XEN_TSC_MODE_DEFAULT || arg->tsc_mode == XEN_TSC_MODE_NEVER_EMULATE;
 
-    (void)v;
-    if (arg->tsc_mode > XEN_TSC_MODE_NEVER_EMULATE || !d->bare)
+    if (arg->tsc_mode > XEN_TSC_MODE_NEVER_EMULATE || !d->bare || arg->elapsed_nsec > CLOCK_MOST)
         return -EINVAL;
-    return native && !arg->gtsc_khz && !arg->elapsed_nsec ? 0 : -EOPNOTSUPP;
+    if (!native || !is_our_rate(arg->gtsc_khz))
+        return -EOPNOTSUPP;
+    pair_lock_linked(&v->domain->xen, &d->xen);
+    int err = set_clock(d, arg->elapsed_nsec);
+    pair_unlock(&v->domain->xen, &d->xen);
+    return err;
 }
 
 /* ---- Its end ---- */

@@ -7,7 +7,10 @@
 #include "control/control.h"
 #include "control/domctl.h"
 #include "control/sysctl.h"
+#include "sched/batch.h"
 #include "xen/pair.h"
+
+#define ROUND 16 /* leaves, at most, under both locks */
 
 /* Lists of MSRs say that there is nothing in them: none of their bits is ours. */
 static const struct xen_msr_entry msrs[XEN_MSRS_MOST] = { { .idx = XEN_MSR_PLATFORM_INFO },
@@ -98,19 +101,24 @@ int64_t domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domct
 
 /* ---- In ---- */
 
+/* Some of them; those that are left stand in the structure. */
 static int take_leaves(struct vcpu *v, struct cpu_policy *p, struct xen_domctl_cpu_policy *arg)
 {
+    struct batch b = { .most = ROUND };
     struct xen_cpuid_leaf l;
     int err = 0;
 
-    for (uint32_t i = 0; !err && i < arg->nr_leaves; i++) {
-        if (gva_copy_in(&v->space, &l, arg->leaves + i * sizeof(l), sizeof(l)))
+    while (!err && arg->nr_leaves && batch_more(&b)) {
+        if (gva_copy_in(&v->space, &l, arg->leaves, sizeof(l)))
             return -EFAULT;
         err = cpu_policy_take(p, &l);
         if (err) {
             arg->err_leaf = l.leaf;
             arg->err_subleaf = l.subleaf;
+            return err;
         }
+        arg->leaves += sizeof(l);
+        arg->nr_leaves--;
     }
     return err;
 }
@@ -135,7 +143,7 @@ static int check_msrs(struct vcpu *v, struct xen_domctl_cpu_policy *arg)
     return 0;
 }
 
-/* With both locks. All of it comes into force, or nothing. */
+/* With both locks. All of this round comes into force, or nothing. */
 static int change(struct vcpu *v, struct domain *d, struct xen_domctl_cpu_policy *arg)
 {
     struct cpu_policy p = d->cpu_policy;
@@ -143,7 +151,7 @@ static int change(struct vcpu *v, struct domain *d, struct xen_domctl_cpu_policy
     if (d->started)
         return -EEXIST;
     int err = take_leaves(v, &p, arg);
-    if (!err)
+    if (!err && !arg->nr_leaves)
         err = check_msrs(v, arg);
     if (!err)
         d->cpu_policy = p;
@@ -161,5 +169,5 @@ int64_t domctl_set_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domct
     pair_lock_linked(&v->domain->xen, &d->xen);
     int err = change(v, d, arg);
     pair_unlock(&v->domain->xen, &d->xen);
-    return err;
+    return !err && arg->nr_leaves ? HYPERCALL_CONTINUE : err;
 }

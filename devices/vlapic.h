@@ -149,6 +149,20 @@ bool vlapic_icr_simple(struct vlapic *l, uint64_t icr);
 #define VLAPIC_ICR_SELF(icr)    ((icr) >> 18 & 1) /* of a simple one */
 #define VLAPIC_ICR_DEST(icr)    ((uint32_t)((icr) >> 32))
 
+/* ---- For who saves it, and makes one of what was saved ---- */
+
+struct vlapic_state {
+    uint64_t base; /* IA32_APICBASE */
+    uint32_t esr_pending;
+    uint32_t reg[VLAPIC_REGS]; /* by their numbers */
+};
+void vlapic_get(struct vlapic *l, struct vlapic_state *out, uint64_t now);
+/* The two halves of it, of one that nobody uses yet: the base, which may be any that there can be;
+ * and the registers, which the base gives their meaning. What they cannot hold is left out, and the
+ * ID stays. An armed deadline is not among them: vlapic_set_deadline(). 0 or -EINVAL. */
+int must_check vlapic_put_base(struct vlapic *l, uint64_t base);
+void vlapic_put_regs(struct vlapic *l, const struct vlapic_state *in, uint64_t now);
+
 /* ---- Placement ---- */
 bool vlapic_enabled(const struct vlapic *l);     /* globally, by IA32_APICBASE */
 bool vlapic_mmio_active(const struct vlapic *l); /* xAPIC mode: the page is decoded */

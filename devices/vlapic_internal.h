@@ -70,6 +70,9 @@ bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *value, uint64_t n
 bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t now);
 /* Copies into the page what a processor may read there. */
 void vlapic_show_all(struct vlapic *l);
+/* What IA32_APICBASE has room for, beside the address: is all else 0, and the mode one that there
+ * is? */
+bool vlapic_base_fits(const struct vlapic *l, uint64_t value);
 uint32_t vlapic_logical_id(const struct vlapic *l);
 extern const struct device_ops vlapic_ops;
 
@@ -80,6 +83,8 @@ void vlapic_timer_set_initial(struct vlapic *l, uint32_t count, uint64_t now);
 void vlapic_timer_set_divide(struct vlapic *l, uint32_t divide, uint64_t now);
 void vlapic_timer_set_lvt(struct vlapic *l, uint32_t value);
 uint32_t vlapic_timer_current(const struct vlapic *l, uint64_t now);
+/* It goes on from this count, or counts no more if that is 0. */
+void vlapic_timer_restore(struct vlapic *l, uint32_t initial, uint32_t current, uint64_t now);
 uint64_t vlapic_timer_due(const struct vlapic *l);
 
 #endif

@@ -54,15 +54,21 @@ static bool legal_transition(uint64_t old, uint64_t new)
     return !(old_x2 && new_enable);
 }
 
-static int write_base(struct vlapic *l, uint64_t value)
+bool vlapic_base_fits(const struct vlapic *l, uint64_t value)
 {
     unsigned width = l->bus->address_bits ? l->bus->address_bits : 52;
     uint64_t address = ((1UL << width) - 1) & ~(uint64_t)(VLAPIC_SIZE - 1);
-    bool was_enabled = vlapic_enabled(l);
 
     if (value & ~(address | APICBASE_BSP | APICBASE_X2APIC | APICBASE_ENABLE))
-        return -EINVAL;
-    if (!legal_transition(l->base, value))
+        return false;
+    return value & APICBASE_ENABLE || !(value & APICBASE_X2APIC);
+}
+
+static int write_base(struct vlapic *l, uint64_t value)
+{
+    bool was_enabled = vlapic_enabled(l);
+
+    if (!vlapic_base_fits(l, value) || !legal_transition(l->base, value))
         return -EINVAL;
 
     l->base = value;

@@ -109,6 +109,14 @@ void vlapic_timer_set_initial(struct vlapic *l, uint32_t count, uint64_t now)
     count_from(l, count, now);
 }
 
+cold void vlapic_timer_restore(struct vlapic *l, uint32_t initial, uint32_t current, uint64_t now)
+{
+    if (mode(l) == DEADLINE)
+        initial = 0;
+    l->timer.initial = initial;
+    count_from(l, current < initial ? current : initial, now);
+}
+
 /* A new divider goes on from where the count stands. */
 cold void vlapic_timer_set_divide(struct vlapic *l, uint32_t divide, uint64_t now)
 {

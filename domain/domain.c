@@ -3,6 +3,7 @@
  * how it comes and goes is in lifecycle/.
  */
 #include "domain/domain.h"
+#include "arch/x86/insn.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
 
@@ -121,16 +122,35 @@ void domain_unpause(struct domain *d)
     spin_unlock(&d->lock);
 }
 
+static void forget_states(struct domain *d)
+{
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        d->vcpus[i]->whole = false;
+}
+
 void domain_suspend(struct domain *d)
 {
     d->suspended = true;
+    d->suspended_at = rdtsc();
+    forget_states(d);
     domain_kick(d);
     domain_tell_control(XEN_VIRQ_DOM_EXC);
 }
 
+bool domain_is_saved(const struct domain *d)
+{
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        if (!d->vcpus[i]->whole)
+            return false;
+    return d->suspended;
+}
+
 void domain_resume(struct domain *d)
 {
+    if (!d->suspended)
+        return;
     d->suspended = false;
+    forget_states(d);
     domain_kick(d);
 }
 

@@ -77,6 +77,7 @@ struct domain {
     bool orphan;    /* order.c: it is to be destroyed, as the control domain has ended */
     bool started;   /* it has been let run once; before that its vCPUs have no state to lose */
     bool suspended; /* its guest has asked to be: no vCPU enters until it is resumed */
+    uint64_t suspended_at;      /* machine TSC when the last of its vCPUs had saved its state */
     bool start_paused;          /* the operator paused it while it was being built */
     uint8_t more_pauses;        /* how often it has been paused since it was: as often to unpause */
     unsigned destroyed;         /* how many of the steps of its destruction are done */
@@ -157,6 +158,9 @@ void domain_power_button(struct domain *d);
  * which is nothing if it was not suspended. With its lock held. */
 void domain_suspend(struct domain *d);
 void domain_resume(struct domain *d);
+/* Of one that is suspended: has each vCPU written down its state (vcpu.h)? They are on their way.
+ */
+bool domain_is_saved(const struct domain *d);
 const char *domain_state_name(const struct domain *d);
 
 /* Ends it: no vCPU of it enters the guest again. The first call wins; but END_DESTROYED always

@@ -294,40 +294,25 @@ static bool dump(struct vcpu *v)
     return false;
 }
 
-/* It begins as another vCPU has said (VCPUOP_initialise). What can be told from the values alone
- * has been checked by the call. The rest (a page directory pointer that is no good, say) is only
- * seen here, where nobody waits for an answer: the domain ends then, as it would by a fault of a
- * vCPU that has no handlers yet. */
-static cold void begin(struct vcpu *v)
-{
-    v->begins = false;
-    virt_reset(&v->virt);
-    if (virt_start_put(&v->virt, &v->start)) {
-        domain_end(v->domain, END_CRASH, "vCPU %u cannot begin as VCPUOP_initialise said", v->id);
-        return;
-    }
-    virt_set_segment(&v->virt, SEG_TR, &v->start.segment[SEG_TR]);
-    v->halted = false;
-    v->waits_for_startup = false;
-}
-
 /* Acts on what was written down for it; true if it may enter the guest now. */
 static bool attend(struct vcpu *v)
 {
-    if (v->dump && dump(v))
+    if (v->dump && dump(v)) {
+        if (v->domain->bare)
+            vcpu_leave(&v->unit); /* state.c: it is nowhere, but while it runs */
         return false;
-    if (v->domain->end || v->domain->state != DOMAIN_RUNNING || v->domain->suspended)
+    }
+    if (v->domain->end || v->domain->state != DOMAIN_RUNNING || v->domain->suspended) {
+        if (v->domain->bare)
+            vcpu_stay_out(v);
         return false;
+    }
     if (unlikely(__atomic_load_n(&v->domain->owed, __ATOMIC_RELAXED)))
         domain_settle(v->domain);
     if (unlikely(v->domain->machine.ioapic.again))
         vioapic_settle(&v->domain->machine.ioapic);
-    if (v->init_pending)
-        vcpu_take_init(v);
-    if (v->waits_for_startup && v->startup_page >= 0)
-        vcpu_take_startup(v);
-    if (v->begins && !v->down)
-        begin(v);
+    if (vcpu_is_directed(v))
+        vcpu_direct(v);
     if (unlikely(v->xen.vector_owed))
         vlapic_accept(&v->lapic, pv_upcall_take_vector(&v->xen), false);
     if (rdtsc() < v->held_until) { /* whoever wakes it meanwhile brings it here again */

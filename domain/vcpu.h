@@ -19,6 +19,7 @@
 #include "sched/sched.h"
 #include "sched/timer.h"
 #include "virt/start.h"
+#include "virt/state.h"
 #include "virt/virt.h"
 
 struct domain;
@@ -63,9 +64,12 @@ struct vcpu {
     bool initialised;        /* start says where it begins, VCPUOP_up when */
     bool begins;             /* now */
     struct virt_start start;
-    struct xen_vcpu xen;  /* what Xen's interface keeps of it */
-    uint64_t misc_enable; /* what can be written of that MSR */
-    uint64_t mtrr[32];    /* see cpu/cpu_mtrr.h */
+    struct virt_rest rest; /* what of its state is not in start, */
+    uint64_t deadline;     /* and of its local APIC's timer: a TSC of the guest's; 0: none */
+    bool whole;            /* these three say all of it: as it was saved, or where it begins */
+    struct xen_vcpu xen;   /* what Xen's interface keeps of it */
+    uint64_t misc_enable;  /* what can be written of that MSR */
+    uint64_t mtrr[32];     /* see cpu/cpu_mtrr.h */
     struct cpuid_answer cpuid[CPUID_ANSWERS];
 };
 
@@ -121,6 +125,16 @@ bool must_check vcpu_take_posted(struct vcpu *v);
 /* For run.c: acts on an INIT or STARTUP that has arrived. Loaded. */
 void vcpu_take_init(struct vcpu *v);
 void vcpu_take_startup(struct vcpu *v);
+
+/* ---- state.c ---- */
+/* For run.c, loaded. Acts on what says where it goes on: INIT, STARTUP, a state to begin with. */
+static inline bool vcpu_is_directed(const struct vcpu *v)
+{
+    return v->init_pending | v->begins | (v->startup_page >= 0);
+}
+void vcpu_direct(struct vcpu *v);
+/* It may not enter, and leaves this pCPU; if its domain is suspended its state is written down. */
+void vcpu_stay_out(struct vcpu *v);
 
 /* ---- exit.c ---- */
 /* What is to be done about each kind of exit. Quick actions are those that ask for no look at the

@@ -329,6 +329,17 @@ int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
     return 0;
 }
 
+bool p2m_has_own(struct p2m *p, gfn_t g, uint64_t *alike)
+{
+    struct slat_entry entry;
+
+    spin_lock(&p->lock);
+    bool there = slat_lookup(&p->slat, g, &entry) == 0;
+    spin_unlock(&p->lock);
+    *alike = (1UL << entry.order) - (g.v & ((1UL << entry.order) - 1));
+    return there && !(entry.rights & SLAT_LENT) && !p2m_is_device(&entry);
+}
+
 void p2m_flush(struct p2m *p)
 {
     spin_lock(&p->lock);

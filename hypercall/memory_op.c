@@ -317,6 +317,8 @@ static int64_t of_others(struct vcpu *v, unsigned cmd, uint64_t *args)
         return memory_add_batch(v, args);
     case XENMEM_ACQUIRE_RESOURCE:
         return memory_acquire_resource(v, args);
+    case XENMEM_GET_VNUMAINFO: /* by this answer tools know that no domain has nodes of its own */
+        return -EOPNOTSUPP;
     }
     return -ENOSYS;
 }

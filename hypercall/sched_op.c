@@ -13,10 +13,13 @@
 
 static void suspend(struct domain *d)
 {
-    if (d->bare)
-        domain_suspend(d);
-    else /* nobody could wake it up */
+    if (!d->bare) { /* nobody could wake it up */
         domain_end(d, END_POWEROFF, "SCHEDOP_shutdown: suspended for good");
+        return;
+    }
+    domain_suspend(d);
+    if (d->xen.suspend_port)
+        evtchn_send(&d->xen, d->xen.suspend_port);
 }
 
 static void shutdown(struct vcpu *v, uint32_t reason)

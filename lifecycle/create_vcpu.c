@@ -3,6 +3,7 @@
  */
 #include "lifecycle/create_vcpu.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/msr.h"
 #include "domain/domain.h"
 #include "domain/lapic.h"
 #include "domain/msr.h"
@@ -78,6 +79,7 @@ int vcpu_create(struct domain *d)
     else if (id == 0)
         pc_set_virtual_wire(&v->lapic);
     msr_reset(v);
+    v->rest.msr[STATE_PAT] = PAT_AFTER_RESET;
     d->vcpus[id] = v;
     pv_vcpu_init(&v->xen, &d->xen, &v->unit);
     timer_init_wake(&v->wake, &v->unit);

@@ -7,8 +7,10 @@
 #include "arch/x86/cpu.h"
 #include "lib/assert.h"
 #include "svm/cr.h"
+#include "svm/event.h"
 #include "svm/skip.h"
 #include "svm/vcpu.h"
+#include "virt/state.h"
 #include "virt/virt.h"
 
 uint64_t virt_rsp(const struct virt_vcpu *v)
@@ -105,6 +107,30 @@ void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
 {
     vmcb_of(v)->segment[VMCB_GDTR] = (struct vmcb_segment){ .base = base, .limit = limit };
     vmcb_dirty(vmcb_of(v), CLEAN_DT);
+}
+
+cold void virt_hidden_get(struct virt_vcpu *v, struct virt_hidden *out)
+{
+    const struct vmcb *vmcb = vmcb_of(v);
+    const struct vmcb_segment *idtr = &vmcb->segment[VMCB_IDTR];
+
+    event_take_back(v);
+    *out = (struct virt_hidden){ .idt = { .base = idtr->base, .limit = idtr->limit },
+                                 .cr2 = vmcb->cr2,
+                                 .dr6 = vmcb->dr6,
+                                 .dr7 = vmcb->dr7 };
+}
+
+cold void virt_hidden_put(struct virt_vcpu *v, const struct virt_hidden *in)
+{
+    struct vmcb *vmcb = vmcb_of(v);
+
+    vmcb->segment[VMCB_IDTR] =
+        (struct vmcb_segment){ .base = in->idt.base, .limit = (uint16_t)in->idt.limit };
+    vmcb->cr2 = in->cr2;
+    vmcb->dr6 = (uint32_t)in->dr6;
+    vmcb->dr7 = (uint32_t)in->dr7 | DR7_FIXED;
+    vmcb_dirty(vmcb, CLEAN_DT | CLEAN_CR2 | CLEAN_DRX);
 }
 
 unsigned virt_cpl(const struct virt_vcpu *v)

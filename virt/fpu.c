@@ -29,7 +29,7 @@ static bool has_xsave(void)
     return cpuid(1, 0).ecx & CPUID_1C_XSAVE;
 }
 
-static uint32_t area_bytes(uint64_t mask)
+cold uint32_t fpu_area_bytes(uint64_t mask)
 {
     uint32_t bytes = LEGACY_BYTES;
     for (unsigned i = 2; i < 63; i++) {
@@ -56,7 +56,7 @@ cold int fpu_create(struct virt_vcpu *v)
 {
     v->has_xsave = has_xsave();
     v->xcr0_mask = sane_mask(v->xcr0_mask);
-    v->fpu_order = heap_order(area_bytes(v->xcr0_mask));
+    v->fpu_order = heap_order(fpu_area_bytes(v->xcr0_mask));
     struct fpu_area *area = heap_pages(v->fpu_order, v->owner_id);
     if (!area)
         return -ENOMEM;
@@ -121,7 +121,7 @@ void fpu_save(struct virt_vcpu *v)
 }
 
 /* SDM volume 1, "Enabling the XSAVE Feature Set and XSAVE-Enabled Features". */
-static bool is_valid_xcr0(uint64_t value, uint64_t mask)
+bool fpu_xcr0_fits(uint64_t value, uint64_t mask)
 {
     if (!(value & XCR0_X87) || (value & ~mask))
         return false;
@@ -135,7 +135,7 @@ static bool is_valid_xcr0(uint64_t value, uint64_t mask)
 
 int virt_set_xcr0(struct virt_vcpu *v, uint64_t value)
 {
-    if (!is_valid_xcr0(value, v->xcr0_mask))
+    if (!fpu_xcr0_fits(value, v->xcr0_mask))
         return -EINVAL;
     v->xcr0 = value;
     xsetbv(0, value);

@@ -16,7 +16,26 @@ void fpu_destroy(struct virt_vcpu *v);
 void fpu_load(struct virt_vcpu *v);
 void fpu_save(struct virt_vcpu *v);
 
-/* The rest is for a loaded vCPU. Has the guest enabled AVX by XCR0? */
+/* ---- fpu_image.c: of a vCPU that is not loaded ---- */
+
+/* All of its states as XSAVE lays them out, and how many bytes they take; without XSAVE, none: its
+ * legacy region is all there is. Which states these are; its XCR0. */
+#define FPU_LEGACY_BYTES 512
+#define FPU_HEADER_BYTES 64
+const void *fpu_image(struct virt_vcpu *v);
+uint32_t fpu_image_bytes(const struct virt_vcpu *v);
+uint64_t fpu_image_states(const struct virt_vcpu *v);
+uint64_t fpu_image_xcr0(const struct virt_vcpu *v);
+/* Another legacy region, and that it is all there is; legacy region and XSAVE's header behind it,
+ * with XCR0. What lies behind the header is a copy for the caller to make, to fpu_image_rest(). 0;
+ * -EINVAL, nothing has changed: XRSTOR or XSETBV would refuse it. */
+int must_check fpu_image_put_legacy(struct virt_vcpu *v, const void *image);
+int must_check fpu_image_put(struct virt_vcpu *v, const void *image, uint64_t xcr0);
+void *fpu_image_rest(struct virt_vcpu *v);
+
+/* ---- Of a loaded vCPU ---- */
+
+/* Has the guest enabled AVX by XCR0? */
 bool fpu_has_avx(struct virt_vcpu *v);
 /* YMMn, 0 to 15; its upper half is zero where the domain has no AVX. To write: the whole register,
  * with zeroes above it (as AVX does), or the lower half alone (as SSE does). */

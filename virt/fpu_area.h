@@ -5,6 +5,7 @@
 #ifndef CAISSON_VIRT_FPU_AREA_H
 #define CAISSON_VIRT_FPU_AREA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,11 +23,17 @@ struct fpu_area {
     uint8_t st[8][16]; /* from the top of the stack on */
     uint8_t xmm[16][16];
     uint8_t unused[96];
-    uint64_t xstate_bv;
+    uint64_t xstate_bv, xcomp_bv, reserved[6];
 };
+_Static_assert(sizeof(struct fpu_area) == 576, "as the SDM draws it");
 _Static_assert(offsetof(struct fpu_area, mxcsr) == 24, "as the SDM draws it");
 _Static_assert(offsetof(struct fpu_area, xstate_bv) == 512, "as the SDM draws it");
 
+/* How large an area with these states is; would XSETBV take this value, if these can be on? */
+uint32_t fpu_area_bytes(uint64_t mask);
+bool fpu_xcr0_fits(uint64_t value, uint64_t mask);
+/* What is not in use is spelt out, and is in use from now on. */
+void fpu_spell_out(struct fpu_area *area);
 /* All registers of the loaded vCPU, in its area; fpu_load() puts them back. A component in its
  * initial configuration is spelt out, so that one register of it can be changed. */
 struct fpu_area *fpu_take_out(struct virt_vcpu *v);

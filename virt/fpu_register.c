@@ -22,12 +22,8 @@ static void learn_xcr0(struct virt_vcpu *v)
         v->xcr0 = xgetbv(0) & v->xcr0_mask;
 }
 
-struct fpu_area *fpu_take_out(struct virt_vcpu *v)
+void fpu_spell_out(struct fpu_area *area)
 {
-    struct fpu_area *area = v->fpu;
-
-    learn_xcr0(v);
-    fpu_save(v);
     if (!(area->xstate_bv & XCR0_X87)) {
         area->fcw = FCW_INITIAL;
         area->fsw = area->ftw = area->fop = 0;
@@ -37,7 +33,14 @@ struct fpu_area *fpu_take_out(struct virt_vcpu *v)
     if (!(area->xstate_bv & XCR0_SSE))
         memset(area->xmm, 0, sizeof(area->xmm));
     area->xstate_bv |= XCR0_X87 | XCR0_SSE;
-    return area;
+}
+
+struct fpu_area *fpu_take_out(struct virt_vcpu *v)
+{
+    learn_xcr0(v);
+    fpu_save(v);
+    fpu_spell_out(v->fpu);
+    return v->fpu;
 }
 
 /* The part of register n in component i, of so many bytes; NULL: the domain has none such. */

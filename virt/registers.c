@@ -74,6 +74,28 @@ void virt_breakpoints(const struct virt_vcpu *v, struct virt_breakpoints *out)
                                       virt_dr7(v) };
 }
 
+cold uint64_t registers_spec_ctrl(const struct virt_vcpu *v)
+{
+    return spec_switch.guest_ctrl ? rdmsr(MSR_IA32_SPEC_CTRL) : v->spec_ctrl;
+}
+
+cold int registers_put_spec_ctrl(struct virt_vcpu *v, uint64_t value)
+{
+    if (value >> 32 || (value && !spec_has_ctrl()))
+        return -EINVAL;
+    v->spec_ctrl = (uint32_t)value;
+    if (spec_switch.guest_ctrl)
+        wrmsr(MSR_IA32_SPEC_CTRL, value);
+    return 0;
+}
+
+cold void registers_put_breakpoints(struct virt_vcpu *v, const uint64_t at[4])
+{
+    for (unsigned i = 0; i < 4; i++)
+        v->dr[i] = at[i];
+    load_breakpoints(v);
+}
+
 cold void registers_reset(struct virt_vcpu *v)
 {
     for (unsigned i = 0; i < GPR_COUNT; i++)

@@ -5,12 +5,21 @@
 #ifndef CAISSON_VIRT_REGISTERS_H
 #define CAISSON_VIRT_REGISTERS_H
 
+#include <stdint.h>
+#include "lib/errno.h"
+
 struct virt_vcpu;
 
 void registers_load(const struct virt_vcpu *v);
 void registers_save(struct virt_vcpu *v);
 /* As RESET and INIT leave them, the general registers too; no event is pending. v is loaded. */
 void registers_reset(struct virt_vcpu *v);
+/* Of the loaded v: IA32_SPEC_CTRL as its guest has it, 0 if there is none; and a new value, which
+ * must have bits only that this CPU knows. 0 or -EINVAL. */
+uint64_t registers_spec_ctrl(const struct virt_vcpu *v);
+int must_check registers_put_spec_ctrl(struct virt_vcpu *v, uint64_t value);
+/* DR0 to DR3. */
+void registers_put_breakpoints(struct virt_vcpu *v, const uint64_t at[4]);
 /* All segments, as virt_set_segment() does for one. */
 void registers_reset_segments(struct virt_vcpu *v);
 

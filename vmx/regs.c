@@ -2,10 +2,12 @@
  * General registers, segments and descriptor tables of the loaded vCPU.
  */
 #include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
 #include "lib/assert.h"
 #include "vmx/exit.h"
 #include "vmx/skip.h"
 #include "vmx/vmcs.h"
+#include "virt/state.h"
 #include "virt/virt.h"
 
 uint64_t virt_rsp(const struct virt_vcpu *v)
@@ -79,6 +81,30 @@ void virt_set_gdt(struct virt_vcpu *v, uint64_t base, uint16_t limit)
     (void)v;
     vmcs_write(VMCS_G_GDTR_BASE, base);
     vmcs_write(VMCS_G_GDTR_LIMIT, limit);
+}
+
+cold void virt_hidden_get(struct virt_vcpu *v, struct virt_hidden *out)
+{
+    (void)v;
+    *out = (struct virt_hidden){
+        .idt = { .base = vmcs_read(VMCS_G_IDTR_BASE),
+                 .limit = (uint32_t)vmcs_read(VMCS_G_IDTR_LIMIT) },
+        .cr2 = read_cr2(),
+        .dr6 = read_dr6(),
+        .dr7 = vmcs_read(VMCS_G_DR7),
+    };
+}
+
+/* MOV to DR6 faults if an upper bit is set; those of the lower ones that are fixed stay so. */
+cold void virt_hidden_put(struct virt_vcpu *v, const struct virt_hidden *in)
+{
+    vmcs_write(VMCS_G_IDTR_BASE, in->idt.base);
+    vmcs_write(VMCS_G_IDTR_LIMIT, (uint16_t)in->idt.limit);
+    vmcs_write(VMCS_G_DR7, (uint32_t)in->dr7 | DR7_FIXED);
+    v->cr2 = in->cr2;
+    v->dr6 = (uint32_t)in->dr6;
+    write_cr2(v->cr2);
+    write_dr6(v->dr6);
 }
 
 /* The CPU itself takes the CPL from there (SDM, "Guest Register State"). */

@@ -88,6 +88,15 @@ void pv_time_set_offset(struct xen_vcpu *v, uint64_t tsc_offset)
     pv_time_update(v);
 }
 
+cold void pv_clock_set(struct xen_domain *d, uint64_t ns)
+{
+    d->tsc_set = rdtsc();
+    d->tsc_zero = d->tsc_set - tsc_from_ns(ns);
+    for (unsigned i = 0; i < d->vcpu_count; i++)
+        pv_time_set_offset(d->vcpu[i], -d->tsc_zero);
+    pv_wall_clock_update(d);
+}
+
 /* UTC at system time 0, to the second. The version goes on from what the guest has there. */
 static void publish_wall_clock(uint32_t *version, uint32_t *sec, uint32_t *sec_hi, uint64_t epoch)
 {

@@ -53,6 +53,7 @@ struct xen_domain {
     struct spinlock *lock; /* the domain's */
     struct p2m *p2m;
     uint64_t tsc_zero; /* machine TSC at which the domain's clock read 0 */
+    uint64_t tsc_set;  /* and at which pv_clock_set() set it; 0: it has not */
     bool control;      /* it may rule over the others: see pair.h */
     bool findable;     /* by id, for other domains: it is built, and not being destroyed */
     uint32_t holders;  /* atomic: who keeps it from going away, for a moment */
@@ -77,6 +78,7 @@ struct xen_domain {
         uint64_t epoch; /* of its p2m by then */
     } foreign;
     const struct xen_console_bus *console_bus;
+    uint32_t suspend_port; /* of its own, to send on when it suspends; 0: none */
 };
 
 /* An area in guest memory that Caisson writes to: in one piece or, over a page's end, in two. */
@@ -190,6 +192,8 @@ static inline uint64_t xen_now(const struct xen_domain *d)
 }
 /* Writes the clock's parameters to vcpu_info and the registered area. */
 void pv_time_update(struct xen_vcpu *v);
+/* Before its vCPUs run: the domain's clock reads so many ns now, and its TSC as many ticks. */
+void pv_clock_set(struct xen_domain *d, uint64_t ns);
 /* The guest's TSC differs from the machine's by another offset now. */
 void pv_time_set_offset(struct xen_vcpu *v, uint64_t tsc_offset);
 void pv_wall_clock_update(struct xen_domain *d);

@@ -1,6 +1,8 @@
 /*
  * A guest for whoever creates domains from outside: it says back each line that is typed at its
- * paravirtual console, and powers itself off at `quit`.
+ * paravirtual console, and powers itself off at `quit`. At `suspend` it waits for an event on a
+ * port that it names, to be saved: and then says whether it is in a new domain, and how many lines
+ * it has said.
  */
 #include "guest/lib/event.h"
 #include "guest/lib/hypercall.h"
@@ -10,8 +12,10 @@
 #include "guest/lib/trap.h"
 
 #define LINE_BYTES 80
+#define PAGES      64
 
 static char line[LINE_BYTES];
+static unsigned said;
 
 void main(const void *boot_information);
 
@@ -31,14 +35,47 @@ static void read_line(void)
     line[n] = '\0';
 }
 
-static bool is_quit(void)
+static bool is_word(const char *word)
 {
-    static const char word[] = "quit";
-
-    for (unsigned i = 0; i < sizeof(word); i++)
+    for (unsigned i = 0;; i++) {
         if (line[i] != word[i])
             return false;
-    return true;
+        if (!word[i])
+            return true;
+    }
+}
+
+/* Each page of this has its number, from now on. */
+static uint64_t pages[PAGES][512] __attribute__((aligned(4096)));
+
+static void number_pages(void)
+{
+    for (unsigned i = 0; i < PAGES; i++)
+        pages[i][i] = i + 1;
+}
+
+static unsigned right_pages(void)
+{
+    unsigned right = 0;
+
+    for (unsigned i = 0; i < PAGES; i++)
+        right += pages[i][i] == i + 1;
+    return right;
+}
+
+/* In a new domain there is nothing but memory and registers: the rest is asked for anew. */
+static void suspend(void)
+{
+    int64_t port = event_alloc(XEN_DOMID_CONTROL);
+
+    print("parrot: to be suspended by port %d\n", (int)port);
+    event_wait((uint32_t)port);
+    number_pages();
+    int64_t cancelled = xen_shutdown(XEN_SHUTDOWN_SUSPEND);
+    if (!cancelled && (!event_init() || !pvconsole_init()))
+        xen_shutdown(XEN_SHUTDOWN_CRASH);
+    print("parrot: %s, has said %u lines, %u pages are right\n", cancelled ? "goes on" : "is back",
+          said, right_pages());
 }
 
 void main(const void *boot_information)
@@ -46,8 +83,14 @@ void main(const void *boot_information)
     trap_init();
     if (event_init() && pvconsole_init()) {
         print("parrot: listening, %s\n", start_cmdline(boot_information));
-        while (read_line(), !is_quit())
+        while (read_line(), !is_word("quit")) {
+            if (is_word("suspend")) {
+                suspend();
+                continue;
+            }
             print("parrot: %s\n", line);
+            said++;
+        }
         print("parrot: bye\n");
     }
     xen_shutdown(XEN_SHUTDOWN_POWEROFF);

@@ -32,16 +32,19 @@ struct xen_ctl_bitmap {
 #define XEN_DOMCTL_UNPAUSEDOMAIN           4
 #define XEN_DOMCTL_GETDOMAININFO           5
 #define XEN_DOMCTL_SETVCPUAFFINITY         9
+#define XEN_DOMCTL_SHADOW_OP               10
 #define XEN_DOMCTL_MAX_MEM                 11
 #define XEN_DOMCTL_GETVCPUINFO             14
 #define XEN_DOMCTL_MAX_VCPUS               15
 #define XEN_DOMCTL_SCHEDULER_OP            16
 #define XEN_DOMCTL_GETVCPUAFFINITY         25
 #define XEN_DOMCTL_RESUMEDOMAIN            27
+#define XEN_DOMCTL_SUBSCRIBE               29
 #define XEN_DOMCTL_GETHVMCONTEXT           33
 #define XEN_DOMCTL_SETHVMCONTEXT           34
 #define XEN_DOMCTL_GETTSCINFO              59
 #define XEN_DOMCTL_SETTSCINFO              60
+#define XEN_DOMCTL_GETPAGEFRAMEINFO3       61
 #define XEN_DOMCTL_SETNODEAFFINITY         68
 #define XEN_DOMCTL_GET_CPU_POLICY          82
 #define XEN_DOMCTL_SET_CPU_POLICY          83
@@ -106,6 +109,35 @@ struct xen_domctl_vcpuaffinity {
 
 struct xen_domctl_max_mem {
     uint64_t max_memkb;
+};
+
+/* What the pages of a guest are; only those that are not page tables of a paravirtual one. */
+#define XEN_PFINFO_MOST  1024 /* at a call */
+#define XEN_PFINFO_NOTAB 0ul
+#define XEN_PFINFO_XTAB  (0xful << 28) /* there is none */
+
+struct xen_domctl_getpageframeinfo3 {
+    uint64_t num;
+    uint64_t array; /* of uint64_t: gfns; what they are takes their place */
+};
+
+#define XEN_SHADOW_OP_OFF             0
+#define XEN_SHADOW_OP_ENABLE_LOGDIRTY 2
+#define XEN_SHADOW_OP_CLEAN           11
+#define XEN_SHADOW_OP_PEEK            12
+
+struct xen_domctl_shadow_op {
+    uint32_t op; /* XEN_SHADOW_OP_* */
+    uint32_t mode;
+    uint32_t mb;
+    uint32_t pad;
+    uint64_t dirty_bitmap;
+    uint64_t pages;
+    uint32_t fault_count, dirty_count;
+};
+
+struct xen_domctl_subscribe {
+    uint32_t port; /* of that domain's: its event is sent when it suspends */
 };
 
 struct xen_domctl_getvcpuinfo {
@@ -175,6 +207,9 @@ struct xen_domctl {
         struct xen_domctl_getdomaininfo getdomaininfo;
         struct xen_domctl_vcpuaffinity vcpuaffinity;
         struct xen_domctl_max_mem max_mem;
+        struct xen_domctl_getpageframeinfo3 getpageframeinfo3;
+        struct xen_domctl_shadow_op shadow_op;
+        struct xen_domctl_subscribe subscribe;
         struct xen_domctl_getvcpuinfo getvcpuinfo;
         struct xen_domctl_max_vcpus max_vcpus;
         struct xen_domctl_scheduler_op scheduler_op;
@@ -384,6 +419,10 @@ _Static_assert(sizeof(struct xen_domctl_vcpuaffinity) == 40, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_vcpuaffinity, hard) == 8, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_vcpuaffinity, soft) == 24, "as in Xen");
 _Static_assert(sizeof(struct xen_domctl_max_mem) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_getpageframeinfo3) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_shadow_op) == 40, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_shadow_op, dirty_bitmap) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_shadow_op, fault_count) == 32, "as in Xen");
 _Static_assert(sizeof(struct xen_domctl_getvcpuinfo) == 24, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, online) == 4, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, running) == 6, "as in Xen");

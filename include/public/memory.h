@@ -21,6 +21,7 @@
 #define XENMEM_SET_POD_TARGET       16
 #define XENMEM_GET_POD_TARGET       17
 #define XENMEM_ADD_TO_PHYSMAP_BATCH 23
+#define XENMEM_GET_VNUMAINFO        26
 #define XENMEM_ACQUIRE_RESOURCE     28
 
 /* In Xen the upper bits of cmd count what a continued call has done already; so here. */

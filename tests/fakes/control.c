@@ -159,6 +159,25 @@ WEAK void domain_resume(struct domain *d)
     d->suspended = false;
 }
 
+WEAK bool domain_is_saved(const struct domain *d)
+{
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        if (!d->vcpus[i]->whole)
+            return false;
+    return d->suspended;
+}
+
+WEAK void pv_clock_set(struct xen_domain *d, uint64_t ns)
+{
+    d->tsc_set = rdtsc();
+    d->tsc_zero = d->tsc_set - 2 * ns;
+}
+
+WEAK void pv_time_set_offset(struct xen_vcpu *v, uint64_t tsc_offset)
+{
+    v->tsc_offset = tsc_offset;
+}
+
 /* What it is asked for the second time has been made. */
 WEAK int order_domain(const struct order *what, uint16_t *id)
 {

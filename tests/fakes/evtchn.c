@@ -4,7 +4,7 @@
  */
 #include "tests/fakes/evtchn.h"
 
-unsigned fake_virqs;
+unsigned fake_virqs, fake_evtchn_sent;
 
 int evtchn_init(struct xen_domain *d)
 {
@@ -29,6 +29,13 @@ int evtchn_alloc(struct xen_domain *d, void (*notify)(struct xen_domain *d))
     (void)d;
     (void)notify;
     return 3;
+}
+
+int evtchn_send(struct xen_domain *d, uint32_t port)
+{
+    (void)d;
+    fake_evtchn_sent = port;
+    return 0;
 }
 
 void evtchn_raise(struct xen_domain *d, uint32_t port)

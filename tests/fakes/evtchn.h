@@ -6,6 +6,7 @@
 
 #include "xen/evtchn.h"
 
-extern unsigned fake_virqs; /* raised since the test set it to 0 */
+extern unsigned fake_virqs;       /* raised since the test set it to 0 */
+extern unsigned fake_evtchn_sent; /* the port of the last evtchn_send() */
 
 #endif

@@ -217,6 +217,67 @@ __attribute__((weak)) bool fpu_x87(struct virt_vcpu *v, const struct fpu_x87 *x,
     return true;
 }
 
+/* ---- All of its state ---- */
+
+const void *fpu_image(struct virt_vcpu *v)
+{
+    return fake_virt(v)->fpu;
+}
+
+uint32_t fpu_image_bytes(const struct virt_vcpu *v)
+{
+    (void)v;
+    return FAKE_FPU_BYTES;
+}
+
+uint64_t fpu_image_states(const struct virt_vcpu *v)
+{
+    (void)v;
+    return XCR0_X87 | XCR0_SSE | XCR0_AVX;
+}
+
+uint64_t fpu_image_xcr0(const struct virt_vcpu *v)
+{
+    return fake_virt(v)->fpu_xcr0;
+}
+
+int fpu_image_put_legacy(struct virt_vcpu *v, const void *image)
+{
+    if (*(const uint8_t *)image == FAKE_FPU_BAD)
+        return -EINVAL;
+    memcpy(fake_virt(v)->fpu, image, FPU_LEGACY_BYTES);
+    return 0;
+}
+
+int fpu_image_put(struct virt_vcpu *v, const void *image, uint64_t xcr0)
+{
+    if (*(const uint8_t *)image == FAKE_FPU_BAD || !(xcr0 & 1))
+        return -EINVAL;
+    memcpy(fake_virt(v)->fpu, image, FPU_LEGACY_BYTES + FPU_HEADER_BYTES);
+    fake_virt(v)->fpu_xcr0 = xcr0;
+    return 0;
+}
+
+void *fpu_image_rest(struct virt_vcpu *v)
+{
+    return fake_virt(v)->fpu + FPU_LEGACY_BYTES + FPU_HEADER_BYTES;
+}
+
+void virt_state_get(struct virt_vcpu *v, struct virt_start *start, struct virt_rest *rest)
+{
+    *start = (struct virt_start){ .rip = fake_virt(v)->rip, .rflags = fake_virt(v)->rflags };
+    *rest = (struct virt_rest){ .gpr = { v->gpr[GPR_R8] } };
+}
+
+int virt_state_put(struct virt_vcpu *v, const struct virt_start *start,
+                   const struct virt_rest *rest)
+{
+    fake_virt(v)->put_start = *start;
+    fake_virt(v)->put_rest = *rest;
+    fake_virt(v)->puts++;
+    return fake_virt(v)->refused == start->cr3 ? -EINVAL : 0;
+}
+
 /* ---- Debug registers ---- */
 
 void virt_breakpoints(const struct virt_vcpu *v, struct virt_breakpoints *out)

@@ -8,7 +8,10 @@
 #ifndef CAISSON_TESTS_FAKES_VIRT_H
 #define CAISSON_TESTS_FAKES_VIRT_H
 
+#include "virt/state.h"
 #include "virt/virt.h"
+
+#define FAKE_FPU_BYTES 832
 
 struct fake_virt {
     const struct virt_vcpu *of;
@@ -39,7 +42,13 @@ struct fake_virt {
     uint32_t traps; /* what virt_debug_trap() told last; 0: nothing since */
     uint32_t msr;   /* one MSR that vmx/ answers for, and its value */
     uint64_t msr_value;
+    uint8_t fpu[FAKE_FPU_BYTES]; /* its image; one with this as its first byte is refused: */
+    uint64_t fpu_xcr0;
+    struct virt_start put_start; /* as virt_state_put() was given them */
+    struct virt_rest put_rest;
+    unsigned puts;
 };
+#define FAKE_FPU_BAD 0xEE
 
 /* The state behind v; made at the first call, as after fake_virt_reset(): real mode, all zero. */
 struct fake_virt *fake_virt(const struct virt_vcpu *v);

@@ -167,6 +167,34 @@ def again_and_again(c):
     assert len(re.findall(r"^caisson: debug key m", lines, re.M)) == 20
 
 
+def save(c):
+    """A guest is saved, in the way of those that have told the store a port; and is restored with all that
+    it had: its memory, and where it was."""
+    c.ask("xl create -q /etc/xen/parrot.cfg", timeout=BOOT)
+    c.m.sendline("xl console parrot")
+    c.m.expect_exact("parrot: listening", timeout=BOOT)
+    for line in ("one", "two"):
+        c.m.sendline(line)
+        c.m.expect_exact(f"parrot: {line}")
+    c.m.sendline("suspend")
+    c.m.expect(r"to be suspended by port (\d+)")
+    port = c.m.match.group(1)
+    c.m.send("\x1d")
+    c.m.expect_exact(PROMPT)
+    c.ask(f"xenstore-write /local/domain/$(xl domid parrot)/device/suspend/event-channel {port}")
+    c.ask("xl save parrot /parrot.save", timeout=BOOT)
+    assert "parrot" not in c.ask("xl list", timeout=BOOT)
+    c.ask("xl restore /parrot.save", timeout=BOOT)
+    c.m.sendline("xl console parrot")
+    c.m.expect_exact("parrot: is back, has said 2 lines, 64 pages are right", timeout=BOOT)
+    c.m.sendline("three")
+    c.m.expect_exact("parrot: three")
+    c.m.sendline("quit")
+    c.m.expect_exact("parrot: bye")
+    c.m.expect_exact(PROMPT, timeout=BOOT)
+    gone(c, "parrot")
+
+
 def talk(c):
     """What Caisson has to say, and nowhere in it the word by which the operator knows it."""
     c.ask("xl debug-keys h", timeout=BOOT)
@@ -194,6 +222,7 @@ def test_tools(control, emulator, daemon):
     talk(c)
     if daemon == "xenstored":
         again_and_again(c)
+        save(c)
     power_off(c)
 
 

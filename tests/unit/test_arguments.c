@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/policy.c control/context.c virt/msr.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every call that takes a pointer, with each kind of bad one: to nowhere, to no address at all,
@@ -93,6 +93,9 @@ static const struct row rows[] = {
     DOMCTL(GETVCPUAFFINITY, READS),
     DOMCTL(MAX_VCPUS, READS),
     DOMCTL(RESUMEDOMAIN, READS),
+    DOMCTL(SHADOW_OP, READS),
+    DOMCTL(SUBSCRIBE, READS),
+    DOMCTL(GETPAGEFRAMEINFO3, READS),
     DOMCTL(GETHVMCONTEXT, WRITES),
     DOMCTL(SETHVMCONTEXT, READS),
     DOMCTL(GETTSCINFO, WRITES),
@@ -186,6 +189,7 @@ static const struct row rows[] = {
 static const struct {
     uint64_t nr, op;
 } without[] = {
+    { XEN_HYPERCALL_MEMORY_OP, XENMEM_GET_VNUMAINFO },
     { XEN_HYPERCALL_MEMORY_OP, XENMEM_INCREASE_RESERVATION },
     { XEN_HYPERCALL_MEMORY_OP, XENMEM_MAXIMUM_RAM_PAGE },
     { XEN_HYPERCALL_MEMORY_OP, XENMEM_MACHINE_MEMORY_MAP },
@@ -220,6 +224,9 @@ static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
 }
 static const struct domain_hooks hooks = { .console_put = put };
 
+static struct vlapic_page apic_pages[2];
+static const struct vlapic_bus apic_bus;
+
 static int setup(void **state)
 {
     /* RAM gets its frames when it is first touched; later, that would look like a loss. */
@@ -239,6 +246,8 @@ static int setup(void **state)
     pv_vcpu_init(&guest_vcpu.xen, &guest.xen, &guest_vcpu.unit);
     pv_vcpu_init(&second.xen, &guest.xen, &second.unit);
     guest.vcpus[1] = &second;
+    for (unsigned i = 0; i < 2; i++)
+        vlapic_init(&guest.vcpus[i]->lapic, i, 1000000000, &apic_bus, &apic_pages[i]);
     for (unsigned i = 0; i < sizeof(touched) / sizeof(touched[0]); i++)
         guest_write64(touched[i], 0);
     return evtchn_init(&guest.xen);
@@ -569,6 +578,7 @@ static const struct list {
 } lists[] = {
     { IN_DOMCTL(GETHVMCONTEXT, hvmcontext.buffer, hvmcontext.size, 2048), true },
     { IN_DOMCTL(SETHVMCONTEXT, hvmcontext.buffer, hvmcontext.size, 1100), false },
+    { IN_DOMCTL(GETPAGEFRAMEINFO3, getpageframeinfo3.array, getpageframeinfo3.num, 8), true },
     { IN_DOMCTL(SETNODEAFFINITY, nodeaffinity.nodemap.bitmap, nodeaffinity.nodemap.nr_bits, 64),
       false },
     { IN_DOMCTL(GET_CPU_POLICY, cpu_policy.leaves, cpu_policy.nr_leaves, 40), true },

@@ -1,4 +1,4 @@
-/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c guestmem/p2m_block.c loader/memmap.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
+/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/policy.c control/context.c virt/msr.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c xen/pair.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c guestmem/gva.c guestmem/p2m.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c guestmem/p2m_change.c guestmem/p2m_block.c loader/memmap.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c tests/fakes/ties.c */
 /*
  * Hypercalls as a guest makes them: registers of both widths, privilege, pointers, continuation.
  */
@@ -16,6 +16,7 @@
 #include "include/public/sched.h"
 #include "include/public/version.h"
 #include "include/public/xen.h"
+#include "tests/fakes/evtchn.h"
 #include "tests/fakes/guest.h"
 
 #define BUFFER 0x5f00ul /* a copy from here crosses a page */
@@ -397,6 +398,10 @@ static void test_suspend(void **state)
     assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), 0);
     assert_true(guest.suspended);
     assert_int_equal(guest.end, END_NOT);
+    assert_int_equal(fake_evtchn_sent, 0);
+    guest.xen.suspend_port = 7; /* somebody wants to know */
+    assert_int_equal(call(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_SHUTDOWN, BUFFER, 0), 0);
+    assert_int_equal(fake_evtchn_sent, 7);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_console.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_console.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c control/domctl_save.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c tests/fakes/lapics.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -32,6 +32,7 @@
 #include "xen/pv_console.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "tests/fakes/lapics.h"
 #include "tests/fakes/pair.h"
 #include "tests/fakes/race.h"
 
@@ -244,8 +245,8 @@ static void control_call(unsigned i)
 {
     static const struct domain_config config;
     static uint8_t place[256 * sizeof(struct xen_domctl_getdomaininfo)];
-    static const uint8_t cmds[] = { 1,  2,  3,  3,  4,  4,  5,  9,  9,  11, 11, 14, 15, 16,
-                                    16, 25, 27, 33, 34, 34, 59, 60, 68, 82, 83, 83, 86 };
+    static const uint8_t cmds[] = { 1,  2,  3,  3,  4,  4,  5,  9,  9,  10, 11, 11, 14, 15, 16,
+                                    16, 25, 27, 29, 33, 34, 34, 59, 60, 61, 68, 82, 83, 83, 86 };
     union {
         struct xen_domctl domctl;
         struct xen_sysctl sysctl;
@@ -282,7 +283,13 @@ static void control_call(unsigned i)
     if (arg.domctl.cmd == XEN_DOMCTL_GETHVMCONTEXT || arg.domctl.cmd == XEN_DOMCTL_SETHVMCONTEXT) {
         arg.domctl.u.hvmcontext.buffer = (uintptr_t)place;
         arg.domctl.u.hvmcontext.size = any() % sizeof(place);
+        if (any() % 4 == 0)
+            arg.domctl.cmd |= 1u << 31; /* as if it went on */
     }
+    if (arg.domctl.cmd == XEN_DOMCTL_GETPAGEFRAMEINFO3)
+        arg.domctl.u.getpageframeinfo3 =
+            (struct xen_domctl_getpageframeinfo3){ .num = any() % (sizeof(place) / 8),
+                                                   .array = (uintptr_t)place };
     if (arg.domctl.cmd == XEN_DOMCTL_GET_CPU_POLICY || arg.domctl.cmd == XEN_DOMCTL_SET_CPU_POLICY)
         arg.domctl.u.cpu_policy.leaves = arg.domctl.u.cpu_policy.msrs = (uintptr_t)place;
     for (unsigned n = 0; n < PAIR_DOMAINS; n++) /* made by it, or of the menu */
@@ -440,6 +447,7 @@ static void one_life(void)
     static const struct xen_console_bus bus = { take_some, no_room };
 
     pair_start(NULL);
+    lapics_start();
     for (unsigned i = 0; i < PAIR_DOMAINS; i++) {
         pair[i].d.account = &accounts[i];
         pair[i].d.config = &config;

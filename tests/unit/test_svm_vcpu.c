@@ -1,4 +1,4 @@
-/* links: svm/vcpu.c virt/cr.c svm/cr.c svm/msr.c svm/regs.c svm/flush.c virt/fpu.c virt/guard.c virt/msr.c virt/registers.c lib/fmt.c tests/fakes/heap.c tests/fakes/spec.c tests/fakes/panic.c lib/string.c */
+/* links: svm/vcpu.c virt/cr.c svm/cr.c svm/msr.c svm/regs.c svm/flush.c virt/fpu.c virt/guard.c virt/msr.c virt/registers.c virt/state.c virt/start.c lib/fmt.c tests/fakes/heap.c tests/fakes/spec.c tests/fakes/panic.c lib/string.c */
 /*
  * What a new vCPU's guest may do by itself. All that is the machine's exits, each named here a
  * second time: an intercept or a bit of the MSR map that gets lost is found here only.
@@ -17,6 +17,7 @@
 #include "svm/vcpu.h"
 #include "svm/vmcb.h"
 #include "virt/slat.h"
+#include "virt/state.h"
 #include "virt/virt.h"
 
 struct svm_caps svm_caps;
@@ -38,6 +39,16 @@ unsigned cpu_maddr_bits(void)
 uint64_t virt_dr7(const struct virt_vcpu *of)
 {
     return vmcb_of(of)->dr7;
+}
+
+/* What V_IRQ has been asked for and has not delivered. */
+static struct event asked;
+
+void event_take_back(struct virt_vcpu *of)
+{
+    if (asked.valid)
+        of->pending = asked;
+    asked.valid = false;
 }
 
 maddr_t enable_host_area(void)
@@ -185,11 +196,75 @@ static void test_places(void **state)
     assert_int_equal(svm->places[1].at, 0);
 }
 
+/* All of it comes out as it has gone in, also on another vCPU. */
+static void test_state(void **state)
+{
+    struct virt_start start = { .gpr = { 1, 2, 3, 4, 5, 6, 7, 8 },
+                                .rip = 0xffffffff81000000,
+                                .rflags = 0x246,
+                                .cr0 = 0x80050033,
+                                .cr3 = 0x5000,
+                                .cr4 = CR4_PAE,
+                                .efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE },
+                      start2;
+    struct virt_rest rest = { .gpr = { 8, 9, 10, 11, 12, 13, 14, 15 },
+                              .gdt = { .base = 0xfffffe0000001000, .limit = 0x7f },
+                              .hidden = { .idt = { .base = 0xfffffe0000000000, .limit = 0xfff },
+                                          .cr2 = 0x7f0000001000,
+                                          .dr6 = 0xffff0ff0,
+                                          .dr7 = 0x401 },
+                              .msr = { 0x23001000000000, 0xffffffff81800000, 0xffffffff81801000,
+                                       0x47700, 0x7fffd000, 0, 0x10, 0xfffffe0000002000,
+                                       0xffffffff81802000, 0x0407050600070106, 2 } },
+                     rest2;
+
+    (void)state;
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        start.segment[i] = (struct segment){ .limit = ~0u, .ar = 0xc093, .selector = 0x18 };
+    start.segment[SEG_CS].ar = 0xa09b;
+    start.segment[SEG_GS].base = 0xffff888000000000;
+    start.segment[SEG_LDTR] = (struct segment){ .ar = SEG_AR_UNUSABLE };
+    start.segment[SEG_TR] =
+        (struct segment){ .base = 0xfffffe0000003000, .limit = 0x4087, .ar = 0x8b };
+    v.loaded = true;
+    virt_reset(&v);
+    assert_int_equal(virt_state_put(&v, &start, &rest), 0);
+    assert_true(virt_in_64bit_code(&v));
+    asked = (struct event){ .valid = true, .type = EVENT_EXTINT, .vector = 0x31 };
+    virt_state_get(&v, &start2, &rest2);
+    assert_true(rest2.pending.valid && rest2.pending.vector == 0x31);
+    assert_memory_equal(&start, &start2, offsetof(struct virt_start, segment));
+    for (unsigned i = 0; i < SEG_COUNT; i++) {
+        assert_int_equal(start.segment[i].base, start2.segment[i].base);
+        assert_int_equal(start.segment[i].ar, start2.segment[i].ar);
+        assert_int_equal(start.segment[i].selector, start2.segment[i].selector);
+    }
+    assert_memory_equal(rest.gpr, rest2.gpr, sizeof(rest.gpr));
+    assert_memory_equal(rest.msr, rest2.msr, sizeof(rest.msr));
+    assert_int_equal(rest2.gdt.base, rest.gdt.base);
+    assert_int_equal(rest2.hidden.idt.limit, rest.hidden.idt.limit);
+    assert_int_equal(rest2.hidden.cr2, rest.hidden.cr2);
+    assert_int_equal(rest2.hidden.dr7, rest.hidden.dr7);
+    rest.msr[STATE_LSTAR] = 1ul << 60;
+    virt_reset(&v);
+    assert_int_equal(virt_state_put(&v, &start, &rest), -EINVAL);
+    rest.msr[STATE_LSTAR] = 0;
+    rest.spec_ctrl = 1; /* there is none */
+    virt_reset(&v);
+    assert_int_equal(virt_state_put(&v, &start, &rest), -EINVAL);
+    start.cr4 |= CR4_PCIDE; /* CPUID does not have it */
+    rest.spec_ctrl = 0;
+    virt_reset(&v);
+    assert_int_equal(virt_state_put(&v, &start, &rest), -EINVAL);
+    v.loaded = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_intercepts), TEST(test_held_bits),
-                                        TEST(test_msrs), TEST(test_reset), TEST(test_places) };
+                                        TEST(test_msrs),       TEST(test_reset),
+                                        TEST(test_places),     TEST(test_state) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,10 +13,16 @@ struct hvm_save_descriptor {
     uint32_t length;   /* of what follows */
 };
 
-#define HVM_SAVE_END    0
-#define HVM_SAVE_HEADER 1 /* comes first */
-#define HVM_SAVE_CPU    2
-#define HVM_SAVE_MTRR   14
+#define HVM_SAVE_END        0
+#define HVM_SAVE_HEADER     1 /* comes first */
+#define HVM_SAVE_CPU        2
+#define HVM_SAVE_LAPIC      5
+#define HVM_SAVE_LAPIC_REGS 6
+#define HVM_SAVE_MTRR       14
+#define HVM_SAVE_XSAVE      16
+#define HVM_SAVE_TSC_ADJUST 19
+#define HVM_SAVE_MSR        20
+#define HVM_SAVE_LAST       20 /* of those that Xen has; the others are of devices */
 
 #define HVM_FILE_MAGIC   0x54381286u
 #define HVM_FILE_VERSION 1u
@@ -48,8 +54,33 @@ struct hvm_hw_cpu {
     uint64_t msr_flags, msr_lstar, msr_star, msr_cstar, msr_syscall_mask, msr_efer, msr_tsc_aux;
     uint64_t tsc;
     uint32_t pending_event, error_code;
-    uint32_t flags; /* bit 0: fpu_regs says something */
+    uint32_t flags; /* HVM_CPU_* */
     uint32_t pad0;
+};
+
+#define HVM_CPU_FPU 1u /* fpu_regs says something */
+
+/* pending_event: an event that is on its way into the guest. */
+#define HVM_EVENT_VECTOR     0xffu
+#define HVM_EVENT_TYPE_SHIFT 8 /* of three bits, as VT-x numbers them */
+#define HVM_EVENT_HAS_ERROR  (1u << 11)
+#define HVM_EVENT_VALID      (1u << 31)
+
+/* What of a local APIC is not in its registers. */
+struct hvm_hw_lapic {
+    uint64_t apic_base_msr;
+    uint32_t disabled;      /* bit 0: by hardware; bit 1: by software */
+    uint32_t timer_divisor; /* 1 to 128 */
+    uint64_t tdt_msr;       /* TSC deadline */
+    uint32_t pending_esr;   /* errors that are not in the register yet */
+    uint32_t pad;
+};
+
+/* 32 bits in each 16 bytes, as in the local APIC's page. */
+struct hvm_hw_lapic_regs {
+    struct {
+        uint32_t value, reserved[3];
+    } reg[64];
 };
 
 #define HVM_MTRRS_VARIABLE 16 /* registers: bases and masks by turns */
@@ -63,6 +94,35 @@ struct hvm_hw_mtrr {
     uint64_t msr_mtrr_def_type;
 };
 
+/* Comes before an area as XSAVE writes it, of the standard format. */
+struct hvm_hw_cpu_xsave {
+    uint64_t xfeature_mask; /* the states that there are */
+    uint64_t xcr0;
+    uint64_t xcr0_accum; /* all that were on at some time */
+};
+
+struct hvm_tsc_adjust {
+    uint64_t tsc_adjust;
+};
+
+struct hvm_one_msr {
+    uint32_t index;
+    uint32_t reserved;
+    uint64_t val;
+};
+/* Comes before so many of them. */
+struct hvm_msr {
+    uint32_t count;
+    uint32_t pad;
+};
+
+_Static_assert(sizeof(struct hvm_hw_lapic) == 32, "as in Xen");
+_Static_assert(__builtin_offsetof(struct hvm_hw_lapic, tdt_msr) == 16, "as in Xen");
+_Static_assert(sizeof(struct hvm_hw_lapic_regs) == 1024, "as in Xen");
+_Static_assert(sizeof(struct hvm_hw_cpu_xsave) == 24, "as in Xen");
+_Static_assert(sizeof(struct hvm_one_msr) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct hvm_one_msr, val) == 8, "as in Xen");
+_Static_assert(sizeof(struct hvm_msr) == 8, "as in Xen");
 _Static_assert(sizeof(struct hvm_save_descriptor) == 8, "as in Xen");
 _Static_assert(__builtin_offsetof(struct hvm_save_descriptor, length) == 4, "as in Xen");
 _Static_assert(sizeof(struct hvm_save_header) == 24, "as in Xen");
