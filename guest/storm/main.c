@@ -16,6 +16,7 @@
 #include "guest/lib/start_info.h"
 #include "guest/lib/trap.h"
 #include "guest/lib/vcpus.h"
+#include "guest/storm/storm.h"
 #include "include/public/control.h"
 #include "include/public/vcpu.h"
 
@@ -23,25 +24,13 @@
 #define SPARE     0x800000ul /* 8 MiB up: RAM that nothing stands in */
 /* The last pages of RAM (mem=16M): an array that is too long runs into nothing. */
 #define BUFFER      0xffe000ul
-#define MOST_VCPUS  4
 #define STACK_BYTES 8192
 
-struct worker {
-    uint64_t seed, calls, sum, errors;
-    uint64_t at; /* of its page of arguments */
-    volatile bool done;
-};
 static struct worker workers[MOST_VCPUS];
 static bool rules; /* it is the control domain, and a bad one: `control=1` */
 static uint8_t stacks[MOST_VCPUS][STACK_BYTES] __attribute__((aligned(16)));
 
 void main(const void *boot_information);
-
-static uint32_t any(struct worker *w)
-{
-    w->seed = w->seed * 6364136223846793005ul + 1442695040888963407ul;
-    return (uint32_t)(w->seed >> 33);
-}
 
 static uint64_t number(struct worker *w)
 {
@@ -136,21 +125,25 @@ static void ask_for_domain(struct worker *w)
 static int64_t control_call(struct worker *w)
 {
     static const uint8_t domctls[] = {
-        XEN_DOMCTL_DESTROYDOMAIN,   XEN_DOMCTL_PAUSEDOMAIN,
-        XEN_DOMCTL_UNPAUSEDOMAIN,   XEN_DOMCTL_GETDOMAININFO,
-        XEN_DOMCTL_UNPAUSEDOMAIN,   XEN_DOMCTL_SETVCPUAFFINITY,
-        XEN_DOMCTL_MAX_MEM,         XEN_DOMCTL_GETVCPUINFO,
-        XEN_DOMCTL_SCHEDULER_OP,    XEN_DOMCTL_GETVCPUAFFINITY,
-        XEN_DOMCTL_CREATEDOMAIN,    XEN_DOMCTL_MAX_VCPUS,
-        XEN_DOMCTL_MAX_MEM,         XEN_DOMCTL_RESUMEDOMAIN,
-        XEN_DOMCTL_GETTSCINFO,      XEN_DOMCTL_SETTSCINFO,
-        XEN_DOMCTL_GETHVMCONTEXT,   XEN_DOMCTL_SETHVMCONTEXT,
-        XEN_DOMCTL_SETNODEAFFINITY, XEN_DOMCTL_GET_CPU_POLICY,
-        XEN_DOMCTL_SET_CPU_POLICY,  XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE,
+        XEN_DOMCTL_DESTROYDOMAIN,     XEN_DOMCTL_PAUSEDOMAIN,
+        XEN_DOMCTL_UNPAUSEDOMAIN,     XEN_DOMCTL_GETDOMAININFO,
+        XEN_DOMCTL_UNPAUSEDOMAIN,     XEN_DOMCTL_SETVCPUAFFINITY,
+        XEN_DOMCTL_MAX_MEM,           XEN_DOMCTL_GETVCPUINFO,
+        XEN_DOMCTL_SCHEDULER_OP,      XEN_DOMCTL_GETVCPUAFFINITY,
+        XEN_DOMCTL_CREATEDOMAIN,      XEN_DOMCTL_MAX_VCPUS,
+        XEN_DOMCTL_MAX_MEM,           XEN_DOMCTL_RESUMEDOMAIN,
+        XEN_DOMCTL_GETTSCINFO,        XEN_DOMCTL_SETTSCINFO,
+        XEN_DOMCTL_GETHVMCONTEXT,     XEN_DOMCTL_SETHVMCONTEXT,
+        XEN_DOMCTL_SETNODEAFFINITY,   XEN_DOMCTL_GET_CPU_POLICY,
+        XEN_DOMCTL_SET_CPU_POLICY,    XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE,
+        XEN_DOMCTL_SHADOW_OP,         XEN_DOMCTL_SUBSCRIBE,
+        XEN_DOMCTL_GETPAGEFRAMEINFO3,
     };
     volatile uint32_t *word = (volatile uint32_t *)w->at;
     bool of_domain = any(w) % 2;
 
+    if (any(w) % 64 == 0)
+        return restore(w);
     fill(w);
     word[0] = of_domain ? domctls[any(w) % sizeof(domctls)] : any(w) % 30;
     word[1] = any(w) % 16 ? XEN_DOMCTL_INTERFACE_VERSION : (uint32_t)number(w);
@@ -202,6 +195,7 @@ void main(const void *boot_information)
     for (unsigned i = 0; i < vcpus; i++)
         workers[i] = (struct worker){ .seed = seed + i * 0x9e3779b97f4a7c15ul,
                                       .calls = calls,
+                                      .vcpu = i,
                                       .at = BUFFER - i / 2 * 4096ul };
     storm_on_all((unsigned)vcpus);
     for (unsigned i = 0; i < vcpus; i++) {
