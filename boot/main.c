@@ -250,6 +250,23 @@ static void start_other_cpus(void)
         log_info("sched-gran=core: %u core(s) run one domain at a time", sched_cores());
 }
 
+/* QEMU's TCG, by the hypervisor's leaf of CPUID. */
+static bool in_tcg(void)
+{
+    return cpuid(1, 0).ecx & CPUID_1C_HYPERVISOR &&
+           cpuid(0x40000000, 0).ebx == 0x54474354; /* "TCGT" */
+}
+
+/* In TCG a CPU that restores its FPU may take back what VMRUN or an exit has just changed of the
+ * boot CPU's state (docs/qemu.md, "The boot CPU"): that one runs no vCPU where another can. */
+static void join_if_needed(void)
+{
+    if (!sched_joined())
+        sched_join();
+    else if (in_tcg())
+        log_info("smp: guests run on the other CPUs, not on QEMU's boot CPU");
+}
+
 /* Before power-off and reboot: nothing runs any more, and no CPU is left with virtualization on. */
 static void quiesce(void)
 {
@@ -367,25 +384,15 @@ static bool ticks_are_instructions(void)
     return port_e9_present() && !(cpuid(1, 0).ecx & CPUID_1C_HYPERVISOR);
 }
 
-/*
- * QEMU's TCG, by the hypervisor's leaf of CPUID: its TSC is the host's, which runs other programs
- * in the middle of whatever is measured. With -icount it counts instructions, as bounds=strict
- * says.
- */
-static bool ticks_mean_nothing(void)
-{
-    return cpuid(1, 0).ecx & CPUID_1C_HYPERVISOR &&
-           cpuid(0x40000000, 0).ebx == 0x54474354; /* "TCGT" */
-}
-
-/* Debug builds alone. */
+/* Debug builds alone. TCG's TSC is the host's, which runs other programs in the middle of whatever
+ * is measured; with -icount it counts instructions, as bounds=strict says. */
 static void start_bounds(void)
 {
     if (!LOCKDEP || !bound_start)
         return;
     if (options.strict || ticks_are_instructions())
         bound_start(true);
-    else if (!ticks_mean_nothing())
+    else if (!in_tcg())
         bound_start(false);
     else
         log_info("bounds: not measured, the TSC is the host's; with -icount: bounds=strict");
@@ -403,10 +410,13 @@ static void main_on_stack(void)
         log_error("Caisson cannot run guests on this machine");
     sched_use_tick(!virt_caps.preemption_timer);
     sched_use_cores(options.by_core ? core_number : NULL);
-    sched_join();
+    sched_start();
+    if (!in_tcg())
+        sched_join();
     mce_poll_start();
     if (runs_guests || options.selftest)
         start_other_cpus();
+    join_if_needed();
     if (options.selftest)
         report(&boot, options.smt);
     if (!runs_guests || options.selftest)

@@ -17,8 +17,10 @@
 struct run_queue sched_queues[MAX_PCPUS];
 static uint64_t joined, idle; /* masks of pCPUs; atomic */
 
-static void queues_start(void)
+cold void sched_start(void)
 {
+    policy_start();
+    timer_start();
     for (unsigned i = 0; i < MAX_PCPUS; i++) {
         struct run_queue *q = &sched_queues[i];
 
@@ -29,14 +31,8 @@ static void queues_start(void)
     }
 }
 
-/* The boot CPU joins first, before the others are started. */
 cold void sched_join(void)
 {
-    if (!sched_joined()) {
-        policy_start();
-        timer_start();
-        queues_start();
-    }
     sched_queues[cpu_id()].joined = rdtsc();
     __atomic_fetch_or(&joined, PCPU_BIT(cpu_id()), __ATOMIC_SEQ_CST);
     core_join(&sched_queues[cpu_id()]);

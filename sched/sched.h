@@ -197,8 +197,10 @@ void sched_use_cores(uint32_t (*core_number)(unsigned pcpu));
 /* How many cores have several pCPUs that are kept so. */
 unsigned sched_cores(void);
 
-/* The calling pCPU takes part: units may come to it. Boot only, after tsc_calibrate();
- * the boot CPU first. */
+/* Before all else here. Boot only, after tsc_calibrate(). */
+void sched_start(void);
+/* The calling pCPU takes part: units may come to it. To one that does not, only those come that may
+ * run on no other that does. Boot only. */
 void sched_join(void);
 uint64_t sched_joined(void); /* mask of those that have */
 /* Whatever unit is loaded on this pCPU leaves. For who needs the registers himself, outside the

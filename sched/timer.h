@@ -24,7 +24,7 @@ struct timer {
     bool armed;
 };
 
-/* Boot only, before all else here; sched_join() does it. */
+/* Boot only, before all else here; sched_start() does it. */
 void timer_start(void);
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
 /* Its fn() wakes u, which is charged for the time that this takes from whoever runs. */

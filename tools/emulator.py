@@ -72,6 +72,11 @@ class Emulator:
         self.started()
 
     @classmethod
+    def pcpus_for(cls, guests):
+        """How many CPUs the machine needs so that guests run on so many."""
+        return guests
+
+    @classmethod
     def missing(cls):
         """Why there is none here; None if all is well."""
         return None if shutil.which(cls.PROGRAM) else f"{cls.PROGRAM} is not installed (`make deps`)"

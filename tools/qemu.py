@@ -69,6 +69,11 @@ class Qemu(Emulator):
         known = {words[1] for words in map(str.split, lines) if words}
         return None if cpu.split(",")[0] in known else f"QEMU does not know it ({cls.PROGRAM} -cpu help)"
 
+    @classmethod
+    def pcpus_for(cls, guests):
+        """The boot CPU runs none beside others (docs/qemu.md, "The boot CPU")."""
+        return guests + (guests > 1)
+
     def accelerator(self):
         if self.icount:
             return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1"]
@@ -161,6 +166,10 @@ class Kvm(Qemu):
     def missing(cls):
         lends = "no KVM that lends VT-x or AMD-V (/dev/kvm, and nested=1 of kvm_intel or kvm_amd)"
         return super().missing() or (None if nested() else lends)
+
+    @classmethod
+    def pcpus_for(cls, guests):
+        return guests
 
     def accelerator(self):
         return ["-accel", "kvm"]

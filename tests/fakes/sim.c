@@ -352,6 +352,8 @@ int sim_begin(unsigned n)
     lockdep_start(this_cpu_id);
     sched_use_cores(sim_by_core ? core_number : NULL);
     memset(runs, 0, sizeof(runs));
+    if (!sched_joined())
+        sched_start();
     for (fake_cpu_id = 0; fake_cpu_id < n; fake_cpu_id++) {
         sim_clocks[fake_cpu_id] = sim_clocks[0] > 1000 ? sim_clocks[0] : 1000;
         sched_join();

@@ -253,6 +253,7 @@ def emulator():
 def boot(machine_of, emulator):
     """boot(modules=[...], options="...", **settings of a machine): Caisson on a machine.
 
+    pcpus: as many run guests, if there are any; or Bochs' word for it.
     Without Linux the machine counts time by fewer instructions, so that less of the emulator's
     time goes into waiting for the UART.
     """
@@ -264,6 +265,8 @@ def boot(machine_of, emulator):
         settings.setdefault("emulator", emulator)
         if settings["emulator"] != "bochs" and settings.get("cpu") in Bochs.CPUS:
             del settings["cpu"]
+        if modules and isinstance(settings.get("pcpus"), int):
+            settings["pcpus"] = machine.EMULATORS[settings["emulator"]].pcpus_for(settings["pcpus"])
         menu, files = menu_of(modules, options)
         return machine_of(menu, files, **settings)
 

@@ -203,6 +203,8 @@ static void *sched_thread(void *arg)
     thread_cpu = (unsigned)(uintptr_t)arg;
     while (thread_cpu != 0 && !sched_joined())
         cpu_relax();
+    if (!sched_joined())
+        sched_start();
     sched_join();
     while (!stopped())
         sched_turn();

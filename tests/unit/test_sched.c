@@ -119,6 +119,8 @@ static int setup(void **state)
     (void)state;
     tsc_set_rate(1000000000);
     lockdep_start(this_cpu_id);
+    if (!sched_joined())
+        sched_start();
     for (fake_cpu_id = 0; fake_cpu_id < 2; fake_cpu_id++) {
         sched_join();
         /* The clock goes back with each test. */

@@ -95,6 +95,8 @@ static int setup(void **state)
     tsc_set_rate(1000000000);
     lockdep_start(this_cpu_id);
     fake_tsc = START;
+    if (!sched_joined())
+        sched_start();
     for (fake_cpu_id = 0; fake_cpu_id < 2; fake_cpu_id++) {
         sched_join();
         queue_set_idle(fake_cpu_id, false);
