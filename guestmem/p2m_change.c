@@ -347,13 +347,17 @@ void p2m_flush(struct p2m *p)
     spin_unlock(&p->lock);
 }
 
+static __attribute__((noinline)) uint64_t flush(struct p2m *p, uint64_t *seen)
+{
+    virt_flush_slat(&p->slat);
+    return *seen = p->epoch;
+}
+
 void p2m_enter(struct p2m *p, unsigned vcpu)
 {
-    uint64_t *seen = &p->seen[cpu_id()];
+    uint64_t *seen = &p->seen[cpu_id()], epoch = *seen;
 
-    if (*seen != p->epoch) {
-        virt_flush_slat(&p->slat);
-        *seen = p->epoch;
-    }
-    p->inside[vcpu] = *seen;
+    if (unlikely(epoch != p->epoch))
+        epoch = flush(p, seen);
+    p->inside[vcpu] = epoch;
 }

@@ -30,6 +30,7 @@
 #include "arch/x86/tsc.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
+#include "lib/time.h"
 #include "sched/core.h"
 #include "sched/group.h"
 
@@ -272,8 +273,8 @@ static struct sched_unit *first_but(struct sched_entity *e, const struct sched_u
 
 /* The first that waits, save `except`, and may run: who has used up his cap is parked on the way.
  * Nobody looks at those behind, so who is next costs the same however many wait. */
-static struct sched_unit *first_able(struct run_queue *q, const struct sched_unit *except,
-                                     uint64_t now)
+static __attribute__((noinline)) struct sched_unit *
+search_able(struct run_queue *q, const struct sched_unit *except, uint64_t now)
 {
     struct list_node *pos, *after;
 
@@ -287,6 +288,15 @@ static struct sched_unit *first_able(struct run_queue *q, const struct sched_uni
         list_add_tail(&q->parked, pos);
     }
     return NULL;
+}
+
+/* The same; mostly it is the very first, who has no cap. */
+static struct sched_unit *first_able(struct run_queue *q, const struct sched_unit *except,
+                                     uint64_t now)
+{
+    struct sched_unit *u = first_of(q);
+
+    return u && u != except && !group_has_cap(u->group) ? u : search_able(q, except, now);
 }
 
 /* Who comes back is owed what the others had meanwhile, and need not wait for the end of a slice:
@@ -322,29 +332,37 @@ uint64_t policy_release(struct run_queue *q)
 /* ---- Turns --------------------------------------------------------------------------------- */
 
 /* Until when u may go on as far as the first that waits is concerned. */
-static uint64_t slice_end(const struct run_queue *q, const struct sched_unit *u,
-                          const struct sched_unit *other)
+static inline __attribute__((always_inline)) uint64_t
+slice_end(const struct run_queue *q, const struct sched_unit *u, const struct sched_unit *other)
 {
     bool urgent;
 
     if (!other)
         return UINT64_MAX;
-    if (q->skip == u)
+    if (__atomic_load_n(&q->skip, __ATOMIC_RELAXED) == u)
         return 0;
     urgent = q->next || (other->fresh && is_behind(other, u));
     return u->started + (urgent ? ticks.granule : ticks.slice);
+}
+
+static __attribute__((noinline)) uint64_t bound_by_caps(struct run_queue *q, uint64_t bound,
+                                                        uint64_t now)
+{
+    struct sched_unit *u = q->running;
+
+    bound = time_earlier(bound, policy_release(q));
+    if (group_has_cap(u->group))
+        bound = time_earlier(bound, u->since + group_left(u->group, now));
+    return bound;
 }
 
 uint64_t policy_bound(struct run_queue *q, uint64_t now)
 {
     struct sched_unit *u = q->running;
     uint64_t bound = slice_end(q, u, first_of(q));
-    uint64_t release = policy_release(q), budget = group_budget(u->group, now);
 
-    if (release < bound)
-        bound = release;
-    if (budget != UINT64_MAX && u->since + budget < bound)
-        bound = u->since + budget;
+    if (unlikely(!list_empty(&q->parked) || group_has_cap(u->group)))
+        return bound_by_caps(q, bound, now);
     return bound;
 }
 

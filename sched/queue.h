@@ -23,8 +23,9 @@ struct sched_core;
 #define SETTLE_UNITS 1u /* it comes at once: a unit here has to leave, or does not belong here */
 #define SETTLE_CORE  2u /* the unit that has run leaves the core to others: sched/core.h */
 
+/* No two share a line of the cache, or a pair of them, as they are fetched. */
 struct run_queue {
-    struct spinlock lock;
+    _Alignas(128) struct spinlock lock;
     unsigned pcpu;
     struct list_node waiting;   /* entities of groups with units that are runnable and not running,
                                  * in the policy's order */
@@ -33,7 +34,8 @@ struct run_queue {
     struct sched_unit *loaded;  /* whose registers this pCPU holds; only it writes this */
     struct sched_unit *last;    /* ran last and waits again: its slice may go on */
     struct sched_unit *next;    /* asked for by sched_yield_to() */
-    struct sched_unit *skip;    /* has yielded: someone else first */
+    struct sched_unit *skip;    /* has yielded: someone else first; only its pCPU writes this, not
+                                 * always under the lock */
     uint64_t bound;             /* what the running unit has been told (without timers); its pCPU
                                  * peeks at it */
     uint64_t floor;             /* the virtual time that all here have reached; never goes back */
@@ -47,7 +49,7 @@ struct run_queue {
     unsigned load;              /* the sum of their shares; the same */
     bool resting;               /* `running` halts in its place: sched_halt_in_place() */
     uint8_t unsettled;          /* SETTLE_...; atomic */
-    bool changed;               /* sched_deadline() may have changed; set under the lock */
+    bool changed;            /* sched_deadline() may have changed; others set it under the lock */
     bool rested;             /* it has been idle since it last looked around; only it writes this */
     uint64_t next_look;      /* TSC at which to look around: sched/watch.h */
     struct sched_core *core; /* that it shares with others, or NULL; set at boot, atomic */

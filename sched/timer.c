@@ -170,16 +170,14 @@ static uint64_t charge(struct sched_unit *u, uint64_t begun)
 
 /*
  * Each at most once: what is set meanwhile for a moment that is due already waits for the next
- * look, else a short period could hold the pCPU for ever, or keep the others from their turn.
+ * look, else a short period could hold the pCPU for ever, or keep the others from their turn. Out
+ * of line, so that a turn at which nothing is due pays nothing for it.
  */
-void timer_run(uint64_t now)
+static __attribute__((noinline)) void run_due(struct timer_queue *q, uint64_t now)
 {
-    struct timer_queue *q = &queues[cpu_id()];
     struct timer *t;
     uint64_t begun = now;
 
-    if (likely(now < queue_soonest(q)))
-        return;
     q->earliest = now + 1;
     while ((t = take_due(q, now))) {
         t->fn(t);
@@ -187,4 +185,12 @@ void timer_run(uint64_t now)
         __atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
     }
     q->earliest = 0;
+}
+
+void timer_run(uint64_t now)
+{
+    struct timer_queue *q = &queues[cpu_id()];
+
+    if (unlikely(now >= queue_soonest(q)))
+        run_due(q, now);
 }

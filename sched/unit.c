@@ -170,11 +170,9 @@ void sched_unit_yield(struct sched_unit *u)
 {
     struct run_queue *q = &sched_queues[cpu_id()];
 
-    spin_lock(&q->lock);
     ASSERT(q->running == u);
-    q->skip = u;
+    __atomic_store_n(&q->skip, u, __ATOMIC_RELAXED);
     __atomic_store_n(&q->changed, true, __ATOMIC_RELAXED);
-    spin_unlock(&q->lock);
 }
 
 /* u waits in q, locked: it goes before the others, and whoever runs makes room. */

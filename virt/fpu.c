@@ -76,10 +76,10 @@ cold void fpu_destroy(struct virt_vcpu *v)
     v->fpu = NULL;
 }
 
-static bool loads_pointers(void)
+static __attribute__((noinline)) bool loads_pointers(void)
 {
-    return !virt_caps.amd || (cpuid(0x80000000, 0).eax >= 0x80000008 &&
-                              (cpuid(0x80000008, 0).ebx & CPUID_EXT8B_ERR_PTRS));
+    return cpuid(0x80000000, 0).eax >= 0x80000008 &&
+           (cpuid(0x80000008, 0).ebx & CPUID_EXT8B_ERR_PTRS);
 }
 
 /* AMD's older CPUs leave the pointers to the last x87 instruction and to its operand as they are,
@@ -89,7 +89,7 @@ static void hide_pointers(void)
 {
     static const uint32_t nothing;
 
-    if (!loads_pointers())
+    if (virt_caps.amd && !loads_pointers())
         x87_point_to(&nothing);
 }
 

@@ -45,11 +45,30 @@ static void load_breakpoints(const struct virt_vcpu *v)
     write_dr3(v->dr[3]);
 }
 
+/* Of these two first and end are constants where they are called, so no loop is left. */
+static inline __attribute__((always_inline)) void load_msrs(const struct virt_vcpu *v,
+                                                            unsigned first, unsigned end)
+{
+#pragma GCC unroll 8
+    for (unsigned i = first; i < end; i++)
+        wrmsr(soft_number[i], v->soft_msr[i]);
+}
+
+static inline __attribute__((always_inline)) void save_msrs(struct virt_vcpu *v, unsigned first,
+                                                            unsigned end)
+{
+#pragma GCC unroll 8
+    for (unsigned i = first; i < end; i++)
+        v->soft_msr[i] = rdmsr(soft_number[i]);
+}
+
 void registers_load(const struct virt_vcpu *v)
 {
     load_breakpoints(v);
-    for (unsigned i = v->soft_first; i < v->soft_end; i++)
-        wrmsr(soft_number[i], v->soft_msr[i]);
+    if (!v->soft_first)
+        load_msrs(v, 0, SOFT_TSC_AUX);
+    if (v->soft_end > SOFT_TSC_AUX)
+        load_msrs(v, SOFT_TSC_AUX, SOFT_MSR_COUNT);
     if (spec_switch.guest_ctrl)
         wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
 }
@@ -60,8 +79,10 @@ void registers_save(struct virt_vcpu *v)
     v->dr[1] = read_dr1();
     v->dr[2] = read_dr2();
     v->dr[3] = read_dr3();
-    for (unsigned i = v->soft_first; i < v->soft_end; i++)
-        v->soft_msr[i] = rdmsr(soft_number[i]);
+    if (!v->soft_first)
+        save_msrs(v, 0, SOFT_TSC_AUX);
+    if (v->soft_end > SOFT_TSC_AUX)
+        save_msrs(v, SOFT_TSC_AUX, SOFT_MSR_COUNT);
     if (!spec_switch.guest_ctrl)
         return;
     v->spec_ctrl = (uint32_t)rdmsr(MSR_IA32_SPEC_CTRL);

@@ -257,7 +257,8 @@ struct virt_vcpu {
     /* ------------------------------------------------------------------------------------- */
     uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
     uint64_t soft_msr[SOFT_MSR_COUNT];
-    uint8_t soft_first, soft_end; /* those of them that software switches here: [first, end) */
+    uint8_t soft_first, soft_end; /* those of them that software switches here: [first, end), from
+                                   * 0 or SOFT_TSC_AUX on, to there or one more */
     struct event pending;         /* to be injected at the next entry */
     uint8_t nmis_waiting; /* virt_queue_nmi: to be injected once NMIs are not blocked; atomic */
     bool loaded;          /* between virt_load and virt_unload */

@@ -29,17 +29,18 @@ static inline void vmxoff(void)
     asm volatile("vmxoff" : : : "cc", "memory");
 }
 
-static inline bool vmclear(maddr_t vmcs)
+/* These two take the address where it stands: a copy would be an array to the stack's guard. */
+static inline bool vmclear(const maddr_t *vmcs)
 {
     bool failed;
-    asm volatile("vmclear %1" : "=@ccna"(failed) : "m"(vmcs.v) : "memory");
+    asm volatile("vmclear %1" : "=@ccna"(failed) : "m"(vmcs->v) : "memory");
     return !failed;
 }
 
-static inline bool vmptrld(maddr_t vmcs)
+static inline bool vmptrld(const maddr_t *vmcs)
 {
     bool failed;
-    asm volatile("vmptrld %1" : "=@ccna"(failed) : "m"(vmcs.v) : "memory");
+    asm volatile("vmptrld %1" : "=@ccna"(failed) : "m"(vmcs->v) : "memory");
     return !failed;
 }
 

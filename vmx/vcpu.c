@@ -76,13 +76,13 @@ static const struct {
 static void make_current(struct virt_vcpu *v)
 {
     current[cpu_id()] = v;
-    if (v && !vmptrld(vmx_of(v)->vmcs_at))
+    if (v && !vmptrld(&vmx_of(v)->vmcs_at))
         panic("VMPTRLD refused a VMCS");
 }
 
 static void clear_vmcs(struct virt_vcpu *v)
 {
-    if (!vmclear(vmx_of(v)->vmcs_at))
+    if (!vmclear(&vmx_of(v)->vmcs_at))
         panic("VMCLEAR refused a VMCS");
     v->straight = v->launched = false;
 }
