@@ -21,9 +21,10 @@ class Operator:
         self.m.expect_exact(MONITOR)
 
     def ask(self, line):
-        """Types line at the monitor; returns what it printed before the next prompt."""
+        """Types line at the monitor; returns what it printed before the next prompt. Somebody else's line
+        may come as it is typed: then the prompt comes again, and all of it behind that."""
         self.m.send(line + "\r")
-        self.m.expect_exact("\r\n")
+        self.m.expect_exact((line if line.isprintable() else "") + "\r\n")
         self.m.expect_exact(MONITOR)
         return re.sub(r"\[[0-9a-f]{8}\] $", "", self.m.before.replace("\r", ""))
 
