@@ -122,6 +122,15 @@ static void uart_ask_for_interrupts(struct uart *u)
         uart_out(u, REG_IER, u->ier = ier);
 }
 
+/* On a PC only an edge makes an interrupt. The chip has one line for all causes: where the next
+ * came before the last was served it has not fallen. So it is made to fall. */
+static void uart_ask_anew(struct uart *u)
+{
+    if (u->interrupts)
+        uart_out(u, REG_IER, u->ier = 0);
+    uart_ask_for_interrupts(u);
+}
+
 /* Sends until `most` bytes at most are left, or the port turns out to be dead. */
 static void uart_drain(struct uart *u, uint32_t most)
 {
@@ -242,7 +251,7 @@ static void uart_serve(struct uart *u)
     uart_in(u, REG_IIR); /* ends a transmitter interrupt */
     n = u->stopped ? 0 : uart_pull(u, data, sizeof(data));
     uart_push(u);
-    uart_ask_for_interrupts(u);
+    uart_ask_anew(u);
     bool room = u->refused && uart_queued(u) <= UART_TX_BYTES / 2;
     if (room)
         u->refused = false;

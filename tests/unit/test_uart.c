@@ -25,6 +25,10 @@ static struct {
     uint8_t rx[256];
     unsigned rx_count, rx_at;
     int absent, dead;
+    bool tx_cause; /* THRE has come, and nobody has cleared it */
+    bool late;     /* a byte comes as soon as the FIFO has been found empty */
+    bool asking;   /* its line to the interrupt controller, which counts edges */
+    unsigned edges;
 } chip;
 
 static unsigned ports_read;
@@ -35,24 +39,53 @@ static uint8_t chip_lsr(void)
 
     if (chip.dead)
         return lsr;
-    if (chip.busy && --chip.busy == 0)
+    if (chip.busy && --chip.busy == 0) {
         chip.fifo = 0;
+        chip.tx_cause = true;
+    }
     return lsr | (chip.fifo ? 0 : 0x60);
+}
+
+/* One line for all causes. */
+static void chip_ask(void)
+{
+    bool rx = chip.rx_at < chip.rx_count;
+    bool asking = (chip.reg[1] & 1 && rx) || (chip.reg[1] & 2 && chip.tx_cause);
+
+    chip.edges += asking && !chip.asking;
+    chip.asking = asking;
+}
+
+static uint32_t chip_read(unsigned reg)
+{
+    uint8_t lsr;
+
+    if (reg == 0)
+        return chip.rx[chip.rx_at++];
+    if (reg == 2 && chip.rx_at == chip.rx_count) /* it tells what is received before THRE */
+        chip.tx_cause = false;
+    if (reg != 5)
+        return chip.reg[reg];
+    lsr = chip_lsr();
+    if (chip.late && !(lsr & 0x01)) {
+        chip.late = false;
+        chip.rx_count++;
+    }
+    return lsr;
 }
 
 static uint32_t chip_in(uint16_t port, unsigned size)
 {
     unsigned reg = port - COM1;
+    uint32_t value;
 
     assert_int_equal(size, 1);
     ports_read++;
     if (reg > 7 || chip.absent)
         return 0xFF;
-    if (reg == 5)
-        return chip_lsr();
-    if (reg == 0)
-        return chip.rx[chip.rx_at++];
-    return chip.reg[reg];
+    value = chip_read(reg);
+    chip_ask();
+    return value;
 }
 
 static void chip_transmit(uint8_t byte)
@@ -60,6 +93,7 @@ static void chip_transmit(uint8_t byte)
     if (chip.fifo == 16)
         chip.overruns++;
     chip.fifo++;
+    chip.tx_cause = false;
     chip.busy = 3;
     if (line_length < sizeof(line))
         line[line_length++] = (char)byte;
@@ -79,8 +113,11 @@ static void chip_out(uint16_t port, unsigned size, uint32_t value)
         chip.divisor_high = (uint8_t)value;
     else if (reg == 0)
         chip_transmit((uint8_t)value);
-    else
+    else {
+        chip.tx_cause |= reg == 1 && (value & ~chip.reg[1] & 2) && !chip.fifo;
         chip.reg[reg] = (uint8_t)value;
+    }
+    chip_ask();
 }
 
 static int chip_new(void **state)
@@ -310,6 +347,31 @@ static void stopped_reader_loses_nothing(void **state)
     assert_int_equal(got_length, 10);
 }
 
+/* A byte that comes once all have been read, while the transmitter still has the line up: the line
+ * does not fall when that has been served, and the controller looks at edges only. */
+static void late_byte_makes_an_edge(void **state)
+{
+    struct uart *u = uart_open(1, 115200);
+
+    (void)state;
+    uart_on_receive(u, receive);
+    uart_use_interrupts(u);
+    got_length = 0;
+    assert_int_equal(uart_try_write(u, "0123456789abcdefXYZ", 19), 19);
+    chip.busy = chip.fifo = 0;
+    chip.tx_cause = chip.late = true;
+    chip.rx_count = 1;
+    chip_ask();
+    assert_int_equal(chip.edges, 1);
+    uart_irq();
+    assert_int_equal(line_length, 19);
+    assert_int_equal(got_length, 1);
+    assert_int_equal(chip.edges, 2);
+    uart_irq();
+    assert_int_equal(got_length, 2);
+    assert_false(chip.asking);
+}
+
 /* A transmitter that is always empty, and keeps nothing that two could disagree about. */
 static uint32_t fast_in(uint16_t port, unsigned size)
 {
@@ -361,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup(full_ring_pushes_back_and_loses_nothing, chip_new),
         cmocka_unit_test_setup(hands_over_what_is_received, chip_new),
         cmocka_unit_test_setup(stopped_reader_loses_nothing, chip_new),
+        cmocka_unit_test_setup(late_byte_makes_an_edge, chip_new),
         cmocka_unit_test_setup(nobody_waits_while_guests_run, chip_new),
         cmocka_unit_test_setup(log_waits_where_guests_do_not, chip_new),
         cmocka_unit_test_setup(two_write_in_a_panic, chip_new),
