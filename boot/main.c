@@ -258,13 +258,19 @@ static bool in_tcg(void)
 }
 
 /* In TCG a CPU that restores its FPU may take back what VMRUN or an exit has just changed of the
- * boot CPU's state (docs/qemu.md, "The boot CPU"): that one runs no vCPU where another can. */
+ * boot CPU's state (docs/qemu.md, "The boot CPU"). */
+static bool keeps_boot_cpu(void)
+{
+    return options.boot_cpu == BOOT_CPU_AUTO ? in_tcg() : options.boot_cpu == BOOT_CPU_OWN;
+}
+
+/* Guests run on the boot CPU where no other can. */
 static void join_if_needed(void)
 {
     if (!sched_joined())
         sched_join();
-    else if (in_tcg())
-        log_info("smp: guests run on the other CPUs, not on QEMU's boot CPU");
+    else if (keeps_boot_cpu())
+        log_info("smp: guests run on the other CPUs, not on the boot CPU");
 }
 
 /* Before power-off and reboot: nothing runs any more, and no CPU is left with virtualization on. */
@@ -411,7 +417,7 @@ static void main_on_stack(void)
     sched_use_tick(!virt_caps.preemption_timer);
     sched_use_cores(options.by_core ? core_number : NULL);
     sched_start();
-    if (!in_tcg())
+    if (!keeps_boot_cpu())
         sched_join();
     mce_poll_start();
     if (runs_guests || options.selftest)

@@ -124,6 +124,11 @@ static const struct key {
       .read = read_spec },
     { "smt", "on or off", NULL, { "off", "on" }, offsetof(struct options, smt) },
     { "iommu", "on or off", NULL, { "off", "on" }, offsetof(struct options, iommu) },
+    { "boot-cpu",
+      "auto, guests or own",
+      NULL,
+      { "auto", "guests", "own" },
+      offsetof(struct options, boot_cpu) },
     { "bounds", "auto or strict", NULL, { "auto", "strict" }, offsetof(struct options, strict) },
     /* As Xen's, which has "socket" besides. */
     { "sched-gran", "cpu or core", NULL, { "cpu", "core" }, offsetof(struct options, by_core) },

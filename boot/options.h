@@ -10,6 +10,7 @@
  *     spec=auto|off|NAMES (against speculation: docs/speculation.md)   smt=on|off
  *     sched-gran=cpu|core (core: the threads of a core run one domain at a time)
  *     iommu=on|off
+ *     boot-cpu=auto|guests|own (who runs on the boot CPU, beside others; auto: guests, but in QEMU's TCG)
  *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
@@ -21,6 +22,7 @@
 #include "lib/log.h"
 #include "virt/virt.h"
 
+enum option_boot_cpu { BOOT_CPU_AUTO, BOOT_CPU_GUESTS, BOOT_CPU_OWN };
 enum option_exit { EXIT_MONITOR, EXIT_HALT, EXIT_REBOOT, EXIT_SHUTDOWN };
 
 struct options {
@@ -37,6 +39,7 @@ struct options {
     unsigned by_core;    /* not 0: they run one domain at a time */
     unsigned iommu;      /* not 0: devices reach only what they are given */
     unsigned strict;     /* not 0: a tick of the TSC is an instruction (arch/x86/bound.h) */
+    enum option_boot_cpu boot_cpu;
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
 };

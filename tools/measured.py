@@ -11,7 +11,7 @@ import mkiso
 import usage
 
 LIMIT = 600  # seconds of this machine's time
-OPTIONS = "console=com1 exit=shutdown apicv=on"
+OPTIONS = "console=com1 exit=shutdown apicv=on boot-cpu=guests"
 UNGUARDED = "spec=off"  # against speculation: what that costs is counted by itself
 PROMPT = "caisson> "
 
@@ -23,16 +23,15 @@ def boot_menu(where, menu, files, **settings):
     return machine.start(iso, icount=True, logs=where, **settings)
 
 
-def boot(where, caisson, modules, options="", spec=UNGUARDED, emulator="bochs", pcpus=1, **settings):
-    """The same for Caisson. modules: [(file, words)]; pcpus: as many run guests."""
+def boot(where, caisson, modules, options="", spec=UNGUARDED, **settings):
+    """The same for Caisson. modules: [(file, words)]."""
     usage.want(caisson, "ELF file")
-    pcpus = machine.EMULATORS[emulator].pcpus_for(pcpus)
     files, menu = {"caisson.elf": caisson}, [f"multiboot2 /boot/caisson.elf {OPTIONS} {spec} {options}"]
     for source, words in modules:
         name = os.path.basename(source)
         files[name] = source
         menu.append(f"module2 /boot/{name} {words}")
-    return boot_menu(where, "\n".join(menu), files, emulator=emulator, pcpus=pcpus, **settings)
+    return boot_menu(where, "\n".join(menu), files, **settings)
 
 
 def lines(m):

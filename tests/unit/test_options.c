@@ -54,6 +54,11 @@ static void test_words(void **state)
     assert_int_equal(o.exit, EXIT_SHUTDOWN);
     assert_int_equal(o.fail_alloc, 12);
     assert_int_equal(o.max_cpus, 1);
+    assert_int_equal(o.boot_cpu, BOOT_CPU_AUTO);
+    parse("boot-cpu=own");
+    assert_int_equal(o.boot_cpu, BOOT_CPU_OWN);
+    parse("boot-cpu=guests");
+    assert_int_equal(o.boot_cpu, BOOT_CPU_GUESTS);
     parse("console=com1 console=vga loglevel=error");
     assert_true(o.com1 && o.vga && !o.com2);
     assert_int_equal(o.level, LOG_ERROR);
