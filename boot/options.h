@@ -10,8 +10,9 @@
  *     spec=auto|off|NAMES (against speculation: docs/speculation.md)   smt=on|off
  *     sched-gran=cpu|core (core: the threads of a core run one domain at a time)
  *     iommu=on|off
- *     boot-cpu=auto|guests|own (who runs on the boot CPU, beside others; auto: guests, but in QEMU's TCG)
- *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
+ *     boot-cpu=auto|guests|own (who runs on the boot CPU, beside others; auto: guests, but in
+ * QEMU's TCG) conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor
+ * first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
 #define CAISSON_BOOT_OPTIONS_H
@@ -35,10 +36,10 @@ struct options {
     bool monitor_first;
     enum virt_apicv apicv;
     struct spec_wish spec;
-    unsigned smt;        /* not 0: all threads of a core run guests, not one */
-    unsigned by_core;    /* not 0: they run one domain at a time */
-    unsigned iommu;      /* not 0: devices reach only what they are given */
-    unsigned strict;     /* not 0: a tick of the TSC is an instruction (arch/x86/bound.h) */
+    unsigned smt;     /* not 0: all threads of a core run guests, not one */
+    unsigned by_core; /* not 0: they run one domain at a time */
+    unsigned iommu;   /* not 0: devices reach only what they are given */
+    unsigned strict;  /* not 0: a tick of the TSC is an instruction (arch/x86/bound.h) */
     enum option_boot_cpu boot_cpu;
     uint64_t max_cpus;   /* 1 to MAX_PCPUS */
     uint64_t fail_alloc; /* for frame_fail_nth(); 0: none */
