@@ -59,7 +59,8 @@ static void too_long(const char *name, const void *by, uint64_t ticks, uint64_t 
         bound_stop();
         if (!by || !symbol_find((uint64_t)by, path, &offset))
             path[0] = '\0';
-        panic("%s %s took %lu instructions, at most %lu are allowed", name, path, ticks, most);
+        panic("%s%s%s took %lu instructions, at most %lu are allowed", name, path[0] ? " by " : "",
+              path, ticks, most);
     }
     s->late = name;
     s->late_by = by;

@@ -120,7 +120,7 @@ static uint8_t *port_of(uint16_t port, unsigned size)
 {
     ASSERT(passed_hardware->word[1] & PCI_COMMAND_IO && port >= PASSED_PORTS && !(port % size) &&
            port + size <= PASSED_PORTS + sizeof(passed_ports));
-    return passed_ports + port - PASSED_PORTS;
+    return passed_ports + (port - PASSED_PORTS);
 }
 
 static uint32_t in(uint16_t port, unsigned size)

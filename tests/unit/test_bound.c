@@ -58,7 +58,7 @@ static void test_hold(void **state)
     (void)state;
     hold(&outer, HOLD - 1);
     EXPECT_PANIC(hold(&outer, HOLD + 2));
-    assert_non_null(strstr(fake_panic_text, "outer took 10000"));
+    assert_non_null(strstr(fake_panic_text, "outer by worker took 10000"));
     outer.serving = outer.next;
     hold(&outer, 9 * HOLD); /* a panic ends the check */
 }
