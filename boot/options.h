@@ -10,9 +10,8 @@
  *     spec=auto|off|NAMES (against speculation: docs/speculation.md)   smt=on|off
  *     sched-gran=cpu|core (core: the threads of a core run one domain at a time)
  *     iommu=on|off
- *     boot-cpu=auto|guests|own (who runs on the boot CPU, beside others; auto: guests, but in
- * QEMU's TCG) conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor
- * first)
+ *     boot-cpu=auto|guests|own (whether guests run there too; auto: but in QEMU's TCG they do)
+ *     conswitch=LETTER[x] (Ctrl-LETTER three times switches the keys; x: to the monitor first)
  */
 #ifndef CAISSON_BOOT_OPTIONS_H
 #define CAISSON_BOOT_OPTIONS_H

@@ -15,6 +15,19 @@ def test_hello(boot, pcpus):
     m.expect_off()
 
 
+def test_boot_cpu_of_our_own(boot):
+    """boot-cpu=own, as it is by itself in QEMU: domains run elsewhere, and who is to run there is refused."""
+    m = boot(modules=guest("hello"), emulator="bochs", pcpus=2,
+             options="console=com1 conswitch=ax exit=monitor boot-cpu=own")
+    m.expect_exact("smp: guests run on the other CPUs, not on the boot CPU\r")
+    m.expect_exact("hello: powered off")
+    m.send("create name=no kernel=1 mem=2M cpus=0\rcreate name=yes kernel=1 mem=2M cpus=0-1\r")
+    m.expect_exact("no: cpus= names no pCPU that runs guests")
+    m.expect_exact("yes: powered off")
+    m.send("poweroff\r")
+    m.expect_off()
+
+
 @pytest.mark.parametrize("mem", [64, 2048])
 def test_hello_in_memory(boot, mem):
     m = boot(modules=guest("hello"), emulator="bochs", mem=mem)
