@@ -48,17 +48,24 @@ static bool is_on(void)
     return __atomic_load_n(&on, __ATOMIC_ACQUIRE);
 }
 
+/* The function in which that is; or "". */
+static void name_of_path(const void *by, char name[SYMBOL_NAME])
+{
+    uint64_t offset;
+
+    if (!by || !symbol_find((uint64_t)by, name, &offset))
+        name[0] = '\0';
+}
+
 static void too_long(const char *name, const void *by, uint64_t ticks, uint64_t most)
 {
     struct span *s = &span[cpu_id()];
 
     if (strict) {
         char path[SYMBOL_NAME];
-        uint64_t offset;
 
         bound_stop();
-        if (!by || !symbol_find((uint64_t)by, path, &offset))
-            path[0] = '\0';
+        name_of_path(by, path);
         panic("%s%s%s took %lu instructions, at most %lu are allowed", name, path[0] ? " by " : "",
               path, ticks, most);
     }
@@ -119,13 +126,11 @@ static void say_late(struct span *s)
 {
     const char *what = s->late;
     char name[SYMBOL_NAME];
-    uint64_t offset;
 
     s->late = NULL;
     if (!is_news(what))
         return;
-    if (!s->late_by || !symbol_find((uint64_t)s->late_by, name, &offset))
-        name[0] = '\0';
+    name_of_path(s->late_by, name);
     log_warn("pCPU %u: %s %s took %lu ticks, which is long; said once", cpu_id(), what, name,
              s->late_ticks);
 }
