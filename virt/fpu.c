@@ -16,10 +16,9 @@
 #include "virt/fpu_area.h"
 #include "virt/virt.h"
 
-#define LEGACY_BYTES 576 /* FXSAVE's image and XSAVE's header */
-#define FCW_RESET    0x0040
-#define MXCSR_RESET  0x1F80
-#define AVX512       (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
+#define FCW_RESET   0x0040
+#define MXCSR_RESET 0x1F80
+#define AVX512      (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 
 /* All states of this machine's CPUs, which are alike: each creation writes the same. */
 static uint64_t states_there;
@@ -31,7 +30,7 @@ static bool has_xsave(void)
 
 cold uint32_t fpu_area_bytes(uint64_t mask)
 {
-    uint32_t bytes = LEGACY_BYTES;
+    uint32_t bytes = FPU_LEGACY_BYTES + FPU_HEADER_BYTES;
     for (unsigned i = 2; i < 63; i++) {
         if (!(mask & 1UL << i))
             continue;
