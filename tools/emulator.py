@@ -51,6 +51,7 @@ class Emulator:
     MOST_MEM, no_cpu(), and command(), which makes the command line.
     """
     MIN_MEM = 64  # MiB: what Caisson and a guest need
+    OWN_CPUS = 0  # of several, those on which no guest runs
     LOGS = ("emulator.txt",)  # where its own words are
 
     def __init__(self, image, *, cpu=None, pcpus=1, mem=512, firmware="bios", medium="cdrom",
@@ -74,7 +75,7 @@ class Emulator:
     @classmethod
     def pcpus_for(cls, guests):
         """How many CPUs the machine needs so that guests run on so many."""
-        return guests
+        return guests + (cls.OWN_CPUS if guests > 1 else 0)
 
     @classmethod
     def missing(cls):

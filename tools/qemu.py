@@ -58,6 +58,7 @@ def clock(time0):
 class Qemu(Emulator):
     NAME, PROGRAM, PACKAGES = "QEMU (TCG)", "qemu-system-x86_64", "qemu"
     CPU = "max"
+    OWN_CPUS = 1  # the boot CPU: docs/qemu.md
     MOST_PCPUS = 64  # as many as Caisson uses
     MOST_MEM = 1 << 20  # MiB: what its boards take
 
@@ -68,11 +69,6 @@ class Qemu(Emulator):
         lines = text.partition("Recognized CPUID flags")[0].splitlines()[1:]
         known = {words[1] for words in map(str.split, lines) if words}
         return None if cpu.split(",")[0] in known else f"QEMU does not know it ({cls.PROGRAM} -cpu help)"
-
-    @classmethod
-    def pcpus_for(cls, guests):
-        """The boot CPU runs none beside others (docs/qemu.md, "The boot CPU")."""
-        return guests + (guests > 1)
 
     def accelerator(self):
         if self.icount:
@@ -161,15 +157,12 @@ class Qemu(Emulator):
 
 class Kvm(Qemu):
     NAME, CPU = "QEMU with KVM", "host"
+    OWN_CPUS = 0
 
     @classmethod
     def missing(cls):
         lends = "no KVM that lends VT-x or AMD-V (/dev/kvm, and nested=1 of kvm_intel or kvm_amd)"
         return super().missing() or (None if nested() else lends)
-
-    @classmethod
-    def pcpus_for(cls, guests):
-        return guests
 
     def accelerator(self):
         return ["-accel", "kvm"]
