@@ -140,6 +140,14 @@ def free(c):
     return int(re.search(r"(\d+) of them", c.ask(LEFT, timeout=BOOT)).group(1))
 
 
+def leave(c):
+    """Parrot ends by its own wish, and its console with it."""
+    c.m.sendline("quit")
+    c.m.expect_exact("parrot: bye")
+    c.m.expect_exact(PROMPT, timeout=BOOT)
+    gone(c, "parrot")
+
+
 def create(c):
     """One that xl makes: its console, the end that it chooses itself, and one that it does not."""
     before = free(c)
@@ -149,10 +157,7 @@ def create(c):
     c.m.expect_exact("parrot: listening, from parrot.cfg", timeout=BOOT)
     c.m.sendline("hello")
     c.m.expect_exact("parrot: hello")
-    c.m.sendline("quit")
-    c.m.expect_exact("parrot: bye")
-    c.m.expect_exact(PROMPT, timeout=BOOT)
-    gone(c, "parrot")
+    leave(c)
     c.ask("xl create -q /etc/xen/parrot.cfg", timeout=BOOT)
     c.ask("xl destroy parrot", timeout=BOOT)
     gone(c, "parrot")
@@ -189,10 +194,7 @@ def save(c):
     c.m.expect_exact("parrot: is back, has said 2 lines, 64 pages are right", timeout=BOOT)
     c.m.sendline("three")
     c.m.expect_exact("parrot: three")
-    c.m.sendline("quit")
-    c.m.expect_exact("parrot: bye")
-    c.m.expect_exact(PROMPT, timeout=BOOT)
-    gone(c, "parrot")
+    leave(c)
 
 
 def talk(c):
