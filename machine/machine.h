@@ -60,9 +60,8 @@ struct port {
     struct device *dev; /* NULL: nothing is there */
     uint16_t number;
     uint16_t offset; /* of the device's register; if dev is NULL, 16 of the bits that are read */
-    uint8_t
-        device;    /* enum machine_device; one of the last three if dev is NULL, or the PCI bus's */
-    uint8_t split; /* sizes of accesses, as bits, that the bus carries out byte by byte */
+    uint8_t device;  /* enum machine_device; for no dev and the PCI bus one of the last three */
+    uint8_t split;   /* sizes of accesses, as bits, that the bus carries out byte by byte */
     uint8_t reading; /* enum port_reading */
     bool clockless;  /* the device has no deadline */
 };
