@@ -1,6 +1,6 @@
 /*
  * domctl: what who saves a domain asks of it beside its vCPUs' state (context.c): which of its
- * pages there are to be saved, and to be told when it has suspended.
+ * pages there are to be saved, which were written meanwhile, and to be told when it has suspended.
  */
 #include "control/control.h"
 #include "control/domctl.h"
@@ -62,12 +62,119 @@ int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_do
     return arg->num ? HYPERCALL_CONTINUE : 0;
 }
 
-/* There are no shadow page tables to be switched off, and no log of what is written. */
+/* ---- The log of what is written ---- */
+
+#define MOST_PAGES  (1ul << (SLAT_BITS - PAGE_SHIFT))
+#define LOG_WINDOWS 64 /* of P2M_LOG_PLACES each, in one go */
+#define windows(pages) (((pages) + P2M_LOG_PLACES - 1) / P2M_LOG_PLACES)
+
+/* What is written there, told to the caller, as far as he asked; then it is written no more. */
+static int report(struct vcpu *v, struct domain *d, struct xen_domctl_shadow_op *arg, gfn_t first)
+{
+    uint64_t written[P2M_LOG_WORDS], left = arg->pages - first.v;
+    size_t bytes = left < P2M_LOG_PLACES ? (left + 7) / 8 : sizeof(written);
+
+    arg->dirty_count += p2m_log_read(&d->p2m, first, written);
+    if (left < P2M_LOG_PLACES)
+        for (uint64_t i = left; i < P2M_LOG_PLACES; i++)
+            written[i / SLAT_WORD] &= ~(1ul << i % SLAT_WORD);
+    if (arg->dirty_bitmap && gva_copy_out(&v->space, arg->dirty_bitmap + first.v / 8, written, bytes))
+        return -EFAULT;
+    if (arg->op == XEN_SHADOW_OP_CLEAN) {
+        pair_lock_linked(&v->domain->xen, &d->xen);
+        p2m_log_clean(&d->p2m, first, written);
+        pair_unlock(&v->domain->xen, &d->xen);
+    }
+    return 0;
+}
+
+static void forget(struct vcpu *v, struct domain *d, gfn_t first)
+{
+    uint64_t written[P2M_LOG_WORDS];
+
+    pair_lock_linked(&v->domain->xen, &d->xen);
+    (void)p2m_log_read(&d->p2m, first, written);
+    p2m_log_clean(&d->p2m, first, written);
+    pair_unlock(&v->domain->xen, &d->xen);
+}
+
+static int look_at(struct vcpu *v, struct domain *d, struct xen_domctl_shadow_op *arg, gfn_t first)
+{
+    switch (arg->op) {
+    case XEN_SHADOW_OP_OFF:
+        p2m_log_open(&d->p2m, first);
+        return 0;
+    case XEN_SHADOW_OP_ENABLE_LOGDIRTY:
+        forget(v, d, first);
+        return 0;
+    }
+    return report(v, d, arg, first);
+}
+
+/* May it begin, or go on? */
+static int check(const struct domain *d, const struct xen_domctl_shadow_op *arg, bool begins)
+{
+    bool on = d->p2m.log.on;
+
+    switch (arg->op) {
+    case XEN_SHADOW_OP_OFF:
+        return 0;
+    case XEN_SHADOW_OP_ENABLE_LOGDIRTY:
+        if (!d->bare) /* it may have devices, which know no log */
+            return -EOPNOTSUPP;
+        return on == begins ? -EINVAL : 0;
+    case XEN_SHADOW_OP_CLEAN:
+    case XEN_SHADOW_OP_PEEK:
+        return on && arg->pages <= MOST_PAGES ? 0 : -EINVAL;
+    }
+    return -EOPNOTSUPP;
+}
+
+/* All has been looked at. */
+static int64_t end(struct domain *d, struct xen_domctl_shadow_op *arg)
+{
+    if (arg->op == XEN_SHADOW_OP_OFF)
+        d->p2m.log.on = false;
+    else if (!xen_domain_has_flushed(&d->xen, d->p2m.log.epoch))
+        return HYPERCALL_CONTINUE;
+    arg->fault_count = d->p2m.log.faults;
+    if (arg->op == XEN_SHADOW_OP_CLEAN)
+        d->p2m.log.faults = 0;
+    arg->mb = 0;
+    return 0;
+}
+
+static uint64_t how_many(const struct domain *d, const struct xen_domctl_shadow_op *arg)
+{
+    if (arg->op == XEN_SHADOW_OP_OFF && !d->p2m.log.on)
+        return 0;
+    if (arg->op == XEN_SHADOW_OP_OFF || arg->op == XEN_SHADOW_OP_ENABLE_LOGDIRTY)
+        return windows(p2m_highest(&d->p2m).v + 1);
+    return windows(arg->pages);
+}
+
+/* Of Xen's operations those that need no shadow page tables. How far it has come stands in `mb`,
+ * which means nothing to these. */
 int64_t domctl_shadow_op(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    if (v->domain == d)
-        return -EINVAL;
-    return op->u.shadow_op.op == XEN_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP;
+    struct xen_domctl_shadow_op *arg = &op->u.shadow_op;
+    bool begins = !(op->cmd & DOMCTL_GOES_ON);
+    struct batch b = { .most = LOG_WINDOWS };
+    int err = v->domain == d ? -EINVAL : check(d, arg, begins);
+
+    if (err)
+        return err;
+    if (begins) {
+        op->cmd |= DOMCTL_GOES_ON;
+        arg->mb = arg->fault_count = arg->dirty_count = 0;
+        d->p2m.log.on |= arg->op == XEN_SHADOW_OP_ENABLE_LOGDIRTY;
+    }
+    uint64_t all = how_many(d, arg);
+    while (!err && arg->mb < all && batch_more(&b))
+        err = look_at(v, d, arg, gfn((uint64_t)arg->mb++ * P2M_LOG_PLACES));
+    if (err)
+        return err;
+    return arg->mb < all ? HYPERCALL_CONTINUE : end(d, arg);
 }
 
 /* ---- When it has suspended ---- */

@@ -329,6 +329,9 @@ static enum exit_answer memory_quick(struct virt_vcpu *virt, const struct virt_e
 
     if (!e->memory.present && !machine_has_mmio(&d->machine, &v->lapic, e->memory.gpa))
         err = find_memory(d, e->memory.gpa);
+    else if (e->memory.present && e->memory.write &&
+             p2m_log_guest_write(&d->p2m, gpa_to_gfn(e->memory.gpa)))
+        err = 0;
     if (!err)
         return EXIT_HERE;
     if (err == -EFAULT)

@@ -16,11 +16,12 @@ static int make_room(struct xen_domain *mine, gfn_t g)
     return err == -ENOENT ? 0 : err;
 }
 
-/* Both locks are held. */
+/* Both locks are held. To a log of what is written the page is written while it is mapped, and no
+ * longer: who reads it for a copy of the domain does not mean to write. */
 static int map(struct xen_domain *mine, struct xen_domain *other, gfn_t from, gfn_t to)
 {
     mfn_t m;
-    int err = p2m_pin_own(other->p2m, from, false, &m);
+    int err = p2m_pin_own(other->p2m, from, true, &m);
 
     if (err)
         return err;
@@ -92,21 +93,6 @@ static void look_at_some(struct xen_domain *d, struct xen_domain *control)
     spin_unlock(d->lock);
 }
 
-/* No vCPU is in the guest with what its TLB knew before. One that is gets kicked. */
-static bool are_out(const struct xen_domain *control, uint64_t epoch)
-{
-    bool all = true;
-
-    for (unsigned i = 0; i < control->vcpu_count; i++) {
-        uint64_t inside = __atomic_load_n(&control->p2m->inside[i], __ATOMIC_ACQUIRE);
-        if (!inside || inside >= epoch)
-            continue;
-        sched_kick(control->vcpu[i]->unit);
-        all = false;
-    }
-    return all;
-}
-
 cold bool foreign_detach(struct xen_domain *d)
 {
     struct xen_domain *control = xen_domain_by_id(XEN_DOMID_CONTROL);
@@ -114,7 +100,7 @@ cold bool foreign_detach(struct xen_domain *d)
     if (!d->foreign.mapped || !control || control == d)
         return true; /* a control domain that ended has let go of all */
     if (d->foreign.looked)
-        return are_out(control, d->foreign.epoch);
+        return xen_domain_has_flushed(control, d->foreign.epoch);
     look_at_some(d, control);
     return false;
 }

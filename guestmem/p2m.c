@@ -391,12 +391,24 @@ static int lookup_cached(struct p2m *p, gfn_t g, struct slat_entry *entry)
     return 0;
 }
 
+/* Only the log takes that right from a domain's own RAM. */
+static int lookup_for(struct p2m *p, gfn_t g, unsigned rights, struct slat_entry *entry)
+{
+    int err = lookup_cached(p, g, entry);
+
+    if (!err && unlikely(rights & ~entry->rights & SLAT_W) && !(entry->rights & SLAT_LENT)) {
+        p2m_log_write(p, g, entry);
+        p->recent[g.v % P2M_RECENT].rights = entry->rights;
+    }
+    return err;
+}
+
 static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
 {
     struct slat_entry entry;
 
     spin_lock(&p->lock);
-    int err = lookup_cached(p, g, &entry);
+    int err = lookup_for(p, g, rights, &entry);
     spin_unlock(&p->lock);
     if (err)
         return err;
@@ -431,7 +443,7 @@ int p2m_pin_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out)
     struct slat_entry entry;
 
     spin_lock(&p->lock);
-    int err = lookup_cached(p, g, &entry);
+    int err = lookup_for(p, g, rights, &entry);
     spin_unlock(&p->lock);
     if (err || (entry.rights & (rights | SLAT_LENT)) != rights)
         return -EINVAL;

@@ -84,6 +84,11 @@ struct p2m {
         uint64_t frames;
     } going;      /* what is left of 1 GiB that p2m_destroy() gives back */
     mfn_t failed; /* RAM that is out of use for good, or 0 */
+    struct {
+        bool on;         /* for who asks; the tables say all else */
+        uint32_t faults; /* writes that were noticed */
+        uint64_t epoch;  /* when a right to write was last taken away */
+    } log;               /* p2m_log.c's */
     unsigned limbo_count;
     struct {
         mfn_t frame;
@@ -189,6 +194,31 @@ bool p2m_has_own(struct p2m *p, gfn_t g, uint64_t *alike);
  * afterwards. */
 bool must_check p2m_each_lent(struct p2m *p, gfn_t *next, bool (*fn)(void *ctx, mfn_t m),
                               void *ctx);
+
+/* ---- The log of what is written (p2m_log.c) ---- */
+
+/* While it is on, RAM that may not be written has not been since the log was last cleaned there.
+ * Who may have written beside the guest's vCPUs and guestmem/gmem has pinned the frame, and a frame
+ * that is pinned counts as written. The domain has no devices. P2M_LOG_PLACES at a call, from first
+ * on, which is a multiple of that. */
+#define P2M_LOG_WORDS  8
+#define P2M_LOG_PLACES (P2M_LOG_WORDS * SLAT_WORD)
+
+/* Which places have been written: a bit for each. How many they are. */
+unsigned p2m_log_read(struct p2m *p, gfn_t first, uint64_t written[P2M_LOG_WORDS]);
+/* Those of written are so no more, if no pin keeps them. Domain's lock held: nobody is about to
+ * write to a page that he has found there. What is written by an old entry of a TLB is not noticed
+ * until all vCPUs have come out since p->log.epoch. */
+void p2m_log_clean(struct p2m *p, gfn_t first, const uint64_t written[P2M_LOG_WORDS]);
+/* All there may be written, as it is where there is no log. */
+void p2m_log_open(struct p2m *p, gfn_t first);
+
+/* The guest may not write at g: true if that is RAM of its own, which only the log keeps from it,
+ * and it is noted. It tries again then. */
+bool must_check p2m_log_guest_write(struct p2m *p, gfn_t g);
+
+/* For the p2m's own files: the same for a place that was looked up, with p's lock. */
+void p2m_log_write(struct p2m *p, gfn_t g, struct slat_entry *e);
 
 /* For the p2m's own files. The memory type of 2^order frames, as the machine has it; rights of RAM
  * that is mapped so; whether it has all tables that it may have; tells all who have looked at these

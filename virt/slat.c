@@ -351,6 +351,90 @@ cold int slat_split_to_execute(struct slat *e, gfn_t g)
     return descend(e, g, 0, true, true, &slot);
 }
 
+/* ---- The right to write, as a log ---- */
+
+/* The entries of SLAT_WORD places; or the one that all of them lie in: how many it is. NULL: there
+ * is none. */
+static cold uint64_t *word_of(const struct slat *e, gfn_t first, unsigned *count)
+{
+    uint64_t *entry = &e->root[index_of(first, LEVELS - 1)];
+
+    for (unsigned level = LEVELS - 1; level > 0; level--) {
+        if (!is_present(*entry))
+            return NULL;
+        *count = 1;
+        if (is_leaf(*entry, level))
+            return entry;
+        entry = &table_of(*entry)[index_of(first, level - 1)];
+    }
+    *count = SLAT_WORD;
+    return entry;
+}
+
+static bool is_own(uint64_t entry)
+{
+    return is_present(entry) && !(entry >> MARKS_SHIFT & SLAT_LENT);
+}
+
+cold uint64_t slat_writable(const struct slat *e, gfn_t first)
+{
+    uint64_t places = 0;
+    unsigned count;
+    const uint64_t *entry = word_of(e, first, &count);
+
+    if (!entry)
+        return 0;
+    for (unsigned i = 0; i < count; i++)
+        places |= (uint64_t)(is_own(entry[i]) && entry[i] & SLAT_W) << i;
+    return count == 1 ? -places : places;
+}
+
+static uint64_t write_bits(void)
+{
+    return SLAT_W * virt_caps.slat.rights;
+}
+
+cold void slat_protect(struct slat *e, gfn_t first, uint64_t places, bool (*keeps)(mfn_t m))
+{
+    unsigned count;
+    uint64_t *entry = word_of(e, first, &count);
+
+    for (unsigned i = 0; entry && i < count; i++)
+        if (places >> i & 1 && is_own(entry[i]) &&
+            !keeps(maddr_to_mfn(maddr(entry[i] & FRAME_MASK))))
+            write_entry(&entry[i], entry[i] & ~write_bits());
+}
+
+cold void slat_unprotect(struct slat *e, gfn_t first)
+{
+    unsigned count;
+    uint64_t *entry = word_of(e, first, &count);
+
+    for (unsigned i = 0; entry && i < count; i++)
+        if (is_own(entry[i]))
+            write_entry(&entry[i], entry[i] | write_bits());
+}
+
+cold void slat_allow_write(struct slat *e, gfn_t g)
+{
+    struct slat_entry found;
+    uint64_t *entry;
+
+    if (slat_lookup(e, g, &found) == 0 &&
+        descend(e, g, found.order / level_shift(1), false, false, &entry) == 0)
+        write_entry(entry, *entry | write_bits());
+}
+
+cold int slat_split(struct slat *e, gfn_t g, unsigned order)
+{
+    struct slat_entry found;
+    uint64_t *entry;
+
+    if (slat_lookup(e, g, &found) || found.order <= order)
+        return 0;
+    return descend(e, g, order / level_shift(1), false, true, &entry);
+}
+
 cold void slat_drop(struct slat *e, gfn_t g)
 {
     struct slat_entry found;

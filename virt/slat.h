@@ -105,6 +105,23 @@ void slat_fill(const struct slat_entry *place, gfn_t gfn, mfn_t mfn, unsigned or
  * also if it is executable already; -EFAULT: it is not to be executed; -ENOMEM. */
 int must_check slat_split_to_execute(struct slat *e, gfn_t gfn);
 
+/* ---- For a log of what is written: guestmem/p2m_log.c ---- */
+
+/* Of SLAT_WORD places from first on, which is a multiple of that: a bit for each where something is
+ * mapped that is not lent, and may be written. */
+#define SLAT_WORD 64
+uint64_t slat_writable(const struct slat *e, gfn_t first);
+/* Takes the right to write from those of them that have a bit in places, unless keeps says of the
+ * frame that it keeps it. A larger mapping is taken as a whole. The caller flushes. */
+void slat_protect(struct slat *e, gfn_t first, uint64_t places, bool (*keeps)(mfn_t m));
+/* Gives it back to all 64, or to the larger mapping that they lie in. */
+void slat_unprotect(struct slat *e, gfn_t first);
+/* The same to the one mapping that gfn lies in. */
+void slat_allow_write(struct slat *e, gfn_t gfn);
+/* Cuts a larger mapping, until gfn lies in one of 2^order frames; what is smaller stays. 0,
+ * -ENOMEM. */
+int must_check slat_split(struct slat *e, gfn_t gfn, unsigned order);
+
 /* What a call of slat_drain() does is counted in mappings of 4 KiB; the others weigh more: all of a
  * table is looked at before it is freed, and a debug build fills what is freed. */
 #define SLAT_DRAIN_TABLE 8

@@ -146,6 +146,9 @@ bool xen_domain_exists(uint16_t id);
 unsigned xen_domain_count(void);
 /* For its destruction, when nobody finds it any more: does somebody hold it still? */
 bool xen_domain_is_held(const struct xen_domain *d);
+/* Has each of its vCPUs that is in the guest come in since the epoch of its p2m was this one, so
+ * that no TLB has what was there before? One that has not gets kicked. */
+bool xen_domain_has_flushed(const struct xen_domain *d, uint64_t epoch);
 /* xen_domain_get() finds it, or does not. */
 void xen_domain_set_findable(struct xen_domain *d, bool findable);
 /* The table of all, also of those that are being built or destroyed; it changes on the boot CPU

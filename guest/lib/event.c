@@ -59,11 +59,17 @@ int64_t event_close(uint32_t port)
     return event_op(EVTCHNOP_CLOSE, &arg);
 }
 
-void event_wait(uint32_t port)
+bool event_take(uint32_t port)
 {
     uint64_t *word = &event_shared_page()->evtchn_pending[port / 64], bit = 1ul << port % 64;
+
+    return __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit;
+}
+
+void event_wait(uint32_t port)
+{
     struct xen_sched_poll arg = { .ports = (uint64_t)&port, .nr_ports = 1 };
 
-    while (!(__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit))
+    while (!event_take(port))
         hypercall(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_POLL, (uint64_t)&arg, 0);
 }

@@ -25,7 +25,9 @@ int64_t event_alloc(uint16_t peer);
 int64_t event_connect(uint16_t peer, uint32_t port);
 int64_t event_send(uint32_t port);
 int64_t event_close(uint32_t port);
-/* Until there has been an event since the last wait. */
+/* Has there been an event since the last one that was taken? It is taken then. */
+bool event_take(uint32_t port);
+/* Until there has been. */
 void event_wait(uint32_t port);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * A guest for whoever creates domains from outside: it says back each line that is typed at its
- * paravirtual console, and powers itself off at `quit`. At `suspend` it waits for an event on a
- * port that it names, to be saved: and then says whether it is in a new domain, and how many lines
- * it has said.
+ * paravirtual console, and powers itself off at `quit`. At `suspend` it writes all over its memory
+ * until there is an event on a port that it names, to be saved or moved: and then says whether it is
+ * in a new domain, how many lines it has said, and how many pages have what was last written there.
  */
+#include "guest/lib/cpu.h"
 #include "guest/lib/event.h"
 #include "guest/lib/hypercall.h"
 #include "guest/lib/print.h"
@@ -11,8 +12,9 @@
 #include "guest/lib/start_info.h"
 #include "guest/lib/trap.h"
 
-#define LINE_BYTES 80
-#define PAGES      64
+#define LINE_BYTES  80
+#define PAGES       1024
+#define WRITE_TICKS 200000
 
 static char line[LINE_BYTES];
 static unsigned said;
@@ -45,21 +47,36 @@ static bool is_word(const char *word)
     }
 }
 
-/* Each page of this has its number, from now on. */
+/* The nth write puts n somewhere, which n alone decides. There are as many as time allows, few enough
+ * that most pages rest for a while. */
 static uint64_t pages[PAGES][512] __attribute__((aligned(4096)));
+static uint64_t last[PAGES], written;
 
-static void number_pages(void)
+static uint64_t page_of(uint64_t n)
 {
-    for (unsigned i = 0; i < PAGES; i++)
-        pages[i][i] = i + 1;
+    return (n * 6364136223846793005ul + 1442695040888963407ul) >> 40 & (PAGES - 1);
+}
+
+static void write_until(uint32_t port)
+{
+    for (uint64_t next = 0; !event_take(port);) {
+        uint64_t now = rdtsc();
+        if (now < next)
+            continue;
+        next = now + WRITE_TICKS;
+        written++;
+        pages[page_of(written)][written % 512] = written;
+    }
 }
 
 static unsigned right_pages(void)
 {
     unsigned right = 0;
 
+    for (uint64_t n = 1; n <= written; n++)
+        last[page_of(n)] = n;
     for (unsigned i = 0; i < PAGES; i++)
-        right += pages[i][i] == i + 1;
+        right += pages[i][last[i] % 512] == last[i];
     return right;
 }
 
@@ -69,8 +86,7 @@ static void suspend(void)
     int64_t port = event_alloc(XEN_DOMID_CONTROL);
 
     print("parrot: to be suspended by port %d\n", (int)port);
-    event_wait((uint32_t)port);
-    number_pages();
+    write_until((uint32_t)port);
     int64_t cancelled = xen_shutdown(XEN_SHUTDOWN_SUSPEND);
     if (!cancelled && (!event_init() || !pvconsole_init()))
         xen_shutdown(XEN_SHUTDOWN_CRASH);

@@ -172,9 +172,9 @@ def again_and_again(c):
     assert len(re.findall(r"^caisson: debug key m", lines, re.M)) == 20
 
 
-def save(c):
-    """A guest is saved, in the way of those that have told the store a port; and is restored with all that
-    it had: its memory, and where it was."""
+def ready_to_suspend(c):
+    """Parrot runs, has said two lines and writes all over its memory; the store knows the port by which it
+    is told to suspend."""
     c.ask("xl create -q /etc/xen/parrot.cfg", timeout=BOOT)
     c.m.sendline("xl console parrot")
     c.m.expect_exact("parrot: listening", timeout=BOOT)
@@ -187,14 +187,31 @@ def save(c):
     c.m.send("\x1d")
     c.m.expect_exact(PROMPT)
     c.ask(f"xenstore-write /local/domain/$(xl domid parrot)/device/suspend/event-channel {port}")
-    c.ask("xl save parrot /parrot.save", timeout=BOOT)
-    assert "parrot" not in c.ask("xl list", timeout=BOOT)
-    c.ask("xl restore /parrot.save", timeout=BOOT)
+
+
+def is_back(c):
+    """With all that it had: its memory, and where it was."""
     c.m.sendline("xl console parrot")
-    c.m.expect_exact("parrot: is back, has said 2 lines, 64 pages are right", timeout=BOOT)
+    c.m.expect_exact("parrot: is back, has said 2 lines, 1024 pages are right", timeout=BOOT)
     c.m.sendline("three")
     c.m.expect_exact("parrot: three")
     leave(c)
+
+
+def save(c):
+    ready_to_suspend(c)
+    c.ask("xl save parrot /parrot.save", timeout=BOOT)
+    assert "parrot" not in c.ask("xl list", timeout=BOOT)
+    c.ask("xl restore /parrot.save", timeout=BOOT)
+    is_back(c)
+
+
+def migrate(c):
+    """To this very machine, while it runs: what it writes meanwhile is sent again."""
+    ready_to_suspend(c)
+    said = c.ask("xl migrate -s '' parrot 'xl migrate-receive' 2>&1", timeout=4 * BOOT)
+    assert "Migration successful." in said
+    is_back(c)
 
 
 def talk(c):
@@ -225,6 +242,7 @@ def test_tools(control, emulator, daemon):
     if daemon == "xenstored":
         again_and_again(c)
         save(c)
+        migrate(c)
     power_off(c)
 
 

@@ -1,4 +1,4 @@
-/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c pci/group.c lib/bitmap.c lib/fmt.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/amd_vi.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c */
+/* links: iommu/iommu.c iommu/amd.c iommu/amd_device.c iommu/ivrs.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/control.c pci/group.c lib/bitmap.c lib/fmt.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/amd_vi.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/virt.c */
 /*
  * Devices that domains have, on a pretended IOMMU of AMD's: it walks the domains' own page tables,
  * and keeps what it has read there until it is told to forget it. The domain's p2m says what is

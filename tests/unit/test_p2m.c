@@ -1,4 +1,4 @@
-/* links: guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest's RAM: when frames arrive, in which size, what happens at its edges and without memory,
  * and that all of it comes back; then copies to and from it.

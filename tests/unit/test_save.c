@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/policy.c control/context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/lapics.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/policy.c control/context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/lapics.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What domctl has for who saves a domain, and makes one of what was saved.
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "control/control.h"
+#include "grant/foreign.h"
 #include "hypercall/hypercall.h"
 #include "include/public/control.h"
 #include "include/public/hvm/save.h"
@@ -106,14 +107,125 @@ static void test_odd_pages(void **state)
     assert_int_equal(types(odd, 2), -EFAULT);
 }
 
-static void test_shadow(void **state)
+/* ---- The log of what is written ---- */
+
+static uint8_t bitmap[2 * P2M_LOG_PLACES / 8];
+
+static int64_t shadow(uint32_t what, void *to, uint64_t pages)
+{
+    domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = what,
+                                                        .mb = 77,
+                                                        .dirty_bitmap = (uintptr_t)to,
+                                                        .pages = pages,
+                                                        .dirty_count = 5 };
+    return by(A, XEN_DOMCTL_SHADOW_OP, ID(B));
+}
+
+static void assert_written(uint32_t what, uint64_t g, unsigned count)
+{
+    memset(bitmap, 0xAA, sizeof(bitmap));
+    assert_int_equal(shadow(what, bitmap, PAIR_RAM), 0);
+    assert_int_equal(domctl.u.shadow_op.pages, PAIR_RAM);
+    assert_int_equal(domctl.u.shadow_op.dirty_count, count);
+    for (unsigned i = 0; i < PAIR_RAM; i++)
+        assert_int_equal(bitmap[i / 8] >> i % 8 & 1, i >= g && i < g + count);
+    assert_int_equal(bitmap[PAIR_RAM / 8], 0xAA);
+}
+
+static void write_to(unsigned i, uint64_t g)
+{
+    mfn_t m;
+
+    assert_int_equal(p2m_populate_writable(&pair[i].d.p2m, gfn(g), &m), 0);
+}
+
+static void test_log(void **state)
 {
     (void)state;
-    domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = XEN_SHADOW_OP_OFF };
-    assert_int_equal(by(A, XEN_DOMCTL_SHADOW_OP, ID(B)), 0);
+    write_to(B, 17);
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+    assert_written(XEN_SHADOW_OP_CLEAN, 0, 0); /* from now on */
+    write_to(B, 17);
+    assert_written(XEN_SHADOW_OP_PEEK, 17, 1);
+    assert_int_equal(domctl.u.shadow_op.fault_count, 1);
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
+    assert_written(XEN_SHADOW_OP_CLEAN, 0, 0);
+    assert_int_equal(domctl.u.shadow_op.fault_count, 0);
+    assert_true(p2m_log_guest_write(&pair[B].d.p2m, gfn(17)));
+    assert_int_equal(shadow(XEN_SHADOW_OP_CLEAN, NULL, PAIR_RAM), 0); /* to know how many */
+    assert_int_equal(domctl.u.shadow_op.dirty_count, 1);
+    assert_int_equal(shadow(XEN_SHADOW_OP_OFF, NULL, 0), 0);
+    assert_int_equal(shadow(XEN_SHADOW_OP_CLEAN, bitmap, PAIR_RAM), -EINVAL);
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0); /* and once more */
+}
+
+/* Who maps a page to read it does not make it a written one for longer than that. */
+static void test_log_of_mapped(void **state)
+{
+    (void)state;
+    write_to(B, 17);
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+    spin_lock(&pair[A].d.lock);
+    assert_int_equal(foreign_map(&pair[A].d.xen, &pair[B].d.xen, gfn(17), gfn(3)), 0);
+    spin_unlock(&pair[A].d.lock);
+    assert_written(XEN_SHADOW_OP_CLEAN, 0, 0);
+    write_to(B, 17);
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
+    assert_int_equal(p2m_remove(&pair[A].d.p2m, gfn(3)), 0);
+    p2m_reap(&pair[A].d.p2m, PAIR_VCPUS);
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
+    assert_written(XEN_SHADOW_OP_CLEAN, 0, 0);
+}
+
+/* A vCPU that is in the guest has what was there before in its TLB: it comes out before the answer.
+ */
+static void test_log_flushes(void **state)
+{
+    struct p2m *p = &pair[B].d.p2m;
+
+    (void)state;
+    write_to(B, 17);
+    p->inside[1] = p->epoch;
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+    assert_int_equal(p->inside[1], 0);
+    write_to(B, 17);
+    p->inside[1] = p->epoch;
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
+    assert_int_equal(p->inside[1], 0);
+}
+
+static void test_odd_logs(void **state)
+{
+    static const uint32_t all[] = { XEN_SHADOW_OP_OFF, XEN_SHADOW_OP_ENABLE_LOGDIRTY,
+                                    XEN_SHADOW_OP_CLEAN, XEN_SHADOW_OP_PEEK, 30, ~0u };
+
+    (void)state;
+    write_to(B, 17);
+    assert_int_equal(shadow(XEN_SHADOW_OP_OFF, NULL, 0), 0); /* it is off */
+    assert_int_equal(shadow(XEN_SHADOW_OP_CLEAN, bitmap, PAIR_RAM), -EINVAL);
+    assert_int_equal(shadow(30, NULL, 0), -EOPNOTSUPP);
+    pair[B].d.bare = false;
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), -EOPNOTSUPP);
+    pair[B].d.bare = true;
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), -EINVAL);
     assert_int_equal(by(A, XEN_DOMCTL_SHADOW_OP, ID(A)), -EINVAL);
-    domctl.u.shadow_op.op = XEN_SHADOW_OP_ENABLE_LOGDIRTY;
-    assert_int_equal(by(A, XEN_DOMCTL_SHADOW_OP, ID(B)), -EOPNOTSUPP);
+    assert_int_equal(shadow(XEN_SHADOW_OP_CLEAN, bitmap, UINT64_MAX), -EINVAL);
+    assert_int_equal(shadow(XEN_SHADOW_OP_CLEAN, (void *)UINTPTR_MAX, PAIR_RAM), -EFAULT);
+    assert_int_equal(shadow(XEN_SHADOW_OP_PEEK, bitmap, 0), 0);
+    write_to(B, 17);
+    pair_unwritable = (uintptr_t)bitmap;
+    assert_int_equal(shadow(XEN_SHADOW_OP_CLEAN, bitmap, PAIR_RAM), -EFAULT);
+    pair_unwritable = UINT64_MAX;
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1); /* nothing was lost by that */
+    for (unsigned bit = 0; bit < 32; bit++) /* what it says of how far it has come is anything */
+        for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+            domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = all[i],
+                                                                .mb = 1u << bit,
+                                                                .pages = PAIR_RAM };
+            assert_true(by(A, 1u << 31 | XEN_DOMCTL_SHADOW_OP, ID(B)) <= 0);
+        }
 }
 
 static void test_subscribe(void **state)
@@ -601,7 +713,7 @@ static void test_bad_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pages),          TEST(test_odd_pages),    TEST(test_shadow),
+        TEST(test_pages),          TEST(test_odd_pages),    TEST(test_log), TEST(test_log_of_mapped), TEST(test_log_flushes), TEST(test_odd_logs),
         TEST(test_subscribe),      TEST(test_begin),        TEST(test_mtrr),
         TEST(test_save),           TEST(test_not_yet),      TEST(test_halted_for_good),
         TEST(test_others_records), TEST(test_odd_fields),   TEST(test_msrs),
