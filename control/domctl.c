@@ -56,6 +56,8 @@ static const struct {
                                .moves = true,
                                .goes_on = true },
     [XEN_DOMCTL_MAX_MEM] = { .fn = domctl_max_mem },
+    [XEN_DOMCTL_SETVCPUCONTEXT] = { .fn = domctl_setvcpucontext },
+    [XEN_DOMCTL_GETVCPUCONTEXT] = { .fn = domctl_getvcpucontext },
     [XEN_DOMCTL_GETVCPUINFO] = { .fn = domctl_getvcpuinfo, .answers = true },
     [XEN_DOMCTL_MAX_VCPUS] = { .fn = domctl_max_vcpus },
     [XEN_DOMCTL_SCHEDULER_OP] = { .fn = domctl_scheduler_op, .answers = true },

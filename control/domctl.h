@@ -30,6 +30,9 @@ int64_t domctl_destroydomain(struct vcpu *v, struct domain *d, struct xen_domctl
 int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_shadow_op(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_subscribe(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+/* ---- vcpu_context.c ---- */
+int64_t domctl_getvcpucontext(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+int64_t domctl_setvcpucontext(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 /* ---- policy.c, context.c ---- */
 int64_t domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 int64_t domctl_set_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);

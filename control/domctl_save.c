@@ -64,8 +64,8 @@ int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_do
 
 /* ---- The log of what is written ---- */
 
-#define MOST_PAGES  (1ul << (SLAT_BITS - PAGE_SHIFT))
-#define LOG_WINDOWS 64 /* of P2M_LOG_PLACES each, in one go */
+#define MOST_PAGES     (1ul << (SLAT_BITS - PAGE_SHIFT))
+#define LOG_WINDOWS    64 /* of P2M_LOG_PLACES each, in one go */
 #define windows(pages) (((pages) + P2M_LOG_PLACES - 1) / P2M_LOG_PLACES)
 
 /* What is written there, told to the caller, as far as he asked; then it is written no more. */
@@ -78,7 +78,8 @@ static int report(struct vcpu *v, struct domain *d, struct xen_domctl_shadow_op 
     if (left < P2M_LOG_PLACES)
         for (uint64_t i = left; i < P2M_LOG_PLACES; i++)
             written[i / SLAT_WORD] &= ~(1ul << i % SLAT_WORD);
-    if (arg->dirty_bitmap && gva_copy_out(&v->space, arg->dirty_bitmap + first.v / 8, written, bytes))
+    if (arg->dirty_bitmap &&
+        gva_copy_out(&v->space, arg->dirty_bitmap + first.v / 8, written, bytes))
         return -EFAULT;
     if (arg->op == XEN_SHADOW_OP_CLEAN) {
         pair_lock_linked(&v->domain->xen, &d->xen);

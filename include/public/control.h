@@ -34,6 +34,8 @@ struct xen_ctl_bitmap {
 #define XEN_DOMCTL_SETVCPUAFFINITY         9
 #define XEN_DOMCTL_SHADOW_OP               10
 #define XEN_DOMCTL_MAX_MEM                 11
+#define XEN_DOMCTL_SETVCPUCONTEXT          12
+#define XEN_DOMCTL_GETVCPUCONTEXT          13
 #define XEN_DOMCTL_GETVCPUINFO             14
 #define XEN_DOMCTL_MAX_VCPUS               15
 #define XEN_DOMCTL_SCHEDULER_OP            16
@@ -148,6 +150,26 @@ struct xen_domctl_getvcpuinfo {
     uint32_t cpu;
 };
 
+struct xen_domctl_vcpucontext {
+    uint32_t vcpu;
+    uint32_t pad;
+    uint64_t context; /* struct xen_vcpu_guest_context */
+};
+
+/* A vCPU as a paravirtual guest has it. Of any other its registers, at their place, tell
+ * something; the rest is 0. */
+#define XEN_VCPU_GUEST_CONTEXT_BYTES 5168
+#define XEN_VCPU_GUEST_CONTEXT_REGS  520
+
+struct xen_cpu_user_regs {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint32_t error_code, entry_vector;
+    uint64_t rip;
+    uint64_t cs; /* a selector, as the others; and the mask of upcalls */
+    uint64_t rflags, rsp;
+    uint64_t ss, es, ds, fs, gs;
+};
+
 struct xen_domctl_max_vcpus {
     uint32_t max;
 };
@@ -211,6 +233,7 @@ struct xen_domctl {
         struct xen_domctl_shadow_op shadow_op;
         struct xen_domctl_subscribe subscribe;
         struct xen_domctl_getvcpuinfo getvcpuinfo;
+        struct xen_domctl_vcpucontext vcpucontext;
         struct xen_domctl_max_vcpus max_vcpus;
         struct xen_domctl_scheduler_op scheduler_op;
         struct xen_domctl_hvmcontext hvmcontext;
@@ -428,6 +451,11 @@ _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, online) == 4, "
 _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, running) == 6, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, cpu_time) == 8, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_getvcpuinfo, cpu) == 16, "as in Xen");
+_Static_assert(sizeof(struct xen_domctl_vcpucontext) == 16, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_domctl_vcpucontext, context) == 8, "as in Xen");
+_Static_assert(sizeof(struct xen_cpu_user_regs) == 200, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_cpu_user_regs, rip) == 128, "as in Xen");
+_Static_assert(__builtin_offsetof(struct xen_cpu_user_regs, rsp) == 152, "as in Xen");
 _Static_assert(sizeof(struct xen_domctl_scheduler_op) == 24, "as in Xen");
 _Static_assert(__builtin_offsetof(struct xen_domctl_scheduler_op, u) == 8, "as in Xen");
 _Static_assert(sizeof(struct xen_domctl_createdomain) == 64, "as in Xen");

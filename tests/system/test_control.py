@@ -206,6 +206,15 @@ def save(c):
     is_back(c)
 
 
+def checkpoint(c):
+    """It is saved, and goes on."""
+    ready_to_suspend(c)
+    c.ask("xl save -c parrot /parrot.save", timeout=BOOT)
+    c.m.sendline("xl console parrot")
+    c.m.expect_exact("parrot: goes on, has said 2 lines, 1024 pages are right", timeout=BOOT)
+    leave(c)
+
+
 def migrate(c):
     """To this very machine, while it runs: what it writes meanwhile is sent again."""
     ready_to_suspend(c)
@@ -242,6 +251,7 @@ def test_tools(control, emulator, daemon):
     if daemon == "xenstored":
         again_and_again(c)
         save(c)
+        checkpoint(c)
         migrate(c)
     power_off(c)
 

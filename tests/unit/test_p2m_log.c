@@ -280,7 +280,7 @@ static void test_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_small), TEST(test_large),     TEST(test_giant),
+        TEST(test_small),  TEST(test_large),     TEST(test_giant),
         TEST(test_change), TEST(test_no_memory), TEST(test_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/policy.c control/context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/lapics.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/vcpu_context.c control/policy.c control/context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/lapics.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What domctl has for who saves a domain, and makes one of what was saved.
@@ -113,11 +113,9 @@ static uint8_t bitmap[2 * P2M_LOG_PLACES / 8];
 
 static int64_t shadow(uint32_t what, void *to, uint64_t pages)
 {
-    domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = what,
-                                                        .mb = 77,
-                                                        .dirty_bitmap = (uintptr_t)to,
-                                                        .pages = pages,
-                                                        .dirty_count = 5 };
+    domctl.u.shadow_op = (struct xen_domctl_shadow_op){
+        .op = what, .mb = 77, .dirty_bitmap = (uintptr_t)to, .pages = pages, .dirty_count = 5
+    };
     return by(A, XEN_DOMCTL_SHADOW_OP, ID(B));
 }
 
@@ -197,8 +195,12 @@ static void test_log_flushes(void **state)
 
 static void test_odd_logs(void **state)
 {
-    static const uint32_t all[] = { XEN_SHADOW_OP_OFF, XEN_SHADOW_OP_ENABLE_LOGDIRTY,
-                                    XEN_SHADOW_OP_CLEAN, XEN_SHADOW_OP_PEEK, 30, ~0u };
+    static const uint32_t all[] = { XEN_SHADOW_OP_OFF,
+                                    XEN_SHADOW_OP_ENABLE_LOGDIRTY,
+                                    XEN_SHADOW_OP_CLEAN,
+                                    XEN_SHADOW_OP_PEEK,
+                                    30,
+                                    ~0u };
 
     (void)state;
     write_to(B, 17);
@@ -221,9 +223,8 @@ static void test_odd_logs(void **state)
     assert_written(XEN_SHADOW_OP_CLEAN, 17, 1); /* nothing was lost by that */
     for (unsigned bit = 0; bit < 32; bit++) /* what it says of how far it has come is anything */
         for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-            domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = all[i],
-                                                                .mb = 1u << bit,
-                                                                .pages = PAIR_RAM };
+            domctl.u.shadow_op =
+                (struct xen_domctl_shadow_op){ .op = all[i], .mb = 1u << bit, .pages = PAIR_RAM };
             assert_true(by(A, 1u << 31 | XEN_DOMCTL_SHADOW_OP, ID(B)) <= 0);
         }
 }
@@ -446,6 +447,68 @@ static void suspend(void)
     assert_int_equal(vlapic_msr_write(l, 0x832, 0x200ec, 0), 0); /* periodic */
     assert_int_equal(vlapic_msr_write(l, 0x838, 400000, 450000), 0);
     vlapic_accept(l, 0x55, false);
+}
+
+/* ---- Registers, for one that goes on ---- */
+
+static uint8_t regs_page[XEN_VCPU_GUEST_CONTEXT_BYTES] __attribute__((aligned(8)));
+
+static int64_t registers(uint32_t cmd, unsigned vcpu, void *to)
+{
+    domctl.u.vcpucontext =
+        (struct xen_domctl_vcpucontext){ .vcpu = vcpu, .context = (uintptr_t)to };
+    return by(A, cmd, ID(B));
+}
+
+static void test_registers(void **state)
+{
+    struct xen_cpu_user_regs *r = (void *)(regs_page + XEN_VCPU_GUEST_CONTEXT_REGS);
+    struct vcpu *v = &pair[B].v[1];
+
+    (void)state;
+    suspend();
+    v->start = (struct virt_start){ .rip = 0x1234, .rflags = 2 };
+    v->start.gpr[GPR_RSP] = 0x5678;
+    v->start.gpr[GPR_RBX] = 3;
+    v->rest.gpr[GPR_R15 - GPR_R8] = 15;
+    v->start.segment[SEG_GS].selector = 0x30;
+    memset(regs_page, 0xAA, sizeof(regs_page));
+    assert_int_equal(registers(XEN_DOMCTL_GETVCPUCONTEXT, 1, regs_page), 0);
+    assert_int_equal(r->rip, 0x1234);
+    assert_int_equal(r->rsp, 0x5678);
+    assert_int_equal(r->rbx, 3);
+    assert_int_equal(r->r15, 15);
+    assert_int_equal(r->gs, 0x30);
+    for (unsigned i = 0; i < sizeof(regs_page); i++)
+        if (i - XEN_VCPU_GUEST_CONTEXT_REGS >= sizeof(*r))
+            assert_int_equal(regs_page[i], 0);
+    r->rax = 1;
+    r->r9 = 9;
+    assert_int_equal(registers(XEN_DOMCTL_SETVCPUCONTEXT, 1, regs_page), 0);
+    assert_int_equal(virt_gpr(&v->virt, GPR_RAX), 1); /* for the guest, */
+    assert_int_equal(virt_gpr(&v->virt, GPR_R9), 9);
+    assert_int_equal(v->start.gpr[GPR_RAX], 1); /* and for who saves it now */
+    assert_int_equal(v->rest.gpr[1], 9);
+    r->rip++;
+    assert_int_equal(registers(XEN_DOMCTL_SETVCPUCONTEXT, 1, regs_page), -EOPNOTSUPP);
+}
+
+static void test_odd_registers(void **state)
+{
+    (void)state;
+    for (uint32_t cmd = XEN_DOMCTL_SETVCPUCONTEXT; cmd <= XEN_DOMCTL_GETVCPUCONTEXT; cmd++) {
+        pair[B].d.suspended = false;
+        assert_int_equal(registers(cmd, 0, regs_page), -EOPNOTSUPP);
+        suspend();
+        assert_int_equal(registers(cmd, PAIR_VCPUS, regs_page), -EINVAL);
+        assert_int_equal(registers(cmd, UINT32_MAX, regs_page), -EINVAL);
+        assert_int_equal(by(A, cmd, ID(A)), -EINVAL);
+        assert_int_equal(registers(cmd, 0, (void *)UINTPTR_MAX), -EFAULT);
+    }
+    for (unsigned at = 0; at < sizeof(regs_page); at += 100) {
+        pair_unwritable = (uintptr_t)regs_page + at;
+        assert_int_equal(registers(XEN_DOMCTL_GETVCPUCONTEXT, 0, regs_page), -EFAULT);
+    }
 }
 
 static void compare_segment(const struct segment *a, const struct segment *b)
@@ -713,11 +776,25 @@ static void test_bad_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pages),          TEST(test_odd_pages),    TEST(test_log), TEST(test_log_of_mapped), TEST(test_log_flushes), TEST(test_odd_logs),
-        TEST(test_subscribe),      TEST(test_begin),        TEST(test_mtrr),
-        TEST(test_save),           TEST(test_not_yet),      TEST(test_halted_for_good),
-        TEST(test_others_records), TEST(test_odd_fields),   TEST(test_msrs),
-        TEST(test_fuzzed),         TEST(test_bad_progress),
+        TEST(test_pages),
+        TEST(test_odd_pages),
+        TEST(test_log),
+        TEST(test_log_of_mapped),
+        TEST(test_log_flushes),
+        TEST(test_odd_logs),
+        TEST(test_registers),
+        TEST(test_odd_registers),
+        TEST(test_subscribe),
+        TEST(test_begin),
+        TEST(test_mtrr),
+        TEST(test_save),
+        TEST(test_not_yet),
+        TEST(test_halted_for_good),
+        TEST(test_others_records),
+        TEST(test_odd_fields),
+        TEST(test_msrs),
+        TEST(test_fuzzed),
+        TEST(test_bad_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
