@@ -120,6 +120,18 @@ static void ask_for_domain(struct worker *w)
     };
 }
 
+static void ask_for_log(struct worker *w)
+{
+    static const uint8_t ops[] = { XEN_SHADOW_OP_OFF, XEN_SHADOW_OP_ENABLE_LOGDIRTY,
+                                   XEN_SHADOW_OP_CLEAN, XEN_SHADOW_OP_PEEK };
+    struct xen_domctl *op = (struct xen_domctl *)w->at;
+
+    op->cmd |= any(w) % 8 ? 0 : 1u << 31; /* as if it went on */
+    op->u.shadow_op.op = ops[any(w) % sizeof(ops)];
+    op->u.shadow_op.dirty_bitmap = any(w) % 4 ? w->at : pointer(w);
+    op->u.shadow_op.pages = any(w) % 16 ? any(w) % 4096 : number(w);
+}
+
 /* What the control domain alone may: domains are made, and those of the first ids paused,
  * destroyed, and looked at. */
 static int64_t control_call(struct worker *w)
@@ -137,7 +149,8 @@ static int64_t control_call(struct worker *w)
         XEN_DOMCTL_SETNODEAFFINITY,   XEN_DOMCTL_GET_CPU_POLICY,
         XEN_DOMCTL_SET_CPU_POLICY,    XEN_DOMCTL_SET_PAGING_MEMPOOL_SIZE,
         XEN_DOMCTL_SHADOW_OP,         XEN_DOMCTL_SUBSCRIBE,
-        XEN_DOMCTL_GETPAGEFRAMEINFO3,
+        XEN_DOMCTL_GETPAGEFRAMEINFO3, XEN_DOMCTL_GETVCPUCONTEXT,
+        XEN_DOMCTL_SETVCPUCONTEXT,    XEN_DOMCTL_SHADOW_OP,
     };
     volatile uint32_t *word = (volatile uint32_t *)w->at;
     bool of_domain = any(w) % 2;
@@ -151,6 +164,8 @@ static int64_t control_call(struct worker *w)
         word[2] = any(w) % 16;
     if (of_domain && any(w) % 16 == 0)
         ask_for_domain(w);
+    if (of_domain && any(w) % 16 && word[0] == XEN_DOMCTL_SHADOW_OP)
+        ask_for_log(w);
     return hypercall(of_domain ? XEN_HYPERCALL_DOMCTL : XEN_HYPERCALL_SYSCTL,
                      any(w) % 16 ? w->at : pointer(w), 0, 0);
 }

@@ -207,12 +207,18 @@ def save(c):
 
 
 def checkpoint(c):
-    """It is saved, and goes on."""
+    """It is saved, and goes on. The xl that waited for its end has left as it suspended: nobody destroys it
+    when it powers off."""
     ready_to_suspend(c)
     c.ask("xl save -c parrot /parrot.save", timeout=BOOT)
     c.m.sendline("xl console parrot")
     c.m.expect_exact("parrot: goes on, has said 2 lines, 1024 pages are right", timeout=BOOT)
-    leave(c)
+    c.m.sendline("quit")
+    c.m.expect_exact("parrot: bye")
+    c.m.send("\x1d")
+    c.m.expect_exact(PROMPT)
+    c.ask("xl destroy parrot", timeout=BOOT)
+    gone(c, "parrot")
 
 
 def migrate(c):

@@ -245,8 +245,9 @@ static void control_call(unsigned i)
 {
     static const struct domain_config config;
     static uint8_t place[256 * sizeof(struct xen_domctl_getdomaininfo)];
-    static const uint8_t cmds[] = { 1,  2,  3,  3,  4,  4,  5,  9,  9,  10, 11, 11, 14, 15, 16,
-                                    16, 25, 27, 29, 33, 34, 34, 59, 60, 61, 68, 82, 83, 83, 86 };
+    static const uint8_t cmds[] = { 1,  2,  3,  3,  4,  4,  5,  9,  9,  10, 10, 10,
+                                    11, 11, 12, 13, 14, 15, 16, 16, 25, 27, 29, 33,
+                                    34, 34, 59, 60, 61, 68, 82, 83, 83, 86 };
     union {
         struct xen_domctl domctl;
         struct xen_sysctl sysctl;
@@ -286,6 +287,17 @@ static void control_call(unsigned i)
         if (any() % 4 == 0)
             arg.domctl.cmd |= 1u << 31; /* as if it went on */
     }
+    if (arg.domctl.cmd == XEN_DOMCTL_SHADOW_OP && any() % 8) {
+        static const uint8_t ops[] = { XEN_SHADOW_OP_OFF, XEN_SHADOW_OP_ENABLE_LOGDIRTY,
+                                       XEN_SHADOW_OP_CLEAN, XEN_SHADOW_OP_PEEK };
+        arg.domctl.u.shadow_op.op = ops[any() % sizeof(ops)];
+        arg.domctl.u.shadow_op.dirty_bitmap = (uintptr_t)place;
+        arg.domctl.u.shadow_op.pages = any() % (8 * sizeof(place));
+        if (any() % 4 == 0)
+            arg.domctl.cmd |= 1u << 31; /* as if it went on */
+    }
+    if (arg.domctl.cmd == XEN_DOMCTL_GETVCPUCONTEXT || arg.domctl.cmd == XEN_DOMCTL_SETVCPUCONTEXT)
+        arg.domctl.u.vcpucontext.context = (uintptr_t)place;
     if (arg.domctl.cmd == XEN_DOMCTL_GETPAGEFRAMEINFO3)
         arg.domctl.u.getpageframeinfo3 =
             (struct xen_domctl_getpageframeinfo3){ .num = any() % (sizeof(place) / 8),
