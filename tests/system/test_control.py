@@ -2,11 +2,12 @@
 import hashlib
 import os
 import re
+import socket
 
 import pytest
 
 import qemu
-from conftest import BOOT, BUILD, PROMPT as GUEST_PROMPT, QUIET, VMLINUZ, Module, guest
+from conftest import ALL_SHAPES, BOOT, BUILD, PROMPT as GUEST_PROMPT, QUIET, VMLINUZ, Module, guest
 from test_monitor import Operator
 
 MAYFLY, STORM = (os.path.join(BUILD, f"guest/{name}.elf") for name in ("mayfly", "storm"))
@@ -410,3 +411,30 @@ def test_no_bzimage(boot):
                       *guest("hello")])
     m.expect(r"error: Domain-0: [^\n]*rights=control wants an ELF kernel with a PVH entry")
     m.expect(r"hello: domain 1,")
+
+
+WIRED = {"emulator": "qemu", "shape": qemu.PASSED_BOARD, "firmware": "uefi", "mem": 768,
+         "options": "console=com1 exit=shutdown"}
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(not ALL_SHAPES, reason="two machines at once: SHAPES=all")
+def test_from_machine_to_machine(boot):
+    """Two control domains have a wire between them, by a network card each: a guest goes over it."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        wire = f"127.0.0.1:{s.getsockname()[1]}"
+    ends = [boot(modules=domain_0("pci=00:05.0"), extra=qemu.passed(net=f"socket,{end}={wire}"), **WIRED)
+            for end in ("listen", "connect")]
+    here, there = (Control(m) for m in ends)
+    for i, c in enumerate((here, there)):
+        c.ask("store xenstored", timeout=BOOT)
+        c.ask("until [ -d /sys/class/net/eth0 ]; do sleep 1; done; "
+              f"ip addr add 10.0.0.{i + 1}/24 dev eth0 && ip link set eth0 up", timeout=BOOT)
+    ready_to_suspend(here)
+    there.ask("(nc -l -p 4000 -e xl migrate-receive > /dev/null 2>&1 &)")
+    assert "Migration successful." in here.ask("xl migrate -s '' parrot 'nc 10.0.0.2 4000' 2>&1", timeout=4 * BOOT)
+    gone(here, "parrot")
+    is_back(there)
+    for c in (here, there):
+        power_off(c)
