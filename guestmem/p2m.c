@@ -84,6 +84,14 @@ static void give_up(struct p2m *p, mfn_t m)
         p2m_promise_again(p);
 }
 
+/* Tables are counted, and a vCPU that touches RAM elsewhere makes some at any moment. */
+static void free_cut(struct p2m *p)
+{
+    spin_lock(&p->lock);
+    slat_free_cut(&p->slat);
+    spin_unlock(&p->lock);
+}
+
 cold void p2m_reap(struct p2m *p, unsigned vcpus)
 {
     uint64_t oldest = oldest_inside(p, vcpus);
@@ -93,7 +101,7 @@ cold void p2m_reap(struct p2m *p, unsigned vcpus)
         if (p->limbo[i].epoch > oldest)
             p->limbo[kept++] = p->limbo[i];
         else if (p->limbo[i].table)
-            slat_free_cut(&p->slat);
+            free_cut(p);
         else if (p->limbo[i].pinned)
             unpin(p, p->limbo[i].frame);
         else

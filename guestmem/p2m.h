@@ -48,7 +48,9 @@ static inline uint64_t p2m_tables_most(uint64_t ram)
 }
 
 struct p2m {
-    struct spinlock lock; /* guards all below; outside the frame allocator's */
+    struct spinlock lock; /* guards all below; outside the frame allocator's. Limbo and promises
+                           * change with the domain's lock held too: who has that may read them, and
+                           * p2m_reap() may change them */
     struct slat slat;
     uint16_t owner; /* the domain's id */
     unsigned range_count;

@@ -20,6 +20,7 @@ static uint64_t promised[ZONES][0x10000]; /* of limited ones, how many they may 
 static bool limited[0x10000];
 static uint64_t fail_in;
 bool fake_heap_shreds;
+void (*fake_heap_freed)(void);
 
 static bool fails_now(void)
 {
@@ -134,6 +135,8 @@ static void give(unsigned zone, void *p, unsigned order, uint16_t owner)
 
 void heap_free_pages(void *p, unsigned order, uint16_t owner)
 {
+    if (fake_heap_freed)
+        fake_heap_freed();
     give(HEAP, p, order, owner);
 }
 

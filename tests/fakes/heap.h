@@ -12,5 +12,7 @@
 uint64_t fake_heap_in_use(void);
 /* The heap is in shreds: there are single pages only. Whoever asks for more fails the test. */
 extern bool fake_heap_shreds;
+/* Called when somebody frees pages of the heap, if there is one. */
+extern void (*fake_heap_freed)(void);
 
 #endif

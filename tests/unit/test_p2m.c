@@ -436,6 +436,29 @@ static void test_table_waits_in_ram(void **state)
     assert_int_equal(p.slat.tables, 3);
 }
 
+static void expect_lock(void)
+{
+    assert_true(spin_is_locked(&p.lock));
+}
+
+/* While a vCPU that comes out lets a table go, another one may touch RAM, and makes one: it does so
+ * without the domain's lock. */
+static void test_tables_have_a_lock(void **state)
+{
+    (void)state;
+    p2m_set_most(&p, 4096, 64);
+    assert_int_equal(p2m_fill(&p, gfn(0x1000)), 0);
+    assert_int_equal(p2m_remove(&p, gfn(0x1000)), 0);
+    p2m_reap(&p, 1);
+    assert_int_equal(p2m_fill_block(&p, gfn(0x1000), ORDER_2M), 0);
+    uint64_t tables = p.slat.tables;
+    fake_heap_freed = expect_lock;
+    p2m_reap(&p, 1);
+    fake_heap_freed = NULL;
+    assert_int_equal(p.slat.tables, tables - 1);
+    assert_false(spin_is_locked(&p.lock));
+}
+
 /* ---- On demand ---- */
 
 /* 1,024 places, which it is to be promised 600 frames for, of 700. */
@@ -780,6 +803,7 @@ int main(void)
         TEST(test_all_at_once),
         TEST(test_end_in_pieces),
         TEST(test_giant),
+        TEST(test_tables_have_a_lock),
         TEST(test_on_demand),
         TEST(test_balloon_on_demand),
         TEST(test_less_on_demand),
