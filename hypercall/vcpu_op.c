@@ -33,6 +33,7 @@ static int64_t initialise(struct vcpu *v, struct vcpu *which, uint64_t at)
     if (err)
         return err;
     which->start = start;
+    which->whole = false; /* that is all that is said */
     which->initialised = true;
     which->down = true;
     return 0;
