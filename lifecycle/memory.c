@@ -90,15 +90,15 @@ int memory_promise(const struct domain_config *config, uint16_t id)
  * machine's memory, as not all may come to the most that they are allowed. */
 static uint64_t set_aside;
 
-/* RAM lies in two pieces: there is a gap below 4 GiB. */
-static uint64_t tables_for(uint64_t frames)
+/* RAM lies in two pieces, as there is a gap below 4 GiB; or in as many as there are ranges. */
+static uint64_t tables_for(uint64_t frames, unsigned ranges)
 {
-    return 1 + p2m_tables(frames) + p2m_tables(0);
+    return 1 + p2m_tables(frames) + (ranges < 2 ? 1 : ranges - 1) * p2m_tables(0);
 }
 
 static uint64_t set_aside_most(void)
 {
-    return p2m_tables_most(tables_for(2 * frame_total()));
+    return p2m_tables_most(tables_for(2 * frame_total(), P2M_RAM_RANGES));
 }
 
 static uint64_t begins_with(const struct domain_config *config)
@@ -150,12 +150,12 @@ static uint64_t beyond(uint64_t wanted, uint64_t has)
     return wanted > has ? wanted - has : 0;
 }
 
-/* So many frames, and page tables for them and for so many places. */
-static int set_most(struct domain *d, uint64_t frames, uint64_t places)
+/* So many frames, and page tables for them and for so many places in so many ranges. */
+static int set_most(struct domain *d, uint64_t frames, uint64_t places, unsigned ranges)
 {
     struct promise have = promise_of(d->xen.id);
     uint64_t most = frames > have.ram ? frames : have.ram;
-    uint64_t tables = tables_for(most > places ? most : places);
+    uint64_t tables = tables_for(most > places ? most : places, ranges);
     uint64_t more = beyond(heap_for(d->config, tables), have.heap);
     int err = fits(beyond(frames, have.ram), more) ? 0 : -ENOMEM;
 
@@ -170,14 +170,15 @@ static int set_most(struct domain *d, uint64_t frames, uint64_t places)
 
 cold int domain_set_most(struct domain *d, uint64_t frames)
 {
-    return set_most(d, frames, p2m_places(&d->p2m));
+    return set_most(d, frames, p2m_places(&d->p2m), d->p2m.range_count);
 }
 
 cold int domain_add_on_demand(struct domain *d, gfn_t g, unsigned order)
 {
     uint64_t places = p2m_places(&d->p2m) + (1UL << order);
-    bool enough = tables_for(places) <= d->p2m.tables_for_ram;
-    int err = enough ? 0 : set_most(d, d->p2m.most, places);
+    unsigned ranges = d->p2m.range_count + 1; /* it may begin one */
+    bool enough = tables_for(places, ranges) <= d->p2m.tables_for_ram;
+    int err = enough ? 0 : set_most(d, d->p2m.most, places, ranges);
 
     return err ? err : p2m_add_on_demand(&d->p2m, g, order);
 }

@@ -90,8 +90,8 @@ uint64_t p2m_places(const struct p2m *p)
 
 int p2m_add_on_demand(struct p2m *p, gfn_t g, unsigned order)
 {
-    (void)g;
     p->ram[0].frames += 1UL << order;
+    p->range_count += g.v > 0; /* apart from the others */
     return 0;
 }
 
@@ -161,7 +161,6 @@ static void test_more_and_less(void **state)
     end(0);
 }
 
-/* What there is not is refused before anything is taken. */
 /* Tables for places come with them, and stay when it may have less than that. */
 static void test_places(void **state)
 {
@@ -185,6 +184,24 @@ static void test_places(void **state)
     end(0);
 }
 
+/* They may lie as far from each other as they like. */
+static void test_places_apart(void **state)
+{
+    struct domain *d = make(0);
+    int err;
+
+    (void)state;
+    assert_int_equal(set_most(d, 100), 0);
+    for (unsigned i = 1; i <= P2M_RAM_RANGES; i++)
+        while ((err = domain_add_on_demand(d, gfn((uint64_t)i << 27), ORDER_4K)))
+            assert_int_equal(err, -EAGAIN);
+    assert_true(d->p2m.tables_for_ram >= 1 + P2M_RAM_RANGES * p2m_tables(1));
+    assert_int_equal(set_most(d, 0), 0);
+    assert_true(d->p2m.tables_for_ram >= 1 + P2M_RAM_RANGES * p2m_tables(1));
+    end(0);
+}
+
+/* What there is not is refused before anything is taken. */
 static void test_too_much(void **state)
 {
     struct domain *d = make(0);
@@ -274,6 +291,7 @@ int main(void)
         TEST(test_more_and_less),
         TEST(test_too_much),
         TEST(test_places),
+        TEST(test_places_apart),
         TEST(test_ram_goes_back_meanwhile),
         TEST(test_fails_in_the_middle),
         TEST(test_crowd),
