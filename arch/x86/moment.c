@@ -2,21 +2,28 @@
  * Moments. See arch/x86/moment.h.
  */
 #include "arch/x86/moment.h"
+#include <stdbool.h>
+#include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/time.h"
 
 void moment_set(struct moment *m, uint64_t zero, uint64_t ns)
 {
+    uint64_t tsc;
+
     if (ns == m->ns)
         return;
     m->ns = ns;
     m->tsc = TIME_NEVER;
     if (ns == TIME_NEVER)
         return;
-    /* A guest may ask for any moment: what is beyond the machine's clock never comes. */
-    uint64_t ticks = tsc_from_ns(ns);
-    if (ticks < TIME_NEVER - zero)
-        m->tsc = zero + ticks;
+    /* A guest may ask for any moment: what is beyond the machine's clock never comes. If the
+     * domain's clock is ahead of that, zero is before 0, and only what has passed does not wrap. */
+    bool is_ahead = zero >> 63, wraps = __builtin_add_overflow(zero, tsc_from_ns(ns), &tsc);
+    if (wraps == is_ahead)
+        m->tsc = tsc;
+    else if (is_ahead)
+        m->tsc = rdtsc();
 }
 
 void moment_init(struct moment *m)

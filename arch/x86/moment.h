@@ -15,7 +15,8 @@ struct moment {
 
 /* Never. */
 void moment_init(struct moment *m);
-/* zero: the machine's TSC at which the domain's clock read 0. Cheap when ns is what it was. */
+/* zero: the machine's TSC at which the domain's clock read 0, which may be before it began: from
+ * -2^63 to 2^63. Cheap when ns is what it was. */
 void moment_set(struct moment *m, uint64_t zero, uint64_t ns);
 /* The same where both are known already. */
 static inline void moment_set_both(struct moment *m, uint64_t ns, uint64_t tsc)

@@ -138,6 +138,11 @@ WEAK uint64_t tsc_to_ns(uint64_t ticks)
     return ticks / 2;
 }
 
+WEAK uint64_t tsc_from_ns(uint64_t ns)
+{
+    return 2 * ns;
+}
+
 WEAK bool xen_domain_exists(uint16_t id)
 {
     struct xen_domain *d = xen_domain_get(id);

@@ -262,7 +262,8 @@ static void become_bare(unsigned i)
 static void test_bare(void **state)
 {
     static const struct xen_domctl_tsc_info good = { .tsc_mode = 2 }, slow = { .gtsc_khz = 5 },
-                                            always = { .tsc_mode = 1 }, odd = { .tsc_mode = 3 };
+                                            always = { .tsc_mode = 1 }, odd = { .tsc_mode = 3 },
+                                            late = { .elapsed_nsec = 1ul << 62 };
     uint64_t nodes = 1;
 
     (void)state;
@@ -279,6 +280,8 @@ static void test_bare(void **state)
     domctl.u.tsc_info = always;
     assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EOPNOTSUPP);
     domctl.u.tsc_info = odd;
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EINVAL);
+    domctl.u.tsc_info = late;
     assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EINVAL);
     pair[B].d.xen.tsc_zero = 1ul << 63; /* nobody else's */
     uint64_t before = xen_now(&pair[B].d.xen);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "devices/device.h"
 #include "arch/x86/moment.h"
@@ -61,12 +62,32 @@ static void test_beyond_the_clock_is_never(void **state)
     }
 }
 
+/* The clock of a domain that comes from another boot may have read 0 before the machine's did. */
+static void test_clock_that_is_ahead(void **state)
+{
+    const uint64_t hour = 3600000000000, ticks = tsc_from_ns(hour), zero = 1000 - ticks;
+
+    (void)state;
+    moment_set(&m, zero, hour + 500000);
+    assert_int_equal(m.ns, hour + 500000);
+    assert_int_equal(m.tsc, 1000 + tsc_from_ns(hour + 500000) - ticks);
+    moment_set(&m, zero, hour - 500000); /* it has passed */
+    assert_true(m.tsc <= rdtsc());
+    moment_set(&m, zero, 0);
+    assert_true(m.tsc <= rdtsc());
+    moment_set(&m, zero, TIME_NEVER - 1);
+    assert_true(m.tsc > INT64_MAX);
+    moment_set(&m, zero, TIME_NEVER);
+    assert_int_equal(m.tsc, TIME_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_begins_as_never, setup),
         cmocka_unit_test_setup(test_first_tick_that_is_not_early, setup),
         cmocka_unit_test_setup(test_beyond_the_clock_is_never, setup),
+        cmocka_unit_test_setup(test_clock_that_is_ahead, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
