@@ -239,6 +239,12 @@ void p2m_promise_again(struct p2m *p)
     p->lacking--;
 }
 
+static void note_highest(struct p2m *p, gfn_t g)
+{
+    if (g.v >= p->beyond)
+        p->beyond = g.v + 1;
+}
+
 static int fill(struct p2m *p, gfn_t g)
 {
     mfn_t m;
@@ -260,8 +266,7 @@ static int fill(struct p2m *p, gfn_t g)
     }
     p->promised++;
     p->populated++;
-    if (g.v >= p->beyond)
-        p->beyond = g.v + 1;
+    note_highest(p, g);
     return 0;
 }
 
@@ -286,6 +291,7 @@ static int move(struct p2m *p, gfn_t from, gfn_t to)
     int err = map_one(p, to, entry.mfn, SLAT_RWX);
     if (err)
         return err;
+    note_highest(p, to);
     err = p2m_vacate(p, from);
     if (err && p2m_vacate(p, to))
         panic("p2m: a mapping just made cannot be unmade");

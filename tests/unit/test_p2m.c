@@ -193,6 +193,8 @@ static void test_remembered(void **state)
     assert_int_equal(p2m_move(&p, gfn(6), gfn(9)), 0);
     assert_int_equal(populate(9), moved);
     assert_int_equal(p2m_populate(&p, gfn(6), &m), -EFAULT);
+    assert_int_equal(p2m_move(&p, gfn(9), gfn(0x2000)), 0); /* whoever saves it looks so far */
+    assert_int_equal(p2m_highest(&p).v, 0x2000);
 }
 
 /* Frames far apart, large pages in pieces, then all of the RAM singly: more tables than that there
