@@ -19,7 +19,8 @@ struct run {
     bool ram;
 };
 
-/* What has not arrived yet need not be saved, and what is lent is not the domain's. */
+/* What has not arrived yet is the guest's RAM too, and comes when the tools map it: what they make
+ * of it gets no more than what they save. What is lent is not the domain's. */
 static uint64_t type_of(struct p2m *p, uint64_t g, struct run *r)
 {
     if (g - r->first >= r->count) {
@@ -45,7 +46,8 @@ static int type_some(struct vcpu *v, struct p2m *p, struct xen_domctl_getpagefra
     return 0;
 }
 
-/* As on Xen, number and place of those that are left stand in the structure. */
+/* As on Xen, number and place of those that are left stand in the structure. Not of a domain that
+ * has more places for RAM than frames, as its balloon is too small: not all can be saved. */
 int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_getpageframeinfo3 *arg = &op->u.getpageframeinfo3;
@@ -55,6 +57,8 @@ int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_do
 
     if (arg->num > XEN_PFINFO_MOST)
         return -E2BIG;
+    if (d->p2m.lacking > 0)
+        return -EBUSY;
     while (!err && arg->num && batch_more(&b))
         err = type_some(v, &d->p2m, arg, &r);
     if (err)

@@ -187,7 +187,8 @@ int must_check p2m_move(struct p2m *p, gfn_t from, gfn_t to);
 /* What is mapped at g now. 0; -ENOENT. lent: it is not the domain's RAM. */
 int must_check p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent);
 
-/* Is RAM of the domain's own mapped at g? *alike: so many places from g on are as this one. */
+/* Has the domain RAM of its own at g, or gets it when it is touched? *alike: so many places from g
+ * on are as this one. */
 bool p2m_has_own(struct p2m *p, gfn_t g, uint64_t *alike);
 
 /* Looks at some places from *next on, which moves on: calls fn for each frame of memory that is

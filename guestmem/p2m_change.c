@@ -335,15 +335,33 @@ int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
     return 0;
 }
 
+/* Where nothing is mapped: may RAM arrive? Of *alike places, this and those that follow, as many as
+ * have the same answer. */
+static bool awaits_ram(const struct p2m *p, gfn_t g, uint64_t *alike)
+{
+    bool is_inside = false;
+
+    for (unsigned i = 0; i < p->range_count; i++) {
+        uint64_t start = p->ram[i].start.v, end = start + p->ram[i].frames;
+        bool inside = g.v >= start && g.v < end;
+        uint64_t edge = inside ? end : start;
+        is_inside |= inside;
+        if (edge > g.v && edge - g.v < *alike)
+            *alike = edge - g.v;
+    }
+    return is_inside;
+}
+
 bool p2m_has_own(struct p2m *p, gfn_t g, uint64_t *alike)
 {
     struct slat_entry entry;
 
     spin_lock(&p->lock);
     bool there = slat_lookup(&p->slat, g, &entry) == 0;
-    spin_unlock(&p->lock);
     *alike = (1UL << entry.order) - (g.v & ((1UL << entry.order) - 1));
-    return there && !(entry.rights & SLAT_LENT) && !p2m_is_device(&entry);
+    bool own = there ? !(entry.rights & SLAT_LENT) : !entry.hole && awaits_ram(p, g, alike);
+    spin_unlock(&p->lock);
+    return own;
 }
 
 void p2m_flush(struct p2m *p)

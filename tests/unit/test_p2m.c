@@ -197,6 +197,32 @@ static void test_remembered(void **state)
     assert_int_equal(p2m_highest(&p).v, 0x2000);
 }
 
+/* For who saves it: RAM that has arrived, or may; so many places alike follow. */
+static void test_what_is_its_own(void **state)
+{
+    static const struct {
+        uint64_t at, alike;
+        bool own;
+    } places[] = { { 0, 0x10, false },    { 0x10, 0x20, true },   { 0x2f, 1, true },
+                   { 0x30, 0xd0, false }, { 0x100, 5, true },     { 0x105, 1, false },
+                   { 0x106, 0xa, true },  { 0x110, 0xf0, false }, { 0x200, 0x200, true },
+                   { 0x250, 0x1b0, true } };
+    uint64_t alike;
+
+    (void)state;
+    add(0x10, 0x20);
+    add(0x100, 0x10);
+    add(0x200, 0x200);
+    assert_int_equal(p2m_remove(&p, gfn(0x105)), 0);
+    populate(0x250);
+    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        for (uint64_t g = places[i].at, end = g + places[i].alike; g < end; g += alike) {
+            assert_int_equal(p2m_has_own(&p, gfn(g), &alike), places[i].own);
+            assert_in_range(alike, 1, end - g);
+        }
+    assert_false(p2m_has_own(&p, gfn(UINT64_MAX), &alike));
+}
+
 /* Frames far apart, large pages in pieces, then all of the RAM singly: more tables than that there
  * cannot be, and RAM never lacks one. */
 static void test_tables_have_an_end(void **state)
@@ -788,6 +814,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_ranges),
+        TEST(test_what_is_its_own),
         TEST(test_tables_have_an_end),
         TEST(test_table_waits),
         TEST(test_table_waits_in_ram),

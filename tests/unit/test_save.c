@@ -64,7 +64,7 @@ static int64_t types(uint64_t *array, uint64_t n)
     return by(A, XEN_DOMCTL_GETPAGEFRAMEINFO3, ID(B));
 }
 
-/* What has arrived, and no more: neither what is lent nor what there is not. */
+/* All that is the domain's RAM, also what has yet to arrive; neither what is lent nor holes. */
 static void test_pages(void **state)
 {
     mfn_t m;
@@ -76,6 +76,7 @@ static void test_pages(void **state)
     assert_int_equal(p2m_lend(&pair[C].d.p2m, gfn(100), m, SLAT_R), 0);
     assert_int_equal(p2m_lend(&pair[B].d.p2m, gfn(100), m, SLAT_R), 0);
     uint64_t before = pair[B].d.p2m.populated, found = 0;
+    assert_true(before < PAIR_RAM - 1);
     for (unsigned i = 0; i < XEN_PFINFO_MOST; i++)
         list[i] = i;
     assert_int_equal(types(list, XEN_PFINFO_MOST), 0);
@@ -86,8 +87,12 @@ static void test_pages(void **state)
     assert_int_equal(list[17], XEN_PFINFO_NOTAB);
     assert_int_equal(list[40], XEN_PFINFO_XTAB);
     assert_int_equal(list[100], XEN_PFINFO_XTAB);
-    assert_int_equal(found, before);
+    assert_int_equal(found, pair[B].d.p2m.promised);
     assert_int_equal(pair[B].d.p2m.populated, before); /* nothing has come by it */
+    pair[B].d.p2m.lacking = 1;                         /* it is not to be had for all places */
+    assert_int_equal(types(list, 1), -EBUSY);
+    pair[B].d.p2m.lacking = -1;
+    assert_int_equal(types(list, 1), 0);
 }
 
 static void test_odd_pages(void **state)
