@@ -70,12 +70,17 @@ static void mask_msi(struct assigned *a, bool masked)
         switch_msi(a, !masked);
 }
 
+static void mask_entry(const struct assigned *a, unsigned i, bool masked)
+{
+    mmio_write32(entry(a, i, WORD_CONTROL), masked ? MASKED : 0);
+}
+
 void message_mask(struct assigned *a, unsigned i, bool masked)
 {
     if (i == ASSIGNED_MSI)
         mask_msi(a, masked);
     else
-        mmio_write32(entry(a, i, WORD_CONTROL), masked ? MASKED : 0);
+        mask_entry(a, i, masked);
 }
 
 static void tell_device(const struct assigned *a, unsigned i, const struct msi_message *m)
@@ -277,7 +282,7 @@ int message_open(struct assigned *a)
     if (a->device->cap[PCI_CAP_MSIX])
         switch_msix(a, false);
     for (unsigned i = 0; i < a->table.bytes / (4 * WORDS); i++)
-        message_mask(a, i, true);
+        mask_entry(a, i, true);
     return take_vectors(a);
 }
 

@@ -1226,6 +1226,19 @@ static void test_vectors(void **state)
     }
 }
 
+/* All that its table has are masked, not only those that its guest is shown. */
+static void test_all_masked(void **state)
+{
+    uint32_t *table = (uint32_t *)(void *)(passed_registers + PASSED_TABLE);
+
+    (void)state;
+    passed_hardware->word[PASSED_MSIX / 4] |= 39u << 16;
+    pci_find(0, PASSED_BDF)->mapped[1].at = NULL; /* as if it had never been another's */
+    assert_int_equal(passed_attach(), 0);
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(table[4 * i + 3], 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define A(f) cmocka_unit_test_setup_teardown(f, setup_attached, teardown)
 
@@ -1258,6 +1271,7 @@ int main(void)
         A(test_disobeys_guest),
         T(test_capability_grows),
         T(test_table_grows),
+        T(test_all_masked),
         A(test_stopped_meanwhile),
         A(test_disobeys_slowly),
 
