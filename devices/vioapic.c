@@ -7,6 +7,7 @@
  */
 #include "devices/vioapic.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 
 /* Registers behind select and window. */
 #define REG_ID          0x00
@@ -89,6 +90,8 @@ void vioapic_eoi(struct vioapic *v, uint8_t vector)
             continue;
         *entry &= ~ENTRY_REMOTE_IRR;
         v->again |= 1u << pin;
+        if (unlikely(v->watched >> pin & 1))
+            v->ended.set(v->ended.ctx, pin, false);
     }
     vioapic_settle(v);
 }

@@ -36,8 +36,10 @@ struct vioapic {
     const struct vioapic_bus *bus;
     uint8_t id; /* bits 27:24 of register 0 */
     uint8_t select;
-    uint32_t lines; /* bit per pin: asserted now */
-    uint32_t again; /* bit per pin: its EOI has come, it is to be looked at */
+    uint32_t lines;    /* bit per pin: asserted now */
+    uint32_t again;    /* bit per pin: its EOI has come, it is to be looked at */
+    uint32_t watched;  /* bit per pin: somebody wants to know, */
+    struct line ended; /* and its level is lowered then, with the pin's number */
     uint64_t entry[VIOAPIC_PINS];
 };
 

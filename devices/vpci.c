@@ -227,6 +227,31 @@ static const struct device_ops ports_ops = {
     .write = port_write,
 };
 
+/* ---- Interrupt lines ---- */
+
+static void set_line(struct vpci *p, unsigned line, uint8_t raised)
+{
+    p->raised[line] = raised;
+    p->intx.set(p->intx.ctx, line, raised);
+}
+
+void vpci_raise(struct vpci *p, unsigned line, unsigned slot)
+{
+    set_line(p, line, (uint8_t)(p->raised[line] | 1u << slot));
+}
+
+/* It is low before anybody learns of it, who may raise it again. */
+void vpci_end(struct vpci *p, unsigned line)
+{
+    uint8_t raised = p->raised[line];
+
+    if (raised)
+        set_line(p, line, 0);
+    for (unsigned i = 0; i < VPCI_SLOTS; i++)
+        if (raised >> i & 1)
+            p->plugged[i]->ops->ended(p->plugged[i]);
+}
+
 /* ---- Its life ---- */
 
 /* Another one is first each time. */

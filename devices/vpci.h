@@ -21,6 +21,13 @@
 #define VPCI_SLOTS      8  /* and how many there are */
 #define VPCI_SETTLES    12 /* what is sent on in one go; the last may be for all CPUs */
 
+/* The board's lines for interrupt pins. They go round: pin A of slot n is at line n % 4, B at the
+ * next one. For the 8259 pair they are these inputs, as of the PIIX4 that firmware knows. */
+#define VPCI_LINES              4
+#define VPCI_LINE_OF(slot, pin) ((VPCI_FIRST_SLOT + (slot) + (pin)-1) % VPCI_LINES)
+#define VPCI_PIN_OF(slot, line) (((line) - (VPCI_FIRST_SLOT + (slot))) % VPCI_LINES + 1)
+#define VPCI_ISA_IRQ(line)      ((((line) + 1) & 2) ? 10u : 11u)
+
 struct vpci_function;
 /* A function that is plugged in. reg: a multiple of 4; at: an address of memory. */
 struct vpci_function_ops {
@@ -41,6 +48,8 @@ struct vpci_function_ops {
      * than `most`, counting each once and once more for each CPU that it reaches. For the rest it
      * asks again. Returns what they came to. */
     unsigned (*settle)(struct vpci_function *f, unsigned most);
+    /* The guest has ended the interrupt for which it called vpci_raise(). */
+    void (*ended)(struct vpci_function *f);
 };
 
 struct vpci_function {
@@ -52,7 +61,9 @@ struct vpci {
     struct device ports; /* what is plugged in answers there; the offset is a port */
     struct vpci_function *plugged[VPCI_SLOTS]; /* function 0 of each slot, or NULL */
     bool any;                                  /* there is one */
-    unsigned turn;                             /* who is first at vpci_settle() */
+    struct line intx;           /* the board's, for all its lines; .set NULL: it has none */
+    uint8_t raised[VPCI_LINES]; /* a bit for each slot: who asserts it */
+    unsigned turn;              /* who is first at vpci_settle() */
     uint16_t pm_base;
     uint32_t address; /* as last written; bit 31: accesses to the data are configuration cycles */
 };
@@ -70,6 +81,10 @@ bool vpci_map(struct vpci *p, uint64_t at);
 bool vpci_memory_read(struct vpci *p, uint64_t at, unsigned size, uint64_t *value);
 bool vpci_memory_write(struct vpci *p, uint64_t at, unsigned size, uint64_t value);
 void vpci_settle(struct vpci *p);
+/* Asserts a line for that slot's function, until its interrupt is ended: for the board, which says
+ * so for a line. */
+void vpci_raise(struct vpci *p, unsigned line, unsigned slot);
+void vpci_end(struct vpci *p, unsigned line);
 /* Somebody who is plugged in has this port. */
 bool vpci_has_port(const struct vpci *p, uint16_t port);
 

@@ -5,6 +5,7 @@
 
 #include "arch/x86/acpi.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/ioapic.h"
 #include "arch/x86/tsc.h"
 #include "iommu/amd.h"
 #include "iommu/driver.h"
@@ -241,6 +242,14 @@ void iommu_unroute(struct pci_device *d, unsigned index)
     if (u && index < IOMMU_ROUTES)
         driver->unroute(u, index);
     spin_unlock(&lock);
+}
+
+int iommu_route_line(unsigned irq, uint32_t apic_id, uint8_t vector)
+{
+    spin_lock(&lock);
+    int err = ioapic_route_line(irq, apic_id, vector);
+    spin_unlock(&lock);
+    return err;
 }
 
 /* ---- What they try ---- */

@@ -58,5 +58,7 @@ int must_check iommu_route(struct pci_device *d, unsigned index, uint32_t apic_i
                            struct msi_message *out);
 /* And no longer: none is under way when this returns. */
 void iommu_unroute(struct pci_device *d, unsigned index);
+/* ioapic_route_line(), which may change an entry of the IOMMU's. */
+int must_check iommu_route_line(unsigned irq, uint32_t apic_id, uint8_t vector);
 
 #endif

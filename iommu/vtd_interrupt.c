@@ -45,6 +45,12 @@ static uint64_t low_half(const struct vtd_unit *u, uint8_t vector, uint32_t apic
            (uint64_t)apic_id << (u->x2apic ? ENTRY_ID : ENTRY_ID_OLD);
 }
 
+/* An entry can name that CPU. */
+static bool reaches(const struct vtd_unit *u, uint32_t apic_id)
+{
+    return apic_id < UINT8_MAX || u->x2apic;
+}
+
 /* The half that says who may send it comes first, and stays while the entry is somebody's. */
 static bool set(struct vtd_unit *u, unsigned n, uint64_t low, uint64_t high)
 {
@@ -57,10 +63,13 @@ static bool set(struct vtd_unit *u, unsigned n, uint64_t low, uint64_t high)
 }
 
 /* For ioapic.c: the pin's message goes by the entry of the same number. */
-static void remap_pin(uint8_t pin, uint8_t vector, uint32_t apic_id, bool level)
+static int remap_pin(uint8_t pin, uint8_t vector, uint32_t apic_id, bool level)
 {
-    set(ioapic_unit, pin, low_half(ioapic_unit, vector, apic_id) | (level ? ENTRY_LEVEL : 0),
-        ioapic_sender);
+    uint64_t low = low_half(ioapic_unit, vector, apic_id) | (level ? ENTRY_LEVEL : 0);
+
+    if (!reaches(ioapic_unit, apic_id))
+        return -ERANGE;
+    return set(ioapic_unit, pin, low, ioapic_sender) ? 0 : -ENODEV;
 }
 
 void vtd_let_ioapic(struct vtd_unit *u, const uint16_t *bdf)
@@ -130,7 +139,7 @@ int vtd_route(struct iommu_use *use, unsigned index, uint32_t apic_id, uint8_t v
 {
     struct vtd_unit *u = use->unit;
 
-    if (apic_id >= UINT8_MAX && !u->x2apic)
+    if (!reaches(u, apic_id))
         return -ERANGE;
     *out = (struct msi_message){ MESSAGE | (uint32_t)use->first_route << MESSAGE_NUMBER, index };
     return set(u, use->first_route + index, low_half(u, vector, apic_id),

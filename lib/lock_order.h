@@ -19,6 +19,7 @@ enum lock_rank {
     LOCK_TIMERS, /* of a pCPU */
     LOCK_IRQ_VECTORS,
     LOCK_VPIDS,
+    LOCK_IOAPIC,     /* the machine's, its window */
     LOCK_PCI_CONFIG, /* ports 0xCF8 and 0xCFC */
     LOCK_ASPACE,
     LOCK_FRAMES,

@@ -7,7 +7,7 @@
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 2, "CAISSN", "HVM", 1)
 {
-    /* The OS says here which interrupt controllers it uses; no routing depends on it. */
+    /* The OS says here which interrupt controllers it uses: PCI0's _PRT goes by it. */
     Name (PICM, Zero)
     Method (_PIC, 1)
     {
@@ -20,6 +20,33 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "CAISSN", "HVM", 1)
     Scope (_SB)
     {
         Include ("pci0.asl")
+
+        /* Slots 4 to 11 and their pins go round four lines, which are pins 16 to 19 of the I/O
+         * APIC, or inputs 11, 10, 10, 11 of the 8259s: VPCI_LINE_OF(), VPCI_ISA_IRQ() in
+         * devices/vpci.h. */
+        Method (PCI0._PRT, 0, Serialized)
+        {
+            Local0 = Package (32) {}
+            Local1 = Zero
+            While (Local1 < 32)
+            {
+                Local2 = (Local1 + (Local1 >> 2)) & 3
+                Local3 = Package (4) { Zero, Zero, Zero, Zero }
+                Local3[0] = ((Local1 >> 2) + 4) << 16 | 0xFFFF
+                Local3[1] = Local1 & 3
+                If (PICM)
+                {
+                    Local3[3] = Local2 + 16
+                }
+                Else
+                {
+                    Local3[3] = 11 - ((Local2 + 1) >> 1 & 1)
+                }
+                Local0[Local1] = Local3
+                Local1++
+            }
+            Return (Local0)
+        }
 
         Device (PIC)
         {

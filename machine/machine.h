@@ -112,6 +112,7 @@ struct machine {
     const char *name;
     uint64_t tsc_zero;
     struct vpic pic;
+    struct device watched_pic; /* the same for the ports, if PCI devices have to know of EOIs */
     struct vpit pit;
     struct vrtc rtc;
     struct vuart com[2];

@@ -106,6 +106,62 @@ static void rtc_irq(void *ctx, unsigned irq, bool level)
         vpm_rtc_alarm(&m->pm);
 }
 
+/* ---- Lines of PCI devices ---- */
+
+/* Each is a pin of the I/O APIC, and two and two an input of the 8259 pair. Neither knows which of
+ * the two controllers the guest makes use of. */
+static void pci_irq(void *ctx, unsigned line, bool level)
+{
+    struct machine *m = ctx;
+    bool either = false;
+
+    for (unsigned i = 0; i < VPCI_LINES; i++)
+        either |= VPCI_ISA_IRQ(i) == VPCI_ISA_IRQ(line) && m->pci.raised[i];
+    vpic_set_irq(&m->pic, VPCI_ISA_IRQ(line), either);
+    vioapic_set_irq(&m->ioapic, HVM_PCI_GSI + line, level);
+}
+
+static void pci_ended(void *ctx, unsigned pin, bool level)
+{
+    struct machine *m = ctx;
+
+    (void)level;
+    vpci_end(&m->pci, pin - HVM_PCI_GSI);
+}
+
+static uint32_t pic_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
+{
+    struct machine *m = container_of(dev, struct machine, watched_pic);
+
+    return m->pic.dev.ops->read(&m->pic.dev, offset, size, now);
+}
+
+/* What was in service and is no longer has been ended. (In automatic EOI mode nothing ever is in
+ * service: nobody uses that for lines that are levels.) */
+static void pic_write(struct device *dev, uint32_t offset, unsigned size, uint32_t value,
+                      uint64_t now)
+{
+    struct machine *m = container_of(dev, struct machine, watched_pic);
+    unsigned before = m->pic.chip[1].isr;
+
+    m->pic.dev.ops->write(&m->pic.dev, offset, size, value, now);
+    unsigned ended = (before & ~m->pic.chip[1].isr) << 8;
+    for (unsigned line = 0; line < VPCI_LINES; line++)
+        if (ended >> VPCI_ISA_IRQ(line) & 1)
+            vpci_end(&m->pci, line);
+}
+
+static const struct device_ops watched_pic_ops = { .read = pic_read, .write = pic_write };
+
+static void connect_pci(struct machine *m)
+{
+    m->pci.intx = (struct line){ .set = pci_irq, .ctx = m };
+    m->ioapic.ended = (struct line){ .set = pci_ended, .ctx = m };
+    m->ioapic.watched = ((1u << VPCI_LINES) - 1) << HVM_PCI_GSI;
+    m->watched_pic.ops = &watched_pic_ops;
+    m->device[DEV_PIC] = &m->watched_pic;
+}
+
 /* COM2 is there and leads nowhere. */
 static bool com2_transmit(void *ctx, uint8_t byte)
 {
@@ -172,6 +228,8 @@ static void plug(struct machine *m, const struct machine_config *c)
     plug_uarts(m);
     vi8042_init(&m->i8042, board_reset_line(m), !c->firmware);
     vpci_init(&m->pci, c->firmware ? HVM_PM_BASE : 0);
+    if (c->pci)
+        connect_pci(m);
     vcrtc_init(&m->crtc);
     m->device[DEV_I8042] = &m->i8042.dev;
     m->device[DEV_PCI] = &m->pci.dev;

@@ -52,5 +52,6 @@ void pc_set_virtual_wire(struct vlapic *l);
 #define HVM_COM1_IRQ 4
 #define HVM_RTC_IRQ  8
 #define HVM_SCI_IRQ  9
+#define HVM_PCI_GSI  16 /* the first of VPCI_LINES; dsdt.asl has them too */
 
 #endif

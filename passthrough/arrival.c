@@ -7,6 +7,9 @@
  * can. In the time of others a domain's devices are let send MOST_ABROAD in a millisecond, all
  * together, and a device MOST in any: beyond that all that it has to say is masked until the
  * millisecond is over. One that sends what is masked is shut out.
+ *
+ * What comes by its pin is masked by itself, until the guest has ended it (intx.c), and counts with
+ * the others.
  */
 #include "arch/x86/insn.h"
 #include "arch/x86/percpu.h"
@@ -19,7 +22,7 @@
 #define MOST        64u /* interrupts of a device in a period */
 #define MOST_ABROAD 8u  /* of a domain's devices, in the time of others */
 /* And so many if it has yet to hear for each message that it is masked. */
-#define MOST_AT_ALL (MOST + 2 * ASSIGNED_MESSAGES)
+#define MOST_AT_ALL (MOST + 2 * (ASSIGNED_MSI + 1))
 #define PER_S       1000u /* periods */
 #define LATE_PER_S  5000u /* in such a part of a second what is masked has come, or does not */
 #define MOST_DEFIED 16u   /* periods in a row in which it came all the same */
@@ -87,12 +90,13 @@ void arrival_let_go_on(struct timer *t)
     a->held = false;
     a->defied = a->late ? a->defied + 1 : 0;
     a->late = false;
-    for (unsigned i = 0; i < ASSIGNED_MESSAGES && !a->device->stopped; i++) {
-        if (!a->message[i].open)
+    for (unsigned i = 0; i < ASSIGNED_MESSAGES; i++) {
+        /* The line may be of others too that are not stopped. */
+        if (!a->message[i].open || (a->device->stopped && i != ASSIGNED_INTX))
             continue;
         message_mask(a, i, false);
         if (i == ASSIGNED_MSI) { /* what it had to say meanwhile may be lost */
-            a->pending |= 1u << i;
+            a->pending |= 1ul << i;
             tell(a, i);
         }
     }
@@ -114,8 +118,12 @@ static bool take(struct assigned *a, unsigned i, bool abroad, uint64_t now)
     unsigned recent = count(a, now);
     bool welcome = !abroad || is_welcome(a, now);
 
+    if (i == ASSIGNED_INTX) {
+        a->up = true;
+        message_mask(a, i, true);
+    }
     if (a->message[i].open) {
-        a->pending |= 1u << i;
+        a->pending |= 1ul << i;
         tell(a, i);
     }
     if (a->held)
@@ -143,7 +151,8 @@ bool arrival_come(struct assigned *a, unsigned i, uint64_t begun)
 
 /* ---- It is sent on ---- */
 
-/* What was on its way to the other pCPU may be lost there, so it is said once more. */
+/* What was on its way to the other pCPU may be lost there, so it is said once more; but a line that
+ * is up is masked, and none is on its way. */
 static void move(struct assigned *a, unsigned i, unsigned pcpu)
 {
     struct message *m = &a->message[i];
@@ -158,8 +167,10 @@ static void move(struct assigned *a, unsigned i, unsigned pcpu)
     vector_give(m->pcpu, m->vector);
     m->pcpu = (uint8_t)pcpu;
     m->vector = vector;
+    if (i == ASSIGNED_INTX)
+        return;
     source_lock(a);
-    a->pending |= 1u << i;
+    a->pending |= 1ul << i;
     tell(a, i);
     source_unlock(a);
 }
@@ -177,25 +188,34 @@ static void follow(struct assigned *a, unsigned i)
     move(a, i, pcpu);
 }
 
+/* What that comes to. Which CPUs a line reaches is the board's affair: as many as may be. */
+static unsigned send(struct assigned *a, unsigned i, unsigned most)
+{
+    if (i != ASSIGNED_INTX)
+        return 1 + a->owner.deliver(a->owner.ctx, &a->message[i].means);
+    vpci_raise(a->owner.bus, a->line, a->slot);
+    return most;
+}
+
 unsigned arrival_settle(struct vpci_function *f, unsigned most)
 {
     struct assigned *a = container_of(f, struct assigned, function);
     unsigned done = 0;
 
     source_lock(a);
-    uint32_t pending = a->pending;
+    uint64_t pending = a->pending;
     a->pending = 0;
     source_unlock(a);
     for (; pending && done < most; pending &= pending - 1) {
-        unsigned i = (unsigned)__builtin_ctz(pending);
-        done += 1 + a->owner.deliver(a->owner.ctx, &a->message[i].means);
+        unsigned i = (unsigned)__builtin_ctzl(pending);
+        done += send(a, i, most);
         follow(a, i);
     }
     if (!pending)
         return done;
     source_lock(a);
     a->pending |= pending;
-    tell(a, (unsigned)__builtin_ctz(pending));
+    tell(a, (unsigned)__builtin_ctzl(pending));
     source_unlock(a);
     return done;
 }

@@ -9,13 +9,15 @@
 #include "pci/pci.h"
 #include "sched/timer.h"
 
-#define ASSIGNED_WORDS    64 /* of configuration space: the first 256 bytes, all that it shows */
-#define ASSIGNED_BARS     6  /* no expansion ROM */
-#define PORTS_END         0x10000u   /* a PC has no more */
-#define ASSIGNED_PIECES   2048       /* of registers, as they are mapped into its guest's memory */
-#define ASSIGNED_TRAPS    PCI_PIECES /* pieces of them that are not */
-#define ASSIGNED_MESSAGES 32
-#define ASSIGNED_MSI      (ASSIGNED_MESSAGES - 1) /* the one of MSI; the others are MSI-X's */
+#define ASSIGNED_WORDS  64 /* of configuration space: the first 256 bytes, all that it shows */
+#define ASSIGNED_BARS   6  /* no expansion ROM */
+#define PORTS_END       0x10000u   /* a PC has no more */
+#define ASSIGNED_PIECES 2048       /* of registers, as they are mapped into its guest's memory */
+#define ASSIGNED_TRAPS  PCI_PIECES /* pieces of them that are not */
+/* The one of MSI, and what comes by its pin; those before are MSI-X's. */
+#define ASSIGNED_MSI      31
+#define ASSIGNED_INTX     32
+#define ASSIGNED_MESSAGES 33
 
 /* A word of configuration space as the guest sees it: bits of the device's own as they are now
  * (live), and others, some of which the guest can write (kept), which has no effect by itself. */
@@ -84,10 +86,13 @@ struct assigned {
     bool msix_on;             /* in the device */
     struct place table, bits; /* and where it has these messages, and which are pending */
     bool complained;          /* of a message that means nothing */
+    bool intx;                /* its guest sees its interrupt pin, */
+    uint8_t line;             /* which leads to this one of its board's */
     uint64_t moved;           /* TSC at which one was sent elsewhere */
     unsigned source, account; /* vector.c's number of it; arrival.c's of the domain */
     /* With source_lock(): */
-    uint32_t pending;     /* a bit for each message that has come */
+    uint64_t pending;     /* a bit for each message that has come */
+    bool up;              /* its pin's has, which is not ended: the line is masked */
     bool held;            /* none comes for now, as there were too many, */
     uint64_t held_at;     /* since this TSC */
     bool late;            /* one came long after that */
@@ -144,7 +149,7 @@ void ports_write(struct vpci_function *f, uint16_t port, unsigned size, uint32_t
 
 /* ---- message.c: MSI and MSI-X ---- */
 /* Every one is masked, and has a vector, if there are so many: a->message_count may shrink. 0,
- * -ENOSPC: there is none at all; -ENOMEM. */
+ * -ENOSPC: there is none at all; -ENOMEM; -ENODEV, logged: it has neither messages nor a line. */
 int must_check message_open(struct assigned *a);
 /* Once the IOMMU lets the device in, one at each call: -EAGAIN, go on; 0; an error, logged. */
 int must_check message_route_next(struct assigned *a);
@@ -155,11 +160,29 @@ int must_check message_route(struct assigned *a, unsigned i, unsigned pcpu, uint
 void message_mask(struct assigned *a, unsigned i, bool masked);
 /* Its capabilities may have changed: messages are let come, or not. */
 void message_look(struct assigned *a);
+/* It is to send messages, so not to assert its pin. */
+bool message_is_chosen(struct assigned *a);
+/* Its guest sees it: what comes by its pin may come. */
+void message_begin(struct assigned *a);
 /* An access to MSI-X's table. offset: in it; word-wise. */
 uint32_t message_read(const struct assigned *a, uint64_t offset);
 void message_write(struct assigned *a, uint64_t offset, uint32_t value);
 /* None comes any more. No lock held. Again does no harm. */
 void message_stop(struct assigned *a);
+
+/* ---- intx.c: its interrupt pin ---- */
+/* What speaks against letting anybody have it; NULL: nothing. Boot CPU, as the next four. */
+const char *intx_objection(const struct pci_device *d);
+/* It is its guest's from now on: NULL; or why not. */
+const char *intx_open(struct assigned *a);
+/* Others of its domain may be on the same line of the machine's: is it the one that has it? */
+bool intx_leads(const struct assigned *a);
+void intx_close(struct assigned *a);
+/* The leader's; as message_route() and message_mask(). Masked it stays while one is up. */
+int must_check intx_route(const struct assigned *a, unsigned pcpu, uint8_t vector);
+void intx_mask(const struct assigned *a, bool masked);
+/* As vpci_function_ops has it. */
+void intx_ended(struct vpci_function *f);
 
 /* ---- arrival.c: interrupts as they come ---- */
 /* One has come, with source_lock(); begun: TSC at which it did. False: no more of these. */

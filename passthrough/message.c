@@ -1,5 +1,5 @@
 /*
- * A device's interrupts: MSI and MSI-X.
+ * A device's interrupts: MSI and MSI-X; that by its pin is told of as if it were one of them.
  *
  * The guest writes down which of its vCPUs is to get which vector. The device is told something
  * else: a message of Caisson's own, by way of the IOMMU's interrupt remapping, to a vector of the
@@ -77,7 +77,9 @@ static void mask_entry(const struct assigned *a, unsigned i, bool masked)
 
 void message_mask(struct assigned *a, unsigned i, bool masked)
 {
-    if (i == ASSIGNED_MSI)
+    if (i == ASSIGNED_INTX)
+        intx_mask(a, masked);
+    else if (i == ASSIGNED_MSI)
         mask_msi(a, masked);
     else
         mask_entry(a, i, masked);
@@ -214,6 +216,17 @@ void message_look(struct assigned *a)
         look_at_msi(a);
 }
 
+bool message_is_chosen(struct assigned *a)
+{
+    return msix_is_on(a) || is_on(a, ASSIGNED_MSI);
+}
+
+void message_begin(struct assigned *a)
+{
+    if (a->message[ASSIGNED_INTX].routed)
+        set_open(a, ASSIGNED_INTX, true);
+}
+
 uint32_t message_read(const struct assigned *a, uint64_t offset)
 {
     uint64_t i = offset / (4 * WORDS);
@@ -248,6 +261,15 @@ static void take_vector(struct assigned *a, unsigned i)
     }
 }
 
+static void take_line(struct assigned *a)
+{
+    if (!intx_leads(a))
+        return;
+    take_vector(a, ASSIGNED_INTX);
+    if (!a->message[ASSIGNED_INTX].vector)
+        intx_close(a);
+}
+
 /* Of MSI-X's messages as many as there are vectors. */
 static int take_vectors(struct assigned *a)
 {
@@ -255,6 +277,7 @@ static int take_vectors(struct assigned *a)
 
     if (msi(a))
         take_vector(a, ASSIGNED_MSI);
+    take_line(a);
     for (; got < wanted; got++) {
         take_vector(a, got);
         if (!a->message[got].vector)
@@ -264,7 +287,25 @@ static int take_vectors(struct assigned *a)
     if (got < wanted)
         log_warn("%s: pci=%s: the machine has interrupt vectors for %u of its %u messages",
                  a->owner.name, pci_name(&a->device->at).text, got, wanted);
-    return got || a->message[ASSIGNED_MSI].vector ? 0 : -ENOSPC;
+    return got || a->message[ASSIGNED_MSI].vector || a->intx ? 0 : -ENOSPC;
+}
+
+/* A pvh domain's board has no lines at all, of which docs/guests.md tells once. */
+static int open_line(struct assigned *a)
+{
+    const char *why = intx_open(a);
+    const struct pci_name name = pci_name(&a->device->at);
+
+    if (!why)
+        return 0;
+    if (!msi(a) && !a->message_count) {
+        log_error("%s: pci=%s: it has no messages (MSI, MSI-X), and %s", a->owner.name, name.text,
+                  why);
+        return -ENODEV;
+    }
+    if (a->owner.bus->intx.set)
+        log_info("%s: pci=%s: no INTx: %s", a->owner.name, name.text, why);
+    return 0;
 }
 
 /* Masks all that the device has: also those entries that its guest is not shown. */
@@ -283,17 +324,20 @@ int message_open(struct assigned *a)
         switch_msix(a, false);
     for (unsigned i = 0; i < a->table.bytes / (4 * WORDS); i++)
         mask_entry(a, i, true);
-    return take_vectors(a);
+    err = open_line(a);
+    return err ? err : take_vectors(a);
 }
 
 int message_route(struct assigned *a, unsigned i, unsigned pcpu, uint8_t vector)
 {
     struct msi_message out;
-    int err = iommu_route(a->device, i, percpu[pcpu].apic_id, vector, &out);
+    int err = i == ASSIGNED_INTX ? intx_route(a, pcpu, vector)
+                                 : iommu_route(a->device, i, percpu[pcpu].apic_id, vector, &out);
 
     if (err)
         return err;
-    if (!a->message[i].routed) /* where it goes is the IOMMU's affair: it is told once */
+    /* Where it goes is the IOMMU's affair: it is told once. */
+    if (i != ASSIGNED_INTX && !a->message[i].routed)
         tell_device(a, i, &out);
     a->message[i].routed = true;
     return 0;
@@ -328,12 +372,13 @@ void message_stop(struct assigned *a)
         if (!m->vector)
             continue;
         set_open(a, i, false);
-        if (m->routed)
+        if (m->routed && i != ASSIGNED_INTX)
             iommu_unroute(a->device, i);
         vector_give(m->pcpu, m->vector);
         m->vector = 0;
         m->routed = false;
     }
+    intx_close(a);
     source_close(a);
     timer_cancel_sync(&a->release);
 }

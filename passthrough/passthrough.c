@@ -36,11 +36,12 @@ static const char *objection(const struct pci_device *d, const char *name)
         return "another domain has it";
     if (!iommu_is_on())
         return "no IOMMU holds it back: it could reach all memory";
-    if (!d->cap[PCI_CAP_MSI] && !d->cap[PCI_CAP_MSIX])
-        return "it has neither MSI nor MSI-X";
     if (is_anothers(d, name))
         return "another domain had it, and it cannot be reset";
-    return place_objection(d, false);
+    const char *why = place_objection(d, false);
+    if (!why && !d->cap[PCI_CAP_MSI] && !d->cap[PCI_CAP_MSIX])
+        why = intx_objection(d);
+    return why;
 }
 
 /* As it is written in a domain's line. */
@@ -92,6 +93,7 @@ static const struct vpci_function_ops ops = {
     .port_read = ports_read,
     .port_write = ports_write,
     .settle = settle,
+    .ended = intx_ended,
 };
 
 static int claim(struct assigned **out, const struct passthrough_owner *owner, struct pci_device *d,
@@ -127,7 +129,7 @@ static int open_messages(struct assigned *a)
 {
     int err = message_open(a);
 
-    if (err)
+    if (err && err != -ENODEV)
         log_error("%s: pci=%s: %s", a->owner.name, pci_name(&a->device->at).text,
                   err == -ENOSPC ? "the machine has no interrupt vectors left for it"
                                  : "out of memory");
@@ -157,6 +159,7 @@ static int plug(struct assigned *a)
     if (err)
         return err;
     vpci_plug(a->owner.bus, a->slot, &a->function);
+    message_begin(a);
     log_info("%s: has PCI device %s%s", a->owner.name, pci_name(&a->device->at).text,
              pci_reset_of(a->device) ? "" : ", which cannot be reset");
     return 0;

@@ -17,9 +17,8 @@
 #define RESET_NS       100000000ul
 #define AGAIN_NS       10000000ul
 #define MOST_NS        1000000000ul /* for a device that says that it is not ready */
-#define INTX_OFF       0x0400u
-#define EXPRESS_RESET  0x8000u /* of its control: now */
-#define EXPRESS_ERRORS 0x000Fu /* are told to the root, which may tell firmware: never */
+#define EXPRESS_RESET  0x8000u      /* of its control: now */
+#define EXPRESS_ERRORS 0x000Fu      /* are told to the root, which may tell firmware: never */
 #define ADVANCED_RESET 1u
 #define POWER          4 /* in its capability: D0 to D3, and what else there is may be 0 */
 #define POWER_STATE    3u
@@ -77,7 +76,7 @@ static void reset(struct assigned *a, uint64_t now)
 {
     enum pci_reset how = pci_reset_of(a->device);
 
-    config_write32(&a->device->at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | INTX_OFF);
+    config_write32(&a->device->at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_NOINTX);
     a->until = now;
     if (how != PCI_RESET_NONE) {
         a->until += tsc_from_ns(RESET_NS);
@@ -104,7 +103,7 @@ void reset_begin(struct assigned *a)
         reset(a, now);
         return;
     }
-    config_write32(at, CONFIG_COMMAND, INTX_OFF);
+    config_write32(at, CONFIG_COMMAND, PCI_COMMAND_NOINTX);
     set_asleep(a, false);
     a->until = now + tsc_from_ns(WAKE_NS);
 }
@@ -114,7 +113,7 @@ static void restore(const struct assigned *a)
 {
     const struct config_place *at = &a->device->at;
 
-    config_write32(at, CONFIG_COMMAND, INTX_OFF);
+    config_write32(at, CONFIG_COMMAND, PCI_COMMAND_NOINTX);
     for (unsigned i = 0; i < ASSIGNED_BARS; i += 1 + a->device->bar[i].wide) {
         const struct pci_bar *b = &a->device->bar[i];
         if (!b->base)
@@ -125,7 +124,7 @@ static void restore(const struct assigned *a)
     }
     if (express(a))
         config_write32(at, express(a) + 8, a->control);
-    config_write32(at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | INTX_OFF);
+    config_write32(at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_NOINTX);
 }
 
 /* NULL: it is as it was found. */

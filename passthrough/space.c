@@ -3,7 +3,7 @@
  * reads 0, and writes to it vanish.
  *
  * The device itself always answers where the machine's firmware has put it; the guest's BARs say
- * where its guest finds it. There is no INTx, so no pin, and no power state but a pretended one.
+ * where its guest finds it. There is no power state but a pretended one.
  *
  * Sources: PCI Local Bus Specification 3.0, "Configuration Space", "MSI Capability Structure",
  * "MSI-X Capability"; PCI Bus Power Management Interface Specification; PCI Express Base
@@ -14,11 +14,12 @@
 #define ONES         UINT32_MAX
 #define COMMAND_KEPT 0x0546u /* memory, master, parity, SERR, INTx off */
 #define COMMAND_GIVEN                                                                              \
-    0x0005u                   /* of these the device itself has as the guest says: ports (which    \
-                               * are kept if there are any), master. A SERR would be an NMI of     \
-                               * the machine's */
-#define COMMAND_FIXED 0x0402u /* and these always: memory, INTx off */
+    0x0005u /* of these the device itself has as the guest says: ports (which                      \
+             * are kept if there are any), master. A SERR would be an NMI of                       \
+             * the machine's */
+#define COMMAND_FIXED (PCI_COMMAND_MEMORY | PCI_COMMAND_NOINTX) /* and these always */
 #define STATUS_LIVE   0xFFB00000u /* all but a pending INTx, and that there is a list */
+#define STATUS_INTX   0x00080000u /* that pending INTx */
 #define STATUS_LIST   0x00100000u
 #define LINE_SIZE     0xFFu /* of a cache, which is written and read */
 
@@ -54,14 +55,21 @@ static void set(struct assigned *a, unsigned reg, uint32_t value, uint32_t kept)
 
 /* ---- The header ---- */
 
+/* That by which it comes to its line of the guest's board. */
+static uint32_t pin_of(const struct assigned *a)
+{
+    return VPCI_PIN_OF(a->slot, a->line);
+}
+
 static void put_header(struct assigned *a)
 {
     *assigned_field(a, CONFIG_ID) = (struct field){ .live = ONES };
-    *assigned_field(a, CONFIG_COMMAND) = (struct field){ 0, COMMAND_KEPT, STATUS_LIVE };
+    *assigned_field(a, CONFIG_COMMAND) =
+        (struct field){ 0, COMMAND_KEPT, STATUS_LIVE | (a->intx ? STATUS_INTX : 0) };
     set(a, CONFIG_CLASS, hardware(a, CONFIG_CLASS), 0);
     set(a, CONFIG_CACHE_LINE, 0, LINE_SIZE);
     set(a, CONFIG_SUBSYSTEM, hardware(a, CONFIG_SUBSYSTEM), 0);
-    set(a, CONFIG_LINE, 0, LINE_SIZE);
+    set(a, CONFIG_LINE, a->intx ? pin_of(a) << 8 | VPCI_ISA_IRQ(a->line) : 0, LINE_SIZE);
 }
 
 /* A place for it, which is taken. 0: there is none, and the guest may move something. */
@@ -255,15 +263,23 @@ uint32_t space_read(struct vpci_function *f, unsigned reg)
     return w->live ? (w->value & ~w->live) | (hardware(a, reg) & w->live) : w->value;
 }
 
+/* One whose messages Caisson masks by switching them off asserts no pin meanwhile. */
+static bool may_assert_pin(struct assigned *a)
+{
+    return a->intx && !(assigned_field(a, CONFIG_COMMAND)->value & PCI_COMMAND_NOINTX) &&
+           !message_is_chosen(a);
+}
+
 /* Zeroes to the status leave it as it is. One that was stopped, as it tried too much, stays so,
  * also if that was on another pCPU and this very moment. */
-static void give_command(const struct assigned *a)
+static void give_command(struct assigned *a)
 {
     const struct config_place *at = &a->device->at;
     uint32_t given = a->word[CONFIG_COMMAND / 4].value & COMMAND_GIVEN;
+    uint32_t fixed = may_assert_pin(a) ? PCI_COMMAND_MEMORY : COMMAND_FIXED;
 
     if (!pci_is_stopped(a->device))
-        config_write32(at, CONFIG_COMMAND, COMMAND_FIXED | given);
+        config_write32(at, CONFIG_COMMAND, fixed | given);
     if (pci_is_stopped(a->device))
         config_write32(at, CONFIG_COMMAND, COMMAND_FIXED | (given & ~PCI_COMMAND_MASTER));
 }
@@ -282,6 +298,9 @@ void space_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t
     if (reg == CONFIG_COMMAND || (reg >= CONFIG_BAR && reg < CONFIG_BAR + 4 * ASSIGNED_BARS)) {
         ports_move(a);
         registers_move(a);
-    } else if (reg >= CONFIG_FIRST_CAPABILITY)
+    } else if (reg >= CONFIG_FIRST_CAPABILITY) {
         message_look(a);
+        if (a->intx)
+            give_command(a);
+    }
 }

@@ -36,5 +36,5 @@ void pci_stop(struct pci_device *d)
 {
     __atomic_store_n(&d->stopped, true, __ATOMIC_SEQ_CST);
     uint16_t command = config_read16(&d->at, CONFIG_COMMAND);
-    config_write32(&d->at, CONFIG_COMMAND, command & ~PCI_COMMAND_MASTER);
+    config_write32(&d->at, CONFIG_COMMAND, (command & ~PCI_COMMAND_MASTER) | PCI_COMMAND_NOINTX);
 }

@@ -50,6 +50,7 @@ struct pci_device {
     uint32_t id;    /* vendor, then device */
     uint32_t class; /* three bytes: class, subclass, interface */
     uint8_t revision;
+    uint8_t pin, line;              /* of interrupts: 1 to 4, 0: it has none; as firmware left it */
     uint8_t header;                 /* layout: 0 a device, 1 a bridge, 2 a bridge to CardBus */
     uint8_t secondary, subordinate; /* of a bridge that leads on: buses behind it; else 0 */
     uint16_t cap[PCI_CAPS];         /* where each is; 0: nowhere */
@@ -75,6 +76,7 @@ struct pci_device {
 #define PCI_COMMAND_IO     0x0001
 #define PCI_COMMAND_MEMORY 0x0002
 #define PCI_COMMAND_MASTER 0x0004
+#define PCI_COMMAND_NOINTX 0x0400
 
 /* What Caisson uses already, which nothing may come in the way of. */
 struct pci_use {
@@ -100,7 +102,7 @@ struct pci_device *pci_find(uint16_t segment, uint16_t bdf);
 
 /* Lets it send its one interrupt message (MSI) to this CPU with this vector. False: it has none. */
 bool pci_route_message(const struct pci_device *d, uint8_t vector, uint32_t apic_id);
-/* It no longer reads and writes by itself, nor sends messages. */
+/* It no longer reads and writes by itself, nor sends messages, nor asserts its interrupt pin. */
 void pci_stop(struct pci_device *d);
 /* Who makes it master all the same, as he has not seen it in time, finds it here afterwards. */
 static inline bool pci_is_stopped(const struct pci_device *d)

@@ -117,6 +117,9 @@ static void take_device(const struct config_place *at, uint32_t id, uint8_t head
     d->class = config_read32(at, CONFIG_CLASS);
     d->revision = (uint8_t)d->class;
     d->class >>= 8;
+    uint32_t interrupt = config_read32(at, CONFIG_LINE);
+    d->line = (uint8_t)interrupt;
+    d->pin = (uint8_t)(interrupt >> 8);
     d->header = header & ~MULTI;
     if (d->header >= HEADERS) {
         log_warn("pci: %s has an unknown header", pci_name(at).text);

@@ -59,6 +59,7 @@ extern struct acpi_info acpi;
 
 /* The MADT's "MPS INTI Flags": how a line signals. Zero in a field: as its bus does. */
 #define ACPI_INTI_POLARITY 0x0003
+#define ACPI_INTI_HIGH     0x0001
 #define ACPI_INTI_LOW      0x0003
 #define ACPI_INTI_TRIGGER  0x000C
 #define ACPI_INTI_LEVEL    0x000C

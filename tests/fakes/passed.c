@@ -7,6 +7,7 @@
 #include <string.h>
 #include "arch/x86/acpi.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/ioapic.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
@@ -33,7 +34,10 @@ uint64_t passed_taken;
 static uint64_t base; /* of BAR 0 */
 struct apic_message passed_message;
 bool passed_attached, passed_ignores_mask;
-int passed_iommu_error, passed_route_error;
+int passed_iommu_error, passed_route_error, passed_line_error;
+bool passed_line_masked, passed_level[VPCI_LINES];
+static uint8_t line_vector; /* 0: it has never been routed */
+static unsigned line_pcpu;
 static struct p2m p2m;
 static struct {
     uint64_t gfn, frame;
@@ -217,6 +221,52 @@ static void raise(unsigned index)
 {
     if (route_of[index].vector)
         passed_raise(route_of[index].pcpu, route_of[index].vector);
+}
+
+/* ---- Its line ---- */
+
+int ioapic_check_line(unsigned irq)
+{
+    return irq == PASSED_IRQ ? passed_line_error : -ENODEV;
+}
+
+int iommu_route_line(unsigned irq, uint32_t apic_id, uint8_t vector)
+{
+    ASSERT(irq == PASSED_IRQ && passed_line_masked && apic_id / 2 < PASSED_PCPUS);
+    if (passed_route_error)
+        return passed_route_error;
+    line_vector = vector;
+    line_pcpu = apic_id / 2;
+    passed_routes++;
+    return 0;
+}
+
+void ioapic_mask_line(unsigned irq, bool masked)
+{
+    ASSERT(irq == PASSED_IRQ && line_vector);
+    passed_line_masked = masked;
+}
+
+bool passed_line_comes(void)
+{
+    if (passed_line_masked || passed_hardware->word[1] & PCI_COMMAND_NOINTX)
+        return false;
+    passed_raise(line_pcpu, line_vector);
+    ASSERT(passed_line_masked);
+    return true;
+}
+
+static void set_level(void *ctx, unsigned n, bool level)
+{
+    ASSERT(ctx == &passed_bus);
+    passed_level[n] = level;
+}
+
+void passed_give_line(void)
+{
+    passed_bus.intx = (struct line){ .set = set_level, .ctx = &passed_bus };
+    pci_find(0, PASSED_BDF)->pin = 1;
+    pci_find(0, PASSED_BDF)->line = PASSED_IRQ;
 }
 
 /* ---- The domain ---- */
@@ -410,7 +460,10 @@ void passed_reset(void)
     passed_taken = UINT32_MAX;
     base = PASSED_BASE;
     passed_attached = passed_ignores_mask = false;
-    passed_iommu_error = passed_route_error = 0;
+    passed_iommu_error = passed_route_error = passed_line_error = 0;
+    passed_line_masked = true;
+    line_vector = 0;
+    memset(passed_level, 0, sizeof(passed_level));
     passed = NULL;
     fake_tsc += 10 * HZ;
     fake_bus_reset();
@@ -487,6 +540,18 @@ static void check_message(uint32_t address, uint32_t high, uint32_t data, bool s
                route_of[data & 0xFF].vector);
 }
 
+/* It asserts no pin that its guest has not, or while it is to send messages; nor is anything heard
+ * before the guest has ended the last one. */
+static void check_line(void)
+{
+    const uint32_t *word = passed_hardware->word;
+
+    if (!(word[1] & PCI_COMMAND_NOINTX))
+        ASSERT(passed->intx && !(word[PASSED_MSI / 4] & 1u << 16) &&
+               !(word[PASSED_MSIX / 4] & 1u << 31));
+    ASSERT(passed_line_masked || !passed->up);
+}
+
 /* Its registers, but those that are trapped. */
 static void check_places(void)
 {
@@ -511,7 +576,8 @@ void passed_check(void)
 
     ASSERT(f->word[4] == ((uint32_t)base | 4) && f->word[5] == base >> 32 &&
            f->word[6] == PASSED_SMALL && f->word[7] == (PASSED_PORTS | 1));
-    ASSERT((f->word[1] & 0x402) == 0x402); /* memory on, INTx off */
+    ASSERT(f->word[1] & PCI_COMMAND_MEMORY);
+    check_line();
     ASSERT(!(f->word[PASSED_EXPRESS / 4 + 2] & 0x8000));
     check_message(f->word[PASSED_MSI / 4 + 1], f->word[PASSED_MSI / 4 + 2],
                   f->word[PASSED_MSI / 4 + 3],

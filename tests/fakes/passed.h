@@ -24,6 +24,7 @@
 #define PASSED_LOW_END 0xFEC00000u
 #define PASSED_HIGH    0x8000000000ul
 #define PASSED_RAM     0x40000000ul /* bytes of it, from 0 */
+#define PASSED_IRQ     10           /* the line of its pin, if firmware gave it one */
 #define PASSED_COUNT   5            /* entries in its table, in BAR 0 */
 #define PASSED_PCPUS   4
 #define PASSED_TABLE   0x2000
@@ -57,6 +58,9 @@ extern struct sched_unit passed_unit[4];              /* the domain's vCPUs */
 extern bool passed_attached;                          /* by the IOMMU */
 extern bool passed_ignores_mask;
 extern int passed_iommu_error, passed_route_error;
+extern int passed_line_error; /* of its line, by what the I/O APIC knows */
+extern bool passed_line_masked;
+extern bool passed_level[VPCI_LINES]; /* of the guest's board */
 
 /* A machine with the device; nobody has it yet. */
 void passed_reset(void);
@@ -65,6 +69,10 @@ void passed_enlarge(uint64_t base, uint64_t size);
 /* A domain takes it: 0, or the error. */
 int passed_attach(void);
 void passed_check(void);
+/* It has an interrupt pin, and the guest's board has lines. Before a domain takes it. */
+void passed_give_line(void);
+/* It asserts its pin, if it may. False: nobody hears of it. */
+bool passed_line_comes(void);
 /* Interrupt `index` of the device comes, if it may send it. */
 void passed_interrupt(unsigned index);
 /* The IOMMU lets it through. */

@@ -1,4 +1,4 @@
-/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/intx.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A guest that does whatever it likes with its PCI device: accesses of all widths and alignments to
  * its configuration space, its registers wherever it has put them, interrupts whenever, and its end
@@ -101,9 +101,26 @@ static void give_back(void)
     vpci_init(&passed_bus, 0);
 }
 
+static void attach(bool has_line)
+{
+    if (has_line)
+        passed_give_line();
+    if (passed_attach())
+        abort();
+}
+
 static void step(struct input *in)
 {
-    switch (input_byte(in) % 12) {
+    bool has_line;
+
+    switch (input_byte(in) % 14) {
+    case 12:
+        if (passed->intx)
+            (void)passed_line_comes();
+        break;
+    case 13: /* of whichever line */
+        vpci_end(&passed_bus, input_byte(in) % VPCI_LINES);
+        break;
     case 0:
     case 1:
     case 2:
@@ -133,9 +150,9 @@ static void step(struct input *in)
     default:
         if (input_byte(in) % 16)
             break;
+        has_line = passed->intx;
         give_back();
-        if (passed_attach())
-            abort();
+        attach(has_line);
     }
 }
 
@@ -147,8 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     passed_reset();
     if (input_byte(&in) % 2) /* of what a BAR leaves in one go */
         passed_taken = 1;
-    if (passed_attach())
-        abort();
+    attach(input_byte(&in) % 2);
     while (!input_ended(&in)) {
         step(&in);
         passed_check();

@@ -96,6 +96,64 @@ def test_nvme(boot, tmp_path, kind, iommu):
     assert md5(path, 5 * MIB, 8 * MIB) == written
 
 
+@pytest.mark.alone
+@pytest.mark.parametrize("iommu, controller", [("amd-iommu", "IO-APIC"), ("intel-iommu,intremap=on", "XT-PIC")],
+                         ids=["amd-ioapic", "intel-pic"])
+def test_lines(boot, tmp_path, iommu, controller):
+    """Two disks without messages, on one interrupt line of the machine's and so of the guest's: both
+    are read, at once too, and written; again after its reboot."""
+    paths = [disk(str(tmp_path / f"{name}.img"), 16) for name in ("a", "b")]
+    board = q35(paths[0], iommu=iommu)
+    board["extra"] = board["extra"] + ["-drive", f"if=none,id=second,format=raw,file={paths[1]}",
+                                       "-device", "nvme,drive=second,serial=second,addr=5"]
+    words = QUIET + " pci=nomsi" + (" noapic" if controller == "XT-PIC" else "")
+    m = boot(modules=linux(words, keys="pci=00:04.0,00:05.0", vcpus=2), **board)
+    for life in range(2):
+        m.expect_exact("linux: has PCI device 00:05.0\r", timeout=PATIENCE)
+        m.expect_exact(PROMPT, timeout=BOOT)
+        m.ask("for i in 0 1; do md5sum /dev/nvme${i}n1 > /tmp/$i & done; wait")
+        for i, path in enumerate(paths):
+            assert md5(path) in m.ask(f"cat /tmp/{i}")
+        line = m.ask("grep nvme /proc/interrupts")
+        assert re.search(rf" [1-9]\d* .*{controller} ", line) and "nvme0q1" in line and "nvme1q1" in line
+        m.ask("dd if=/dev/urandom of=/dev/nvme1n1 bs=1M count=3 conv=fsync")
+        if life == 0:
+            m.sendline("reboot -f")
+    m.sendline("poweroff -f")
+    m.expect_off()
+
+
+@pytest.mark.alone
+def test_line_storm(boot, tmp_path):
+    """A card asserts its line for good, and its guest, whose disk has the same one, ends each interrupt
+    for nothing: its neighbour on that pCPU answers all the while, and the line is had again after its end."""
+    board = q35(disk(str(tmp_path / "nvme.img"), 1))
+    board["extra"] = board["extra"] + CARD
+    echo = os.path.join(BUILD, "guest/echo.elf")
+    m = boot(modules=[*linux(QUIET + " pci=nomsi", keys="pci=00:04.0,00:05.0 cpus=1"),
+                      Module(echo, "kernel name=echo mem=4M cpus=1")], **board)
+    m.expect_exact(PROMPT, timeout=BOOT)
+    card = "/sys/bus/pci/devices/0000:00:05.0"
+    m.ask(f"echo 1 > {card}/enable")
+    at = int(m.ask(f"head -n 1 {card}/resource").split()[0], 16)
+    m.ask(f"devmem {at + 0xD0:#x} 32 4")  # a cause is to interrupt:
+    m.sendline(f"devmem {at + 0xC8:#x} 32 4")  # it does
+    m.expect_exact("32 4\r")
+    m.send("\x01\x01\x01console echo\r")
+    for i in range(5):
+        m.send(f"are you there {i}\r")
+        m.expect_exact(f'echo: "are you there {i}" at ')
+    m.send("\x01\x01\x01destroy linux\r")
+    m.expect_exact("linux: destroyed")
+    while re.search(r"00:0[45]\.0 [^\r\n]*, domain", pci(m)):
+        time.sleep(0.1)  # they are being reset
+    m.send("create name=again kernel=3 mem=4M pci=00:04.0,00:05.0\r")
+    m.expect_exact("again: has PCI device 00:05.0\r")
+    assert "no INTx" not in m.before
+    m.send("poweroff\r")
+    m.expect_off()
+
+
 def pci(m):
     """What it lists. (A line of a domain's may tear the echo, so the answer is waited for.)"""
     m.sendline("pci")

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include "devices/vhpet.h"
 #include "devices/vlapic.h"
+#include "devices/vpci.h"
 #include "machine/acpi_guest.h"
 #include "machine/acpi_tables.h"
 #include "machine/pc.h"
@@ -306,6 +307,38 @@ static const struct acpi_header *pvh_dsdt(bool pci)
     return at(((struct acpi_fadt *)find("FACP"))->x_dsdt);
 }
 
+/* The next number that acpiexec has printed. */
+static unsigned long next_number(FILE *f)
+{
+    char line[256], *at;
+
+    do
+        assert_non_null(fgets(line, sizeof(line), f));
+    while (!(at = strstr(line, "[Integer] = ")));
+    return strtoul(at + strlen("[Integer] = "), NULL, 16);
+}
+
+/* Where ACPI's own interpreter finds each pin's interrupt, as the guest's does. */
+static void check_routes(bool apic)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command),
+             "acpiexec -b 'evaluate \\_PIC %u; evaluate \\_SB.PCI0._PRT' dsdt.aml", apic);
+    assert_int_equal(run(command), 0);
+    snprintf(command, sizeof(command), "%s/log", dir);
+    FILE *f = fopen(command, "r");
+    assert_non_null(f);
+    for (unsigned i = 0; i < 4 * VPCI_SLOTS; i++) {
+        unsigned slot = i / 4, pin = i % 4, line = VPCI_LINE_OF(slot, pin + 1);
+        assert_int_equal(next_number(f), (VPCI_FIRST_SLOT + slot) << 16 | 0xFFFF);
+        assert_int_equal(next_number(f), pin);
+        assert_int_equal(next_number(f), 0);
+        assert_int_equal(next_number(f), apic ? HVM_PCI_GSI + line : VPCI_ISA_IRQ(line));
+    }
+    fclose(f);
+}
+
 /* Disassembles every table, looks for a complaint or an undefined value, and for the words that
  * matter; then compiles what came out. */
 static void test_iasl(void **state)
@@ -314,6 +347,8 @@ static void test_iasl(void **state)
     build_with_hpet(MAX_VCPUS);
     assert_non_null(mkdtemp(dir));
     dump("dsdt", at(((struct acpi_fadt *)find("FACP"))->x_dsdt));
+    check_routes(false);
+    check_routes(true);
     dump("facs", at(((struct acpi_fadt *)find("FACP"))->x_facs));
     dump("facp", find("FACP"));
     dump("apic", find("APIC"));

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include "arch/x86/acpi.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/ioapic.h"
 #include "arch/x86/tsc.h"
 #include "iommu/amd.h"
 #include "iommu/iommu.h"
@@ -55,6 +56,12 @@ struct pci_name pci_name(const struct config_place *at)
 void pci_stop(struct pci_device *d)
 {
     d->stopped = true;
+}
+
+int ioapic_route_line(unsigned irq, uint32_t apic_id, uint8_t vector)
+{
+    fail_msg("line %u to CPU %u as 0x%x: no test asks for it", irq, apic_id, vector);
+    return -ENODEV;
 }
 
 bool pci_is_apart(const struct pci_device *a, const struct pci_device *b)

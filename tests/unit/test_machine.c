@@ -54,7 +54,7 @@ static void start_lapic(struct vcpu *v, unsigned id)
     dev->ops->write(dev, 0xf0, 4, 0x1ff, 0);
 }
 
-static bool no_hpet;
+static bool no_hpet, has_pci;
 static const struct vfwcfg_item *firmware;
 
 static void build(const struct board *board)
@@ -66,6 +66,7 @@ static void build(const struct board *board)
                                      .tsc_zero = guest.xen.tsc_zero,
                                      .ram_low = 16 << 20,
                                      .no_hpet = no_hpet,
+                                     .pci = has_pci,
                                      .firmware = firmware,
                                      .firmware_items = 1 };
 
@@ -81,7 +82,7 @@ static int setup(void **state)
     domain_set_hooks(&hooks);
     sent_count = rooms = 0;
     full = false;
-    no_hpet = false;
+    no_hpet = has_pci = false;
     firmware = NULL;
     start_lapic(&guest_vcpu, 0);
     guest.state = DOMAIN_RUNNING;
@@ -448,6 +449,64 @@ static void test_com1_interrupts(void **state)
     assert_int_equal(vpic_ack(&m->pic), 0x24);
     assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x54);
     assert_true(guest_kicks > 0);
+}
+
+static unsigned ended;
+
+static void was_ended(struct vpci_function *f)
+{
+    (void)f;
+    ended++;
+}
+
+/* PCI's lines are pins of the I/O APIC, two and two an input of the 8259s; the end of an interrupt
+ * at either is told of, as is that by a new beginning. */
+static void test_pci_lines(void **state)
+{
+    static const struct vpci_function_ops ops = { .ended = was_ended };
+    static struct vpci_function f[2] = { { &ops }, { &ops } };
+
+    (void)state;
+    has_pci = true;
+    ended = 0;
+    build(&board_pc);
+    vpci_plug(&m->pci, 1, &f[0]);
+    vpci_plug(&m->pci, 2, &f[1]);
+    init_pic();
+    out(0x4d1, 0x0c);
+    assert_int_equal(in(0x4d1), 0x0c);
+    vpci_raise(&m->pci, 1, 1);
+    vpci_raise(&m->pci, 2, 2);
+    assert_int_equal(vpic_ack(&m->pic), 0x28 + 2);
+    assert_int_equal(in(0xa1), 0);
+    out(0xa0, 0x20);
+    out(0x20, 0x20);
+    assert_int_equal(ended, 2); /* of both lines */
+    assert_false(vpic_pending(&m->pic));
+    vpci_raise(&m->pci, 0, 1);
+    assert_int_equal(vpic_ack(&m->pic), 0x28 + 3);
+    vpci_raise(&m->pci, 3, 2);
+    init_pic();
+    assert_int_equal(ended, 4);
+    assert_false(vpic_pending(&m->pic));
+
+    route(HVM_PCI_GSI + 3);
+    ioapic_write(0x10 + 2 * (HVM_PCI_GSI + 3), 0x8063);
+    vpci_raise(&m->pci, 3, 1);
+    assert_int_equal(vlapic_pending(&guest_vcpu.lapic), 0x63);
+    vlapic_ack(&guest_vcpu.lapic, 0x63);
+    vioapic_eoi(&m->ioapic, 0x63);
+    assert_int_equal(ended, 5);
+    assert_int_equal(m->ioapic.lines, 0);
+}
+
+/* A board that nothing is plugged into knows nothing of it. */
+static void test_no_pci_lines(void **state)
+{
+    (void)state;
+    assert_null(m->pci.intx.set);
+    assert_int_equal(m->ioapic.watched, 0);
+    assert_ptr_equal(m->device[DEV_PIC], &m->pic.dev);
 }
 
 static void test_com2_and_rtc_lines(void **state)
@@ -881,6 +940,8 @@ int main(void)
         TEST(test_ways_to_end),
         TEST(test_com1_interrupts),
         TEST(test_com2_and_rtc_lines),
+        TEST(test_pci_lines),
+        TEST(test_no_pci_lines),
         TEST(test_timer_line),
         TEST(test_hpet_pin),
         TEST(test_hpet_replaces_legacy),

@@ -1,4 +1,4 @@
-/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/intx.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A PCI device as a guest has it: what it finds in configuration space, where its registers are,
  * what becomes of its interrupts, and who may have it.
@@ -83,7 +83,7 @@ static void test_refusals(void **state)
 
     assert_int_equal(passthrough_check("alpha", 0, PASSED_BDF), 0);
     refused(FAKE_BDF(0, 9, 0), "alpha: pci=00:09.0: the machine has no such device");
-    refused(FAKE_BDF(0, 5, 0), "alpha: pci=00:05.0: it has neither MSI nor MSI-X");
+    refused(FAKE_BDF(0, 5, 0), "alpha: pci=00:05.0: it has no interrupt pin");
     refused(FAKE_BDF(0, 6, 0), "alpha: pci=00:06.0: it is a bridge");
     d->used_as = "screen";
     refused(PASSED_BDF, "alpha: pci=00:04.0: Caisson uses it");

@@ -214,6 +214,39 @@ static void test_level_unmask(void **state)
     assert_int_equal(delivered, 2);
 }
 
+static unsigned ended;
+
+static void on_end(void *ctx, unsigned pin, bool level)
+{
+    assert_ptr_equal(ctx, &v);
+    assert_false(level);
+    ended = pin;
+    vioapic_set_irq(&v, pin, false);
+}
+
+/* Whoever watches a pin hears of its EOI in time to lower it. */
+static void test_watched(void **state)
+{
+    (void)state;
+    ended = 0;
+    v.watched = 1 << 17;
+    v.ended = (struct line){ .set = on_end, .ctx = &v };
+    entry(16, LEVEL | 0x38, 0);
+    entry(17, LEVEL | 0x39, 0);
+    vioapic_set_irq(&v, 16, true);
+    vioapic_set_irq(&v, 17, true);
+    assert_int_equal(delivered, 2);
+    vioapic_eoi(&v, 0x38);
+    assert_int_equal(ended, 0);
+    assert_int_equal(delivered, 3);
+    vioapic_eoi(&v, 0x39);
+    assert_int_equal(ended, 17);
+    assert_int_equal(delivered, 3);
+    ended = 0;
+    vioapic_eoi(&v, 0x39); /* it is not in service */
+    assert_int_equal(ended, 0);
+}
+
 static void test_reset(void **state)
 {
     (void)state;
@@ -237,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup(test_level, setup),
         cmocka_unit_test_setup(test_one_eoi_for_many, setup),
         cmocka_unit_test_setup(test_level_unmask, setup),
+        cmocka_unit_test_setup(test_watched, setup),
         cmocka_unit_test_setup(test_reset, setup),
     };
 

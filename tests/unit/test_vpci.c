@@ -128,6 +128,69 @@ static void test_piix4(void **state)
             assert_int_equal(config(0x80000000 | function << 8), UINT32_MAX);
 }
 
+/* ---- Interrupt lines ---- */
+
+static bool level[VPCI_LINES];
+static struct vpci_function plugged[2];
+static unsigned ended[2];
+
+static void set_level(void *ctx, unsigned n, bool up)
+{
+    assert_ptr_equal(ctx, &pci);
+    level[n] = up;
+}
+
+/* Still asserted: it is raised again at once. */
+static void was_ended(struct vpci_function *f)
+{
+    unsigned i = (unsigned)(f - plugged);
+
+    if (!ended[i]++ && i)
+        vpci_raise(&pci, 1, 5);
+}
+
+/* Two on a line: it is high as long as one asserts it, and both learn of its end. */
+static void test_lines(void **state)
+{
+    static const struct vpci_function_ops ops = { .ended = was_ended };
+
+    (void)state;
+    pci.intx = (struct line){ .set = set_level, .ctx = &pci };
+    for (unsigned i = 0; i < 2; i++) {
+        plugged[i].ops = &ops;
+        vpci_plug(&pci, 1 + 4 * i, &plugged[i]);
+    }
+    vpci_raise(&pci, 1, 1);
+    vpci_raise(&pci, 1, 5);
+    assert_true(level[1]);
+    vpci_end(&pci, 0);
+    assert_int_equal(ended[0] + ended[1], 0);
+    vpci_end(&pci, 1);
+    assert_int_equal(ended[0], 1);
+    assert_int_equal(ended[1], 1);
+    assert_true(level[1]);
+    vpci_end(&pci, 1);
+    assert_int_equal(ended[0], 1);
+    assert_int_equal(ended[1], 2);
+    assert_false(level[1]);
+}
+
+/* As firmware knows a PIIX4 board. */
+static void test_where_pins_lead(void **state)
+{
+    static const unsigned irqs[] = { 11, 10, 10, 11 };
+
+    (void)state;
+    for (unsigned slot = 0; slot < VPCI_SLOTS; slot++) {
+        for (unsigned pin = 1; pin <= 4; pin++) {
+            unsigned line = VPCI_LINE_OF(slot, pin);
+            assert_int_equal(line, (slot + pin - 1) % 4);
+            assert_int_equal(VPCI_PIN_OF(slot, line), pin);
+            assert_int_equal(VPCI_ISA_IRQ(line), irqs[line]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +201,8 @@ int main(void)
         cmocka_unit_test_setup(test_nobody_else, setup),
         cmocka_unit_test_setup(test_edges, setup),
         cmocka_unit_test_setup(test_piix4, setup),
+        cmocka_unit_test_setup(test_lines, setup),
+        cmocka_unit_test_setup(test_where_pins_lead, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

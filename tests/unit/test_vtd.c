@@ -398,6 +398,12 @@ void ioapic_remap(ioapic_remap_fn fn)
     remap = fn;
 }
 
+/* Each line is at the pin of its number. */
+int ioapic_route_line(unsigned irq, uint32_t apic_id, uint8_t vector)
+{
+    return remap((uint8_t)irq, vector, apic_id, true);
+}
+
 /* ---- The firmware's table ---- */
 
 static uint8_t dmar[4096];
@@ -522,12 +528,26 @@ static void test_ioapic(void **state)
     (void)state;
     assert_non_null(remap);
     assert_true(send_message(IOAPIC, MESSAGES | REMAPPABLE | 4 << 5, 0) == BLOCKED);
-    remap(4, 0x42, 7, false);
+    assert_int_equal(remap(4, 0x42, 7, false), 0);
     assert_int_equal(send_message(IOAPIC, MESSAGES | REMAPPABLE | 4 << 5, 0), 0x742);
     assert_true(send_message(NIC, MESSAGES | REMAPPABLE | 4 << 5, 0) == BLOCKED);
     assert_true(send_message(IOAPIC, MESSAGES | REMAPPABLE | 5 << 5, 0) == BLOCKED);
-    remap(9, 0x43, 0, true);
+    assert_int_equal(remap(9, 0x43, 0, true), 0);
     assert_int_equal(irte_of(9)->low & 0xFFFF, 0x11); /* level, as the line is */
+}
+
+/* A line of a domain's device, which goes from CPU to CPU. */
+static void test_line(void **state)
+{
+    (void)state;
+    assert_int_equal(iommu_route_line(10, 7, 0x42), 0);
+    assert_int_equal(send_message(IOAPIC, MESSAGES | REMAPPABLE | 10 << 5, 0), 0x742);
+    assert_int_equal(iommu_route_line(10, 5, 0x43), 0);
+    assert_int_equal(send_message(IOAPIC, MESSAGES | REMAPPABLE | 10 << 5, 0), 0x543);
+    assert_true(send_message(NIC, MESSAGES | REMAPPABLE | 10 << 5, 0) == BLOCKED);
+    assert_int_equal(iommu_route_line(10, 255, 0x44), -ERANGE); /* without x2APIC: everybody */
+    model.dead = true;
+    assert_int_equal(iommu_route_line(10, 6, 0x45), -ENODEV);
 }
 
 static void test_x2apic(void **state)
@@ -538,7 +558,7 @@ static void test_x2apic(void **state)
     cpu = 0x12345;
     put_unit(BASE, 1, 0); /* and nobody says how the I/O APIC is called */
     start();
-    remap(1, 0x42, cpu, false);
+    assert_int_equal(remap(1, 0x42, cpu, false), 0);
     assert_int_equal(send_message(IOAPIC, MESSAGES | REMAPPABLE | 1 << 5, 0), 0x1234542);
     assert_int_equal(REG(0x40), 0xFEE45000);
     assert_int_equal(REG(0x44), 0x12300);
@@ -1301,6 +1321,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_nothing_gets_through, setup_sound),
         cmocka_unit_test_setup(test_ioapic, setup_sound),
+        cmocka_unit_test_setup(test_line, setup_sound),
         cmocka_unit_test(test_x2apic),
         cmocka_unit_test_setup(test_interrupt_of_its_own, setup_sound),
         cmocka_unit_test_setup(test_fault, setup_sound),
