@@ -100,7 +100,7 @@ static int zero(struct vcpu *v, uint64_t from, uint64_t to)
 int64_t domctl_getvcpucontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     uint64_t at = op->u.vcpucontext.context, regs = at + XEN_VCPU_GUEST_CONTEXT_REGS;
-    struct xen_cpu_user_regs r;
+    struct xen_cpu_user_regs r = { 0 };
     int64_t result = with_vcpu(v, d, &op->u.vcpucontext, &r, false);
 
     if (result)

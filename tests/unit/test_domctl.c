@@ -107,8 +107,8 @@ static void test_versions_and_numbers(void **state)
 {
     (void)state;
     for (uint32_t cmd = 0; cmd < 100; cmd++) {
-        static const uint8_t known[] = { 1,  2,  3,  4,  5,  9,  10, 11, 14, 15, 16, 25,
-                                         27, 29, 33, 34, 59, 60, 61, 68, 82, 83, 86 };
+        static const uint8_t known[] = { 1,  2,  3,  4,  5,  9,  10, 11, 12, 13, 14, 15, 16,
+                                         25, 27, 29, 33, 34, 59, 60, 61, 68, 82, 83, 86 };
         static const uint8_t known_sysctl[] = { 1, 3, 4, 6, 7, 8, 9, 16, 17, 18, 19, 26, 29 };
 
         if (!memchr(known, (int)cmd, sizeof(known)))
