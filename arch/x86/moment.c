@@ -19,7 +19,8 @@ void moment_set(struct moment *m, uint64_t zero, uint64_t ns)
         return;
     /* A guest may ask for any moment: what is beyond the machine's clock never comes. If the
      * domain's clock is ahead of that, zero is before 0, and only what has passed does not wrap. */
-    bool is_ahead = zero >> 63, wraps = __builtin_add_overflow(zero, tsc_from_ns(ns), &tsc);
+    uint64_t ticks = tsc_from_ns(ns);
+    bool is_ahead = zero >> 63, wraps = __builtin_add_overflow(zero, ticks, &tsc);
     if (wraps == is_ahead)
         m->tsc = tsc;
     else if (is_ahead)
