@@ -348,7 +348,7 @@ $(U)/$(1): $$(patsubst %.c,$(U)/obj/%.o,tests/unit/$(1).c $$(call links_of,tests
 	$$(call say,LD,$$@)
 	$$(Q)$$(UNIT_CC) $$(UNIT_FLAGS) -o $$@ $$^ -lcmocka $$(call libs_of,tests/unit/$(1).c)
 endef
-ifneq ($(filter unit unit-build test coverage $(U)/%,$(MAKECMDGOALS)),)
+ifneq ($(filter unit unit-build coverage $(U)/%,$(MAKECMDGOALS)),)
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 -include $(shell find $(U)/obj -name '*.d' 2>/dev/null)
 endif
@@ -388,15 +388,21 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 	$(Q)$(PYTHON) tools/unit --dir $(U) --result $(B)/unit.result $(or $(T:%=test_%),$(UNIT))
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
-.PHONY: system test
+.PHONY: system system-build test
 SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
                $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
                $(B)/debian/guest.img $(B)/debian/xen.gz release
+system-build: $(SYSTEM_NEEDS)
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-qemu deps-bochs ## boot whole machines in emulators and look at them; K=word chooses; MACHINES=bochs|qemu|all and SHAPES=all: docs/testing.md
 	$(Q)MACHINES='$(MACHINES)' $(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')
 
+# All of it is built first, so that no CPU has nothing to do while another waits for the network. Each part
+# builds what has failed once more, and counts it.
+AT_ONCE = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 test: ## unit + fuzz + system; ends with the total
 	$(Q)rm -f $(B)/unit.result $(B)/fuzz.result $(B)/system.result
+	-$(Q)tools/deps $(filter-out lint,$(DEPS))
+	-$(Q)$(MAKE) -k $(AT_ONCE) unit-build fuzz-build system-build
 	-$(Q)$(MAKE) unit
 	-$(Q)$(MAKE) fuzz
 	-$(Q)$(MAKE) system
