@@ -16,9 +16,10 @@ MACHINES says:
     MACHINES=qemu       only those on QEMU, and those that boot nothing
     MACHINES=all        whatever can run on both does
 
-A test on QEMU is marked as `alone`: no other is to run beside it. Its CPUs are threads of the host
-that wait for one lock of the emulator's. Where more threads want to run than the host has CPUs,
-each such wait lasts as long as the host lets others run, and a boot of 6 seconds takes 100.
+QEMU's CPUs are threads of the host that wait for one lock of the emulator's. Where more threads want to
+run than the host has CPUs, each such wait lasts as long as the host lets others run, and a boot of 6
+seconds takes 100. So a test whose machine has several CPUs that run guests is `alone` on QEMU: no other runs
+beside it. It has a parameter `pcpus`, or is marked as `smp`; `boot` fails where neither says so.
 
 All logs of a test lie in build/test-logs/<test>/: com1.txt, bochs.log, port-e9.txt, ...
 """
@@ -130,6 +131,8 @@ def partition(files):
 def pytest_configure(config):
     config.addinivalue_line("markers", "anywhere(first): can run with VT-x and with AMD-V; the one that it runs on unless MACHINES says otherwise")
     config.addinivalue_line("markers", "alone: nothing else is to run on the host meanwhile")
+    config.addinivalue_line("markers", "smp: its machine has several CPUs, which on QEMU are threads: alone there")
+    config.addinivalue_line("markers", "long: takes half a minute of a CPU, or more")
     config.addinivalue_line("markers", "core: the same, and does so unless MACHINES says otherwise")
 
 
@@ -143,6 +146,15 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("emulator", [VTX, "qemu"])
 
 
+def spread(items):
+    """The long ones, evenly among the first two thirds of the others. xdist hands out pieces of the list, the
+    last of them small: no worker has all of the long ones, and none begins one when the others are done."""
+    long, short = ([item for item in items if any(item.iter_markers("long")) == yes] for yes in (True, False))
+    places = [(i * 2 / 3 / len(long), item) for i, item in enumerate(long)]
+    places += [(i / len(short), item) for i, item in enumerate(short)]
+    return [item for _, item in sorted(places, key=lambda place: place[0])]
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
 def pytest_collection_modifyitems(config, items):
     """Of those, what MACHINES chooses. A single set of parameters may be in the core as well."""
@@ -154,9 +166,11 @@ def pytest_collection_modifyitems(config, items):
         return on not in LEFT_OUT and (on == first or MACHINES != "" or core)
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
-    items[:] = filter(wanted, items)
+    items[:] = spread(list(filter(wanted, items)))
     for item in items:
-        if hasattr(item, "callspec") and item.callspec.params.get("emulator") == "qemu":
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        several = params.get("pcpus", 1) != 1 or any(item.iter_markers("smp"))
+        if several and params.get("emulator") == "qemu":
             item.add_marker(pytest.mark.alone)
 
 
@@ -250,7 +264,7 @@ def emulator():
 
 
 @pytest.fixture
-def boot(machine_of, emulator):
+def boot(machine_of, emulator, request):
     """boot(modules=[...], options="...", **settings of a machine): Caisson on a machine.
 
     pcpus: as many run guests, if there are any; or Bochs' word for it.
@@ -267,6 +281,8 @@ def boot(machine_of, emulator):
             del settings["cpu"]
         if modules and isinstance(settings.get("pcpus"), int):
             settings["pcpus"] = machine.EMULATORS[settings["emulator"]].pcpus_for(settings["pcpus"])
+        if modules and settings["emulator"] == "qemu" and settings.get("pcpus", 1) > 1:
+            assert any(request.node.iter_markers("alone")), "several CPUs on QEMU: mark the test as smp or alone"
         menu, files = menu_of(modules, options)
         return machine_of(menu, files, **settings)
 

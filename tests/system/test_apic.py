@@ -14,6 +14,7 @@ def test_from_inside(boot, apicv):
     m.expect_off()
 
 
+@pytest.mark.long
 def test_linux_without(boot):
     """As on processors that have no APIC virtualization."""
     m = boot(modules=linux(vcpus=2), pcpus=2, options="console=com1 exit=shutdown apicv=off")

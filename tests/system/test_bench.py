@@ -13,6 +13,7 @@ RELEASE = os.path.join(BUILD, "rel")
 
 
 @pytest.mark.parametrize("cpu", ["corei7_skylake_x", "svm", *(["corei7_icelake_u"] if ALL_SHAPES else [])])
+@pytest.mark.long
 def test_bench(cpu):
     argv = [sys.executable, "tools/bench", os.path.join(RELEASE, "caisson.elf"),
             os.path.join(RELEASE, "guest"), "--cpu", cpu, "--check"]

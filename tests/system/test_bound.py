@@ -15,6 +15,7 @@ ROUNDS = int(os.environ.get("SWEEP_ROUNDS", "8"))
 
 
 @pytest.mark.parametrize("seed", [SEED, SEED + 1] if ALL_SHAPES else [SEED])
+@pytest.mark.long
 def test_sweep(boot, seed):
     """String I/O over every port, and string moves over registers in memory, after random programming
     of the devices: an RTC whose alarm never comes, an HPET that matches with every tick, and

@@ -244,6 +244,7 @@ def talk(c):
 
 @pytest.mark.anywhere
 @pytest.mark.parametrize("daemon", ["oxenstored", pytest.param("xenstored", marks=pytest.mark.anywhere("qemu"))])
+@pytest.mark.long
 def test_tools(control, emulator, daemon):
     """Debian's tools, with either daemon of the store, over a domain of the boot menu."""
     c = control(rest=guest("hog", words="sleep"), emulator=emulator)
@@ -341,7 +342,7 @@ def network(c, alpha):
     assert "2 packets received" in near and "2 packets received" in far
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_devices(boot, tmp_path):
     """A domain of the boot menu has a name in the store, and by xl a disk and a network card. The
     control domain has the machine's own, and hands on what comes from there."""
@@ -385,6 +386,7 @@ def test_another_one(boot):
 
 
 @pytest.mark.anywhere
+@pytest.mark.smp
 @pytest.mark.parametrize("seed", [SEED, pytest.param(SEED + 1, marks=pytest.mark.anywhere("qemu"))])
 def test_bad_one(boot, seed):
     """A control domain out of its mind may do what it likes to the others, and nothing to Caisson,

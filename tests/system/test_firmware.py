@@ -102,7 +102,6 @@ def test_ovmf(boot):
 ROMS = {"ovmf": [OVMF + "OVMF_CODE.fd", OVMF + "OVMF_VARS.fd"], "seabios": [SEABIOS + "bios-256k.bin"]}
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("rom", ROMS if ALL_SHAPES else ["ovmf"])
 def test_starts_linux(boot, rom):
     """14 MiB by fw_cfg's DMA, and the ACPI tables where firmware has put them: without these there is

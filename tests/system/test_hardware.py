@@ -95,6 +95,7 @@ REPORT = (r"cpu: [^\r\n]+, family 6 model 0x", r"cpu: CPUID 7: ",
     ("qemu", "Skylake-Client", ["-smp", "2,sockets=1,cores=1,threads=2"]),
     ("bochs", "corei7_skylake_x", []),
 ], ids=["qemu", "bochs"])
+@pytest.mark.smp
 def test_report(boot, emulator, cpu, extra):
     """The self-test tells of every pCPU, and goes on to the end without guests."""
     m = boot(modules=guest("hello"), emulator=emulator, cpu=cpu, pcpus=2, ips=50_000_000,

@@ -110,6 +110,7 @@ def live(c, rng, names, most):
     c.type(*(f"destroy {name}" for name in alive))
 
 
+@pytest.mark.long
 def test_hundreds_of_lives(crowd):
     """Frames are where they were before, exactly. With SHAPES=all after a thousand of them."""
     c = crowd(pcpus=2, mem=128)
@@ -149,6 +150,8 @@ def test_each_allocation_fails(crowd):
 
 
 @pytest.mark.anywhere
+@pytest.mark.smp
+@pytest.mark.long
 def test_hundred_at_once(crowd):
     """In 4 MiB each; five have a timer, and two keep both pCPUs busy."""
     c = crowd(pcpus=2, mem=512)

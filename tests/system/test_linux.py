@@ -40,6 +40,7 @@ def shell(boot):
 
 
 @pytest.mark.anywhere("qemu")
+@pytest.mark.smp
 def test_shell_on_many_pcpus(shell):
     m = shell(pcpus=4)
     assert m.ask("nproc").strip() == "1"
@@ -84,6 +85,7 @@ def test_memory_above_4g(boot, emulator):
     assert len(sums) == 2 and len(set(sums)) == 1
 
 
+@pytest.mark.long
 def test_dmesg_is_that_of_the_bare_machine(shell, machine_of):
     """The guest's log complains of nothing that the same kernel does not complain of natively (an
     inconsistency of Bochs' xstate, for instance)."""
@@ -170,6 +172,7 @@ def test_typed_under_a_flood(shell):
     assert re.findall(r"answer (1\d\d\d)\r", rest) == [str(1000 + i) for i in range(10)]
 
 
+@pytest.mark.long
 def test_crash_is_not_stuck(shell):
     """A kernel that has panicked spins with PAUSE for as long as it was told to, its other CPU
     halts for good: neither pCPU is taken for stuck."""
@@ -226,6 +229,7 @@ def test_ways_to_reset(shell, way, says):
     m.expect(r"caisson: linux: domain 1, ")
 
 
+@pytest.mark.long
 def test_paste_64k(shell):
     """Nothing gets lost at full speed, typed or printed; and at a shell's prompt, with its line editor,
     each line of a paste is carried out, in order."""

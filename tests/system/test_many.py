@@ -76,6 +76,7 @@ def check_top(op, names):
     assert all(shares[name] < 5 for name in SMALL)
 
 
+@pytest.mark.long
 def test_ten_side_by_side(boot):
     modules = (linux(name="alpha", mem="160M", vcpus=2) + linux(name="beta", mem="160M", vcpus=2)
                + [line_of("echo", name) for name in SMALL]

@@ -101,6 +101,7 @@ def over(found, limit):
 @pytest.mark.parametrize("place, first", [
     ("own", "victim"), ("boot", "attacker"), ("shared", "victim"),
     *([("own", "attacker"), ("boot", "victim")] if ALL_SHAPES else [])])
+@pytest.mark.long
 def test_neighbours(boot, place, first):
     """Whoever was created first."""
     here = [Module(f"{BUILD}/guest/mayfly.elf", "kernel name=mayfly mem=2M cpus=0 -- idle"),

@@ -41,6 +41,7 @@ def pair_up(c, number):
     return [f"producer{number}", f"consumer{number}"]
 
 
+@pytest.mark.long
 def test_either_ends_at_any_moment(boot):
     """Before they have met, while they map, in the middle of the ring: no frame stays behind, though
     the other side has pages of the one that is gone mapped for a while."""

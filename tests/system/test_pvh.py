@@ -125,6 +125,7 @@ def own(kinds):
     return kinds["all"] - kinds["host"]
 
 
+@pytest.mark.long
 def test_exits_are_fewer(boot):
     """A pvh guest boots with less than half of the exits that it takes as hvm, and idles with
     fewer."""

@@ -12,8 +12,10 @@ FLIPS = int(os.environ.get("RACE_FLIPS", "20000000"))
 
 
 @pytest.mark.anywhere
+@pytest.mark.smp
 @pytest.mark.parametrize("seed, flips, shape, cpu", [(SEED, FLIPS, "pvh", "corei7_skylake_x"),
                                                      (SEED + 1, FLIPS // 2, "hvm", "corei7_icelake_u")])
+@pytest.mark.long
 def test_race(boot, emulator, seed, flips, shape, cpu):
     """Two vCPUs on two pCPUs: each sees the other's changes within a few instructions. One of Bochs'
     CPUs delivers interrupts by itself. In QEMU an exit takes as long as very many flips do."""

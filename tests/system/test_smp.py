@@ -36,6 +36,7 @@ def right_sum():
 
 @pytest.mark.anywhere
 @pytest.mark.parametrize("vcpus, pcpus", SHAPES)
+@pytest.mark.long
 def test_load(boot, emulator, vcpus, pcpus):
     thresh, rcu = PATIENCE_OF[emulator]
     watched = QUIET.replace("nowatchdog",

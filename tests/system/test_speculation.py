@@ -109,6 +109,7 @@ BRANCH = re.compile(r"^[0-9a-f]+ <(\w+)>:$|\t(?:call|jmp) +\*", re.M)
 BEFORE_ANY_GUEST = {"entry64", "percpu_run_on_stack", "trampoline_high"}
 
 
+@pytest.mark.long
 def test_retpolines(machine_of):
     """With RETPOLINE=1 no indirect branch is left but those of the boot; and it runs."""
     where = os.path.join(BUILD, "retpoline")

@@ -13,6 +13,7 @@ CALLS = int(os.environ.get("STORM_CALLS", "3000"))  # of each vCPU
 
 
 @pytest.mark.anywhere
+@pytest.mark.smp
 @pytest.mark.parametrize("seed, shape", [(SEED, "pvh"), (SEED + 1, "hvm")])
 def test_storm(boot, seed, shape):
     """Two and two share their arguments, so these change during the calls."""
