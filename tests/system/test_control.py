@@ -246,16 +246,18 @@ def talk(c):
 @pytest.mark.parametrize("daemon", ["oxenstored", pytest.param("xenstored", marks=pytest.mark.anywhere("qemu"))])
 @pytest.mark.long
 def test_tools(control, emulator, daemon):
-    """Debian's tools, with either daemon of the store, over a domain of the boot menu."""
+    """Debian's tools, with either daemon of the store, over a domain of the boot menu. A tool takes Bochs a
+    second or two: there only some of them are called, unless SHAPES=all."""
     c = control(rest=guest("hog", words="sleep"), emulator=emulator)
     know(c)
     c.ask("store " + daemon, timeout=BOOT)
     assert "Domain-0" in c.ask("xenstore-read /local/domain/0/name")
     look(c)
-    rule(c)
+    if emulator != "bochs" or ALL_SHAPES:
+        rule(c)
+        talk(c)
     end(c)
     create(c)
-    talk(c)
     if daemon == "xenstored":
         again_and_again(c)
         save(c)

@@ -118,7 +118,7 @@ def test_hundreds_of_lives(crowd):
     live(c, rng, [f"w{i}" for i in range(30)], most=4)  # Caisson's own heap grows once
     c.wait_for_burials(["mayfly"])
     before = c.frames()
-    live(c, rng, [f"d{i}" for i in range(1000 if ALL_SHAPES else 300)], most=4)
+    live(c, rng, [f"d{i}" for i in range(1000 if ALL_SHAPES else 150)], most=4)
     c.wait_for_burials(["mayfly"])
     assert c.frames() == before
 

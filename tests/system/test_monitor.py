@@ -36,10 +36,15 @@ class Operator:
         self.m.expect_exact(MONITOR)
 
 
+def mayfly(name, life):
+    """A module line for one that does what this word says."""
+    return Module(guest("mayfly")[0].source, f"kernel name={name} mem=16M -- {life}")
+
+
 @pytest.fixture
 def alone(boot):
-    """The monitor with its keys at once, and a domain that has gone by."""
-    m = boot(modules=linux(), options="console=com1 exit=shutdown conswitch=ax")
+    """The monitor with its keys at once, and a domain that a timer wakes again and again."""
+    m = boot(modules=[mayfly("mayfly", "tick")], options="console=com1 exit=shutdown conswitch=ax")
     m.expect_exact(MONITOR)
     return Operator(m)
 
@@ -49,11 +54,11 @@ def test_commands(alone):
     assert "destroy" in alone.ask("help")
     assert "usage: pause DOM" in alone.ask("pause")
     assert 'unknown command "nonsense"' in alone.ask("nonsense")
-    assert "linux" in alone.ask("list")
+    assert "mayfly" in alone.ask("list")
     assert "running" in alone.ask("list")
-    assert "linux" in alone.ask("vcpus")
+    assert "mayfly" in alone.ask("vcpus")
     assert "CPU(%)" in alone.ask("top")
-    assert "Count" in alone.ask("exits linux")
+    assert "Count" in alone.ask("exits mayfly")
     assert "free blocks" in alone.ask("mem")
     assert "256" in alone.ask("sched")
     assert "Caisson, a hypervisor" in alone.ask("log")
@@ -66,10 +71,10 @@ def test_commands(alone):
 
 @pytest.mark.anywhere
 def test_completion_and_history(alone):
-    alone.m.send("unp\tli\t")
-    alone.m.expect_exact("unpause linux ")
+    alone.m.send("unp\tma\t")
+    alone.m.expect_exact("unpause mayfly ")
     assert alone.ask("") == ""
-    assert alone.ask("pause li\t") == ""
+    assert alone.ask("pause ma\t") == ""
     assert "paused" in alone.ask("list")
     assert alone.ask("\x1b[A\x1b[A\x01un") == ""  # two lines back, and "un" before it
     assert "running" in alone.ask("list")
@@ -77,12 +82,12 @@ def test_completion_and_history(alone):
 
 @pytest.mark.anywhere
 def test_pause_and_destroy(alone):
-    alone.ask("pause linux")
+    alone.ask("pause mayfly")
     assert "paused" in alone.ask("list")
-    alone.ask("unpause linux")
+    alone.ask("unpause mayfly")
     assert "running" in alone.ask("list")
-    alone.m.send("destroy linux\r")
-    alone.m.expect("linux: destroyed")
+    alone.m.send("destroy mayfly\r")
+    alone.m.expect("mayfly: destroyed")
     alone.m.expect_off()
 
 
@@ -92,7 +97,7 @@ def test_poweroff(alone):
     alone.m.expect_off()
 
 
-@pytest.mark.anywhere
+@pytest.mark.anywhere("qemu")
 def test_switching(boot):
     """Keys go to the guest, to the monitor, and back; single Ctrl-As are the guest's."""
     m = boot(modules=linux())
@@ -106,11 +111,6 @@ def test_switching(boot):
     assert m.ask("echo $((5*5))").split()[-1] == "25"
     m.send("\x01\x01")
     assert "36" in m.ask("echo $((6*6))")
-
-
-def mayfly(name, life):
-    """A module line for one that does what this word says."""
-    return Module(guest("mayfly")[0].source, f"kernel name={name} mem=16M -- {life}")
 
 
 @pytest.fixture
@@ -160,9 +160,9 @@ def test_refusals_are_one_line(empty):
 
 @pytest.mark.anywhere
 def test_answers_are_plain(alone):
-    assert "names no pCPU that runs guests (0 to 0 are there)" in alone.ask("sched linux cpus=5")
-    assert '"colour=red": want weight=1 to 65535' in alone.ask("sched linux colour=red")
-    alone.m.send("regs linux\r")
+    assert "names no pCPU that runs guests (0 to 0 are there)" in alone.ask("sched mayfly cpus=5")
+    assert '"colour=red": want weight=1 to 65535' in alone.ask("sched mayfly colour=red")
+    alone.m.send("regs mayfly\r")
     alone.m.expect(r"caisson:   RIP [0-9a-f]{16}")
     alone.m.expect(r"caisson:   TR ")
     assert "error" not in alone.m.before
@@ -233,7 +233,7 @@ def test_monitor_off(boot):
     assert "caisson> " not in m.before
 
 
-@pytest.mark.anywhere
+@pytest.mark.anywhere("qemu")
 def test_two_domains(boot):
     """The one in front comes raw, the other with its name before each line."""
     m = boot(modules=linux(name="alpha") + linux(name="beta"), mem=768)

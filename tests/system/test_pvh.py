@@ -59,6 +59,7 @@ def stolen(m):
     return int(m.ask("head -n 1 /proc/stat").split()[8])
 
 
+@pytest.mark.anywhere("qemu")
 def test_steal(shell):
     """Another domain on the same pCPU takes half of its time, and the kernel knows."""
     m = shell(rest=[Module(HOG, "kernel name=hog mem=16M -- sleep")])

@@ -257,7 +257,7 @@ def test_menu_entry_of_an_installed_debian(machine_of, tmp_path):
     assert checked.returncode == 0, checked.stderr
     files = {"caisson.elf": CAISSON, "caisson-vmlinuz": VMLINUZ, "caisson-initrd.img": INITRD}
     assert set(re.findall(r"/boot/(\S+)", entry)) == set(files)
-    m = machine_of(entry, files, emulator=VTX, mem=1024)
+    m = machine_of(entry, files, emulator="qemu", mem=1024)
     m.expect_exact(PROMPT, timeout=BOOT)
 
 
