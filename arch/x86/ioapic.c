@@ -64,7 +64,7 @@ static ioapic_remap_fn remap; /* NULL: the CPU and the vector stand in the entry
 static uint32_t isa_routed;   /* a bit for each ISA line that Caisson has */
 
 static struct spinlock lock = SPINLOCK_RANK("ioapic", LOCK_IOAPIC); /* the window */
-static uint32_t line_low[ISA_LINES]; /* of PCI lines' entries. The lock */
+static uint32_t line_low[ISA_LINES];                                /* of its entry. The lock */
 
 static uint32_t ioapic_read(unsigned reg)
 {
@@ -123,11 +123,12 @@ static int tell(unsigned pin, uint32_t low, uint32_t apic_id, uint32_t *high)
     return remap((uint8_t)pin, (uint8_t)low, apic_id, low & ENTRY_LEVEL);
 }
 
-static void set_entry(unsigned pin, uint32_t low, uint32_t high)
+static void set_line(unsigned irq, uint32_t low, uint32_t high)
 {
     spin_lock(&lock);
-    ioapic_write(REG_ENTRY(pin) + 1, high);
-    ioapic_write(REG_ENTRY(pin), low);
+    line_low[irq] = low;
+    ioapic_write(REG_ENTRY(pin_of(irq)) + 1, high);
+    ioapic_write(REG_ENTRY(pin_of(irq)), low);
     spin_unlock(&lock);
 }
 
@@ -147,7 +148,7 @@ int irq_route_isa(unsigned irq, irq_fn fn)
     int err = tell(pin_of(irq), low, percpu[0].apic_id, &high);
     if (err)
         return err;
-    set_entry(pin_of(irq), low, high);
+    set_line(irq, low, high);
     isa_routed |= 1u << irq;
     return 0;
 }
@@ -188,14 +189,6 @@ static bool is_under_way(unsigned irq)
     uint32_t low = ioapic_read(REG_ENTRY(pin_of(irq)));
     spin_unlock(&lock);
     return low & ENTRY_REMOTE_IRR;
-}
-
-static void set_line(unsigned irq, uint32_t low, uint32_t high)
-{
-    spin_lock(&lock);
-    line_low[irq] = low;
-    spin_unlock(&lock);
-    set_entry(pin_of(irq), low, high);
 }
 
 /* The IOMMU is told without the lock, for which an interrupt may wait. One that does not answer may
