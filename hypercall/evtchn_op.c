@@ -53,7 +53,9 @@ static cold int64_t bind_interdomain(struct vcpu *v, void *p)
 
 enum virq_kind { VIRQ_OF_NOBODY, VIRQ_OF_VCPU, VIRQ_OF_DOMAIN, VIRQ_OF_CONTROL };
 
-/* Those that tell of the whole machine are for the control domain; all others never come. */
+/* Those that tell of the whole machine are for the control domain, also those that never come:
+ * Linux 6.1.176 takes it for a bug of its own if it cannot bind one of them (bind_virq_to_irq()).
+ */
 static enum virq_kind virq_kind(uint32_t virq)
 {
     switch (virq) {
@@ -66,7 +68,12 @@ static enum virq_kind virq_kind(uint32_t virq)
         return VIRQ_OF_DOMAIN;
     case XEN_VIRQ_CONSOLE:
     case XEN_VIRQ_DOM_EXC:
+    case XEN_VIRQ_TBUF:
     case XEN_VIRQ_CON_RING:
+    case XEN_VIRQ_PCPU_STATE:
+    case XEN_VIRQ_MEM_EVENT:
+    case XEN_VIRQ_ENOMEM:
+    case XEN_VIRQ_MCA:
         return VIRQ_OF_CONTROL;
     }
     return VIRQ_OF_NOBODY;

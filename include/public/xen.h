@@ -44,15 +44,20 @@
 
 /* Virtual interrupts. The first two are of each vCPU, the others of the domain. Those that tell of
  * the whole machine are for the control domain. */
-#define XEN_VIRQ_TIMER    0
-#define XEN_VIRQ_DEBUG    1
-#define XEN_VIRQ_CONSOLE  2
-#define XEN_VIRQ_DOM_EXC  3
-#define XEN_VIRQ_XENOPROF 7
-#define XEN_VIRQ_CON_RING 8
-#define XEN_VIRQ_ARGO     11
-#define XEN_VIRQ_XENPMU   13
-#define XEN_VIRQ_COUNT    24
+#define XEN_VIRQ_TIMER      0
+#define XEN_VIRQ_DEBUG      1
+#define XEN_VIRQ_CONSOLE    2
+#define XEN_VIRQ_DOM_EXC    3
+#define XEN_VIRQ_TBUF       4
+#define XEN_VIRQ_XENOPROF   7
+#define XEN_VIRQ_CON_RING   8
+#define XEN_VIRQ_PCPU_STATE 9
+#define XEN_VIRQ_MEM_EVENT  10
+#define XEN_VIRQ_ARGO       11
+#define XEN_VIRQ_ENOMEM     12
+#define XEN_VIRQ_XENPMU     13
+#define XEN_VIRQ_MCA        16
+#define XEN_VIRQ_COUNT      24
 
 /* console_io(cmd, count, pointer) */
 #define XEN_CONSOLE_WRITE 0
