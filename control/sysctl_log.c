@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lifecycle/throttle.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
 
 #define READ_MOST 1024 /* bytes in one call; tools call until nothing comes */
 #define KEYS_MOST 16
@@ -55,8 +56,8 @@ static void say_keys(void);
 
 static void say_memory(void)
 {
-    log_info(CONTROL_KEY " m: %lu frames, %lu of them promised to nobody", frame_total(),
-             frame_available());
+    log_info(CONTROL_KEY " m: %lu frames, %lu of them and %lu of the heap's promised to nobody",
+             frame_total(), frame_available(), promise_heap_free());
 }
 
 static const struct {

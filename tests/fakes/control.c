@@ -11,6 +11,7 @@
 #include "cpu/cpu_model.h"
 #include "cpu/cpu_mtrr.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
 
 #define WEAK __attribute__((weak))
 
@@ -109,6 +110,11 @@ WEAK uint64_t frame_total(void)
 WEAK uint64_t frame_available(void)
 {
     return 600;
+}
+
+WEAK uint64_t promise_heap_free(void)
+{
+    return 50;
 }
 
 WEAK uint64_t frame_table_size(void)

@@ -869,9 +869,9 @@ static void test_keys(void **state)
     (void)state;
     fake_log_reset();
     assert_int_equal(press("h?m\xff", 4), 0);
-    assert_string_equal(fake_log_text,
-                        "debug key h: h for this line, m for the machine's memory\n"
-                        "debug key m: 1000 frames, 600 of them promised to nobody\n");
+    assert_string_equal(fake_log_text, "debug key h: h for this line, m for the machine's memory\n"
+                                       "debug key m: 1000 frames, 600 of them and 50 of the heap's "
+                                       "promised to nobody\n");
     assert_int_equal(press("", 0), 0);
     assert_int_equal(press("hhhhhhhhhhhhhhhhh", 17), -E2BIG);
     assert_int_equal(press((void *)UINTPTR_MAX, 2), -EFAULT);
