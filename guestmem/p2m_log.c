@@ -24,22 +24,23 @@ static unsigned bits_of(uint64_t places)
     return n;
 }
 
+/* Whoever has pinned it may write to it, whatever its owner may. */
+static bool is_pinned(mfn_t m)
+{
+    return frame_pins(m);
+}
+
 cold unsigned p2m_log_read(struct p2m *p, gfn_t first, uint64_t written[P2M_LOG_WORDS])
 {
     unsigned n = 0;
 
     spin_lock(&p->lock);
     for (unsigned i = 0; i < P2M_LOG_WORDS; i++) {
-        written[i] = slat_writable(&p->slat, word(first, i));
+        written[i] = slat_writable(&p->slat, word(first, i), is_pinned);
         n += bits_of(written[i]);
     }
     spin_unlock(&p->lock);
     return n;
-}
-
-static bool is_pinned(mfn_t m)
-{
-    return frame_pins(m);
 }
 
 static bool any_is_pinned(mfn_t first, unsigned order)

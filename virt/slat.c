@@ -353,22 +353,33 @@ cold int slat_split_to_execute(struct slat *e, gfn_t g)
 
 /* ---- The right to write, as a log ---- */
 
-/* The entries of SLAT_WORD places; or the one that all of them lie in: how many it is. NULL: there
- * is none. */
-static cold uint64_t *word_of(const struct slat *e, gfn_t first, unsigned *count)
+/* The entries of SLAT_WORD places; or the one that all of them lie in, at a level above 0. NULL:
+ * there is none. */
+static cold uint64_t *word_of(const struct slat *e, gfn_t first, unsigned *level)
 {
     uint64_t *entry = &e->root[index_of(first, LEVELS - 1)];
 
-    for (unsigned level = LEVELS - 1; level > 0; level--) {
+    for (*level = LEVELS - 1; *level > 0; --*level) {
         if (!is_present(*entry))
             return NULL;
-        *count = 1;
-        if (is_leaf(*entry, level))
+        if (is_leaf(*entry, *level))
             return entry;
-        entry = &table_of(*entry)[index_of(first, level - 1)];
+        entry = &table_of(*entry)[index_of(first, *level - 1)];
     }
-    *count = SLAT_WORD;
     return entry;
+}
+
+static unsigned entries_of_word(unsigned level)
+{
+    return level ? 1 : SLAT_WORD;
+}
+
+/* What is behind a place of those that an entry maps. */
+static mfn_t frame_behind(uint64_t entry, unsigned level, uint64_t place)
+{
+    uint64_t offset = place & ((1UL << level_shift(level)) - 1);
+
+    return mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset);
 }
 
 static bool is_own(uint64_t entry)
@@ -376,17 +387,18 @@ static bool is_own(uint64_t entry)
     return is_present(entry) && !(entry >> MARKS_SHIFT & SLAT_LENT);
 }
 
-cold uint64_t slat_writable(const struct slat *e, gfn_t first)
+cold uint64_t slat_writable(const struct slat *e, gfn_t first, bool (*keeps)(mfn_t m))
 {
     uint64_t places = 0;
-    unsigned count;
-    const uint64_t *entry = word_of(e, first, &count);
+    unsigned level;
+    const uint64_t *entry = word_of(e, first, &level);
 
-    if (!entry)
-        return 0;
-    for (unsigned i = 0; i < count; i++)
-        places |= (uint64_t)(is_own(entry[i]) && entry[i] & SLAT_W) << i;
-    return count == 1 ? -places : places;
+    for (unsigned i = 0; entry && i < SLAT_WORD; i++) {
+        uint64_t at = entry[level ? 0 : i];
+        bool may = is_own(at) && (at & SLAT_W || keeps(frame_behind(at, level, first.v + i)));
+        places |= (uint64_t)may << i;
+    }
+    return places;
 }
 
 static uint64_t write_bits(void)
@@ -396,21 +408,21 @@ static uint64_t write_bits(void)
 
 cold void slat_protect(struct slat *e, gfn_t first, uint64_t places, bool (*keeps)(mfn_t m))
 {
-    unsigned count;
-    uint64_t *entry = word_of(e, first, &count);
+    unsigned level;
+    uint64_t *entry = word_of(e, first, &level);
 
-    for (unsigned i = 0; entry && i < count; i++)
+    for (unsigned i = 0; entry && i < entries_of_word(level); i++)
         if (places >> i & 1 && is_own(entry[i]) &&
-            !keeps(maddr_to_mfn(maddr(entry[i] & FRAME_MASK))))
+            !keeps(frame_behind(entry[i], level, first.v + i)))
             write_entry(&entry[i], entry[i] & ~write_bits());
 }
 
 cold void slat_unprotect(struct slat *e, gfn_t first)
 {
-    unsigned count;
-    uint64_t *entry = word_of(e, first, &count);
+    unsigned level;
+    uint64_t *entry = word_of(e, first, &level);
 
-    for (unsigned i = 0; entry && i < count; i++)
+    for (unsigned i = 0; entry && i < entries_of_word(level); i++)
         if (is_own(entry[i]))
             write_entry(&entry[i], entry[i] | write_bits());
 }

@@ -108,9 +108,9 @@ int must_check slat_split_to_execute(struct slat *e, gfn_t gfn);
 /* ---- For a log of what is written: guestmem/p2m_log.c ---- */
 
 /* Of SLAT_WORD places from first on, which is a multiple of that: a bit for each where something is
- * mapped that is not lent, and may be written. */
+ * mapped that is not lent, and may be written, or keeps says that its frame may be. */
 #define SLAT_WORD 64
-uint64_t slat_writable(const struct slat *e, gfn_t first);
+uint64_t slat_writable(const struct slat *e, gfn_t first, bool (*keeps)(mfn_t m));
 /* Takes the right to write from those of them that have a bit in places, unless keeps says of the
  * frame that it keeps it. A larger mapping is taken as a whole. The caller flushes. */
 void slat_protect(struct slat *e, gfn_t first, uint64_t places, bool (*keeps)(mfn_t m));

@@ -171,13 +171,10 @@ static void test_log_of_mapped(void **state)
     spin_lock(&pair[A].d.lock);
     assert_int_equal(foreign_map(&pair[A].d.xen, &pair[B].d.xen, gfn(17), gfn(3)), 0);
     spin_unlock(&pair[A].d.lock);
-    assert_written(XEN_SHADOW_OP_CLEAN, 0, 0);
-    write_to(B, 17);
-    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
-    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1); /* he may have written by then, */
+    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1); /* and since */
     assert_int_equal(p2m_remove(&pair[A].d.p2m, gfn(3)), 0);
     p2m_reap(&pair[A].d.p2m, PAIR_VCPUS);
-    assert_written(XEN_SHADOW_OP_CLEAN, 17, 1);
     assert_written(XEN_SHADOW_OP_CLEAN, 0, 0);
 }
 
