@@ -76,6 +76,7 @@ struct assigned {
     uint64_t latest;  /* and by which it is to be ready */
     uint16_t control; /* its PCI Express device control, before that */
     struct field word[ASSIGNED_WORDS];
+    bool shows_msi, shows_msix; /* its guest finds them in its list of capabilities */
     struct region region[ASSIGNED_BARS];
     struct ports ports[ASSIGNED_BARS];
     bool leaving; /* one of them has left something */

@@ -98,11 +98,6 @@ static void tell_device(const struct assigned *a, unsigned i, const struct msi_m
 
 /* ---- What the guest wants ---- */
 
-static bool is_shown(struct assigned *a, unsigned at)
-{
-    return at && assigned_field(a, at)->kept; /* its switch, if it is in the guest's list at all */
-}
-
 /* The guest's words of MSI, as if they were an entry of a table. */
 static void gather_msi(struct assigned *a)
 {
@@ -121,7 +116,7 @@ static bool msix_is_on(struct assigned *a)
 {
     unsigned at = a->device->cap[PCI_CAP_MSIX];
 
-    return is_shown(a, at) && assigned_field(a, at)->value & MSIX_ON;
+    return a->shows_msix && assigned_field(a, at)->value & MSIX_ON;
 }
 
 /* Is that kind switched on? MSI-X goes first. */
@@ -130,7 +125,7 @@ static bool is_on(struct assigned *a, unsigned i)
     if (i != ASSIGNED_MSI)
         return msix_is_on(a) &&
                !(assigned_field(a, a->device->cap[PCI_CAP_MSIX])->value & MSIX_ALL);
-    return !msix_is_on(a) && is_shown(a, msi(a)) && assigned_field(a, msi(a))->value & MSI_ON;
+    return !msix_is_on(a) && a->shows_msi && assigned_field(a, msi(a))->value & MSI_ON;
 }
 
 /* No more than interrupts of its own vCPUs: no NMI, no INIT. Each comes as an edge. */
@@ -183,7 +178,7 @@ static void update(struct assigned *a, unsigned i)
 /* Masked by its own bit it is still on. */
 static void look_at_msi(struct assigned *a)
 {
-    if (!is_shown(a, msi(a)))
+    if (!a->shows_msi)
         return;
     gather_msi(a);
     update(a, ASSIGNED_MSI);
@@ -344,9 +339,9 @@ int message_route(struct assigned *a, unsigned i, unsigned pcpu, uint8_t vector)
 }
 
 /* Its guest can find it. */
-static bool is_wanted(struct assigned *a, unsigned i)
+static bool is_wanted(const struct assigned *a, unsigned i)
 {
-    return a->message[i].vector && (i != ASSIGNED_MSI || is_shown(a, msi(a)));
+    return a->message[i].vector && (i != ASSIGNED_MSI || a->shows_msi);
 }
 
 int message_route_next(struct assigned *a)

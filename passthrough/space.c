@@ -137,6 +137,7 @@ static void put_msi(struct assigned *a, unsigned at, uint32_t head)
 {
     unsigned data = at + msi_data(head);
 
+    a->shows_msi = true;
     set(a, at, head & (LIST_HEAD | MSI_WIDE | MSI_MASKS), MSI_ON);
     set(a, at + 4, 0, ONES & ~3u);
     if (head & MSI_WIDE)
@@ -150,6 +151,7 @@ static void put_msi(struct assigned *a, unsigned at, uint32_t head)
 
 static void put_msix(struct assigned *a, unsigned at, uint32_t head)
 {
+    a->shows_msix = true;
     set(a, at, (head & LIST_HEAD) | ((a->message_count - 1) << 16 & MSIX_COUNT), MSIX_SWITCH);
     set(a, at + 4, hardware(a, at + 4), 0);
     set(a, at + 8, hardware(a, at + 8), 0);

@@ -1072,6 +1072,28 @@ static void test_one_kind(void **state)
     }
 }
 
+/* What it says of MSI lies over its power management, of which its guest sees one only: what is
+ * written to that one means nothing for the other. The words behind it would be none of its space.
+ */
+static void test_capabilities_overlap(void **state)
+{
+    struct pci_device *d = pci_find(0, PASSED_BDF);
+
+    (void)state;
+    d->cap[PCI_CAP_PM] = 0xF8;
+    d->cap[PCI_CAP_MSI] = 0xFC;
+    passed_hardware->word[0xF8 / 4] = 0x01;
+    passed_hardware->word[0xFC / 4] = 0x05;
+    passed_hardware->word[PASSED_VENDORS / 4] = 0;
+    assert_int_equal(passed_attach(), 0);
+    assert_int_equal(rd(0xF8) & 0xFF, 1);
+    assert_false(passed->message[ASSIGNED_MSI].routed);
+    wr(0xFC, 3);
+    assert_int_equal(rd(0xFC) & 3, 3);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(passed->message[ASSIGNED_MSI].word[i], i == 3);
+}
+
 /* It says that its capability is short, which leaves room for no more, and that it is long later.
  */
 static void test_capability_grows(void **state)
@@ -1269,6 +1291,7 @@ int main(void)
         A(test_few_at_once),
         A(test_disobeys),
         A(test_disobeys_guest),
+        T(test_capabilities_overlap),
         T(test_capability_grows),
         T(test_table_grows),
         T(test_all_masked),
