@@ -8,6 +8,7 @@
 #include "arch/x86/tsc.h"
 #include "control/control.h"
 #include "control/domctl.h"
+#include "domain/lapic.h"
 #include "lib/string.h"
 #include "lifecycle/create.h"
 #include "lifecycle/order.h"
@@ -132,10 +133,12 @@ static int set_clock(struct domain *d, uint64_t ns)
 {
     if (d->started)
         return -EBUSY;
-    if (ns) {
-        pv_clock_set(&d->xen, ns);
-        d->machine.tsc_zero = d->xen.tsc_zero;
-    }
+    if (!ns)
+        return 0;
+    pv_clock_set(&d->xen, ns);
+    d->machine.tsc_zero = d->xen.tsc_zero;
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        lapic_clock_set(d->vcpus[i], d->xen.tsc_zero);
     return 0;
 }
 

@@ -37,6 +37,15 @@ static inline void lapic_set_due(struct vcpu *v, uint64_t ns, uint64_t tsc)
     moment_set_both(&v->lapic_due, ns, tsc - LAPIC_LEAD);
 }
 
+/* The domain's clock has been set: it read 0 at this TSC. */
+static inline void lapic_clock_set(struct vcpu *v, uint64_t zero)
+{
+    uint64_t ns = v->lapic_due.ns;
+
+    moment_init(&v->lapic_due);
+    moment_set(&v->lapic_due, zero, ns);
+}
+
 /* It has come by v->lapic_due.tsc, at `now` or before. */
 static inline void lapic_await(const struct vcpu *v, uint64_t now)
 {

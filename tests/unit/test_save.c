@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/vcpu_context.c control/policy.c control/context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/lapics.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c arch/x86/moment.c control/domctl_save.c control/vcpu_context.c control/policy.c control/context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/lapics.c tests/fakes/heap.c tests/fakes/control.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * What domctl has for who saves a domain, and makes one of what was saved.
@@ -15,6 +15,7 @@
 #include "hypercall/hypercall.h"
 #include "include/public/control.h"
 #include "include/public/hvm/save.h"
+#include "lib/time.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "tests/fakes/lapics.h"
@@ -581,6 +582,22 @@ static void test_save(void **state)
     assert_true(pair[C].v[2].lapic.changed && pair[C].v[2].lapic.moved);
 }
 
+/* A timer of its that was taken before the clock was set comes by that clock. */
+static void test_clock_set_late(void **state)
+{
+    struct moment *due = &pair[C].v[2].lapic_due, *never = &pair[C].v[1].lapic_due;
+
+    (void)state;
+    moment_init(never);
+    moment_set(due, pair[C].d.xen.tsc_zero, 900000);
+    domctl.u.tsc_info = (struct xen_domctl_tsc_info){ .elapsed_nsec = 500000 };
+    fake_tsc = 7000000000;
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(C)), 0);
+    assert_int_equal(due->ns, 900000);
+    assert_int_equal(due->tsc, pair[C].d.xen.tsc_zero + 1800000);
+    assert_int_equal(never->tsc, TIME_NEVER);
+}
+
 static void write_down(void)
 {
     static unsigned looks;
@@ -778,25 +795,13 @@ static void test_bad_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pages),
-        TEST(test_odd_pages),
-        TEST(test_log),
-        TEST(test_log_of_mapped),
-        TEST(test_log_flushes),
-        TEST(test_odd_logs),
-        TEST(test_registers),
-        TEST(test_odd_registers),
-        TEST(test_subscribe),
-        TEST(test_begin),
-        TEST(test_mtrr),
-        TEST(test_save),
-        TEST(test_not_yet),
-        TEST(test_halted_for_good),
-        TEST(test_others_records),
-        TEST(test_odd_fields),
-        TEST(test_msrs),
-        TEST(test_fuzzed),
-        TEST(test_bad_progress),
+        TEST(test_pages),          TEST(test_odd_pages),     TEST(test_log),
+        TEST(test_log_of_mapped),  TEST(test_log_flushes),   TEST(test_odd_logs),
+        TEST(test_registers),      TEST(test_odd_registers), TEST(test_subscribe),
+        TEST(test_begin),          TEST(test_mtrr),          TEST(test_save),
+        TEST(test_clock_set_late), TEST(test_not_yet),       TEST(test_halted_for_good),
+        TEST(test_others_records), TEST(test_odd_fields),    TEST(test_msrs),
+        TEST(test_fuzzed),         TEST(test_bad_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
