@@ -318,7 +318,8 @@ run: $(B)/caisson.iso ## boot it and connect this terminal (KERNEL= INITRD= CMDL
 	    $(if $(NET),--net $(call argument,NET)) $(RUN)
 
 # Debian's Xen tools in a control domain, with one of our guests for them to look at: docs/toolstack.md.
-CONTROL_CMDLINE = console=hvc0 quiet
+# norandmaps: docs/qemu.md, "Programs".
+CONTROL_CMDLINE = console=hvc0 quiet norandmaps
 $(B)/control-options: FORCE
 	@mkdir -p $(@D)
 	@echo 'PCI=$(PCI)' | cmp -s - $@ || echo 'PCI=$(PCI)' > $@
@@ -391,7 +392,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 .PHONY: system system-build test
 SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
                $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
-               $(B)/debian/guest.img $(B)/debian/xen.gz release
+               $(B)/debian/control-debian.img $(B)/debian/guest.img $(B)/debian/xen.gz release
 system-build: $(SYSTEM_NEEDS)
 system: $(SYSTEM_NEEDS) | deps-test deps-iso deps-qemu deps-bochs ## boot whole machines in emulators and look at them; K=word chooses; MACHINES=bochs|qemu|all and SHAPES=all: docs/testing.md
 	$(Q)MACHINES='$(MACHINES)' $(PYTHON) tools/system --result $(B)/system.result $(if $(K),-k '$(K)')

@@ -1,0 +1,144 @@
+"""Debian as a guest that Debian's xl makes, with a disk and a network card, as Xen's documentation has it."""
+import os
+import re
+
+import pytest
+
+from conftest import ALL_SHAPES, BOOT, BUILD, PROMPT as GUEST_PROMPT
+from test_control import PROMPT, SUM, Control, all_free, domain_0, free, gone, power_off
+
+TOOLS = os.path.join(BUILD, "debian/control-debian.img")
+ROUNDS = 20
+BACKEND = "/local/domain/0/backend"
+
+
+@pytest.fixture
+def control(boot):
+    """With a daemon of the store, a bridge, and /etc/xen/debian.cfg, whose guest is to have both."""
+    m = boot(modules=domain_0(mem="448M", tools=TOOLS), emulator="qemu", pcpus=2, mem=896,
+             options="console=com1 exit=shutdown loglevel=debug")
+    c = Control(m)
+    c.ask("store oxenstored", timeout=BOOT)
+    c.ask("dd if=/dev/zero of=/disk.img bs=1M count=4 2> /dev/null")
+    c.ask("brctl addbr xenbr0 && ip addr add 10.0.0.1/24 dev xenbr0 && ip link set xenbr0 up")
+    c.ask("sed -i 's/^# //' /etc/xen/debian.cfg")
+    return c
+
+
+class Guest:
+    """What is typed at its console, in `xl console`; `with` leaves that."""
+
+    def __init__(self, c):
+        self.m = c.m
+
+    def __enter__(self):
+        self.m.sendline("until xl console debian; do sleep 1; done")  # not as long as xenconsoled has not seen it
+        self.m.expect(r"up after [^\r]*, 2 CPU", timeout=BOOT)
+        self.m.expect_exact(GUEST_PROMPT, timeout=BOOT)
+        return self
+
+    def __exit__(self, *_):
+        self.m.send("\x1d")
+        self.m.expect_exact(PROMPT)
+
+    def last(self, *lines):
+        """The last word that each line printed."""
+        return [(self.m.ask(line, timeout=BOOT).split() or [""])[-1] for line in lines]
+
+
+def write(g):
+    """A file of random content on its disk; what is read there, once the cache is gone, is the same."""
+    return g.last("dd if=/dev/urandom of=/pattern bs=1M count=4 2> /dev/null; " + SUM.format("/pattern"),
+                  "dd if=/pattern of=/dev/xvda bs=1M conv=fsync 2> /dev/null; rm /pattern",
+                  "echo 3 > /proc/sys/vm/drop_caches; " + SUM.format("/dev/xvda"))[::2]
+
+
+def ping(g):
+    assert "2 packets received" in g.m.ask(
+        "ip link set eth0 up && ip addr add 10.0.0.2/24 dev eth0; until ping -c 1 10.0.0.1; do sleep 1; done; ping -c 2 10.0.0.1",
+        timeout=BOOT)
+
+
+def domid(c):
+    return int(c.ask("xl domid debian", timeout=BOOT).split()[-1])
+
+
+def create(c):
+    """Frames that were free before."""
+    before = free(c)
+    c.ask("xl create /etc/xen/debian.cfg", timeout=BOOT)
+    assert re.search(r"^debian +\d+ +128 ", c.ask("xl list", timeout=BOOT), re.M)
+    return before
+
+
+@pytest.mark.alone
+def test_debian(control):
+    """It writes to its disk, talks over the bridge, and shuts down when it is asked to."""
+    c = control
+    before = create(c)
+    with Guest(c) as g:
+        wrote, read = write(g)
+        assert read == wrote
+        ping(g)
+    assert c.ask(SUM.format("/disk.img"), timeout=BOOT).split()[-1] == wrote
+    c.ask("xl shutdown -w debian", timeout=BOOT)
+    gone(c, "debian")
+    all_free(c, before)
+    power_off(c)
+
+
+def reboot(c):
+    """xl makes it anew, by a daemon that waits for its end."""
+    before = domid(c)
+    c.ask("xl reboot debian", timeout=BOOT)
+    c.ask(f"until [ $(xl domid debian 2> /dev/null || echo {before}) != {before} ]; do sleep 1; done", timeout=BOOT)
+
+
+def smaller(c):
+    """It gives back a CPU and memory, as it is asked to."""
+    c.ask("xl vcpu-set debian 1 && xl mem-set debian 100", timeout=BOOT)
+    c.ask("until xl list debian | grep -q ' 100 *1 '; do sleep 1; done", timeout=BOOT)
+
+
+@pytest.mark.skipif(not ALL_SHAPES, reason="takes a minute more; SHAPES=all runs it")
+@pytest.mark.alone
+def test_reboot(control):
+    """It comes back with its disk and its network, and both go with it when it is destroyed."""
+    c = control
+    before = create(c)
+    with Guest(c) as g:
+        wrote, read = write(g)
+        assert read == wrote
+    reboot(c)
+    with Guest(c) as g:
+        assert g.last(SUM.format("/dev/xvda")) == [wrote]
+        ping(g)
+    smaller(c)
+    c.ask("xl destroy debian", timeout=BOOT)
+    gone(c, "debian")
+    all_free(c, before)
+    power_off(c)
+
+
+def connected(c):
+    """Both of its drivers have what they share with the control domain's."""
+    its = domid(c)
+    c.ask(f"for way in vbd/{its}/51712 vif/{its}/0; do until [ $(xenstore-read {BACKEND}/$way/state) = 4 ]; do sleep 1; done; done",
+          timeout=BOOT)
+
+
+@pytest.mark.skipif(not ALL_SHAPES, reason="takes minutes; SHAPES=all runs it")
+@pytest.mark.alone
+def test_rounds(control):
+    """Made and destroyed again and again, while it begins or when it has all: no frame is missing after any."""
+    c = control
+    before = free(c)
+    for n in range(ROUNDS):
+        c.ask("xl create -q /etc/xen/debian.cfg", timeout=BOOT)
+        if n % 2:
+            connected(c)
+        c.ask("xl destroy debian", timeout=BOOT)
+        all_free(c, before)
+    assert "loop" not in c.ask("losetup -a")
+    assert "vif" not in c.ask("ls /sys/class/net")
+    power_off(c)
