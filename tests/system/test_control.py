@@ -275,9 +275,10 @@ def test_tools(control, emulator, daemon):
     create(c)
     if daemon == "xenstored":
         again_and_again(c)
-        save(c)
-        checkpoint(c)
-        migrate(c)
+        before = free(c)
+        for way in (save, checkpoint, migrate):
+            way(c)
+            all_free(c, before)
     power_off(c)
 
 
