@@ -565,13 +565,14 @@ static void test_table_read_only(void **state)
     (void)state;
     use(m64);
     map(m64, 0x5000, 4, P | RW | US | A, 0x300000 | P | RW | US);
-    allow(slot[3], SLAT_R);
+    allow(slot[3], SLAT_R | SLAT_LENT);
     assert_fault(0x5000, 0, GVA_PRESENT); /* A cannot be set */
     allow(slot[3], SLAT_RWX);
     entry_put(m64, slot[3], 0x300000 | P | RW | US | A);
-    allow(slot[3], SLAT_R);
+    allow(slot[3], SLAT_R | SLAT_LENT);
     assert_int_equal(where(0x5000, 0), 0x300000);
     assert_fault(0x5000, GVA_WRITE, GVA_PRESENT | GVA_WRITE); /* nor can D */
+    allow(slot[3], SLAT_RWX);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
