@@ -220,9 +220,6 @@ void p2m_log_open(struct p2m *p, gfn_t first);
  * and it is noted. It tries again then. */
 bool must_check p2m_log_guest_write(struct p2m *p, gfn_t g);
 
-/* For the p2m's own files: the same for a place that was looked up, with p's lock. */
-void p2m_log_write(struct p2m *p, gfn_t g, struct slat_entry *e);
-
 /* For the p2m's own files. The memory type of 2^order frames, as the machine has it; rights of RAM
  * that is mapped so; whether it has all tables that it may have; tells all who have looked at these
  * places that something was taken away there; maps more than 4 KiB, RAM or what else, where nothing
@@ -245,6 +242,8 @@ void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames);
 /* Frames that were mapped here are about to be let go of: if an IOMMU may not have forgotten them,
  * as it does not answer, nobody gets them again. Before that, or while their owner has them. */
 void p2m_lost(const struct p2m *p, mfn_t m, unsigned order);
+/* A write at g, which was looked up: what the log had taken is given back, and it is noted. */
+void p2m_log_write(struct p2m *p, gfn_t g, struct slat_entry *e);
 int must_check p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
 int must_check p2m_map_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order, unsigned rights,
                              enum slat_type type);
