@@ -49,7 +49,7 @@ def spec_guest(boot, words):
 
 # Instructions that each puts on top of an exit with spec=off: what stands in virt/guard.inc and the
 # world switch, on the ways that are taken. Bochs counts them; nothing else tells that a return stack was
-# filled. What is done elsewhere (ibpb, ept) costs an exit nothing: test_svm_vcpu, test_p2m.
+# filled. What is done elsewhere costs an exit nothing: ibpb (test_svm_vcpu has when), ept (test_p2m).
 PRICES = {"ibrs": 33, "stibp": 33, "ssbd": 33, "ibpb": 0, "rsb": 76, "bhi": 111, "l1d": 12, "verw": 9, "ept": 0,
           "clear": 21, ALL: 219, "auto,no-ibrs,no-ept": 139}
 UNGUARDED = []  # the exit with spec=off, once for each worker

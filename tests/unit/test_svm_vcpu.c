@@ -11,6 +11,9 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/spec.h"
 #include "mm/heap.h"
 #include "svm/caps.h"
 #include "svm/enable.h"
@@ -27,8 +30,11 @@ static struct virt_vcpu v;
 static struct slat slat;
 static void *ports;
 
+static unsigned return_stack_fills;
+
 void virt_fill_return_stack(void)
 {
+    return_stack_fills++;
 }
 
 unsigned cpu_maddr_bits(void)
@@ -175,6 +181,44 @@ static void test_reset(void **state)
     v.loaded = false;
 }
 
+/* Loads it here, as owner's, and says whether what others have taught the predictors is forgotten.
+ */
+static bool barrier_for(uint16_t owner)
+{
+    unsigned fills = return_stack_fills;
+
+    v.owner_id = owner;
+    wrmsr(MSR_IA32_PRED_CMD, 0);
+    virt_load(&v);
+    v.loaded = false;
+    bool barrier = rdmsr(MSR_IA32_PRED_CMD) == PRED_CMD_IBPB;
+    assert_int_equal(return_stack_fills, fills + barrier);
+    return barrier;
+}
+
+/* Between two domains, and for one that comes from another pCPU: there may have been one of its id
+ * before. */
+static void test_barrier(void **state)
+{
+    (void)state;
+    assert_false(barrier_for(7));
+    spec_switch.barrier = true;
+    v.pcpu = VIRT_NOWHERE;
+    assert_true(barrier_for(7));
+    assert_false(barrier_for(7));
+    assert_true(barrier_for(8));
+    assert_true(barrier_for(7));
+    assert_false(barrier_for(7));
+    fake_cpu_id = 1;
+    assert_true(barrier_for(7));
+    assert_false(barrier_for(7));
+    fake_cpu_id = 0;
+    assert_true(barrier_for(7));
+    spec_switch.barrier = false;
+    assert_false(barrier_for(8));
+    v.owner_id = 7;
+}
+
 /* Another mode gives addresses another meaning; the same one written again does not. */
 static void test_places(void **state)
 {
@@ -265,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_intercepts), TEST(test_held_bits),
                                         TEST(test_msrs),       TEST(test_reset),
-                                        TEST(test_places),     TEST(test_state) };
+                                        TEST(test_places),     TEST(test_state),
+                                        TEST(test_barrier) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
