@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 import machine
+import pexpect
 import pytest
 from bochs import Bochs
 from qemu import Kvm, Qemu
@@ -213,6 +214,18 @@ def test_run_ends_by_a_signal(iso, tmp_path):
     started.terminate()
     out, err = started.communicate(timeout=60)
     assert started.returncode == 143 and err == "" and "left, and ended the machine" in out
+
+
+def test_run_leaves_by_a_key(tmp_path):
+    """Pressed twice it is the machine's, which goes on. Before that one says anything there are dots."""
+    monitor = image(*menu_of([], "console=com1"))
+    with pexpect.spawn("tools/run", [monitor, "--emulator", "bochs", "--logs", str(tmp_path)], encoding="utf-8",
+                       timeout=PATIENCE) as terminal:
+        terminal.expect(r"Ctrl-\] leaves\r\n\.")  # and is waiting
+        terminal.send("\x1d\x1d")
+        terminal.expect("caisson> ")
+        terminal.send("\x1d")
+        terminal.expect_exact("run: left, and ended the machine")
 
 
 @pytest.mark.parametrize("word, told", [

@@ -287,10 +287,11 @@ static void control_call(unsigned i)
         if (any() % 4 == 0)
             arg.domctl.cmd |= 1u << 31; /* as if it went on */
     }
-    if (arg.domctl.cmd == XEN_DOMCTL_SHADOW_OP && any() % 8) {
+    if (arg.domctl.cmd == XEN_DOMCTL_SHADOW_OP) {
         static const uint8_t ops[] = { XEN_SHADOW_OP_OFF, XEN_SHADOW_OP_ENABLE_LOGDIRTY,
                                        XEN_SHADOW_OP_CLEAN, XEN_SHADOW_OP_PEEK };
-        arg.domctl.u.shadow_op.op = ops[any() % sizeof(ops)];
+        if (any() % 8)
+            arg.domctl.u.shadow_op.op = ops[any() % sizeof(ops)];
         arg.domctl.u.shadow_op.dirty_bitmap = (uintptr_t)place;
         arg.domctl.u.shadow_op.pages = any() % (8 * sizeof(place));
         if (any() % 4 == 0)
