@@ -69,7 +69,7 @@ int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_do
 /* ---- The log of what is written ---- */
 
 #define MOST_PAGES     (1ul << (SLAT_BITS - PAGE_SHIFT))
-#define LOG_WINDOWS    64 /* of P2M_LOG_PLACES each, in one go */
+#define LOG_WINDOWS    64 /* of P2M_LOG_PLACES each, in one go: those without RAM, and one with */
 #define windows(pages) (((pages) + P2M_LOG_PLACES - 1) / P2M_LOG_PLACES)
 
 /* What is written there, told to the caller, as far as he asked; then it is written no more. */
@@ -175,8 +175,11 @@ int64_t domctl_shadow_op(struct vcpu *v, struct domain *d, struct xen_domctl *op
         d->p2m.log.on |= arg->op == XEN_SHADOW_OP_ENABLE_LOGDIRTY;
     }
     uint64_t all = how_many(d, arg);
-    while (!err && arg->mb < all && batch_more(&b))
-        err = look_at(v, d, arg, gfn((uint64_t)arg->mb++ * P2M_LOG_PLACES));
+    for (bool hole = true; !err && hole && arg->mb < all && batch_more(&b);) {
+        const gfn_t first = gfn((uint64_t)arg->mb++ * P2M_LOG_PLACES);
+        err = look_at(v, d, arg, first);
+        hole = p2m_log_is_hole(&d->p2m, first);
+    }
     if (err)
         return err;
     return arg->mb < all ? HYPERCALL_CONTINUE : end(d, arg);

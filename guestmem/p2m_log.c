@@ -43,6 +43,16 @@ cold unsigned p2m_log_read(struct p2m *p, gfn_t first, uint64_t written[P2M_LOG_
     return n;
 }
 
+cold bool p2m_log_is_hole(struct p2m *p, gfn_t first)
+{
+    struct slat_entry e;
+
+    spin_lock(&p->lock);
+    bool hole = slat_lookup(&p->slat, first, &e) && e.order >= ORDER_2M;
+    spin_unlock(&p->lock);
+    return hole;
+}
+
 static bool any_is_pinned(mfn_t first, unsigned order)
 {
     uint64_t i = 0;
