@@ -10,6 +10,12 @@
 #include "domain/domain.h"
 #include "include/public/hvm/save.h"
 
+/* Of what is written down of a vCPU (domain/state.c). */
+static inline uint64_t *context_gpr(struct vcpu *v, enum gpr n)
+{
+    return n < GPR_R8 ? &v->start.gpr[n] : &v->rest.gpr[n - GPR_R8];
+}
+
 /* Where records go to, or come from. */
 struct stream {
     struct vcpu *v; /* the caller */

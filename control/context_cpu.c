@@ -69,11 +69,6 @@ static uint32_t *narrow(const struct hvm_hw_cpu *c, uint16_t at)
     return (uint32_t *)((uintptr_t)c + at);
 }
 
-static uint64_t *gpr(struct vcpu *v, enum gpr n)
-{
-    return n < GPR_R8 ? &v->start.gpr[n] : &v->rest.gpr[n - GPR_R8];
-}
-
 /* ---- Out ---- */
 
 /* What cannot be used is not present there. */
@@ -146,7 +141,7 @@ static void fill(struct hvm_hw_cpu *c, struct vcpu *v)
     };
     memcpy(c->fpu_regs, fpu_image(&v->virt), sizeof(c->fpu_regs));
     for (enum gpr n = GPR_RAX; n < GPR_COUNT; n++)
-        *wide(c, gprs[n]) = *gpr(v, n);
+        *wide(c, gprs[n]) = *context_gpr(v, n);
     for (unsigned i = 0; i < MSRS; i++)
         *wide(c, msrs[i]) = r->msr[i];
     put_segments(c, v);
@@ -342,7 +337,7 @@ int context_take_cpu(struct stream *s, const struct hvm_save_descriptor *r, stru
     memcpy(v->start.segment, segment, sizeof(segment));
     v->rest.pending = event;
     for (enum gpr n = GPR_RAX; n < GPR_COUNT; n++)
-        *gpr(v, n) = *wide(&c, gprs[n]);
+        *context_gpr(v, n) = *wide(&c, gprs[n]);
     pv_time_set_offset(&v->xen, tsc_offset(v, c.tsc));
     v->begins = v->whole = true;
     v->down = false;

@@ -72,6 +72,13 @@ int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_do
 #define LOG_WINDOWS    64 /* of P2M_LOG_PLACES each, in one go: those without RAM, and one with */
 #define windows(pages) (((pages) + P2M_LOG_PLACES - 1) / P2M_LOG_PLACES)
 
+static void clean(struct vcpu *v, struct domain *d, gfn_t first, const uint64_t *written)
+{
+    pair_lock_linked(&v->domain->xen, &d->xen);
+    p2m_log_clean(&d->p2m, first, written);
+    pair_unlock(&v->domain->xen, &d->xen);
+}
+
 /* What is written there, told to the caller, as far as he asked; then it is written no more. */
 static int report(struct vcpu *v, struct domain *d, struct xen_domctl_shadow_op *arg, gfn_t first)
 {
@@ -85,11 +92,8 @@ static int report(struct vcpu *v, struct domain *d, struct xen_domctl_shadow_op 
     if (arg->dirty_bitmap &&
         gva_copy_out(&v->space, arg->dirty_bitmap + first.v / 8, written, bytes))
         return -EFAULT;
-    if (arg->op == XEN_SHADOW_OP_CLEAN) {
-        pair_lock_linked(&v->domain->xen, &d->xen);
-        p2m_log_clean(&d->p2m, first, written);
-        pair_unlock(&v->domain->xen, &d->xen);
-    }
+    if (arg->op == XEN_SHADOW_OP_CLEAN)
+        clean(v, d, first, written);
     return 0;
 }
 
@@ -97,10 +101,8 @@ static void forget(struct vcpu *v, struct domain *d, gfn_t first)
 {
     uint64_t written[P2M_LOG_WORDS];
 
-    pair_lock_linked(&v->domain->xen, &d->xen);
     (void)p2m_log_read(&d->p2m, first, written);
-    p2m_log_clean(&d->p2m, first, written);
-    pair_unlock(&v->domain->xen, &d->xen);
+    clean(v, d, first, written);
 }
 
 static int look_at(struct vcpu *v, struct domain *d, struct xen_domctl_shadow_op *arg, gfn_t first)

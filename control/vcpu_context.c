@@ -3,6 +3,7 @@
  * guests begin with. Tools need it for one thing: a guest that was saved and goes on where it was
  * finds out so by what its own call returns, and they write that into RAX (xg_resume.c).
  */
+#include "control/context.h"
 #include "control/control.h"
 #include "control/domctl.h"
 #include "lib/string.h"
@@ -22,12 +23,6 @@ static uint64_t *place(const struct xen_cpu_user_regs *r, enum gpr n)
     return (uint64_t *)((uintptr_t)r + places[n]);
 }
 
-/* As it was written down when the domain suspended (domain/state.c). */
-static uint64_t *gpr(struct vcpu *v, enum gpr n)
-{
-    return n < GPR_R8 ? &v->start.gpr[n] : &v->rest.gpr[n - GPR_R8];
-}
-
 static void fill(struct xen_cpu_user_regs *r, struct vcpu *v)
 {
     const struct virt_start *s = &v->start;
@@ -41,7 +36,7 @@ static void fill(struct xen_cpu_user_regs *r, struct vcpu *v)
                                      .fs = s->segment[SEG_FS].selector,
                                      .gs = s->segment[SEG_GS].selector };
     for (enum gpr n = GPR_RAX; n < GPR_COUNT; n++)
-        *place(r, n) = *gpr(v, n);
+        *place(r, n) = *context_gpr(v, n);
 }
 
 /* What says where it goes on is as it was; the general registers may be others. It is on no pCPU:
@@ -53,7 +48,7 @@ static int change(struct vcpu *v, const struct xen_cpu_user_regs *r)
     for (enum gpr n = GPR_RAX; n < GPR_COUNT; n++) {
         if (n == GPR_RSP)
             continue;
-        *gpr(v, n) = *place(r, n);
+        *context_gpr(v, n) = *place(r, n);
         virt_set_gpr(&v->virt, n, *place(r, n));
     }
     return 0;

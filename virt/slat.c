@@ -351,6 +351,18 @@ cold int slat_split_to_execute(struct slat *e, gfn_t g)
     return descend(e, g, 0, true, true, &slot);
 }
 
+/* The entry of the mapping that g lies in, whatever its size; or NULL. */
+static cold uint64_t *mapping_of(struct slat *e, gfn_t g)
+{
+    struct slat_entry found;
+    uint64_t *entry;
+
+    if (slat_lookup(e, g, &found) ||
+        descend(e, g, found.order / level_shift(1), false, false, &entry))
+        return NULL;
+    return entry;
+}
+
 /* ---- The right to write, as a log ---- */
 
 /* The entries of SLAT_WORD places; or the one that all of them lie in, at a level above 0. NULL:
@@ -429,11 +441,9 @@ cold void slat_unprotect(struct slat *e, gfn_t first)
 
 cold void slat_allow_write(struct slat *e, gfn_t g)
 {
-    struct slat_entry found;
-    uint64_t *entry;
+    uint64_t *entry = mapping_of(e, g);
 
-    if (slat_lookup(e, g, &found) == 0 &&
-        descend(e, g, found.order / level_shift(1), false, false, &entry) == 0)
+    if (entry)
         write_entry(entry, *entry | write_bits());
 }
 
@@ -449,11 +459,9 @@ cold int slat_split(struct slat *e, gfn_t g, unsigned order)
 
 cold void slat_drop(struct slat *e, gfn_t g)
 {
-    struct slat_entry found;
-    uint64_t *entry;
+    uint64_t *entry = mapping_of(e, g);
 
-    if (slat_lookup(e, g, &found) == 0 &&
-        descend(e, g, found.order / level_shift(1), false, false, &entry) == 0)
+    if (entry)
         write_entry(entry, 0);
 }
 

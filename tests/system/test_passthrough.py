@@ -145,8 +145,7 @@ def test_line_storm(boot, tmp_path):
         m.expect_exact(f'echo: "are you there {i}" at ')
     m.send("\x01\x01\x01destroy linux\r")
     m.expect_exact("linux: destroyed")
-    while re.search(r"00:0[45]\.0 [^\r\n]*, domain", pci(m)):
-        time.sleep(0.1)  # they are being reset
+    await_reset(m, r"00:0[45]\.0")
     m.send("create name=again kernel=3 mem=4M pci=00:04.0,00:05.0\r")
     m.expect_exact("again: has PCI device 00:05.0\r")
     assert "no INTx" not in m.before
@@ -160,6 +159,12 @@ def pci(m):
     m.expect_exact("00:00.0 host bridge")
     m.expect_exact("caisson> ")
     return m.before
+
+
+def await_reset(m, devices):
+    """Until none of them is the domain's that has ended."""
+    while re.search(devices + r" [^\r\n]*, domain", pci(m)):
+        time.sleep(0.1)
 
 
 @pytest.mark.alone
@@ -179,8 +184,7 @@ def test_owners(boot, tmp_path):
     assert re.search(r"00:04\.0 NVMe, [^\r\n]*, domain \d+'s\r", pci(m))
     m.sendline("destroy a")
     m.expect_exact("a: destroyed")
-    while re.search(r"00:04\.0 NVMe, [^\r\n]*, domain", pci(m)):
-        time.sleep(0.1)  # it is being reset
+    await_reset(m, r"00:04\.0")
     m.sendline("create name=f kernel=1 mem=4M pci=00:04.0")
     m.expect_exact("f: has PCI device 00:04.0\r")
     m.sendline("poweroff")

@@ -48,9 +48,11 @@ class Guest:
 
 def write(g):
     """A file of random content on its disk; what is read there, once the cache is gone, is the same."""
-    return g.last("dd if=/dev/urandom of=/pattern bs=1M count=4 2> /dev/null; " + SUM.format("/pattern"),
-                  "dd if=/pattern of=/dev/xvda bs=1M conv=fsync 2> /dev/null; rm /pattern",
-                  "echo 3 > /proc/sys/vm/drop_caches; " + SUM.format("/dev/xvda"))[::2]
+    wrote, _, read = g.last("dd if=/dev/urandom of=/pattern bs=1M count=4 2> /dev/null; " + SUM.format("/pattern"),
+                            "dd if=/pattern of=/dev/xvda bs=1M conv=fsync 2> /dev/null; rm /pattern",
+                            "echo 3 > /proc/sys/vm/drop_caches; " + SUM.format("/dev/xvda"))
+    assert read == wrote
+    return wrote
 
 
 def ping(g):
@@ -71,20 +73,24 @@ def create(c):
     return before
 
 
+def leave(c, before):
+    """The guest has ended, and nothing of it is left."""
+    gone(c, "debian")
+    all_free(c, before)
+    power_off(c)
+
+
 @pytest.mark.alone
 def test_debian(control):
     """It writes to its disk, talks over the bridge, and shuts down when it is asked to."""
     c = control
     before = create(c)
     with Guest(c) as g:
-        wrote, read = write(g)
-        assert read == wrote
+        wrote = write(g)
         ping(g)
     assert c.ask(SUM.format("/disk.img"), timeout=BOOT).split()[-1] == wrote
     c.ask("xl shutdown -w debian", timeout=BOOT)
-    gone(c, "debian")
-    all_free(c, before)
-    power_off(c)
+    leave(c, before)
 
 
 def reboot(c):
@@ -107,17 +113,14 @@ def test_reboot(control):
     c = control
     before = create(c)
     with Guest(c) as g:
-        wrote, read = write(g)
-        assert read == wrote
+        wrote = write(g)
     reboot(c)
     with Guest(c) as g:
         assert g.last(SUM.format("/dev/xvda")) == [wrote]
         ping(g)
     smaller(c)
     c.ask("xl destroy debian", timeout=BOOT)
-    gone(c, "debian")
-    all_free(c, before)
-    power_off(c)
+    leave(c, before)
 
 
 def connected(c):
