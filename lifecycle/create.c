@@ -270,8 +270,8 @@ int domain_build(struct domain *d)
         return err;
     domain_build_end(d);
     if (err) {
-        log_error("%s: cannot be started%s (error %d)", d->name,
-                  err == -ENOMEM ? ": out of memory" : "", -err);
+        if (err == -ENOMEM) /* all else the step has told of itself */
+            log_error("%s: cannot be started: out of memory", d->name);
         return err;
     }
     d->state = DOMAIN_PAUSED;

@@ -219,7 +219,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .modules = modules,
         .module_count = count,
     };
-    if (image_load(&image, &memory, &start) == 0) {
+    int err = image_load(&image, &memory, &start);
+    ASSERT(fake_log_lines[LOG_ERROR] == (err ? 1 : 0)); /* who starts the domain adds nothing */
+    if (!err) {
         uint64_t base = start.mode == START_REAL16 ? (uint64_t)start.cs << 4 : 0;
         ASSERT(memmap_is_ram(map.e820, map.e820_count, base + start.rip, 1));
     }

@@ -62,6 +62,8 @@ PANIC = r"caisson: error: panic: pCPU[^\n]*\n"
 NO_VIRT = r"error: (VT-x|AMD-V): this CPU has none"
 WITHOUT = {"emulator": "qemu", "cpu": "max,-svm"}  # a machine that has neither
 PROMPT = "caisson-guest# "
+KEYS = r"\*\*\* keys go to (the monitor|domain)"  # what Ctrl-A three times is answered with
+AUDITED = r"audit: (all is as it should be|the machine was too busy)"
 BOOT = 5 * PATIENCE  # seconds from GRUB to Linux' prompt
 # What only costs time; a kernel that complains is still heard.
 QUIET = ("console=ttyS0,115200 quiet nokaslr cryptomgr.notests nowatchdog mitigations=off "
@@ -216,6 +218,17 @@ class Console(pexpect.fdpexpect.fdspawn):
             pass  # the emulator is gone in the middle of a read
         assert self.machine.wait(timeout), "the machine is still on"
 
+    def audit(self):
+        """Who has which memory, and is all of it there? What is wrong is a panic. On a machine that is too
+        busy for the sums, each domain has been looked at all the same. The keys end at the monitor."""
+        while True:
+            self.send("\x01" * 3)
+            self.expect(KEYS)
+            if self.match[1] == "the monitor":
+                break
+        self.send("audit\r")
+        self.expect(AUDITED)
+
     def shut(self):
         """May be called twice."""
         self.logfile_read.close()
@@ -269,8 +282,9 @@ def boot(machine_of, emulator, request):
 
     pcpus: as many run guests, if there are any; or Bochs' word for it.
     Without Linux the machine counts time by fewer instructions, so that less of the emulator's
-    time goes into waiting for the UART.
+    time goes into waiting for the UART. What still runs when the test has passed is audited.
     """
+    running = []
 
     def start(modules=(), options="console=com1 exit=shutdown", **settings):
         has_linux = any(m.source == VMLINUZ for m in modules)
@@ -284,6 +298,15 @@ def boot(machine_of, emulator, request):
         if modules and settings["emulator"] == "qemu" and settings.get("pcpus", 1) > 1:
             assert any(request.node.iter_markers("alone")), "several CPUs on QEMU: mark the test as smp or alone"
         menu, files = menu_of(modules, options)
-        return machine_of(menu, files, **settings)
+        m = machine_of(menu, files, **settings)
+        if isinstance(m, Console) and "console=com1" in options and "monitor=off" not in options:
+            running.append(m)
+        return m
 
-    return start
+    yield start
+    for m in running:
+        if not request.node.has_failed and m.machine.running():
+            try:
+                m.audit()
+            except (pexpect.EOF, OSError):
+                pass  # it was about to go off, and audits itself then

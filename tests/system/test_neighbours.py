@@ -118,7 +118,6 @@ def test_neighbours(boot, place, first):
         wrong[name] = over(found, most[name])
         absences, exits, rounds = zip(*found)
         print(f"{name:12} absence {max(absences):9} exit {max(exits):6} rounds {min(rounds):4}")
-    street.audit()
     for sign in ("harmless", "unexpected trap", "cannot be attacked"):
         assert sign not in street.all_said(), f"an attack that is none: {sign}"
     assert not any(wrong.values()), {name: what for name, what in wrong.items() if what}

@@ -51,7 +51,9 @@ def test_unknown_image(boot, tmp_path):
     blob = tmp_path / "blob.bin"
     blob.write_bytes(bytes(range(256)) * 64)
     m = boot(modules=[Module(str(blob), "kernel name=broken mem=16M")])
-    m.expect(r"error: [^\r\n]*broken")
+    m.expect(r"error: broken: the kernel is neither [^\r\n]*\r\n")
+    m.expect_off()
+    assert "error" not in m.before, m.before  # one line
 
 
 def test_cut_kernel(boot, tmp_path):

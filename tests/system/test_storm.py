@@ -32,4 +32,3 @@ def test_storm(boot, seed, shape):
     assert int(m.match.group(1)) > CALLS // 3
     c.wait_for_burials(["mayfly"])
     assert c.frames() == before
-    c.audit()
