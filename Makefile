@@ -17,7 +17,7 @@ DEBUG  ?= 1
 RETPOLINE ?= 0
 V      ?=
 
-ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate passthrough machine cpu decompress loader config domain xen grant lifecycle control hypercall console monitor lib
+ROOMS := boot arch/x86 mm drivers pci iommu devices virt vmx svm sched guestmem decode emulate passthrough machine cpu decompress loader config domain exits xen grant create lifecycle context control hypercall console monitor lib
 O     := $(B)/obj
 GEN   := $(B)/gen
 
@@ -36,7 +36,7 @@ CFLAGS := -std=gnu11 -g -ffreestanding -fbuiltin -fno-pic -fno-common -mcmodel=k
 # tables of jumps: comparisons are smaller. In a file for speed, what is not counted is `cold`
 # (lib/likely.h).
 HOT   := $(addprefix vmx/,stay run exit event regs msr apic cr vcpu flush) $(addprefix svm/,stay event regs msr cr vcpu flush) $(addprefix virt/,event fpu registers slat) \
-         $(addprefix domain/,run exit device_access lapic vcpu) machine/machine cpu/cpu_msr \
+         $(addprefix exits/,run exit device_access) $(addprefix domain/,lapic vcpu) machine/machine cpu/cpu_msr \
          $(addprefix emulate/,mmio insn_cache) $(addprefix guestmem/,gva gmem p2m p2m_change) \
          $(addprefix devices/,vlapic vlapic_regs vlapic_timer vpic vpit vioapic) \
          $(addprefix hypercall/,hypercall evtchn_op grant_op) \
@@ -52,7 +52,7 @@ LAYOUT    := linker.ld
 
 # What freed frames are filled with, and whether the order of locks, the time that things take, the
 # memory and refused entries are checked, is a question of which file is linked, not of an #if.
-AUDIT    := mm/audit lifecycle/audit monitor/show_audit
+AUDIT    := mm/audit create/audit monitor/show_audit
 CHECKS_OF_ENTRIES := vmx/check.c vmx/check_guest.c vmx/check_segment.c svm/check.c
 LEFT_OUT := $(if $(filter 1,$(DEBUG)),mm/fill_release.c $(AUDIT:=_release.c) vmx/check_release.c svm/check_release.c, \
                 mm/fill_debug.c $(AUDIT:=_debug.c) $(CHECKS_OF_ENTRIES) lib/lockdep.c arch/x86/bound.c) $(LEFT_OUT_TOO)

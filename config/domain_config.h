@@ -59,7 +59,7 @@ struct domain_config {
     bool bare;         /* made by the control domain: no kernel, no memory, nothing of this is set
                         * but name, vcpus, share, type and uuid */
     const struct module *kernel;
-    bool kernel_is_rom;                       /* known once lifecycle/firmware.h has looked */
+    bool kernel_is_rom;                       /* known once create/firmware.h has looked */
     const char *cmdline;                      /* the guest's words; "" for none */
     struct image_module modules[MAX_MODULES]; /* the ramdisk, or the multiboot modules in order */
     unsigned module_count;
@@ -67,7 +67,7 @@ struct domain_config {
     unsigned rom_count;
     struct config_pci pci[CONFIG_MOST_PCI]; /* devices that are to be its own, in order */
     unsigned pci_count;
-    uint16_t pci_class[CONFIG_MOST_CLASSES]; /* and all of these kinds; lifecycle/devices.h looks */
+    uint16_t pci_class[CONFIG_MOST_CLASSES]; /* and all of these kinds; create/devices.h looks */
     unsigned pci_class_count;                /* for them once, and then pci[] has them */
     uint8_t uuid[16];                        /* of a bare one, as its maker calls it */
 };

@@ -6,7 +6,7 @@
  * begun. A record at a time is worked off under both locks; how far a call has come stands in the
  * caller's structure, and is believed no more than any other number there.
  */
-#include "control/context.h"
+#include "context/context.h"
 #include "arch/x86/tsc.h"
 #include "control/control.h"
 #include "control/domctl.h"
@@ -17,8 +17,8 @@
 /* In the order in which they are written: of each vCPU, then the next type. */
 static const struct {
     uint16_t type;
-    int (*put)(struct stream *s, struct vcpu *v);
-    int (*take)(struct stream *s, const struct hvm_save_descriptor *r, struct vcpu *v);
+    context_put *put;
+    context_take *take;
 } kinds[] = {
     { HVM_SAVE_CPU, context_put_cpu, context_take_cpu },
     { HVM_SAVE_LAPIC, context_put_lapic, context_take_lapic },
@@ -36,58 +36,6 @@ static const struct {
 _Static_assert(KINDS *MAX_VCPUS + 1 < 1u << (32 - DONE_BITS), "their number has room there");
 
 #define ROUND 16 /* records, at most */
-
-/* ---- Bytes ---- */
-
-int stream_put(struct stream *s, const void *what, uint32_t n)
-{
-    uint32_t done = s->done;
-
-    s->done += n;
-    if (!s->at)
-        return 0;
-    if (s->done > s->size)
-        return -ENOSPC;
-    return gva_copy_out(&s->v->space, s->at + done, what, n) ? -EFAULT : 0;
-}
-
-int stream_put_type(struct stream *s, uint16_t type, unsigned i, uint32_t n)
-{
-    struct hvm_save_descriptor d = { .typecode = type, .instance = (uint16_t)i, .length = n };
-
-    return stream_put(s, &d, sizeof(d));
-}
-
-int stream_put_record(struct stream *s, uint16_t type, const struct vcpu *of, const void *what,
-                      uint32_t n)
-{
-    int err = stream_put_type(s, type, of->id, n);
-
-    return err ? err : stream_put(s, what, n);
-}
-
-/* Is so much still there? */
-static int have(const struct stream *s, uint32_t n)
-{
-    return s->done > s->size || n > s->size - s->done ? -ENODATA : 0;
-}
-
-int stream_get(struct stream *s, void *what, uint32_t n)
-{
-    int err = have(s, n);
-
-    if (err)
-        return err;
-    if (gva_copy_in(&s->v->space, what, s->at + s->done, n))
-        return -EFAULT;
-    s->done += n;
-    return 0;
-}
-
-int stream_get_record(struct stream *s, const struct hvm_save_descriptor *r, void *what, uint32_t n)
-{
-    return r->length == n ? stream_get(s, what, n) : -EINVAL;
-}
 
 /* ---- Rounds ---- */
 
@@ -210,11 +158,7 @@ static int begin(struct stream *s, struct domain *d)
 /* Xen writes records for devices too, which no domain of ours has, and for itself. */
 static int pass_over(struct stream *s, const struct hvm_save_descriptor *r)
 {
-    int err = r->typecode <= HVM_SAVE_LAST ? have(s, r->length) : -EINVAL;
-
-    if (!err)
-        s->done += r->length;
-    return err;
+    return r->typecode <= HVM_SAVE_LAST ? stream_skip(s, r->length) : -EINVAL;
 }
 
 static int take(struct stream *s, const struct hvm_save_descriptor *r, struct domain *d)

@@ -10,7 +10,7 @@
 #include "control/domctl.h"
 #include "domain/lapic.h"
 #include "lib/string.h"
-#include "lifecycle/create.h"
+#include "create/create.h"
 #include "lifecycle/order.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
@@ -38,7 +38,7 @@ static bool can_be(const struct xen_domctl_createdomain *c)
            c->emulation_flags == XEN_X86_EMU_LAPIC && !c->misc_flags;
 }
 
-/* Ids are given out once (lifecycle/id.h), so that nobody chooses one. */
+/* Ids are given out once (create/id.h), so that nobody chooses one. */
 static int check_id(uint16_t id)
 {
     if (!id || id >= XEN_DOMID_FIRST_RESERVED)

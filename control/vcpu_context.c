@@ -3,7 +3,7 @@
  * guests begin with. Tools need it for one thing: a guest that was saved and goes on where it was
  * finds out so by what its own call returns, and they write that into RAX (xg_resume.c).
  */
-#include "control/context.h"
+#include "context/context.h"
 #include "control/control.h"
 #include "control/domctl.h"
 #include "lib/string.h"

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include "arch/x86/insn.h"
 
-/* A leaf of CPUID, without what depends on the vCPU that asks (domain/cpuid.c). */
+/* A leaf of CPUID, without what depends on the vCPU that asks (exits/cpuid.c). */
 struct cpuid_regs cpu_model_leaf(uint32_t leaf, uint32_t subleaf);
 
 /* Are there AMD's leaves of caches and topology, 8000001D and 8000001E? */

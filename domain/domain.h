@@ -61,7 +61,7 @@ struct domain {
     struct machine machine;
     struct cpu_policy cpu_policy; /* changes before it starts only */
     struct xen_domain xen; /* what Xen's interface keeps of it; its id, how many vCPUs it has */
-    struct assigned *devices[CONFIG_MOST_PCI]; /* PCI devices of its own; lifecycle/devices.c's */
+    struct assigned *devices[CONFIG_MOST_PCI]; /* PCI devices of its own; create/devices.c's */
     struct vcpu *vcpus[MAX_VCPUS];
     unsigned apic_id_shift; /* a local APIC's id is its vCPU's number, shifted by this */
     unsigned apic_direct;   /* so many vCPUs have ids that are their numbers: all, or none */
@@ -86,7 +86,7 @@ struct domain {
     bool unwanted;              /* the operator wants it gone: it is not made anew if it reboots */
     char end_why[160];
     unsigned vcpus_out;  /* vCPUs that have left for good */
-    struct domain *next; /* see lifecycle/list.h */
+    struct domain *next; /* see create/list.h */
     struct warned unknown_msrs;
     uint32_t owed;           /* atomic: what its run loop is to do for it soon, as bits */
     struct console *console; /* monitor/'s; NULL: its output goes nowhere */

@@ -1,6 +1,6 @@
 /*
  * A vCPU's life: started, woken, reset. See domain/vcpu.h; its loop is in run.c, how it comes and
- * goes in lifecycle/create_vcpu.c.
+ * goes in create/create_vcpu.c.
  */
 #include "domain/vcpu.h"
 #include "arch/x86/cpu.h"

@@ -42,7 +42,7 @@ struct vcpu {
     unsigned id;
     struct gva_space space;
     struct emulator emulator;
-    const struct virt_action *exit_actions; /* one of the tables of exit.c */
+    const struct virt_action *exit_actions; /* one of the tables of exits/exit.h */
     struct sched_unit unit;
     struct vlapic lapic;
     struct vlapic_page *lapic_page; /* heap page */
@@ -111,38 +111,10 @@ void vcpu_request_dump(struct vcpu *v, enum vcpu_dump what);
 void vcpu_load(struct vcpu *v);
 void vcpu_leave(struct sched_unit *u);
 
-/* ---- run.c ---- */
-/* As a scheduler's unit: runs until deadline (TSC); false: it waits to be woken. */
-bool vcpu_run(struct sched_unit *u, uint64_t deadline);
-/* When the first of the devices that v answers for has something to do: machine TSC. */
-uint64_t vcpu_next_due(const struct vcpu *v);
-/* Within its stay in the guest, without the domain's lock: if its local APIC's timer is all that is
- * due, and the processor delivers, it fires and v->virt.due is moved. False: look. */
-bool must_check vcpu_tick_lapic(struct vcpu *v);
-/* The same after an interrupt of the machine's: if requests posted for its local APIC are all that
- * there is to see to, and the processor delivers, it is told them. */
-bool must_check vcpu_take_posted(struct vcpu *v);
-/* For run.c: acts on an INIT or STARTUP that has arrived. Loaded. */
+/* For exits/state.c: acts on an INIT or STARTUP that has arrived. Loaded. */
 void vcpu_take_init(struct vcpu *v);
 void vcpu_take_startup(struct vcpu *v);
 
-/* ---- state.c ---- */
-/* For run.c, loaded. Acts on what says where it goes on: INIT, STARTUP, a state to begin with. */
-static inline bool vcpu_is_directed(const struct vcpu *v)
-{
-    return v->init_pending | v->begins | (v->startup_page >= 0);
-}
-void vcpu_direct(struct vcpu *v);
-/* It may not enter, and leaves this pCPU; if its domain is suspended its state is written down. */
-void vcpu_stay_out(struct vcpu *v);
-
-/* ---- exit.c ---- */
-/* What is to be done about each kind of exit. Quick actions are those that ask for no look at the
- * rest of the domain's business: they run without the domain's lock, and take it for a moment if
- * they need it. The others run with it. */
-extern const struct virt_action exit_actions[VIRT_EXIT_KINDS];
-/* The same for a vCPU that may have a breakpoint armed: see domain/debug.h. */
-extern const struct virt_action exit_actions_armed[VIRT_EXIT_KINDS];
 static inline uint64_t vcpu_exits(const struct vcpu *v)
 {
     return virt_exit_count(&v->virt);

@@ -3,7 +3,7 @@
  * and of its board they work on, and what may stop them.
  *
  * Nothing in this room acts on the domain. Functions that answer an int say what became of the
- * instruction, and domain/device_access.c does what follows of it:
+ * instruction, and exits/device_access.c does what follows of it:
  *
  *   0            so far it went well
  *   -EFAULT      the guest is owed the #PF that space->fault tells

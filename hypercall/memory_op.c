@@ -7,7 +7,7 @@
  */
 #include "sched/batch.h"
 #include "grant/grant.h"
-#include "lifecycle/create.h"
+#include "create/create.h"
 #include "hypercall/hypercall.h"
 #include "hypercall/memory.h"
 #include "include/public/compat.h"

@@ -2,11 +2,12 @@
  * Orders for bare domains. See lifecycle/order.h.
  */
 #include "lifecycle/order.h"
-#include "lifecycle/list.h"
+#include "create/create.h"
+#include "create/list.h"
 #include "domain/domain.h"
 #include "lib/log.h"
 #include "lib/string.h"
-#include "lifecycle/id.h"
+#include "create/id.h"
 #include "lifecycle/keeper.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/throttle.h"

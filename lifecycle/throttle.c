@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
+#include "create/create.h"
 #include "lib/log.h"
 #include "lib/string.h"
 

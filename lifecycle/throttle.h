@@ -8,8 +8,7 @@
  */
 #ifndef CAISSON_LIFECYCLE_THROTTLE_H
 #define CAISSON_LIFECYCLE_THROTTLE_H
-
-#define BARE_NAME   "domain#" /* a bare domain's, before its id; no name of the menu begins so */
+/* Its own lines begin so; those of its domains with BARE_NAME (create/create.h). */
 #define CONTROL_KEY "debug key"
 
 #define THROTTLE_MOST  128 /* lines at once */

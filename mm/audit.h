@@ -14,7 +14,7 @@
  * at a time. False: there was never a quiet moment to compare the sums in. */
 bool audit_machine(void);
 
-/* How far the audit of one domain (lifecycle/audit.h) has come; begins with all 0. */
+/* How far the audit of one domain (create/audit.h) has come; begins with all 0. */
 struct audit {
     gfn_t next;
     uint64_t ram; /* frames that were found */

@@ -3,7 +3,7 @@
  *
  * The counters are read while other pCPUs write them: a figure may be a moment old, never torn.
  */
-#include "lifecycle/list.h"
+#include "create/list.h"
 #include "monitor/domains.h"
 #include "arch/x86/tsc.h"
 #include "monitor/command.h"

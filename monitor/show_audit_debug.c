@@ -1,11 +1,11 @@
 /*
  * The command audit, of debug builds.
  */
-#include "lifecycle/audit.h"
+#include "create/audit.h"
 #include "domain/domain.h"
 #include "mm/audit.h"
 #include "monitor/commands.h"
-#include "lifecycle/list.h"
+#include "create/list.h"
 #include "monitor/domains.h"
 #include "monitor/monitor.h"
 

@@ -7,7 +7,7 @@
 #include "monitor/commands.h"
 #include "monitor/domains.h"
 #include "lifecycle/lifecycle.h"
-#include "lifecycle/list.h"
+#include "create/list.h"
 #include "monitor/monitor.h"
 
 #define FRAMES_TO_MIB(frames) ((frames) >> (20 - PAGE_SHIFT))

@@ -6,7 +6,7 @@
  *                      xenstore get it. Prints a line for each. May be run again at any time.
  *
  * A domain of the menu has its name in its handle, and waits for a store where its
- * HVM_PARAM_STORE_PFN is all ones (lifecycle/store.h). Spoken are the ioctls of Linux' xen-privcmd
+ * HVM_PARAM_STORE_PFN is all ones (create/store.h). Spoken are the ioctls of Linux' xen-privcmd
  * and xen-evtchn, and xenstored's own protocol on its socket, all of which are ABI:
  * include/uapi/xen/privcmd.h and evtchn.h of Linux, xen/include/public/io/xs_wire.h.
  */

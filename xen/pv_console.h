@@ -16,7 +16,7 @@ struct xen_domain;
 #define PV_SPECIAL_BASE 0xFEFF8000u
 #define PV_SPECIAL_SIZE 0x8000u
 #define PV_CONSOLE_GPA  0xFEFFF000u
-#define PV_STORE_GPA    0xFEFFC000u /* RAM of its own: lifecycle/store.h */
+#define PV_STORE_GPA    0xFEFFC000u /* RAM of its own: create/store.h */
 
 /* The way to the operator's console; filled by who owns the domain. */
 struct xen_console_bus {

@@ -1,7 +1,7 @@
 /*
  * Two domains, and a third, for host tests. See tests/fakes/pair.h.
  */
-#include "lifecycle/create.h"
+#include "create/create.h"
 #include "tests/fakes/pair.h"
 #include "passthrough/passthrough.h"
 

@@ -4,7 +4,7 @@
 #include "arch/x86/cpu.h"
 #include "cpu/cpu_model.h"
 #include "domain/domain.h"
-#include "lifecycle/create.h"
+#include "create/create.h"
 #include "xen/evtchn.h"
 #include "grant/foreign.h"
 #include "grant/grant.h"

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lib/fmt.c decode/decode_form.c decode/decode.c decode/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c domain/device_access.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c domain/domain_console.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vcrtc.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: lib/fmt.c decode/decode_form.c decode/decode.c decode/alu.c emulate/insn_cache.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/string_insn.c emulate/mmio_stack.c emulate/mmio_memory.c emulate/mmio.c exits/device_access.c machine/pc.c machine/pvh.c machine/board.c create/wiring.c domain/domain_console.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c devices/vpic.c devices/vpci.c devices/vcrtc.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * Every device of a machine, wired as a domain has them: two vCPUs' accesses to ports, by string
@@ -16,9 +16,9 @@
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
 #include "machine/pc.h"
-#include "domain/device_access.h"
+#include "exits/device_access.h"
 #include "domain/domain_console.h"
-#include "lifecycle/wiring.h"
+#include "create/wiring.h"
 #include "xen/pv_console.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/decode_oracle.c libs: -lZydis */
+/* links: emulate/string_insn.c exits/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c tests/fakes/decode_oracle.c libs: -lZydis */
 /* clang-format on */
 /*
  * Instructions on device memory, from the fetch to what they leave behind: any bytes, in any mode,
@@ -14,7 +14,7 @@
 #include <string.h>
 #include "arch/x86/cpu.h"
 #include "guestmem/gmem.h"
-#include "domain/device_access.h"
+#include "exits/device_access.h"
 #include "lib/assert.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/decode_oracle.h"

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/string_insn.c domain/device_access.c domain/exit.c domain/debug.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c cpu/cpu_msr.c cpu/cpu_mtrr.c domain/cpuid.c cpu/cpu_policy.c xen/xen_cpuid.c cpu/cpu_model.c emulate/mmio.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c emulate/operand.c emulate/breakpoint.c emulate/task_switch.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vcrtc.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
+/* links: emulate/string_insn.c exits/device_access.c exits/exit.c exits/debug.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/mmio_stack.c emulate/mmio_memory.c domain/msr.c cpu/cpu_msr.c cpu/cpu_mtrr.c exits/cpuid.c cpu/cpu_policy.c xen/xen_cpuid.c cpu/cpu_model.c emulate/mmio.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c machine/pc.c machine/pvh.c machine/board.c create/wiring.c machine/machine.c domain/lapic.c emulate/operand.c emulate/breakpoint.c emulate/task_switch.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c devices/vpic.c devices/vpci.c devices/vcrtc.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c lib/warned.c */
 /* clang-format on */
 /*
  * VM exits of every kind, with all that answers them: MSRs, CPUID, control registers, ports, device
@@ -10,13 +10,15 @@
  * ended, or it is to be executed again; no lock is kept; all memory is back at the end.
  */
 #include <string.h>
+#include "exits/exit.h"
+#include "exits/run.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/irq.h"
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
 #include "domain/msr.h"
-#include "lifecycle/wiring.h"
+#include "create/wiring.h"
 #include "hypercall/hypercall.h"
 #include "lib/assert.h"
 #include "tests/fakes/guest.h"

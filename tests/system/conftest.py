@@ -299,7 +299,8 @@ def boot(machine_of, emulator, request):
             assert any(request.node.iter_markers("alone")), "several CPUs on QEMU: mark the test as smp or alone"
         menu, files = menu_of(modules, options)
         m = machine_of(menu, files, **settings)
-        if isinstance(m, Console) and "console=com1" in options and "monitor=off" not in options:
+        words = options.split()
+        if isinstance(m, Console) and "console=com1" in words and not {"monitor=off", "exit=halt", "exit=reboot"} & set(words):
             running.append(m)
         return m
 

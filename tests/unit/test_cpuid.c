@@ -1,4 +1,4 @@
-/* links: domain/cpuid.c xen/xen_cpuid.c cpu/cpu_policy.c cpu/cpu_model.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: exits/cpuid.c xen/xen_cpuid.c cpu/cpu_policy.c cpu/cpu_model.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The CPUID policy, on a machine that has everything: every bit of every leaf is one, so that what
  * leaks shows.
@@ -14,7 +14,7 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/spec.h"
 #include "arch/x86/tsc.h"
-#include "domain/cpuid.h"
+#include "exits/cpuid.h"
 #include "cpu/cpu_model.h"
 #include "tests/fakes/guest.h"
 

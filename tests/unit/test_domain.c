@@ -1,4 +1,4 @@
-/* links: domain/domain.c lifecycle/list.c xen/xen_domain.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: domain/domain.c create/list.c xen/xen_domain.c lib/fmt.c lib/string.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * How a domain ends: once, with its reason; and whether it comes back. How it is found.
  */
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "domain/domain.h"
-#include "lifecycle/list.h"
+#include "create/list.h"
 #include "tests/fakes/log.h"
 
 static unsigned kicks;

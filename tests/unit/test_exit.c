@@ -1,4 +1,4 @@
-/* links: domain/exit.c devices/vpci.c domain/debug.c emulate/breakpoint.c domain/lapic.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c guestmem/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: exits/exit.c devices/vpci.c exits/debug.c emulate/breakpoint.c domain/lapic.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c guestmem/gva.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * What each VM exit means. Ports, device memory, MSRs and CPUID have tests of their own: here it
  * is only that they are reached, with stand-ins at the end of this file.
@@ -9,9 +9,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "exits/exit.h"
+#include "exits/run.h"
 #include "arch/x86/cpu.h"
-#include "domain/cpuid.h"
-#include "domain/device_access.h"
+#include "exits/cpuid.h"
+#include "exits/device_access.h"
 #include "domain/msr.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

@@ -1,6 +1,6 @@
-/* links: lifecycle/firmware.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: create/firmware.c lib/fmt.c lib/string.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * lifecycle/firmware.c: whether a kernel is a PC's firmware is found out once, and not again at
+ * create/firmware.c: whether a kernel is a PC's firmware is found out once, and not again at
  * each of the many places that ask, some of which hold a lock. The loaders are stand-ins that
  * count.
  */
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "lifecycle/firmware.h"
+#include "create/firmware.h"
 #include "machine/firmware_items.h"
 
 static unsigned looks;

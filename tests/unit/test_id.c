@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/id.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: create/id.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Ids of domains: each is given out once; after that, only those come again that nothing names.
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include "hypercall/hypercall.h"
 #include "include/public/event_channel.h"
-#include "lifecycle/id.h"
+#include "create/id.h"
 #include "mm/frame.h"
 #include "tests/fakes/pair.h"
 #include "grant/grant.h"

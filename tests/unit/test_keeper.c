@@ -9,12 +9,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "lifecycle/create.h"
+#include "create/create.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
 #include "lib/log.h"
-#include "lifecycle/firmware.h"
-#include "lifecycle/id.h"
+#include "create/firmware.h"
+#include "create/id.h"
 #include "lifecycle/keeper.h"
 #include "lifecycle/lifecycle.h"
 #include "tests/fakes/log.h"

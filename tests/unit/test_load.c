@@ -1,6 +1,6 @@
-/* links: lifecycle/load.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: create/load.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c virt/slat.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
- * lifecycle/load.c: what is long is copied in pieces; the outcome is as if each write had been done
+ * create/load.c: what is long is copied in pieces; the outcome is as if each write had been done
  * at once, also where they overlap.
  */
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "lifecycle/load.h"
+#include "create/load.h"
 #include "tests/fakes/guest.h"
 #include "tests/fakes/log.h"
 

@@ -1,4 +1,4 @@
-/* links: machine/pc.c machine/pvh.c machine/board.c lifecycle/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_log.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vcrtc.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c lib/warned.c */
+/* links: machine/pc.c machine/pvh.c machine/board.c create/wiring.c machine/machine.c domain/lapic.c guestmem/p2m.c guestmem/p2m_log.c guestmem/gmem.c arch/x86/moment.c devices/vpic.c devices/vpci.c devices/vcrtc.c devices/vfwcfg.c devices/vhpet.c devices/vpit.c devices/vpit_channel.c devices/vrtc.c devices/vrtc_date.c devices/vuart.c devices/vuart_fifo.c devices/vi8042.c devices/vreset.c devices/vpm.c devices/vioapic.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_console.c guestmem/p2m_change.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c lib/warned.c */
 /*
  * The hvm machine's wiring: ports to devices, lines to controllers, messages to APICs, time.
  */
@@ -12,7 +12,7 @@
 #include "arch/x86/percpu.h"
 #include "domain/lapic.h"
 #include "guestmem/gmem.h"
-#include "lifecycle/wiring.h"
+#include "create/wiring.h"
 #include "machine/machine.h"
 #include "machine/pc.h"
 #include "lib/log.h"

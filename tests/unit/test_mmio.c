@@ -1,4 +1,4 @@
-/* links: emulate/string_insn.c domain/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: emulate/string_insn.c exits/device_access.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c lib/fmt.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/bus.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * Instructions on device memory, as bytes in the guest's RAM, against a machine of one register.
  */
@@ -11,7 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "sched/batch.h"
 #include "guestmem/gva.h"
-#include "domain/device_access.h"
+#include "exits/device_access.h"
 #include "mm/frame.h"
 #include "tests/fakes/bus.h"
 #include "tests/fakes/guest.h"

@@ -1,8 +1,8 @@
 /* clang-format off */
-/* links: lifecycle/memory.c mm/promise.c mm/audit_debug.c mm/heap.c mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c lib/fmt.c lib/string.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: create/memory.c mm/promise.c mm/audit_debug.c mm/heap.c mm/aspace.c mm/frame.c mm/account.c mm/frame_map.c mm/block.c mm/buddy.c mm/fill_debug.c lib/bitmap.c lib/fmt.c lib/string.c tests/fakes/window.c tests/fakes/machine.c tests/fakes/log.c tests/fakes/panic.c */
 /* clang-format on */
 /*
- * lifecycle/memory.c: how much a bare domain may come to, and what of the machine's memory is set
+ * create/memory.c: how much a bare domain may come to, and what of the machine's memory is set
  * aside for that; by the real allocator.
  */
 #include <setjmp.h>
@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "lifecycle/create.h"
-#include "lifecycle/firmware.h"
-#include "lifecycle/memory.h"
+#include "create/create.h"
+#include "create/firmware.h"
+#include "create/memory.h"
 #include "mm/aspace.h"
 #include "mm/audit.h"
 #include "mm/frame_table.h"

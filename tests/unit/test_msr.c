@@ -1,4 +1,4 @@
-/* links: domain/msr.c domain/lapic.c cpu/cpu_msr.c cpu/cpu_mtrr.c domain/cpuid.c cpu/cpu_policy.c xen/xen_cpuid.c cpu/cpu_model.c guestmem/p2m.c guestmem/p2m_log.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c tests/fakes/bus.c xen/pv_console.c guestmem/p2m_change.c lib/warned.c */
+/* links: domain/msr.c domain/lapic.c cpu/cpu_msr.c cpu/cpu_mtrr.c exits/cpuid.c cpu/cpu_policy.c xen/xen_cpuid.c cpu/cpu_model.c guestmem/p2m.c guestmem/p2m_log.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c guestmem/gva.c tests/fakes/bus.c xen/pv_console.c guestmem/p2m_change.c lib/warned.c */
 /*
  * The MSR policy: who answers, what is refused, and the arithmetic of time.
  */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "domain/domain.h"
-#include "lifecycle/id.h"
+#include "create/id.h"
 #include "lifecycle/keeper.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/order.h"

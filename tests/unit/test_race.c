@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: emulate/task_switch.c devices/vfwcfg.c tests/fakes/entry_state.c emulate/string_insn.c domain/device_access.c domain/run.c devices/vioapic.c domain/owed.c devices/vpci.c virt/start.c domain/lapic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c virt/slat.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c domain/state.c */
+/* links: emulate/task_switch.c devices/vfwcfg.c tests/fakes/entry_state.c emulate/string_insn.c exits/device_access.c exits/run.c devices/vioapic.c domain/owed.c devices/vpci.c virt/start.c domain/lapic.c xen/pv_vcpu.c tests/fakes/evtchn.c xen/pv_time.c xen/pv_console.c emulate/mmio.c emulate/mmio_memory.c emulate/mmio_stack.c emulate/operate.c emulate/vector.c emulate/x87.c emulate/selector.c emulate/insn_cache.c decode/alu.c decode/decode.c decode/decode_form.c emulate/operand.c emulate/breakpoint.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c devices/vpic.c virt/slat.c arch/x86/tsc.c lib/fmt.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c exits/state.c */
 /* clang-format on */
 /*
  * What Caisson reads of a guest's memory without being called: vcpu_info before each entry, the
@@ -16,11 +16,13 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "exits/run.h"
+#include "exits/exit.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/lapic.h"
 #include "devices/vfwcfg.h"
-#include "domain/debug.h"
-#include "domain/device_access.h"
+#include "exits/debug.h"
+#include "exits/device_access.h"
 #include "domain/domain_console.h"
 #include "domain/lapic.h"
 #include "domain/msr.h"

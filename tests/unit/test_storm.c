@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: lifecycle/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_console.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c arch/x86/moment.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c control/domctl_save.c control/vcpu_context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c control/context_rest.c control/context_cpu.c tests/fakes/lapics.c */
+/* links: create/audit_debug.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/hvm_op.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_console.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c arch/x86/moment.c control/policy.c control/context.c cpu/cpu_policy.c xen/xen_context.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c tests/fakes/control.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c virt/slat.c tests/fakes/pair.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c control/domctl_save.c control/vcpu_context.c virt/msr.c devices/vlapic_timer.c devices/vlapic_msr.c devices/vlapic_regs.c devices/vlapic.c devices/vlapic_save.c context/context_rest.c context/context_cpu.c context/stream.c tests/fakes/lapics.c */
 /* clang-format on */
 /*
  * A storm: random calls, with random arguments, of the four vCPUs of each of three domains; guests
@@ -21,13 +21,13 @@
 #include "xen/evtchn.h"
 #include "control/control.h"
 #include "grant/grant.h"
-#include "lifecycle/audit.h"
+#include "create/audit.h"
 #include "hypercall/hypercall.h"
 #include "include/public/control.h"
 #include "include/public/hvm/hvm_op.h"
 #include "include/public/io/console.h"
 #include "include/public/memory.h"
-#include "lifecycle/create.h"
+#include "create/create.h"
 #include "xen/pair.h"
 #include "xen/pv_console.h"
 #include "mm/frame.h"
