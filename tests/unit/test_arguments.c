@@ -1,5 +1,5 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/vcpu_context.c control/policy.c control/context.c virt/msr.c devices/vlapic_save.c context/context_rest.c context/context_cpu.c context/stream.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/vcpu_context.c control/policy.c control/context.c virt/msr.c devices/vlapic_save.c context/context_rest.c context/context_cpu.c context/stream.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c lib/string.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/other.c tests/fakes/race.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Every call that takes a pointer, with each kind of bad one: to nowhere, to no address at all,
@@ -36,7 +36,9 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tests/fakes/guest.h"
+#include "tests/fakes/other.h"
 #include "tests/fakes/race.h"
+#include "xen/pv_console.h"
 
 #define ANY    UINT64_MAX /* of the arguments: here goes the pointer */
 #define LENGTH 32
@@ -78,8 +80,9 @@ struct row {
     HEADED(DOMCTL, xen_domctl, XEN_DOMCTL_##op, XEN_DOMCTL_INTERFACE_VERSION, how)
 #define SYSCTL(op) HEADED(SYSCTL, xen_sysctl, XEN_SYSCTL_##op, XEN_SYSCTL_INTERFACE_VERSION, WRITES)
 
-/* A new operation gets its line here (and one in lists[], if its structure points to more), with
- * the structure's size and what becomes of it; test_each_has_a_row() asks for it. */
+/* A new operation gets its line here, with the structure's size and what becomes of it;
+ * test_each_has_a_row() asks for it. If its structure points to more, it gets one in lists[] too;
+ * test_each_has_a_list() asks for that. */
 static const struct row rows[] = {
     DOMCTL(CREATEDOMAIN, WRITES),
     DOMCTL(DESTROYDOMAIN, READS),
@@ -183,7 +186,8 @@ static const struct row rows[] = {
     OTHER(XEN_VERSION, XENVER_GUEST_HANDLE, XENVER_HANDLE_LEN, WRITES),
     OTHER(XEN_VERSION, XENVER_COMMANDLINE, XENVER_COMMANDLINE_LEN, WRITES),
     ROW("multicall", MULTICALL, ANY, 1, 0, sizeof(struct xen_multicall_entry), WRITES),
-    ROW("console_io", CONSOLE_IO, XEN_CONSOLE_WRITE, LENGTH, ANY, LENGTH, READS),
+    ROW("console_io write", CONSOLE_IO, XEN_CONSOLE_WRITE, LENGTH, ANY, LENGTH, READS),
+    ROW("console_io read", CONSOLE_IO, XEN_CONSOLE_READ, LENGTH, ANY, LENGTH, WRITES),
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -212,7 +216,7 @@ static const struct {
     { XEN_HYPERCALL_XEN_VERSION, XENVER_BUILD_ID },
 };
 
-/* ---- A domain with two vCPUs, the second of which has not begun ---- */
+/* ---- A domain with two vCPUs, the second of which has not begun; and the other one ---- */
 
 static struct domain_config config = { .mem = GUEST_END };
 static struct vcpu second;
@@ -226,13 +230,27 @@ static size_t put(struct domain *d, const uint8_t *bytes, size_t n)
 }
 static const struct domain_hooks hooks = { .console_put = put };
 
+static size_t bus_put(struct xen_domain *d, const uint8_t *bytes, size_t n)
+{
+    (void)d;
+    (void)bytes;
+    return n;
+}
+
+static void bus_room(struct xen_domain *d)
+{
+    (void)d;
+}
+static const struct xen_console_bus console_bus = { bus_put, bus_room };
+
 static struct vlapic_page apic_pages[2];
 static const struct vlapic_bus apic_bus;
 
 static int setup(void **state)
 {
     /* RAM gets its frames when it is first touched; later, that would look like a loss. */
-    static const uint64_t touched[] = { 0x6000, 0x9f000, GUEST_END - PAGE_SIZE };
+    static const uint64_t touched[] = { 0x6000, 0x9f000, GUEST_END - 2 * PAGE_SIZE,
+                                        GUEST_END - PAGE_SIZE };
 
     (void)state;
     guest_start();
@@ -252,23 +270,29 @@ static int setup(void **state)
         vlapic_init(&guest.vcpus[i]->lapic, i, 1000000000, &apic_bus, &apic_pages[i]);
     for (unsigned i = 0; i < sizeof(touched) / sizeof(touched[0]); i++)
         guest_write64(touched[i], 0);
-    return evtchn_init(&guest.xen);
+    other_start(&config, &account);
+    if (evtchn_init(&guest.xen) || pv_console_init(&guest.xen, &console_bus))
+        return -1;
+    for (unsigned i = 0; i < LENGTH; i++)
+        if (!pv_console_give(&guest.xen, 'x'))
+            return -1;
+    return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    while (!grant_detach(&guest.xen))
-        ;
+    other_detach();
     evtchn_destroy(&guest.xen);
+    pv_console_destroy(&guest.xen);
     guest_stop();
+    other_stop();
     return 0;
 }
 
 struct xen_domain *xen_domain_get(uint16_t id)
 {
-    (void)id;
-    return NULL;
+    return id == OTHER_ID ? &other.xen : id == GUEST_ID ? &guest.xen : NULL;
 }
 
 struct xen_domain *xen_domain_get_from(uint16_t id)
@@ -278,7 +302,7 @@ struct xen_domain *xen_domain_get_from(uint16_t id)
 
 struct xen_domain *xen_domain_next(const struct xen_domain *after)
 {
-    return after ? NULL : &guest.xen;
+    return after == &guest.xen ? NULL : after ? &guest.xen : &other.xen;
 }
 
 void xen_domain_hold(struct xen_domain *d)
@@ -315,15 +339,21 @@ uint8_t cpu_model_address_bits(void)
 
 /* ---- The tests ---- */
 
-/* What the call is known by, where that stands in its structure; a domctl is about the caller. */
+/* What the call is known by, where that stands in its structure. A domctl is about the caller, or
+ * about the other domain if that is who stands there. */
 static void put_head(const struct row *r, uint64_t at)
 {
     const uint16_t self = XEN_DOMID_SELF;
+    uint16_t whom;
 
     if (r->head[0])
         guest_put(at, r->head, sizeof(r->head));
-    if (r->nr == XEN_HYPERCALL_DOMCTL && r->head[0] != XEN_DOMCTL_CREATEDOMAIN)
-        guest_put(at + offsetof(struct xen_domctl, domain), &self, sizeof(self));
+    if (r->nr != XEN_HYPERCALL_DOMCTL || r->head[0] == XEN_DOMCTL_CREATEDOMAIN)
+        return;
+    at += offsetof(struct xen_domctl, domain);
+    guest_get(at, &whom, sizeof(whom));
+    if (whom != OTHER_ID)
+        guest_put(at, &self, sizeof(self));
 }
 
 static int64_t call(const struct row *r, uint64_t at)
@@ -564,53 +594,130 @@ static void test_read_once(void **state)
     }
 }
 
-/* ---- What the control domain's structures point to ---- */
+/* ---- What the structures point to ---- */
 
-#define IN_DOMCTL(op, pointer, count, much)                                                        \
-    DOMCTL(op, READS), offsetof(struct xen_domctl, u.pointer),                                     \
-        offsetof(struct xen_domctl, u.count), much
-#define IN_SYSCTL(op, pointer, count, much)                                                        \
-    SYSCTL(op), offsetof(struct xen_sysctl, u.pointer), offsetof(struct xen_sysctl, u.count), much
+#define SPARE 0x7000 /* a page that any other list may be in */
 
+/* A structure in which all is set but one pointer, and where that stands. */
+#define IN(type, pointer, ...)                                                                     \
+    offsetof(struct type, pointer), &(const struct type)                                           \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+#define IN_DOMCTL(op, pointer, ...)                                                                \
+    DOMCTL(op, READS), IN(xen_domctl, u.pointer, .u = { __VA_ARGS__ })
+#define OF_OTHER(op, pointer, ...)                                                                 \
+    DOMCTL(op, READS), IN(xen_domctl, u.pointer, .domain = OTHER_ID, .u = { __VA_ARGS__ })
+#define IN_SYSCTL(op, pointer, ...) SYSCTL(op), IN(xen_sysctl, u.pointer, .u = { __VA_ARGS__ })
+#define IN_MEMORY(op, type, use, pointer, ...)                                                     \
+    OTHER(MEMORY_OP, XENMEM_##op, sizeof(struct type), use), IN(type, pointer, __VA_ARGS__)
+#define AREA(op) VCPU(op, 0, 8, READS), 0, &nothing
+
+#define RESERVATION(op)                                                                            \
+    IN_MEMORY(op, xen_memory_reservation, COUNTS, extent_start, .nr_extents = 2,                   \
+              .domid = XEN_DOMID_SELF)
+#define FOREIGN(pointer)                                                                           \
+    IN_MEMORY(ADD_TO_PHYSMAP_BATCH, xen_add_to_physmap_batch, READS, pointer,                      \
+              .domid = XEN_DOMID_SELF, .space = XENMAPSPACE_GMFN_FOREIGN, .size = 1,               \
+              .foreign_domid = OTHER_ID, .idxs = SPARE, .gpfns = SPARE, .errs = SPARE)
+#define AFFINITY(op, flag, mask)                                                                   \
+    IN_DOMCTL(op, vcpuaffinity.mask.bitmap,                                                        \
+              .vcpuaffinity = { .flags = XEN_VCPUAFFINITY_##flag, .mask.nr_bits = 64 })
+
+static const uint64_t nothing;
 static const struct list {
     struct row row;
-    size_t pointer, count; /* where they stand in it */
-    uint32_t much;
+    size_t pointer; /* where it stands */
+    const void *with;
     bool filled; /* by Caisson */
 } lists[] = {
-    { IN_DOMCTL(GETHVMCONTEXT, hvmcontext.buffer, hvmcontext.size, 2048), true },
-    { IN_DOMCTL(SETHVMCONTEXT, hvmcontext.buffer, hvmcontext.size, 1100), false },
-    { IN_DOMCTL(GETPAGEFRAMEINFO3, getpageframeinfo3.array, getpageframeinfo3.num, 8), true },
-    { IN_DOMCTL(SETNODEAFFINITY, nodeaffinity.nodemap.bitmap, nodeaffinity.nodemap.nr_bits, 64),
+    { IN_DOMCTL(GETHVMCONTEXT, hvmcontext.buffer, .hvmcontext.size = 2048), true },
+    { IN_DOMCTL(SETHVMCONTEXT, hvmcontext.buffer, .hvmcontext.size = 1100), false },
+    { IN_DOMCTL(GETPAGEFRAMEINFO3, getpageframeinfo3.array, .getpageframeinfo3.num = 8), true },
+    { IN_DOMCTL(SETNODEAFFINITY, nodeaffinity.nodemap.bitmap, .nodeaffinity.nodemap.nr_bits = 64),
       false },
-    { IN_DOMCTL(GET_CPU_POLICY, cpu_policy.leaves, cpu_policy.nr_leaves, 40), true },
-    { IN_DOMCTL(GET_CPU_POLICY, cpu_policy.msrs, cpu_policy.nr_msrs, 2), true },
-    { IN_DOMCTL(SET_CPU_POLICY, cpu_policy.leaves, cpu_policy.nr_leaves, 2), false },
-    { IN_DOMCTL(SET_CPU_POLICY, cpu_policy.msrs, cpu_policy.nr_msrs, 2), false },
-    { IN_SYSCTL(READCONSOLE, readconsole.buffer, readconsole.count, 1024), true },
-    { IN_SYSCTL(GETDOMAININFOLIST, getdomaininfolist.buffer, getdomaininfolist.max_domains, 2),
+    { IN_DOMCTL(GET_CPU_POLICY, cpu_policy.leaves, .cpu_policy.nr_leaves = 40), true },
+    { IN_DOMCTL(GET_CPU_POLICY, cpu_policy.msrs, .cpu_policy.nr_msrs = 2), true },
+    { IN_DOMCTL(SET_CPU_POLICY, cpu_policy.leaves, .cpu_policy.nr_leaves = 2), false },
+    { IN_DOMCTL(SET_CPU_POLICY, cpu_policy.msrs, .cpu_policy.nr_msrs = 2), false },
+    { AFFINITY(GETVCPUAFFINITY, HARD, hard), true },
+    { AFFINITY(GETVCPUAFFINITY, SOFT, soft), true },
+    { AFFINITY(SETVCPUAFFINITY, HARD, hard), true }, /* with what there is of them */
+    { AFFINITY(SETVCPUAFFINITY, SOFT, soft), true },
+    { OF_OTHER(SHADOW_OP, shadow_op.dirty_bitmap,
+               .shadow_op = { .op = XEN_SHADOW_OP_PEEK, .pages = 64 }),
       true },
-    { IN_SYSCTL(DEBUG_KEYS, debug_keys.keys, debug_keys.nr_keys, 16), false },
-    { IN_SYSCTL(GETCPUINFO, getcpuinfo.info, getcpuinfo.max_cpus, 2), true },
-    { IN_SYSCTL(CPUTOPOINFO, cputopoinfo.cputopo, cputopoinfo.num_cpus, 2), true },
-    { IN_SYSCTL(NUMAINFO, numainfo.meminfo, numainfo.num_nodes, 1), true },
-    { IN_SYSCTL(CPU_FEATURESET, cpu_featureset.features, cpu_featureset.nr_features, 4), true },
-    { IN_SYSCTL(CPU_POLICY, cpu_policy.leaves, cpu_policy.nr_leaves, 40), true },
-    { IN_SYSCTL(CPU_POLICY, cpu_policy.msrs, cpu_policy.nr_msrs, 2), true },
+    { OF_OTHER(GETVCPUCONTEXT, vcpucontext.context, .vcpucontext.vcpu = 0), true },
+    { OF_OTHER(SETVCPUCONTEXT, vcpucontext.context, .vcpucontext.vcpu = 0), false },
+    { IN_SYSCTL(READCONSOLE, readconsole.buffer, .readconsole.count = 1024), true },
+    { IN_SYSCTL(GETDOMAININFOLIST, getdomaininfolist.buffer, .getdomaininfolist.max_domains = 2),
+      true },
+    { IN_SYSCTL(DEBUG_KEYS, debug_keys.keys, .debug_keys.nr_keys = 16), false },
+    { IN_SYSCTL(GETCPUINFO, getcpuinfo.info, .getcpuinfo.max_cpus = 2), true },
+    { IN_SYSCTL(CPUTOPOINFO, cputopoinfo.cputopo, .cputopoinfo.num_cpus = 2), true },
+    { IN_SYSCTL(NUMAINFO, numainfo.meminfo, .numainfo.num_nodes = 1), true },
+    { IN_SYSCTL(NUMAINFO, numainfo.distance, .numainfo.num_nodes = 1), true },
+    { IN_SYSCTL(CPUPOOL_OP, cpupool_op.cpumap.bitmap,
+                .cpupool_op = { .op = XEN_CPUPOOL_OP_INFO, .cpumap.nr_bits = 64 }),
+      true },
+    { IN_SYSCTL(CPU_FEATURESET, cpu_featureset.features, .cpu_featureset.nr_features = 4), true },
+    { IN_SYSCTL(CPU_POLICY, cpu_policy.leaves, .cpu_policy.nr_leaves = 40), true },
+    { IN_SYSCTL(CPU_POLICY, cpu_policy.msrs, .cpu_policy.nr_msrs = 2), true },
+    { RESERVATION(DECREASE_RESERVATION), false },
+    { RESERVATION(POPULATE_PHYSMAP), false },
+    { IN_MEMORY(MEMORY_MAP, xen_memory_map, READS, buffer, .nr_entries = 2), true },
+    { IN_MEMORY(SET_MEMORY_MAP, xen_foreign_memory_map, READS, map.buffer, .domid = OTHER_ID,
+                .map.nr_entries = 2),
+      false },
+    { FOREIGN(idxs), false },
+    { FOREIGN(gpfns), false },
+    { FOREIGN(errs), true },
+    { IN_MEMORY(ACQUIRE_RESOURCE, xen_acquire_resource, READS, frame_list, .domid = OTHER_ID,
+                .type = XENMEM_RESOURCE_GRANT_TABLE, .nr_frames = 1),
+      false },
+    { ROW("SETUP_TABLE", GRANT_TABLE_OP, GNTTABOP_SETUP_TABLE, ANY, 1,
+          sizeof(struct xen_gnttab_setup_table), COUNTS), /* says so in its status */
+      IN(xen_gnttab_setup_table, frame_list, .dom = XEN_DOMID_SELF, .nr_frames = 1), true },
+    { OTHER(SCHED_OP, XEN_SCHED_POLL, sizeof(struct xen_sched_poll), READS),
+      IN(xen_sched_poll, ports, .nr_ports = 2), false },
+    { AREA(REGISTER_RUNSTATE_MEMORY_AREA), true },
+    { AREA(REGISTER_TIME_MEMORY_AREA), true },
 };
 #define LISTS (sizeof(lists) / sizeof(lists[0]))
 
-/* The caller has made the domain, which has not run. */
+/* The caller has made the domain, which has not run; tables that grow have grown. */
 static int64_t call_with_list(const struct list *l, uint64_t list)
 {
-    static const uint8_t zero[sizeof(struct xen_domctl)];
+    uint8_t bytes[sizeof(struct xen_domctl)] = { 0 };
 
-    guest.bare = true;
-    guest_put(0x9000, zero, sizeof(zero));
+    while (grant_grow(&guest.xen, 1) || grant_grow(&other.xen, 1))
+        ;
+    guest.bare = l->row.nr == XEN_HYPERCALL_DOMCTL;
+    memcpy(bytes, l->with, l->row.bytes);
+    memcpy(bytes + l->pointer, &list, sizeof(list));
+    guest_put(0x9000, bytes, sizeof(bytes));
     put_head(&l->row, 0x9000);
-    guest_put(0x9000 + l->pointer, &list, sizeof(list));
-    guest_put(0x9000 + l->count, &l->much, sizeof(l->much));
+    guest_vcpu.space.fault = (struct gva_fault){ 0 };
     return call(&l->row, 0x9000);
+}
+
+static void list_fails(const struct list *l, uint64_t at)
+{
+    int64_t result = call_with_list(l, at);
+    uint64_t frames = frame_count(GUEST_ID), fault = guest_vcpu.space.fault.address.v;
+
+    if (result != (l->row.use == COUNTS ? 0 : -EFAULT) || fault - at > 2 * PAGE_SIZE)
+        fail_msg("%s, a list at %#lx: %ld, and not by %#lx", l->row.name, (unsigned long)at,
+                 (long)result, (unsigned long)fault);
+    (void)call_with_list(l, at);
+    if (frame_count(GUEST_ID) != frames)
+        fail_msg("%s, a list at %#lx: frames come or go", l->row.name, (unsigned long)at);
+}
+
+/* An area is found by its address; whether that is RAM shows when it is written to. */
+static bool is_refused(const struct list *l, uint64_t at)
+{
+    return l->row.nr != XEN_HYPERCALL_VCPU_OP || at > GUEST_END;
 }
 
 static void test_lists_nowhere(void **state)
@@ -622,8 +729,78 @@ static void test_lists_nowhere(void **state)
     log_info("one line, that readconsole has something to give");
     for (unsigned i = 0; i < LISTS; i++)
         for (unsigned n = 0; n < sizeof(bad) / sizeof(bad[0]); n++)
-            if (call_with_list(&lists[i], bad[n]) != -EFAULT)
-                fail_msg("%s, a list at %#lx", lists[i].row.name, (unsigned long)bad[n]);
+            if (is_refused(&lists[i], bad[n]))
+                list_fails(&lists[i], bad[n]);
+}
+
+/* What is filled, where it may only be read: in the second GiB, which shows the first one. */
+static void test_lists_read_only(void **state)
+{
+    (void)state;
+    guest_write64(0x2008, 0x85);
+    for (unsigned i = 0; i < LISTS; i++)
+        if (lists[i].filled)
+            list_fails(&lists[i], 0x40006000);
+}
+
+/* ---- Is there a list for each? ---- */
+
+#define NOWHERE(slot) (0x550000000000ul + ((uint64_t)(slot) << 32)) /* told by its place */
+#define MOST_SLOTS    32
+#define TRIES         600
+
+/* Which of the pointers in the structure was followed, by where that failed. -1: none. */
+static int followed(const struct row *r, uint64_t with)
+{
+    unsigned slots = (unsigned)(r->bytes < MOST_SLOTS * 8 ? r->bytes : MOST_SLOTS * 8) / 8;
+    const uint16_t whom = OTHER_ID;
+
+    seed = with;
+    put_any(0x9000, r->bytes);
+    for (unsigned i = 0; i < slots; i++)
+        if (any() % 2)
+            guest_write64(0x9000 + i * 8, NOWHERE(i));
+    if (r->nr == XEN_HYPERCALL_DOMCTL && with % 4 < 2)
+        guest_put(0x9000 + offsetof(struct xen_domctl, domain), &whom, sizeof(whom));
+    put_head(r, 0x9000);
+    guest_vcpu.space.fault = (struct gva_fault){ 0 };
+    call(r, 0x9000);
+    uint64_t at = guest_vcpu.space.fault.address.v;
+    return at >> 40 == NOWHERE(0) >> 40 ? (int)(at >> 32 & 0xff) : -1;
+}
+
+static bool has_list(const struct row *r, size_t pointer)
+{
+    for (unsigned i = 0; i < LISTS; i++) {
+        const struct row *l = &lists[i].row;
+        if (l->nr == r->nr && l->head[0] == r->head[0] && l->args[0] == r->args[0] &&
+            lists[i].pointer == pointer)
+            return true;
+    }
+    return false;
+}
+
+/* A structure that holds anything, some of it pointers to nowhere. (An entry of a multicall is
+ * another call, with a row of its own.) */
+static void test_each_has_a_list(void **state)
+{
+    unsigned found = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < ROWS; i++) {
+        assert_int_equal(setup(NULL), 0);
+        for (unsigned n = 0; n < TRIES && rows[i].nr != XEN_HYPERCALL_MULTICALL; n++) {
+            guest.bare = n % 2;
+            int slot = followed(&rows[i], n + 1);
+            found += slot >= 0;
+            if (slot >= 0 && !has_list(&rows[i], (size_t)slot * 8))
+                fail_msg("%s follows a pointer %u bytes from its structure's begin, and lists[] "
+                         "has none there",
+                         rows[i].name, (unsigned)slot * 8);
+        }
+        assert_int_equal(teardown(NULL), 0);
+    }
+    assert_true(found > TRIES);
 }
 
 /* A header, and a vCPU's record after it, or what that is as another list. */
@@ -649,21 +826,25 @@ static void put_list(uint64_t at)
 
 static void test_lists_are_read_once(void **state)
 {
-    uint64_t at = GUEST_END - PAGE_SIZE + 64;
+    uint64_t at = GUEST_END - 2 * PAGE_SIZE + 64;
 
     (void)state;
     for (unsigned i = 0; i < LISTS; i++) {
+        assert_int_equal(setup(NULL), 0);
+        log_info("one line, that readconsole has something to give");
         put_list(at);
         race_forget();
         watch_gfn(at >> PAGE_SHIFT);
+        watch_gfn((at >> PAGE_SHIFT) + 1);
         race_begin(RACE_COUNT, i + 1);
-        call_with_list(&lists[i], at);
+        int64_t result = call_with_list(&lists[i], at);
         race_end();
-        if (race_doubled || (lists[i].filled ? race_writes : race_reads) == 0)
-            fail_msg("%s: %u places of its list are read twice, of %lu", lists[i].row.name,
-                     race_doubled, (unsigned long)race_reads);
+        if (result == -EFAULT || race_doubled || (lists[i].filled ? race_writes : race_reads) == 0)
+            fail_msg("%s: %ld, %u places of its list are read twice, of %lu", lists[i].row.name,
+                     (long)result, race_doubled, (unsigned long)race_reads);
+        race_forget();
+        assert_int_equal(teardown(NULL), 0);
     }
-    race_forget();
 }
 
 /* All that there is, the tables of pages among it. */
@@ -695,13 +876,36 @@ static void test_all_changes(void **state)
     race_forget();
 }
 
+static void test_lists_change(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < LISTS; i++) {
+        for (unsigned n = 0; n < race_rounds(SEEDS); n++) {
+            assert_int_equal(setup(NULL), 0);
+            seed = race_seed(n + 1);
+            if (n % 2)
+                put_any(0x6000, PAGE_SIZE / 4);
+            else
+                put_list(0x6000);
+            watch_all();
+            race_begin(RACE_CHANGE, n + 1);
+            call_with_list(&lists[i], 0x6000);
+            race_end();
+            assert_int_equal(teardown(NULL), 0);
+        }
+    }
+    race_forget();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_lists_nowhere),
-        TEST(test_lists_are_read_once),
+        TEST(test_lists_read_only),
+        cmocka_unit_test(test_lists_are_read_once),
+        cmocka_unit_test(test_each_has_a_list),
         TEST(test_each_has_a_row),
         TEST(test_each_has_a_group),
         TEST(test_nowhere),
@@ -710,6 +914,7 @@ int main(void)
         TEST(test_good),
         cmocka_unit_test(test_read_once),
         cmocka_unit_test(test_all_changes),
+        cmocka_unit_test(test_lists_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
