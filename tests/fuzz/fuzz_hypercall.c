@@ -1,8 +1,9 @@
 /* clang-format off */
-/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/vcpu_context.c control/policy.c control/context.c virt/msr.c devices/vlapic_save.c context/context_rest.c context/context_cpu.c context/stream.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
+/* links: hypercall/hypercall.c control/platform_op.c control/control.c control/domctl.c control/domctl_info.c control/domctl_sched.c control/domctl_create.c control/domctl_save.c control/vcpu_context.c control/policy.c control/context.c virt/msr.c devices/vlapic_save.c context/context_rest.c context/context_cpu.c context/stream.c cpu/cpu_policy.c control/sysctl.c control/sysctl_log.c control/sysctl_machine.c hypercall/console_io.c hypercall/sched_op.c hypercall/xen_version.c hypercall/memory_op.c hypercall/memory_foreign.c hypercall/vcpu_op.c xen/xen_context.c hypercall/hvm_op.c hypercall/vm_assist.c hypercall/multicall.c hypercall/grant_op.c grant/grant.c grant/foreign.c xen/flush.c grant/grant_map.c grant/grant_copy.c hypercall/evtchn_op.c xen/evtchn.c xen/evtchn_2l.c xen/evtchn_fifo.c xen/pair.c xen/pv_vcpu.c xen/pv_time.c xen/pv_console.c guestmem/gva.c guestmem/p2m.c guestmem/p2m_log.c guestmem/p2m_change.c guestmem/p2m_block.c guestmem/p2m_lent.c guestmem/gmem.c arch/x86/moment.c devices/vlapic.c devices/vlapic_regs.c devices/vlapic_msr.c devices/vlapic_timer.c virt/slat.c arch/x86/tsc.c tests/fakes/str_copy.c tests/fakes/bus.c tests/fakes/guest.c tests/fakes/other.c tests/fakes/virt.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/control.c tests/fakes/panic.c */
 /* clang-format on */
 /*
  * Hypercalls of a guest with two vCPUs, whole: registers, arguments in its memory, its page tables.
+ * Beside it is another domain, for it to rule over while it is the control domain.
  *
  * The input is a program. Each step is a call (number, command, how the registers are filled, the
  * bytes that its pointer leads to), or bytes written to the guest's memory, or time that passes
@@ -27,6 +28,7 @@
 #include "tests/fakes/guest.h"
 #include "tests/fakes/heap.h"
 #include "tests/fakes/log.h"
+#include "tests/fakes/other.h"
 #include "tests/fuzz/input.h"
 
 #define ARENA       0x5000ul /* four pages for arguments */
@@ -97,15 +99,16 @@ static const struct vlapic_bus bus = { .send_ipi = send_ipi, .eoi = eoi };
 
 struct xen_domain *xen_domain_get(uint16_t id)
 {
-    if (id != GUEST_ID)
-        return NULL;
-    xen_domain_hold(&guest.xen);
-    return &guest.xen;
+    struct xen_domain *d = id == GUEST_ID ? &guest.xen : id == OTHER_ID ? &other.xen : NULL;
+
+    if (d)
+        xen_domain_hold(d);
+    return d;
 }
 
 struct xen_domain *xen_domain_next(const struct xen_domain *after)
 {
-    return after ? NULL : &guest.xen;
+    return after == &guest.xen ? NULL : after ? &guest.xen : &other.xen;
 }
 
 void xen_domain_hold(struct xen_domain *d)
@@ -167,6 +170,7 @@ static void begin(void)
         pv_vcpu_init(&v->xen, &guest.xen, &v->unit);
     }
     ASSERT(pv_console_init(&guest.xen, &console_bus) == 0);
+    other_start(&config, &account);
     guest_mode(DECODE_64);
     cpu()->insn_len = 3;
     room = 64;
@@ -176,10 +180,11 @@ static void end(void)
 {
     frame_fail_nth(0);
     ASSERT(!spin_is_locked(&guest.lock) && guest.xen.holders == 0);
-    while (!evtchn_detach(&guest.xen) || !grant_detach(&guest.xen))
-        ;
+    ASSERT(!spin_is_locked(&other.lock) && other.xen.holders == 0);
+    other_detach();
     pv_domain_destroy(&guest.xen);
     guest_stop();
+    other_stop();
     ASSERT(fake_heap_in_use() == 0);
 }
 
