@@ -110,8 +110,10 @@ static void grant_call(unsigned i)
         struct xen_gnttab_map_grant_ref map[3];
         struct xen_gnttab_unmap_grant_ref unmap[3];
         struct xen_gnttab_copy copy[3];
+        struct xen_gnttab_setup_table setup;
         uint8_t bytes[256];
     } arg;
+    static uint64_t list[GRANT_FRAMES_MOST];
     uint32_t op = any() % 16 ? any() % 2 : any() % 14;
     unsigned count = any() % 32 ? 1 + any() % 3 : 0;
 
@@ -138,8 +140,13 @@ static void grant_call(unsigned i)
             arg.copy[n].len = (uint16_t)(any() % 64);
         }
     }
-    if (op == GNTTABOP_SETUP_TABLE)
-        return; /* its list is a pointer, which here is the test's own */
+    if (op == GNTTABOP_SETUP_TABLE) { /* its list is the test's own, and has 64 bits here */
+        pair_is_32bit = false;
+        count = 1;
+        arg.setup = (struct xen_gnttab_setup_table){ .dom = domain_id(),
+                                                     .nr_frames = number(),
+                                                     .frame_list = (uintptr_t)list };
+    }
     pair_call(i, hypercall_grant_table_op, op, &arg, count);
 }
 
