@@ -12,13 +12,12 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
-#include "arch/x86/percpu.h"
-#include "arch/x86/spec.h"
 #include "mm/heap.h"
 #include "svm/caps.h"
 #include "svm/enable.h"
 #include "svm/vcpu.h"
 #include "svm/vmcb.h"
+#include "tests/unit/barrier.h"
 #include "virt/slat.h"
 #include "virt/state.h"
 #include "virt/virt.h"
@@ -29,13 +28,6 @@ struct virt_caps virt_caps;
 static struct virt_vcpu v;
 static struct slat slat;
 static void *ports;
-
-static unsigned return_stack_fills;
-
-void virt_fill_return_stack(void)
-{
-    return_stack_fills++;
-}
 
 unsigned cpu_maddr_bits(void)
 {
@@ -181,42 +173,10 @@ static void test_reset(void **state)
     v.loaded = false;
 }
 
-/* Loads it here, as owner's, and says whether what others have taught the predictors is forgotten.
- */
-static bool barrier_for(uint16_t owner)
-{
-    unsigned fills = return_stack_fills;
-
-    v.owner_id = owner;
-    wrmsr(MSR_IA32_PRED_CMD, 0);
-    virt_load(&v);
-    v.loaded = false;
-    bool barrier = rdmsr(MSR_IA32_PRED_CMD) == PRED_CMD_IBPB;
-    assert_int_equal(return_stack_fills, fills + barrier);
-    return barrier;
-}
-
-/* Between two domains, and for one that comes from another pCPU: there may have been one of its id
- * before. */
 static void test_barrier(void **state)
 {
     (void)state;
-    assert_false(barrier_for(7));
-    spec_switch.barrier = true;
-    v.pcpu = VIRT_NOWHERE;
-    assert_true(barrier_for(7));
-    assert_false(barrier_for(7));
-    assert_true(barrier_for(8));
-    assert_true(barrier_for(7));
-    assert_false(barrier_for(7));
-    fake_cpu_id = 1;
-    assert_true(barrier_for(7));
-    assert_false(barrier_for(7));
-    fake_cpu_id = 0;
-    assert_true(barrier_for(7));
-    spec_switch.barrier = false;
-    assert_false(barrier_for(8));
-    v.owner_id = 7;
+    check_barrier(&v);
 }
 
 /* Another mode gives addresses another meaning; the same one written again does not. */

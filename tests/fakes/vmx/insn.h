@@ -21,6 +21,18 @@ __attribute__((weak)) uint64_t fake_vmcs[FAKE_VMCS_FIELDS];
 __attribute__((weak)) uint64_t fake_vmcs_broken_field; /* accesses to it fail; 0: to none */
 __attribute__((weak)) unsigned fake_invvpid_count, fake_invept_count;
 
+static inline bool vmclear(const maddr_t *vmcs)
+{
+    (void)vmcs;
+    return true;
+}
+
+static inline bool vmptrld(const maddr_t *vmcs)
+{
+    (void)vmcs;
+    return true;
+}
+
 static inline bool vmread(uint64_t field, uint64_t *value)
 {
     *value = fake_vmcs[field];
