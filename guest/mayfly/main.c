@@ -3,7 +3,8 @@
  * tells, until somebody ends it.
  *
  *   idle (or nothing)  halt for ever     spin   run for ever        tick   count a timer, halted
- *   touch              write each page   off    power off           reboot
+ *   touch              write each page   fetch  run code that was written to fresh memory
+ *   off                power off         reboot
  *   crash              tell Caisson so   fault  triple fault
  *   flood              256 newlines in one console_io, and what that took
  *   foreign            a hypercall by the other maker's instruction, then one that is none's
@@ -18,6 +19,7 @@
 
 #define HZ       100
 #define PAGE     4096
+#define FRESH    0x200000ul
 #define EXTENDED 0x100000ul /* memory of which mem_upper counts the KiB */
 
 /* The first words of Multiboot's boot information ("Boot information format"). */
@@ -57,6 +59,16 @@ static void touch(void)
     for (uint64_t at = ((uint64_t)end + PAGE - 1) & ~(PAGE - 1ul); at < memory_end; at += PAGE)
         *(volatile uint64_t *)at = at;
     print("mayfly: touched all\n");
+}
+
+/* A RET, in 2 MiB that nothing has touched: they may have come as one piece. */
+static void fetch(void)
+{
+    volatile uint8_t *code = (volatile uint8_t *)FRESH;
+
+    *code = 0xC3;
+    asm volatile("call *%0" : : "r"(code) : "memory");
+    print("mayfly: fetched\n");
 }
 
 /* The call is continued until all is taken; the longest stay in Caisson is a part of it. */
@@ -138,9 +150,9 @@ static const struct {
     const char *word;
     void (*life)(void);
 } lives[] = {
-    { "spin", spin },     { "tick", tick },       { "touch", touch }, { "off", off },
-    { "reboot", reboot }, { "crash", crash },     { "fault", fault }, { "forge", forge },
-    { "flood", flood },   { "foreign", foreign },
+    { "spin", spin },   { "tick", tick },     { "touch", touch },     { "fetch", fetch },
+    { "off", off },     { "reboot", reboot }, { "crash", crash },     { "fault", fault },
+    { "forge", forge }, { "flood", flood },   { "foreign", foreign },
 };
 
 static bool same(const char *a, const char *b)

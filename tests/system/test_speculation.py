@@ -49,7 +49,7 @@ def spec_guest(boot, words):
 
 # Instructions that each puts on top of an exit with spec=off: what stands in virt/guard.inc and the
 # world switch, on the ways that are taken. Bochs counts them; nothing else tells that a return stack was
-# filled. What is done elsewhere costs an exit nothing: ibpb (test_svm_vcpu has when), ept (test_p2m).
+# filled. What is done elsewhere costs an exit nothing: ibpb (test_vmx_vcpu has when), ept (test_small_code).
 PRICES = {"ibrs": 33, "stibp": 33, "ssbd": 33, "ibpb": 0, "rsb": 76, "bhi": 111, "l1d": 12, "verw": 9, "ept": 0,
           "clear": 21, ALL: 219, "auto,no-ibrs,no-ept": 139}
 UNGUARDED = []  # the exit with spec=off, once for each worker
@@ -76,6 +76,24 @@ def test_words(boot, word):
     else:
         assert {"ibrs", "ept"} == set(off)
     assert price - unguarded(boot) == PRICES[word]
+
+
+def beyond_ram(boot, words):
+    """KiB that a guest has beyond its RAM once it has run code in 2 MiB that came as a whole."""
+    m = boot(modules=[line_of("mayfly", "mayfly", args="fetch")], cpu="corei7_icelake_u",
+             options=OPTIONS + "conswitch=ax spec=" + words)
+    m.expect_exact("mayfly: fetched")
+    m.sendline("mem")
+    m.expect(r" (\d+)K beyond its RAM")
+    beyond = int(m.match.group(1))
+    m.sendline("poweroff")
+    m.expect_off()
+    return beyond
+
+
+def test_small_code(boot):
+    """With ept the fetch splits them: a page table more."""
+    assert beyond_ram(boot, "ept") - beyond_ram(boot, "off") == 4
 
 
 @pytest.mark.parametrize("word", ["off", "auto", ALL])
