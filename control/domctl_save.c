@@ -69,7 +69,8 @@ int64_t domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_do
 /* ---- The log of what is written ---- */
 
 #define MOST_PAGES     (1ul << (SLAT_BITS - PAGE_SHIFT))
-#define LOG_WINDOWS    64 /* of P2M_LOG_PLACES each, in one go: those without RAM, and one with */
+#define LOG_WINDOWS    64 /* looked at in one go: holes, of any size, and one with RAM */
+#define HOLES          8  /* windows of a hole of which the caller is told at once */
 #define windows(pages) (((pages) + P2M_LOG_PLACES - 1) / P2M_LOG_PLACES)
 
 static void clean(struct vcpu *v, struct domain *d, gfn_t first, const uint64_t *written)
@@ -160,6 +161,42 @@ static uint64_t how_many(const struct domain *d, const struct xen_domctl_shadow_
     return windows(arg->pages);
 }
 
+/* Nothing is mapped at so many places from first on, so nothing has been written there. *places: of
+ * how many of them the caller knows then. */
+static int pass(struct vcpu *v, const struct xen_domctl_shadow_op *arg, gfn_t first,
+                uint64_t *places)
+{
+    const uint64_t zeros[P2M_LOG_WORDS * HOLES] = { 0 };
+    bool reports = arg->op == XEN_SHADOW_OP_CLEAN || arg->op == XEN_SHADOW_OP_PEEK;
+    uint64_t left = arg->pages - first.v;
+
+    if (!reports || !arg->dirty_bitmap)
+        return 0;
+    if (*places > 8 * sizeof(zeros))
+        *places = 8 * sizeof(zeros);
+    size_t bytes = ((left < *places ? left : *places) + 7) / 8;
+    return gva_copy_out(&v->space, arg->dirty_bitmap + first.v / 8, zeros, bytes) ? -EFAULT : 0;
+}
+
+/* One window, or all of a hole: a guest may have RAM at both ends of what can be mapped, and
+ * nothing between. */
+static int look_on(struct vcpu *v, struct domain *d, struct xen_domctl_shadow_op *arg, bool *hole)
+{
+    const gfn_t first = gfn((uint64_t)arg->mb * P2M_LOG_PLACES);
+    uint64_t places = p2m_log_hole(&d->p2m, first);
+    int err;
+
+    *hole = places;
+    if (*hole) {
+        err = pass(v, arg, first, &places);
+    } else {
+        places = P2M_LOG_PLACES;
+        err = look_at(v, d, arg, first);
+    }
+    arg->mb += (uint32_t)(places / P2M_LOG_PLACES);
+    return err;
+}
+
 /* Of Xen's operations those that need no shadow page tables. How far it has come stands in `mb`,
  * which means nothing to these. */
 int64_t domctl_shadow_op(struct vcpu *v, struct domain *d, struct xen_domctl *op)
@@ -177,11 +214,8 @@ int64_t domctl_shadow_op(struct vcpu *v, struct domain *d, struct xen_domctl *op
         d->p2m.log.on |= arg->op == XEN_SHADOW_OP_ENABLE_LOGDIRTY;
     }
     uint64_t all = how_many(d, arg);
-    for (bool hole = true; !err && hole && arg->mb < all && batch_more(&b);) {
-        const gfn_t first = gfn((uint64_t)arg->mb++ * P2M_LOG_PLACES);
-        err = look_at(v, d, arg, first);
-        hole = p2m_log_is_hole(&d->p2m, first);
-    }
+    for (bool hole = true; !err && hole && arg->mb < all && batch_more(&b);)
+        err = look_on(v, d, arg, &hole);
     if (err)
         return err;
     return arg->mb < all ? HYPERCALL_CONTINUE : end(d, arg);

@@ -213,9 +213,9 @@ unsigned p2m_log_read(struct p2m *p, gfn_t first, uint64_t written[P2M_LOG_WORDS
  * write to a page that he has found there. What is written by an old entry of a TLB is not noticed
  * until all vCPUs have come out since p->log.epoch. */
 void p2m_log_clean(struct p2m *p, gfn_t first, const uint64_t written[P2M_LOG_WORDS]);
-/* Is nothing mapped in all of these places, so that a call here takes little time? With RAM there
- * one takes some 30,000 instructions. */
-bool p2m_log_is_hole(struct p2m *p, gfn_t first);
+/* At so many places from first on nothing is mapped, a multiple of P2M_LOG_PLACES: there is nothing
+ * to read, clean or open. 0: there may be. With RAM there a call takes some 30,000 instructions. */
+uint64_t p2m_log_hole(struct p2m *p, gfn_t first);
 /* All there may be written, as it is where there is no log. */
 void p2m_log_open(struct p2m *p, gfn_t first);
 

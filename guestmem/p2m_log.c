@@ -43,14 +43,14 @@ cold unsigned p2m_log_read(struct p2m *p, gfn_t first, uint64_t written[P2M_LOG_
     return n;
 }
 
-cold bool p2m_log_is_hole(struct p2m *p, gfn_t first)
+cold uint64_t p2m_log_hole(struct p2m *p, gfn_t first)
 {
     struct slat_entry e;
 
     spin_lock(&p->lock);
     bool hole = slat_lookup(&p->slat, first, &e) && e.order >= ORDER_2M;
     spin_unlock(&p->lock);
-    return hole;
+    return hole ? (1UL << e.order) - (first.v & ((1UL << e.order) - 1)) : 0;
 }
 
 static bool any_is_pinned(mfn_t first, unsigned order)

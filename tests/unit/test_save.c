@@ -196,6 +196,46 @@ static void test_log_flushes(void **state)
     assert_int_equal(p->inside[1], 0);
 }
 
+/* What lies between its lowest and its highest page is told of as it is mapped, whatever it is for
+ * the tools to ask for. */
+static void test_log_of_far(void **state)
+{
+    const uint64_t last = (1ul << 36) - 1;
+
+    (void)state;
+    pair[B].d.p2m.most++;
+    assert_int_equal(p2m_fill(&pair[B].d.p2m, gfn(last)), 0);
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+    assert_true(pair_rounds < 40);
+    write_to(B, last);
+    assert_int_equal(shadow(XEN_SHADOW_OP_PEEK, NULL, last - 511), 0);
+    assert_int_equal(domctl.u.shadow_op.dirty_count, 0);
+    assert_int_equal(shadow(XEN_SHADOW_OP_CLEAN, NULL, last + 1), 0);
+    assert_int_equal(domctl.u.shadow_op.dirty_count, 1);
+    assert_true(pair_rounds < 40);
+    assert_int_equal(shadow(XEN_SHADOW_OP_OFF, NULL, 0), 0);
+    assert_true(pair_rounds < 40);
+}
+
+/* Where nothing is, nothing was written, to the last bit that was asked for. */
+static void test_log_of_holes(void **state)
+{
+    static uint8_t many[32768 / 8];
+    const size_t bytes = sizeof(many) - 3, bits = 5; /* and so many of the next one */
+
+    (void)state;
+    write_to(B, 17);
+    assert_int_equal(shadow(XEN_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+    write_to(B, 17);
+    memset(many, 0xAA, sizeof(many));
+    assert_int_equal(shadow(XEN_SHADOW_OP_PEEK, many, 8 * bytes + bits), 0);
+    for (size_t i = 0; i < sizeof(many); i++)
+        assert_int_equal(many[i], i == 2 ? 2 : i <= bytes ? 0 : 0xAA);
+    assert_true(pair_rounds < 4);
+    pair_unwritable = (uintptr_t)&many[bytes];
+    assert_int_equal(shadow(XEN_SHADOW_OP_PEEK, many, 8 * bytes + bits), -EFAULT);
+}
+
 static void test_odd_logs(void **state)
 {
     static const uint32_t all[] = { XEN_SHADOW_OP_OFF,
@@ -795,13 +835,28 @@ static void test_bad_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pages),          TEST(test_odd_pages),     TEST(test_log),
-        TEST(test_log_of_mapped),  TEST(test_log_flushes),   TEST(test_odd_logs),
-        TEST(test_registers),      TEST(test_odd_registers), TEST(test_subscribe),
-        TEST(test_begin),          TEST(test_mtrr),          TEST(test_save),
-        TEST(test_clock_set_late), TEST(test_not_yet),       TEST(test_halted_for_good),
-        TEST(test_others_records), TEST(test_odd_fields),    TEST(test_msrs),
-        TEST(test_fuzzed),         TEST(test_bad_progress),
+        TEST(test_pages),
+        TEST(test_odd_pages),
+        TEST(test_log),
+        TEST(test_log_of_mapped),
+        TEST(test_log_flushes),
+        TEST(test_odd_logs),
+        TEST(test_log_of_far),
+        TEST(test_log_of_holes),
+        TEST(test_registers),
+        TEST(test_odd_registers),
+        TEST(test_subscribe),
+        TEST(test_begin),
+        TEST(test_mtrr),
+        TEST(test_save),
+        TEST(test_clock_set_late),
+        TEST(test_not_yet),
+        TEST(test_halted_for_good),
+        TEST(test_others_records),
+        TEST(test_odd_fields),
+        TEST(test_msrs),
+        TEST(test_fuzzed),
+        TEST(test_bad_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
