@@ -103,6 +103,15 @@ static int populate(struct domain *d, gfn_t g, unsigned order)
     return order ? p2m_fill_block(&d->p2m, g, order) : p2m_fill(&d->p2m, g);
 }
 
+/* Where a guest made a hole while it was moved here, it still has RAM: who moved it had copied that
+ * before, and takes nothing back. Else its balloon would wait for the place for ever. */
+static int populate_own(struct domain *d, gfn_t g, unsigned order)
+{
+    uint64_t alike;
+
+    return p2m_has_own(&d->p2m, g, &alike) ? 0 : populate(d, g, order);
+}
+
 static int on_demand(struct domain *d, gfn_t g, unsigned order)
 {
     if (g.v >> HYPERCALL_GFN_BITS || (order && order != ORDER_2M && order != ORDER_1G))
@@ -145,6 +154,8 @@ static int some_extents(struct vcpu *v, struct domain *d, const struct xen_memor
         return -EINVAL; /* its own come one by one */
     if (one == populate && r->mem_flags & XENMEMF_POPULATE_ON_DEMAND)
         one = on_demand;
+    else if (one == populate && d == v->domain)
+        one = populate_own;
     while (!err && *done < r->nr_extents && batch_more(&b)) {
         err = memory_read_frame(v, r->extent_start, *done, &g);
         if (!err)

@@ -245,6 +245,25 @@ static void test_populate(void **state)
     assert_int_equal(populate(A, ID(C), 0, 0x3ff), 1);
 }
 
+/* Who was moved while it gave a page back has one there again, and is told that it has. Not of
+ * what is only lent, nor does anybody else hear so. */
+static void test_populate_own(void **state)
+{
+    uint64_t list[] = { 7, HOLE, 8 };
+    struct p2m *p = &pair[B].d.p2m;
+
+    (void)state;
+    assert_non_null(pair_ram(B, 7));
+    assert_int_equal(extents(B, XENMEM_DECREASE_RESERVATION, XEN_DOMID_SELF, 0, &list[2], 1), 1);
+    p2m_reap(p, PAIR_VCPUS);
+    assert_int_equal(p2m_lend(p, gfn(HOLE), frame_at(B, 7), SLAT_R), 0);
+    assert_int_equal(extents(B, XENMEM_POPULATE_PHYSMAP, XEN_DOMID_SELF, 0, list, 3), 1);
+    assert_int_equal(p->promised, PAIR_RAM - 1);
+    assert_int_equal(populate(A, ID(B), 0, 7), 0);
+    assert_int_equal(p2m_remove(p, gfn(HOLE)), 0);
+    assert_int_equal(extents(B, XENMEM_POPULATE_PHYSMAP, XEN_DOMID_SELF, 0, &list[2], 1), 1);
+}
+
 /* As much as it may have, in any size, and not into the ranges of a domain of the menu. */
 static void test_populate_at_most(void **state)
 {
@@ -758,6 +777,7 @@ int main(void)
         TEST(test_nobody_else),
         TEST(test_not_to_itself),
         TEST(test_populate),
+        TEST(test_populate_own),
         TEST(test_populate_at_most),
         TEST(test_giant),
         TEST(test_map),
