@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "control/domctl.h"
 #include "control/sysctl.h"
+#include "lib/log.h"
 #include "sched/batch.h"
 #include "xen/pair.h"
 
@@ -88,10 +89,16 @@ int64_t sysctl_cpu_featureset(struct vcpu *v, struct xen_sysctl *op)
     return n < XEN_FEATURES ? -ENOBUFS : 0;
 }
 
+/* The first that tools ask of a domain which they are about to save, before they have it suspend:
+ * one of the menu would end by that. */
 int64_t domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_cpu_policy *arg = &op->u.cpu_policy;
 
+    if (!d->bare) {
+        log_warn("%s: is of the menu, so it can be neither saved nor moved", d->name);
+        return -EOPNOTSUPP;
+    }
     pair_lock_linked(&v->domain->xen, &d->xen);
     struct cpu_policy p = d->cpu_policy;
     pair_unlock(&v->domain->xen, &d->xen);

@@ -359,6 +359,7 @@ static void test_policy(void **state)
     arg->index = 6;
     assert_int_equal(ask(XEN_SYSCTL_CPU_POLICY), -EINVAL);
     assert_int_equal(policy(XEN_DOMCTL_SET_CPU_POLICY, leaves, n), -EINVAL); /* of the menu */
+    assert_int_equal(policy(XEN_DOMCTL_GET_CPU_POLICY, again, n), -EOPNOTSUPP);
     become_bare(B);
     assert_int_equal(policy(XEN_DOMCTL_SET_CPU_POLICY, leaves, n), 0);
     assert_true(pair_rounds > 1); /* of few leaves each */
