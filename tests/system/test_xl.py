@@ -46,19 +46,30 @@ class Guest:
         return [(self.m.ask(line, timeout=BOOT).split() or [""])[-1] for line in lines]
 
 
-def write(g):
+class Again(Guest):
+    """Its console once more, where its shell waits."""
+
+    def __enter__(self):
+        self.m.sendline("xl console debian")
+        self.m.send("\r")
+        self.m.expect_exact(GUEST_PROMPT, timeout=BOOT)
+        return self
+
+
+def write(g, disk="xvda"):
     """A file of random content on its disk; what is read there, once the cache is gone, is the same."""
     wrote, _, read = g.last("dd if=/dev/urandom of=/pattern bs=1M count=4 2> /dev/null; " + SUM.format("/pattern"),
-                            "dd if=/pattern of=/dev/xvda bs=1M conv=fsync 2> /dev/null; rm /pattern",
-                            "echo 3 > /proc/sys/vm/drop_caches; " + SUM.format("/dev/xvda"))
+                            f"until [ -b /dev/{disk} ]; do sleep 1; done; "
+                            f"dd if=/pattern of=/dev/{disk} bs=1M conv=fsync 2> /dev/null; rm /pattern",
+                            "echo 3 > /proc/sys/vm/drop_caches; " + SUM.format(f"/dev/{disk}"))
     assert read == wrote
     return wrote
 
 
-def ping(g):
+def ping(g, card="eth0", net="10.0.0"):
     assert "2 packets received" in g.m.ask(
-        "ip link set eth0 up && ip addr add 10.0.0.2/24 dev eth0; until ping -c 1 10.0.0.1; do sleep 1; done; ping -c 2 10.0.0.1",
-        timeout=BOOT)
+        f"until ip link set {card} up; do sleep 1; done; ip addr add {net}.2/24 dev {card}; "
+        f"until ping -c 1 {net}.1; do sleep 1; done; ping -c 2 {net}.1", timeout=BOOT)
 
 
 def domid(c):
@@ -128,6 +139,48 @@ def connected(c):
     its = domid(c)
     c.ask(f"for way in vbd/{its}/51712 vif/{its}/0; do until [ $(xenstore-read {BACKEND}/$way/state) = 4 ]; do sleep 1; done; done",
           timeout=BOOT)
+
+
+def another_disk(c, g):
+    """Attached while it runs, written, and gone again with its loop device."""
+    c.ask("dd if=/dev/zero of=/more.img bs=1M count=4 2> /dev/null; losetup -a > /before; "
+          "xl block-attach debian /more.img,raw,xvdb,rw", timeout=BOOT)
+    with g:
+        wrote = write(g, "xvdb")
+    assert c.ask(SUM.format("/more.img"), timeout=BOOT).split()[-1] == wrote
+    c.ask("xl block-detach debian xvdb", timeout=BOOT)
+    with g:
+        g.last("while [ -b /dev/xvdb ]; do sleep 1; done")
+    c.ask("losetup -a | cmp - /before", timeout=BOOT)
+
+
+def another_card(c, g):
+    """On a bridge of its own, on which its first card is not."""
+    c.ask("brctl addbr xenbr1 && ip addr add 10.0.1.1/24 dev xenbr1 && ip link set xenbr1 up && "
+          "xl network-attach debian bridge=xenbr1", timeout=BOOT)
+    with g:
+        ping(g, "eth1", "10.0.1")
+    c.ask("xl network-detach debian 1", timeout=BOOT)
+    with g:
+        g.last("while [ -e /sys/class/net/eth1 ]; do sleep 1; done")
+    assert "vif" not in c.ask("ls /sys/class/net/xenbr1/brif")
+
+
+@pytest.mark.skipif(not ALL_SHAPES, reason="takes a minute more; SHAPES=all runs it")
+@pytest.mark.alone
+def test_attach(control):
+    """A disk and a network card more, for as long as it wants them; those that it had stay."""
+    c = control
+    before = create(c)
+    with Guest(c) as g:
+        wrote = write(g)
+    another_disk(c, Again(c))
+    another_card(c, Again(c))
+    with Again(c) as g:
+        assert g.last(SUM.format("/dev/xvda")) == [wrote]
+        ping(g)
+    c.ask("xl destroy debian", timeout=BOOT)
+    leave(c, before)
 
 
 @pytest.mark.skipif(not ALL_SHAPES, reason="takes minutes; SHAPES=all runs it")
