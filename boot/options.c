@@ -119,8 +119,8 @@ static const struct key {
       offsetof(struct options, apicv) },
     { "maxcpus", "1 to 64", .read = read_maxcpus },
     { "spec",
-      "auto, off, or some of ibrs stibp ssbd ibpb rsb bhi l1d verw ept clear; no-NAME leaves one "
-      "out",
+      "auto, off, or some of ibrs stibp ssbd ibpb rsb bhi l1d verw ept clear ibpb-entry; no-NAME "
+      "leaves one out",
       .read = read_spec },
     { "smt", "on or off", NULL, { "off", "on" }, offsetof(struct options, smt) },
     { "iommu", "on or off", NULL, { "off", "on" }, offsetof(struct options, iommu) },

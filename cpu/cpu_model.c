@@ -69,7 +69,11 @@ static const struct {
     { 0x80000008, 0, { .eax = 0x0000ffff, .ebx = CPUID_EXT8B_SHOWN } },
     { 0x80000019, 0, { ALL, ALL, ALL, ALL } }, /* TLB entries of 1 GiB */
     { 0x8000001A, 0, { ALL, ALL, ALL, ALL } }, /* which instructions are fast */
-    { 0x80000021, 0, { .eax = CPUID_EXT21A_LFENCE | CPUID_EXT21A_NULL_BASE } },
+    { 0x80000021,
+      0,
+      { .eax = CPUID_EXT21A_LFENCE | CPUID_EXT21A_VERW_CLEAR | CPUID_EXT21A_NULL_BASE |
+               CPUID_EXT21A_IBPB_BRTYPE | CPUID_EXT21A_SRSO_NO,
+        .ecx = CPUID_EXT21C_TSA_NO } },
 };
 
 static struct cpuid_regs machine_less_hidden(uint32_t leaf, uint32_t subleaf)

@@ -42,14 +42,8 @@ svm_enter:
     push rdi
     clgi
     sti
-    test byte [spec_switch + ENTRY], ENTRY_CTRL
-    jz .load
-    mov eax, [rdi + SPEC_CTRL]
-    cmp eax, [spec_switch + CTRL]
-    je .load
-    mov ecx, MSR_SPEC_CTRL
-    xor edx, edx
-    wrmsr
+    cmp byte [spec_switch + ENTRY], 0
+    jne .prepare
 .load:
     mov rax, [rsi + VMCB]
     mov rcx, GPR(0)
@@ -103,7 +97,29 @@ svm_enter:
     pop rbp
     ret
 
+.prepare:
+    test byte [spec_switch + ENTRY], ENTRY_CTRL
+    jz .verw
+    mov eax, [rdi + SPEC_CTRL]
+    cmp eax, [spec_switch + CTRL]
+    je .verw
+    mov ecx, MSR_SPEC_CTRL
+    xor edx, edx
+    wrmsr
+.verw:
+    test byte [spec_switch + ENTRY], ENTRY_VERW
+    jz .load
+    verw [data_selector]            ; what is read behind it is the guest's own, or where its VMCB is
+    jmp .load
+
 .guard:
+    test byte [spec_switch + EXIT], EXIT_IBPB
+    jz .others
+    mov ecx, MSR_PRED_CMD
+    mov eax, 1
+    xor edx, edx
+    wrmsr
+.others:                            ; the return stack after it: IBPB may leave that as it is
     guard_exit
     xor eax, eax
     jmp .guarded

@@ -19,7 +19,9 @@ _Static_assert(offsetof(struct spec_switch, calls) == 2 &&
                    offsetof(struct spec_switch, ctrl) == 4,
                "guard.inc");
 _Static_assert(SPEC_ENTRY_CTRL == 1 && SPEC_ENTRY_L1D == 2 && SPEC_ENTRY_VERW == 4, "guard.inc");
-_Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 4, "guard.inc");
+_Static_assert(SPEC_EXIT_CTRL == 1 && SPEC_EXIT_EACH == 2 && SPEC_EXIT_CLEAR == 4 &&
+                   SPEC_EXIT_IBPB == 8,
+               "guard.inc");
 
 void virt_fill_return_stack(void); /* fill_return_stack.asm */
 

@@ -23,7 +23,6 @@ default rel
 ; enum vmcs_field
 VMCS_H_RSP equ 0x6C14
 
-MSR_PRED_CMD  equ 0x49
 MSR_FLUSH_CMD equ 0x10B
 
 ; offsets into struct virt_vcpu, pinned by _Static_assert in run.c
@@ -73,10 +72,6 @@ global vmx_exited_guarded
     mov GPR(15), r15
     pop qword GPR(7)
 %endmacro
-
-section .rodata
-align 2
-data_selector: dw 0x10 ; SEL_DATA: VERW wants one that is valid
 
 section .text
 

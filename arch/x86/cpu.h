@@ -251,10 +251,15 @@
 #define CPUID_EXT8B_STIBP         (1u << 15)
 #define CPUID_EXT8B_IBRS_STAYS    (1u << 16) /* AMD: once set it is good for later exits too */
 #define CPUID_EXT8B_SSBD          (1u << 24)
+#define CPUID_EXT8B_BTC_NO        (1u << 29) /* AMD: free of branch type confusion */
 #define CPUID_EXT8B_FREE_OF       (1u << 26 | 1u << 29 | 1u << 30) /* AMD: SSBD_NO, BTC_NO, IBPB_RET */
-#define CPUID_EXT21A_LFENCE       (1u << 2) /* AMD: as if DE_CFG said so, for good */
-#define CPUID_EXT21A_NULL_BASE    (1u << 6) /* AMD: a null selector clears the base */
-#define CPUID_EXT21A_AIBRS        (1u << 8) /* AMD: EFER has automatic IBRS */
+#define CPUID_EXT21A_LFENCE       (1u << 2)  /* AMD: as if DE_CFG said so, for good */
+#define CPUID_EXT21A_VERW_CLEAR   (1u << 5)  /* AMD: VERW empties buffers against TSA */
+#define CPUID_EXT21A_NULL_BASE    (1u << 6)  /* AMD: a null selector clears the base */
+#define CPUID_EXT21A_AIBRS        (1u << 8)  /* AMD: EFER has automatic IBRS */
+#define CPUID_EXT21A_IBPB_BRTYPE  (1u << 28) /* AMD: IBPB has types of branches forgotten too */
+#define CPUID_EXT21A_SRSO_NO      (1u << 29) /* AMD: free of return stack overflows by guess */
+#define CPUID_EXT21C_TSA_NO       (3u << 1)  /* AMD: TSA_SQ_NO, TSA_L1_NO: free of it, a way each */
 
 /*
  * Sets the calling CPU's protections: WP, NE, NXE, and SMEP, SMAP, UMIP, OSXSAVE where they exist.

@@ -4,7 +4,8 @@
  * Sources: Intel's "Speculative Execution Side Channel Mitigations", "Deep Dive" papers and the
  * advisories of each weakness; SDM volume 4, IA32_ARCH_CAPABILITIES, IA32_SPEC_CTRL; APM volume 3,
  * CPUID leaves 80000008 and 80000021; volume 2, "Automatic IBRS" in "Extended Feature Enable
- * Register".
+ * Register"; AMD's "Technical Guidance for Mitigating" branch type confusion,
+ * transient scheduler attacks, and "Speculative Return Stack Overflow".
  */
 #include "arch/x86/spec.h"
 
@@ -55,7 +56,7 @@ struct spec_switch spec_switch;
 static struct {
     uint32_t edx; /* of CPUID leaf 7 */
     uint64_t capabilities;
-    bool rtm, bhi_ctrl, amd_ibpb, ibrs_stays, automatic_ibrs;
+    bool rtm, bhi_ctrl, amd_ibpb, ibrs_stays, automatic_ibrs, btc, srso, tsa, ibpb_brtype;
 } cpu; /* boot only, as is the next */
 static uint8_t states[SPEC_WORDS];
 
@@ -65,9 +66,10 @@ static const uint8_t wants[SPEC_WORDS] = {
     [SPEC_IBPB] = 26, [SPEC_L1D] = 28,   [SPEC_VERW] = 10,
 };
 
-/* What an Intel CPU has unless a bit, or its model, says that it is free of it; and what is done
- * against it. Against GDS only microcode can do something, unasked. */
-enum weakness { BTI, L1TF, MDS, STALE, MULTIHIT, GDS, WEAKNESSES };
+/* What an Intel CPU has unless a bit, or its model, says that it is free of it, or is AMD's
+ * (from BTC on); and what is done against it. Against GDS only microcode can do something, unasked.
+ */
+enum weakness { BTI, L1TF, MDS, STALE, MULTIHIT, GDS, BTC, SRSO, TSA, WEAKNESSES };
 static const struct {
     const char *name;
     uint64_t immune;
@@ -79,6 +81,9 @@ static const struct {
     [STALE] = { "MMIO-stale-data", STALE_NO, SPEC_VERW },
     [MULTIHIT] = { "iTLB-multihit", PSCHANGE, SPEC_EPT },
     [GDS] = { "GDS", GDS_NO, SPEC_WORDS },
+    [BTC] = { "BTC", 0, SPEC_IBPB_ENTRY },
+    [SRSO] = { "SRSO", 0, SPEC_IBPB_ENTRY },
+    [TSA] = { "TSA", 0, SPEC_VERW },
 };
 
 /* ---- What the CPU needs ---- */
@@ -97,6 +102,8 @@ static bool is_atom(void)
 
 static bool has(enum weakness w)
 {
+    if (w >= BTC)
+        return w == BTC ? cpu.btc : w == SRSO ? cpu.srso : cpu.tsa;
     if (!cpu_model.intel || cpu_model.family != 6 || is_atom())
         return false;
     return (cpu.capabilities & weaknesses[w].immune) != weaknesses[w].immune;
@@ -106,7 +113,7 @@ static bool has(enum weakness w)
  * of MMIO is for guests with devices of the machine's: spec_device_given(). */
 static bool needs_verw(void)
 {
-    return has(MDS) || (cpu.rtm && !(cpu.capabilities & TAA_NO)) ||
+    return has(MDS) || has(TSA) || (cpu.rtm && !(cpu.capabilities & TAA_NO)) ||
            ((cpu.capabilities & RFDS_CLEAR) && !(cpu.capabilities & RFDS_NO));
 }
 
@@ -133,6 +140,8 @@ static bool needs(enum spec_word w)
         return needs_verw() && states[SPEC_L1D] != SPEC_ON;
     case SPEC_EPT:
         return has(MULTIHIT);
+    case SPEC_IBPB_ENTRY:
+        return has(BTC) || has(SRSO);
     case SPEC_STIBP: /* IBRS does as much; and nothing in Caisson is a guest's to run: no SSBD */
     case SPEC_SSBD:
     case SPEC_WORDS:
@@ -141,8 +150,13 @@ static bool needs(enum spec_word w)
     return false;
 }
 
+/* These two are VT-x's affair: AMD's CPUs have neither weakness. */
 static bool can_do(enum spec_word w)
 {
+    if ((w == SPEC_L1D || w == SPEC_EPT) && !cpu_model.intel)
+        return false;
+    if (w == SPEC_IBPB_ENTRY)
+        return cpu.amd_ibpb && (cpu.btc || cpu.ibpb_brtype || !cpu.srso);
     return !wants[w] || (cpu.edx & 1u << wants[w]) || (w == SPEC_IBPB && cpu.amd_ibpb) ||
            (w == SPEC_IBRS && cpu.automatic_ibrs);
 }
@@ -174,20 +188,39 @@ static bool has_amd_ibpb(void)
     return amd_bits() & CPUID_EXT8B_IBPB;
 }
 
-static bool has_automatic_ibrs(void)
+static struct cpuid_regs amd_more(void)
 {
-    return cpuid(0x80000000, 0).eax >= 0x80000021 &&
-           (cpuid(0x80000021, 0).eax & CPUID_EXT21A_AIBRS);
+    return cpuid(0x80000000, 0).eax >= 0x80000021 ? cpuid(0x80000021, 0) : (struct cpuid_regs){ 0 };
 }
 
-/* Leaf 7, EDX, with AMD's bits in Intel's places: IA32_SPEC_CTRL is the same register. */
+static bool has_automatic_ibrs(void)
+{
+    return amd_more().eax & CPUID_EXT21A_AIBRS;
+}
+
+/* Where a guest's branches lead returns of Caisson's astray, whatever is on the return stack: up to
+ * Zen 2 (BTC), from Zen on (SRSO); and TSA, of Zen 3 and 4. */
+static void read_amd_weaknesses(void)
+{
+    struct cpuid_regs more = amd_more();
+    unsigned family = cpu_model.amd ? cpu_model.family : 0;
+
+    cpu.btc = family >= 0x15 && !(amd_bits() & CPUID_EXT8B_BTC_NO);
+    cpu.srso = family >= 0x17 && !(more.eax & CPUID_EXT21A_SRSO_NO);
+    cpu.tsa = family == 0x19 && (more.ecx & CPUID_EXT21C_TSA_NO) != CPUID_EXT21C_TSA_NO;
+    cpu.ibpb_brtype = more.eax & CPUID_EXT21A_IBPB_BRTYPE;
+}
+
+/* Leaf 7, EDX, with AMD's bits in Intel's places: IA32_SPEC_CTRL is the same register, and VERW
+ * does the same. */
 static uint32_t read_edx(void)
 {
     uint32_t edx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx & SPEC_GUEST_7D : 0, amd = amd_bits();
 
     return edx | (amd & CPUID_EXT8B_IBRS ? CPUID_7D_SPEC_CTRL : 0) |
            (amd & CPUID_EXT8B_STIBP ? CPUID_7D_STIBP : 0) |
-           (amd & CPUID_EXT8B_SSBD ? CPUID_7D_SSBD : 0);
+           (amd & CPUID_EXT8B_SSBD ? CPUID_7D_SSBD : 0) |
+           (amd_more().eax & CPUID_EXT21A_VERW_CLEAR ? CPUID_7D_MD_CLEAR : 0);
 }
 
 static void read_cpu(void)
@@ -198,6 +231,7 @@ static void read_cpu(void)
     cpu.ibrs_stays = amd_bits() & CPUID_EXT8B_IBRS_STAYS;
     cpu.amd_ibpb = has_amd_ibpb();
     cpu.automatic_ibrs = has_automatic_ibrs();
+    read_amd_weaknesses();
     cpu.rtm = r.ebx & CPUID_7B_RTM;
     cpu.bhi_ctrl = r.eax >= 2 && (cpuid(7, 2).edx & CPUID_72D_BHI_CTRL);
     cpu.capabilities = cpu.edx & CPUID_7D_ARCH_CAPS ? rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
@@ -225,9 +259,10 @@ static void fill_switch(const struct spec_wish *wish)
 
     s->ctrl = ibrs_if_on(SPEC_CTRL_IBRS) | if_on(SPEC_STIBP, SPEC_CTRL_STIBP) |
               if_on(SPEC_SSBD, SPEC_CTRL_SSBD) | (by_register ? if_on(SPEC_BHI, SPEC_CTRL_BHI) : 0);
-    s->exit = (uint8_t)((s->ctrl ? SPEC_EXIT_CTRL : 0) |
-                        (each && !cpu.ibrs_stays ? ibrs_if_on(SPEC_EXIT_EACH) : 0) |
-                        if_on(SPEC_CLEAR, SPEC_EXIT_CLEAR));
+    s->exit =
+        (uint8_t)((s->ctrl ? SPEC_EXIT_CTRL : 0) |
+                  (each && !cpu.ibrs_stays ? ibrs_if_on(SPEC_EXIT_EACH) : 0) |
+                  if_on(SPEC_CLEAR, SPEC_EXIT_CLEAR) | if_on(SPEC_IBPB_ENTRY, SPEC_EXIT_IBPB));
     s->entry = (uint8_t)((s->ctrl ? SPEC_ENTRY_CTRL : 0) | if_on(SPEC_L1D, SPEC_ENTRY_L1D) |
                          if_on(SPEC_VERW, SPEC_ENTRY_VERW));
     s->calls = (uint8_t)if_on(SPEC_RSB, each || (wish->with & BIT(SPEC_RSB)) ? CALL_PAIRS : 1);
@@ -277,7 +312,7 @@ static const char *list(enum spec_state state, char *text, size_t size)
 
 void spec_decide(const struct spec_wish *wish)
 {
-    char on[64], lacking[64], off[64];
+    char on[80], lacking[80], off[80];
 
     read_cpu();
     for (unsigned w = 0; w < SPEC_WORDS; w++)
@@ -328,7 +363,7 @@ void spec_report(void)
     };
 
     for (unsigned w = 0; w < SPEC_WORDS; w++)
-        log_info("report: speculation: %-5s %s%s", spec_names[w], text[states[w]],
+        log_info("report: speculation: %-10s %s%s", spec_names[w], text[states[w]],
                  remark((enum spec_word)w));
     log_info("report: speculation: retpolines %s",
              __x86_indirect_thunk_rax ? "on" : "off, RETPOLINE=1 makes a build with them");

@@ -15,20 +15,21 @@
 #include "lib/word.h"
 
 enum spec_word {
-    SPEC_IBRS,  /* indirect branches of Caisson's do not follow what a guest has trained */
-    SPEC_STIBP, /* nor what the other thread of the core has */
-    SPEC_SSBD,  /* loads wait for the addresses of earlier stores */
-    SPEC_IBPB,  /* what one domain has trained is forgotten before another's vCPU */
-    SPEC_RSB,   /* returns of Caisson's do not follow a guest's calls */
-    SPEC_BHI,   /* indirect branches do not depend on a guest's branches */
-    SPEC_L1D,   /* the first-level data cache is emptied before an entry */
-    SPEC_VERW,  /* and the processor's internal buffers */
-    SPEC_EPT,   /* no large mapping of a guest's memory is executable */
-    SPEC_CLEAR, /* general registers do not keep a guest's values in Caisson */
+    SPEC_IBRS,       /* indirect branches of Caisson's do not follow what a guest has trained */
+    SPEC_STIBP,      /* nor what the other thread of the core has */
+    SPEC_SSBD,       /* loads wait for the addresses of earlier stores */
+    SPEC_IBPB,       /* what one domain has trained is forgotten before another's vCPU */
+    SPEC_RSB,        /* returns of Caisson's do not follow a guest's calls */
+    SPEC_BHI,        /* indirect branches do not depend on a guest's branches */
+    SPEC_L1D,        /* the first-level data cache is emptied before an entry */
+    SPEC_VERW,       /* and the processor's internal buffers */
+    SPEC_EPT,        /* no large mapping of a guest's memory is executable */
+    SPEC_CLEAR,      /* general registers do not keep a guest's values in Caisson */
+    SPEC_IBPB_ENTRY, /* after each exit, what has been trained is forgotten: AMD's CPUs */
     SPEC_WORDS
 };
 
-extern const char spec_names[SPEC_WORDS][6];
+extern const char spec_names[SPEC_WORDS][11];
 
 enum spec_state { SPEC_OFF, SPEC_NOT_NEEDED, SPEC_LACKING, SPEC_ON, SPEC_STATES };
 
@@ -86,6 +87,7 @@ bool spec_guest_capabilities(uint64_t *value);
 #define SPEC_EXIT_CTRL  1u /* the guest's IA32_SPEC_CTRL is kept, ours loaded */
 #define SPEC_EXIT_EACH  2u /* also if both are the same: the write is what counts */
 #define SPEC_EXIT_CLEAR 4u
+#define SPEC_EXIT_IBPB  8u /* looked at by svm/ alone */
 
 struct spec_switch {
     uint8_t entry, exit;    /* SPEC_ENTRY_..., SPEC_EXIT_... */

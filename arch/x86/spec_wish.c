@@ -3,10 +3,18 @@
  */
 #include "arch/x86/spec.h"
 
-const char spec_names[SPEC_WORDS][6] = {
-    [SPEC_IBRS] = "ibrs", [SPEC_STIBP] = "stibp", [SPEC_SSBD] = "ssbd", [SPEC_IBPB] = "ibpb",
-    [SPEC_RSB] = "rsb",   [SPEC_BHI] = "bhi",     [SPEC_L1D] = "l1d",   [SPEC_VERW] = "verw",
-    [SPEC_EPT] = "ept",   [SPEC_CLEAR] = "clear",
+const char spec_names[SPEC_WORDS][11] = {
+    [SPEC_IBRS] = "ibrs",
+    [SPEC_STIBP] = "stibp",
+    [SPEC_SSBD] = "ssbd",
+    [SPEC_IBPB] = "ibpb",
+    [SPEC_RSB] = "rsb",
+    [SPEC_BHI] = "bhi",
+    [SPEC_L1D] = "l1d",
+    [SPEC_VERW] = "verw",
+    [SPEC_EPT] = "ept",
+    [SPEC_CLEAR] = "clear",
+    [SPEC_IBPB_ENTRY] = "ibpb-entry",
 };
 
 static int word_number_of(struct word w)

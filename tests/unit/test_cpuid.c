@@ -378,7 +378,11 @@ static void test_amd_hidden(void **state)
                                                1u << 23 | 1u << 24 | 1u << 29),
                      0); /* IBS, SKINIT, LWP, counters, MONITORX */
     assert_int_equal(ask(0x80000001, 0).edx & (1u << 25), 0); /* FFXSR: EFER is not shown it */
-    assert_int_equal(ask(0x80000021, 0).eax, CPUID_EXT21A_LFENCE | CPUID_EXT21A_NULL_BASE);
+    struct cpuid_regs more = ask(0x80000021, 0);
+    assert_int_equal(more.eax, CPUID_EXT21A_LFENCE | CPUID_EXT21A_VERW_CLEAR |
+                                   CPUID_EXT21A_NULL_BASE | CPUID_EXT21A_IBPB_BRTYPE |
+                                   CPUID_EXT21A_SRSO_NO);
+    assert_int_equal(more.ecx, CPUID_EXT21C_TSA_NO);
 }
 
 static void test_amd_topology(void **state)

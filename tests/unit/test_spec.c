@@ -35,7 +35,8 @@ struct kind {
     uint64_t capabilities;
 };
 static struct kind cpu;
-static uint32_t ext8b, ext21a; /* EBX of leaf 80000008, EAX of 80000021, as AMD's CPUs tell them */
+/* EBX of leaf 80000008, EAX and ECX of 80000021, as AMD's CPUs tell them. */
+static uint32_t ext8b, ext21a, ext21c;
 
 static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
 {
@@ -44,7 +45,7 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
     if (leaf == 0x80000000)
         return (struct cpuid_regs){ .eax = ext21a ? 0x80000021 : ext8b ? 0x80000008 : 0x80000007 };
     if (leaf == 0x80000021)
-        return (struct cpuid_regs){ .eax = ext21a };
+        return (struct cpuid_regs){ .eax = ext21a, .ecx = ext21c };
     if (leaf == 0x80000008)
         return (struct cpuid_regs){ .ebx = ext8b };
     if (leaf == 7 && sub == 0)
@@ -54,12 +55,12 @@ static struct cpuid_regs give_cpuid(uint32_t leaf, uint32_t sub)
     return (struct cpuid_regs){ .edx = leaf == 7 && sub == 2 ? cpu.edx2 : 0 };
 }
 
-static void decide(const struct kind *k, const char *words)
+static void decide_on(const struct kind *k, struct cpu_model model, const char *words)
 {
     struct spec_wish wish;
 
     cpu = *k;
-    cpu_model = (struct cpu_model){ .intel = true, .family = 6, .model = k->model };
+    cpu_model = model;
     fake_cpuid = give_cpuid;
     fake_msr_count = 0;
     if (k->edx & CAPS)
@@ -67,6 +68,11 @@ static void decide(const struct kind *k, const char *words)
     fake_log_reset();
     assert_true(spec_wish_read((struct word){ words, strlen(words) }, &wish));
     spec_decide(&wish);
+}
+
+static void decide(const struct kind *k, const char *words)
+{
+    decide_on(k, (struct cpu_model){ .intel = true, .family = 6, .model = k->model }, words);
 }
 
 static unsigned all_in(enum spec_state state)
@@ -375,7 +381,7 @@ static void test_amd_automatic(void **state)
     assert_true(spec_start());
     assert_int_equal(rdmsr(MSR_IA32_EFER), EFER_NXE | EFER_AIBRS);
     spec_report();
-    assert_true(fake_log_has("ibrs  on, automatic"));
+    assert_true(fake_log_has("ibrs       on, automatic"));
     decide(&zen4, "auto,stibp");
     assert_int_equal(spec_switch.ctrl, 2);
     assert_false(spec_switch.exit & SPEC_EXIT_EACH);
@@ -388,6 +394,86 @@ static void test_amd_automatic(void **state)
     ext8b = ext21a = 0;
 }
 
+/* Zen 3 and 4 need VERW, and microcode for it, unless they say that they are free of both ways.
+ * What is VT-x's alone is never said to be done, also by name. */
+static void test_amd_verw(void **state)
+{
+    static const struct kind zen = { "Zen 3", 0x21, false, 0, 0, 0 };
+    struct cpu_model zen2 = { .amd = true, .family = 0x17 }, zen3 = { .amd = true, .family = 0x19 };
+    char text[96];
+
+    (void)state;
+    ext8b = CPUID_EXT8B_BTC_NO;
+    ext21a = CPUID_EXT21A_LFENCE | CPUID_EXT21A_SRSO_NO;
+    decide_on(&zen, zen3, "auto");
+    assert_int_equal(spec_state(SPEC_VERW), SPEC_LACKING);
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "TSA");
+    ext21a |= CPUID_EXT21A_VERW_CLEAR;
+    decide_on(&zen, zen3, "auto");
+    assert_true(spec_is_on(SPEC_VERW) && spec_switch.entry == SPEC_ENTRY_VERW);
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "");
+    assert_true(spec_start());
+    ext21a &= ~CPUID_EXT21A_VERW_CLEAR; /* a CPU with older microcode */
+    assert_false(spec_start());
+    decide_on(&zen, zen2, "auto");
+    assert_int_equal(spec_state(SPEC_VERW), SPEC_NOT_NEEDED);
+    ext21c = 2;
+    decide_on(&zen, zen3, "auto");
+    assert_int_equal(spec_state(SPEC_VERW), SPEC_LACKING);
+    ext21c = CPUID_EXT21C_TSA_NO;
+    decide_on(&zen, zen3, "auto");
+    assert_int_equal(spec_state(SPEC_VERW), SPEC_NOT_NEEDED);
+    decide_on(&(struct kind){ .edx = L1D }, zen3, "l1d,ept,verw");
+    assert_int_equal(all_in(SPEC_ON), W(VERW));
+    assert_int_equal(all_in(SPEC_LACKING), W(L1D) | W(EPT));
+    ext8b = ext21a = ext21c = 0;
+}
+
+/* Up to Zen 2 any IBPB will do against what leads returns astray; from Zen 3 on it takes microcode
+ * that has types of branches forgotten as well. */
+static void test_ibpb_entry(void **state)
+{
+    static const struct kind none = { 0 };
+    struct cpu_model zen2 = { .amd = true, .family = 0x17 }, zen3 = { .amd = true, .family = 0x19 };
+    char text[96];
+
+    (void)state;
+    decide(&skylake, "auto");
+    assert_int_equal(spec_state(SPEC_IBPB_ENTRY), SPEC_NOT_NEEDED);
+    decide(&skylake, "ibpb-entry");
+    assert_int_equal(spec_state(SPEC_IBPB_ENTRY), SPEC_LACKING);
+    decide_on(&none, zen2, "auto");
+    assert_int_equal(spec_state(SPEC_IBPB_ENTRY), SPEC_LACKING);
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "BTC SRSO");
+    ext8b = CPUID_EXT8B_IBPB;
+    decide_on(&none, zen2, "auto");
+    assert_true(spec_is_on(SPEC_IBPB_ENTRY) && spec_switch.exit & SPEC_EXIT_IBPB);
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "");
+    decide_on(&none, zen2, "auto,no-ibpb-entry");
+    assert_false(spec_switch.exit & SPEC_EXIT_IBPB);
+    ext8b |= CPUID_EXT8B_BTC_NO;
+    ext21a = CPUID_EXT21A_LFENCE;
+    ext21c = CPUID_EXT21C_TSA_NO;
+    decide_on(&none, zen3, "auto");
+    assert_int_equal(spec_state(SPEC_IBPB_ENTRY), SPEC_LACKING);
+    spec_open(text, sizeof(text));
+    assert_string_equal(text, "SRSO");
+    ext21a |= CPUID_EXT21A_IBPB_BRTYPE;
+    decide_on(&none, zen3, "auto");
+    assert_true(spec_is_on(SPEC_IBPB_ENTRY));
+    assert_true(spec_start());
+    ext21a |= CPUID_EXT21A_SRSO_NO;
+    decide_on(&none, zen3, "auto");
+    assert_int_equal(spec_state(SPEC_IBPB_ENTRY), SPEC_NOT_NEEDED);
+    decide_on(&none, zen3, "ibpb-entry");
+    assert_true(spec_is_on(SPEC_IBPB_ENTRY));
+    ext8b = ext21a = ext21c = 0;
+}
+
 static void test_told(void **state)
 {
     char text[96];
@@ -396,9 +482,9 @@ static void test_told(void **state)
     decide(&skylake_old, "auto");
     assert_true(fake_log_has("speculation: rsb ept clear; lacking: ibrs ibpb l1d verw; off: -"));
     spec_report();
-    assert_true(fake_log_has("speculation: ibrs  needed, but this CPU lacks it"));
-    assert_true(fake_log_has("speculation: bhi   not needed"));
-    assert_true(fake_log_has("speculation: clear on"));
+    assert_true(fake_log_has("speculation: ibrs       needed, but this CPU lacks it"));
+    assert_true(fake_log_has("speculation: bhi        not needed"));
+    assert_true(fake_log_has("speculation: clear      on"));
     assert_true(fake_log_has("speculation: retpolines off"));
     spec_open(text, sizeof(text));
     assert_string_equal(text, "BTI L1TF MDS MMIO-stale-data GDS");
@@ -413,7 +499,7 @@ static void test_told(void **state)
     assert_string_equal(text, "");
     decide(&icelake, "auto");
     spec_report();
-    assert_true(fake_log_has("speculation: verw  not needed before a guest has a device"));
+    assert_true(fake_log_has("speculation: verw       not needed before a guest has a device"));
     spec_open(text, sizeof(text));
     assert_string_equal(text, "GDS");
     spec_device_given(); /* no FB_CLEAR */
@@ -446,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_devices),   cmocka_unit_test(test_told),
         cmocka_unit_test(test_guests),    cmocka_unit_test(test_amd_barrier),
         cmocka_unit_test(test_amd_ctrl),  cmocka_unit_test(test_amd_automatic),
+        cmocka_unit_test(test_amd_verw),  cmocka_unit_test(test_ibpb_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
