@@ -10,6 +10,7 @@
 #include "include/public/event_channel.h"
 #include "include/public/grant_table.h"
 #include "include/public/hvm/hvm_op.h"
+#include "include/public/hvm/params.h"
 #include "include/public/memory.h"
 #include "include/public/vcpu.h"
 
@@ -197,6 +198,30 @@ static void areas(void)
     hypercall(XEN_HYPERCALL_VCPU_OP, VCPUOP_REGISTER_TIME_MEMORY_AREA, 0, (uint64_t)&at);
 }
 
+/* Each parameter is asked for and set. The callback has no vector then. */
+static void parameters(void)
+{
+    for (uint32_t i = 0; i <= HVM_PARAMS; i++) {
+        struct xen_hvm_param arg = { .domid = XEN_DOMID_SELF, .index = i };
+        hypercall(XEN_HYPERCALL_HVM_OP, HVMOP_GET_PARAM, (uint64_t)&arg, 0);
+        hypercall(XEN_HYPERCALL_HVM_OP, HVMOP_SET_PARAM, (uint64_t)&arg, 0);
+    }
+}
+
+/* As many frames as a list can name, where none of them may be. */
+static void foreign_pages(void)
+{
+    struct xen_add_to_physmap_batch arg = { .domid = XEN_DOMID_SELF,
+                                            .space = XENMAPSPACE_GMFN_FOREIGN,
+                                            .size = UINT16_MAX,
+                                            .foreign_domid = attack_victim,
+                                            .idxs = SPARE,
+                                            .gpfns = SPARE + BIG_PAGE,
+                                            .errs = SPARE + 2 * BIG_PAGE };
+
+    hypercall(XEN_HYPERCALL_MEMORY_OP, XENMEM_ADD_TO_PHYSMAP_BATCH, (uint64_t)&arg, 0);
+}
+
 void attack_calls(void)
 {
     all_ports();
@@ -204,6 +229,8 @@ void attack_calls(void)
     poll_many();
     many_calls();
     areas();
+    parameters();
+    foreign_pages();
 }
 
 /* ---- Console, and the end ---- */

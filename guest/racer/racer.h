@@ -42,7 +42,6 @@ struct raced {
     struct xen_evtchn_fifo_control_block *fifo_control[2];
     volatile uint32_t port; /* leads to vCPU 0; 0: none at the moment */
     volatile uint64_t turn; /* odd: Caisson is at work for vCPU 0; changes at each end of that */
-    volatile bool late;     /* half of the flips are done */
 };
 extern struct raced raced;
 

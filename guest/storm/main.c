@@ -18,10 +18,11 @@
 #include "guest/lib/vcpus.h"
 #include "guest/storm/storm.h"
 #include "include/public/control.h"
+#include "include/public/hvm/hvm_op.h"
+#include "include/public/hvm/params.h"
 #include "include/public/vcpu.h"
 
-#define ARG_WORDS 24         /* three of the longest structure */
-#define SPARE     0x800000ul /* 8 MiB up: RAM that nothing stands in */
+#define ARG_WORDS 24 /* three of the longest structure */
 /* The last pages of RAM (mem=16M): an array that is too long runs into nothing. */
 #define BUFFER      0xffe000ul
 #define STACK_BYTES 8192
@@ -32,7 +33,7 @@ static uint8_t stacks[MOST_VCPUS][STACK_BYTES] __attribute__((aligned(16)));
 
 void main(const void *boot_information);
 
-static uint64_t number(struct worker *w)
+uint64_t any_number(struct worker *w)
 {
     static const uint64_t edges[] = { 0xff,       511,         512,           4095,
                                       4096,       0x7fef,      0x7ff0,        0x7fffffff,
@@ -71,7 +72,7 @@ static void fill(struct worker *w)
     volatile uint32_t *word = (volatile uint32_t *)w->at;
 
     for (unsigned i = 0; i < ARG_WORDS; i++) {
-        uint64_t value = any(w) % 8 ? number(w) : pointer(w);
+        uint64_t value = any(w) % 8 ? any_number(w) : pointer(w);
         word[i] = (uint32_t)value;
         if (any(w) % 2 && i % 2 == 0)
             word[++i] = (uint32_t)(value >> 32);
@@ -88,20 +89,34 @@ static bool is_left_out(uint64_t nr, uint64_t cmd)
            (nr == XEN_HYPERCALL_CONSOLE_IO);
 }
 
+/* Each parameter, of its own and of one of the first domains. */
+static int64_t use_parameter(struct worker *w)
+{
+    struct xen_hvm_param *p = (struct xen_hvm_param *)w->at;
+
+    *p = (struct xen_hvm_param){ .domid = (uint16_t)(any(w) % 2 ? XEN_DOMID_SELF : any(w) % 16),
+                                 .index = any(w) % (HVM_PARAMS + 1),
+                                 .value = any_number(w) };
+    return hypercall(XEN_HYPERCALL_HVM_OP, any(w) % 2 ? HVMOP_SET_PARAM : HVMOP_GET_PARAM, w->at,
+                     0);
+}
+
 static int64_t call(struct worker *w)
 {
     static const uint8_t often[] = { XEN_HYPERCALL_MEMORY_OP,        XEN_HYPERCALL_GRANT_TABLE_OP,
                                      XEN_HYPERCALL_EVENT_CHANNEL_OP, XEN_HYPERCALL_VCPU_OP,
                                      XEN_HYPERCALL_HVM_OP,           XEN_HYPERCALL_XEN_VERSION };
     uint64_t nr = any(w) % 8 ? often[any(w) % sizeof(often)] : any(w) % 64;
-    uint64_t cmd = any(w) % 32 ? any(w) % 29 : number(w);
+    uint64_t cmd = any(w) % 32 ? any(w) % 29 : any_number(w);
 
     if (is_left_out(nr, cmd))
         return 0;
+    if (any(w) % 32 == 0)
+        return any(w) % 2 ? use_parameter(w) : use_memory(w);
     fill(w);
     if (nr == XEN_HYPERCALL_VCPU_OP)
-        return hypercall(nr, cmd, any(w) % 8 ? any(w) % MOST_VCPUS : number(w), pointer(w));
-    return hypercall(nr, cmd, pointer(w), any(w) % 4 ? any(w) % 4 : number(w));
+        return hypercall(nr, cmd, any(w) % 8 ? any(w) % MOST_VCPUS : any_number(w), pointer(w));
+    return hypercall(nr, cmd, pointer(w), any(w) % 4 ? any(w) % 4 : any_number(w));
 }
 
 /* As the tools do; each is another one, or the same once more. */
@@ -129,7 +144,7 @@ static void ask_for_log(struct worker *w)
     op->cmd |= any(w) % 8 ? 0 : 1u << 31; /* as if it went on */
     op->u.shadow_op.op = ops[any(w) % sizeof(ops)];
     op->u.shadow_op.dirty_bitmap = any(w) % 4 ? w->at : pointer(w);
-    op->u.shadow_op.pages = any(w) % 16 ? any(w) % 4096 : number(w);
+    op->u.shadow_op.pages = any(w) % 16 ? any(w) % 4096 : any_number(w);
 }
 
 /* What the control domain alone may: domains are made, and those of the first ids paused,
@@ -157,9 +172,11 @@ static int64_t control_call(struct worker *w)
 
     if (any(w) % 64 == 0)
         return restore(w);
+    if (any(w) % 8 == 0)
+        return use_memory(w);
     fill(w);
     word[0] = of_domain ? domctls[any(w) % sizeof(domctls)] : any(w) % 30;
-    word[1] = any(w) % 16 ? XEN_DOMCTL_INTERFACE_VERSION : (uint32_t)number(w);
+    word[1] = any(w) % 16 ? XEN_DOMCTL_INTERFACE_VERSION : (uint32_t)any_number(w);
     if (any(w) % 8)
         word[2] = any(w) % 16;
     if (of_domain && any(w) % 16 == 0)
