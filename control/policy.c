@@ -8,6 +8,7 @@
 #include "control/domctl.h"
 #include "control/sysctl.h"
 #include "lib/log.h"
+#include "lifecycle/throttle.h"
 #include "sched/batch.h"
 #include "xen/pair.h"
 
@@ -96,7 +97,8 @@ int64_t domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domct
     struct xen_domctl_cpu_policy *arg = &op->u.cpu_policy;
 
     if (!d->bare) {
-        log_warn("%s: is of the menu, so it can be neither saved nor moved", d->name);
+        log_warn(CONTROL_REFUSED "%s is of the menu, so it can be neither saved nor moved",
+                 d->name);
         return -EOPNOTSUPP;
     }
     pair_lock_linked(&v->domain->xen, &d->xen);

@@ -20,7 +20,7 @@ struct budget {
 static struct source {
     const char *begins;
     struct budget hidden, seen;
-} sources[] = { { .begins = BARE_NAME }, { .begins = CONTROL_KEY } };
+} sources[] = { { .begins = BARE_NAME }, { .begins = CONTROL_KEY }, { .begins = CONTROL_REFUSED } };
 
 #define SOURCES (sizeof(sources) / sizeof(sources[0]))
 

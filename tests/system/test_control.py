@@ -365,7 +365,7 @@ def not_saved(c, alpha):
     """Nobody could restore it. xl misses its size in the store; with a configuration that xl need not look
     for, Caisson says so, before the domain has noticed anything."""
     c.ask("xl save alpha /alpha.save 2> /dev/null", code=1, timeout=BOOT)
-    assert "alpha: is of the menu, so it can be neither saved nor moved" in c.ask(
+    assert "refused: alpha is of the menu, so it can be neither saved nor moved" in c.ask(
         "xl save alpha /alpha.save /etc/xen/parrot.cfg 2>&1", code=1, timeout=BOOT)
     assert alpha.last("echo it lives") == ["lives"]
     assert re.search(r"^alpha +1 +127 +1 +[rb-]{6}", c.ask("xl list", timeout=BOOT), re.M)

@@ -45,6 +45,8 @@ static void test_budget(void **state)
         assert_int_equal(gate("domain: of the menu\n", true), 0);
     assert_int_equal(gate("domain#7: in the log only\n", false), 0); /* that is another one */
     assert_int_equal(gate("debug key h: this too\n", true), 0);
+    for (unsigned i = 0; i <= THROTTLE_MOST; i++)
+        assert_int_equal(gate("refused: and this\n", true), i < THROTTLE_MOST ? 0 : -1);
     fake_tsc += SECOND / THROTTLE_PER_S;
     assert_int_equal(gate("domain#8: it tells how many\n", true), 5);
     assert_int_equal(gate("domain#8: the next\n", true), -1);
