@@ -54,9 +54,9 @@ extern const char __x86_indirect_thunk_rax[] __attribute__((weak));
 struct spec_switch spec_switch;
 
 static struct {
-    uint32_t edx; /* of CPUID leaf 7 */
+    uint32_t edx, more; /* of CPUID leaf 7, and of read_more() */
     uint64_t capabilities;
-    bool rtm, bhi_ctrl, amd_ibpb, ibrs_stays, automatic_ibrs, btc, srso, tsa, ibpb_brtype;
+    bool rtm, bhi_ctrl, amd_ibpb, ibrs_stays, automatic_ibrs, btc, srso, tsa;
 } cpu; /* boot only, as is the next */
 static uint8_t states[SPEC_WORDS];
 
@@ -156,7 +156,7 @@ static bool can_do(enum spec_word w)
     if ((w == SPEC_L1D || w == SPEC_EPT) && !cpu_model.intel)
         return false;
     if (w == SPEC_IBPB_ENTRY)
-        return cpu.amd_ibpb && (cpu.btc || cpu.ibpb_brtype || !cpu.srso);
+        return cpu.amd_ibpb && (cpu.btc || cpu.more & CPUID_EXT21A_IBPB_BRTYPE || !cpu.srso);
     return !wants[w] || (cpu.edx & 1u << wants[w]) || (w == SPEC_IBPB && cpu.amd_ibpb) ||
            (w == SPEC_IBRS && cpu.automatic_ibrs);
 }
@@ -193,9 +193,11 @@ static struct cpuid_regs amd_more(void)
     return cpuid(0x80000000, 0).eax >= 0x80000021 ? cpuid(0x80000021, 0) : (struct cpuid_regs){ 0 };
 }
 
-static bool has_automatic_ibrs(void)
+/* Of its EAX, what each pCPU must have if the boot CPU has it. */
+static uint32_t read_more(void)
 {
-    return amd_more().eax & CPUID_EXT21A_AIBRS;
+    return amd_more().eax &
+           (CPUID_EXT21A_AIBRS | CPUID_EXT21A_VERW_CLEAR | CPUID_EXT21A_IBPB_BRTYPE);
 }
 
 /* Where a guest's branches lead returns of Caisson's astray, whatever is on the return stack: up to
@@ -208,7 +210,6 @@ static void read_amd_weaknesses(void)
     cpu.btc = family >= 0x15 && !(amd_bits() & CPUID_EXT8B_BTC_NO);
     cpu.srso = family >= 0x17 && !(more.eax & CPUID_EXT21A_SRSO_NO);
     cpu.tsa = family == 0x19 && (more.ecx & CPUID_EXT21C_TSA_NO) != CPUID_EXT21C_TSA_NO;
-    cpu.ibpb_brtype = more.eax & CPUID_EXT21A_IBPB_BRTYPE;
 }
 
 /* Leaf 7, EDX, with AMD's bits in Intel's places: IA32_SPEC_CTRL is the same register, and VERW
@@ -220,7 +221,7 @@ static uint32_t read_edx(void)
     return edx | (amd & CPUID_EXT8B_IBRS ? CPUID_7D_SPEC_CTRL : 0) |
            (amd & CPUID_EXT8B_STIBP ? CPUID_7D_STIBP : 0) |
            (amd & CPUID_EXT8B_SSBD ? CPUID_7D_SSBD : 0) |
-           (amd_more().eax & CPUID_EXT21A_VERW_CLEAR ? CPUID_7D_MD_CLEAR : 0);
+           (read_more() & CPUID_EXT21A_VERW_CLEAR ? CPUID_7D_MD_CLEAR : 0);
 }
 
 static void read_cpu(void)
@@ -230,7 +231,8 @@ static void read_cpu(void)
     cpu.edx = read_edx();
     cpu.ibrs_stays = amd_bits() & CPUID_EXT8B_IBRS_STAYS;
     cpu.amd_ibpb = has_amd_ibpb();
-    cpu.automatic_ibrs = has_automatic_ibrs();
+    cpu.more = read_more();
+    cpu.automatic_ibrs = cpu.more & CPUID_EXT21A_AIBRS;
     read_amd_weaknesses();
     cpu.rtm = r.ebx & CPUID_7B_RTM;
     cpu.bhi_ctrl = r.eax >= 2 && (cpuid(7, 2).edx & CPUID_72D_BHI_CTRL);
@@ -324,10 +326,9 @@ void spec_decide(const struct spec_wish *wish)
 
 bool spec_start(void)
 {
-    bool lesser = (read_edx() & cpu.edx) != cpu.edx;
+    bool lesser = (read_edx() & cpu.edx) != cpu.edx || (read_more() & cpu.more) != cpu.more;
 
-    if (lesser || (cpu.amd_ibpb && !has_amd_ibpb()) ||
-        (cpu.automatic_ibrs && !has_automatic_ibrs())) {
+    if (lesser || (cpu.amd_ibpb && !has_amd_ibpb())) {
         log_error("speculation: pCPU %u lacks what the boot CPU has: older microcode?", cpu_id());
         return false;
     }

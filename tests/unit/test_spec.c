@@ -466,7 +466,9 @@ static void test_ibpb_entry(void **state)
     decide_on(&none, zen3, "auto");
     assert_true(spec_is_on(SPEC_IBPB_ENTRY));
     assert_true(spec_start());
-    ext21a |= CPUID_EXT21A_SRSO_NO;
+    ext21a = CPUID_EXT21A_LFENCE; /* a CPU with older microcode */
+    assert_false(spec_start());
+    ext21a = CPUID_EXT21A_IBPB_BRTYPE | CPUID_EXT21A_SRSO_NO;
     decide_on(&none, zen3, "auto");
     assert_int_equal(spec_state(SPEC_IBPB_ENTRY), SPEC_NOT_NEEDED);
     decide_on(&none, zen3, "ibpb-entry");
