@@ -13,9 +13,15 @@ BACKEND = "/local/domain/0/backend"
 
 
 @pytest.fixture
-def control(boot):
+def mem():
+    """Of the machine, in MiB."""
+    return 896
+
+
+@pytest.fixture
+def control(boot, mem):
     """With a daemon of the store, a bridge, and /etc/xen/debian.cfg, whose guest is to have both."""
-    m = boot(modules=domain_0(mem="448M", tools=TOOLS), emulator="qemu", pcpus=2, mem=896,
+    m = boot(modules=domain_0(mem="448M", tools=TOOLS), emulator="qemu", pcpus=2, mem=mem,
              options="console=com1 exit=shutdown loglevel=debug")
     c = Control(m)
     c.ask("store oxenstored", timeout=BOOT)
@@ -28,11 +34,12 @@ def control(boot):
 class Guest:
     """What is typed at its console, in `xl console`; `with` leaves that."""
 
-    def __init__(self, c):
+    def __init__(self, c, name="debian"):
         self.m = c.m
+        self.name = name
 
     def __enter__(self):
-        self.m.sendline("until xl console debian; do sleep 1; done")  # not as long as xenconsoled has not seen it
+        self.m.sendline(f"until xl console {self.name}; do sleep 1; done")  # not as long as xenconsoled has not seen it
         self.m.expect(r"up after [^\r]*, 2 CPU", timeout=BOOT)
         self.m.expect_exact(GUEST_PROMPT, timeout=BOOT)
         return self
@@ -50,7 +57,7 @@ class Again(Guest):
     """Its console once more, where its shell waits."""
 
     def __enter__(self):
-        self.m.sendline("xl console debian")
+        self.m.sendline(f"xl console {self.name}")
         self.m.send("\r")
         self.m.expect_exact(GUEST_PROMPT, timeout=BOOT)
         return self
@@ -66,9 +73,9 @@ def write(g, disk="xvda"):
     return wrote
 
 
-def ping(g, card="eth0", net="10.0.0"):
+def ping(g, card="eth0", net="10.0.0", own=2):
     assert "2 packets received" in g.m.ask(
-        f"until ip link set {card} up; do sleep 1; done; ip addr add {net}.2/24 dev {card}; "
+        f"until ip link set {card} up; do sleep 1; done; ip addr add {net}.{own}/24 dev {card}; "
         f"until ping -c 1 {net}.1; do sleep 1; done; ping -c 2 {net}.1", timeout=BOOT)
 
 
@@ -180,6 +187,31 @@ def test_attach(control):
         assert g.last(SUM.format("/dev/xvda")) == [wrote]
         ping(g)
     c.ask("xl destroy debian", timeout=BOOT)
+    leave(c, before)
+
+
+@pytest.mark.skipif(not ALL_SHAPES, reason="takes a minute more; SHAPES=all runs it")
+@pytest.mark.alone
+@pytest.mark.parametrize("mem", [1152])
+def test_two_guests(control):
+    """64 MiB from one to the other, over the bridge: what arrives is what was sent."""
+    c = control
+    before = create(c)
+    c.ask("dd if=/dev/zero of=/second.img bs=1M count=1 2> /dev/null; "
+          "sed 's/\"debian\"/\"second\"/; s/disk.img/second.img/' /etc/xen/debian.cfg > /etc/xen/second.cfg")
+    c.ask("xl create /etc/xen/second.cfg", timeout=BOOT)
+    with Guest(c) as g:  # its nc ends when the other's has said all; until then it wants an open input
+        ping(g)
+        g.last("(sleep 10000 | nc -l -p 5000 | sha256sum > /sum) &")
+    with Guest(c, "second") as g:
+        ping(g, own=3)
+        sent = g.last("mkfifo /all; sha256sum < /all > /sum & dd if=/dev/urandom bs=1M count=64 2> /dev/null | tee /all | nc 10.0.0.2 5000; "
+                      "wait; cut -c-64 /sum")
+    with Again(c) as g:
+        assert g.last("until [ -s /sum ]; do sleep 1; done; cut -c-64 /sum") == sent
+    c.ask("xl destroy second", timeout=BOOT)
+    gone(c, "second")
+    c.ask("xl shutdown -w debian", timeout=BOOT)
     leave(c, before)
 
 
