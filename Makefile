@@ -466,12 +466,13 @@ coverage-build: $(COV)/linker.ld $(COV_NEEDS)
 	$(Q)for f in $(sort $(foreach f,$(COV_NEEDS:$(B)/%=%),$(firstword $(subst /, ,$(f))))); do ln -sfn ../$$f $(COV)/$$f; done
 	$(Q)+$(COV_MAKE) $(COV)/caisson.elf
 
-# K=word: only those system tests. Their limits are for builds without counters: a failed test counts all the same.
+# K=word: only those system tests. Benches are of release builds, which have no counters. The limits of time
+# are for those, too: a failed test counts all the same.
 coverage: coverage-build deps-test deps-lint deps-iso deps-qemu deps-bochs ## lines that host and system tests reach, in one report with thresholds (gcovr); K=word chooses system tests
 	$(Q)rm -rf $(COV)/test-logs; find $(COV) $(B)/coverage -name '*.gcda' -delete 2>/dev/null || true
 	-$(Q)$(MAKE) unit U=$(B)/coverage UNIT_EXTRA=--coverage
 	-$(Q)B=$(COV) COUNTERS=$$(tools/coverage where $(COV)/caisson.elf) \
-	    $(PYTHON) tools/system --result $(COV)/system.result $(if $(K),-k '$(K)')
+	    $(PYTHON) tools/system --result $(COV)/system.result $(if $(K),-k '$(K)',--ignore=tests/system/test_bench.py)
 	$(Q)$(PYTHON) tools/coverage report --elf $(COV)/caisson.elf --logs $(COV)/test-logs --host $(B)/coverage --system $(COV)
 
 # ---- Measuring ----------------------------------------------------------------------------------

@@ -63,8 +63,9 @@ static void set(struct domain *d, const struct command_args *args)
         }
     }
     if (share_set(d, &s))
-        monitor_print("%s: not changed: cpus= names no pCPU that runs guests (0 to %u are there)\n",
-                      d->name, cpu_count - 1);
+        monitor_print("%s: not changed: cpus= names no pCPU that runs guests (%d to %d do)\n",
+                      d->name, __builtin_ffsl((long)sched_joined()) - 1,
+                      63 - __builtin_clzl(sched_joined() | 1));
 }
 
 void control_sched(const struct command_args *args)

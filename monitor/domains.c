@@ -49,7 +49,8 @@ struct vcpu *domains_find_vcpu(const struct domain *d, struct word number)
 
     if (word_number(number, UINT64_MAX, &n) && n < d->xen.vcpu_count)
         return d->vcpus[n];
-    monitor_print("%s has no vCPU \"%.*s\"\n", d->name, WORD_ARGS(number));
+    monitor_print("%s has no vCPU \"%.*s\": want 0 to %u\n", d->name, WORD_ARGS(number),
+                  d->xen.vcpu_count - 1);
     return NULL;
 }
 

@@ -81,7 +81,7 @@ def test_vtd(boot):
 
 
 REPORT = (r"cpu: [^\r\n]+, family 6 model 0x", r"cpu: CPUID 7: ",
-          r"cpu: weaknesses that [^\r\n]*: BTI L1TF MDS MMIO-stale-data GDS", r"speculation: ept   on",
+          r"cpu: weaknesses that [^\r\n]*: BTI L1TF MDS MMIO-stale-data GDS", r"speculation: ept +on",
           r"pCPU 0: APIC id 0, package 0, core 0,[^\r\n]* TSC ahead by 0, MTRRs changed 0",
           r"pCPU 1: APIC id 1, ", r"topology: \d package\(s\), \d core\(s\), 2 thread",
           "cache: L1 data, 32 KiB, 8 ways", "VT-x: ", r"acpi: tables[A-Z ]* FACP",
@@ -98,8 +98,9 @@ REPORT = (r"cpu: [^\r\n]+, family 6 model 0x", r"cpu: CPUID 7: ",
 @pytest.mark.smp
 def test_report(boot, emulator, cpu, extra):
     """The self-test tells of every pCPU, and goes on to the end without guests."""
+    gran = "core" if emulator == "qemu" else "cpu"
     m = boot(modules=guest("hello"), emulator=emulator, cpu=cpu, pcpus=2, ips=50_000_000,
-             extra=extra, options="console=com1 exit=shutdown selftest")
+             extra=extra, options="console=com1 exit=shutdown selftest sched-gran=" + gran)
     m.expect_exact("report: begins; BIOS by GRUB")
     before = m.before
     m.expect_exact("report: ends")
@@ -110,7 +111,10 @@ def test_report(boot, emulator, cpu, extra):
         assert "erratum: the TSC deadline is unreliable" in before
         assert re.search(r"pCPU 1 had \d+ other than the boot CPU's, set right", before)
         assert "topology: 1 package(s), 1 core(s), 2 thread(s)" in m.before
+        assert "report: scheduling: 1 core(s) run one domain at a time" in m.before
         assert "pCPU 1: APIC id 1, package 0, core 0, microcode 0x1, VT-x absent" in m.before
+    else:
+        assert "report: scheduling: each pCPU for itself" in m.before
     m.expect_off()
     assert "hello:" not in m.before
 

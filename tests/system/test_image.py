@@ -133,6 +133,17 @@ def test_make_hands_on(given, tmp_path):
                                        f"CMDLINE={ODD_WORDS}"]
 
 
+def test_disc_of_ones_own(tmp_path):
+    """What make hands on stands on the kernel's line of the menu."""
+    disc, menu = str(tmp_path / "own.iso"), str(tmp_path / "grub.cfg")
+    subprocess.run(["tools/mkimage", "-o", disc, "--elf", CAISSON, "--kernel", VMLINUZ, "--vcpus", "2", "--type", "pvh",
+                    "--cmdline", "console=hvc0", "--greeting", "none"], check=True)
+    subprocess.run(["xorriso", "-osirrox", "on", "-indev", disc, "-extract", "/boot/grub/grub.cfg", menu], check=True,
+                   capture_output=True)
+    with open(menu, encoding="ascii") as f:
+        assert re.search(r"module2 /boot/vmlinuz kernel name=linux mem=256M vcpus=2 type=pvh +-- console=hvc0$", f.read(), re.M)
+
+
 def test_make_knows_the_console(given):
     """A pvh domain has no serial port, so its kernel is told of the console that it has."""
     assert "\nCMDLINE=console=hvc0\n" in given("MEM=16M", "TYPE=pvh")[1]

@@ -150,7 +150,7 @@ def test_refusals_are_one_line(empty):
             ("create name=x kernel=1 ramdisk=y", '"ramdisk=y": want a module'),
             ("create name=x", "name= and kernel= are needed"),
             ("create name=x kernel=1 mem=900G", "x: mem="),
-            ("create name=x kernel=1 cpus=9", "x: cpus= names no pCPU")):
+            ("create name=x kernel=1 cpus=9", "x: cpus= names no pCPU that runs guests (0 to 0 do)")):
         answer = empty.ask(line).strip()
         empty.ask("")  # the prompt that the log has torn
         assert want in answer and "\n" not in answer, answer
@@ -160,7 +160,7 @@ def test_refusals_are_one_line(empty):
 
 @pytest.mark.anywhere
 def test_answers_are_plain(alone):
-    assert "names no pCPU that runs guests (0 to 0 are there)" in alone.ask("sched mayfly cpus=5")
+    assert "names no pCPU that runs guests (0 to 0 do)" in alone.ask("sched mayfly cpus=5")
     assert '"colour=red": want weight=1 to 65535' in alone.ask("sched mayfly colour=red")
     alone.m.send("regs mayfly\r")
     alone.m.expect(r"caisson:   RIP [0-9a-f]{16}")

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import qemu
 from conftest import ALL_SHAPES, BOOT, BUILD, PROMPT, QUIET, guest, linux, menu_of
 from test_monitor import MONITOR
 from test_sched import Meter, line_of
@@ -52,13 +53,14 @@ def spec_guest(boot, words):
 # filled. What is done elsewhere costs an exit nothing: ibpb (test_vmx_vcpu has when), ept (test_small_code).
 PRICES = {"ibrs": 33, "stibp": 33, "ssbd": 33, "ibpb": 0, "rsb": 76, "bhi": 111, "l1d": 12, "verw": 9, "ept": 0,
           "clear": 21, ALL: 219, "auto,no-ibrs,no-ept": 139}
+WORDS = 11
 UNGUARDED = []  # the exit with spec=off, once for each worker
 
 
 def unguarded(boot):
     if not UNGUARDED:
         on, off, price = spec_guest(boot, "off")
-        assert on == ["-"] and len(off) == 10
+        assert on == ["-"] and len(off) == WORDS
         UNGUARDED.append(price)
     return UNGUARDED[0]
 
@@ -72,14 +74,13 @@ def test_words(boot, word):
     """Each by itself, and all together: it is executed, and nothing of a guest's is lost on any way."""
     on, off, price = spec_guest(boot, word)
     if "auto" not in word:
-        assert set(on) == set(word.split(",")) and len(on) + len(set(off) - {"-"}) == 10
+        assert set(on) == set(word.split(",")) and len(on) + len(set(off) - {"-"}) == WORDS
     else:
         assert {"ibrs", "ept"} == set(off)
     assert price - unguarded(boot) == PRICES[word]
 
 
-# AMD's bits on QEMU's processor, which has none of the registers: it takes any value, and keeps none.
-AMD = "max,x-force-features=on,ibpb=on,ibrs=on,amd-stibp=on,amd-ssbd=on"
+# QEMU's processor has none of the registers: it takes any value, and keeps none.
 AMD_KEEPS_NONE = {"reserved bits of IA32_SPEC_CTRL", "IA32_SPEC_CTRL after an exit"}
 # As PRICES, of what svm/switch.asm does.
 AMD_PRICES = {"ibrs": 31, "stibp": 33, "ssbd": 33, "ibpb": 0, "rsb": 80, "bhi": 115, "clear": 25,
@@ -89,7 +90,7 @@ AMD_UNGUARDED = []
 
 def amd_guest(boot, words):
     """The instructions of an exit and back at least, on AMD-V with spec=."""
-    m = boot(modules=guest("spec", words="rounds=10"), emulator="qemu", cpu=AMD, icount=True, options=OPTIONS + "spec=" + words)
+    m = boot(modules=guest("spec", words="rounds=10"), emulator="qemu", cpu=qemu.SPECULATES, icount=True, options=OPTIONS + "spec=" + words)
     m.expect(r"speculation: ([a-z0-9 -]+); lacking: -; off: ")
     assert set(m.match.group(1).split()) == set(words.replace("off", "-").split(","))
     m.expect(r"spec: an exit and back: [\d.]+, (\d+) at least\r")

@@ -326,6 +326,18 @@ def test_deps_show_progress(fakes):
     assert "404  Not Found" in err and "deps: apt-get failed; all that it said is in " in err
 
 
+def test_run_explains_itself():
+    """Each option has a text, with its unit, and what is allowed."""
+    said = subprocess.run(["tools/run", "--help"], capture_output=True, text=True, check=True).stdout
+    options = re.split(r"\n  (?=-)", said.partition("\noptions:")[2])[1:]
+    names = set(re.findall(r"--[a-z]+", said.partition("positional")[0]))
+    assert len(options) == len(names) + 1  # and --help
+    for option in options:
+        assert re.search(r"\s{2,}\w+", option), option
+    for word in (*Bochs.CPUS, "kvm", "qemu", "bochs", "1 to 64", "from 64; of Bochs at most 2048"):
+        assert word in re.sub(r"\s+", " ", said), word
+
+
 BAD_CALLS = [
     ("bench", "README.md docs"), ("bench", "gone gone"), ("profile", "README.md README.md"),
     ("linuxbench", ""), ("linuxbench", "a b c"), ("linuxbench", "README.md README.md README.md"),

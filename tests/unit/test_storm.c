@@ -38,9 +38,8 @@
 
 #define CALLS_PER_LIFE 20000
 
-#define AUDIT_EVERY 32 /* calls: it takes longer than they do */
-
 static uint64_t seed, made, raced;
+static unsigned audit_every = 32; /* calls, as it takes longer than they do; else AUDIT_EVERY=n */
 
 static uint32_t any(void)
 {
@@ -492,7 +491,7 @@ static void one_life(void)
             scribble(i);
         frame_fail_nth(0);
         pair_meanwhile = NULL;
-        if (n % AUDIT_EVERY == 0)
+        if (n % audit_every == 0)
             audit();
         if (n == CALLS_PER_LIFE / 2 || n == CALLS_PER_LIFE * 3 / 4)
             pair_destroy(living());
@@ -543,10 +542,12 @@ int hypercall_may_control(struct vcpu *v, uint16_t domid)
 static void test_storm(void **state)
 {
     const char *s = getenv("STORM_SEED"), *calls = getenv("STORM_CALLS");
+    const char *every = getenv("AUDIT_EVERY");
     uint64_t most = calls ? strtoull(calls, NULL, 0) : 1000000;
 
     (void)state;
     seed = s ? strtoull(s, NULL, 0) : 20240229;
+    audit_every = every ? (unsigned)strtoul(every, NULL, 0) : audit_every;
     while (made < most)
         one_life();
     assert_true(raced > made / 100);
