@@ -98,8 +98,8 @@ REPORT = (r"cpu: [^\r\n]+, family 6 model 0x", r"cpu: CPUID 7: ",
 @pytest.mark.smp
 def test_report(boot, emulator, cpu, extra):
     """The self-test tells of every pCPU, and goes on to the end without guests."""
-    gran = "core" if emulator == "qemu" else "cpu"
-    m = boot(modules=guest("hello"), emulator=emulator, cpu=cpu, pcpus=2, ips=50_000_000,
+    gran, pcpus = ("cpu", 2) if emulator == "qemu" else ("core", "1:1:2")
+    m = boot(modules=guest("hello"), emulator=emulator, cpu=cpu, pcpus=pcpus, ips=50_000_000,
              extra=extra, options="console=com1 exit=shutdown selftest sched-gran=" + gran)
     m.expect_exact("report: begins; BIOS by GRUB")
     before = m.before
@@ -111,10 +111,10 @@ def test_report(boot, emulator, cpu, extra):
         assert "erratum: the TSC deadline is unreliable" in before
         assert re.search(r"pCPU 1 had \d+ other than the boot CPU's, set right", before)
         assert "topology: 1 package(s), 1 core(s), 2 thread(s)" in m.before
-        assert "report: scheduling: 1 core(s) run one domain at a time" in m.before
+        assert "report: scheduling: each pCPU for itself" in m.before
         assert "pCPU 1: APIC id 1, package 0, core 0, microcode 0x1, VT-x absent" in m.before
     else:
-        assert "report: scheduling: each pCPU for itself" in m.before
+        assert "report: scheduling: 1 core(s) run one domain at a time" in m.before
     m.expect_off()
     assert "hello:" not in m.before
 
