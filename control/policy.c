@@ -12,7 +12,8 @@
 #include "sched/batch.h"
 #include "xen/pair.h"
 
-#define ROUND 16 /* leaves, at most, under both locks */
+#define ROUND  16 /* leaves, at most, under both locks */
+#define LEAVES 16 /* that are written together */
 
 /* Lists of MSRs say that there is nothing in them: none of their bits is ours. */
 static const struct xen_msr_entry msrs[XEN_MSRS_MOST] = { { .idx = XEN_MSR_PLATFORM_INFO },
@@ -20,20 +21,36 @@ static const struct xen_msr_entry msrs[XEN_MSRS_MOST] = { { .idx = XEN_MSR_PLATF
 
 /* ---- Out ---- */
 
+/* Those from *l on, as many as go in; *l is the one behind them then. */
+static uint32_t next_leaves(const struct cpu_policy *p, struct xen_cpuid_leaf *l, bool *more,
+                            struct xen_cpuid_leaf out[LEAVES], uint32_t room)
+{
+    uint32_t n = 0;
+
+    for (; *more && n < LEAVES && n < room; *more = cpu_policy_next(p, l))
+        out[n++] = *l;
+    return n;
+}
+
+/* Some at a time: a caller that changes its page tables meanwhile makes each writing walk them
+ * anew, which takes longer than all that there is to a leaf. */
 static int write_leaves(struct vcpu *v, const struct cpu_policy *p, uint64_t at, uint32_t *n)
 {
-    struct xen_cpuid_leaf l = CPU_POLICY_BEGIN;
+    struct xen_cpuid_leaf l = CPU_POLICY_BEGIN, some[LEAVES];
+    bool more = cpu_policy_next(p, &l);
     uint32_t room = *n, done = 0;
 
     *n = XEN_CPUID_LEAVES_MOST;
     if (!at)
         return 0;
-    for (; cpu_policy_next(p, &l); done++) {
-        if (done == room)
-            return -ENOBUFS;
-        if (gva_copy_out(&v->space, at + done * sizeof(l), &l, sizeof(l)))
+    while (more && done < room) {
+        uint32_t count = next_leaves(p, &l, &more, some, room - done);
+        if (gva_copy_out(&v->space, at + done * sizeof(l), some, count * sizeof(l)))
             return -EFAULT;
+        done += count;
     }
+    if (more)
+        return -ENOBUFS;
     *n = done;
     return 0;
 }

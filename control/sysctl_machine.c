@@ -73,17 +73,18 @@ int64_t sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
     return 0;
 }
 
-/* How long each has run nobody since it takes part. */
+/* How long each has run nobody since it takes part. Written in one go, as the next one's: a caller
+ * that changes its page tables meanwhile makes each writing walk them anew. */
 int64_t sysctl_getcpuinfo(struct vcpu *v, struct xen_sysctl *op)
 {
     struct xen_sysctl_getcpuinfo *arg = &op->u.getcpuinfo;
     uint32_t n = arg->max_cpus < cpu_count ? arg->max_cpus : cpu_count;
+    struct xen_sysctl_cpuinfo of[MAX_PCPUS];
 
-    for (uint32_t i = 0; i < n; i++) {
-        struct xen_sysctl_cpuinfo of = { .idletime = tsc_to_ns(sched_idled(i)) };
-        if (gva_copy_out(&v->space, arg->info + i * sizeof(of), &of, sizeof(of)))
-            return -EFAULT;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        of[i] = (struct xen_sysctl_cpuinfo){ .idletime = tsc_to_ns(sched_idled(i)) };
+    if (n && gva_copy_out(&v->space, arg->info, of, n * sizeof(of[0])))
+        return -EFAULT;
     arg->nr_cpus = n;
     return 0;
 }
@@ -93,13 +94,13 @@ int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op)
 {
     struct xen_sysctl_cputopoinfo *arg = &op->u.cputopoinfo;
     uint32_t n = arg->cputopo && arg->num_cpus < cpu_count ? arg->num_cpus : cpu_count;
+    struct xen_sysctl_cputopo of[MAX_PCPUS];
 
-    for (uint32_t i = 0; arg->cputopo && i < n; i++) {
-        struct xen_sysctl_cputopo of = { .core = topology_core(percpu[i].apic_id),
-                                         .socket = topology_package(percpu[i].apic_id) };
-        if (gva_copy_out(&v->space, arg->cputopo + i * sizeof(of), &of, sizeof(of)))
-            return -EFAULT;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        of[i] = (struct xen_sysctl_cputopo){ .core = topology_core(percpu[i].apic_id),
+                                             .socket = topology_package(percpu[i].apic_id) };
+    if (arg->cputopo && n && gva_copy_out(&v->space, arg->cputopo, of, n * sizeof(of[0])))
+        return -EFAULT;
     arg->num_cpus = n;
     return 0;
 }

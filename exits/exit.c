@@ -23,6 +23,7 @@
 #include "mm/frame.h"
 
 #define BUS_LOCKS_PER_S 10000 /* of one vCPU; each takes some microsecond */
+#define POST_MORTEM_S   30    /* seconds between two of bare domains */
 
 static enum exit_answer cpuid_quick(struct virt_vcpu *virt, const struct virt_exit *e)
 {
@@ -260,11 +261,25 @@ static cold void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exi
                e->bad_memory.v);
 }
 
+/* Some hundred lines, none of which begins with the domain's name: of the domains that the control
+ * domain makes, and may let crash in a loop, there are no more than others (lifecycle/throttle.h).
+ */
+static cold void log_post_mortem(struct vcpu *v, enum vcpu_dump what)
+{
+    static uint64_t next; /* TSC; atomic */
+    uint64_t now = rdtsc(), due = __atomic_load_n(&next, __ATOMIC_RELAXED);
+
+    if (!v->domain->bare ||
+        (now >= due && __atomic_compare_exchange_n(&next, &due, now + POST_MORTEM_S * tsc_hz, false,
+                                                   __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
+        vcpu_request_dump(v, what);
+}
+
 static void handle_entry_failed(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
     domain_end(v->domain, END_KILLED, "VM entry failed: %s", e->why);
-    vcpu_request_dump(v, DUMP_CONTROL);
+    log_post_mortem(v, DUMP_CONTROL);
 }
 
 /* Where there is more to it than an answer. */
@@ -414,7 +429,7 @@ static void handle_triple_fault(struct virt_vcpu *virt, const struct virt_exit *
     (void)e;
     domain_end(v->domain, END_TRIPLE_FAULT, "vCPU %u at 0x%lx", v->id, virt_rip(virt));
     if (!domain_comes_back(v->domain))
-        vcpu_request_dump(v, DUMP_ALL);
+        log_post_mortem(v, DUMP_ALL);
 }
 
 static cold void handle_task_switch(struct virt_vcpu *virt, const struct virt_exit *e)

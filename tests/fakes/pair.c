@@ -34,6 +34,7 @@ __attribute__((weak)) bool passthrough_has(uint16_t id, mfn_t m)
 
 struct pair_domain pair[PAIR_DOMAINS];
 uint64_t pair_unreadable, pair_unwritable;
+unsigned pair_writes;
 bool pair_is_32bit;
 unsigned pair_vcpu, pair_rounds;
 void (*pair_meanwhile)(void);
@@ -257,6 +258,7 @@ int gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n)
 int gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n)
 {
     (void)s;
+    pair_writes++;
     if (to + n > pair_unwritable || to + n < to || to < PAGE_SIZE)
         return -EFAULT;
     memcpy((void *)to, from, n);

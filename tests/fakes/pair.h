@@ -42,6 +42,9 @@ int64_t pair_call(unsigned i, int64_t (*fn)(struct vcpu *v, uint64_t *args), uin
                   uint64_t count);
 /* Arguments at or above this address cannot be read; at or above the other, not written. */
 extern uint64_t pair_unreadable, pair_unwritable;
+/* How often something was written to a caller's memory: each such time may be a walk of its page
+ * tables. */
+extern unsigned pair_writes;
 /* Callers are 32-bit code. */
 extern bool pair_is_32bit;
 /* Called when a domain's lock is let go to take two in order: what another CPU does meanwhile. */

@@ -10,12 +10,14 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "arch/x86/percpu.h"
 #include "control/control.h"
 #include "hypercall/hypercall.h"
 #include "include/public/control.h"
 #include "include/public/arch-x86/policy.h"
 #include "include/public/sched.h"
 #include "lib/log.h"
+#include "lifecycle/throttle.h"
 #include "mm/promise.h"
 #include "tests/fakes/log.h"
 #include "tests/fakes/pair.h"
@@ -359,7 +361,9 @@ static void test_policy(void **state)
     arg->index = 6;
     assert_int_equal(ask(XEN_SYSCTL_CPU_POLICY), -EINVAL);
     assert_int_equal(policy(XEN_DOMCTL_SET_CPU_POLICY, leaves, n), -EINVAL); /* of the menu */
+    fake_log_reset();
     assert_int_equal(policy(XEN_DOMCTL_GET_CPU_POLICY, again, n), -EOPNOTSUPP);
+    assert_non_null(strstr(fake_log_text, CONTROL_REFUSED)); /* not as many as it likes */
     become_bare(B);
     assert_int_equal(policy(XEN_DOMCTL_SET_CPU_POLICY, leaves, n), 0);
     assert_true(pair_rounds > 1); /* of few leaves each */
@@ -777,6 +781,42 @@ static void test_idle_time(void **state)
     assert_int_equal(ask(XEN_SYSCTL_GETCPUINFO), -EFAULT);
 }
 
+/* So few times the caller's page tables are walked, however long the answer. */
+#define FEW_WRITES 12
+
+static void has_few_writes(uint32_t cmd)
+{
+    pair_writes = 0;
+    assert_int_equal(ask(cmd), 0);
+    assert_true(pair_writes > 1 && pair_writes <= FEW_WRITES);
+}
+
+static void test_long_answers(void **state)
+{
+    struct xen_sysctl_cpuinfo idle[MAX_PCPUS + 1] = { [MAX_PCPUS] = { 77 } };
+    struct xen_sysctl_cputopo topo[MAX_PCPUS + 1] = { [MAX_PCPUS] = { .node = 77 } };
+    struct xen_cpuid_leaf leaves[XEN_CPUID_LEAVES_MOST];
+
+    (void)state;
+    cpu_count = MAX_PCPUS;
+    sysctl.u.getcpuinfo =
+        (struct xen_sysctl_getcpuinfo){ .max_cpus = MAX_PCPUS + 1, .info = (uintptr_t)idle };
+    has_few_writes(XEN_SYSCTL_GETCPUINFO);
+    assert_int_equal(sysctl.u.getcpuinfo.nr_cpus, MAX_PCPUS);
+    assert_int_equal(idle[MAX_PCPUS - 1].idletime, tsc_to_ns(5000 + MAX_PCPUS - 1));
+    assert_int_equal(idle[MAX_PCPUS].idletime, 77);
+    sysctl.u.cputopoinfo =
+        (struct xen_sysctl_cputopoinfo){ .num_cpus = MAX_PCPUS + 1, .cputopo = (uintptr_t)topo };
+    has_few_writes(XEN_SYSCTL_CPUTOPOINFO);
+    assert_int_equal(sysctl.u.cputopoinfo.num_cpus, MAX_PCPUS);
+    assert_int_equal(topo[MAX_PCPUS].node, 77);
+    cpu_count = 1;
+    sysctl.u.cpu_policy = (struct xen_sysctl_cpu_policy){ .nr_leaves = XEN_CPUID_LEAVES_MOST,
+                                                          .leaves = (uintptr_t)leaves };
+    has_few_writes(XEN_SYSCTL_CPU_POLICY);
+    assert_true(sysctl.u.cpu_policy.nr_leaves > FEW_WRITES);
+}
+
 static void test_pools(void **state)
 {
     struct xen_sysctl_cpupool_op *pool = &sysctl.u.cpupool_op;
@@ -884,20 +924,21 @@ static void test_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_rights),        TEST(test_versions_and_numbers),
-        TEST(test_no_place),      TEST(test_pause),
-        TEST(test_itself),        TEST(test_destroy),
-        TEST(test_max_mem),       TEST(test_info),
-        TEST(test_ends),          TEST(test_next),
-        TEST(test_vcpu_info),     TEST(test_affinity),
-        TEST(test_share),         TEST(test_list),
-        TEST(test_machine),       TEST(test_idle_time),
-        TEST(test_pools),         TEST(test_long_list),
-        TEST(test_soft_affinity), TEST(test_create),
-        TEST(test_bad_wishes),    TEST(test_bare),
-        TEST(test_bare_ends),     TEST(test_destroy_bare),
-        TEST(test_policy),        TEST(test_featureset),
-        TEST(test_read_log),      TEST(test_keys),
+        TEST(test_rights),       TEST(test_versions_and_numbers),
+        TEST(test_no_place),     TEST(test_pause),
+        TEST(test_itself),       TEST(test_destroy),
+        TEST(test_max_mem),      TEST(test_info),
+        TEST(test_ends),         TEST(test_next),
+        TEST(test_vcpu_info),    TEST(test_affinity),
+        TEST(test_share),        TEST(test_list),
+        TEST(test_machine),      TEST(test_idle_time),
+        TEST(test_long_answers), TEST(test_pools),
+        TEST(test_long_list),    TEST(test_soft_affinity),
+        TEST(test_create),       TEST(test_bad_wishes),
+        TEST(test_bare),         TEST(test_bare_ends),
+        TEST(test_destroy_bare), TEST(test_policy),
+        TEST(test_featureset),   TEST(test_read_log),
+        TEST(test_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -492,6 +492,30 @@ static void test_ends(void **state)
     ends(&(struct virt_exit){ .kind = VIRT_EXIT_UNKNOWN, .raw_reason = 0x99 }, END_KILLED, "0x99");
 }
 
+/* Whoever makes domains and lets them crash does not fill the log by it. */
+static void test_few_post_mortems(void **state)
+{
+    const struct virt_exit e = { .kind = VIRT_EXIT_TRIPLE_FAULT };
+
+    (void)state;
+    fake_tsc += 1000 * tsc_hz;
+    guest.bare = true;
+    for (unsigned i = 0; i < 3; i++) {
+        guest_vcpu.dump = DUMP_NOTHING;
+        ends(&e, END_TRIPLE_FAULT, "0x1000");
+        assert_int_equal(guest_vcpu.dump, i ? DUMP_NOTHING : DUMP_ALL);
+        fake_tsc += tsc_hz;
+    }
+    fake_tsc += 30 * tsc_hz;
+    ends(&(struct virt_exit){ .kind = VIRT_EXIT_ENTRY_FAILED, .why = "a rule" }, END_KILLED,
+         "a rule");
+    assert_int_equal(guest_vcpu.dump, DUMP_CONTROL);
+    guest_vcpu.dump = DUMP_NOTHING;
+    guest.bare = false;
+    ends(&e, END_TRIPLE_FAULT, "0x1000");
+    assert_int_equal(guest_vcpu.dump, DUMP_ALL); /* each of the menu's */
+}
+
 /* Memory that has failed in a guest's hands ends that guest, and stays out of use; what is none of
  * a domain's was ours to lose. */
 static void test_bad_memory(void **state)
@@ -754,6 +778,7 @@ int main(void)
         TEST(test_reached),
         TEST(test_task_switch),
         TEST(test_ends),
+        TEST(test_few_post_mortems),
         TEST(test_bus_lock),
         TEST(test_bad_memory),
         TEST(test_debug_register),
