@@ -273,22 +273,36 @@ static bool halt_until(struct vcpu *v, uint64_t due)
 
 /* ---- What others want of it ---- */
 
-/* A part of its state at a time: in between it leaves the domain's lock and comes again, but does
- * not enter the guest. True: there is another part. */
-static bool dump(struct vcpu *v)
+/* Without the domain's lock: each line waits for those of other pCPUs, as many as there are. */
+static bool log_part(const struct vcpu *v, enum vcpu_dump what, unsigned part)
 {
-    unsigned part = v->dumped++;
-
     if (!part)
         log_info("%s: vCPU %u on pCPU %u, has moved %lu times", v->domain->name, v->id, cpu_id(),
                  v->unit.stats.migrations);
-    if (v->dump == DUMP_CONTROL ? virt_dump_control(&v->virt, part)
-                                : virt_dump_regs(&v->virt, part)) {
+    return what == DUMP_CONTROL ? virt_dump_control(&v->virt, part)
+                                : virt_dump_regs(&v->virt, part);
+}
+
+/* A part of its state at a time: in between others have a turn, but it does not enter the guest.
+ * The domain's lock is let go for a moment. True: there is another part. */
+static bool dump(struct vcpu *v)
+{
+    const enum vcpu_dump what = v->dump;
+    const unsigned part = v->dumped++;
+    struct gva_trace trace;
+
+    if (what == DUMP_ALL)
+        gva_trace(&v->space, &trace);
+    spin_unlock(&v->domain->lock);
+    bool more = log_part(v, what, part);
+    if (!more && what == DUMP_ALL)
+        gva_log(&trace);
+    spin_lock(&v->domain->lock);
+    if (more || v->dump != what || v->dumped != part + 1) { /* or somebody has asked anew */
         sched_wake(&v->unit);
         return true;
     }
-    if (v->dump == DUMP_ALL) {
-        gva_log(&v->space);
+    if (what == DUMP_ALL) {
         vcpu_request_dump(v, DUMP_CONTROL);
         return true;
     }

@@ -75,7 +75,18 @@ int must_check gva_write(struct gva_space *s, gva_t to, const void *from, size_t
 int must_check gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n);
 int must_check gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n);
 
-/* For a post-mortem: logs where code, stack, GDT and TSS are, or that they are nowhere. */
-void gva_log(struct gva_space *s);
+/* For a post-mortem: where code, stack, GDT and TSS are, or that they are nowhere. Walked as any
+ * address is; logged without a lock, since each line waits for those of other pCPUs. */
+#define GVA_TRACED 4
+struct gva_trace {
+    struct gva_traced {
+        const char *name;
+        uint64_t at, page, entry; /* the last one that was read */
+        uint32_t error;
+        bool mapped;
+    } at[GVA_TRACED];
+};
+void gva_trace(struct gva_space *s, struct gva_trace *out);
+void gva_log(const struct gva_trace *trace);
 
 #endif
