@@ -96,7 +96,7 @@ int64_t sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op)
     uint32_t n = arg->cputopo && arg->num_cpus < cpu_count ? arg->num_cpus : cpu_count;
     struct xen_sysctl_cputopo of[MAX_PCPUS];
 
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; arg->cputopo && i < n; i++)
         of[i] = (struct xen_sysctl_cputopo){ .core = topology_core(percpu[i].apic_id),
                                              .socket = topology_package(percpu[i].apic_id) };
     if (arg->cputopo && n && gva_copy_out(&v->space, arg->cputopo, of, n * sizeof(of[0])))

@@ -306,8 +306,7 @@ static int check_config(const struct domain_config *config)
     }
     if (!(config->share.cpus & sched_joined())) {
         log_error("%s: cpus= names no pCPU that runs guests (%d to %d do)", config->name,
-                  __builtin_ffsl((long)sched_joined()) - 1,
-                  63 - __builtin_clzl(sched_joined() | 1));
+                  sched_first_joined(), sched_last_joined());
         return -EINVAL;
     }
     if (config->control && !xen_domain_id_fits(XEN_DOMID_CONTROL)) {

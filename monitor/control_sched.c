@@ -64,8 +64,7 @@ static void set(struct domain *d, const struct command_args *args)
     }
     if (share_set(d, &s))
         monitor_print("%s: not changed: cpus= names no pCPU that runs guests (%d to %d do)\n",
-                      d->name, __builtin_ffsl((long)sched_joined()) - 1,
-                      63 - __builtin_clzl(sched_joined() | 1));
+                      d->name, sched_first_joined(), sched_last_joined());
 }
 
 void control_sched(const struct command_args *args)

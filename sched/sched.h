@@ -203,6 +203,15 @@ void sched_start(void);
  * run on no other that does. Boot only. */
 void sched_join(void);
 uint64_t sched_joined(void); /* mask of those that have */
+/* The first and the last of them, for who is told what is allowed; -1 and 0 without any. */
+static inline int sched_first_joined(void)
+{
+    return __builtin_ffsl((long)sched_joined()) - 1;
+}
+static inline int sched_last_joined(void)
+{
+    return 63 - __builtin_clzl(sched_joined() | 1);
+}
 /* Whatever unit is loaded on this pCPU leaves. For who needs the registers himself, outside the
  * runs of units that keep any. */
 void sched_clear_pcpu(void);

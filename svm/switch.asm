@@ -98,15 +98,7 @@ svm_enter:
     ret
 
 .prepare:
-    test byte [spec_switch + ENTRY], ENTRY_CTRL
-    jz .verw
-    mov eax, [rdi + SPEC_CTRL]
-    cmp eax, [spec_switch + CTRL]
-    je .verw
-    mov ecx, MSR_SPEC_CTRL
-    xor edx, edx
-    wrmsr
-.verw:
+    load_spec_ctrl
     test byte [spec_switch + ENTRY], ENTRY_VERW
     jz .load
     verw [data_selector]            ; what is read behind it is the guest's own, or where its VMCB is

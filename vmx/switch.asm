@@ -92,15 +92,7 @@ vmx_enter:
     ret
 
 .prepare:
-    test byte [spec_switch + ENTRY], ENTRY_CTRL
-    jz .l1d
-    mov eax, [rdi + SPEC_CTRL]
-    cmp eax, [spec_switch + CTRL]
-    je .l1d
-    mov ecx, MSR_SPEC_CTRL
-    xor edx, edx
-    wrmsr
-.l1d:
+    load_spec_ctrl
     test byte [spec_switch + ENTRY], ENTRY_L1D
     jz .load
     mov ecx, MSR_FLUSH_CMD
