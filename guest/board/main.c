@@ -89,6 +89,7 @@ void main(void)
     uint64_t ebda = (uint64_t)get(at(0x40E), 2) << 4;
     const uint8_t *first = find_mp(ebda, ebda + EBDA_KIB), *second = find_mp(SCAN_FROM, SCAN_TO);
 
+    print("board: the extended BIOS data area has %u KiB\n", get(at(ebda), 1));
     print("board: MP pointers at 0x%lx and 0x%lx\n", (uint64_t)first, (uint64_t)second);
     if (first && second && get(first + 4, 4) == get(second + 4, 4))
         count_entries(at(get(first + 4, 4)));

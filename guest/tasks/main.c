@@ -29,13 +29,16 @@ enum {
     UD = 0x80,
     SOFT = 0x88,
     EXT = 0x90,
-    NMI = 0x98
+    NMI = 0x98,
+    THE_LDT = 0xA0,
+    LDT_GATE = 0x0C /* in it */
 };
 
 #define TSS32      0x89ul
 #define TSS16      0x81ul
 #define TASK_GATE  0x85ul
 #define INT_GATE   0x8Eul
+#define LDT        0x82ul
 #define ABSENT     0x80000000u
 #define VM86_CODE  0x8000ul
 #define VM86_FLAGS 0x23002u /* VM, IOPL 3 */
@@ -45,6 +48,7 @@ enum {
 #define DR6_BT     0x8000u
 
 uint64_t tasks_gdt[32], tasks_idt[256];
+static uint64_t ldt[2];
 
 static uint64_t descriptor(uint64_t base, uint64_t limit, uint64_t access)
 {
@@ -69,6 +73,9 @@ static void build_gdt(void)
     tasks_gdt[LONG_CODE / 8] = 0x00AF9B000000FFFF;
     tasks_gdt[CODE_C / 8] = descriptor((uint64_t)c_base, 0xFFF, 0x9B) | 1ul << 54;
     tasks_gdt[GATE / 8] = gate(B, 0, TASK_GATE);
+    ldt[LDT_GATE / 8] = gate(B, 0, TASK_GATE);
+    tasks_gdt[THE_LDT / 8] = descriptor((uint64_t)ldt, sizeof(ldt) - 1, LDT);
+    ((uint32_t *)tss_main)[24] = THE_LDT; /* from where it comes back */
     tasks_gdt[C / 8] = descriptor((uint64_t)tss_c, 43, TSS16);
     tasks_gdt[NOWHERE / 8] = descriptor(ABSENT, 103, TSS32);
     set_tss(MAIN, tss_main);
@@ -154,7 +161,7 @@ static void look_at_switches(void)
     expect("registers kept", found.kept, 6);
     expect("NT after CALL", found.call_flags & FLAGS_NT, FLAGS_NT);
     expect("link after CALL", found.call_link, MAIN);
-    expect("calls by a gate and by memory", found.gate, 2);
+    expect("calls by gates of both tables and by memory", found.gate, 3);
     expect("CS of a 16-bit task", found.c_cs, CODE_C);
     expect("its link", found.c_link, MAIN);
     expect("its saved IP", found.c_ip, (uint32_t)(c_again - c_base));

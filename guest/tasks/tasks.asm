@@ -17,6 +17,8 @@ VM86    equ 0x40
 LONG_CODE    equ 0x60
 GATE    equ 0x70
 NOWHERE equ 0x78                        ; a TSS where no page is
+THE_LDT equ 0xA0
+LDT_GATE equ 0x0C                       ; in it
 ABSENT  equ 0x80000000                  ; no page of main's, and the first GiB again in B's tables
 APIC    equ 0xFEE00000
 EFER    equ 0xC0000080
@@ -130,6 +132,8 @@ down:                                   ; compatibility mode
         or      eax, 0x80000000
         mov     cr0, eax
         lidt    [new_idt]
+        mov     eax, THE_LDT
+        lldt    ax
         mov     eax, MAIN
         ltr     ax
         clts
@@ -161,10 +165,11 @@ down:                                   ; compatibility mode
         movzx   eax, byte [tasks_gdt + B + 5]
         mov     [FOUND(b_free)], eax
 
-; ---- CALL, also by a gate, by memory, and INT n; each comes back by IRET ----
+; ---- CALL, also by gates of both tables, by memory, and INT n; each comes back by IRET ----
         call    B:0
         call    GATE:0
         call    far [far_b]
+        call    LDT_GATE:0
         call    C:0
         call    C:0
         movzx   eax, word [tss_c + 14]

@@ -39,6 +39,7 @@ def test_what_firmware_leaves(boot):
     """A kernel without ACPI finds the other CPUs, which start and stop as they are told; in real mode
     the timer ticks and is heard, and the way to the reset vector resets the machine."""
     m = boot(modules=guest("board", mem="16M vcpus=3"))
+    m.expect(r"board: the extended BIOS data area has 1 KiB\r\n")
     m.expect(r"board: MP pointers at 0x9fc10 and 0xff800\r\n")
     m.expect(r"board: MP table: 3 CPUs, 1 bus, 1 I/O APIC, 15 lines, 2 local, whole\r\n")
     m.expect(r"board: past all prefixes")

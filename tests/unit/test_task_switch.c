@@ -271,9 +271,9 @@ static void test_16bit_and_back(void **state)
     assert_saved(RIP + 5, RFLAGS_FIXED | RFLAGS_ZF);
     assert_int_equal(cpu()->rip, 0x1234);
     assert_int_equal(cpu()->rflags, 0x4202);
-    assert_int_equal((uint16_t)reg(GPR_RAX), 1);
-    assert_int_equal((uint16_t)reg(GPR_RSP), 0x5000);
-    assert_int_equal((uint16_t)reg(GPR_RDI), 7);
+    assert_int_equal(reg(GPR_RAX), 1); /* the upper half is zero */
+    assert_int_equal(reg(GPR_RSP), 0x5000);
+    assert_int_equal(reg(GPR_RDI), 7);
     assert_int_equal(cpu()->seg[SEG_TR].ar, 0x83);
     assert_int_equal(cpu()->seg[SEG_GS].selector, 0);
     assert_true(cpu()->seg[SEG_FS].ar & cpu()->seg[SEG_GS].ar & SEG_AR_UNUSABLE);
@@ -428,6 +428,7 @@ static void test_cr3(void **state)
 #define TABLE_A  0x10000u
 #define TABLE_B  0x11000u
 #define FIRST    0x12000u /* of 4 KiB pages, of both */
+#define SECOND   0x13000u /* another, for B alone */
 #define PAGE(at) (FIRST + 4 * ((uint32_t)(at) >> PAGE_SHIFT))
 
 static void start_paging(void)
@@ -667,6 +668,21 @@ static void test_faults_in_new_task(void **state)
     }
 }
 
+/* In its own page tables there is no GDT: it is the new task that cannot find its code. */
+static void test_page_fault_at_a_descriptor(void **state)
+{
+    (void)state;
+    start_paging();
+    for (uint32_t i = 0; i < 1024; i++)
+        put32(SECOND + 4 * i, i == GDT >> PAGE_SHIFT ? 0 : i << PAGE_SHIFT | 3);
+    put32(TABLE_B, SECOND | 3);
+    assert_int_equal(go(TASK_JMP, TASK_B, 7), -EFAULT);
+    assert_int_equal(guest_vcpu.space.fault.address.v, GDT + CODE0);
+    assert_int_equal(guest_vcpu.space.fault.error, 0);
+    assert_int_equal(cpu()->cr3, TABLE_B);
+    assert_could_run();
+}
+
 /* An error code says so where no instruction of the program's is to blame. */
 static void test_external(void **state)
 {
@@ -723,6 +739,7 @@ int main(void)
         TEST(test_smallest_limits),
         TEST(test_old_tss_short),
         TEST(test_faults_in_new_task),
+        TEST(test_page_fault_at_a_descriptor),
         TEST(test_external),
         TEST(test_stack_fault),
     };
