@@ -442,7 +442,7 @@ fuzz: deps-test deps-fuzz ## fuzz what reads foreign bytes, each harness for SEC
 
 torture: $(SYSTEM_NEEDS) | deps-test deps-fuzz deps-iso deps-qemu deps-bochs ## look for faults by chance with fresh seeds, for SECS=3600 seconds (SEED=n repeats one, K=word chooses parts)
 	$(Q)$(MAKE) fuzz-build
-	$(Q)$(MAKE) $(U)/test_storm $(U)/test_arguments $(U)/test_race
+	$(Q)$(MAKE) $(U)/test_storm $(U)/test_arguments $(U)/test_race $(U)/test_emulate_native
 	$(Q)$(MAKE) $(B)/tsan/test_threads
 	$(Q)$(PYTHON) tools/torture --secs $(if $(call is_given,SECS),$(SECS),3600) $(SEED:%=--seed %) $(if $(K),--only '$(K)')
 

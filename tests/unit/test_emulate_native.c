@@ -29,6 +29,7 @@
 #define DEVICE 0x40000000ul
 #define BYTES  0x2000u
 #define MARGIN 0x100u /* of the device, at either end */
+#define REPEAT 24     /* within that, at most */
 #define FLAGS  (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
 /* ---- The device: memory ---- */
@@ -254,17 +255,35 @@ static bool is_bit_by_register(const struct decode *d)
     return d->op >= DECODE_BT && d->op <= DECODE_BTC && !d->has_immediate;
 }
 
-/* What is compared here: branches and strings have tests of their own; FS and GS are the C
- * library's, and what is relative to RIP or absolute cannot be aimed. */
+/* What is compared here: branches have tests of their own; FS and GS are the C library's, and what
+ * is relative to RIP or absolute cannot be aimed. */
 static bool is_wanted(const struct decode *d)
 {
     if (d->op >= DECODE_STORE_SELECTOR && d->op <= DECODE_SMSW) /* this process has others */
         return false;
-    if (decode_is_string(d->op) || d->op >= DECODE_CALL || d->rip_relative || d->segment >= SEG_FS)
+    if (d->op >= DECODE_CALL || d->rip_relative || d->segment >= SEG_FS)
         return false;
     if (d->bare)
         return d->op != DECODE_POPF; /* which may set TF */
     return (!d->vex || native_has_avx) && (d->base >= 0 || d->index >= 0);
+}
+
+/* Both pointers, one of them at `at`, and a count that leads neither out of the device; often all
+ * is equal, so that comparisons go on. Of a count of zero the vendors make different things. */
+static void aim_string(struct state *s, const struct decode *d, uint64_t at)
+{
+    uint64_t above = d->addr_size == 4 ? draw(0) & ~0xfffffffful : 0;
+    uint64_t other = DEVICE + MARGIN + draw(BYTES - 2 * MARGIN);
+
+    s->gpr[GPR_RSI] = above | (d->base == GPR_RSI ? at : other);
+    s->gpr[GPR_RDI] = above | (d->base == GPR_RDI ? at : other);
+    s->gpr[GPR_RCX] = above | (1 + draw(REPEAT));
+    s->flags |= draw(2) ? RFLAGS_DF : 0;
+    if (draw(2)) {
+        memset(device, 0x5A, BYTES);
+        device[draw(BYTES)] = 0xA5;
+        s->gpr[GPR_RAX] = draw(2) ? 0x5A5A5A5A5A5A5A5A : 0xA5;
+    }
 }
 
 /* Aims the memory operand at `at`; false if these registers cannot. */
@@ -272,6 +291,10 @@ static bool aim(struct state *s, const struct decode *d, uint64_t at)
 {
     uint64_t want = at - (uint64_t)d->displacement;
 
+    if (decode_is_string(d->op)) {
+        aim_string(s, d, at);
+        return true;
+    }
     if (d->op == DECODE_LEAVE)
         s->gpr[GPR_RBP] = at;
     if (d->bare)
@@ -528,7 +551,7 @@ static bool same(const struct decode *d, const struct state *before, bool zero)
 /* Values with many equal halves and small numbers, so that the rare branches are taken. */
 static void fill(struct state *s, const struct decode *d, uint64_t at)
 {
-    for (unsigned i = 0; i < 24; i++)
+    for (unsigned i = 0; i < 24 && !decode_is_string(d->op); i++)
         device[at - DEVICE - 4 + i] = (uint8_t)(draw(4) ? draw(0) : draw(2) * 255);
     if (draw(8) == 0)
         memset(device + at - DEVICE, 0, 16);

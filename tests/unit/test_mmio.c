@@ -1208,6 +1208,128 @@ static void test_over_the_end_of_ram(void **state)
     assert_int_equal(cpu()->injected, 0);
 }
 
+/* What goes well, with an exit for the first byte behind RAM. */
+static void over_edge(const char *code, unsigned length)
+{
+    struct virt_exit e = exit_at(EDGE);
+
+    guest_put(CODE, code, length);
+    cpu()->rip = CODE;
+    device_access_memory(&guest_vcpu, &e);
+    assert_int_equal(cpu()->injected, 0);
+    assert_int_equal(cpu()->rip, CODE + length);
+}
+#define OVER_EDGE(code) over_edge(code, sizeof(code) - 1)
+
+static void string_registers(uint64_t rsi, uint64_t rdi, uint64_t rcx)
+{
+    set_reg(GPR_RSI, rsi);
+    set_reg(GPR_RDI, rdi);
+    set_reg(GPR_RCX, rcx);
+}
+
+static void test_strings_over_the_end_of_ram(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_32);
+    guest_write64(EDGE - 8, 0x2211000000000000);
+    guest_write64(0x9000, 0x5544332211);
+    bus_register = 0x4433;
+    string_registers(EDGE - 2, 0, 1);
+    OVER_EDGE("\xf3\xad"); /* rep lodsd */
+    assert_int_equal(reg(GPR_RAX), 0x44332211);
+    assert_int_equal(reg(GPR_RSI), EDGE + 2);
+    string_registers(EDGE - 2, 0x9000, 5);
+    OVER_EDGE("\xf3\xa6"); /* repe cmpsb: 11 22 33, and not 44 */
+    assert_int_equal(reg(GPR_RCX), 1);
+    assert_int_equal(reg(GPR_RSI), EDGE + 2);
+    assert_false(cpu()->rflags & RFLAGS_ZF);
+    set_reg(GPR_RAX, 0x33);
+    string_registers(0, EDGE - 2, 9);
+    OVER_EDGE("\xf2\xae"); /* repne scasb */
+    assert_int_equal(reg(GPR_RCX), 6);
+    assert_int_equal(reg(GPR_RDI), EDGE + 1);
+    assert_true(cpu()->rflags & RFLAGS_ZF);
+}
+
+/* Where no exit tells where the operand is: addresses of 16 bits go round, and the segment is the
+ * one that is meant. */
+static void test_16_bit_addresses(void **state)
+{
+    (void)state;
+    guest_mode(DECODE_16);
+    guest_write64(EDGE - 8, 0x2211000000000000);
+    bus_register = 0xffff;
+    cpu()->seg[SEG_ES].base = cpu()->seg[SEG_SS].base = EDGE - 0xfff0; /* 0xffee is EDGE - 2 */
+    set_reg(GPR_RBX, 0x1234fff0);
+    set_reg(GPR_RSI, 0x5678fffe);
+    OVER_EDGE("\x26\x66\x8b\x00"); /* mov eax,es:[bx+si] */
+    assert_int_equal(reg(GPR_RAX), 0xffff2211);
+    set_reg(GPR_RBP, 0xffde);
+    OVER_EDGE("\x66\x8b\x4e\x10"); /* mov ecx,[bp+0x10], which is of SS */
+    assert_int_equal(reg(GPR_RCX), 0xffff2211);
+    set_reg(GPR_RBP, 0x1111fffe);
+    OVER_EDGE("\x66\x8b\x56\xf0"); /* mov edx,[bp-0x10] */
+    assert_int_equal(reg(GPR_RDX), 0xffff2211);
+    set_reg(GPR_RBX, 0xffed);
+    OVER_EDGE("\x26\x67\x66\x8b\x43\x01"); /* mov eax,es:[ebx+1] */
+    assert_int_equal(reg(GPR_RAX), 0xffff2211);
+    assert_int_equal(bus_count, 4);
+}
+
+/* The same: from the next instruction on, and by the two segments that have a base there. */
+static void test_64_bit_addresses(void **state)
+{
+    (void)state;
+    guest_write64(EDGE - 8, 0x2211000000000000);
+    bus_register = 0xffff;
+    OVER_EDGE("\x8b\x05\xf8\x8f\x09\x00"); /* mov eax,[rip+0x98ff8] */
+    assert_int_equal(reg(GPR_RAX), 0xffff2211);
+    cpu()->seg[SEG_FS].base = 0x90000;
+    cpu()->seg[SEG_GS].base = EDGE;
+    set_reg(GPR_RBX, 0xfffe);
+    OVER_EDGE("\x64\x8b\x0b"); /* mov ecx,fs:[rbx] */
+    assert_int_equal(reg(GPR_RCX), 0xffff2211);
+    set_reg(GPR_RBX, -2ul);
+    OVER_EDGE("\x65\x8b\x13"); /* mov edx,gs:[rbx] */
+    assert_int_equal(reg(GPR_RDX), 0xffff2211);
+    assert_int_equal(bus_count, 3);
+}
+
+/* Two pages side by side for the guest, which are two devices far from one another; then a device's
+ * with RAM behind it. */
+static void test_pages_that_are_no_neighbours(void **state)
+{
+    struct virt_exit e = exit_at(0xfec00ffe);
+
+    (void)state;
+    fine_tables();
+    guest_write64(0x4048, 0xfec00000 | 7); /* 0x9000 */
+    guest_write64(0x4050, 0xfee00000 | 7);
+    guest_put(CODE, "\x8b\x03\x89\x03", 4); /* mov eax,[rbx]; mov [rbx],eax */
+    set_reg(GPR_RBX, 0x9ffe);
+    bus_register = 0x1122;
+    bus_step = 0x1111;
+    cpu()->rip = CODE;
+    device_access_memory(&guest_vcpu, &e);
+    assert_int_equal(reg(GPR_RAX), 0x22331122);
+    device_access_memory(&guest_vcpu, &e);
+    assert_int_equal(bus_count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(bus_log[i].write, i >= 2);
+        assert_int_equal(bus_log[i].at, i % 2 ? 0xfee00000 : 0xfec00ffe);
+        assert_int_equal(bus_log[i].size, 2);
+        assert_int_equal(bus_log[i].value, i % 2 ? 0x2233 : 0x1122);
+    }
+    guest_write64(0x4050, 0xb000 | 7);
+    cpu()->rip = CODE + 2;
+    device_access_memory(&guest_vcpu, &e);
+    assert_int_equal(bus_count, 5);
+    assert_int_equal(bus_log[4].at, 0xfec00ffe);
+    assert_int_equal(guest_read64(0xb000) & 0xffff, 0x2233);
+    assert_int_equal(cpu()->injected, 0);
+}
+
 /* The second page may not be written: nothing has been read or written before the fault. */
 static void test_fault_in_the_second_part(void **state)
 {
@@ -1273,6 +1395,10 @@ int main(void)
         TEST(test_push_without_a_stack),
         TEST(test_branches),
         TEST(test_over_the_end_of_ram),
+        TEST(test_strings_over_the_end_of_ram),
+        TEST(test_16_bit_addresses),
+        TEST(test_64_bit_addresses),
+        TEST(test_pages_that_are_no_neighbours),
         TEST(test_fault_in_the_second_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
