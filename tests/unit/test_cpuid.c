@@ -161,7 +161,8 @@ static void test_ends_of_ranges(void **state)
     assert_int_equal(ask(0x80000000, 0).eax, 0x80000008);
     assert_int_equal(ask(0x40000000, 0).eax, 0x40000000);
     assert_int_equal(ask(0x40000100, 0).eax, 0x40000101); /* KVM's name, and no feature of its */
-    assert_int_equal(ask(0x40000100, 0).edx, 'M');
+    struct cpuid_regs kvm = ask(0x40000100, 0);
+    assert_memory_equal(&kvm.ebx, "KVMKVMKVM\0\0", 12);
     assert_int_equal(ask(0x80000008, 0).eax, 0xffff);
     assert_int_equal(ask(0x80000008, 0).ebx,
                      CPUID_EXT8B_CLZERO | CPUID_EXT8B_ERR_PTRS | SPEC_GUEST_8B);
@@ -257,6 +258,31 @@ static void test_topology(void **state)
     guest.xen.vcpu_count = 1;
     assert_int_equal(ask(0xb, 1).eax, 0);
     assert_int_equal(ask(4, 0).eax, 0x3fff); /* caches are shared by nobody */
+}
+
+/* As many bits as their numbers need, and not a count that is a power of two. */
+static void test_odd_topologies(void **state)
+{
+    static const struct {
+        unsigned vcpus, bits;
+    } rows[] = { { 1, 0 }, { 3, 2 }, { 5, 3 }, { 6, 3 }, { 12, 4 }, { 24, 5 }, { 64, 6 } };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned last = rows[i].vcpus - 1;
+        guest.xen.vcpu_count = rows[i].vcpus;
+        guest_vcpu.id = guest_vcpu.lapic.id = (uint8_t)last;
+        assert_int_equal(ask(1, 0).ebx >> 24, last);
+        assert_int_equal(ask(1, 0).ebx >> 16 & 0xff, last ? last + 1 : 0);
+        assert_int_equal(ask(0xb, 0).eax, 0);
+        assert_int_equal(ask(0xb, 0).ebx, 1);
+        assert_int_equal(ask(0xb, 1).eax, rows[i].bits);
+        assert_int_equal(ask(0xb, 1).ebx, last + 1);
+        assert_int_equal(ask(0xb, 1).edx, last);
+        struct cpuid_regs beyond = ask(0x1f, 1), end = ask(0x16, 0); /* there is no leaf 0x1F */
+        assert_memory_equal(&beyond, &end, sizeof(end));
+    }
+    guest.xen.vcpu_count = 1;
 }
 
 static void test_frequencies(void **state)
@@ -527,6 +553,7 @@ int main(void)
         TEST(test_os_bits),
         TEST(test_apic),
         TEST(test_topology),
+        TEST(test_odd_topologies),
         TEST(test_topology_of_twice),
         TEST(test_policy_of_all),
         TEST(test_policy_narrower),

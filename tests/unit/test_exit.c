@@ -187,8 +187,10 @@ static void test_rdmsr(void **state)
     cpu()->skips = 0;
     set_reg(GPR_RCX, 0xbad);
     set_reg(GPR_RAX, 42);
+    set_reg(GPR_RDX, 43);
     exits(VIRT_EXIT_RDMSR);
     assert_int_equal(reg(GPR_RAX), 42);
+    assert_int_equal(reg(GPR_RDX), 43);
     assert_exception(VECTOR_GP);
 }
 

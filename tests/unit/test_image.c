@@ -104,6 +104,7 @@ static void test_bzimage(void **state)
     image.module_count = 1;
     assert_int_equal(load(), 0);
     assert_int_equal(start.mode, START_LONG);
+    assert_true(start.programs_pc);
     assert_int_equal(start.rip, 0x1000200);
     assert_int_equal(guest_ram[0x1000000], 0xAB);
     assert_int_equal(guest_ram[0x1000FFF], 0xAB);
@@ -413,6 +414,19 @@ static void test_plan_others(void **state)
     assert_int_equal(plan.stack, 0x9800);
 }
 
+/* Of a ramdisk of 301 MiB the planner reads nothing. */
+static void test_plan_large(void **state)
+{
+    (void)state;
+    make_old(0x207);
+    modules[0] = (struct image_module){ file, 301 << 20, "" };
+    image.module_count = 1;
+    assert_int_equal(make_plan(1 << 30), 0);
+    assert_int_equal(plan.part[IMAGE_RAMDISK].at, (1023 - 301) << 20);
+    assert_int_equal(image_get32(setup_copy + 0x21C), 301 << 20);
+    assert_int_equal(make_plan(302 << 20), -ENOMEM);
+}
+
 static void test_no_plan(void **state)
 {
     (void)state;
@@ -491,6 +505,7 @@ static void test_multiboot_elf(void **state)
     assert_int_equal(start.mode, START_PROTECTED32);
     assert_int_equal(start.rip, 0x100010);
     assert_int_equal(start.rax, 0x2BADB002);
+    assert_false(start.programs_pc);
     assert_int_equal(start.cs, 0x08); /* as xv6 has it in its own tables */
     assert_int_equal(start.ds, 0x10);
     assert_int_equal(start.gdt_limit, 0);
@@ -528,11 +543,13 @@ static void test_physical_entry(void **state)
     set32(24, 0x100020);
     assert_int_equal(load(), 0);
     assert_int_equal(start.rip, 0x100020);
+    assert_true(fake_log_has("dom1: ELF: the entry is taken as a physical address"));
     make_elf32();
     set32(24, 0x102010);
     set32(52 + 8, 0x102000); /* the segment's virtual address */
     assert_int_equal(load(), 0);
     assert_int_equal(start.rip, 0x100010);
+    assert_false(fake_log_has("physical address"));
     BAD(make_elf32, set32(24, 0x103000), -ENOEXEC, "entry");
     BAD(make_elf32, set32(24, 0xFFFFF), -ENOEXEC, "entry");
 }
@@ -690,6 +707,7 @@ static void test_multiboot2(void **state)
     assert_int_equal(start.mode, START_PROTECTED32);
     assert_int_equal(start.rip, 0x100010);
     assert_int_equal(start.rax, 0x36D76289);
+    assert_false(start.programs_pc);
     assert_int_equal(start.rbx % 8, 0);
     assert_int_equal(guest_ram[0x100FFF], 0xCD);
 
@@ -867,6 +885,7 @@ static void test_plain_elf(void **state)
     assert_int_equal(start.mode, START_PROTECTED32);
     assert_int_equal(start.rip, 0x100010);
     assert_int_equal(start.rax, 0x2BADB002);
+    assert_false(start.programs_pc);
     assert_true(fake_log_has("ELF kernel at 0x100000"));
     BAD(make_elf32, (set32(0x88, 0), set32(24, 0xC0103000)), -ENOEXEC, "entry");
 
@@ -1218,6 +1237,7 @@ int main(void)
         T(test_header_place),
         T(test_plan),
         T(test_plan_others),
+        T(test_plan_large),
         T(test_no_plan),
         T(test_firmware),
         T(test_firmware_beside),

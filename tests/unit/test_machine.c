@@ -352,6 +352,12 @@ static void test_wide_accesses_to_byte_devices(void **state)
     assert_int_equal(in(0x71), 0xa5);
     machine_port_write(m, 0x4d0, 2, 0x0c20);
     assert_int_equal(take(0x4d0, 2), 0x0c20);
+    machine_port_write(m, 0x20, 2, 0xa50b); /* a command, then the mask */
+    assert_int_equal(in(0x21), 0xa5);
+    machine_port_write(m, 0x3d4, 2, 0x5a0e); /* index, then data: as text drivers write */
+    assert_int_equal(in(0x3d4), 0x0e);
+    assert_int_equal(in(0x3d5), 0x5a);
+    assert_int_equal(take(0x3d4, 2), 0x5a0e);
     machine_port_write(m, 0x43, 1, 0xb6);
     assert_int_equal(take(0x61, 2) & 0xff, in(0x61));
     assert_int_equal(take(0x64, 1), take(0x64, 2) & 0xff);
@@ -735,6 +741,30 @@ static void test_being_built_kicks_nobody(void **state)
     assert_true(guest_kicks > 0);
 }
 
+/* As a PC hands them over: interrupts from vectors 8 and 0x70 on; of devices the timer's alone are
+ * not masked, 18.2065 a second. */
+static void test_started_as_firmware(void **state)
+{
+    uint64_t last = 0;
+
+    (void)state;
+    pc_start_as_firmware(m);
+    assert_int_equal(in(0x21), 0xfa); /* the timer, and the second chip's */
+    assert_int_equal(in(0xa1), 0xff);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(vpic_ack(&m->pic), 0x08);
+        out(0x20, 0x20);
+        assert_in_range(m->due.ns - last, 54900000, 54950000);
+        last = m->due.ns;
+        machine_tick(m, last);
+    }
+    assert_int_equal(vpic_ack(&m->pic), 0x08);
+    out(0x20, 0x20);
+    out(0xa1, 0xfe);
+    vpic_set_irq(&m->pic, HVM_RTC_IRQ, true);
+    assert_int_equal(vpic_ack(&m->pic), 0x70);
+}
+
 /* Another pCPU's access may make something due sooner than vCPU 0 thinks. */
 static void test_sooner_kicks(void **state)
 {
@@ -952,6 +982,7 @@ int main(void)
         TEST(test_tick_only_who_is_due),
         TEST(test_counter_read_late),
         TEST(test_being_built_kicks_nobody),
+        TEST(test_started_as_firmware),
         TEST(test_sooner_kicks),
         TEST(test_mmio),
         TEST(test_lapic_moves_and_goes),

@@ -41,6 +41,7 @@ static void test_sizes(void **state)
 {
     (void)state;
     check(2UL << 20);
+    check(130UL << 20);
     check(256UL << 20);
     assert_int_equal(m.low_end, 256 << 20);
     check(MEMMAP_HOLE);
@@ -49,6 +50,8 @@ static void test_sizes(void **state)
     assert_int_equal(m.backed_count, 3);
     assert_true(memmap_is_ram(m.e820, m.e820_count, MEMMAP_HIGH, PAGE_SIZE));
     assert_false(memmap_is_ram(m.e820, m.e820_count, MEMMAP_HIGH, PAGE_SIZE + 1));
+    check(3073UL << 20);
+    assert_true(memmap_is_ram(m.e820, m.e820_count, MEMMAP_HIGH, 1 << 20));
     check(MEMMAP_MAX_BYTES);
 }
 

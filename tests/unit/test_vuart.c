@@ -218,6 +218,27 @@ static void test_receive_without_fifo(void **state)
     assert_int_equal(in(RBR), 0);
 }
 
+/* What comes while its interrupt is off is told of as soon as that is on. */
+static void test_receive_while_disabled(void **state)
+{
+    (void)state;
+    out(2, 0x01);
+    out(MCR, 0x08);
+    for (char c = 'a'; c <= 'c'; c++) {
+        receive((const char[]){ c, 0 });
+        assert_false(irq.level);
+        assert_int_equal(in(IIR), 0xc1);
+        out(IER, 0x01);
+        assert_true(irq.level);
+        assert_int_equal(in(IIR), 0xc4);
+        out(IER, 0);
+        assert_false(irq.level);
+    }
+    for (char c = 'a'; c <= 'c'; c++)
+        assert_int_equal(in(RBR), c);
+    assert_int_equal(in(LSR), 0x60);
+}
+
 static void test_trigger_levels(void **state)
 {
     static const uint8_t levels[4] = { 1, 4, 8, 14 };
@@ -389,6 +410,7 @@ int main(void)
         T(test_full_peer_loses_nothing),
         T(test_64k_each_way),
         T(test_receive_without_fifo),
+        T(test_receive_while_disabled),
         T(test_trigger_levels),
         T(test_receive_timeout),
         T(test_interrupt_priorities),
