@@ -75,14 +75,12 @@ static int put_header(struct stream *s)
     return err ? err : stream_put(s, &h, sizeof(h));
 }
 
-/* -EAGAIN: its vCPUs are still about to write down what there is to be read. */
+/* -EAGAIN: its vCPUs are still about to write down what there is to be read, or on a pCPU. */
 static int may_read(struct domain *d)
 {
-    if (!d->started)
-        return 0;
-    if (d->end || !d->suspended)
+    if (d->started && (d->end || !d->suspended))
         return -EOPNOTSUPP;
-    if (domain_is_saved(d))
+    if ((!d->started || domain_is_saved(d)) && domain_is_out(d))
         return 0;
     domain_kick(d);
     return -EAGAIN;
@@ -172,13 +170,15 @@ static int take(struct stream *s, const struct hvm_save_descriptor *r, struct do
     return pass_over(s, r);
 }
 
-/* 1: there was another record; 0: that was all. */
+/* 1: there was another record; 0: that was all; -EAGAIN: as of may_read(). */
 static int take_one(struct stream *s, struct domain *d)
 {
     struct hvm_save_descriptor r;
 
     if (d->started)
         return -EBUSY;
+    if (!domain_is_out(d))
+        return -EAGAIN;
     int err = s->done ? 0 : begin(s, d);
     if (!err)
         err = stream_get(s, &r, sizeof(r));
@@ -205,5 +205,7 @@ int64_t domctl_sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl
         more = take_one(&s, d);
         pair_unlock(&v->domain->xen, &d->xen);
     }
-    return more > 0 ? come_again(op, &s, 0) : more;
+    if (more == -EAGAIN)
+        vcpu_give_way(v);
+    return more > 0 || more == -EAGAIN ? come_again(op, &s, 0) : more;
 }

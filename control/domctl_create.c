@@ -17,7 +17,7 @@
 #include "xen/pair.h"
 
 #define RATE_TOLERANCE 2000      /* of a TSC: one part in so many */
-#define CLOCK_MOST     INT64_MAX /* ticks: some 70 years; see moment.h */
+#define CLOCK_MOST     INT64_MAX /* ticks and ns: some 70 years; see moment.h */
 
 #define MUST_HAVE (XEN_DOMCTL_CDF_HVM | XEN_DOMCTL_CDF_HAP)
 
@@ -149,7 +149,7 @@ int64_t domctl_settscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
     bool native =
         arg->tsc_mode == XEN_TSC_MODE_DEFAULT || arg->tsc_mode == XEN_TSC_MODE_NEVER_EMULATE;
 
-    if (arg->tsc_mode > XEN_TSC_MODE_NEVER_EMULATE || !d->bare ||
+    if (arg->tsc_mode > XEN_TSC_MODE_NEVER_EMULATE || !d->bare || arg->elapsed_nsec > CLOCK_MOST ||
         tsc_from_ns(arg->elapsed_nsec) > CLOCK_MOST)
         return -EINVAL;
     if (!native || !is_our_rate(arg->gtsc_khz))

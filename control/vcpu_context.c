@@ -66,7 +66,7 @@ static int64_t with_vcpu(struct vcpu *v, struct domain *d, const struct xen_domc
     pair_lock_linked(&v->domain->xen, &d->xen);
     if (d->end || !d->suspended)
         err = -EOPNOTSUPP;
-    else if (!domain_is_saved(d))
+    else if (!domain_is_saved(d) || !domain_is_out(d))
         err = -EAGAIN;
     else if (changes)
         err = change(d->vcpus[arg->vcpu], r);

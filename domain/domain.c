@@ -122,10 +122,11 @@ void domain_unpause(struct domain *d)
     spin_unlock(&d->lock);
 }
 
+/* One that has not begun has no other than what it is to begin with. */
 static void forget_states(struct domain *d)
 {
     for (unsigned i = 0; i < d->xen.vcpu_count; i++)
-        d->vcpus[i]->whole = false;
+        d->vcpus[i]->whole &= d->vcpus[i]->begins;
 }
 
 void domain_suspend(struct domain *d)

@@ -161,6 +161,15 @@ void domain_resume(struct domain *d);
 /* Of one that is suspended: has each vCPU written down its state (vcpu.h)? They are on their way.
  */
 bool domain_is_saved(const struct domain *d);
+/* No vCPU of a bare one is on a pCPU. One that may not enter comes there for a moment all the same,
+ * to tell of its registers. With its lock held. */
+static inline bool domain_is_out(const struct domain *d)
+{
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        if (d->vcpus[i]->virt.loaded)
+            return false;
+    return true;
+}
 const char *domain_state_name(const struct domain *d);
 
 /* Ends it: no vCPU of it enters the guest again. The first call wins; but END_DESTROYED always

@@ -261,6 +261,13 @@ static void become_bare(unsigned i)
     pair[i].d.config = &config;
 }
 
+static bool slow_clock;
+
+uint64_t tsc_from_ns(uint64_t ns)
+{
+    return slow_clock ? ns / 4 : 2 * ns;
+}
+
 static void test_bare(void **state)
 {
     static const struct xen_domctl_tsc_info good = { .tsc_mode = 2 }, slow = { .gtsc_khz = 5 },
@@ -285,6 +292,10 @@ static void test_bare(void **state)
     assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EINVAL);
     domctl.u.tsc_info = late;
     assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EINVAL);
+    slow_clock = true; /* the clock may come as near to its end as the TSC does not */
+    domctl.u.tsc_info.elapsed_nsec = UINT64_MAX - 1;
+    assert_int_equal(by(A, XEN_DOMCTL_SETTSCINFO, ID(B)), -EINVAL);
+    slow_clock = false;
     pair[B].d.xen.tsc_zero = 1ul << 63; /* nobody else's */
     uint64_t before = xen_now(&pair[B].d.xen);
     assert_int_equal(by(A, XEN_DOMCTL_GETTSCINFO, ID(B)), 0);

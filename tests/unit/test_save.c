@@ -304,6 +304,18 @@ static int64_t context_call(unsigned i, uint32_t cmd, const void *at, uint32_t s
     return by(A, cmd, ID(i));
 }
 
+/* Whom it waits for. */
+static struct vcpu *coming;
+static unsigned gave_way;
+
+void vcpu_give_way(struct vcpu *v)
+{
+    v->virt.deadline = 0;
+    gave_way++;
+    if (coming)
+        coming->virt.loaded = false;
+}
+
 static int64_t get(unsigned i)
 {
     memset(all, 0x55, sizeof(all));
@@ -534,6 +546,31 @@ static void test_registers(void **state)
     assert_int_equal(v->rest.gpr[1], 9);
     r->rip++;
     assert_int_equal(registers(XEN_DOMCTL_SETVCPUCONTEXT, 1, regs_page), -EOPNOTSUPP);
+}
+
+/* The operator asks for registers: a vCPU is on a pCPU for a moment, with the lock free. */
+static void test_on_a_pcpu(void **state)
+{
+    (void)state;
+    coming = &pair[B].v[1];
+    build_context();
+    for (unsigned i = 0; i < 4; i++) {
+        gave_way = 0;
+        coming->virt.loaded = true;
+        if (i == 0)
+            assert_int_equal(get(B), 0);
+        else if (i == 1)
+            assert_int_equal(set(B, &context, sizeof(context)), 0);
+        else
+            assert_int_equal(
+                registers(i == 2 ? XEN_DOMCTL_GETVCPUCONTEXT : XEN_DOMCTL_SETVCPUCONTEXT, 1,
+                          regs_page),
+                0);
+        assert_int_equal(gave_way, 1);
+        if (i == 1)
+            suspend();
+    }
+    coming = NULL;
 }
 
 static void test_odd_registers(void **state)
@@ -835,28 +872,14 @@ static void test_bad_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pages),
-        TEST(test_odd_pages),
-        TEST(test_log),
-        TEST(test_log_of_mapped),
-        TEST(test_log_flushes),
-        TEST(test_odd_logs),
-        TEST(test_log_of_far),
-        TEST(test_log_of_holes),
-        TEST(test_registers),
-        TEST(test_odd_registers),
-        TEST(test_subscribe),
-        TEST(test_begin),
-        TEST(test_mtrr),
-        TEST(test_save),
-        TEST(test_clock_set_late),
-        TEST(test_not_yet),
-        TEST(test_halted_for_good),
-        TEST(test_others_records),
-        TEST(test_odd_fields),
-        TEST(test_msrs),
-        TEST(test_fuzzed),
-        TEST(test_bad_progress),
+        TEST(test_pages),          TEST(test_odd_pages),    TEST(test_log),
+        TEST(test_log_of_mapped),  TEST(test_log_flushes),  TEST(test_odd_logs),
+        TEST(test_log_of_far),     TEST(test_log_of_holes), TEST(test_registers),
+        TEST(test_odd_registers),  TEST(test_on_a_pcpu),    TEST(test_subscribe),
+        TEST(test_begin),          TEST(test_mtrr),         TEST(test_save),
+        TEST(test_clock_set_late), TEST(test_not_yet),      TEST(test_halted_for_good),
+        TEST(test_others_records), TEST(test_odd_fields),   TEST(test_msrs),
+        TEST(test_fuzzed),         TEST(test_bad_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
