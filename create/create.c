@@ -261,6 +261,13 @@ void domain_build_end(struct domain *d)
     d->build = NULL;
 }
 
+/* All is in its place: they may come to a pCPU. */
+static void let_in(struct domain *d)
+{
+    for (unsigned i = 0; i < d->xen.vcpu_count; i++)
+        __atomic_store_n(&d->vcpus[i]->out, false, __ATOMIC_RELEASE);
+}
+
 int domain_build(struct domain *d)
 {
     int err = build_some(d);
@@ -273,6 +280,7 @@ int domain_build(struct domain *d)
             log_error("%s: cannot be started: out of memory", d->name);
         return err;
     }
+    let_in(d);
     d->state = DOMAIN_PAUSED;
     log_info("%s: domain %u, %luK + %luK, %u vCPU%s", d->name, d->xen.id, d->config->mem >> 10,
              promise_of(d->xen.id).heap << (PAGE_SHIFT - 10), d->xen.vcpu_count,

@@ -86,7 +86,7 @@ int vcpu_create(struct domain *d)
     pv_vcpu_init(&v->xen, &d->xen, &v->unit);
     timer_init_wake(&v->wake, &v->unit);
     sched_unit_init(&v->unit, d->account, d->config->share.cpus, vcpu_run, vcpu_leave);
-    v->unit.attention = true;
+    v->unit.attention = v->out = true;
     return 0;
 }
 

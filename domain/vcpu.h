@@ -47,13 +47,15 @@ struct vcpu {
     struct vlapic lapic;
     struct vlapic_page *lapic_page; /* heap page */
     struct vlapic_bus lapic_bus;
-    struct timer wake;       /* when halted: the next thing that its devices have to do */
-    bool halted;             /* in HLT, or blocked by a hypercall */
-    bool deaf;               /* if halted: with interrupts off, as those do that are not used */
-    bool waits_for_startup;  /* as after INIT: nothing but a STARTUP helps */
-    bool init_pending;       /* an INIT has arrived and not been acted on */
-    int startup_page;        /* of a STARTUP that has arrived; -1: none has */
-    bool out;                /* its domain has ended and it has left its pCPU for good */
+    struct timer wake;      /* when halted: the next thing that its devices have to do */
+    bool halted;            /* in HLT, or blocked by a hypercall */
+    bool deaf;              /* if halted: with interrupts off, as those do that are not used */
+    bool waits_for_startup; /* as after INIT: nothing but a STARTUP helps */
+    bool init_pending;      /* an INIT has arrived and not been acted on */
+    int startup_page;       /* of a STARTUP that has arrived; -1: none has */
+    /* It comes to no pCPU, whoever kicks it: its domain is built, and the boot CPU puts its first
+     * state in; or has ended, and it has left. */
+    bool out;
     uint64_t held_until;     /* TSC before which it does not enter: it has locked the bus */
     enum vcpu_dump dump;     /* somebody wants to see its state */
     unsigned dumped;         /* parts of it that have been logged */

@@ -345,6 +345,23 @@ static void test_dump_without_lock(void **state)
     assert_false(spin_is_locked(&guest.lock));
 }
 
+/* The boot CPU puts a state into a vCPU of a domain that it builds: no other may have it. */
+static void test_not_while_it_is_built(void **state)
+{
+    unsigned before = entries;
+    bool loaded = guest_vcpu.virt.loaded;
+
+    (void)state;
+    guest_vcpu.virt.loaded = false;
+    guest_vcpu.out = true;
+    guest_vcpu.unit.attention = true;
+    assert_false(vcpu_run(&guest_vcpu.unit, UINT64_MAX));
+    assert_int_equal(entries, before);
+    assert_false(guest_vcpu.virt.loaded);
+    guest_vcpu.out = false;
+    guest_vcpu.virt.loaded = loaded;
+}
+
 /* ---- Upcalls ---- */
 
 /* evtchn_upcall_pending goes on and off under the looks that are taken at it: what one look has
@@ -876,15 +893,25 @@ static void test_requests_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_upcall),           TEST(test_upcall_is_read_once),
-        TEST(test_console_note),     TEST(test_console_ring),
-        TEST(test_code_changes),     TEST(test_code_is_read_once),
-        TEST(test_string_io),        TEST(test_task_is_read_once),
-        TEST(test_tasks_change),     TEST(test_request_is_read_once),
-        TEST(test_requests_change),  TEST(test_last_halt),
-        TEST(test_one_table_a_life), TEST(test_halt_that_is_not_the_last),
-        TEST(test_posted_is_taken),  TEST(test_posted_leaves_levels),
-        TEST(test_posted_and_more),  TEST(test_dump_without_lock),
+        TEST(test_upcall),
+        TEST(test_upcall_is_read_once),
+        TEST(test_console_note),
+        TEST(test_console_ring),
+        TEST(test_code_changes),
+        TEST(test_code_is_read_once),
+        TEST(test_string_io),
+        TEST(test_task_is_read_once),
+        TEST(test_tasks_change),
+        TEST(test_request_is_read_once),
+        TEST(test_requests_change),
+        TEST(test_last_halt),
+        TEST(test_one_table_a_life),
+        TEST(test_halt_that_is_not_the_last),
+        TEST(test_posted_is_taken),
+        TEST(test_posted_leaves_levels),
+        TEST(test_posted_and_more),
+        TEST(test_dump_without_lock),
+        TEST(test_not_while_it_is_built),
     };
     runs = race_rounds(1000);
     return cmocka_run_group_tests(tests, NULL, NULL);
