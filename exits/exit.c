@@ -250,13 +250,12 @@ static cold bool is_ours(const struct p2m *p, mfn_t m)
 static cold void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
-    struct p2m *p = &v->domain->p2m;
+    const struct p2m *p = &v->domain->p2m;
     mfn_t m = maddr_to_mfn(e->bad_memory);
 
     if (is_ours(p, m))
         panic("machine check: memory of Caisson's own at 0x%lx", e->bad_memory.v);
-    if (!p->failed.v && frame_retire(m, p->owner))
-        p->failed = m;
+    (void)!frame_retire(m, p->owner);
     domain_end(v->domain, END_KILLED, "memory at machine address 0x%lx has failed",
                e->bad_memory.v);
 }
@@ -333,7 +332,7 @@ static int find_memory(struct domain *d, gpa_t at)
     mfn_t m;
     int err = p2m_populate(&d->p2m, gpa_to_gfn(at), &m);
 
-    return err == -EFAULT && unlikely(d->machine.pci.any) && map_device(d, at) ? 0 : err;
+    return err == -EFAULT && unlikely(vpci_has_any(&d->machine.pci)) && map_device(d, at) ? 0 : err;
 }
 
 /* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or

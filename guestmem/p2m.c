@@ -22,11 +22,20 @@ void p2m_lost(const struct p2m *p, mfn_t m, unsigned order)
         (void)!frame_retire(mfn(m.v + n), frame_owner(mfn(m.v + n)));
 }
 
+/* A pin that is not replaced by one for good stays. */
+static cold __attribute__((noinline)) void unpin_lost(mfn_t m)
+{
+    if (frame_retire(m, frame_owner(m)))
+        frame_unpin(m);
+}
+
 /* Who lets go of what somebody else has. */
 static void unpin(const struct p2m *p, mfn_t m)
 {
-    if (!p->slat.lost)
+    if (likely(!p->slat.lost))
         frame_unpin(m);
+    else
+        unpin_lost(m);
 }
 
 static void give_back(const struct p2m *p, mfn_t m, unsigned order)
@@ -78,9 +87,7 @@ static void give_up(struct p2m *p, mfn_t m)
 {
     p2m_lost(p, m, ORDER_4K);
     frame_return(m, p->owner);
-    if (unlikely(p->slat.lost))
-        frame_abandon(m, p->owner);
-    else if (unlikely(p->lacking > 0))
+    if (unlikely(p->lacking > 0 && !p->slat.lost))
         p2m_promise_again(p);
 }
 
@@ -148,8 +155,6 @@ cold bool p2m_destroy(struct p2m *p)
     }
     if (!slat_drain(&p->slat, P2M_END_PIECE, free_mapping, p) || p->going.frames)
         return false;
-    if (p->failed.v)
-        frame_abandon(p->failed, p->owner);
     slat_destroy(&p->slat);
     ASSERT(p->populated == 0);
     return true;

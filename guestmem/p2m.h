@@ -84,8 +84,7 @@ struct p2m {
     struct {
         mfn_t first;
         uint64_t frames;
-    } going;      /* what is left of 1 GiB that p2m_destroy() gives back */
-    mfn_t failed; /* RAM that is out of use for good, or 0 */
+    } going; /* what is left of 1 GiB that p2m_destroy() gives back */
     struct {
         bool on;         /* for who asks; the tables say all else */
         uint32_t faults; /* writes that were noticed */

@@ -33,7 +33,7 @@ union frame {
     struct {
         uint32_t pins; /* how many hold it besides its owner: only of a block that is one frame */
         uint16_t owner;
-        uint8_t order;
+        uint8_t order : 7, retired : 1; /* it is never given out again */
         uint8_t zone : 2, state : 6;
     } used;
     struct {

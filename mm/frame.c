@@ -133,6 +133,13 @@ void frame_pin(mfn_t m)
     spin_unlock(&lock);
 }
 
+static void disown(mfn_t m, uint16_t owner)
+{
+    account_pass(&accounts, owner, OWNER_PINNED, ZONE_DOMAIN, 1);
+    buddy.table[m.v].used.owner = OWNER_PINNED;
+    buddy.table[m.v].used.zone = ZONE_DOMAIN;
+}
+
 cold bool frame_retire(mfn_t m, uint16_t owner)
 {
     spin_lock(&lock);
@@ -141,8 +148,12 @@ cold bool frame_retire(mfn_t m, uint16_t owner)
         f = single(m.v);
     if (f && f->used.zone == ZONE_HEAP)
         f = NULL;
-    if (f)
+    if (f && !f->used.retired) {
+        f->used.retired = 1;
         f->used.pins++;
+    }
+    if (f && f->used.zone == ZONE_LEFT)
+        disown(m, owner);
     spin_unlock(&lock);
     return f;
 }
@@ -185,13 +196,6 @@ static bool is_pinned(mfn_t m, uint16_t owner, enum frame_zone zone)
            f.used.pins;
 }
 
-static void disown(mfn_t m, uint16_t owner)
-{
-    account_pass(&accounts, owner, OWNER_PINNED, ZONE_DOMAIN, 1);
-    buddy.table[m.v].used.owner = OWNER_PINNED;
-    buddy.table[m.v].used.zone = ZONE_DOMAIN;
-}
-
 /* A large one that others had pinned frames of, each a block of its own since. */
 static bool is_in_pieces(mfn_t m, unsigned order)
 {
@@ -229,7 +233,9 @@ void frame_return(mfn_t m, uint16_t owner)
 {
     spin_lock(&lock);
     bool pinned = is_pinned(m, owner, ZONE_DOMAIN);
-    if (pinned)
+    if (pinned && buddy.table[m.v].used.retired)
+        disown(m, owner);
+    else if (pinned)
         buddy.table[m.v].used.zone = ZONE_LEFT;
     spin_unlock(&lock);
     if (!pinned) {

@@ -81,8 +81,9 @@ void frame_abandon(mfn_t m, uint16_t owner);
 void frame_pin(mfn_t m);
 void frame_unpin(mfn_t m);
 uint32_t frame_pins(mfn_t m);
-/* A frame of owner's RAM that has failed: a pin that stays, so that nobody gets it again. Who does
- * so abandons it when the owner ends. False, nothing is done: it is none of that. */
+/* A frame of owner's RAM that has failed, or that a device may still reach: a pin that stays, so
+ * that nobody gets it again. It counts as owner's until this one gives it back or ends. False,
+ * nothing is done: it is none of that. */
 bool must_check frame_retire(mfn_t m, uint16_t owner);
 
 uint16_t frame_owner(mfn_t m); /* OWNER_RESERVED outside the table */

@@ -63,6 +63,7 @@ struct pin {
     const char *page;
     uint32_t count;
     uint16_t left_by; /* its owner has let go of it: who it counts as. 0: it has not */
+    bool retired;
 };
 static struct block *blocks;
 
@@ -224,7 +225,10 @@ bool frame_retire(mfn_t m, uint16_t owner)
 {
     if (frame_owner(m) != owner)
         return false;
-    frame_pin(m);
+    if (!pin_of(m) || !pin_of(m)->retired)
+        frame_pin(m);
+    pin_of(m)->retired = true;
+    frame_abandon(m, owner);
     return true;
 }
 
@@ -284,6 +288,8 @@ void frame_return(mfn_t m, uint16_t owner)
     if (p && p->count) {
         ASSERT(!p->left_by);
         p->left_by = owner;
+        if (p->retired)
+            disown(p, owner);
         return;
     }
     give(RAM, heap_from_maddr(mfn_to_maddr(m)), 0, owner);
@@ -295,7 +301,7 @@ void frame_abandon(mfn_t m, uint16_t owner)
 {
     struct pin *p = pin_of(m);
 
-    if (p && p->count && p->left_by == owner)
+    if (p && p->count && p->left_by && p->left_by == owner)
         disown(p, owner);
 }
 

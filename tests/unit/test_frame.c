@@ -577,9 +577,12 @@ static void test_retired(void **state)
     assert_false(frame_retire(mfn(m.v + 77), 2));
     assert_true(frame_retire(mfn(m.v + 77), 1));
     assert_true(frame_retire(mfn(m.v + 78), 1));
+    assert_true(frame_retire(mfn(m.v + 78), 1)); /* it is already */
+    assert_int_equal(frame_pins(mfn(m.v + 78)), 1);
     frame_return(mfn(m.v + 78), 1); /* its owner gave it back before it knew */
-    frame_abandon(mfn(m.v + 77), 1);
-    frame_abandon(mfn(m.v + 78), 1);
+    assert_int_equal(frame_count(1), 511);
+    frame_abandon(mfn(m.v + 77), 1); /* it is not given back */
+    assert_int_equal(frame_count(1), 511);
     frame_abandon(mfn(1UL << 36), 1); /* a device's registers, far beyond all RAM */
     frame_free(m, 6, 1);
     frame_free(mfn(m.v + 64), 3, 1);
@@ -596,6 +599,24 @@ static void test_retired(void **state)
     while (frame_alloc(ORDER_4K, 2, &other) == 0)
         assert_true(other.v < m.v + 77 || other.v > m.v + 78);
     assert_false(frame_retire(mfn(1UL << 40), 1));
+}
+
+/* What was given back, and stays pinned for good since, is not its last owner's any more. */
+static void test_retired_when_given_back(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(frame_alloc(ORDER_4K, 1, &m), 0);
+    frame_pin(m); /* by who has mapped it */
+    frame_return(m, 1);
+    assert_int_equal(frame_count(1), 1);
+    assert_true(frame_retire(m, 1));
+    assert_int_equal(frame_count(1), 0);
+    assert_int_equal(frame_owner(m), OWNER_PINNED);
+    frame_unpin(m);
+    assert_int_equal(frame_pins(m), 1);
+    assert_int_equal(frame_count(OWNER_PINNED), 1);
 }
 
 static void test_unpinned_before_it_is_freed(void **state)
@@ -708,6 +729,7 @@ int main(void)
         TEST(test_model),
         TEST(test_pinned_frame_outlives_its_owner),
         TEST(test_retired),
+        TEST(test_retired_when_given_back),
         TEST(test_unpinned_before_it_is_freed),
         TEST(test_pinned_frame_in_a_block),
         TEST(test_block_in_pieces),

@@ -541,9 +541,11 @@ static void test_unit_dies(void **state)
 {
     (void)state;
     mfn_t first = mfn(frame_at(&mine, 0) >> PAGE_SHIFT);
-    mfn_t second = mfn(frame_at(&mine, 1) >> PAGE_SHIFT), lent;
+    mfn_t second = mfn(frame_at(&mine, 1) >> PAGE_SHIFT), lent, left;
     assert_int_equal(frame_alloc(ORDER_4K, YOURS, &lent), 0);
+    assert_int_equal(frame_alloc(ORDER_4K, YOURS + 1, &left), 0);
     assert_int_equal(p2m_lend(&mine, gfn(0x900), lent, SLAT_R | SLAT_W), 0);
+    assert_int_equal(p2m_lend(&mine, gfn(0x901), left, SLAT_R | SLAT_W), 0);
     attach(nic, &mine);
     fake_function[2].word[1] |= 4;
     fake_vi_dead = true;
@@ -555,6 +557,11 @@ static void test_unit_dies(void **state)
     p2m_reap(&mine, 0);
     assert_int_equal(frame_owner(first), OWNER_PINNED); /* nobody gets what it may still reach */
     assert_int_equal(p2m_take_back(&mine, gfn(0x900), lent), 0);
+    assert_int_equal(p2m_take_back(&mine, gfn(0x901), left), 0);
+    assert_int_equal(frame_count(YOURS + 1), 1);
+    frame_return(left, YOURS + 1); /* whose it was counts it no more, though it stays away */
+    assert_int_equal(frame_owner(left), OWNER_PINNED);
+    assert_int_equal(frame_count(YOURS + 1), 0);
     uint64_t tables = mine.slat.tables, caissons = frame_count(OWNER_CAISSON);
     iommu_detach(nic);
     assert_true(fake_log_has("no answer when 00:03.0 was taken back"));
