@@ -157,18 +157,23 @@ static bool read_one_address(struct domain_config *d, struct word one)
     return true;
 }
 
-/* class:0106: what it is (storage), and of which kind. */
-static bool read_class(struct domain_config *d, struct word one)
+static bool add_class(struct domain_config *d, unsigned class)
 {
-    unsigned class;
-
-    if (d->pci_class_count == CONFIG_MOST_CLASSES || !take_hex(&one, 4, 0, &class) || one.length)
+    if (d->pci_class_count == CONFIG_MOST_CLASSES)
         return false;
     for (unsigned i = 0; i < d->pci_class_count; i++)
         if (d->pci_class[i] == class)
             return false;
-    d->pci_class[d->pci_class_count++] = (uint16_t) class;
+    d->pci_class[d->pci_class_count++] = class;
     return true;
+}
+
+/* 0106: what it is (storage), and of which kind. */
+static bool read_class(struct domain_config *d, struct word one)
+{
+    unsigned class;
+
+    return take_hex(&one, 4, 0, &class) && !one.length && add_class(d, class);
 }
 
 static bool read_pci(struct domain_config *d, struct word value)
@@ -181,6 +186,8 @@ static bool read_pci(struct domain_config *d, struct word value)
     while (good && word_split(&value, &one)) {
         if (one.length > n && !memcmp(one.text, class, n))
             good = read_class(d, (struct word){ one.text + n, one.length - n });
+        else if (word_is(one, "all"))
+            good = add_class(d, CONFIG_ANY_CLASS);
         else
             good = read_one_address(d, one);
     }
@@ -204,7 +211,7 @@ static const struct {
     { "on_crash", true, read_on_crash, "destroy or restart" },
     { "rights", true, read_rights, "control, for a domain of type=pvh" },
     { "hpet", true, read_hpet, "on or off" },
-    { "pci", true, read_pci, "up to 8 PCI devices, as 00:04.0,02:00.0, or class:0106" },
+    { "pci", true, read_pci, "up to 28 PCI devices, as 00:04.0,02:00.0, class:0106 or all" },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 

@@ -23,8 +23,9 @@
 #define CONFIG_DEFAULT_MEM    (128UL << 20)
 #define CONFIG_DEFAULT_WEIGHT 256u
 #define CONFIG_MOST_ROMS      2
-#define CONFIG_MOST_PCI       8
+#define CONFIG_MOST_PCI       28 /* slots of a PCI bus, less the board's */
 #define CONFIG_MOST_CLASSES   4
+#define CONFIG_ANY_CLASS      0x10000 /* pci=all; a class has 16 bits */
 
 enum config_kind {
     CONFIG_NONE /* the role could not be read */,
@@ -67,7 +68,7 @@ struct domain_config {
     unsigned rom_count;
     struct config_pci pci[CONFIG_MOST_PCI]; /* devices that are to be its own, in order */
     unsigned pci_count;
-    uint16_t pci_class[CONFIG_MOST_CLASSES]; /* and all of these kinds; create/devices.h looks */
+    unsigned pci_class[CONFIG_MOST_CLASSES]; /* and all of these kinds; create/devices.h looks */
     unsigned pci_class_count;                /* for them once, and then pci[] has them */
     uint8_t uuid[16];                        /* of a bare one, as its maker calls it */
 };

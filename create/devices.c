@@ -61,14 +61,21 @@ static bool is_named(const struct domain_config *c, uint16_t segment, uint16_t b
     return i < c->pci_count;
 }
 
-/* NULL, or what is wrong. */
-static const char *choose(struct domain_config *c, uint16_t class)
+_Static_assert(CONFIG_ANY_CLASS == PASSTHROUGH_ANY_CLASS, "pci=all");
+
+static bool has_lines(const struct domain_config *c)
 {
-    uint32_t at = passthrough_find(c->name, class, PASSTHROUGH_NONE);
+    return c->type == DOMAIN_HVM;
+}
+
+/* NULL, or what is wrong. */
+static const char *choose(struct domain_config *c, unsigned class)
+{
+    uint32_t at = passthrough_find(c->name, has_lines(c), class, PASSTHROUGH_NONE);
 
     if (at == PASSTHROUGH_NONE)
         return "the machine has none that can be given away";
-    for (; at != PASSTHROUGH_NONE; at = passthrough_find(c->name, class, at)) {
+    for (; at != PASSTHROUGH_NONE; at = passthrough_find(c->name, has_lines(c), class, at)) {
         const struct config_pci p = { (uint16_t)(at >> 16), (uint16_t)at };
         if (is_named(c, p.segment, p.bdf))
             continue;
@@ -79,6 +86,14 @@ static const char *choose(struct domain_config *c, uint16_t class)
     return NULL;
 }
 
+static void complain(const char *name, unsigned class, const char *why)
+{
+    if (class == CONFIG_ANY_CLASS)
+        log_error("%s: pci=all: %s", name, why);
+    else
+        log_error("%s: pci=class:%04x: %s", name, class, why);
+}
+
 int devices_choose(struct domain_config *config)
 {
     const char *why = NULL;
@@ -86,7 +101,7 @@ int devices_choose(struct domain_config *config)
     for (unsigned i = 0; i < config->pci_class_count && !why; i++) {
         why = choose(config, config->pci_class[i]);
         if (why)
-            log_error("%s: pci=class:%04x: %s", config->name, config->pci_class[i], why);
+            complain(config->name, config->pci_class[i], why);
     }
     config->pci_class_count = 0;
     return why ? -ENODEV : 0;
@@ -97,7 +112,8 @@ int devices_check(const struct domain_config *config)
     int err = 0;
 
     for (unsigned i = 0; i < config->pci_count && !err; i++)
-        err = passthrough_check(config->name, config->pci[i].segment, config->pci[i].bdf);
+        err = passthrough_check(config->name, has_lines(config), config->pci[i].segment,
+                                config->pci[i].bdf);
     return err;
 }
 

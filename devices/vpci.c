@@ -141,7 +141,7 @@ bool vpci_map(struct vpci *p, uint64_t at)
 {
     bool mapped = false;
 
-    for (unsigned i = 0; i < VPCI_SLOTS && !mapped; i++)
+    for (unsigned i = 0; i < p->end && !mapped; i++)
         mapped = p->plugged[i] && p->plugged[i]->ops->map(p->plugged[i], at);
     return mapped;
 }
@@ -150,7 +150,7 @@ static bool read_one(struct vpci *p, uint64_t at, unsigned size, uint32_t *value
 {
     bool answered = false;
 
-    for (unsigned i = 0; i < VPCI_SLOTS && !answered; i++)
+    for (unsigned i = 0; i < p->end && !answered; i++)
         answered = p->plugged[i] && p->plugged[i]->ops->memory_read(p->plugged[i], at, size, value);
     return answered;
 }
@@ -159,7 +159,7 @@ static bool write_one(struct vpci *p, uint64_t at, unsigned size, uint32_t value
 {
     bool answered = false;
 
-    for (unsigned i = 0; i < VPCI_SLOTS && !answered; i++)
+    for (unsigned i = 0; i < p->end && !answered; i++)
         answered =
             p->plugged[i] && p->plugged[i]->ops->memory_write(p->plugged[i], at, size, value);
     return answered;
@@ -192,14 +192,14 @@ static struct vpci_function *find_by_port(const struct vpci *p, uint16_t port)
 {
     unsigned i = 0;
 
-    while (i < VPCI_SLOTS && !(p->plugged[i] && p->plugged[i]->ops->has_port(p->plugged[i], port)))
+    while (i < p->end && !(p->plugged[i] && p->plugged[i]->ops->has_port(p->plugged[i], port)))
         i++;
-    return i < VPCI_SLOTS ? p->plugged[i] : NULL;
+    return i < p->end ? p->plugged[i] : NULL;
 }
 
 bool vpci_has_port(const struct vpci *p, uint16_t port)
 {
-    return p->any && find_by_port(p, port);
+    return find_by_port(p, port);
 }
 
 static uint32_t port_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
@@ -229,7 +229,7 @@ static const struct device_ops ports_ops = {
 
 /* ---- Interrupt lines ---- */
 
-static void set_line(struct vpci *p, unsigned line, uint8_t raised)
+static void set_line(struct vpci *p, unsigned line, uint32_t raised)
 {
     p->raised[line] = raised;
     p->intx.set(p->intx.ctx, line, raised);
@@ -237,17 +237,17 @@ static void set_line(struct vpci *p, unsigned line, uint8_t raised)
 
 void vpci_raise(struct vpci *p, unsigned line, unsigned slot)
 {
-    set_line(p, line, (uint8_t)(p->raised[line] | 1u << slot));
+    set_line(p, line, p->raised[line] | 1u << slot);
 }
 
 /* It is low before anybody learns of it, who may raise it again. */
 void vpci_end(struct vpci *p, unsigned line)
 {
-    uint8_t raised = p->raised[line];
+    uint32_t raised = p->raised[line];
 
     if (raised)
         set_line(p, line, 0);
-    for (unsigned i = 0; i < VPCI_SLOTS; i++)
+    for (unsigned i = 0; i < p->end; i++)
         if (raised >> i & 1)
             p->plugged[i]->ops->ended(p->plugged[i]);
 }
@@ -259,12 +259,12 @@ void vpci_settle(struct vpci *p)
 {
     unsigned done = 0;
 
-    for (unsigned i = 0; i < VPCI_SLOTS; i++) {
-        struct vpci_function *f = p->plugged[(p->turn + i) % VPCI_SLOTS];
+    for (unsigned i = 0; i < p->end; i++) {
+        struct vpci_function *f = p->plugged[(p->turn + i) % p->end];
         if (f)
             done += f->ops->settle(f, done < VPCI_SETTLES ? VPCI_SETTLES - done : 0);
     }
-    p->turn = (p->turn + 1) % VPCI_SLOTS;
+    p->turn++;
 }
 
 static void vpci_reset(struct device *dev, uint64_t now)
@@ -290,5 +290,5 @@ void vpci_plug(struct vpci *p, unsigned slot, struct vpci_function *f)
 {
     ASSERT(slot < VPCI_SLOTS && !p->plugged[slot]);
     p->plugged[slot] = f;
-    p->any = true;
+    p->end = p->end > slot ? p->end : slot + 1;
 }

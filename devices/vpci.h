@@ -18,7 +18,7 @@
 #define VPCI_SIZE    8 /* ports */
 
 #define VPCI_FIRST_SLOT 4  /* of those for what is plugged in, */
-#define VPCI_SLOTS      8  /* and how many there are */
+#define VPCI_SLOTS      28 /* and how many there are: all that a bus has left */
 #define VPCI_SETTLES    12 /* what is sent on in one go; the last may be for all CPUs */
 
 /* The board's lines for interrupt pins. They go round: pin A of slot n is at line n % 4, B at the
@@ -60,10 +60,10 @@ struct vpci {
     struct device dev;
     struct device ports; /* what is plugged in answers there; the offset is a port */
     struct vpci_function *plugged[VPCI_SLOTS]; /* function 0 of each slot, or NULL */
-    bool any;                                  /* there is one */
-    struct line intx;           /* the board's, for all its lines; .set NULL: it has none */
-    uint8_t raised[VPCI_LINES]; /* a bit for each slot: who asserts it */
-    unsigned turn;              /* who is first at vpci_settle() */
+    unsigned end;                              /* the slots from this one on are empty */
+    struct line intx;            /* the board's, for all its lines; .set NULL: it has none */
+    uint32_t raised[VPCI_LINES]; /* a bit for each slot: who asserts it */
+    unsigned turn;               /* who is first at vpci_settle() */
     uint16_t pm_base;
     uint32_t address; /* as last written; bit 31: accesses to the data are configuration cycles */
 };
@@ -87,5 +87,10 @@ void vpci_raise(struct vpci *p, unsigned line, unsigned slot);
 void vpci_end(struct vpci *p, unsigned line);
 /* Somebody who is plugged in has this port. */
 bool vpci_has_port(const struct vpci *p, uint16_t port);
+/* Anything is plugged in. */
+static inline bool vpci_has_any(const struct vpci *p)
+{
+    return p->end != 0;
+}
 
 #endif

@@ -21,14 +21,14 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "CAISSN", "HVM", 1)
     {
         Include ("pci0.asl")
 
-        /* Slots 4 to 11 and their pins go round four lines, which are pins 16 to 19 of the I/O
+        /* Slots 4 to 31 and their pins go round four lines, which are pins 16 to 19 of the I/O
          * APIC, or inputs 11, 10, 10, 11 of the 8259s: VPCI_LINE_OF(), VPCI_ISA_IRQ() in
          * devices/vpci.h. */
         Method (PCI0._PRT, 0, Serialized)
         {
-            Local0 = Package (32) {}
+            Local0 = Package (112) {}
             Local1 = Zero
-            While (Local1 < 32)
+            While (Local1 < 112)
             {
                 Local2 = (Local1 + (Local1 >> 2)) & 3
                 Local3 = Package (4) { Zero, Zero, Zero, Zero }

@@ -84,7 +84,7 @@ static cold __attribute__((noinline)) void port_learn(struct machine *m, uint16_
     *p = board_find_port(m, number);
     if (p->device != DEV_NONE)
         return;
-    if (m->pci.any) /* it may have moved there by the next time */
+    if (vpci_has_any(&m->pci)) /* it may have moved there by the next time */
         *p = (struct port){ .dev = &m->pci.ports,
                             .number = number,
                             .offset = number,

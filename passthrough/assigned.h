@@ -68,13 +68,14 @@ struct assigned {
     struct pci_device *device;
     struct passthrough_owner owner;
     unsigned slot;
-    bool attached;    /* iommu/ lets it reach the domain's memory */
-    bool resetting;   /* it is on its way back */
-    bool wakes;       /* from firmware's sleep, before it is reset */
-    bool asleep;      /* as the first half of a reset */
-    uint64_t until;   /* TSC, until which it takes */
-    uint64_t latest;  /* and by which it is to be ready */
-    uint16_t control; /* its PCI Express device control, before that */
+    bool attached;      /* iommu/ lets it reach the domain's memory */
+    bool resetting;     /* it is on its way back */
+    bool wakes;         /* from firmware's sleep, before it is reset */
+    enum pci_reset how; /* it is being reset, */
+    bool held_in_reset; /* whose first half this is */
+    uint64_t until;     /* TSC, until which it takes */
+    uint64_t latest;    /* and by which it is to be ready */
+    uint16_t control;   /* its PCI Express device control, before that */
     struct field word[ASSIGNED_WORDS];
     bool shows_msi, shows_msix; /* its guest finds them in its list of capabilities */
     struct region region[ASSIGNED_BARS];
@@ -172,8 +173,10 @@ void message_write(struct assigned *a, uint64_t offset, uint32_t value);
 void message_stop(struct assigned *a);
 
 /* ---- intx.c: its interrupt pin ---- */
-/* What speaks against letting anybody have it; NULL: nothing. Boot CPU, as the next four. */
+/* What speaks against letting anybody have it; NULL: nothing. Boot CPU, as the next five. */
 const char *intx_objection(const struct pci_device *d);
+/* A domain of another name has its line. */
+bool intx_is_anothers(const struct pci_device *d, const char *name);
 /* It is its guest's from now on: NULL; or why not. */
 const char *intx_open(struct assigned *a);
 /* Others of its domain may be on the same line of the machine's: is it the one that has it? */

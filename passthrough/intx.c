@@ -15,6 +15,7 @@
 #include "arch/x86/ioapic.h"
 #include "arch/x86/percpu.h"
 #include "iommu/iommu.h"
+#include "lib/string.h"
 #include "passthrough/assigned.h"
 
 #define ISA_LINES 16
@@ -35,6 +36,13 @@ const char *intx_objection(const struct pci_device *d)
     default:
         return "the machine's firmware gave it no interrupt line";
     }
+}
+
+bool intx_is_anothers(const struct pci_device *d, const char *name)
+{
+    const struct assigned *leader = leaders[d->line];
+
+    return leader && strcmp(leader->owner.name, name) != 0;
 }
 
 /* One that asserts the pin all the same would be heard for a neighbour's. */

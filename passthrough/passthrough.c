@@ -21,8 +21,20 @@ static bool is_anothers(const struct pci_device *d, const char *name)
     return d->had_by[0] && strcmp(d->had_by, name) != 0 && pci_reset_of(d) == PCI_RESET_NONE;
 }
 
+/* If it has no messages. */
+static const char *pin_objection(const struct pci_device *d, const char *name, bool lines)
+{
+    const char *why = intx_objection(d);
+
+    if (!why && !lines)
+        why = "it has no messages, and the domain's board no interrupt lines";
+    if (!why && intx_is_anothers(d, name))
+        why = "another domain has its interrupt line";
+    return why;
+}
+
 /* NULL: nothing speaks against it. */
-static const char *objection(const struct pci_device *d, const char *name)
+static const char *objection(const struct pci_device *d, const char *name, bool lines)
 {
     if (!d)
         return "the machine has no such device";
@@ -40,7 +52,7 @@ static const char *objection(const struct pci_device *d, const char *name)
         return "another domain had it, and it cannot be reset";
     const char *why = place_objection(d, false);
     if (!why && !d->cap[PCI_CAP_MSI] && !d->cap[PCI_CAP_MSIX])
-        why = intx_objection(d);
+        why = pin_objection(d, name, lines);
     return why;
 }
 
@@ -52,9 +64,9 @@ static struct pci_name name_of(uint16_t segment, uint16_t bdf)
     return pci_name(&(struct config_place){ &s, bdf });
 }
 
-int passthrough_check(const char *name, uint16_t segment, uint16_t bdf)
+int passthrough_check(const char *name, bool lines, uint16_t segment, uint16_t bdf)
 {
-    const char *why = objection(pci_find(segment, bdf), name);
+    const char *why = objection(pci_find(segment, bdf), name, lines);
 
     if (!why)
         return 0;
@@ -62,7 +74,7 @@ int passthrough_check(const char *name, uint16_t segment, uint16_t bdf)
     return -ENODEV;
 }
 
-uint32_t passthrough_find(const char *name, uint16_t class, uint32_t after)
+uint32_t passthrough_find(const char *name, bool lines, unsigned class, uint32_t after)
 {
     const struct pci_device *d = NULL;
 
@@ -70,7 +82,8 @@ uint32_t passthrough_find(const char *name, uint16_t class, uint32_t after)
         d = pci_find((uint16_t)(after >> 16), (uint16_t)after);
     do
         d = pci_next(d);
-    while (d && (PCI_CLASS_SUB(d) != class || objection(d, name)));
+    while (d && ((class != PASSTHROUGH_ANY_CLASS && PCI_CLASS_SUB(d) != class) ||
+                 objection(d, name, lines)));
     return d ? (uint32_t)d->at.segment->number << 16 | d->at.bdf : PASSTHROUGH_NONE;
 }
 
@@ -171,7 +184,7 @@ int passthrough_attach(struct assigned **a, const struct passthrough_owner *owne
     int err;
 
     if (!*a) {
-        err = passthrough_check(owner->name, segment, bdf);
+        err = passthrough_check(owner->name, owner->bus->intx.set, segment, bdf);
         err = err ? err : claim(a, owner, pci_find(segment, bdf), slot);
         return err ? err : -EAGAIN;
     }

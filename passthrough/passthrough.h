@@ -48,13 +48,16 @@ struct passthrough_room {
     uint32_t ports;
 };
 
-/* Can it be given to a domain? 0, or an error, logged with the domain's name. Boot CPU. */
-int must_check passthrough_check(const char *name, uint16_t segment, uint16_t bdf);
+/* Can it be given to a domain of this name? lines: the domain's board has interrupt lines. 0, or an
+ * error, logged with the name. Boot CPU. */
+int must_check passthrough_check(const char *name, bool lines, uint16_t segment, uint16_t bdf);
 
-/* The first device behind this one, or of all for ~0u, of that class (two bytes), that can be given
- * to this domain, as segment << 16 | bdf; ~0u: there is none. Boot CPU. */
-#define PASSTHROUGH_NONE (~0u)
-uint32_t passthrough_find(const char *name, uint16_t class, uint32_t after);
+/* The first device behind this one, or of all for PASSTHROUGH_NONE, that can be given to such a
+ * domain, of that class (two bytes) or of any, as segment << 16 | bdf; PASSTHROUGH_NONE: there is
+ * none. Boot CPU. */
+#define PASSTHROUGH_NONE      (~0u)
+#define PASSTHROUGH_ANY_CLASS 0x10000u
+uint32_t passthrough_find(const char *name, bool lines, unsigned class, uint32_t after);
 
 /* Takes it: resets it, lets it reach the domain's memory and nothing else, and plugs it into this
  * slot of the bus. A piece at each call: -EAGAIN, go on; 0; an error (logged). *a: NULL at first;

@@ -1,12 +1,14 @@
 /*
  * Between two owners a device is reset, so that nothing of the first one's is left in it: by its
  * own function level reset, where it has one; else by sending it to sleep and waking it, where that
- * resets it. That takes 100 ms, in which nobody waits for it; afterwards its registers are put
- * where the machine's firmware had put them.
+ * resets it; else by resetting its bus, where it is alone there. That takes a fraction of a second,
+ * in which nobody waits for it; afterwards its registers are put where the machine's firmware had
+ * put them.
  *
  * Sources: PCI Express Base Specification, "Function Level Reset (FLR)"; Advanced Capabilities for
  * Conventional PCI ECN; PCI Bus Power Management Interface Specification, "Power Management
- * Control/Status", "Software Accessible D3 (D3hot)", whose way back takes 10 ms.
+ * Control/Status", "Software Accessible D3 (D3hot)", whose way back takes 10 ms; PCI Local Bus
+ * Specification 3.0, "Reset" (Trhfa: 2^25 clocks from a bus's reset to the first access).
  */
 #include "arch/x86/insn.h"
 #include "arch/x86/tsc.h"
@@ -15,6 +17,7 @@
 
 #define WAKE_NS        10000000ul
 #define RESET_NS       100000000ul
+#define BUS_RESET_NS   1007000000ul /* of conventional PCI at 33 MHz */
 #define AGAIN_NS       10000000ul
 #define MOST_NS        1000000000ul /* for a device that says that it is not ready */
 #define EXPRESS_RESET  0x8000u      /* of its control: now */
@@ -33,22 +36,31 @@ static unsigned express(const struct assigned *a)
 }
 
 /* No PME, and its status as it is: that is cleared by writing one. */
-static void set_asleep(struct assigned *a, bool asleep)
+static void set_asleep(const struct assigned *a, bool asleep)
 {
     config_write32(&a->device->at, a->device->cap[PCI_CAP_PM] + 4, asleep ? PM_ASLEEP : 0);
-    a->asleep = asleep;
 }
 
-static void start(struct assigned *a, enum pci_reset how)
+/* A reset of two halves: the device sleeps, or its bus is held, until it is let go on. */
+static void hold(struct assigned *a, bool held)
+{
+    if (a->how == PCI_RESET_SLEEP)
+        set_asleep(a, held);
+    else
+        pci_hold_bus(a->device, held);
+    a->held_in_reset = held;
+}
+
+static void start(struct assigned *a)
 {
     const struct config_place *at = &a->device->at;
 
-    if (how == PCI_RESET_EXPRESS)
+    if (a->how == PCI_RESET_EXPRESS)
         config_write32(at, express(a) + 8, a->control | EXPRESS_RESET);
-    else if (how == PCI_RESET_ADVANCED)
+    else if (a->how == PCI_RESET_ADVANCED)
         config_write32(at, a->device->cap[PCI_CAP_AF] + 4, ADVANCED_RESET);
     else
-        set_asleep(a, true);
+        hold(a, true);
 }
 
 /* Where it was found. */
@@ -74,13 +86,12 @@ static bool are_in_place(const struct pci_device *d)
 /* Device memory stays on: Caisson masks messages there. */
 static void reset(struct assigned *a, uint64_t now)
 {
-    enum pci_reset how = pci_reset_of(a->device);
-
+    a->how = pci_reset_of(a->device);
     config_write32(&a->device->at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_NOINTX);
     a->until = now;
-    if (how != PCI_RESET_NONE) {
+    if (a->how != PCI_RESET_NONE) {
         a->until += tsc_from_ns(RESET_NS);
-        start(a, how);
+        start(a);
     }
     a->latest = a->until + tsc_from_ns(MOST_NS);
 }
@@ -127,6 +138,15 @@ static void restore(const struct assigned *a)
     config_write32(at, CONFIG_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_NOINTX);
 }
 
+static void go_on(struct assigned *a, uint64_t now)
+{
+    bool slow = a->how == PCI_RESET_BUS && !express(a);
+
+    hold(a, false);
+    a->until = now + tsc_from_ns(slow ? BUS_RESET_NS : RESET_NS);
+    a->latest = a->until + tsc_from_ns(MOST_NS);
+}
+
 /* NULL: it is as it was found. */
 static const char *come_back(const struct assigned *a)
 {
@@ -147,10 +167,8 @@ bool reset_goes_on(struct assigned *a, int *err)
         reset(a, now);
         return false;
     }
-    if (a->asleep) {
-        set_asleep(a, false);
-        a->until = now + tsc_from_ns(RESET_NS);
-        a->latest = a->until + tsc_from_ns(MOST_NS);
+    if (a->held_in_reset) {
+        go_on(a, now);
         return false;
     }
     const char *why = come_back(a);

@@ -10,8 +10,6 @@
 #include "pci/pci.h"
 #include "pci/walk.h"
 
-#define ADVANCED_FLR (1u << 25)
-
 struct words {
     char *at;
     size_t left; /* the final NUL's byte among them */
@@ -131,17 +129,6 @@ static void describe_number(const struct pci_device *d, enum pci_cap cap, struct
     add(w, " %u", n);
 }
 
-enum pci_reset pci_reset_of(const struct pci_device *d)
-{
-    unsigned express = d->cap[PCI_CAP_PCIE], advanced = d->cap[PCI_CAP_AF], pm = d->cap[PCI_CAP_PM];
-
-    if (express && config_read32(&d->at, express + 4) & EXPRESS_FLR)
-        return PCI_RESET_EXPRESS;
-    if (advanced && config_read32(&d->at, advanced) & ADVANCED_FLR)
-        return PCI_RESET_ADVANCED;
-    return pm && !(config_read32(&d->at, pm + 4) & PM_KEEPS) ? PCI_RESET_SLEEP : PCI_RESET_NONE;
-}
-
 static void describe_abilities(const struct pci_device *d, const char *before, struct words *w)
 {
     for (unsigned i = 0; i < PCI_CAPS; i++) {
@@ -154,6 +141,8 @@ static void describe_abilities(const struct pci_device *d, const char *before, s
     enum pci_reset reset = pci_reset_of(d);
     if (reset == PCI_RESET_EXPRESS || reset == PCI_RESET_ADVANCED)
         add(w, ", FLR");
+    else if (reset == PCI_RESET_BUS)
+        add(w, ", alone on its bus");
 }
 
 void pci_describe(const struct pci_device *d, const char *between, char *text, size_t size)

@@ -27,16 +27,6 @@ struct reach {
     bool slot;
 };
 
-/* The bridge that leads to d's bus; NULL: none, it is a root bus. */
-static const struct pci_device *above(const struct pci_device *d)
-{
-    for (const struct pci_device *b = pci_next(NULL); b; b = pci_next(b)) {
-        if (b->secondary && b->secondary == CONFIG_BUS(&d->at) && b->at.segment == d->at.segment)
-            return b;
-    }
-    return NULL;
-}
-
 static unsigned type_of(const struct pci_device *b)
 {
     return TYPE(config_read32(&b->at, b->cap[PCI_CAP_PCIE]));
@@ -95,13 +85,13 @@ static struct reach reach_of(const struct pci_device *d)
     struct reach r = { d, false };
 
     for (const struct pci_device *n = d, *b; n; n = b) {
-        b = above(n);
+        b = pci_above(n);
         if (!sends_up(n) && has_neighbours(n))
             r = (struct reach){ n, true };
         if (b && is_conventional(b))
             r = (struct reach){ b, false };
         else if (b && is_port(b) && !sends_up(b))
-            r = above(b) ? (struct reach){ above(b), false } : (struct reach){ b, true };
+            r = pci_above(b) ? (struct reach){ pci_above(b), false } : (struct reach){ b, true };
     }
     return r;
 }
@@ -110,7 +100,7 @@ static bool covers(const struct pci_device *a, const struct pci_device *b)
 {
     struct reach r = reach_of(a);
 
-    for (; b; b = above(b)) {
+    for (; b; b = pci_above(b)) {
         if (r.slot ? is_same_slot(r.top, b) : r.top == b)
             return true;
     }
@@ -124,7 +114,7 @@ bool pci_is_apart(const struct pci_device *a, const struct pci_device *b)
 
 bool pci_is_conventional(const struct pci_device *d)
 {
-    for (const struct pci_device *b = above(d); b; b = above(b)) {
+    for (const struct pci_device *b = pci_above(d); b; b = pci_above(b)) {
         if (is_conventional(b))
             return true;
     }

@@ -121,6 +121,8 @@ bool pci_is_apart(const struct pci_device *a, const struct pci_device *b);
 /* It is behind a bridge to conventional PCI, and sends in that one's name. */
 bool pci_is_conventional(const struct pci_device *d);
 
+/* The bridge that leads to d's bus; NULL: none, it is a root bus. */
+const struct pci_device *pci_above(const struct pci_device *d);
 /* All bridges on the way pass on to d what is for this BAR of its. */
 bool pci_is_passed_on(const struct pci_device *d, const struct pci_bar *b);
 /* No BAR of any device's lies over this one, which is of one of them. */
@@ -164,9 +166,18 @@ struct pci_name {
 struct pci_name pci_name(const struct config_place *at);
 
 /* How it can be reset alone: by its PCI Express capability, by that of the ECN for conventional
- * PCI; or it forgets all when it is sent to sleep (D3hot) and woken. */
-enum pci_reset { PCI_RESET_NONE, PCI_RESET_EXPRESS, PCI_RESET_ADVANCED, PCI_RESET_SLEEP };
+ * PCI; or it forgets all when it is sent to sleep (D3hot) and woken, or when its bus, on which
+ * nothing else is, is reset. */
+enum pci_reset {
+    PCI_RESET_NONE,
+    PCI_RESET_EXPRESS,
+    PCI_RESET_ADVANCED,
+    PCI_RESET_SLEEP,
+    PCI_RESET_BUS
+};
 enum pci_reset pci_reset_of(const struct pci_device *d);
+/* Its bus is in reset from now on, or no longer; for one that is reset so. Boot CPU. */
+void pci_hold_bus(const struct pci_device *d, bool held);
 
 /* Of the word behind that of the capability Power Management. */
 #define PM_ASLEEP 3u /* D3hot */

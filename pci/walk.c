@@ -50,6 +50,16 @@ struct pci_device *pci_find(uint16_t segment, uint16_t bdf)
     return d;
 }
 
+const struct pci_device *pci_above(const struct pci_device *d)
+{
+    const struct pci_device *b = first;
+
+    while (b &&
+           !(b->secondary && b->secondary == CONFIG_BUS(&d->at) && b->at.segment == d->at.segment))
+        b = b->next;
+    return b;
+}
+
 struct pci_name pci_name(const struct config_place *at)
 {
     struct pci_name name = { "" };

@@ -22,6 +22,7 @@
 struct acpi_info acpi;
 uint64_t tsc_hz = HZ;
 unsigned passed_given;
+uint16_t passed_bdf;
 struct fake_function *passed_hardware;
 struct assigned *passed;
 struct vpci passed_bus;
@@ -465,6 +466,7 @@ void passed_reset(void)
     line_vector = 0;
     memset(passed_level, 0, sizeof(passed_level));
     passed = NULL;
+    passed_bdf = PASSED_BDF;
     fake_tsc += 10 * HZ;
     fake_bus_reset();
     bus_in = fake_in;
@@ -507,7 +509,7 @@ int passed_attach(void)
     int err;
 
     do {
-        err = passthrough_attach(&passed, &owner, 0, PASSED_BDF, 2, &next);
+        err = passthrough_attach(&passed, &owner, 0, passed_bdf, 2, &next);
         fake_tsc += 1000000;
     } while (err == -EAGAIN);
     return err;

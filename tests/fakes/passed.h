@@ -38,6 +38,7 @@ enum {
 };
 
 extern struct fake_function *passed_hardware;
+extern uint16_t passed_bdf; /* PASSED_BDF, if a test has not moved it */
 extern struct assigned *passed;
 extern struct vpci passed_bus;
 extern uint8_t passed_registers[0x4000], passed_small[64], passed_ports[32];

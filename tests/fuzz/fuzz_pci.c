@@ -1,4 +1,4 @@
-/* links: pci/walk.c pci/bar.c pci/capability.c pci/class.c pci/describe.c lib/bitmap.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: pci/walk.c pci/bar.c pci/capability.c pci/class.c pci/describe.c pci/reset.c lib/bitmap.c lib/fmt.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * PCI devices that say anything at all: where some are, what their registers hold, which bits of
  * these stick, and when they are unplugged. Each access is looked at: it is aligned and inside the

@@ -1,13 +1,18 @@
 """A guest with PCI devices of the machine's: what it reads and writes is there."""
+import functools
 import hashlib
+import http.server
 import os
 import re
+import shutil
+import subprocess
+import threading
 import time
 
 import pytest
 
 import qemu
-from conftest import BOOT, BUILD, PATIENCE, PROMPT, QUIET, Module, linux
+from conftest import ALL_SHAPES, BOOT, BUILD, PATIENCE, PROMPT, QUIET, Module, linux
 
 MIB = 1 << 20
 SEED = int(os.environ.get("ROGUE_SEED", "0"))  # others than this are for make torture
@@ -94,6 +99,72 @@ def test_nvme(boot, tmp_path, kind, iommu):
     m.sendline("poweroff -f")
     m.expect_off()
     assert md5(path, 5 * MIB, 8 * MIB) == written
+
+
+# Drivers of Debian's full kernel, as they load.
+DRIVERS = """crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi nvme-core nvme scsi_common scsi_mod sd_mod libata
+    libahci ahci virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio virtio_pci virtio_blk failover net_failover
+    virtio_net""".split()
+DISKS = ["nvme0n1", "sda", "vda"]
+
+
+def initrd_with_drivers(path):
+    modules = os.path.join(path, "modules")
+    os.mkdir(modules)
+    for i, name in enumerate(DRIVERS):
+        shutil.copy(os.path.join(BUILD, f"debian/dom0/modules/{name}.ko"), os.path.join(modules, f"{i:02}-{name}.ko"))
+    initrd = os.path.join(path, "initrd.img")
+    subprocess.run(["tools/mkinitrd", initrd, "", modules], check=True)
+    return initrd
+
+
+@pytest.fixture(name="server")
+def fixture_server(tmp_path):
+    """A file of 64 MiB and where a guest finds it: an address of QEMU's that is this machine's loopback."""
+    (tmp_path / "www").mkdir()
+    file = disk(str(tmp_path / "www/file"), 64)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "www"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield file, f"http://10.0.2.2:{server.server_address[1]}/file"
+        server.shutdown()
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(not ALL_SHAPES, reason="takes minutes; SHAPES=all runs it")
+@pytest.mark.parametrize("iommu", ["amd-iommu", "intel-iommu,intremap=on"], ids=["amd", "intel"])
+@pytest.mark.parametrize("vcpus", [1, 4])
+def test_all(boot, tmp_path, server, iommu, vcpus):
+    """A domain with all that the machine can give away: 256 MiB to each of three kinds of disk, which are
+    there after its reboot; 64 MiB over the network."""
+    file, url = server
+    paths = [disk(str(tmp_path / f"{name}.img"), 256) for name in DISKS]
+    board = q35(paths[0], net="user", iommu=iommu) | {"mem": 1536}
+    board["extra"] = board["extra"] + [
+        "-drive", f"if=none,id=sata,format=raw,file={paths[1]}", "-device", "ide-hd,drive=sata,bus=ide.2",
+        "-drive", f"if=none,id=virtio,format=raw,file={paths[2]}",
+        "-device", "virtio-blk-pci,drive=virtio,iommu_platform=on,disable-legacy=on,addr=6"]
+    m = boot(modules=[Module(os.path.join(BUILD, "debian/dom0/vmlinux"),
+                             f"kernel name=linux type=pvh mem=512M vcpus={vcpus} pci=all -- {PVH}"),
+                      Module(initrd_with_drivers(str(tmp_path)), "ramdisk name=linux")], **board)
+    m.expect_exact(PROMPT, timeout=5 * BOOT)
+    m.ask("dd if=/dev/urandom of=/tmp/a bs=1M count=8")
+    m.ask("for i in 1 2 3 4 5 6 7 8; do cat /tmp/a; echo $i; done > /tmp/b; rm /tmp/a")
+    for name in DISKS:
+        m.ask(f"(cat /tmp/b; cat /tmp/b; echo {name}; cat /tmp/b /tmp/b) | dd of=/dev/{name} bs=1M iflag=fullblock "
+              "conv=fsync 2>/dev/null", timeout=10 * BOOT)
+    sums = re.findall(r"(\w{32})  /dev", m.ask("md5sum " + " ".join("/dev/" + name for name in DISKS), timeout=10 * BOOT))
+    assert len(set(sums)) == len(DISKS)
+    m.sendline("reboot -f")
+    m.expect(r"linux: has PCI device 00:06\.0", timeout=PATIENCE)
+    m.expect_exact(PROMPT, timeout=5 * BOOT)
+    for name, right in zip(DISKS, sums):
+        assert right in m.ask(f"md5sum /dev/{name}", timeout=10 * BOOT)
+    m.ask("ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up; sleep 2")
+    assert md5(file) in m.ask(f"wget -q -O - {url} | md5sum", timeout=10 * BOOT)
+    m.sendline("poweroff -f")
+    m.expect_off()
+    assert [md5(path) for path in paths] == sums
 
 
 @pytest.mark.alone
@@ -187,6 +258,10 @@ def test_owners(boot, tmp_path):
     await_reset(m, r"00:04\.0")
     m.sendline("create name=f kernel=1 mem=4M pci=00:04.0")
     m.expect_exact("f: has PCI device 00:04.0\r")
+    m.sendline("create name=h kernel=1 mem=4M pci=all")  # the board's own are left
+    m.expect_exact("h: has PCI device 00:1f.2, which cannot be reset\r")
+    m.sendline("create name=i kernel=1 mem=4M pci=all")
+    m.expect_exact("error: i: pci=all: the machine has none that can be given away\r")
     m.sendline("poweroff")
     m.expect_off()
 

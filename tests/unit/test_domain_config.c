@@ -109,8 +109,13 @@ static void test_pci(void **state)
     assert_int_equal(d.pci_class_count, 2);
     assert_true(d.pci_class[0] == 0x0108 && d.pci_class[1] == 0x02FF);
     assert_int_equal(parse("kernel pci=class:0108"), 0);
+    assert_int_equal(parse("kernel pci=00:04.0,all"), 0);
+    assert_int_equal(d.pci_count, 1);
+    assert_int_equal(d.pci_class_count, 1);
+    assert_int_equal(d.pci_class[0], CONFIG_ANY_CLASS);
     static const char *const wrong[] = {
         "",
+        "all,all",
         "0:4.0",
         "00:04",
         "00:04.",
@@ -128,12 +133,18 @@ static void test_pci(void **state)
         "class:0106,class:0106",
         "class:01,06",
         "class:0101,class:0102,class:0103,class:0104,class:0105",
-        "00:01.0,00:02.0,00:03.0,00:04.0,00:05.0,00:06.0,00:07.0,00:08.0,00:09.0",
     };
+    char line[512];
+    size_t n = (size_t)snprintf(line, sizeof(line), "kernel pci=00:00.0");
+    for (unsigned i = 1; i < CONFIG_MOST_PCI; i++)
+        n += (size_t)snprintf(line + n, sizeof(line) - n, ",00:%02x.0", i);
+    assert_int_equal(parse(line), 0);
+    assert_int_equal(d.pci_count, CONFIG_MOST_PCI);
+    snprintf(line + n, sizeof(line) - n, ",00:1f.0");
+    refused(line, "want up to 28 PCI devices, as 00:04.0,02:00.0, class:0106 or all");
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        char line[128];
         snprintf(line, sizeof(line), "kernel pci=%s", wrong[i]);
-        refused(line, "want up to 8 PCI devices, as 00:04.0,02:00.0, or class:0106");
+        refused(line, "want up to 28 PCI devices, as 00:04.0,02:00.0, class:0106 or all");
     }
 }
 

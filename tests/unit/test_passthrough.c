@@ -1,4 +1,4 @@
-/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/intx.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: passthrough/passthrough.c passthrough/space.c passthrough/registers.c passthrough/ports.c passthrough/message.c passthrough/intx.c passthrough/arrival.c passthrough/vector.c passthrough/reset.c passthrough/place.c pci/window.c devices/vpci.c pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/reset.c pci/control.c lib/bitmap.c lib/fmt.c tests/fakes/str_copy.c tests/fakes/passed.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * A PCI device as a guest has it: what it finds in configuration space, where its registers are,
  * what becomes of its interrupts, and who may have it.
@@ -72,7 +72,7 @@ static void wr(unsigned reg, uint32_t value)
 static void refused(uint16_t bdf, const char *why)
 {
     fake_log_reset();
-    assert_int_equal(passthrough_check("alpha", 0, bdf), -ENODEV);
+    assert_int_equal(passthrough_check("alpha", true, 0, bdf), -ENODEV);
     assert_true(fake_log_has(why));
 }
 
@@ -81,7 +81,7 @@ static void test_refusals(void **state)
     (void)state;
     struct pci_device *d = pci_find(0, PASSED_BDF);
 
-    assert_int_equal(passthrough_check("alpha", 0, PASSED_BDF), 0);
+    assert_int_equal(passthrough_check("alpha", true, 0, PASSED_BDF), 0);
     refused(FAKE_BDF(0, 9, 0), "alpha: pci=00:09.0: the machine has no such device");
     refused(FAKE_BDF(0, 5, 0), "alpha: pci=00:05.0: it has no interrupt pin");
     refused(FAKE_BDF(0, 6, 0), "alpha: pci=00:06.0: it is a bridge");
@@ -96,7 +96,7 @@ static void test_refusals(void **state)
     d->bar[0].base = PASSED_BASE;
     passed_iommu_error = -ENODEV;
     refused(PASSED_BDF, "alpha: pci=00:04.0: no IOMMU holds it back");
-    assert_int_equal(passthrough_check("alpha", 1, PASSED_BDF), -ENODEV);
+    assert_int_equal(passthrough_check("alpha", true, 1, PASSED_BDF), -ENODEV);
     assert_true(fake_log_has("alpha: pci=0001:00:04.0: the machine has no such device"));
 }
 
@@ -106,12 +106,20 @@ static void test_kinds(void **state)
     const uint32_t none = PASSTHROUGH_NONE;
 
     (void)state;
-    assert_int_equal(passthrough_find("alpha", 0x0108, none), PASSED_BDF);
-    assert_int_equal(passthrough_find("alpha", 0x0108, PASSED_BDF), none);
-    assert_int_equal(passthrough_find("alpha", 0x0106, none), none); /* it has no messages */
-    assert_int_equal(passthrough_find("alpha", 0x0604, none), none);
+    assert_int_equal(passthrough_find("alpha", true, 0x0108, none), PASSED_BDF);
+    assert_int_equal(passthrough_find("alpha", true, 0x0108, PASSED_BDF), none);
+    assert_int_equal(passthrough_find("alpha", true, 0x0106, none), none); /* it has no messages */
+    assert_int_equal(passthrough_find("alpha", true, 0x0604, none), none);
+    pci_find(0, FAKE_BDF(0, 5, 0))->pin = 1;
+    pci_find(0, FAKE_BDF(0, 5, 0))->line = PASSED_IRQ;
+    assert_int_equal(passthrough_find("alpha", true, PASSTHROUGH_ANY_CLASS, none), PASSED_BDF);
+    assert_int_equal(passthrough_find("alpha", true, PASSTHROUGH_ANY_CLASS, PASSED_BDF),
+                     FAKE_BDF(0, 5, 0));
+    assert_int_equal(passthrough_find("alpha", true, PASSTHROUGH_ANY_CLASS, FAKE_BDF(0, 5, 0)),
+                     none);
+    assert_int_equal(passthrough_find("alpha", false, PASSTHROUGH_ANY_CLASS, PASSED_BDF), none);
     pci_find(0, PASSED_BDF)->owner = 3;
-    assert_int_equal(passthrough_find("alpha", 0x0108, none), none);
+    assert_int_equal(passthrough_find("alpha", true, 0x0108, none), none);
     pci_find(0, PASSED_BDF)->owner = PCI_UNOWNED;
 }
 
@@ -154,15 +162,15 @@ static void test_misplaced(void **state)
     d->bar[0].base = PASSED_BASE;
     d->bar[0].size = 0x4000;
     bridge->subordinate = bridge->secondary = 1;
-    assert_int_equal(passthrough_check("alpha", 0, PASSED_BDF), 0);
+    assert_int_equal(passthrough_check("alpha", true, 0, PASSED_BDF), 0);
     passed_hardware->bdf = FAKE_BDF(1, 4, 0);
     d->at.bdf = FAKE_BDF(1, 4, 0);
     fake_function[2].word[8] = 0xFE00FE00; /* 1 MiB */
-    assert_int_equal(passthrough_check("alpha", 0, FAKE_BDF(1, 4, 0)), 0);
+    assert_int_equal(passthrough_check("alpha", true, 0, FAKE_BDF(1, 4, 0)), 0);
     fake_function[2].word[8] = 0xFE10FE10;
     refused(FAKE_BDF(1, 4, 0), "no bridge passes on what is for its registers");
     fake_function[2].word[9] = 0xFFF1FE01; /* the other one, of 64 bits */
-    assert_int_equal(passthrough_check("alpha", 0, FAKE_BDF(1, 4, 0)), 0);
+    assert_int_equal(passthrough_check("alpha", true, 0, FAKE_BDF(1, 4, 0)), 0);
     fake_function[2].word[10] = fake_function[2].word[11] = 1;
     refused(FAKE_BDF(1, 4, 0), "no bridge passes on what is for its registers");
 }
@@ -268,16 +276,16 @@ static void test_without_reset(void **state)
     (void)state;
     passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
     passed_hardware->word[PASSED_PM / 4 + 1] = 8;
-    assert_int_equal(passthrough_check("beta", 0, PASSED_BDF), 0);
+    assert_int_equal(passthrough_check("beta", true, 0, PASSED_BDF), 0);
     assert_int_equal(passed_attach(), 0);
     assert_true(fake_log_has("alpha: has PCI device 00:04.0, which cannot be reset"));
     detach();
-    assert_int_equal(passthrough_check("beta", 0, PASSED_BDF), -ENODEV);
+    assert_int_equal(passthrough_check("beta", true, 0, PASSED_BDF), -ENODEV);
     assert_true(fake_log_has("beta: pci=00:04.0: another domain had it, and it cannot be reset"));
     assert_int_equal(passed_attach(), 0);
     detach();
     passed_hardware->word[PASSED_EXPRESS / 4 + 1] |= 1u << 28;
-    assert_int_equal(passthrough_check("beta", 0, PASSED_BDF), 0);
+    assert_int_equal(passthrough_check("beta", true, 0, PASSED_BDF), 0);
 }
 
 /* Without a reset of its own it sleeps, wakes up, and has forgotten where it was; unless it says
@@ -310,6 +318,70 @@ static void test_sleep(void **state)
     vpci_init(&passed_bus, 0);
     assert_int_equal(passed_attach(), 0);
     assert_true(fake_log_has("has PCI device 00:04.0, which cannot be reset"));
+}
+
+/* Behind the bridge, as the only one there. */
+static void move_behind_bridge(void)
+{
+    struct pci_device *bridge = pci_find(0, FAKE_BDF(0, 6, 0));
+    struct pci_device *d = pci_find(0, PASSED_BDF);
+
+    bridge->subordinate = bridge->secondary = 1;
+    passed_bdf = passed_hardware->bdf = d->at.bdf = FAKE_BDF(1, 4, 0);
+    fake_function[2].word[8] = 0xFE00FE00; /* what it passes on: 1 MiB */
+    fake_function[2].word[15] = 0x00010000;
+    fake_function[2].sticks[15] = 0x0FFF0000;
+}
+
+/* Without any reset of its own, but alone on its bus, it is reset with that: a while in reset, a
+ * while until it answers, which on conventional PCI is longer. */
+static void test_bus_reset(void **state)
+{
+    const uint32_t *control = &fake_function[2].word[15];
+
+    (void)state;
+    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
+    passed_hardware->word[PASSED_PM / 4 + 1] = 8;
+    move_behind_bridge();
+    assert_int_equal(passed_attach(), 0);
+    assert_true(fake_log_has("alpha: has PCI device 01:04.0\n"));
+    assert_false(passthrough_detach(passed));
+    assert_int_equal(*control, 0x00410000);
+    fake_tsc += 100000000;
+    assert_false(passthrough_detach(passed));
+    assert_int_equal(*control, 0x00010000);
+    passed_hardware->word[1] = passed_hardware->word[6] = 0;
+    passed_hardware->word[4] = 4;
+    fake_tsc += 95000000;
+    assert_false(passthrough_detach(passed));
+    fake_tsc += 5000000;
+    assert_true(passthrough_detach(passed));
+    passed = NULL;
+    assert_int_equal(passed_hardware->word[4], PASSED_BASE | 4);
+    vpci_init(&passed_bus, 0);
+    pci_find(0, passed_bdf)->cap[PCI_CAP_PCIE] = 0;
+    assert_int_equal(passed_attach(), 0);
+    assert_false(passthrough_detach(passed));
+    fake_tsc += 100000000;
+    assert_false(passthrough_detach(passed));
+    fake_tsc += 1000000000;
+    assert_false(passthrough_detach(passed));
+    fake_tsc += 10000000;
+    assert_true(passthrough_detach(passed));
+    passed = NULL;
+}
+
+/* A neighbour there would be reset as well. */
+static void test_no_bus_reset(void **state)
+{
+    (void)state;
+    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
+    passed_hardware->word[PASSED_PM / 4 + 1] = 8;
+    move_behind_bridge();
+    pci_find(0, FAKE_BDF(0, 5, 0))->at.bdf = FAKE_BDF(1, 5, 0);
+    assert_int_equal(passed_attach(), 0);
+    assert_true(fake_log_has("alpha: has PCI device 01:04.0, which cannot be reset"));
+    assert_int_equal(fake_function[2].word[15], 0x00010000);
 }
 
 static void test_it_stays_away(void **state)
@@ -1316,6 +1388,8 @@ int main(void)
         T(test_ports_behind),
         T(test_room),
         T(test_sleep),
+        T(test_bus_reset),
+        T(test_no_bus_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

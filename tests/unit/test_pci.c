@@ -1,4 +1,4 @@
-/* links: pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c lib/bitmap.c lib/fmt.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
+/* links: pci/walk.c pci/bar.c pci/capability.c pci/config.c pci/class.c pci/describe.c pci/reset.c lib/bitmap.c lib/fmt.c tests/fakes/config_space.c tests/fakes/heap.c tests/fakes/log.c tests/fakes/panic.c */
 /*
  * The walk over the PCI buses, on one that the test makes up: sound devices, and every kind of
  * nonsense that firmware and broken cards may have.
