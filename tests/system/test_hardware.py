@@ -21,7 +21,7 @@ DEVICES = {
            r"00:02\.0 VGA, class 030000, [^\n]*, Caisson's screen\n +memory 0xfd000000 prefetchable,",
            r"00:0\d\.0 PCI bridge, [^\n]*, to buses 01 to 01\n",
            r"01:03\.0 Ethernet, class 020000, 8086:100e [^\n]*\n +memory 0xfe[0-9a-f]+ 128K, port "
-           r"0x[0-9a-f]+ 64B, ROM 0x[0-9a-f]* 256K\n"),
+           r"0x[0-9a-f]+ 64B, ROM 0x[0-9a-f]* 256K, alone on its bus\n"),
     "q35": ("found by MCFG",
             r"00:00\.0 host bridge, class 060000, 8086:29c0 ",
             r"00:05\.0 NVMe, [^\n]*\n +memory 0xfe[0-9a-f]+ 16K\n +PM in D0, PCIe, MSI-X 65, FLR\n",

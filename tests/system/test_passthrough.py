@@ -106,13 +106,15 @@ DRIVERS = """crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi nvme-core n
     libahci ahci virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio virtio_pci virtio_blk failover net_failover
     virtio_net""".split()
 DISKS = ["nvme0n1", "sda", "vda"]
+FULL_KERNEL = os.path.join(BUILD, "debian/dom0/vmlinux")  # its drivers are in a folder beside it
 
 
 def initrd_with_drivers(path):
     modules = os.path.join(path, "modules")
     os.mkdir(modules)
     for i, name in enumerate(DRIVERS):
-        shutil.copy(os.path.join(BUILD, f"debian/dom0/modules/{name}.ko"), os.path.join(modules, f"{i:02}-{name}.ko"))
+        shutil.copy(os.path.join(os.path.dirname(FULL_KERNEL), "modules", name + ".ko"),
+                    os.path.join(modules, f"{i:02}-{name}.ko"))
     initrd = os.path.join(path, "initrd.img")
     subprocess.run(["tools/mkinitrd", initrd, "", modules], check=True)
     return initrd
@@ -144,7 +146,7 @@ def test_all(boot, tmp_path, server, iommu, vcpus):
         "-drive", f"if=none,id=sata,format=raw,file={paths[1]}", "-device", "ide-hd,drive=sata,bus=ide.2",
         "-drive", f"if=none,id=virtio,format=raw,file={paths[2]}",
         "-device", "virtio-blk-pci,drive=virtio,iommu_platform=on,disable-legacy=on,addr=6"]
-    m = boot(modules=[Module(os.path.join(BUILD, "debian/dom0/vmlinux"),
+    m = boot(modules=[Module(FULL_KERNEL,
                              f"kernel name=linux type=pvh mem=512M vcpus={vcpus} pci=all -- {PVH}"),
                       Module(initrd_with_drivers(str(tmp_path)), "ramdisk name=linux")], **board)
     m.expect_exact(PROMPT, timeout=5 * BOOT)
