@@ -167,6 +167,10 @@ static int find_firmware(struct word ref, struct domain_config *c)
     const struct domain_config *other = find_menu_domain(ref);
     const struct module *m = other ? NULL : find_module(ref);
 
+    if (m && !m->size) {
+        log_error("create: \"firmware=%.*s\": the file is empty", WORD_ARGS(ref));
+        return -EINVAL;
+    }
     c->rom_count = other ? other->rom_count : m != NULL;
     if (other)
         memcpy(c->roms, other->roms, sizeof(c->roms));

@@ -97,6 +97,11 @@ static void give_rom(unsigned i, struct line *kernel, const struct module *file)
         kernel->broken = true;
         return;
     }
+    if (!file->size) {
+        log_error("module %u: firmware: the file is empty", i + 1);
+        kernel->broken = true;
+        return;
+    }
     d->roms[d->rom_count++] = (struct image_module){ file->data, file->size, "" };
 }
 

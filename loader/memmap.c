@@ -69,7 +69,8 @@ void memmap_add_firmware(struct memmap *m, uint64_t size)
 
     m->backed_count = 0;
     back(m, 0, m->low_end);
-    back(m, MEMMAP_HIGH - size, MEMMAP_HIGH);
+    if (size)
+        back(m, MEMMAP_HIGH - size, MEMMAP_HIGH);
     if (high)
         back(m, MEMMAP_HIGH, MEMMAP_HIGH + high);
 }

@@ -274,13 +274,15 @@ static void test_share(void **state)
     assert_int_equal(s.cpus, UINT64_MAX);
 }
 
+static unsigned empty; /* the module whose file is; 0: none */
+
 static unsigned collect(const char *const *lines)
 {
     static struct module mods[MAX_MODULES];
     unsigned n = 0;
     fake_log_reset();
     for (; lines[n]; n++)
-        mods[n].size = n + 1, strcpy(mods[n].line, lines[n]);
+        mods[n].size = n + 1 == empty ? 0 : n + 1, strcpy(mods[n].line, lines[n]);
     return config_collect(mods, n, configs);
 }
 
@@ -320,6 +322,11 @@ static void test_roms(void **state)
     assert_int_equal(configs[1].roms[1].size, 6);
     assert_int_equal(COLLECT("kernel name=a", "firmware", "firmware", "firmware"), 0);
     assert_true(fake_log_has("module 4: firmware: domain a has 2 files of it already"));
+    empty = 2;
+    assert_int_equal(COLLECT("kernel name=a", "firmware", "kernel name=b"), 1);
+    assert_true(fake_log_has("module 2: firmware: the file is empty"));
+    assert_string_equal(configs[0].name, "b");
+    empty = 0;
     assert_int_equal(COLLECT("kernel name=a", "firmware mem=4M"), 0);
     assert_true(fake_log_has("this key is for kernel lines"));
 }

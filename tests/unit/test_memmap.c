@@ -70,6 +70,7 @@ static void test_firmware(void **state)
 {
     (void)state;
     assert_int_equal(memmap_build(&m, 64 << 20), 0);
+    memmap_add_firmware(&m, 0); /* an empty file, which is refused elsewhere */
     memmap_add_firmware(&m, 0x40000);
     assert_int_equal(m.backed_count, 2);
     assert_int_equal(m.backed[0].start.v, 0);
