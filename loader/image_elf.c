@@ -10,8 +10,8 @@
 
 #define PT_LOAD      1
 #define PT_NOTE      4
-#define MAX_NOTES    0x10000 /* bytes of them that are read: kernels have some hundred */
-#define MAX_SEGMENTS 64      /* kernels have a handful; bounds the work for a hostile file */
+#define MAX_NOTES    0x2000 /* bytes of them that are read: kernels have some hundred */
+#define MAX_SEGMENTS 64     /* kernels have a handful; bounds the work for a hostile file */
 
 struct headers {
     bool elf64;

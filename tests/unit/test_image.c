@@ -1012,8 +1012,8 @@ static void test_many_notes(void **state)
 {
     (void)state;
     assert_true(is_pvh_behind(0));
-    assert_true(is_pvh_behind(15)); /* 60 KiB */
-    assert_false(is_pvh_behind(16));
+    assert_true(is_pvh_behind(1)); /* 4 KiB */
+    assert_false(is_pvh_behind(2));
     assert_false(is_pvh_behind(60));
 }
 
