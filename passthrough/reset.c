@@ -104,11 +104,13 @@ void reset_begin(struct assigned *a)
     unsigned power = a->device->cap[PCI_CAP_PM];
     uint64_t now = rdtsc();
 
-    if (!are_in_place(a->device))
+    if (a->held_in_reset) /* on its way to its guest: it may not answer yet */
+        hold(a, false);
+    else if (!are_in_place(a->device))
         log_warn("%s: %s has moved its registers on the machine's bus", a->owner.name,
                  pci_name(at).text);
-    if (express(a))
-        a->control = config_read16(at, express(a) + 8) & ~EXPRESS_ERRORS;
+    if (express(a) && config_read32(at, CONFIG_ID) == a->device->id)
+        a->control = config_read16(at, express(a) + 8) & ~(EXPRESS_ERRORS | EXPRESS_RESET);
     a->wakes = power && config_read16(at, power + POWER) & POWER_STATE;
     if (!a->wakes) {
         reset(a, now);

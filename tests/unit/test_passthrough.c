@@ -371,6 +371,48 @@ static void test_bus_reset(void **state)
     passed = NULL;
 }
 
+/* Its domain is destroyed while it is on its way there, its bus in reset. */
+static void test_taken_back_in_reset(void **state)
+{
+    struct passthrough_owner owner = { .id = PASSED_OWNER, .name = "alpha", .bus = &passed_bus };
+    struct passthrough_room next = { 0 };
+    uint16_t control = passed_hardware->word[PASSED_EXPRESS / 4 + 2];
+
+    (void)state;
+    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
+    passed_hardware->word[PASSED_PM / 4 + 1] = 8;
+    move_behind_bridge();
+    passed_bus.intx.set = NULL;
+    assert_int_equal(passthrough_attach(&passed, &owner, 0, passed_bdf, 2, &next), -EAGAIN);
+    assert_int_equal(fake_function[2].word[15], 0x00410000);
+    passed_hardware->gone = true;
+    assert_false(passthrough_detach(passed));
+    assert_int_equal(fake_function[2].word[15], 0x00010000);
+    passed_hardware->gone = false;
+    while (!passthrough_detach(passed))
+        fake_tsc += 10000000;
+    passed = NULL;
+    assert_int_equal(pci_find(0, passed_bdf)->owner, PCI_UNOWNED);
+    assert_int_equal(passed_hardware->word[PASSED_EXPRESS / 4 + 2], control & ~15);
+}
+
+/* What a guest has sent away answers ones: none of them is written back to it. */
+static void test_away_for_a_while(void **state)
+{
+    uint16_t control = passed_hardware->word[PASSED_EXPRESS / 4 + 2];
+
+    (void)state;
+    assert_int_equal(passed_attach(), 0);
+    passed_hardware->gone = true;
+    assert_false(passthrough_detach(passed));
+    passed_hardware->gone = false;
+    while (!passthrough_detach(passed))
+        fake_tsc += 10000000;
+    passed = NULL;
+    assert_int_equal(pci_find(0, PASSED_BDF)->owner, PCI_UNOWNED);
+    assert_int_equal(passed_hardware->word[PASSED_EXPRESS / 4 + 2], control & ~15);
+}
+
 /* A neighbour there would be reset as well. */
 static void test_no_bus_reset(void **state)
 {
@@ -1390,6 +1432,8 @@ int main(void)
         T(test_sleep),
         T(test_bus_reset),
         T(test_no_bus_reset),
+        T(test_taken_back_in_reset),
+        T(test_away_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
