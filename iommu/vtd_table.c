@@ -93,6 +93,8 @@ static bool map_one(const struct vtd_unit *u, uint64_t *table, uint64_t address,
                 return false;
             write_entry(u, entry, heap_to_maddr(below).v | READ_WRITE);
         }
+        if (*entry & LARGE) /* another region, of which firmware says that it overlaps */
+            return true;
         table = heap_from_maddr(maddr(*entry & ADDRESS));
     }
 }
