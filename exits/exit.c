@@ -246,16 +246,18 @@ static cold bool is_ours(const struct p2m *p, mfn_t m)
     return owner > OWNER_PINNED && !(owner == OWNER_RESERVED && p->slat.devices);
 }
 
-/* The end of the guest that has used it; and if the frame is its own, nobody gets that again. */
+/* The end of the guest that has used it; and nobody gets the frame again, whose RAM it is. */
 static cold void handle_bad_memory(struct virt_vcpu *virt, const struct virt_exit *e)
 {
     struct vcpu *v = vcpu_of(virt);
     const struct p2m *p = &v->domain->p2m;
     mfn_t m = maddr_to_mfn(e->bad_memory);
+    uint16_t owner = frame_owner(m);
 
     if (is_ours(p, m))
         panic("machine check: memory of Caisson's own at 0x%lx", e->bad_memory.v);
-    (void)!frame_retire(m, p->owner);
+    if (owner <= OWNER_PINNED)
+        (void)!frame_retire(m, owner);
     domain_end(v->domain, END_KILLED, "memory at machine address 0x%lx has failed",
                e->bad_memory.v);
 }

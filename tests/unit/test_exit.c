@@ -531,7 +531,12 @@ static void test_bad_memory(void **state)
     e.bad_memory = maddr(mfn_to_maddr(m).v + 0x640);
     ends(&e, END_KILLED, "has failed");
     assert_int_equal(frame_pins(m), 1);
+    assert_int_equal(frame_alloc(ORDER_4K, guest.p2m.owner + 1, &m), 0); /* granted, say */
+    e.bad_memory = mfn_to_maddr(m);
+    ends(&e, END_KILLED, "has failed");
+    assert_int_equal(frame_pins(m), 1);
     frame_unpin(m);
+    frame_free(m, ORDER_4K, guest.p2m.owner + 1);
     e.bad_memory = maddr(0xFE001008);
     guest.p2m.slat.devices = 1; /* a register of a device of its own answers so */
     ends(&e, END_KILLED, "has failed");
