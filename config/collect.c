@@ -94,15 +94,13 @@ static void give_rom(unsigned i, struct line *kernel, const struct module *file)
     if (d->rom_count == CONFIG_MOST_ROMS) {
         log_error("module %u: firmware: domain %s has %d files of it already", i + 1, d->name,
                   CONFIG_MOST_ROMS);
-        kernel->broken = true;
-        return;
-    }
-    if (!file->size) {
+    } else if (!file->size) {
         log_error("module %u: firmware: the file is empty", i + 1);
-        kernel->broken = true;
+    } else {
+        d->roms[d->rom_count++] = (struct image_module){ file->data, file->size, "" };
         return;
     }
-    d->roms[d->rom_count++] = (struct image_module){ file->data, file->size, "" };
+    kernel->broken = true;
 }
 
 /* Gives all other files to their kernels. */

@@ -320,12 +320,14 @@ static void test_sleep(void **state)
     assert_true(fake_log_has("has PCI device 00:04.0, which cannot be reset"));
 }
 
-/* Behind the bridge, as the only one there. */
-static void move_behind_bridge(void)
+/* It has no reset of its own, and is behind the bridge, as the only one there. */
+static void leave_it_its_bus(void)
 {
     struct pci_device *bridge = pci_find(0, FAKE_BDF(0, 6, 0));
     struct pci_device *d = pci_find(0, PASSED_BDF);
 
+    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
+    passed_hardware->word[PASSED_PM / 4 + 1] = 8;
     bridge->subordinate = bridge->secondary = 1;
     passed_bdf = passed_hardware->bdf = d->at.bdf = FAKE_BDF(1, 4, 0);
     fake_function[2].word[8] = 0xFE00FE00; /* what it passes on: 1 MiB */
@@ -340,9 +342,7 @@ static void test_bus_reset(void **state)
     const uint32_t *control = &fake_function[2].word[15];
 
     (void)state;
-    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
-    passed_hardware->word[PASSED_PM / 4 + 1] = 8;
-    move_behind_bridge();
+    leave_it_its_bus();
     assert_int_equal(passed_attach(), 0);
     assert_true(fake_log_has("alpha: has PCI device 01:04.0\n"));
     assert_false(passthrough_detach(passed));
@@ -379,9 +379,7 @@ static void test_taken_back_in_reset(void **state)
     uint16_t control = passed_hardware->word[PASSED_EXPRESS / 4 + 2];
 
     (void)state;
-    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
-    passed_hardware->word[PASSED_PM / 4 + 1] = 8;
-    move_behind_bridge();
+    leave_it_its_bus();
     passed_bus.intx.set = NULL;
     assert_int_equal(passthrough_attach(&passed, &owner, 0, passed_bdf, 2, &next), -EAGAIN);
     assert_int_equal(fake_function[2].word[15], 0x00410000);
@@ -389,9 +387,7 @@ static void test_taken_back_in_reset(void **state)
     assert_false(passthrough_detach(passed));
     assert_int_equal(fake_function[2].word[15], 0x00010000);
     passed_hardware->gone = false;
-    while (!passthrough_detach(passed))
-        fake_tsc += 10000000;
-    passed = NULL;
+    detach();
     assert_int_equal(pci_find(0, passed_bdf)->owner, PCI_UNOWNED);
     assert_int_equal(passed_hardware->word[PASSED_EXPRESS / 4 + 2], control & ~15);
 }
@@ -406,9 +402,7 @@ static void test_away_for_a_while(void **state)
     passed_hardware->gone = true;
     assert_false(passthrough_detach(passed));
     passed_hardware->gone = false;
-    while (!passthrough_detach(passed))
-        fake_tsc += 10000000;
-    passed = NULL;
+    detach();
     assert_int_equal(pci_find(0, PASSED_BDF)->owner, PCI_UNOWNED);
     assert_int_equal(passed_hardware->word[PASSED_EXPRESS / 4 + 2], control & ~15);
 }
@@ -417,9 +411,7 @@ static void test_away_for_a_while(void **state)
 static void test_no_bus_reset(void **state)
 {
     (void)state;
-    passed_hardware->word[PASSED_EXPRESS / 4 + 1] &= ~(1u << 28);
-    passed_hardware->word[PASSED_PM / 4 + 1] = 8;
-    move_behind_bridge();
+    leave_it_its_bus();
     pci_find(0, FAKE_BDF(0, 5, 0))->at.bdf = FAKE_BDF(1, 5, 0);
     assert_int_equal(passed_attach(), 0);
     assert_true(fake_log_has("alpha: has PCI device 01:04.0, which cannot be reset"));

@@ -480,7 +480,6 @@ static void test_ibpb_entry(void **state)
 
 static void test_told(void **state)
 {
-
     (void)state;
     decide(&skylake_old, "auto");
     assert_true(fake_log_has("speculation: rsb ept clear; lacking: ibrs ibpb l1d verw; off: -"));
