@@ -426,7 +426,9 @@ def test_bad_one(boot, seed):
     m = boot(modules=[Module(STORM, "kernel name=storm rights=control type=pvh mem=16M vcpus=2 -- "
                              f"control=1 seed={seed} calls=3000"), *lives],
              options="console=com1 exit=monitor loglevel=info", pcpus=2, ips=100_000_000)
-    m.expect(r"storm: powered off", timeout=BOOT)  # its own console may be gone by then
+    # Its own console may be gone by then, and the line that tells of its end among those that the others' lines
+    # have kept from the screen.
+    m.expect(r"storm: powered off|\*\*\* keys go to ", timeout=BOOT)
     m.send("\x01" * 3 + "list\r")
     m.expect(r"\nName [^\n]*\n")
     m.expect("caisson> ")
