@@ -4,6 +4,7 @@
 #include "emulate/insn_cache.h"
 #include "arch/x86/cpu.h"
 #include "emulate/emulator.h"
+#include "emulate/operand.h"
 #include "guestmem/p2m.h"
 #include "lib/likely.h"
 #include "lib/string.h"
@@ -119,7 +120,7 @@ static int read(struct emulator *e, struct insn_cache_entry *c)
     err = decode_insn(bytes, count, mode_of(&c->mode), &c->insn);
     if (err == -ENODATA && count < DECODE_MAX_BYTES) {
         unsigned rest = DECODE_MAX_BYTES - count;
-        err = gva_read(e->space, gva(c->at.v + count), bytes + count, rest, access);
+        err = gva_read(e->space, operand_further(e, c->at, count), bytes + count, rest, access);
         if (err)
             return err;
         count = DECODE_MAX_BYTES;
@@ -155,7 +156,7 @@ unsigned insn_cache_bytes(struct emulator *e, uint8_t bytes[DECODE_MAX_BYTES])
 
     if (gva_read(e->space, at, bytes, count, access))
         return 0;
-    if (!rest || gva_read(e->space, gva(at.v + count), bytes + count, rest, access))
+    if (!rest || gva_read(e->space, operand_further(e, at, count), bytes + count, rest, access))
         return count;
     return DECODE_MAX_BYTES;
 }

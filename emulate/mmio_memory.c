@@ -43,7 +43,7 @@ static int access(struct emulator *e, const struct place *p, unsigned skip, uint
                   unsigned size, bool write)
 {
     if (!p->whole)
-        return operand_access(e, gva(p->linear.v + skip), value, size, write);
+        return operand_access(e, operand_further(e, p->linear, skip), value, size, write);
     if (write)
         machine_mmio_write(e->machine, e->lapic, gpa(p->at.v + skip), size, *value);
     else

@@ -80,6 +80,11 @@ int operand_effective(struct emulator *e, const struct decode *insn, bool write,
                           insn->size, write, out);
 }
 
+gva_t operand_further(const struct emulator *e, gva_t at, unsigned n)
+{
+    return gva(operand_truncate(at.v + n, virt_in_64bit_code(e->virt) ? 8 : 4));
+}
+
 /* Bytes of the page of `at` that an access has. */
 static unsigned in_first_page(gva_t at, unsigned size)
 {
@@ -97,7 +102,7 @@ static int translate_parts(struct emulator *e, gva_t at, unsigned size, bool wri
 
     if (err || first == size)
         return err;
-    return gva_translate(e->space, gva(at.v + first), rights, &where[1]);
+    return gva_translate(e->space, operand_further(e, at, first), rights, &where[1]);
 }
 
 int operand_probe_write(struct emulator *e, gva_t at, unsigned size)

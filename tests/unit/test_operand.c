@@ -186,6 +186,22 @@ static void test_access_privilege(void **state)
     assert_int_equal(access(0x5000, &value, 4, true), 0);
 }
 
+/* Code of 32 bits under a 64-bit kernel: its operand's end is at 0, not at 4 GiB. */
+static void test_round_4_gib(void **state)
+{
+    uint64_t value = 0x1122334455667788;
+
+    (void)state;
+    guest_mode(DECODE_64);
+    cpu()->seg[SEG_CS].ar ^= SEG_AR_L | SEG_AR_DB;
+    guest_write64(0x2018, 0x6000 | 7); /* the last page below 4 GiB is at 0x8000 */
+    guest_write64(0x6ff8, 0x7000 | 7);
+    guest_write64(0x7ff8, 0x8000 | 7);
+    assert_int_equal(access(0xfffffffc, &value, 8, true), 0);
+    assert_int_equal(guest_read64(0), 0x11223344);
+    assert_int_equal(guest_read64(0x8ff8) >> 32, 0x55667788);
+}
+
 static void test_no_memory(void **state)
 {
     uint64_t value = 0;
@@ -207,6 +223,7 @@ int main(void)
         TEST(test_64bit),
         TEST(test_access_privilege),
         TEST(test_access_ram_and_device),
+        TEST(test_round_4_gib),
         TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
