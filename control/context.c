@@ -164,8 +164,8 @@ static int take(struct stream *s, const struct hvm_save_descriptor *r, struct do
     for (unsigned i = 0; i < KINDS; i++) {
         if (kinds[i].type != r->typecode)
             continue;
-        return r->instance < d->xen.vcpu_count ? kinds[i].take(s, r, d->vcpus[r->instance])
-                                               : -EINVAL;
+        struct vcpu *v = domain_vcpu(d, r->instance);
+        return v ? kinds[i].take(s, r, v) : -EINVAL;
     }
     return pass_over(s, r);
 }

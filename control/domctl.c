@@ -7,6 +7,7 @@
  */
 #include "control/control.h"
 #include "control/domctl.h"
+#include "lib/nospec.h"
 #include "xen/pair.h"
 
 static bool is_self(const struct vcpu *v, const struct domain *d)
@@ -37,14 +38,16 @@ static int64_t unpause(struct vcpu *v, struct domain *d, struct xen_domctl *op)
     return with_locks(v, d, domain_count_unpause);
 }
 
-static const struct {
+struct operation {
     int64_t (*fn)(struct vcpu *v, struct domain *d, struct xen_domctl *op);
     bool answers;  /* in the structure */
     bool explains; /* there too, what it is refused for */
     bool creates;  /* it is about no domain that there is */
     bool moves;    /* how far it has come goes into the structure at each continuation, */
     bool goes_on;  /* with DOMCTL_GOES_ON, by which it knows that it is one */
-} ops[] = {
+};
+
+static const struct operation ops[] = {
     [XEN_DOMCTL_CREATEDOMAIN] = { .fn = domctl_createdomain, .answers = true, .creates = true },
     [XEN_DOMCTL_DESTROYDOMAIN] = { .fn = domctl_destroydomain },
     [XEN_DOMCTL_PAUSEDOMAIN] = { .fn = pause },
@@ -90,26 +93,25 @@ static int find(struct vcpu *v, struct xen_domctl *op, struct xen_domain **out)
     return *out ? 0 : -ESRCH;
 }
 
-static int64_t act(struct vcpu *v, struct xen_domctl *op)
+static int64_t act(struct vcpu *v, const struct operation *o, struct xen_domctl *op)
 {
-    uint32_t cmd = op->cmd & ~DOMCTL_GOES_ON;
     struct xen_domain *d;
 
-    if (ops[cmd].creates)
-        return ops[cmd].fn(v, NULL, op);
+    if (o->creates)
+        return o->fn(v, NULL, op);
     int err = find(v, op, &d);
     if (err)
         return err;
-    int64_t result = ops[cmd].fn(v, domain_of(d), op);
+    int64_t result = o->fn(v, domain_of(d), op);
     pair_forget(&v->domain->xen, d);
     return result;
 }
 
-static bool goes_back(uint32_t cmd, int64_t result)
+static bool goes_back(const struct operation *o, int64_t result)
 {
     if (result == HYPERCALL_CONTINUE)
-        return ops[cmd].moves;
-    return result == 0 ? ops[cmd].answers : result < 0 && ops[cmd].explains;
+        return o->moves;
+    return result == 0 ? o->answers : result < 0 && o->explains;
 }
 
 /* A destruction that began before: it is waited for, and the domain is not found any more. */
@@ -123,23 +125,28 @@ static int64_t await_end(struct vcpu *v, uint64_t at, struct xen_domctl *op)
     return result;
 }
 
-static bool is_known(uint32_t cmd, bool goes_on)
+/* NULL: there is none of that number, or it does not go on. */
+static const struct operation *find_operation(uint32_t asked)
 {
-    return cmd < sizeof(ops) / sizeof(ops[0]) && ops[cmd].fn && (!goes_on || ops[cmd].goes_on);
+    const uint32_t count = sizeof(ops) / sizeof(ops[0]), cmd = asked & ~DOMCTL_GOES_ON;
+    const struct operation *o = &ops[index_nospec(cmd, count)];
+
+    return cmd < count && o->fn && (asked == cmd || o->goes_on) ? o : NULL;
 }
 
 static int64_t carry_out(struct vcpu *v, uint64_t at, struct xen_domctl *op)
 {
-    uint32_t asked = op->cmd, cmd = asked & ~DOMCTL_GOES_ON;
+    const uint32_t asked = op->cmd;
+    const struct operation *o = find_operation(asked);
 
-    if (!is_known(cmd, asked != cmd))
+    if (!o)
         return -ENOSYS;
-    if (ops[cmd].answers && gva_copy_out(&v->space, at, op, sizeof(*op)))
+    if (o->answers && gva_copy_out(&v->space, at, op, sizeof(*op)))
         return -EFAULT;
-    int64_t result = act(v, op);
+    int64_t result = act(v, o, op);
     if (result != HYPERCALL_CONTINUE)
-        op->cmd = cmd;
-    if ((op->cmd != asked || goes_back(cmd, result)) &&
+        op->cmd = asked & ~DOMCTL_GOES_ON;
+    if ((op->cmd != asked || goes_back(o, result)) &&
         gva_copy_out(&v->space, at, op, sizeof(*op)))
         return -EFAULT;
     return result;

@@ -95,14 +95,13 @@ int64_t domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl
 
 int64_t domctl_getvcpuinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    uint32_t n = op->u.getvcpuinfo.vcpu;
+    const struct vcpu *of = domain_vcpu(d, op->u.getvcpuinfo.vcpu);
 
     (void)v;
-    if (n >= d->xen.vcpu_count)
+    if (!of)
         return -EINVAL;
-    const struct vcpu *of = d->vcpus[n];
     op->u.getvcpuinfo = (struct xen_domctl_getvcpuinfo){
-        .vcpu = n,
+        .vcpu = of->id,
         .online = is_online(of),
         .blocked = of->unit.state == SCHED_BLOCKED,
         .running = of->unit.state == SCHED_RUNNING,

@@ -9,15 +9,15 @@
 int64_t domctl_getvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *arg = &op->u.vcpuaffinity;
+    const struct vcpu *of = domain_vcpu(d, arg->vcpu);
     int err = 0;
 
-    if (arg->vcpu >= d->xen.vcpu_count ||
-        !(arg->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+    if (!of || !(arg->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
         return -EINVAL;
     if (arg->flags & XEN_VCPUAFFINITY_HARD)
-        err = control_write_mask(v, &arg->hard, d->vcpus[arg->vcpu]->unit.affinity);
+        err = control_write_mask(v, &arg->hard, of->unit.affinity);
     if (!err && arg->flags & XEN_VCPUAFFINITY_SOFT)
-        err = control_write_mask(v, &arg->soft, d->vcpus[arg->vcpu]->unit.likes);
+        err = control_write_mask(v, &arg->soft, of->unit.likes);
     return err;
 }
 
@@ -26,10 +26,11 @@ int64_t domctl_setvcpuaffinity(struct vcpu *v, struct domain *d, struct xen_domc
 {
     const struct xen_domctl_vcpuaffinity *arg = &op->u.vcpuaffinity;
     bool hard = arg->flags & XEN_VCPUAFFINITY_HARD, soft = arg->flags & XEN_VCPUAFFINITY_SOFT;
+    struct vcpu *of = domain_vcpu(d, arg->vcpu);
 
-    if (arg->vcpu >= d->xen.vcpu_count || !(hard | soft) || arg->flags >> 2)
+    if (!of || !(hard | soft) || arg->flags >> 2)
         return -EINVAL;
-    struct sched_unit *u = &d->vcpus[arg->vcpu]->unit;
+    struct sched_unit *u = &of->unit;
     uint64_t may = u->affinity, likes = u->likes, there = sched_joined();
     int err = 0;
 

@@ -6,6 +6,7 @@
  */
 #include "control/control.h"
 #include "control/sysctl.h"
+#include "lib/nospec.h"
 #include "mm/frame.h"
 #include "xen/xen.h"
 
@@ -60,7 +61,9 @@ static int64_t scheduler_op(struct vcpu *v, struct xen_sysctl *op)
     return 0;
 }
 
-static int64_t (*const ops[])(struct vcpu *v, struct xen_sysctl *op) = {
+typedef int64_t (*operation_fn)(struct vcpu *v, struct xen_sysctl *op);
+
+static const operation_fn ops[] = {
     [XEN_SYSCTL_READCONSOLE] = sysctl_readconsole,
     [XEN_SYSCTL_PHYSINFO] = sysctl_physinfo,
     [XEN_SYSCTL_SCHED_ID] = sched_id,
@@ -76,12 +79,14 @@ static int64_t (*const ops[])(struct vcpu *v, struct xen_sysctl *op) = {
     [XEN_SYSCTL_CPU_POLICY] = sysctl_cpu_policy,
 };
 
-/* Is there one, and may it go on? */
-static bool is_known(uint32_t cmd)
+/* NULL: there is none of that number, or it does not go on. */
+static operation_fn find_operation(uint32_t asked)
 {
-    if (cmd & SYSCTL_GOES_ON)
-        return cmd == (SYSCTL_GOES_ON | XEN_SYSCTL_GETDOMAININFOLIST);
-    return cmd < sizeof(ops) / sizeof(ops[0]) && ops[cmd];
+    const uint32_t count = sizeof(ops) / sizeof(ops[0]), cmd = asked & ~SYSCTL_GOES_ON;
+
+    if (cmd >= count || (asked != cmd && cmd != XEN_SYSCTL_GETDOMAININFOLIST))
+        return NULL;
+    return ops[index_nospec(cmd, count)];
 }
 
 /* Nothing of the machine changes by any of them. */
@@ -92,10 +97,11 @@ int64_t control_sysctl(struct vcpu *v, uint64_t *args)
 
     if (err)
         return err;
-    if (!is_known(op.cmd))
+    operation_fn fn = find_operation(op.cmd);
+    if (!fn)
         return -ENOSYS;
     bool went_on = op.cmd & SYSCTL_GOES_ON; /* that it does not stay in the caller's structure */
-    int64_t result = ops[op.cmd & ~SYSCTL_GOES_ON](v, &op);
+    int64_t result = fn(v, &op);
     if ((result == 0 || result == HYPERCALL_CONTINUE || went_on) &&
         gva_copy_out(&v->space, args[0], &op, sizeof(op)))
         return -EFAULT;

@@ -59,9 +59,10 @@ static int change(struct vcpu *v, const struct xen_cpu_user_regs *r)
 static int64_t with_vcpu(struct vcpu *v, struct domain *d, const struct xen_domctl_vcpucontext *arg,
                          struct xen_cpu_user_regs *r, bool changes)
 {
+    struct vcpu *of = domain_vcpu(d, arg->vcpu);
     int err = 0;
 
-    if (v->domain == d || arg->vcpu >= d->xen.vcpu_count)
+    if (v->domain == d || !of)
         return -EINVAL;
     pair_lock_linked(&v->domain->xen, &d->xen);
     if (d->end || !d->suspended)
@@ -69,9 +70,9 @@ static int64_t with_vcpu(struct vcpu *v, struct domain *d, const struct xen_domc
     else if (!domain_is_saved(d) || !domain_is_out(d))
         err = -EAGAIN;
     else if (changes)
-        err = change(d->vcpus[arg->vcpu], r);
+        err = change(of, r);
     else
-        fill(r, d->vcpus[arg->vcpu]);
+        fill(r, of);
     pair_unlock(&v->domain->xen, &d->xen);
     if (err != -EAGAIN)
         return err;

@@ -6,6 +6,7 @@
  */
 #include "devices/vpci.h"
 #include "lib/assert.h"
+#include "lib/nospec.h"
 
 #define ADDRESS_ENABLE   (1u << 31)
 #define ADDRESS_BITS     0x80FFFFFCu /* the rest is reserved, and reads 0 */
@@ -80,7 +81,7 @@ static struct vpci_function *find_plugged(const struct vpci *p)
 
     if (!(p->address & ADDRESS_ENABLE) || place % (1u << SLOT_SHIFT) || slot >= VPCI_SLOTS)
         return NULL;
-    return p->plugged[slot];
+    return p->plugged[index_nospec(slot, VPCI_SLOTS)];
 }
 
 /* The doubleword that the address names. */

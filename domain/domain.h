@@ -30,6 +30,7 @@
 #include "xen/xen.h"
 #include "domain/vcpu.h"
 #include "lib/limits.h"
+#include "lib/nospec.h"
 #include "lib/spinlock.h"
 #include "lib/warned.h"
 
@@ -135,6 +136,11 @@ extern const struct domain_hooks *domain_hooks;
 #define DOMAIN_ORDER    2 /* pages of a struct domain: 2^this */
 #define IO_BITMAP_ORDER 1
 
+/* The vCPU that a guest, or a control domain, names by its number; NULL: there is none. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint64_t id)
+{
+    return id < d->xen.vcpu_count ? d->vcpus[index_nospec(id, d->xen.vcpu_count)] : NULL;
+}
 /* All its vCPUs come out of the guest, to look. */
 static inline void domain_kick(struct domain *d)
 {

@@ -5,6 +5,7 @@
 #include "arch/x86/irq.h"
 #include "domain/domain.h"
 #include "lib/likely.h"
+#include "lib/nospec.h"
 #include "mm/heap.h"
 
 #define ACCESS_GFN gpa_to_gfn(gpa(VLAPIC_DEFAULT_BASE))
@@ -241,9 +242,10 @@ static struct vcpu *addressee(const struct domain *d, uint64_t icr)
             return NULL;
         id = id >> 16 << 4 | (uint32_t)__builtin_ctz(bits);
     }
-    if (id >= d->apic_direct || !vlapic_x2apic(&d->vcpus[id]->lapic))
+    if (id >= d->apic_direct)
         return NULL;
-    return d->vcpus[id];
+    struct vcpu *v = d->vcpus[index_nospec(id, d->apic_direct)];
+    return vlapic_x2apic(&v->lapic) ? v : NULL;
 }
 
 static __attribute__((noinline)) enum msr_written send_to(struct vcpu *v, uint64_t icr)

@@ -10,6 +10,7 @@
 #include "lib/assert.h"
 #include "lib/bitmap.h"
 #include "lib/likely.h"
+#include "lib/nospec.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 
@@ -79,7 +80,7 @@ int grant_table_frame(struct xen_domain *d, uint64_t index, mfn_t *out)
     if (err)
         return err;
     struct grant_domain *g = grant_domain(d);
-    *out = maddr_to_mfn(heap_to_maddr(g->entries[index]));
+    *out = maddr_to_mfn(heap_to_maddr(g->entries[index_nospec(index, GRANT_FRAMES_MOST)]));
     return 0;
 }
 
@@ -184,6 +185,12 @@ static int pin_frame(struct xen_domain *granter, const struct xen_grant_entry *e
     return GNTST_OKAY;
 }
 
+/* Behind the last page that a table can have there is nothing to be guessed at; before it, NULL. */
+static uint32_t clip(uint32_t ref)
+{
+    return (uint32_t)index_nospec(ref, GRANT_FRAMES_MOST * GRANT_FRAME_ENTRIES);
+}
+
 /* The table only grows while the domain can be found. */
 int grant_look(const struct xen_domain *granter, uint32_t ref, uint16_t user, bool readonly)
 {
@@ -191,6 +198,7 @@ int grant_look(const struct xen_domain *granter, uint32_t ref, uint16_t user, bo
 
     if (!g || ref >= __atomic_load_n(&g->frames, __ATOMIC_ACQUIRE) * GRANT_FRAME_ENTRIES)
         return GNTST_BAD_GNTREF;
+    ref = clip(ref);
     uint32_t word = __atomic_load_n(word_of(entry_of(g, ref)), __ATOMIC_RELAXED);
     return permits(word, user, readonly) ? GNTST_OKAY : GNTST_GENERAL_ERROR;
 }
@@ -202,6 +210,7 @@ int grant_acquire(struct xen_domain *granter, uint32_t ref, uint16_t user, bool 
 
     if (!g || ref >= g->frames * GRANT_FRAME_ENTRIES)
         return GNTST_BAD_GNTREF;
+    ref = clip(ref);
     struct xen_grant_entry *e = entry_of(g, ref);
     struct grant_use *use = use_of(g, ref);
     if ((use->readers || use->writers) && use->user != user)

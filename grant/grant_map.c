@@ -7,6 +7,7 @@
 #include "grant/grant.h"
 #include "lib/assert.h"
 #include "lib/likely.h"
+#include "lib/nospec.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "sched/batch.h"
@@ -22,9 +23,11 @@ static struct grant_map *map_of(const struct xen_domain *d, uint32_t handle)
 {
     const struct grant_domain *g = d->grants;
 
-    if (!g || handle >= HANDLES_MOST || !g->maps[handle / GRANT_CHUNK_MAPS])
+    if (!g || handle >= HANDLES_MOST)
         return NULL;
-    return &g->maps[handle / GRANT_CHUNK_MAPS][handle % GRANT_CHUNK_MAPS];
+    handle = (uint32_t)index_nospec(handle, HANDLES_MOST);
+    struct grant_map *chunk = g->maps[handle / GRANT_CHUNK_MAPS];
+    return chunk ? &chunk[handle % GRANT_CHUNK_MAPS] : NULL;
 }
 
 static void give_handle(struct xen_domain *d, uint32_t handle)

@@ -9,6 +9,7 @@
 #include "lib/likely.h"
 #include "xen/pair.h"
 #include "hypercall/hypercall.h"
+#include "lib/nospec.h"
 
 /* A free port of d's, which may have no vCPU yet to tell. */
 static int find_for(struct xen_domain *d)
@@ -250,7 +251,7 @@ static cold int64_t set_priority(struct vcpu *v, void *p)
     return 0;
 }
 
-static const struct {
+static const struct op {
     int64_t (*fn)(struct vcpu *v, void *arg);
     uint8_t bytes;
     bool answers; /* in the structure */
@@ -274,18 +275,19 @@ static const struct {
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
 {
     uint64_t arg[4] = { 0 }; /* holds any of the structures */
-    uint64_t op = args[0];
+    const uint64_t count = sizeof(ops) / sizeof(ops[0]);
+    const struct op *op = &ops[index_nospec(args[0], count)];
 
-    if (op >= sizeof(ops) / sizeof(ops[0]) || !ops[op].fn || !v->domain->xen.events)
+    if (args[0] >= count || !op->fn || !v->domain->xen.events)
         return -ENOSYS;
-    if (gva_copy_in(&v->space, arg, args[1], ops[op].bytes))
+    if (gva_copy_in(&v->space, arg, args[1], op->bytes))
         return -EFAULT;
-    if (ops[op].answers && gva_copy_out(&v->space, args[1], arg, ops[op].bytes))
+    if (op->answers && gva_copy_out(&v->space, args[1], arg, op->bytes))
         return -EFAULT;
-    int64_t result = ops[op].fn(v, arg);
+    int64_t result = op->fn(v, arg);
     if (result == -EAGAIN)
         return HYPERCALL_CONTINUE;
-    if (result == 0 && ops[op].answers && gva_copy_out(&v->space, args[1], arg, ops[op].bytes))
+    if (result == 0 && op->answers && gva_copy_out(&v->space, args[1], arg, op->bytes))
         return -EFAULT;
     return result;
 }

@@ -11,6 +11,7 @@
 #include "xen/pair.h"
 #include "hypercall/hypercall.h"
 #include "include/public/compat.h"
+#include "lib/nospec.h"
 #include "lib/string.h"
 
 #define BATCH         16 /* elements of one round */
@@ -326,9 +327,10 @@ int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args)
 
     if ((int32_t)count < 0)
         return -EINVAL;
-    if (args[0] >= sizeof(ops) / sizeof(ops[0]) || !ops[args[0]].fn)
+    const uint64_t known = sizeof(ops) / sizeof(ops[0]);
+    const struct op *op = &ops[index_nospec(args[0], known)];
+    if (args[0] >= known || !op->fn)
         return -ENOSYS;
-    const struct op *op = &ops[args[0]];
     size_t bytes = is_other_layout(v, op) ? op->bytes_32 : op->bytes;
     if (op->single && count != 1)
         return -EINVAL;

@@ -103,9 +103,10 @@ static int64_t set_upcall_vector(struct vcpu *v, uint64_t at)
         return -EFAULT;
     if (arg.vector < LEAST_VECTOR)
         return -EINVAL;
-    if (arg.vcpu >= v->domain->xen.vcpu_count)
+    struct vcpu *which = domain_vcpu(v->domain, arg.vcpu);
+    if (!which)
         return -ENOENT;
-    pv_upcall_set_vector(v->domain->xen.vcpu[arg.vcpu], arg.vector);
+    pv_upcall_set_vector(&which->xen, arg.vector);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "include/public/sched.h"
 #include "include/public/version.h"
 #include "include/public/xen.h"
+#include "lib/nospec.h"
 #include "sched/sched.h"
 #include "xen/pair.h"
 
@@ -34,16 +35,19 @@ static const hypercall_fn calls[] = {
 static const enum gpr args_64[HYPERCALL_ARGS] = { GPR_RDI, GPR_RSI, GPR_RDX, GPR_R10, GPR_R8 };
 static const enum gpr args_32[HYPERCALL_ARGS] = { GPR_RBX, GPR_RCX, GPR_RDX, GPR_RSI, GPR_RDI };
 
-static bool is_known(uint64_t nr)
+/* NULL: there is none of that number. */
+static hypercall_fn find_call(uint64_t nr)
 {
-    return nr < sizeof(calls) / sizeof(calls[0]) && calls[nr];
+    const uint64_t count = sizeof(calls) / sizeof(calls[0]);
+
+    return nr < count ? calls[index_nospec(nr, count)] : NULL;
 }
 
 int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args)
 {
-    if (!is_known(nr))
-        return -ENOSYS;
-    return calls[nr](v, args);
+    hypercall_fn call = find_call(nr);
+
+    return call ? call(v, args) : -ENOSYS;
 }
 
 int hypercall_may_control(struct vcpu *v, uint16_t domid)
@@ -94,6 +98,6 @@ int64_t hypercall_lockless(uint64_t nr, uint64_t first)
     case XEN_HYPERCALL_XEN_VERSION:
         return first == XENVER_VERSION ? PV_XEN_VERSION : HYPERCALL_NEEDS_LOCK;
     default:
-        return is_known(nr) ? HYPERCALL_NEEDS_LOCK : -ENOSYS;
+        return find_call(nr) ? HYPERCALL_NEEDS_LOCK : -ENOSYS;
     }
 }

@@ -237,9 +237,9 @@ int64_t hypercall_vcpu_op(struct vcpu *v, uint64_t *args)
 {
     uint64_t at = args[2];
 
-    if (args[1] >= v->domain->xen.vcpu_count)
+    struct vcpu *which = domain_vcpu(v->domain, args[1]);
+    if (!which)
         return -ENOENT;
-    struct vcpu *which = v->domain->vcpus[args[1]];
     switch (args[0]) {
     case VCPUOP_INITIALISE:
         return initialise(v, which, at);

@@ -13,6 +13,7 @@
 #include "arch/x86/percpu.h"
 #include "iommu/iommu.h"
 #include "lib/log.h"
+#include "lib/nospec.h"
 #include "passthrough/assigned.h"
 #include "sched/sched.h"
 
@@ -237,6 +238,7 @@ void message_write(struct assigned *a, uint64_t offset, uint32_t value)
 
     if (i >= a->message_count)
         return;
+    i = index_nospec(i, a->message_count);
     a->message[i].word[word] = value & kept[word];
     update(a, (unsigned)i);
 }

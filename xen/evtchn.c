@@ -7,6 +7,7 @@
 #include "lib/assert.h"
 #include "lib/bitmap.h"
 #include "lib/likely.h"
+#include "lib/nospec.h"
 #include "mm/heap.h"
 
 #define PIECE 64 /* ports that one call looks at, at most */
@@ -19,9 +20,11 @@ struct evtchn *evtchn_port(const struct xen_domain *d, uint32_t port)
 {
     const struct evtchn_domain *e = d->events;
 
-    if (!e || port >= EVTCHN_PORTS_MOST || !e->chunk[port / EVTCHN_CHUNK_PORTS])
+    if (!e || port >= EVTCHN_PORTS_MOST)
         return NULL;
-    return &e->chunk[port / EVTCHN_CHUNK_PORTS][port % EVTCHN_CHUNK_PORTS];
+    port = (uint32_t)index_nospec(port, EVTCHN_PORTS_MOST);
+    struct evtchn *chunk = e->chunk[port / EVTCHN_CHUNK_PORTS];
+    return chunk ? &chunk[port % EVTCHN_CHUNK_PORTS] : NULL;
 }
 
 /* ---- Giving out and taking back ---- */

@@ -10,6 +10,7 @@
 #include "guestmem/p2m.h"
 #include "sched/batch.h"
 #include "xen/evtchn.h"
+#include "lib/nospec.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/window.h"
@@ -56,7 +57,8 @@ static uint32_t *open_word(const struct xen_domain *d, uint32_t port)
 
     if (port / PAGE_WORDS >= f->pages)
         return NULL;
-    return (uint32_t *)window_open(f->array[port / PAGE_WORDS]) + port % PAGE_WORDS;
+    mfn_t page = f->array[index_nospec(port / PAGE_WORDS, f->pages)];
+    return (uint32_t *)window_open(page) + port % PAGE_WORDS;
 }
 
 static struct xen_evtchn_fifo_control_block *open_control(const struct control *c)
