@@ -136,8 +136,8 @@ unsigned devices_address_bits(void)
 /* The windows that the guest's ACPI tables tell of (machine/pci0.asl). */
 struct passthrough_room devices_room(void)
 {
-    return (struct passthrough_room){ gpa(MEMMAP_HOLE), gpa(1ul << (devices_address_bits() - 1)),
-                                      HVM_PORTS_FREE };
+    return (struct passthrough_room){ gpa(HVM_ECAM_BASE + VPCI_ECAM_SIZE),
+                                      gpa(1ul << (devices_address_bits() - 1)), HVM_PORTS_FREE };
 }
 
 /* Goes on with the last one that was begun, or with the next. */

@@ -49,12 +49,13 @@ static const struct function {
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
 #define PM        (&functions[2])
 
-static const struct function *find_function(const struct vpci *p)
+/* address: as mechanism 1 has it. */
+static const struct function *find_function(const struct vpci *p, uint32_t address)
 {
     for (unsigned i = 0; i < FUNCTIONS; i++) {
-        if (functions[i].address == (p->address & ADDRESS_FUNCTION) &&
+        if (functions[i].address == (address & ADDRESS_FUNCTION) &&
             (p->pm_base || !functions[i].piix4))
-            return p->address & ADDRESS_ENABLE ? &functions[i] : NULL;
+            return address & ADDRESS_ENABLE ? &functions[i] : NULL;
     }
     return NULL;
 }
@@ -74,22 +75,22 @@ static uint32_t read_power_management(const struct vpci *p, uint32_t reg)
 }
 
 /* Who is plugged in where the address leads; NULL: nobody. */
-static struct vpci_function *find_plugged(const struct vpci *p)
+static struct vpci_function *find_plugged(const struct vpci *p, uint32_t address)
 {
-    uint32_t place = p->address & ADDRESS_FUNCTION;
+    uint32_t place = address & ADDRESS_FUNCTION;
     uint32_t slot = (place >> SLOT_SHIFT) - VPCI_FIRST_SLOT; /* buses count on */
 
-    if (!(p->address & ADDRESS_ENABLE) || place % (1u << SLOT_SHIFT) || slot >= VPCI_SLOTS)
+    if (!(address & ADDRESS_ENABLE) || place % (1u << SLOT_SHIFT) || slot >= VPCI_SLOTS)
         return NULL;
     return p->plugged[index_nospec(slot, VPCI_SLOTS)];
 }
 
 /* The doubleword that the address names. */
-static uint32_t config_read(const struct vpci *p)
+static uint32_t config_read(const struct vpci *p, uint32_t address)
 {
-    const struct function *f = find_function(p);
-    struct vpci_function *plugged = find_plugged(p);
-    uint32_t reg = p->address & ADDRESS_REGISTER;
+    const struct function *f = find_function(p, address);
+    struct vpci_function *plugged = find_plugged(p, address);
+    uint32_t reg = address & ADDRESS_REGISTER;
 
     if (plugged)
         return plugged->ops->read(plugged, reg);
@@ -110,18 +111,19 @@ static uint32_t vpci_read(struct device *dev, uint32_t offset, unsigned size, ui
         return p->address;
     if (offset < VPCI_DATA || offset + size > VPCI_SIZE)
         return UINT32_MAX;
-    return config_read(p) >> (offset - VPCI_DATA) * 8;
+    return config_read(p, p->address) >> (offset - VPCI_DATA) * 8;
 }
 
-/* Bytes of that doubleword from this bit on. */
-static void config_write(const struct vpci *p, unsigned shift, unsigned size, uint32_t value)
+/* Bytes of that doubleword from this one on. */
+static void config_write(const struct vpci *p, uint32_t address, unsigned byte, unsigned size,
+                         uint32_t value)
 {
-    struct vpci_function *plugged = find_plugged(p);
+    struct vpci_function *plugged = find_plugged(p, address);
     uint32_t mask = UINT32_MAX >> (32 - 8 * size);
 
     if (plugged)
-        plugged->ops->write(plugged, p->address & ADDRESS_REGISTER, (value & mask) << shift,
-                            mask << shift);
+        plugged->ops->write(plugged, address & ADDRESS_REGISTER, (value & mask) << 8 * byte,
+                            mask << 8 * byte);
 }
 
 static void vpci_write(struct device *dev, uint32_t offset, unsigned size, uint32_t value,
@@ -133,8 +135,51 @@ static void vpci_write(struct device *dev, uint32_t offset, unsigned size, uint3
     if (offset == VPCI_ADDRESS && size == 4)
         p->address = value & ADDRESS_BITS;
     else if (offset >= VPCI_DATA && offset + size <= VPCI_SIZE)
-        config_write(p, (offset - VPCI_DATA) * 8, size, value);
+        config_write(p, p->address, offset - VPCI_DATA, size, value);
 }
+
+/* ---- By memory ---- */
+
+#define ECAM_REGISTERS 0x1000u /* bytes of a function */
+#define ECAM_LEGACY    0x100u  /* of which mechanism 1 reaches these */
+
+/* The same place by mechanism 1: there are only other bits below the function's number. */
+static uint32_t ecam_address(uint32_t offset)
+{
+    return ADDRESS_ENABLE | offset / ECAM_REGISTERS * ECAM_LEGACY | (offset & ADDRESS_REGISTER);
+}
+
+/* Such an access is within a doubleword that both ways reach. */
+static bool ecam_is_plain(uint32_t offset, unsigned size)
+{
+    return offset % ECAM_REGISTERS < ECAM_LEGACY && offset % 4 + size <= 4;
+}
+
+/* Of a function that is there, "no capability" is all that stands beyond. */
+static uint32_t ecam_read(struct device *dev, uint32_t offset, unsigned size, uint64_t now)
+{
+    const struct vpci *p = container_of(dev, struct vpci, ecam);
+    uint32_t address = ecam_address(offset);
+
+    (void)now;
+    if (ecam_is_plain(offset, size))
+        return config_read(p, address) >> offset % 4 * 8;
+    return find_function(p, address) || find_plugged(p, address) ? 0 : UINT32_MAX;
+}
+
+static void ecam_write(struct device *dev, uint32_t offset, unsigned size, uint32_t value,
+                       uint64_t now)
+{
+    (void)now;
+    if (ecam_is_plain(offset, size))
+        config_write(container_of(dev, struct vpci, ecam), ecam_address(offset), offset % 4, size,
+                     value);
+}
+
+static const struct device_ops ecam_ops = {
+    .read = ecam_read,
+    .write = ecam_write,
+};
 
 /* ---- Memory of what is plugged in ---- */
 
@@ -284,7 +329,9 @@ static const struct device_ops ops = {
 
 void vpci_init(struct vpci *p, uint16_t pm_base)
 {
-    *p = (struct vpci){ .dev.ops = &ops, .ports.ops = &ports_ops, .pm_base = pm_base };
+    *p = (struct vpci){
+        .dev.ops = &ops, .ports.ops = &ports_ops, .ecam.ops = &ecam_ops, .pm_base = pm_base
+    };
 }
 
 void vpci_plug(struct vpci *p, unsigned slot, struct vpci_function *f)

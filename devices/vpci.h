@@ -1,11 +1,12 @@
 /*
- * PCI's configuration space by mechanism 1: a host bridge; for a guest's own firmware, the
- * functions of a PIIX4 that tell where what it knows is; and what somebody plugs in.
+ * PCI's configuration space by mechanism 1 and by memory: a host bridge; for a guest's own
+ * firmware, the functions of a PIIX4 that tell where what it knows is; and what somebody plugs in.
  *
  * Registers: 0 address (port 0xCF8, 32 bits), 4..7 data (ports 0xCFC..0xCFF, any width). What is
- * not there reads all ones, as a PCI bus does when no device answers.
+ * not there reads all ones, as a PCI bus does when no device answers. In memory each function of
+ * the bus has 4 KiB, of which the first 256 bytes are the same; behind them there is nothing.
  * Source: PCI Local Bus Specification, "Configuration Mechanism #1" and "Configuration Space
- * Organization".
+ * Organization"; PCI Express Base Specification, "Enhanced Configuration Access Mechanism".
  */
 #ifndef CAISSON_DEVICES_VPCI_H
 #define CAISSON_DEVICES_VPCI_H
@@ -16,6 +17,8 @@
 #define VPCI_ADDRESS 0
 #define VPCI_DATA    4
 #define VPCI_SIZE    8 /* ports */
+
+#define VPCI_ECAM_SIZE (1u << 20) /* bytes: one bus */
 
 #define VPCI_FIRST_SLOT 4  /* of those for what is plugged in, */
 #define VPCI_SLOTS      28 /* and how many there are: all that a bus has left */
@@ -59,6 +62,7 @@ struct vpci_function {
 struct vpci {
     struct device dev;
     struct device ports; /* what is plugged in answers there; the offset is a port */
+    struct device ecam;  /* configuration space in memory */
     struct vpci_function *plugged[VPCI_SLOTS]; /* function 0 of each slot, or NULL */
     unsigned end;                              /* the slots from this one on are empty */
     struct line intx;            /* the board's, for all its lines; .set NULL: it has none */
@@ -91,6 +95,12 @@ bool vpci_has_port(const struct vpci *p, uint16_t port);
 static inline bool vpci_has_any(const struct vpci *p)
 {
     return p->end != 0;
+}
+/* A guest's own firmware puts registers where it likes: on this board it knows of no such memory.
+ */
+static inline bool vpci_has_ecam(const struct vpci *p)
+{
+    return vpci_has_any(p) && !p->pm_base;
 }
 
 #endif

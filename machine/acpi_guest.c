@@ -15,7 +15,7 @@
 #include "lib/limits.h"
 #include "lib/string.h"
 
-#define XSDT_TABLES 4 /* FADT, MADT, SSDT; HPET */
+#define XSDT_TABLES 5 /* FADT, MADT, SSDT; HPET, MCFG */
 
 #define HPET_SHORTEST_NS 20000 /* what a guest can be given ticks in without falling behind */
 
@@ -62,9 +62,9 @@ struct layout {
     uint8_t *buf;
     uint64_t where; /* gpa of buf */
     unsigned vcpus, address_bits;
-    bool pvh, hpet;
+    bool pvh, hpet, pci;
     const uint8_t *dsdt_source; /* NULL: there is nothing to say but pvh_aml */
-    size_t facs, dsdt, ssdt, fadt, madt, hpet_table, rsdt, xsdt,
+    size_t facs, dsdt, ssdt, fadt, madt, hpet_table, mcfg, rsdt, xsdt,
         end; /* offsets; the RSDP is at 0 */
 };
 
@@ -97,7 +97,7 @@ static size_t madt_length(const struct layout *t)
 
 static unsigned table_count(const struct layout *t)
 {
-    return t->hpet ? XSDT_TABLES : XSDT_TABLES - 1;
+    return XSDT_TABLES - !t->hpet - !t->pci;
 }
 
 static size_t after(size_t offset, size_t length)
@@ -113,7 +113,8 @@ static void lay_out(struct layout *t)
     t->fadt = after(t->ssdt, ssdt_length(t->vcpus));
     t->madt = after(t->fadt, sizeof(struct acpi_fadt));
     t->hpet_table = after(t->madt, madt_length(t));
-    t->rsdt = after(t->hpet_table, t->hpet ? sizeof(struct acpi_hpet) : 0);
+    t->mcfg = after(t->hpet_table, t->hpet ? sizeof(struct acpi_hpet) : 0);
+    t->rsdt = after(t->mcfg, t->pci ? sizeof(struct acpi_mcfg) : 0);
     t->xsdt = after(t->rsdt, sizeof(struct acpi_header) + table_count(t) * sizeof(uint32_t));
     t->end = after(t->xsdt, sizeof(struct acpi_header) + table_count(t) * sizeof(uint64_t));
 }
@@ -311,12 +312,26 @@ static void build_hpet(const struct layout *t)
     seal(&h->header);
 }
 
+/* One bus, whose devices have no registers beyond the first 256 bytes. */
+static void build_mcfg(const struct layout *t)
+{
+    struct acpi_mcfg *m = (void *)(t->buf + t->mcfg);
+
+    if (!t->pci)
+        return;
+    fill_header(&m->header, "MCFG", sizeof(*m), 1);
+    m->base = HVM_ECAM_BASE;
+    seal(&m->header);
+}
+
 /* RSDT and XSDT list the same tables, in 32 and in 64 bits. */
 static void build_lists(const struct layout *t)
 {
-    const uint64_t tables[XSDT_TABLES] = { t->where + t->fadt, t->where + t->madt,
-                                           t->where + t->ssdt, t->where + t->hpet_table };
     const unsigned n = table_count(t);
+    const uint64_t tables[XSDT_TABLES] = { t->where + t->fadt, t->where + t->madt,
+                                           t->where + t->ssdt,
+                                           t->where + (t->hpet ? t->hpet_table : t->mcfg),
+                                           t->where + t->mcfg };
     struct acpi_header *rsdt = (void *)(t->buf + t->rsdt), *xsdt = (void *)(t->buf + t->xsdt);
 
     fill_header(rsdt, "RSDT", sizeof(*rsdt) + n * sizeof(uint32_t), 1);
@@ -353,6 +368,7 @@ size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_
                         .address_bits = config->address_bits,
                         .pvh = config->pvh,
                         .hpet = config->hpet,
+                        .pci = config->pci,
                         .dsdt_source = !config->pvh  ? dsdt_aml
                                        : config->pci ? dsdt_pvh_aml
                                                      : NULL };
@@ -370,6 +386,7 @@ size_t acpi_guest_build(const struct acpi_guest_config *config, void *buf, size_
     build_fadt(&t);
     build_madt(&t);
     build_hpet(&t);
+    build_mcfg(&t);
     build_lists(&t);
     build_rsdp(&t);
     return t.end;

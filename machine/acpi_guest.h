@@ -17,7 +17,7 @@ struct acpi_guest_config {
     gpa_t where;           /* where the buffer will lie: below 4 GiB, 64-aligned */
     bool pvh;              /* the tables of a machine without a PC's devices */
     bool hpet;             /* it has an HPET; not on pvh */
-    bool pci;              /* a pvh one has a PCI bus */
+    bool pci;              /* it has PCI devices; a pvh one has a bus only then */
     unsigned address_bits; /* of a guest-physical address; in the upper half PCI devices may be */
     unsigned vcpus;        /* 1..MAX_VCPUS; APIC IDs and processor UIDs are 0..vcpus-1 */
 };

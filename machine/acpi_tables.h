@@ -129,11 +129,22 @@ struct packed acpi_hpet {
     uint8_t page_protection;
 };
 
+/* PCI Firmware Specification, "MCFG Table Description", with one segment */
+struct packed acpi_mcfg {
+    struct acpi_header header;
+    uint64_t reserved;
+    uint64_t base; /* of bus 0 */
+    uint16_t segment;
+    uint8_t first_bus, last_bus;
+    uint32_t reserved2;
+};
+
 _Static_assert(sizeof(struct acpi_rsdp) == 36, "RSDP as in the specification");
 _Static_assert(sizeof(struct acpi_header) == 36, "header as in the specification");
 _Static_assert(sizeof(struct acpi_facs) == 64, "FACS as in the specification");
 _Static_assert(sizeof(struct acpi_fadt) == 268, "FADT as in the specification");
 _Static_assert(sizeof(struct acpi_hpet) == 56, "HPET as in its specification");
+_Static_assert(sizeof(struct acpi_mcfg) == 60, "MCFG as in its specification");
 _Static_assert(sizeof(struct acpi_madt) == 44, "MADT as in the specification");
 
 #endif

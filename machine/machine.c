@@ -247,11 +247,18 @@ write_wide(struct device *dev, uint32_t offset, unsigned size, uint64_t value, u
         dev->ops->write(dev, offset + 4, 4, (uint32_t)(value >> 32), now);
 }
 
-/* None of the board's own is there. */
+static bool ecam_answers(const struct machine *m, gpa_t at)
+{
+    return at.v - HVM_ECAM_BASE < VPCI_ECAM_SIZE && vpci_has_ecam(&m->pci);
+}
+
+/* None of the board's own but PCI's is there. */
 static __attribute__((noinline)) uint64_t read_plugged(struct machine *m, gpa_t at, unsigned size)
 {
     uint64_t value = ~0ul;
 
+    if (ecam_answers(m, at))
+        return read_wide(&m->pci.ecam, (uint32_t)(at.v - HVM_ECAM_BASE), size, 0);
     if (!vpci_memory_read(&m->pci, at.v, size, &value))
         note_stray(m, at);
     return value;
@@ -260,7 +267,9 @@ static __attribute__((noinline)) uint64_t read_plugged(struct machine *m, gpa_t 
 static __attribute__((noinline)) void write_plugged(struct machine *m, gpa_t at, unsigned size,
                                                     uint64_t value)
 {
-    if (!vpci_memory_write(&m->pci, at.v, size, value))
+    if (ecam_answers(m, at))
+        write_wide(&m->pci.ecam, (uint32_t)(at.v - HVM_ECAM_BASE), size, value, 0);
+    else if (!vpci_memory_write(&m->pci, at.v, size, value))
         note_stray(m, at);
 }
 

@@ -11,6 +11,7 @@
 #define HVM_IOAPIC_BASE 0xFEC00000u
 #define HVM_IOAPIC_ID   0
 #define HVM_HPET_BASE   0xFED00000u
+#define HVM_ECAM_BASE   0xC0000000u /* PCI's configuration space, also of a pvh machine */
 
 /* Ports. */
 #define HVM_PIC1_PORT     0x20 /* 2 ports */

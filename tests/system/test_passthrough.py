@@ -90,6 +90,7 @@ def test_nvme(boot, tmp_path, kind, iommu):
     written = re.search(r"\b[0-9a-f]{32}\b", m.ask("md5sum /tmp/a"))[0]
     ports(m)
     assert re.search(r" [1-9]\d* .*PCI-MSI.* nvme0q[12]", m.ask("grep nvme /proc/interrupts"))
+    assert re.search(r"c0000000-c00fffff : PCI (MMCONFIG|ECAM) 0000", m.ask("cat /proc/iomem"))
     if kind == "hvm":
         m.sendline("reboot -f")
         m.expect_exact("linux: has PCI device 00:04.0\r", timeout=PATIENCE)
@@ -136,18 +137,21 @@ def fixture_server(tmp_path):
 @pytest.mark.skipif(not ALL_SHAPES, reason="takes minutes; SHAPES=all runs it")
 @pytest.mark.parametrize("iommu", ["amd-iommu", "intel-iommu,intremap=on"], ids=["amd", "intel"])
 @pytest.mark.parametrize("vcpus", [1, 4])
-def test_all(boot, tmp_path, server, iommu, vcpus):
+@pytest.mark.parametrize("kind", ["pvh", "hvm"])
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_all(boot, tmp_path, server, iommu, vcpus, kind, firmware):
     """A domain with all that the machine can give away: 256 MiB to each of three kinds of disk, which are
     there after its reboot; 64 MiB over the network."""
     file, url = server
     paths = [disk(str(tmp_path / f"{name}.img"), 256) for name in DISKS]
-    board = q35(paths[0], net="user", iommu=iommu) | {"mem": 1536}
+    board = q35(paths[0], net="user", iommu=iommu) | {"mem": 1536, "firmware": firmware}
+    words = {"hvm": QUIET, "pvh": PVH}[kind]
     board["extra"] = board["extra"] + [
         "-drive", f"if=none,id=sata,format=raw,file={paths[1]}", "-device", "ide-hd,drive=sata,bus=ide.2",
         "-drive", f"if=none,id=virtio,format=raw,file={paths[2]}",
         "-device", "virtio-blk-pci,drive=virtio,iommu_platform=on,disable-legacy=on,addr=6"]
     m = boot(modules=[Module(FULL_KERNEL,
-                             f"kernel name=linux type=pvh mem=512M vcpus={vcpus} pci=all -- {PVH}"),
+                             f"kernel name=linux type={kind} mem=512M vcpus={vcpus} pci=all -- {words}"),
                       Module(initrd_with_drivers(str(tmp_path)), "ramdisk name=linux")], **board)
     m.expect_exact(PROMPT, timeout=5 * BOOT)
     m.ask("dd if=/dev/urandom of=/tmp/a bs=1M count=8")

@@ -34,10 +34,10 @@ static size_t build(unsigned vcpus)
     return acpi_guest_build(&config, buf, sizeof(buf));
 }
 
-static size_t build_with_hpet(unsigned vcpus)
+static size_t build_with_all(unsigned vcpus)
 {
     struct acpi_guest_config config = {
-        .where = gpa(WHERE), .address_bits = 40, .vcpus = vcpus, .hpet = true
+        .where = gpa(WHERE), .address_bits = 40, .vcpus = vcpus, .hpet = true, .pci = true
     };
 
     memset(buf, 0xAA, sizeof(buf));
@@ -219,7 +219,7 @@ static bool has(const char *signature)
 static void test_hpet(void **state)
 {
     (void)state;
-    assert_true(build_with_hpet(MAX_VCPUS) > 0);
+    assert_true(build_with_all(MAX_VCPUS) > 0);
     const struct acpi_hpet *h = find("HPET");
     assert_int_equal(h->header.length, 56);
     assert_int_equal(h->block_id, VHPET_ID);
@@ -230,6 +230,30 @@ static void test_hpet(void **state)
     build(1);
     assert_false(has("HPET"));
     assert_true(has("SSDT"));
+}
+
+/* With devices, also beside an HPET; without, neither table nor bus say more than before. */
+static void test_mcfg(void **state)
+{
+    struct acpi_guest_config config = {
+        .where = gpa(WHERE), .address_bits = 40, .vcpus = 2, .pci = true
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        config.hpet = i == 1;
+        config.pvh = i >= 2;
+        config.pci = i != 3;
+        assert_true(acpi_guest_build(&config, buf, sizeof(buf)) > 0);
+        assert_int_equal(has("MCFG"), config.pci);
+        assert_int_equal(has("HPET"), config.hpet);
+        if (!config.pci)
+            continue;
+        const struct acpi_mcfg *m = find("MCFG");
+        assert_int_equal(m->header.length, 60);
+        assert_true(m->base == 0xC0000000);
+        assert_int_equal(m->segment + m->first_bus + m->last_bus, 0);
+    }
 }
 
 /* PCI's window above RAM is the upper half of all addresses. */
@@ -344,7 +368,7 @@ static void check_routes(bool apic)
 static void test_iasl(void **state)
 {
     (void)state;
-    build_with_hpet(MAX_VCPUS);
+    build_with_all(MAX_VCPUS);
     assert_non_null(mkdtemp(dir));
     dump("dsdt", at(((struct acpi_fadt *)find("FACP"))->x_dsdt));
     check_routes(false);
@@ -354,16 +378,19 @@ static void test_iasl(void **state)
     dump("apic", find("APIC"));
     dump("ssdt", find("SSDT"));
     dump("hpet", find("HPET"));
+    dump("mcfg", find("MCFG"));
 
     assert_int_equal(
         run("(iasl -e ssdt.aml -d dsdt.aml && iasl -e dsdt.aml -d ssdt.aml) > words 2>&1"), 0);
     assert_int_not_equal(run("grep -iE 'error|warning|invalid' words"), 0);
-    assert_int_equal(run("for t in facp apic facs hpet; do iasl -d $t.aml || exit 1; done"), 0);
+    assert_int_equal(run("for t in facp apic facs hpet mcfg; do iasl -d $t.aml || exit 1; done"),
+                     0);
     assert_int_not_equal(
-        run("grep -liE 'invalid|incorrect|unknown|error' facp.dsl apic.dsl hpet.dsl"), 0);
+        run("grep -liE 'invalid|incorrect|unknown|error' facp.dsl apic.dsl hpet.dsl mcfg.dsl"), 0);
     assert_int_equal(run("grep -q _S5 dsdt.dsl && grep -q PNP0501 dsdt.dsl"), 0);
     assert_int_equal(run("test $(grep -c ACPI0007 ssdt.dsl) = 64 && grep -q C03F ssdt.dsl"), 0);
-    assert_int_equal(run("for t in dsdt ssdt facp apic hpet; do iasl $t.dsl || exit 1; done"), 0);
+    assert_int_equal(run("for t in dsdt ssdt facp apic hpet mcfg; do iasl $t.dsl || exit 1; done"),
+                     0);
     assert_int_equal(pvh_dsdt(false)->length, sizeof(struct acpi_header) + 14);
     dump("pvh", pvh_dsdt(true));
     assert_int_equal(run("iasl -d pvh.aml && grep -q _S5 pvh.dsl && grep -q PCI0 pvh.dsl"), 0);
@@ -377,7 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_roots), cmocka_unit_test(test_fadt),    cmocka_unit_test(test_madt),
         cmocka_unit_test(test_hpet),  cmocka_unit_test(test_refuses), cmocka_unit_test(test_window),
-        cmocka_unit_test(test_iasl),
+        cmocka_unit_test(test_mcfg),  cmocka_unit_test(test_iasl),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

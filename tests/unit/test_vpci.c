@@ -128,6 +128,61 @@ static void test_piix4(void **state)
             assert_int_equal(config(0x80000000 | function << 8), UINT32_MAX);
 }
 
+/* ---- By memory ---- */
+
+static uint32_t ecam(uint32_t offset, unsigned size)
+{
+    uint32_t all = size == 4 ? UINT32_MAX : (1u << 8 * size) - 1;
+
+    return pci.ecam.ops->read(&pci.ecam, offset, size, 0) & all;
+}
+
+static unsigned written_reg;
+static uint32_t written, written_mask;
+
+static uint32_t own_read(struct vpci_function *f, unsigned reg)
+{
+    (void)f;
+    return 0x03020100 + reg * 0x01010101;
+}
+
+static void own_write(struct vpci_function *f, unsigned reg, uint32_t value, uint32_t mask)
+{
+    (void)f;
+    written_reg = reg;
+    written = value;
+    written_mask = mask;
+}
+
+/* The same registers, at another place; mechanism 1 keeps its address. */
+static void test_ecam(void **state)
+{
+    static const struct vpci_function_ops ops = { .read = own_read, .write = own_write };
+    static struct vpci_function own = { .ops = &ops };
+
+    (void)state;
+    vpci_plug(&pci, 1, &own); /* device 5 */
+    assert_int_equal(ecam(0, 4), 0x12378086);
+    assert_int_equal(ecam(2, 2), 0x1237);
+    assert_int_equal(ecam(0x28040, 4), 0x43424140);
+    assert_int_equal(ecam(0x28042, 2), 0x4342);
+    assert_int_equal(ecam(0x280FF, 1), 0xFF);
+    assert_int_equal(ecam(0x28100, 4), 0); /* no capability */
+    assert_int_equal(ecam(0x28FFC, 4), 0);
+    assert_int_equal(ecam(0x100, 4), 0);
+    assert_int_equal(ecam(0x29000, 4), UINT32_MAX); /* no second function */
+    assert_int_equal(ecam(0x29100, 4), UINT32_MAX);
+    assert_int_equal(ecam(0xFF000, 4), UINT32_MAX);
+    pci.ecam.ops->write(&pci.ecam, 0x28106, 2, 0x1234, 0);
+    pci.ecam.ops->write(&pci.ecam, 0x28043, 4, 0x1234, 0); /* crosses a doubleword: nobody's */
+    assert_int_equal(written_mask, 0);
+    pci.ecam.ops->write(&pci.ecam, 0x28046, 2, 0x99991234, 0);
+    assert_int_equal(written_reg, 0x44);
+    assert_int_equal(written, 0x12340000);
+    assert_int_equal(written_mask, 0xFFFF0000);
+    assert_int_equal(rd(VPCI_ADDRESS, 4), 0);
+}
+
 /* ---- Interrupt lines ---- */
 
 static bool level[VPCI_LINES];
@@ -201,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup(test_nobody_else, setup),
         cmocka_unit_test_setup(test_edges, setup),
         cmocka_unit_test_setup(test_piix4, setup),
+        cmocka_unit_test_setup(test_ecam, setup),
         cmocka_unit_test_setup(test_lines, setup),
         cmocka_unit_test_setup(test_where_pins_lead, setup),
     };
