@@ -16,16 +16,17 @@
 #include "lib/string.h"
 #include "svm/vcpu.h"
 #include "virt/msr.h"
+#include "virt/registers.h"
 #include "virt/virt.h"
 
 enum home { IN_VMCB, IN_EFER, IN_TSC, IN_SOFT, IN_DEBUGCTL, IN_NOTHING /* always 0 */ };
-enum passes { EXITS, BOTH_PASS };
+enum passes { EXITS, READS_PASS, BOTH_PASS };
 
 #define FIELD(member)   offsetof(struct vmcb, member)
 #define BASE_OF(number) (FIELD(segment) + (number) * sizeof(struct vmcb_segment) + 8)
 
 static const struct msr_row rows[] = {
-    /* where: in struct vmcb */
+    /* where: in struct vmcb, or one of the enum */
     { MSR_IA32_EFER, IN_EFER, 0, EXITS, MSR_ANY },
     { MSR_IA32_TSC, IN_TSC, 0, EXITS, MSR_ANY },
     { MSR_IA32_SYSENTER_CS, IN_VMCB, FIELD(sysenter_cs), BOTH_PASS, MSR_ANY },
@@ -41,7 +42,7 @@ static const struct msr_row rows[] = {
     { MSR_IA32_FS_BASE, IN_VMCB, BASE_OF(VMCB_FS), BOTH_PASS, MSR_CANONICAL },
     { MSR_IA32_GS_BASE, IN_VMCB, BASE_OF(VMCB_GS), BOTH_PASS, MSR_CANONICAL },
     { MSR_IA32_KERNEL_GS_BASE, IN_VMCB, FIELD(kernel_gs_base), BOTH_PASS, MSR_CANONICAL },
-    { MSR_IA32_TSC_AUX, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
+    { MSR_IA32_TSC_AUX, IN_SOFT, SOFT_TSC_AUX, READS_PASS, MSR_LOW_32 },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -58,8 +59,8 @@ void msr_map_fill(void *map)
 {
     memset(map, 0xFF, PAGE_SIZE << MSR_MAP_ORDER);
     for (size_t i = 0; i < ROW_COUNT; i++)
-        if (rows[i].passes == BOTH_PASS && msr_is_there(rows[i].msr))
-            let_pass(map, rows[i].msr, true, true);
+        if (rows[i].passes != EXITS && msr_is_there(rows[i].msr))
+            let_pass(map, rows[i].msr, true, rows[i].passes == BOTH_PASS);
     /* The processor itself refuses what it does not know, and to read the two commands. */
     let_pass(map, MSR_IA32_SPEC_CTRL, spec_has_ctrl(), spec_has_ctrl());
     let_pass(map, MSR_IA32_PRED_CMD, false, spec_has_barrier());
@@ -116,7 +117,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
         virt_set_tsc_offset(v, value - rdtsc());
         break;
     case IN_SOFT:
-        wrmsr(r->msr, value);
+        registers_put_soft(v, (enum virt_soft_msr)r->where, value);
         break;
     case IN_DEBUGCTL:
         svm_of(v)->debugctl = value;

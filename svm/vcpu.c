@@ -100,8 +100,7 @@ int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
         .cr4_mask = config->cr4_mask,
         .xcr0_mask = config->xcr0_mask,
         .pcpu = VIRT_NOWHERE,
-        .soft_first = SOFT_TSC_AUX, /* VMLOAD and VMSAVE have the others */
-        .soft_end = SOFT_TSC_AUX + msr_is_there(MSR_IA32_TSC_AUX),
+        .has_tsc_aux = msr_is_there(MSR_IA32_TSC_AUX), /* VMLOAD and VMSAVE have the others */
     };
     struct svm_vcpu *s = svm_of(v);
     s->vmcb = heap_pages(0, v->owner_id);
@@ -139,6 +138,7 @@ static void arrive(struct virt_vcpu *v)
     s->host_at = enable_host_area();
     s->vmcb->clean = 0;
     s->asid_generation = FLUSH_NO_ASID;
+    registers_arrive(v);
     v->pcpu = cpu_id();
 }
 

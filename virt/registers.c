@@ -6,6 +6,7 @@
 
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/percpu.h"
 #include "arch/x86/spec.h"
 #include "lib/likely.h"
 #include "virt/virt.h"
@@ -28,14 +29,13 @@ static const struct segment reset_segments[SEG_COUNT] = {
 };
 
 static const uint32_t soft_number[SOFT_MSR_COUNT] = {
-    [SOFT_STAR] = MSR_IA32_STAR,
-    [SOFT_LSTAR] = MSR_IA32_LSTAR,
-    [SOFT_CSTAR] = MSR_IA32_CSTAR,
-    [SOFT_FMASK] = MSR_IA32_FMASK,
-    [SOFT_KERNEL_GS_BASE] = MSR_IA32_KERNEL_GS_BASE,
-    [SOFT_TSC_AUX] = MSR_IA32_TSC_AUX,
+    [SOFT_STAR] = MSR_IA32_STAR,       [SOFT_LSTAR] = MSR_IA32_LSTAR,
+    [SOFT_CSTAR] = MSR_IA32_CSTAR,     [SOFT_FMASK] = MSR_IA32_FMASK,
+    [SOFT_TSC_AUX] = MSR_IA32_TSC_AUX, [SOFT_KERNEL_GS_BASE] = MSR_IA32_KERNEL_GS_BASE,
 };
-_Static_assert(SOFT_TSC_AUX == SOFT_MSR_COUNT - 1, "the one that may be absent is last");
+
+/* What a pCPU's registers have, once a vCPU has been there; each pCPU its own row. */
+static uint64_t held[MAX_PCPUS][SOFT_KEPT];
 
 static void load_breakpoints(const struct virt_vcpu *v)
 {
@@ -45,30 +45,61 @@ static void load_breakpoints(const struct virt_vcpu *v)
     write_dr3(v->dr[3]);
 }
 
-/* Of these two first and end are constants where they are called, so no loop is left. */
-static inline __attribute__((always_inline)) void load_msrs(const struct virt_vcpu *v,
-                                                            unsigned first, unsigned end)
+static void put(enum virt_soft_msr which, uint64_t value)
 {
-#pragma GCC unroll 8
-    for (unsigned i = first; i < end; i++)
-        wrmsr(soft_number[i], v->soft_msr[i]);
+    held[cpu_id()][which] = value;
+    wrmsr(soft_number[which], value);
 }
 
-static inline __attribute__((always_inline)) void save_msrs(struct virt_vcpu *v, unsigned first,
-                                                            unsigned end)
+/* 0: it is there already. */
+static uint64_t differs(const struct virt_vcpu *v, const uint64_t *here, enum virt_soft_msr which)
 {
-#pragma GCC unroll 8
-    for (unsigned i = first; i < end; i++)
-        v->soft_msr[i] = rdmsr(soft_number[i]);
+    return here[which] ^ v->soft_msr[which];
+}
+
+static __attribute__((noinline)) void put_others(const struct virt_vcpu *v, const uint64_t *here)
+{
+    for (enum virt_soft_msr i = v->switches_calls ? SOFT_STAR : SOFT_TSC_AUX; i < SOFT_KEPT; i++)
+        if (differs(v, here, i))
+            put(i, v->soft_msr[i]);
+}
+
+/* A processor without TSC_AUX has none that differs: it is 0 in each vCPU. */
+static void load_kept(const struct virt_vcpu *v)
+{
+    const uint64_t *here = held[cpu_id()];
+    uint64_t any = differs(v, here, SOFT_TSC_AUX);
+
+    if (v->switches_calls)
+        any |= differs(v, here, SOFT_STAR) | differs(v, here, SOFT_LSTAR) |
+               differs(v, here, SOFT_CSTAR) | differs(v, here, SOFT_FMASK);
+    if (unlikely(any))
+        put_others(v, here);
+}
+
+cold void registers_arrive(const struct virt_vcpu *v)
+{
+    for (enum virt_soft_msr i = v->switches_calls ? SOFT_STAR : SOFT_TSC_AUX; i < SOFT_KEPT; i++)
+        if (i != SOFT_TSC_AUX || v->has_tsc_aux)
+            put(i, v->soft_msr[i]);
+}
+
+cold void registers_put_soft(struct virt_vcpu *v, enum virt_soft_msr which, uint64_t value)
+{
+    if (which < SOFT_KEPT) {
+        v->soft_msr[which] = value;
+        put(which, value);
+    } else {
+        wrmsr(soft_number[which], value);
+    }
 }
 
 void registers_load(const struct virt_vcpu *v)
 {
     load_breakpoints(v);
-    if (!v->soft_first)
-        load_msrs(v, 0, SOFT_TSC_AUX);
-    if (v->soft_end > SOFT_TSC_AUX)
-        load_msrs(v, SOFT_TSC_AUX, SOFT_MSR_COUNT);
+    if (v->switches_calls)
+        wrmsr(MSR_IA32_KERNEL_GS_BASE, v->soft_msr[SOFT_KERNEL_GS_BASE]);
+    load_kept(v);
     if (spec_switch.guest_ctrl)
         wrmsr(MSR_IA32_SPEC_CTRL, v->spec_ctrl);
 }
@@ -79,10 +110,8 @@ void registers_save(struct virt_vcpu *v)
     v->dr[1] = read_dr1();
     v->dr[2] = read_dr2();
     v->dr[3] = read_dr3();
-    if (!v->soft_first)
-        save_msrs(v, 0, SOFT_TSC_AUX);
-    if (v->soft_end > SOFT_TSC_AUX)
-        save_msrs(v, SOFT_TSC_AUX, SOFT_MSR_COUNT);
+    if (v->switches_calls)
+        v->soft_msr[SOFT_KERNEL_GS_BASE] = rdmsr(MSR_IA32_KERNEL_GS_BASE);
     if (!spec_switch.guest_ctrl)
         return;
     v->spec_ctrl = (uint32_t)rdmsr(MSR_IA32_SPEC_CTRL);

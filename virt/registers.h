@@ -7,13 +7,16 @@
 
 #include <stdint.h>
 #include "lib/errno.h"
+#include "virt/virt.h"
 
-struct virt_vcpu;
-
+/* v has not been on this pCPU before, or not last: before registers_load(). */
+void registers_arrive(const struct virt_vcpu *v);
 void registers_load(const struct virt_vcpu *v);
 void registers_save(struct virt_vcpu *v);
 /* As RESET and INIT leave them, the general registers too; no event is pending. v is loaded. */
 void registers_reset(struct virt_vcpu *v);
+/* Of the loaded v: a new value for one of the MSRs, of a form that the processor takes. */
+void registers_put_soft(struct virt_vcpu *v, enum virt_soft_msr which, uint64_t value);
 /* Of the loaded v: IA32_SPEC_CTRL as its guest has it, 0 if there is none; and a new value, which
  * must have bits only that this CPU knows. 0 or -EINVAL. */
 uint64_t registers_spec_ctrl(const struct virt_vcpu *v);

@@ -140,14 +140,16 @@ struct virt_task {
 };
 
 /* Model-specific registers that the guest owns while it runs and that are switched by software,
- * at virt_load/virt_unload only: Caisson itself never uses them. */
+ * at virt_load/virt_unload only: Caisson itself never uses them. Those before SOFT_KEPT change by
+ * WRMSR alone, which exits: so what is in them is known, and only what differs is written. */
 enum virt_soft_msr {
     SOFT_STAR,
     SOFT_LSTAR,
     SOFT_CSTAR,
     SOFT_FMASK,
-    SOFT_KERNEL_GS_BASE,
     SOFT_TSC_AUX,
+    SOFT_KEPT,
+    SOFT_KERNEL_GS_BASE = SOFT_KEPT, /* SWAPGS changes it */
     SOFT_MSR_COUNT
 };
 
@@ -255,11 +257,11 @@ struct virt_vcpu {
     uint64_t exits[VIRT_EXIT_KINDS];      /* counted by kind */
     uint64_t exit_ticks[VIRT_EXIT_KINDS]; /* machine TSC spent on them above this library */
     /* ------------------------------------------------------------------------------------- */
-    uint64_t cr2, dr[4], dr6, xcr0; /* the guest's, while not loaded; xcr0 always */
-    uint64_t soft_msr[SOFT_MSR_COUNT];
-    uint8_t soft_first, soft_end; /* those of them that software switches here: [first, end), from
-                                   * 0 or SOFT_TSC_AUX on, to there or one more */
-    struct event pending;         /* to be injected at the next entry */
+    uint64_t cr2, dr[4], dr6, xcr0;    /* the guest's, while not loaded; xcr0 always */
+    uint64_t soft_msr[SOFT_MSR_COUNT]; /* those before SOFT_KEPT also while loaded */
+    bool switches_calls;               /* software switches those of SYSCALL and SWAPGS, too */
+    bool has_tsc_aux;
+    struct event pending; /* to be injected at the next entry */
     uint8_t nmis_waiting; /* virt_queue_nmi: to be injected once NMIs are not blocked; atomic */
     bool loaded;          /* between virt_load and virt_unload */
     uint16_t owner_id;    /* frame owner that pays for all this */

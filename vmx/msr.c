@@ -15,13 +15,14 @@
 #include "lib/string.h"
 #include "vmx/vmcs.h"
 #include "virt/msr.h"
+#include "virt/registers.h"
 #include "virt/virt.h"
 
 enum home { IN_VMCS, IN_SOFT, IN_TSC, IN_NOTHING /* always 0 */ };
 enum passes { EXITS, READS_PASS, BOTH_PASS };
 
 static const struct msr_row rows[] = {
-    /* where: the VMCS field */
+    /* where: the VMCS field, or one of the enum */
     { MSR_IA32_EFER, IN_VMCS, VMCS_G_EFER, READS_PASS, MSR_ANY },
     { MSR_IA32_TSC, IN_TSC, 0, READS_PASS, MSR_ANY }, /* hardware adds the offset */
     { MSR_IA32_SYSENTER_CS, IN_VMCS, VMCS_G_SYSENTER_CS, BOTH_PASS, MSR_ANY },
@@ -30,14 +31,14 @@ static const struct msr_row rows[] = {
     { MSR_IA32_DEBUGCTL, IN_VMCS, VMCS_G_DEBUGCTL, EXITS, MSR_DEBUGCTL },
     { MSR_IA32_PAT, IN_VMCS, VMCS_G_PAT, BOTH_PASS, MSR_PAT },
     { MSR_IA32_XSS, IN_NOTHING, 0, EXITS, MSR_ZERO },
-    { MSR_IA32_STAR, IN_SOFT, 0, BOTH_PASS, MSR_ANY },
-    { MSR_IA32_LSTAR, IN_SOFT, 0, BOTH_PASS, MSR_CANONICAL },
-    { MSR_IA32_CSTAR, IN_SOFT, 0, BOTH_PASS, MSR_CANONICAL },
-    { MSR_IA32_FMASK, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
+    { MSR_IA32_STAR, IN_SOFT, SOFT_STAR, READS_PASS, MSR_ANY },
+    { MSR_IA32_LSTAR, IN_SOFT, SOFT_LSTAR, READS_PASS, MSR_CANONICAL },
+    { MSR_IA32_CSTAR, IN_SOFT, SOFT_CSTAR, READS_PASS, MSR_CANONICAL },
+    { MSR_IA32_FMASK, IN_SOFT, SOFT_FMASK, READS_PASS, MSR_LOW_32 },
     { MSR_IA32_FS_BASE, IN_VMCS, VMCS_G_FS_BASE, BOTH_PASS, MSR_CANONICAL },
     { MSR_IA32_GS_BASE, IN_VMCS, VMCS_G_GS_BASE, BOTH_PASS, MSR_CANONICAL },
-    { MSR_IA32_KERNEL_GS_BASE, IN_SOFT, 0, BOTH_PASS, MSR_CANONICAL },
-    { MSR_IA32_TSC_AUX, IN_SOFT, 0, BOTH_PASS, MSR_LOW_32 },
+    { MSR_IA32_KERNEL_GS_BASE, IN_SOFT, SOFT_KERNEL_GS_BASE, BOTH_PASS, MSR_CANONICAL },
+    { MSR_IA32_TSC_AUX, IN_SOFT, SOFT_TSC_AUX, READS_PASS, MSR_LOW_32 },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -101,7 +102,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
     if (r->home == IN_VMCS)
         vmcs_write(r->where, value);
     if (r->home == IN_SOFT)
-        wrmsr(r->msr, value);
+        registers_put_soft(v, (enum virt_soft_msr)r->where, value);
     if (r->home == IN_TSC)
         virt_set_tsc_offset(v, value - rdtsc());
     return 0;

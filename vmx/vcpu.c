@@ -146,7 +146,8 @@ cold int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *co
         .cr4_mask = config->cr4_mask & caps.cr4_fixed1 & ~(CR4_VMXE | CR4_SMXE),
         .xcr0_mask = config->xcr0_mask,
         .pcpu = VIRT_NOWHERE,
-        .soft_end = SOFT_TSC_AUX + msr_is_there(MSR_IA32_TSC_AUX),
+        .switches_calls = true,
+        .has_tsc_aux = msr_is_there(MSR_IA32_TSC_AUX),
     };
     struct vmx_vcpu *x = vmx_of(v);
     x->has_apic_access = config->apic_access.v != 0;
@@ -184,6 +185,7 @@ static void arrive(struct virt_vcpu *v)
     host_state_write();
     virt_flush_vcpu(v);
     virt_flush_slat(v->slat);
+    registers_arrive(v);
     v->pcpu = cpu_id();
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "arch/x86/insn.h"
 #include "tests/fakes/panic.h"
+#include "virt/registers.h"
 #include "vmx/apic.h"
 #include "vmx/caps.h"
 #include "vmx/controls.h"
@@ -32,6 +33,13 @@ void virt_set_tsc_offset(struct virt_vcpu *vcpu, uint64_t offset)
 {
     (void)vcpu;
     (void)offset;
+}
+
+void registers_put_soft(struct virt_vcpu *vcpu, enum virt_soft_msr which, uint64_t value)
+{
+    (void)vcpu;
+    (void)which;
+    (void)value;
 }
 
 static struct cpuid_regs no_cpuid(uint32_t leaf, uint32_t subleaf)

@@ -59,7 +59,7 @@ static int setup(void **state)
     fake_msr_count = 0;
     fake_tsc = 1000;
     rdtscp = true;
-    v = (struct virt_vcpu){ .soft_end = SOFT_MSR_COUNT };
+    v = (struct virt_vcpu){ .switches_calls = true, .has_tsc_aux = true };
     return 0;
 }
 
@@ -78,12 +78,12 @@ static void test_bitmap(void **state)
         bool read_exits, write_exits;
     } rows[] = {
         { MSR_IA32_FS_BASE, false, false },     { MSR_IA32_KERNEL_GS_BASE, false, false },
-        { MSR_IA32_LSTAR, false, false },       { MSR_IA32_SYSENTER_EIP, false, false },
+        { MSR_IA32_LSTAR, false, true },        { MSR_IA32_SYSENTER_EIP, false, false },
         { MSR_IA32_TSC, false, true },          { MSR_IA32_PAT, false, false },
         { MSR_IA32_EFER, false, true },         { MSR_IA32_DEBUGCTL, true, true },
         { MSR_IA32_APIC_BASE, true, true },     { MSR_IA32_FEATURE_CONTROL, true, true },
         { MSR_IA32_VMX_BASIC, true, true },     { MSR_IA32_TSC_DEADLINE, true, true },
-        { MSR_X2APIC_FIRST + 0xB, true, true }, { MSR_IA32_TSC_AUX, false, false },
+        { MSR_X2APIC_FIRST + 0xB, true, true }, { MSR_IA32_TSC_AUX, false, true },
     };
     msr_bitmap_fill(bitmap);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -106,11 +106,7 @@ static void test_homes(void **state)
 
     assert_int_equal(virt_msr_write(&v, MSR_IA32_LSTAR, 0x5678), 0);
     assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
-    registers_save(&v);
     assert_int_equal(v.soft_msr[SOFT_LSTAR], 0x5678);
-    wrmsr(MSR_IA32_LSTAR, 0);
-    registers_load(&v);
-    assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x5678);
 
     assert_int_equal(virt_msr_write(&v, MSR_IA32_TSC, 50), 0);
     assert_true(virt_msr_read(&v, MSR_IA32_TSC, &value));
@@ -119,6 +115,48 @@ static void test_homes(void **state)
     assert_int_equal(efer_asked, 0x500);
     assert_false(virt_msr_read(&v, MSR_IA32_APIC_BASE, &value));
     assert_int_equal(virt_msr_write(&v, MSR_IA32_APIC_BASE, 0), -ENOENT);
+}
+
+/* Two vCPUs take turns on a pCPU: each has what it wrote, and of what SWAPGS changes what it is by
+ * then. Written is what differs; on another pCPU all of it. */
+static void test_turns(void **state)
+{
+    static const uint32_t number[] = { MSR_IA32_STAR,  MSR_IA32_LSTAR,   MSR_IA32_CSTAR,
+                                       MSR_IA32_FMASK, MSR_IA32_TSC_AUX, MSR_IA32_KERNEL_GS_BASE };
+    struct virt_vcpu other = v;
+
+    (void)state;
+    registers_arrive(&v);
+    registers_load(&v);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(virt_msr_write(&v, number[i], 0x100 + i), 0);
+    registers_save(&v);
+    registers_arrive(&other);
+    registers_load(&other);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(rdmsr(number[i]), 0);
+    assert_int_equal(virt_msr_write(&other, MSR_IA32_LSTAR, 0x101), 0);
+    registers_save(&other);
+    wrmsr(MSR_IA32_LSTAR, 0xBAD); /* seen if it is written again */
+    registers_load(&v);
+    assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0xBAD);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(i == 1 || rdmsr(number[i]) == 0x100 + i, true);
+    wrmsr(MSR_IA32_KERNEL_GS_BASE, 0x77); /* SWAPGS */
+    registers_save(&v);
+    registers_load(&other);
+    assert_int_equal(rdmsr(MSR_IA32_KERNEL_GS_BASE), 0);
+    registers_save(&other);
+    registers_arrive(&v);
+    registers_load(&v);
+    assert_int_equal(rdmsr(MSR_IA32_LSTAR), 0x101);
+    assert_int_equal(rdmsr(MSR_IA32_KERNEL_GS_BASE), 0x77);
+    registers_save(&v);
+    wrmsr(MSR_IA32_TSC_AUX, 5); /* which this processor has not */
+    v.has_tsc_aux = v.switches_calls = false;
+    registers_arrive(&v);
+    registers_load(&v);
+    assert_int_equal(rdmsr(MSR_IA32_TSC_AUX), 5);
 }
 
 static void test_refused_values(void **state)
@@ -205,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_bitmap, setup),
         cmocka_unit_test_setup(test_homes, setup),
+        cmocka_unit_test_setup(test_turns, setup),
         cmocka_unit_test_setup(test_refused_values, setup),
         cmocka_unit_test_setup(test_speculation, setup),
         cmocka_unit_test_setup(test_spec_ctrl, setup),

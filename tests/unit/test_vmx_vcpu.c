@@ -95,6 +95,11 @@ void fpu_save(struct virt_vcpu *of)
     (void)of;
 }
 
+void registers_arrive(const struct virt_vcpu *of)
+{
+    (void)of;
+}
+
 void registers_load(const struct virt_vcpu *of)
 {
     (void)of;
