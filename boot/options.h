@@ -6,7 +6,7 @@
  *     maxcpus=N (the others stay off)
  *     monitor=off                      fail-alloc=N (the N-th allocation fails: for tests)
  *     selftest (a report on the machine, and no guests)
- *     apicv=auto|off|tpr|on (how much of the CPU's APIC virtualization guests get; for tests)
+ *     apicv=auto|off|tpr|on (how much of the CPU's APIC virtualization guests get; AVIC: on)
  *     spec=auto|off|NAMES (against speculation: docs/speculation.md)   smt=on|off
  *     sched-gran=cpu|core (core: the threads of a core run one domain at a time)
  *     iommu=on|off

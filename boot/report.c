@@ -68,9 +68,10 @@ static void report_svm(void)
 {
     struct cpuid_regs r = cpuid(0x8000000A, 0);
 
-    log_info("report: AMD-V: revision %u, %u ASIDs, features %08x, 2M%s pages, TSC scaling %s",
-             r.eax & 0xFF, r.ebx, r.edx, virt_caps.slat_1g ? " 1G" : "",
-             virt_caps.tsc_scaling ? "yes" : "no");
+    log_info(
+        "report: AMD-V: revision %u, %u ASIDs, features %08x, 2M%s pages, TSC scaling %s, AVIC %s",
+        r.eax & 0xFF, r.ebx, r.edx, virt_caps.slat_1g ? " 1G" : "",
+        virt_caps.tsc_scaling ? "yes" : "no", virt_caps.virtual_interrupts ? "on, untried" : "off");
     r = cpuid(0x80000008, 0);
     log_info("report: AMD-V: CPUID 80000008: %08x %08x %08x %08x", r.eax, r.ebx, r.ecx, r.edx);
 }

@@ -46,6 +46,7 @@ static int create_virt(struct vcpu *v)
         .posted = heap_to_maddr(&v->lapic_page->posted),
         .apic_access = d->lapic_access ? heap_to_maddr(d->lapic_access) : maddr(0),
         .apic_base = gpa(VLAPIC_DEFAULT_BASE),
+        .apic_ids = d->config->vcpus << d->apic_id_shift,
     };
     int err = virt_vcpu_create(&v->virt, &config);
     if (err)

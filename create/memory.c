@@ -14,7 +14,7 @@
 #define DOMAIN_PAGES  18   /* of the heap: itself, the I/O bitmap, pages of consoles, buffers */
 #define PROMISE_PIECE 1024 /* pages that are set aside in one step */
 #define DEVICE_PAGES  2    /* of each PCI device: struct assigned, where its interrupts go */
-#define VCPU_PAGES    12   /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, FPU */
+#define VCPU_PAGES    12 /* of each vCPU: itself, local APIC, VMCS or VMCB, MSR bitmap, AVIC, FPU */
 
 /* ---- One of the menu ---- */
 

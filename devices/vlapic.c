@@ -56,16 +56,6 @@ bool vlapic_x2apic(const struct vlapic *l)
     return l->base & APICBASE_X2APIC;
 }
 
-bool vlapic_mmio_active(const struct vlapic *l)
-{
-    return vlapic_enabled(l) && !vlapic_x2apic(l);
-}
-
-uint64_t vlapic_base(const struct vlapic *l)
-{
-    return l->base & ~(uint64_t)(VLAPIC_SIZE - 1);
-}
-
 /* ---- Acceptance ---- */
 
 bool vlapic_takes_interrupts(const struct vlapic *l)

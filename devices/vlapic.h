@@ -39,7 +39,8 @@ enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ER
  *
  * Behind the registers: the posted-interrupt descriptor, in its format (SDM, "Posted-Interrupt
  * Processing"). Edge-triggered requests go through it, as who makes them may be another processor;
- * what the guest's own processor does not fetch vlapic_settle() does.
+ * what the guest's own processor does not fetch vlapic_settle() does. It is in the page's upper
+ * half, no part of which AVIC lets a guest reach (APM volume 2, "Virtual APIC Register Accesses").
  */
 #define VLAPIC_REGS        0x40
 #define POSTED_OUTSTANDING 1u /* in control: there are requests */
@@ -48,6 +49,7 @@ struct vlapic_page {
     struct {
         uint32_t value, reserved[3];
     } reg[VLAPIC_REGS];
+    uint8_t unused[0x800 - VLAPIC_REGS * 16];
     struct vlapic_posted {
         uint64_t requests[4]; /* bit v of the 256: vector v */
         uint64_t control, reserved[3];
@@ -164,15 +166,22 @@ int must_check vlapic_put_base(struct vlapic *l, uint64_t base);
 void vlapic_put_regs(struct vlapic *l, const struct vlapic_state *in, uint64_t now);
 
 /* ---- Placement ---- */
-bool vlapic_enabled(const struct vlapic *l);     /* globally, by IA32_APICBASE */
-bool vlapic_mmio_active(const struct vlapic *l); /* xAPIC mode: the page is decoded */
-uint64_t vlapic_base(const struct vlapic *l);    /* gpa of the page */
+bool vlapic_enabled(const struct vlapic *l); /* globally, by IA32_APICBASE */
 bool vlapic_x2apic(const struct vlapic *l);
+/* xAPIC mode: the page is decoded. */
+static inline bool vlapic_mmio_active(const struct vlapic *l)
+{
+    return (l->base & (APICBASE_ENABLE | APICBASE_X2APIC)) == APICBASE_ENABLE;
+}
+/* gpa of the page */
+static inline uint64_t vlapic_base(const struct vlapic *l)
+{
+    return l->base & ~(uint64_t)(VLAPIC_SIZE - 1);
+}
 /* Does it answer at this guest-physical address? Asked for each access to device memory. */
 static inline bool vlapic_answers(const struct vlapic *l, uint64_t at)
 {
-    return (at ^ l->base) < VLAPIC_SIZE &&
-           (l->base & (APICBASE_ENABLE | APICBASE_X2APIC)) == APICBASE_ENABLE;
+    return (at ^ l->base) < VLAPIC_SIZE && vlapic_mmio_active(l);
 }
 
 /* ---- Interrupts ---- */

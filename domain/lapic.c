@@ -81,13 +81,17 @@ static enum virt_apic_mode mode_of(const struct vlapic *l)
 {
     if (!vlapic_enabled(l))
         return VIRT_APIC_OFF;
-    return vlapic_x2apic(l) ? VIRT_APIC_MSRS : VIRT_APIC_PAGE;
+    if (vlapic_x2apic(l))
+        return VIRT_APIC_MSRS;
+    return vlapic_base(l) == VLAPIC_DEFAULT_BASE ? VIRT_APIC_PAGE : VIRT_APIC_MOVED;
 }
 
-/* It has another mode, or another place. */
+/* It has another mode, or another place. If that ends the processor's delivery, what its page
+ * requests is ours to look for. */
 static void apply_mode(struct vcpu *v)
 {
     struct vlapic *l = &v->lapic;
+    bool delivered = v->virt.delivers;
 
     l->moved = v->domain->lapic_mapped && !is_in_place(v);
     if (l->moved) {
@@ -95,6 +99,7 @@ static void apply_mode(struct vcpu *v)
         l->moved = v->domain->lapic_mapped;
     }
     virt_set_apic_mode(&v->virt, mode_of(l));
+    l->has_requests |= delivered;
     l->changed = l->levels_changed = true;
 }
 

@@ -30,6 +30,7 @@ static const struct {
     { FEATURE_PAUSE_FILTER, "pause filter" },
     { FEATURE_TSC_RATIO, "TSC ratio" },
     { FEATURE_AVIC, "AVIC" },
+    { FEATURE_X2AVIC, "x2AVIC" },
 };
 #define OPTIONAL_COUNT (sizeof(optional) / sizeof(optional[0]))
 
@@ -63,6 +64,18 @@ int caps_svm_there(void)
     return 0;
 }
 
+/* Only at the operator's word, as it has never run. An interrupt goes by EVENTINJ with it, for
+ * which a CPU is to have next RIP (event.c). */
+static void choose_avic(enum virt_apicv apicv)
+{
+    bool there = svm_has(FEATURE_AVIC), use = there && apicv == VIRT_APICV_ON;
+
+    if (there)
+        log_at(use ? LOG_WARN : LOG_INFO, "AMD-V: AVIC is untried; apicv=on uses it");
+    if (!use || !svm_has(FEATURE_NEXT_RIP))
+        svm_caps.features &= ~(FEATURE_AVIC | FEATURE_X2AVIC);
+}
+
 static void fill_public(void)
 {
     static const struct slat_format format = NPT_FORMAT;
@@ -75,6 +88,9 @@ static void fill_public(void)
         .slat_ad = true,
         .tsc_scaling = svm_has(FEATURE_TSC_RATIO),
         .pause_loop_exiting = svm_has(FEATURE_PAUSE_FILTER),
+        .apic_access = svm_has(FEATURE_AVIC),
+        .virtual_interrupts = svm_has(FEATURE_AVIC),
+        .x2apic = svm_has(FEATURE_X2AVIC),
         .amd = true,
         .xsaves = true, /* IA32_XSS stays 0 in the guest as in Caisson */
     };
@@ -89,10 +105,8 @@ static void report(void)
                  svm_has(optional[i].bit) ? "yes" : "no, done without");
 }
 
-/* AVIC and the rest of APIC virtualization are not used yet, whatever apicv says. */
 int virt_probe(enum virt_apicv apicv)
 {
-    (void)apicv;
     if (caps_svm_there())
         return -ENODEV;
     read_caps(&svm_caps);
@@ -104,6 +118,7 @@ int virt_probe(enum virt_apicv apicv)
         log_error("AMD-V: this CPU has no ASID for a guest (%u in all)", svm_caps.asids);
         return -ENODEV;
     }
+    choose_avic(apicv);
     fill_public();
     report();
     return 0;

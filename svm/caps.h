@@ -17,6 +17,8 @@
 #define FEATURE_DECODE        (1u << 7)
 #define FEATURE_PAUSE_FILTER  (1u << 10)
 #define FEATURE_AVIC          (1u << 13)
+#define FEATURE_X2AVIC        (1u << 18)
+#define FEATURE_AVIC_EXT_LVT  (1u << 27) /* AVIC traps writes to the extended LVT */
 
 struct svm_caps {
     uint8_t revision;

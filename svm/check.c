@@ -110,6 +110,31 @@ static const char *check_nested_paging(const struct vmcb *b)
     return NULL;
 }
 
+/* APM volume 2, "AVIC": VMCB Changes for AVIC; where it does not say what becomes of a broken rule,
+ * it is named all the same. */
+static const char *check_avic(const struct vmcb *b)
+{
+    const struct {
+        uint64_t value;
+        const char *name;
+    } pages[] = {
+        { b->avic_backing, "AVIC registers" },
+        { b->avic_logical, "AVIC logical table" },
+        { b->avic_physical & ~AVIC_LAST_INDEX, "AVIC physical table" },
+    };
+
+    if (!(b->vintr & VINT_AVIC))
+        return b->vintr & VINT_X2AVIC ? wrong("V_INTR", b->vintr, "x2AVIC wants AVIC") : NULL;
+    if (!(b->nested_control & NESTED_PAGING))
+        return wrong("nested control", b->nested_control, "AVIC wants nested paging");
+    for (unsigned i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+        if (pages[i].value & ~PAGE_MASK || pages[i].value >> cpu_maddr_bits())
+            return wrong(pages[i].name, pages[i].value, "must be a page of the machine's memory");
+    if ((b->avic_physical & AVIC_LAST_INDEX) > 255)
+        return wrong("AVIC physical table", b->avic_physical, "its last index is 255 at most");
+    return NULL;
+}
+
 static const char *check_event(const struct vmcb *b)
 {
     uint32_t info = (uint32_t)b->event_inj, kind = EVENT_TYPE(info), vector = EVENT_VECTOR(info);
@@ -126,7 +151,8 @@ static const char *check_event(const struct vmcb *b)
 const char *svm_check(const struct vmcb *vmcb)
 {
     static const char *(*const checks[])(const struct vmcb *) = {
-        check_controls, check_registers, check_long_mode, check_nested_paging, check_event,
+        check_controls,      check_registers, check_long_mode,
+        check_nested_paging, check_avic,      check_event,
     };
     const char *why = NULL;
 

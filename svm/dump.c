@@ -30,6 +30,8 @@ static const struct {
     { "EXITINTINFO", FIELD(exit_int_info) },
     { "EVENTINJ", FIELD(event_inj) },
     { "nested control", FIELD(nested_control) },
+    { "AVIC registers", FIELD(avic_backing) },
+    { "AVIC table", FIELD(avic_physical) },
     { "nested CR3", FIELD(nested_cr3) },
     { "clean bits", FIELD(clean) },
     { "next RIP", FIELD(next_rip) },

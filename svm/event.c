@@ -13,12 +13,12 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
+#include "svm/apic.h"
 #include "svm/caps.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 
 #define IRETS_PER_SECOND 50000 /* how soon it is looked again whether one has been executed */
-#define VINT_REQUEST     (VINT_IRQ | VINT_IGNORE_TPR | 15UL << VINT_PRIO_SHIFT)
 
 /* Loaded or not, the guest's CR2 is in the VMCB while it does not run. */
 bool virt_inject_pf(struct virt_vcpu *v, gva_t address, uint32_t error)
@@ -225,10 +225,19 @@ void virt_debug_trap(struct virt_vcpu *v, uint32_t met)
         v->pending = debug_exception;
 }
 
-void svm_event_prepare(struct virt_vcpu *v)
+/* What is rare, or AVIC's. */
+static __attribute__((noinline)) void prepare_more(struct virt_vcpu *v)
 {
     if (svm_of(v)->step_due)
         queue_step(v);
+    if (svm_of(v)->avic)
+        svm_apic_prepare(v);
+}
+
+void svm_event_prepare(struct virt_vcpu *v)
+{
+    if (svm_of(v)->at_entry)
+        prepare_more(v);
     if (v->nmis_waiting)
         queue_waiting_nmi(v);
     if (v->pending.valid && goes_by_virq(vmcb_of(v), &v->pending))

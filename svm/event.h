@@ -11,6 +11,8 @@
 #include "svm/vcpu.h"
 #include "virt/virt.h"
 
+#define VINT_REQUEST (VINT_IRQ | VINT_IGNORE_TPR | 15UL << VINT_PRIO_SHIFT)
+
 /* Before an entry: puts what is pending into the VMCB. */
 void svm_event_prepare(struct virt_vcpu *v);
 /* After an exit that the guest may not have had the time before to take its interrupt, though open
@@ -44,7 +46,7 @@ static inline bool event_is_soft(const struct event *e)
 /* Has svm_event_prepare() anything to do? */
 static inline bool event_waits(const struct virt_vcpu *v, const struct svm_vcpu *s)
 {
-    return v->pending.valid || v->nmis_waiting || s->step_due;
+    return v->pending.valid || v->nmis_waiting || s->at_entry;
 }
 
 /* After an exit: keeps an event that was cut short by it. QEMU leaves something stale in the field

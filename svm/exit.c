@@ -8,6 +8,7 @@
 #include "svm/exit.h"
 
 #include "arch/x86/cpu.h"
+#include "svm/apic.h"
 #include "svm/caps.h"
 #include "svm/cr.h"
 #include "svm/decode.h"
@@ -255,8 +256,10 @@ bool exit_is_vmcall(struct virt_vcpu *v)
     return true;
 }
 
-void exit_odd(uint32_t code, struct virt_exit *x)
+void exit_odd(struct virt_vcpu *v, uint32_t code, struct virt_exit *x)
 {
+    if (v->delivers && svm_apic_decode(v, code, x))
+        return;
     not_known(x);
     if (code != EXITCODE_INVALID)
         return;

@@ -26,7 +26,7 @@ extern const struct exit_row {
 /* The rare ones. */
 void exit_look(struct virt_vcpu *v, uint32_t code, struct virt_exit *x);
 /* An exit code beyond the table. */
-void exit_odd(uint32_t code, struct virt_exit *x);
+void exit_odd(struct virt_vcpu *v, uint32_t code, struct virt_exit *x);
 /* The next RIP, from the instruction's bytes. */
 void exit_measure(struct virt_vcpu *v, uint32_t code, struct virt_exit *x);
 /* #UD: true if it was VMCALL, the other vendor's hypercall instruction. */
@@ -104,7 +104,7 @@ static inline enum exit_decoded exit_decode(struct virt_vcpu *v, struct svm_vcpu
     }
     if (unlikely(code >= EXIT_ROWS)) {
         x->raw_reason = code;
-        exit_odd(code, x);
+        exit_odd(v, code, x);
         return EXIT_UNSETTLED;
     }
     const struct exit_row *row = &svm_exit_rows[code];

@@ -55,6 +55,25 @@ static void let_pass(uint8_t *map, uint32_t msr, bool read, bool write)
     map[part + n / 4] &= (uint8_t) ~((read | write << 1) << n % 4 * 2);
 }
 
+#define X2APIC_AT 0x200 /* in the map: of 800 */
+
+/* What the APM's table of AVIC lets a guest read, but the ICR, which has its halves elsewhere in
+ * the page; and to write, the TPR and the EOI. */
+void msr_map_x2apic(void *map, bool pass)
+{
+    static const uint8_t passing[16] = {
+        0xAF, 0xFF,                         /* 802, 803: ID, version */
+        0x6C, 0xBB,                         /* 808: TPR; 80A: PPR; 80B: EOI; 80D: LDR; 80F: SVR */
+        0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, /* 810 to 827: ISR, TMR, IRR */
+        0xFE, 0xFF,                         /* 828: ESR */
+        0xAF, 0xAA, 0xFE, 0xEF,             /* 832 to 838: LVT, initial count; 83E: divide */
+    };
+
+    memset((uint8_t *)map + X2APIC_AT, 0xFF, sizeof(passing));
+    if (pass)
+        memcpy((uint8_t *)map + X2APIC_AT, passing, sizeof(passing));
+}
+
 void msr_map_fill(void *map)
 {
     memset(map, 0xFF, PAGE_SIZE << MSR_MAP_ORDER);

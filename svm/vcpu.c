@@ -15,6 +15,7 @@
 #include "arch/x86/spec.h"
 #include "lib/assert.h"
 #include "mm/heap.h"
+#include "svm/apic.h"
 #include "svm/caps.h"
 #include "svm/cr.h"
 #include "svm/enable.h"
@@ -91,6 +92,12 @@ static void write_reset_state(struct virt_vcpu *v)
     s->asid_generation = FLUSH_NO_ASID;
 }
 
+/* The MSR map's pages, and AVIC's behind them. */
+static unsigned map_order(void)
+{
+    return MSR_MAP_ORDER + !!svm_has(FEATURE_AVIC);
+}
+
 int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
 {
     *v = (struct virt_vcpu){
@@ -104,7 +111,7 @@ int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
     };
     struct svm_vcpu *s = svm_of(v);
     s->vmcb = heap_pages(0, v->owner_id);
-    s->msr_map = heap_pages(MSR_MAP_ORDER, v->owner_id);
+    s->msr_map = heap_pages(map_order(), v->owner_id);
     if (!s->vmcb || !s->msr_map || fpu_create(v)) {
         virt_vcpu_destroy(v);
         return -ENOMEM;
@@ -112,6 +119,8 @@ int virt_vcpu_create(struct virt_vcpu *v, const struct virt_vcpu_config *config)
     s->vmcb_at = heap_to_maddr(s->vmcb);
     msr_map_fill(s->msr_map);
     write_controls(v, s);
+    if (svm_has(FEATURE_AVIC))
+        svm_apic_create(v, config);
     write_reset_state(v);
     return 0;
 }
@@ -123,7 +132,7 @@ void virt_vcpu_destroy(struct virt_vcpu *v)
     ASSERT(!v->loaded);
     fpu_destroy(v);
     if (s->msr_map)
-        heap_free_pages(s->msr_map, MSR_MAP_ORDER, v->owner_id);
+        heap_free_pages(s->msr_map, map_order(), v->owner_id);
     if (s->vmcb)
         heap_free_pages(s->vmcb, 0, v->owner_id);
     s->msr_map = NULL;

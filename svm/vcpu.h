@@ -21,25 +21,36 @@ struct svm_place {
 };
 #define SVM_PLACES 8
 
+/* As V_INTR has it, from VINT_AVIC_SHIFT on. */
+enum svm_avic { AVIC_OFF = 0, AVIC_BY_PAGE = 2, AVIC_BY_MSR = 3 /* x2AVIC */ };
+
 struct svm_vcpu {
     /* switch.asm knows where the first three are. */
     struct vmcb *vmcb; /* heap page */
     maddr_t vmcb_at;   /* the same */
     maddr_t host_at;   /* where this pCPU keeps what VMRUN does not: see enable.h */
-    void *msr_map;     /* two heap pages: two bits for each MSR */
+    void *msr_map;     /* two heap pages: two bits for each MSR; two more with AVIC, see apic.c */
     /* A TLB tag is good while its generation is that of the pCPU (flush.h). */
     uint64_t asid_generation;
     /* CR0, CR4 and EFER as the guest has written them, where the VMCB has something else. */
     uint64_t cr0_shadow, cr4_shadow;
-    uint64_t debugctl;   /* kept for it, without effect */
-    uint64_t iret_rip;   /* the IRET that ends NMI blocking and has not been executed yet */
-    bool iret_due;       /* there is one */
-    bool nmi_blocked;    /* an NMI is being handled */
-    bool step_due;       /* a single step over an instruction that was carried out for it */
+    uint64_t debugctl; /* kept for it, without effect */
+    uint64_t iret_rip; /* the IRET that ends NMI blocking and has not been executed yet */
+    bool iret_due;     /* there is one */
+    bool nmi_blocked;  /* an NMI is being handled */
+    union {
+        struct {
+            bool step_due; /* a single step over an instruction that was carried out for it */
+            uint8_t avic;  /* enum svm_avic: what is on, see apic.c */
+        };
+        uint16_t at_entry; /* both: svm_event_prepare() has more to do than to inject */
+    };
     bool cr0_passes;     /* CR0's intercepts are off until the next exit */
     struct decoded insn; /* what made the last exit, where it was looked at */
     struct svm_place places[SVM_PLACES];
     uint8_t lengths[SVM_PLACES]; /* of those */
+    uint64_t look_at;            /* apic.c: TSC at which it is looked what may come in */
+    bool x2apic_passes;          /* see msr_map_x2apic() */
 };
 
 static inline struct svm_vcpu *svm_of(const struct virt_vcpu *v)

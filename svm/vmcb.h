@@ -87,6 +87,8 @@ enum intercept {
 #define EXITCODE_XSETBV        0x08Du
 #define EXITCODE_RDPRU         0x08Eu
 #define EXITCODE_NPF           0x400u
+#define EXITCODE_AVIC_IPI      0x401u     /* sent to one that is not running, and the like */
+#define EXITCODE_AVIC_ACCESS   0x402u     /* to a register, where more is to be done */
 #define EXITCODE_INVALID       UINT32_MAX /* -1; QEMU stores 32 bits of it, so no more are compared */
 
 /* EXITINFO1 of IOIO. EXITINFO2 is the RIP of the next instruction, on every CPU. */
@@ -109,6 +111,12 @@ enum intercept {
 #define TASK_EXIT_HAS_ERROR (1UL << 44)
 #define TASK_EXIT_RF        (1UL << 48)
 
+/* EXITINFO1 of an AVIC access: where in the page, and whether it is a write; EXITINFO2 of an EOI:
+ * its vector. */
+#define AVIC_ACCESS_OFFSET 0xFF0u
+#define AVIC_ACCESS_WRITE  (1UL << 32)
+#define AVIC_EOI_VECTOR    0xFFu
+
 #define MSR_EXIT_WRITE 1u          /* EXITINFO1 of MSR: else a read */
 #define CR_EXIT_MOV    (1UL << 63) /* EXITINFO1 of CR, with decode assists: bits 3:0 name the GPR */
 
@@ -127,9 +135,13 @@ enum intercept {
 #define TLB_FLUSH_ALL     1 /* of every ASID, Caisson's own included */
 #define TLB_FLUSH_ASID    3 /* of this one; where the CPU can */
 
+#define VINT_TPR          0xFUL /* what CR8 has, where AVIC is on */
 #define VINT_IRQ          (1UL << 8)
 #define VINT_PRIO_SHIFT   16
 #define VINT_IGNORE_TPR   (1UL << 20)
+#define VINT_AVIC_SHIFT   30
+#define VINT_X2AVIC       (1UL << 30) /* besides VINT_AVIC: by MSR */
+#define VINT_AVIC         (1UL << 31)
 #define VINT_VECTOR_SHIFT 32
 #define VINT_MASKING                                                                               \
     (1UL << 24) /* the guest's IF and CR8 are its own; interrupts exit all the same */
@@ -138,9 +150,15 @@ enum intercept {
 
 #define NESTED_PAGING 1UL
 
+/* An entry of AVIC's table of physical APIC ids, beside the address of a page of registers; and the
+ * last index that there is, in avic_physical. */
+#define AVIC_ENTRY_VALID (1UL << 63)
+#define AVIC_LAST_INDEX  0xFFFUL
+
 /* A bit that is set: what it stands for is as it was at the last exit (APM, "VMCB State Caching").
  * Those of AVIC, and of what does not change after a vCPU's making, have no name. */
 #define CLEAN_INTERCEPTS (1u << 0) /* and the TSC offset, and the pause filter */
+#define CLEAN_MAPS       (1u << 1) /* of ports and MSRs */
 #define CLEAN_ASID       (1u << 2)
 #define CLEAN_TPR        (1u << 3) /* all of vintr */
 #define CLEAN_NP         (1u << 4) /* nested CR3 and PAT */
@@ -183,30 +201,32 @@ struct vmcb {
     uint64_t vintr, int_state;
     uint64_t exit_code, exit_info1, exit_info2, exit_int_info;
     uint64_t nested_control;
-    uint8_t reserved3[0xA8 - 0x98];
+    uint64_t avic_bar; /* where the guest has its local APIC's page */
+    uint8_t reserved3[0xA8 - 0xA0];
     uint64_t event_inj, nested_cr3, virt_ext;
     uint32_t clean, reserved4;
     uint64_t next_rip;
     uint8_t insn_count, insn_bytes[15];
-    uint8_t reserved5[0x400 - 0xE0];
+    uint64_t avic_backing, reserved5, avic_logical, avic_physical;
+    uint8_t reserved6[0x400 - 0x100];
 
     struct vmcb_segment segment[VMCB_SEGMENTS];
-    uint8_t reserved6[0x4CB - 0x4A0];
+    uint8_t reserved7[0x4CB - 0x4A0];
     uint8_t cpl;
-    uint32_t reserved7;
+    uint32_t reserved8;
     uint64_t efer;
-    uint8_t reserved8[0x548 - 0x4D8];
+    uint8_t reserved9[0x548 - 0x4D8];
     uint64_t cr4, cr3, cr0, dr7, dr6, rflags, rip;
-    uint8_t reserved9[0x5D8 - 0x580];
+    uint8_t reserved10[0x5D8 - 0x580];
     uint64_t rsp;
-    uint8_t reserved10[0x5F8 - 0x5E0];
+    uint8_t reserved11[0x5F8 - 0x5E0];
     uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2;
-    uint8_t reserved11[0x668 - 0x648];
+    uint8_t reserved12[0x668 - 0x648];
     uint64_t g_pat, dbgctl;
-    uint8_t reserved12[0x6E0 - 0x678];
+    uint8_t reserved13[0x6E0 - 0x678];
     uint64_t spec_ctrl; /* of CPUs that switch it themselves: beside the register's value */
-    uint8_t reserved13[0x1000 - 0x6E8];
+    uint8_t reserved14[0x1000 - 0x6E8];
 };
 _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 _Static_assert(offsetof(struct vmcb, pause_threshold) == 0x3C, "APM, appendix B");
@@ -215,10 +235,13 @@ _Static_assert(offsetof(struct vmcb, asid) == 0x58, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, vintr) == 0x60, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, exit_code) == 0x70, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, exit_int_info) == 0x88, "APM, appendix B");
+_Static_assert(offsetof(struct vmcb, avic_bar) == 0x98, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, event_inj) == 0xA8, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, clean) == 0xC0, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, next_rip) == 0xC8, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, insn_bytes) == 0xD1, "APM, appendix B");
+_Static_assert(offsetof(struct vmcb, avic_backing) == 0xE0, "APM, appendix B");
+_Static_assert(offsetof(struct vmcb, avic_physical) == 0xF8, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, segment) == 0x400, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, cpl) == 0x4CB, "APM, appendix B");
 _Static_assert(offsetof(struct vmcb, efer) == 0x4D0, "APM, appendix B");

@@ -288,6 +288,7 @@ struct virt_vcpu_config {
     maddr_t
         apic_access; /* the page that the guest has at apic_base, or 0: none has been set aside */
     gpa_t apic_base;
+    unsigned apic_ids; /* those of the domain's local APICs are below this */
 };
 
 /* Builds control block, bitmaps and FPU area; state as after RESET (SDM, "Processor State After
@@ -383,15 +384,15 @@ int must_check virt_msr_write(struct virt_vcpu *v, uint32_t msr, uint64_t value)
 /* Added to the machine's TSC to give the guest's. */
 void virt_set_tsc_offset(struct virt_vcpu *v, uint64_t offset);
 
-/* ---- APIC virtualization; see vmx/apic.c ---- */
+/* ---- APIC virtualization; see vmx/apic.c and svm/apic.c ---- */
 
-/* The guest's local APIC: disabled, reached by its page, or by MSRs. Off after creation. */
-enum virt_apic_mode { VIRT_APIC_OFF, VIRT_APIC_PAGE, VIRT_APIC_MSRS };
+/* The guest's local APIC: disabled, reached by its page, by MSRs, or by its page at another place
+ * than apic_base. Off after creation. */
+enum virt_apic_mode { VIRT_APIC_OFF, VIRT_APIC_PAGE, VIRT_APIC_MSRS, VIRT_APIC_MOVED };
 void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode);
 /* While v->delivers, the processor takes the local APIC's interrupts from the page given at
- * creation, and their EOI, by itself (VT-x alone: no other back end has these). It is to be told
- * the highest vectors requested and served (0: none) after each change there that was not the
- * guest's; and the vectors whose EOI is to exit. */
+ * creation, and their EOI, by itself. It is to be told the highest vectors requested and served (0:
+ * none) after each change there that was not the guest's; and the vectors whose EOI is to exit. */
 void virt_set_interrupts(struct virt_vcpu *v, uint8_t requested, uint8_t served);
 /* The same for one that is requested besides. */
 void virt_request_interrupt(struct virt_vcpu *v, uint8_t vector);

@@ -389,7 +389,8 @@ void virt_want_irq_window(struct virt_vcpu *v, bool want)
 void virt_set_apic_mode(struct virt_vcpu *v, enum virt_apic_mode mode)
 {
     fake_virt(v)->apic_mode = mode;
-    v->delivers = virt_caps.virtual_interrupts && mode != VIRT_APIC_OFF;
+    v->delivers = virt_caps.virtual_interrupts &&
+                  (virt_caps.amd ? mode == VIRT_APIC_PAGE : mode != VIRT_APIC_OFF);
 }
 
 void virt_set_interrupts(struct virt_vcpu *v, uint8_t requested, uint8_t served)

@@ -84,6 +84,35 @@ static void test_mode(void **state)
     assert_false(guest_vcpu.virt.delivers);
 }
 
+/* By its page, but elsewhere. */
+static void test_mode_moved(void **state)
+{
+    (void)state;
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFED00900, 0), 0);
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->apic_mode, VIRT_APIC_MOVED);
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00900, 0), 0);
+    lapic_sync(&guest_vcpu);
+    assert_int_equal(cpu()->apic_mode, VIRT_APIC_PAGE);
+}
+
+/* A processor that delivers in one mode only: what it leaves in the IRR is injected by us. */
+static void test_delivery_ends(void **state)
+{
+    (void)state;
+    virt_caps.amd = true;
+    lapic_sync(&guest_vcpu);
+    vlapic_accept(&guest_vcpu.lapic, 0x45, false);
+    lapic_sync(&guest_vcpu);
+    assert_false(lapic_wants_in(&guest_vcpu));
+    assert_int_equal(vlapic_msr_write(&guest_vcpu.lapic, MSR_IA32_APICBASE, 0xFEE00D00, 0), 0);
+    lapic_sync(&guest_vcpu);
+    assert_false(guest_vcpu.virt.delivers);
+    assert_true(lapic_wants_in(&guest_vcpu));
+    vlapic_ack(&guest_vcpu.lapic, 0x45);
+    assert_false(lapic_wants_in(&guest_vcpu));
+}
+
 static void test_edge_and_level(void **state)
 {
     (void)state;
@@ -408,6 +437,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mode_moved, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_delivery_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_edge_and_level, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_to_inject, setup, teardown),
         cmocka_unit_test_setup_teardown(test_eoi_by_us, setup, teardown),

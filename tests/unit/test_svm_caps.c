@@ -12,6 +12,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/model.h"
 #include "arch/x86/msr.h"
+#include "lib/log.h"
 #include "svm/caps.h"
 #include "tests/fakes/log.h"
 #include "virt/virt.h"
@@ -122,6 +123,45 @@ static void test_lesser_cpu(void **state)
     assert_int_equal(caps_svm_compare(), 0);
 }
 
+/* Nobody has seen AVIC run: a CPU that has it gets it at the operator's word, and the log says so;
+ * it goes by EVENTINJ, for which next RIP is wanted. */
+static void test_avic(void **state)
+{
+    static const enum virt_apicv without[] = { VIRT_APICV_AUTO, VIRT_APICV_OFF, VIRT_APICV_TPR };
+
+    (void)state;
+    assert_int_equal(virt_probe(VIRT_APICV_ON), 0);
+    assert_false(virt_caps.virtual_interrupts || fake_log_has("untried"));
+    features |= FEATURE_X2AVIC; /* the one is nothing without the other */
+    assert_int_equal(virt_probe(VIRT_APICV_ON), 0);
+    assert_false(svm_has(FEATURE_X2AVIC) || virt_caps.x2apic);
+    features |= FEATURE_AVIC;
+    for (unsigned i = 0; i < 3; i++) {
+        fake_log_reset();
+        assert_int_equal(virt_probe(without[i]), 0);
+        assert_false(svm_has(FEATURE_AVIC | FEATURE_X2AVIC));
+        assert_false(virt_caps.virtual_interrupts || virt_caps.apic_access || virt_caps.x2apic);
+        assert_true(fake_log_has("AVIC is untried; apicv=on uses it"));
+        assert_int_equal(fake_log_lines[LOG_WARN], 0);
+    }
+    features &= ~FEATURE_AVIC; /* a CPU without it does as well then */
+    assert_int_equal(caps_svm_compare(), 0);
+    features |= FEATURE_AVIC;
+    assert_int_equal(virt_probe(VIRT_APICV_ON), 0);
+    assert_true(svm_has(FEATURE_AVIC) && svm_has(FEATURE_X2AVIC));
+    assert_true(virt_caps.virtual_interrupts && virt_caps.apic_access && virt_caps.x2apic);
+    assert_true(fake_log_has("AVIC is untried; apicv=on uses it"));
+    assert_int_equal(fake_log_lines[LOG_WARN], 1);
+    features &= ~FEATURE_X2AVIC;
+    assert_refused(caps_svm_compare(), "lacks x2AVIC, which the boot CPU has");
+    features &= ~FEATURE_AVIC;
+    fake_log_reset();
+    assert_refused(caps_svm_compare(), "lacks AVIC, which the boot CPU has");
+    features = (features | FEATURE_AVIC) & ~FEATURE_NEXT_RIP;
+    assert_int_equal(virt_probe(VIRT_APICV_ON), 0);
+    assert_false(svm_has(FEATURE_AVIC));
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -130,7 +170,7 @@ int main(void)
         TEST(test_takes_it),         TEST(test_none),
         TEST(test_locked_off),       TEST(test_erratum_383),
         TEST(test_no_nested_paging), TEST(test_no_asid),
-        TEST(test_lesser_cpu),
+        TEST(test_lesser_cpu),       TEST(test_avic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

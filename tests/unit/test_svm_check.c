@@ -35,6 +35,9 @@ static int setup(void **state)
     vmcb.msrpm = LAST_PAGE - 0x1000;
     vmcb.nested_control = NESTED_PAGING;
     vmcb.nested_cr3 = LAST_PAGE;
+    vmcb.vintr = VINT_MASKING | VINT_AVIC;
+    vmcb.avic_backing = vmcb.avic_logical = LAST_PAGE;
+    vmcb.avic_physical = LAST_PAGE | 255;
     vmcb.g_pat = 0x0007040600070406;
     vmcb.efer = EFER_SVME | EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE;
     vmcb.cr0 = CR0_PE | CR0_PG | CR0_CD | CR0_NW;
@@ -72,6 +75,12 @@ static void test_each_rule(void **state)
         SPOILT(msrpm, LAST_PAGE, "MSR permission map"),
         SPOILT(nested_cr3, 1UL << MADDR_BITS, "nested CR3"),
         SPOILT(g_pat, 0x0007040600070402, "PAT"),
+        SPOILT(nested_control, 0, "AVIC wants nested paging"),
+        SPOILT(vintr, VINT_MASKING | VINT_X2AVIC, "x2AVIC wants AVIC"),
+        SPOILT(avic_backing, LAST_PAGE + 0x1000, "AVIC registers (0x10000000000)"),
+        SPOILT(avic_logical, LAST_PAGE + 8, "AVIC logical table"),
+        SPOILT(avic_physical, 1UL << MADDR_BITS, "AVIC physical table"),
+        SPOILT(avic_physical, LAST_PAGE | 256, "255 at most"),
         SPOILT(efer, EFER_LME | EFER_LMA, "SVME must be 1"),
         SPOILT(efer, EFER_SVME | 2, "EFER (0x1002): reserved"),
         SPOILT(efer, EFER_SVME | 1UL << 16, "EFER (0x11000): reserved"),
@@ -111,6 +120,8 @@ static void test_conditions(void **state)
 
     vmcb.intercepts[ICPT_IOIO / 32] = 0;
     vmcb.iopm = vmcb.msrpm = UINT64_MAX;
+    vmcb.vintr = VINT_MASKING;
+    vmcb.avic_backing = vmcb.avic_logical = vmcb.avic_physical = UINT64_MAX;
     vmcb.nested_control = 0;
     vmcb.nested_cr3 = vmcb.g_pat = UINT64_MAX;
     vmcb.event_inj = 0x5FF; /* not valid */

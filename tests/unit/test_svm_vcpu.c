@@ -1,4 +1,4 @@
-/* links: svm/vcpu.c virt/cr.c svm/cr.c svm/msr.c svm/regs.c svm/flush.c virt/fpu.c virt/guard.c virt/msr.c virt/registers.c virt/state.c virt/start.c lib/fmt.c tests/fakes/heap.c tests/fakes/spec.c tests/fakes/panic.c lib/string.c */
+/* links: svm/vcpu.c svm/apic.c virt/cr.c svm/cr.c svm/msr.c svm/regs.c svm/flush.c virt/fpu.c virt/guard.c virt/msr.c virt/registers.c virt/state.c virt/start.c lib/fmt.c tests/fakes/heap.c tests/fakes/spec.c tests/fakes/panic.c lib/string.c */
 /*
  * What a new vCPU's guest may do by itself. All that is the machine's exits, each named here a
  * second time: an intercept or a bit of the MSR map that gets lost is found here only.
@@ -11,12 +11,15 @@
 #include <cmocka.h>
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/lapic.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/tsc.h"
 #include "mm/heap.h"
 #include "svm/caps.h"
 #include "svm/enable.h"
 #include "svm/vcpu.h"
 #include "svm/vmcb.h"
+#include "tests/fakes/heap.h"
 #include "tests/unit/barrier.h"
 #include "virt/slat.h"
 #include "virt/state.h"
@@ -24,6 +27,7 @@
 
 struct svm_caps svm_caps;
 struct virt_caps virt_caps;
+uint64_t tsc_hz = 1000000000;
 
 static struct virt_vcpu v;
 static struct slat slat;
@@ -47,6 +51,18 @@ void event_take_back(struct virt_vcpu *of)
     if (asked.valid)
         of->pending = asked;
     asked.valid = false;
+}
+
+/* AVIC's entries have a test of their own. */
+bool virt_irq_open(const struct virt_vcpu *of)
+{
+    (void)of;
+    return false;
+}
+
+void lapic_timer_set(uint64_t deadline)
+{
+    (void)deadline;
 }
 
 maddr_t enable_host_area(void)
@@ -82,6 +98,30 @@ static int teardown(void **state)
     virt_vcpu_destroy(&v);
     heap_free_pages(ports, 1, 7);
     return 0;
+}
+
+/* Of one that fails at any of its allocations nothing stays. */
+static void test_no_memory(void **state)
+{
+    struct virt_vcpu other;
+    const struct virt_vcpu_config config = { .slat = &slat,
+                                             .io_bitmap = ports,
+                                             .owner_id = 7,
+                                             .apic_access = maddr(0x7000),
+                                             .apic_ids = 4 };
+    uint64_t before = frame_count(7), nth = 1;
+
+    (void)state;
+    svm_caps.features |= FEATURE_AVIC;
+    do {
+        frame_fail_nth(nth);
+    } while (virt_vcpu_create(&other, &config) && frame_count(7) == before && nth++);
+    frame_fail_nth(0);
+    assert_int_equal(nth, 4); /* VMCB, MSR map with AVIC's tables, FPU */
+    assert_true(vmcb_of(&other)->avic_physical);
+    virt_vcpu_destroy(&other);
+    assert_int_equal(frame_count(7), before);
+    svm_caps.features &= ~FEATURE_AVIC;
 }
 
 static bool intercepted(unsigned what)
@@ -270,6 +310,6 @@ int main(void)
     const struct CMUnitTest tests[] = { TEST(test_intercepts), TEST(test_held_bits),
                                         TEST(test_msrs),       TEST(test_reset),
                                         TEST(test_places),     TEST(test_state),
-                                        TEST(test_barrier) };
+                                        TEST(test_barrier),    TEST(test_no_memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
