@@ -29,7 +29,7 @@ struct grant_domain *grant_domain(struct xen_domain *d)
     return d->grants;
 }
 
-void grant_frame_free(struct xen_domain *d, struct grant_domain *g, unsigned i)
+cold void grant_frame_free(struct xen_domain *d, struct grant_domain *g, unsigned i)
 {
     struct grant_use **uses = &g->uses[i * GRANT_USE_PAGES];
 

@@ -44,7 +44,7 @@ static void give_back(const struct p2m *p, mfn_t m, unsigned order)
     frame_free(m, order, p->owner);
 }
 
-static void free_mapping(void *ctx, gfn_t g, const struct slat_entry *e)
+static cold void free_mapping(void *ctx, gfn_t g, const struct slat_entry *e)
 {
     struct p2m *p = ctx;
 
@@ -416,7 +416,7 @@ static int lookup_for(struct p2m *p, gfn_t g, unsigned rights, struct slat_entry
     return err;
 }
 
-static int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
+static __attribute__((noinline)) int populate(struct p2m *p, gfn_t g, unsigned rights, mfn_t *out)
 {
     struct slat_entry entry;
 

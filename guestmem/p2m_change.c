@@ -71,7 +71,7 @@ static int unmap(struct p2m *p, gfn_t g)
     return p2m_is_ram(p, g) ? slat_punch(&p->slat, g) : slat_unmap(&p->slat, g);
 }
 
-int p2m_vacate(struct p2m *p, gfn_t g)
+cold int p2m_vacate(struct p2m *p, gfn_t g)
 {
     int err = unmap(p, g);
 
@@ -205,7 +205,7 @@ static int remove(struct p2m *p, gfn_t g)
     return 0;
 }
 
-int p2m_remove(struct p2m *p, gfn_t g)
+cold int p2m_remove(struct p2m *p, gfn_t g)
 {
     spin_lock(&p->lock);
     int err = remove(p, g);
@@ -231,7 +231,7 @@ cold void p2m_set_most(struct p2m *p, uint64_t frames, uint64_t tables)
     spin_unlock(&p->lock);
 }
 
-void p2m_promise_again(struct p2m *p)
+cold void p2m_promise_again(struct p2m *p)
 {
     if (promise_of(p->owner).ram >= p->most || promise_more(p->owner, 1))
         return;
@@ -321,7 +321,7 @@ int p2m_take_back(struct p2m *p, gfn_t g, mfn_t m)
     return err;
 }
 
-int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
+cold int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
 {
     struct slat_entry entry;
 
@@ -337,7 +337,7 @@ int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)
 
 /* Where nothing is mapped: may RAM arrive? Of *alike places, this and those that follow, as many as
  * have the same answer. */
-static bool awaits_ram(const struct p2m *p, gfn_t g, uint64_t *alike)
+static cold bool awaits_ram(const struct p2m *p, gfn_t g, uint64_t *alike)
 {
     bool is_inside = false;
 
@@ -352,7 +352,7 @@ static bool awaits_ram(const struct p2m *p, gfn_t g, uint64_t *alike)
     return is_inside;
 }
 
-bool p2m_has_own(struct p2m *p, gfn_t g, uint64_t *alike)
+cold bool p2m_has_own(struct p2m *p, gfn_t g, uint64_t *alike)
 {
     struct slat_entry entry;
 
@@ -364,7 +364,7 @@ bool p2m_has_own(struct p2m *p, gfn_t g, uint64_t *alike)
     return own;
 }
 
-void p2m_flush(struct p2m *p)
+cold void p2m_flush(struct p2m *p)
 {
     spin_lock(&p->lock);
     p->epoch++;

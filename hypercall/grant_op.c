@@ -50,7 +50,7 @@ static void unmap_end(struct vcpu *v, const void *p, unsigned count)
 
 /* What would take the mapping's place is a page table's entry: a translated guest has none that
  * Xen knows of. Without one this is unmapping. */
-static int replace_one(struct vcpu *v, void *p)
+static cold int replace_one(struct vcpu *v, void *p)
 {
     struct xen_gnttab_unmap_and_replace *arg = p;
     struct xen_gnttab_unmap_grant_ref unmap = { .host_addr = arg->host_addr,
@@ -83,7 +83,7 @@ static int copy_one(struct vcpu *v, void *p)
 /* ---- Operations on one structure ---- */
 
 /* GNTST_* for the id that a call names: no domain may ask about another one. */
-static int16_t check_target(struct vcpu *v, uint16_t id)
+static cold int16_t check_target(struct vcpu *v, uint16_t id)
 {
     struct xen_domain *d;
 
@@ -157,7 +157,7 @@ static cold int get_version(struct vcpu *v, void *p)
 
 /* ---- What 32-bit callers pass ---- */
 
-static void setup_from_32(const void *from, void *to)
+static cold void setup_from_32(const void *from, void *to)
 {
     const struct xen_gnttab_setup_table_32 *a = from;
     struct xen_gnttab_setup_table *arg = to;
@@ -167,7 +167,7 @@ static void setup_from_32(const void *from, void *to)
                                             .frame_list = a->frame_list };
 }
 
-static void setup_to_32(const void *from, void *to)
+static cold void setup_to_32(const void *from, void *to)
 {
     const struct xen_gnttab_setup_table *arg = from;
     struct xen_gnttab_setup_table_32 *a = to;
@@ -175,7 +175,7 @@ static void setup_to_32(const void *from, void *to)
     a->status = arg->status;
 }
 
-static void transfer_from_32(const void *from, void *to)
+static cold void transfer_from_32(const void *from, void *to)
 {
     const struct xen_gnttab_transfer_32 *a = from;
     struct xen_gnttab_transfer *arg = to;
@@ -183,7 +183,7 @@ static void transfer_from_32(const void *from, void *to)
     *arg = (struct xen_gnttab_transfer){ .mfn = a->mfn, .domid = a->domid, .ref = a->ref };
 }
 
-static void transfer_to_32(const void *from, void *to)
+static cold void transfer_to_32(const void *from, void *to)
 {
     const struct xen_gnttab_transfer *arg = from;
     struct xen_gnttab_transfer_32 *a = to;
@@ -191,14 +191,14 @@ static void transfer_to_32(const void *from, void *to)
     a->status = arg->status;
 }
 
-static struct xen_gnttab_copy_ptr ptr_from_32(struct xen_gnttab_copy_ptr_32 p)
+static cold struct xen_gnttab_copy_ptr ptr_from_32(struct xen_gnttab_copy_ptr_32 p)
 {
     return (struct xen_gnttab_copy_ptr){ .ref_or_gmfn = p.ref_or_gmfn,
                                          .domid = p.domid,
                                          .offset = p.offset };
 }
 
-static void copy_from_32(const void *from, void *to)
+static cold void copy_from_32(const void *from, void *to)
 {
     const struct xen_gnttab_copy_32 *a = from;
     struct xen_gnttab_copy *arg = to;
@@ -209,7 +209,7 @@ static void copy_from_32(const void *from, void *to)
                                      .flags = a->flags };
 }
 
-static void copy_to_32(const void *from, void *to)
+static cold void copy_to_32(const void *from, void *to)
 {
     const struct xen_gnttab_copy *arg = from;
     struct xen_gnttab_copy_32 *a = to;

@@ -57,7 +57,7 @@ bool frame_take(enum frame_zone zone, unsigned order, uint16_t owner, mfn_t *out
     return first != BUDDY_NONE;
 }
 
-void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone)
+cold void frame_rezone(mfn_t m, unsigned order, enum frame_zone zone)
 {
     struct account *a = account_of(&accounts, OWNER_CAISSON);
     unsigned part;
@@ -229,7 +229,7 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner)
     }
 }
 
-void frame_return(mfn_t m, uint16_t owner)
+cold void frame_return(mfn_t m, uint16_t owner)
 {
     spin_lock(&lock);
     bool pinned = is_pinned(m, owner, ZONE_DOMAIN);
@@ -284,7 +284,7 @@ cold uint64_t frame_promise_at_most(uint16_t owner, enum frame_zone zone, uint64
     return less;
 }
 
-struct account frame_account(uint16_t owner)
+cold struct account frame_account(uint16_t owner)
 {
     spin_lock(&lock);
     struct account a = *account_of(&accounts, owner);
@@ -292,7 +292,7 @@ struct account frame_account(uint16_t owner)
     return a.owner == owner ? a : (struct account){ .owner = owner };
 }
 
-bool frame_exceeds(uint16_t owner, enum frame_zone zone, uint64_t n)
+cold bool frame_exceeds(uint16_t owner, enum frame_zone zone, uint64_t n)
 {
     struct account a = frame_account(owner);
 
@@ -311,7 +311,7 @@ cold void frame_release(uint16_t owner)
     spin_unlock(&lock);
 }
 
-uint64_t frame_unpromised(enum frame_zone zone)
+cold uint64_t frame_unpromised(enum frame_zone zone)
 {
     spin_lock(&lock);
     uint64_t frames = account_unpromised(&accounts, zone);
@@ -321,7 +321,7 @@ uint64_t frame_unpromised(enum frame_zone zone)
 
 /* ---- Questions ---- */
 
-uint16_t frame_owner(mfn_t m)
+cold uint16_t frame_owner(mfn_t m)
 {
     spin_lock(&lock);
     uint16_t owner = block_owner(&buddy, m.v);
@@ -329,7 +329,7 @@ uint16_t frame_owner(mfn_t m)
     return owner;
 }
 
-bool frame_all_reserved(mfn_t m, uint64_t frames)
+cold bool frame_all_reserved(mfn_t m, uint64_t frames)
 {
     uint64_t end = m.v + frames < buddy.size ? m.v + frames : buddy.size;
 
@@ -339,7 +339,7 @@ bool frame_all_reserved(mfn_t m, uint64_t frames)
     return other >= end;
 }
 
-void frame_look(void (*fn)(const struct buddy *b, struct accounts *as, void *ctx), void *ctx)
+cold void frame_look(void (*fn)(const struct buddy *b, struct accounts *as, void *ctx), void *ctx)
 {
     spin_lock(&lock);
     fn(&buddy, &accounts, ctx);

@@ -22,7 +22,7 @@ struct kept {
 static struct kept *kept[MAX_DOMAINS]; /* boot CPU only: domains are made and taken down there */
 
 /* Moves one block of 2^order frames from the domains' zone to the heap's, for good. */
-static bool grow_by(unsigned order)
+static cold bool grow_by(unsigned order)
 {
     mfn_t m;
 
@@ -132,7 +132,7 @@ void *heap_pages(unsigned order, uint16_t owner)
     return p;
 }
 
-void heap_free_pages(void *p, unsigned order, uint16_t owner)
+cold void heap_free_pages(void *p, unsigned order, uint16_t owner)
 {
     mfn_t m = maddr_to_mfn(heap_to_maddr(p));
 

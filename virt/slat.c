@@ -217,8 +217,8 @@ static int split(struct slat *e, uint64_t *entry, unsigned level)
 }
 
 /* What descend() does where it finds no table: none is there, or a larger mapping. */
-static __attribute__((noinline)) int make_way(struct slat *e, uint64_t *entry, unsigned level,
-                                              bool make, bool cut)
+static cold __attribute__((noinline)) int make_way(struct slat *e, uint64_t *entry, unsigned level,
+                                                   bool make, bool cut)
 {
     if (!is_present(*entry))
         return make ? add_table(e, entry, level) : -ENOENT;
@@ -281,7 +281,7 @@ int slat_map(struct slat *e, gfn_t g, mfn_t m, unsigned order, unsigned rights, 
     return 0;
 }
 
-int slat_unmap(struct slat *e, gfn_t g)
+cold int slat_unmap(struct slat *e, gfn_t g)
 {
     uint64_t *entry;
     int err = g.v >> GFN_BITS ? -ENOENT : descend(e, g, 0, false, true, &entry);
@@ -352,7 +352,7 @@ cold int slat_split_to_execute(struct slat *e, gfn_t g)
 }
 
 /* The entry of the mapping that g lies in, whatever its size; or NULL. */
-static cold uint64_t *mapping_of(struct slat *e, gfn_t g)
+static cold __attribute__((noinline)) uint64_t *mapping_of(struct slat *e, gfn_t g)
 {
     struct slat_entry found;
     uint64_t *entry;
@@ -465,7 +465,7 @@ cold void slat_drop(struct slat *e, gfn_t g)
         write_entry(entry, 0);
 }
 
-int slat_reach(struct slat *e, gfn_t g, struct slat_entry *place)
+cold int slat_reach(struct slat *e, gfn_t g, struct slat_entry *place)
 {
     int err = place->slot ? descend(e, g, 0, true, false, &place->slot) : -EINVAL;
 

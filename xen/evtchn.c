@@ -35,7 +35,7 @@ static bool is_free(struct xen_domain *d, uint32_t port)
 }
 
 /* The lowest from `port` on. */
-static int find_free(struct xen_domain *d, uint32_t port)
+static cold int find_free(struct xen_domain *d, uint32_t port)
 {
     struct evtchn_domain *e = d->events;
     uint32_t end = evtchn_abi(d)->ports(d);
@@ -55,7 +55,7 @@ static int find_free(struct xen_domain *d, uint32_t port)
     return port < end ? -EAGAIN : -ENOSPC;
 }
 
-int evtchn_find_free(struct xen_domain *d)
+cold int evtchn_find_free(struct xen_domain *d)
 {
     struct evtchn_domain *e = d->events;
     int port = find_free(d, e->looked > e->lowest ? e->looked : e->lowest);
@@ -293,7 +293,7 @@ void evtchn_raise_virq(struct xen_vcpu *v, unsigned virq)
         evtchn_abi(v->domain)->set_pending(v->domain, e->virq_port[v->id][virq]);
 }
 
-int evtchn_alloc(struct xen_domain *d, void (*notify)(struct xen_domain *d))
+cold int evtchn_alloc(struct xen_domain *d, void (*notify)(struct xen_domain *d))
 {
     int port = evtchn_find_free(d);
 
@@ -308,7 +308,7 @@ void evtchn_raise(struct xen_domain *d, uint32_t port)
     evtchn_abi(d)->set_pending(d, port);
 }
 
-bool evtchn_is_pending(struct xen_domain *d, uint32_t port)
+cold bool evtchn_is_pending(struct xen_domain *d, uint32_t port)
 {
     return evtchn_port(d, port) && evtchn_abi(d)->is_pending(d, port);
 }
