@@ -37,8 +37,8 @@ static struct insn_cache_entry *place_of(struct emulator *e, gva_t at)
 static bool is_known(struct emulator *e, const struct insn_cache_entry *c, gva_t at,
                      const struct virt_mode *m)
 {
-    return c->at.v == at.v && c->epoch == e->space->p2m->epoch && virt_mode_same(&c->mode, m) &&
-           window_same(c->word, c->count);
+    return c->at.v == at.v && c->epoch == e->space->p2m->cache_epoch &&
+           virt_mode_same(&c->mode, m) && window_same(c->word, c->count);
 }
 
 /* The word of code whose bytes from `first` on stand at `where`: none after the last counts. */
@@ -64,7 +64,7 @@ static void remember(struct emulator *e, struct insn_cache_entry *c, const struc
 
     if (offset > PAGE_SIZE - 8 * INSN_CACHE_WORDS)
         return;
-    if (p2m_populate(p, gpa_to_gfn(found->page), &m) || p->epoch != found->epoch)
+    if (p2m_populate(p, gpa_to_gfn(found->page), &m) || p->cache_epoch != found->epoch)
         return;
     maddr_t where = maddr(mfn_to_maddr(m).v | offset);
     for (c->count = 0; c->count < found->count; c->count++)

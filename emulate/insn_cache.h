@@ -21,7 +21,7 @@ struct emulator;
 #define INSN_CACHE_ENTRIES 8 /* of a vCPU, at a hash of the address */
 
 struct insn_cache_entry {
-    uint64_t epoch; /* the p2m's, by which `word` is where it is; 0: nothing is known */
+    uint64_t epoch; /* p2m->cache_epoch, by which `word` is where it is; 0: nothing is known */
     gva_t at;       /* linear address */
     struct virt_mode mode;
     unsigned count;

@@ -26,7 +26,7 @@ struct gmem_entry {
     gpa_t at;
     unsigned size;
     uint64_t value;
-    maddr_t machine; /* where it really is, filled in with the value; good for the p2m's epoch */
+    maddr_t machine; /* where it really is, filled in with the value; good for p2m->cache_epoch */
 };
 
 /* Fills in the value. Errors as above. */

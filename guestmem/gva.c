@@ -197,8 +197,9 @@ static int find(struct gva_space *s, gva_t at, uint32_t access, struct gva_walk 
 static bool is_known(const struct gva_space *s, const struct gva_walk *w,
                      const struct gva_walk *asked)
 {
-    return w->linear == asked->linear && w->access == asked->access && w->epoch == s->p2m->epoch &&
-           virt_mode_same(&w->mode, &asked->mode) && window_same(w->read, w->count);
+    return w->linear == asked->linear && w->access == asked->access &&
+           w->epoch == s->p2m->cache_epoch && virt_mode_same(&w->mode, &asked->mode) &&
+           window_same(w->read, w->count);
 }
 
 int gva_walk(struct gva_space *s, gva_t at, uint32_t access, const struct gva_walk **out)
@@ -211,7 +212,7 @@ int gva_walk(struct gva_space *s, gva_t at, uint32_t access, const struct gva_wa
     *out = w;
     if (likely(is_known(s, w, &asked)))
         return 0;
-    asked.epoch = s->p2m->epoch;
+    asked.epoch = s->p2m->cache_epoch;
     w->epoch = 0;
     int err = find(s, at, access, &asked);
     if (!err)

@@ -32,9 +32,9 @@ struct gva_fault {
 };
 
 /*
- * A walk: what was asked, what was found, and all that it hangs on: registers, the p2m's epoch (for
- * where the tables are), the entries on the way, accessed and dirty bits included. While those are
- * what they were another walk would find the same, so it need not be made.
+ * A walk: what was asked, what was found, and all that it hangs on: registers, p2m->cache_epoch
+ * (for where the tables are), the entries on the way, accessed and dirty bits included. While those
+ * are what they were another walk would find the same, so it need not be made.
  */
 #define GVA_LEVELS 4
 struct gva_walk {

@@ -4,6 +4,7 @@
 #include "guestmem/p2m.h"
 #include "arch/x86/mtrr.h"
 #include "lib/assert.h"
+#include "lib/bitmap.h"
 #include "lib/likely.h"
 #include "mm/frame.h"
 #include "mm/window.h"
@@ -11,7 +12,9 @@
 
 cold int p2m_init(struct p2m *p, uint16_t owner)
 {
-    *p = (struct p2m){ .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner, .epoch = 1 };
+    *p = (struct p2m){
+        .lock = SPINLOCK_RANK("p2m", LOCK_P2M), .owner = owner, .epoch = 1, .cache_epoch = 1
+    };
     p->tables_for_ram = 1; /* the root */
     return slat_init(&p->slat, owner);
 }
@@ -384,12 +387,12 @@ static int lookup_or_populate(struct p2m *p, gfn_t g, struct slat_entry *entry)
 }
 
 /* The same by memory. A guest's page tables are walked for every operand of its that is read, and
- * nothing that is mapped changes within an epoch. */
+ * nothing of what is remembered changes within p->cache_epoch. */
 static int lookup_cached(struct p2m *p, gfn_t g, struct slat_entry *entry)
 {
     unsigned i = g.v % P2M_RECENT;
 
-    if (p->recent[i].epoch == p->epoch && p->recent[i].gfn.v == g.v) {
+    if (p->recent[i].epoch == p->cache_epoch && p->recent[i].gfn.v == g.v) {
         entry->mfn = p->recent[i].mfn;
         entry->rights = p->recent[i].rights;
         return 0;
@@ -397,7 +400,8 @@ static int lookup_cached(struct p2m *p, gfn_t g, struct slat_entry *entry)
     int err = lookup_or_populate(p, g, entry);
     if (err)
         return err;
-    p->recent[i].epoch = p->epoch;
+    bitmap_set(p->cached, p2m_cached_bit(g));
+    p->recent[i].epoch = p->cache_epoch;
     p->recent[i].gfn = g;
     p->recent[i].mfn = entry->mfn;
     p->recent[i].rights = entry->rights;

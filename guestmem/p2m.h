@@ -31,6 +31,9 @@
 #define P2M_END_PIECE  16 /* and one of an end, whose frames a debug build fills */
 #define P2M_LIMBO      64 /* frames that were unmapped and may still be in a TLB */
 
+#define P2M_CACHED_BITS 9 /* of the number of a bit in p2m.cached, of which there are: */
+#define P2M_CACHED      (1u << P2M_CACHED_BITS)
+
 /* Second-level page tables that a guest may have for places where it had no RAM at first. */
 #define P2M_TABLES_SPARE 64
 
@@ -68,7 +71,12 @@ struct p2m {
     uint64_t epoch;           /* grows with each change that TLBs must hear of */
     uint64_t seen[MAX_PCPUS]; /* the epoch at this pCPU's last flush */
     uint64_t inside[MAX_VCPUS]; /* the epoch with which a vCPU entered the guest; 0: it is out */
-    /* What was found lately, at gfn modulo P2M_RECENT; good for as long as the epoch stays. */
+    /* What was found at places, here and by others (guestmem/gva.h), is good for as long as this
+     * stays; and the bits, by p2m_cached_bit(), of the places that were asked for since: what goes
+     * elsewhere nobody remembers. */
+    uint64_t cache_epoch;
+    uint64_t cached[P2M_CACHED / 64];
+    /* Lately, at gfn modulo P2M_RECENT. */
     struct {
         uint64_t epoch;
         gfn_t gfn;
@@ -224,11 +232,12 @@ bool must_check p2m_log_guest_write(struct p2m *p, gfn_t g);
 
 /* For the p2m's own files. The memory type of 2^order frames, as the machine has it; rights of RAM
  * that is mapped so; whether it has all tables that it may have; tells all who have looked at these
- * places that something was taken away there; maps more than 4 KiB, RAM or what else, where nothing
- * is: 0, -EEXIST, -ENOMEM, -EAGAIN: tables are in the way, or too much waits for TLBs; takes away
- * what is mapped at g, and leaves a hole where RAM has its place: 0, or -ENOMEM if it was part of a
- * larger mapping; the next 2 MiB of a giant: 0, or its frames once it is mapped, or -ENOMEM; has
- * the promise of a frame that is gone, for a place that lacks one. */
+ * places that something was taken away there; ends what is remembered of all places; maps more than
+ * 4 KiB, RAM or what else, where nothing is: 0, -EEXIST, -ENOMEM, -EAGAIN: tables are in the way,
+ * or too much waits for TLBs; takes away what is mapped at g, and leaves a hole where RAM has its
+ * place: 0, or -ENOMEM if it was part of a larger mapping; the next 2 MiB of a giant: 0, or its
+ * frames once it is mapped, or -ENOMEM; has the promise of a frame that is gone, for a place that
+ * lacks one. */
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
 unsigned p2m_rights_of_ram(unsigned order);
 bool p2m_tables_used_up(const struct p2m *p);
@@ -241,6 +250,13 @@ static inline bool p2m_is_device(const struct slat_entry *e)
     return (e->rights & marks) == marks;
 }
 void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames);
+void p2m_forget(struct p2m *p);
+/* Of p->cached. Multiplied by the golden ratio, neighbours and what is aligned alike have bits of
+ * their own. */
+static inline unsigned p2m_cached_bit(gfn_t g)
+{
+    return (unsigned)(g.v * 0x9E3779B97F4A7C15ul >> (64 - P2M_CACHED_BITS));
+}
 /* Frames that were mapped here are about to be let go of: if an IOMMU may not have forgotten them,
  * as it does not answer, nobody gets them again. Before that, or while their owner has them. */
 void p2m_lost(const struct p2m *p, mfn_t m, unsigned order);

@@ -11,6 +11,7 @@
 #include "guestmem/p2m.h"
 #include "iommu/iommu.h"
 #include "lib/assert.h"
+#include "lib/bitmap.h"
 #include "lib/likely.h"
 #include "mm/frame.h"
 #include "mm/promise.h"
@@ -57,10 +58,19 @@ static bool may_map(struct p2m *p, gfn_t g)
     return is_vacant(p, g) && !(p->giant.open && g.v >> ORDER_1G == p->giant.at.v >> ORDER_1G);
 }
 
+cold void p2m_forget(struct p2m *p)
+{
+    p->cache_epoch++;
+    for (unsigned i = 0; i < P2M_CACHED / 64; i++)
+        p->cached[i] = 0;
+}
+
 /* Devices forget it here: they have no moment at which they come in again. */
 void p2m_changed(struct p2m *p, gfn_t g, uint64_t frames)
 {
     p->epoch++;
+    if (frames > 1 || bitmap_test(p->cached, p2m_cached_bit(g)))
+        p2m_forget(p);
     if (p->slat.devices)
         iommu_flush(p->owner, g, frames);
 }
@@ -368,6 +378,7 @@ cold void p2m_flush(struct p2m *p)
 {
     spin_lock(&p->lock);
     p->epoch++;
+    p2m_forget(p);
     spin_unlock(&p->lock);
 }
 

@@ -94,6 +94,7 @@ cold void p2m_log_clean(struct p2m *p, gfn_t first, const uint64_t written[P2M_L
             if (written[i])
                 slat_protect(&p->slat, word(first, i), written[i], is_pinned);
     p->log.epoch = ++p->epoch;
+    p2m_forget(p);
     spin_unlock(&p->lock);
 }
 
@@ -102,7 +103,7 @@ cold void p2m_log_open(struct p2m *p, gfn_t first)
     spin_lock(&p->lock);
     for (unsigned i = 0; i < P2M_LOG_WORDS; i++)
         slat_unprotect(&p->slat, word(first, i));
-    p->epoch++; /* what was remembered of rights */
+    p2m_forget(p);
     spin_unlock(&p->lock);
 }
 

@@ -197,6 +197,70 @@ static void test_remembered(void **state)
     assert_int_equal(p2m_highest(&p).v, 0x2000);
 }
 
+/* A place of several, in three tables, some of which share a slot of what is remembered. */
+static gfn_t some_place(void)
+{
+    return gfn((uint64_t)(lrand48() % 3 + lrand48() % 3 * P2M_RECENT + lrand48() % 3 * 512));
+}
+
+/* Something becomes of a place, if it can. */
+static void change_something(gfn_t g)
+{
+    const mfn_t other = mfn(0x77000 + (uint64_t)(lrand48() % 2));
+
+    switch (lrand48() % 7) {
+    case 0:
+        (void)!p2m_remove(&p, g);
+        break;
+    case 1:
+        (void)!p2m_fill(&p, g);
+        break;
+    case 2:
+        (void)!p2m_lend(&p, g, other, lrand48() % 2 ? SLAT_R : SLAT_R | SLAT_W);
+        break;
+    case 3:
+        (void)!p2m_take_back(&p, g, other);
+        break;
+    case 4:
+        (void)!p2m_move(&p, g, some_place());
+        break;
+    case 5:
+        p2m_log_clean(&p, gfn(g.v & -(uint64_t)P2M_LOG_PLACES),
+                      &(uint64_t[P2M_LOG_WORDS]){ ~0ul }[0]);
+        break;
+    default:
+        break;
+    }
+    p2m_reap(&p, 1);
+}
+
+/* What is remembered is what is there, whatever has changed at this place or another. */
+static void test_remembered_at_random(void **state)
+{
+    unsigned known = 0;
+
+    (void)state;
+    add(0, 2 * 512);
+    virt_caps.slat_2m = false;
+    for (unsigned i = 0; i < 20000; i++) {
+        struct slat_entry e;
+        mfn_t m = { 0 };
+        gfn_t g = some_place();
+        bool writable = lrand48() % 2;
+        uint64_t epoch = p.epoch, cache_epoch = p.cache_epoch;
+
+        change_something(some_place());
+        known += p.epoch != epoch && p.cache_epoch == cache_epoch;
+        int err = writable ? p2m_populate_writable(&p, g, &m) : p2m_populate(&p, g, &m);
+        bool there = slat_lookup(&p.slat, g, &e) == 0 && (!writable || e.rights & SLAT_W);
+        assert_int_equal(err, there ? 0 : -EFAULT);
+        if (there)
+            assert_int_equal(m.v, e.mfn.v);
+    }
+    assert_true(known > 100); /* and most changes end nothing that is */
+    virt_caps.slat_2m = true;
+}
+
 /* For who saves it: RAM that has arrived, or may; so many places alike follow. */
 static void test_what_is_its_own(void **state)
 {
@@ -824,6 +888,7 @@ int main(void)
         TEST(test_again_is_the_same),
         TEST(test_a_few),
         TEST(test_remembered),
+        TEST(test_remembered_at_random),
         TEST(test_outside),
         TEST(test_memory_type),
         TEST(test_2m_is_not_to_be_had),
