@@ -9,24 +9,51 @@
 
 enum gmem_op { GMEM_READ, GMEM_WRITE, GMEM_ZERO };
 
+int gmem_find(struct p2m *p, gpa_t at, bool write, mfn_t *out)
+{
+    return write ? p2m_populate_writable(p, gpa_to_gfn(at), out)
+                 : p2m_populate(p, gpa_to_gfn(at), out);
+}
+
+void gmem_read_page(mfn_t m, size_t offset, void *to, size_t n)
+{
+    char *page = window_open(m);
+
+    memcpy(to, page + offset, n);
+    window_close(page);
+}
+
+void gmem_write_page(mfn_t m, size_t offset, const void *from, size_t n)
+{
+    char *page = window_open(m);
+
+    memcpy(page + offset, from, n);
+    window_close(page);
+}
+
+static void zero_page(mfn_t m, size_t offset, size_t n)
+{
+    char *page = window_open(m);
+
+    memset(page + offset, 0, n);
+    window_close(page);
+}
+
 /* One piece that does not cross a page. */
 static int piece(struct p2m *p, gpa_t at, void *buf, size_t n, enum gmem_op op)
 {
+    size_t offset = at.v & ~PAGE_MASK;
     mfn_t m;
-    int err = op == GMEM_READ ? p2m_populate(p, gpa_to_gfn(at), &m)
-                              : p2m_populate_writable(p, gpa_to_gfn(at), &m);
+    int err = gmem_find(p, at, op != GMEM_READ, &m);
 
     if (err)
         return err;
-    char *page = window_open(m);
-    char *bytes = page + (at.v & ~PAGE_MASK);
     if (op == GMEM_READ)
-        memcpy(buf, bytes, n);
+        gmem_read_page(m, offset, buf, n);
     else if (op == GMEM_WRITE)
-        memcpy(bytes, buf, n);
+        gmem_write_page(m, offset, buf, n);
     else
-        memset(bytes, 0, n);
-    window_close(page);
+        zero_page(m, offset, n);
     return 0;
 }
 

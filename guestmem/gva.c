@@ -202,7 +202,7 @@ static bool is_known(const struct gva_space *s, const struct gva_walk *w,
            window_same(w->read, w->count);
 }
 
-int gva_walk(struct gva_space *s, gva_t at, uint32_t access, const struct gva_walk **out)
+static int look(struct gva_space *s, gva_t at, uint32_t access, struct gva_walk **out)
 {
     struct gva_walk asked = { .linear = at.v & PAGE_MASK, .access = access };
     struct gva_walk *w = &s->walks[(at.v >> PAGE_SHIFT ^ access) % GVA_RECENT];
@@ -220,6 +220,15 @@ int gva_walk(struct gva_space *s, gva_t at, uint32_t access, const struct gva_wa
     return err;
 }
 
+int gva_walk(struct gva_space *s, gva_t at, uint32_t access, const struct gva_walk **out)
+{
+    struct gva_walk *found;
+    int err = look(s, at, access, &found);
+
+    *out = found;
+    return err;
+}
+
 int gva_translate(struct gva_space *s, gva_t at, uint32_t access, gpa_t *out)
 {
     const struct gva_walk *found;
@@ -230,22 +239,42 @@ int gva_translate(struct gva_space *s, gva_t at, uint32_t access, gpa_t *out)
     return err;
 }
 
-static int copy(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t access)
+/* Down to the frame: that of RAM, for this access. */
+static int find_frame(struct gva_space *s, gva_t at, uint32_t access, const struct gva_walk **out)
+{
+    struct gva_walk *w;
+    int err = look(s, at, access, &w);
+
+    if (err)
+        return err;
+    *out = w;
+    if (likely(w->found))
+        return 0;
+    err = gmem_find(s->p2m, w->page, access & GVA_WRITE, &w->frame);
+    w->found = !err;
+    return err == -EFAULT ? fail(s, at, access | GVA_PRESENT) : err;
+}
+
+static size_t bytes_in_page(gva_t at, size_t n)
+{
+    size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
+
+    return here < n ? here : n;
+}
+
+/* What may be written may be read too. */
+static int copy(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t access, bool out)
 {
     while (n) {
-        size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
-        if (here > n)
-            here = n;
-        gpa_t where;
-        int err = gva_translate(s, at, access, &where);
+        size_t here = bytes_in_page(at, n);
+        const struct gva_walk *w;
+        int err = find_frame(s, at, access, &w);
         if (err)
             return err;
-        if (access & GVA_WRITE)
-            err = gmem_write(s->p2m, where, buf, here);
+        if (out)
+            gmem_write_page(w->frame, at.v & ~PAGE_MASK, buf, here);
         else
-            err = gmem_read(s->p2m, where, buf, here);
-        if (err)
-            return err == -EFAULT ? fail(s, at, access | GVA_PRESENT) : err;
+            gmem_read_page(w->frame, at.v & ~PAGE_MASK, buf, here);
         at.v += here;
         buf += here;
         n -= here;
@@ -255,20 +284,46 @@ static int copy(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t acc
 
 int gva_read(struct gva_space *s, gva_t from, void *to, size_t n, uint32_t access)
 {
-    return copy(s, from, to, n, access & ~GVA_WRITE);
+    return copy(s, from, to, n, access & ~GVA_WRITE, false);
 }
 
 int gva_write(struct gva_space *s, gva_t to, const void *from, size_t n, uint32_t access)
 {
-    return copy(s, to, (char *)from, n, access | GVA_WRITE);
+    return copy(s, to, (char *)from, n, access | GVA_WRITE, true);
 }
 
 int gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n)
 {
-    return copy(s, gva(from), to, n, 0) ? -EFAULT : 0;
+    return copy(s, gva(from), to, n, 0, false) ? -EFAULT : 0;
 }
 
 int gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n)
 {
-    return copy(s, gva(to), (char *)from, n, GVA_WRITE) ? -EFAULT : 0;
+    return copy(s, gva(to), (char *)from, n, GVA_WRITE, true) ? -EFAULT : 0;
+}
+
+/* What it costs to find the place is paid once. The epoch is the walk's: should it have moved
+ * since, by a touch elsewhere, who takes the page away need not know that it is remembered. */
+int gva_take(struct gva_space *s, void *to, uint64_t from, size_t n, struct gva_place *place)
+{
+    const struct gva_walk *w;
+
+    place->epoch = 0;
+    if (bytes_in_page(gva(from), n) < n)
+        return copy(s, gva(from), to, n, GVA_WRITE, false) ? -EFAULT : 0;
+    if (find_frame(s, gva(from), GVA_WRITE, &w))
+        return -EFAULT;
+    place->epoch = w->epoch;
+    place->frame = w->frame;
+    gmem_read_page(w->frame, from & ~PAGE_MASK, to, n);
+    return 0;
+}
+
+int gva_answer(struct gva_space *s, uint64_t to, const void *from, size_t n,
+               const struct gva_place *place)
+{
+    if (unlikely(place->epoch != s->p2m->cache_epoch))
+        return gva_copy_out(s, to, from, n);
+    gmem_write_page(place->frame, to & ~PAGE_MASK, from, n);
+    return 0;
 }

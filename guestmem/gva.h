@@ -43,6 +43,8 @@ struct gva_walk {
     uint64_t access; /* GVA_..., and RFLAGS.AC */
     struct virt_mode mode;
     gpa_t page;
+    bool found; /* and where that page is, for this access: */
+    mfn_t frame;
     unsigned count;
     struct window_word read[GVA_LEVELS];
 };
@@ -74,6 +76,20 @@ int must_check gva_write(struct gva_space *s, gva_t to, const void *from, size_t
  * guest nothing but that answer. */
 int must_check gva_copy_in(struct gva_space *s, void *to, uint64_t from, size_t n);
 int must_check gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n);
+
+/* The same for an argument that is answered where it stands: it is read only if it can be written
+ * as well, so that a bad pointer costs nothing. The answer, at most as many bytes, goes where they
+ * were read. A vCPU in a hypercall keeps what it has translated: whoever takes that page out of its
+ * tables meanwhile waits for it to flush. Only where p2m->cache_epoch has moved it is looked for
+ * anew, and may be gone. */
+struct gva_place {
+    uint64_t epoch; /* 0: it crosses a page */
+    mfn_t frame;
+};
+int must_check gva_take(struct gva_space *s, void *to, uint64_t from, size_t n,
+                        struct gva_place *place);
+int must_check gva_answer(struct gva_space *s, uint64_t to, const void *from, size_t n,
+                          const struct gva_place *place);
 
 /* For a post-mortem: where code, stack, GDT and TSS are, or that they are nowhere. Walked as any
  * address is; logged without a lock, since each line waits for those of other pCPUs. */

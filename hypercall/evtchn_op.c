@@ -2,7 +2,7 @@
  * event_channel_op: decodes each operation's structure, checks it against the domain, and hands it
  * to the ports (evtchn.c). Source: xen/include/public/event_channel.h.
  *
- * A result goes back into the guest's structure. That it can be written is tried before anything
+ * A result goes back into the guest's structure. That it can be written is known before anything
  * changes, so a bad pointer costs no port.
  */
 #include "xen/evtchn.h"
@@ -277,17 +277,21 @@ int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
     uint64_t arg[4] = { 0 }; /* holds any of the structures */
     const uint64_t count = sizeof(ops) / sizeof(ops[0]);
     const struct op *op = &ops[index_nospec(args[0], count)];
+    struct gva_place place;
+    int err;
 
     if (args[0] >= count || !op->fn || !v->domain->xen.events)
         return -ENOSYS;
-    if (gva_copy_in(&v->space, arg, args[1], op->bytes))
-        return -EFAULT;
-    if (op->answers && gva_copy_out(&v->space, args[1], arg, op->bytes))
-        return -EFAULT;
+    if (op->answers)
+        err = gva_take(&v->space, arg, args[1], op->bytes, &place);
+    else
+        err = gva_copy_in(&v->space, arg, args[1], op->bytes);
+    if (err)
+        return err;
     int64_t result = op->fn(v, arg);
     if (result == -EAGAIN)
         return HYPERCALL_CONTINUE;
-    if (result == 0 && op->answers && gva_copy_out(&v->space, args[1], arg, op->bytes))
-        return -EFAULT;
+    if (result == 0 && op->answers)
+        return gva_answer(&v->space, args[1], arg, op->bytes, &place);
     return result;
 }

@@ -287,26 +287,20 @@ static int do_one(struct vcpu *v, const struct op *op, void *element)
     return err;
 }
 
-/* The answers' places are tried before anything happens: what has no place to tell its handle is
- * not mapped. */
-static bool read_some(struct vcpu *v, void *elements, uint64_t at, size_t bytes)
-{
-    return gva_copy_in(&v->space, elements, at, bytes) == 0 &&
-           gva_copy_out(&v->space, at, elements, bytes) == 0;
-}
-
-/* Begins with *done 0, and says there how many of count, at most BATCH, have been answered. Where
- * not all can be read and written, the first may be. */
+/* The answers have their places before anything happens: what has no place to tell its handle is
+ * not mapped. Begins with *done 0, and says there how many of count, at most BATCH, have been
+ * answered. Where not all can be read and written, the first may be. */
 static int do_some(struct vcpu *v, const struct op *op, uint64_t at, size_t bytes, unsigned count,
                    unsigned *done)
 {
     char elements[BATCH * ELEMENT_WORDS * sizeof(uint64_t)] __attribute__((aligned(8)));
     struct batch b = { .most = count };
+    struct gva_place place;
     int err = 0;
 
-    if (!read_some(v, elements, at, count * bytes)) {
+    if (gva_take(&v->space, elements, at, count * bytes, &place)) {
         b.most = 1;
-        if (count == 1 || !read_some(v, elements, at, bytes))
+        if (count == 1 || gva_take(&v->space, elements, at, bytes, &place))
             return -EFAULT;
     }
     while (!err && *done < b.most && batch_more(&b)) {
@@ -315,7 +309,7 @@ static int do_some(struct vcpu *v, const struct op *op, uint64_t at, size_t byte
     }
     if (op->end)
         op->end(v, elements, *done);
-    if (*done && gva_copy_out(&v->space, at, elements, *done * bytes))
+    if (*done && gva_answer(&v->space, at, elements, *done * bytes, &place))
         err = -EFAULT;
     return err;
 }

@@ -265,6 +265,21 @@ int gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n)
     return 0;
 }
 
+int gva_take(struct gva_space *s, void *to, uint64_t from, size_t n, struct gva_place *place)
+{
+    (void)place;
+    if (from + n > pair_unwritable)
+        return -EFAULT;
+    return gva_copy_in(s, to, from, n);
+}
+
+int gva_answer(struct gva_space *s, uint64_t to, const void *from, size_t n,
+               const struct gva_place *place)
+{
+    (void)place;
+    return gva_copy_out(s, to, from, n);
+}
+
 __attribute__((weak)) void virt_flush_slat(const struct slat *ept)
 {
     (void)ept;

@@ -575,6 +575,110 @@ static void test_table_read_only(void **state)
     allow(slot[3], SLAT_RWX);
 }
 
+/* ---- Arguments that are answered ---- */
+
+static int take(uint64_t at, char bytes[8], struct gva_place *place)
+{
+    return gva_take(&guest_vcpu.space, bytes, at, 8, place);
+}
+
+/* Four bytes of an answer. */
+static int answer(uint64_t at, const struct gva_place *place)
+{
+    return gva_answer(&guest_vcpu.space, at, "ANSW", 4, place);
+}
+
+static void assert_bytes(uint64_t at, const char *bytes)
+{
+    char seen[8];
+
+    guest_get(at, seen, sizeof(seen));
+    assert_memory_equal(seen, bytes, sizeof(seen));
+}
+
+/* It goes where the argument was, as from a TLB, whatever has become of the tables; but not to a
+ * page that was taken away. */
+static void test_answer(void **state)
+{
+    struct gva_place place;
+    char bytes[8];
+
+    (void)state;
+    for (unsigned i = 0; i < MODES; i++) {
+        const struct mode *m = &modes[i];
+        use(m);
+        map(m, 0x400000, m->levels, P | RW | US, 0x5a000 | P | RW | US);
+        guest_put(0x5a010, "argument", 8);
+        assert_int_equal(take(0x400010, bytes, &place), 0);
+        assert_memory_equal(bytes, "argument", 8);
+        assert_bytes(0x5a010, "argument");
+        entry_put(m, slot[m->levels - 1], 0);
+        assert_int_equal(answer(0x400010, &place), 0);
+        assert_bytes(0x5a010, "ANSWment");
+        p2m_flush(&guest.p2m); /* it says that nobody has an old translation any more */
+        assert_int_equal(answer(0x400010, &place), -EFAULT);
+        assert_int_equal(take(0x400010, bytes, &place), -EFAULT);
+        entry_put(m, slot[m->levels - 1], 0x5a000 | P | RW | US);
+        assert_int_equal(take(0x400010, bytes, &place), 0);
+        assert_memory_equal(bytes, "ANSWment", 8);
+        assert_int_equal(p2m_remove(&guest.p2m, gfn(0x5a)), 0);
+        assert_int_equal(answer(0x400010, &place), -EFAULT);
+        assert_int_equal(take(0x400010, bytes, &place), -EFAULT);
+        p2m_reap(&guest.p2m, 1);
+        assert_int_equal(p2m_fill(&guest.p2m, gfn(0x5a)), 0);
+        assert_int_equal(answer(0x400010, &place), 0); /* what is there now */
+        assert_bytes(0x5a010, "ANSW\0\0\0\0");
+    }
+}
+
+/* What is unmapped elsewhere changes nothing. */
+static void test_answer_beside_a_change(void **state)
+{
+    struct gva_place place;
+    char bytes[8];
+
+    (void)state;
+    use(m64);
+    map(m64, 0x400000, 4, P | RW, 0x5a000 | P | RW);
+    assert_int_equal(take(0x400010, bytes, &place), 0);
+    uint64_t epoch = guest.p2m.cache_epoch;
+    assert_int_equal(p2m_remove(&guest.p2m, gfn(0x5b)), 0);
+    assert_int_equal(guest.p2m.cache_epoch, epoch);
+    assert_int_equal(answer(0x400010, &place), 0);
+    assert_bytes(0x5a010, "ANSW\0\0\0\0");
+    assert_int_equal(p2m_remove(&guest.p2m, gfn(slot[0] >> PAGE_SHIFT)), 0); /* the root */
+    assert_int_equal(answer(0x400010, &place), -EFAULT);
+    p2m_reap(&guest.p2m, 1);
+    assert_int_equal(p2m_fill(&guest.p2m, gfn(0x5b)), 0);
+    assert_int_equal(p2m_fill(&guest.p2m, gfn(slot[0] >> PAGE_SHIFT)), 0);
+}
+
+/* It is read only where it can be written, all of it. */
+static void test_answer_has_its_place(void **state)
+{
+    struct gva_place place;
+    char bytes[8];
+
+    (void)state;
+    use(m64);
+    map(m64, 0x400000, 4, P | RW, 0x5a000 | P | RW);
+    map(m64, 0x401000, 4, P | RW, 0x5b000 | P);
+    guest_put(0x5affc, "argu", 4);
+    guest_put(0x5b000, "ment", 4);
+    assert_int_equal(take(0x401000, bytes, &place), -EFAULT);
+    assert_int_equal(take(0x400ffc, bytes, &place), -EFAULT);
+    entry_put(m64, slot[3], 0x5b000 | P | RW);
+    assert_int_equal(take(0x400ffc, bytes, &place), 0); /* over a page's end */
+    assert_memory_equal(bytes, "argument", 8);
+    assert_int_equal(answer(0x400ffc, &place), 0);
+    assert_bytes(0x5affc, "ANSWment"); /* side by side in the guest's memory too */
+    assert_int_equal(take(0x400ff8, bytes, &place), 0);
+    allow(0x5a000, SLAT_R | SLAT_LENT);
+    assert_int_equal(take(0x400ff8, bytes, &place), -EFAULT);
+    assert_int_equal(answer(0x400ff8, &place), -EFAULT);
+    allow(0x5a000, SLAT_RWX);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -601,6 +705,9 @@ int main(void)
         TEST(test_wrap_32),
         TEST(test_table_read_only),
         TEST(test_out_of_memory),
+        TEST(test_answer),
+        TEST(test_answer_beside_a_change),
+        TEST(test_answer_has_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
