@@ -108,13 +108,13 @@ static unsigned bytes_in_page(gva_t at)
 static int read(struct emulator *e, struct insn_cache_entry *c)
 {
     uint8_t bytes[DECODE_MAX_BYTES];
-    const struct gva_walk *found;
     uint32_t access = fetch_access(e);
+    const struct gva_walk *found = gva_walk(e->space, c->at, access);
     unsigned count = bytes_in_page(c->at);
 
-    int err = gva_walk(e->space, c->at, access, &found);
-    if (!err)
-        err = gva_read(e->space, c->at, bytes, count, access);
+    if (!found)
+        return e->space->error;
+    int err = gva_read(e->space, c->at, bytes, count, access);
     if (err)
         return err;
     err = decode_insn(bytes, count, mode_of(&c->mode), &c->insn);

@@ -4,6 +4,7 @@
 #include "guestmem/gmem.h"
 #include "guestmem/p2m.h"
 #include "lib/assert.h"
+#include "lib/likely.h"
 #include "lib/string.h"
 #include "mm/window.h"
 
@@ -15,23 +16,7 @@ int gmem_find(struct p2m *p, gpa_t at, bool write, mfn_t *out)
                  : p2m_populate(p, gpa_to_gfn(at), out);
 }
 
-void gmem_read_page(mfn_t m, size_t offset, void *to, size_t n)
-{
-    char *page = window_open(m);
-
-    memcpy(to, page + offset, n);
-    window_close(page);
-}
-
-void gmem_write_page(mfn_t m, size_t offset, const void *from, size_t n)
-{
-    char *page = window_open(m);
-
-    memcpy(page + offset, from, n);
-    window_close(page);
-}
-
-static void zero_page(mfn_t m, size_t offset, size_t n)
+static cold void zero_page(mfn_t m, size_t offset, size_t n)
 {
     char *page = window_open(m);
 
@@ -49,9 +34,9 @@ static int piece(struct p2m *p, gpa_t at, void *buf, size_t n, enum gmem_op op)
     if (err)
         return err;
     if (op == GMEM_READ)
-        gmem_read_page(m, offset, buf, n);
+        window_read(m, offset, buf, n);
     else if (op == GMEM_WRITE)
-        gmem_write_page(m, offset, buf, n);
+        window_write(m, offset, buf, n);
     else
         zero_page(m, offset, n);
     return 0;
@@ -122,8 +107,8 @@ int gmem_load(struct p2m *p, struct gmem_entry *e)
         return err;
     char *page = window_open(m);
     e->value = load(page + (e->at.v & ~PAGE_MASK), e->size);
-    e->machine = maddr(mfn_to_maddr(m).v | (e->at.v & ~PAGE_MASK));
     window_close(page);
+    e->machine = maddr(mfn_to_maddr(m).v | (e->at.v & ~PAGE_MASK));
     return 0;
 }
 

@@ -22,12 +22,9 @@ int must_check gmem_read(struct p2m *p, gpa_t from, void *to, size_t n);
 int must_check gmem_write(struct p2m *p, gpa_t to, const void *from, size_t n);
 int must_check gmem_zero(struct p2m *p, gpa_t to, size_t n);
 
-/* The page that `at` lies in, found once: it may be read from then on, or written too, for as long
- * as p2m->cache_epoch stays and the domain's lock is held. Errors as above. */
+/* The page that `at` lies in, found once: it may be read from then on through a window, or written
+ * too, with the domain's lock held and for as long as p2m->cache_epoch stays. Errors as above. */
 int must_check gmem_find(struct p2m *p, gpa_t at, bool write, mfn_t *out);
-/* Bytes of such a page, from an offset on and not beyond its end. */
-void gmem_read_page(mfn_t m, size_t offset, void *to, size_t n);
-void gmem_write_page(mfn_t m, size_t offset, const void *from, size_t n);
 
 /* A page-table entry of 4 or 8 bytes, naturally aligned, in one piece: other vCPUs use it too. */
 struct gmem_entry {

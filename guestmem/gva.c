@@ -194,92 +194,113 @@ static int find(struct gva_space *s, gva_t at, uint32_t access, struct gva_walk 
 
 /* ---- What is known ---- */
 
-static bool is_known(const struct gva_space *s, const struct gva_walk *w,
-                     const struct gva_walk *asked)
+/* Into its place, which knows nothing until it is done. */
+static __attribute__((noinline)) struct gva_walk *walk_anew(struct gva_space *s, gva_t at,
+                                                            uint32_t access, struct gva_walk *w)
 {
-    return w->linear == asked->linear && w->access == asked->access &&
-           w->epoch == s->p2m->cache_epoch && virt_mode_same(&w->mode, &asked->mode) &&
-           window_same(w->read, w->count);
+    uint64_t epoch = s->p2m->cache_epoch;
+
+    w->epoch = 0;
+    w->found = false;
+    w->linear = at.v & PAGE_MASK;
+    w->access = access | (virt_rflags(s->virt) & RFLAGS_AC);
+    w->mode = s->mode;
+    s->error = find(s, at, access, w);
+    if (s->error)
+        return NULL;
+    w->epoch = epoch;
+    return w;
 }
 
-static int look(struct gva_space *s, gva_t at, uint32_t access, struct gva_walk **out)
+static struct gva_walk *look(struct gva_space *s, gva_t at, uint32_t access)
 {
-    struct gva_walk asked = { .linear = at.v & PAGE_MASK, .access = access };
     struct gva_walk *w = &s->walks[(at.v >> PAGE_SHIFT ^ access) % GVA_RECENT];
 
-    virt_mode(s->virt, &asked.mode);
-    asked.access |= virt_rflags(s->virt) & RFLAGS_AC;
-    *out = w;
-    if (likely(is_known(s, w, &asked)))
-        return 0;
-    asked.epoch = s->p2m->cache_epoch;
-    w->epoch = 0;
-    int err = find(s, at, access, &asked);
-    if (!err)
-        *w = asked;
-    return err;
+    virt_mode(s->virt, &s->mode);
+    if (likely(w->linear == (at.v & PAGE_MASK) && w->epoch == s->p2m->cache_epoch &&
+               w->access == (access | (virt_rflags(s->virt) & RFLAGS_AC)) &&
+               virt_mode_same(&w->mode, &s->mode) && window_same(w->read, w->count)))
+        return w;
+    return walk_anew(s, at, access, w);
 }
 
-int gva_walk(struct gva_space *s, gva_t at, uint32_t access, const struct gva_walk **out)
+const struct gva_walk *gva_walk(struct gva_space *s, gva_t at, uint32_t access)
 {
-    struct gva_walk *found;
-    int err = look(s, at, access, &found);
-
-    *out = found;
-    return err;
+    return look(s, at, access);
 }
 
 int gva_translate(struct gva_space *s, gva_t at, uint32_t access, gpa_t *out)
 {
-    const struct gva_walk *found;
-    int err = gva_walk(s, at, access, &found);
+    const struct gva_walk *w = look(s, at, access);
 
-    if (!err)
-        *out = gpa(found->page.v | (at.v & ~PAGE_MASK));
-    return err;
+    if (!w)
+        return s->error;
+    *out = gpa(w->page.v | (at.v & ~PAGE_MASK));
+    return 0;
 }
 
-/* Down to the frame: that of RAM, for this access. */
-static int find_frame(struct gva_space *s, gva_t at, uint32_t access, const struct gva_walk **out)
+/* Of a walk, or NULL. */
+static __attribute__((noinline)) const struct gva_walk *
+find_frame(struct gva_space *s, gva_t at, uint32_t access, struct gva_walk *w)
 {
-    struct gva_walk *w;
-    int err = look(s, at, access, &w);
-
-    if (err)
-        return err;
-    *out = w;
-    if (likely(w->found))
-        return 0;
-    err = gmem_find(s->p2m, w->page, access & GVA_WRITE, &w->frame);
-    w->found = !err;
-    return err == -EFAULT ? fail(s, at, access | GVA_PRESENT) : err;
+    if (!w)
+        return NULL;
+    s->error = gmem_find(s->p2m, w->page, access & GVA_WRITE, &w->frame);
+    w->found = !s->error;
+    if (s->error == -EFAULT)
+        s->error = fail(s, at, access | GVA_PRESENT);
+    return w->found ? w : NULL;
 }
 
-static size_t bytes_in_page(gva_t at, size_t n)
+/* Down to the frame, that of RAM, for this access. NULL: s->error says why there is none. */
+static const struct gva_walk *reach(struct gva_space *s, gva_t at, uint32_t access)
 {
-    size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
+    struct gva_walk *w = look(s, at, access);
 
-    return here < n ? here : n;
+    return likely(w && w->found) ? w : find_frame(s, at, access, w);
 }
 
-/* What may be written may be read too. */
-static int copy(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t access, bool out)
+/* Where nothing is, it is in no page. */
+static bool is_in_a_page(gva_t at, size_t n)
+{
+    return n - 1 < PAGE_SIZE - (at.v & ~PAGE_MASK);
+}
+
+/* Within a page. What may be written may be read too. */
+static int copy_piece(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t access, bool out)
+{
+    const struct gva_walk *w = reach(s, at, access);
+
+    if (!w)
+        return s->error;
+    if (out)
+        window_write(w->frame, at.v & ~PAGE_MASK, buf, n);
+    else
+        window_read(w->frame, at.v & ~PAGE_MASK, buf, n);
+    return 0;
+}
+
+static cold int copy_pieces(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t access,
+                            bool out)
 {
     while (n) {
-        size_t here = bytes_in_page(at, n);
-        const struct gva_walk *w;
-        int err = find_frame(s, at, access, &w);
+        size_t here = PAGE_SIZE - (at.v & ~PAGE_MASK);
+        if (here > n)
+            here = n;
+        int err = copy_piece(s, at, buf, here, access, out);
         if (err)
             return err;
-        if (out)
-            gmem_write_page(w->frame, at.v & ~PAGE_MASK, buf, here);
-        else
-            gmem_read_page(w->frame, at.v & ~PAGE_MASK, buf, here);
         at.v += here;
         buf += here;
         n -= here;
     }
     return 0;
+}
+
+static int copy(struct gva_space *s, gva_t at, char *buf, size_t n, uint32_t access, bool out)
+{
+    return likely(is_in_a_page(at, n)) ? copy_piece(s, at, buf, n, access, out)
+                                       : copy_pieces(s, at, buf, n, access, out);
 }
 
 int gva_read(struct gva_space *s, gva_t from, void *to, size_t n, uint32_t access)
@@ -306,16 +327,15 @@ int gva_copy_out(struct gva_space *s, uint64_t to, const void *from, size_t n)
  * since, by a touch elsewhere, who takes the page away need not know that it is remembered. */
 int gva_take(struct gva_space *s, void *to, uint64_t from, size_t n, struct gva_place *place)
 {
-    const struct gva_walk *w;
-
     place->epoch = 0;
-    if (bytes_in_page(gva(from), n) < n)
-        return copy(s, gva(from), to, n, GVA_WRITE, false) ? -EFAULT : 0;
-    if (find_frame(s, gva(from), GVA_WRITE, &w))
+    if (unlikely(!is_in_a_page(gva(from), n)))
+        return copy_pieces(s, gva(from), to, n, GVA_WRITE, false) ? -EFAULT : 0;
+    const struct gva_walk *w = reach(s, gva(from), GVA_WRITE);
+    if (!w)
         return -EFAULT;
     place->epoch = w->epoch;
     place->frame = w->frame;
-    gmem_read_page(w->frame, from & ~PAGE_MASK, to, n);
+    window_read(w->frame, from & ~PAGE_MASK, to, n);
     return 0;
 }
 
@@ -324,6 +344,6 @@ int gva_answer(struct gva_space *s, uint64_t to, const void *from, size_t n,
 {
     if (unlikely(place->epoch != s->p2m->cache_epoch))
         return gva_copy_out(s, to, from, n);
-    gmem_write_page(place->frame, to & ~PAGE_MASK, from, n);
+    window_write(place->frame, to & ~PAGE_MASK, from, n);
     return 0;
 }

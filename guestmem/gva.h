@@ -55,14 +55,15 @@ struct gva_space {
     struct virt_vcpu *virt; /* loaded, when anything here is called */
     struct p2m *p2m;
     struct gva_fault fault; /* what the guest is owed, once something has answered -EFAULT */
+    int error;              /* why there is no walk, or no frame */
+    struct virt_mode mode;  /* at the last look */
     struct gva_walk walks[GVA_RECENT];
 };
 
 /* All answer 0; -EFAULT with s->fault filled in; -ENOMEM. The domain's lock is held. */
 
-/* *out is good until the next one. */
-int must_check gva_walk(struct gva_space *s, gva_t at, uint32_t access,
-                        const struct gva_walk **out);
+/* Good until the next one. NULL: s->error says why. */
+const struct gva_walk *gva_walk(struct gva_space *s, gva_t at, uint32_t access);
 /* Where `at` is for this access. */
 int must_check gva_translate(struct gva_space *s, gva_t at, uint32_t access, gpa_t *out);
 

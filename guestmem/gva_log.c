@@ -6,11 +6,10 @@
 
 static void trace_one(struct gva_space *s, struct gva_traced *t, const char *name, uint64_t at)
 {
-    const struct gva_walk *w;
+    const struct gva_walk *w = gva_walk(s, gva(at), GVA_IMPLICIT);
 
-    *t = (struct gva_traced){ .name = name, .at = at };
-    t->mapped = !gva_walk(s, gva(at), GVA_IMPLICIT, &w);
-    if (!t->mapped) {
+    *t = (struct gva_traced){ .name = name, .at = at, .mapped = w };
+    if (!w) {
         t->error = s->fault.error;
         return;
     }

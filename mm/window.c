@@ -90,15 +90,53 @@ void window_close(void *p)
     invlpg(small_address(slot));
 }
 
-/* The words are read one after the other, so one slot does, and no more is open at its end than at
- * its beginning. */
+/* For what opens none within and has closed its own at its end: it is not counted. */
+static inline unsigned next_slot(void)
+{
+    unsigned cpu = cpu_id();
+
+    ASSERT(started && depth[cpu] < WINDOW_SLOTS);
+    return cpu * WINDOW_SLOTS + depth[cpu];
+}
+
+/* The compiler moves no access to the page beyond these two. */
+static inline char *show(unsigned slot, mfn_t m)
+{
+    table[slot] = mfn_to_maddr(m).v | leaf_flags;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return small_address(slot);
+}
+
+static inline void hide(unsigned slot)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    table[slot] = 0;
+    invlpg(small_address(slot));
+}
+
+void window_read(mfn_t m, size_t offset, void *to, size_t n)
+{
+    unsigned slot = next_slot();
+
+    memcpy(to, show(slot, m) + offset, n);
+    hide(slot);
+}
+
+void window_write(mfn_t m, size_t offset, const void *from, size_t n)
+{
+    unsigned slot = next_slot();
+
+    memcpy(show(slot, m) + offset, from, n);
+    hide(slot);
+}
+
+/* The words are read one after the other, so one slot does. */
 bool window_same(const struct window_word *words, unsigned count)
 {
-    unsigned cpu = cpu_id(), slot = cpu * WINDOW_SLOTS + depth[cpu];
+    unsigned slot = next_slot();
     char *page = small_address(slot);
     bool same = true;
 
-    ASSERT(started && depth[cpu] < WINDOW_SLOTS);
     for (const struct window_word *w = words; same && w < words + count; w++) {
         table[slot] = (w->at.v & PAGE_MASK) | leaf_flags;
         uint64_t now = *(word_t *)(void *)(page + (w->at.v & ~PAGE_MASK));

@@ -8,6 +8,7 @@
 #define CAISSON_MM_WINDOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "lib/addr.h"
 
@@ -17,6 +18,10 @@
 void *window_open(mfn_t m);
 /* Closes it, by any address in it; windows close in the reverse order of opening (ASSERT). */
 void window_close(void *p);
+
+/* Copies bytes of a frame, from an offset on and not beyond its end. */
+void window_read(mfn_t m, size_t offset, void *to, size_t n);
+void window_write(mfn_t m, size_t offset, const void *from, size_t n);
 
 /* Eight bytes of memory that held `value`, as far as the bits of `mask` go, when they were read.
  * They lie within one frame. */

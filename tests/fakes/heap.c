@@ -403,6 +403,16 @@ void window_close(void *p)
     (void)p;
 }
 
+void window_read(mfn_t m, size_t offset, void *to, size_t n)
+{
+    memcpy(to, (char *)window_open(m) + offset, n);
+}
+
+void window_write(mfn_t m, size_t offset, const void *from, size_t n)
+{
+    memcpy((char *)window_open(m) + offset, from, n);
+}
+
 bool window_same(const struct window_word *words, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {

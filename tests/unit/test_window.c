@@ -141,6 +141,25 @@ static void test_same(void **state)
     fake_cpu_id = 0;
 }
 
+/* Bytes there and back. */
+static void test_copies(void **state)
+{
+    char *slot = (char *)WINDOW_BASE + 3 * WINDOW_SLOTS * PAGE_SIZE, seen[8]; /* of test_fill() */
+
+    (void)state;
+    fake_cpu_id = 3;
+    fake_invlpg_count = 0;
+    window_write(mfn(2), 0xff8, "bytesbyt", 8);
+    assert_memory_equal(slot + 0xff8, "bytesbyt", 8);
+    window_read(mfn(2), 0xff9, seen, 7);
+    assert_memory_equal(seen, "ytesbyt", 7);
+    assert_int_equal(fake_invlpg_count, 2);
+    assert_ptr_equal(fake_invlpg_last, slot);
+    for (unsigned i = 0; i < 512; i++)
+        assert_int_equal(table[i], 0);
+    fake_cpu_id = 0;
+}
+
 static void test_order_of_closing(void **state)
 {
     void *a = window_open(mfn(1)), *b = window_open(mfn(2));
@@ -155,9 +174,13 @@ static void test_order_of_closing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_boot),  cmocka_unit_test(test_start),
-        cmocka_unit_test(test_slots), cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_same),  cmocka_unit_test(test_order_of_closing),
+        cmocka_unit_test(test_boot),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_order_of_closing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
