@@ -189,8 +189,7 @@ int grant_unmap(struct xen_vcpu *v, const struct xen_gnttab_unmap_grant_ref *arg
     if (gpa_to_gfn(gpa(arg->host_addr)).v != m->at.v)
         return GNTST_GENERAL_ERROR;
     /* The guest may have taken it away by memory_op: it is not there then. */
-    if (p2m_take_back(mine->p2m, m->at, m->frame))
-        return GNTST_GENERAL_ERROR;
+    p2m_take_back(mine->p2m, m->at, m->frame);
     m->state = GRANT_MAP_ENDING;
     return GNTST_OKAY;
 }

@@ -180,9 +180,8 @@ bool must_check p2m_take_device(struct p2m *p, struct p2m_registers *r);
  * hole. 0 (also if RAM had not arrived yet); -ENOENT if nothing is there; -ENOMEM; -EAGAIN: too
  * many frames wait for TLBs, kick the vCPUs and try again after the next exit. */
 int must_check p2m_remove(struct p2m *p, gfn_t g);
-/* Takes away the frame m that was lent at g and is not pinned there, if it is there still. 0;
- * -ENOMEM. */
-int must_check p2m_take_back(struct p2m *p, gfn_t g, mfn_t m);
+/* Takes away the frame m that was lent at g and is not pinned there, if it is there still. */
+void p2m_take_back(struct p2m *p, gfn_t g, mfn_t m);
 /* A fresh frame of RAM at g, where nothing is. 0; -EEXIST, -EINVAL; -ENOMEM: it has all that it may
  * have, what others have pinned of it included, or nobody has one to spare; -EAGAIN as above. */
 int must_check p2m_fill(struct p2m *p, gfn_t g);
@@ -235,7 +234,8 @@ bool must_check p2m_log_guest_write(struct p2m *p, gfn_t g);
  * places that something was taken away there; ends what is remembered of all places; maps more than
  * 4 KiB, RAM or what else, where nothing is: 0, -EEXIST, -ENOMEM, -EAGAIN: tables are in the way,
  * or too much waits for TLBs; takes away what is mapped at g, and leaves a hole where RAM has its
- * place: 0, or -ENOMEM if it was part of a larger mapping; the next 2 MiB of a giant: 0, or its
+ * place: 0, or -ENOMEM if it was part of a larger mapping; the same of a page that was just
+ * looked up; the next 2 MiB of a giant: 0, or its
  * frames once it is mapped, or -ENOMEM; has the promise of a frame that is gone, for a place that
  * lacks one. */
 enum slat_type p2m_type_of(mfn_t m, unsigned order);
@@ -266,6 +266,7 @@ int must_check p2m_map_large(struct p2m *p, gfn_t g, mfn_t m, unsigned order);
 int must_check p2m_map_block(struct p2m *p, gfn_t g, mfn_t m, unsigned order, unsigned rights,
                              enum slat_type type);
 int must_check p2m_vacate(struct p2m *p, gfn_t g);
+void p2m_take(struct p2m *p, gfn_t g, const struct slat_entry *e);
 int64_t p2m_giant_goes_on(struct p2m *p);
 
 /* All TLBs of the domain's are to be flushed before its vCPUs enter again. */

@@ -27,35 +27,33 @@ bool p2m_tables_used_up(const struct p2m *p)
     return p->slat.tables + TABLES_BELOW_ROOT > p->tables_for_ram + P2M_TABLES_SPARE;
 }
 
-static int map_as(struct p2m *p, gfn_t g, mfn_t m, unsigned rights, enum slat_type type)
+/* At a place that was found vacant: one that has its tables needs none. */
+static int map_as(struct p2m *p, gfn_t g, struct slat_entry *place, mfn_t m, unsigned rights,
+                  enum slat_type type)
 {
-    struct slat_entry place;
-
-    /* A place that has its tables needs none. */
-    if (p2m_tables_used_up(p) && slat_lookup(&p->slat, g, &place) && place.order != ORDER_4K)
+    if (place->order != ORDER_4K && p2m_tables_used_up(p))
         return -ENOMEM;
-    return slat_map(&p->slat, g, m, ORDER_4K, rights, type);
+    return slat_put(&p->slat, g, place, m, rights, type);
 }
 
-static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
+static int map_one(struct p2m *p, gfn_t g, struct slat_entry *place, mfn_t m, unsigned rights)
 {
-    return map_as(p, g, m, rights, p2m_type_of(m, ORDER_4K));
+    return map_as(p, g, place, m, rights, p2m_type_of(m, ORDER_4K));
 }
 
 /* RAM at g that has not arrived yet is something too. */
-static bool is_vacant(struct p2m *p, gfn_t g)
+static bool is_vacant(struct p2m *p, gfn_t g, struct slat_entry *place)
 {
-    struct slat_entry entry;
-
-    if (slat_lookup(&p->slat, g, &entry) == 0)
+    if (slat_lookup(&p->slat, g, place) == 0)
         return false;
-    return !p2m_is_ram(p, g) || entry.hole;
+    return place->hole || !p2m_is_ram(p, g);
 }
 
 /* May something be put there? Not into 1 GiB that is about to be. */
-static bool may_map(struct p2m *p, gfn_t g)
+static bool may_map(struct p2m *p, gfn_t g, struct slat_entry *place)
 {
-    return is_vacant(p, g) && !(p->giant.open && g.v >> ORDER_1G == p->giant.at.v >> ORDER_1G);
+    return is_vacant(p, g, place) &&
+           !(p->giant.open && g.v >> ORDER_1G == p->giant.at.v >> ORDER_1G);
 }
 
 cold void p2m_forget(struct p2m *p)
@@ -90,18 +88,28 @@ cold int p2m_vacate(struct p2m *p, gfn_t g)
     return err;
 }
 
+void p2m_take(struct p2m *p, gfn_t g, const struct slat_entry *e)
+{
+    slat_take(e, p2m_is_ram(p, g));
+    p2m_changed(p, g, 1);
+}
+
 int p2m_lend(struct p2m *p, gfn_t g, mfn_t m, unsigned rights)
 {
+    struct slat_entry place;
+
     spin_lock(&p->lock);
-    int err = may_map(p, g) ? map_one(p, g, m, rights | SLAT_LENT) : -EEXIST;
+    int err = may_map(p, g, &place) ? map_one(p, g, &place, m, rights | SLAT_LENT) : -EEXIST;
     spin_unlock(&p->lock);
     return err;
 }
 
 cold int p2m_lend_device(struct p2m *p, gfn_t g, mfn_t m)
 {
+    struct slat_entry place;
+
     spin_lock(&p->lock);
-    int err = may_map(p, g) ? map_as(p, g, m, P2M_REGISTERS, SLAT_UC) : -EEXIST;
+    int err = may_map(p, g, &place) ? map_as(p, g, &place, m, P2M_REGISTERS, SLAT_UC) : -EEXIST;
     spin_unlock(&p->lock);
     return err;
 }
@@ -192,7 +200,7 @@ static int remove(struct p2m *p, gfn_t g)
     bool pinned = mapped && (entry.rights & SLAT_PINNED);
     bool waits = mapped && (!lent || pinned);
 
-    if (!mapped && is_vacant(p, g))
+    if (!mapped && (entry.hole || !p2m_is_ram(p, g)))
         return -ENOENT;
     if (waits && p->limbo_count == P2M_LIMBO)
         return -EAGAIN;
@@ -257,9 +265,10 @@ static void note_highest(struct p2m *p, gfn_t g)
 
 static int fill(struct p2m *p, gfn_t g)
 {
+    struct slat_entry place;
     mfn_t m;
 
-    if (!may_map(p, g))
+    if (!may_map(p, g, &place))
         return -EEXIST;
     int err = ask_for_more(p);
     if (err)
@@ -269,7 +278,7 @@ static int fill(struct p2m *p, gfn_t g)
         promise_less(p->owner, 1);
         return err;
     }
-    err = map_one(p, g, m, SLAT_RWX);
+    err = map_one(p, g, &place, m, SLAT_RWX);
     if (err) {
         frame_return(m, p->owner);
         return err;
@@ -292,13 +301,13 @@ cold int p2m_fill(struct p2m *p, gfn_t g)
  */
 static int move(struct p2m *p, gfn_t from, gfn_t to)
 {
-    struct slat_entry entry;
+    struct slat_entry entry, place;
 
     if (slat_lookup(&p->slat, from, &entry) || (entry.rights & SLAT_LENT))
         return -ENOENT;
-    if (!may_map(p, to))
+    if (!may_map(p, to, &place))
         return -EEXIST;
-    int err = map_one(p, to, entry.mfn, SLAT_RWX);
+    int err = map_one(p, to, &place, entry.mfn, SLAT_RWX);
     if (err)
         return err;
     note_highest(p, to);
@@ -316,19 +325,17 @@ cold int p2m_move(struct p2m *p, gfn_t from, gfn_t to)
     return err;
 }
 
-int p2m_take_back(struct p2m *p, gfn_t g, mfn_t m)
+void p2m_take_back(struct p2m *p, gfn_t g, mfn_t m)
 {
     struct slat_entry entry;
-    int err = 0;
 
     spin_lock(&p->lock);
     bool lent = slat_lookup(&p->slat, g, &entry) == 0 &&
                 (entry.rights & (SLAT_LENT | SLAT_PINNED)) == SLAT_LENT;
     if (lent && entry.mfn.v == m.v)
-        err = p2m_vacate(p, g);
+        p2m_take(p, g, &entry);
     p2m_lost(p, m, ORDER_4K);
     spin_unlock(&p->lock);
-    return err;
 }
 
 cold int p2m_lookup(struct p2m *p, gfn_t g, mfn_t *out, bool *lent)

@@ -4,7 +4,6 @@
  * See guestmem/p2m.h.
  */
 #include "guestmem/p2m.h"
-#include "lib/assert.h"
 #include "lib/likely.h"
 
 #define PIECE      128          /* places */
@@ -20,8 +19,7 @@ static unsigned look_at(struct p2m *p, gfn_t g, const struct slat_entry *e,
         return 1;
     if (!fn(ctx, e->mfn))
         return LENT;
-    if (p2m_vacate(p, g))
-        panic("p2m: a single mapping cannot be taken away");
+    p2m_take(p, g, e);
     p2m_lost(p, e->mfn, ORDER_4K);
     return LENT;
 }

@@ -25,6 +25,7 @@
 #define FRAME_MASK  0x000FFFFFFFFFF000UL
 #define GFN_BITS    (SLAT_BITS - PAGE_SHIFT)
 #define CACHE_LINE  64ul
+#define NO_TABLE    UINT64_MAX /* slat.last_at */
 
 static unsigned level_shift(unsigned level)
 {
@@ -120,7 +121,7 @@ static int add_table(struct slat *e, uint64_t *entry, unsigned level)
 
 cold int slat_init(struct slat *e, uint16_t owner)
 {
-    *e = (struct slat){ .owner = owner };
+    *e = (struct slat){ .owner = owner, .last_at = NO_TABLE };
     e->root = new_table(e);
     if (!e->root)
         return -ENOMEM;
@@ -130,6 +131,7 @@ cold int slat_init(struct slat *e, uint16_t owner)
 
 static void drop_table(struct slat *e, uint64_t *table)
 {
+    e->last_at = NO_TABLE;
     if (unlikely(e->lost))
         heap_forsake(table, e->owner);
     else
@@ -260,6 +262,7 @@ static int clear_for_leaf(struct slat *e, const uint64_t *entry, unsigned level)
         return 0;
     if (e->cut || is_leaf(*entry, level) || !is_empty(table_of(*entry), level - 1))
         return -EEXIST;
+    e->last_at = NO_TABLE;
     e->cut = table_of(*entry);
     e->cut_level = level - 1;
     return 0;
@@ -302,38 +305,49 @@ cold int slat_punch(struct slat *e, gfn_t g)
     return err;
 }
 
-static struct slat_entry describe(uint64_t entry, unsigned level, uint64_t offset)
+/* What a mapping's entry says of the frame that is so far from its first. */
+static void describe(uint64_t entry, uint64_t offset, struct slat_entry *out)
 {
-    return (struct slat_entry){
-        .mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset),
-        .order = level_shift(level),
-        .rights = (unsigned)rights_of(entry),
-        .type = type_of(entry),
-    };
+    out->mfn = mfn(maddr_to_mfn(maddr(entry & FRAME_MASK)).v + offset);
+    out->rights = (uint8_t)rights_of(entry);
+    out->type = type_of(entry);
 }
 
-int slat_lookup(const struct slat *e, gfn_t g, struct slat_entry *out)
+/* The entry that decides about g, and at which level it is. */
+static __attribute__((noinline)) uint64_t *find(struct slat *e, gfn_t g, unsigned *level)
 {
+    uint64_t *table = e->root;
+
+    for (*level = LEVELS - 1; *level > 0; --*level) {
+        uint64_t *slot = &table[index_of(g, *level)];
+        if (!is_present(*slot) || is_leaf(*slot, *level))
+            return slot;
+        table = table_of(*slot);
+    }
+    e->last = table;
+    e->last_at = g.v / ENTRIES;
+    return &table[index_of(g, 0)];
+}
+
+int slat_lookup(struct slat *e, gfn_t g, struct slat_entry *out)
+{
+    unsigned level = 0;
+
     out->slot = NULL;
     out->order = ORDER_4K;
     out->hole = false;
     if (g.v >> GFN_BITS)
         return -ENOENT;
-    uint64_t *table = e->root;
-    for (unsigned level = LEVELS - 1;; level--) {
-        uint64_t *slot = &table[index_of(g, level)], entry = *slot;
-        if (!is_present(entry)) {
-            out->slot = slot;
-            out->order = level_shift(level);
-            out->hole = entry == HOLE;
-            return -ENOENT;
-        }
-        if (is_leaf(entry, level)) {
-            *out = describe(entry, level, g.v & ((1UL << level_shift(level)) - 1));
-            return 0;
-        }
-        table = table_of(entry);
-    }
+    uint64_t *slot =
+        likely(g.v / ENTRIES == e->last_at) ? &e->last[index_of(g, 0)] : find(e, g, &level);
+    uint64_t entry = *slot;
+    out->slot = slot;
+    out->order = (uint8_t)level_shift(level);
+    out->hole = entry == HOLE;
+    if (!is_present(entry))
+        return -ENOENT;
+    describe(entry, g.v & ((1UL << level_shift(level)) - 1), out);
+    return 0;
 }
 
 cold int slat_split_to_execute(struct slat *e, gfn_t g)
@@ -355,12 +369,8 @@ cold int slat_split_to_execute(struct slat *e, gfn_t g)
 static cold __attribute__((noinline)) uint64_t *mapping_of(struct slat *e, gfn_t g)
 {
     struct slat_entry found;
-    uint64_t *entry;
 
-    if (slat_lookup(e, g, &found) ||
-        descend(e, g, found.order / level_shift(1), false, false, &entry))
-        return NULL;
-    return entry;
+    return slat_lookup(e, g, &found) ? NULL : found.slot;
 }
 
 /* ---- The right to write, as a log ---- */
@@ -474,6 +484,23 @@ cold int slat_reach(struct slat *e, gfn_t g, struct slat_entry *place)
     return err;
 }
 
+int slat_put(struct slat *e, gfn_t g, struct slat_entry *place, mfn_t m, unsigned rights,
+             enum slat_type type)
+{
+    if (!is_mappable(g, m, ORDER_4K, rights) || !is_known_type(type))
+        return -EINVAL;
+    int err = place->order == ORDER_4K ? 0 : slat_reach(e, g, place);
+    if (!err)
+        write_entry(place->slot, make_leaf(m, 0, rights, type));
+    return err;
+}
+
+void slat_take(const struct slat_entry *place, bool hole)
+{
+    ASSERT(place->slot && place->order == ORDER_4K);
+    write_entry(place->slot, hole ? HOLE : 0);
+}
+
 /* The entry of the first frame of the block around g. */
 static uint64_t *first_of(const struct slat_entry *place, gfn_t g, unsigned order)
 {
@@ -522,11 +549,11 @@ static bool drain_table(struct slat *e, uint64_t *table, unsigned level, gfn_t f
 static bool drain_entry(struct slat *e, uint64_t *entry, unsigned level, gfn_t first,
                         struct drain *d)
 {
-    struct slat_entry found = describe(*entry, level, 0);
-
     if (is_leaf(*entry, level)) {
+        struct slat_entry found = { .order = (uint8_t)level_shift(level) };
         if (!pay(d, level ? SLAT_DRAIN_LARGE : 1))
             return false;
+        describe(*entry, 0, &found);
         *entry = 0;
         d->fn(d->ctx, first, &found);
         return true;

@@ -54,18 +54,19 @@ struct slat {
     bool lost;        /* an IOMMU that does not answer may walk them for ever; the same lock */
     uint64_t *cut;    /* a table that a large mapping has taken the place of, and */
     unsigned cut_level;
+    uint64_t *last;   /* the table of single pages that was looked into last, and */
+    uint64_t last_at; /* which of all such ones it is */
 };
 
 /* What is at a place. Where nothing is mapped, order is that of the largest block around it of
- * which the tables tell without a search that nothing is, and the entry for that block is at slot.
- */
+ * which the tables tell without a search that nothing is. The entry that says so is at slot. */
 struct slat_entry {
     mfn_t mfn;     /* of the very gfn that was looked up */
     uint8_t order; /* ORDER_4K, ORDER_2M or ORDER_1G: size of the mapping it lies in */
     uint8_t rights;
     bool hole; /* nothing is mapped, since slat_punch() */
     enum slat_type type;
-    uint64_t *slot; /* NULL: beyond all that can be mapped */
+    uint64_t *slot; /* NULL: g is beyond all that can be mapped */
 };
 
 int must_check slat_init(struct slat *e, uint16_t owner);
@@ -91,10 +92,15 @@ void slat_drop(struct slat *e, gfn_t gfn);
 int must_check slat_punch(struct slat *e, gfn_t gfn);
 /* 0; -ENOENT where nothing is mapped: *out says of how much then, and is good until the next change
  * of the tables. */
-int must_check slat_lookup(const struct slat *e, gfn_t gfn, struct slat_entry *out);
+int must_check slat_lookup(struct slat *e, gfn_t gfn, struct slat_entry *out);
 /* Of a place just looked up where nothing is: makes the tables down to the very entry, order is
  * ORDER_4K then. 0, -ENOMEM, -EINVAL. */
 int must_check slat_reach(struct slat *e, gfn_t gfn, struct slat_entry *place);
+/* Maps 4 KiB at a place just looked up where nothing is. As slat_map(). */
+int must_check slat_put(struct slat *e, gfn_t gfn, struct slat_entry *place, mfn_t mfn,
+                        unsigned rights, enum slat_type type);
+/* Unmaps 4 KiB that were just looked up, as slat_unmap() or, for a hole, slat_punch(). */
+void slat_take(const struct slat_entry *place, bool hole);
 /* Such a place: is nothing mapped, and no hole, in all of the 2^order frames around it? Less than
  * ORDER_2M, so it is one table. */
 bool slat_is_vacant(const struct slat_entry *place, gfn_t gfn, unsigned order);

@@ -219,7 +219,7 @@ static void change_something(gfn_t g)
         (void)!p2m_lend(&p, g, other, lrand48() % 2 ? SLAT_R : SLAT_R | SLAT_W);
         break;
     case 3:
-        (void)!p2m_take_back(&p, g, other);
+        p2m_take_back(&p, g, other);
         break;
     case 4:
         (void)!p2m_move(&p, g, some_place());

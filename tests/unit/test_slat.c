@@ -45,7 +45,7 @@ static enum slat_type kept(enum slat_type type)
     return form == NPT && (type == SLAT_WT || type == SLAT_WP) ? SLAT_UC : type;
 }
 
-static void assert_mapped(const struct slat *e, uint64_t g, const struct slat_entry *want)
+static void assert_mapped(struct slat *e, uint64_t g, const struct slat_entry *want)
 {
     struct slat_entry got;
     assert_int_equal(slat_lookup(e, gfn(g), &got), 0);
@@ -54,7 +54,7 @@ static void assert_mapped(const struct slat *e, uint64_t g, const struct slat_en
     assert_int_equal(got.type, kept(want->type));
 }
 
-static void compare(const struct slat *e)
+static void compare(struct slat *e)
 {
     for (unsigned i = 0; i < FRAMES; i++) {
         struct slat_entry got;
@@ -313,7 +313,7 @@ static void test_out_of_memory(void **state)
     assert_int_equal(fake_heap_in_use(), 0);
 }
 
-static struct slat_entry place_of(const struct slat *e, uint64_t g)
+static struct slat_entry place_of(struct slat *e, uint64_t g)
 {
     struct slat_entry place;
 
@@ -353,6 +353,53 @@ static void test_reach(void **state)
     frame_fail_nth(2);
     assert_int_equal(slat_reach(&e, gfn(9 * BASE), &place), -ENOMEM);
     frame_fail_nth(0);
+    slat_destroy(&e);
+    assert_int_equal(fake_heap_in_use(), 0);
+}
+
+/* A mapping is put and taken where it was looked up, and found in the table of the last look: for
+ * as long as that is there. */
+static void test_put_and_take(void **state)
+{
+    (void)state;
+    struct slat e;
+    struct slat_entry got;
+    assert_int_equal(slat_init(&e, DOMAIN), 0);
+    struct slat_entry place = place_of(&e, BASE + 5);
+    assert_int_equal(slat_put(&e, gfn(BASE + 5), &place, mfn(7), 0, SLAT_WB), -EINVAL);
+    frame_fail_nth(2);
+    assert_int_equal(slat_put(&e, gfn(BASE + 5), &place, mfn(7), SLAT_R, SLAT_WB), -ENOMEM);
+    frame_fail_nth(0);
+    place = place_of(&e, BASE + 5);
+    assert_int_equal(slat_put(&e, gfn(BASE + 5), &place, mfn(7), SLAT_R, SLAT_WB), 0);
+    place = place_of(&e, BASE + 6);
+    assert_int_equal(place.order, ORDER_4K);
+    assert_int_equal(slat_put(&e, gfn(BASE + 6), &place, mfn(8), SLAT_RWX, SLAT_UC), 0);
+    assert_mapped(&e, BASE + 5,
+                  &(struct slat_entry){ .mfn = mfn(7), .rights = SLAT_R, .type = SLAT_WB });
+    assert_mapped(&e, BASE + 6,
+                  &(struct slat_entry){ .mfn = mfn(8), .rights = SLAT_RWX, .type = SLAT_UC });
+    assert_int_equal(place_of(&e, BASE + 512 + 5).order, ORDER_2M);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 5), &got), 0);
+    slat_take(&got, true);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 6), &got), 0);
+    slat_take(&got, false);
+    assert_true(place_of(&e, BASE + 5).hole && !place_of(&e, BASE + 6).hole);
+    place = place_of(&e, BASE + 5);
+    assert_int_equal(slat_put(&e, gfn(BASE + 5), &place, mfn(7), SLAT_R, SLAT_WB), 0);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 5), &got), 0);
+    slat_take(&got, false);
+    /* A large mapping takes the table's place. */
+    assert_int_equal(slat_map(&e, gfn(BASE), mfn(0x200), ORDER_2M, SLAT_RWX, SLAT_WB), 0);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 5), &got), 0);
+    assert_int_equal(got.order, ORDER_2M);
+    assert_int_equal(got.mfn.v, 0x205);
+    slat_free_cut(&e);
+    /* And all goes. */
+    assert_int_equal(slat_map(&e, gfn(BASE + 512), mfn(9), ORDER_4K, SLAT_RWX, SLAT_WB), 0);
+    assert_int_equal(slat_lookup(&e, gfn(BASE + 512), &got), 0);
+    assert_true(slat_drain(&e, UINT32_MAX, ignore_mapping, NULL));
+    assert_true(place_of(&e, BASE + 512).order > ORDER_2M);
     slat_destroy(&e);
     assert_int_equal(fake_heap_in_use(), 0);
 }
@@ -457,6 +504,7 @@ int main(void)
         cmocka_unit_test_setup(test_drain_of_tables, setup),
         cmocka_unit_test_setup(test_room, setup),
         cmocka_unit_test_setup(test_reach, setup),
+        cmocka_unit_test_setup(test_put_and_take, setup),
         cmocka_unit_test_setup(test_fill, setup),
         cmocka_unit_test_setup(test_format, setup),
         cmocka_unit_test_setup(test_refusals, setup),
