@@ -365,6 +365,7 @@ static void start_domains(void)
         .console_room = console_room,
         .hypercall = hypercall_handle,
         .hypercall_lockless = hypercall_lockless,
+        .hypercall_locked = hypercall_locked,
     };
 
     domain_set_hooks(&hooks);

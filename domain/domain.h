@@ -102,8 +102,10 @@ struct domain {
  * they are now and it makes the call again, after whatever interrupt is due: no call holds a pCPU
  * for long. */
 #define HYPERCALL_CONTINUE INT64_MIN
-/* Instead of an answer of hypercall_lockless, below all errors: the call is another; or it is
- * answered by 0, and the vCPU gives way. */
+/* Instead of an answer of hypercall_lockless, below all errors: the call is another; or one that
+ * changes nothing for the vCPU itself but what raises its attention; or it is answered by 0, and
+ * the vCPU gives way. */
+#define HYPERCALL_NEEDS_LOOK (-65538L)
 #define HYPERCALL_NEEDS_LOCK (-65537L)
 #define HYPERCALL_GIVES_WAY  (-65536L)
 
@@ -126,6 +128,8 @@ struct domain_hooks {
     /* Those of 64-bit code at CPL 0 that look at nothing but the caller: the answer for RAX,
      * given RAX and RDI, or one of the above. Without the lock. */
     int64_t (*hypercall_lockless)(uint64_t nr, uint64_t first);
+    /* One of those, that needs the lock: false as above. */
+    bool (*hypercall_locked)(struct vcpu *v);
     /* The domain has ended and all its vCPUs have left. From the last vCPU's pCPU, with no lock;
      * it must be destroyed later, from another unit. */
     void (*ended)(struct domain *d);

@@ -283,11 +283,37 @@ static void handle_entry_failed(struct virt_vcpu *virt, const struct virt_exit *
     log_post_mortem(v, DUMP_CONTROL);
 }
 
+/* May an event wait for the domain's callback? One that has a vector of its own comes by that. */
+static bool has_upcall(const struct vcpu *v)
+{
+    return v->xen.upcall && !v->xen.upcall_vector;
+}
+
+/* The way of the loop, without its look where there is nothing to see. While the call lasts the
+ * vCPU is out of the guest for who waits for TLBs: two of one domain may each wait for the other.
+ */
+static __attribute__((noinline)) enum exit_answer hypercall_locked(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+
+    spin_lock(&d->lock);
+    d->p2m.inside[v->id] = 0;
+    enum exit_answer answer = domain_hooks->hypercall_locked(v) ? EXIT_NEXT : EXIT_HERE;
+    if (vcpu_wants_look(v) || has_upcall(v) || sched_deadline_changed())
+        answer |= EXIT_LOOK;
+    else
+        p2m_enter(&d->p2m, v->id);
+    spin_unlock(&d->lock);
+    return answer;
+}
+
 /* Where there is more to it than an answer. */
 static __attribute__((noinline)) enum exit_answer hypercall_without_answer(struct vcpu *v,
                                                                            int64_t instead)
 {
-    if (instead == HYPERCALL_NEEDS_LOCK)
+    if (likely(instead == HYPERCALL_NEEDS_LOCK))
+        return hypercall_locked(v);
+    if (instead == HYPERCALL_NEEDS_LOOK)
         return EXIT_UNHANDLED;
     virt_set_gpr(&v->virt, GPR_RAX, 0);
     vcpu_give_way(v);

@@ -272,7 +272,18 @@ static const struct op {
     [EVTCHNOP_SET_PRIORITY] = { set_priority, sizeof(struct xen_evtchn_set_priority), false },
 };
 
-int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
+int64_t hypercall_event_send(struct vcpu *v, uint64_t at)
+{
+    struct xen_evtchn_send arg;
+
+    if (!v->domain->xen.events)
+        return -ENOSYS;
+    if (gva_copy_in(&v->space, &arg, at, sizeof(arg)))
+        return -EFAULT;
+    return evtchn_send(&v->domain->xen, arg.port);
+}
+
+cold int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args)
 {
     uint64_t arg[4] = { 0 }; /* holds any of the structures */
     const uint64_t count = sizeof(ops) / sizeof(ops[0]);

@@ -5,6 +5,7 @@
 #include "hypercall/hypercall.h"
 #include "control/control.h"
 #include "domain/domain.h"
+#include "include/public/event_channel.h"
 #include "include/public/sched.h"
 #include "include/public/version.h"
 #include "include/public/xen.h"
@@ -85,19 +86,53 @@ bool hypercall_handle(struct vcpu *v)
     return true;
 }
 
+/* A grant_table_op that is to be continued has moved its array and its count. */
+static bool grant_op(struct vcpu *v)
+{
+    uint64_t args[] = { virt_gpr(&v->virt, GPR_RDI), virt_gpr(&v->virt, GPR_RSI),
+                        virt_gpr(&v->virt, GPR_RDX) };
+    int64_t result = hypercall_grant_table_op(v, args);
+
+    if (result != HYPERCALL_CONTINUE) {
+        virt_set_gpr(&v->virt, GPR_RAX, (uint64_t)result);
+        return true;
+    }
+    virt_set_gpr(&v->virt, GPR_RSI, args[1]);
+    virt_set_gpr(&v->virt, GPR_RDX, args[2]);
+    return false;
+}
+
+bool hypercall_locked(struct vcpu *v)
+{
+    if (virt_gpr(&v->virt, GPR_RAX) == XEN_HYPERCALL_GRANT_TABLE_OP)
+        return grant_op(v);
+    int64_t result = hypercall_event_send(v, virt_gpr(&v->virt, GPR_RSI));
+    virt_set_gpr(&v->virt, GPR_RAX, (uint64_t)result);
+    return true;
+}
+
 static __attribute__((noinline)) int64_t yield(void)
 {
     return sched_is_alone() ? 0 : HYPERCALL_GIVES_WAY;
+}
+
+/* Of those that only want the lock. */
+static bool needs_no_look(uint64_t nr, uint64_t first)
+{
+    return nr == XEN_HYPERCALL_GRANT_TABLE_OP ||
+           (nr == XEN_HYPERCALL_EVENT_CHANNEL_OP && first == EVTCHNOP_SEND);
 }
 
 int64_t hypercall_lockless(uint64_t nr, uint64_t first)
 {
     switch (nr) {
     case XEN_HYPERCALL_SCHED_OP:
-        return first == XEN_SCHED_YIELD ? yield() : HYPERCALL_NEEDS_LOCK;
+        return first == XEN_SCHED_YIELD ? yield() : HYPERCALL_NEEDS_LOOK;
     case XEN_HYPERCALL_XEN_VERSION:
-        return first == XENVER_VERSION ? PV_XEN_VERSION : HYPERCALL_NEEDS_LOCK;
+        return first == XENVER_VERSION ? PV_XEN_VERSION : HYPERCALL_NEEDS_LOOK;
     default:
-        return find_call(nr) ? HYPERCALL_NEEDS_LOCK : -ENOSYS;
+        if (!find_call(nr))
+            return -ENOSYS;
+        return needs_no_look(nr, first) ? HYPERCALL_NEEDS_LOCK : HYPERCALL_NEEDS_LOOK;
     }
 }

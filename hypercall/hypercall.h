@@ -20,6 +20,8 @@ bool hypercall_handle(struct vcpu *v);
 /* The answers of calls that look at nothing but the caller, by number and first argument, from
  * 64-bit code at CPL 0, or what domain/domain.h has instead. Without the domain's lock. */
 int64_t hypercall_lockless(uint64_t nr, uint64_t first);
+/* Carries out one of which it has answered HYPERCALL_NEEDS_LOCK; as hypercall_handle(). */
+bool hypercall_locked(struct vcpu *v);
 
 /* The groups: arguments in Xen's order; result, negative errno, or HYPERCALL_CONTINUE. Those of the
  * control domain are in control/. */
@@ -33,6 +35,8 @@ int64_t hypercall_hvm_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_vm_assist(struct vcpu *v, uint64_t *args);
 int64_t hypercall_event_channel_op(struct vcpu *v, uint64_t *args);
 int64_t hypercall_grant_table_op(struct vcpu *v, uint64_t *args);
+/* EVTCHNOP_send alone, with its structure at this address. */
+int64_t hypercall_event_send(struct vcpu *v, uint64_t at);
 int64_t hypercall_multicall(struct vcpu *v, uint64_t *args);
 /* Any of them, by number. */
 int64_t hypercall_call(struct vcpu *v, uint64_t nr, uint64_t *args);

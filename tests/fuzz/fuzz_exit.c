@@ -87,13 +87,21 @@ static bool hypercall(struct vcpu *v)
 
 static int64_t hypercall_for_one(uint64_t nr, uint64_t first)
 {
-    return nr & 1 ? (int64_t)first : HYPERCALL_NEEDS_LOCK;
+    if (nr & 1)
+        return (int64_t)first;
+    return nr & 2 ? HYPERCALL_NEEDS_LOCK : HYPERCALL_NEEDS_LOOK;
+}
+
+bool sched_deadline_changed(void)
+{
+    return false;
 }
 
 static const struct domain_hooks hooks = { .console_put = put,
                                            .console_room = console_has_room,
                                            .hypercall = hypercall,
-                                           .hypercall_lockless = hypercall_for_one };
+                                           .hypercall_lockless = hypercall_for_one,
+                                           .hypercall_locked = hypercall };
 
 int rdmsr_safe(uint32_t msr, uint64_t *value)
 {

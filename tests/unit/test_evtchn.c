@@ -172,6 +172,27 @@ static void test_send_both_ways(void **state)
     assert_int_equal(pair[A].upcalls[0], 1);
 }
 
+/* The way that 64-bit callers take. */
+static int64_t send_quickly(struct vcpu *v, uint64_t *args)
+{
+    return hypercall_event_send(v, args[1]);
+}
+
+static void test_send_quickly(void **state)
+{
+    struct xen_evtchn_send arg;
+    uint32_t b;
+
+    (void)state;
+    connect(&arg.port, &b);
+    assert_int_equal(pair_call(A, send_quickly, EVTCHNOP_SEND, NULL, 0), -EFAULT);
+    assert_false(is_pending(B, b));
+    assert_int_equal(pair_call(A, send_quickly, EVTCHNOP_SEND, &arg, 0), 0);
+    assert_true(is_pending(B, b));
+    arg.port = EVTCHN_PORTS_MOST;
+    assert_int_equal(pair_call(A, send_quickly, EVTCHNOP_SEND, &arg, 0), -EINVAL);
+}
+
 static void test_mask(void **state)
 {
     uint32_t a, b;
@@ -617,6 +638,7 @@ int main(void)
         TEST(test_alloc_unbound),
         TEST(test_bind_interdomain),
         TEST(test_send_both_ways),
+        TEST(test_send_quickly),
         TEST(test_mask),
         TEST(test_virq),
         TEST(test_virq_of_control),

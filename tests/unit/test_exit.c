@@ -31,18 +31,31 @@ static uint64_t last_value;
 static struct vlapic_bus bus;
 static struct vlapic_page lapic_page;
 
+static void (*hypercall_does)(void);
+static bool deadline_changed;
+
 static bool hypercall(struct vcpu *v)
 {
     assert_ptr_equal(v, &guest_vcpu);
     hypercalls++;
+    if (hypercall_does)
+        hypercall_does();
     return reg(GPR_RDI) != 0;
 }
 static int64_t hypercall_for_one(uint64_t nr, uint64_t first)
 {
-    return nr == 0x99 ? (int64_t)first : HYPERCALL_NEEDS_LOCK;
+    if (nr == 0x98)
+        return HYPERCALL_NEEDS_LOCK;
+    return nr == 0x99 ? (int64_t)first : HYPERCALL_NEEDS_LOOK;
+}
+
+bool sched_deadline_changed(void)
+{
+    return deadline_changed;
 }
 static const struct domain_hooks hooks = { .hypercall = hypercall,
-                                           .hypercall_lockless = hypercall_for_one };
+                                           .hypercall_lockless = hypercall_for_one,
+                                           .hypercall_locked = hypercall };
 
 static int setup(void **state)
 {
@@ -453,6 +466,67 @@ static void test_vmcall(void **state)
     assert_skipped(3);
 }
 
+/* ---- Calls that want the lock, and no look ---- */
+
+static void call_is_outside(void)
+{
+    assert_true(spin_is_locked(&guest.lock));
+    assert_int_equal(guest.p2m.inside[0], 0); /* it keeps nobody waiting who waits for TLBs */
+}
+
+static void call_unmaps(void)
+{
+    guest.p2m.epoch++;
+}
+
+static void call_kicks(void)
+{
+    guest_vcpu.unit.attention = true;
+}
+
+static void call_makes_an_event(void)
+{
+    guest_vcpu.xen.upcall = true;
+}
+
+static void call_wakes(void)
+{
+    deadline_changed = true;
+}
+
+static void calls(void (*does)(void), bool done, enum exit_answer answer)
+{
+    guest.p2m.inside[0] = guest.p2m.epoch;
+    guest_vcpu.unit.attention = guest_vcpu.xen.upcall = deadline_changed = false;
+    hypercall_does = does;
+    set_reg(GPR_RAX, 0x98);
+    set_reg(GPR_RDI, done);
+    exits(VIRT_EXIT_HYPERCALL);
+    hypercall_does = NULL;
+    assert_int_equal(last_answer, answer);
+    assert_false(spin_is_locked(&guest.lock));
+    if (!(answer & EXIT_LOOK))
+        assert_int_equal(guest.p2m.inside[0], guest.p2m.epoch); /* its TLB too */
+}
+
+static void test_call_within_the_stay(void **state)
+{
+    (void)state;
+    calls(call_is_outside, true, EXIT_NEXT);
+    calls(call_is_outside, false, EXIT_HERE);
+    unsigned flushes = fake_virt_flushes;
+    calls(call_unmaps, true, EXIT_NEXT);
+    assert_int_equal(fake_virt_flushes, flushes + 1);
+    calls(call_kicks, true, EXIT_LOOK);
+    calls(call_kicks, false, EXIT_HERE | EXIT_LOOK);
+    calls(call_makes_an_event, true, EXIT_LOOK);
+    guest_vcpu.xen.upcall_vector = 0x40; /* which its local APIC would have */
+    calls(call_makes_an_event, true, EXIT_NEXT);
+    guest_vcpu.xen.upcall_vector = 0;
+    calls(call_wakes, true, EXIT_LOOK);
+    guest_vcpu.unit.attention = guest_vcpu.xen.upcall = deadline_changed = false;
+}
+
 static void test_reached(void **state)
 {
     (void)state;
@@ -782,6 +856,7 @@ int main(void)
         TEST(test_memory),
         TEST(test_memory_runs_out),
         TEST(test_vmcall),
+        TEST(test_call_within_the_stay),
         TEST(test_reached),
         TEST(test_task_switch),
         TEST(test_ends),

@@ -11,6 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "xen/pv_console.h"
 #include "hypercall/hypercall.h"
+#include "include/public/event_channel.h"
 #include "include/public/io/console.h"
 #include "include/public/platform.h"
 #include "include/public/sched.h"
@@ -116,12 +117,38 @@ static void test_alone(void **state)
     assert_int_equal(hypercall_lockless(0x100000011, 0), -ENOSYS);
     assert_int_equal(hypercall_lockless(XEN_HYPERCALL_XEN_VERSION, XENVER_VERSION), 4 << 16 | 17);
     assert_int_equal(hypercall_lockless(XEN_HYPERCALL_XEN_VERSION, XENVER_EXTRAVERSION),
-                     HYPERCALL_NEEDS_LOCK);
-    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_PHYSDEV_OP, 0), HYPERCALL_NEEDS_LOCK);
+                     HYPERCALL_NEEDS_LOOK);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_PHYSDEV_OP, 0), HYPERCALL_NEEDS_LOOK);
     assert_int_equal(hypercall_lockless(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_BLOCK),
+                     HYPERCALL_NEEDS_LOOK);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_EVENT_CHANNEL_OP, EVTCHNOP_SEND),
                      HYPERCALL_NEEDS_LOCK);
+    assert_int_equal(hypercall_lockless(XEN_HYPERCALL_EVENT_CHANNEL_OP, EVTCHNOP_UNMASK),
+                     HYPERCALL_NEEDS_LOOK);
     assert_int_equal(hypercall_lockless(XEN_HYPERCALL_SCHED_OP, XEN_SCHED_YIELD),
                      HYPERCALL_GIVES_WAY); /* the stand-in says that somebody waits */
+}
+
+/* Those that want no look afterwards: as by the way of all. */
+static void test_locked(void **state)
+{
+    (void)state;
+    set_args(XEN_HYPERCALL_EVENT_CHANNEL_OP, EVTCHNOP_SEND, 0x1234, 7);
+    assert_true(hypercall_locked(&guest_vcpu));
+    assert_int_equal(reg(GPR_RAX), 0);
+    set_args(XEN_HYPERCALL_EVENT_CHANNEL_OP, EVTCHNOP_SEND, 0x4321, 7);
+    assert_true(hypercall_locked(&guest_vcpu));
+    assert_int_equal((int64_t)reg(GPR_RAX), -ENOSYS);
+    for (unsigned i = 0; i < 2; i++) {
+        set_args(XEN_HYPERCALL_GRANT_TABLE_OP, 5, 0x1234, 3);
+        assert_false(i ? hypercall_locked(&guest_vcpu) : hypercall_handle(&guest_vcpu));
+        assert_int_equal(reg(GPR_RAX), XEN_HYPERCALL_GRANT_TABLE_OP);
+        assert_int_equal(reg(GPR_RDI), 5);
+        assert_int_equal(reg(GPR_RSI), 0x1234 + 24);
+        assert_int_equal(reg(GPR_RDX), 2);
+        assert_true(i ? hypercall_locked(&guest_vcpu) : hypercall_handle(&guest_vcpu));
+        assert_int_equal((int64_t)reg(GPR_RAX), -ENOSYS);
+    }
 }
 
 /* What only the control domain may do: before anything is read. */
@@ -409,13 +436,13 @@ static void test_suspend(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_suspend),         TEST(test_unknown_numbers),   TEST(test_alone),
-        TEST(test_refused),         TEST(test_privilege),         TEST(test_platform),
-        TEST(test_privilege),       TEST(test_32bit_registers),   TEST(test_version),
-        TEST(test_bad_pointers),    TEST(test_read_only_pointer), TEST(test_console_write),
-        TEST(test_console_read),    TEST(test_continuation),      TEST(test_full_console),
-        TEST(test_continuation_32), TEST(test_huge_count),        TEST(test_yield_block),
-        TEST(test_shutdown),
+        TEST(test_locked),        TEST(test_suspend),         TEST(test_unknown_numbers),
+        TEST(test_alone),         TEST(test_refused),         TEST(test_privilege),
+        TEST(test_platform),      TEST(test_privilege),       TEST(test_32bit_registers),
+        TEST(test_version),       TEST(test_bad_pointers),    TEST(test_read_only_pointer),
+        TEST(test_console_write), TEST(test_console_read),    TEST(test_continuation),
+        TEST(test_full_console),  TEST(test_continuation_32), TEST(test_huge_count),
+        TEST(test_yield_block),   TEST(test_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
