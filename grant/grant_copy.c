@@ -1,9 +1,10 @@
 /*
  * Copies by grant: from or to a page of another domain without mapping it.
  *
- * Source and destination are taken one after the other, each under its domain's lock, and both stay
- * taken (in use, pinned, and their domains kept from going) while the bytes move. So three domains
- * can have a part in a copy and no more than two locks are ever held.
+ * What others grant of source and destination is taken one after the other, each under its domain's
+ * lock, and stays taken (in use, pinned, and its domain kept from going) while the bytes move. So
+ * three domains can have a part in a copy and no more than two locks are ever held. One's own page
+ * is looked for last: from then on one's own lock is not let go.
  */
 #include "xen/pair.h"
 #include "grant/grant.h"
@@ -12,10 +13,10 @@
 #include "mm/window.h"
 
 struct end {
-    struct xen_domain *granter; /* held; NULL: the frame is the caller's own */
+    struct xen_domain *granter; /* held, and the frame pinned; NULL: it is the caller's own */
     uint32_t ref;
     bool readonly;
-    mfn_t frame; /* pinned */
+    mfn_t frame;
 };
 
 static int take_grant(struct xen_domain *mine, const struct xen_gnttab_copy_ptr *p, struct end *e)
@@ -40,24 +41,21 @@ static int take_grant(struct xen_domain *mine, const struct xen_gnttab_copy_ptr 
     return status;
 }
 
-static int take(struct xen_domain *mine, const struct xen_gnttab_copy_ptr *p, bool by_ref,
-                struct end *e)
+static int find_own(struct xen_domain *mine, const struct xen_gnttab_copy_ptr *p, struct end *e)
 {
-    if (by_ref)
-        return take_grant(mine, p, e);
+    if (e->granter)
+        return GNTST_OKAY;
     if (p->domid != XEN_DOMID_SELF)
         return GNTST_PERMISSION_DENIED;
-    return p2m_pin_own(mine->p2m, gfn(p->ref_or_gmfn), e->readonly, &e->frame) ? GNTST_BAD_PAGE
-                                                                               : GNTST_OKAY;
+    return p2m_find_own(mine->p2m, gfn(p->ref_or_gmfn), e->readonly, &e->frame) ? GNTST_BAD_PAGE
+                                                                                : GNTST_OKAY;
 }
 
 /* The frame goes before its domain may: it may count as that one's. */
 static void drop(struct xen_domain *mine, struct end *e)
 {
-    if (!e->granter) {
-        frame_unpin(e->frame);
+    if (!e->granter)
         return;
-    }
     pair_lock_linked(mine, e->granter);
     grant_release(e->granter, e->ref, e->readonly);
     frame_unpin(e->frame);
@@ -65,8 +63,15 @@ static void drop(struct xen_domain *mine, struct end *e)
     xen_domain_put(e->granter);
 }
 
-static int move(const struct xen_gnttab_copy *arg, const struct end *from, const struct end *to)
+static int move(struct xen_domain *mine, const struct xen_gnttab_copy *arg, struct end *from,
+                struct end *to)
 {
+    int status = find_own(mine, &arg->source, from);
+
+    if (!status)
+        status = find_own(mine, &arg->dest, to);
+    if (status)
+        return status;
     if (arg->source.offset + arg->len > (int)PAGE_SIZE ||
         arg->dest.offset + arg->len > (int)PAGE_SIZE)
         return GNTST_BAD_COPY_ARG;
@@ -84,14 +89,14 @@ int grant_copy(struct xen_vcpu *v, const struct xen_gnttab_copy *arg)
 
     if (!arg->len)
         return GNTST_OKAY;
-    int status = take(mine, &arg->source, arg->flags & GNTCOPY_SOURCE_GREF, &from);
-    if (status)
-        return status;
-    status = take(mine, &arg->dest, arg->flags & GNTCOPY_DEST_GREF, &to);
-    if (!status) {
-        status = move(arg, &from, &to);
-        drop(mine, &to);
-    }
+    int status = GNTST_OKAY;
+    if (arg->flags & GNTCOPY_SOURCE_GREF)
+        status = take_grant(mine, &arg->source, &from);
+    if (!status && arg->flags & GNTCOPY_DEST_GREF)
+        status = take_grant(mine, &arg->dest, &to);
+    if (!status)
+        status = move(mine, arg, &from, &to);
+    drop(mine, &to);
     drop(mine, &from);
     return status;
 }

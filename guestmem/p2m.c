@@ -454,7 +454,7 @@ int p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out)
     return populate(p, g, SLAT_R | SLAT_W, out);
 }
 
-int p2m_pin_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out)
+int p2m_find_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out)
 {
     unsigned rights = readonly ? SLAT_R : SLAT_R | SLAT_W;
     struct slat_entry entry;
@@ -465,6 +465,14 @@ int p2m_pin_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out)
     if (err || (entry.rights & (rights | SLAT_LENT)) != rights)
         return -EINVAL;
     *out = entry.mfn;
-    frame_pin(*out);
     return 0;
+}
+
+int p2m_pin_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out)
+{
+    int err = p2m_find_own(p, g, readonly, out);
+
+    if (!err)
+        frame_pin(*out);
+    return err;
 }

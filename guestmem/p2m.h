@@ -145,6 +145,8 @@ int must_check p2m_populate_writable(struct p2m *p, gfn_t g, mfn_t *out);
 /* Pins the frame of a page of the guest's own RAM. 0 or -EINVAL: what is only lent to it could go
  * away under us, and is refused, as in Xen. */
 int must_check p2m_pin_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out);
+/* The same, and its pin is that the domain's lock is held. */
+int must_check p2m_find_own(struct p2m *p, gfn_t g, bool readonly, mfn_t *out);
 
 /* The guest has been refused to fetch an instruction from what is mapped at g: on CPUs with which a
  * large mapping must not be executable, it gets a small one. 0: it may try again; -EFAULT: it may
