@@ -42,6 +42,14 @@ static const struct row intel[] = {
     { NONE, 0, 0, 0 },
 };
 
+/* The counters that every CPU of AMD's has had since the K7, and CPUID does not tell of: they count
+ * nothing. */
+#define ROW_OF_COUNTER(n)                                                                          \
+    { MSR_AMD_EVNTSEL0 + (n), 0, 0, ANY },                                                         \
+    {                                                                                              \
+        MSR_AMD_PERFCTR0 + (n), 0, 0, ANY                                                          \
+    }
+
 /* Of microcode kernels ask what it has mended. */
 static const struct row amd[] = {
     { MSR_IA32_BIOS_SIGN_ID, UINT32_MAX, 0, ANY },
@@ -53,6 +61,10 @@ static const struct row amd[] = {
     { MSR_AMD_DE_CFG, DE_CFG_LFENCE, 0, ANY },
     { MSR_VM_CR, 0, VM_CR_LOCK | VM_CR_SVMDIS, VM_CR_WRITABLE }, /* off in firmware */
     ROWS_OF_BOTH,
+    ROW_OF_COUNTER(0),
+    ROW_OF_COUNTER(1),
+    ROW_OF_COUNTER(2),
+    ROW_OF_COUNTER(3),
     { NONE, 0, 0, 0 },
 };
 
@@ -104,7 +116,6 @@ bool cpu_msr_is_probed(uint32_t msr)
         0x140,      /* MSR_MISC_FEATURES_ENABLES */
         0x606,      /* MSR_RAPL_POWER_UNIT */
         0x64E,      /* MSR_PPERF */
-        0xC0010000, /* MSR_K7_EVNTSEL0 */
         0xC0011004, /* MSR_AMD64_CPUID_FN_1 */
         0xC0011005, /* MSR_AMD64_CPUID_FN_80000001 */
     };

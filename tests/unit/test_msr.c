@@ -474,7 +474,13 @@ static void test_amd(void **state)
     for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
         assert_int_equal(msr_write(&guest_vcpu, registers[i], rd(registers[i])), 0);
     assert_int_equal(rd(MSR_AMD_HWCR), 1 << 24);
+    for (uint32_t msr = 0xC0010000; msr < 0xC0010008; msr++) { /* counters, which count nothing */
+        wr(msr, UINT64_MAX);
+        assert_int_equal(rd(msr), 0);
+    }
+    assert_int_equal(msr_read(&guest_vcpu, 0xC0010008, &value), -EINVAL);
     virt_caps.amd = false;
+    assert_int_equal(msr_read(&guest_vcpu, 0xC0010000, &value), -EINVAL);
 }
 
 /* A register that Intel's CPUs have alone is none of AMD's. */
