@@ -14,6 +14,7 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/tsc.h"
 #include "svm/apic.h"
+#include "lib/likely.h"
 #include "svm/caps.h"
 #include "svm/vcpu.h"
 #include "virt/virt.h"
@@ -51,13 +52,21 @@ bool virt_event_pending(const struct virt_vcpu *v)
     return v->pending.valid || svm_of(v)->step_due;
 }
 
-/* A step that is due comes first. */
+/* An NMI that waits for no more than the end of an IRET, or of a shadow, goes before interrupts. */
+static bool nmi_is_next(const struct virt_vcpu *v)
+{
+    const struct svm_vcpu *s = svm_of(v);
+
+    return unlikely(v->nmis_waiting) && (!s->nmi_blocked || s->iret_due);
+}
+
+/* A step that is due comes first, an NMI next. With IF its IRET ends in this window's exit. */
 bool virt_irq_open(const struct virt_vcpu *v)
 {
     const struct vmcb *vmcb = vmcb_of(v);
 
     return !virt_event_pending(v) && (vmcb->rflags & RFLAGS_IF) &&
-           !(vmcb->int_state & SHADOW_ACTIVE);
+           !(vmcb->int_state & SHADOW_ACTIVE) && !nmi_is_next(v);
 }
 
 /* ---- NMIs ---- */

@@ -202,6 +202,27 @@ static void test_nmis(void **state)
     assert_int_equal(entered_with(), 0); /* as many as can be told: one had waited */
 }
 
+/* Interrupts wait for an NMI that waits for its predecessor's IRET, not for one that is kept out by a
+ * handler which has let them in. */
+static void test_nmi_before_interrupt(void **state)
+{
+    (void)state;
+    vmcb.rflags = RFLAGS_FIXED | RFLAGS_IF;
+    assert_true(virt_irq_open(&v));
+    virt_queue_nmi(&v);
+    assert_false(virt_irq_open(&v));
+    (void)entered_with();
+    assert_true(virt_irq_open(&v));
+    virt_queue_nmi(&v);
+    (void)entered_with();
+    assert_true(virt_irq_open(&v));
+    event_iret(s);
+    assert_false(virt_irq_open(&v));
+    vmcb.rip += 2;
+    (void)entered_with();
+    assert_true(virt_irq_open(&v));
+}
+
 /* A step over an instruction that was carried out is a #DB with DR6.BS, before any interrupt. */
 static void test_step(void **state)
 {
@@ -277,6 +298,7 @@ int main(void)
         TEST(test_injection),  TEST(test_cut_short), TEST(test_by_virq),
         TEST(test_irq_window), TEST(test_nmis),      TEST(test_step),
         TEST(test_debug_trap), TEST(test_watching),  TEST(test_task_switch),
+        TEST(test_nmi_before_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
