@@ -71,6 +71,7 @@ struct domain_config {
     unsigned pci_class[CONFIG_MOST_CLASSES]; /* and all of these kinds; create/devices.h looks */
     unsigned pci_class_count;                /* for them once, and then pci[] has them */
     uint8_t uuid[16];                        /* of a bare one, as its maker calls it */
+    bool msr_relaxed; /* MSRs that only the machine has read 0, and take all */
 };
 
 /* Parses one line: its role, and what it says of a domain, the files left out; what it does not say

@@ -35,7 +35,7 @@ static bool can_be(const struct xen_domctl_createdomain *c)
 {
     return (c->flags & ~XEN_DOMCTL_CDF_OOS_OFF) == MUST_HAVE && !c->iommu_opts && c->max_vcpus &&
            c->max_vcpus <= MAX_VCPUS && c->grant_opts == 1 && !c->vmtrace_size && !c->cpupool_id &&
-           c->emulation_flags == XEN_X86_EMU_LAPIC && !c->misc_flags;
+           c->emulation_flags == XEN_X86_EMU_LAPIC && !(c->misc_flags & ~XEN_X86_MSR_RELAXED);
 }
 
 /* Ids are given out once (create/id.h), so that nobody chooses one. */
@@ -49,7 +49,8 @@ static int check_id(uint16_t id)
 int64_t domctl_createdomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_createdomain *c = &op->u.createdomain;
-    struct order what = { .vcpus = c->max_vcpus };
+    struct order what = { .vcpus = c->max_vcpus,
+                          .msr_relaxed = c->misc_flags & XEN_X86_MSR_RELAXED };
     int err = check_id(op->domain);
 
     (void)d;

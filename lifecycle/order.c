@@ -109,6 +109,7 @@ static struct domain_config config_of(const struct order *what)
         .vcpus = what->vcpus,
         .type = DOMAIN_PVH,
         .bare = true,
+        .msr_relaxed = what->msr_relaxed,
         .share = { .weight = CONFIG_DEFAULT_WEIGHT, .cpus = UINT64_MAX },
         .cmdline = "",
     };

@@ -19,9 +19,10 @@ struct keeper;
 /* Two that are equal are one. No padding: they are compared by bytes. */
 struct order {
     uint8_t uuid[16];
-    uint32_t vcpus; /* 1..MAX_VCPUS */
+    uint32_t vcpus;       /* 1..MAX_VCPUS */
+    uint32_t msr_relaxed; /* bool: of struct domain_config */
 };
-_Static_assert(sizeof(struct order) == 20, "no padding");
+_Static_assert(sizeof(struct order) == 24, "no padding");
 
 /* From any CPU. 0, and the id of the new domain, which is there and paused; -EAGAIN: ask again soon
  * for the same; else it cannot be: -ENOSPC, -ENOMEM, or what keeper_start() answers. */

@@ -81,6 +81,7 @@ struct xen_domctl_createdomain {
     uint32_t cpupool_id;
     uint32_t emulation_flags, misc_flags;
 };
+#define XEN_X86_MSR_RELAXED (1u << 0) /* of misc_flags */
 
 struct xen_domctl_getdomaininfo {
     uint16_t domain;

@@ -18,6 +18,7 @@
 #include "mm/frame.h"
 
 struct domain guest;
+struct domain_config guest_config;
 struct vcpu guest_vcpu;
 unsigned guest_kicks, guest_inits;
 struct sched_unit *guest_running;
@@ -55,6 +56,8 @@ void guest_start(void)
 {
     fake_virt_reset();
     memset(&guest, 0, sizeof(guest));
+    guest_config = (struct domain_config){ 0 };
+    guest.config = &guest_config;
     guest_kicks = guest_inits = 0;
     guest_running = NULL;
     guest_startup_page = -1;

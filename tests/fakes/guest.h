@@ -19,6 +19,7 @@
 #define GUEST_END 0x1000000UL
 
 extern struct domain guest;
+extern struct domain_config guest_config; /* all of it zero, till a test says otherwise */
 extern struct vcpu guest_vcpu;
 extern struct sched_unit *guest_running;  /* on the test's CPU, or NULL */
 extern unsigned guest_kicks, guest_inits; /* sched_kick(), vcpu_init_signal() */

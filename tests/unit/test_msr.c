@@ -115,6 +115,22 @@ static void test_unknown(void **state)
     assert_int_equal(fake_log_lines[1], WARNED_MOST);
 }
 
+/* A domain that is to be relaxed about them: what this machine has reads 0, and takes anything. */
+static void test_relaxed(void **state)
+{
+    uint64_t value = 1;
+
+    (void)state;
+    wrmsr(ABSENT + 1, 5);
+    guest_config.msr_relaxed = true;
+    assert_int_equal(msr_read(&guest_vcpu, ABSENT + 1, &value), 0);
+    assert_int_equal(value, 0);
+    wr(ABSENT + 1, 7);
+    assert_int_equal(rdmsr(ABSENT + 1), 5);
+    guest_config.msr_relaxed = false;
+    refuses(ABSENT + 1, 7);
+}
+
 static void test_probed_quietly(void **state)
 {
     uint64_t value;
@@ -544,6 +560,7 @@ int main(void)
         TEST(test_vmx_first),
         TEST(test_lapic),
         TEST(test_unknown),
+        TEST(test_relaxed),
         TEST(test_probed_quietly),
         TEST(test_nothing_leaks),
         TEST(test_fixed),
