@@ -146,8 +146,7 @@ static int64_t carry_out(struct vcpu *v, uint64_t at, struct xen_domctl *op)
     int64_t result = act(v, o, op);
     if (result != HYPERCALL_CONTINUE)
         op->cmd = asked & ~DOMCTL_GOES_ON;
-    if ((op->cmd != asked || goes_back(o, result)) &&
-        gva_copy_out(&v->space, at, op, sizeof(*op)))
+    if ((op->cmd != asked || goes_back(o, result)) && gva_copy_out(&v->space, at, op, sizeof(*op)))
         return -EFAULT;
     return result;
 }

@@ -49,8 +49,8 @@ int must_check operand_linear(struct emulator *e, enum seg s, uint64_t offset, u
 int must_check operand_effective(struct emulator *e, const struct decode *insn, bool write,
                                  gva_t *out);
 
-/* The linear address n bytes further on: outside 64-bit code that is round 4 GiB (SDM volume 3, "Logical
- * Address Translation": the segmentation unit truncates it to 32 bits). */
+/* The linear address n bytes further on: outside 64-bit code that is round 4 GiB (SDM volume 3,
+ * "Logical Address Translation": the segmentation unit truncates it to 32 bits). */
 gva_t operand_further(const struct emulator *e, gva_t at, unsigned n);
 
 /* RSP becomes this, as far as its width goes. */

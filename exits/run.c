@@ -284,8 +284,8 @@ static bool log_part(const struct vcpu *v, enum vcpu_dump what, unsigned part)
 }
 
 /* A part of its state at a time: in between others have a turn, but it does not enter the guest.
- * The domain's lock is let go for a moment. True: there is another part. Out of line, for the sake of the loop's
- * frame. */
+ * The domain's lock is let go for a moment. True: there is another part. Out of line, for the sake
+ * of the loop's frame. */
 static __attribute__((noinline)) bool dump(struct vcpu *v)
 {
     const enum vcpu_dump what = v->dump;

@@ -73,7 +73,8 @@ static void access_ports(struct input *in)
     uint16_t port = (uint16_t)((passed_config_read(0x1C, 4) & ~3u) + input_byte(in) % 0x28 - 4);
     passed_bus.ports.ops->write(&passed_bus.ports, port, width, input_byte(in), 0);
     (void)passed_bus.ports.ops->read(&passed_bus.ports, port, width, 0);
-    offset = (VPCI_FIRST_SLOT << 15) + (uint32_t)input_number(in, 2) % 0x9000; /* and the next slot's */
+    offset =
+        (VPCI_FIRST_SLOT << 15) + (uint32_t)input_number(in, 2) % 0x9000; /* and the next slot's */
     passed_bus.ecam.ops->write(&passed_bus.ecam, offset, width, (uint32_t)input_number(in, 4), 0);
     (void)passed_bus.ecam.ops->read(&passed_bus.ecam, offset, width, 0);
 }

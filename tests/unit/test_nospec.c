@@ -1,5 +1,6 @@
 /*
- * The clip of a guest's index. That nothing is guessed about it, no test can see: what it gives, it can.
+ * The clip of a guest's index. That nothing is guessed about it, no test can see: what it gives, it
+ * can.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -202,8 +202,8 @@ static void test_nmis(void **state)
     assert_int_equal(entered_with(), 0); /* as many as can be told: one had waited */
 }
 
-/* Interrupts wait for an NMI that waits for its predecessor's IRET, not for one that is kept out by a
- * handler which has let them in. */
+/* Interrupts wait for an NMI that waits for its predecessor's IRET, not for one that is kept out by
+ * a handler which has let them in. */
 static void test_nmi_before_interrupt(void **state)
 {
     (void)state;
@@ -295,10 +295,11 @@ static void test_task_switch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_injection),  TEST(test_cut_short), TEST(test_by_virq),
-        TEST(test_irq_window), TEST(test_nmis),      TEST(test_step),
-        TEST(test_debug_trap), TEST(test_watching),  TEST(test_task_switch),
-        TEST(test_nmi_before_interrupt),
+        TEST(test_injection),   TEST(test_cut_short),
+        TEST(test_by_virq),     TEST(test_irq_window),
+        TEST(test_nmis),        TEST(test_step),
+        TEST(test_debug_trap),  TEST(test_watching),
+        TEST(test_task_switch), TEST(test_nmi_before_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
