@@ -41,9 +41,10 @@ static int64_t initialise(struct vcpu *v, struct vcpu *which, uint64_t at)
 
 static int64_t bring_up(struct vcpu *which)
 {
-    if (which->waits_for_startup && !which->initialised) /* where is it to begin? */
+    if (which->waits_for_startup && !which->initialised &&
+        !which->begins) /* where is it to begin? */
         return -EINVAL;
-    which->begins = which->waits_for_startup;
+    which->begins |= which->waits_for_startup; /* one that was restored may not have, either */
     which->down = false;
     vcpu_kick(which);
     return 0;

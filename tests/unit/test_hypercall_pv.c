@@ -142,6 +142,24 @@ static void test_begins_where_told(void **state)
     assert_int_equal(s->segment[SEG_TR].ar, 0x8b);
 }
 
+/* Linux takes its other vCPUs down and brings them up again when it has been restored: also those
+ * that have not come to run by then, which keep the state that they were restored with. */
+static void test_restored_goes_down_and_up(void **state)
+{
+    (void)state;
+    make_second();
+    for (unsigned i = 0; i < 2; i++) {
+        second.waits_for_startup = !i; /* the first vCPU of a domain never does */
+        second.begins = second.whole = true;
+        second.down = second.initialised = false;
+        assert_int_equal(vcpu_op(VCPUOP_IS_UP, 1), 1);
+        assert_int_equal(vcpu_op(VCPUOP_DOWN, 1), 0);
+        assert_int_equal(vcpu_op(VCPUOP_IS_UP, 1), 0);
+        assert_int_equal(vcpu_op(VCPUOP_UP, 1), 0);
+        assert_true(second.begins && second.whole && !second.down);
+    }
+}
+
 static void test_begins_in_long_mode(void **state)
 {
     struct xen_vcpu_hvm_context c = long_context();
@@ -512,6 +530,7 @@ int main(void)
         TEST(test_vcpu_info),
         TEST(test_clock),
         TEST(test_begins_where_told),
+        TEST(test_restored_goes_down_and_up),
         TEST(test_begins_in_long_mode),
         TEST(test_begins_nowhere),
         TEST(test_timers),
