@@ -28,10 +28,9 @@ static const struct segment reset_segments[SEG_COUNT] = {
     [SEG_TR] = { .limit = LIMIT, .ar = AR_TSS },
 };
 
-static const uint32_t soft_number[SOFT_MSR_COUNT] = {
-    [SOFT_STAR] = MSR_IA32_STAR,       [SOFT_LSTAR] = MSR_IA32_LSTAR,
-    [SOFT_CSTAR] = MSR_IA32_CSTAR,     [SOFT_FMASK] = MSR_IA32_FMASK,
-    [SOFT_TSC_AUX] = MSR_IA32_TSC_AUX, [SOFT_KERNEL_GS_BASE] = MSR_IA32_KERNEL_GS_BASE,
+static const uint32_t kept_number[SOFT_KEPT] = {
+    [SOFT_STAR] = MSR_IA32_STAR,   [SOFT_LSTAR] = MSR_IA32_LSTAR,     [SOFT_CSTAR] = MSR_IA32_CSTAR,
+    [SOFT_FMASK] = MSR_IA32_FMASK, [SOFT_TSC_AUX] = MSR_IA32_TSC_AUX,
 };
 
 /* What a pCPU's registers have, once a vCPU has been there; each pCPU its own row. */
@@ -48,7 +47,7 @@ static void load_breakpoints(const struct virt_vcpu *v)
 static void put(enum virt_soft_msr which, uint64_t value)
 {
     held[cpu_id()][which] = value;
-    wrmsr(soft_number[which], value);
+    wrmsr(kept_number[which], value);
 }
 
 /* 0: it is there already. */
@@ -90,7 +89,7 @@ cold void registers_put_soft(struct virt_vcpu *v, enum virt_soft_msr which, uint
         v->soft_msr[which] = value;
         put(which, value);
     } else {
-        wrmsr(soft_number[which], value);
+        wrmsr(MSR_IA32_KERNEL_GS_BASE, value);
     }
 }
 
