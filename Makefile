@@ -259,7 +259,7 @@ $(B)/introduce: tools/introduce.c $(wildcard include/public/*.h include/public/*
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -I. -static -s -o $@ $<
 
-CONTROL_PARTS = $(B)/debian/dom0 $(B)/introduce $(B)/guest/parrot.elf
+CONTROL_PARTS = $(B)/debian/dom0 $(B)/introduce --parrot $(B)/guest/parrot.elf
 CONTROL_NEEDS = $(B)/introduce tools/mkcontrol tools/mkinitrd $(B)/debian/dom0/vmlinux $(B)/guest/parrot.elf
 $(B)/debian/control.img: $(CONTROL_NEEDS)
 	$(call say,INITRD,$@)
@@ -268,7 +268,17 @@ $(B)/debian/control.img: $(CONTROL_NEEDS)
 # With Debian's kernel as a guest to create, which makes it more than twice as large.
 $(B)/debian/control-debian.img: $(CONTROL_NEEDS) $(B)/debian/vmlinuz $(B)/debian/guest.img
 	$(call say,INITRD,$@)
-	$(Q)$(PYTHON) tools/mkcontrol $@ $(CONTROL_PARTS) $(B)/debian/vmlinuz $(B)/debian/guest.img
+	$(Q)$(PYTHON) tools/mkcontrol $@ $(CONTROL_PARTS) --debian $(B)/debian/vmlinuz $(B)/debian/guest.img
+
+# With libvirt as well, five times as large.
+$(B)/debian/libvirt/root: tools/fetch-debian-libvirt tools/apt.sh | deps-build
+	$(call say,FETCH,$@)
+	$(Q)tools/fetch-debian-libvirt $(B)/debian
+
+$(B)/debian/control-libvirt.img: $(CONTROL_NEEDS) $(B)/debian/vmlinuz $(B)/debian/guest.img $(B)/debian/libvirt/root
+	$(call say,INITRD,$@)
+	$(Q)$(PYTHON) tools/mkcontrol $@ $(CONTROL_PARTS) --debian $(B)/debian/vmlinuz $(B)/debian/guest.img \
+	    --libvirt $(B)/debian/libvirt
 
 # What people give reaches the tools as they wrote it: neither make nor a shell finds anything in it.
 unexport CMDLINE OPTIONS
@@ -322,17 +332,18 @@ run: $(B)/caisson.iso ## boot it and connect this terminal (KERNEL= INITRD= CMDL
 CONTROL_CMDLINE = console=hvc0 quiet norandmaps
 $(B)/control-options: FORCE
 	@mkdir -p $(@D)
-	@echo 'PCI=$(PCI)' | cmp -s - $@ || echo 'PCI=$(PCI)' > $@
+	@echo 'PCI=$(PCI) LIBVIRT=$(LIBVIRT)' | cmp -s - $@ || echo 'PCI=$(PCI) LIBVIRT=$(LIBVIRT)' > $@
 
-$(B)/control.iso: $(B)/caisson.elf $(B)/guest/echo.elf $(B)/debian/dom0/vmlinux $(B)/debian/control-debian.img \
+CONTROL_IMAGE = $(B)/debian/control-$(if $(LIBVIRT),libvirt,debian).img
+$(B)/control.iso: $(B)/caisson.elf $(B)/guest/echo.elf $(B)/debian/dom0/vmlinux $(CONTROL_IMAGE) \
                   $(B)/control-options tools/mkimage tools/mkiso.py tools/menu.py | deps-iso
 	$(call say,ISO,$@)
-	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel $(B)/debian/dom0/vmlinux --initrd $(B)/debian/control-debian.img \
-	    --rights control --type pvh --mem 448M $(if $(PCI),--pci $(PCI)) --cmdline='$(CONTROL_CMDLINE)' --greeting none \
+	$(Q)$(PYTHON) tools/mkimage -o $@ --elf $< --kernel $(B)/debian/dom0/vmlinux --initrd $(CONTROL_IMAGE) \
+	    --rights control --type pvh --mem $(if $(LIBVIRT),768M,448M) $(if $(PCI),--pci $(PCI)) --cmdline='$(CONTROL_CMDLINE)' --greeting none \
 	    --beside echo $(B)/guest/echo.elf
 
-run-control: $(B)/control.iso ## boot a control domain with Debian's Xen tools and connect this terminal (DISK=file NET=user RUN='--pcpus 2')
-	$(Q)$(PYTHON) tools/run $< --install --mem 1024 $(if $(DISK),--disk $(call argument,DISK)) $(if $(NET),--net $(call argument,NET)) \
+run-control: $(B)/control.iso ## boot a control domain with Debian's Xen tools and connect this terminal (LIBVIRT=1 DISK=file NET=user RUN='--pcpus 2')
+	$(Q)$(PYTHON) tools/run $< --install --mem $(if $(LIBVIRT),1280,1024) $(if $(DISK),--disk $(call argument,DISK)) $(if $(NET),--net $(call argument,NET)) \
 	    $(RUN)
 
 # ---- Tests --------------------------------------------------------------------------------------

@@ -349,7 +349,7 @@ BAD_CALLS = [
     ("vmlinux", ""), ("vmlinux", "README.md {out}/x"), ("vmlinux", "gone {out}/x"),
     ("screen.py", ""), ("screen.py", "README.md"), ("bin2c", ""), ("bin2c", "a gone"),
     ("mkfont.py", ""), ("mkfont.py", "gone"), ("fetch-debian-kernel", "/proc/x"),
-    ("fetch-debian-xen", "/proc/x"), ("mkcontrol", ""), ("mkcontrol", "{out}/x gone"),
+    ("fetch-debian-xen", "/proc/x"), ("fetch-debian-libvirt", "/proc/x"), ("mkcontrol", ""), ("mkcontrol", "{out}/x gone"),
     ("fetch-grub-pvh", "/proc/x"), ("coverage", "where gone"), ("unit", "--dir x --result /proc/x x"),
 ]
 
