@@ -33,12 +33,12 @@ static int piece(struct p2m *p, gpa_t at, void *buf, size_t n, enum gmem_op op)
 
     if (err)
         return err;
-    if (op == GMEM_READ)
-        window_read(m, offset, buf, n);
-    else if (op == GMEM_WRITE)
-        window_write(m, offset, buf, n);
-    else
+    if (!buf) /* GMEM_ZERO */
         zero_page(m, offset, n);
+    else if (op == GMEM_READ)
+        window_read(m, offset, buf, n);
+    else
+        window_write(m, offset, buf, n);
     return 0;
 }
 
