@@ -58,8 +58,7 @@
 #define MSR_IBS_OP      0xC0011033
 
 /* AMD (APM volume 2, appendix A) */
-#define MSR_AMD_EVNTSEL0    0xC0010000 /* of four, and as many counters */
-#define MSR_AMD_PERFCTR0    0xC0010004
+#define MSR_AMD_EVNTSEL0    0xC0010000 /* four of them, then their counters */
 #define MSR_AMD_SYSCFG      0xC0010010
 #define MSR_AMD_HWCR        0xC0010015
 #define MSR_AMD_TOP_MEM     0xC001001A
