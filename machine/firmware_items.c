@@ -31,6 +31,8 @@ extern const size_t boot_rom_size;
 
 #define FILE_TABLES "etc/acpi/tables"
 #define FILE_RSDP   "etc/acpi/rsdp"
+#define FILE_FLOPPY "floppyimg/ramdisk"
+#define FILE_KERNEL "genroms/kernel"
 
 static uint32_t big32(uint32_t v)
 {
@@ -191,7 +193,7 @@ static void build_boot_rom(struct firmware_items *f, uint16_t stack)
     memcpy(rom + BOOT_ROM_STACK, &stack, sizeof(stack));
     rom[BOOT_ROM_PNP_SUM] = checksum(rom + BOOT_ROM_PNP, 0x20);
     rom[BOOT_ROM_SUM] = checksum(rom, sizeof(f->boot_rom));
-    add_file(f, "genroms/kernel", rom, sizeof(f->boot_rom));
+    add_file(f, FILE_KERNEL, rom, sizeof(f->boot_rom));
 }
 
 static void build_kernel(struct firmware_items *f, const struct firmware_board *board)
@@ -203,6 +205,20 @@ static void build_kernel(struct firmware_items *f, const struct firmware_board *
         add_item(f, part_keys[i][2], f->part[i].data, f->part[i].size);
     }
     build_boot_rom(f, board->kernel_stack);
+}
+
+/* What it is to boot, and that it is to be tried before what firmware finds by itself. */
+static void build_boot(struct firmware_items *f, const struct firmware_board *board)
+{
+    static const char floppy_first[] = "/rom@" FILE_FLOPPY, kernel_first[] = "/rom@" FILE_KERNEL;
+
+    if (board->kernel) {
+        build_kernel(f, board);
+        add_file(f, "bootorder", kernel_first, sizeof(kernel_first));
+    } else if (board->floppy) {
+        add_file(f, FILE_FLOPPY, board->floppy, board->floppy_size);
+        add_file(f, "bootorder", floppy_first, sizeof(floppy_first));
+    }
 }
 
 void firmware_items_build(struct firmware_items *f, const struct firmware_board *board)
@@ -220,10 +236,7 @@ void firmware_items_build(struct firmware_items *f, const struct firmware_board 
     build_acpi(f, board);
     build_memory(f, board);
     add_file(f, "etc/sercon-port", &f->console, sizeof(f->console));
-    if (board->floppy)
-        add_file(f, "floppyimg/ramdisk", board->floppy, board->floppy_size);
-    if (board->kernel)
-        build_kernel(f, board);
+    build_boot(f, board);
     add_item(f, KEY_DIRECTORY, &f->directory,
              sizeof(f->directory.count) +
                  (uint64_t)big32(f->directory.count) * sizeof(struct firmware_file));

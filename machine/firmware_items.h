@@ -1,7 +1,7 @@
 /*
  * What a guest's own firmware is told by fw_cfg (devices/vfwcfg.h): memory, CPUs, ACPI tables with
  * the script that places them, its console, a medium or a kernel to
- * boot.
+ * boot and the order of booting.
  *
  * A pure function of a handful of numbers into one block, which the device then reads from.
  */

@@ -84,6 +84,15 @@ static void test_memory(void **state)
     assert_int_equal(map[1].size, 1 << 20);
 }
 
+/* With the byte that ends it, as QEMU's has it. */
+static void first_is(const char *path)
+{
+    const struct vfwcfg_item *order = file("bootorder");
+
+    assert_string_equal(order->data, path);
+    assert_int_equal(order->size, strlen(path) + 1);
+}
+
 static void test_other_files(void **state)
 {
     static const char floppy[100] = "floppy";
@@ -91,11 +100,13 @@ static void test_other_files(void **state)
     (void)state;
     assert_int_equal(*(const uint64_t *)file("etc/sercon-port")->data, 0x3F8);
     assert_null(file("floppyimg/ramdisk"));
+    assert_null(file("bootorder"));
     board.floppy = floppy;
     board.floppy_size = sizeof(floppy);
     firmware_items_build(&f, &board);
     assert_ptr_equal(file("floppyimg/ramdisk")->data, floppy);
     assert_int_equal(file("floppyimg/ramdisk")->size, 100);
+    first_is("/rom@floppyimg/ramdisk");
 }
 
 /* ---- A kernel ---- */
@@ -134,6 +145,7 @@ static void test_kernel(void **state)
         assert_int_equal(item(keys[i][2])->size, parts[i].size);
     }
     assert_int_equal(*(const uint16_t *)item(0xE)->data, 0); /* no menu */
+    first_is("/rom@genroms/kernel");
     const uint8_t *rom = file("genroms/kernel")->data;
     assert_int_equal(file("genroms/kernel")->size, 512 * rom[2]);
     assert_memory_equal(rom, "\x55\xAA", 2);
