@@ -37,6 +37,7 @@
 #include "exits/run.h"
 #include "domain/domain.h"
 #include "arch/x86/wallclock.h"
+#include "cpu/cpu_msr.h"
 #include "lifecycle/lifecycle.h"
 #include "drivers/keyboard.h"
 #include "drivers/port_e9.h"
@@ -414,6 +415,7 @@ static void main_on_stack(void)
     set_ends();
     runs_guests = !virt_probe(options.apicv) && spec_start() && !virt_cpu_enable();
     iommu_share();
+    cpu_msr_start();
     if (!runs_guests)
         log_error("Caisson cannot run guests on this machine");
     sched_use_tick(!virt_caps.preemption_timer);

@@ -21,9 +21,9 @@
 
 struct row {
     uint32_t msr;
-    uint32_t machines; /* bits that are as the machine's */
-    uint64_t value;    /* the others */
-    uint64_t ignored;  /* bits that a write may change, without effect */
+    uint32_t machines; /* all its bits that are as the machine's; none: it is as it stands here */
+    uint64_t value;
+    uint64_t ignored; /* bits that a write may change, without effect */
 };
 
 /* Both makers': machine checks, but no bank. */
@@ -42,8 +42,9 @@ static const struct row intel[] = {
     { NONE, 0, 0, 0 },
 };
 
-/* Of microcode kernels ask what it has mended. */
-static const struct row amd[] = {
+/* Of microcode kernels ask what it has mended. cpu_msr_start() fills in what is as the machine's.
+ */
+static struct row amd[] = {
     { MSR_IA32_BIOS_SIGN_ID, UINT32_MAX, 0, ANY },
     { MSR_AMD_HWCR, 0, HWCR_TSC, ANY },
     { MSR_AMD_SYSCFG, 0, 0, 0 },
@@ -75,25 +76,21 @@ static inline const struct row *row_of(uint32_t msr)
     return NULL;
 }
 
-/* Out of line, for the sake of the others. */
-static __attribute__((noinline)) struct msr_value with_machines(const struct row *r)
+cold void cpu_msr_start(void)
 {
     uint64_t real;
 
-    if (rdmsr_safe(r->msr, &real))
-        real = 0;
-    return (struct msr_value){ r->value | (real & r->machines), true };
+    for (struct row *r = amd; virt_caps.amd && r->msr != NONE; r++) {
+        if (r->machines)
+            r->value = rdmsr_safe(r->msr, &real) ? 0 : real & r->machines;
+    }
 }
 
 struct msr_value cpu_msr_read(uint32_t msr)
 {
     const struct row *r = row_of(msr);
 
-    if (!r)
-        return (struct msr_value){ 0, is_counter(msr) };
-    if (unlikely(r->machines))
-        return with_machines(r);
-    return (struct msr_value){ r->value, true };
+    return r ? (struct msr_value){ r->value, true } : (struct msr_value){ 0, is_counter(msr) };
 }
 
 bool cpu_msr_takes(uint32_t msr, uint64_t value)

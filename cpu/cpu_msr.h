@@ -15,6 +15,10 @@ struct msr_value {
     bool known;
 };
 
+/* Looks what the machine's registers read that the guests' are to read as well. Behind virt_probe()
+ * and all that writes to these registers. Boot only. */
+void cpu_msr_start(void);
+
 struct msr_value cpu_msr_read(uint32_t msr);
 /* Does this CPU have it, and let it be written with this value? It changes nothing. */
 bool cpu_msr_takes(uint32_t msr, uint64_t value);

@@ -131,7 +131,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
         vmcb_dirty(vmcb_of(v), CLEAN_NP | CLEAN_SEG);
         break;
     case IN_EFER:
-        return virt_set_efer(v, value);
+        return value == virt_efer(v) ? 0 : virt_set_efer(v, value);
     case IN_TSC:
         virt_set_tsc_offset(v, value - rdtsc());
         break;

@@ -12,6 +12,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
+#include "cpu/cpu_msr.h"
 #include "domain/lapic.h"
 #include "domain/msr.h"
 #include "tests/fakes/guest.h"
@@ -528,12 +529,14 @@ static void test_amd_machines(void **state)
     (void)state;
     virt_caps.amd = true;
     wrmsr(MSR_IA32_BIOS_SIGN_ID, 0xabcd0a20102b);
+    wrmsr(MSR_AMD_DE_CFG, 0x205);
+    cpu_msr_start();
     assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 0x0a20102b);
     wr(MSR_IA32_BIOS_SIGN_ID, 0);
     assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 0x0a20102b);
-    wrmsr(MSR_AMD_DE_CFG, 0x205);
     assert_int_equal(rd(MSR_AMD_DE_CFG), 0);
     wrmsr(MSR_AMD_DE_CFG, 0x207);
+    cpu_msr_start();
     assert_int_equal(rd(MSR_AMD_DE_CFG), DE_CFG_LFENCE);
     wr(MSR_AMD_DE_CFG, 0);
     assert_int_equal(rdmsr(MSR_AMD_DE_CFG), 0x207);
