@@ -328,11 +328,12 @@ static void no_domain_left(void)
     host_halt();
 }
 
-/* The modules stay where the boot loader put them, mapped read-only. */
+/* The modules stay where the boot loader put them, mapped read-only. An empty one has no frame: at
+ * its address may be anybody's. */
 static void map_modules(void)
 {
     for (struct module *m = boot.modules; m < boot.modules + boot.module_count; m++)
-        m->data = must_have(aspace_map(m->start, m->size, ASPACE_RO));
+        m->data = m->size ? must_have(aspace_map(m->start, m->size, ASPACE_RO)) : "";
 }
 
 /* The operator's side: the serial port, the screen and the keyboard, as far as there are any. */
