@@ -52,15 +52,18 @@ bool virt_event_pending(const struct virt_vcpu *v)
     return v->pending.valid || svm_of(v)->step_due;
 }
 
-/* An NMI that waits for no more than the end of an IRET, or of a shadow, goes before interrupts. */
+/* An NMI that waits for no more than the end of a shadow, or for an IRET that is over, goes before
+ * interrupts; but not before those that come in with the IRET still to be executed: V_IRQ would
+ * exit before that, again and again. */
 static bool nmi_is_next(const struct virt_vcpu *v)
 {
     const struct svm_vcpu *s = svm_of(v);
 
-    return unlikely(v->nmis_waiting) && (!s->nmi_blocked || s->iret_due);
+    return unlikely(v->nmis_waiting) &&
+           (!s->nmi_blocked || (s->iret_due && s->vmcb->rip != s->iret_rip));
 }
 
-/* A step that is due comes first, an NMI next. With IF its IRET ends in this window's exit. */
+/* A step that is due comes first, an NMI next. */
 bool virt_irq_open(const struct virt_vcpu *v)
 {
     const struct vmcb *vmcb = vmcb_of(v);
@@ -243,11 +246,15 @@ static __attribute__((noinline)) void prepare_more(struct virt_vcpu *v)
         svm_apic_prepare(v);
 }
 
+/* An NMI that comes meanwhile is left to the next entry: AVIC may be off for this one, since none
+ * was there. Whoever sends it has this pCPU exit. */
 void svm_event_prepare(struct virt_vcpu *v)
 {
+    bool nmi = __atomic_load_n(&v->nmis_waiting, __ATOMIC_RELAXED);
+
     if (svm_of(v)->at_entry)
         prepare_more(v);
-    if (v->nmis_waiting)
+    if (nmi)
         queue_waiting_nmi(v);
     if (v->pending.valid && goes_by_virq(vmcb_of(v), &v->pending))
         write_virq(vmcb_of(v), v->pending.vector);

@@ -42,7 +42,7 @@ static const struct msr_row rows[] = {
     { MSR_IA32_FS_BASE, IN_VMCB, BASE_OF(VMCB_FS), BOTH_PASS, MSR_CANONICAL },
     { MSR_IA32_GS_BASE, IN_VMCB, BASE_OF(VMCB_GS), BOTH_PASS, MSR_CANONICAL },
     { MSR_IA32_KERNEL_GS_BASE, IN_VMCB, FIELD(kernel_gs_base), BOTH_PASS, MSR_CANONICAL },
-    { MSR_IA32_TSC_AUX, IN_SOFT, SOFT_TSC_AUX, READS_PASS, MSR_LOW_32 },
+    { MSR_IA32_TSC_AUX, IN_SOFT, SOFT_TSC_AUX, READS_PASS, MSR_ANY },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -120,7 +120,7 @@ bool virt_msr_read(const struct virt_vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
-/* SYSENTER_CS has 16 bits here, and FMASK's upper half is nothing. */
+/* SYSENTER_CS has 16 bits here, and FMASK's upper half is nothing. Processors ignore TSC_AUX's. */
 static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t value)
 {
     if (r->form != MSR_ANY && !msr_fits(r->form, value))
@@ -136,7 +136,7 @@ static int write_home(struct virt_vcpu *v, const struct msr_row *r, uint64_t val
         virt_set_tsc_offset(v, value - rdtsc());
         break;
     case IN_SOFT:
-        registers_put_soft(v, (enum virt_soft_msr)r->where, value);
+        registers_put_soft(v, (enum virt_soft_msr)r->where, (uint32_t)value);
         break;
     case IN_DEBUGCTL:
         svm_of(v)->debugctl = value;

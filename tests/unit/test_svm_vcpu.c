@@ -199,6 +199,19 @@ static void test_msrs(void **state)
         assert_int_equal(map[i], 0xFF);
 }
 
+/* AMD's processors ignore the upper half, where Intel's refuse it. */
+static void test_tsc_aux(void **state)
+{
+    uint64_t value = 0;
+
+    (void)state;
+    virt_load(&v);
+    assert_int_equal(virt_msr_write(&v, MSR_IA32_TSC_AUX, 5UL << 32 | 7), 0);
+    assert_true(virt_msr_read(&v, MSR_IA32_TSC_AUX, &value));
+    assert_int_equal(value, 7);
+    virt_unload(&v);
+}
+
 /* CPUs that switch IA32_SPEC_CTRL themselves (APM, "Virtualized SPEC_CTRL") keep the guest's here.
  */
 static void test_reset(void **state)
@@ -308,8 +321,9 @@ static void test_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_intercepts), TEST(test_held_bits),
-                                        TEST(test_msrs),       TEST(test_reset),
-                                        TEST(test_places),     TEST(test_state),
-                                        TEST(test_barrier),    TEST(test_no_memory) };
+                                        TEST(test_msrs),       TEST(test_tsc_aux),
+                                        TEST(test_reset),      TEST(test_places),
+                                        TEST(test_state),      TEST(test_barrier),
+                                        TEST(test_no_memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
