@@ -363,6 +363,14 @@ static int find_memory(struct domain *d, gpa_t at)
     return err == -EFAULT && unlikely(vpci_has_any(&d->machine.pci)) && map_device(d, at) ? 0 : err;
 }
 
+/* Is it for the log alone that this page may not be written? A local APIC that the processor has
+ * refused a write to may lie over RAM. */
+static bool is_logged(struct vcpu *v, gpa_t at)
+{
+    return !machine_has_mmio(&v->domain->machine, &v->lapic, at) &&
+           p2m_log_guest_write(&v->domain->p2m, gpa_to_gfn(at));
+}
+
 /* Nothing is mapped there, or not for this access: a device, RAM that has not been touched yet, or
  * a hole that the guest made. */
 static enum exit_answer memory_quick(struct virt_vcpu *virt, const struct virt_exit *e)
@@ -373,8 +381,7 @@ static enum exit_answer memory_quick(struct virt_vcpu *virt, const struct virt_e
 
     if (!e->memory.present && !machine_has_mmio(&d->machine, &v->lapic, e->memory.gpa))
         err = find_memory(d, e->memory.gpa);
-    else if (e->memory.present && e->memory.write &&
-             p2m_log_guest_write(&d->p2m, gpa_to_gfn(e->memory.gpa)))
+    else if (e->memory.present && e->memory.write && is_logged(v, e->memory.gpa))
         err = 0;
     if (!err)
         return EXIT_HERE;

@@ -425,6 +425,11 @@ static void test_memory(void **state)
     touches(0x7000);
     assert_int_equal(mmio_calls, 4);
     assert_int_equal(guest.p2m.populated, FEW + 512);
+    bus_device = gpa(0x5000); /* over RAM that has come; AVIC refuses a write there */
+    exits_by(
+        &(struct virt_exit){ .kind = VIRT_EXIT_MEMORY,
+                             .memory = { .gpa = gpa(0x5000), .write = true, .present = true } });
+    assert_int_equal(mmio_calls, 5);
     bus_device = gpa(0);
 }
 
