@@ -11,6 +11,7 @@
 #include "control/control.h"
 #include "control/domctl.h"
 #include "cpu/cpu_model.h"
+#include "lib/nospec.h"
 #include "sched/batch.h"
 #include "xen/pair.h"
 
@@ -96,7 +97,7 @@ static int put_one(struct stream *s, struct domain *d, unsigned record)
     if (record == KINDS * n)
         return stream_put_type(s, HVM_SAVE_END, 0, 0);
     err = record ? 0 : put_header(s);
-    return err ? err : kinds[record / n].put(s, d->vcpus[record % n]);
+    return err ? err : kinds[index_nospec(record / n, KINDS)].put(s, d->vcpus[record % n]);
 }
 
 int64_t domctl_gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)

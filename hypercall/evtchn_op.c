@@ -92,7 +92,8 @@ static cold int64_t bind_virq(struct vcpu *v, void *p)
     if (virq_kind(arg->virq) == VIRQ_OF_NOBODY ||
         (virq_kind(arg->virq) == VIRQ_OF_CONTROL && !d->control))
         return -EBUSY;
-    uint16_t *bound = &d->events->virq_port[arg->vcpu][arg->virq];
+    uint16_t *bound = &d->events->virq_port[index_nospec(arg->vcpu, d->vcpu_count)]
+                                           [index_nospec(arg->virq, XEN_VIRQ_COUNT)];
     if (*bound)
         return -EEXIST;
     int port = evtchn_find_free(d);

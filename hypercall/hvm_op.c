@@ -6,6 +6,7 @@
 #include "domain/domain.h"
 #include "xen/pair.h"
 #include "hypercall/hypercall.h"
+#include "lib/nospec.h"
 #include "include/public/hvm/params.h"
 
 #define LEAST_VECTOR 16 /* below are exceptions */
@@ -28,8 +29,10 @@ static int64_t read_param(struct vcpu *v, uint64_t at, struct xen_hvm_param *out
     int err = pair_target(&v->domain->xen, out->domid, PAIR_MANAGE, d);
     if (err)
         return err;
-    if (out->index < HVM_PARAMS)
+    if (out->index < HVM_PARAMS) {
+        out->index = (uint32_t)index_nospec(out->index, HVM_PARAMS);
         return 0;
+    }
     pair_forget(&v->domain->xen, *d);
     return -EINVAL;
 }

@@ -6,6 +6,7 @@
 #include "domain/domain.h"
 #include "xen/evtchn.h"
 #include "hypercall/hypercall.h"
+#include "lib/nospec.h"
 #include "include/public/compat.h"
 #include "sched/sched.h"
 
@@ -140,9 +141,12 @@ static int64_t watchdog(struct vcpu *v, uint64_t at)
         return -EFAULT;
     if (arg.id == 0)
         return new_watchdog(v->domain, arg.timeout);
-    if (arg.id > XEN_SCHED_WATCHDOGS || !v->domain->xen.watchdog[arg.id - 1])
+    if (arg.id > XEN_SCHED_WATCHDOGS)
         return -EINVAL;
-    pv_watchdog_set(&v->domain->xen, arg.id - 1, arg.timeout);
+    unsigned i = (unsigned)index_nospec(arg.id - 1, XEN_SCHED_WATCHDOGS);
+    if (!v->domain->xen.watchdog[i])
+        return -EINVAL;
+    pv_watchdog_set(&v->domain->xen, i, arg.timeout);
     return 0;
 }
 

@@ -1,9 +1,10 @@
 /*
- * An index that a guest gives, for an array of pointers: behind its bounds check the processor may
- * have guessed that it passes, and would load from anywhere what it then goes by (Spectre variant
- * 1). So such an index is cut by arithmetic, of which nothing is guessed. What is only copied needs
- * none of it. Source: Intel, "Analyzing Potential Bounds Check Bypass Vulnerabilities", "Bounds
- * Clipping".
+ * An index that a guest gives, for an array of pointers or one that is written to: behind its
+ * bounds check the processor may have guessed that it passes, and would load from anywhere what it
+ * then goes by, or have later loads see what it would store there (Spectre variants 1 and 1.1). So
+ * such an index is cut by arithmetic, of which nothing is guessed. What is only copied out of the
+ * array needs none of it. Source: Intel, "Analyzing Potential Bounds Check Bypass Vulnerabilities",
+ * "Bounds Clipping".
  */
 #ifndef CAISSON_LIB_NOSPEC_H
 #define CAISSON_LIB_NOSPEC_H

@@ -224,13 +224,14 @@ const struct evtchn_abi evtchn_fifo = {
 int evtchn_fifo_init_control(struct xen_domain *d, const struct xen_evtchn_init_control *arg)
 {
     struct evtchn_fifo *f = fifo_of(d), *fresh = NULL;
+    uint64_t vcpu = index_nospec(arg->vcpu, d->vcpu_count);
     mfn_t m;
 
     if (arg->vcpu >= d->vcpu_count)
         return -ENOENT;
     if (arg->offset > PAGE_SIZE - sizeof(struct xen_evtchn_fifo_control_block) || arg->offset % 8)
         return -EINVAL;
-    if (f && f->control[arg->vcpu].set)
+    if (f && f->control[vcpu].set)
         return -EINVAL;
     if (!f && !(f = fresh = heap_pages(0, d->id)))
         return -ENOMEM;
@@ -241,8 +242,7 @@ int evtchn_fifo_init_control(struct xen_domain *d, const struct xen_evtchn_init_
         return err;
     }
     d->events->fifo = f;
-    f->control[arg->vcpu] =
-        (struct control){ .set = true, .offset = (uint16_t)arg->offset, .frame = m };
+    f->control[vcpu] = (struct control){ .set = true, .offset = (uint16_t)arg->offset, .frame = m };
     return 0;
 }
 
