@@ -401,7 +401,7 @@ unit: deps-build deps-test ## run the host unit tests (ASan, UBSan); T=name runs
 
 # The system tests boot whole machines; K=word runs those whose name has the word in it.
 .PHONY: system system-build test
-SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
+SYSTEM_NEEDS = $(B)/imagecheck $(B)/caisson.elf $(EFI_O)/caisson.stripped $(B)/caisson.efi $(GUEST_ELF) $(B)/debian/vmlinuz $(B)/initrd.img \
                $(B)/debian/grub-i386-xen_pvh.bin $(B)/debian/initrd-686.img $(B)/debian/dom0/vmlinux $(B)/debian/control.img \
                $(B)/debian/control-debian.img $(B)/debian/guest.img $(B)/debian/xen.gz release
 system-build: $(SYSTEM_NEEDS)

@@ -17,6 +17,7 @@ vgaromimage: file=/usr/share/vgabios/vgabios.bin
 cpu: model={cpu}, count={pcpus}, ips={ips}, quantum=16, reset_on_triple_fault=0
 megs: {mem}
 clock: sync=none, time0={time0}
+{cmos}
 vga: extension=none
 port_e9_hack: enabled=1
 private_colormap: enabled=0
@@ -34,6 +35,12 @@ debug: action=ignore
 ROMS = {"bios": "/usr/share/bochs/BIOS-bochs-latest", "uefi": OVMF["both"] + ", address=0xffe00000"}
 MEDIA = {"cdrom": "type=cdrom, path={path}, status=inserted",
          "disk": "type=disk, mode=volatile, path={path}"}
+# What the BIOS of a machine with a CD remembers, as Bochs has it by itself (`info device "cmos"` in its debugger):
+# the clock's registers, equipment, KiB of memory below and above 1 MiB, their sum, the boot's order. And a bit at
+# 0x3F, for which Bochs has no setting: do not wait 3 seconds for somebody who wants the boot menu.
+CMOS = {0x0A: 0x26, 0x0B: 0x02, 0x0D: 0x80, 0x10: 0x40, 0x14: 0x07, 0x15: 0x80, 0x16: 0x02, 0x18: 0xFC,
+        0x2E: 0x01, 0x2F: 0xC5, 0x31: 0xFC, 0x3D: 0x03, 0x3F: 0x01}
+ABOVE_16M = 0x34  # two bytes: how much there is, in 64 KiB
 # What it says when the machine has switched itself off; else it was not the machine that ended it.
 OFF = ("ACPI control: soft power off", "Shutdown port: shutdown requested")
 
@@ -57,10 +64,10 @@ class Bochs(Emulator):
             self.debugger = f"c\nxp /{size // 4}wx {start:#x}\n" * 8
         else:
             self.counters = None
-        rc, go = self.log("bochsrc"), self.log("debugger-commands")
+        rc, go, mem = self.log("bochsrc"), self.log("debugger-commands"), min(self.mem, self.MOST_MEM)
         with open(rc, "w", encoding="ascii") as f:
             f.write(BOCHSRC.format(cpu=self.cpu or self.CPUS[0], pcpus=self.pcpus, ips=self.ips,
-                                   mem=min(self.mem, self.MOST_MEM), time0=self.time0, port=port,
+                                   mem=mem, time0=self.time0, cmos=self._cmos(mem), port=port,
                                    rom=ROMS[self.firmware], boot=self.medium,
                                    medium=MEDIA[self.medium].format(path=self.image),
                                    log=self.log("bochs.log")))
@@ -68,6 +75,16 @@ class Bochs(Emulator):
         with open(go, "w", encoding="ascii") as f:
             f.write(self.debugger)
         return [self.PROGRAM, "-q", "-f", rc, "-rc", go]
+
+    def _cmos(self, mem):
+        """The line that names the BIOS' memory, if we know what is to be in it."""
+        if self.medium != "cdrom":
+            return ""
+        data = bytearray(CMOS.get(n, 0) for n in range(128))
+        data[ABOVE_16M:ABOVE_16M + 2] = ((mem - 16) * 16).to_bytes(2, "little")
+        with open(self.log("cmos"), "wb") as f:
+            f.write(data)
+        return f"cmosimage: file={self.log('cmos')}, rtc_init=time0"
 
     def failed(self):
         """Both ways to switch a machine off end it with code 1."""

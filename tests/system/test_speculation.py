@@ -166,8 +166,8 @@ BEFORE_ANY_GUEST = {"entry64", "percpu_run_on_stack", "trampoline_high"}
 def test_retpolines(machine_of):
     """With RETPOLINE=1 no indirect branch is left but those of the boot; and it runs."""
     where = os.path.join(BUILD, "retpoline")
-    elf = os.path.join(where, "caisson.elf")
-    subprocess.run(["make", "-s", "DEBUG=0", "RETPOLINE=1", f"B={where}", elf], check=True)
+    elf, booted = os.path.join(where, "caisson.elf"), os.path.join(where, "efi/caisson.stripped")
+    subprocess.run(["make", "-s", "DEBUG=0", "RETPOLINE=1", f"B={where}", booted], check=True)
     code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], check=True,
                           capture_output=True, text=True).stdout
     function, left = "", set()
@@ -176,21 +176,24 @@ def test_retpolines(machine_of):
         left |= set() if found[1] else {function}
     assert left == BEFORE_ANY_GUEST
     menu, files = menu_of(guest("spec"), OPTIONS + "loglevel=debug")
-    m = machine_of(menu, files | {"caisson.elf": elf}, mem=512, ips=20_000_000, emulator="bochs")
+    m = machine_of(menu, files | {"caisson.elf": booted}, mem=512, ips=20_000_000, emulator="bochs")
     as_it_should(m)
     m.expect_off()
     menu, files = menu_of([], OPTIONS + "selftest")
-    m = machine_of(menu, files | {"caisson.elf": elf}, mem=512, ips=20_000_000, emulator="bochs")
+    m = machine_of(menu, files | {"caisson.elf": booted}, mem=512, ips=20_000_000, emulator="bochs")
     m.expect_exact("report: ends")
     assert "does not guard against: L1TF" in m.before and "speculation: retpolines on\r" in m.before
     m.expect_off()
+
+
+IPS = 5_000_000  # as test_sched has it: who gets how much is the same of shorter seconds
 
 
 @pytest.mark.parametrize("smt, used", [("off", 2), ("on", 4)])
 def test_smt(boot, smt, used):
     """With smt=off the first thread of each core runs guests; the other is started, and halts."""
     hogs = [line_of("hog", f"hog{n}", "vcpus=2", "two") for n in range(2)]
-    m = boot(modules=hogs, pcpus="1:2:2", options=OPTIONS + "conswitch=ax smt=" + smt)
+    m = boot(modules=hogs, pcpus="1:2:2", ips=IPS, options=OPTIONS + "conswitch=ax smt=" + smt)
     m.expect_exact(MONITOR)
     assert "smp: 4 of 4 CPUs online" in m.before
     parked = re.findall(r"pCPU (\d): smt=off: no guests run here", m.before)
@@ -208,7 +211,7 @@ def test_sched_gran(boot, gran, share):
     """With sched-gran=core two domains on the two threads of a core take turns, and two of two vCPUs
     each find a core each. That they never meet is what a debug build checks at each turn."""
     pinned = [line_of("hog", f"hog{n}", f"cpus={n}") for n in (2, 3)]
-    m = boot(modules=pinned, pcpus="1:2:2", options=OPTIONS + "conswitch=ax sched-gran=" + gran)
+    m = boot(modules=pinned, pcpus="1:2:2", ips=IPS, options=OPTIONS + "conswitch=ax sched-gran=" + gran)
     m.expect_exact(MONITOR)
     assert ("sched-gran=core: 2 core(s) run one domain" in m.before) == (gran == "core")
     op = Meter(m)
@@ -221,7 +224,7 @@ def test_sched_gran(boot, gran, share):
 
 def test_domains_find_cores(boot):
     hogs = [line_of("hog", f"hog{n}", "vcpus=2", "two") for n in range(2)]
-    m = boot(modules=hogs, pcpus="1:2:2", options=OPTIONS + "conswitch=ax sched-gran=core")
+    m = boot(modules=hogs, pcpus="1:2:2", ips=IPS, options=OPTIONS + "conswitch=ax sched-gran=core")
     m.expect_exact(MONITOR)
     op = Meter(m)
     op.wait(2)
