@@ -17,7 +17,7 @@ def test_from_inside(boot, apicv):
 @pytest.mark.long
 def test_linux_without(boot):
     """As on processors that have no APIC virtualization."""
-    m = boot(modules=linux(vcpus=2), pcpus=2, options="console=com1 exit=shutdown apicv=off")
+    m = boot(modules=linux(vcpus=2), pcpus=2, ips=40_000_000, options="console=com1 exit=shutdown apicv=off")
     m.expect(r"TPR shadow +no, done without")
     m.expect_exact(PROMPT, timeout=BOOT)
     assert m.ask("nproc").strip() == "2"

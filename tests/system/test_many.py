@@ -81,7 +81,7 @@ def test_ten_side_by_side(boot):
     modules = (linux(name="alpha", mem="160M", vcpus=2) + linux(name="beta", mem="160M", vcpus=2)
                + [line_of("echo", name) for name in SMALL]
                + [line_of("hog", "hog", f"cap={HOG_CAP}")])
-    m = boot(modules=modules, pcpus=2, mem=640, ips=50_000_000)
+    m = boot(modules=modules, pcpus=2, mem=640, ips=25_000_000)
     for _ in ("alpha", "beta"):  # whoever is first
         m.expect_exact(PROMPT, timeout=3 * BOOT)
     op = Meter(m)

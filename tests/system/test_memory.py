@@ -44,7 +44,7 @@ class Hoards(Crowd):
 def hoards(boot):
     def start(mem="32M"):
         attacker = Module(os.path.join(BUILD, "guest/hoard.elf"), f"kernel name=hoard mem={mem} -- self=1")
-        m = boot(modules=[attacker], options=OPTIONS, emulator="bochs", mem=128, ips=100_000_000)
+        m = boot(modules=[attacker], options=OPTIONS, emulator="bochs", mem=128)
         m.expect_exact(MONITOR)
         return Hoards(m)
     return start

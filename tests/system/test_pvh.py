@@ -91,17 +91,18 @@ def test_elf_entry(shell, tmp_path):
 
 
 class Pair:
-    """The same kernel as pvh and as hvm domain, each alone on a pCPU."""
+    """The same kernel as pvh and as hvm domain."""
 
     def __init__(self, boot):
-        words = "kernel name={0} type={0} mem=256M cpus={1} -- {2}"
+        words = "kernel name={0} type={0} mem=256M -- {1}"
         serial = CMDLINE.replace("hvc0", "ttyS0,115200")
-        self.m = boot(modules=[Module(VMLINUZ, words.format("pvh", 0, CMDLINE)),
+        self.m = boot(modules=[Module(VMLINUZ, words.format("pvh", CMDLINE)),
                                Module(INITRD, "ramdisk name=pvh"),
-                               Module(VMLINUZ, words.format("hvm", 1, serial)),
-                               Module(INITRD, "ramdisk name=hvm")], pcpus=2, mem=1024)
+                               Module(VMLINUZ, words.format("hvm", serial)),
+                               Module(INITRD, "ramdisk name=hvm")], mem=1024)
         self.op = Operator(self.m)
-        self.m.expect_exact("(hvm) " + PROMPT, timeout=600)
+        for _ in ("pvh", "hvm"):  # whoever is first
+            self.m.expect_exact(PROMPT, timeout=600)
 
     def exits(self):
         """By kind, for both. The keys are the pvh domain's before and after."""
@@ -126,10 +127,10 @@ def own(kinds):
     return kinds["all"] - kinds["host"]
 
 
-@pytest.mark.long
+@pytest.mark.anywhere("qemu")
 def test_exits_are_fewer(boot):
     """A pvh guest boots with less than half of the exits that it takes as hvm, and idles with
-    fewer."""
+    fewer. What is counted is what the kernel asks of its devices and of Xen, not how: VT-x or AMD-V."""
     both = Pair(boot)
     booted = both.exits()
     both.m.ask("")
