@@ -80,10 +80,11 @@ cold void cpu_msr_start(void)
 {
     uint64_t real;
 
-    for (struct row *r = amd; virt_caps.amd && r->msr != NONE; r++) {
+    if (!virt_caps.amd)
+        return;
+    for (struct row *r = amd; r->msr != NONE; r++)
         if (r->machines)
             r->value = rdmsr_safe(r->msr, &real) ? 0 : real & r->machines;
-    }
 }
 
 struct msr_value cpu_msr_read(uint32_t msr)

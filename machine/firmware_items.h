@@ -1,7 +1,6 @@
 /*
  * What a guest's own firmware is told by fw_cfg (devices/vfwcfg.h): memory, CPUs, ACPI tables with
- * the script that places them, its console, a medium or a kernel to
- * boot and the order of booting.
+ * the script that places them, its console, and a medium or a kernel to boot, before all else.
  *
  * A pure function of a handful of numbers into one block, which the device then reads from.
  */

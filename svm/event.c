@@ -52,6 +52,12 @@ bool virt_event_pending(const struct virt_vcpu *v)
     return v->pending.valid || svm_of(v)->step_due;
 }
 
+/* The one that ends NMI blocking has been executed, which is told by RIP: it may fault before. */
+static bool iret_is_over(const struct svm_vcpu *s)
+{
+    return s->iret_due && s->vmcb->rip != s->iret_rip;
+}
+
 /* An NMI that waits for no more than the end of a shadow, or for an IRET that is over, goes before
  * interrupts; but not before those that come in with the IRET still to be executed: V_IRQ would
  * exit before that, again and again. */
@@ -59,8 +65,7 @@ static bool nmi_is_next(const struct virt_vcpu *v)
 {
     const struct svm_vcpu *s = svm_of(v);
 
-    return unlikely(v->nmis_waiting) &&
-           (!s->nmi_blocked || (s->iret_due && s->vmcb->rip != s->iret_rip));
+    return unlikely(v->nmis_waiting) && (!s->nmi_blocked || iret_is_over(s));
 }
 
 /* A step that is due comes first, an NMI next. */
@@ -81,7 +86,6 @@ static void block_nmis(struct svm_vcpu *s)
     vmcb_intercept(s->vmcb, ICPT_IRET, true);
 }
 
-/* It ends the blocking once it has been executed, which is told by RIP: it may fault before. */
 void event_iret(struct svm_vcpu *s)
 {
     vmcb_intercept(s->vmcb, ICPT_IRET, false);
@@ -91,7 +95,7 @@ void event_iret(struct svm_vcpu *s)
 
 static bool nmis_are_blocked(struct svm_vcpu *s)
 {
-    if (s->iret_due && s->vmcb->rip != s->iret_rip)
+    if (iret_is_over(s))
         s->nmi_blocked = s->iret_due = false;
     return s->nmi_blocked;
 }

@@ -10,6 +10,7 @@ from conftest import BUILD, Module
 from test_monitor import MONITOR, Operator
 
 OPTIONS = "console=com1 exit=shutdown conswitch=ax loglevel=warn"
+IPS = 5_000_000  # who gets how much is the same of short seconds
 SPAN = 24  # simulated seconds of a measurement
 NEAR = 0.02
 MOST_LATE = 5000  # instructions from a timer's deadline to the guest's handler, on an idle machine
@@ -63,7 +64,7 @@ class Meter(Operator):
 @pytest.fixture
 def meter(boot):
     def start(modules, **settings):
-        settings.setdefault("ips", 5_000_000)
+        settings.setdefault("ips", IPS)
         m = boot(modules=modules, options=OPTIONS, emulator="bochs", **settings)
         m.expect_exact(MONITOR)
         return Meter(m)

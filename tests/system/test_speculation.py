@@ -8,7 +8,7 @@ import pytest
 import qemu
 from conftest import ALL_SHAPES, BOOT, BUILD, PROMPT, QUIET, guest, linux, menu_of
 from test_monitor import MONITOR
-from test_sched import Meter, line_of
+from test_sched import IPS, Meter, line_of
 
 OPTIONS = "console=com1 exit=shutdown "
 # corei7_skylake_x has none of the registers, as before the microcode of 2018; the others do.
@@ -184,9 +184,6 @@ def test_retpolines(machine_of):
     m.expect_exact("report: ends")
     assert "does not guard against: L1TF" in m.before and "speculation: retpolines on\r" in m.before
     m.expect_off()
-
-
-IPS = 5_000_000  # as test_sched has it: who gets how much is the same of shorter seconds
 
 
 @pytest.mark.parametrize("smt, used", [("off", 2), ("on", 4)])
