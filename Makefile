@@ -253,6 +253,11 @@ $(B)/debian/guest.img: tools/mkinitrd $(B)/debian/vmlinuz
 	$(call say,INITRD,$@)
 	$(Q)$(PYTHON) tools/mkinitrd $@ "" $(B)/debian/modules
 
+# xl would unpack the bzImage each time: where xl is measured, that has been done.
+$(B)/debian/guest-vmlinux: tools/vmlinux $(B)/debian/vmlinuz
+	$(call say,VMLINUX,$@)
+	$(Q)tools/vmlinux $(@D)/vmlinuz $@
+
 # A program of Linux, for the control domain.
 $(B)/introduce: tools/introduce.c $(wildcard include/public/*.h include/public/*/*.h) | deps-build
 	$(call say,'CC host',$@)
@@ -490,7 +495,7 @@ coverage: coverage-build deps-test deps-lint deps-iso deps-qemu deps-bochs ## li
 
 # What is measured is a release build, whatever this one is.
 R := $(B)/rel
-.PHONY: release bench bench-check bench-limits bench-boot bench-linux bench-scaling profile
+.PHONY: release bench bench-check bench-limits bench-boot bench-linux bench-xl bench-scaling profile
 release: | deps-build
 	$(Q)$(MAKE) -s DEBUG=0 B=$(R) all guests
 
@@ -511,12 +516,15 @@ bench-check: release | $(BENCH_DEPS) deps-iso ## the same, and fail where one ha
 bench-boot: release | deps-bochs deps-iso ## what a boot costs, step by step, and what memory is Caisson's own (LIMITS=--write: the new limits)
 	$(Q)$(PYTHON) tools/bootcost $(R)/caisson.elf $(R)/guest/mayfly.elf $(LIMITS)
 
-$(R)/init: tests/bench/init.c | deps-build
+$(R)/init $(R)/ticks: $(R)/%: tests/bench/%.c | deps-build
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -static -s -Wall -Wextra -Werror -o $@ $<
 
 bench-linux: release $(R)/init $(B)/debian/vmlinuz | deps-bochs deps-iso ## Linux on the bare machine and as hvm and pvh guest, boot and loads (WORDS=apicv=off)
 	$(Q)$(PYTHON) tools/linuxbench $(R)/caisson.elf $(B)/debian/vmlinuz $(R)/init $(WORDS)
+
+bench-xl: release $(R)/ticks $(B)/debian/control.img $(B)/debian/guest.img $(B)/debian/guest-vmlinux $(if $(XEN),$(B)/debian/xen.gz) | deps-bochs deps-iso ## what a guest's disk and network, xl create and xl save take (XEN=1: beside Debian's Xen)
+	$(Q)$(PYTHON) tools/xlbench $(R)/caisson.elf $(B)/debian $(R)/ticks $(if $(XEN),$(B)/debian/xen.gz)
 
 bench-scaling: release | deps-bochs deps-iso ## what things cost with 1 to 100 domains on 1 to 4 pCPUs: a table, and docs/scaling.svg
 	$(Q)$(PYTHON) tools/scaling $(R)/caisson.elf $(R)/guest/crowd.elf docs/scaling.svg

@@ -71,7 +71,7 @@ class Bochs(Emulator):
                                    rom=ROMS[self.firmware], boot=self.medium,
                                    medium=MEDIA[self.medium].format(path=self.image),
                                    log=self.log("bochs.log")))
-            f.write("magic_break: enabled=1\n" if self.counters else "")
+            f.write("magic_break: enabled=1\n" if self.debugger != "c\n" else "")
         with open(go, "w", encoding="ascii") as f:
             f.write(self.debugger)
         return [self.PROGRAM, "-q", "-f", rc, "-rc", go]

@@ -34,9 +34,9 @@ def boot(where, caisson, modules, options="", spec=UNGUARDED, **settings):
     return boot_menu(where, "\n".join(menu), files, **settings)
 
 
-def lines(m):
+def lines(m, limit=LIMIT):
     """COM1, line by line, until the machine is off or the time is up."""
-    end, rest = time.time() + LIMIT, b""
+    end, rest = time.time() + limit, b""
     m.com1.settimeout(1)
     while time.time() < end:
         try:
@@ -53,7 +53,7 @@ def lines(m):
             if "caisson: error: " in text:
                 raise SystemExit(text)
             yield text
-    raise SystemExit(f"no end after {LIMIT} s")
+    raise SystemExit(f"no end after {limit} s")
 
 
 class Operator:

@@ -341,6 +341,7 @@ def test_run_explains_itself():
 BAD_CALLS = [
     ("bench", "README.md docs"), ("bench", "gone gone"), ("profile", "README.md README.md"),
     ("linuxbench", ""), ("linuxbench", "a b c"), ("linuxbench", "README.md README.md README.md"),
+    ("xlbench", ""), ("xlbench", "README.md docs README.md"),
     ("scaling", ""), ("scaling", "gone gone gone"), ("bootcost", ""), ("bootcost", "README.md README.md"),
     ("screenshots", ""), ("screenshots", "gone gone gone gone {out}"), ("specprice", "gone gone"),
     ("mkimage", "-o {out}/x --elf gone"), ("mkstick", "-o {out}/x --elf gone"),
