@@ -234,7 +234,8 @@ static bool write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t now)
 
 bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t value, uint64_t now)
 {
-    vlapic_timer_run(l, now);
+    if (reg != REG_EOI) /* the most frequent one, and no matter of time */
+        vlapic_timer_run(l, now);
     bool there = write(l, reg, value, now);
 
     if (reg == REG_SVR || reg == REG_LVT) /* they change others too */

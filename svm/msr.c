@@ -28,12 +28,12 @@ enum passes { EXITS, READS_PASS, BOTH_PASS };
 static const struct msr_row rows[] = {
     /* where: in struct vmcb, or one of the enum */
     { MSR_IA32_EFER, IN_EFER, 0, EXITS, MSR_ANY },
+    { MSR_IA32_PAT, IN_VMCB, FIELD(g_pat), EXITS, MSR_PAT },
     { MSR_IA32_TSC, IN_TSC, 0, EXITS, MSR_ANY },
     { MSR_IA32_SYSENTER_CS, IN_VMCB, FIELD(sysenter_cs), BOTH_PASS, MSR_ANY },
     { MSR_IA32_SYSENTER_ESP, IN_VMCB, FIELD(sysenter_esp), BOTH_PASS, MSR_CANONICAL },
     { MSR_IA32_SYSENTER_EIP, IN_VMCB, FIELD(sysenter_eip), BOTH_PASS, MSR_CANONICAL },
     { MSR_IA32_DEBUGCTL, IN_DEBUGCTL, 0, EXITS, MSR_DEBUGCTL },
-    { MSR_IA32_PAT, IN_VMCB, FIELD(g_pat), EXITS, MSR_PAT },
     { MSR_IA32_XSS, IN_NOTHING, 0, EXITS, MSR_ZERO },
     { MSR_IA32_STAR, IN_VMCB, FIELD(star), BOTH_PASS, MSR_ANY },
     { MSR_IA32_LSTAR, IN_VMCB, FIELD(lstar), BOTH_PASS, MSR_CANONICAL },

@@ -8,12 +8,9 @@
 
 bool msr_is_pat(uint64_t value)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        uint8_t type = value >> 8 * i;
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
+    uint64_t each = 0x0101010101010101, two_or_three = value & 2 * each & ~(value >> 1);
+
+    return !(value & ~(7 * each) || two_or_three);
 }
 
 bool msr_fits(enum msr_form form, uint64_t value)

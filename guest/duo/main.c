@@ -18,8 +18,8 @@
 
 enum work { WAIT, HALT, SPIN, YIELD, END };
 
-static volatile enum work work;
-static volatile bool ready;       /* the second vCPU does what `work` says */
+static volatile enum work work;   /* what the second vCPU is to do, */
+static volatile enum work doing;  /* and what it does */
 static volatile uint64_t arrived; /* TSC at the first instruction of the second's handler */
 static volatile unsigned pongs;
 
@@ -75,11 +75,10 @@ static void second(void)
     trap_init();
     lapic_enable_x2apic();
     lapic_enable();
-    while (work != END) {
-        ready = work != WAIT;
-        if (work == HALT)
+    while ((doing = work) != END) {
+        if (doing == HALT)
             irq_wait();
-        else if (work == SPIN)
+        else if (doing == SPIN)
             spin_with_interrupts();
         else
             xen_sched(XEN_SCHED_YIELD);
@@ -110,13 +109,12 @@ static void begin(enum work w)
     unsigned before = pongs;
     bool halts = work == HALT;
 
-    ready = false;
     work = w;
     if (halts) {
         send(1, PING_VECTOR);
         pong_wait(before, false);
     }
-    while (!ready)
+    while (doing != w)
         xen_sched(XEN_SCHED_YIELD);
 }
 

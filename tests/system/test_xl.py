@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conftest import ALL_SHAPES, BOOT, BUILD, PROMPT as GUEST_PROMPT
-from test_control import PROMPT, SUM, Control, all_free, domain_0, free, gone, power_off
+from test_control import PROMPT, SUM, Control, all_free, domain_0, free, gone, power_off, rows
 
 TOOLS = os.path.join(BUILD, "debian/control-debian.img")
 ROUNDS = 20
@@ -19,12 +19,23 @@ def mem():
 
 
 @pytest.fixture
-def control(boot, mem):
+def emulator():
+    return "qemu"
+
+
+@pytest.fixture
+def daemon():
+    """Of the store: Debian's default."""
+    return "oxenstored"
+
+
+@pytest.fixture
+def control(boot, mem, emulator, daemon):
     """With a daemon of the store, a bridge, and /etc/xen/debian.cfg, whose guest is to have both."""
-    m = boot(modules=domain_0(mem="448M", tools=TOOLS), emulator="qemu", pcpus=2, mem=mem,
+    m = boot(modules=domain_0(mem="448M", tools=TOOLS), emulator=emulator, pcpus=2, mem=mem, ips=100_000_000,
              options="console=com1 exit=shutdown loglevel=debug")
     c = Control(m)
-    c.ask("store oxenstored", timeout=BOOT)
+    c.ask("store " + daemon, timeout=BOOT)
     c.ask("dd if=/dev/zero of=/disk.img bs=1M count=4 2> /dev/null")
     c.ask("brctl addbr xenbr0 && ip addr add 10.0.0.1/24 dev xenbr0 && ip link set xenbr0 up")
     c.ask("sed -i 's/^# //' /etc/xen/debian.cfg")
@@ -190,18 +201,12 @@ def test_attach(control):
     leave(c, before)
 
 
-@pytest.mark.skipif(not ALL_SHAPES, reason="takes a minute more; SHAPES=all runs it")
-@pytest.mark.alone
-@pytest.mark.parametrize("mem", [1152])
-def test_two_guests(control):
-    """64 MiB from one to the other, over the bridge: what arrives is what was sent."""
-    c = control
-    before = create(c)
+def transfer(c):
+    """64 MiB from another guest to this one, over the bridge: what arrives is what was sent."""
     c.ask("dd if=/dev/zero of=/second.img bs=1M count=1 2> /dev/null; "
           "sed 's/\"debian\"/\"second\"/; s/disk.img/second.img/' /etc/xen/debian.cfg > /etc/xen/second.cfg")
     c.ask("xl create /etc/xen/second.cfg", timeout=BOOT)
-    with Guest(c) as g:  # its nc ends when the other's has said all; until then it wants an open input
-        ping(g)
+    with Again(c) as g:  # its nc ends when the other's has said all; until then it wants an open input
         g.last("(sleep 10000 | nc -l -p 5000 | sha256sum > /sum) &")
     with Guest(c, "second") as g:
         ping(g, own=3)
@@ -212,6 +217,62 @@ def test_two_guests(control):
         assert g.last("until [ -s /sum ]; do sleep 1; done; cut -c-64 /sum") == sent
     c.ask("xl destroy second", timeout=BOOT)
     gone(c, "second")
+
+
+def look(c):
+    """What the tools say of the machine and of the guest."""
+    assert "xen_version            : 4.17-caisson" in c.ask("xl info", timeout=BOOT)
+    assert '"name": "debian"' in c.ask("xl list -l debian", timeout=BOOT)
+    assert len(re.findall(r"^debian +\d+ +[01] ", c.ask("xl vcpu-list", timeout=BOOT), re.M)) == 2
+    assert "debian: " in c.ask("xl dmesg", timeout=BOOT)
+    assert re.search(r"^ +debian ", c.ask("xentop -b -i 1", timeout=BOOT), re.M)
+
+
+def rule(c):
+    """And do to it."""
+    its = domid(c)
+    for word, state in ("pause", "p"), ("unpause", "-"):
+        c.ask(f"xl {word} debian", timeout=BOOT)
+        assert rows(c.ask("xl list", timeout=BOOT))[its][4][2] == state
+    c.ask("xl vcpu-pin debian 0 1", timeout=BOOT)
+    assert re.search(r"^debian +\d+ +0 +1 .* 1 / all$", c.ask("xl vcpu-list", timeout=BOOT), re.M)
+    for weight, cap in ("512", "50"), ("256", "0"):
+        c.ask(f"xl sched-credit2 -d debian -w {weight} -c {cap}", timeout=BOOT)
+        assert rows(c.ask("xl sched-credit2", timeout=BOOT))[its][2:4] == [weight, cap]
+
+
+def move(c, wrote):
+    """Into a file and back, then to this very machine while it runs: with all that it had."""
+    for line in ("xl save debian /debian.save && xl restore /debian.save && rm /debian.save",
+                 "xl migrate -s '' debian 'xl migrate-receive'"):
+        c.ask(line, timeout=4 * BOOT)
+        with Again(c) as g:
+            assert g.last("echo 3 > /proc/sys/vm/drop_caches; " + SUM.format("/dev/xvda")) == [wrote]
+            ping(g)
+
+
+@pytest.mark.skipif(not ALL_SHAPES, reason="takes minutes; SHAPES=all runs it")
+@pytest.mark.anywhere("qemu")
+@pytest.mark.smp
+@pytest.mark.parametrize("mem", [1280])
+@pytest.mark.parametrize("daemon", ["oxenstored", "xenstored"])
+def test_everything(control):
+    """A guest's whole life, with each daemon of the store, and all that an operator of Xen does in it."""
+    c = control
+    before = create(c)
+    with Guest(c) as g:
+        wrote = write(g)
+        ping(g)
+    look(c)
+    rule(c)
+    another_disk(c, Again(c))
+    another_card(c, Again(c))
+    transfer(c)
+    move(c, wrote)
+    reboot(c)
+    with Guest(c) as g:
+        assert g.last(SUM.format("/dev/xvda")) == [wrote]
+    smaller(c)
     c.ask("xl shutdown -w debian", timeout=BOOT)
     leave(c, before)
 

@@ -12,6 +12,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "tests/fakes/spec.h"
+#include "virt/msr.h"
 #include "vmx/msr.h"
 #include "vmx/vmcs.h"
 #include "virt/registers.h"
@@ -184,6 +185,19 @@ static void test_refused_values(void **state)
     assert_int_equal(virt_msr_write(&v, MSR_IA32_LSTAR, 0xFFFF800000000000), 0);
 }
 
+/* Each byte in each place, beside two neighbours that are right. */
+static void test_memory_types(void **state)
+{
+    (void)state;
+    for (unsigned place = 0; place < 8; place++) {
+        for (unsigned type = 0; type < 256; type++) {
+            uint64_t value = 0x0607060706070607 & ~(0xFFUL << 8 * place);
+            bool there = type < 8 && type != 2 && type != 3;
+            assert_int_equal(msr_is_pat(value | (uint64_t)type << 8 * place), there);
+        }
+    }
+}
+
 /* Guests get the registers that the machine has, and no others. */
 static void test_speculation(void **state)
 {
@@ -245,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup(test_homes, setup),
         cmocka_unit_test_setup(test_turns, setup),
         cmocka_unit_test_setup(test_refused_values, setup),
+        cmocka_unit_test(test_memory_types),
         cmocka_unit_test_setup(test_speculation, setup),
         cmocka_unit_test_setup(test_spec_ctrl, setup),
     };
