@@ -24,17 +24,16 @@ void lapic_destroy_access(struct domain *d);
 
 /* ---- The timer ---- */
 
-/* Its interrupt sets out so many ticks of the TSC before it is due, since it is under way for
- * longer: the exit, some 300 instructions, the entry. If the guest came out at once it waits until
- * only LAPIC_WAY_IN are left, which the rest of the way always takes, so no guest is interrupted
- * early. */
-#define LAPIC_LEAD   200
-#define LAPIC_WAY_IN 150
+/* Its interrupt sets out virt_caps.irq_way ticks of the TSC before it is due. If the guest came out
+ * at once it waits until only so many are left as the rest of the way always takes, so no guest is
+ * interrupted early: from within the stay, or from the loop, where it begins one. */
+#define LAPIC_WAY_IN   150
+#define LAPIC_WAY_LAST 60
 
 /* Its deadline: ns of the domain's clock, and the same moment by the machine's TSC. */
 static inline void lapic_set_due(struct vcpu *v, uint64_t ns, uint64_t tsc)
 {
-    moment_set_both(&v->lapic_due, ns, tsc - LAPIC_LEAD);
+    moment_set_both(&v->lapic_due, ns, tsc - virt_caps.irq_way);
 }
 
 /* The domain's clock has been set: it read 0 at this TSC. */
@@ -46,13 +45,15 @@ static inline void lapic_clock_set(struct vcpu *v, uint64_t zero)
     moment_set(&v->lapic_due, zero, ns);
 }
 
-/* It has come by v->lapic_due.tsc, at `now` or before. */
-static inline void lapic_await(const struct vcpu *v, uint64_t now)
+/* Until `way` ticks before one whose v->lapic_due.tsc was `due`. It was `now` just before. The TSC
+ * then. */
+static inline uint64_t lapic_await(uint64_t due, uint64_t now, unsigned way)
 {
-    while (unlikely(now < v->lapic_due.tsc + (LAPIC_LEAD - LAPIC_WAY_IN))) {
+    while (unlikely(now + way < due + virt_caps.irq_way)) {
         cpu_relax();
         now = rdtsc();
     }
+    return now;
 }
 
 /* ---- Without the domain's lock, by v within its stay in the guest ---- */

@@ -62,6 +62,7 @@ struct vcpu {
     uint64_t tsc_adjust;     /* IA32_TSC_ADJUST as the guest last left it */
     struct moment lapic_due; /* deadline of its local APIC's timer, which tells; by the TSC a
                               * little ahead (domain/lapic.h) */
+    uint64_t lapic_came;     /* the TSC of the last one that the loop has seen to */
     bool down;               /* by VCPUOP_down: it does not run */
     bool initialised;        /* start says where it begins, VCPUOP_up when */
     bool begins;             /* now */

@@ -54,12 +54,12 @@ static uint64_t next_tick(const struct vcpu *v, uint64_t start)
     return due < soonest ? soonest : due;
 }
 
-/* By the time that its interrupt reaches the guest it is due. */
-static void tick_lapic(struct vcpu *v, uint64_t start, uint64_t now)
+/* By the time that its interrupt reaches the guest it is due: run_once() sees to it. */
+static void tick_lapic(struct vcpu *v, uint64_t now)
 {
     uint64_t due = v->lapic_due.ns;
 
-    lapic_await(v, start);
+    v->lapic_came = v->lapic_due.tsc;
     v->lapic.dev.ops->tick(&v->lapic.dev, now < due ? due : now);
 }
 
@@ -69,7 +69,7 @@ static uint64_t tick_due(struct vcpu *v, uint64_t start)
     uint64_t now = xen_now(&v->domain->xen);
 
     if (start >= v->lapic_due.tsc)
-        tick_lapic(v, start, now);
+        tick_lapic(v, now);
     if (now >= v->xen.due.ns && !pv_tick(&v->xen, now))
         domain_end(v->domain, END_CRASH, "its watchdog has expired");
     if (serves_machine(v) && now >= v->domain->machine.due.ns)
@@ -99,7 +99,7 @@ bool vcpu_tick_lapic(struct vcpu *v)
     if (now < v->lapic_due.tsc || now >= others_due(v) || now >= v->virt.deadline ||
         !is_undisturbed(v) || vlapic_unsettled(&v->lapic))
         return false;
-    lapic_await(v, now);
+    (void)lapic_await(v->lapic_due.tsc, now, LAPIC_WAY_IN);
     uint8_t vector = vlapic_timer_run_own(&v->lapic, v->lapic_due.ns);
     if (!vector)
         return false;
@@ -365,6 +365,7 @@ static uint64_t run_once(struct vcpu *v, uint64_t now)
     if (unlikely(
             sched_deadline_changed())) /* somebody woke since: there may be no time left at all */
         v->virt.deadline = time_earlier(v->virt.deadline, sched_deadline());
+    now = lapic_await(v->lapic_came, now, LAPIC_WAY_LAST);
     bool unhandled = virt_stay(&v->virt, now, v->exit_actions);
     spin_lock(&d->lock);
     d->p2m.inside[v->id] = 0;

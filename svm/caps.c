@@ -92,6 +92,7 @@ static void fill_public(void)
         .virtual_interrupts = svm_has(FEATURE_AVIC),
         .x2apic = svm_has(FEATURE_X2AVIC),
         .amd = true,
+        .irq_way = 1400,
         .xsaves = true, /* IA32_XSS stays 0 in the guest as in Caisson */
     };
 }

@@ -47,6 +47,9 @@ struct virt_caps {
     bool x2apic;             /* the same by MSR */
     bool posted_interrupts;  /* it fetches them while the guest runs */
     bool amd; /* its instruction for hypercalls, its tables of nested paging, its MSRs */
+    /* So many ticks of the TSC are less than an interrupt of the machine's takes, from its coming
+     * while the guest runs until one of the guest's that it has brought about is taken. */
+    uint16_t irq_way;
 };
 extern struct virt_caps virt_caps;
 

@@ -218,6 +218,7 @@ static void fill_public(const struct caps *c)
         .virtual_interrupts = c->chosen[CTL_PROC2] & PROC2_VINTR,
         .x2apic = c->chosen[CTL_PROC2] & PROC2_X2APIC,
         .posted_interrupts = c->chosen[CTL_PIN] & PIN_POSTED,
+        .irq_way = 200, /* the preemption timer's exit */
     };
 }
 

@@ -421,14 +421,16 @@ static void test_icr_not_simple(void **state)
 static void test_timer_is_ahead(void **state)
 {
     (void)state;
+    virt_caps.irq_way = 900;
     lapic_set_due(&guest_vcpu, 77, 10000);
     assert_int_equal(guest_vcpu.lapic_due.ns, 77);
-    assert_int_equal(guest_vcpu.lapic_due.tsc, 10000 - LAPIC_LEAD);
-    fake_tsc = 10000 - LAPIC_LEAD;
+    assert_int_equal(guest_vcpu.lapic_due.tsc, 10000 - 900);
+    fake_tsc = 10000 - 900;
     fake_tsc_step = 10;
-    lapic_await(&guest_vcpu, fake_tsc);
+    assert_int_equal(lapic_await(guest_vcpu.lapic_due.tsc, fake_tsc, LAPIC_WAY_IN),
+                     10000 - LAPIC_WAY_IN);
     assert_int_equal(fake_tsc, 10000 - LAPIC_WAY_IN);
-    lapic_await(&guest_vcpu, 10000 - LAPIC_WAY_IN);
+    (void)lapic_await(guest_vcpu.lapic_due.tsc, 10000 - LAPIC_WAY_IN, LAPIC_WAY_IN);
     assert_int_equal(fake_tsc, 10000 - LAPIC_WAY_IN);
     fake_tsc_step = 0;
 }
