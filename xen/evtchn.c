@@ -129,7 +129,7 @@ static int close_connected(struct xen_domain *d, uint32_t port)
     if (same)
         disconnect(d, port);
     pair_unlock(d, peer);
-    return same ? 0 : evtchn_close(d, port);
+    return same ? 0 : -EAGAIN;
 }
 
 cold int evtchn_close(struct xen_domain *d, uint32_t port)
@@ -218,11 +218,15 @@ cold int evtchn_reset(struct xen_domain *d)
     struct evtchn_domain *e = d->events;
     struct batch b = { .most = PIECE };
 
-    for (; e->reset < EVTCHN_PORTS_MOST && batch_more(&b); e->reset++) {
-        struct evtchn *ch = evtchn_port(d, e->reset);
-        evtchn_close(d, e->reset);
+    while (e->reset < EVTCHN_PORTS_MOST && batch_more(&b)) {
+        uint32_t port = e->reset;
+        struct evtchn *ch = evtchn_port(d, port);
+        if (evtchn_close(d, port) == -EAGAIN)
+            continue;
         if (ch)
             ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+        if (e->reset == port) /* else another vCPU has been here meanwhile */
+            e->reset++;
     }
     if (e->reset < EVTCHN_PORTS_MOST)
         return -EAGAIN;
@@ -239,10 +243,11 @@ cold bool evtchn_detach(struct xen_domain *d)
     if (!e)
         return true;
     spin_lock(d->lock);
-    for (; e->detached < EVTCHN_PORTS_MOST && batch_more(&b); e->detached++) {
+    while (e->detached < EVTCHN_PORTS_MOST && batch_more(&b)) {
         struct evtchn *ch = evtchn_port(d, e->detached);
-        if (ch && ch->state == EVTCHN_INTERDOMAIN)
-            evtchn_close(d, e->detached);
+        bool linked = ch && ch->state == EVTCHN_INTERDOMAIN;
+        if (!linked || evtchn_close(d, e->detached) != -EAGAIN)
+            e->detached++;
     }
     spin_unlock(d->lock);
     return e->detached == EVTCHN_PORTS_MOST;

@@ -84,7 +84,8 @@ int must_check evtchn_find_free(struct xen_domain *d);
 /* Takes the one that evtchn_find_free() found: it is of this state now, and notifies vcpu. */
 struct evtchn *evtchn_take(struct xen_domain *d, uint32_t port, enum evtchn_state state,
                            unsigned vcpu);
-/* Undoes whatever the port is. 0, or -EINVAL if the guest has no such port. */
+/* Undoes whatever the port is. 0, or -EINVAL if the guest has no such port; -EAGAIN: call again, it
+ * has become another one meanwhile. */
 int evtchn_close(struct xen_domain *d, uint32_t port);
 /* 0, or -EINVAL. */
 int evtchn_send(struct xen_domain *d, uint32_t port);

@@ -465,6 +465,27 @@ static void test_cut_while_waiting(void **state)
     assert_int_equal(status_of(A, a).status, EVTCHNSTAT_CLOSED);
 }
 
+/* While one vCPU of B's waits for A's lock, another does a piece of the same work. */
+static void second_resets(void)
+{
+    assert_int_equal(evtchn_reset(&pair[B].d.xen), -EAGAIN);
+}
+
+static void test_two_resets(void **state)
+{
+    uint32_t a, b;
+
+    (void)state;
+    connect(&a, &b);
+    for (unsigned n = 2; n < 200; n++)
+        assert_int_equal(alloc(B, 1), n);
+    pair_meanwhile = second_resets;
+    (void)rounds_of_reset(B);
+    assert_null(pair_meanwhile);
+    for (unsigned n = 1; n < 200; n++)
+        assert_int_equal(status_of(B, n).status, EVTCHNSTAT_CLOSED);
+}
+
 /* ---- FIFO ---- */
 
 #define CONTROL_GFN 5
@@ -654,6 +675,7 @@ int main(void)
         TEST(test_reset_in_pieces),
         TEST(test_destroy_either_side),
         TEST(test_cut_while_waiting),
+        TEST(test_two_resets),
         TEST(test_fifo_arguments),
         TEST(test_fifo_long_search),
         TEST(test_fifo_queue),
