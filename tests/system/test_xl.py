@@ -14,7 +14,7 @@ BACKEND = "/local/domain/0/backend"
 
 @pytest.fixture
 def mem():
-    """Of the machine, in MiB."""
+    """Of the machine, in MiB; 448 of them are left for guests."""
     return 896
 
 
@@ -32,7 +32,7 @@ def daemon():
 @pytest.fixture
 def control(boot, mem, emulator, daemon):
     """With a daemon of the store, a bridge, and /etc/xen/debian.cfg, whose guest is to have both."""
-    m = boot(modules=domain_0(mem="448M", tools=TOOLS), emulator=emulator, pcpus=2, mem=mem, ips=100_000_000,
+    m = boot(modules=domain_0(mem=f"{mem - 448}M", tools=TOOLS), emulator=emulator, pcpus=2, mem=mem, ips=100_000_000,
              options="console=com1 exit=shutdown loglevel=debug")
     c = Control(m)
     c.ask("store " + daemon, timeout=BOOT)
@@ -224,7 +224,7 @@ def look(c):
     assert "xen_version            : 4.17-caisson" in c.ask("xl info", timeout=BOOT)
     assert '"name": "debian"' in c.ask("xl list -l debian", timeout=BOOT)
     assert len(re.findall(r"^debian +\d+ +[01] ", c.ask("xl vcpu-list", timeout=BOOT), re.M)) == 2
-    assert "debian: " in c.ask("xl dmesg", timeout=BOOT)
+    assert f"domain#{domid(c)}: domain {domid(c)}, " in c.ask("xl dmesg", timeout=BOOT)
     assert re.search(r"^ +debian ", c.ask("xentop -b -i 1", timeout=BOOT), re.M)
 
 
